@@ -1,0 +1,63 @@
+// The hash-chained decision log: bounded rings from the workers, one spool thread, group commit, rotation.
+//
+// Files: <directory>/<node>-<boot>-<n>.jsonl, append only. Each line ends with "prev" and "hash": hash is SHA-256 over the
+// line without its hash member, prev is the hash of the line before; the first line of a file repeats the last hash of the
+// file before it, the first of a boot that of the boot before. A torn last line is cut off at start and counted.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "sluice/audit/record.hpp"
+#include "sluice/base/result.hpp"
+
+namespace sluice::audit {
+
+enum class on_full : std::uint8_t { block, drop };
+enum class sync_mode : std::uint8_t { interval, always };
+
+struct log_config {
+  std::string directory, node;
+  std::string engine;                 // build version for each record
+  std::string config_digest;
+  std::string value_key;              // HMAC key for matched values; never empty
+  sync_mode sync = sync_mode::interval;
+  milliseconds interval{50};
+  audit::on_full on_full = on_full::block;
+  std::size_t ring_records = 16384;   // per producer
+  std::uint64_t file_bytes_max = 256ull << 20;
+  bool store_masked = true;           // masked matched values in the findings; false: none
+};
+
+class log {
+ public:
+  // Opens or continues the log and starts the spool thread.
+  [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers);
+  ~log();  // writes what is queued, syncs, ends with a "stop" event
+
+  // From worker `producer`, never blocks, never allocates beyond the record. False: full, and the record was dropped and counted
+  // (on_full: drop) or must not have been produced (on_full: block; see ready()).
+  bool push(std::size_t producer, record r);
+  // False while the ring of `producer` has no room for a few more exchanges or the disk failed, and on_full is block.
+  [[nodiscard]] bool ready(std::size_t producer) const;
+  // From the control thread.
+  void event(control_event e);
+  // Blocks until what was pushed before is on disk. For tests and shutdown.
+  void flush();
+
+  struct statistics {
+    std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0, torn_repaired = 0;
+    bool failed = false;
+    std::string failure, boot, last_hash;
+    std::uint64_t sequence = 0;
+  };
+  [[nodiscard]] statistics stats() const;
+
+ private:
+  struct impl;
+  explicit log(std::unique_ptr<impl> made);
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::audit

@@ -1,0 +1,55 @@
+// One decision, as the log keeps it: a JSON line (schema version 1, design "Decision record"). Matched text only masked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/policy/types.hpp"
+
+namespace sluice::audit {
+
+struct finding_record {
+  std::string rule, policy;
+  policy::action action;
+  policy::enforcement enforcement;
+  std::string channel;         // "messages[0].content", "choice 0 content"
+  std::uint32_t begin, end;    // bytes of the channel's original text
+  std::string value;           // in the clear while in memory only: written as hmac and masked form
+};
+
+struct section {  // request or response
+  bool judged = false;
+  policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
+  std::vector<finding_record> findings;
+  std::vector<std::pair<std::string, std::string>> suppressed;  // rule, exception id
+  bool truncated = false;
+};
+
+struct record {
+  enum class event : std::uint8_t { decision, opened, closed, aborted } event = event::decision;
+  std::string id;
+  wall_time time;
+  std::string activation, version, effective, freshness;
+  policy::context who;
+  std::string dialect, endpoint, method, path;
+  bool streamed = false;
+  section request, response;
+  int status = 0, upstream_status = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t edits = 0;
+  std::uint64_t latency_us = 0, added_us = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> unscanned;
+  std::string reason;
+  bool stale = false;
+};
+
+// A control-plane event in the same chain: an activation, a refusal, a start or a stop. `audit at` reads these.
+struct control_event {
+  std::string kind;        // "start", "activated", "refused", "state", "stop", "lost"
+  wall_time time;
+  std::string activation, version, freshness, detail;
+};
+
+}  // namespace sluice::audit

@@ -1,0 +1,20 @@
+// Small text functions that several modules need; ASCII only, no locale.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+[[nodiscard]] std::string hex(std::span<const unsigned char> bytes);
+[[nodiscard]] bool iequals(std::string_view a, std::string_view b);
+[[nodiscard]] std::string lower(std::string_view text);
+[[nodiscard]] std::string_view trim(std::string_view text);
+// The candidate with the smallest edit distance to `word`, empty when none is near enough to be a typing error.
+[[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+// Appends `text` as the inside of a JSON string (no quotes): the one escaper of the project.
+void append_json_escaped(std::string& out, std::string_view text);
+[[nodiscard]] std::string json_quoted(std::string_view text);
+
+}  // namespace sluice

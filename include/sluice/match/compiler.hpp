@@ -1,0 +1,51 @@
+// Patterns to databases. Hyperscan's compiler can take long and much memory, so it runs in a child process with limits and
+// hands back serialised databases (policy caches them by digest).
+// Source of the limits: Hyperscan developer reference, "Performance Considerations"; perf.md of the project's research.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+
+namespace sluice::match {
+
+// One pattern for Hyperscan. Its id is its index in the set.
+struct pattern {
+  std::string expression;  // regex syntax; literals come escaped
+  std::uint32_t flags = 0; // HS_FLAG_*
+};
+struct pattern_set {
+  std::vector<pattern> patterns;
+  bool streaming = false;  // HS_MODE_STREAM, else HS_MODE_BLOCK
+};
+
+struct compile_limits {
+  std::uint32_t cpu_seconds = 60;
+  std::uint32_t wall_seconds = 90;
+  std::uint64_t memory_bytes = 2ull << 30;
+};
+
+// Compiles one set to serialised bytes. An error names the pattern's index as `pattern N: reason`.
+class compile_backend {
+ public:
+  virtual ~compile_backend() = default;
+  [[nodiscard]] virtual result<std::string> compile(const pattern_set& set) = 0;
+};
+
+// In this process: for tests and for the child itself.
+[[nodiscard]] std::unique_ptr<compile_backend> in_process_backend();
+// In a child: runs `program` with the argument "compile-worker", limits set, lowest priority. A child that dies or passes a limit is an error
+// that says which. `program` is normally /proc/self/exe.
+[[nodiscard]] std::unique_ptr<compile_backend> child_backend(std::string program, compile_limits limits);
+// The child's main: a pattern set on standard input, a database or an error on standard output.
+[[nodiscard]] int compile_worker_main();
+
+// What a serialised database fits: Hyperscan's version and this processor's features. Part of every cache key.
+[[nodiscard]] std::string platform_tag();
+
+}  // namespace sluice::match

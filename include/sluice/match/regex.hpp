@@ -1,0 +1,69 @@
+// PCRE2 behind one door: the confirm stage and the partial matching that exact hold-back stands on (pcre2partial(3)).
+// UTF and UCP are always on. A program is immutable and thread-safe; a match_state belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+
+namespace sluice::match {
+
+struct regex_info {
+  std::uint32_t width_min = 0;          // code points
+  std::uint32_t width_max = 0;          // bytes of UTF-8; `unbounded` when there is no bound
+  std::uint32_t lookbehind_max = 0;     // code points
+  bool matches_empty = false;
+};
+inline constexpr std::uint32_t unbounded = 0xffffffff;
+
+struct regex_error {
+  std::size_t offset = 0;  // byte of the pattern
+  std::string reason;
+};
+
+class match_state {
+ public:
+  match_state();
+  ~match_state();
+  match_state(match_state&&) noexcept;
+  match_state& operator=(match_state&&) noexcept;
+  struct impl;
+  impl& get() const { return *impl_; }
+
+ private:
+  std::unique_ptr<impl> impl_;
+};
+
+class regex {
+ public:
+  [[nodiscard]] static std::expected<regex, regex_error> compile(std::string_view pattern);
+  ~regex();
+  regex(regex&&) noexcept;
+  regex& operator=(regex&&) noexcept;
+
+  enum class status : std::uint8_t { match, partial, none, unavailable };
+  struct hit {
+    regex::status status = status::none;
+    std::size_t begin = 0, end = 0;  // bytes of text; partial: end is text.size()
+  };
+  // Leftmost match at or after `from`. `more_may_come`: PCRE2_PARTIAL_HARD, the text may go on. `unavailable`: a limit of the
+  // engine was passed; never read it as "none". `text` must be valid UTF-8.
+  [[nodiscard]] hit find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const;
+  // The same, anchored at `from`, and not longer than `end_max`: how a validator tries shorter ends.
+  [[nodiscard]] hit find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const;
+  [[nodiscard]] const regex_info& info() const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  struct impl;
+  explicit regex(std::unique_ptr<impl> made);
+  std::unique_ptr<impl> impl_;
+};
+
+// True when Hyperscan takes the pattern (as is, or as a prefilter); the reason when it does not.
+[[nodiscard]] result<void> hyperscan_accepts(std::string_view pattern);
+
+}  // namespace sluice::match

@@ -1,0 +1,56 @@
+// The passes, one call each: parse → check → compile → self-test. Control plane only; the data plane sees snapshot.hpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/match/compiler.hpp"
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/diagnostic.hpp"
+#include "sluice/policy/shard_cache.hpp"
+#include "sluice/policy/snapshot.hpp"
+#include "sluice/policy/source.hpp"
+
+namespace sluice::policy {
+
+// parse.cpp: files to AST. Every problem of every file at once.
+[[nodiscard]] bundle_ast parse(const bundle_source& source, diagnostics& found);
+
+// check.cpp: what a parser cannot see: references, duplicates, patterns, widths, expiry, tests present. `today` decides expiry.
+void check(bundle_ast& bundle, wall_time today, diagnostics& found);
+
+// compile.cpp: AST to snapshot. `backend` runs Hyperscan (in a child process, or in this one for tests); unchanged pattern
+// sets come from `cache`.
+[[nodiscard]] std::shared_ptr<const snapshot> compile(const bundle_ast& bundle, match::compile_backend& backend,
+                                                      shard_cache& cache, diagnostics& found);
+
+// selftest.cpp: inline tests. `self_test` runs each rule's own positive examples in the full snapshot (they must be found);
+// `run_tests` runs all inline tests as design says: the rule's own policy alone, as if bound.
+struct test_result {
+  std::string policy, rule, test;
+  policy::place place;
+  bool passed = false;
+  std::string what;  // expected and got, when it failed
+};
+[[nodiscard]] std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache,
+                                                 diagnostics& found);
+void self_test(const bundle_ast& bundle, const snapshot& compiled, diagnostics& found);
+
+enum class phase : unsigned char { parse, check, compile, selftest, done };
+std::string_view to_string(phase p);
+
+struct build_report {
+  std::shared_ptr<const policy::snapshot> snapshot;  // null when refused
+  bundle_ast bundle;
+  diagnostics found;      // errors when refused; warnings otherwise
+  policy::phase reached = policy::phase::parse;  // the phase that refused, or done
+  milliseconds took{0};
+};
+
+// All passes, as every node and every command does it. Never throws; hostile input ends as a diagnostic.
+[[nodiscard]] build_report build(const bundle_source& source, wall_time today, match::compile_backend& backend,
+                                 shard_cache& cache);
+
+}  // namespace sluice::policy

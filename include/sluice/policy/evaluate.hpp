@@ -1,0 +1,127 @@
+// Holding text against a ruleset: whole (requests, plain answers) and incrementally (streams). Pure: no clock, no I/O, no
+// exceptions. A scratch belongs to one worker thread; every call on it is short and never overlaps another.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/policy/snapshot.hpp"
+#include "sluice/policy/types.hpp"
+
+namespace sluice::policy {
+
+// One piece of text of a whole body. Offsets in findings and edits are bytes of `text`.
+struct text_part {
+  policy::role role = role::user;
+  part_kind kind = part_kind::text;
+  bool last_turn = true;  // after the last assistant message (requests); always true for responses
+  bool editable = true;   // false: a name or signed text; a redaction becomes a block
+  std::string_view text;
+};
+
+struct finding {
+  std::uint32_t rule;       // index into snapshot::rules()
+  std::uint32_t part;       // index of the text_part, or the channel of a stream
+  std::uint32_t begin, end; // bytes of the part's (or the channel's whole) original text
+  policy::action action;
+  bool enforced;            // false: a shadow finding
+  std::string value;        // the matched original text; audit masks it, nothing else may print it
+};
+
+struct suppression {
+  std::uint32_t rule;
+  std::string exception_id;
+};
+
+// Replace [begin, end) of a part's text.
+struct edit {
+  std::uint32_t part, begin, end;
+  std::string replacement;
+};
+
+// What a blocking rule says about its answer. Views into the snapshot.
+struct block_terms {
+  std::uint32_t rule = 0xffffffff;  // 0xffffffff: no rule; see outcome::reason
+  std::string_view message;
+  int http_status = 400;            // 400, or 200 for the dialect's own refusal
+  bool message_in_stream = false;
+};
+
+struct outcome {
+  policy::verdict verdict = verdict::allow;         // what is done
+  policy::verdict shadow_verdict = verdict::allow;  // what would be done if every shadow rule (and the global flag) enforced
+  std::vector<finding> findings;
+  std::vector<suppression> suppressed;
+  std::vector<edit> edits;   // disjoint, sorted by (part, begin); empty when blocked
+  block_terms block;         // meaningful when verdict == block
+  std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
+  bool findings_truncated = false;
+};
+
+// Working memory of one worker. Grows to what the largest snapshot needs; movable, not shared.
+class scratch {
+ public:
+  scratch();
+  ~scratch();
+  scratch(scratch&&) noexcept;
+  scratch& operator=(scratch&&) noexcept;
+  struct impl;
+  [[nodiscard]] impl& get() const { return *impl_; }
+
+ private:
+  std::unique_ptr<impl> impl_;
+};
+
+struct evaluate_options {
+  policy::direction direction = direction::request;
+  bool global_shadow = false;  // configuration `mode: shadow`: nothing is enforced, everything is recorded
+};
+
+// Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.
+[[nodiscard]] outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options,
+                               scratch& working);
+
+// The hash of the rules that apply: 64 hex digits, the record's `effective`.
+[[nodiscard]] const std::string& effective_hash(const ruleset& rules);
+
+// True when some enforcing response rule asks for stream.hold: full, so that nothing may leave before the end.
+[[nodiscard]] bool holds_full(const ruleset& rules, bool global_shadow);
+
+// The response side of one streamed exchange: any number of channels, each a growing text.
+//
+// feed() takes the next original bytes of a channel (whole UTF-8 code points) and appends to `out` what may leave now:
+// everything that can no longer become part of a match of a rule that may change or stop it, with edits made. Fed text
+// either left, was replaced, or is held; finish() resolves what is held. Any cut of the same text gives the same
+// concatenated output. Once blocked, nothing is ever released again (latched).
+class stream_evaluator {
+ public:
+  stream_evaluator(std::shared_ptr<const snapshot> pinned, const ruleset& rules, const evaluate_options& options,
+                   scratch& working);
+  ~stream_evaluator();
+  stream_evaluator(const stream_evaluator&) = delete;
+  stream_evaluator& operator=(const stream_evaluator&) = delete;
+
+  using channel = std::uint32_t;
+  // Opens the next channel (0, 1, …).
+  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable);
+
+  enum class status : std::uint8_t { released, blocked };
+  [[nodiscard]] status feed(channel c, std::string_view original, std::string& out);
+  [[nodiscard]] status finish(channel c, std::string& out);
+  // Original bytes of the channel that are neither released nor replaced yet.
+  [[nodiscard]] std::size_t held_bytes(channel c) const;
+  // The record so far. Complete after every channel was finished or the stream was blocked.
+  [[nodiscard]] const outcome& result() const;
+  [[nodiscard]] bool blocked() const;
+  [[nodiscard]] std::size_t edits() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::policy

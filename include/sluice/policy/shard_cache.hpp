@@ -1,0 +1,37 @@
+// Compiled databases by digest of their patterns, so that an unchanged policy is never compiled twice.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sluice/base/result.hpp"
+#include "sluice/match/compiler.hpp"
+
+namespace sluice::match {
+class database;
+}
+
+namespace sluice::policy {
+
+// Compiled databases by digest: in memory while a snapshot uses them (and for the last few that none does), on disk across restarts.
+// Thread-safe. Files hold their own SHA-256 and are ignored when it does not fit; `directory` empty: memory only.
+class shard_cache {
+ public:
+  explicit shard_cache(std::string directory);
+  ~shard_cache();
+  shard_cache(const shard_cache&) = delete;
+  shard_cache& operator=(const shard_cache&) = delete;
+  // From memory, from disk, or compiled by `backend` and kept.
+  [[nodiscard]] result<std::shared_ptr<const match::database>> get(const match::pattern_set& set, match::compile_backend& backend);
+  struct statistics {
+    std::uint64_t memory_hits = 0, disk_hits = 0, compiled = 0;
+  };
+  [[nodiscard]] statistics stats() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::policy

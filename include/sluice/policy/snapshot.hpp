@@ -1,0 +1,54 @@
+// A version compiled: immutable, shared by every worker, freed with its last exchange. The data plane sees this and
+// evaluate.hpp, nothing else of policy.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/policy/types.hpp"
+
+namespace sluice::policy {
+
+class ruleset;  // the rules in force for one context; see evaluate.hpp
+
+class snapshot {
+ public:
+  virtual ~snapshot() = default;
+
+  // SHA-256 (64 hex digits) of the content that decides; all zeros for deny_all().
+  [[nodiscard]] virtual const std::string& version() const = 0;
+  [[nodiscard]] virtual const std::string& bundle_name() const = 0;
+  // The rules for a context, composed when the snapshot was made: one look-up, no allocation. The reference lives as long as
+  // the snapshot. Thread-safe.
+  [[nodiscard]] virtual const ruleset& rules_for(const context& who) const = 0;
+  // True for the snapshot that stands for "no policy": every request is denied.
+  [[nodiscard]] virtual bool denies_all() const = 0;
+
+  struct rule_info {
+    std::string id, policy, title, severity, category, place;  // place: file:line:column
+    policy::action action;
+    policy::enforcement enforcement;
+  };
+  [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
+  // Bytes of compiled databases and tables, shards counted once.
+  [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
+
+  // An ordinary snapshot that denies every request: what a node starts with, so that nobody ever tests for null.
+  [[nodiscard]] static std::shared_ptr<const snapshot> deny_all();
+};
+
+// How current the policy is; decides what an exchange may do (design: node state).
+enum class freshness : std::uint8_t { fresh, stale, expired, none };
+std::string_view to_string(freshness f);
+
+// What an exchange pins at its first byte and keeps to its last streamed byte.
+struct active_policy {
+  std::shared_ptr<const policy::snapshot> snapshot = policy::snapshot::deny_all();
+  policy::activation activation;
+  policy::freshness freshness = policy::freshness::none;
+  bool refuse_all = false;  // fail_closed and past max_stale: answer 503 to everything
+};
+
+}  // namespace sluice::policy

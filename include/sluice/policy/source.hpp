@@ -1,0 +1,31 @@
+// A bundle's files as bytes, and the version that names them. Where they come from (folder, Redis) is store's matter.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+
+namespace sluice::policy {
+
+// What a file in a bundle is for. Only `decides` files count into the version; golden sets have a digest of their own.
+enum class file_class : unsigned char { decides, golden, other };
+// bundle.yaml, *.yaml/*.yml/*.json anywhere but under golden/ and docs decide; models/* decide; golden/*.jsonl are golden.
+[[nodiscard]] file_class classify_file(const std::string& path);
+
+struct source_file {
+  std::string path;    // relative, '/' separated, no "..", sorted in a bundle
+  std::string bytes;
+  std::string sha256;  // 64 hex digits of bytes
+};
+
+struct bundle_source {
+  std::vector<source_file> files;  // sorted by path; `decides` and `golden` files
+};
+
+[[nodiscard]] source_file make_source_file(std::string path, std::string bytes);
+// SHA-256 (hex) over the canonical list "path\0sha256\n" of the files that decide, in path order.
+[[nodiscard]] std::string version_of(const bundle_source& source);
+[[nodiscard]] std::string golden_digest_of(const bundle_source& source);
+
+}  // namespace sluice::policy

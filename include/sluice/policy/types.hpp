@@ -1,0 +1,42 @@
+// The words that the data plane and the control plane share about policies. No YAML, no Hyperscan.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::policy {
+
+// In order of strength. `allow` records only. More actions come between flag and block (docs/policy_language.md).
+enum class action : std::uint8_t { allow, flag, redact, block };
+enum class enforcement : std::uint8_t { off, shadow, enforce };
+enum class direction : std::uint8_t { request = 1, response = 2, both = 3 };
+enum class role : std::uint8_t { system, developer, user, assistant, tool };
+enum class part_kind : std::uint8_t {
+  text, reasoning, refusal, tool_definition, tool_call, tool_result, attachment, annotation, transcript, error, name
+};
+inline constexpr std::size_t part_kind_count = 11;
+
+// What was done to an exchange, in order of strength; the value of x-sluice-verdict.
+enum class verdict : std::uint8_t { allow, flag, edit, block };
+
+std::string_view to_string(action a);
+std::string_view to_string(enforcement e);
+std::string_view to_string(direction d);
+std::string_view to_string(role r);
+std::string_view to_string(part_kind p);
+std::string_view to_string(verdict v);
+
+// Who is asking and where it goes. Filled only from what the operator trusts; an empty string matches no named scope.
+struct context {
+  std::string tenant, region, tier, user, conversation, route, model;
+};
+
+// An activation makes a version live. Ordered; nodes only move forward. {0,0} is "none yet".
+struct activation {
+  std::uint64_t epoch = 0, generation = 0;
+  auto operator<=>(const activation&) const = default;
+};
+std::string to_string(activation a);  // "1-17"
+
+}  // namespace sluice::policy

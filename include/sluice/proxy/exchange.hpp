@@ -1,0 +1,120 @@
+// The data plane's state machine: one object per exchange. Sans-I/O: net feeds it what arrived and performs the effects it
+// asks for. It knows no socket, clock, log, file or Redis; time and identity are handed in through `services`.
+//
+// Order of calls: begin, request_body*, request_end, then (after effects.connect) upstream_head, upstream_body*,
+// upstream_end or upstream_failed. client_gone and expired may come at any time. Calls after `effects.done` are ignored.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/counters.hpp"
+#include "sluice/http/head.hpp"
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/proxy/report.hpp"
+#include "sluice/wire/dialect.hpp"
+
+namespace sluice::proxy {
+
+enum class unreadable_policy : std::uint8_t { deny, pass };
+
+struct upstream_route {
+  std::string name;
+  const wire::dialect* dialect = nullptr;
+  std::vector<std::string> paths;  // prefixes of the client's path, "/v1"
+  std::string host;                // Host field to send
+  std::string base_path;           // put before the client's path; "" or "/prefix"
+};
+
+struct settings {
+  std::vector<upstream_route> upstreams;
+  std::uint64_t request_body_max = 64ull << 20;
+  std::uint64_t response_body_max = 64ull << 20;
+  std::uint32_t event_bytes_max = 1u << 20;
+  std::uint32_t json_depth_max = 64;
+  unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
+                    server_state = unreadable_policy::deny;
+  bool global_shadow = false;
+};
+
+// Who is asking, as the operator's configuration says; never from what a client can write by itself.
+struct identity {
+  policy::context who;
+  std::string caller;  // what decision ids are bound to: digest of the key, or the peer
+};
+
+struct peer_info {
+  std::string_view address;  // "203.0.113.9"
+};
+
+// What an exchange needs from its worker. Called on the worker's thread only; nothing here may block.
+class services {
+ public:
+  virtual ~services() = default;
+  [[nodiscard]] virtual instant now() = 0;
+  [[nodiscard]] virtual std::shared_ptr<const policy::active_policy> pin() = 0;
+  [[nodiscard]] virtual policy::scratch& scratch() = 0;
+  // refused: unknown caller.
+  [[nodiscard]] virtual result<identity> identify(const http::request_head& head, const peer_info& peer) = 0;
+  [[nodiscard]] virtual std::string decision_id(const identity& who) = 0;
+  // False: the audit log is full and the configuration says block; new exchanges get 503.
+  [[nodiscard]] virtual bool accepting() = 0;
+  virtual void record(exchange_report report) = 0;
+  [[nodiscard]] virtual worker_counters& counters() = 0;
+};
+
+enum class upstream_failure : std::uint8_t { connect, tls, reset, bad_response, connect_timeout, first_byte_timeout, idle_timeout,
+                                             whole_timeout };
+
+// What net must do after a call, in this order: write `client` bytes; start or abort the upstream side; end.
+struct effects {
+  std::string client;               // bytes for the client, framed; appended, taken by net
+  bool send_continue = false;       // write "HTTP/1.1 100 Continue" now
+  std::optional<std::size_t> connect;  // index into settings.upstreams: send `upstream_request` there
+  std::string upstream_request;     // head and body in one piece
+  bool abort_upstream = false;      // close the upstream connection; nobody reads its answer any more
+  bool done = false;                // the answer is complete once `client` is written
+  bool close_client = false;        // close after writing; otherwise the connection may carry another request
+};
+
+class exchange {
+ public:
+  exchange(const settings& config, services& worker);
+  ~exchange();
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+
+  void begin(const http::request_head& head, const peer_info& peer, effects& out);
+  // A request that never became a head: the guard refused it, or a limit did. Answers in the default dialect and closes.
+  void refuse_head(const http::refusal& why, const peer_info& peer, effects& out);
+  void request_body(std::string_view bytes, effects& out);
+  void request_end(effects& out);
+  // The body's framing was broken, or the client closed in the middle.
+  void request_broken(std::string_view reason, effects& out);
+
+  void upstream_head(const http::response_head& head, effects& out);
+  void upstream_body(std::string_view bytes, effects& out);
+  void upstream_end(effects& out);
+  void upstream_failed(upstream_failure what, std::string_view detail, effects& out);
+
+  // The client closed or reset. `written`: bytes of this exchange that reached its socket.
+  void client_gone(std::uint64_t written, effects& out);
+  // The client was too slow with its request, or the whole exchange took too long.
+  void expired(effects& out);
+
+  // True while the answer is a stream: net then never waits to gather bytes.
+  [[nodiscard]] bool streaming() const;
+  // True once the request is complete and an answer is awaited or under way.
+  [[nodiscard]] bool answering() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::proxy

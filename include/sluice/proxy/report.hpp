@@ -1,0 +1,44 @@
+// What an exchange did, as plain data: the app turns it into an audit record and metrics.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/policy/evaluate.hpp"
+
+namespace sluice::proxy {
+
+enum class report_kind : std::uint8_t {
+  whole,    // an exchange that was not streamed, complete
+  opened,   // a stream, before its first byte leaves
+  closed,   // the same stream, before its last bytes leave
+  aborted,  // the client went before all of what `whole` or `closed` counted was written
+};
+
+struct exchange_report {
+  report_kind kind = report_kind::whole;
+  std::string decision_id;
+  wall_time time;
+  policy::active_policy policy;      // pinned: snapshot, activation, freshness
+  policy::context who;
+  std::string effective;             // 64 hex digits
+  std::string_view dialect;          // static storage
+  std::string_view endpoint;         // static storage
+  std::string method, path;          // path without query
+  bool streamed = false;
+  policy::outcome request, response; // request is empty in `closed` records' duplicates only if never judged
+  bool request_judged = false, response_judged = false;
+  std::vector<std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes
+  int status = 0;                    // of the answer to the client
+  int upstream_status = 0;           // 0: never asked
+  std::uint64_t bytes = 0;           // handed to the socket for the client, head included
+  std::uint32_t edits = 0;           // replacements made, both directions
+  std::uint64_t latency_us = 0;      // whole exchange
+  std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
+  std::string reason;                // why a verdict or an error came without a rule; "" otherwise
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,88 @@
+// The node's side of policy distribution: watches the source, and for each candidate verifies, applies, stores and
+// acknowledges. Owns one thread. The gateway's traffic never waits for it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/policy/snapshot.hpp"
+#include "sluice/policy/source.hpp"
+#include "sluice/store/redis_url.hpp"
+
+namespace sluice::store {
+
+enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
+
+struct agent_config {
+  std::string directory;                    // one of directory and redis
+  std::optional<redis_endpoint> redis;
+  std::string ring = "default";
+  milliseconds poll{5000};                  // ± 20 % jitter
+  store::on_unavailable on_unavailable = on_unavailable::last_known_good;
+  milliseconds max_stale{std::chrono::hours(24)};
+  std::string state_directory;
+  std::string node_id, build;               // for heartbeats and acknowledgements
+  std::vector<std::pair<std::string, std::string>> labels;
+};
+
+// What applying a candidate came to. `phase`: parse, check, compile, selftest, done.
+struct apply_result {
+  std::shared_ptr<const policy::snapshot> snapshot;  // null: refused
+  std::string phase, message;                        // message: first diagnostics with their places
+  std::string rule;
+  milliseconds took{0};
+  std::size_t database_bytes = 0;
+  // What the bundle itself asks for; may only make the node stricter.
+  std::optional<on_unavailable> bundle_on_unavailable;
+  std::optional<milliseconds> bundle_max_stale;
+};
+
+struct agent_status {
+  policy::activation activation;
+  std::string version, state;               // FRESH STALE EXPIRED NONE
+  std::string source;                       // "directory policies" or "redis://host:port ring R"
+  bool connected = false;
+  std::optional<wall_time> last_contact, last_activation, last_attempt;
+  struct refusal {
+    wall_time time;
+    std::string activation, version, phase, message;
+  };
+  std::optional<refusal> last_refusal;
+  std::vector<std::string> stored_versions; // on disk, newest first
+  struct node { std::string id, activation, version, state; milliseconds age; };
+  std::vector<node> nodes;                  // of the ring, from heartbeats
+};
+
+class agent {
+ public:
+  struct callbacks {
+    // On the agent's thread: build a snapshot from source bytes (parse, check, compile, self-test).
+    std::function<apply_result(const policy::bundle_source&, const std::string& version)> apply;
+    // On the agent's thread: this is what is in force from now on. Called for a new activation and for each change of freshness.
+    std::function<void(std::shared_ptr<const policy::active_policy>)> publish;
+    // Something an auditor wants: kind is "activated", "refused", "state".
+    std::function<void(const std::string& kind, const policy::activation&, const std::string& version, const std::string& state,
+                       const std::string& detail)> event;
+    // For the log of the process.
+    std::function<void(const std::string& level, const std::string& message)> log;
+  };
+  agent(agent_config config, callbacks calls);
+  ~agent();  // stops and joins
+
+  // Loads the last good version from disk (if any) and the source once, in this thread, so that the first request meets a
+  // policy when there is one; then starts the thread. Never fails: with nothing to load the node denies.
+  void start();
+  void reload();  // look at the source now (SIGHUP)
+  [[nodiscard]] agent_status status() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,64 @@
+// The publisher's side: stage a version's files, activate it by compare-and-set, watch the acknowledgements. Synchronous;
+// each call has a deadline. Redis layout and scripts: docs/redis.md.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/policy/source.hpp"
+#include "sluice/policy/types.hpp"
+#include "sluice/store/redis_url.hpp"
+
+namespace sluice::store {
+
+struct head_record {
+  policy::activation activation;
+  std::string version, kind, actor, note, time;
+};
+
+struct acknowledgement {
+  std::string node, state, phase, message, rule;  // state: ACK or NACK
+  std::string version;
+  milliseconds compile{0};
+  milliseconds age{0};
+};
+
+struct node_status {
+  std::string id, activation, version, state, build;
+  milliseconds heartbeat_age{0};
+  bool alive = false;
+};
+
+struct activate_request {
+  std::string version, kind = "activate", actor, note;  // kind: activate, rollback
+};
+
+class publisher {
+ public:
+  [[nodiscard]] static result<publisher> connect(const redis_endpoint& to, std::string ring, milliseconds timeout);
+  publisher(publisher&&) noexcept;
+  ~publisher();
+
+  // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
+  [[nodiscard]] result<std::string> stage(const policy::bundle_source& source);
+  // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
+  // empty, or is another server than the last record says. Retries a lost race a few times.
+  [[nodiscard]] result<head_record> activate(const activate_request& what);
+  [[nodiscard]] result<head_record> head();
+  [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
+  [[nodiscard]] result<std::vector<node_status>> nodes();
+  [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
+  // The files of a staged version.
+  [[nodiscard]] result<policy::bundle_source> fetch(const std::string& version);
+
+ private:
+  struct impl;
+  explicit publisher(std::unique_ptr<impl> made);
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,79 @@
+// Normalised views of text with a map back to the original bytes (design: "matched in a normalised view, edited in the
+// original"). `regex`: NFKC without default-ignorable code points, case kept. `folded`: the same plus case folding and,
+// in mixed-script words only, confusables (UTS #39 prototypes). ASCII text takes a fast path: no map, no copy for `regex`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::text {
+
+[[nodiscard]] bool is_ascii(std::string_view bytes);
+[[nodiscard]] bool is_valid_utf8(std::string_view bytes);
+// Bytes at the end of `bytes` that begin a code point which is not complete yet (0 to 3).
+[[nodiscard]] std::size_t incomplete_utf8_tail(std::string_view bytes);
+
+enum class view_kind : std::uint8_t { regex, folded };
+
+// A view of one text. Offsets are bytes. `text()` is valid as long as the view and, when `identity()`, the original.
+class view {
+ public:
+  [[nodiscard]] std::string_view text() const { return identity_ ? original_ : std::string_view(text_); }
+  [[nodiscard]] bool identity() const { return identity_; }
+  // Maps a half-open span of view bytes to the smallest span of original bytes that produced it.
+  struct span { std::uint32_t begin, end; };
+  [[nodiscard]] span to_original(std::uint32_t begin, std::uint32_t end) const;
+  [[nodiscard]] std::string_view original() const { return original_; }
+
+ private:
+  friend void make_view(std::string_view, view_kind, view&);
+  std::string_view original_;
+  std::string text_;
+  // For byte i of text_: the original code point that produced it spans [begin_[i], end_[i]). Empty when offsets are equal
+  // (pure ASCII, whatever the case folding did).
+  std::vector<std::uint32_t> begin_, end_;
+  bool identity_ = true;
+};
+
+// Builds `out` from valid UTF-8. Reuses out's memory. `original` must outlive `out` when the result is an identity.
+void make_view(std::string_view original, view_kind kind, view& out);
+
+// The same normalisation, a piece at a time: after feed(a), feed(b), finish() the caller's text and map are exactly those
+// of make_view(a + b), whatever the cut. Later bytes can still change the end of the text (a combining mark joins its base,
+// a word turns out to be mixed-script), so feed() may rewrite that end.
+class view_stream {
+ public:
+  explicit view_stream(view_kind kind) : kind_(kind) {}
+  // For normalised byte i: the original code points that produced it, counted from the first byte ever fed.
+  struct unit {
+    std::uint32_t original_begin, original_end;
+  };
+  // Appends to `text` and `map` (same length, one unit per byte), which the caller hands in again each time; the caller may
+  // have dropped bytes from their front, never from the part that is not stable. Returns how many bytes at the end of
+  // `text` as it was were replaced before the new ones were appended.
+  std::size_t feed(std::string_view original, std::string& text, std::vector<unit>& map);
+  void finish(std::string& text, std::vector<unit>& map);
+  // Bytes at the end of the text that a later feed() may still replace.
+  [[nodiscard]] std::size_t unstable() const { return unstable_; }
+
+ private:
+  view_kind kind_;
+  std::string open_;             // original bytes behind the unstable end
+  std::uint32_t open_begin_ = 0; // where they begin in the original
+  std::size_t unstable_ = 0;
+};
+
+// Case folding, NFKC, ignorables and confusables for a pattern word, so that lists and text meet in one form.
+[[nodiscard]] std::string normalise(std::string_view original, view_kind kind);
+
+// A code point is a word character when it is alphanumeric, a combining mark, or '_' (UAX #18 \w, as PCRE2's UCP \w).
+[[nodiscard]] bool is_word(char32_t c);
+// True when the boundary between [0,at) and [at,size) lies between a word and a non-word character (text edges count).
+[[nodiscard]] bool word_boundary(std::string_view text, std::size_t at);
+// The code point that starts at / ends before `at`; `at` must be on a boundary. 0 at the edges.
+[[nodiscard]] char32_t code_point_at(std::string_view text, std::size_t at);
+[[nodiscard]] char32_t code_point_before(std::string_view text, std::size_t at);
+
+}  // namespace sluice::text

@@ -1,0 +1,172 @@
+// A dialect knows where text is in one API's requests and answers, and how that API says "no". It decides nothing: it lists
+// parts, splices edits, and writes errors, refusals and cut-offs. Sans-I/O; no policy.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+#include "sluice/text/json.hpp"
+
+namespace sluice::wire {
+
+// Mirrors of policy's words, because wire must not know policy. The proxy translates them (same order).
+enum class role : std::uint8_t { system, developer, user, assistant, tool };
+enum class part_kind : std::uint8_t {
+  text, reasoning, refusal, tool_definition, tool_call, tool_result, attachment, annotation, transcript, error, name
+};
+
+// One piece of text in a body. `text` is unescaped (for JSON in a string: unescaped twice); views live as long as the
+// body that listed it.
+struct part {
+  wire::role role;
+  part_kind kind;
+  bool last_turn = true;
+  bool editable = true;
+  std::string_view text;
+  text::json::index node;         // the string literal in the body
+  std::int32_t inner = -1;        // JSON in a string: which leaf or key of the inner document
+  std::int32_t choice = -1;       // answers: index of the choice, -1 elsewhere
+};
+
+// Text that nobody can scan, and why; the policy `unreadable` decides.
+struct unread {
+  std::string reason;  // "unknown part", "attachment", "server state", …
+  std::string path;    // "messages[0].content[1]"
+  std::uint64_t bytes = 0;
+};
+
+struct replacement {
+  std::uint32_t part, begin, end;
+  std::string text;
+};
+
+// What an endpoint is. `scanned`: text in both directions; `passes`: no text of the conversation; `denied`: stated, with why.
+enum class endpoint_class : std::uint8_t { scanned, passes, denied, unknown };
+struct endpoint {
+  endpoint_class what = endpoint_class::unknown;
+  std::string_view name;           // "chat.completions", "models", …
+  std::string_view allowed_method; // for 405
+  std::string_view why;            // for denied
+};
+
+// A parsed request.
+class request_body {
+ public:
+  virtual ~request_body() = default;
+  [[nodiscard]] virtual std::span<const part> parts() const = 0;
+  [[nodiscard]] virtual std::span<const unread> unread_parts() const = 0;
+  [[nodiscard]] virtual bool stream() const = 0;
+  [[nodiscard]] virtual std::string_view model() const = 0;
+  // Dotted path of a part, for errors (`param`).
+  [[nodiscard]] virtual std::string path(const part& p) const = 0;
+  // The body with replacements made; nothing else changes.
+  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits) const = 0;
+};
+
+// A parsed plain answer. `edited` also drops what would repeat the old text (logprobs, audio of a redacted transcript).
+class response_body {
+ public:
+  virtual ~response_body() = default;
+  [[nodiscard]] virtual std::span<const part> parts() const = 0;
+  [[nodiscard]] virtual std::span<const unread> unread_parts() const = 0;
+  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits) const = 0;
+};
+
+// How a stream's text is judged: the proxy implements this over policy's stream evaluator. A channel is one growing text,
+// opened by the dialect; feed() appends to `out` what may leave now. `blocked`: stop, nothing more leaves.
+class channel_sink {
+ public:
+  virtual ~channel_sink() = default;
+  enum class status : std::uint8_t { released, blocked, failed };
+  [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable) = 0;
+  [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
+  [[nodiscard]] virtual status finish(std::uint32_t channel, std::string& out) = 0;
+};
+
+// Rewrites one streamed answer. Bytes of an event whose text left unchanged are appended as they came.
+class response_stream {
+ public:
+  virtual ~response_stream() = default;
+  enum class status : std::uint8_t {
+    ok,          // `out` holds what may go to the client
+    done,        // the dialect's end was written ([DONE])
+    blocked,     // a rule blocked: call cut() next
+    unreadable,  // the event could not be read: call cut() next, nothing of it was written
+  };
+  // Feeds bytes of the answer as they arrive, any cut.
+  [[nodiscard]] virtual status feed(std::string_view bytes, channel_sink& sink, std::string& out) = 0;
+  // The upstream ended its body. `clean` false: it died. Held text of a clean end is resolved; of a death it is dropped.
+  [[nodiscard]] virtual status end(bool clean, channel_sink& sink, std::string& out) = 0;
+  // Ends the stream as the dialect says a filtered answer ends, for every choice that is open, in any state. `message` empty:
+  // none is sent. Latched: a second call appends nothing.
+  virtual void cut(std::string_view message, std::string& out) = 0;
+  // Ends the stream as the dialect says an upstream failure ends.
+  virtual void fail(std::string_view message, std::string_view decision_id, std::string& out) = 0;
+  // Why the last status was `unreadable`.
+  [[nodiscard]] virtual const std::string& reason() const = 0;
+};
+
+// Kinds of error that the gateway itself answers with; each dialect has its own words and shape.
+enum class gateway_error : std::uint8_t {
+  bad_request,      // 400: framing, JSON, an unknown part
+  unauthorized,     // 401: unknown caller
+  forbidden,        // 403: denied endpoint
+  not_found,        // 404: unknown path
+  method,           // 405
+  too_large,        // 413
+  media_type,       // 415
+  expectation,      // 417
+  head_too_large,   // 431
+  blocked,          // 400, code content_filter
+  busy,             // 503: in-flight limit, audit full
+  policy_missing,   // 503: no policy, or it expired and the gateway closes
+  upstream,         // 502: connect, TLS, bad answer
+  upstream_timeout, // 504
+  internal,         // 500
+};
+[[nodiscard]] int http_status(gateway_error e);
+
+struct error_text {
+  gateway_error what;
+  std::string_view message;      // what happened and what to do; never matched text
+  std::string_view param;        // dotted path or ""
+  std::string_view decision_id;  // in the body, so that a user can report it
+};
+
+class dialect {
+ public:
+  virtual ~dialect() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  // By method and path as sent (no decoding: an encoded path is unknown). `path` begins at the API's version, e.g. "/v1/…".
+  [[nodiscard]] virtual endpoint classify(std::string_view method, std::string_view path) const = 0;
+  // Strict JSON; errors are for the client and name the place. Views into `body`, which must outlive the result.
+  [[nodiscard]] virtual result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body,
+                                                                           std::uint32_t depth_max) const = 0;
+  [[nodiscard]] virtual result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body,
+                                                                             std::uint32_t depth_max) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request,
+                                                                     std::uint32_t depth_max) const = 0;
+  // JSON body of an error; the status is http_status(text.what).
+  [[nodiscard]] virtual std::string error_body(const error_text& text) const = 0;
+  // The dialect's own 200 refusal (`http_status: 200` on a rule), as JSON or, when the request asked for a stream, as SSE.
+  [[nodiscard]] virtual std::string refusal_body(const request_body& request, std::string_view message,
+                                                 std::string_view decision_id) const = 0;
+  // Rows of the coverage table, made from the same table that read_request and read_response use.
+  struct coverage_row {
+    std::string_view endpoint, direction, path, text_class, role, kind, streaming, policy;
+  };
+  [[nodiscard]] virtual std::span<const coverage_row> coverage() const = 0;
+};
+
+// The OpenAI dialect: Chat Completions whole; models pass; every other path has a stated policy.
+[[nodiscard]] const dialect& openai();
+// By name ("openai"); null when there is none.
+[[nodiscard]] const dialect* find_dialect(std::string_view name);
+[[nodiscard]] std::span<const std::string_view> dialect_names();
+
+}  // namespace sluice::wire
