@@ -30,11 +30,13 @@ struct keyword_match {
   bool case_sensitive = false;
   bool fold = true;                 // case folding and confusables; false with case_sensitive
   policy::boundary boundary = boundary::word;
+  std::vector<policy::place> places;  // of each word; may be shorter than `words`
 };
 
 struct regex_match {
   std::string pattern;              // PCRE2 syntax, UTF and UCP on
   std::vector<std::string> prefilter;  // words of which one must be in the text, else the rule does not match
+  policy::place place;                 // of the pattern's first character, for errors inside it
 };
 
 enum class validator : std::uint8_t { none, luhn, iban };
@@ -76,8 +78,9 @@ struct test_spec {
   std::string name;
   context who;
   std::optional<std::string> request, response;  // exactly one of request, response, messages
-  struct message { role who; std::string content; };
+  struct message { role who; std::string content; part_kind part = part_kind::text; };
   std::vector<message> messages;
+  std::optional<part_kind> part;  // what `request` or `response` stands for; text when not said
   struct {
     std::optional<std::vector<std::string>> rules;  // exactly these enforced rules found
     std::vector<std::string> rules_any, rules_none, shadow, suppressed;
@@ -104,7 +107,8 @@ struct rule {
 };
 
 struct policy_ast {
-  std::string name, title, owner, status;
+  std::string name, title, owner, status, ticket;
+  std::string review_by, expires;  // YYYY-MM-DD or empty; past them the checker warns, the policy stays in force
   policy::enforcement enforcement = enforcement::enforce;
   policy::scope scope;            // the policy's own; ANDed with each bind
   std::vector<policy::scope> binds;  // of the modules that name it; any may fit
@@ -114,7 +118,7 @@ struct policy_ast {
 };
 
 struct list_ast {
-  std::string name, owner;
+  std::string name, owner, review_by;
   keyword_match words;
   bool used = false;
   policy::place place;

@@ -3,11 +3,13 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::policy {
 
 enum class severity : unsigned char { error, warning };
+std::string_view to_string(severity s);
 
 struct place {
   std::string file;  // relative to the bundle's root
@@ -26,7 +28,8 @@ struct diagnostic {
 
 using diagnostics = std::vector<diagnostic>;
 [[nodiscard]] bool has_errors(const diagnostics& found);
-// "file:line:column: error: message; advice", one a line.
+// "file:line:column: error: rule x: message; advice"; of several, one a line.
+[[nodiscard]] std::string to_text(const diagnostic& d);
 [[nodiscard]] std::string to_text(const diagnostics& found);
 
 }  // namespace sluice::policy

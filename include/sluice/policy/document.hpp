@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sluice/policy/diagnostic.hpp"
@@ -18,6 +17,8 @@ struct document_limits {
   std::size_t depth_max = 64;
 };
 
+struct yaml_member;
+
 struct yaml_node {
   enum class kind : std::uint8_t { null, scalar, sequence, mapping };
   yaml_node::kind kind = yaml_node::kind::null;
@@ -25,8 +26,13 @@ struct yaml_node {
   int line = 0, column = 0;
   std::string scalar;
   std::vector<yaml_node> items;                              // sequence
-  std::vector<std::pair<yaml_node, yaml_node>> members;      // mapping, in file order; keys are scalars
+  std::vector<yaml_member> members;                          // mapping, in file order
   [[nodiscard]] const yaml_node* find(std::string_view key) const;
+};
+
+struct yaml_member {
+  yaml_node first;   // the key, always a scalar
+  yaml_node second;  // the value
 };
 
 // All documents of one file, or diagnostics.

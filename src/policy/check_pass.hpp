@@ -1,0 +1,34 @@
+// What the parts of the checking pass share.
+#pragma once
+
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/build.hpp"
+
+namespace sluice::policy {
+
+struct check_pass {
+  bundle_ast& bundle;
+  wall_time today;
+  diagnostics& found;
+  std::uint64_t patterns = 0;                     // words and regexes so far, lists counted at each use
+  std::string rule = {};                          // the rule at hand
+  std::unordered_map<std::string, policy::place> rule_ids = {};
+  std::set<std::string> exception_ids = {};
+
+  void error(const place& at, std::string message, std::string advice = {});
+  void warn(const place& at, std::string message, std::string advice = {});
+};
+
+// check_pattern.cpp. check_match resolves `list` into words.
+void check_words(check_pass& pass, const keyword_match& words, const place& at);
+void check_match(check_pass& pass, match_spec& match, const rule& of, bool releases_early);
+// check_rule.cpp
+void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
+// The day after `date` (YYYY-MM-DD), so that a date counts to its end; the epoch when it is no date.
+[[nodiscard]] wall_time end_of_day(const std::string& date);
+
+}  // namespace sluice::policy

@@ -1,0 +1,133 @@
+// Words and regular expressions: would they compile, could they match nothing or everything, do they fit a stream?
+#include <algorithm>
+#include <unordered_set>
+#include <vector>
+
+#include "check_pass.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/match/regex.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::policy {
+namespace {
+
+// A stream would hold this much text back for one rule: past it, holding the whole answer is the honest choice.
+constexpr std::uint32_t held_bytes_max = 64u << 10;
+
+void check_list_reference(check_pass& pass, match_spec& match) {
+  const std::string& name = match.keywords.list;
+  const auto at = pass.bundle.lists.find(name);
+  if (at != pass.bundle.lists.end()) {
+    at->second.used = true;
+    match.keywords = at->second.words;
+    match.keywords.list = at->first;
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const auto& [known, list] : pass.bundle.lists) names.push_back(known);
+  const std::string_view near = nearest(name, names);
+  pass.error(match.place, "list '" + name + "' does not exist",
+             near.empty() ? "define it: kind: List, metadata: {name: " + name + "}"
+                          : "did you mean '" + std::string(near) + "'?");
+}
+
+place inside(const regex_match& regex, std::size_t offset) {
+  place at = regex.place;
+  at.column += static_cast<int>(offset);
+  return at;
+}
+
+void check_prefilter(check_pass& pass, const regex_match& regex) {
+  for (const std::string& word : regex.prefilter) {
+    if (text::normalise(word, text::view_kind::folded).empty()) {
+      pass.error(regex.place, "'prefilter' holds an empty word", "remove it");
+    }
+  }
+}
+
+void check_width(check_pass& pass, const match::regex_info& info, const regex_match& regex, const rule& of) {
+  const std::string advice =
+      "bound it, as {1,64} instead of +, or write stream: {hold: full}, which holds every streamed answer to its end";
+  const std::string why = "a streamed answer could not be released before its end: this rule's action is " +
+                          std::string(to_string(of.action.type)) + " and its pattern may match ";
+  if (info.width_max == match::unbounded) {
+    pass.error(regex.place, why + "text of any length", advice);
+  } else if (info.width_max > held_bytes_max) {
+    pass.error(regex.place, why + std::to_string(info.width_max) + " bytes", advice);
+  }
+}
+
+void check_regex(check_pass& pass, const match_spec& match, const rule& of, bool releases_early) {
+  const regex_match& regex = match.regex;
+  ++pass.patterns;
+  if (regex.pattern.empty()) {
+    pass.error(regex.place, "the pattern is empty, so it would match everywhere", "write a pattern");
+    return;
+  }
+  if (regex.pattern.size() > pass.bundle.limits.pattern_bytes_max) {
+    pass.error(regex.place, "the pattern has " + std::to_string(regex.pattern.size()) + " bytes; the limit is " +
+                                std::to_string(pass.bundle.limits.pattern_bytes_max), "split it into several rules");
+    return;
+  }
+  check_prefilter(pass, regex);
+  const auto compiled = match::regex::compile(regex.pattern);
+  if (!compiled) {
+    pass.error(inside(regex, compiled.error().offset),
+               "the pattern is no regular expression: " + compiled.error().reason + " (at character " +
+                   std::to_string(compiled.error().offset + 1) + " of the pattern)");
+    return;
+  }
+  const match::regex_info& info = compiled->info();
+  if (info.matches_empty) {
+    pass.error(regex.place, "the pattern matches the empty text, so it would match everywhere",
+               "make at least one part of it mandatory");
+    return;
+  }
+  if (releases_early) check_width(pass, info, regex, of);
+  if (const auto accepted = match::hyperscan_accepts(regex.pattern); !accepted) {
+    pass.error(regex.place, "the pattern cannot be scanned for: " + accepted.error().message, "simplify it");
+  }
+}
+
+}  // namespace
+
+void check_words(check_pass& pass, const keyword_match& words, const place& at) {
+  constexpr std::size_t word_bytes_max = 1024;
+  const auto kind = words.fold ? text::view_kind::folded : text::view_kind::regex;
+  std::unordered_set<std::string> seen;
+  for (std::size_t i = 0; i < words.words.size(); ++i) {
+    const std::string& word = words.words[i];
+    const place& where = i < words.places.size() ? words.places[i] : at;
+    if (word.size() > std::min<std::size_t>(word_bytes_max, pass.bundle.limits.pattern_bytes_max)) {
+      pass.error(where, "a word of " + std::to_string(word.size()) + " bytes; at most " +
+                            std::to_string(word_bytes_max) + " are allowed", "use a shorter, telling part of it");
+      continue;
+    }
+    std::string normal = text::normalise(word, kind);
+    if (trim(normal).empty()) {
+      pass.error(where, "an empty word, which would match everywhere", "remove it");
+      continue;
+    }
+    if (trim(normal).size() != normal.size()) {
+      pass.warn(where, "the word begins or ends with white space, which must then be in the text too", "trim it");
+    }
+    if (!seen.insert(std::move(normal)).second) {
+      pass.warn(where, "'" + word.substr(0, 60) + "' says the same as an earlier word", "remove one");
+    }
+  }
+}
+
+void check_match(check_pass& pass, match_spec& match, const rule& of, bool releases_early) {
+  if (match.kind == match_spec::kind::regex) {
+    check_regex(pass, match, of, releases_early);
+    return;
+  }
+  if (!match.keywords.list.empty()) {
+    check_list_reference(pass, match);
+  } else {
+    check_words(pass, match.keywords, match.place);
+  }
+  pass.patterns += match.keywords.words.size();
+}
+
+}  // namespace sluice::policy

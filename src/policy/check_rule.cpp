@@ -1,0 +1,136 @@
+// One rule as a whole: identity, actions that fit their direction, exceptions that end, and tests that show both sides.
+#include <algorithm>
+
+#include "check_pass.hpp"
+
+namespace sluice::policy {
+namespace {
+
+constexpr auto exception_life_max = std::chrono::days(180);
+constexpr std::string_view default_message = "This was blocked by a safety policy.";
+
+bool contains(const std::vector<std::string>& list, const std::string& id) {
+  return std::ranges::find(list, id) != list.end();
+}
+
+bool expects(const test_spec& test, const std::string& id) {
+  return (test.expect.rules && contains(*test.expect.rules, id)) || contains(test.expect.rules_any, id) ||
+         contains(test.expect.shadow, id);
+}
+
+// A test that shows the rule keeping still: nothing it expects names the rule, and it says so.
+bool excludes(const test_spec& test, const std::string& id) {
+  return !expects(test, id) && (test.expect.rules || contains(test.expect.rules_none, id));
+}
+
+void check_test(check_pass& pass, const policy_ast& owner, const rule& of, const test_spec& test) {
+  const auto known_rule = [&](const std::string& id) {
+    return std::ranges::any_of(owner.rules, [&](const rule& other) { return other.id == id; });
+  };
+  const auto known_exception = [&](const std::string& id) {
+    return std::ranges::any_of(owner.rules, [&](const rule& other) {
+      return std::ranges::any_of(other.exceptions, [&](const exception_spec& e) { return e.id == id; });
+    });
+  };
+  const auto each = [&](const std::vector<std::string>& ids, const char* key, const auto& known) {
+    for (const std::string& id : ids) {
+      if (known(id)) continue;
+      pass.error(test.place, "test '" + test.name + "' expects " + key + " '" + id + "', which this policy does not have",
+                 "a test runs its own policy only");
+    }
+  };
+  if (test.expect.rules) each(*test.expect.rules, "rule", known_rule);
+  each(test.expect.rules_any, "rule", known_rule);
+  each(test.expect.rules_none, "rule", known_rule);
+  each(test.expect.shadow, "rule", known_rule);
+  each(test.expect.suppressed, "exception", known_exception);
+  const bool wrong_way = (test.response && of.direction == direction::request) ||
+                         ((test.request || !test.messages.empty()) && of.direction == direction::response);
+  if (wrong_way && expects(test, of.id)) {
+    pass.error(test.place, "test '" + test.name + "' expects the rule in a direction that it does not look at",
+               "the rule says direction: " + std::string(to_string(of.direction)));
+  }
+}
+
+void check_tests(check_pass& pass, const policy_ast& owner, const rule& of) {
+  if (of.tests.empty()) {
+    pass.error(of.place, "the rule has no tests", "add at least one text that must match and one that must not");
+    return;
+  }
+  bool positive = false, negative = false;
+  for (std::size_t i = 0; i < of.tests.size(); ++i) {
+    const test_spec& test = of.tests[i];
+    positive = positive || expects(test, of.id);
+    negative = negative || excludes(test, of.id);
+    for (std::size_t j = 0; j < i; ++j) {
+      if (of.tests[j].name == test.name) pass.error(test.place, "two tests are named '" + test.name + "'", "rename one");
+    }
+    check_test(pass, owner, of, test);
+  }
+  if (!positive) {
+    pass.error(of.place, "no test shows the rule matching", of.enforcement == enforcement::shadow
+                   ? "add one with expect: {shadow: [" + of.id + "]}; the rule is in shadow"
+                   : "add one with expect: {rules: [" + of.id + "]}");
+  }
+  if (!negative) pass.error(of.place, "no test shows a text that the rule leaves alone", "add one with expect: {rules: []}");
+  for (const exception_spec& exception : of.exceptions) {
+    const bool shown = std::ranges::any_of(of.tests, [&](const test_spec& t) { return contains(t.expect.suppressed, exception.id); });
+    if (!shown) {
+      pass.warn(exception.place, "no test shows exception '" + exception.id + "' at work",
+                "add one with expect: {suppressed: [" + exception.id + "]}");
+    }
+  }
+}
+
+void check_exception(check_pass& pass, const rule& of, exception_spec& exception) {
+  if (!exception.id.empty() && !pass.exception_ids.insert(exception.id).second) {
+    pass.error(exception.place, "exception '" + exception.id + "' exists already", "ids are unique in a bundle");
+  }
+  if (!exception.expires.empty()) {
+    const wall_time end = end_of_day(exception.expires);
+    if (end <= pass.today) {
+      pass.error(exception.place, "exception '" + exception.id + "' expired on " + exception.expires,
+                 "remove it, or have it approved again with a new date");
+    } else if (end - pass.today > exception_life_max + std::chrono::days(1)) {
+      pass.warn(exception.place, "exception '" + exception.id + "' lasts longer than 180 days", "choose an earlier date");
+    }
+  }
+  // An exception's own pattern never holds a stream: what it looks at is the finding's part as far as it is known.
+  if (exception.match) check_match(pass, *exception.match, of, false);
+}
+
+void check_action(check_pass& pass, rule& of) {
+  action_spec& act = of.action;
+  if (act.type == action::block && act.message.empty()) {
+    act.message = default_message;
+    pass.warn(act.place, "a block without 'message'; people will read: " + act.message, "say what they can do instead");
+  }
+  const bool to_users = of.where.roles.empty() || std::ranges::any_of(of.where.roles, [](role r) { return r == role::assistant; });
+  if (of.direction == direction::response && !to_users) {
+    pass.error(of.place, "an answer is always the assistant's, and where.roles leaves it out, so the rule never matches",
+               "add assistant to where.roles, or leave it out");
+  }
+  if (of.hold_full && of.direction == direction::request) {
+    pass.warn(of.place, "stream.hold does nothing in a rule for requests", "remove it");
+  }
+}
+
+}  // namespace
+
+void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
+  if (!checked.id.empty()) {
+    const auto [at, fresh] = pass.rule_ids.emplace(checked.id, checked.place);
+    if (!fresh) {
+      pass.error(checked.place, "rule '" + checked.id + "' exists already", "the first stands at " + to_string(at->second));
+    }
+  }
+  check_action(pass, checked);
+  // Shadow rules too: the day they are enforced must not be the day they stop compiling.
+  const bool releases_early = checked.direction != direction::request && !checked.hold_full &&
+                              checked.action.type >= action::redact && checked.enforcement != enforcement::off;
+  check_match(pass, checked.match, checked, releases_early);
+  for (exception_spec& exception : checked.exceptions) check_exception(pass, checked, exception);
+  check_tests(pass, owner, checked);
+}
+
+}  // namespace sluice::policy

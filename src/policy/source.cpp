@@ -1,0 +1,49 @@
+// Which files of a bundle count, and the digests that name it.
+#include "sluice/policy/source.hpp"
+
+#include "sluice/crypto/digest.hpp"
+
+namespace sluice::policy {
+namespace {
+
+std::string digest_of(const bundle_source& source, file_class wanted) {
+  crypto::sha256_stream stream;
+  for (const source_file& file : source.files) {
+    if (classify_file(file.path) != wanted) continue;
+    stream.update(file.path);
+    stream.update(std::string_view("\0", 1));
+    stream.update(file.sha256);
+    stream.update("\n");
+  }
+  const crypto::digest digest = stream.finish();
+  std::string out;
+  out.reserve(64);
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const unsigned char byte : digest) {
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
+file_class classify_file(const std::string& path) {
+  const std::string_view name = path;
+  const auto ends = [&](std::string_view suffix) { return name.size() > suffix.size() && name.ends_with(suffix); };
+  if (name.starts_with("golden/")) return ends(".jsonl") ? file_class::golden : file_class::other;
+  if (name.starts_with("docs/")) return file_class::other;
+  if (name.starts_with("models/")) return file_class::decides;
+  if (ends(".yaml") || ends(".yml") || ends(".json")) return file_class::decides;
+  return file_class::other;
+}
+
+source_file make_source_file(std::string path, std::string bytes) {
+  std::string digest = crypto::sha256_hex(bytes);
+  return {.path = std::move(path), .bytes = std::move(bytes), .sha256 = std::move(digest)};
+}
+
+std::string version_of(const bundle_source& source) { return digest_of(source, file_class::decides); }
+std::string golden_digest_of(const bundle_source& source) { return digest_of(source, file_class::golden); }
+
+}  // namespace sluice::policy
