@@ -1,0 +1,55 @@
+// Golden sets: labelled exchanges, one JSON object a line, held against a whole bundle. Sets `must_block` and `must_pass` allow
+// no miss; a case of another set is judged when it says what it expects and only counted when it does not.
+// Control plane only. Values returned own their text.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/diagnostic.hpp"
+#include "sluice/policy/snapshot.hpp"
+#include "sluice/policy/source.hpp"
+
+namespace sluice::policy {
+
+struct golden_case {
+  std::string id, set;
+  std::vector<std::string> slice;
+  context who;
+  std::vector<test_spec::message> request;  // empty: none
+  std::optional<std::string> response;
+  struct {
+    std::optional<policy::action> action_at_least, action_at_most;
+    std::vector<std::string> rules_any, rules_none, text_absent, text_present;
+  } expect;
+  policy::place place;
+};
+
+// Lines that are no case become diagnostics; the others are returned. Empty lines are skipped.
+[[nodiscard]] std::vector<golden_case> parse_golden(const std::string& file, std::string_view bytes, diagnostics& found);
+// All golden files of a bundle. Two cases with one id are an error.
+[[nodiscard]] std::vector<golden_case> golden_of(const bundle_source& source, diagnostics& found);
+
+struct golden_result {
+  std::string id, set;
+  policy::place place;
+  bool judged = false;  // false: counted only
+  bool passed = true;
+  std::string what = {};  // expected and got, when it failed
+  policy::action action = policy::action::allow;  // the strongest enforced, of request and response
+  std::vector<std::string> rules = {}, shadow = {};
+  std::string text = {};  // of the response, else of the request's last message, after edits; not for printing
+};
+// A response is also run as a stream of single code points, which must give the same.
+[[nodiscard]] std::vector<golden_result> run_golden(std::span<const golden_case> cases,
+                                                    const std::shared_ptr<const snapshot>& with);
+
+// Upper end of the exact (Clopper-Pearson) one-sided 95 % interval for a rate of which `hits` in `n` were seen; 1 for n = 0.
+[[nodiscard]] double rate_upper95(std::size_t hits, std::size_t n);
+
+}  // namespace sluice::policy

@@ -1,0 +1,85 @@
+// All passes in order. What a node does with a push and what `sluice check` does with a folder is this one function.
+#include "sluice/policy/build.hpp"
+
+#include <set>
+
+namespace sluice::policy {
+namespace {
+
+void add_failures(const std::vector<test_result>& results, diagnostics& found) {
+  for (const test_result& result : results) {
+    if (result.passed) continue;
+    found.push_back({.severity = severity::error,
+                     .place = result.place,
+                     .rule = result.rule,
+                     .message = "test '" + result.test + "' failed: " + result.what,
+                     .advice = {}});
+  }
+}
+
+// After parse errors: what the checker finds in the rules that were read without one, so that one run shows it all. An error
+// outside of every rule (a file that is no YAML, a list that could not be read) would only make it guess.
+void check_what_was_read(build_report& report, wall_time today) {
+  std::set<std::string> broken;
+  for (const diagnostic& each : report.found) {
+    if (each.severity == severity::error && each.rule.empty()) return;
+    broken.insert(each.rule);
+  }
+  diagnostics more;
+  check(report.bundle, today, more);
+  for (diagnostic& each : more) {
+    if (!each.rule.empty() && !broken.contains(each.rule)) report.found.push_back(std::move(each));
+  }
+}
+
+// Runs the passes until one refuses; true when all went well.
+bool run_passes(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache,
+                build_report& report) {
+  report.reached = phase::parse;
+  report.bundle = parse(source, report.found);
+  if (has_errors(report.found)) {
+    check_what_was_read(report, today);
+    return false;
+  }
+  report.reached = phase::check;
+  check(report.bundle, today, report.found);
+  if (has_errors(report.found)) return false;
+  report.reached = phase::compile;
+  report.snapshot = compile(report.bundle, backend, cache, report.found);
+  if (report.snapshot == nullptr || has_errors(report.found)) return false;
+  report.reached = phase::selftest;
+  add_failures(run_tests(report.bundle, backend, cache, report.found), report.found);
+  self_test(report.bundle, *report.snapshot, report.found);
+  return !has_errors(report.found);
+}
+
+}  // namespace
+
+std::string_view to_string(phase p) {
+  switch (p) {
+    case phase::parse: return "parse";
+    case phase::check: return "check";
+    case phase::compile: return "compile";
+    case phase::selftest: return "selftest";
+    case phase::done: return "done";
+  }
+  return "?";
+}
+
+build_report build(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache) {
+  const mono_time begin = mono_now();
+  build_report report;
+  if (run_passes(source, today, backend, cache, report)) {
+    report.reached = phase::done;
+  } else {
+    report.snapshot = nullptr;
+    if (!has_errors(report.found)) {
+      report.found.push_back({.severity = severity::error, .place = {}, .rule = {},
+                              .message = "compiling failed without a reason", .advice = "report this as a defect"});
+    }
+  }
+  report.took = std::chrono::duration_cast<milliseconds>(mono_now() - begin);
+  return report;
+}
+
+}  // namespace sluice::policy

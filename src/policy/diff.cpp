@@ -1,0 +1,197 @@
+// Bundles compared rule by rule.
+#include "sluice/policy/diff.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "diff_lattice.hpp"
+
+namespace sluice::policy {
+namespace {
+
+using rule_index = std::map<std::string, placed_rule>;
+
+rule_index index_of(const bundle_ast& bundle) {
+  rule_index out;
+  for (const policy_ast& owner : bundle.policies) {
+    for (const rule& each : owner.rules) out.try_emplace(each.id, placed_rule{.owner = &owner, .rule = &each});
+  }
+  return out;
+}
+
+void note(rule_change& out, effect how, std::string detail) {
+  out.effect = std::max(out.effect, how);
+  out.details.push_back(std::move(detail));
+}
+
+std::size_t missing_words(const std::vector<std::string>& from, const std::vector<std::string>& in) {
+  std::vector<std::string> a = from, b = in, gone;
+  std::ranges::sort(a);
+  std::ranges::sort(b);
+  std::ranges::set_difference(a, b, std::back_inserter(gone));
+  return gone.size();
+}
+
+void compare_keywords(const keyword_match& a, const keyword_match& b, const std::string& what, rule_change& out) {
+  const std::size_t removed = missing_words(a.words, b.words), added = missing_words(b.words, a.words);
+  if (removed > 0) note(out, effect::may_weaken, what + ": " + std::to_string(removed) + " words removed");
+  if (added > 0) note(out, effect::stronger, what + ": " + std::to_string(added) + " words added");
+  if (a.case_sensitive != b.case_sensitive) {
+    note(out, b.case_sensitive ? effect::may_weaken : effect::stronger,
+         what + ": case is " + (b.case_sensitive ? "sensitive" : "insensitive") + " now");
+  }
+  if (a.boundary != b.boundary) {
+    note(out, b.boundary == boundary::word ? effect::may_weaken : effect::stronger,
+         what + ": boundary is " + (b.boundary == boundary::word ? "word" : "none") + " now");
+  }
+}
+
+bool same_match(const match_spec& a, const match_spec& b) {
+  if (a.kind != b.kind || a.validator != b.validator) return false;
+  if (a.kind == match_spec::kind::regex) return a.regex.pattern == b.regex.pattern && a.regex.prefilter == b.regex.prefilter;
+  return a.keywords.words == b.keywords.words && a.keywords.case_sensitive == b.keywords.case_sensitive &&
+         a.keywords.boundary == b.keywords.boundary;
+}
+
+void compare_match(const match_spec& a, const match_spec& b, rule_change& out) {
+  if (same_match(a, b)) return;
+  if (a.kind != b.kind) return note(out, effect::may_weaken, "match: another kind");
+  if (a.kind == match_spec::kind::keywords) return compare_keywords(a.keywords, b.keywords, "match", out);
+  if (a.regex.pattern != b.regex.pattern) note(out, effect::may_weaken, "match: the pattern changed");
+  if (a.regex.prefilter != b.regex.prefilter) {
+    note(out, b.regex.prefilter.empty() ? effect::stronger : effect::may_weaken, "match: the prefilter changed");
+  }
+  if (a.validator != b.validator) {
+    note(out, b.validator == validator::none ? effect::stronger : effect::may_weaken, "match: the validator changed");
+  }
+}
+
+// Exceptions with a match of their own; those without are part of the lattice.
+void compare_exceptions(const rule& a, const rule& b, rule_change& out) {
+  const auto find = [](const rule& in, const std::string& id) {
+    const auto at = std::ranges::find(in.exceptions, id, &exception_spec::id);
+    return at == in.exceptions.end() ? nullptr : &*at;
+  };
+  for (const exception_spec& now : b.exceptions) {
+    const exception_spec* was = find(a, now.id);
+    if (was == nullptr) {
+      note(out, now.match ? effect::may_weaken : effect::none, "exception " + now.id + " added, until " + now.expires);
+    } else if (now.match && (!was->match || !same_match(*was->match, *now.match) || !same_scope(was->when, now.when))) {
+      note(out, effect::may_weaken, "exception " + now.id + " changed");
+    } else if (!same_scope(was->when, now.when) || was->match.has_value() != now.match.has_value()) {
+      note(out, effect::none, "exception " + now.id + " changed");
+    } else if (was->expires < now.expires) {
+      note(out, effect::may_weaken, "exception " + now.id + " lasts longer, until " + now.expires);
+    }
+  }
+  for (const exception_spec& was : a.exceptions) {
+    if (find(b, was.id) == nullptr) note(out, effect::stronger, "exception " + was.id + " removed");
+  }
+}
+
+void compare_action(const action_spec& a, const action_spec& b, rule_change& out) {
+  if (a.type != b.type) {
+    note(out, effect::none, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
+    return;
+  }
+  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last) note(out, effect::weaker, "action: more of the match stays readable");
+  if (b.keep_first < a.keep_first || b.keep_last < a.keep_last) note(out, effect::stronger, "action: less of the match stays readable");
+  if (a.mask != b.mask) note(out, effect::none, "action: mask \"" + a.mask + "\" → \"" + b.mask + "\"");
+  if (a.message != b.message) note(out, effect::none, "action: the message changed");
+  if (a.http_status != b.http_status) {
+    note(out, effect::none, "action: http_status " + std::to_string(a.http_status) + " → " + std::to_string(b.http_status));
+  }
+  if (a.message_in_stream != b.message_in_stream) note(out, effect::none, "action: message_in_stream changed");
+}
+
+void compare_rest(const placed_rule& a, const placed_rule& b, rule_change& out) {
+  if (a.owner->name != b.owner->name) note(out, effect::none, "policy: " + a.owner->name + " → " + b.owner->name);
+  if (a.rule->enforcement != b.rule->enforcement) {
+    note(out, effect::none, "enforcement: " + std::string(to_string(a.rule->enforcement)) + " → " +
+                                std::string(to_string(b.rule->enforcement)));
+  }
+  if (a.rule->direction != b.rule->direction) {
+    note(out, effect::none, "direction: " + std::string(to_string(a.rule->direction)) + " → " +
+                                std::string(to_string(b.rule->direction)));
+  }
+  if (a.rule->where.roles != b.rule->where.roles) note(out, effect::none, "where: the roles changed");
+  if (a.rule->where.parts != b.rule->where.parts) note(out, effect::none, "where: the parts changed");
+  if (a.rule->where.last_turn_only != b.rule->where.last_turn_only) note(out, effect::none, "where: messages changed");
+  if (a.rule->hold_full != b.rule->hold_full) note(out, effect::none, "stream: hold changed");
+}
+
+rule_change compare(const std::string& id, const placed_rule* was, const placed_rule* now) {
+  const placed_rule& shown = now != nullptr ? *now : *was;
+  rule_change out{.kind = rule_change::kind::changed, .rule = id, .policy = shown.owner->name, .effect = effect::none,
+                  .details = {}, .cells = {}, .place = shown.rule->place};
+  if (was == nullptr) out.kind = rule_change::kind::added;
+  if (now == nullptr) out.kind = rule_change::kind::removed;
+  if (was != nullptr && now != nullptr) {
+    compare_match(was->rule->match, now->rule->match, out);
+    compare_exceptions(*was->rule, *now->rule, out);
+    compare_action(was->rule->action, now->rule->action, out);
+    compare_rest(*was, *now, out);
+  }
+  const lattice_result lattice = compare_cells(was, now);
+  out.effect = std::max(out.effect, lattice.effect);
+  out.cells = lattice.cells;
+  if (!lattice.exact) out.details.emplace_back("too many scopes to compare each; taken as one that may weaken");
+  if (out.effect != effect::none && out.details.empty() && out.kind == rule_change::kind::changed) {
+    out.details.emplace_back("its scope changed");
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view to_string(effect e) {
+  switch (e) {
+    case effect::none: return "no effect";
+    case effect::stronger: return "stronger";
+    case effect::may_weaken: return "may weaken";
+    case effect::weaker: return "WEAKER";
+  }
+  return "?";
+}
+
+bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
+  bundle_diff out;
+  const rule_index a = index_of(before), b = index_of(after);
+  std::map<std::string, std::pair<const placed_rule*, const placed_rule*>> both;
+  for (const auto& [id, rule] : a) both[id].first = &rule;
+  for (const auto& [id, rule] : b) both[id].second = &rule;
+  for (const auto& [id, pair] : both) {
+    rule_change change = compare(id, pair.first, pair.second);
+    const bool silent = change.kind == rule_change::kind::changed && change.effect == effect::none && change.details.empty();
+    if (!silent) out.rules.push_back(std::move(change));
+  }
+  if (before.on_error.matcher_unavailable != after.on_error.matcher_unavailable) {
+    const bool weaker = after.on_error.matcher_unavailable < before.on_error.matcher_unavailable;
+    out.bundle.push_back("on_error.matcher_unavailable: " + std::string(to_string(before.on_error.matcher_unavailable)) + " → " +
+                         std::string(to_string(after.on_error.matcher_unavailable)));
+    out.effect = weaker ? effect::weaker : effect::stronger;
+  }
+  if (before.on_error.policy_stale != after.on_error.policy_stale || before.on_error.max_stale != after.on_error.max_stale) {
+    out.bundle.emplace_back("on_error: what happens when the policy is stale changed");
+    out.effect = std::max(out.effect, effect::may_weaken);
+  }
+  for (const rule_change& change : out.rules) out.effect = std::max(out.effect, change.effect);
+  return out;
+}
+
+std::vector<decision_change> diff_decisions(std::span<const golden_result> before, std::span<const golden_result> after) {
+  std::map<std::string_view, const golden_result*> old;
+  for (const golden_result& each : before) old.emplace(each.id, &each);
+  std::vector<decision_change> out;
+  for (const golden_result& now : after) {
+    const auto at = old.find(now.id);
+    if (at == old.end()) continue;
+    const golden_result& was = *at->second;
+    if (was.action == now.action && was.rules == now.rules && was.text == now.text) continue;
+    out.push_back({.id = now.id, .set = now.set, .place = now.place, .before = was.action, .after = now.action,
+                   .rules_before = was.rules, .rules_after = now.rules, .text_differs = was.text != now.text});
+  }
+  return out;
+}
+
+}  // namespace sluice::policy

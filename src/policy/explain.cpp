@@ -1,0 +1,145 @@
+// One text against every rule, with reasons.
+#include "sluice/policy/explain.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/match/regex.hpp"
+#include "sluice/match/validator.hpp"
+#include "sluice/text/view.hpp"
+#include "trial.hpp"
+
+namespace sluice::policy {
+namespace {
+
+bool axis_fits(const std::vector<std::string>& allowed, const std::string& value) {
+  return allowed.empty() || std::ranges::find(allowed, value) != allowed.end();
+}
+
+// The first axis on which the scope refuses the context; empty when it fits.
+std::string misfit(const scope& s, const context& who) {
+  const auto say = [](const char* axis, const std::vector<std::string>& allowed, const std::string& value) {
+    std::string out = std::string(axis) + " must be one of [";
+    for (const std::string& each : allowed) out += (out.back() == '[' ? "" : ", ") + each;
+    return out + "], here it is " + (value.empty() ? "not known" : "'" + value + "'");
+  };
+  if (!axis_fits(s.region, who.region)) return say("region", s.region, who.region);
+  if (!axis_fits(s.tenant, who.tenant)) return say("tenant", s.tenant, who.tenant);
+  if (!axis_fits(s.tier, who.tier)) return say("tier", s.tier, who.tier);
+  if (!axis_fits(s.route, who.route)) return say("route", s.route, who.route);
+  if (!axis_fits(s.model, who.model)) return say("model", s.model, who.model);
+  return {};
+}
+
+std::string why_not(const policy_ast& owner, const rule& of, const explain_request& asked) {
+  if (of.enforcement == enforcement::off) return "enforcement is off";
+  if (std::string own = misfit(owner.scope, asked.who); !own.empty()) return "scope: " + own;
+  std::string bind;
+  for (const scope& each : owner.binds) {
+    bind = misfit(each, asked.who);
+    if (bind.empty()) break;
+  }
+  if (!bind.empty()) return "bind: " + bind;
+  if ((static_cast<unsigned>(of.direction) & static_cast<unsigned>(asked.direction)) == 0) {
+    return "direction: only " + std::string(to_string(of.direction));
+  }
+  const auto& [roles, parts, last_turn] = of.where;
+  if (!roles.empty() && std::ranges::find(roles, asked.role) == roles.end()) {
+    return "where: not in text of the role " + std::string(to_string(asked.role));
+  }
+  if (!parts.empty() && std::ranges::find(parts, asked.part) == parts.end()) {
+    return "where: not in parts of the kind " + std::string(to_string(asked.part));
+  }
+  return {};
+}
+
+std::string_view name_of(validator v) {
+  switch (v) {
+    case validator::none: return "";
+    case validator::luhn: return "luhn";
+    case validator::iban: return "iban";
+  }
+  return "";
+}
+
+// What nearly happened: a pattern that matched and was refused afterwards.
+std::string near_miss(const match_spec& match, const std::string& original) {
+  if (match.kind != match_spec::kind::regex) return {};
+  const auto compiled = match::regex::compile(match.regex.pattern);
+  if (!compiled) return {};
+  text::view view;
+  text::make_view(original, text::view_kind::regex, view);
+  match::match_state state;
+  const auto hit = compiled->find(view.text(), 0, false, state);
+  if (hit.status == match::regex::status::unavailable) return "the pattern passed the engine's limits on this text";
+  if (hit.status != match::regex::status::match) return {};
+  const auto span = view.to_original(static_cast<std::uint32_t>(hit.begin), static_cast<std::uint32_t>(hit.end));
+  const std::string at = "the pattern matches at " + std::to_string(span.begin) + ".." + std::to_string(span.end) + ", but ";
+  if (match.validator != validator::none) return at + "validator " + std::string(name_of(match.validator)) + " refuses it";
+  if (!match.regex.prefilter.empty()) return at + "none of the prefilter words is in the text";
+  return {};
+}
+
+explained_rule describe(const policy_ast& owner, const rule& of, const explain_request& asked) {
+  explained_rule out;
+  out.id = of.id;
+  out.policy = owner.name;
+  out.title = of.title;
+  out.place = to_string(of.place);
+  out.enforcement = of.enforcement;
+  out.action = of.action.type;
+  out.validator = name_of(of.match.validator);
+  out.why_not = why_not(owner, of, asked);
+  out.applies = out.why_not.empty();
+  return out;
+}
+
+std::uint64_t best_time(const ruleset& rules, const std::vector<text_part>& parts, const evaluate_options& options, scratch& working) {
+  constexpr int runs = 5;
+  std::uint64_t best = ~std::uint64_t{0};
+  for (int i = 0; i < runs; ++i) {
+    const mono_time begin = mono_now();
+    (void)evaluate(rules, parts, options, working);
+    const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(mono_now() - begin).count();
+    best = std::min(best, static_cast<std::uint64_t>(took));
+  }
+  return best;
+}
+
+}  // namespace
+
+explanation explain(const bundle_ast& bundle, const snapshot& compiled, const explain_request& asked) {
+  const trial_input input{.who = asked.who, .direction = asked.direction,
+                          .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
+  const std::vector<text_part> parts = parts_of(input);
+  const ruleset& rules = compiled.rules_for(asked.who);
+  const evaluate_options options{.direction = asked.direction};
+  scratch working;
+  const outcome result = evaluate(rules, parts, options, working);
+  explanation out;
+  out.version = compiled.version();
+  out.effective = effective_hash(rules);
+  out.verdict = result.verdict;
+  out.shadow_verdict = result.shadow_verdict;
+  out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
+  if (result.verdict == verdict::block) out.message = result.block.message;
+  out.reason = result.reason;
+  for (const policy_ast& owner : bundle.policies) {
+    for (const rule& of : owner.rules) {
+      explained_rule next = describe(owner, of, asked);
+      for (const finding& hit : result.findings) {
+        if (compiled.rules()[hit.rule].id != of.id) continue;
+        next.matches.push_back({.begin = hit.begin, .end = hit.end, .enforced = hit.enforced, .action = hit.action});
+      }
+      for (const suppression& kept : result.suppressed) {
+        if (compiled.rules()[kept.rule].id == of.id) next.suppressed_by.push_back(kept.exception_id);
+      }
+      if (next.applies && next.matches.empty() && next.suppressed_by.empty()) next.note = near_miss(of.match, asked.text);
+      out.rules.push_back(std::move(next));
+    }
+  }
+  out.evaluate_ns = best_time(rules, parts, options, working);
+  return out;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,189 @@
+// Inline tests: each policy alone, as if bound, whole and streamed; and each rule's own examples in the full snapshot.
+#include <algorithm>
+#include <set>
+
+#include "sluice/policy/build.hpp"
+#include "trial.hpp"
+
+namespace sluice::policy {
+namespace {
+
+using ids = std::vector<std::string>;
+
+bool contains(const ids& list, const std::string& id) { return std::ranges::find(list, id) != list.end(); }
+
+std::string listed(ids list) {
+  std::ranges::sort(list);
+  std::string out = "[";
+  for (const std::string& id : list) out += (out.size() > 1 ? ", " : "") + id;
+  return out + "]";
+}
+
+trial_input input_of(const test_spec& test) {
+  trial_input input{.who = test.who, .direction = direction::request, .messages = test.messages};
+  if (test.request) {
+    input.messages.push_back({.who = role::user, .content = *test.request, .part = test.part.value_or(part_kind::text)});
+  } else if (test.response) {
+    input.direction = direction::response;
+    input.messages.push_back(
+        {.who = role::assistant, .content = *test.response, .part = test.part.value_or(part_kind::text)});
+  }
+  return input;
+}
+
+// What the test says against what happened; empty when they agree. Rules that are off are nobody's expectation: switching
+// one off must not fail the tests that were written for it.
+std::string compare(const test_spec& test, const trial_outcome& got, const std::set<std::string>& off) {
+  std::string what;
+  const auto differ = [&](const std::string& text) { what += (what.empty() ? "" : "; ") + text; };
+  const auto without_off = [&](ids list) {
+    std::erase_if(list, [&](const std::string& id) { return off.contains(id); });
+    std::ranges::sort(list);
+    return list;
+  };
+  const auto& expect = test.expect;
+  if (expect.rules) {
+    const ids wanted = without_off(*expect.rules);
+    if (wanted != got.rules) differ("expected rules " + listed(wanted) + ", got " + listed(got.rules));
+  }
+  const ids any = without_off(expect.rules_any);
+  if (!any.empty() && std::ranges::none_of(any, [&](const std::string& id) { return contains(got.rules, id); })) {
+    differ("expected one of the rules " + listed(any) + ", got " + listed(got.rules));
+  }
+  for (const std::string& id : expect.rules_none) {
+    if (contains(got.rules, id)) differ("rule " + id + " must not match");
+  }
+  for (const std::string& id : without_off(expect.shadow)) {
+    if (!contains(got.shadow, id)) differ("expected shadow rule " + id + ", got " + listed(got.shadow));
+  }
+  for (const std::string& id : expect.suppressed) {
+    if (!contains(got.suppressed, id)) differ("expected exception " + id + ", got " + listed(got.suppressed));
+  }
+  if (!off.empty()) return what;  // the action and the text may come from a rule that is off
+  if (expect.action && *expect.action != got.action) {
+    differ("expected action " + std::string(to_string(*expect.action)) + ", got " + std::string(to_string(got.action)));
+  }
+  if (expect.text && *expect.text != got.text) differ("expected text \"" + *expect.text + "\", got \"" + got.text + "\"");
+  return what;
+}
+
+// The same answer in single code points must end the same way: with the same text, or blocked.
+std::string compare_stream(const trial_outcome& whole, const trial_outcome& streamed, const std::string& original) {
+  if (whole.action != streamed.action) {
+    return "streamed, the action is " + std::string(to_string(streamed.action)) + "; whole, it is " +
+           std::string(to_string(whole.action));
+  }
+  if (whole.verdict == verdict::block) {
+    return original.starts_with(streamed.text) ? "" : "streamed, text left that is not in the answer: \"" + streamed.text + "\"";
+  }
+  if (whole.text != streamed.text) return "streamed, the text is \"" + streamed.text + "\"; whole, it is \"" + whole.text + "\"";
+  if (whole.rules != streamed.rules) {
+    return "streamed, the rules are " + listed(streamed.rules) + "; whole, they are " + listed(whole.rules);
+  }
+  return {};
+}
+
+bundle_ast alone(const bundle_ast& bundle, const policy_ast& policy) {
+  bundle_ast one;
+  one.name = bundle.name;
+  one.version = bundle.version;
+  one.limits = bundle.limits;
+  one.on_error = bundle.on_error;
+  for (const rule& each : policy.rules) {
+    if (const auto at = bundle.lists.find(each.match.keywords.list); at != bundle.lists.end()) one.lists.insert(*at);
+  }
+  one.policies.push_back(policy);
+  one.policies.back().scope = {};
+  one.policies.back().binds = {scope{}};
+  return one;
+}
+
+void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled, std::vector<test_result>& out) {
+  std::set<std::string> off;
+  for (const rule& each : policy.rules) {
+    if (each.enforcement == enforcement::off) off.insert(each.id);
+  }
+  scratch working;
+  for (const rule& each : policy.rules) {
+    if (each.enforcement == enforcement::off) continue;
+    for (const test_spec& test : each.tests) {
+      const trial_input input = input_of(test);
+      const trial_outcome whole = try_whole(*compiled, input, working);
+      test_result result{.policy = policy.name, .rule = each.id, .test = test.name, .place = test.place,
+                         .passed = false, .what = compare(test, whole, off)};
+      if (result.what.empty() && test.response) {
+        result.what = compare_stream(whole, try_stream(compiled, input, working), *test.response);
+      }
+      if (!whole.reason.empty()) result.what += " (" + whole.reason + ")";
+      result.passed = result.what.empty();
+      out.push_back(std::move(result));
+    }
+  }
+}
+
+// A value of the axis that both lists allow, `wanted` when they allow it; nothing when there is none.
+bool fit_axis(std::string& value, const ids& a, const ids& b) {
+  const auto allowed = [&](const std::string& v) { return (a.empty() || contains(a, v)) && (b.empty() || contains(b, v)); };
+  if (allowed(value)) return true;
+  for (const std::string& candidate : a.empty() ? b : a) {
+    if (!allowed(candidate)) continue;
+    value = candidate;
+    return true;
+  }
+  return false;
+}
+
+bool fit(context& who, const scope& own, const scope& bind) {
+  return fit_axis(who.region, own.region, bind.region) && fit_axis(who.tenant, own.tenant, bind.tenant) &&
+         fit_axis(who.tier, own.tier, bind.tier) && fit_axis(who.route, own.route, bind.route) &&
+         fit_axis(who.model, own.model, bind.model);
+}
+
+bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of, const test_spec& test, scratch& working) {
+  for (const scope& bind : owner.binds) {
+    trial_input input = input_of(test);
+    if (!fit(input.who, owner.scope, bind)) continue;
+    const std::vector<text_part> parts = parts_of(input);
+    const outcome result = evaluate(compiled.rules_for(input.who), parts, {.direction = input.direction}, working);
+    const auto is_rule = [&](const auto& entry) { return compiled.rules()[entry.rule].id == of.id; };
+    const bool hit = std::ranges::any_of(result.findings, is_rule) || std::ranges::any_of(result.suppressed, is_rule);
+    return hit || result.findings_truncated;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache,
+                                   diagnostics& found) {
+  std::vector<test_result> out;
+  for (const policy_ast& policy : bundle.policies) {
+    const auto compiled = compile(alone(bundle, policy), backend, cache, found);
+    if (compiled != nullptr) run_policy(policy, compiled, out);
+  }
+  return out;
+}
+
+void self_test(const bundle_ast& bundle, const snapshot& compiled, diagnostics& found) {
+  scratch working;
+  for (const policy_ast& policy : bundle.policies) {
+    for (const rule& each : policy.rules) {
+      if (each.enforcement == enforcement::off) continue;
+      for (const test_spec& test : each.tests) {
+        const auto& expect = test.expect;
+        const bool positive = (expect.rules && contains(*expect.rules, each.id)) ||
+                              (expect.rules_any.size() == 1 && contains(expect.rules_any, each.id)) ||
+                              contains(expect.shadow, each.id);
+        if (!positive || found_in(compiled, policy, each, test, working)) continue;
+        found.push_back({.severity = severity::error,
+                         .place = test.place,
+                         .rule = each.id,
+                         .message = "self-test: the compiled bundle does not find the rule in its own example '" +
+                                    test.name + "'",
+                         .advice = "this is a defect of the engine or of the machine, not of the policy; report it"});
+      }
+    }
+  }
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,102 @@
+// Texts against snapshots, whole and as streams.
+#include "trial.hpp"
+
+#include <algorithm>
+
+namespace sluice::policy {
+namespace {
+
+void sort_unique(std::vector<std::string>& ids) {
+  std::ranges::sort(ids);
+  const auto rest = std::ranges::unique(ids);
+  ids.erase(rest.begin(), rest.end());
+}
+
+std::size_t code_point_size(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead < 0xe0) return 2;
+  return lead < 0xf0 ? 3 : 4;
+}
+
+}  // namespace
+
+std::vector<text_part> parts_of(const trial_input& input) {
+  std::vector<text_part> parts;
+  std::size_t last_turn = 0;
+  for (std::size_t i = 0; i < input.messages.size(); ++i) {
+    if (input.direction == direction::request && input.messages[i].who == role::assistant) last_turn = i + 1;
+  }
+  for (std::size_t i = 0; i < input.messages.size(); ++i) {
+    const auto& message = input.messages[i];
+    parts.push_back({.role = message.who,
+                     .kind = message.part,
+                     .last_turn = i >= last_turn,
+                     .editable = message.part != part_kind::name,
+                     .text = message.content});
+  }
+  return parts;
+}
+
+std::string apply_edits(std::string_view text, std::uint32_t part, const std::vector<edit>& edits) {
+  std::string out;
+  std::size_t at = 0;
+  for (const edit& change : edits) {
+    if (change.part != part) continue;
+    out += text.substr(at, change.begin - at);
+    out += change.replacement;
+    at = change.end;
+  }
+  out += text.substr(at);
+  return out;
+}
+
+trial_outcome summarise(const snapshot& with, const outcome& result) {
+  trial_outcome out;
+  out.verdict = result.verdict;
+  out.reason = result.reason;
+  for (const finding& hit : result.findings) {
+    const std::string& id = with.rules()[hit.rule].id;
+    (hit.enforced ? out.rules : out.shadow).push_back(id);
+    if (hit.enforced) out.action = std::max(out.action, hit.action);
+  }
+  for (const suppression& kept : result.suppressed) out.suppressed.push_back(kept.exception_id);
+  // A block that no rule asked for ("matcher unavailable") is an action all the same.
+  if (result.verdict == verdict::block) out.action = action::block;
+  sort_unique(out.rules);
+  sort_unique(out.shadow);
+  sort_unique(out.suppressed);
+  return out;
+}
+
+trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
+  const std::vector<text_part> parts = parts_of(input);
+  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction}, working);
+  trial_outcome out = summarise(with, result);
+  if (parts.empty()) return out;
+  out.text = std::string(parts.back().text);
+  if (result.verdict != verdict::block) {
+    out.text = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
+  }
+  return out;
+}
+
+trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input, scratch& working) {
+  std::string released;
+  stream_evaluator stream(with, with->rules_for(input.who), {.direction = direction::response}, working);
+  for (const auto& message : input.messages) {
+    released.clear();
+    const auto channel = stream.open(message.who, message.part, message.part != part_kind::name);
+    const std::string_view text = message.content;
+    for (std::size_t at = 0; at < text.size() && !stream.blocked();) {
+      const std::size_t size = code_point_size(static_cast<unsigned char>(text[at]));
+      (void)stream.feed(channel, text.substr(at, size), released);
+      at += size;
+    }
+    (void)stream.finish(channel, released);
+  }
+  trial_outcome out = summarise(*with, stream.result());
+  out.text = released;
+  return out;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,36 @@
+// One text held against a snapshot outside of any exchange: what inline tests, golden sets, diffs and explanations share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/snapshot.hpp"
+
+namespace sluice::policy {
+
+struct trial_input {
+  context who;
+  policy::direction direction = policy::direction::request;
+  std::vector<test_spec::message> messages;  // one for a response
+};
+
+struct trial_outcome {
+  std::vector<std::string> rules, shadow, suppressed;  // ids, sorted, each once; suppressed: of exceptions
+  policy::action action = action::allow;               // the strongest that is enforced
+  policy::verdict verdict = verdict::allow;
+  std::string text;                                    // the last message after edits; as it was when blocked
+  std::string reason;                                  // a verdict without a rule
+};
+
+// The parts of a trial; views into `input`.
+[[nodiscard]] std::vector<text_part> parts_of(const trial_input& input);
+[[nodiscard]] trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working);
+// A response, one code point at a time. Its text is what left the gateway.
+[[nodiscard]] trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input,
+                                       scratch& working);
+[[nodiscard]] trial_outcome summarise(const snapshot& with, const outcome& result);
+[[nodiscard]] std::string apply_edits(std::string_view text, std::uint32_t part, const std::vector<edit>& edits);
+
+}  // namespace sluice::policy
