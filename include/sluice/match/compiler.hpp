@@ -42,10 +42,15 @@ class compile_backend {
 // In a child: runs `program` with the argument "compile-worker", limits set, lowest priority. A child that dies or passes a limit is an error
 // that says which. `program` is normally /proc/self/exe.
 [[nodiscard]] std::unique_ptr<compile_backend> child_backend(std::string program, compile_limits limits);
-// The child's main: a pattern set on standard input, a database or an error on standard output.
-[[nodiscard]] int compile_worker_main();
+// The child's main, `sluice compile-worker CPU_SECONDS MEMORY_BYTES`: limits itself, then reads a pattern set from standard
+// input and writes a database or an error to standard output.
+[[nodiscard]] int compile_worker_main(std::uint32_t cpu_seconds, std::uint64_t memory_bytes);
 
 // What a serialised database fits: Hyperscan's version and this processor's features. Part of every cache key.
 [[nodiscard]] std::string platform_tag();
+
+// Flags for filters: `single` reports a pattern once a scan (block mode), `every` at each of its ends (streams).
+[[nodiscard]] std::uint32_t single_match_flags();
+[[nodiscard]] std::uint32_t every_match_flags();
 
 }  // namespace sluice::match

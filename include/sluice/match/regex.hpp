@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,8 @@ class regex {
   // The same, anchored at `from`, and not longer than `end_max`: how a validator tries shorter ends.
   [[nodiscard]] hit find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const;
   [[nodiscard]] const regex_info& info() const;
+  // The byte pattern for Hyperscan that matches wherever this does (regex_syntax.hpp); empty: always look closer.
+  [[nodiscard]] const std::string& superset() const;
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
@@ -62,8 +65,5 @@ class regex {
   explicit regex(std::unique_ptr<impl> made);
   std::unique_ptr<impl> impl_;
 };
-
-// True when Hyperscan takes the pattern (as is, or as a prefilter); the reason when it does not.
-[[nodiscard]] result<void> hyperscan_accepts(std::string_view pattern);
 
 }  // namespace sluice::match

@@ -1,0 +1,55 @@
+// Hyperscan's compiler, in this process. Always hs_compile_ext_multi's family, never the literal API, which loses matches.
+#include "sluice/match/compiler.hpp"
+
+#include <hs.h>
+
+#include <cstdlib>
+
+namespace sluice::match {
+namespace {
+
+class in_process final : public compile_backend {
+ public:
+  result<std::string> compile(const pattern_set& set) override {
+    std::vector<const char*> expressions;
+    std::vector<unsigned> flags, ids;
+    for (const auto& p : set.patterns) {
+      expressions.push_back(p.expression.c_str());
+      flags.push_back(p.flags);
+      ids.push_back(static_cast<unsigned>(ids.size()));
+    }
+    hs_database_t* db = nullptr;
+    hs_compile_error_t* why = nullptr;
+    const auto rc = hs_compile_multi(expressions.data(), flags.data(), ids.data(), static_cast<unsigned>(ids.size()),
+                                     set.streaming ? HS_MODE_STREAM : HS_MODE_BLOCK, nullptr, &db, &why);
+    if (rc != HS_SUCCESS) {
+      std::string message = why != nullptr && why->expression >= 0 ? "pattern " + std::to_string(why->expression) + ": " : "";
+      message += why != nullptr ? why->message : "out of memory";
+      hs_free_compile_error(why);
+      return fail(errc::invalid_argument, message);
+    }
+    char* bytes = nullptr;
+    std::size_t length = 0;
+    const auto packed = hs_serialize_database(db, &bytes, &length);
+    hs_free_database(db);
+    if (packed != HS_SUCCESS) return fail(errc::internal, "a pattern database could not be serialised");
+    std::string out(bytes, length);
+    std::free(bytes);  // Hyperscan's misc allocator is malloc unless set
+    return out;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<compile_backend> in_process_backend() { return std::make_unique<in_process>(); }
+
+std::string platform_tag() {
+  hs_platform_info_t here{};
+  hs_populate_platform(&here);
+  return std::string(hs_version()) + "/" + std::to_string(here.tune) + "/" + std::to_string(here.cpu_features);
+}
+
+std::uint32_t single_match_flags() { return HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL; }
+std::uint32_t every_match_flags() { return HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL; }
+
+}  // namespace sluice::match

@@ -1,0 +1,140 @@
+// PCRE2 10.42: JIT where it can, partial matching for hold-back, all ends by the DFA matcher for validators.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "sluice/match/regex.hpp"
+
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sluice/match/regex_syntax.hpp"
+
+namespace sluice::match {
+namespace {
+
+// A pattern that needs more steps than this on one text is a runaway: the matcher is "unavailable", not "no match".
+constexpr std::uint32_t match_limit = 2'000'000;
+constexpr std::size_t jit_stack_bytes_max = 512 * 1024;
+constexpr std::uint32_t ends_max = 128;  // shorter ends that a validator may try
+
+PCRE2_SPTR bytes(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+
+std::uint32_t info_u32(const pcre2_code* code, std::uint32_t what) {
+  std::uint32_t value = 0;
+  pcre2_pattern_info(code, what, &value);
+  return value;
+}
+
+}  // namespace
+
+struct match_state::impl {
+  pcre2_match_context* context = pcre2_match_context_create(nullptr);
+  pcre2_jit_stack* stack = pcre2_jit_stack_create(32 * 1024, jit_stack_bytes_max, nullptr);
+  pcre2_match_data* data = pcre2_match_data_create(1, nullptr);  // only the whole match is asked for
+  pcre2_match_data* ends = pcre2_match_data_create(ends_max, nullptr);
+  std::array<int, 1024> workspace{};
+
+  impl() {
+    pcre2_set_match_limit(context, match_limit);
+    pcre2_set_heap_limit(context, 8 * 1024);  // KiB
+    pcre2_jit_stack_assign(context, nullptr, stack);
+  }
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  ~impl() {
+    pcre2_match_data_free(data);
+    pcre2_match_data_free(ends);
+    pcre2_jit_stack_free(stack);
+    pcre2_match_context_free(context);
+  }
+};
+
+match_state::match_state() : impl_(std::make_unique<impl>()) {}
+match_state::~match_state() = default;
+match_state::match_state(match_state&&) noexcept = default;
+match_state& match_state::operator=(match_state&&) noexcept = default;
+
+struct regex::impl {
+  pcre2_code* code = nullptr;
+  bool jit = false;
+  regex_info info;
+  std::size_t bytes = 0;
+  std::string superset;
+
+  impl() = default;
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  ~impl() { pcre2_code_free(code); }
+};
+
+regex::regex(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
+regex::~regex() = default;
+regex::regex(regex&&) noexcept = default;
+regex& regex::operator=(regex&&) noexcept = default;
+const regex_info& regex::info() const { return impl_->info; }
+std::size_t regex::memory_bytes() const { return impl_->bytes; }
+const std::string& regex::superset() const { return impl_->superset; }
+
+std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
+  int code_error = 0;
+  PCRE2_SIZE offset = 0;
+  auto made = std::make_unique<impl>();
+  // \C could split a code point, and callouts run nothing here: neither has a use in a rule.
+  constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+  made->code = pcre2_compile(bytes(pattern), pattern.size(), options, &code_error, &offset, nullptr);
+  if (made->code == nullptr) {
+    std::array<PCRE2_UCHAR, 256> text{};
+    pcre2_get_error_message(code_error, text.data(), text.size());
+    return std::unexpected(regex_error{offset, reinterpret_cast<const char*>(text.data())});
+  }
+  made->jit = pcre2_jit_compile(made->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
+  const auto shape = read_shape(pattern);
+  made->superset = shape.superset;
+  made->info.width_min = info_u32(made->code, PCRE2_INFO_MINLENGTH);
+  made->info.width_max = shape.width_max == unbounded || shape.width_max > unbounded / 4 ? unbounded : shape.width_max * 4;
+  made->info.lookbehind_max = info_u32(made->code, PCRE2_INFO_MAXLOOKBEHIND);
+  made->info.matches_empty = info_u32(made->code, PCRE2_INFO_MATCHEMPTY) != 0;
+  PCRE2_SIZE size = 0;
+  pcre2_pattern_info(made->code, PCRE2_INFO_SIZE, &size);
+  made->bytes = size;
+  pcre2_pattern_info(made->code, PCRE2_INFO_JITSIZE, &size);
+  made->bytes += size;
+  return regex(std::move(made));
+}
+
+regex::hit regex::find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const {
+  auto& s = state.get();
+  const std::uint32_t partial = more_may_come ? PCRE2_PARTIAL_HARD : 0;
+  const int rc = impl_->jit ? pcre2_jit_match(impl_->code, bytes(text), text.size(), from, partial, s.data, s.context)
+                            : pcre2_match(impl_->code, bytes(text), text.size(), from, partial | PCRE2_NO_UTF_CHECK, s.data, s.context);
+  const auto* where = pcre2_get_ovector_pointer(s.data);
+  if (rc >= 0) return {status::match, where[0], where[1]};
+  if (rc == PCRE2_ERROR_PARTIAL) return {status::partial, where[0], text.size()};
+  if (rc == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
+  return {status::unavailable, 0, 0};
+}
+
+regex::hit regex::find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const {
+  auto& s = state.get();
+  // The DFA matcher reports every end at this start, longest first, each in its real surroundings.
+  const int rc = pcre2_dfa_match(impl_->code, bytes(text), text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.ends, s.context,
+                                 s.workspace.data(), s.workspace.size());
+  if (rc == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
+  const auto* where = pcre2_get_ovector_pointer(s.ends);
+  if (rc >= 0) {
+    const auto count = rc == 0 ? ends_max : static_cast<std::uint32_t>(rc);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (where[2 * i + 1] <= end_max) return {status::match, where[2 * i], where[2 * i + 1]};
+    }
+    return {status::none, 0, 0};
+  }
+  // Patterns that the DFA matcher does not take (back references, \K): match a text that ends sooner.
+  const int cut = pcre2_match(impl_->code, bytes(text), end_max, from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.data, s.context);
+  if (cut == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
+  if (cut < 0) return {status::unavailable, 0, 0};
+  where = pcre2_get_ovector_pointer(s.data);
+  return {status::match, where[0], where[1]};
+}
+
+}  // namespace sluice::match

@@ -1,0 +1,461 @@
+// A recursive reader over patterns that PCRE2 has accepted (so nesting is bounded: PCRE2 refuses more than 250 parentheses).
+#include "sluice/match/regex_syntax.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "sluice/base/strings.hpp"
+
+namespace sluice::match {
+namespace {
+
+constexpr std::uint32_t no_bound = 0xffffffff;
+// Beyond these a repeat is opened up or cut down: the filter stays a superset and Hyperscan's automaton stays small.
+constexpr std::uint32_t repeat_max = 16;
+constexpr std::uint32_t group_repeat_max = 4;
+
+std::uint32_t plus(std::uint32_t a, std::uint32_t b) { return a == no_bound || b == no_bound || a > no_bound - 1 - b ? no_bound : a + b; }
+std::uint32_t times(std::uint32_t a, std::uint32_t b) {
+  if (a == 0 || b == 0) return 0;
+  return a == no_bound || b == no_bound || a > (no_bound - 1) / b ? no_bound : a * b;
+}
+
+// One piece of a pattern: how wide, and its superset. `set` is the inside of a byte class when the piece is one code point of
+// a class, so that a repeat of it can stay a class.
+struct piece {
+  std::uint32_t width = 0;
+  std::string superset;
+  bool single = false;      // exactly one code point
+  bool wide_chars = false;  // that code point may be above U+007F
+  bool useful = true;       // false: matches anything, says nothing
+};
+
+constexpr std::string_view high_class = "\\x80-\\xff";
+
+class reader {
+ public:
+  explicit reader(std::string_view pattern) : in_(pattern) {}
+
+  regex_shape read() {
+    const auto all = alternatives();
+    regex_shape shape;
+    shape.width_max = all.width;
+    if (at_ == in_.size() && !failed_) shape.superset = all.superset;
+    if (failed_) shape.width_max = no_bound;
+    return shape;
+  }
+
+ private:
+  [[nodiscard]] bool more() const { return at_ < in_.size(); }
+  [[nodiscard]] char peek(std::size_t k = 0) const { return at_ + k < in_.size() ? in_[at_ + k] : '\0'; }
+  bool take(std::string_view s) {
+    if (!in_.substr(at_).starts_with(s)) return false;
+    at_ += s.size();
+    return true;
+  }
+
+  piece alternatives() {
+    const bool outer_caseless = caseless_, outer_extended = extended_, outer_dotall = dotall_;
+    piece all = sequence();
+    while (take("|")) {
+      piece next = sequence();
+      all.width = std::max(all.width, next.width);
+      all.superset += "|" + next.superset;
+    }
+    caseless_ = outer_caseless;
+    extended_ = outer_extended;
+    dotall_ = outer_dotall;
+    return all;
+  }
+
+  piece sequence() {
+    piece all;
+    while (more() && peek() != '|' && peek() != ')' && !failed_) {
+      if (extended_ && skip_extended()) continue;
+      piece one = atom();
+      one = repeated(std::move(one));
+      all.width = plus(all.width, one.width);
+      all.superset += one.superset;
+    }
+    return all;
+  }
+
+  bool skip_extended() {
+    if (std::string_view(" \t\r\n\f\v").find(peek()) != std::string_view::npos) {
+      ++at_;
+      return true;
+    }
+    if (peek() != '#') return false;
+    while (more() && peek() != '\n') ++at_;
+    return true;
+  }
+
+  piece repeated(piece one) {
+    std::uint32_t least = 1, most = 1;
+    while (more() && quantifier(least, most)) {
+      if (peek() == '?' || peek() == '+') ++at_;  // lazy or possessive: the same language or less
+      one = repeat(std::move(one), least, most);
+    }
+    return one;
+  }
+
+  bool quantifier(std::uint32_t& least, std::uint32_t& most) {
+    if (take("*")) return least = 0, most = no_bound, true;
+    if (take("+")) return least = 1, most = no_bound, true;
+    if (take("?")) return least = 0, most = 1, true;
+    if (peek() != '{') return false;
+    std::size_t i = at_ + 1;
+    const auto number = [&]() -> std::optional<std::uint32_t> {
+      std::uint32_t n = 0;
+      const auto begin = i;
+      while (i < in_.size() && in_[i] >= '0' && in_[i] <= '9' && n < 100'000) n = n * 10 + static_cast<std::uint32_t>(in_[i++] - '0');
+      return i == begin ? std::nullopt : std::optional(n);
+    };
+    const auto low = number();
+    if (!low) return false;  // PCRE2 10.42 reads "{,3}" as text
+    std::optional<std::uint32_t> high = low;
+    if (i < in_.size() && in_[i] == ',') {
+      ++i;
+      high = number();
+      if (!high) high = no_bound;
+    }
+    if (i >= in_.size() || in_[i] != '}') return false;
+    at_ = i + 1;
+    least = *low;
+    most = *high;
+    return true;
+  }
+
+  static piece repeat(piece one, std::uint32_t least, std::uint32_t most) {
+    piece all;
+    all.width = times(one.width, most);
+    if (one.superset.empty()) return all;
+    const auto cap = one.single ? repeat_max : group_repeat_max;
+    const auto low = std::min(least, cap);
+    // A class that holds several bytes a code point, or a repeat past the cap, has no upper bound in the superset.
+    const bool open = most == no_bound || most > cap || (one.single && one.wide_chars && most > 1);
+    all.superset = one.single ? one.superset : "(?:" + one.superset + ")";
+    if (one.single && one.wide_chars && most == 1) {
+      all.superset = "(?:" + one.superset + "{1,4})";
+    }
+    if (open) {
+      all.superset += low == 0 ? "*" : low == 1 ? "+" : "{" + std::to_string(low) + ",}";
+    } else if (low != 1 || most != 1) {
+      all.superset += low == 0 && most == 1 ? "?" : "{" + std::to_string(low) + "," + std::to_string(most) + "}";
+    }
+    return all;
+  }
+
+  piece class_piece(std::string inside, bool high) {
+    piece p;
+    p.width = 1;
+    p.single = true;
+    p.wide_chars = high;
+    if (high) inside += high_class;
+    p.superset = "[" + (caseless_ ? both_cases(inside) : inside) + "]";
+    return p;
+  }
+
+  // Case variants are written into the class, so that no flag is needed.
+  static std::string both_cases(const std::string& inside) {
+    std::string out = inside;
+    for (std::size_t i = 0; i < inside.size(); ++i) {
+      if (inside[i] == '\\') {  // \xhh: an escaped byte; letters come unescaped
+        i += inside[i + 1] == 'x' ? 3 : 1;
+        continue;
+      }
+      const bool range = i + 2 < inside.size() && inside[i + 1] == '-';
+      const char a = inside[i], b = range ? inside[i + 2] : inside[i];
+      const auto add = [&](char from, char to, int shift) {
+        const char lo = std::max(a, from), hi = std::min(b, to);
+        if (lo > hi) return;
+        out += static_cast<char>(lo + shift);
+        if (hi > lo) (out += '-') += static_cast<char>(hi + shift);
+      };
+      add('a', 'z', 'A' - 'a');
+      add('A', 'Z', 'a' - 'A');
+      if (range) i += 2;
+    }
+    return out;
+  }
+
+  static std::string byte_escape(unsigned char c) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    return {'\\', 'x', digits[c >> 4], digits[c & 15]};
+  }
+  static void add_byte(std::string& inside, unsigned char c) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    plain ? void(inside += static_cast<char>(c)) : void(inside += byte_escape(c));
+  }
+
+  piece literal(char32_t c) {
+    if (c >= 0x80) {
+      piece p = class_piece("", true);
+      return p;
+    }
+    std::string inside;
+    add_byte(inside, static_cast<unsigned char>(c));
+    piece p = class_piece(inside, false);
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!caseless_ || !letter) p.superset = inside;  // a bare character keeps Hyperscan's literals visible
+    return p;
+  }
+
+  static piece nothing() { return {}; }
+  piece anything() {
+    piece p = class_piece("\\x00-\\x7f", true);
+    return p;
+  }
+
+  char32_t code_point() {
+    const auto lead = static_cast<unsigned char>(in_[at_]);
+    const std::size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    char32_t c = n == 1 ? lead : lead & (0xff >> (n + 1));
+    for (std::size_t i = 1; i < n && at_ + i < in_.size(); ++i) c = (c << 6) | (static_cast<unsigned char>(in_[at_ + i]) & 0x3f);
+    at_ = std::min(at_ + n, in_.size());
+    return c;
+  }
+
+  piece atom() {
+    const char c = peek();
+    if (c == '(') return group();
+    if (c == '[') return bracket();
+    if (c == '\\') return escape();
+    if (c == '^' || c == '$') return ++at_, nothing();
+    if (c == '.') return ++at_, anything();
+    return literal(code_point());
+  }
+
+  piece group() {
+    at_ += 1;
+    if (take("*")) {  // verbs at the start, alphabetic assertions: no filter, no bound
+      failed_ = true;
+      return nothing();
+    }
+    if (!take("?")) return grouped();
+    if (take("#")) {
+      while (more() && peek() != ')') ++at_;
+      take(")");
+      return nothing();
+    }
+    if (take("=") || take("!") || take("<=") || take("<!")) {
+      (void)grouped();
+      return nothing();  // an assertion only narrows
+    }
+    if (take(":") || take(">") || take("|")) return grouped();
+    if (take("P<") || take("<") || take("'")) {
+      while (more() && peek() != '>' && peek() != '\'') ++at_;
+      ++at_;
+      return grouped();
+    }
+    return option_group();
+  }
+
+  piece grouped() {
+    piece inside = alternatives();
+    if (!take(")")) failed_ = true;
+    piece p;
+    p.width = inside.width;
+    p.superset = inside.superset.empty() ? "" : "(?:" + inside.superset + ")";
+    return p;
+  }
+
+  // (?i) and (?i:…): flags i, s, m, x and their negation; anything else (recursion, conditions) has no filter and no bound.
+  piece option_group() {
+    bool on = true, caseless = caseless_, extended = extended_, dotall = dotall_;
+    for (; more() && peek() != ')' && peek() != ':'; ++at_) {
+      switch (peek()) {
+        case '-': on = false; break;
+        case '^': caseless = extended = dotall = false; break;
+        case 'i': caseless = on; break;
+        case 's': dotall = on; break;
+        case 'x': extended = on; break;
+        case 'm': case 'n': case 'U': break;
+        default: failed_ = true; return nothing();
+      }
+    }
+    if (take(")")) {
+      caseless_ = caseless;
+      extended_ = extended;
+      dotall_ = dotall;
+      return nothing();
+    }
+    ++at_;
+    const bool c = caseless_, x = extended_, d = dotall_;
+    caseless_ = caseless;
+    extended_ = extended;
+    dotall_ = dotall;
+    piece p = grouped();
+    caseless_ = c;
+    extended_ = x;
+    dotall_ = d;
+    return p;
+  }
+
+  static std::string_view named_class(char c) {
+    switch (c) {
+      case 'd': return "0-9";
+      case 'w': return "0-9A-Za-z_";
+      case 's': return "\\x09-\\x0d\\x20";
+      case 'h': return "\\x09\\x20";
+      case 'v': return "\\x0a-\\x0d";
+      default: return {};
+    }
+  }
+  static bool any_class(char c) { return std::string_view("DWSHVNRXpP").find(c) != std::string_view::npos; }
+
+  piece escape() {
+    ++at_;
+    const char c = peek();
+    if (std::string_view("bBAGzZ").find(c) != std::string_view::npos) return ++at_, nothing();
+    if (const auto inside = named_class(c); !inside.empty()) return ++at_, class_piece(std::string(inside), true);
+    if (any_class(c)) {
+      ++at_;
+      if (c == 'p' || c == 'P') skip_property();
+      if (c == 'X' || c == 'R') {
+        piece p = anything();
+        p.single = false;
+        p.width = c == 'R' ? 2 : no_bound;
+        p.superset = "[\\x00-\\xff]+";
+        return p;
+      }
+      return anything();
+    }
+    if (c == 'Q') {
+      ++at_;
+      piece all;
+      while (more() && !take("\\E")) {
+        const piece one = literal(code_point());
+        all.width = plus(all.width, 1);
+        all.superset += one.wide_chars ? "(?:" + one.superset + "{1,4})" : one.superset;
+      }
+      return all;
+    }
+    if (take("E")) return nothing();
+    const auto code = escaped_code_point();
+    if (!code) {
+      failed_ = true;  // back references, recursion, \K and friends
+      return nothing();
+    }
+    return literal(*code);
+  }
+
+  void skip_property() {
+    if (take("{")) {
+      while (more() && peek() != '}') ++at_;
+    }
+    ++at_;
+  }
+
+  std::optional<char32_t> escaped_code_point() {
+    const char c = peek();
+    if (take("x{")) {
+      char32_t v = 0;
+      while (more() && peek() != '}') v = v * 16 + hex_value(in_[at_++]);
+      ++at_;
+      return v;
+    }
+    if (take("x")) {
+      char32_t v = 0;
+      for (int i = 0; i < 2 && is_hex(peek()); ++i) v = v * 16 + hex_value(in_[at_++]);
+      return v;
+    }
+    switch (c) {
+      case 't': return ++at_, U'\t';
+      case 'n': return ++at_, U'\n';
+      case 'r': return ++at_, U'\r';
+      case 'f': return ++at_, U'\f';
+      case 'e': return ++at_, U'\x1b';
+      case 'a': return ++at_, U'\a';
+      case '0': return ++at_, U'\0';
+      default: break;
+    }
+    if ((c >= '1' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return std::nullopt;
+    return code_point();
+  }
+  static bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+  static char32_t hex_value(char c) {
+    return static_cast<char32_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+
+  piece bracket() {
+    ++at_;
+    const bool negated = take("^");
+    std::string inside;
+    bool high = negated;
+    bool everything = negated;
+    bool first = true;
+    while (more() && (peek() != ']' || first)) {
+      first = false;
+      if (peek() == '[' && (peek(1) == ':')) {
+        while (more() && !take(":]")) ++at_;
+        everything = true;  // POSIX classes are Unicode ones here
+        continue;
+      }
+      if (take("\\Q") || take("\\E")) continue;
+      const auto low = class_member(inside, high, everything);
+      if (!low || peek() != '-' || peek(1) == ']' || !more()) {
+        if (low) add_range(inside, high, *low, *low);
+        continue;
+      }
+      ++at_;
+      const auto top = class_member(inside, high, everything);
+      if (!top) {
+        add_range(inside, high, *low, *low);
+        add_range(inside, high, '-', '-');
+      } else {
+        add_range(inside, high, *low, *top);
+      }
+    }
+    if (!take("]")) failed_ = true;
+    if (everything) return anything();
+    return class_piece(inside, high);
+  }
+
+  // One member: a code point, or nothing when it was a class of its own that has been added.
+  std::optional<char32_t> class_member(std::string& inside, bool& high, bool& everything) {
+    if (peek() != '\\') return code_point();
+    ++at_;
+    const char c = peek();
+    if (c == 'b') return ++at_, U'\b';
+    if (const auto named = named_class(c); !named.empty()) {
+      ++at_;
+      inside += named;
+      high = true;
+      return std::nullopt;
+    }
+    if (any_class(c)) {
+      ++at_;
+      if (c == 'p' || c == 'P') skip_property();
+      everything = true;
+      return std::nullopt;
+    }
+    const auto code = escaped_code_point();
+    if (!code) {
+      everything = true;
+      ++at_;
+    }
+    return code;
+  }
+
+  static void add_range(std::string& inside, bool& high, char32_t low, char32_t top) {
+    if (top >= 0x80) high = true;
+    if (low >= 0x80) return;
+    const auto end = std::min<char32_t>(top, 0x7f);
+    add_byte(inside, static_cast<unsigned char>(low));
+    if (end > low) {
+      inside += '-';
+      add_byte(inside, static_cast<unsigned char>(end));
+    }
+  }
+
+  std::string_view in_;
+  std::size_t at_ = 0;
+  bool caseless_ = false, extended_ = false, dotall_ = false, failed_ = false;
+};
+
+}  // namespace
+
+regex_shape read_shape(std::string_view pattern) { return reader(pattern).read(); }
+
+}  // namespace sluice::match
