@@ -84,8 +84,9 @@ void check_regex(check_pass& pass, const match_spec& match, const rule& of, bool
     return;
   }
   if (releases_early) check_width(pass, info, regex, of);
-  if (const auto accepted = match::hyperscan_accepts(regex.pattern); !accepted) {
-    pass.error(regex.place, "the pattern cannot be scanned for: " + accepted.error().message, "simplify it");
+  if (compiled->superset().empty()) {
+    pass.warn(regex.place, "the pattern gives the fast filter nothing to look for, so every text is searched for it",
+              "put something fixed into it");
   }
 }
 
