@@ -91,6 +91,9 @@ struct evaluate_options {
 // True when some enforcing response rule asks for stream.hold: full, so that nothing may leave before the end.
 [[nodiscard]] bool holds_full(const ruleset& rules, bool global_shadow);
 
+// True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
+[[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
+
 // The response side of one streamed exchange: any number of channels, each a growing text.
 //
 // feed() takes the next original bytes of a channel (whole UTF-8 code points) and appends to `out` what may leave now:

@@ -7,12 +7,15 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/match/compiler.hpp"
+#include "sluice/match/regex.hpp"
 
 namespace sluice::match {
 class database;
 }
 
 namespace sluice::policy {
+
+struct regex_program;
 
 // Compiled databases by digest: in memory while a snapshot uses them (and for the last few that none does), on disk across restarts.
 // Thread-safe. Files hold their own SHA-256 and are ignored when it does not fit; `directory` empty: memory only.
@@ -24,6 +27,8 @@ class shard_cache {
   shard_cache& operator=(const shard_cache&) = delete;
   // From memory, from disk, or compiled by `backend` and kept.
   [[nodiscard]] result<std::shared_ptr<const match::database>> get(const match::pattern_set& set, match::compile_backend& backend);
+  // A pattern compiled by PCRE2 with its start bytes, shared by all versions that have it.
+  [[nodiscard]] std::expected<std::shared_ptr<const regex_program>, match::regex_error> regex(const std::string& pattern);
   struct statistics {
     std::uint64_t memory_hits = 0, disk_hits = 0, compiled = 0;
   };

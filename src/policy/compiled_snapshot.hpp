@@ -1,0 +1,24 @@
+// A program with its rulesets by context.
+#pragma once
+
+#include "program.hpp"
+#include "scope_map.hpp"
+
+namespace sluice::policy {
+
+class compiled_snapshot final : public snapshot {
+ public:
+  compiled_snapshot(std::shared_ptr<const program> made, scope_map scopes);
+  [[nodiscard]] const std::string& version() const override { return program_->version; }
+  [[nodiscard]] const std::string& bundle_name() const override { return program_->bundle_name; }
+  [[nodiscard]] const ruleset& rules_for(const context& who) const override { return scopes_.find(who); }
+  [[nodiscard]] bool denies_all() const override { return false; }
+  [[nodiscard]] const std::vector<rule_info>& rules() const override { return program_->infos; }
+  [[nodiscard]] std::size_t memory_bytes() const override { return program_->memory_bytes; }
+
+ private:
+  std::shared_ptr<const program> program_;
+  scope_map scopes_;
+};
+
+}  // namespace sluice::policy

@@ -1,0 +1,241 @@
+// See confirm.hpp. Positions are bytes of a view text, always on code point boundaries.
+#include "confirm.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/strings.hpp"
+#include "sluice/match/validator.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::policy {
+namespace {
+
+// Matches that a validator turned down, in one text and for one rule: past it the text is built to cost time.
+constexpr int rejections_max = 4096;
+
+std::size_t next_code_point(std::string_view text, std::size_t at) {
+  ++at;
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  return at;
+}
+
+bool valid(policy::validator by, std::string_view matched) {
+  switch (by) {
+    case validator::none: return true;
+    case validator::luhn: return match::luhn_valid(matched);
+    case validator::iban: return match::iban_valid(matched);
+  }
+  return false;
+}
+
+bool has_prefilter_word(const compiled_rule& rule, std::string_view matched) {
+  if (rule.prefilter.empty()) return true;
+  const auto lowered = lower(matched);
+  return std::any_of(rule.prefilter.begin(), rule.prefilter.end(),
+                     [&](const std::string& w) { return lowered.find(w) != std::string::npos; });
+}
+
+// The longest end of the match at `hit.begin` that the validator accepts; 0: none.
+std::size_t accepted_end(const compiled_rule& rule, std::string_view text, const match::regex::hit& hit, match::match_state& state,
+                         bool& failed) {
+  auto end = hit.end;
+  while (!valid(rule.validator, text.substr(hit.begin, end - hit.begin))) {
+    if (end <= hit.begin + 1) return 0;
+    const auto shorter = rule.regex->regex.find_within(text, hit.begin, end - 1, state);
+    failed = failed || shorter.status == match::regex::status::unavailable;
+    if (shorter.status != match::regex::status::match || shorter.end <= hit.begin || shorter.end >= end) return 0;
+    end = shorter.end;
+  }
+  return end;
+}
+
+}  // namespace
+
+advance_result advance_regex(const compiled_rule& rule, std::string_view text, std::size_t from, bool more, std::size_t stable,
+                             match::match_state& state, std::vector<match_span>& out) {
+  int rejections = 0;
+  while (from < text.size()) {
+    const auto hit = rule.regex->regex.find(text, from, more, state);
+    switch (hit.status) {
+      case match::regex::status::unavailable: return {from, nowhere, true};
+      case match::regex::status::none: return {text.size(), nowhere, false};
+      case match::regex::status::partial: return {hit.begin, hit.begin, false};
+      case match::regex::status::match: break;
+    }
+    if (hit.end <= hit.begin) {  // \K or a look-around alone: nothing to act on
+      from = next_code_point(text, std::max(hit.begin, from));
+      continue;
+    }
+    // Later text may still change the end of the view, and with it this match.
+    if (more && hit.end > stable) return {hit.begin, hit.begin, false};
+    bool failed = false;
+    const auto end = accepted_end(rule, text, hit, state, failed);
+    if (failed || rejections > rejections_max) return {from, nowhere, true};
+    if (end == 0 || !has_prefilter_word(rule, text.substr(hit.begin, end - hit.begin))) {
+      ++rejections;
+      from = next_code_point(text, hit.begin);
+      continue;
+    }
+    out.push_back({hit.begin, end});
+    from = end;
+  }
+  return {text.size(), nowhere, false};
+}
+
+std::size_t keyword_cursor::of(std::uint32_t rule) const {
+  for (const auto& [r, at] : rule_from) {
+    if (r == rule) return at;
+  }
+  return 0;
+}
+
+void keyword_cursor::set(std::uint32_t rule, std::size_t at) {
+  for (auto& [r, old] : rule_from) {
+    if (r == rule) {
+      old = at;
+      return;
+    }
+  }
+  rule_from.emplace_back(rule, at);
+}
+
+namespace {
+
+// One pass over the places where a word may begin.
+class keyword_pass {
+ public:
+  keyword_pass(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding, std::string_view text, bool more,
+               std::size_t stable)
+      : table_(table), wanted_(wanted), holding_(holding), text_(text), more_(more), stable_(stable) {}
+
+  advance_result run(keyword_cursor& cursor, std::vector<match::keyword_table::found>& found, std::vector<keyword_match_span>& out) {
+    std::size_t undecided = nowhere;
+    for (std::size_t at = cursor.from; at < text_.size(); at = next_code_point(text_, at)) {
+      const auto first = static_cast<unsigned char>(text_[at]);
+      if (!(at + 1 < text_.size() ? table_.may_begin(first, static_cast<unsigned char>(text_[at + 1])) : table_.may_begin(first))) continue;
+      found.clear();
+      const bool grows = table_.look_up(text_, at, found);
+      if (found.empty() && !grows) continue;
+      begins_bounded_ = !(text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at)));
+      const bool waits = at_place(at, grows && more_, cursor, found, out);
+      if (waits && undecided == nowhere) undecided = at;
+    }
+    cursor.from = undecided == nowhere ? text_.size() : undecided;
+    return {cursor.from, live_, false};
+  }
+
+ private:
+  // Decides each rule at one place: its longest word wins, once nothing longer can come. True: some rule must wait.
+  bool at_place(std::size_t at, bool grows, keyword_cursor& cursor, const std::vector<match::keyword_table::found>& found,
+                std::vector<keyword_match_span>& out) {
+    growing_.clear();
+    if (grows) {
+      struct visit {
+        keyword_pass* self;
+        std::size_t at;
+        keyword_cursor* cursor;
+      } v{this, at, &cursor};
+      table_.growing(text_, at, &v, [](void* p, match::keyword_table::owner_ref who) {
+        auto& [self, place, c] = *static_cast<visit*>(p);
+        if (self->counts(who, place, *c) && std::find(self->growing_.begin(), self->growing_.end(), who.owner) == self->growing_.end()) {
+          self->growing_.push_back(who.owner);
+        }
+        return self->growing_.size() < growing_max;
+      });
+    }
+    bool waits = !growing_.empty();
+    decided_.clear();
+    for (const auto rule : growing_) (void)wait(rule, at);
+    for (const auto& word : found) {
+      for (const auto& who : word.owners) waits |= at_word(at, word.length, who, cursor, out);
+    }
+    return waits;
+  }
+
+  bool at_word(std::size_t at, std::uint32_t length, match::keyword_table::owner_ref who, keyword_cursor& cursor,
+               std::vector<keyword_match_span>& out) {
+    if (!counts(who, at, cursor) || std::find(decided_.begin(), decided_.end(), who.owner) != decided_.end()) return false;
+    const auto end = at + length;
+    if (who.bounded && text::is_word(text::code_point_before(text_, end))) {
+      if (end < text_.size()) {
+        if (text::is_word(text::code_point_at(text_, end))) return false;
+      } else if (more_) {
+        return wait(who.owner, at);
+      }
+    }
+    if (more_ && end > stable_) return wait(who.owner, at);
+    out.push_back({who.owner, at, end});
+    cursor.set(who.owner, end);
+    decided_.push_back(who.owner);
+    return false;
+  }
+
+  // Until this place is decided, the rule finds nothing here (a shorter word must not overtake) and nothing after it.
+  bool wait(std::uint32_t rule, std::size_t at) {
+    if (holding_.has(rule)) live_ = std::min(live_, at);
+    waiting_.push_back(rule);
+    return true;
+  }
+
+  [[nodiscard]] bool counts(match::keyword_table::owner_ref who, std::size_t at, const keyword_cursor& cursor) const {
+    return wanted_.has(who.owner) && (begins_bounded_ || !who.bounded) && at >= cursor.of(who.owner) &&
+           std::find(waiting_.begin(), waiting_.end(), who.owner) == waiting_.end();
+  }
+
+  static constexpr std::size_t growing_max = 256;
+  const match::keyword_table& table_;
+  const rule_set& wanted_;
+  const rule_set& holding_;
+  std::string_view text_;
+  bool more_;
+  std::size_t stable_;
+  bool begins_bounded_ = false;
+  std::size_t live_ = nowhere;
+  std::vector<std::uint32_t> growing_, decided_, waiting_;
+};
+
+}  // namespace
+
+advance_result advance_keywords(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding, std::string_view text,
+                                keyword_cursor& cursor, bool more, std::size_t stable, std::vector<match::keyword_table::found>& working,
+                                std::vector<keyword_match_span>& out) {
+  return keyword_pass(table, wanted, holding, text, more, stable).run(cursor, working, out);
+}
+
+const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched, match::match_state& state) {
+  const auto& all = rules.owner->rules[rule].exceptions;
+  for (const auto i : rules.exceptions[rule]) {
+    const auto& e = all[i];
+    if (!e.regex && e.words.empty()) return &e;
+    if (e.regex && e.regex->regex.find(matched, 0, false, state).status == match::regex::status::match) return &e;
+    const auto form = text::normalise(matched, e.fold ? text::view_kind::folded : text::view_kind::regex);
+    for (const auto& w : e.words) {
+      if (form.find(w) != std::string::npos) return &e;
+    }
+  }
+  return nullptr;
+}
+
+std::string masked(const compiled_rule& rule, std::string_view original) {
+  const auto code_points = [](std::string_view t, std::size_t n, bool from_end) {
+    std::size_t at = from_end ? t.size() : 0;
+    for (; n > 0 && (from_end ? at > 0 : at < t.size()); --n) {
+      if (!from_end) {
+        at = next_code_point(t, at);
+        continue;
+      }
+      do {
+        --at;
+      } while (at > 0 && (static_cast<unsigned char>(t[at]) & 0xc0) == 0x80);
+    }
+    return at;
+  };
+  const auto head = code_points(original, rule.keep_first, false);
+  const auto tail = std::max(head, code_points(original, rule.keep_last, true));
+  std::string out(original.substr(0, head));
+  out += rule.mask;
+  if (rule.keep_last > 0) out += original.substr(tail);
+  return out;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,56 @@
+// The confirm stage: where a rule's matches are in a normalised text, exactly as PCRE2's own leftmost match has them, and from
+// where on the text could still become one. Whole bodies and streams use the same code; only `more` differs.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "program.hpp"
+
+namespace sluice::policy {
+
+inline constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+
+struct match_span {
+  std::size_t begin, end;  // bytes of the view text
+};
+
+struct advance_result {
+  std::size_t from;           // everything before it is decided
+  std::size_t live = nowhere; // where a match that is not decided yet begins
+  bool failed = false;        // PCRE2 gave up: the matcher is unavailable
+};
+
+// Finds a regex rule's matches in text[from..) and appends them. `more`: the text may go on, and nothing that ends after
+// `stable` is decided.
+[[nodiscard]] advance_result advance_regex(const compiled_rule& rule, std::string_view text, std::size_t from, bool more,
+                                           std::size_t stable, match::match_state& state, std::vector<match_span>& out);
+
+struct keyword_match_span {
+  std::uint32_t rule;
+  std::size_t begin, end;
+};
+
+// Where one rule's next word may begin; rules without an entry may begin anywhere.
+struct keyword_cursor {
+  std::size_t from = 0;  // everything before it is decided, for every rule
+  std::vector<std::pair<std::uint32_t, std::size_t>> rule_from;  // past the last match of a rule
+  [[nodiscard]] std::size_t of(std::uint32_t rule) const;
+  void set(std::uint32_t rule, std::size_t from);
+};
+
+// The same for all keyword rules of a table at once. `wanted` are the rules that count here, `holding` those of them for which
+// text must be held; `live` in the result is the first place that one of `holding` still waits for.
+[[nodiscard]] advance_result advance_keywords(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding,
+                                              std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable,
+                                              std::vector<match::keyword_table::found>& working, std::vector<keyword_match_span>& out);
+
+// The exception that suppresses a match of `rule` in this ruleset, or null.
+[[nodiscard]] const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched,
+                                                    match::match_state& state);
+
+// What a redaction puts in the place of `original`.
+[[nodiscard]] std::string masked(const compiled_rule& rule, std::string_view original);
+
+}  // namespace sluice::policy

@@ -1,0 +1,90 @@
+// See judge.hpp.
+#include "judge.hpp"
+
+#include <algorithm>
+
+namespace sluice::policy {
+namespace {
+
+verdict verdict_of(action a, bool editable) {
+  switch (a) {
+    case action::allow: return verdict::allow;
+    case action::flag: return verdict::flag;
+    case action::redact: return editable ? verdict::edit : verdict::block;
+    case action::block: return verdict::block;
+  }
+  return verdict::block;
+}
+
+}  // namespace
+
+void judge::raise(action a, bool enforced, bool editable) {
+  const auto v = verdict_of(a, editable);
+  if (enforced) out_.verdict = std::max(out_.verdict, v);
+  out_.shadow_verdict = std::max(out_.shadow_verdict, v);
+}
+
+void judge::block_by(std::uint32_t rule) {
+  // Of several blocking rules the first by policy name and place speaks, whichever was found first.
+  if (rule >= out_.block.rule) return;
+  const auto& r = rules_.owner->rules[rule];
+  out_.block = {rule, r.message, r.http_status, r.message_in_stream};
+}
+
+judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
+                          std::string_view matched_view, bool editable, match::match_state& state) {
+  if (const auto* why = suppressing(rules_, rule, matched_view, state)) {
+    const auto same = [&](const suppression& s) { return s.rule == rule && s.exception_id == why->id; };
+    if (std::none_of(out_.suppressed.begin(), out_.suppressed.end(), same)) out_.suppressed.push_back({rule, why->id});
+    return effect::none;
+  }
+  const auto& r = rules_.owner->rules[rule];
+  const bool enforced = enforces(rule);
+  if (out_.findings.size() < findings_max) {
+    out_.findings.push_back({rule, part, begin, end, r.action, enforced, std::string(original)});
+  } else {
+    out_.findings_truncated = true;
+  }
+  raise(r.action, enforced, editable);
+  if (!enforced || r.action < action::redact) return effect::none;
+  if (r.action == action::redact && editable) return effect::edit;
+  block_by(rule);
+  return effect::block;
+}
+
+judge::effect judge::unavailable(std::uint32_t rule) {
+  out_.reason = "matcher unavailable: rule " + rules_.owner->infos[rule].id;
+  const auto& r = rules_.owner->rules[rule];
+  // Only a rule that could have changed or stopped the text makes a failure matter.
+  if (!r.changes() || rules_.owner->matcher_unavailable != action::block) return effect::none;
+  const bool enforced = enforces(rule);
+  raise(action::block, enforced, false);
+  if (!enforced) return effect::none;
+  block_by(rule);
+  return effect::block;
+}
+
+std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text) {
+  std::sort(all.begin(), all.end(), [](const pending_edit& a, const pending_edit& b) {
+    return std::tie(a.part, a.begin, b.end, a.rule) < std::tie(b.part, b.begin, a.end, b.rule);
+  });
+  std::vector<edit> out;
+  for (std::size_t i = 0; i < all.size();) {
+    auto span = all[i];
+    auto winner = all[i];
+    std::size_t j = i + 1;
+    for (; j < all.size() && all[j].part == span.part && all[j].begin < span.end; ++j) {
+      span.end = std::max(span.end, all[j].end);
+      if (all[j].end - all[j].begin > winner.end - winner.begin) winner = all[j];
+    }
+    const auto& rule = rules.owner->rules[winner.rule];
+    const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
+    // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
+    const bool alone = j == i + 1;
+    out.push_back({span.part, span.begin, span.end, alone ? masked(rule, original) : rule.mask});
+    i = j;
+  }
+  return out;
+}
+
+}  // namespace sluice::policy

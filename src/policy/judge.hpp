@@ -1,0 +1,41 @@
+// From matches to a record and edits: what whole bodies and streams have in common.
+#pragma once
+
+#include "confirm.hpp"
+
+namespace sluice::policy {
+
+inline constexpr std::size_t findings_max = 1000;
+
+// Notes one match. Returns false when it does nothing to the text: suppressed, or a shadow finding, or one that only records.
+// `editable` false turns an enforced redaction into a block.
+class judge {
+ public:
+  judge(const ruleset& rules, bool global_shadow, outcome& into) : rules_(rules), global_shadow_(global_shadow), out_(into) {}
+
+  enum class effect : std::uint8_t { none, edit, block };
+  effect note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
+              std::string_view matched_view, bool editable, match::match_state& state);
+  // A matcher failed on this rule: the policy's direction decides.
+  effect unavailable(std::uint32_t rule);
+  // True when the rule may change or stop text here, so that a stream has to hold for it.
+  [[nodiscard]] bool enforces(std::uint32_t rule) const {
+    return rules_.owner->rules[rule].enforcement == enforcement::enforce && !global_shadow_;
+  }
+
+ private:
+  void raise(action a, bool enforced, bool editable);
+  void block_by(std::uint32_t rule);
+  const ruleset& rules_;
+  bool global_shadow_;
+  outcome& out_;
+};
+
+// Joins overlapping edits of one part: the stronger rule's replacement takes the merged span, then the wider, then the earlier.
+struct pending_edit {
+  std::uint32_t part, begin, end, rule;
+};
+[[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
+                                            const std::vector<std::string_view>& part_text);
+
+}  // namespace sluice::policy

@@ -1,0 +1,131 @@
+// See shard_cache.hpp. Disk files are "<key>.hsdb": 64 hex digits of the SHA-256 of what follows, then the database.
+#include "sluice/policy/shard_cache.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+
+#include "regex_program.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/match/database.hpp"
+
+namespace sluice::policy {
+namespace {
+
+constexpr std::size_t recent_max = 64;  // databases kept although no snapshot uses them: a rollback finds them
+
+std::string key_of(const match::pattern_set& set) {
+  crypto::sha256_stream hash;
+  hash.update(match::platform_tag());
+  hash.update(set.streaming ? "/stream" : "/block");
+  for (const auto& p : set.patterns) {
+    hash.update("\n" + std::to_string(p.flags) + ":" + std::to_string(p.expression.size()) + ":");
+    hash.update(p.expression);
+  }
+  return hex(hash.finish());
+}
+
+}  // namespace
+
+struct shard_cache::impl {
+  std::string directory;
+  mutable std::mutex lock;
+  std::map<std::string, std::weak_ptr<const match::database>> known;
+  std::deque<std::shared_ptr<const match::database>> recent;
+  std::map<std::string, std::weak_ptr<const regex_program>> programs;
+  std::deque<std::shared_ptr<const regex_program>> recent_programs;
+  statistics counts;
+
+  [[nodiscard]] std::string file(const std::string& key) const { return directory + "/" + key + ".hsdb"; }
+
+  std::shared_ptr<const match::database> from_disk(const std::string& key) {
+    if (directory.empty()) return nullptr;
+    std::ifstream in(file(key), std::ios::binary);
+    if (!in) return nullptr;
+    const std::string all{std::istreambuf_iterator<char>(in), {}};
+    if (all.size() < 64 || crypto::sha256_hex(std::string_view(all).substr(64)) != all.substr(0, 64)) return nullptr;
+    auto loaded = match::database::load(std::string_view(all).substr(64));
+    return loaded ? *loaded : nullptr;
+  }
+
+  // Best effort: without the file the next start compiles again.
+  void to_disk(const std::string& key, const std::string& bytes) const {
+    if (directory.empty()) return;
+    std::error_code ignored;
+    std::filesystem::create_directories(directory, ignored);
+    const auto temporary = file(key) + ".new";
+    {
+      std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+      out << crypto::sha256_hex(bytes) << bytes;
+      if (!out.good()) return;
+    }
+    std::filesystem::rename(temporary, file(key), ignored);
+  }
+
+  void keep(const std::string& key, const std::shared_ptr<const match::database>& db) {
+    known[key] = db;
+    recent.push_back(db);
+    if (recent.size() > recent_max) recent.pop_front();
+    std::erase_if(known, [](const auto& e) { return e.second.expired(); });
+  }
+};
+
+shard_cache::shard_cache(std::string directory) : impl_(std::make_unique<impl>()) { impl_->directory = std::move(directory); }
+shard_cache::~shard_cache() = default;
+
+result<std::shared_ptr<const match::database>> shard_cache::get(const match::pattern_set& set, match::compile_backend& backend) {
+  const auto key = key_of(set);
+  {
+    const std::scoped_lock hold(impl_->lock);
+    const auto it = impl_->known.find(key);
+    if (it != impl_->known.end()) {
+      if (auto db = it->second.lock()) {
+        ++impl_->counts.memory_hits;
+        return db;
+      }
+    }
+    if (auto db = impl_->from_disk(key)) {
+      ++impl_->counts.disk_hits;
+      impl_->keep(key, db);
+      return db;
+    }
+  }
+  auto bytes = backend.compile(set);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto db = match::database::load(*bytes);
+  if (!db) return db;
+  const std::scoped_lock hold(impl_->lock);
+  ++impl_->counts.compiled;
+  impl_->keep(key, *db);
+  impl_->to_disk(key, *bytes);
+  return db;
+}
+
+std::expected<std::shared_ptr<const regex_program>, match::regex_error> shard_cache::regex(const std::string& pattern) {
+  const std::scoped_lock hold(impl_->lock);
+  if (const auto it = impl_->programs.find(pattern); it != impl_->programs.end()) {
+    if (auto known = it->second.lock()) return known;
+  }
+  auto compiled = match::regex::compile(pattern);
+  if (!compiled) return std::unexpected(compiled.error());
+  match::match_state state;
+  auto starts = match::find_starts(*compiled, state);
+  auto made = std::make_shared<const regex_program>(regex_program{std::move(*compiled), std::move(starts)});
+  impl_->programs[pattern] = made;
+  impl_->recent_programs.push_back(made);
+  if (impl_->recent_programs.size() > recent_max * 64) impl_->recent_programs.pop_front();
+  std::erase_if(impl_->programs, [](const auto& e) { return e.second.expired(); });
+  return made;
+}
+
+shard_cache::statistics shard_cache::stats() const {
+  const std::scoped_lock hold(impl_->lock);
+  return impl_->counts;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,71 @@
+// Snapshots: the compiled one over a program and its rulesets, and the one that denies everything.
+#include "compiled_snapshot.hpp"
+
+namespace sluice::policy {
+
+std::string_view to_string(freshness f) {
+  switch (f) {
+    case freshness::fresh: return "FRESH";
+    case freshness::stale: return "STALE";
+    case freshness::expired: return "EXPIRED";
+    case freshness::none: return "NONE";
+  }
+  return "NONE";
+}
+
+compiled_snapshot::compiled_snapshot(std::shared_ptr<const program> made, scope_map scopes)
+    : program_(std::move(made)), scopes_(std::move(scopes)) {}
+
+namespace {
+
+class deny_all_snapshot final : public snapshot {
+ public:
+  deny_all_snapshot() : version_(64, '0') {
+    auto empty = std::make_shared<program>();
+    empty->version = version_;
+    rules_.owner = std::move(empty);
+    rules_.denies_all = true;
+    rules_.effective = version_;
+  }
+  [[nodiscard]] const std::string& version() const override { return version_; }
+  [[nodiscard]] const std::string& bundle_name() const override { return name_; }
+  [[nodiscard]] const ruleset& rules_for(const context&) const override { return rules_; }
+  [[nodiscard]] bool denies_all() const override { return true; }
+  [[nodiscard]] const std::vector<rule_info>& rules() const override { return none_; }
+  [[nodiscard]] std::size_t memory_bytes() const override { return 0; }
+
+ private:
+  std::string version_, name_ = "none";
+  ruleset rules_;
+  std::vector<rule_info> none_;
+};
+
+}  // namespace
+
+std::shared_ptr<const snapshot> snapshot::deny_all() {
+  static const auto only = std::make_shared<const deny_all_snapshot>();
+  return only;
+}
+
+const std::string& effective_hash(const ruleset& rules) { return rules.effective; }
+bool holds_full(const ruleset& rules, bool global_shadow) { return rules.hold_full && !global_shadow; }
+
+bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {
+  if (s.prepared_raw == for_this.get() && !s.prepared.expired()) return true;
+  for (const auto* shards : {&for_this->regex_shards, &for_this->folded_shards, &for_this->exact_shards}) {
+    for (const auto& shard : *shards) {
+      if (!s.scan.prepare(*shard.database)) return false;
+    }
+  }
+  s.prepared = for_this;
+  s.prepared_raw = for_this.get();
+  s.candidates = rule_set(for_this->rules.size());
+  return true;
+}
+
+scratch::scratch() : impl_(std::make_unique<impl>()) {}
+scratch::~scratch() = default;
+scratch::scratch(scratch&&) noexcept = default;
+scratch& scratch::operator=(scratch&&) noexcept = default;
+
+}  // namespace sluice::policy

@@ -1,0 +1,292 @@
+// Streams: each channel's text in two normalised windows, each rule's matches followed as far as they are decided, and out goes
+// what no rule waits for any more. External interface: stream_evaluator.
+//
+// A rule that is not waiting costs nothing until a byte arrives with which it could begin (match::start_filter). A rule that waits is
+// asked again at every event, from where its match would begin: PCRE2's partial matching decides, so what is held is exactly
+// what PCRE2 says could still become a match.
+#include <algorithm>
+
+#include "judge.hpp"
+
+namespace sluice::policy {
+namespace {
+
+// A normalised view of the end of a channel's text.
+struct window {
+  explicit window(text::view_kind kind) : stream(kind) {}
+  text::view_stream stream;
+  std::string text;
+  std::vector<text::view_stream::unit> map;
+  std::size_t changed_from = 0;  // first byte that the last feed added or replaced
+
+  void feed(std::string_view original) {
+    const auto size = text.size();
+    changed_from = size - stream.feed(original, text, map);
+  }
+  void finish() {
+    const auto before = text.size() - std::min(text.size(), stream.unstable());
+    stream.finish(text, map);
+    changed_from = std::min(before, text.size());
+  }
+  [[nodiscard]] std::size_t stable() const { return text.size() - std::min(text.size(), stream.unstable()); }
+  void drop_front(std::size_t n) {
+    text.erase(0, n);
+    map.erase(map.begin(), map.begin() + static_cast<std::ptrdiff_t>(n));
+    changed_from -= std::min(changed_from, n);
+  }
+};
+
+struct live_regex {
+  std::uint32_t rule;
+  std::size_t from;  // in the regex window: where its match would begin
+};
+
+struct channel_state {
+  role who;
+  part_kind kind;
+  bool editable;
+  bool judged = false, hold_full = false, finished = false;
+  rule_set regexes, folded, exact;  // rules that apply here
+  rule_set holding;                 // of them, those that may change or stop the text
+  window regex_view{text::view_kind::regex}, folded_view{text::view_kind::folded};
+  keyword_cursor folded_cursor, exact_cursor;
+  std::vector<live_regex> live;
+  std::vector<pending_edit> edits;  // offsets from the first byte ever fed
+  std::string original;             // what is not released, and nothing before it
+  std::uint32_t released = 0;       // bytes from the first ever fed
+};
+
+}  // namespace
+
+bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
+  if (rules.denies_all || options.global_shadow) return false;
+  bool any = false;
+  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+    const auto& r = rules.owner->rules[rule];
+    any = any || (r.changes() && r.enforcement == enforcement::enforce && r.applies(options.direction, who, kind, true));
+  });
+  return any;
+}
+
+struct stream_evaluator::impl {
+  std::shared_ptr<const snapshot> pinned;
+  const ruleset& rules;
+  const program& prog;
+  evaluate_options options;
+  scratch::impl& s;
+  outcome out;
+  policy::judge judge;
+  std::vector<std::unique_ptr<channel_state>> channels;
+  std::vector<match_span> spans;
+  std::vector<keyword_match_span> words;
+  bool blocked = false;
+  std::size_t edit_count = 0;
+  std::size_t block_at = nowhere;  // of the channel at hand: nothing at or after it leaves
+  std::size_t limit = nowhere;     // of the channel at hand: first original byte that some rule waits for
+
+  impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
+      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, o.global_shadow, out) {}
+
+  void plan(channel_state& c) {
+    const auto count = prog.rules.size();
+    c.regexes = c.folded = c.exact = c.holding = rule_set(count);
+    rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+      const auto& r = prog.rules[rule];
+      if (!r.applies(direction::response, c.who, c.kind, true)) return;
+      c.judged = true;
+      (r.is_regex ? c.regexes : r.fold ? c.folded : c.exact).add(rule);
+      if (!r.changes() || !judge.enforces(rule)) return;
+      c.holding.add(rule);
+      c.hold_full = c.hold_full || r.hold_full;
+    });
+  }
+
+  // A place in a window as an offset from the first original byte ever fed.
+  static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
+    return at < w.map.size() ? w.map[at].original_begin : c.released + static_cast<std::uint32_t>(c.original.size());
+  }
+
+  void note(channel_state& c, std::uint32_t index, std::uint32_t rule, const window& w, std::size_t begin, std::size_t end) {
+    const auto from = w.map[begin].original_begin;
+    const auto to = w.map[end - 1].original_end;
+    const auto visible = from >= c.released ? std::string_view(c.original).substr(from - c.released, to - from)
+                                            : std::string_view(w.text).substr(begin, end - begin);
+    const auto what = judge.note(rule, index, from, to, visible, std::string_view(w.text).substr(begin, end - begin), c.editable, s.state);
+    if (what == judge::effect::edit) c.edits.push_back({index, from, to, rule});
+    if (what == judge::effect::block) stop_at(from);
+  }
+
+  void stop_at(std::size_t original) {
+    blocked = true;
+    block_at = std::min(block_at, original);
+  }
+
+  void failed(std::uint32_t rule, channel_state& c) {
+    c.regexes.remove(rule);  // its state is lost; the policy has decided what that means
+    if (judge.unavailable(rule) == judge::effect::block) stop_at(c.released);
+  }
+
+  void follow_regexes(channel_state& c, std::uint32_t index, bool more) {
+    auto& w = c.regex_view;
+    prog.starts.candidates(w.text, w.changed_from, s.words);
+    auto todo = rule_set(prog.rules.size());
+    todo.words() = s.words;
+    for (const auto& l : c.live) todo.add(l.rule);
+    std::vector<live_regex> still;
+    todo.each_in(c.regexes, [&](std::uint32_t rule) {
+      auto from = w.changed_from;
+      for (const auto& l : c.live) {
+        if (l.rule == rule) from = std::min(from, l.from);
+      }
+      spans.clear();
+      const auto state = advance_regex(prog.rules[rule], w.text, from, more, w.stable(), s.state, spans);
+      for (const auto& m : spans) note(c, index, rule, w, m.begin, m.end);
+      if (state.failed) return failed(rule, c);
+      if (state.live == nowhere) return;
+      still.push_back({rule, state.live});
+      if (c.holding.has(rule)) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
+    });
+    c.live = std::move(still);
+  }
+
+  void follow_words(channel_state& c, std::uint32_t index, window& w, const match::keyword_table& table, const rule_set& wanted,
+                    keyword_cursor& cursor, bool more) {
+    cursor.from = std::min(cursor.from, w.changed_from);
+    words.clear();
+    const auto state = advance_keywords(table, wanted, c.holding, w.text, cursor, more, w.stable(), s.found, words);
+    for (const auto& m : words) note(c, index, m.rule, w, m.begin, m.end);
+    if (state.live != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
+  }
+
+  void follow(channel_state& c, std::uint32_t index, bool more) {
+    if (c.regexes.any()) follow_regexes(c, index, more);
+    if (c.exact.any()) follow_words(c, index, c.regex_view, prog.exact_words, c.exact, c.exact_cursor, more);
+    if (c.folded.any()) follow_words(c, index, c.folded_view, prog.folded_words, c.folded, c.folded_cursor, more);
+  }
+
+  // Sends out what lies before the limit, with its edits.
+  void release(channel_state& c, std::string& into) {
+    const auto end = c.released + c.original.size();
+    auto until = std::min({limit, block_at, end});
+    // An edit that reaches past the limit waits, and so does all from its beginning on.
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const auto& e : c.edits) {
+        if (e.begin < until && e.end > until) until = e.begin, moved = true;
+      }
+    }
+    if (until <= c.released) return;
+    std::vector<pending_edit> ready;
+    std::erase_if(c.edits, [&](pending_edit e) {
+      if (e.end > until) return false;
+      ready.push_back({0, e.begin - c.released, e.end - c.released, e.rule});
+      return true;
+    });
+    const auto take = until - c.released;
+    std::size_t at = 0;
+    for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)})) {
+      into.append(c.original, at, e.begin - at);
+      into += e.replacement;
+      at = e.end;
+      ++edit_count;
+    }
+    into.append(c.original, at, take - at);
+    c.original.erase(0, take);
+    c.released = static_cast<std::uint32_t>(until);
+  }
+
+  // Drops what no rule can look at any more from the front of the windows.
+  void trim(channel_state& c) {
+    const std::size_t context = prog.lookbehind_max * 4 + 4;
+    const auto trim_one = [&](window& w, std::size_t keep) {
+      if (keep <= context * 2 + 64) return std::size_t{0};
+      auto n = keep - context;
+      while (n > 0 && (static_cast<unsigned char>(w.text[n]) & 0xc0) == 0x80) --n;
+      w.drop_front(n);
+      return n;
+    };
+    auto keep = std::min(c.regex_view.stable(), c.exact.any() ? c.exact_cursor.from : nowhere);
+    for (const auto& l : c.live) keep = std::min(keep, l.from);
+    if (const auto n = trim_one(c.regex_view, keep); n != 0) {
+      for (auto& l : c.live) l.from -= n;
+      shift(c.exact_cursor, n);
+    }
+    keep = std::min(c.folded_view.stable(), c.folded_cursor.from);
+    if (const auto n = trim_one(c.folded_view, keep); n != 0) shift(c.folded_cursor, n);
+  }
+  static void shift(keyword_cursor& cursor, std::size_t n) {
+    cursor.from -= std::min(cursor.from, n);
+    for (auto& [rule, at] : cursor.rule_from) at -= std::min(at, n);
+    std::erase_if(cursor.rule_from, [](const auto& r) { return r.second == 0; });
+  }
+
+  void push(channel_state& c, std::string_view text) {
+    if (c.regexes.any() || c.exact.any()) c.regex_view.feed(text);
+    if (c.folded.any()) c.folded_view.feed(text);
+  }
+
+  status run(std::uint32_t index, std::string_view text, bool last, std::string& into) {
+    auto& c = *channels[index];
+    if (blocked) return status::blocked;
+    if (!c.judged) {
+      into += text;
+      c.released += static_cast<std::uint32_t>(text.size());
+      return status::released;
+    }
+    c.original += text;
+    if (c.hold_full && !last) return status::released;
+    limit = block_at = nowhere;
+    // A channel that is held in full meets its rules only once, at its end.
+    const auto fresh = c.hold_full ? std::string_view(c.original) : text;
+    if (!fresh.empty()) {
+      push(c, fresh);
+      follow(c, index, true);
+    }
+    if (last) {
+      limit = nowhere;
+      if (c.regexes.any() || c.exact.any()) c.regex_view.finish();
+      if (c.folded.any()) c.folded_view.finish();
+      follow(c, index, false);
+      c.finished = true;
+    }
+    release(c, into);
+    if (blocked) return status::blocked;
+    trim(c);
+    return status::released;
+  }
+};
+
+stream_evaluator::stream_evaluator(std::shared_ptr<const snapshot> pinned, const ruleset& rules, const evaluate_options& options,
+                                   scratch& working)
+    : impl_(std::make_unique<impl>(std::move(pinned), rules, options, working.get())) {
+  if (!rules.denies_all) return;
+  impl_->out.reason = "no policy";
+  impl_->out.shadow_verdict = verdict::block;
+  impl_->blocked = !options.global_shadow;
+  if (impl_->blocked) impl_->out.verdict = verdict::block;
+}
+stream_evaluator::~stream_evaluator() = default;
+
+stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable) {
+  auto c = std::make_unique<channel_state>();
+  c->who = who;
+  c->kind = kind;
+  c->editable = editable;
+  impl_->plan(*c);
+  impl_->channels.push_back(std::move(c));
+  return static_cast<channel>(impl_->channels.size() - 1);
+}
+
+stream_evaluator::status stream_evaluator::feed(channel c, std::string_view original, std::string& out) {
+  return original.empty() ? (impl_->blocked ? status::blocked : status::released) : impl_->run(c, original, false, out);
+}
+stream_evaluator::status stream_evaluator::finish(channel c, std::string& out) {
+  if (impl_->channels[c]->finished) return impl_->blocked ? status::blocked : status::released;
+  return impl_->run(c, {}, true, out);
+}
+std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c]->original.size(); }
+const outcome& stream_evaluator::result() const { return impl_->out; }
+bool stream_evaluator::blocked() const { return impl_->blocked; }
+std::size_t stream_evaluator::edits() const { return impl_->edit_count; }
+
+}  // namespace sluice::policy
