@@ -14,8 +14,15 @@ using testing::policy_file;
 using testing::source_of;
 
 struct variant {
-  std::string bind = "{scope: global}", scope, enforcement = "enforce", direction = "both", where, action = "{type: redact, keep_last: 2}",
-              match = "{keywords: [alpha, beta]}", exceptions, bundle;
+  std::string bind = "{scope: global}";
+  std::string scope = {};
+  std::string enforcement = "enforce";
+  std::string direction = "both";
+  std::string where = {};
+  std::string action = "{type: redact, keep_last: 2}";
+  std::string match = "{keywords: [alpha, beta]}";
+  std::string exceptions = {};
+  std::string bundle = {};
 };
 
 bundle_ast make(const variant& v) {
