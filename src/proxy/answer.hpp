@@ -1,0 +1,46 @@
+// Writing answers to clients: heads with the gateway's own fields, errors and refusals in the dialect's words.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/http/fields.hpp"
+#include "sluice/policy/snapshot.hpp"
+#include "sluice/wire/dialect.hpp"
+
+namespace sluice::proxy {
+
+// A response head that outlives the buffer it was parsed from: one string, views by offset.
+class kept_head {
+ public:
+  void keep(const http::response_head& head);
+  // Views into this object.
+  [[nodiscard]] const http::response_head& get() const { return head_; }
+
+ private:
+  std::string bytes_;
+  http::response_head head_;
+};
+
+// How the client's side of an exchange wants its answer framed.
+struct client_side {
+  bool keep_alive = true;
+  std::uint8_t minor_version = 1;
+  bool head_request = false;
+};
+
+// x-sluice-decision, x-sluice-policy and x-sluice-verdict. Owns the values while a head is written.
+struct gateway_fields {
+  std::string decision, policy, verdict;
+  bool own_answer = false;  // made by the gateway: x-should-retry, x-request-id and content-type are its own
+  std::string_view content_type = "application/json";
+  [[nodiscard]] std::vector<http::extra_field> list() const;
+};
+
+[[nodiscard]] std::string policy_field(const policy::active_policy& active);
+
+// A whole answer made by the gateway.
+void append_own_answer(std::string& out, int status, const gateway_fields& fields, std::string_view body, const client_side& client);
+
+}  // namespace sluice::proxy

@@ -1,0 +1,269 @@
+// The order of calls, the gateway's own answers, and the record. See exchange.hpp.
+#include "sluice/proxy/exchange.hpp"
+
+#include "exchange_impl.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+std::uint64_t us_between(mono_time from, mono_time to) {
+  return to <= from ? 0 : static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(to - from).count());
+}
+
+}  // namespace
+
+void exchange::impl::open(const http::request_head& head, const peer_info&) {
+  started = worker.now();
+  active = worker.pin();
+  method = head.method;
+  path = head.path;
+  client = {head.keep_alive, head.minor_version, head.method == "HEAD"};
+  dialect = config.upstreams.empty() ? &wire::openai() : config.upstreams.front().dialect;
+  worker.counters().exchanges.add();
+  worker.counters().in_flight.add(1);
+  counted = true;
+}
+
+void exchange::impl::send(effects& out, std::string_view bytes) {
+  out.client += bytes;
+  sent_bytes += bytes.size();
+}
+
+gateway_fields exchange::impl::fields(policy::verdict v, bool own, bool pending) const {
+  gateway_fields f;
+  f.decision = decision;
+  f.policy = policy_field(*active);
+  f.verdict = policy::to_string(v);
+  if (pending) f.verdict += ", pending";
+  f.own_answer = own;
+  return f;
+}
+
+void exchange::impl::answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out) {
+  const auto text = dialect->error_body({what, message, param, decision});
+  std::string bytes;
+  sent_status = wire::http_status(what);
+  append_own_answer(bytes, sent_status, fields(what == wire::gateway_error::blocked ? policy::verdict::block : strongest(), true), text, client);
+  send(out, bytes);
+  if (reason.empty() && what != wire::gateway_error::blocked) reason = message;
+  out.close_client = out.close_client || !client.keep_alive;
+  finish(out);
+}
+
+void exchange::impl::answer_block(const policy::outcome& of, std::string_view param, effects& out) {
+  if (of.block.rule != 0xffffffff && of.block.http_status == 200 && request) {
+    const auto text = dialect->refusal_body(*request, of.block.message, decision);
+    auto f = fields(policy::verdict::block, true);
+    if (request->stream()) f.content_type = "text/event-stream";
+    std::string bytes;
+    sent_status = 200;
+    append_own_answer(bytes, sent_status, f, text, client);
+    send(out, bytes);
+    finish(out);
+    return;
+  }
+  reason = of.reason;
+  const auto message = of.block.message.empty() ? std::string_view("The request or its answer was blocked by policy.") : of.block.message;
+  answer_error(wire::gateway_error::blocked, message, param, out);
+}
+
+void exchange::impl::finish(effects& out) {
+  out.done = true;
+  out.close_client = out.close_client || !client.keep_alive;
+  now = state::finished;
+  record(opened ? report_kind::closed : report_kind::whole);
+  if (counted) worker.counters().in_flight.add(-1);
+  counted = false;
+}
+
+void exchange::impl::record(report_kind kind) {
+  exchange_report r;
+  const auto t = worker.now();
+  r.kind = kind;
+  r.decision_id = decision;
+  r.time = started.wall;
+  r.policy = *active;
+  r.who = caller.who;
+  if (rules != nullptr) r.effective = policy::effective_hash(*rules);
+  r.dialect = dialect->name();
+  r.endpoint = endpoint.name;
+  r.method = method;
+  r.path = path;
+  r.streamed = stream != nullptr;
+  r.request = request_outcome;
+  r.response = evaluator ? evaluator->result() : response_outcome;
+  r.request_judged = request_judged;
+  r.response_judged = response_judged;
+  r.unscanned = unscanned;
+  r.status = sent_status;
+  r.upstream_status = answer.get().status;
+  r.bytes = sent_bytes;
+  r.edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0);
+  r.latency_us = us_between(started.mono, t.mono);
+  r.added_us = asked == mono_time{} ? r.latency_us : added_us + us_between(last_upstream, t.mono);
+  r.reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : r.response.reason;
+  if (kind != report_kind::opened) {
+    auto& c = worker.counters();
+    const auto v = std::max(r.request.verdict, r.response.verdict);
+    if (v == policy::verdict::block) c.blocked.add();
+    if (v == policy::verdict::edit) c.edited.add();
+    if (v == policy::verdict::flag) c.flagged.add();
+    for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
+    c.added_latency.observe(r.added_us);
+  }
+  worker.record(std::move(r));
+}
+
+exchange::exchange(const settings& config, services& worker) : impl_(std::make_unique<impl>(config, worker)) {}
+exchange::~exchange() {
+  if (impl_->counted) impl_->worker.counters().in_flight.add(-1);
+}
+
+void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
+  auto& x = *impl_;
+  x.open(head, peer);
+  if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
+    // A body that is still on its way would be read as the next request.
+    if (head.framing != http::framing::none) out.close_client = true;
+    return;
+  }
+  x.now = impl::state::body;
+  out.send_continue = head.expect_continue;
+}
+
+void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effects& out) {
+  auto& x = *impl_;
+  http::request_head none;
+  none.keep_alive = false;
+  x.open(none, peer);
+  x.caller.caller = peer.address;
+  x.decision = x.worker.decision_id(x.caller);
+  using enum wire::gateway_error;
+  wire::gateway_error what = bad_request;
+  if (why.status == 431 || why.status == 414) what = head_too_large;
+  if (why.status == 417) what = expectation;
+  if (why.status == 503) what = busy;
+  x.worker.counters().bad_requests.add(why.status == 503 ? 0 : 1);
+  x.answer_error(what, why.reason, "", out);
+}
+
+void exchange::request_body(std::string_view bytes, effects& out) {
+  auto& x = *impl_;
+  if (x.now != impl::state::body) return;
+  if (x.body.size() + bytes.size() > x.config.request_body_max) {
+    out.close_client = true;
+    x.answer_error(wire::gateway_error::too_large,
+                   "The request body is larger than " + std::to_string(x.config.request_body_max) + " bytes; send less text.", "", out);
+    return;
+  }
+  x.body += bytes;
+}
+
+void exchange::request_end(effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::body) x.judge_request(out);
+}
+
+void exchange::request_broken(std::string_view why, effects& out) {
+  auto& x = *impl_;
+  if (x.now != impl::state::body) return;
+  out.close_client = true;
+  x.worker.counters().bad_requests.add();
+  x.answer_error(wire::gateway_error::bad_request, why, "", out);
+}
+
+void exchange::upstream_head(const http::response_head& head, effects& out) {
+  auto& x = *impl_;
+  if (x.now != impl::state::waiting) return;
+  x.last_upstream = x.worker.now().mono;
+  x.take_head(head, out);
+}
+
+void exchange::upstream_body(std::string_view bytes, effects& out) {
+  auto& x = *impl_;
+  switch (x.now) {
+    case impl::state::plain:
+      if (x.answer_body.size() + bytes.size() > x.config.response_body_max) {
+        out.abort_upstream = true;
+        x.answer_error(wire::gateway_error::upstream, "The upstream's answer is larger than this gateway may hold.", "", out);
+        return;
+      }
+      x.answer_body += bytes;
+      return;
+    case impl::state::stream: return x.feed_stream(bytes, out);
+    case impl::state::relay: return x.relay(bytes, out);
+    default: return;
+  }
+}
+
+void exchange::upstream_end(effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::plain || x.now == impl::state::stream || x.now == impl::state::relay) x.last_upstream = x.worker.now().mono;
+  switch (x.now) {
+    case impl::state::plain: return x.judge_plain(out);
+    case impl::state::stream: return x.end_stream(out, true);
+    case impl::state::relay:
+      x.close_body(out);
+      x.finish(out);
+      return;
+    default: return;
+  }
+}
+
+void exchange::upstream_failed(upstream_failure what, std::string_view detail, effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::finished || x.now == impl::state::idle) return;
+  x.worker.counters().upstream_errors.add();
+  const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout ||
+                       what == upstream_failure::idle_timeout || what == upstream_failure::whole_timeout;
+  const auto error = timeout ? wire::gateway_error::upstream_timeout : wire::gateway_error::upstream;
+  x.reason = "upstream: " + std::string(detail);
+  const auto message = timeout ? "The upstream did not answer in time." : "The upstream could not be reached or broke off its answer.";
+  if (x.now == impl::state::stream) return x.fail_stream(error, message, out);
+  if (x.now == impl::state::relay && x.head_sent) {
+    out.close_client = true;  // the client sees a body that is not whole
+    return x.finish(out);
+  }
+  x.answer_error(error, message, "", out);
+}
+
+void exchange::client_gone(std::uint64_t written, effects& out) {
+  auto& x = *impl_;
+  out.close_client = true;
+  if (x.now == impl::state::idle) return;
+  if (x.now == impl::state::finished) {
+    if (written < x.sent_bytes) {
+      x.sent_bytes = written;
+      x.reason = "client closed before it read the answer";
+      x.record(report_kind::aborted);
+    }
+    out.done = true;
+    return;
+  }
+  out.abort_upstream = true;
+  x.worker.counters().client_aborts.add();
+  x.reason = "client closed";
+  x.sent_bytes = written;
+  x.finish(out);
+}
+
+void exchange::expired(effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::finished || x.now == impl::state::idle) {
+    out.close_client = true;
+    return;
+  }
+  out.abort_upstream = x.now != impl::state::body;
+  x.reason = "deadline passed";
+  if (x.now == impl::state::stream) return x.fail_stream(wire::gateway_error::upstream_timeout, "The answer took too long.", out);
+  out.close_client = true;
+  if (x.head_sent) return x.finish(out);
+  const bool reading = x.now == impl::state::body;
+  x.answer_error(reading ? wire::gateway_error::bad_request : wire::gateway_error::upstream_timeout,
+                 reading ? "The request body came too slowly." : "The answer took too long.", "", out);
+}
+
+bool exchange::streaming() const { return impl_->now == impl::state::stream || impl_->now == impl::state::relay; }
+bool exchange::answering() const { return impl_->now != impl::state::idle && impl_->now != impl::state::body; }
+
+}  // namespace sluice::proxy

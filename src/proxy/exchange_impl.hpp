@@ -1,0 +1,104 @@
+// The inside of an exchange, shared by its three sources: exchange.cpp (order of calls, record), request.cpp (until the upstream
+// is asked), response.cpp (its answer).
+#pragma once
+
+#include <optional>
+
+#include "answer.hpp"
+#include "sluice/proxy/exchange.hpp"
+#include "stream_sink.hpp"
+
+namespace sluice::proxy {
+
+struct exchange::impl {
+  impl(const settings& c, services& w) : config(c), worker(w) {}
+
+  enum class state : std::uint8_t {
+    idle,       // no head yet
+    body,       // reading the request
+    waiting,    // the upstream was asked
+    plain,      // gathering an answer that is judged in whole
+    stream,     // an event stream, judged as it comes
+    relay,      // an answer without text of the conversation, passed as it comes
+    finished,
+  };
+
+  const settings& config;
+  services& worker;
+  state now = state::idle;
+
+  // Who and what.
+  std::shared_ptr<const policy::active_policy> active;
+  identity caller;
+  const wire::dialect* dialect = nullptr;
+  const upstream_route* upstream = nullptr;
+  std::size_t upstream_index = 0;
+  wire::endpoint endpoint;
+  std::string decision, method, path;
+  client_side client;
+  bool scanned = false;
+  instant started;
+  mono_time asked;          // when the upstream got its request
+  mono_time last_upstream;  // when it last sent something
+  std::uint64_t added_us = 0;
+  bool counted = false;
+
+  // Request.
+  std::string upstream_head, body;
+  std::unique_ptr<wire::request_body> request;
+  const policy::ruleset* rules = nullptr;
+  policy::outcome request_outcome, response_outcome;
+  bool request_judged = false, response_judged = false;
+  std::vector<std::pair<std::string, std::uint64_t>> unscanned;
+
+  // Answer.
+  kept_head answer;
+  std::string answer_body;
+  std::unique_ptr<policy::stream_evaluator> evaluator;
+  std::optional<stream_sink> sink;
+  std::unique_ptr<wire::response_stream> stream;
+  std::string piece;
+  bool chunked = false, head_sent = false, stream_over = false, opened = false;
+  int sent_status = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint32_t edits = 0;
+  std::string reason;
+
+  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow}; }
+  [[nodiscard]] bool shadow() const { return config.global_shadow; }
+  [[nodiscard]] policy::verdict strongest() const { return std::max(request_outcome.verdict, response_outcome.verdict); }
+
+  // exchange.cpp
+  void open(const http::request_head& head, const peer_info& peer);
+  void send(effects& out, std::string_view bytes);
+  [[nodiscard]] gateway_fields fields(policy::verdict v, bool own, bool pending = false) const;
+  void answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out);
+  void answer_block(const policy::outcome& of, std::string_view param, effects& out);
+  void finish(effects& out);
+  void record(report_kind kind);
+
+  // request.cpp
+  [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
+  [[nodiscard]] bool route(const http::request_head& head, effects& out);
+  [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
+  [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
+  void judge_request(effects& out);
+  void ask_upstream(std::string body_bytes, bool has_body, effects& out);
+
+  // response.cpp
+  void take_head(const http::response_head& head, effects& out);
+  void judge_plain(effects& out);
+  void judge_opaque(effects& out);
+  void send_plain(std::string_view bytes, effects& out);
+  void start_relay(effects& out);
+  void relay(std::string_view bytes, effects& out);
+  void feed_stream(std::string_view bytes, effects& out);
+  void write_stream(effects& out);
+  void write_stream_head(effects& out);
+  void end_stream(effects& out, bool clean);
+  void cut_stream(const policy::outcome& of, effects& out);
+  void fail_stream(wire::gateway_error what, std::string_view message, effects& out);
+  void close_body(effects& out);
+};
+
+}  // namespace sluice::proxy

@@ -1,0 +1,167 @@
+// From a request's head to the upstream: admission, routing, judging, and the request written anew.
+#include "exchange_impl.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/fields.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+bool starts_with_path(std::string_view path, std::string_view prefix) {
+  return path.starts_with(prefix) && (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
+}
+
+}  // namespace
+
+bool exchange::impl::admit(const http::request_head& head, const peer_info& peer, effects& out) {
+  caller.caller = peer.address;
+  auto who = worker.identify(head, peer);
+  if (who) caller = std::move(*who);
+  decision = worker.decision_id(caller);
+  if (!who) {
+    answer_error(wire::gateway_error::unauthorized, who.error().message, "", out);
+    return false;
+  }
+  if (!worker.accepting()) {
+    worker.counters().refused_busy.add();
+    answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
+    return false;
+  }
+  if (active->refuse_all) {
+    answer_error(wire::gateway_error::policy_missing, "The gateway's policy is too old to be trusted and it is set to refuse; tell your operator.", "", out);
+    return false;
+  }
+  if (active->snapshot->denies_all() && !shadow()) {
+    answer_error(wire::gateway_error::policy_missing, "The gateway has no policy yet and denies every request; tell your operator.", "", out);
+    return false;
+  }
+  return true;
+}
+
+bool exchange::impl::route(const http::request_head& head, effects& out) {
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+    for (const auto& prefix : config.upstreams[i].paths) {
+      if (prefix.size() <= best && upstream != nullptr) continue;
+      if (!starts_with_path(head.path, prefix)) continue;
+      upstream = &config.upstreams[i];
+      upstream_index = i;
+      best = prefix.size();
+    }
+  }
+  if (upstream == nullptr) {
+    answer_error(wire::gateway_error::not_found, "No upstream is configured for this path.", "", out);
+    return false;
+  }
+  dialect = upstream->dialect;
+  endpoint = dialect->classify(head.method, head.path);
+  switch (endpoint.what) {
+    case wire::endpoint_class::scanned: scanned = true; break;
+    case wire::endpoint_class::passes: break;
+    case wire::endpoint_class::denied:
+      if (shadow()) break;
+      answer_error(wire::gateway_error::forbidden, endpoint.why, "", out);
+      return false;
+    case wire::endpoint_class::unknown:
+      if (!endpoint.allowed_method.empty()) {
+        answer_error(wire::gateway_error::method, "This path takes " + std::string(endpoint.allowed_method) + " only.", "", out);
+        return false;
+      }
+      if (config.unknown_path == unreadable_policy::deny && !shadow()) {
+        answer_error(wire::gateway_error::not_found, "The gateway does not know this path, so it cannot read its text and does not pass it on.", "", out);
+        return false;
+      }
+      break;
+  }
+  if (!scanned && endpoint.what != wire::endpoint_class::passes) unscanned.emplace_back("unknown path", 0);
+  const auto target = upstream->base_path + std::string(head.target);
+  // Content-Length follows when the body is known; the blank line is taken off again then.
+  http::append_upstream_request(upstream_head, head, upstream->host, target, -1);
+  return true;
+}
+
+bool exchange::impl::accepts_body(const http::request_head& head, effects& out) {
+  if (head.content_length > config.request_body_max) {
+    answer_error(wire::gateway_error::too_large, "The request body is larger than " + std::to_string(config.request_body_max) + " bytes; send less text.", "", out);
+    return false;
+  }
+  const auto coding = head.get("content-encoding");
+  if (!coding.empty() && !iequals(coding, "identity")) {
+    answer_error(wire::gateway_error::media_type, "The gateway reads request bodies as they are; send this one without Content-Encoding.", "", out);
+    return false;
+  }
+  const auto type = lower(head.get("content-type"));
+  if (scanned && (type.starts_with("multipart/") || type.starts_with("application/x-www-form-urlencoded"))) {
+    answer_error(wire::gateway_error::media_type, "This path takes a JSON body (Content-Type: application/json).", "", out);
+    return false;
+  }
+  return true;
+}
+
+// Text that nobody can read: denied as configured, or counted. False: the answer was written.
+bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& out) {
+  for (const auto& u : parts) {
+    const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
+    if (rule == unreadable_policy::deny && !shadow()) {
+      reason = "unreadable: " + u.reason;
+      answer_error(wire::gateway_error::bad_request,
+                   "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; remove it or ask your operator.", u.path,
+                   out);
+      return false;
+    }
+    unscanned.emplace_back(u.reason, u.bytes);
+  }
+  return true;
+}
+
+void exchange::impl::judge_request(effects& out) {
+  if (!scanned) {
+    if (!body.empty()) unscanned.emplace_back("passed endpoint", body.size());
+    const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+    rules = &active->snapshot->rules_for(caller.who);
+    return ask_upstream(std::move(body), has_body, out);
+  }
+  auto parsed = dialect->read_request(endpoint, body, config.json_depth_max);
+  if (!parsed) {
+    worker.counters().bad_requests.add();
+    return answer_error(wire::gateway_error::bad_request, parsed.error().message, "", out);
+  }
+  request = std::move(*parsed);
+  caller.who.model = request->model();
+  rules = &active->snapshot->rules_for(caller.who);
+  if (!note_unread(request->unread_parts(), out)) return;
+  std::vector<policy::text_part> parts;
+  parts.reserve(request->parts().size());
+  for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
+  request_outcome = policy::evaluate(*rules, parts, options(policy::direction::request), worker.scratch());
+  request_judged = true;
+  if (request_outcome.verdict == policy::verdict::block) {
+    std::string param;
+    for (const auto& f : request_outcome.findings) {
+      if (f.rule == request_outcome.block.rule) {
+        param = request->path(request->parts()[f.part]);
+        break;
+      }
+    }
+    return answer_block(request_outcome, param, out);
+  }
+  if (request_outcome.edits.empty()) return ask_upstream(body, true, out);
+  std::vector<wire::replacement> changes;
+  for (const auto& e : request_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
+  edits += static_cast<std::uint32_t>(changes.size());
+  ask_upstream(request->edited(changes), true, out);
+}
+
+void exchange::impl::ask_upstream(std::string body_bytes, bool has_body, effects& out) {
+  upstream_head.resize(upstream_head.size() - 2);  // the blank line
+  if (has_body) upstream_head += "Content-Length: " + std::to_string(body_bytes.size()) + "\r\n";
+  upstream_head += "\r\n";
+  out.connect = upstream_index;
+  out.upstream_request = std::move(upstream_head);
+  out.upstream_request += body_bytes;
+  now = state::waiting;
+  asked = worker.now().mono;
+  last_upstream = asked;
+  added_us = static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(asked - started.mono).count());
+}
+
+}  // namespace sluice::proxy

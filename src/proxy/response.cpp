@@ -1,0 +1,228 @@
+// The upstream's answer: judged in whole, as a stream, or relayed when it holds no text of the conversation.
+#include "exchange_impl.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/fields.hpp"
+#include "sluice/text/json.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+bool has_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
+
+}  // namespace
+
+void exchange::impl::take_head(const http::response_head& head, effects& out) {
+  answer.keep(head);
+  const auto type = lower(head.get("content-type"));
+  const auto coding = head.get("content-encoding");
+  if (scanned && !coding.empty() && !iequals(coding, "identity") && !shadow()) {
+    out.abort_upstream = true;
+    reason = "unreadable: compressed answer";
+    return answer_error(wire::gateway_error::upstream, "The upstream sent a compressed answer although it was asked not to.", "", out);
+  }
+  if (scanned && head.status == 200 && type.starts_with("text/event-stream")) {
+    now = state::stream;
+    worker.counters().streams.add();
+    evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
+    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters());
+    stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
+    response_judged = true;
+    return;
+  }
+  if (scanned && has_body(head.status, client.head_request)) {
+    now = state::plain;
+    return;
+  }
+  now = state::relay;
+  start_relay(out);
+}
+
+void exchange::impl::judge_plain(effects& out) {
+  const auto type = lower(answer.get().get("content-type"));
+  if (answer.get().status != 200 || type.find("json") == std::string::npos) {
+    if (answer.get().status == 200 && !shadow() && !answer_body.empty()) {
+      reason = "unreadable: the answer is not JSON";
+      return answer_error(wire::gateway_error::upstream, "The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
+    }
+    return judge_opaque(out);
+  }
+  auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max);
+  if (!parsed) {
+    reason = "unreadable: " + parsed.error().message;
+    if (shadow()) return send_plain(answer_body, out);
+    return answer_error(wire::gateway_error::upstream, "The upstream's answer could not be read: " + parsed.error().message, "", out);
+  }
+  auto& content = **parsed;
+  for (const auto& u : content.unread_parts()) {
+    if (config.unknown_part == unreadable_policy::deny && !shadow()) {
+      reason = "unreadable: " + u.reason;
+      return answer_error(wire::gateway_error::upstream, "The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
+                          u.path, out);
+    }
+    unscanned.emplace_back(u.reason, u.bytes);
+  }
+  std::vector<policy::text_part> parts;
+  parts.reserve(content.parts().size());
+  for (const auto& p : content.parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text});
+  response_outcome = policy::evaluate(*rules, parts, options(policy::direction::response), worker.scratch());
+  response_judged = true;
+  if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
+  if (response_outcome.edits.empty()) return send_plain(answer_body, out);
+  std::vector<wire::replacement> changes;
+  for (const auto& e : response_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
+  edits += static_cast<std::uint32_t>(changes.size());
+  send_plain(content.edited(changes), out);
+}
+
+// An error of the upstream, in whatever shape: one text.
+void exchange::impl::judge_opaque(effects& out) {
+  if (answer_body.empty()) return send_plain(answer_body, out);
+  if (!text::is_valid_utf8(answer_body)) {
+    unscanned.emplace_back("not UTF-8", answer_body.size());
+    if (shadow()) return send_plain(answer_body, out);
+    reason = "unreadable: not UTF-8";
+    return answer_error(wire::gateway_error::upstream, "The upstream answered with an error that the gateway cannot read.", "", out);
+  }
+  const policy::text_part whole{policy::role::assistant, policy::part_kind::error, true, true, answer_body};
+  response_outcome = policy::evaluate(*rules, {&whole, 1}, options(policy::direction::response), worker.scratch());
+  response_judged = true;
+  if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
+  if (response_outcome.edits.empty()) return send_plain(answer_body, out);
+  std::vector<text::json::splice> splices;
+  for (const auto& e : response_outcome.edits) splices.push_back({e.begin, e.end, e.replacement});
+  edits += static_cast<std::uint32_t>(splices.size());
+  send_plain(text::json::apply(answer_body, std::move(splices)), out);
+}
+
+void exchange::impl::send_plain(std::string_view bytes, effects& out) {
+  const auto f = fields(strongest(), false);
+  const auto extra = f.list();
+  std::string all;
+  sent_status = answer.get().status;
+  http::append_client_response(all, sent_status, &answer.get(), extra, http::client_framing::length, bytes.size(), client.keep_alive,
+                               client.minor_version);
+  all += bytes;
+  send(out, all);
+  finish(out);
+}
+
+void exchange::impl::start_relay(effects& out) {
+  const auto f = fields(strongest(), false);
+  const auto extra = f.list();
+  const auto& head = answer.get();
+  std::string all;
+  sent_status = head.status;
+  auto how = http::client_framing::none;
+  if (has_body(head.status, client.head_request)) {
+    chunked = head.framing != http::framing::length && client.minor_version == 1;
+    how = head.framing == http::framing::length ? http::client_framing::length
+          : chunked                             ? http::client_framing::chunked
+                                                : http::client_framing::close;
+    if (how == http::client_framing::close) client.keep_alive = false;
+  } else if (client.head_request && head.framing == http::framing::length) {
+    how = http::client_framing::length;
+  }
+  http::append_client_response(all, head.status, &head, extra, how, head.content_length, client.keep_alive, client.minor_version);
+  head_sent = true;
+  send(out, all);
+  if (!has_body(head.status, client.head_request)) finish(out);
+}
+
+void exchange::impl::relay(std::string_view bytes, effects& out) {
+  if (!chunked) return send(out, bytes);
+  std::string framed;
+  http::append_chunk(framed, bytes);
+  send(out, framed);
+}
+
+void exchange::impl::close_body(effects& out) {
+  if (chunked) send(out, http::last_chunk);
+}
+
+void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
+  if (stream_over) return;  // past the dialect's end: nothing after it is text that a client would read
+  using status = wire::response_stream::status;
+  const auto what = stream->feed(bytes, *sink, piece);
+  if (what == status::blocked) return cut_stream(evaluator->result(), out);
+  if (what == status::unreadable) {
+    reason = "unreadable: " + stream->reason();
+    return cut_stream({}, out);
+  }
+  stream_over = what == status::done;
+  write_stream(out);
+}
+
+void exchange::impl::write_stream_head(effects& out) {
+  if (head_sent) return;
+  head_sent = true;
+  chunked = client.minor_version == 1;
+  if (!chunked) client.keep_alive = false;
+  const auto f = fields(request_outcome.verdict, false, true);
+  const auto extra = f.list();
+  std::string all;
+  sent_status = answer.get().status;
+  http::append_client_response(all, sent_status, &answer.get(), extra, chunked ? http::client_framing::chunked : http::client_framing::close,
+                               0, client.keep_alive, client.minor_version);
+  opened = true;
+  record(report_kind::opened);
+  send(out, all);
+}
+
+// Moves what the dialect wrote to the client.
+void exchange::impl::write_stream(effects& out) {
+  if (piece.empty()) return;
+  write_stream_head(out);
+  if (chunked) {
+    const auto before = out.client.size();
+    http::append_chunk(out.client, piece);
+    sent_bytes += out.client.size() - before;
+  } else {
+    send(out, piece);
+  }
+  piece.clear();
+}
+
+void exchange::impl::end_stream(effects& out, bool clean) {
+  using status = wire::response_stream::status;
+  if (!stream_over) {
+    const auto what = stream->end(clean, *sink, piece);
+    if (what == status::blocked) return cut_stream(evaluator->result(), out);
+    if (what == status::unreadable) {
+      reason = "unreadable: " + stream->reason();
+      return cut_stream({}, out);
+    }
+  }
+  write_stream(out);
+  write_stream_head(out);  // an empty stream still has a head
+  close_body(out);
+  finish(out);
+}
+
+// Ends a stream by the policy, or because it cannot be read. Held text is dropped.
+void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
+  out.abort_upstream = true;
+  const bool by_rule = of.verdict == policy::verdict::block;
+  if (!head_sent && piece.empty()) {
+    if (by_rule) return answer_block(of, "", out);
+    return answer_error(wire::gateway_error::upstream, "The upstream's stream could not be read.", "", out);
+  }
+  if (by_rule && reason.empty()) reason = of.reason;
+  stream->cut(by_rule && of.block.message_in_stream ? of.block.message : std::string_view(), piece);
+  write_stream(out);
+  close_body(out);
+  finish(out);
+}
+
+// The upstream died within a stream: what is held is dropped, and the dialect's error ends it.
+void exchange::impl::fail_stream(wire::gateway_error what, std::string_view message, effects& out) {
+  if (!head_sent) return answer_error(what, message, "", out);
+  (void)stream->end(false, *sink, piece);
+  stream->fail(message, decision, piece);
+  write_stream(out);
+  close_body(out);
+  out.close_client = true;
+  finish(out);
+}
+
+}  // namespace sluice::proxy

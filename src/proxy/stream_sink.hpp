@@ -1,0 +1,48 @@
+// The stream evaluator as the channel sink that a dialect feeds. The two enums of each word have the same order; the proxy is
+// the one place that knows both.
+#pragma once
+
+#include "sluice/base/counters.hpp"
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/wire/dialect.hpp"
+
+namespace sluice::proxy {
+
+static_assert(static_cast<int>(wire::role::tool) == static_cast<int>(policy::role::tool));
+static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy::part_kind::name));
+[[nodiscard]] inline policy::role to_policy(wire::role r) { return static_cast<policy::role>(r); }
+[[nodiscard]] inline policy::part_kind to_policy(wire::part_kind k) { return static_cast<policy::part_kind>(k); }
+
+class stream_sink final : public wire::channel_sink {
+ public:
+  stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
+              worker_counters& counters)
+      : judge_(judge), rules_(rules), options_(options), counters_(counters) {}
+
+  [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
+    return policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
+  }
+  [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable) override {
+    return judge_.open(to_policy(who), to_policy(kind), editable);
+  }
+  [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
+    const auto held = judge_.held_bytes(channel);
+    const auto what = judge_.feed(channel, text, out);
+    const auto now = judge_.held_bytes(channel);
+    counters_.held_bytes.add(now > held ? std::min<std::size_t>(now - held, text.size()) : 0);
+    counters_.released_bytes.add(text.size());
+    return translate(what);
+  }
+  [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return translate(judge_.finish(channel, out)); }
+
+ private:
+  static status translate(policy::stream_evaluator::status s) {
+    return s == policy::stream_evaluator::status::blocked ? status::blocked : status::released;
+  }
+  policy::stream_evaluator& judge_;
+  const policy::ruleset& rules_;
+  policy::evaluate_options options_;
+  worker_counters& counters_;
+};
+
+}  // namespace sluice::proxy
