@@ -36,7 +36,7 @@ TEST(policy_build, names_the_phase_that_refused) {
   const auto report = built(one_policy(rule_with("{keywords: [thread]}")));
   EXPECT_EQ(report.reached, phase::selftest);
   EXPECT_EQ(report.snapshot, nullptr);
-  EXPECT_TRUE(says(report.found, "p.yaml:9:9: error: rule r: test 'hit' failed: expected rules [r], got []"));
+  EXPECT_TRUE(says(report.found, "p.yaml:10:9: error: rule r: test 'hit' failed: expected rules [r], got []"));
 }
 
 TEST(policy_build, checks_what_could_be_read_after_a_mistake) {
