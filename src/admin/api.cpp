@@ -1,0 +1,121 @@
+// See api.hpp.
+#include "sluice/admin/api.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "explain.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/wire/dialect.hpp"
+
+namespace sluice::admin {
+namespace {
+
+using nlohmann::json;
+
+net::control_response reply(int status, const json& body) {
+  return {.status = status, .content_type = "application/json",
+          .body = body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+json time_json(const std::optional<wall_time>& t) { return t ? json(rfc3339(*t)) : json(nullptr); }
+
+json age_json(const std::optional<wall_time>& t) {
+  if (!t) return nullptr;
+  return std::chrono::duration<double>(now().wall - *t).count();
+}
+
+json policy_json(const store::agent_status& s) {
+  json nodes = json::array();
+  for (const auto& n : s.nodes) {
+    nodes.push_back({{"id", n.id}, {"activation", n.activation}, {"version", n.version}, {"state", n.state},
+                     {"age_ms", n.age.count()}});
+  }
+  json refusal = nullptr;
+  if (s.last_refusal) {
+    refusal = {{"time", rfc3339(s.last_refusal->time)}, {"activation", s.last_refusal->activation},
+               {"version", s.last_refusal->version}, {"phase", s.last_refusal->phase}, {"message", s.last_refusal->message}};
+  }
+  return {{"version", s.version}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
+          {"connected", s.connected}, {"age_seconds", age_json(s.last_activation)},
+          {"last_activation", time_json(s.last_activation)}, {"last_contact", time_json(s.last_contact)},
+          {"contact_age_seconds", age_json(s.last_contact)}, {"last_attempt", time_json(s.last_attempt)},
+          {"last_refusal", refusal}, {"stored_versions", s.stored_versions}, {"nodes", nodes}};
+}
+
+net::control_response readiness(const sources& from) {
+  const auto s = from.policy();
+  std::string why = from.not_ready ? from.not_ready() : std::string();
+  if (s.state == "NONE") why = "no policy: every request is denied";
+  if (s.state == "EXPIRED") why = "the policy source was not seen for longer than max_stale";
+  return reply(why.empty() ? 200 : 503, {{"ready", why.empty()}, {"state", s.state}, {"reason", why}});
+}
+
+net::control_response status(const sources& from) {
+  json rules = 0;
+  if (const auto loaded = from.loaded()) rules = loaded->snapshot->rules().size();
+  const auto m = from.metrics();
+  return reply(200, {{"node", from.node}, {"build", from.build}, {"mode", from.mode}, {"config", from.config_digest},
+                     {"started", rfc3339(from.started)}, {"policy", policy_json(from.policy())}, {"rules", rules},
+                     {"audit", {{"written", m.audit.written}, {"lost", m.audit.dropped}, {"failed", m.audit.failed}}}});
+}
+
+net::control_response coverage() {
+  json out = json::array();
+  for (const auto name : wire::dialect_names()) {
+    const auto* dialect = wire::find_dialect(name);
+    if (dialect == nullptr) continue;
+    for (const auto& row : dialect->coverage()) {
+      out.push_back({{"dialect", name}, {"endpoint", row.endpoint}, {"direction", row.direction}, {"path", row.path},
+                     {"class", row.text_class}, {"role", row.role}, {"kind", row.kind}, {"streaming", row.streaming},
+                     {"policy", row.policy}});
+    }
+  }
+  return reply(200, {{"coverage", out}});
+}
+
+bool authorised(const std::string& token, const std::string& field) {
+  constexpr std::string_view scheme = "Bearer ";
+  if (!field.starts_with(scheme)) return false;
+  return crypto::equal_constant_time(crypto::sha256_hex(token), crypto::sha256_hex(field.substr(scheme.size())));
+}
+
+struct place_to_go {
+  std::string_view method, path;
+  net::control_response (*answer)(const sources&, const net::control_request&);
+};
+constexpr place_to_go places[] = {
+    {"GET", "/v1/status", [](const sources& from, const net::control_request&) { return status(from); }},
+    {"GET", "/metrics",
+     [](const sources& from, const net::control_request&) {
+       return net::control_response{.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                    .body = telemetry::render(from.metrics())};
+     }},
+    {"GET", "/v1/coverage", [](const sources&, const net::control_request&) { return coverage(); }},
+    {"POST", "/v1/explain",
+     [](const sources& from, const net::control_request& request) {
+       const auto loaded = from.loaded();
+       return answer_explain(request.body, loaded.get());
+     }},
+};
+
+}  // namespace
+
+api::api(sources from) : from_(std::move(from)) {}
+
+net::control_response api::handle(const net::control_request& request) const {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (request.path == "/livez" && get) return reply(200, {{"live", true}});
+  if (request.path == "/readyz" && get) return readiness(from_);
+  if (!from_.token.empty() && !authorised(from_.token, request.authorization)) {
+    return problem(401, "the admin API wants its token", "send 'Authorization: Bearer <the content of admin.token_file>'");
+  }
+  for (const auto& place : places) {
+    if (place.path != request.path) continue;
+    if (place.method == request.method || (place.method == "GET" && get)) return place.answer(from_, request);
+    return problem(405, "this path takes " + std::string(place.method), "");
+  }
+  return problem(404, "there is no such path",
+                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage and POST /v1/explain");
+}
+
+}  // namespace sluice::admin

@@ -1,0 +1,17 @@
+// `sluice audit`: its place on the command line.
+#include <CLI/CLI.hpp>
+
+#include "sluice/app/command.hpp"
+
+namespace sluice::app {
+
+void add_audit(CLI::App& root, invocation& call) {
+  auto* command = root.add_subcommand("audit", "Not built yet");
+  command->allow_extras();
+  command->callback([&call] {
+    complain("'audit' is not built yet");
+    call.exit_code = 1;
+  });
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,71 @@
+// `sluice config check FILE` and `sluice config show FILE`.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "config.hpp"
+#include "sluice/app/command.hpp"
+
+namespace sluice::app {
+namespace {
+
+nlohmann::json as_json(const policy::diagnostics& found) {
+  auto out = nlohmann::json::array();
+  for (const auto& d : found) {
+    out.push_back({{"file", d.place.file}, {"line", d.place.line}, {"column", d.place.column}, {"message", d.message},
+                   {"advice", d.advice}});
+  }
+  return out;
+}
+
+void check_file(const std::string& file, invocation& call) {
+  policy::diagnostics found;
+  const config read = load_config(file, found);
+  const bool bad = policy::has_errors(found);
+  if (call.json) {
+    std::cout << nlohmann::json{{"file", file}, {"ok", !bad}, {"digest", read.digest}, {"errors", as_json(found)}}.dump() << "\n";
+  } else if (bad) {
+    std::cerr << policy::to_text(found);
+    complain(file + " has " + std::to_string(found.size()) + (found.size() == 1 ? " mistake" : " mistakes"),
+             "docs/configuration.md explains every key");
+  } else {
+    std::cout << file << ": right\n";
+  }
+  call.exit_code = bad ? 64 : 0;
+}
+
+void show_file(const std::string& file, invocation& call) {
+  policy::diagnostics found;
+  const config read = load_config(file, found);
+  if (policy::has_errors(found)) {
+    std::cerr << policy::to_text(found);
+    call.exit_code = 64;
+    return;
+  }
+  if (call.json) {
+    std::cout << nlohmann::json{{"file", file}, {"digest", read.digest}, {"yaml", show_config(read)}}.dump() << "\n";
+  } else {
+    std::cout << show_config(read);
+  }
+}
+
+}  // namespace
+
+void add_config(CLI::App& root, invocation& call) {
+  auto* command = root.add_subcommand("config", "Check a configuration, or show it with all defaults");
+  command->require_subcommand(1);
+  command->footer("Examples:\n  sluice config check sluice.yaml\n  sluice config show sluice.yaml");
+  auto file = std::make_shared<std::string>();
+  auto* check = command->add_subcommand("check", "Say every mistake of a configuration, with its line; exit 64 if there is one");
+  check->add_option("FILE", *file, "sluice.yaml")->required();
+  check->footer("Example:\n  sluice config check sluice.yaml");
+  add_json(*check, call);
+  check->callback([file, &call] { check_file(*file, call); });
+  auto* show = command->add_subcommand("show", "Print a configuration with every default filled in");
+  show->add_option("FILE", *file, "sluice.yaml")->required();
+  show->footer("Example:\n  sluice config show sluice.yaml");
+  add_json(*show, call);
+  show->callback([file, &call] { show_file(*file, call); });
+}
+
+}  // namespace sluice::app

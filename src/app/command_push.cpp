@@ -1,0 +1,17 @@
+// `sluice push`: its place on the command line.
+#include <CLI/CLI.hpp>
+
+#include "sluice/app/command.hpp"
+
+namespace sluice::app {
+
+void add_push(CLI::App& root, invocation& call) {
+  auto* command = root.add_subcommand("push", "Not built yet");
+  command->allow_extras();
+  command->callback([&call] {
+    complain("'push' is not built yet");
+    call.exit_code = 1;
+  });
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,320 @@
+// sluice.yaml to a value: one function a section, then what only the whole can tell. See config.hpp.
+#include "config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "config_reader.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/wire/dialect.hpp"
+
+namespace sluice::app {
+namespace {
+
+using std::string_view;
+
+bool loopback(const std::string& address) { return address.starts_with("127.") || address == "::1" || address == "localhost"; }
+
+void read_listen(section root, config& out) {
+  root.text("address", out.listen.address);
+  root.port("port", out.listen.port);
+  section tls = root.sub("tls");
+  tls.path("certificate", out.listen.tls.certificate);
+  tls.path("key", out.listen.tls.key);
+  tls.path("client_ca", out.listen.tls.client_ca);
+  if (tls.present() && (out.listen.tls.certificate.empty() || out.listen.tls.key.empty())) {
+    tls.complain("", "'listen.tls' needs both 'certificate' and 'key'", "name two PEM files");
+  }
+  tls.finish();
+  root.finish();
+}
+
+void read_admin(section root, config& out) {
+  root.text("address", out.admin.address);
+  root.port("port", out.admin.port);
+  root.path("token_file", out.admin.token_file);
+  if (out.admin.token_file.empty() && !loopback(out.admin.address)) {
+    root.complain("address", "the admin port is open to the network without a token",
+                  "set 'admin.token_file', or listen on 127.0.0.1");
+  }
+  root.finish();
+}
+
+void read_node(section root, config& out) {
+  root.text("id", out.node.id);
+  section labels = root.sub("labels");
+  labels.pairs(out.node.labels);
+  root.finish();
+}
+
+void read_upstream(section& root, upstream_config& out) {
+  root.text("name", out.name);
+  root.text("base_url", out.url);
+  root.text("dialect", out.dialect);
+  root.path("ca_file", out.ca_file);
+  root.list("paths", out.paths);
+  if (out.name.empty()) root.complain("name", "an upstream needs a 'name'");
+  const auto parsed = parse_base_url(out.url);
+  if (parsed) {
+    out.parsed = *parsed;
+  } else {
+    root.complain("base_url", "'base_url' " + parsed.error().message, "write it like https://api.openai.com");
+  }
+  if (wire::find_dialect(out.dialect) == nullptr) {
+    std::string all;
+    for (const auto name : wire::dialect_names()) all += (all.empty() ? "" : ", ") + std::string(name);
+    root.complain("dialect", "there is no dialect '" + out.dialect + "'", "known: " + all);
+  }
+  if (out.paths.empty()) root.complain("paths", "'paths' names no path", "write [\"/v1\"]");
+  for (const auto& path : out.paths) {
+    if (!path.starts_with('/')) root.complain("paths", "the path '" + path + "' does not begin with '/'");
+  }
+  root.finish();
+}
+
+void read_upstreams(section& root, config& out) {
+  std::set<std::string> names, paths;
+  for (section& each : root.items("upstreams")) {
+    upstream_config read;
+    read_upstream(each, read);
+    if (!read.name.empty() && !names.insert(read.name).second) each.complain("name", "two upstreams are named '" + read.name + "'");
+    for (const auto& path : read.paths) {
+      if (!paths.insert(path).second) each.complain("paths", "the path '" + path + "' already leads to another upstream");
+    }
+    out.upstreams.push_back(std::move(read));
+  }
+  if (out.upstreams.empty() && !root.has("upstreams")) {
+    root.complain("upstreams", "no upstream is named, so there is nobody to pass requests to",
+                  "add upstreams: [{name: openai, base_url: \"https://api.openai.com\"}]");
+  }
+}
+
+void read_redis(section root, source_config& out) {
+  root.text("url", out.redis_url);
+  root.text("ring", out.ring);
+  root.path("password_file", out.password_file);
+  root.duration("poll", out.poll);
+  std::string ca_file;
+  root.path("ca_file", ca_file);
+  if (root.present()) {
+    auto endpoint = store::parse_redis_url(out.redis_url);
+    if (endpoint) {
+      endpoint->ca_file = ca_file;
+      out.redis = *endpoint;
+    } else {
+      root.complain("url", "'policy.source.redis.url' " + endpoint.error().message, "write it like redis://127.0.0.1:6379");
+    }
+    if (out.ring.empty() || out.ring.find_first_of("{} \t\n") != std::string::npos) {
+      root.complain("ring", "a ring's name is one word without braces");
+    }
+  }
+  root.finish();
+}
+
+void read_policy(section root, policy_config& out) {
+  section source = root.sub("source");
+  source.path("directory", out.source.directory);
+  read_redis(source.sub("redis"), out.source);
+  const bool both = source.has("directory") && source.has("redis");
+  const bool none = !source.has("directory") && !source.has("redis");
+  if (both) source.complain("redis", "'policy.source' names both a directory and a Redis", "keep one");
+  if (none) {
+    root.complain("source", "'policy.source' names no source of policies",
+                  "set 'directory: policies' or 'redis: {url: …, ring: …}'");
+  }
+  source.finish();
+  static constexpr string_view reactions[] = {"last_known_good", "fail_closed"};
+  std::size_t reaction = 0;
+  root.choice("on_unavailable", reactions, reaction);
+  out.fail_closed = reaction == 1;
+  root.duration("max_stale", out.max_stale);
+  root.path("state_directory", out.state_directory);
+  section trust = root.sub("trust");
+  std::string keys_file;
+  bool require = false;
+  trust.path("keys_file", keys_file);
+  trust.boolean("require_signature", require);
+  // Understood and refused: a setting that would be ignored is worse than one that is missing.
+  if (!keys_file.empty()) trust.complain("keys_file", "signed policies are not built yet", "remove 'keys_file'");
+  if (require) trust.complain("require_signature", "signed policies are not built yet", "remove it, or set it to false");
+  trust.finish();
+  root.finish();
+}
+
+void read_header_names(section root, header_names& out) {
+  root.list("trusted_proxies", out.trusted_text);
+  for (const auto& text : out.trusted_text) {
+    const auto block = parse_address_block(text);
+    if (block) {
+      out.trusted_proxies.push_back(*block);
+    } else {
+      root.complain("trusted_proxies", "'" + text + "' is not an address block", "write it like 10.0.0.0/8");
+    }
+  }
+  root.text("tenant", out.tenant);
+  root.text("region", out.region);
+  root.text("tier", out.tier);
+  root.text("user", out.user);
+  root.text("conversation", out.conversation);
+  root.finish();
+}
+
+void read_context(section root, context_config& out) {
+  section defaults = root.sub("default");
+  defaults.text("tenant", out.defaults.tenant);
+  defaults.text("region", out.defaults.region);
+  defaults.text("tier", out.defaults.tier);
+  defaults.text("user", out.defaults.user);
+  defaults.text("route", out.defaults.route);
+  defaults.finish();
+  root.path("keys_file", out.keys_file);
+  static constexpr string_view unknown[] = {"deny", "default"};
+  std::size_t index = 0;
+  root.choice("unknown_caller", unknown, index);
+  out.deny_unknown = index == 0;
+  section route = root.sub("route");
+  static constexpr string_view by[] = {"path", "upstream", "header"};
+  index = 0;
+  route.choice("by", by, index);
+  out.route = static_cast<route_by>(index);
+  route.finish();
+  read_header_names(root.sub("headers"), out.headers);
+  if (out.route == route_by::header && out.headers.trusted_proxies.empty()) {
+    root.complain("route", "'context.route.by: header' needs 'context.headers.trusted_proxies'",
+                  "a client's own header never selects a scope: name the proxies whose word counts");
+  }
+  root.finish();
+}
+
+void read_audit(section root, config& out) {
+  audit_config& audit = out.audit;
+  root.path("directory", audit.directory);
+  if (audit.directory.empty()) audit.directory = out.policy.state_directory + "/audit";
+  static constexpr string_view modes[] = {"interval", "always"};
+  std::size_t index = 0;
+  root.choice("sync", modes, index);
+  audit.sync_always = index == 1;
+  root.duration("interval", audit.interval);
+  static constexpr string_view texts[] = {"masked", "none"};
+  index = 0;
+  root.choice("text", texts, index);
+  audit.masked = index == 0;
+  static constexpr string_view full[] = {"block", "drop"};
+  index = 0;
+  root.choice("on_full", full, index);
+  audit.block_when_full = index == 0;
+  root.finish();
+}
+
+void read_limits(section root, limits_config& out) {
+  root.bytes("request_body", out.request_body);
+  root.bytes("response_body", out.response_body);
+  std::uint64_t header_bytes = out.header_bytes;
+  root.bytes("header_bytes", header_bytes);
+  if (header_bytes < 1024 || header_bytes > (1u << 20)) {
+    root.complain("header_bytes", "'limits.header_bytes' must be from 1KiB to 1MiB");
+  } else {
+    out.header_bytes = static_cast<std::uint32_t>(header_bytes);
+  }
+  root.number("json_depth", 1u, 1024u, out.json_depth);
+  root.number("in_flight", 1u, 10'000'000u, out.in_flight);
+  root.number("client_connections", 1u, 10'000'000u, out.client_connections);
+  root.finish();
+}
+
+void read_deadlines(section root, deadlines_config& out) {
+  root.duration("connect", out.connect);
+  root.duration("first_byte", out.first_byte);
+  root.duration("idle", out.idle);
+  root.duration("whole", out.whole);
+  root.duration("client_head", out.client_head);
+  root.duration("client_body", out.client_body);
+  root.duration("client_idle", out.client_idle);
+  root.finish();
+}
+
+void read_unreadable(section root, unreadable_config& out) {
+  static constexpr string_view words[] = {"deny", "pass"};
+  const auto read = [&root](string_view key, bool& pass) {
+    std::size_t index = 0;
+    root.choice(key, words, index);
+    pass = index == 1;
+  };
+  read("unknown_path", out.pass_unknown_path);
+  read("unknown_part", out.pass_unknown_part);
+  read("server_state", out.pass_server_state);
+  root.finish();
+}
+
+void read_top_level(section& root, config& out) {
+  std::string workers = "auto";
+  if (root.has("workers")) root.text("workers", workers);
+  if (workers != "auto") {
+    std::uint32_t count = 0;
+    root.number("workers", 1u, 1024u, count);
+    out.workers = count;
+  }
+  static constexpr string_view modes[] = {"enforce", "shadow"};
+  std::size_t mode = 0;
+  root.choice("mode", modes, mode);
+  out.shadow = mode == 1;
+  section log = root.sub("log");
+  static constexpr std::array<string_view, 5> levels = {"debug", "info", "warn", "error", "off"};
+  static constexpr std::array<string_view, 3> formats = {"auto", "json", "text"};
+  std::size_t level = 1, format = 0;
+  log.choice("level", levels, level);
+  log.choice("format", formats, format);
+  out.log_level = levels[level];
+  out.log_format = formats[format];
+  log.finish();
+  section secrets = root.sub("secrets");
+  secrets.path("key_file", out.secrets_file);
+  secrets.finish();
+}
+
+}  // namespace
+
+config read_config(const std::string& file, string_view bytes, policy::diagnostics& found) {
+  config out;
+  out.file = file;
+  out.digest = crypto::sha256_hex(bytes);
+  const auto documents = policy::parse_yaml(file, bytes, {.bytes_max = 1u << 20, .nodes_max = 100'000, .depth_max = 16}, found);
+  if (policy::has_errors(found)) return out;
+  if (documents.size() > 1) {
+    found.push_back({.severity = policy::severity::error, .place = {.file = file, .line = documents[1].line, .column = 1},
+                     .rule = {}, .message = "a second document", .advice = "a configuration is one; remove the '---'"});
+    return out;
+  }
+  section root(file, found, documents.empty() ? nullptr : &documents[0], "");
+  read_top_level(root, out);
+  read_listen(root.sub("listen"), out);
+  read_admin(root.sub("admin"), out);
+  read_node(root.sub("node"), out);
+  read_upstreams(root, out);
+  read_policy(root.sub("policy"), out.policy);
+  read_context(root.sub("context"), out.context);
+  read_audit(root.sub("audit"), out);
+  read_limits(root.sub("limits"), out.limits);
+  read_deadlines(root.sub("deadlines"), out.deadlines);
+  read_unreadable(root.sub("unreadable"), out.unreadable);
+  root.finish();
+  std::ranges::stable_sort(found, {}, [](const policy::diagnostic& d) { return std::pair(d.place.line, d.place.column); });
+  return out;
+}
+
+config load_config(const std::string& file, policy::diagnostics& found) {
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in.is_open() || in.bad()) {
+    found.push_back({.severity = policy::severity::error, .place = {.file = file, .line = 0, .column = 0}, .rule = {},
+                     .message = "cannot be read", .advice = "does the file exist, and may this user read it?"});
+    return {};
+  }
+  return read_config(file, bytes, found);
+}
+
+}  // namespace sluice::app

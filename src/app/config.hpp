@@ -1,0 +1,138 @@
+// sluice.yaml as a plain value (docs/configuration.md). Reading reports every mistake at once, each with file:line:column;
+// a configuration that has one is not used at all. Relative paths are relative to the folder of the file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/policy/diagnostic.hpp"
+#include "sluice/store/redis_url.hpp"
+
+namespace sluice::app {
+
+struct tls_files {
+  std::string certificate, key, client_ca;
+};
+
+struct base_url {
+  bool tls = true;
+  std::string host;        // as connected to; brackets of an IPv6 address removed
+  std::string authority;   // the Host field: host, and the port when it is not the scheme's
+  std::uint16_t port = 443;
+  std::string path;        // "" or "/prefix", no slash at the end
+};
+// http:// and https:// only; no user, query or fragment.
+[[nodiscard]] result<base_url> parse_base_url(std::string_view text);
+
+struct upstream_config {
+  std::string name, url, dialect = "openai", ca_file;
+  base_url parsed;
+  std::vector<std::string> paths{"/v1"};
+};
+
+// An address block, "10.0.0.0/8" or "2001:db8::/32". IPv4 stands as its IPv4-mapped IPv6 form.
+struct address_block {
+  unsigned char bytes[16] = {};
+  unsigned bits = 128;
+  [[nodiscard]] bool contains(std::string_view address) const;
+};
+[[nodiscard]] result<address_block> parse_address_block(std::string_view text);
+
+struct source_config {
+  std::string directory;                         // one of directory and redis
+  std::optional<store::redis_endpoint> redis;
+  std::string redis_url, ring = "default", password_file;
+  milliseconds poll{5000};
+};
+
+struct policy_config {
+  source_config source;
+  bool fail_closed = false;
+  milliseconds max_stale = std::chrono::hours(24);
+  std::string state_directory = "/var/lib/sluice";
+};
+
+struct default_context {
+  std::string tenant, region, tier, user, route;
+};
+
+enum class route_by : std::uint8_t { path, upstream, header };
+
+struct header_names {
+  std::vector<address_block> trusted_proxies;
+  std::vector<std::string> trusted_text;  // as written, for `config show`
+  std::string tenant = "x-tenant", region = "x-region", tier = "x-tier", user = "x-user", conversation = "x-conversation";
+};
+
+struct context_config {
+  default_context defaults;
+  std::string keys_file;
+  bool deny_unknown = true;  // asked only where keys_file is set
+  route_by route = route_by::path;
+  header_names headers;
+};
+
+struct audit_config {
+  std::string directory;  // default: <state_directory>/audit
+  bool sync_always = false;
+  milliseconds interval{50};
+  bool masked = true;     // text: masked; none stores no matched values at all
+  bool block_when_full = true;
+};
+
+struct limits_config {
+  std::uint64_t request_body = 64ull << 20, response_body = 64ull << 20;
+  std::uint32_t header_bytes = 32 * 1024, json_depth = 64, in_flight = 10'000, client_connections = 20'000;
+};
+
+struct deadlines_config {
+  milliseconds connect{5000}, first_byte{600'000}, idle{600'000}, whole{1'800'000}, client_head{10'000}, client_body{60'000},
+      client_idle{75'000};
+};
+
+struct unreadable_config {
+  bool pass_unknown_path = false, pass_unknown_part = false, pass_server_state = false;
+};
+
+struct config {
+  std::string file;
+  struct {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 8080;
+    tls_files tls;
+  } listen;
+  struct {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 9090;
+    std::string token_file;
+  } admin;
+  struct {
+    std::string id = "auto";
+    std::vector<std::pair<std::string, std::string>> labels;
+  } node;
+  unsigned workers = 0;  // 0: auto
+  bool shadow = false;
+  std::string log_level = "info", log_format = "auto";
+  std::vector<upstream_config> upstreams;
+  policy_config policy;
+  context_config context;
+  audit_config audit;
+  std::string secrets_file;
+  limits_config limits;
+  deadlines_config deadlines;
+  unreadable_config unreadable;
+  std::string digest;  // SHA-256 (hex) of the file's bytes
+};
+
+// From bytes. `file` is the name in diagnostics and the base of relative paths.
+[[nodiscard]] config read_config(const std::string& file, std::string_view bytes, policy::diagnostics& found);
+// From disk; a file that cannot be read is a diagnostic too.
+[[nodiscard]] config load_config(const std::string& file, policy::diagnostics& found);
+// Every key with its value, as sluice.yaml; secrets are files and stay names, a password in a URL is left out.
+[[nodiscard]] std::string show_config(const config& c);
+
+}  // namespace sluice::app

@@ -1,0 +1,135 @@
+// The root of the command line. Everything a command does is in its own file; this builds the tree, parses, and turns the
+// outcome into an exit code: 0 success, 1 failed, 2 usage, 3 insufficient evidence, 64 bad configuration.
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <vector>
+
+#include "completion.hpp"
+#include "sluice/app/command.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/match/compiler.hpp"
+
+namespace {
+
+using namespace sluice;
+
+constexpr const char* footer = R"(First steps:
+  sluice mock-upstream --listen 127.0.0.1:8081        a test model that needs no key
+  sluice check policies                               are these policies right?
+  echo 'My card is 4111 1111 1111 1111' | sluice explain policies
+  sluice config check sluice.yaml                     is this configuration right?
+  sluice serve --config sluice.yaml                   the gateway
+
+Each command has --help with an example. Exit codes: 0 success, 1 failed, 2 wrong usage,
+3 not enough evidence, 64 bad configuration.)";
+
+// `sluice compile-worker CPU_SECONDS MEMORY_BYTES`, what the gateway starts for itself: kept out of the tree, so that a
+// child costs nothing but its work and nobody finds it in a help text.
+int compile_worker(char** arguments) {
+  std::uint32_t cpu_seconds = 0;
+  std::uint64_t memory_bytes = 0;
+  const char* cpu_end = arguments[0] + std::strlen(arguments[0]);
+  const char* memory_end = arguments[1] + std::strlen(arguments[1]);
+  if (std::from_chars(arguments[0], cpu_end, cpu_seconds).ptr != cpu_end ||
+      std::from_chars(arguments[1], memory_end, memory_bytes).ptr != memory_end) {
+    app::complain("compile-worker wants two numbers: CPU seconds and bytes of memory");
+    return 2;
+  }
+  return match::compile_worker_main(cpu_seconds, memory_bytes);
+}
+
+void add_version(CLI::App& root, app::invocation& call) {
+  auto* command = root.add_subcommand("version", "Print the version");
+  app::add_json(*command, call);
+  command->footer("Example:\n  sluice version --json");
+  command->callback([&call] {
+    if (call.json) {
+      std::cout << R"({"name":"sluice","version":")" SLUICE_VERSION R"(","compiler":)" << json_quoted(__VERSION__)
+                << "}\n";
+    } else {
+      std::cout << "sluice " SLUICE_VERSION "\n";
+    }
+  });
+}
+
+void add_completion(CLI::App& root, app::invocation& call) {
+  auto* command = root.add_subcommand("completion", "Print a completion script for a shell");
+  auto shell = std::make_shared<std::string>();
+  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->footer("Example:\n  sluice completion bash > ~/.local/share/bash-completion/completions/sluice");
+  command->callback([&root, &call, shell] {
+    std::cout << app::completion_script(root, *shell);
+    call.exit_code = 0;
+  });
+}
+
+// A word that is no command is the commonest mistake: say which one was meant.
+bool complain_of_unknown_command(const CLI::App& root, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  std::vector<std::string_view> names;
+  const auto commands = root.get_subcommands([](const CLI::App*) { return true; });
+  for (const auto* each : commands) names.push_back(each->get_name());
+  const std::string_view word = argv[1];
+  if (std::ranges::find(names, word) != names.end()) return false;
+  const auto near = nearest(word, names);
+  app::complain("there is no command '" + std::string(word) + "'",
+                near.empty() ? "sluice --help lists them" : "did you mean 'sluice " + std::string(near) + "'?");
+  return true;
+}
+
+int run(int argc, char** argv) {
+  CLI::App root("Sluice stands between LLM clients and an LLM API and holds every request and every answer\n"
+                "against the safety rules in force at that moment.", "sluice");
+  root.footer(footer);
+  root.require_subcommand(0, 1);
+  root.get_formatter()->column_width(26);
+  root.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app::invocation call;
+  app::add_serve(root, call);
+  app::add_mock_upstream(root, call);
+  app::add_check(root, call);
+  app::add_test(root, call);
+  app::add_diff(root, call);
+  app::add_explain(root, call);
+  app::add_push(root, call);
+  app::add_status(root, call);
+  app::add_history(root, call);
+  app::add_rollback(root, call);
+  app::add_audit(root, call);
+  app::add_config(root, call);
+  add_completion(root, call);
+  add_version(root, call);
+  if (complain_of_unknown_command(root, argc, argv)) return 2;
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return root.exit(asked);
+  } catch (const CLI::ParseError& wrong) {
+    const auto chosen = root.get_subcommands();
+    const std::string name = chosen.empty() ? "" : " " + chosen.front()->get_name();
+    app::complain(wrong.what(), "sluice" + name + " --help shows how");
+    return 2;
+  }
+  if (root.get_subcommands().empty()) {
+    std::cerr << root.help();
+    return 2;
+  }
+  return call.exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  if (argc == 4 && std::string_view(argv[1]) == "compile-worker") return compile_worker(argv + 2);
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& thrown) {
+    app::complain(std::string("it failed unexpectedly: ") + thrown.what(), "this is a defect: please report it");
+    return 1;
+  }
+}

@@ -1,0 +1,195 @@
+// See metrics.hpp. Names and meanings: docs/deploy.md, "Metrics".
+#include "sluice/telemetry/metrics.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+namespace sluice::telemetry {
+namespace {
+
+std::string number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  std::array<char, 32> text{};
+  const int n = std::snprintf(text.data(), text.size(), "%.9g", value);
+  return {text.data(), static_cast<std::size_t>(n)};
+}
+
+struct total {
+  std::string_view name, help;
+  counter worker_counters::*of;
+};
+constexpr std::array totals = {
+    total{"sluice_exchanges_total", "Exchanges begun.", &worker_counters::exchanges},
+    total{"sluice_exchanges_blocked_total", "Exchanges that a rule or a stated policy blocked.", &worker_counters::blocked},
+    total{"sluice_exchanges_edited_total", "Exchanges whose text was edited.", &worker_counters::edited},
+    total{"sluice_exchanges_flagged_total", "Exchanges with findings that changed nothing.", &worker_counters::flagged},
+    total{"sluice_streams_total", "Exchanges whose answer was streamed.", &worker_counters::streams},
+    total{"sluice_upstream_errors_total", "Exchanges that the upstream failed.", &worker_counters::upstream_errors},
+    total{"sluice_client_aborts_total", "Exchanges whose client went before the end.", &worker_counters::client_aborts},
+    total{"sluice_refused_busy_total", "Exchanges refused for lack of room.", &worker_counters::refused_busy},
+    total{"sluice_bad_requests_total", "Requests that could not be read.", &worker_counters::bad_requests},
+    total{"sluice_stream_held_bytes_total", "Streamed text that did not leave with the event it came in.",
+          &worker_counters::held_bytes},
+    total{"sluice_stream_released_bytes_total", "Streamed text that left with the event it came in.",
+          &worker_counters::released_bytes},
+};
+
+struct level_now {
+  std::string_view name, help;
+  gauge worker_counters::*of;
+};
+constexpr std::array levels = {
+    level_now{"sluice_in_flight", "Exchanges under way.", &worker_counters::in_flight},
+    level_now{"sluice_client_connections", "Open client connections.", &worker_counters::client_connections},
+    level_now{"sluice_upstream_connections", "Open upstream connections.", &worker_counters::upstream_connections},
+};
+
+void traffic(exposition& out, const metrics_input& in) {
+  for (const auto& each : totals) {
+    std::uint64_t sum = 0;
+    for (const auto* worker : in.workers) sum += (worker->*each.of).value();
+    out.family(each.name, "counter", each.help);
+    out.sample(each.name, {}, sum);
+  }
+  for (const auto& each : levels) {
+    std::int64_t sum = 0;
+    for (const auto* worker : in.workers) sum += (worker->*each.of).value();
+    out.family(each.name, "gauge", each.help);
+    out.sample(each.name, {}, static_cast<double>(sum));
+  }
+  std::uint64_t unscanned = 0;
+  for (const auto* worker : in.workers) unscanned += worker->unscanned_bytes.value();
+  for (const auto& [reason, bytes] : in.unscanned_bytes) unscanned -= std::min(unscanned, bytes);
+  out.family("sluice_unscanned_bytes_total", "counter", "Bytes that passed without being scanned, by reason.");
+  out.sample("sluice_unscanned_bytes_total", {{"reason", "other"}}, unscanned);
+  for (const auto& [reason, bytes] : in.unscanned_bytes) {
+    if (reason != "other") out.sample("sluice_unscanned_bytes_total", {{"reason", reason}}, bytes);
+  }
+}
+
+void added_latency(exposition& out, const metrics_input& in) {
+  constexpr std::string_view name = "sluice_added_latency_seconds";
+  out.family(name, "histogram", "Time that Sluice itself added to an exchange.");
+  std::uint64_t below = 0, sum_us = 0;
+  for (std::size_t i = 0; i <= latency_histogram::buckets; ++i) {
+    for (const auto* worker : in.workers) below += worker->added_latency.bucket(i);
+    const std::string bound = i == latency_histogram::buckets ? "+Inf" : number(std::ldexp(1e-6, static_cast<int>(i)));
+    out.sample("sluice_added_latency_seconds_bucket", {{"le", bound}}, below);
+  }
+  for (const auto* worker : in.workers) sum_us += worker->added_latency.sum();
+  out.sample("sluice_added_latency_seconds_sum", {}, static_cast<double>(sum_us) * 1e-6);
+  out.sample("sluice_added_latency_seconds_count", {}, below);
+}
+
+void policy_state(exposition& out, const metrics_input& in) {
+  const auto& p = in.policy;
+  out.family("sluice_policy_info", "gauge", "What is in force; always 1.");
+  out.sample("sluice_policy_info", {{"version", p.version}, {"activation", p.activation}, {"bundle", p.bundle}},
+             std::uint64_t{1});
+  out.family("sluice_policy_state", "gauge", "1 for the state the policy is in.");
+  for (const std::string_view state : {"FRESH", "STALE", "EXPIRED", "NONE"}) {
+    out.sample("sluice_policy_state", {{"state", state}}, std::uint64_t{p.state == state});
+  }
+  out.family("sluice_policy_age_seconds", "gauge", "Time since the last activation; NaN when there was none.");
+  out.sample("sluice_policy_age_seconds", {}, p.age_seconds < 0 ? NAN : p.age_seconds);
+  out.family("sluice_policy_contact_age_seconds", "gauge", "Time since the policy source was last seen; NaN when never.");
+  out.sample("sluice_policy_contact_age_seconds", {}, p.contact_age_seconds < 0 ? NAN : p.contact_age_seconds);
+  out.family("sluice_policy_source_connected", "gauge", "1 while the policy source answers.");
+  out.sample("sluice_policy_source_connected", {}, std::uint64_t{p.connected});
+  out.family("sluice_policy_rules", "gauge", "Rules in force.");
+  out.sample("sluice_policy_rules", {}, p.rules);
+  out.family("sluice_policy_memory_bytes", "gauge", "Compiled databases and tables of the version in force.");
+  out.sample("sluice_policy_memory_bytes", {}, p.memory_bytes);
+  out.family("sluice_policy_activations_total", "counter", "Activations that went live on this node.");
+  out.sample("sluice_policy_activations_total", {}, p.activations);
+  out.family("sluice_policy_refusals_total", "counter", "Candidates that this node refused.");
+  out.sample("sluice_policy_refusals_total", {}, p.refusals);
+  out.family("sluice_rule_findings_total", "counter", "Findings by rule.");
+  for (const auto& each : in.rules) {
+    out.sample("sluice_rule_findings_total",
+               {{"policy", each.policy}, {"rule", each.rule}, {"action", each.action},
+                {"enforcement", each.enforced ? "enforce" : "shadow"}},
+               each.findings);
+  }
+}
+
+void audit_state(exposition& out, const metrics_input& in) {
+  out.family("sluice_audit_records_total", "counter", "Decision records written.");
+  out.sample("sluice_audit_records_total", {}, in.audit.written);
+  out.family("sluice_audit_lost_total", "counter", "Decision records lost because the log was full.");
+  out.sample("sluice_audit_lost_total", {}, in.audit.dropped);
+  out.family("sluice_audit_bytes_total", "counter", "Bytes of decision records written.");
+  out.sample("sluice_audit_bytes_total", {}, in.audit.bytes);
+  out.family("sluice_audit_syncs_total", "counter", "Times the log was synced to disk.");
+  out.sample("sluice_audit_syncs_total", {}, in.audit.syncs);
+  out.family("sluice_audit_failed", "gauge", "1 while the log cannot be written.");
+  out.sample("sluice_audit_failed", {}, std::uint64_t{in.audit.failed});
+}
+
+void process_state(exposition& out, const metrics_input& in) {
+  std::uint64_t pages = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> pages >> resident;
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  out.family("sluice_build_info", "gauge", "The binary that runs; always 1.");
+  out.sample("sluice_build_info", {{"version", in.build}, {"node", in.node}}, std::uint64_t{1});
+  out.family("sluice_uptime_seconds", "gauge", "Time since the start.");
+  out.sample("sluice_uptime_seconds", {}, in.uptime_seconds);
+  out.family("process_resident_memory_bytes", "gauge", "Resident memory.");
+  out.sample("process_resident_memory_bytes", {}, resident * page);
+  out.family("process_virtual_memory_bytes", "gauge", "Virtual memory.");
+  out.sample("process_virtual_memory_bytes", {}, pages * page);
+}
+
+}  // namespace
+
+void exposition::family(std::string_view name, std::string_view type, std::string_view help) {
+  out_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+void exposition::head(std::string_view name, const labels& with) {
+  out_.append(name);
+  if (with.empty()) return;
+  char before = '{';
+  for (const auto& [key, value] : with) {
+    out_ += before;
+    before = ',';
+    out_.append(key).append("=\"");
+    for (const char c : value) {
+      if (c == '\n') {
+        out_ += "\\n";
+      } else {
+        if (c == '\\' || c == '"') out_ += '\\';
+        out_ += c;
+      }
+    }
+    out_ += '"';
+  }
+  out_ += '}';
+}
+
+void exposition::sample(std::string_view name, const labels& with, double value) {
+  head(name, with);
+  out_ += " " + number(value) + "\n";
+}
+
+void exposition::sample(std::string_view name, const labels& with, std::uint64_t value) {
+  head(name, with);
+  out_ += " " + std::to_string(value) + "\n";
+}
+
+std::string render(const metrics_input& in) {
+  exposition out;
+  process_state(out, in);
+  traffic(out, in);
+  added_latency(out, in);
+  policy_state(out, in);
+  audit_state(out, in);
+  return out.take();
+}
+
+}  // namespace sluice::telemetry
