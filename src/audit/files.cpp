@@ -1,0 +1,93 @@
+// See files.hpp.
+#include "files.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <tuple>
+
+namespace sluice::audit {
+namespace fs = std::filesystem;
+
+std::string file_name(const std::string& node, const std::string& boot, std::uint32_t number) {
+  auto n = std::to_string(number);
+  n.insert(0, 6 - std::min<std::size_t>(6, n.size()), '0');
+  return node + "-" + boot + "-" + n + ".jsonl";
+}
+
+result<std::vector<log_file>> list_files(const std::string& directory) {
+  std::vector<log_file> all;
+  std::error_code why;
+  for (fs::directory_iterator it(directory, why), end; !why && it != end; it.increment(why)) {
+    const auto name = it->path().filename().string();
+    if (!name.ends_with(".jsonl")) continue;
+    const auto stem = name.substr(0, name.size() - 6);
+    const auto second = stem.rfind('-');
+    const auto first = second == std::string::npos || second == 0 ? std::string::npos : stem.rfind('-', second - 1);
+    if (first == std::string::npos) continue;
+    log_file f{it->path().string(), stem.substr(0, first), stem.substr(first + 1, second - first - 1), 0};
+    const auto* begin = stem.data() + second + 1;
+    if (std::from_chars(begin, stem.data() + stem.size(), f.number).ec != std::errc{}) continue;
+    all.push_back(std::move(f));
+  }
+  if (why) return fail(errc::io, "the audit folder " + directory + " cannot be read: " + why.message());
+  std::sort(all.begin(), all.end(), [](const log_file& a, const log_file& b) {
+    return std::tie(a.node, a.boot, a.number) < std::tie(b.node, b.boot, b.number);
+  });
+  return all;
+}
+
+std::string_view last_member(std::string_view line, std::string_view name) {
+  const auto wanted = "\"" + std::string(name) + "\":";
+  const auto at = line.rfind(wanted);
+  if (at == std::string_view::npos) return {};
+  auto rest = line.substr(at + wanted.size());
+  if (rest.starts_with('"')) return rest.substr(1, rest.find('"', 1) - 1);
+  return rest.substr(0, rest.find_first_of(",}"));
+}
+
+namespace {
+
+// Cuts an incomplete last line and reads the one before it. False: the file holds no whole line.
+result<bool> repair_file(const std::string& path, tail_state& out) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(errc::io, "the audit file " + path + " cannot be read");
+  std::string all{std::istreambuf_iterator<char>(in), {}};
+  const auto last = all.rfind('\n');
+  const auto whole = last == std::string::npos ? 0 : last + 1;
+  if (whole != all.size()) {
+    std::error_code why;
+    fs::resize_file(path, whole, why);
+    if (why) return fail(errc::io, "the torn tail of " + path + " cannot be cut off: " + why.message());
+    out.torn = true;
+  }
+  if (whole == 0) return false;
+  const auto begin = last == 0 ? 0 : all.rfind('\n', last - 1) + 1;
+  const auto line = std::string_view(all).substr(begin, last - begin);
+  const auto hash = last_member(line, "hash");
+  const auto sequence = line.find("\"seq\":");
+  if (hash.size() != 64 || sequence == std::string_view::npos) {
+    return fail(errc::integrity, "the last line of " + path + " is no audit record; move the file away and keep it as evidence");
+  }
+  out.hash = hash;
+  std::from_chars(line.data() + sequence + 6, line.data() + line.size(), out.sequence);
+  return true;
+}
+
+}  // namespace
+
+result<tail_state> repair_tail(const std::string& directory, const std::string& node) {
+  auto files = list_files(directory);
+  if (!files) return std::unexpected(files.error());
+  tail_state state;
+  for (auto it = files->rbegin(); it != files->rend(); ++it) {
+    if (it->node != node) continue;
+    const auto whole = repair_file(it->path, state);
+    if (!whole) return std::unexpected(whole.error());
+    if (*whole) return state;
+  }
+  return state;
+}
+
+}  // namespace sluice::audit

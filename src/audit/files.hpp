@@ -1,0 +1,35 @@
+// The files of a log: their names and order, their last line, and the repair of a tail that a crash tore.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+
+namespace sluice::audit {
+
+inline constexpr std::string_view first_hash = "0000000000000000000000000000000000000000000000000000000000000000";
+
+struct log_file {
+  std::string path, node, boot;
+  std::uint32_t number = 0;
+};
+
+// All log files of a folder in writing order: by node, then boot, then number.
+[[nodiscard]] result<std::vector<log_file>> list_files(const std::string& directory);
+[[nodiscard]] std::string file_name(const std::string& node, const std::string& boot, std::uint32_t number);
+
+struct tail_state {
+  std::string hash{first_hash};
+  std::uint64_t sequence = 0;
+  bool torn = false;  // bytes after the last newline were cut off
+};
+// The end of the node's newest non-empty file; cuts off an incomplete last line.
+[[nodiscard]] result<tail_state> repair_tail(const std::string& directory, const std::string& node);
+
+// The value of a top-level member of a line that this program wrote: `name` is matched as `"name":`, from the end. Text or number.
+[[nodiscard]] std::string_view last_member(std::string_view line, std::string_view name);
+
+}  // namespace sluice::audit

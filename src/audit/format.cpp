@@ -1,0 +1,180 @@
+// Written by hand, because a record is formatted for every exchange: one buffer, no tree.
+#include "format.hpp"
+
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
+
+namespace sluice::audit {
+namespace {
+
+constexpr std::size_t masked_bytes_max = 64;
+
+class writer {
+ public:
+  explicit writer(std::string& out) : out_(out) {}
+  void key(std::string_view name) {
+    if (out_.back() != '{' && out_.back() != '[') out_ += ',';
+    out_ += '"';
+    append_json_escaped(out_, name);
+    out_ += "\":";
+  }
+  void text(std::string_view name, std::string_view value) {
+    key(name);
+    out_ += '"';
+    append_json_escaped(out_, value);
+    out_ += '"';
+  }
+  void number(std::string_view name, std::uint64_t value) {
+    key(name);
+    out_ += std::to_string(value);
+  }
+  void flag(std::string_view name, bool value) {
+    key(name);
+    out_ += value ? "true" : "false";
+  }
+  void raw(std::string_view name, std::string_view json) {
+    key(name);
+    out_ += json;
+  }
+  void open(std::string_view name, char bracket) {
+    key(name);
+    out_ += bracket;
+  }
+  void item(char bracket) {
+    if (out_.back() != '[') out_ += ',';
+    out_ += bracket;
+  }
+  void close(char bracket) { out_ += bracket; }
+  std::string& out() { return out_; }
+
+ private:
+  std::string& out_;
+};
+
+std::string keyed(const line_context& in, std::string_view value) {
+  if (value.empty()) return {};
+  const auto mac = crypto::hmac_sha256(in.config.value_key, value);
+  return hex(std::span(mac).first(12));
+}
+
+void head(writer& w, std::string_view event, wall_time time, const line_context& in) {
+  w.out() += '{';
+  w.number("v", 1);
+  w.number("seq", in.sequence);
+  w.text("boot", in.boot);
+  w.text("node", in.config.node);
+  w.text("event", event);
+  w.text("time", rfc3339(time));
+  w.text("engine", in.config.engine);
+  w.text("config", in.config.config_digest);
+}
+
+void finding(writer& w, const finding_record& f, const line_context& in) {
+  w.item('{');
+  w.text("rule", f.rule);
+  w.text("policy", f.policy);
+  w.text("action", policy::to_string(f.action));
+  w.text("enforcement", policy::to_string(f.enforcement));
+  w.text("channel", f.channel);
+  w.raw("span", "[" + std::to_string(f.begin) + "," + std::to_string(f.end) + "]");
+  w.text("hmac", keyed(in, f.value));
+  if (in.config.store_masked) w.text("masked", mask_value(f.value));
+  w.close('}');
+}
+
+void judged(writer& w, std::string_view name, const section& s, const line_context& in) {
+  if (!s.judged) return w.raw(name, "null");
+  w.open(name, '{');
+  w.open("findings", '[');
+  for (const auto& f : s.findings) finding(w, f, in);
+  w.close(']');
+  if (s.truncated) w.flag("truncated", true);
+  w.open("suppressed", '[');
+  for (const auto& [rule, exception] : s.suppressed) {
+    w.item('{');
+    w.text("rule", rule);
+    w.text("by", exception);
+    w.close('}');
+  }
+  w.close(']');
+  w.raw("nd", "{}");
+  w.text("verdict", policy::to_string(s.verdict));
+  w.text("shadow_verdict", policy::to_string(s.shadow_verdict));
+  w.close('}');
+}
+
+void who(writer& w, const record& r, const line_context& in) {
+  w.open("context", '{');
+  const auto some = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) w.text(name, value);
+  };
+  some("tenant", r.who.tenant);
+  some("region", r.who.region);
+  some("tier", r.who.tier);
+  some("route", r.who.route);
+  some("model", r.who.model);
+  // A person's and a conversation's names are kept so that they can be found again, not read.
+  some("user", keyed(in, r.who.user));
+  some("conversation", keyed(in, r.who.conversation));
+  w.close('}');
+}
+
+}  // namespace
+
+std::string mask_value(std::string_view value) {
+  std::string out;
+  const bool show_end = value.size() >= 8;
+  for (std::size_t i = 0; i < value.size() && out.size() < masked_bytes_max; ++i) {
+    const auto c = static_cast<unsigned char>(value[i]);
+    if ((c & 0xc0) == 0x80) continue;  // one star a code point
+    const bool near_end = show_end && i + 2 >= value.size() && c < 0x80;
+    out += near_end || c == ' ' ? static_cast<char>(c) : '*';
+  }
+  return out;
+}
+
+void append_record(std::string& out, const record& r, const line_context& in) {
+  writer w(out);
+  static constexpr std::string_view names[] = {"decision", "opened", "closed", "aborted"};
+  head(w, names[static_cast<std::size_t>(r.event)], r.time, in);
+  w.text("id", r.id);
+  w.text("activation", r.activation);
+  w.text("arm", "stable");
+  w.text("version", r.version);
+  w.text("effective", r.effective);
+  who(w, r, in);
+  w.text("dialect", r.dialect);
+  w.text("endpoint", r.endpoint);
+  w.text("method", r.method);
+  w.text("path", r.path);
+  w.flag("streamed", r.streamed);
+  judged(w, "request", r.request, in);
+  judged(w, "response", r.response, in);
+  w.text("verdict", policy::to_string(std::max(r.request.verdict, r.response.verdict)));
+  w.text("shadow_verdict", policy::to_string(std::max(r.request.shadow_verdict, r.response.shadow_verdict)));
+  w.open("sent", '{');
+  w.number("status", static_cast<std::uint64_t>(r.status));
+  w.number("bytes", r.bytes);
+  w.number("edits", r.edits);
+  w.close('}');
+  w.number("upstream_status", static_cast<std::uint64_t>(r.upstream_status));
+  w.number("latency_us", r.latency_us);
+  w.number("added_us", r.added_us);
+  w.open("unscanned", '{');
+  for (const auto& [why, bytes] : r.unscanned) w.number(why, bytes);
+  w.close('}');
+  w.text("reason", r.reason);
+  w.text("state", r.freshness);
+  w.flag("stale", r.stale);
+}
+
+void append_event(std::string& out, const control_event& e, const line_context& in) {
+  writer w(out);
+  head(w, e.kind, e.time, in);
+  w.text("activation", e.activation);
+  w.text("version", e.version);
+  w.text("state", e.freshness);
+  w.text("detail", e.detail);
+}
+
+}  // namespace sluice::audit

@@ -1,0 +1,23 @@
+// A record as the bytes of its JSON line, without "prev" and "hash", which the chain adds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sluice/audit/log.hpp"
+
+namespace sluice::audit {
+
+struct line_context {
+  const log_config& config;
+  std::string boot;
+  std::uint64_t sequence;
+};
+
+// Appends `{"v":1,…` up to the last member; no closing brace.
+void append_record(std::string& out, const record& r, const line_context& in);
+void append_event(std::string& out, const control_event& e, const line_context& in);
+// What may stand in a log for a matched value: its length and shape, at most its last two characters.
+[[nodiscard]] std::string mask_value(std::string_view value);
+
+}  // namespace sluice::audit

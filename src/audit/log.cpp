@@ -1,0 +1,244 @@
+// The spool thread: takes records from the rings, chains and writes them, and syncs in groups.
+#include "sluice/audit/log.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "files.hpp"
+#include "format.hpp"
+#include "ring.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
+
+namespace sluice::audit {
+namespace {
+
+constexpr std::size_t batch_bytes_max = 1u << 20;
+// Room that ready() wants, so that exchanges under way can still be recorded when it says no.
+constexpr std::size_t reserve_share = 4;  // a quarter of the ring
+
+}  // namespace
+
+struct log::impl {
+  log_config config;
+  std::vector<std::unique_ptr<ring>> rings;
+  std::string boot;
+  int fd = -1;
+  std::uint32_t file_number = 0;
+  std::uint64_t file_bytes = 0;
+  std::string hash;
+  std::uint64_t sequence = 0, written = 0;  // the spool thread's own; statistics has what is on disk
+  std::string batch, line;
+  std::thread thread;
+
+  mutable std::mutex lock;
+  std::condition_variable wake, flushed;
+  std::vector<control_event> events;
+  std::uint64_t flush_wanted = 0, flush_done = 0;
+  bool stopping = false;
+  statistics counts;
+  std::atomic<bool> failed{false};
+  std::vector<std::unique_ptr<std::atomic<std::uint64_t>>> dropped;  // by producer
+  std::uint64_t dropped_told = 0;
+
+  result<void> open_file() {
+    if (fd >= 0) ::close(fd);
+    const auto path = config.directory + "/" + file_name(config.node, boot, ++file_number);
+    fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
+    file_bytes = 0;
+    // The name itself must survive a crash.
+    if (const int dir = ::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
+      ::fsync(dir);
+      ::close(dir);
+    }
+    return {};
+  }
+
+  // Closes the line that append_record began: links it and adds it to the batch.
+  void chain() {
+    line += ",\"prev\":\"" + hash + "\"}";
+    hash = crypto::sha256_hex(line);
+    line.pop_back();
+    batch += line;
+    batch += ",\"hash\":\"" + hash + "\"}\n";
+    line.clear();
+    ++written;
+  }
+
+  line_context context() { return {config, boot, ++sequence}; }
+
+  // Writes the batch; on a full disk keeps it and tries again at the next turn.
+  void write_batch() {
+    std::size_t done = 0;
+    while (done < batch.size()) {
+      const auto n = ::write(fd, batch.data() + done, batch.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) {
+        const std::scoped_lock hold(lock);
+        counts.failed = true;
+        counts.failure = std::string("writing the audit log failed: ") + std::strerror(errno);
+        failed.store(true, std::memory_order_relaxed);
+        break;
+      }
+      done += static_cast<std::size_t>(n);
+    }
+    file_bytes += done;
+    batch.erase(0, done);
+    if (!batch.empty()) return;
+    ::fdatasync(fd);
+    const std::scoped_lock hold(lock);
+    counts.bytes += done;
+    ++counts.syncs;
+    counts.failed = false;
+    counts.last_hash = hash;
+    counts.sequence = sequence;
+    counts.written = written;
+    failed.store(false, std::memory_order_relaxed);
+  }
+
+  bool drain() {
+    bool any = false;
+    record r;
+    for (auto& one : rings) {
+      while (batch.size() < batch_bytes_max && one->pop(r)) {
+        any = true;
+        append_record(line, r, context());
+        chain();
+      }
+    }
+    return any;
+  }
+
+  void note_drops() {
+    std::uint64_t now = 0;
+    for (const auto& d : dropped) now += d->load(std::memory_order_relaxed);
+    if (now == dropped_told) return;
+    append_event(line, {"lost", sluice::now().wall, "", "", "", std::to_string(now - dropped_told) + " records did not fit"}, context());
+    chain();
+    dropped_told = now;
+  }
+
+  void run() {
+    for (bool last = false; !last;) {
+      std::vector<control_event> todo;
+      std::uint64_t wanted = 0;
+      {
+        std::unique_lock hold(lock);
+        wake.wait_for(hold, config.sync == sync_mode::always ? milliseconds(1) : config.interval,
+                      [&] { return stopping || !events.empty() || flush_wanted != flush_done; });
+        todo.swap(events);
+        wanted = flush_wanted;
+        last = stopping;
+      }
+      bool more = true;
+      while (more && batch.size() < batch_bytes_max) more = drain();
+      for (const auto& e : todo) {
+        append_event(line, e, context());
+        chain();
+      }
+      note_drops();
+      if (last) {
+        append_event(line, {"stop", sluice::now().wall, "", "", "", ""}, context());
+        chain();
+      }
+      if (!batch.empty()) write_batch();
+      if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
+      const std::scoped_lock hold(lock);
+      if (batch.empty() && !more) flush_done = wanted;
+      flushed.notify_all();
+    }
+  }
+};
+
+log::log(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
+
+result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers) {
+  std::error_code why;
+  std::filesystem::create_directories(config.directory, why);
+  if (why) {
+    return fail(errc::io, "the audit folder " + config.directory + " cannot be made: " + why.message() + "; choose another audit.directory");
+  }
+  auto made = std::make_unique<impl>();
+  auto& x = *made;
+  x.config = std::move(config);
+  auto tail = repair_tail(x.config.directory, x.config.node);
+  if (!tail) return std::unexpected(tail.error());
+  x.hash = tail->hash;
+  x.sequence = tail->sequence;
+  x.counts.torn_repaired = tail->torn ? 1 : 0;
+  // Sorts by time, and two boots in one moment still differ.
+  auto stamp = rfc3339(now().wall);
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':' || c == '.'; });
+  const auto random = crypto::random_bytes(4);
+  x.boot = stamp + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size()));
+  x.counts.boot = x.boot;
+  if (auto opened = x.open_file(); !opened) return std::unexpected(opened.error());
+  for (std::size_t i = 0; i < producers; ++i) {
+    x.rings.push_back(std::make_unique<ring>(x.config.ring_records));
+    x.dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
+  }
+  x.events.push_back({"start", now().wall, "", "", "", tail->torn ? "the torn last line of the boot before was cut off" : ""});
+  std::unique_ptr<log> out(new log(std::move(made)));
+  out->impl_->thread = std::thread([p = out->impl_.get()] { p->run(); });
+  out->flush();
+  return out;
+}
+
+log::~log() {
+  {
+    const std::scoped_lock hold(impl_->lock);
+    impl_->stopping = true;
+  }
+  impl_->wake.notify_all();
+  if (impl_->thread.joinable()) impl_->thread.join();
+  if (impl_->fd >= 0) ::close(impl_->fd);
+}
+
+bool log::push(std::size_t producer, record r) {
+  auto& to = *impl_->rings[producer];
+  if (to.push(std::move(r))) {
+    if (to.size() == to.capacity() / 2) impl_->wake.notify_one();
+    return true;
+  }
+  auto& lost = *impl_->dropped[producer];
+  lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return false;
+}
+
+bool log::ready(std::size_t producer) const {
+  if (impl_->config.on_full == on_full::drop) return true;
+  const auto& of = *impl_->rings[producer];
+  return !impl_->failed.load(std::memory_order_relaxed) && of.size() < of.capacity() - of.capacity() / reserve_share;
+}
+
+void log::event(control_event e) {
+  {
+    const std::scoped_lock hold(impl_->lock);
+    impl_->events.push_back(std::move(e));
+  }
+  impl_->wake.notify_all();
+}
+
+void log::flush() {
+  std::unique_lock hold(impl_->lock);
+  const auto mine = ++impl_->flush_wanted;
+  impl_->wake.notify_all();
+  impl_->flushed.wait(hold, [&] { return impl_->flush_done >= mine || impl_->stopping || impl_->counts.failed; });
+}
+
+log::statistics log::stats() const {
+  const std::scoped_lock hold(impl_->lock);
+  auto s = impl_->counts;
+  for (const auto& d : impl_->dropped) s.dropped += d->load(std::memory_order_relaxed);
+  return s;
+}
+
+}  // namespace sluice::audit

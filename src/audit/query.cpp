@@ -1,0 +1,142 @@
+// Reading records back: filters, the state at a time, and following a log. Control plane only.
+#include "sluice/audit/query.hpp"
+
+#include <chrono>
+#include <deque>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "files.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using nlohmann::json;
+
+std::string text(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+bool has_finding(const json& record, const char* member, const std::string& wanted) {
+  for (const char* side : {"request", "response"}) {
+    const auto s = record.find(side);
+    if (s == record.end() || !s->is_object()) continue;
+    for (const auto& f : s->value("findings", json::array())) {
+      if (text(f, member) == wanted) return true;
+    }
+  }
+  return false;
+}
+
+bool fits(const json& r, const filter& f) {
+  const auto when = parse_time(text(r, "time"));
+  if (f.from && (!when || *when < *f.from)) return false;
+  if (f.to && (!when || *when >= *f.to)) return false;
+  const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(r, name) == wanted; };
+  const auto context = r.value("context", json::object());
+  const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(context, name) == wanted; };
+  return same("id", f.decision) && same("verdict", f.verdict) && same("activation", f.activation) &&
+         (f.version.empty() || text(r, "version").starts_with(f.version)) && in_context("tenant", f.tenant) &&
+         in_context("user", f.user) && in_context("conversation", f.conversation) &&
+         (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy));
+}
+
+// Calls `line` for every whole line of every file, in writing order. False from it stops.
+template <class F>
+result<void> each_line(const std::vector<std::string>& directories, F&& line) {
+  for (const auto& directory : directories) {
+    auto files = list_files(directory);
+    if (!files) return std::unexpected(files.error());
+    for (const auto& file : *files) {
+      std::ifstream in(file.path);
+      std::string l;
+      for (std::size_t n = 1; std::getline(in, l); ++n) {
+        if (in.eof()) break;  // no newline: still being written, or torn
+        if (!line(file, n, l)) return {};
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+result<void> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
+  std::size_t count = 0;
+  return each_line(directories, [&](const log_file&, std::size_t, const std::string& l) {
+    // The id is unique enough to spare a parse of every other line.
+    if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
+    const auto r = json::parse(l, nullptr, false);
+    if (r.is_discarded() || !fits(r, f)) return true;
+    if (!line(l)) return false;
+    return f.limit == 0 || ++count < f.limit;
+  });
+}
+
+result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
+  std::map<std::string, active_version> nodes;
+  auto done = each_line(directories, [&](const log_file& file, std::size_t, const std::string& l) {
+    const bool change = l.find("\"event\":\"activated\"") != std::string::npos || l.find("\"event\":\"state\"") != std::string::npos;
+    const bool ends = l.find("\"event\":\"stop\"") != std::string::npos || l.find("\"event\":\"start\"") != std::string::npos;
+    if (!change && !ends) return true;
+    const auto r = json::parse(l, nullptr, false);
+    if (r.is_discarded()) return true;
+    const auto at = parse_time(text(r, "time"));
+    if (!at || *at > when) return true;
+    const auto node = text(r, "node");
+    if (ends) {
+      nodes.erase(node);  // a node that is not running enforces nothing
+      return true;
+    }
+    nodes[node] = {node, file.boot, text(r, "activation"), text(r, "version"), text(r, "state"), *at};
+    return true;
+  });
+  if (!done) return std::unexpected(done.error());
+  std::vector<active_version> out;
+  for (auto& [name, version] : nodes) out.push_back(std::move(version));
+  return out;
+}
+
+result<void> tail(const std::string& directory, std::size_t back, const std::function<bool(const std::string&)>& line,
+                  const std::function<bool()>& stop) {
+  std::deque<std::string> last;
+  auto files = list_files(directory);
+  if (!files) return std::unexpected(files.error());
+  auto seen = each_line({directory}, [&](const log_file&, std::size_t, const std::string& l) {
+    last.push_back(l);
+    if (last.size() > back) last.pop_front();
+    return true;
+  });
+  if (!seen) return seen;
+  for (const auto& l : last) {
+    if (!line(l)) return {};
+  }
+  if (files->empty()) return fail(errc::not_found, "there is no audit file in " + directory);
+  auto current = files->back().path;
+  std::ifstream in(current);
+  in.seekg(0, std::ios::end);
+  std::string partial;
+  while (!stop()) {
+    std::string more{std::istreambuf_iterator<char>(in), {}};
+    partial += more;
+    for (auto end = partial.find('\n'); end != std::string::npos; end = partial.find('\n')) {
+      if (!line(partial.substr(0, end))) return {};
+      partial.erase(0, end + 1);
+    }
+    if (!more.empty()) continue;
+    in.clear();
+    // Rotated, or a new boot: go on with the newest file.
+    if (auto now_there = list_files(directory); now_there && !now_there->empty() && now_there->back().path != current) {
+      current = now_there->back().path;
+      in = std::ifstream(current);
+      continue;
+    }
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  return {};
+}
+
+}  // namespace sluice::audit
