@@ -1,6 +1,8 @@
 // Which fields travel on. Requests to an upstream are written anew from an allow-list; answers drop what is hop-by-hop.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,7 +16,8 @@ namespace sluice::http {
 // True for request fields that may reach an upstream: Authorization and the vendors' key fields, content-type, accept,
 // user-agent, OpenAI-*, anthropic-*, x-stainless-*, Idempotency-Key, traceparent, tracestate, x-request-id, x-client-request-id.
 [[nodiscard]] bool may_go_upstream(std::string_view name);
-// True for response fields that may reach a client (all but hop-by-hop, framing, digests of the body and x-sluice-*).
+// True for response fields that may reach a client: all but hop-by-hop, framing, validators and digests of the body, Alt-Svc
+// (it would lead clients around the gateway) and x-sluice-*.
 [[nodiscard]] bool may_go_to_client(std::string_view name, std::string_view connection_value);
 
 // Appends a request to an upstream: request line, Host, allowed fields of `from`, Accept-Encoding: identity,
@@ -27,7 +30,8 @@ struct extra_field {
 };
 // How the body of an answer to a client is framed.
 enum class client_framing : std::uint8_t { length, chunked, close, none };
-// Appends a status line and fields: those of `from` that may go (null: none), then `extra`, then the framing fields.
+// Appends a status line and fields: those of `from` that may go (null: none) and that `extra` does not set anew, then
+// `extra`, then the framing fields.
 void append_client_response(std::string& out, int status, const response_head* from, std::span<const extra_field> extra,
                             client_framing how, std::uint64_t body_bytes, bool keep_alive, std::uint8_t minor_version);
 [[nodiscard]] std::string_view reason_phrase(int status);

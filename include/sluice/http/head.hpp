@@ -87,6 +87,8 @@ class body_reader {
  private:
   enum class state : std::uint8_t { length, eof, size, extension, size_lf, data, data_cr, data_lf, trailer, done, bad };
   status bad(const char* why);
+  const char* frame_byte(char c);
+  const char* trailer_byte(char c);
   state state_ = state::done;
   std::uint64_t left_ = 0;
   std::uint32_t digits_ = 0, overhead_ = 0, trailer_line_ = 0;
