@@ -114,7 +114,7 @@ void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>&
       if (result.what.empty() && test.response) {
         result.what = compare_stream(whole, try_stream(compiled, input, working), *test.response);
       }
-      if (!whole.reason.empty()) result.what += " (" + whole.reason + ")";
+      if (!whole.reason.empty()) result.what += (result.what.empty() ? "" : "; ") + whole.reason;
       result.passed = result.what.empty();
       out.push_back(std::move(result));
     }

@@ -46,6 +46,17 @@ TEST(policy_build, checks_what_could_be_read_after_a_mistake) {
   EXPECT_FALSE(says(report.found, "rule a: the pattern"));
 }
 
+TEST(policy_build, ends_in_time_whatever_the_pattern) {
+  const std::vector<std::string> patterns = {
+      "(?:\\w+\\s){1,300}x", "(a{1,1000}){1,1000}b", "(x+x+)+y", "\\p{L}{1,60000}q", "(?R)a|b", "(a)\\1{1,100}",
+      "(?:a|b|c|d){500,1000}(?:e|f){1,1000}z", ".{1,30000}x.{1,30000}y", "(?:(?:[a-z0-9]{1,50}\\.){1,50}x){1,50}"};
+  for (const std::string& pattern : patterns) {
+    const auto report = built(one_policy(rule_with("{regex: '" + pattern + "'}")));
+    EXPECT_LT(report.took, std::chrono::seconds(10)) << pattern;
+    EXPECT_TRUE(report.snapshot != nullptr || has_errors(report.found)) << pattern;
+  }
+}
+
 TEST(inline_tests, compare_rules_action_and_text) {
   EXPECT_TRUE(clean(built(one_policy(redact_rule("      - {name: hit, response: a needle, expect: {rules: [r], action: redact, text: \"a #\"}}\n"))).found));
   EXPECT_TRUE(says(built(one_policy(redact_rule("      - {name: hit, response: a needle, expect: {rules: [r], action: block}}\n"))).found,
