@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
 
 #include "sluice/app/command.hpp"
@@ -65,6 +66,24 @@ std::string excerpt(std::string_view line, int column) {
     if (!continues(c)) mark += ' ';
   }
   return "    " + shown + "\n    " + mark + "^";
+}
+
+// A case that names a rule which does not exist would hold for ever, or fail for the wrong reason.
+void check_rule_ids(const bundle_input& input, const std::vector<policy::golden_case>& cases, policy::diagnostics& found) {
+  std::set<std::string> known;
+  for (const auto& owner : input.report.bundle.policies) {
+    for (const auto& rule : owner.rules) known.insert(rule.id);
+  }
+  for (const policy::golden_case& each : cases) {
+    for (const auto* ids : {&each.expect.rules_any, &each.expect.rules_none}) {
+      for (const std::string& id : *ids) {
+        if (known.contains(id)) continue;
+        found.push_back({.severity = policy::severity::error, .place = each.place, .rule = {},
+                         .message = "case '" + each.id + "' names rule '" + id + "', which the bundle does not have",
+                         .advice = {}});
+      }
+    }
+  }
 }
 
 std::string_view bytes_of(const policy::bundle_source& source, const std::string& path) {
@@ -143,6 +162,7 @@ std::optional<std::vector<policy::golden_case>> golden_cases(const bundle_input&
     if (!bytes) return std::nullopt;
     std::ranges::move(policy::parse_golden(file, *bytes, found), std::back_inserter(out));
   }
+  check_rule_ids(input, out, found);
   if (!policy::has_errors(found)) return out;
   std::cerr << policy::to_text(found);
   complain("a golden set cannot be used", "correct the lines above");
