@@ -1,0 +1,38 @@
+// Who is asking: from the client's key and from proxies the operator trusts, never from what a client can write by itself.
+// Key tables are immutable and shared; identify() is called on worker threads and does not block.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "config.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/http/head.hpp"
+#include "sluice/proxy/exchange.hpp"
+
+namespace sluice::app {
+
+struct key_entry {
+  std::string tenant, region, tier, user;
+};
+
+struct digest_hash {
+  std::size_t operator()(const crypto::digest& d) const;
+};
+using key_table = std::unordered_map<crypto::digest, key_entry, digest_hash>;
+
+// A YAML mapping: SHA-256 of a key in hex → {tenant, region, tier, user}. Every mistake becomes a diagnostic.
+[[nodiscard]] key_table read_keys(const std::string& file, std::string_view bytes, policy::diagnostics& found);
+
+// The client's key: Authorization: Bearer, else x-api-key, else api-key; empty when there is none.
+[[nodiscard]] std::string_view client_key(const http::request_head& head);
+
+// `keys` null: no keys_file is configured. errc::refused: an unknown caller, or fields that contradict each other.
+[[nodiscard]] result<proxy::identity> identify(const context_config& rules, const std::vector<upstream_config>& upstreams,
+                                               const key_table* keys, const http::request_head& head,
+                                               const proxy::peer_info& peer);
+
+}  // namespace sluice::app
