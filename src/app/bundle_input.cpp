@@ -44,7 +44,8 @@ std::string_view line_of(std::string_view bytes, int line) {
   return text.ends_with('\r') ? text.substr(0, text.size() - 1) : text;
 }
 
-// The line with a mark under the column; long lines are cut around it. Columns count bytes, the mark counts code points.
+// The line with a mark under the column; long lines are cut around it. Columns count bytes, the mark counts code
+// points.
 std::string excerpt(std::string_view line, int column) {
   constexpr std::size_t width = 100;
   std::size_t at = std::min(static_cast<std::size_t>(std::max(column - 1, 0)), line.size());
@@ -69,7 +70,8 @@ std::string excerpt(std::string_view line, int column) {
 }
 
 // A case that names a rule which does not exist would hold for ever, or fail for the wrong reason.
-void check_rule_ids(const bundle_input& input, const std::vector<policy::golden_case>& cases, policy::diagnostics& found) {
+void check_rule_ids(const bundle_input& input, const std::vector<policy::golden_case>& cases,
+                    policy::diagnostics& found) {
   std::set<std::string> known;
   for (const auto& owner : input.report.bundle.policies) {
     for (const auto& rule : owner.rules) known.insert(rule.id);
@@ -78,7 +80,9 @@ void check_rule_ids(const bundle_input& input, const std::vector<policy::golden_
     for (const auto* ids : {&each.expect.rules_any, &each.expect.rules_none}) {
       for (const std::string& id : *ids) {
         if (known.contains(id)) continue;
-        found.push_back({.severity = policy::severity::error, .place = each.place, .rule = {},
+        found.push_back({.severity = policy::severity::error,
+                         .place = each.place,
+                         .rule = {},
                          .message = "case '" + each.id + "' names rule '" + id + "', which the bundle does not have",
                          .advice = {}});
       }
@@ -135,7 +139,8 @@ void show_diagnostics(const bundle_input& input) {
     const bool is_error = each.severity == policy::severity::error;
     std::cerr << (colour ? (is_error ? "\033[31m" : "\033[33m") : "") << policy::to_text(with_path)
               << (colour ? "\033[0m" : "") << '\n';
-    const std::string_view line = each.place.line > 0 ? line_of(bytes_of(input.source, each.place.file), each.place.line) : "";
+    const std::string_view line =
+        each.place.line > 0 ? line_of(bytes_of(input.source, each.place.file), each.place.line) : "";
     if (!line.empty() && each.place.column > 0) std::cerr << excerpt(line, each.place.column) << '\n';
   }
 }
@@ -150,11 +155,13 @@ std::optional<std::string> read_whole(const std::string& file, std::size_t bytes
   bytes << in.rdbuf();
   std::string out = std::move(bytes).str();
   if (out.size() <= bytes_max) return out;
-  complain(file + " has " + std::to_string(out.size()) + " bytes; at most " + std::to_string(bytes_max) + " are read", "split it");
+  complain(file + " has " + std::to_string(out.size()) + " bytes; at most " + std::to_string(bytes_max) + " are read",
+           "split it");
   return std::nullopt;
 }
 
-std::optional<std::vector<policy::golden_case>> golden_cases(const bundle_input& input, const std::vector<std::string>& files) {
+std::optional<std::vector<policy::golden_case>> golden_cases(const bundle_input& input,
+                                                             const std::vector<std::string>& files) {
   policy::diagnostics found;
   std::vector<policy::golden_case> out = policy::golden_of(input.source, found);
   for (const std::string& file : files) {

@@ -11,7 +11,8 @@
 
 namespace sluice::app {
 
-// The compiler in a child process and its cache: $XDG_CACHE_HOME/sluice, ~/.cache/sluice, or memory when neither can be written.
+// The compiler in a child process and its cache: $XDG_CACHE_HOME/sluice, ~/.cache/sluice, or memory when neither can be
+// written.
 struct bundle_compiler {
   std::unique_ptr<match::compile_backend> backend;
   std::unique_ptr<policy::shard_cache> cache;
@@ -26,9 +27,11 @@ struct bundle_input {
 
 // Reads and builds; a folder that cannot be read is complained about and gives nothing. `now`: a date for the expiry of
 // exceptions, empty for today.
-[[nodiscard]] std::optional<bundle_input> build_bundle(const std::string& path, const std::string& now, bundle_compiler& with);
+[[nodiscard]] std::optional<bundle_input> build_bundle(const std::string& path, const std::string& now,
+                                                       bundle_compiler& with);
 // The same for commands that need a snapshot: shows what was found and gives nothing when the bundle was refused.
-[[nodiscard]] std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now, bundle_compiler& with);
+[[nodiscard]] std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now,
+                                                      bundle_compiler& with);
 
 // Diagnostics for people, each with its line of the file and a mark under the column. To stderr.
 void show_diagnostics(const bundle_input& input);

@@ -44,18 +44,19 @@ nlohmann::ordered_json to_json(const policy::diagnostics& found) {
 void print_json(const bundle_input& input) {
   const policy::build_report& report = input.report;
   const counts n = count(report.bundle);
-  const nlohmann::ordered_json out = {{"ok", report.snapshot != nullptr},
-                                      {"bundle", report.bundle.name},
-                                      {"version", report.bundle.version},
-                                      {"phase", policy::to_string(report.reached)},
-                                      {"policies", report.bundle.policies.size()},
-                                      {"rules", n.rules},
-                                      {"words", n.words},
-                                      {"regexes", n.regexes},
-                                      {"tests", n.tests},
-                                      {"memory_bytes", report.snapshot != nullptr ? report.snapshot->memory_bytes() : 0},
-                                      {"took_ms", report.took.count()},
-                                      {"diagnostics", to_json(report.found)}};
+  const nlohmann::ordered_json out = {
+      {"ok", report.snapshot != nullptr},
+      {"bundle", report.bundle.name},
+      {"version", report.bundle.version},
+      {"phase", policy::to_string(report.reached)},
+      {"policies", report.bundle.policies.size()},
+      {"rules", n.rules},
+      {"words", n.words},
+      {"regexes", n.regexes},
+      {"tests", n.tests},
+      {"memory_bytes", report.snapshot != nullptr ? report.snapshot->memory_bytes() : 0},
+      {"took_ms", report.took.count()},
+      {"diagnostics", to_json(report.found)}};
   std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
@@ -66,14 +67,15 @@ void print_text(const bundle_input& input) {
   for (const policy::diagnostic& each : report.found) errors += each.severity == policy::severity::error ? 1 : 0;
   const std::size_t warnings = report.found.size() - errors;
   if (report.snapshot == nullptr) {
-    complain(input.path + ": " + std::to_string(errors) + " errors, " + std::to_string(warnings) + " warnings; refused in phase " +
-                 std::string(policy::to_string(report.reached)), "correct the lines above");
+    complain(input.path + ": " + std::to_string(errors) + " errors, " + std::to_string(warnings) +
+                 " warnings; refused in phase " + std::string(policy::to_string(report.reached)),
+             "correct the lines above");
     return;
   }
   const counts n = count(report.bundle);
-  std::cout << input.path << ": ok, version " << short_version(report.bundle.version) << ": " << report.bundle.policies.size()
-            << " policies, " << n.rules << " rules (" << n.words << " words, " << n.regexes << " patterns), " << n.tests
-            << " tests passed";
+  std::cout << input.path << ": ok, version " << short_version(report.bundle.version) << ": "
+            << report.bundle.policies.size() << " policies, " << n.rules << " rules (" << n.words << " words, "
+            << n.regexes << " patterns), " << n.tests << " tests passed";
   if (warnings > 0) std::cout << ", " << warnings << " warnings";
   std::cout << "; " << report.took.count() << " ms, " << (report.snapshot->memory_bytes() >> 10) << " KiB compiled\n";
 }

@@ -49,16 +49,33 @@ void print_json(const policy::explanation& why) {
   for (const auto& each : why.rules) {
     json spans = json::array();
     for (const auto& span : each.matches) {
-      spans.push_back({{"begin", span.begin}, {"end", span.end}, {"enforced", span.enforced}, {"action", policy::to_string(span.action)}});
+      spans.push_back({{"begin", span.begin},
+                       {"end", span.end},
+                       {"enforced", span.enforced},
+                       {"action", policy::to_string(span.action)}});
     }
-    rules.push_back({{"rule", each.id}, {"policy", each.policy}, {"title", each.title}, {"place", each.place},
-                     {"enforcement", policy::to_string(each.enforcement)}, {"action", policy::to_string(each.action)},
-                     {"validator", each.validator}, {"applies", each.applies}, {"why_not", each.why_not}, {"matches", spans},
-                     {"suppressed_by", each.suppressed_by}, {"note", each.note}});
+    rules.push_back({{"rule", each.id},
+                     {"policy", each.policy},
+                     {"title", each.title},
+                     {"place", each.place},
+                     {"enforcement", policy::to_string(each.enforcement)},
+                     {"action", policy::to_string(each.action)},
+                     {"validator", each.validator},
+                     {"applies", each.applies},
+                     {"why_not", each.why_not},
+                     {"matches", spans},
+                     {"suppressed_by", each.suppressed_by},
+                     {"note", each.note}});
   }
-  const json out = {{"version", why.version}, {"effective", why.effective}, {"verdict", policy::to_string(why.verdict)},
-                    {"shadow_verdict", policy::to_string(why.shadow_verdict)}, {"reason", why.reason}, {"text", why.text},
-                    {"message", why.message}, {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000}, {"rules", rules}};
+  const json out = {{"version", why.version},
+                    {"effective", why.effective},
+                    {"verdict", policy::to_string(why.verdict)},
+                    {"shadow_verdict", policy::to_string(why.shadow_verdict)},
+                    {"reason", why.reason},
+                    {"text", why.text},
+                    {"message", why.message},
+                    {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
+                    {"rules", rules}};
   std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
 
@@ -66,8 +83,8 @@ std::string outcome_of(const policy::explained_rule& rule) {
   if (!rule.applies) return "does not apply: " + rule.why_not;
   std::string out;
   for (const auto& span : rule.matches) {
-    out += (out.empty() ? "" : "; ") + std::string(policy::to_string(span.action)) + " " + std::to_string(span.begin) + ".." +
-           std::to_string(span.end) + (span.enforced ? "" : " (shadow)");
+    out += (out.empty() ? "" : "; ") + std::string(policy::to_string(span.action)) + " " + std::to_string(span.begin) +
+           ".." + std::to_string(span.end) + (span.enforced ? "" : " (shadow)");
   }
   for (const std::string& id : rule.suppressed_by) out += (out.empty() ? "" : "; ") + ("suppressed by exception " + id);
   if (!out.empty()) return out;
@@ -76,13 +93,14 @@ std::string outcome_of(const policy::explained_rule& rule) {
 
 void print_text(const policy::explanation& why, bool all) {
   std::cout << "verdict   " << policy::to_string(why.verdict);
-  if (why.shadow_verdict != why.verdict) std::cout << "   (with every shadow rule enforced: " << policy::to_string(why.shadow_verdict) << ')';
+  if (why.shadow_verdict != why.verdict)
+    std::cout << "   (with every shadow rule enforced: " << policy::to_string(why.shadow_verdict) << ')';
   if (!why.reason.empty()) std::cout << "   " << why.reason;
   std::cout << '\n';
   if (!why.message.empty()) std::cout << "message   " << why.message << '\n';
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
-  std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective) << ", evaluated in "
-            << static_cast<double>(why.evaluate_ns) / 1000 << " µs\n\n";
+  std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)
+            << ", evaluated in " << static_cast<double>(why.evaluate_ns) / 1000 << " µs\n\n";
   std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME"}};
   std::size_t hidden = 0;
   for (const auto& each : why.rules) {
@@ -90,7 +108,8 @@ void print_text(const policy::explanation& why, bool all) {
       ++hidden;
       continue;
     }
-    rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)), each.validator.empty() ? "-" : each.validator, outcome_of(each)});
+    rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)),
+                    each.validator.empty() ? "-" : each.validator, outcome_of(each)});
   }
   if (rows.size() > 1) std::cout << table(rows);
   if (hidden > 0) std::cout << hidden << " rules did not match or do not apply; --all shows them\n";
@@ -109,7 +128,8 @@ int run(const options& asked, bool json) {
   request.text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (request.text.ends_with('\n')) request.text.pop_back();
   if (request.text.size() > text_bytes_max || !text::is_valid_utf8(request.text)) {
-    complain("the text on standard input is not UTF-8 or larger than 16 MiB", "give one message's text, as: sluice explain policies < text.txt");
+    complain("the text on standard input is not UTF-8 or larger than 16 MiB",
+             "give one message's text, as: sluice explain policies < text.txt");
     return 1;
   }
   const policy::explanation why = policy::explain(input->report.bundle, *input->report.snapshot, request);
@@ -120,22 +140,26 @@ int run(const options& asked, bool json) {
 }  // namespace
 
 void add_explain(CLI::App& root, invocation& call) {
-  CLI::App* command = root.add_subcommand("explain", "Hold a text (standard input) against a bundle and say why it is treated so");
+  CLI::App* command =
+      root.add_subcommand("explain", "Hold a text (standard input) against a bundle and say why it is treated so");
   const auto asked = std::make_shared<options>();
   command->add_option("BUNDLE", asked->path, "the folder that holds bundle.yaml")->required();
-  command->add_option("--direction", asked->direction, "request or response")->check(CLI::IsMember({"request", "response"}));
+  command->add_option("--direction", asked->direction, "request or response")
+      ->check(CLI::IsMember({"request", "response"}));
   command->add_option("--tenant", asked->who.tenant, "who asks");
   command->add_option("--region", asked->who.region, "where from");
   command->add_option("--tier", asked->who.tier, "the caller's tier");
   command->add_option("--route", asked->who.route, "the route through the gateway");
   command->add_option("--model", asked->who.model, "the model asked for");
-  command->add_option("--role", asked->role, "whose text it is; user, or assistant for a response")->check(CLI::IsMember(roles()));
+  command->add_option("--role", asked->role, "whose text it is; user, or assistant for a response")
+      ->check(CLI::IsMember(roles()));
   command->add_option("--part", asked->part, "what kind of text it is")->check(CLI::IsMember(parts()));
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
   command->add_flag("--all", asked->all, "show also the rules that did not match or do not apply");
   add_json(*command, call);
-  command->footer("Example:\n  echo 'my card 4111 1111 1111 1111' | sluice explain policies\n"
-                  "  echo 'Try Halden Bank' | sluice explain policies --direction response --route payments --all");
+  command->footer(
+      "Example:\n  echo 'my card 4111 1111 1111 1111' | sluice explain policies\n"
+      "  echo 'Try Halden Bank' | sluice explain policies --direction response --route payments --all");
   command->callback([asked, &call] { call.exit_code = run(*asked, call.json); });
 }
 

@@ -57,8 +57,8 @@ std::size_t failures(const std::vector<policy::golden_result>& results) {
   return static_cast<std::size_t>(std::ranges::count_if(results, [](const auto& each) { return !each.passed; }));
 }
 
-// The candidate with the active bundle's tests in place of its own. Expectations about rules that are gone cannot be met and
-// are left out here: the comparison of the bundles names the rules.
+// The candidate with the active bundle's tests in place of its own. Expectations about rules that are gone cannot be
+// met and are left out here: the comparison of the bundles names the rules.
 policy::bundle_ast with_tests_of(const policy::bundle_ast& active, policy::bundle_ast candidate) {
   std::map<std::string, const policy::rule*> old;
   for (const auto& owner : active.policies) {
@@ -89,16 +89,19 @@ bool compare_with_active(const options& asked, const bundle_input& candidate, bu
   if (!active) return false;
   out.change = policy::diff(active->report.bundle, candidate.report.bundle);
   policy::diagnostics found;
-  out.tests_against = policy::run_tests(with_tests_of(active->report.bundle, candidate.report.bundle), *compiler.backend, *compiler.cache, found);
+  out.tests_against = policy::run_tests(with_tests_of(active->report.bundle, candidate.report.bundle),
+                                        *compiler.backend, *compiler.cache, found);
   const auto cases = golden_cases(*active, {});
   if (!cases) return false;
   out.golden_against = policy::run_golden(*cases, candidate.report.snapshot);
   const auto broken = std::ranges::count_if(out.tests_against, [](const auto& each) { return !each.passed; });
   if (broken > 0) out.verdict.fail(std::to_string(broken) + " inline tests of " + asked.against + " fail");
-  if (const auto n = failures(out.golden_against); n > 0) out.verdict.fail(std::to_string(n) + " golden cases of " + asked.against + " fail");
+  if (const auto n = failures(out.golden_against); n > 0)
+    out.verdict.fail(std::to_string(n) + " golden cases of " + asked.against + " fail");
   const bool any_must_block = std::ranges::any_of(*cases, [](const auto& each) { return each.set == "must_block"; });
   if (out.change->effect >= policy::effect::may_weaken && !any_must_block) {
-    out.verdict.lacks("the change is one that " + std::string(out.change->effect == policy::effect::weaker ? "weakens" : "may weaken") +
+    out.verdict.lacks("the change is one that " +
+                      std::string(out.change->effect == policy::effect::weaker ? "weakens" : "may weaken") +
                       " rules, and " + asked.against + " has no golden set must_block to hold it against");
   }
   return true;
@@ -129,36 +132,56 @@ void judge_benign(const options& asked, outcome& out) {
   if (asked.false_positives_max < 0) return;
   const double upper = policy::rate_upper95(out.benign_touched, out.benign);
   if (upper <= asked.false_positives_max) return;
-  const std::string seen = std::to_string(out.benign_touched) + " of " + std::to_string(out.benign) + " benign cases are changed or blocked";
+  const std::string seen =
+      std::to_string(out.benign_touched) + " of " + std::to_string(out.benign) + " benign cases are changed or blocked";
   const double rate = out.benign == 0 ? 0 : static_cast<double>(out.benign_touched) / static_cast<double>(out.benign);
   if (rate > asked.false_positives_max) return out.verdict.fail(seen);
-  out.verdict.lacks(seen + "; that shows at most " + std::to_string(upper * 100) + " % (95 % bound), which is not enough evidence");
+  out.verdict.lacks(seen + "; that shows at most " + std::to_string(upper * 100) +
+                    " % (95 % bound), which is not enough evidence");
 }
 
 void print_json(const bundle_input& input, const outcome& out) {
   using json = nlohmann::ordered_json;
   json rules = json::array(), failed = json::array();
   for (const auto& [id, line] : out.rules) {
-    rules.push_back({{"rule", id}, {"policy", line.policy}, {"enforcement", line.enforcement}, {"tests", line.tests}, {"failed", line.failed}, {"golden_hits", line.golden_hits}});
+    rules.push_back({{"rule", id},
+                     {"policy", line.policy},
+                     {"enforcement", line.enforcement},
+                     {"tests", line.tests},
+                     {"failed", line.failed},
+                     {"golden_hits", line.golden_hits}});
   }
   const auto add_tests = [&](const auto& results, const char* from) {
     for (const auto& each : results) {
-      if (!each.passed) failed.push_back({{"from", from}, {"id", each.rule + "/" + each.test}, {"place", to_string(each.place)}, {"what", each.what}});
+      if (!each.passed)
+        failed.push_back({{"from", from},
+                          {"id", each.rule + "/" + each.test},
+                          {"place", to_string(each.place)},
+                          {"what", each.what}});
     }
   };
   const auto add_golden = [&](const auto& results, const char* from) {
     for (const auto& each : results) {
-      if (!each.passed) failed.push_back({{"from", from}, {"id", each.id}, {"place", to_string(each.place)}, {"what", each.what}});
+      if (!each.passed)
+        failed.push_back({{"from", from}, {"id", each.id}, {"place", to_string(each.place)}, {"what", each.what}});
     }
   };
   add_tests(out.tests, "tests");
   add_golden(out.golden, "golden");
   add_tests(out.tests_against, "tests of the active bundle");
   add_golden(out.golden_against, "golden sets of the active bundle");
-  json document = {{"verdict", out.verdict.word()}, {"reasons", out.verdict.reasons}, {"version", input.report.bundle.version},
-                   {"golden_digest", policy::golden_digest_of(input.source)}, {"tests", out.tests.size()}, {"golden", out.golden.size()},
-                   {"benign", {{"cases", out.benign}, {"touched", out.benign_touched}, {"rate_upper95", policy::rate_upper95(out.benign_touched, out.benign)}}},
-                   {"rules", rules}, {"failed", failed}};
+  json document = {{"verdict", out.verdict.word()},
+                   {"reasons", out.verdict.reasons},
+                   {"version", input.report.bundle.version},
+                   {"golden_digest", policy::golden_digest_of(input.source)},
+                   {"tests", out.tests.size()},
+                   {"golden", out.golden.size()},
+                   {"benign",
+                    {{"cases", out.benign},
+                     {"touched", out.benign_touched},
+                     {"rate_upper95", policy::rate_upper95(out.benign_touched, out.benign)}}},
+                   {"rules", rules},
+                   {"failed", failed}};
   if (out.change) document["effect"] = policy::to_string(out.change->effect);
   std::cout << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
@@ -166,13 +189,18 @@ void print_json(const bundle_input& input, const outcome& out) {
 void print_text(const bundle_input& input, const outcome& out) {
   std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "TESTS", "GOLDEN HITS", ""}};
   for (const auto& [id, line] : out.rules) {
-    rows.push_back({id, line.policy, line.enforcement, std::to_string(line.tests - line.failed) + "/" + std::to_string(line.tests),
-                    std::to_string(line.golden_hits), line.failed > 0 ? "FAIL" : line.tests > 0 ? "pass" : "off"});
+    rows.push_back({id, line.policy, line.enforcement,
+                    std::to_string(line.tests - line.failed) + "/" + std::to_string(line.tests),
+                    std::to_string(line.golden_hits),
+                    line.failed > 0  ? "FAIL"
+                    : line.tests > 0 ? "pass"
+                                     : "off"});
   }
   std::cout << table(rows);
   const auto show = [](const auto& results, const char* from, const auto& name) {
     for (const auto& each : results) {
-      if (!each.passed) std::cerr << to_string(each.place) << ": " << from << ' ' << name(each) << ": " << each.what << '\n';
+      if (!each.passed)
+        std::cerr << to_string(each.place) << ": " << from << ' ' << name(each) << ": " << each.what << '\n';
     }
   };
   const auto test_name = [](const policy::test_result& each) { return each.rule + "/" + each.test; };
@@ -182,10 +210,12 @@ void print_text(const bundle_input& input, const outcome& out) {
   show(out.tests_against, "the active bundle's test", test_name);
   show(out.golden_against, "the active bundle's golden case", case_name);
   const auto judged = std::ranges::count_if(out.golden, [](const auto& each) { return each.judged; });
-  std::cout << "\ngolden: " << out.golden.size() << " cases, " << judged << " judged, " << failures(out.golden) << " failed; benign: "
-            << out.benign_touched << " of " << out.benign << " changed or blocked (at most "
+  std::cout << "\ngolden: " << out.golden.size() << " cases, " << judged << " judged, " << failures(out.golden)
+            << " failed; benign: " << out.benign_touched << " of " << out.benign << " changed or blocked (at most "
             << policy::rate_upper95(out.benign_touched, out.benign) * 100 << " % with 95 % confidence)\n";
-  if (out.change) std::cout << "against the active bundle: " << policy::to_string(out.change->effect) << "; sluice diff shows each rule\n";
+  if (out.change)
+    std::cout << "against the active bundle: " << policy::to_string(out.change->effect)
+              << "; sluice diff shows each rule\n";
   for (const std::string& why : out.verdict.reasons) std::cout << "  " << why << '\n';
   std::cout << out.verdict.word() << "  version " << short_version(input.report.bundle.version) << '\n';
 }
@@ -214,18 +244,22 @@ int run(const options& asked, bool json) {
 }  // namespace
 
 void add_test(CLI::App& root, invocation& call) {
-  CLI::App* command = root.add_subcommand("test", "Run a bundle's inline tests and golden sets: the gate before it goes live");
+  CLI::App* command =
+      root.add_subcommand("test", "Run a bundle's inline tests and golden sets: the gate before it goes live");
   const auto asked = std::make_shared<options>();
   command->add_option("BUNDLE", asked->path, "the folder that holds bundle.yaml")->required();
   command->add_option("--golden", asked->golden, "one more golden file (JSON lines); may be given several times");
   command->add_option("--against", asked->against, "the active bundle: its tests and golden sets must hold too");
-  command->add_option("--max-false-positives", asked->false_positives_max,
-                      "highest rate of benign cases changed or blocked, shown with 95 % confidence, as 0.005")
+  command
+      ->add_option("--max-false-positives", asked->false_positives_max,
+                   "highest rate of benign cases changed or blocked, shown with 95 % confidence, as 0.005")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
   add_json(*command, call);
-  command->footer("Example:\n  sluice test policies\n  sluice test policies --golden cases.jsonl --against deployed --max-false-positives 0.005\n\n"
-                  "Exit code: 0 pass, 1 fail, 3 insufficient evidence.");
+  command->footer(
+      "Example:\n  sluice test policies\n  sluice test policies --golden cases.jsonl --against deployed "
+      "--max-false-positives 0.005\n\n"
+      "Exit code: 0 pass, 1 fail, 3 insufficient evidence.");
   command->callback([asked, &call] { call.exit_code = run(*asked, call.json); });
 }
 

@@ -17,8 +17,8 @@ void add_failures(const std::vector<test_result>& results, diagnostics& found) {
   }
 }
 
-// After parse errors: what the checker finds in the rules that were read without one, so that one run shows it all. An error
-// outside of every rule (a file that is no YAML, a list that could not be read) would only make it guess.
+// After parse errors: what the checker finds in the rules that were read without one, so that one run shows it all. An
+// error outside of every rule (a file that is no YAML, a list that could not be read) would only make it guess.
 void check_what_was_read(build_report& report, wall_time today) {
   std::set<std::string> broken;
   for (const diagnostic& each : report.found) {
@@ -59,11 +59,16 @@ bool run_passes(const bundle_source& source, wall_time today, match::compile_bac
 
 std::string_view to_string(phase p) {
   switch (p) {
-    case phase::parse: return "parse";
-    case phase::check: return "check";
-    case phase::compile: return "compile";
-    case phase::selftest: return "selftest";
-    case phase::done: return "done";
+    case phase::parse:
+      return "parse";
+    case phase::check:
+      return "check";
+    case phase::compile:
+      return "compile";
+    case phase::selftest:
+      return "selftest";
+    case phase::done:
+      return "done";
   }
   return "?";
 }
@@ -76,8 +81,11 @@ build_report build(const bundle_source& source, wall_time today, match::compile_
   } else {
     report.snapshot = nullptr;
     if (!has_errors(report.found)) {
-      report.found.push_back({.severity = severity::error, .place = {}, .rule = {},
-                              .message = "compiling failed without a reason", .advice = "report this as a defect"});
+      report.found.push_back({.severity = severity::error,
+                              .place = {},
+                              .rule = {},
+                              .message = "compiling failed without a reason",
+                              .advice = "report this as a defect"});
     }
   }
   report.took = std::chrono::duration_cast<milliseconds>(mono_now() - begin);

@@ -1,4 +1,5 @@
-// What a parser cannot see: references, duplicates, dates and limits of a whole bundle. Patterns: check_pattern.cpp; rules: check_rule.cpp.
+// What a parser cannot see: references, duplicates, dates and limits of a whole bundle. Patterns: check_pattern.cpp;
+// rules: check_rule.cpp.
 #include <algorithm>
 
 #include "check_pass.hpp"
@@ -9,8 +10,8 @@ namespace {
 void add(check_pass& pass, severity how, const place& at, std::string message, std::string advice) {
   constexpr std::size_t diagnostics_max = 1000;
   if (pass.found.size() >= diagnostics_max) return;
-  pass.found.push_back({.severity = how, .place = at, .rule = pass.rule, .message = std::move(message),
-                        .advice = std::move(advice)});
+  pass.found.push_back(
+      {.severity = how, .place = at, .rule = pass.rule, .message = std::move(message), .advice = std::move(advice)});
 }
 
 bool axis_meets(const std::vector<std::string>& a, const std::vector<std::string>& b) {
@@ -35,8 +36,10 @@ void check_dates(check_pass& pass, const std::string& what, const place& at, con
 
 void check_policy(check_pass& pass, policy_ast& policy) {
   check_dates(pass, "policy '" + policy.name + "'", policy.place, policy.review_by, policy.expires);
-  if (policy.owner.empty()) pass.warn(policy.place, "policy '" + policy.name + "' has no owner", "add owner to metadata");
-  const bool meets = std::ranges::any_of(policy.binds, [&](const scope& bind) { return scopes_meet(policy.scope, bind); });
+  if (policy.owner.empty())
+    pass.warn(policy.place, "policy '" + policy.name + "' has no owner", "add owner to metadata");
+  const bool meets =
+      std::ranges::any_of(policy.binds, [&](const scope& bind) { return scopes_meet(policy.scope, bind); });
   if (!meets && !policy.binds.empty()) {
     pass.error(policy.place, "the scope of policy '" + policy.name + "' and its bind in bundle.yaml never fit together",
                "name the same values in both");
@@ -52,13 +55,15 @@ void check_limits(check_pass& pass) {
   std::size_t rules = 0;
   for (const policy_ast& policy : pass.bundle.policies) rules += policy.rules.size();
   if (rules > pass.bundle.limits.rules_max) {
-    pass.error({.file = "bundle.yaml"}, "the bundle has " + std::to_string(rules) + " rules; the limit is " +
-                                            std::to_string(pass.bundle.limits.rules_max), "raise limits.max_rules");
+    pass.error({.file = "bundle.yaml"},
+               "the bundle has " + std::to_string(rules) + " rules; the limit is " +
+                   std::to_string(pass.bundle.limits.rules_max),
+               "raise limits.max_rules");
   }
   if (pass.patterns > pass.bundle.limits.patterns_max) {
-    pass.error({.file = "bundle.yaml"}, "the rules use " + std::to_string(pass.patterns) +
-                                            " words and patterns; the limit is " +
-                                            std::to_string(pass.bundle.limits.patterns_max),
+    pass.error({.file = "bundle.yaml"},
+               "the rules use " + std::to_string(pass.patterns) + " words and patterns; the limit is " +
+                   std::to_string(pass.bundle.limits.patterns_max),
                "raise limits.max_patterns");
   }
 }

@@ -14,8 +14,8 @@ struct check_pass {
   bundle_ast& bundle;
   wall_time today;
   diagnostics& found;
-  std::uint64_t patterns = 0;                     // words and regexes so far, lists counted at each use
-  std::string rule = {};                          // the rule at hand
+  std::uint64_t patterns = 0;  // words and regexes so far, lists counted at each use
+  std::string rule = {};       // the rule at hand
   std::unordered_map<std::string, policy::place> rule_ids = {};
   std::set<std::string> exception_ids = {};
 

@@ -65,8 +65,10 @@ void check_regex(check_pass& pass, const match_spec& match, const rule& of, bool
     return;
   }
   if (regex.pattern.size() > pass.bundle.limits.pattern_bytes_max) {
-    pass.error(regex.place, "the pattern has " + std::to_string(regex.pattern.size()) + " bytes; the limit is " +
-                                std::to_string(pass.bundle.limits.pattern_bytes_max), "split it into several rules");
+    pass.error(regex.place,
+               "the pattern has " + std::to_string(regex.pattern.size()) + " bytes; the limit is " +
+                   std::to_string(pass.bundle.limits.pattern_bytes_max),
+               "split it into several rules");
     return;
   }
   check_prefilter(pass, regex);
@@ -100,8 +102,10 @@ void check_words(check_pass& pass, const keyword_match& words, const place& at) 
     const std::string& word = words.words[i];
     const place& where = i < words.places.size() ? words.places[i] : at;
     if (word.size() > std::min<std::size_t>(word_bytes_max, pass.bundle.limits.pattern_bytes_max)) {
-      pass.error(where, "a word of " + std::to_string(word.size()) + " bytes; at most " +
-                            std::to_string(word_bytes_max) + " are allowed", "use a shorter, telling part of it");
+      pass.error(where,
+                 "a word of " + std::to_string(word.size()) + " bytes; at most " + std::to_string(word_bytes_max) +
+                     " are allowed",
+                 "use a shorter, telling part of it");
       continue;
     }
     std::string normal = text::normalise(word, kind);

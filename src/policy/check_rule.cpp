@@ -35,7 +35,8 @@ void check_test(check_pass& pass, const policy_ast& owner, const rule& of, const
   const auto each = [&](const std::vector<std::string>& ids, const char* key, const auto& known) {
     for (const std::string& id : ids) {
       if (known(id)) continue;
-      pass.error(test.place, "test '" + test.name + "' expects " + key + " '" + id + "', which this policy does not have",
+      pass.error(test.place,
+                 "test '" + test.name + "' expects " + key + " '" + id + "', which this policy does not have",
                  "a test runs its own policy only");
     }
   };
@@ -63,18 +64,22 @@ void check_tests(check_pass& pass, const policy_ast& owner, const rule& of) {
     positive = positive || expects(test, of.id);
     negative = negative || excludes(test, of.id);
     for (std::size_t j = 0; j < i; ++j) {
-      if (of.tests[j].name == test.name) pass.error(test.place, "two tests are named '" + test.name + "'", "rename one");
+      if (of.tests[j].name == test.name)
+        pass.error(test.place, "two tests are named '" + test.name + "'", "rename one");
     }
     check_test(pass, owner, of, test);
   }
   if (!positive) {
-    pass.error(of.place, "no test shows the rule matching", of.enforcement == enforcement::shadow
+    pass.error(of.place, "no test shows the rule matching",
+               of.enforcement == enforcement::shadow
                    ? "add one with expect: {shadow: [" + of.id + "]}; the rule is in shadow"
                    : "add one with expect: {rules: [" + of.id + "]}");
   }
-  if (!negative) pass.error(of.place, "no test shows a text that the rule leaves alone", "add one with expect: {rules: []}");
+  if (!negative)
+    pass.error(of.place, "no test shows a text that the rule leaves alone", "add one with expect: {rules: []}");
   for (const exception_spec& exception : of.exceptions) {
-    const bool shown = std::ranges::any_of(of.tests, [&](const test_spec& t) { return contains(t.expect.suppressed, exception.id); });
+    const bool shown =
+        std::ranges::any_of(of.tests, [&](const test_spec& t) { return contains(t.expect.suppressed, exception.id); });
     if (!shown) {
       pass.warn(exception.place, "no test shows exception '" + exception.id + "' at work",
                 "add one with expect: {suppressed: [" + exception.id + "]}");
@@ -92,7 +97,8 @@ void check_exception(check_pass& pass, const rule& of, exception_spec& exception
       pass.error(exception.place, "exception '" + exception.id + "' expired on " + exception.expires,
                  "remove it, or have it approved again with a new date");
     } else if (end - pass.today > exception_life_max + std::chrono::days(1)) {
-      pass.warn(exception.place, "exception '" + exception.id + "' lasts longer than 180 days", "choose an earlier date");
+      pass.warn(exception.place, "exception '" + exception.id + "' lasts longer than 180 days",
+                "choose an earlier date");
     }
   }
   // An exception's own pattern never holds a stream: what it looks at is the finding's part as far as it is known.
@@ -105,9 +111,11 @@ void check_action(check_pass& pass, rule& of) {
     act.message = default_message;
     pass.warn(act.place, "a block without 'message'; people will read: " + act.message, "say what they can do instead");
   }
-  const bool to_users = of.where.roles.empty() || std::ranges::any_of(of.where.roles, [](role r) { return r == role::assistant; });
+  const bool to_users =
+      of.where.roles.empty() || std::ranges::any_of(of.where.roles, [](role r) { return r == role::assistant; });
   if (of.direction == direction::response && !to_users) {
-    pass.error(of.place, "an answer is always the assistant's, and where.roles leaves it out, so the rule never matches",
+    pass.error(of.place,
+               "an answer is always the assistant's, and where.roles leaves it out, so the rule never matches",
                "add assistant to where.roles, or leave it out");
   }
   if (of.hold_full && of.direction == direction::request) {
@@ -121,7 +129,8 @@ void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
   if (!checked.id.empty()) {
     const auto [at, fresh] = pass.rule_ids.emplace(checked.id, checked.place);
     if (!fresh) {
-      pass.error(checked.place, "rule '" + checked.id + "' exists already", "the first stands at " + to_string(at->second));
+      pass.error(checked.place, "rule '" + checked.id + "' exists already",
+                 "the first stands at " + to_string(at->second));
     }
   }
   check_action(pass, checked);

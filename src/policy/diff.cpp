@@ -48,7 +48,8 @@ void compare_keywords(const keyword_match& a, const keyword_match& b, const std:
 
 bool same_match(const match_spec& a, const match_spec& b) {
   if (a.kind != b.kind || a.validator != b.validator) return false;
-  if (a.kind == match_spec::kind::regex) return a.regex.pattern == b.regex.pattern && a.regex.prefilter == b.regex.prefilter;
+  if (a.kind == match_spec::kind::regex)
+    return a.regex.pattern == b.regex.pattern && a.regex.prefilter == b.regex.prefilter;
   return a.keywords.words == b.keywords.words && a.keywords.case_sensitive == b.keywords.case_sensitive &&
          a.keywords.boundary == b.keywords.boundary;
 }
@@ -94,12 +95,15 @@ void compare_action(const action_spec& a, const action_spec& b, rule_change& out
     note(out, effect::none, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
     return;
   }
-  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last) note(out, effect::weaker, "action: more of the match stays readable");
-  if (b.keep_first < a.keep_first || b.keep_last < a.keep_last) note(out, effect::stronger, "action: less of the match stays readable");
+  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last)
+    note(out, effect::weaker, "action: more of the match stays readable");
+  if (b.keep_first < a.keep_first || b.keep_last < a.keep_last)
+    note(out, effect::stronger, "action: less of the match stays readable");
   if (a.mask != b.mask) note(out, effect::none, "action: mask \"" + a.mask + "\" → \"" + b.mask + "\"");
   if (a.message != b.message) note(out, effect::none, "action: the message changed");
   if (a.http_status != b.http_status) {
-    note(out, effect::none, "action: http_status " + std::to_string(a.http_status) + " → " + std::to_string(b.http_status));
+    note(out, effect::none,
+         "action: http_status " + std::to_string(a.http_status) + " → " + std::to_string(b.http_status));
   }
   if (a.message_in_stream != b.message_in_stream) note(out, effect::none, "action: message_in_stream changed");
 }
@@ -107,12 +111,13 @@ void compare_action(const action_spec& a, const action_spec& b, rule_change& out
 void compare_rest(const placed_rule& a, const placed_rule& b, rule_change& out) {
   if (a.owner->name != b.owner->name) note(out, effect::none, "policy: " + a.owner->name + " → " + b.owner->name);
   if (a.rule->enforcement != b.rule->enforcement) {
-    note(out, effect::none, "enforcement: " + std::string(to_string(a.rule->enforcement)) + " → " +
-                                std::string(to_string(b.rule->enforcement)));
+    note(out, effect::none,
+         "enforcement: " + std::string(to_string(a.rule->enforcement)) + " → " +
+             std::string(to_string(b.rule->enforcement)));
   }
   if (a.rule->direction != b.rule->direction) {
-    note(out, effect::none, "direction: " + std::string(to_string(a.rule->direction)) + " → " +
-                                std::string(to_string(b.rule->direction)));
+    note(out, effect::none,
+         "direction: " + std::string(to_string(a.rule->direction)) + " → " + std::string(to_string(b.rule->direction)));
   }
   if (a.rule->where.roles != b.rule->where.roles) note(out, effect::none, "where: the roles changed");
   if (a.rule->where.parts != b.rule->where.parts) note(out, effect::none, "where: the parts changed");
@@ -122,8 +127,13 @@ void compare_rest(const placed_rule& a, const placed_rule& b, rule_change& out) 
 
 rule_change compare(const std::string& id, const placed_rule* was, const placed_rule* now) {
   const placed_rule& shown = now != nullptr ? *now : *was;
-  rule_change out{.kind = rule_change::kind::changed, .rule = id, .policy = shown.owner->name, .effect = effect::none,
-                  .details = {}, .cells = {}, .place = shown.rule->place};
+  rule_change out{.kind = rule_change::kind::changed,
+                  .rule = id,
+                  .policy = shown.owner->name,
+                  .effect = effect::none,
+                  .details = {},
+                  .cells = {},
+                  .place = shown.rule->place};
   if (was == nullptr) out.kind = rule_change::kind::added;
   if (now == nullptr) out.kind = rule_change::kind::removed;
   if (was != nullptr && now != nullptr) {
@@ -146,10 +156,14 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
 
 std::string_view to_string(effect e) {
   switch (e) {
-    case effect::none: return "no effect";
-    case effect::stronger: return "stronger";
-    case effect::may_weaken: return "may weaken";
-    case effect::weaker: return "WEAKER";
+    case effect::none:
+      return "no effect";
+    case effect::stronger:
+      return "stronger";
+    case effect::may_weaken:
+      return "may weaken";
+    case effect::weaker:
+      return "WEAKER";
   }
   return "?";
 }
@@ -162,16 +176,19 @@ bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
   for (const auto& [id, rule] : b) both[id].second = &rule;
   for (const auto& [id, pair] : both) {
     rule_change change = compare(id, pair.first, pair.second);
-    const bool silent = change.kind == rule_change::kind::changed && change.effect == effect::none && change.details.empty();
+    const bool silent =
+        change.kind == rule_change::kind::changed && change.effect == effect::none && change.details.empty();
     if (!silent) out.rules.push_back(std::move(change));
   }
   if (before.on_error.matcher_unavailable != after.on_error.matcher_unavailable) {
     const bool weaker = after.on_error.matcher_unavailable < before.on_error.matcher_unavailable;
-    out.bundle.push_back("on_error.matcher_unavailable: " + std::string(to_string(before.on_error.matcher_unavailable)) + " → " +
-                         std::string(to_string(after.on_error.matcher_unavailable)));
+    out.bundle.push_back(
+        "on_error.matcher_unavailable: " + std::string(to_string(before.on_error.matcher_unavailable)) + " → " +
+        std::string(to_string(after.on_error.matcher_unavailable)));
     out.effect = weaker ? effect::weaker : effect::stronger;
   }
-  if (before.on_error.policy_stale != after.on_error.policy_stale || before.on_error.max_stale != after.on_error.max_stale) {
+  if (before.on_error.policy_stale != after.on_error.policy_stale ||
+      before.on_error.max_stale != after.on_error.max_stale) {
     out.bundle.emplace_back("on_error: what happens when the policy is stale changed");
     out.effect = std::max(out.effect, effect::may_weaken);
   }
@@ -179,7 +196,8 @@ bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
   return out;
 }
 
-std::vector<decision_change> diff_decisions(std::span<const golden_result> before, std::span<const golden_result> after) {
+std::vector<decision_change> diff_decisions(std::span<const golden_result> before,
+                                            std::span<const golden_result> after) {
   std::map<std::string_view, const golden_result*> old;
   for (const golden_result& each : before) old.emplace(each.id, &each);
   std::vector<decision_change> out;
@@ -188,8 +206,14 @@ std::vector<decision_change> diff_decisions(std::span<const golden_result> befor
     if (at == old.end()) continue;
     const golden_result& was = *at->second;
     if (was.action == now.action && was.rules == now.rules && was.text == now.text) continue;
-    out.push_back({.id = now.id, .set = now.set, .place = now.place, .before = was.action, .after = now.action,
-                   .rules_before = was.rules, .rules_after = now.rules, .text_differs = was.text != now.text});
+    out.push_back({.id = now.id,
+                   .set = now.set,
+                   .place = now.place,
+                   .before = was.action,
+                   .after = now.action,
+                   .rules_before = was.rules,
+                   .rules_after = now.rules,
+                   .text_differs = was.text != now.text});
   }
   return out;
 }

@@ -10,8 +10,8 @@ namespace {
 constexpr std::size_t cells_max = 100'000;
 constexpr std::size_t shown_max = 5;
 constexpr std::size_t axis_count = 5;
-constexpr std::array<std::vector<std::string> scope::*, axis_count> axes = {&scope::region, &scope::tenant, &scope::tier,
-                                                                           &scope::route, &scope::model};
+constexpr std::array<std::vector<std::string> scope::*, axis_count> axes = {&scope::region, &scope::tenant,
+                                                                            &scope::tier, &scope::route, &scope::model};
 constexpr std::array<const char*, axis_count> axis_names = {"region", "tenant", "tier", "route", "model"};
 // A value that no file can name: what the scope "any other" stands for.
 const std::string other = std::string("\0other", 6);
@@ -26,8 +26,8 @@ bool fits(const scope& s, const cell& at) {
   return true;
 }
 
-// How much an enforcing rule does in a scope: 0 nothing, else its action's strength. Exceptions with a match of their own
-// depend on text and are compared elsewhere.
+// How much an enforcing rule does in a scope: 0 nothing, else its action's strength. Exceptions with a match of their
+// own depend on text and are compared elsewhere.
 int strength(const placed_rule* at, const cell& where) {
   if (at == nullptr || at->rule->enforcement != enforcement::enforce) return 0;
   if (!fits(at->owner->scope, where)) return 0;

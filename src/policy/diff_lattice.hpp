@@ -1,4 +1,5 @@
-// The part of a comparison that can be decided: what a rule does in each cell of scope × direction × role × part × turn.
+// The part of a comparison that can be decided: what a rule does in each cell of scope × direction × role × part ×
+// turn.
 #pragma once
 
 #include <string>

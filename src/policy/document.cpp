@@ -1,5 +1,5 @@
-// YAML to a plain tree. yaml-cpp does the reading through its event interface; what may not come in (aliases, tags, depth,
-// size, bad UTF-8) is refused before it or at its events, and its exceptions end here as diagnostics.
+// YAML to a plain tree. yaml-cpp does the reading through its event interface; what may not come in (aliases, tags,
+// depth, size, bad UTF-8) is refused before it or at its events, and its exceptions end here as diagnostics.
 #include "sluice/policy/document.hpp"
 
 #include <yaml-cpp/eventhandler.h>

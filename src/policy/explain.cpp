@@ -55,9 +55,12 @@ std::string why_not(const policy_ast& owner, const rule& of, const explain_reque
 
 std::string_view name_of(validator v) {
   switch (v) {
-    case validator::none: return "";
-    case validator::luhn: return "luhn";
-    case validator::iban: return "iban";
+    case validator::none:
+      return "";
+    case validator::luhn:
+      return "luhn";
+    case validator::iban:
+      return "iban";
   }
   return "";
 }
@@ -74,8 +77,10 @@ std::string near_miss(const match_spec& match, const std::string& original) {
   if (hit.status == match::regex::status::unavailable) return "the pattern passed the engine's limits on this text";
   if (hit.status != match::regex::status::match) return {};
   const auto span = view.to_original(static_cast<std::uint32_t>(hit.begin), static_cast<std::uint32_t>(hit.end));
-  const std::string at = "the pattern matches at " + std::to_string(span.begin) + ".." + std::to_string(span.end) + ", but ";
-  if (match.validator != validator::none) return at + "validator " + std::string(name_of(match.validator)) + " refuses it";
+  const std::string at =
+      "the pattern matches at " + std::to_string(span.begin) + ".." + std::to_string(span.end) + ", but ";
+  if (match.validator != validator::none)
+    return at + "validator " + std::string(name_of(match.validator)) + " refuses it";
   if (!match.regex.prefilter.empty()) return at + "none of the prefilter words is in the text";
   return {};
 }
@@ -94,7 +99,8 @@ explained_rule describe(const policy_ast& owner, const rule& of, const explain_r
   return out;
 }
 
-std::uint64_t best_time(const ruleset& rules, const std::vector<text_part>& parts, const evaluate_options& options, scratch& working) {
+std::uint64_t best_time(const ruleset& rules, const std::vector<text_part>& parts, const evaluate_options& options,
+                        scratch& working) {
   constexpr int runs = 5;
   std::uint64_t best = ~std::uint64_t{0};
   for (int i = 0; i < runs; ++i) {
@@ -109,7 +115,8 @@ std::uint64_t best_time(const ruleset& rules, const std::vector<text_part>& part
 }  // namespace
 
 explanation explain(const bundle_ast& bundle, const snapshot& compiled, const explain_request& asked) {
-  const trial_input input{.who = asked.who, .direction = asked.direction,
+  const trial_input input{.who = asked.who,
+                          .direction = asked.direction,
                           .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
   const std::vector<text_part> parts = parts_of(input);
   const ruleset& rules = compiled.rules_for(asked.who);
@@ -134,7 +141,8 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
       for (const suppression& kept : result.suppressed) {
         if (compiled.rules()[kept.rule].id == of.id) next.suppressed_by.push_back(kept.exception_id);
       }
-      if (next.applies && next.matches.empty() && next.suppressed_by.empty()) next.note = near_miss(of.match, asked.text);
+      if (next.applies && next.matches.empty() && next.suppressed_by.empty())
+        next.note = near_miss(of.match, asked.text);
       out.rules.push_back(std::move(next));
     }
   }

@@ -9,7 +9,9 @@
 namespace sluice::policy {
 namespace {
 
-bool contains(const std::vector<std::string>& list, const std::string& id) { return std::ranges::find(list, id) != list.end(); }
+bool contains(const std::vector<std::string>& list, const std::string& id) {
+  return std::ranges::find(list, id) != list.end();
+}
 
 void merge(std::vector<std::string>& into, const std::vector<std::string>& more) {
   for (const std::string& id : more) {
@@ -61,13 +63,17 @@ void judge(const golden_case& each, golden_result& out) {
   out.judged = says || each.set == "must_block" || each.set == "must_pass" || !out.what.empty();
   const auto differ = [&](const std::string& text) { out.what += (out.what.empty() ? "" : "; ") + text; };
   if (least && out.action < *least) {
-    differ("expected at least " + std::string(to_string(*least)) + ", got " + std::string(to_string(out.action)) + " " + listed(out.rules));
+    differ("expected at least " + std::string(to_string(*least)) + ", got " + std::string(to_string(out.action)) + " " +
+           listed(out.rules));
   }
   if (most && out.action > *most) {
-    differ("expected at most " + std::string(to_string(*most)) + ", got " + std::string(to_string(out.action)) + " " + listed(out.rules));
+    differ("expected at most " + std::string(to_string(*most)) + ", got " + std::string(to_string(out.action)) + " " +
+           listed(out.rules));
   }
-  const bool any = std::ranges::any_of(expect.rules_any, [&](const std::string& id) { return contains(out.rules, id); });
-  if (!expect.rules_any.empty() && !any) differ("expected one of the rules " + listed(expect.rules_any) + ", got " + listed(out.rules));
+  const bool any =
+      std::ranges::any_of(expect.rules_any, [&](const std::string& id) { return contains(out.rules, id); });
+  if (!expect.rules_any.empty() && !any)
+    differ("expected one of the rules " + listed(expect.rules_any) + ", got " + listed(out.rules));
   for (const std::string& id : expect.rules_none) {
     if (contains(out.rules, id)) differ("rule " + id + " must not match");
   }
@@ -88,7 +94,8 @@ double binomial_cdf(std::size_t hits, std::size_t n, double p) {
   double sum = 0;
   for (std::size_t i = 0; i <= hits; ++i) {
     const auto k = static_cast<double>(i), m = static_cast<double>(n);
-    sum += std::exp(std::lgamma(m + 1) - std::lgamma(k + 1) - std::lgamma(m - k + 1) + k * std::log(p) + (m - k) * std::log1p(-p));
+    sum += std::exp(std::lgamma(m + 1) - std::lgamma(k + 1) - std::lgamma(m - k + 1) + k * std::log(p) +
+                    (m - k) * std::log1p(-p));
   }
   return sum;
 }

@@ -23,7 +23,10 @@ struct gathered {
 };
 
 void refuse(diagnostics& found, policy::place at, std::string message, std::string advice) {
-  found.push_back({.severity = severity::error, .place = std::move(at), .rule = {}, .message = std::move(message),
+  found.push_back({.severity = severity::error,
+                   .place = std::move(at),
+                   .rule = {},
+                   .message = std::move(message),
                    .advice = std::move(advice)});
 }
 
@@ -69,12 +72,16 @@ bool small_enough(const bundle_source& source, diagnostics& found) {
   std::size_t total = 0;
   for (const source_file& file : source.files) total += file.bytes.size();
   if (source.files.size() > files_max) {
-    refuse(found, {}, "the bundle has " + std::to_string(source.files.size()) + " files; at most " +
-                          std::to_string(files_max) + " are read", "split it");
+    refuse(found, {},
+           "the bundle has " + std::to_string(source.files.size()) + " files; at most " + std::to_string(files_max) +
+               " are read",
+           "split it");
   }
   if (total > total_bytes_max) {
-    refuse(found, {}, "the bundle has " + std::to_string(total) + " bytes; at most " +
-                          std::to_string(total_bytes_max) + " are read", "split it");
+    refuse(
+        found, {},
+        "the bundle has " + std::to_string(total) + " bytes; at most " + std::to_string(total_bytes_max) + " are read",
+        "split it");
   }
   return !has_errors(found);
 }
@@ -87,7 +94,8 @@ void keep_lists(gathered& all) {
     if (fresh) {
       at->second = std::move(list);
     } else {
-      refuse(all.found, list.place, "list '" + list.name + "' exists already", "the first stands at " + to_string(at->second.place));
+      refuse(all.found, list.place, "list '" + list.name + "' exists already",
+             "the first stands at " + to_string(at->second.place));
     }
   }
 }

@@ -11,10 +11,10 @@ namespace {
 constexpr std::string_view engine_version = SLUICE_VERSION;
 
 constexpr std::string_view features[] = {
-    "match.list",    "match.keywords",   "match.regex",      "match.prefilter", "validator.luhn", "validator.iban",
-    "action.allow",  "action.flag",      "action.redact",    "action.block",    "scope.region",   "scope.tenant",
-    "scope.tier",    "scope.route",      "scope.model",      "enforcement.shadow", "exceptions",  "stream.hold.full",
-    "where.roles",   "where.parts",      "where.last_turn"};
+    "match.list",   "match.keywords", "match.regex",    "match.prefilter",    "validator.luhn", "validator.iban",
+    "action.allow", "action.flag",    "action.redact",  "action.block",       "scope.region",   "scope.tenant",
+    "scope.tier",   "scope.route",    "scope.model",    "enforcement.shadow", "exceptions",     "stream.hold.full",
+    "where.roles",  "where.parts",    "where.last_turn"};
 
 // "0.1" and "0.1.2" as numbers; nothing when it is no version.
 std::optional<std::vector<int>> version_numbers(std::string_view text) {
@@ -38,8 +38,8 @@ void check_engine(reading& in, const object& fields) {
     if (!asked) {
       in.error(*fields.get("min_engine"), "'min_engine' is no version", "write it as \"0.1\"");
     } else if (*asked > *version_numbers(engine_version)) {
-      in.error(*fields.get("min_engine"), "this needs Sluice " + wanted + " or newer; this is " +
-                                              std::string(engine_version), "upgrade the node");
+      in.error(*fields.get("min_engine"),
+               "this needs Sluice " + wanted + " or newer; this is " + std::string(engine_version), "upgrade the node");
     }
   }
   for (const std::string& feature : fields.strings("required_features")) {
@@ -73,7 +73,8 @@ void read_on_error(reading& in, const yaml_node& node, bundle_ast& out) {
   static constexpr std::string_view unavailable_words[] = {"block", "allow"};
   const object from(in, node, "on_error", known, later);
   if (const yaml_node* stale = from.get("policy_stale")) {
-    if (const auto at = read_word(in, *stale, "policy_stale", stale_words)) out.on_error.policy_stale = stale_words[*at];
+    if (const auto at = read_word(in, *stale, "policy_stale", stale_words))
+      out.on_error.policy_stale = stale_words[*at];
   }
   if (const yaml_node* age = from.get("max_stale")) {
     const auto read = parse_duration(age->scalar);
@@ -131,9 +132,9 @@ std::vector<module_use> read_modules(reading& in, const object& from) {
 }  // namespace
 
 metadata read_metadata(reading& in, const object& from, std::string_view kind) {
-  static constexpr std::string_view known[] = {"name",       "title",     "description", "owner",      "ticket",
-                                               "status",     "tags",      "references",  "review_by",  "expires",
-                                               "min_engine", "required_features"};
+  static constexpr std::string_view known[] = {"name",      "title",   "description", "owner",
+                                               "ticket",    "status",  "tags",        "references",
+                                               "review_by", "expires", "min_engine",  "required_features"};
   static constexpr std::string_view status_words[] = {"experimental", "test", "stable", "deprecated"};
   metadata out;
   out.place = in.place_of(from.node());
@@ -161,7 +162,8 @@ metadata read_metadata(reading& in, const object& from, std::string_view kind) {
 
 policy_ast read_policy(reading& in, const yaml_node& document) {
   static constexpr std::string_view known[] = {"apiVersion", "kind", "metadata", "scope", "enforcement", "rules"};
-  static constexpr std::string_view later[] = {"thresholds", "disclaimers", "rollout", "audit", "promote_when", "macros"};
+  static constexpr std::string_view later[] = {"thresholds", "disclaimers",  "rollout",
+                                               "audit",      "promote_when", "macros"};
   policy_ast out;
   const object from(in, document, "a Policy", known, later);
   const metadata meta = read_metadata(in, from, "Policy");
@@ -186,8 +188,8 @@ policy_ast read_policy(reading& in, const yaml_node& document) {
 }
 
 std::vector<module_use> read_bundle(reading& in, const yaml_node& document, bundle_ast& out) {
-  static constexpr std::string_view known[] = {"apiVersion", "kind",     "metadata", "precedence",
-                                               "combining",  "limits",   "on_error", "modules"};
+  static constexpr std::string_view known[] = {"apiVersion", "kind",   "metadata", "precedence",
+                                               "combining",  "limits", "on_error", "modules"};
   static constexpr std::string_view later[] = {"classifiers", "guards", "audit", "rollout", "thresholds"};
   const object from(in, document, "the Bundle", known, later);
   const metadata meta = read_metadata(in, from, "Bundle");

@@ -24,7 +24,11 @@ struct line_reader {
 
   void error(std::string message, std::string advice = {}) {
     good = false;
-    found.push_back({.severity = severity::error, .place = at, .rule = {}, .message = std::move(message), .advice = std::move(advice)});
+    found.push_back({.severity = severity::error,
+                     .place = at,
+                     .rule = {},
+                     .message = std::move(message),
+                     .advice = std::move(advice)});
   }
   [[nodiscard]] bool is(json::index i, json::kind kind) const { return i != json::none && tape[i].kind == kind; }
   // A member that is there and not null.
@@ -36,7 +40,8 @@ struct line_reader {
     for (json::index i = tape.first_child(object); i != json::none; i = tape.sibling(i)) {
       if (std::ranges::find(keys, tape[i].key) != keys.end()) continue;
       const std::string_view near = nearest(tape[i].key, keys);
-      error("unknown key '" + std::string(tape[i].key) + "'", near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
+      error("unknown key '" + std::string(tape[i].key) + "'",
+            near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
     }
   }
   std::string string(json::index object, std::string_view key) {
@@ -66,7 +71,8 @@ struct line_reader {
     const auto i = std::ranges::find(table, text);
     if (i != table.end()) return static_cast<Enum>(i - table.begin());
     const bool is_later = std::ranges::find(later, text) != later.end();
-    error("'" + text + "' is " + (is_later ? "not supported by this version" : "no value of '" + std::string(key) + "'"));
+    error("'" + text + "' is " +
+          (is_later ? "not supported by this version" : "no value of '" + std::string(key) + "'"));
     return std::nullopt;
   }
 };
@@ -79,12 +85,15 @@ void read_messages(line_reader& in, json::index list, golden_case& out) {
     in.known(i, keys);
     const role who = in.word<role>(i, "role", role_words).value_or(role::user);
     const part_kind usual = who == role::tool ? part_kind::tool_result : part_kind::text;
-    out.request.push_back({.who = who, .content = in.string(i, "content"), .part = in.word<part_kind>(i, "part", part_words).value_or(usual)});
+    out.request.push_back({.who = who,
+                           .content = in.string(i, "content"),
+                           .part = in.word<part_kind>(i, "part", part_words).value_or(usual)});
   }
 }
 
 void read_expect(line_reader& in, json::index object, golden_case& out) {
-  static constexpr std::string_view keys[] = {"action_at_least", "action_at_most", "rules_any", "rules_none", "text_absent", "text_present"};
+  static constexpr std::string_view keys[] = {"action_at_least", "action_at_most", "rules_any",
+                                              "rules_none",      "text_absent",    "text_present"};
   if (!in.is(object, json::kind::object)) return in.error("'expect' must be an object");
   in.known(object, keys);
   out.expect.action_at_least = in.word<action>(object, "action_at_least", action_words, action_words_later);
@@ -99,14 +108,18 @@ void read_context(line_reader& in, json::index object, context& out) {
   static constexpr std::string_view keys[] = {"tenant", "region", "tier", "user", "conversation", "route", "model"};
   if (!in.is(object, json::kind::object)) return in.error("'context' must be an object");
   in.known(object, keys);
-  out = {.tenant = in.string(object, "tenant"), .region = in.string(object, "region"), .tier = in.string(object, "tier"),
-         .user = in.string(object, "user"), .conversation = in.string(object, "conversation"),
-         .route = in.string(object, "route"), .model = in.string(object, "model")};
+  out = {.tenant = in.string(object, "tenant"),
+         .region = in.string(object, "region"),
+         .tier = in.string(object, "tier"),
+         .user = in.string(object, "user"),
+         .conversation = in.string(object, "conversation"),
+         .route = in.string(object, "route"),
+         .model = in.string(object, "model")};
 }
 
 void read_case(line_reader& in, golden_case& out) {
-  static constexpr std::string_view keys[] = {"id", "set", "slice", "weight", "context", "messages", "request", "response",
-                                              "given", "expect", "label", "expires", "note"};
+  static constexpr std::string_view keys[] = {"id",       "set",   "slice",  "weight", "context", "messages", "request",
+                                              "response", "given", "expect", "label",  "expires", "note"};
   static constexpr std::string_view sets[] = {"must_block", "must_pass", "benign", "attack", "perf", "holdout"};
   const json::index root = in.tape.root();
   if (!in.is(root, json::kind::object)) return in.error("a case must be a JSON object");
@@ -118,7 +131,8 @@ void read_case(line_reader& in, golden_case& out) {
     in.error("'set' must be one of must_block, must_pass, benign, attack, perf, holdout");
   }
   out.slice = in.strings(root, "slice");
-  if (const json::index given = in.member(root, "given"); given != json::none && in.tape.first_child(given) != json::none) {
+  if (const json::index given = in.member(root, "given");
+      given != json::none && in.tape.first_child(given) != json::none) {
     in.error("'given' is not supported by this version", "remove the case, or keep it for a version with classifiers");
   }
   if (const json::index i = in.member(root, "context"); i != json::none) read_context(in, i, out.who);
@@ -170,7 +184,10 @@ std::vector<golden_case> golden_of(const bundle_source& source, diagnostics& fou
   for (const golden_case& each : out) {
     const auto [first, fresh] = seen.emplace(each.id, &each.place);
     if (fresh) continue;
-    found.push_back({.severity = severity::error, .place = each.place, .rule = {}, .message = "case '" + each.id + "' exists already",
+    found.push_back({.severity = severity::error,
+                     .place = each.place,
+                     .rule = {},
+                     .message = "case '" + each.id + "' exists already",
                      .advice = "the first stands at " + to_string(*first->second)});
   }
   return out;

@@ -7,9 +7,9 @@ namespace sluice::policy {
 namespace {
 
 constexpr std::string_view match_known[] = {"list", "keywords", "regex", "case", "boundary", "validator", "prefilter"};
-constexpr std::string_view match_later[] = {"phrase", "classifier", "guard",     "macro",     "any",    "all",
-                                            "not",    "entropy",    "near",      "unless_near", "within", "min_count",
-                                            "normalize", "decode",  "max_depth", "engine"};
+constexpr std::string_view match_later[] = {
+    "phrase", "classifier",  "guard",  "macro",     "any",       "all",    "not",       "entropy",
+    "near",   "unless_near", "within", "min_count", "normalize", "decode", "max_depth", "engine"};
 constexpr std::string_view case_words[] = {"insensitive", "sensitive"};
 constexpr std::string_view boundary_words[] = {"word", "none"};
 constexpr std::string_view boundary_later[] = {"start", "end", "line"};
@@ -50,8 +50,9 @@ void check_normalize(reading& in, const object& from, const keyword_match& words
   if (!all_known) return;
   const bool confusables_fit = has[2] == words_read.fold;
   if (has[0] && has[1] && confusables_fit) return;
-  in.error(*node, std::string("this choice for 'normalize' is not supported by this version with case: ") +
-                      (words_read.fold ? "insensitive" : "sensitive"),
+  in.error(*node,
+           std::string("this choice for 'normalize' is not supported by this version with case: ") +
+               (words_read.fold ? "insensitive" : "sensitive"),
            words_read.fold ? "write [nfkc, strip_zero_width, confusables], or leave it out"
                            : "write [nfkc, strip_zero_width], or leave it out");
 }

@@ -6,12 +6,12 @@
 namespace sluice::policy {
 namespace {
 
-constexpr std::string_view rule_known[] = {
-    "id",     "title",  "description", "severity", "category", "enforcement",    "direction",  "where", "match",
-    "action", "stream", "relaxable",   "score",    "owner",    "falsepositives", "references", "tags",  "ticket",
-    "exceptions", "tests"};
-constexpr std::string_view rule_later[] = {"rollout", "promote_when", "thresholds", "audit", "scope", "given",
-                                           "conversation_tag", "time"};
+constexpr std::string_view rule_known[] = {"id",          "title",     "description", "severity",   "category",
+                                           "enforcement", "direction", "where",       "match",      "action",
+                                           "stream",      "relaxable", "score",       "owner",      "falsepositives",
+                                           "references",  "tags",      "ticket",      "exceptions", "tests"};
+constexpr std::string_view rule_later[] = {"rollout", "promote_when", "thresholds",       "audit",
+                                           "scope",   "given",        "conversation_tag", "time"};
 constexpr std::string_view severity_words[] = {"low", "medium", "high", "critical"};
 constexpr std::string_view direction_words[] = {"request", "response", "both"};
 constexpr std::uint64_t keep_max = 64;
@@ -79,9 +79,9 @@ void read_block(reading& in, const object& from, action_spec& out) {
 action_spec read_action(reading& in, const yaml_node& node) {
   static constexpr std::string_view known[] = {"type",    "mask",        "keep_first",        "keep_last",
                                                "message", "http_status", "message_in_stream", "finish_reason"};
-  static constexpr std::string_view later[] = {"i18n",       "then", "replacement", "token",    "restore",
-                                               "vault_ttl",  "text", "disclaimer",  "position", "on_missing",
-                                               "tags"};
+  static constexpr std::string_view later[] = {"i18n",     "then",       "replacement", "token",
+                                               "restore",  "vault_ttl",  "text",        "disclaimer",
+                                               "position", "on_missing", "tags"};
   action_spec out;
   out.place = in.place_of(node);
   const object from(in, node, "action", known, later);

@@ -89,7 +89,8 @@ scope read_scope(reading& in, const yaml_node& node, std::string_view what) {
     std::vector<std::string> values = from.strings(key);
     const yaml_node* given = node.find(key);
     if (given != nullptr && given->kind == yaml_node::kind::sequence && given->items.empty()) {
-      in.error(*given, "'" + std::string(key) + "' is an empty list, which would fit nobody", "remove it or name values");
+      in.error(*given, "'" + std::string(key) + "' is an empty list, which would fit nobody",
+               "remove it or name values");
     }
     for (const std::string& value : values) {
       if (value.empty()) in.error(*given, "'" + std::string(key) + "' holds an empty value, which fits nobody");
@@ -116,8 +117,7 @@ scope read_scope(reading& in, const yaml_node& node, std::string_view what) {
 }
 
 test_spec read_test(reading& in, const yaml_node& node) {
-  static constexpr std::string_view known[] = {"name",     "context", "request", "response",
-                                               "messages", "part",    "expect"};
+  static constexpr std::string_view known[] = {"name", "context", "request", "response", "messages", "part", "expect"};
   static constexpr std::string_view later[] = {"given", "tags", "chunks"};
   test_spec out;
   out.place = in.place_of(node);
@@ -129,8 +129,8 @@ test_spec read_test(reading& in, const yaml_node& node) {
   if (const yaml_node* text = from.get("response")) out.response = read_string(in, *text, "response");
   if (const yaml_node* list = from.get("messages")) read_messages(in, *list, out);
   out.part = read_part(in, from);
-  const int given = (node.find("request") != nullptr) + (node.find("response") != nullptr) +
-                    (node.find("messages") != nullptr);
+  const int given =
+      (node.find("request") != nullptr) + (node.find("response") != nullptr) + (node.find("messages") != nullptr);
   if (given != 1) in.error(node, "a test needs exactly one of request, response and messages");
   if (out.part && node.find("messages") != nullptr) {
     in.error(node, "'part' belongs to the single messages", "write it in each of them");

@@ -46,10 +46,14 @@ std::string suggestion(std::string_view word, words known) {
 
 std::string_view kind_name(const yaml_node& node) {
   switch (node.kind) {
-    case yaml_node::kind::null: return "nothing";
-    case yaml_node::kind::scalar: return "a single value";
-    case yaml_node::kind::sequence: return "a list";
-    case yaml_node::kind::mapping: return "a mapping";
+    case yaml_node::kind::null:
+      return "nothing";
+    case yaml_node::kind::scalar:
+      return "a single value";
+    case yaml_node::kind::sequence:
+      return "a list";
+    case yaml_node::kind::mapping:
+      return "a mapping";
   }
   return "?";
 }

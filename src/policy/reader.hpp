@@ -1,5 +1,5 @@
-// Reading one mapping of a policy file: known keys, keys that a later version will know, and typed values. Everything that
-// is wrong becomes a diagnostic with its place; reading goes on, so that one run shows every mistake.
+// Reading one mapping of a policy file: known keys, keys that a later version will know, and typed values. Everything
+// that is wrong becomes a diagnostic with its place; reading goes on, so that one run shows every mistake.
 #pragma once
 
 #include <cstdint>
@@ -62,8 +62,8 @@ class object {
 [[nodiscard]] std::optional<std::string> read_string(reading& in, const yaml_node& node, std::string_view what);
 [[nodiscard]] std::vector<std::string> read_strings(reading& in, const yaml_node& node, std::string_view what);
 // The index of the word in `known`; an error with a suggestion otherwise.
-[[nodiscard]] std::optional<std::size_t> read_word(reading& in, const yaml_node& node, std::string_view what, words known,
-                                                   words later = {});
+[[nodiscard]] std::optional<std::size_t> read_word(reading& in, const yaml_node& node, std::string_view what,
+                                                   words known, words later = {});
 // Lower-case letters, digits, '-' and '_'.
 [[nodiscard]] bool is_name(std::string_view text);
 [[nodiscard]] std::string read_name(reading& in, const yaml_node* node, std::string_view what);
@@ -74,9 +74,9 @@ inline constexpr std::string_view action_words[] = {"allow", "flag", "redact", "
 inline constexpr std::string_view action_words_later[] = {"tag",           "append",  "require_disclaimer",
                                                           "inject_system", "rewrite", "tokenize"};
 inline constexpr std::string_view role_words[] = {"system", "developer", "user", "assistant", "tool"};
-inline constexpr std::string_view part_words[] = {"text",       "reasoning",  "refusal",    "tool_definition",
+inline constexpr std::string_view part_words[] = {"text",       "reasoning",   "refusal",    "tool_definition",
                                                   "tool_call",  "tool_result", "attachment", "annotation",
-                                                  "transcript", "error",      "name"};
+                                                  "transcript", "error",       "name"};
 
 // parse_*.cpp, one for each kind of thing.
 [[nodiscard]] scope read_scope(reading& in, const yaml_node& node, std::string_view what);

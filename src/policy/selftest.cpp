@@ -22,7 +22,8 @@ std::string listed(ids list) {
 trial_input input_of(const test_spec& test) {
   trial_input input{.who = test.who, .direction = direction::request, .messages = test.messages};
   if (test.request) {
-    input.messages.push_back({.who = role::user, .content = *test.request, .part = test.part.value_or(part_kind::text)});
+    input.messages.push_back(
+        {.who = role::user, .content = *test.request, .part = test.part.value_or(part_kind::text)});
   } else if (test.response) {
     input.direction = direction::response;
     input.messages.push_back(
@@ -31,8 +32,8 @@ trial_input input_of(const test_spec& test) {
   return input;
 }
 
-// What the test says against what happened; empty when they agree. Rules that are off are nobody's expectation: switching
-// one off must not fail the tests that were written for it.
+// What the test says against what happened; empty when they agree. Rules that are off are nobody's expectation:
+// switching one off must not fail the tests that were written for it.
 std::string compare(const test_spec& test, const trial_outcome& got, const std::set<std::string>& off) {
   std::string what;
   const auto differ = [&](const std::string& text) { what += (what.empty() ? "" : "; ") + text; };
@@ -63,7 +64,8 @@ std::string compare(const test_spec& test, const trial_outcome& got, const std::
   if (expect.action && *expect.action != got.action) {
     differ("expected action " + std::string(to_string(*expect.action)) + ", got " + std::string(to_string(got.action)));
   }
-  if (expect.text && *expect.text != got.text) differ("expected text \"" + *expect.text + "\", got \"" + got.text + "\"");
+  if (expect.text && *expect.text != got.text)
+    differ("expected text \"" + *expect.text + "\", got \"" + got.text + "\"");
   return what;
 }
 
@@ -74,9 +76,12 @@ std::string compare_stream(const trial_outcome& whole, const trial_outcome& stre
            std::string(to_string(whole.action));
   }
   if (whole.verdict == verdict::block) {
-    return original.starts_with(streamed.text) ? "" : "streamed, text left that is not in the answer: \"" + streamed.text + "\"";
+    return original.starts_with(streamed.text)
+               ? ""
+               : "streamed, text left that is not in the answer: \"" + streamed.text + "\"";
   }
-  if (whole.text != streamed.text) return "streamed, the text is \"" + streamed.text + "\"; whole, it is \"" + whole.text + "\"";
+  if (whole.text != streamed.text)
+    return "streamed, the text is \"" + streamed.text + "\"; whole, it is \"" + whole.text + "\"";
   if (whole.rules != streamed.rules) {
     return "streamed, the rules are " + listed(streamed.rules) + "; whole, they are " + listed(whole.rules);
   }
@@ -98,7 +103,8 @@ bundle_ast alone(const bundle_ast& bundle, const policy_ast& policy) {
   return one;
 }
 
-void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled, std::vector<test_result>& out) {
+void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled,
+                std::vector<test_result>& out) {
   std::set<std::string> off;
   for (const rule& each : policy.rules) {
     if (each.enforcement == enforcement::off) off.insert(each.id);
@@ -109,8 +115,12 @@ void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>&
     for (const test_spec& test : each.tests) {
       const trial_input input = input_of(test);
       const trial_outcome whole = try_whole(*compiled, input, working);
-      test_result result{.policy = policy.name, .rule = each.id, .test = test.name, .place = test.place,
-                         .passed = false, .what = compare(test, whole, off)};
+      test_result result{.policy = policy.name,
+                         .rule = each.id,
+                         .test = test.name,
+                         .place = test.place,
+                         .passed = false,
+                         .what = compare(test, whole, off)};
       if (result.what.empty() && test.response) {
         result.what = compare_stream(whole, try_stream(compiled, input, working), *test.response);
       }
@@ -123,7 +133,9 @@ void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>&
 
 // A value of the axis that both lists allow, `wanted` when they allow it; nothing when there is none.
 bool fit_axis(std::string& value, const ids& a, const ids& b) {
-  const auto allowed = [&](const std::string& v) { return (a.empty() || contains(a, v)) && (b.empty() || contains(b, v)); };
+  const auto allowed = [&](const std::string& v) {
+    return (a.empty() || contains(a, v)) && (b.empty() || contains(b, v));
+  };
   if (allowed(value)) return true;
   for (const std::string& candidate : a.empty() ? b : a) {
     if (!allowed(candidate)) continue;
@@ -139,7 +151,8 @@ bool fit(context& who, const scope& own, const scope& bind) {
          fit_axis(who.model, own.model, bind.model);
 }
 
-bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of, const test_spec& test, scratch& working) {
+bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of, const test_spec& test,
+              scratch& working) {
   for (const scope& bind : owner.binds) {
     trial_input input = input_of(test);
     if (!fit(input.who, owner.scope, bind)) continue;
@@ -175,12 +188,12 @@ void self_test(const bundle_ast& bundle, const snapshot& compiled, diagnostics& 
                               (expect.rules_any.size() == 1 && contains(expect.rules_any, each.id)) ||
                               contains(expect.shadow, each.id);
         if (!positive || found_in(compiled, policy, each, test, working)) continue;
-        found.push_back({.severity = severity::error,
-                         .place = test.place,
-                         .rule = each.id,
-                         .message = "self-test: the compiled bundle does not find the rule in its own example '" +
-                                    test.name + "'",
-                         .advice = "this is a defect of the engine or of the machine, not of the policy; report it"});
+        found.push_back(
+            {.severity = severity::error,
+             .place = test.place,
+             .rule = each.id,
+             .message = "self-test: the compiled bundle does not find the rule in its own example '" + test.name + "'",
+             .advice = "this is a defect of the engine or of the machine, not of the policy; report it"});
       }
     }
   }

@@ -1,4 +1,5 @@
-// One text held against a snapshot outside of any exchange: what inline tests, golden sets, diffs and explanations share.
+// One text held against a snapshot outside of any exchange: what inline tests, golden sets, diffs and explanations
+// share.
 #pragma once
 
 #include <string>
@@ -20,8 +21,8 @@ struct trial_outcome {
   std::vector<std::string> rules, shadow, suppressed;  // ids, sorted, each once; suppressed: of exceptions
   policy::action action = action::allow;               // the strongest that is enforced
   policy::verdict verdict = verdict::allow;
-  std::string text;                                    // the last message after edits; as it was when blocked
-  std::string reason;                                  // a verdict without a rule
+  std::string text;    // the last message after edits; as it was when blocked
+  std::string reason;  // a verdict without a rule
 };
 
 // The parts of a trial; views into `input`.

@@ -1,7 +1,7 @@
-// What changes from one bundle to another. For rules whose match is the same, "weaker" is decided exactly: on every cell of
-// scope × direction × role × part, by what the rule would do there. For the rest (patterns, validators, exceptions with a
-// match) text decides, which nobody can prove: it `may_weaken`.
-// Control plane only; both bundles must have been checked.
+// What changes from one bundle to another. For rules whose match is the same, "weaker" is decided exactly: on every
+// cell of scope × direction × role × part, by what the rule would do there. For the rest (patterns, validators,
+// exceptions with a match) text decides, which nobody can prove: it `may_weaken`. Control plane only; both bundles must
+// have been checked.
 #pragma once
 
 #include <span>
@@ -27,8 +27,8 @@ struct rule_change {
 };
 
 struct bundle_diff {
-  std::vector<rule_change> rules;   // by rule id
-  std::vector<std::string> bundle;  // changes of on_error and limits
+  std::vector<rule_change> rules;                // by rule id
+  std::vector<std::string> bundle;               // changes of on_error and limits
   policy::effect effect = policy::effect::none;  // the strongest concern of all
 };
 [[nodiscard]] bundle_diff diff(const bundle_ast& before, const bundle_ast& after);

@@ -1,5 +1,5 @@
-// Why a text was or would be treated as it is: every rule of the bundle, whether it applies, where it matched and what came
-// of it. A dry run for people (`sluice explain`, POST /v1/explain); never on the request path.
+// Why a text was or would be treated as it is: every rule of the bundle, whether it applies, where it matched and what
+// came of it. A dry run for people (`sluice explain`, POST /v1/explain); never on the request path.
 #pragma once
 
 #include <string>
@@ -28,9 +28,9 @@ struct explained_rule {
   std::string id, policy, title, place;
   policy::enforcement enforcement = policy::enforcement::enforce;
   policy::action action = policy::action::flag;
-  std::string validator;                   // empty: none
-  bool applies = false;                    // to this context, direction, role and part
-  std::string why_not;                     // "scope", "direction", … with the values, when it does not apply
+  std::string validator;  // empty: none
+  bool applies = false;   // to this context, direction, role and part
+  std::string why_not;    // "scope", "direction", … with the values, when it does not apply
   std::vector<span> matches;
   std::vector<std::string> suppressed_by;  // exceptions
   std::string note;                        // "the pattern matches at 4..12, but validator luhn refuses it"
@@ -39,9 +39,9 @@ struct explained_rule {
 struct explanation {
   std::string version, effective;
   policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
-  std::string text;     // after edits; as it was when blocked
-  std::string message;  // of a block
-  std::string reason;   // of a verdict without a rule
+  std::string text;                   // after edits; as it was when blocked
+  std::string message;                // of a block
+  std::string reason;                 // of a verdict without a rule
   std::vector<explained_rule> rules;  // in the order of the bundle
   std::uint64_t evaluate_ns = 0;      // of one evaluation of all rules, the best of several
 };

@@ -1,6 +1,6 @@
-// Golden sets: labelled exchanges, one JSON object a line, held against a whole bundle. Sets `must_block` and `must_pass` allow
-// no miss; a case of another set is judged when it says what it expects and only counted when it does not.
-// Control plane only. Values returned own their text.
+// Golden sets: labelled exchanges, one JSON object a line, held against a whole bundle. Sets `must_block` and
+// `must_pass` allow no miss; a case of another set is judged when it says what it expects and only counted when it does
+// not. Control plane only. Values returned own their text.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,8 @@ struct golden_case {
 };
 
 // Lines that are no case become diagnostics; the others are returned. Empty lines are skipped.
-[[nodiscard]] std::vector<golden_case> parse_golden(const std::string& file, std::string_view bytes, diagnostics& found);
+[[nodiscard]] std::vector<golden_case> parse_golden(const std::string& file, std::string_view bytes,
+                                                    diagnostics& found);
 // All golden files of a bundle. Two cases with one id are an error.
 [[nodiscard]] std::vector<golden_case> golden_of(const bundle_source& source, diagnostics& found);
 
@@ -40,7 +41,7 @@ struct golden_result {
   policy::place place;
   bool judged = false;  // false: counted only
   bool passed = true;
-  std::string what = {};  // expected and got, when it failed
+  std::string what = {};                          // expected and got, when it failed
   policy::action action = policy::action::allow;  // the strongest enforced, of request and response
   std::vector<std::string> rules = {}, shadow = {};
   std::string text = {};  // of the response, else of the request's last message, after edits; not for printing
@@ -49,7 +50,8 @@ struct golden_result {
 [[nodiscard]] std::vector<golden_result> run_golden(std::span<const golden_case> cases,
                                                     const std::shared_ptr<const snapshot>& with);
 
-// Upper end of the exact (Clopper-Pearson) one-sided 95 % interval for a rate of which `hits` in `n` were seen; 1 for n = 0.
+// Upper end of the exact (Clopper-Pearson) one-sided 95 % interval for a rate of which `hits` in `n` were seen; 1 for n
+// = 0.
 [[nodiscard]] double rate_upper95(std::size_t hits, std::size_t n);
 
 }  // namespace sluice::policy

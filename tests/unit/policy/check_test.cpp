@@ -20,9 +20,10 @@ std::string tests_for(const std::string& positive, const std::string& field = "r
          "      - {name: miss, " + field + ": \"zzz\", expect: {rules: []}}\n";
 }
 
-diagnostics check_regex(const std::string& regex, const std::string& direction = "request", const std::string& rest = "action: {type: redact}") {
-  return checked(one_policy("  - id: r\n    direction: " + direction + "\n    match: {regex: '" + regex + "'}\n    " + rest +
-                            tests_for("x", direction == "response" ? "response" : "request")));
+diagnostics check_regex(const std::string& regex, const std::string& direction = "request",
+                        const std::string& rest = "action: {type: redact}") {
+  return checked(one_policy("  - id: r\n    direction: " + direction + "\n    match: {regex: '" + regex + "'}\n    " +
+                            rest + tests_for("x", direction == "response" ? "response" : "request")));
 }
 
 TEST(policy_check, accepts_a_plain_rule_without_a_word) {
@@ -31,7 +32,8 @@ TEST(policy_check, accepts_a_plain_rule_without_a_word) {
 }
 
 TEST(policy_check, resolves_lists_and_knows_the_unused_ones) {
-  const std::string list = "apiVersion: sluice/v1\nkind: List\nmetadata: {name: needles}\nmatch: {boundary: none}\nitems: [needle]\n";
+  const std::string list =
+      "apiVersion: sluice/v1\nkind: List\nmetadata: {name: needles}\nmatch: {boundary: none}\nitems: [needle]\n";
   auto source = one_policy(rule_with("{list: needles}"));
   source.files.push_back(make_source_file("z.yaml", list));
   bundle_ast ast;
@@ -39,12 +41,14 @@ TEST(policy_check, resolves_lists_and_knows_the_unused_ones) {
   EXPECT_EQ(ast.policies[0].rules[0].match.keywords.words, std::vector<std::string>{"needle"});
   EXPECT_EQ(ast.policies[0].rules[0].match.keywords.boundary, boundary::none);
   EXPECT_TRUE(says(checked(one_policy(rule_with("{list: nedles}"))), "list 'nedles' does not exist"));
-  source.files.push_back(make_source_file("zz.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: spare}\nitems: [x]\n"));
+  source.files.push_back(
+      make_source_file("zz.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: spare}\nitems: [x]\n"));
   EXPECT_TRUE(says(checked(source), "zz.yaml:3:18: warning: list 'spare' is used by no rule"));
 }
 
 TEST(policy_check, refuses_ids_that_are_taken) {
-  EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}") + rule_with("{keywords: [needle]}"))), "rule 'r' exists already"));
+  EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}") + rule_with("{keywords: [needle]}"))),
+                   "rule 'r' exists already"));
 }
 
 TEST(policy_check, points_into_the_pattern) {
@@ -65,23 +69,34 @@ TEST(policy_check, refuses_patterns_that_match_everything_or_nothing) {
   EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [\"\\u200b\"]}"))), "an empty word"));
   EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [\"  \"]}"))), "an empty word"));
   EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle, NEEDLE]}"))), "says the same as an earlier word"));
-  EXPECT_TRUE(says(checked(one_policy(rule_with("{regex: needle, prefilter: [\"\"]}"))), "'prefilter' holds an empty word"));
+  EXPECT_TRUE(
+      says(checked(one_policy(rule_with("{regex: needle, prefilter: [\"\"]}"))), "'prefilter' holds an empty word"));
 }
 
 TEST(policy_check, refuses_unbounded_patterns_that_would_cut_a_stream) {
   EXPECT_TRUE(says(check_regex("x.*y", "response"), "stream: {hold: full}"));
   EXPECT_TRUE(says(check_regex("x\\\\w+", "both"), "could not be released before its end"));
-  EXPECT_TRUE(says(check_regex("x.*y", "response", "enforcement: shadow\n    action: {type: block, message: m}"), "stream: {hold: full}"));
-  EXPECT_FALSE(says(check_regex("x.*y", "response", "stream: {hold: full}\n    action: {type: redact}"), "released before"));
+  EXPECT_TRUE(says(check_regex("x.*y", "response", "enforcement: shadow\n    action: {type: block, message: m}"),
+                   "stream: {hold: full}"));
+  EXPECT_FALSE(
+      says(check_regex("x.*y", "response", "stream: {hold: full}\n    action: {type: redact}"), "released before"));
   EXPECT_FALSE(says(check_regex("x.*y", "response", "action: {type: flag}"), "released before"));
   EXPECT_FALSE(says(check_regex("x.*y", "request"), "released before"));
   EXPECT_FALSE(says(check_regex("x.{0,64}y", "response"), "released before"));
 }
 
 TEST(policy_check, survives_patterns_that_explode) {
-  const std::vector<std::string> patterns = {"(?:\\w+\\s){1,300}x", "(a{1,1000}){1,1000}b", "((((a{1,100}){1,100}){1,100}){1,100}){1,100}",
-                                             "(x+x+)+y", std::string(100'000, 'a'), std::string(2'000, '(') + "a" + std::string(2'000, ')'),
-                                             "[a-z]{6,30}[0-9]{2,10}", "\\p{L}{1,60000}q", "(?<=a{1,100})b", "(?R)a|b", "(a)\\1{1,100}"};
+  const std::vector<std::string> patterns = {"(?:\\w+\\s){1,300}x",
+                                             "(a{1,1000}){1,1000}b",
+                                             "((((a{1,100}){1,100}){1,100}){1,100}){1,100}",
+                                             "(x+x+)+y",
+                                             std::string(100'000, 'a'),
+                                             std::string(2'000, '(') + "a" + std::string(2'000, ')'),
+                                             "[a-z]{6,30}[0-9]{2,10}",
+                                             "\\p{L}{1,60000}q",
+                                             "(?<=a{1,100})b",
+                                             "(?R)a|b",
+                                             "(a)\\1{1,100}"};
   for (const std::string& pattern : patterns) {
     const auto begin = std::chrono::steady_clock::now();
     (void)check_regex(pattern, "response");
@@ -93,17 +108,29 @@ TEST(policy_check, survives_patterns_that_explode) {
 TEST(policy_check, demands_tests_that_show_both_sides) {
   const std::string rule = "  - id: r\n    direction: request\n    match: {keywords: [x]}\n    action: {type: flag}\n";
   EXPECT_TRUE(says(checked(one_policy(rule)), "the rule has no tests"));
-  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {rules: [r]}}]\n")), "no test shows a text that the rule leaves alone"));
-  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: y, expect: {rules: []}}]\n")), "no test shows the rule matching"));
-  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {rules: [q]}}]\n")), "expects rule 'q', which this policy does not have"));
-  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {suppressed: [q]}}]\n")), "expects exception 'q'"));
-  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, response: x, expect: {rules: [r]}}]\n")), "direction that it does not look at"));
-  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {rules: [r]}}, {name: a, request: y, expect: {rules: []}}]\n")), "two tests are named 'a'"));
+  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {rules: [r]}}]\n")),
+                   "no test shows a text that the rule leaves alone"));
+  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: y, expect: {rules: []}}]\n")),
+                   "no test shows the rule matching"));
+  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {rules: [q]}}]\n")),
+                   "expects rule 'q', which this policy does not have"));
+  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, request: x, expect: {suppressed: [q]}}]\n")),
+                   "expects exception 'q'"));
+  EXPECT_TRUE(says(checked(one_policy(rule + "    tests: [{name: a, response: x, expect: {rules: [r]}}]\n")),
+                   "direction that it does not look at"));
+  EXPECT_TRUE(says(
+      checked(one_policy(
+          rule +
+          "    tests: [{name: a, request: x, expect: {rules: [r]}}, {name: a, request: y, expect: {rules: []}}]\n")),
+      "two tests are named 'a'"));
 }
 
 TEST(policy_check, ends_exceptions_on_their_day) {
   const auto until = [](const std::string& day) {
-    return checked(one_policy(rule_with("{keywords: [needle]}", "action: {type: flag}\n    exceptions:\n      - {id: e, when: {route: a}, reason: r, owner: o, ticket: t, expires: " + day + "}")));
+    return checked(one_policy(rule_with("{keywords: [needle]}",
+                                        "action: {type: flag}\n    exceptions:\n      - {id: e, when: {route: a}, "
+                                        "reason: r, owner: o, ticket: t, expires: " +
+                                            day + "}")));
   };
   EXPECT_TRUE(says(until("2026-11-22"), "exception 'e' expired on 2026-11-22"));
   EXPECT_TRUE(clean(until("2026-11-23"))) << "a date counts to its end";
@@ -115,22 +142,29 @@ TEST(policy_check, ends_exceptions_on_their_day) {
 
 TEST(policy_check, knows_rules_that_can_never_act) {
   const auto scopes = checked(source_of(
-      {{"bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules: [{use: p, bind: {region: [eu]}}]\n"},
-       {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: p}\nscope: {region: [us]}\nrules:\n" + rule_with("{keywords: [needle]}")}}));
+      {{"bundle.yaml",
+        "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules: [{use: p, bind: {region: [eu]}}]\n"},
+       {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: p}\nscope: {region: [us]}\nrules:\n" +
+                      rule_with("{keywords: [needle]}")}}));
   EXPECT_TRUE(says(scopes, "never fit together"));
-  EXPECT_TRUE(says(checked(one_policy("  - id: r\n    direction: response\n    where: {roles: [user]}\n    match: {keywords: [x]}\n    action: {type: flag}" + tests_for("x", "response"))),
+  EXPECT_TRUE(says(checked(one_policy("  - id: r\n    direction: response\n    where: {roles: [user]}\n    match: "
+                                      "{keywords: [x]}\n    action: {type: flag}" +
+                                      tests_for("x", "response"))),
                    "so the rule never matches"));
 }
 
 TEST(policy_check, writes_a_missing_message_and_says_so) {
   bundle_ast ast;
-  EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}", "action: {type: block}")), &ast), "warning: rule r: a block without 'message'"));
+  EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}", "action: {type: block}")), &ast),
+                   "warning: rule r: a block without 'message'"));
   EXPECT_FALSE(ast.policies[0].rules[0].action.message.empty());
 }
 
 TEST(policy_check, counts_against_the_bundles_limits) {
   auto source = one_policy(rule_with("{keywords: [needle, hay2, x3]}"));
-  source.files[0] = make_source_file("bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nlimits: {max_rules: 0, max_patterns: 2}\nmodules: [{use: p, bind: {scope: global}}]\n");
+  source.files[0] = make_source_file("bundle.yaml",
+                                     "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nlimits: {max_rules: 0, "
+                                     "max_patterns: 2}\nmodules: [{use: p, bind: {scope: global}}]\n");
   const auto found = checked(source);
   EXPECT_TRUE(says(found, "has 1 rules; the limit is 0"));
   EXPECT_TRUE(says(found, "3 words and patterns; the limit is 2"));

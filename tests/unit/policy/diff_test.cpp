@@ -27,8 +27,8 @@ struct variant {
 
 bundle_ast make(const variant& v) {
   bundle_ast ast;
-  std::string rule = "  - id: r\n    direction: " + v.direction + "\n    enforcement: " + v.enforcement + "\n    match: " + v.match +
-                     "\n    action: " + v.action + "\n";
+  std::string rule = "  - id: r\n    direction: " + v.direction + "\n    enforcement: " + v.enforcement +
+                     "\n    match: " + v.match + "\n    action: " + v.action + "\n";
   if (!v.where.empty()) rule += "    where: " + v.where + "\n";
   if (!v.exceptions.empty()) rule += "    exceptions: " + v.exceptions + "\n";
   rule += "    tests: [{name: a, request: alpha, expect: {rules: [r]}}, {name: b, request: x, expect: {rules: []}}]\n";
@@ -79,7 +79,8 @@ TEST(policy_diff, counts_exceptions_by_what_they_take_away) {
   EXPECT_EQ(added.effect, effect::weaker);
   EXPECT_EQ(added.rules[0].cells, std::vector<std::string>{"route=pay"});
   EXPECT_EQ(effect_of({.exceptions = by_scope}, {}), effect::stronger);
-  const std::string by_text = "[{id: e, match: {keywords: [receipt]}, reason: x, owner: y, ticket: z, expires: 2026-12-31}]";
+  const std::string by_text =
+      "[{id: e, match: {keywords: [receipt]}, reason: x, owner: y, ticket: z, expires: 2026-12-31}]";
   EXPECT_EQ(effect_of({}, {.exceptions = by_text}), effect::may_weaken);
 }
 
@@ -111,8 +112,12 @@ TEST(policy_diff, sees_what_the_bundle_does_on_errors) {
 }
 
 TEST(policy_diff, lists_decisions_that_differ) {
-  const std::vector<golden_result> before = {{.id = "a", .set = "benign", .place = {}, .action = action::allow}, {.id = "b", .set = "benign", .place = {}}};
-  const std::vector<golden_result> after = {{.id = "a", .set = "benign", .place = {}, .action = action::block, .rules = {"r"}}, {.id = "b", .set = "benign", .place = {}}, {.id = "new", .set = "benign", .place = {}}};
+  const std::vector<golden_result> before = {{.id = "a", .set = "benign", .place = {}, .action = action::allow},
+                                             {.id = "b", .set = "benign", .place = {}}};
+  const std::vector<golden_result> after = {
+      {.id = "a", .set = "benign", .place = {}, .action = action::block, .rules = {"r"}},
+      {.id = "b", .set = "benign", .place = {}},
+      {.id = "new", .set = "benign", .place = {}}};
   const auto changes = diff_decisions(before, after);
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0].id, "a");

@@ -98,11 +98,13 @@ TEST(yaml_document, is_bounded_in_bytes_values_and_depth) {
 }
 
 TEST(yaml_document, survives_hostile_shapes_quickly) {
-  const std::vector<std::string> shapes = {
-      repeat("[", 100'000),     repeat("{", 4'000'000),       repeat("{a: ", 1'000'000), repeat("- ", 2'000'000),
-      repeat("? ", 1'000'000),  repeat("a: ", 1'000'000),     repeat("[a,", 1'000'000),  repeat("]", 1'000'000),
-      repeat(": ", 1'000'000),  "a: \"" + repeat("\\", 999'999), repeat("!a ", 1'000'000),  repeat("%YAML 1.2\n", 100'000),
-      repeat("a: 1\n", 500'000)};
+  const std::vector<std::string> shapes = {repeat("[", 100'000),      repeat("{", 4'000'000),
+                                           repeat("{a: ", 1'000'000), repeat("- ", 2'000'000),
+                                           repeat("? ", 1'000'000),   repeat("a: ", 1'000'000),
+                                           repeat("[a,", 1'000'000),  repeat("]", 1'000'000),
+                                           repeat(": ", 1'000'000),   "a: \"" + repeat("\\", 999'999),
+                                           repeat("!a ", 1'000'000),  repeat("%YAML 1.2\n", 100'000),
+                                           repeat("a: 1\n", 500'000)};
   for (const std::string& shape : shapes) {
     const auto begin = std::chrono::steady_clock::now();
     EXPECT_FALSE(refusal(shape).empty()) << shape.substr(0, 20);

@@ -17,7 +17,9 @@ using testing::clean;
 using testing::one_policy;
 using testing::says;
 
-std::vector<golden_case> read(const std::string& bytes, diagnostics& found) { return parse_golden("golden/a.jsonl", bytes, found); }
+std::vector<golden_case> read(const std::string& bytes, diagnostics& found) {
+  return parse_golden("golden/a.jsonl", bytes, found);
+}
 
 std::string problem(const std::string& bytes) {
   diagnostics found;
@@ -27,7 +29,11 @@ std::string problem(const std::string& bytes) {
 
 TEST(golden, reads_a_case) {
   diagnostics found;
-  const auto cases = read("\n" R"({"id":"g1","set":"must_block","slice":["de"],"weight":1,"context":{"tenant":"t"},"messages":[{"role":"tool","content":"x"}],"response":"y","given":{},"expect":{"action_at_least":"block","rules_any":["r"],"text_absent":["z"]},"label":{"by":["a"]},"expires":null})" "\n\n", found);
+  const auto cases = read(
+      "\n"
+      R"({"id":"g1","set":"must_block","slice":["de"],"weight":1,"context":{"tenant":"t"},"messages":[{"role":"tool","content":"x"}],"response":"y","given":{},"expect":{"action_at_least":"block","rules_any":["r"],"text_absent":["z"]},"label":{"by":["a"]},"expires":null})"
+      "\n\n",
+      found);
   ASSERT_EQ(cases.size(), 1u) << to_text(found);
   EXPECT_EQ(cases[0].place.line, 2);
   EXPECT_EQ(cases[0].who.tenant, "t");
@@ -43,16 +49,21 @@ TEST(golden, refuses_lines_with_a_reason) {
   EXPECT_TRUE(problem(R"({"id":"a","set":"benign","reqest":"x"})").contains("did you mean 'request'?"));
   EXPECT_TRUE(problem(R"({"id":"a","set":"benin","request":"x"})").contains("'set' must be one of"));
   EXPECT_TRUE(problem(R"({"id":"a","set":"benign"})").contains("a case needs 'messages'"));
-  EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","given":{"topic.a":0.9}})").contains("'given' is not supported by this version"));
-  EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","expect":{"action_at_least":"tokenize"}})").contains("not supported by this version"));
+  EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","given":{"topic.a":0.9}})")
+                  .contains("'given' is not supported by this version"));
+  EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","expect":{"action_at_least":"tokenize"}})")
+                  .contains("not supported by this version"));
 }
 
 TEST(golden, judges_by_set_and_by_expectation) {
   const auto report = built(one_policy(
       "  - id: stop\n    direction: request\n    match: {keywords: [needle]}\n    action: {type: block, message: m}\n"
-      "    tests: [{name: hit, request: needle, expect: {rules: [stop]}}, {name: miss, request: x, expect: {rules: []}}]\n"
-      "  - id: hide\n    direction: response\n    match: {keywords: [secret]}\n    action: {type: redact, mask: \"#\"}\n"
-      "    tests: [{name: hit, response: secret, expect: {rules: [hide]}}, {name: miss, response: x, expect: {rules: []}}]\n"));
+      "    tests: [{name: hit, request: needle, expect: {rules: [stop]}}, {name: miss, request: x, expect: {rules: "
+      "[]}}]\n"
+      "  - id: hide\n    direction: response\n    match: {keywords: [secret]}\n    action: {type: redact, mask: "
+      "\"#\"}\n"
+      "    tests: [{name: hit, response: secret, expect: {rules: [hide]}}, {name: miss, response: x, expect: {rules: "
+      "[]}}]\n"));
   ASSERT_TRUE(clean(report.found));
   diagnostics found;
   const auto cases = read(R"({"id":"1","set":"must_block","request":"needle"}
@@ -61,7 +72,8 @@ TEST(golden, judges_by_set_and_by_expectation) {
 {"id":"4","set":"must_pass","request":"a needle"}
 {"id":"5","set":"benign","request":"a needle"}
 {"id":"6","set":"attack","response":"the secret word","expect":{"rules_any":["hide"],"text_absent":["secret"],"text_present":["the # word"]}}
-{"id":"7","set":"attack","response":"the secret word","expect":{"text_present":["secret"],"rules_none":["hide"]}})", found);
+{"id":"7","set":"attack","response":"the secret word","expect":{"text_present":["secret"],"rules_none":["hide"]}})",
+                          found);
   ASSERT_EQ(cases.size(), 7u) << to_text(found);
   const auto results = run_golden(cases, report.snapshot);
   EXPECT_TRUE(results[0].judged && results[0].passed) << results[0].what;
@@ -109,7 +121,8 @@ TEST(starter_bundle, passes_its_tests_and_keeps_its_golden_set) {
   const auto cases = golden_of(source, found);
   ASSERT_TRUE(found.empty()) << to_text(found);
   EXPECT_GE(cases.size(), 40u);
-  for (const golden_result& each : run_golden(cases, report.snapshot)) EXPECT_TRUE(each.passed) << to_string(each.place) << ' ' << each.id << ": " << each.what;
+  for (const golden_result& each : run_golden(cases, report.snapshot))
+    EXPECT_TRUE(each.passed) << to_string(each.place) << ' ' << each.id << ": " << each.what;
 }
 
 }  // namespace

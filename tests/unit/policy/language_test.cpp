@@ -1,4 +1,5 @@
-// docs/policy_language.md shows only what is checked: each of its YAML blocks is a piece of a file of the starter bundle.
+// docs/policy_language.md shows only what is checked: each of its YAML blocks is a piece of a file of the starter
+// bundle.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -27,7 +28,8 @@ TEST(policy_language, shows_examples_that_are_checked) {
     const std::size_t from = page.rfind(marker, at);
     ASSERT_TRUE(from != std::string::npos && at - from < 100) << "a YAML block without the file it is from";
     const std::string path = page.substr(from + marker.size(), page.find(" -->", from) - from - marker.size());
-    EXPECT_TRUE(read(path).contains(page.substr(begin, end - begin))) << path << " does not hold:\n" << page.substr(begin, end - begin);
+    EXPECT_TRUE(read(path).contains(page.substr(begin, end - begin))) << path << " does not hold:\n"
+                                                                      << page.substr(begin, end - begin);
     at = end;
     ++blocks;
   }
@@ -35,7 +37,8 @@ TEST(policy_language, shows_examples_that_are_checked) {
 }
 
 TEST(policy_language, names_every_word_of_a_rule) {
-  // Whatever a rule may hold must stand in the reference: the words come from the parser's own refusal of an unknown key.
+  // Whatever a rule may hold must stand in the reference: the words come from the parser's own refusal of an unknown
+  // key.
   const std::string page = read("docs/policy_language.md");
   const auto found = testing::parsed(testing::one_policy("  - qqqqqqqqqqqqqqqq: 1\n"));
   const diagnostic* unknown = testing::find(found, "unknown key 'qqqqqqqqqqqqqqqq'");

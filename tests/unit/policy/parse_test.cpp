@@ -1,4 +1,5 @@
-// The policy language as it is read: what a file says ends in the tree, what this version does not know is refused by name.
+// The policy language as it is read: what a file says ends in the tree, what this version does not know is refused by
+// name.
 #include <gtest/gtest.h>
 
 #include "sources.hpp"
@@ -36,7 +37,8 @@ TEST(policy_parse, reads_a_whole_rule) {
     tests:
       - {name: one, context: {region: eu}, request: "xx", expect: {rules: [], rules_any: [r1], rules_none: [r1], shadow: [r1], suppressed: [e1], action: redact, text: "#"}}
       - {name: two, messages: [{role: tool, content: a}, {role: user, content: b, part: transcript}], expect: {rules: []}}
-)"), &ast);
+)"),
+                            &ast);
   ASSERT_TRUE(clean(found));
   ASSERT_EQ(ast.policies.size(), 1u);
   ASSERT_EQ(ast.policies[0].rules.size(), 1u);
@@ -67,10 +69,12 @@ TEST(policy_parse, reads_a_whole_rule) {
 
 TEST(policy_parse, lowers_a_rule_to_its_policys_ceiling) {
   bundle_ast ast;
-  auto source = source_of({{"bundle.yaml", std::string(bundle_head) + "modules: [{use: p, bind: {scope: global}}]\n"},
-                           {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: p}\nenforcement: shadow\nrules:\n" +
-                                          rule_with("{keywords: [needle]}") + "  - id: r2\n    enforcement: off\n    direction: request\n"
-                                          "    match: {keywords: [x]}\n    action: {type: flag}\n"}});
+  auto source =
+      source_of({{"bundle.yaml", std::string(bundle_head) + "modules: [{use: p, bind: {scope: global}}]\n"},
+                 {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: p}\nenforcement: shadow\nrules:\n" +
+                                rule_with("{keywords: [needle]}") +
+                                "  - id: r2\n    enforcement: off\n    direction: request\n"
+                                "    match: {keywords: [x]}\n    action: {type: flag}\n"}});
   ASSERT_TRUE(clean(parsed(source, &ast)));
   EXPECT_EQ(ast.policies[0].rules[0].enforcement, enforcement::shadow);
   EXPECT_EQ(ast.policies[0].rules[1].enforcement, enforcement::off);
@@ -79,9 +83,13 @@ TEST(policy_parse, lowers_a_rule_to_its_policys_ceiling) {
 TEST(policy_parse, reads_lists_and_binds_in_any_file_order) {
   bundle_ast ast;
   const auto source = source_of(
-      {{"bundle.yaml", std::string(bundle_head) + "on_error: {policy_stale: fail_closed, max_stale: 2h, matcher_unavailable: allow}\n"
-                           "limits: {max_rules: 10}\nmodules:\n  - {use: p, bind: {tenant: [a, b], region: eu}}\n  - {use: p, bind: {tier: gold}}\n"},
-       {"a/list.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: l}\nmatch: {case: sensitive, boundary: none}\nitems: [x, {value: y}]\n"},
+      {{"bundle.yaml", std::string(bundle_head) +
+                           "on_error: {policy_stale: fail_closed, max_stale: 2h, matcher_unavailable: allow}\n"
+                           "limits: {max_rules: 10}\nmodules:\n  - {use: p, bind: {tenant: [a, b], region: eu}}\n  - "
+                           "{use: p, bind: {tier: gold}}\n"},
+       {"a/list.yaml",
+        "apiVersion: sluice/v1\nkind: List\nmetadata: {name: l}\nmatch: {case: sensitive, boundary: none}\nitems: [x, "
+        "{value: y}]\n"},
        {"p.json", R"({"apiVersion":"sluice/v1","kind":"Policy","metadata":{"name":"p"},"scope":{"model":["m"]},"rules":[
           {"id":"r","direction":"request","match":{"list":"l"},"action":{"type":"block","message":"no","http_status":200}}]})"}});
   ASSERT_TRUE(clean(parsed(source, &ast)));
@@ -102,7 +110,8 @@ TEST(policy_parse, reads_lists_and_binds_in_any_file_order) {
 }
 
 TEST(policy_parse, suggests_the_key_that_was_meant) {
-  const auto found = parsed(one_policy("  - id: r\n    directoin: request\n    match: {keywords: [x], bondary: word}\n    action: {typ: flag}\n"));
+  const auto found = parsed(one_policy(
+      "  - id: r\n    directoin: request\n    match: {keywords: [x], bondary: word}\n    action: {typ: flag}\n"));
   EXPECT_TRUE(says(found, "p.yaml:6:5: error: rule r: unknown key 'directoin' in a rule; did you mean 'direction'?"));
   EXPECT_TRUE(says(found, "did you mean 'boundary'?"));
   EXPECT_TRUE(says(found, "did you mean 'type'?"));
@@ -125,7 +134,8 @@ TEST(policy_parse, refuses_by_name_what_this_version_has_not) {
       {rule_with("{regex: x, normalize: [nfkc]}"), "'normalize'"},
       {rule_with("{regex: x, engine: pcre2}"), "'engine'"},
       {rule_with("{regex: x, validator: aba}"), "validator 'aba' is not supported by this version"},
-      {rule_with("{keywords: [x]}", "action: {type: rewrite, replacement: y}"), "action 'rewrite' is not supported by this version"},
+      {rule_with("{keywords: [x]}", "action: {type: rewrite, replacement: y}"),
+       "action 'rewrite' is not supported by this version"},
       {rule_with("{keywords: [x]}", "action: {type: tokenize}"), "action 'tokenize'"},
       {rule_with("{keywords: [x]}", "action: {type: inject_system}"), "action 'inject_system'"},
       {rule_with("{keywords: [x]}", "action: {type: require_disclaimer}"), "action 'require_disclaimer'"},
@@ -146,9 +156,11 @@ TEST(policy_parse, refuses_by_name_what_this_version_has_not) {
   };
   EXPECT_TRUE(says(head("classifiers: [{name: t, model: m}]\n"), "'classifiers'"));
   EXPECT_TRUE(says(head("limits: {rule_cpu_us_p99: 500}\n"), "'rule_cpu_us_p99'"));
-  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}"), "thresholds: {anomaly: {request: 1}}\n")), "'thresholds'"));
+  EXPECT_TRUE(
+      says(parsed(one_policy(rule_with("{keywords: [x]}"), "thresholds: {anomaly: {request: 1}}\n")), "'thresholds'"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}"), "disclaimers: {a: b}\n")), "'disclaimers'"));
-  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}"), "scope: {conversation_tag: [a]}\n")), "'conversation_tag'"));
+  EXPECT_TRUE(
+      says(parsed(one_policy(rule_with("{keywords: [x]}"), "scope: {conversation_tag: [a]}\n")), "'conversation_tag'"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}"), "scope: {time: {tz: UTC}}\n")), "'time'"));
 }
 
@@ -159,7 +171,8 @@ TEST(policy_parse, refuses_list_options_by_name) {
   };
   EXPECT_TRUE(clean(list("match: {normalize: [nfkc, strip_zero_width, confusables]}\nitems: [x]\n")));
   EXPECT_TRUE(clean(list("match: {case: sensitive, normalize: [nfkc, strip_zero_width]}\nitems: [x]\n")));
-  EXPECT_TRUE(says(list("match: {normalize: [nfkc, collapse_space]}\nitems: [x]\n"), "normalize 'collapse_space' is not supported by this version"));
+  EXPECT_TRUE(says(list("match: {normalize: [nfkc, collapse_space]}\nitems: [x]\n"),
+                   "normalize 'collapse_space' is not supported by this version"));
   EXPECT_TRUE(says(list("match: {normalize: [nfkc]}\nitems: [x]\n"), "this choice for 'normalize'"));
   EXPECT_TRUE(says(list("items: [{value: x, unless_near: [y]}]\n"), "'unless_near' is not supported by this version"));
   EXPECT_TRUE(says(list("items: []\n"), "would never match"));
@@ -169,10 +182,12 @@ TEST(policy_parse, refuses_list_options_by_name) {
 }
 
 TEST(policy_parse, binds_every_policy_and_nothing_else) {
-  const auto found = parsed(source_of({{"bundle.yaml", std::string(bundle_head) + "modules:\n  - {use: brand, bind: {scope: global}}\n"},
-                                       {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: brands}\nrules:\n" +
-                                                      rule_with("{keywords: [needle]}")}}));
-  EXPECT_TRUE(says(found, "bundle.yaml:5:11: error: module uses policy 'brand', which no file defines; did you mean 'brands'?"));
+  const auto found = parsed(
+      source_of({{"bundle.yaml", std::string(bundle_head) + "modules:\n  - {use: brand, bind: {scope: global}}\n"},
+                 {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: brands}\nrules:\n" +
+                                rule_with("{keywords: [needle]}")}}));
+  EXPECT_TRUE(says(
+      found, "bundle.yaml:5:11: error: module uses policy 'brand', which no file defines; did you mean 'brands'?"));
   EXPECT_TRUE(says(found, "policy 'brands' is named by no module"));
 }
 
@@ -183,39 +198,48 @@ TEST(policy_parse, demands_one_bundle_in_its_place) {
   EXPECT_TRUE(says(parsed(source_of({{"bundle.yaml", head + "---\n" + head}})), "a second Bundle"));
   EXPECT_TRUE(says(parsed(source_of({{"bundle.yaml", head}, {"x.yaml", head}})), "may only stand in bundle.yaml"));
   EXPECT_TRUE(says(parsed(source_of({{"bundle.yaml", "kind: Bundle\n"}})), "apiVersion must be sluice/v1"));
-  EXPECT_TRUE(says(parsed(source_of({{"bundle.yaml", head}, {"models/a.ftz", "x"}})), "models/a.ftz: error: 'models' is not supported"));
+  EXPECT_TRUE(says(parsed(source_of({{"bundle.yaml", head}, {"models/a.ftz", "x"}})),
+                   "models/a.ftz: error: 'models' is not supported"));
 }
 
 TEST(policy_parse, refuses_values_that_mean_something_else) {
-  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: flag, mask: x}"))), "'mask' does nothing with type: flag"));
-  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: block, http_status: 403}"))), "must be 400 or 200"));
-  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: redact, keep_last: -1}"))), "whole number from 0"));
-  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: flag}\n    score: 1.5"))), "whole number"));
+  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: flag, mask: x}"))),
+                   "'mask' does nothing with type: flag"));
+  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: block, http_status: 403}"))),
+                   "must be 400 or 200"));
+  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: redact, keep_last: -1}"))),
+                   "whole number from 0"));
+  EXPECT_TRUE(
+      says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: flag}\n    score: 1.5"))), "whole number"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x], regex: y}"))), "one of list, keywords and regex"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x], validator: luhn}"))), "'validator' belongs to regex"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{}"))), "match names nothing to look for"));
   EXPECT_TRUE(says(parsed(one_policy("  - id: Not A Name\n")), "is no name"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}"), "scope: {region: []}\n")), "would fit nobody"));
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}"), "scope: {}\n")), "names no axis"));
-  EXPECT_TRUE(says(parsed(one_policy("  - id: r\n    direction: request\n    match: {keywords: [x]}\n    action: {type: flag}\n"
-                                     "    exceptions: [{id: e, reason: x, owner: y, ticket: z, expires: 2026-12-31}]\n")),
-                   "would switch the rule off"));
+  EXPECT_TRUE(
+      says(parsed(one_policy("  - id: r\n    direction: request\n    match: {keywords: [x]}\n    action: {type: flag}\n"
+                             "    exceptions: [{id: e, reason: x, owner: y, ticket: z, expires: 2026-12-31}]\n")),
+           "would switch the rule off"));
 }
 
 TEST(policy_parse, asks_for_a_newer_engine_in_words) {
   const auto head = [](const std::string& meta) {
-    return parsed(source_of({{"bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b, " + meta + "}\nmodules: []\n"}}));
+    return parsed(source_of(
+        {{"bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b, " + meta + "}\nmodules: []\n"}}));
   };
   EXPECT_TRUE(clean(head("min_engine: \"0.1\", required_features: [validator.iban]")));
   EXPECT_TRUE(says(head("min_engine: \"99.0\""), "needs Sluice 99.0 or newer"));
-  EXPECT_TRUE(says(head("required_features: [action.tokenize]"), "feature 'action.tokenize' is not supported by this version"));
+  EXPECT_TRUE(
+      says(head("required_features: [action.tokenize]"), "feature 'action.tokenize' is not supported by this version"));
 }
 
 TEST(policy_parse, shows_all_mistakes_of_all_files_at_once) {
-  const auto found = parsed(source_of({{"a.yaml", "kind: [\n"},
-                                       {"b.yaml", "apiVersion: sluice/v1\nkind: Polcy\n"},
-                                       {"bundle.yaml", std::string(bundle_head) + "moduls: []\n"},
-                                       {"c.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: l, ownr: x}\nitems: x\n"}}));
+  const auto found =
+      parsed(source_of({{"a.yaml", "kind: [\n"},
+                        {"b.yaml", "apiVersion: sluice/v1\nkind: Polcy\n"},
+                        {"bundle.yaml", std::string(bundle_head) + "moduls: []\n"},
+                        {"c.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: l, ownr: x}\nitems: x\n"}}));
   for (const char* file : {"a.yaml:", "b.yaml:", "bundle.yaml:", "c.yaml:"}) EXPECT_TRUE(says(found, file));
   EXPECT_TRUE(says(found, "did you mean 'Policy'?"));
   EXPECT_TRUE(says(found, "did you mean 'modules'?"));

@@ -23,11 +23,11 @@ inline const wall_time today = parse_time("2026-11-23").value();
 
 // A bundle of one policy `p`, whose rules are given as YAML.
 inline bundle_source one_policy(const std::string& rules, const std::string& more = {}) {
-  return source_of({{"bundle.yaml",
-                     "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules:\n"
-                     "  - {use: p, bind: {scope: global}}\n"},
-                    {"p.yaml",
-                     "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: p, owner: o}\nrules:\n" + rules + more}});
+  return source_of(
+      {{"bundle.yaml",
+        "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules:\n"
+        "  - {use: p, bind: {scope: global}}\n"},
+       {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: p, owner: o}\nrules:\n" + rules + more}});
 }
 
 // A rule with the given match, action and direction, and tests that fit the word "needle".
