@@ -1,0 +1,72 @@
+// The agent's thread: one of two loops over the node.
+#include "sluice/store/agent.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "directory_source.hpp"
+#include "node.hpp"
+#include "redis_source.hpp"
+
+namespace sluice::store {
+
+struct agent::impl {
+  agent_config config;
+  agent::callbacks calls;
+  store::node node;
+  std::unique_ptr<source> from;
+  std::atomic<bool> stopping{false}, look{false};
+  int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::thread thread;
+
+  impl(agent_config c, agent::callbacks k) : config(std::move(c)), calls(std::move(k)), node(config, calls) {
+    if (config.redis) {
+      from = std::make_unique<redis_source>(config, node);
+    } else {
+      from = std::make_unique<directory_source>(config, node);
+    }
+  }
+
+  void run() {
+    while (!stopping.load()) {
+      if (look.exchange(false)) from->look();
+      from->wait(wake);
+      std::uint64_t ignored = 0;
+      (void)!::read(wake, &ignored, sizeof ignored);
+      node.tick();
+    }
+  }
+
+  void rouse() const {
+    const std::uint64_t one = 1;
+    (void)!::write(wake, &one, sizeof one);
+  }
+};
+
+agent::agent(agent_config config, callbacks calls) : impl_(std::make_unique<impl>(std::move(config), std::move(calls))) {}
+
+agent::~agent() {
+  impl_->stopping.store(true);
+  impl_->rouse();
+  if (impl_->thread.joinable()) impl_->thread.join();
+  ::close(impl_->wake);
+}
+
+void agent::start() {
+  impl_->node.restore();
+  impl_->from->look();
+  impl_->node.tick();
+  impl_->thread = std::thread([x = impl_.get()] { x->run(); });
+}
+
+void agent::reload() {
+  impl_->look.store(true);
+  impl_->rouse();
+}
+
+agent_status agent::status() const { return impl_->node.status(); }
+
+}  // namespace sluice::store

@@ -1,0 +1,98 @@
+// Reads a bundle's folder: bounded, inside its root, whole.
+#include "sluice/store/directory.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace sluice::store {
+namespace fs = std::filesystem;
+namespace {
+
+class reader {
+ public:
+  reader(fs::path root, const load_limits& bounds) : root_(std::move(root)), bounds_(bounds) {}
+
+  result<policy::bundle_source> read() {
+    if (auto done = walk(root_, "", 0); !done) return std::unexpected(done.error());
+    std::sort(out_.files.begin(), out_.files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    const auto is_root = [](const auto& f) { return f.path == "bundle.yaml" || f.path == "bundle.yml" || f.path == "bundle.json"; };
+    if (std::none_of(out_.files.begin(), out_.files.end(), is_root)) {
+      return fail(errc::not_found, root_.string() + " is no bundle: it has no bundle.yaml at its root");
+    }
+    return std::move(out_);
+  }
+
+ private:
+  result<void> walk(const fs::path& folder, const std::string& prefix, std::size_t depth) {
+    if (depth > bounds_.depth_max) return fail(errc::limit, folder.string() + ": folders are nested deeper than " + std::to_string(bounds_.depth_max));
+    std::error_code why;
+    for (fs::directory_iterator it(folder, why), end; !why && it != end; it.increment(why)) {
+      const auto name = it->path().filename().string();
+      // Hidden entries are skipped: .git, and Kubernetes' ..data, which the visible links lead into.
+      if (name.starts_with('.')) continue;
+      if (auto done = entry(it->path(), prefix + name, depth); !done) return done;
+    }
+    if (why) return fail(errc::io, folder.string() + " cannot be read: " + why.message());
+    return {};
+  }
+
+  result<void> entry(const fs::path& path, const std::string& name, std::size_t depth) {
+    std::error_code why;
+    const auto real = fs::canonical(path, why);
+    if (why) return fail(errc::io, path.string() + " cannot be followed: " + why.message());
+    const auto inside = real.lexically_relative(root_);
+    if (inside.empty() || *inside.begin() == "..") {
+      return fail(errc::refused, path.string() + " is a link that leaves the bundle's folder; copy the file into it");
+    }
+    const auto status = fs::status(real, why);
+    if (fs::is_directory(status)) return walk(path, name + "/", depth + 1);
+    if (policy::classify_file(name) == policy::file_class::other) return {};
+    if (!fs::is_regular_file(status)) return fail(errc::refused, path.string() + " is neither a file nor a folder");
+    return file(real, name);
+  }
+
+  result<void> file(const fs::path& real, const std::string& name) {
+    if (out_.files.size() >= bounds_.files_max) return fail(errc::limit, "the bundle has more than " + std::to_string(bounds_.files_max) + " files");
+    const int fd = ::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return fail(errc::io, real.string() + " cannot be opened: " + std::strerror(errno));
+    std::string bytes;
+    std::array<char, 65536> buffer;
+    ssize_t n = 0;
+    while ((n = ::read(fd, buffer.data(), buffer.size())) > 0 && bytes.size() <= bounds_.file_bytes_max) bytes.append(buffer.data(), static_cast<std::size_t>(n));
+    ::close(fd);
+    if (n < 0) return fail(errc::io, real.string() + " cannot be read: " + std::strerror(errno));
+    if (bytes.size() > bounds_.file_bytes_max) {
+      return fail(errc::limit, name + " is larger than " + std::to_string(bounds_.file_bytes_max >> 20) + " MiB; split it");
+    }
+    total_ += bytes.size();
+    if (total_ > bounds_.total_bytes_max) {
+      return fail(errc::limit, "the bundle is larger than " + std::to_string(bounds_.total_bytes_max >> 20) + " MiB in all");
+    }
+    out_.files.push_back(policy::make_source_file(name, std::move(bytes)));
+    return {};
+  }
+
+  fs::path root_;
+  const load_limits& bounds_;
+  policy::bundle_source out_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+result<policy::bundle_source> load_directory(const std::string& directory, const load_limits& bounds) {
+  std::error_code why;
+  auto root = fs::canonical(directory, why);
+  if (why) return fail(errc::not_found, "the bundle folder " + directory + " cannot be read: " + why.message());
+  if (!fs::is_directory(root)) return fail(errc::invalid_argument, directory + " is no folder; a bundle is a folder with a bundle.yaml");
+  return reader(std::move(root), bounds).read();
+}
+
+}  // namespace sluice::store

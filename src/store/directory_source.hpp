@@ -1,0 +1,25 @@
+// A folder as the source of versions. Its activations are epoch 1, counted by this node.
+#pragma once
+
+#include "directory_watch.hpp"
+#include "node.hpp"
+#include "source.hpp"
+
+namespace sluice::store {
+
+class directory_source final : public source {
+ public:
+  directory_source(const agent_config& config, store::node& node) : config_(config), node_(node), watch_(config.directory) {}
+  void look() override;
+  void wait(int wake_fd) override;
+
+ private:
+  [[nodiscard]] bool settle(int wake_fd);
+  const agent_config& config_;
+  store::node& node_;
+  directory_watch watch_;
+  std::string refused_version_;
+  std::string last_problem_;
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,58 @@
+// The part of an agent that both sources share: what is in force, what is remembered, and how current it is. No thread of its own.
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "sluice/store/agent.hpp"
+#include "state_store.hpp"
+
+namespace sluice::store {
+
+class node {
+ public:
+  node(const agent_config& config, const agent::callbacks& calls);
+
+  // Loads what the last run left on disk.
+  void restore();
+
+  enum class outcome : std::uint8_t { accepted, refused };
+  // Applies a candidate, and on success stores and publishes it. `told` hears each phase as it is reached.
+  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as,
+               const std::function<void(const std::string& phase)>& told);
+  // A candidate that could not even be fetched or verified.
+  void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
+
+  void contact();         // the source answered
+  void lost(const std::string& why);
+  void tick();            // recomputes freshness; publishes when it changed
+
+  [[nodiscard]] const node_state& state() const { return state_; }
+  [[nodiscard]] const apply_result& last_result() const { return last_result_; }
+  [[nodiscard]] std::string version() const { return state_.version; }
+  [[nodiscard]] policy::freshness freshness() const { return freshness_; }
+  [[nodiscard]] agent_status status() const;  // any thread
+  void set_nodes(std::vector<agent_status::node> nodes);
+  void log(const char* level, const std::string& message) const { calls_.log(level, message); }
+
+ private:
+  void publish();
+  [[nodiscard]] policy::freshness compute() const;
+  [[nodiscard]] bool refuses_all() const;
+  void adopt(const apply_result& applied);
+  const agent_config& config_;
+  const agent::callbacks& calls_;
+  state_store disk_;
+  node_state state_;
+  apply_result last_result_;
+  std::shared_ptr<const policy::snapshot> snapshot_;
+  policy::freshness freshness_ = policy::freshness::none;
+  bool refuse_all_ = false, connected_ = false, disk_works_ = false;
+  std::optional<mono_time> contact_, contact_saved_;
+  milliseconds max_stale_;
+  on_unavailable on_unavailable_;
+  mutable std::mutex lock_;  // of published_, for status()
+  agent_status published_;
+};
+
+}  // namespace sluice::store

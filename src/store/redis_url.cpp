@@ -1,0 +1,71 @@
+// redis:// and rediss:// URLs.
+#include "sluice/store/redis_url.hpp"
+
+#include <charconv>
+
+namespace sluice::store {
+namespace {
+
+std::string percent_decoded(std::string_view in) {
+  std::string out;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    unsigned value = 0;
+    if (in[i] == '%' && i + 2 < in.size() &&
+        std::from_chars(in.data() + i + 1, in.data() + i + 3, value, 16).ptr == in.data() + i + 3) {
+      out += static_cast<char>(value);
+      i += 2;
+    } else {
+      out += in[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string redis_endpoint::display() const {
+  return (tls ? "rediss://" : "redis://") + host + ":" + std::to_string(port) + (database != 0 ? "/" + std::to_string(database) : "");
+}
+
+result<redis_endpoint> parse_redis_url(std::string_view url) {
+  const auto bad = [](const std::string& why) {
+    return fail(errc::invalid_argument, "the Redis URL is wrong (" + why + "); write redis://host:6379 or rediss://user:password@host:6379/0");
+  };
+  redis_endpoint to;
+  if (url.starts_with("rediss://")) {
+    to.tls = true;
+    url.remove_prefix(9);
+  } else if (url.starts_with("redis://")) {
+    url.remove_prefix(8);
+  } else {
+    return bad("it begins with neither redis:// nor rediss://");
+  }
+  if (const auto slash = url.find('/'); slash != std::string_view::npos) {
+    const auto path = url.substr(slash + 1);
+    url = url.substr(0, slash);
+    if (!path.empty() && std::from_chars(path.data(), path.data() + path.size(), to.database).ptr != path.data() + path.size()) {
+      return bad("the database is no number");
+    }
+  }
+  if (const auto at = url.rfind('@'); at != std::string_view::npos) {
+    const auto who = url.substr(0, at);
+    url = url.substr(at + 1);
+    const auto colon = who.find(':');
+    to.user = percent_decoded(who.substr(0, colon));
+    if (colon != std::string_view::npos) to.password = percent_decoded(who.substr(colon + 1));
+  }
+  const auto bracket = url.starts_with('[') ? url.find(']') : std::string_view::npos;
+  const auto colon = bracket == std::string_view::npos ? url.rfind(':') : url.find(':', bracket);
+  if (colon != std::string_view::npos) {
+    const auto digits = url.substr(colon + 1);
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), to.port).ptr != digits.data() + digits.size() || digits.empty()) {
+      return bad("the port is no number from 1 to 65535");
+    }
+  }
+  const auto host = bracket == std::string_view::npos ? url.substr(0, colon) : url.substr(1, bracket - 1);
+  if (host.empty()) return bad("it names no host");
+  to.host = host;
+  return to;
+}
+
+}  // namespace sluice::store

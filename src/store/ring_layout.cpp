@@ -1,0 +1,111 @@
+// See ring_layout.hpp.
+#include "ring_layout.hpp"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace sluice::store {
+using nlohmann::json;
+
+std::optional<policy::activation> parse_activation(std::string_view text) {
+  policy::activation a;
+  const auto* end = text.data() + text.size();
+  const auto epoch = std::from_chars(text.data(), end, a.epoch);
+  if (epoch.ec != std::errc{} || epoch.ptr == end || *epoch.ptr != '-') return std::nullopt;
+  const auto generation = std::from_chars(epoch.ptr + 1, end, a.generation);
+  if (generation.ec != std::errc{} || generation.ptr != end) return std::nullopt;
+  return a;
+}
+
+std::string to_json(const activation_record& r) {
+  return json{{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
+              {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
+              {"prev", r.previous},   {"replid", r.replid},          {"canary", nullptr},              {"sig", nullptr}}
+      .dump();
+}
+
+result<activation_record> parse_record(const std::string& text) {
+  const auto j = json::parse(text, nullptr, false);
+  const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
+  if (!j.is_object()) return bad();
+  const auto string = [&](const char* name) {
+    const auto it = j.find(name);
+    return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  activation_record r;
+  if (!j.value("epoch", json()).is_number_unsigned() || !j.value("gen", json()).is_number_unsigned()) return bad();
+  r.activation = {j["epoch"].get<std::uint64_t>(), j["gen"].get<std::uint64_t>()};
+  r.ring = string("ring");
+  r.version = string("version");
+  r.kind = string("kind");
+  r.actor = string("actor");
+  r.note = string("note");
+  r.time = string("time");
+  r.previous = string("prev");
+  r.replid = string("replid");
+  if (r.version.size() != 64) return bad();
+  return r;
+}
+
+std::string manifest_json(const policy::bundle_source& source, const std::string& created) {
+  json files = json::array();
+  for (const auto& f : source.files) files.push_back({{"path", f.path}, {"sha256", f.sha256}, {"bytes", f.bytes.size()}});
+  return json{{"version", policy::version_of(source)}, {"golden", policy::golden_digest_of(source)}, {"files", files},
+              {"created", created},                    {"gate", nullptr},                            {"sig", nullptr}}
+      .dump();
+}
+
+result<std::vector<manifest_file>> parse_manifest(const std::string& text) {
+  const auto j = json::parse(text, nullptr, false);
+  const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
+  if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > 10'000) return bad();
+  std::vector<manifest_file> files;
+  for (const auto& f : j["files"]) {
+    if (!f.is_object() || !f.contains("path") || !f["path"].is_string() || !f.contains("sha256") || !f["sha256"].is_string()) return bad();
+    files.push_back({f["path"].get<std::string>(), f["sha256"].get<std::string>()});
+  }
+  return files;
+}
+
+result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys) {
+  std::optional<activation_record> best;
+  auto head = redis.command({"HGET", keys.head(), "record"});
+  if (!head) return std::unexpected(head.error());
+  if (head->kind == redis_reply::kind::text) {
+    auto record = parse_record(head->text);
+    if (!record) return std::unexpected(record.error());
+    best = std::move(*record);
+  }
+  // A log that is ahead of the head is a publisher that died between its two writes; both say the same thing.
+  auto last = redis.command({"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"});
+  if (!last) return std::unexpected(last.error());
+  if (!last->items.empty() && last->items[0].items.size() == 2) {
+    auto record = parse_record(last->items[0].items[1].field("record"));
+    if (!record) return std::unexpected(record.error());
+    if (!best || record->activation > best->activation) best = std::move(*record);
+  }
+  return best;
+}
+
+result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version) {
+  auto manifest = redis.command({"HGET", keys.manifest(version), "manifest"});
+  if (!manifest) return std::unexpected(manifest.error());
+  if (manifest->kind != redis_reply::kind::text) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in Redis; push it again");
+  auto files = parse_manifest(manifest->text);
+  if (!files) return std::unexpected(files.error());
+  policy::bundle_source source;
+  for (const auto& f : *files) {
+    auto blob = redis.command({"GET", keys.blob(f.sha256)});
+    if (!blob) return std::unexpected(blob.error());
+    if (blob->kind != redis_reply::kind::text) return fail(errc::not_found, "the content of " + f.path + " is not in Redis; push the version again");
+    auto file = policy::make_source_file(f.path, std::move(blob->text));
+    if (file.sha256 != f.sha256) {
+      return fail(errc::integrity, f.path + ": its bytes in Redis are not those of its digest; they were changed. Push the version again");
+    }
+    source.files.push_back(std::move(file));
+  }
+  if (policy::version_of(source) != version) return fail(errc::integrity, "the files of version " + version.substr(0, 12) + " are not that version");
+  return source;
+}
+
+}  // namespace sluice::store

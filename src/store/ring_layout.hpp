@@ -1,0 +1,57 @@
+// The names and records of one ring in Redis; docs/redis.md describes them for operators.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "redis_client.hpp"
+#include "sluice/policy/source.hpp"
+#include "sluice/policy/types.hpp"
+#include "sluice/store/publisher.hpp"
+
+namespace sluice::store {
+
+// The hash tag keeps all keys of a ring in one slot, so that scripts stay legal in a cluster.
+class ring_keys {
+ public:
+  explicit ring_keys(const std::string& ring) : base_("{sluice:" + ring + "}:") {}
+  [[nodiscard]] std::string blob(const std::string& sha256) const { return base_ + "blob:" + sha256; }
+  [[nodiscard]] std::string manifest(const std::string& version) const { return base_ + "manifest:" + version; }
+  [[nodiscard]] std::string ack(policy::activation a) const { return base_ + "ack:" + policy::to_string(a); }
+  [[nodiscard]] std::string node(const std::string& id) const { return base_ + "node:" + id; }
+  [[nodiscard]] std::string versions() const { return base_ + "versions"; }
+  [[nodiscard]] std::string head() const { return base_ + "head"; }
+  [[nodiscard]] std::string log() const { return base_ + "log"; }
+  [[nodiscard]] std::string notify() const { return base_ + "notify"; }
+  [[nodiscard]] std::string nodes() const { return base_ + "nodes"; }
+  [[nodiscard]] std::string revoked() const { return base_ + "revoked"; }
+  [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }
+
+ private:
+  std::string base_;
+};
+
+[[nodiscard]] std::optional<policy::activation> parse_activation(std::string_view text);
+
+// The activation record. `sig` and `canary` have their place; nothing fills them yet.
+struct activation_record {
+  policy::activation activation;
+  std::string ring, version, kind, actor, note, time, previous, replid;
+};
+[[nodiscard]] std::string to_json(const activation_record& r);
+[[nodiscard]] result<activation_record> parse_record(const std::string& json);
+
+// The manifest: every file of a version with its digest.
+[[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created);
+struct manifest_file {
+  std::string path, sha256;
+};
+[[nodiscard]] result<std::vector<manifest_file>> parse_manifest(const std::string& json);
+
+// Reads head and the newest log entry and returns the later of the two; nothing when the ring is empty.
+[[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
+// Fetches a version's files and checks every digest and the version itself.
+[[nodiscard]] result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version);
+
+}  // namespace sluice::store
