@@ -1,0 +1,309 @@
+// See gateway.hpp. One function for each thing that is opened; what they do is in their own modules.
+#include "gateway.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "gateway_setup.hpp"
+#include "sluice/telemetry/log.hpp"
+
+namespace sluice::app {
+namespace {
+
+using telemetry::level;
+
+unsigned worker_count(unsigned configured) {
+  return configured != 0 ? configured : std::max(1u, std::thread::hardware_concurrency());
+}
+
+proxy::unreadable_policy unreadable(bool pass) { return pass ? proxy::unreadable_policy::pass : proxy::unreadable_policy::deny; }
+
+net::server_config server_settings(const config& c, unsigned workers) {
+  net::server_config out;
+  out.address = c.listen.address;
+  out.port = c.listen.port;
+  out.tls_certificate = c.listen.tls.certificate;
+  out.tls_key = c.listen.tls.key;
+  out.tls_client_ca = c.listen.tls.client_ca;
+  out.workers = workers;
+  out.head_limits.head_bytes_max = c.limits.header_bytes;
+  out.in_flight_max = c.limits.in_flight;
+  out.client_connections_max = c.limits.client_connections;
+  for (const auto& u : c.upstreams) {
+    out.upstreams.push_back({.host = u.parsed.host, .port = u.parsed.port, .tls = u.parsed.tls, .ca_file = u.ca_file});
+  }
+  const auto& d = c.deadlines;
+  out.deadlines = {.connect = d.connect, .first_byte = d.first_byte, .idle = d.idle, .whole = d.whole,
+                   .client_head = d.client_head, .client_body = d.client_body, .client_idle = d.client_idle};
+  return out;
+}
+
+}  // namespace
+
+gateway::gateway(config settings, std::string build)
+    : settings_(std::move(settings)), build_(std::move(build)), workers_(worker_count(settings_.workers)),
+      started_(now().wall), rules_(workers_) {}
+
+gateway::~gateway() {
+  admin_.reset();  // nobody asks any more
+  agent_.reset();  // nothing is published any more
+  server_.reset();
+  log_.reset();    // writes what is queued
+}
+
+result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string build) {
+  std::unique_ptr<gateway> made(new gateway(std::move(settings), std::move(build)));
+  const auto& state = made->settings_.policy.state_directory;
+  std::error_code failed;
+  std::filesystem::create_directories(state, failed);
+  if (failed) {
+    return fail(errc::invalid_argument, "policy.state_directory: " + state + " cannot be made: " + failed.message());
+  }
+  if (auto done = made->read_secrets(); !done) return std::unexpected(done.error());
+  if (auto done = made->read_keys_file(); !done) return std::unexpected(done.error());
+  if (auto done = made->open_log(); !done) return std::unexpected(done.error());
+  made->loader_ = std::make_unique<policy_loader>(state);
+  return made;
+}
+
+result<void> gateway::read_secrets() {
+  const auto& state = settings_.policy.state_directory;
+  auto master = settings_.secrets_file.empty() ? kept_secret(state + "/secret") : read_secret(settings_.secrets_file, "secrets.key_file");
+  if (!master) return std::unexpected(master.error());
+  master_secret_ = *master;
+  if (!settings_.admin.token_file.empty()) {
+    auto token = read_secret(settings_.admin.token_file, "admin.token_file");
+    if (!token) return std::unexpected(token.error());
+    admin_token_ = *token;
+  }
+  auto& source = settings_.policy.source;
+  if (!source.password_file.empty() && source.redis) {
+    auto password = read_secret(source.password_file, "policy.source.redis.password_file");
+    if (!password) return std::unexpected(password.error());
+    source.redis->password = *password;
+  }
+  node_ = settings_.node.id;
+  if (node_ != "auto") return {};
+  auto named = kept_node_id(state);
+  if (!named) return std::unexpected(named.error());
+  node_ = *named;
+  return {};
+}
+
+result<void> gateway::read_keys_file() {
+  const auto& file = settings_.context.keys_file;
+  if (file.empty()) return {};
+  std::error_code ignored;
+  const auto time = std::filesystem::last_write_time(file, ignored);
+  auto bytes = read_file(file, "context.keys_file");
+  if (!bytes) return std::unexpected(bytes.error());
+  keys_time_ = time;
+  policy::diagnostics found;
+  auto keys = std::make_shared<const key_table>(read_keys(file, *bytes, found));
+  if (policy::has_errors(found)) return fail(errc::invalid_argument, "context.keys_file:\n" + policy::to_text(found));
+  const std::lock_guard lock(publish_mutex_);
+  keys_ = std::move(keys);
+  if (serving_) server_->post_each([this, given = keys_](unsigned worker) { services_[worker]->set_keys(given); });
+  return {};
+}
+
+result<void> gateway::open_log() {
+  audit::log_config to;
+  to.directory = settings_.audit.directory;
+  to.node = node_;
+  to.engine = build_;
+  to.config_digest = settings_.digest;
+  const auto key = crypto::derive_key(master_secret_, "audit-values");
+  to.value_key.assign(key.begin(), key.end());
+  to.sync = settings_.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
+  to.interval = settings_.audit.interval;
+  to.on_full = settings_.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
+  to.store_masked = settings_.audit.masked;
+  auto opened = audit::log::open(std::move(to), workers_);
+  if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
+  log_ = std::move(*opened);
+  return {};
+}
+
+result<void> gateway::open_agent() {
+  const auto& p = settings_.policy;
+  store::agent_config to;
+  to.directory = p.source.directory;
+  to.redis = p.source.redis;
+  to.ring = p.source.ring;
+  to.poll = p.source.poll;
+  to.on_unavailable = p.fail_closed ? store::on_unavailable::fail_closed : store::on_unavailable::last_known_good;
+  to.max_stale = p.max_stale;
+  to.state_directory = p.state_directory;
+  to.node_id = node_;
+  to.build = build_;
+  to.labels = settings_.node.labels;
+  store::agent::callbacks calls;
+  calls.apply = [this](const policy::bundle_source& source, const std::string& version) { return loader_->apply(source, version); };
+  calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
+  calls.event = [this](const std::string& kind, const policy::activation& activation, const std::string& version,
+                       const std::string& state, const std::string& detail) { on_event(kind, activation, version, state, detail); };
+  calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  agent_ = std::make_unique<store::agent>(std::move(to), std::move(calls));
+  agent_->start();
+  return {};
+}
+
+std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
+  auto out = std::make_shared<proxy::settings>();
+  for (const auto& u : settings_.upstreams) {
+    out->upstreams.push_back({.name = u.name, .dialect = wire::find_dialect(u.dialect), .paths = u.paths,
+                              .host = u.parsed.authority, .base_path = u.parsed.path});
+  }
+  out->request_body_max = settings_.limits.request_body;
+  out->response_body_max = settings_.limits.response_body;
+  out->json_depth_max = settings_.limits.json_depth;
+  out->unknown_path = unreadable(settings_.unreadable.pass_unknown_path);
+  out->unknown_part = unreadable(settings_.unreadable.pass_unknown_part);
+  out->server_state = unreadable(settings_.unreadable.pass_server_state);
+  out->global_shadow = settings_.shadow;
+  return out;
+}
+
+result<void> gateway::open_server() {
+  const auto key = crypto::derive_key(master_secret_, "decision-id");
+  const std::string id_key(key.begin(), key.end());
+  const auto random = crypto::random_bytes(2);
+  const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
+  for (unsigned i = 0; i < workers_; ++i) {
+    services_.push_back(std::make_unique<gateway_services>(
+        settings_, i, *log_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+  }
+  auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
+                                  [this](unsigned worker) -> proxy::services& { return *services_[worker]; });
+  if (!opened) return std::unexpected(opened.error());
+  server_ = std::move(*opened);
+  const std::lock_guard lock(publish_mutex_);
+  const auto table = rules_.table_for(active_->snapshot);
+  for (auto& each : services_) {  // before the workers run, so that their first request meets the policy
+    each->set_policy(active_, table);
+    each->set_keys(keys_);
+  }
+  serving_ = true;
+  return {};
+}
+
+result<void> gateway::open_admin() {
+  admin::sources from;
+  from.token = admin_token_;
+  from.build = build_;
+  from.node = node_;
+  from.mode = settings_.shadow ? "shadow" : "enforce";
+  from.config_digest = settings_.digest;
+  from.started = started_;
+  from.policy = [this] { return agent_->status(); };
+  from.metrics = [this] { return metrics(); };
+  from.loaded = [this] {
+    const std::lock_guard lock(publish_mutex_);
+    return loader_->made_of(active_->snapshot.get());
+  };
+  from.not_ready = [this] {
+    if (stopping_.load()) return std::string("stopping");
+    return log_->stats().failed && settings_.audit.block_when_full ? std::string("the audit log cannot be written") : std::string();
+  };
+  auto opened = net::control_server::open(settings_.admin.address, settings_.admin.port,
+                                          [answers = admin::api(std::move(from))](const net::control_request& request) {
+                                            return answers.handle(request);
+                                          });
+  if (!opened) return std::unexpected(opened.error());
+  admin_ = std::move(*opened);
+  return {};
+}
+
+result<void> gateway::start() {
+  if (auto done = open_agent(); !done) return done;
+  if (auto done = open_server(); !done) return done;
+  if (auto done = open_admin(); !done) return done;
+  server_->start();
+  log_->event({.kind = "start", .time = now().wall, .activation = policy::to_string(active_->activation),
+               .version = active_->snapshot->version(), .freshness = std::string(policy::to_string(active_->freshness)),
+               .detail = build_});
+  return {};
+}
+
+void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
+  const std::lock_guard lock(publish_mutex_);
+  active_ = std::move(active);
+  if (!serving_) return;
+  server_->post_each([this, given = active_, table = rules_.table_for(active_->snapshot)](unsigned worker) {
+    services_[worker]->set_policy(given, table);
+  });
+}
+
+void gateway::on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
+                       const std::string& state, const std::string& detail) {
+  if (kind == "activated") activations_.fetch_add(1);
+  if (kind == "refused") refusals_.fetch_add(1);
+  log_->event({.kind = kind, .time = now().wall, .activation = policy::to_string(activation), .version = version,
+               .freshness = state, .detail = detail});
+}
+
+void gateway::reload() {
+  telemetry::log(level::info, "reloading keys and policy");
+  if (auto done = read_keys_file(); !done) {
+    telemetry::log(level::error, "the keys stay as they were", {{"reason", done.error().message}});
+  }
+  agent_->reload();
+}
+
+void gateway::tick() {
+  const auto& file = settings_.context.keys_file;
+  if (file.empty()) return;
+  std::error_code failed;
+  const auto time = std::filesystem::last_write_time(file, failed);
+  if (failed || time == keys_time_) return;
+  keys_time_ = time;  // a file with a mistake is complained about once
+  if (auto done = read_keys_file(); done) {
+    telemetry::log(level::info, "keys were reloaded", {{"file", file}});
+  } else {
+    telemetry::log(level::error, "the keys stay as they were", {{"reason", done.error().message}});
+  }
+}
+
+std::size_t gateway::stop(milliseconds bound) {
+  stopping_.store(true);
+  return server_->stop(bound);
+}
+
+telemetry::metrics_input gateway::metrics() {
+  telemetry::metrics_input out;
+  const auto wall = now().wall;
+  const auto age = [wall](const std::optional<wall_time>& t) {
+    return t ? std::max(0.0, std::chrono::duration<double>(wall - *t).count()) : -1.0;
+  };
+  out.build = build_;
+  out.node = node_;
+  out.uptime_seconds = age(started_);
+  std::map<std::string, std::uint64_t> unscanned;
+  for (const auto& each : services_) {
+    out.workers.push_back(&each->counted());
+    each->add_unscanned(unscanned);
+  }
+  out.unscanned_bytes.assign(unscanned.begin(), unscanned.end());
+  out.rules = rules_.totals();
+  const auto status = agent_->status();
+  out.policy.version = status.version;
+  out.policy.activation = policy::to_string(status.activation);
+  out.policy.state = status.state;
+  out.policy.connected = status.connected;
+  out.policy.age_seconds = age(status.last_activation);
+  out.policy.contact_age_seconds = age(status.last_contact);
+  out.policy.activations = activations_.load();
+  out.policy.refusals = refusals_.load();
+  {
+    const std::lock_guard lock(publish_mutex_);
+    out.policy.bundle = active_->snapshot->bundle_name();
+    out.policy.rules = active_->snapshot->rules().size();
+    out.policy.memory_bytes = active_->snapshot->memory_bytes();
+  }
+  const auto audit = log_->stats();
+  out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs, .failed = audit.failed};
+  return out;
+}
+
+}  // namespace sluice::app

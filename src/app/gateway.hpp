@@ -1,0 +1,75 @@
+// The running gateway: everything wired together from one configuration. Construction order is policy, then ports, so that
+// the first request meets a policy when there is one. Owned and driven by the main thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config.hpp"
+#include "gateway_services.hpp"
+#include "policy_loader.hpp"
+#include "sluice/admin/api.hpp"
+#include "sluice/audit/log.hpp"
+#include "sluice/net/control_server.hpp"
+#include "sluice/net/server.hpp"
+#include "sluice/store/agent.hpp"
+
+namespace sluice::app {
+
+class gateway {
+ public:
+  // Reads secrets and keys, makes the state directory, opens the audit log. No port is bound yet. errc::invalid_argument:
+  // the configuration is at fault.
+  [[nodiscard]] static result<std::unique_ptr<gateway>> prepare(config settings, std::string build);
+  ~gateway();
+  gateway(const gateway&) = delete;
+  gateway& operator=(const gateway&) = delete;
+
+  [[nodiscard]] result<void> start();  // loads the policy, binds the ports, serves
+  void reload();                       // SIGHUP: keys and policy source
+  void tick();                         // each second: keys whose file changed
+  std::size_t stop(milliseconds bound);
+
+  [[nodiscard]] std::uint16_t port() const { return server_->port(); }
+  [[nodiscard]] std::uint16_t admin_port() const { return admin_->port(); }
+  [[nodiscard]] const config& settings() const { return settings_; }
+  [[nodiscard]] store::agent_status policy_status() const { return agent_->status(); }
+
+ private:
+  gateway(config settings, std::string build);
+  result<void> read_secrets();
+  result<void> read_keys_file();
+  result<void> open_log();
+  result<void> open_agent();
+  result<void> open_server();
+  result<void> open_admin();
+  void publish(std::shared_ptr<const policy::active_policy> active);
+  void on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
+                const std::string& state, const std::string& detail);
+  [[nodiscard]] telemetry::metrics_input metrics();
+  [[nodiscard]] std::shared_ptr<const proxy::settings> proxy_settings() const;
+
+  config settings_;
+  std::string build_, node_, master_secret_, admin_token_;
+  unsigned workers_;
+  wall_time started_;
+  rule_counts rules_;
+  std::unique_ptr<policy_loader> loader_;
+  std::unique_ptr<audit::log> log_;
+  std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told
+  std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
+  std::shared_ptr<const key_table> keys_;
+  std::filesystem::file_time_type keys_time_{};
+  std::atomic<std::uint64_t> activations_{0}, refusals_{0};
+  std::atomic<bool> stopping_{false};
+  std::vector<std::unique_ptr<gateway_services>> services_;
+  std::unique_ptr<net::server> server_;
+  bool serving_ = false;
+  std::unique_ptr<store::agent> agent_;
+  std::unique_ptr<net::control_server> admin_;
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,106 @@
+// See gateway_services.hpp.
+#include "gateway_services.hpp"
+
+namespace sluice::app {
+namespace {
+
+audit::section section_of(policy::outcome from, bool judged, const std::vector<policy::snapshot::rule_info>& rules,
+                          std::string_view channel) {
+  audit::section out;
+  out.judged = judged;
+  out.verdict = from.verdict;
+  out.shadow_verdict = from.shadow_verdict;
+  out.truncated = from.findings_truncated;
+  out.findings.reserve(from.findings.size());
+  for (auto& f : from.findings) {
+    const bool known = f.rule < rules.size();
+    out.findings.push_back({.rule = known ? rules[f.rule].id : std::string("?"),
+                            .policy = known ? rules[f.rule].policy : std::string("?"),
+                            .action = f.action,
+                            .enforcement = f.enforced ? policy::enforcement::enforce : policy::enforcement::shadow,
+                            .channel = std::string(channel) + " " + std::to_string(f.part),
+                            .begin = f.begin,
+                            .end = f.end,
+                            .value = std::move(f.value)});
+  }
+  for (auto& s : from.suppressed) {
+    out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), std::move(s.exception_id));
+  }
+  return out;
+}
+
+audit::record::event event_of(proxy::report_kind kind) {
+  switch (kind) {
+    case proxy::report_kind::whole: return audit::record::event::decision;
+    case proxy::report_kind::opened: return audit::record::event::opened;
+    case proxy::report_kind::closed: return audit::record::event::closed;
+    case proxy::report_kind::aborted: return audit::record::event::aborted;
+  }
+  return audit::record::event::decision;
+}
+
+}  // namespace
+
+audit::record record_of(proxy::exchange_report report) {
+  const auto& rules = report.policy.snapshot->rules();
+  audit::record out;
+  out.event = event_of(report.kind);
+  out.id = std::move(report.decision_id);
+  out.time = report.time;
+  out.activation = policy::to_string(report.policy.activation);
+  out.version = report.policy.snapshot->version();
+  out.effective = std::move(report.effective);
+  out.freshness = policy::to_string(report.policy.freshness);
+  out.who = std::move(report.who);
+  out.dialect = report.dialect;
+  out.endpoint = report.endpoint;
+  out.method = std::move(report.method);
+  out.path = std::move(report.path);
+  out.streamed = report.streamed;
+  out.request = section_of(std::move(report.request), report.request_judged, rules, "part");
+  out.response = section_of(std::move(report.response), report.response_judged, rules, report.streamed ? "channel" : "part");
+  out.status = report.status;
+  out.upstream_status = report.upstream_status;
+  out.bytes = report.bytes;
+  out.edits = report.edits;
+  out.latency_us = report.latency_us;
+  out.added_us = report.added_us;
+  out.unscanned = std::move(report.unscanned);
+  out.reason = std::move(report.reason);
+  out.stale = report.policy.freshness == policy::freshness::stale || report.policy.freshness == policy::freshness::expired;
+  return out;
+}
+
+result<proxy::identity> gateway_services::identify(const http::request_head& head, const proxy::peer_info& peer) {
+  return app::identify(settings_.context, settings_.upstreams, keys_.get(), head, peer);
+}
+
+void gateway_services::record(proxy::exchange_report report) {
+  // `opened` names what the request found; `closed` has it again, and the answer's.
+  if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {
+    for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
+      if (!(*table)->is_for(report.policy.snapshot.get())) continue;
+      for (const auto& f : report.request.findings) (*table)->count(worker_, f);
+      for (const auto& f : report.response.findings) (*table)->count(worker_, f);
+      break;
+    }
+    if (!report.unscanned.empty()) {
+      const std::lock_guard lock(unscanned_mutex_);
+      for (const auto& [reason, bytes] : report.unscanned) unscanned_[reason] += bytes;
+    }
+  }
+  log_.push(worker_, record_of(std::move(report)));
+}
+
+void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table) {
+  active_ = std::move(active);
+  std::erase_if(tables_, [&table](const auto& each) { return each->over() || each == table; });
+  tables_.push_back(std::move(table));
+}
+
+void gateway_services::add_unscanned(std::map<std::string, std::uint64_t>& to) const {
+  const std::lock_guard lock(unscanned_mutex_);
+  for (const auto& [reason, bytes] : unscanned_) to[reason] += bytes;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,58 @@
+// What one worker hands to its exchanges: the pinned policy, who is asking, names, and the way into the audit log. Called on the worker's
+// thread only; set_policy and set_keys are posted to that thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config.hpp"
+#include "decision_id.hpp"
+#include "identity.hpp"
+#include "rule_counts.hpp"
+#include "sluice/audit/log.hpp"
+#include "sluice/proxy/exchange.hpp"
+
+namespace sluice::app {
+
+class gateway_services final : public proxy::services {
+ public:
+  gateway_services(const config& settings, unsigned worker, audit::log& log, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), ids_(std::move(ids)) {}
+
+  instant now() override { return sluice::now(); }
+  std::shared_ptr<const policy::active_policy> pin() override { return active_; }
+  policy::scratch& scratch() override { return scratch_; }
+  result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
+  std::string decision_id(const proxy::identity& who) override { return ids_.next(sluice::now().wall, who.caller); }
+  bool accepting() override { return log_.ready(worker_); }
+  void record(proxy::exchange_report report) override;
+  worker_counters& counters() override { return counters_; }
+
+  void set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table);
+  void set_keys(std::shared_ptr<const key_table> keys) { keys_ = std::move(keys); }
+  [[nodiscard]] const worker_counters& counted() const { return counters_; }
+  // From any thread: bytes that passed unscanned, added to `to` by reason.
+  void add_unscanned(std::map<std::string, std::uint64_t>& to) const;
+
+ private:
+  const config& settings_;
+  unsigned worker_;
+  audit::log& log_;
+  decision_ids ids_;
+  std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
+  std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last
+  std::shared_ptr<const key_table> keys_;            // null: no keys_file
+  policy::scratch scratch_;
+  worker_counters counters_;
+  mutable std::mutex unscanned_mutex_;               // taken only by exchanges that have unscanned text, and by a scrape
+  std::map<std::string, std::uint64_t> unscanned_;
+};
+
+// A report as the log keeps it.
+[[nodiscard]] audit::record record_of(proxy::exchange_report report);
+
+}  // namespace sluice::app
