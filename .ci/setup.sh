@@ -15,11 +15,13 @@ die() {
 }
 
 # Debian 12 packages. "package:command" is also content with a command that came another way (Node from its own archive).
-build_packages=(clang-19 lld-19 libclang-rt-19-dev llvm-19 cmake ninja-build ccache pkg-config ca-certificates curl:curl
+build_packages=(clang-19 lld-19 libclang-rt-19-dev cmake ninja-build ccache pkg-config ca-certificates curl:curl
   libboost1.81-dev libhiredis-dev libyaml-cpp-dev nlohmann-json3-dev libhyperscan-dev libspdlog-dev libgtest-dev libgmock-dev
   libsimdjson-dev libpcre2-dev libicu-dev libssl-dev libcli11-dev zlib1g-dev libbrotli-dev libzstd-dev libarchive-dev
   libbenchmark-dev)
 test_packages=(redis-server:redis-server openssl:openssl python3:python3 python3-venv git:git procps:ps nodejs:node npm:npm)
+# Symbols in sanitizer reports.
+long_packages=(llvm-19)
 
 installed() {
   [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]
