@@ -1,4 +1,4 @@
-// Strict JSON (RFC 8259) to a flat tape with byte positions, and splicing. simdjson does the parsing; nothing is ever
+// Strict JSON (RFC 8259) to a flat tape with byte positions, and splicing. Nothing is ever
 // re-serialised: an edit replaces the bytes of one literal and leaves every other byte as it came.
 //
 // Strict means: valid UTF-8, no byte order mark, no duplicate keys (compared after unescaping), no lone surrogates,

@@ -17,6 +17,11 @@ namespace sluice::text {
 
 enum class view_kind : std::uint8_t { regex, folded };
 
+// The original code points, as bytes [original_begin, original_end), that produced one normalised byte.
+struct text_unit {
+  std::uint32_t original_begin, original_end;
+};
+
 // A view of one text. Offsets are bytes. `text()` is valid as long as the view and, when `identity()`, the original.
 class view {
  public:
@@ -31,9 +36,9 @@ class view {
   friend void make_view(std::string_view, view_kind, view&);
   std::string_view original_;
   std::string text_;
-  // For byte i of text_: the original code point that produced it spans [begin_[i], end_[i]). Empty when offsets are equal
-  // (pure ASCII, whatever the case folding did).
-  std::vector<std::uint32_t> begin_, end_;
+  // For byte i of text_: the original code points that produced it. Empty when the offsets are equal (ASCII, whatever case
+  // folding did).
+  std::vector<text_unit> units_;
   bool identity_ = true;
 };
 
@@ -46,10 +51,7 @@ void make_view(std::string_view original, view_kind kind, view& out);
 class view_stream {
  public:
   explicit view_stream(view_kind kind) : kind_(kind) {}
-  // For normalised byte i: the original code points that produced it, counted from the first byte ever fed.
-  struct unit {
-    std::uint32_t original_begin, original_end;
-  };
+  using unit = text_unit;  // counted from the first byte ever fed
   // Appends to `text` and `map` (same length, one unit per byte), which the caller hands in again each time; the caller may
   // have dropped bytes from their front, never from the part that is not stable. Returns how many bytes at the end of
   // `text` as it was were replaced before the new ones were appended.
