@@ -2,6 +2,7 @@
 #include "completion.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <vector>
 
 namespace sluice::app {
@@ -37,7 +38,7 @@ std::string joined(const entry& of) {
 }
 
 // Inside single quotes of a shell.
-std::string quoted(const std::string& text) {
+std::string single_quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -53,13 +54,13 @@ std::string bash(const std::vector<entry>& entries) {
       "    [[ $word == -* ]] && continue\n"
       "    case \"${path:+$path }$word\" in\n";
   for (const auto& each : entries) {
-    if (!each.path.empty()) out += "      " + quoted(each.path) + ") path=" + quoted(each.path) + " ;;\n";
+    if (!each.path.empty()) out += "      " + single_quoted(each.path) + ") path=" + single_quoted(each.path) + " ;;\n";
   }
   out +=
       "    esac\n"
       "  done\n"
       "  case \"$path\" in\n";
-  for (const auto& each : entries) out += "    " + quoted(each.path) + ") words=" + quoted(joined(each)) + " ;;\n";
+  for (const auto& each : entries) out += "    " + single_quoted(each.path) + ") words=" + single_quoted(joined(each)) + " ;;\n";
   out +=
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
@@ -80,15 +81,15 @@ std::string zsh(const std::vector<entry>& entries) {
       "    [[ $word == -* ]] && continue\n"
       "    case \"${next:+$next }$word\" in\n";
   for (const auto& each : entries) {
-    if (!each.path.empty()) out += "      " + quoted(each.path) + ") next=" + quoted(each.path) + " ;;\n";
+    if (!each.path.empty()) out += "      " + single_quoted(each.path) + ") next=" + single_quoted(each.path) + " ;;\n";
   }
   out += "    esac\n  done\n  case \"$next\" in\n";
   for (const auto& each : entries) {
-    out += "    " + quoted(each.path) + ") offers=(";
+    out += "    " + single_quoted(each.path) + ") offers=(";
     for (const auto& [word, about] : each.words) {
       std::string safe;
       for (const char c : about) safe += c == ':' ? std::string("\\:") : std::string(1, c);
-      out += " " + quoted(word + ":" + safe);
+      out += " " + single_quoted(word + ":" + safe);
     }
     out += " ) ;;\n";
   }
@@ -108,8 +109,8 @@ std::string fish(const std::vector<entry>& entries) {
     }
     for (const auto& [word, about] : each.words) {
       const bool option = word.starts_with("--");
-      out += "complete -c sluice -n " + quoted(when) + (option ? " -l " + word.substr(2) : " -a " + quoted(word)) + " -d " +
-             quoted(about) + "\n";
+      out += "complete -c sluice -n " + single_quoted(when) + (option ? " -l " + word.substr(2) : " -a " + single_quoted(word)) + " -d " +
+             single_quoted(about) + "\n";
     }
   }
   return out;

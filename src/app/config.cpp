@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <tuple>
 
 #include "config_reader.hpp"
 #include "sluice/base/strings.hpp"
@@ -302,7 +303,7 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
   read_deadlines(root.sub("deadlines"), out.deadlines);
   read_unreadable(root.sub("unreadable"), out.unreadable);
   root.finish();
-  std::ranges::stable_sort(found, {}, [](const policy::diagnostic& d) { return std::pair(d.place.line, d.place.column); });
+  std::ranges::sort(found, {}, [](const policy::diagnostic& d) { return std::tuple(d.place.line, d.place.column, std::string_view(d.message)); });
   return out;
 }
 

@@ -29,7 +29,7 @@ audit::section section_of(policy::outcome from, bool judged, const std::vector<p
   return out;
 }
 
-audit::record::event event_of(proxy::report_kind kind) {
+enum audit::record::event event_of(proxy::report_kind kind) {
   switch (kind) {
     case proxy::report_kind::whole: return audit::record::event::decision;
     case proxy::report_kind::opened: return audit::record::event::opened;

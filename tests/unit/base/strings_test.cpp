@@ -1,0 +1,47 @@
+// The small text functions: plain values in, plain values out.
+#include "sluice/base/strings.hpp"
+
+#include <array>
+
+namespace sluice {
+namespace {
+
+TEST(strings, hex_writes_two_lower_case_digits_a_byte) {
+  const std::array<unsigned char, 3> bytes = {0x00, 0xaf, 0xff};
+  EXPECT_EQ(hex(bytes), "00afff");
+  EXPECT_EQ(hex({}), "");
+}
+
+TEST(strings, iequals_folds_ascii_letters_only) {
+  EXPECT_TRUE(iequals("Content-Type", "content-TYPE"));
+  EXPECT_FALSE(iequals("a", "ab"));
+  EXPECT_FALSE(iequals("[", "{"));  // 0x20 apart, but no letters
+  EXPECT_FALSE(iequals("\xc3\x84", "\xc3\xa4"));
+}
+
+TEST(strings, trim_removes_white_space_at_both_ends_only) {
+  EXPECT_EQ(trim(" \t a b \r\n"), "a b");
+  EXPECT_EQ(trim(" \n "), "");
+  EXPECT_EQ(trim(""), "");
+}
+
+TEST(strings, nearest_finds_a_typing_error_and_nothing_far) {
+  constexpr std::array<std::string_view, 3> words = {"upstreams", "policy", "listen"};
+  EXPECT_EQ(nearest("upstream", words), "upstreams");
+  EXPECT_EQ(nearest("polcy", words), "policy");
+  EXPECT_EQ(nearest("LISTEN", words), "listen");
+  EXPECT_EQ(nearest("zebra", words), "");
+  EXPECT_EQ(nearest("", words), "");
+}
+
+TEST(strings, json_escaping_leaves_no_control_character_and_no_bare_quote) {
+  std::string every;
+  for (int c = 0; c < 128; ++c) every += static_cast<char>(c);
+  const auto quoted = json_quoted(every);
+  for (const char c : quoted) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
+  EXPECT_EQ(json_quoted("a\"b\\c\n\x01/"), "\"a\\\"b\\\\c\\n\\u0001/\"");
+  EXPECT_EQ(json_quoted("\xf0\x9f\x98\x80"), "\"\xf0\x9f\x98\x80\"");
+}
+
+}  // namespace
+}  // namespace sluice
