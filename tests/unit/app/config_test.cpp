@@ -1,0 +1,126 @@
+// sluice.yaml: a good file gives its values, a bad one gives every mistake with its place and one advice each.
+#include "config.hpp"
+
+#include <algorithm>
+
+namespace sluice::app {
+namespace {
+
+constexpr std::string_view least = R"(upstreams:
+  - {name: openai, base_url: "https://api.openai.com"}
+policy:
+  source: {directory: policies}
+)";
+
+std::string problems(std::string_view text) {
+  policy::diagnostics found;
+  (void)read_config("/etc/sluice/sluice.yaml", text, found);
+  return policy::to_text(found);
+}
+
+TEST(config, needs_little_and_fills_in_the_rest) {
+  policy::diagnostics found;
+  const auto c = read_config("/etc/sluice/sluice.yaml", least, found);
+  EXPECT_EQ(policy::to_text(found), "");
+  EXPECT_EQ(c.listen.port, 8080);
+  EXPECT_EQ(c.admin.port, 9090);
+  EXPECT_FALSE(c.shadow);
+  EXPECT_EQ(c.policy.source.directory, "/etc/sluice/policies");
+  EXPECT_EQ(c.audit.directory, "/var/lib/sluice/audit");
+  EXPECT_TRUE(c.audit.block_when_full);
+  EXPECT_EQ(c.limits.request_body, 64u << 20);
+  EXPECT_EQ(c.upstreams.at(0).parsed.port, 443);
+  EXPECT_FALSE(c.unreadable.pass_unknown_path);
+}
+
+TEST(config, what_it_shows_reads_back_as_the_same) {
+  policy::diagnostics found;
+  const auto text = std::string(least) + R"(
+workers: 3
+mode: shadow
+node: {labels: {zone: "a b"}}
+context:
+  default: {region: eu}
+  unknown_caller: default
+  route: {by: header}
+  headers: {trusted_proxies: [10.0.0.0/8, "fd00::/8"], tenant: x-org}
+limits: {request_body: 1MiB, in_flight: 7}
+deadlines: {connect: 250ms}
+unreadable: {unknown_part: pass}
+audit: {on_full: drop, text: none, sync: always}
+)";
+  const auto first = read_config("/etc/sluice/sluice.yaml", text, found);
+  ASSERT_EQ(policy::to_text(found), "");
+  const auto shown = show_config(first);
+  const auto second = read_config("/etc/sluice/sluice.yaml", shown, found);
+  ASSERT_EQ(policy::to_text(found), "") << shown;
+  EXPECT_EQ(show_config(second), shown);
+  EXPECT_EQ(second.workers, 3u);
+  EXPECT_TRUE(second.shadow);
+  EXPECT_EQ(second.context.headers.trusted_proxies.size(), 2u);
+  EXPECT_EQ(second.deadlines.connect, milliseconds(250));
+}
+
+TEST(config, says_every_mistake_at_once_with_its_place) {
+  const auto text = problems("listn: {port: 1}\nlisten: {port: 99999}\nmode: enforcing\nupstreams:\n  - {name: a, base_url: \"ftp://x\"}\n"
+                             "policy:\n  source: {directory: p}\n  max_stale: soon\n");
+  EXPECT_NE(text.find("sluice.yaml:1:1: error: unknown key 'listn'; did you mean 'listen'?"), std::string::npos) << text;
+  EXPECT_NE(text.find("sluice.yaml:2:16: error: 'listen.port' is '99999'"), std::string::npos) << text;
+  EXPECT_NE(text.find("sluice.yaml:3:7: error: 'mode' is 'enforcing'; it can be enforce, shadow; did you mean 'enforce'?"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("'base_url' must begin with http:// or https://"), std::string::npos) << text;
+  EXPECT_NE(text.find("sluice.yaml:8:14: error: 'policy.max_stale' is 'soon'"), std::string::npos) << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), 5) << text;
+}
+
+TEST(config, refuses_what_would_be_ignored_or_unsafe) {
+  const auto with = [](std::string_view more) { return problems(std::string(least) + std::string(more)); };
+  EXPECT_NE(with("admin: {address: 0.0.0.0}\n").find("without a token"), std::string::npos);
+  EXPECT_NE(with("context: {route: {by: header}}\n").find("trusted_proxies"), std::string::npos);
+  EXPECT_NE(with("context: {headers: {trusted_proxies: [10.0.0.0/40]}}\n").find("not an address block"), std::string::npos);
+  EXPECT_NE(with("listen: {tls: {certificate: a.pem}}\n").find("both 'certificate' and 'key'"), std::string::npos);
+  EXPECT_NE(with("audit: {text: encrypted}\n").find("it can be masked, none"), std::string::npos);
+  EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {}}\n").find("names no source"), std::string::npos);
+  EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: p}, trust: {require_signature: true}}\n")
+                .find("not built yet"),
+            std::string::npos);
+  EXPECT_NE(problems("").find("no upstream is named"), std::string::npos);
+  EXPECT_NE(problems("- a\n").find("must hold keys"), std::string::npos);
+  EXPECT_NE(problems("a: [").find("error"), std::string::npos);
+}
+
+TEST(base_url, is_taken_apart) {
+  const auto plain = parse_base_url("http://127.0.0.1:8081").value();
+  EXPECT_FALSE(plain.tls);
+  EXPECT_EQ(plain.host, "127.0.0.1");
+  EXPECT_EQ(plain.port, 8081);
+  EXPECT_EQ(plain.authority, "127.0.0.1:8081");
+  EXPECT_EQ(plain.path, "");
+  const auto six = parse_base_url("https://[::1]/prefix/").value();
+  EXPECT_EQ(six.host, "::1");
+  EXPECT_EQ(six.authority, "[::1]");
+  EXPECT_EQ(six.path, "/prefix");
+  for (const std::string_view bad : {"", "api.openai.com", "https://", "https://u:p@h", "https://h:0", "https://h:x", "https://h?q", "https://[::1"}) {
+    EXPECT_FALSE(parse_base_url(bad).has_value()) << bad;
+  }
+}
+
+TEST(address_block, holds_what_it_says) {
+  const auto ten = parse_address_block("10.1.0.0/15").value();
+  EXPECT_TRUE(ten.contains("10.0.255.1"));
+  EXPECT_TRUE(ten.contains("10.1.0.1"));
+  EXPECT_TRUE(ten.contains("::ffff:10.1.0.1"));
+  EXPECT_FALSE(ten.contains("10.2.0.1"));
+  EXPECT_FALSE(ten.contains("nonsense"));
+  EXPECT_TRUE(parse_address_block("fd00::/8").value().contains("fdff::1"));
+  EXPECT_TRUE(parse_address_block("127.0.0.1").value().contains("127.0.0.1"));
+  EXPECT_FALSE(parse_address_block("127.0.0.1").value().contains("127.0.0.2"));
+  EXPECT_TRUE(parse_address_block("0.0.0.0/0").value().contains("8.8.8.8"));
+  EXPECT_FALSE(parse_address_block("0.0.0.0/0").value().contains("2001:db8::1"));
+  for (const std::string_view bad : {"", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/-1"}) {
+    EXPECT_FALSE(parse_address_block(bad).has_value()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::app
