@@ -1,0 +1,92 @@
+// The admin API as a function: request in, answer out; no sockets.
+#include "sluice/admin/api.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::admin {
+namespace {
+
+using nlohmann::json;
+
+sources healthy() {
+  sources from;
+  from.node = "n1";
+  from.build = "0.0";
+  from.mode = "enforce";
+  from.policy = [] {
+    store::agent_status s;
+    s.state = "FRESH";
+    s.version = std::string(64, 'a');
+    s.activation = {1, 17};
+    s.last_refusal = {.time = {}, .activation = "1-18", .version = "b", .phase = "parse", .message = "pii.yaml:3:1: no"};
+    return s;
+  };
+  from.metrics = [] { return telemetry::metrics_input{}; };
+  from.loaded = [] { return std::shared_ptr<const loaded_bundle>(); };
+  return from;
+}
+
+net::control_response ask(const sources& from, std::string method, std::string path, std::string authorization = {},
+                          std::string body = {}) {
+  return api(from).handle({.method = std::move(method), .path = std::move(path), .query = {}, .body = std::move(body),
+                           .authorization = std::move(authorization)});
+}
+
+TEST(admin_api, is_ready_only_with_a_policy_that_is_in_force) {
+  auto from = healthy();
+  EXPECT_EQ(ask(from, "GET", "/readyz").status, 200);
+  for (const char* state : {"NONE", "EXPIRED"}) {
+    from.policy = [state] {
+      store::agent_status s;
+      s.state = state;
+      return s;
+    };
+    EXPECT_EQ(ask(from, "GET", "/readyz").status, 503) << state;
+    EXPECT_EQ(ask(from, "GET", "/livez").status, 200) << state;
+  }
+  from = healthy();
+  from.not_ready = [] { return std::string("stopping"); };
+  EXPECT_EQ(json::parse(ask(from, "GET", "/readyz").body)["reason"], "stopping");
+}
+
+TEST(admin_api, shows_the_last_refusal_with_its_line) {
+  const auto body = json::parse(ask(healthy(), "GET", "/v1/status").body);
+  EXPECT_EQ(body["policy"]["activation"], "1-17");
+  EXPECT_EQ(body["policy"]["last_refusal"]["message"], "pii.yaml:3:1: no");
+  EXPECT_EQ(body["policy"]["age_seconds"], nullptr);
+}
+
+TEST(admin_api, wants_its_token_everywhere_but_for_probes) {
+  auto from = healthy();
+  from.token = "s3cret";
+  for (const char* path : {"/v1/status", "/metrics", "/v1/coverage", "/nowhere"}) {
+    EXPECT_EQ(ask(from, "GET", path).status, 401) << path;
+    EXPECT_EQ(ask(from, "GET", path, "Bearer s3cre").status, 401) << path;
+    EXPECT_EQ(ask(from, "GET", path, "s3cret").status, 401) << path;
+    EXPECT_NE(ask(from, "GET", path, "Bearer s3cret").status, 401) << path;
+  }
+  EXPECT_EQ(ask(from, "GET", "/livez").status, 200);
+  EXPECT_EQ(ask(from, "GET", "/readyz").status, 200);
+}
+
+TEST(admin_api, explains_only_what_it_can_read) {
+  EXPECT_EQ(ask(healthy(), "POST", "/v1/explain", {}, "{}").status, 503);
+  auto from = healthy();
+  auto loaded = std::make_shared<loaded_bundle>();
+  loaded->snapshot = policy::snapshot::deny_all();
+  from.loaded = [loaded] { return loaded; };
+  for (const char* body : {"", "[]", "{}", R"({"text":1})", R"({"text":"a","direction":"up"})", R"({"text":"a","context":{"tenent":"x"}})"}) {
+    EXPECT_EQ(ask(from, "POST", "/v1/explain", {}, body).status, 400) << body;
+  }
+}
+
+TEST(admin_api, names_the_right_method_and_the_paths_there_are) {
+  EXPECT_EQ(ask(healthy(), "GET", "/v1/explain").status, 405);
+  EXPECT_EQ(ask(healthy(), "DELETE", "/v1/status").status, 405);
+  EXPECT_EQ(ask(healthy(), "GET", "/").status, 404);
+  EXPECT_EQ(ask(healthy(), "GET", "/metrics").content_type.substr(0, 10), "text/plain");
+  EXPECT_TRUE(json::parse(ask(healthy(), "GET", "/v1/coverage").body)["coverage"].is_array());
+}
+
+}  // namespace
+}  // namespace sluice::admin
