@@ -108,7 +108,7 @@ def check_include(found, path, line, module, quote, name):
         if "include" in path.relative_to(found.root).parts:
             found.add(path, line, "private", f'a public header includes the private "{name}"')
         elif "/" in name or not (path.parent / name).is_file():
-            found.add(path, line, "private", f'"{name}" is not a private header of {module}; public ones are "sluice/…"')
+            found.add(path, line, "private", f'"{name}" is not a private header of {module}; public ones are "sluice/…", other libraries stand in <>')
     else:
         check_third_party(found, path, line, module, name, is_header)
 
