@@ -55,8 +55,9 @@ class document {
   // "messages[3].content", for errors and records.
   [[nodiscard]] std::string path(index i) const;
 
+  struct impl;  // defined where it is parsed
+
  private:
-  struct impl;
   std::unique_ptr<impl> impl_;
 };
 

@@ -83,6 +83,8 @@ class channel_sink {
  public:
   virtual ~channel_sink() = default;
   enum class status : std::uint8_t { released, blocked, failed };
+  // False: no rule may change or stop text of this role and kind, so nothing of it needs to be held; it is fed for the record.
+  [[nodiscard]] virtual bool judges(role who, part_kind kind) = 0;
   [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable) = 0;
   [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
   [[nodiscard]] virtual status finish(std::uint32_t channel, std::string& out) = 0;

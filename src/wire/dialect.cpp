@@ -1,0 +1,63 @@
+// The registry of dialects, and the HTTP status of each error.
+#include "sluice/wire/dialect.hpp"
+
+#include <array>
+
+#include "openai.hpp"
+#include "openai_table.hpp"
+
+namespace sluice::wire {
+namespace {
+
+class openai_dialect final : public dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "openai"; }
+  [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return openai_classify(method, path); }
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return openai_read_request(body, depth_max);
+  }
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return openai_read_response(body, depth_max);
+  }
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
+    return openai_open_stream(openai_includes_usage(request), depth_max);
+  }
+  [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
+  [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
+    return openai_refusal_body(request, message, decision_id);
+  }
+  [[nodiscard]] std::span<const coverage_row> coverage() const override { return openai_coverage(); }
+};
+
+constexpr std::array<std::string_view, 1> names = {"openai"};
+
+}  // namespace
+
+int http_status(gateway_error e) {
+  switch (e) {
+    case gateway_error::bad_request: case gateway_error::blocked: return 400;
+    case gateway_error::unauthorized: return 401;
+    case gateway_error::forbidden: return 403;
+    case gateway_error::not_found: return 404;
+    case gateway_error::method: return 405;
+    case gateway_error::too_large: return 413;
+    case gateway_error::media_type: return 415;
+    case gateway_error::expectation: return 417;
+    case gateway_error::head_too_large: return 431;
+    case gateway_error::busy: case gateway_error::policy_missing: return 503;
+    case gateway_error::upstream: return 502;
+    case gateway_error::upstream_timeout: return 504;
+    case gateway_error::internal: return 500;
+  }
+  return 500;
+}
+
+const dialect& openai() {
+  static const openai_dialect only;
+  return only;
+}
+
+const dialect* find_dialect(std::string_view name) { return name == "openai" ? &openai() : nullptr; }
+std::span<const std::string_view> dialect_names() { return names; }
+
+}  // namespace sluice::wire

@@ -1,0 +1,244 @@
+// See openai_stream.hpp. An event is written as it came unless some text of it left otherwise than it came.
+#include "openai_stream.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "openai.hpp"
+#include "sluice/base/strings.hpp"
+
+namespace sluice::wire {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+response_stream::status chat_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
+  splitter_.feed(bytes);
+  http::sse_event e;
+  while (!over_) {
+    switch (splitter_.next(e)) {
+      case http::sse_splitter::status::more: return status::ok;
+      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
+      case http::sse_splitter::status::event: break;
+    }
+    if (const auto s = event(e, sink, out); s != status::ok) return s;
+  }
+  return status::done;
+}
+
+response_stream::status chat_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
+  if (!e.has_data) {
+    out += e.raw;
+    return status::ok;
+  }
+  if (e.data != "[DONE]") return chunk(e, sink, out);
+  if (!finish_all(sink, out)) return status::blocked;
+  over_ = true;
+  out += e.raw;
+  return status::done;
+}
+
+response_stream::status chat_stream::end(bool clean, channel_sink& sink, std::string& out) {
+  if (over_) return status::done;
+  if (!clean) return status::ok;  // what is held goes with the upstream
+  // Clients drop an event that no empty line ends; so does this.
+  if (!finish_all(sink, out)) return status::blocked;
+  over_ = true;
+  return status::ok;
+}
+
+response_stream::status chat_stream::chunk(const http::sse_event& e, channel_sink& sink, std::string& out) {
+  if (auto parsed = body_.parse(e.data, depth_max_); !parsed) {
+    reason_ = parsed.error().message;
+    return status::unreadable;
+  }
+  openai_chat_chunk().walk(body_, states_);
+  remember(body_);
+  splices_.clear();
+  const auto choices = body_.member(0, "choices");
+  if (choices != none && body_[choices].kind == kind::array) {
+    for (auto c = body_.first_child(choices); c != none; c = body_.sibling(c)) {
+      if (!choice_fields(c, sink, out)) return status::blocked;
+    }
+  }
+  // Strings outside of choices: known ones are parameters, the others a vendor's own; an error's message is one of them.
+  const auto from = choices == none ? index{0} : choices, to = choices == none ? index{0} : body_[choices].next;
+  for (index i = 1; i < states_.size(); ++i) {
+    if (i >= from && i < to && choices != none) continue;
+    if (body_[i].kind != kind::string || openai_chat_chunk().at(states_[i]) != nullptr) continue;
+    if (!at_once(i, role::assistant, body_.member(0, "error") != none ? part_kind::error : part_kind::annotation, true, sink)) return status::blocked;
+  }
+  if (splices_.empty()) {
+    out += e.raw;
+    return status::ok;
+  }
+  const auto edited = text::json::apply(e.data, std::move(splices_));
+  if (e.data_offset == 0) {  // data over several lines: written as one
+    out += "data: " + edited + "\n\n";
+  } else {
+    out.append(e.raw.substr(0, e.data_offset));
+    out += edited;
+    out.append(e.raw.substr(e.data_offset + e.data.size()));
+  }
+  return status::ok;
+}
+
+void chat_stream::remember(const text::json::document& body) {
+  const auto keep = [&](const char* key, std::string& to) {
+    const auto i = body.member(0, key);
+    if (i != none && to != body.raw(i) && body.raw(i) != "\"\"") to = body.raw(i);
+  };
+  keep("id", id_);
+  keep("created", created_);
+  keep("model", model_);
+}
+
+bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out) {
+  std::int64_t number = 0;
+  if (const auto n = body_.member(node, "index"); n != none) {
+    const auto t = body_[n].text;
+    std::from_chars(t.data(), t.data() + t.size(), number);
+  }
+  auto& c = choices_[number];
+  const auto delta = body_.member(node, "delta");
+  if (delta != none && body_.member(delta, "role") != none) c.role_sent = true;
+  const auto before = splices_.size();
+  for (auto i = node + 1; i < body_[node].next; ++i) {
+    if (body_[i].kind != kind::string || body_[i].text.empty()) continue;
+    const auto* r = openai_chat_chunk().at(states_[i]);
+    if (r == nullptr) {
+      if (!at_once(i, role::assistant, part_kind::annotation, false, sink)) return false;
+    } else if (r->what == text_class::json) {
+      fragment(i, *r, c, sink);
+    } else if (r->what != text_class::opaque && !string_field(i, *r, number, sink)) {
+      return false;
+    }
+  }
+  const auto finish = body_.member(node, "finish_reason");
+  if (finish != none && body_[finish].kind == kind::string) {
+    if (!finish_choice(number, sink, out)) return false;
+    c.finished = true;
+  }
+  // The tokens of a text that left otherwise than it came still spell it.
+  const auto logprobs = body_.member(node, "logprobs");
+  if (splices_.size() > before && logprobs != none && body_[logprobs].kind != kind::null) {
+    splices_.push_back({body_[logprobs].raw_begin, body_[logprobs].raw_end, "null"});
+  }
+  return true;
+}
+
+bool chat_stream::string_field(index i, const row& r, std::int64_t number, channel_sink& sink) {
+  if (r.what == text_class::text) return streamed(i, r, number, sink);
+  return at_once(i, role::assistant, r.kind, false, sink);
+}
+
+void chat_stream::replace(index i, std::string_view released) {
+  if (released == body_[i].text) return;
+  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, json_quoted(released)});
+}
+
+// The next piece of a growing text.
+bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_sink& sink) {
+  auto& channels = choices_[number].channels;
+  auto it = channels.find(&r);
+  if (it == channels.end()) {
+    const auto dot = r.path.rfind('.');
+    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true), r.path.substr(dot + 1)}).first;
+  }
+  released_.clear();
+  if (sink.feed(it->second.id, body_[i].text, released_) != channel_sink::status::released) return false;
+  replace(i, released_);
+  return true;
+}
+
+// A text that is whole where it stands.
+bool chat_stream::at_once(index i, role who, part_kind what, bool editable, channel_sink& sink) {
+  if (body_[i].text.empty()) return true;
+  const auto id = sink.open(who, what, editable);
+  released_.clear();
+  if (sink.feed(id, body_[i].text, released_) != channel_sink::status::released) return false;
+  if (sink.finish(id, released_) != channel_sink::status::released) return false;
+  replace(i, released_);
+  return true;
+}
+
+void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const {
+  out += "data: {\"id\":" + id_ + ",\"object\":\"chat.completion.chunk\",\"created\":" + created_ + ",\"model\":" + model_ +
+         ",\"choices\":[{\"index\":" + std::to_string(number) + ",\"delta\":{";
+  out += delta;
+  out += "},\"finish_reason\":";
+  out += finish_reason.empty() ? "null" : json_quoted(finish_reason);
+  out += "}]}\n\n";
+}
+
+// Resolves what a choice still holds, before its last event.
+bool chat_stream::finish_choice(std::int64_t number, channel_sink& sink, std::string& out) {
+  auto& c = choices_[number];
+  if (c.finished) return true;
+  if (!finish_tools(number, sink, out)) return false;
+  for (auto& [r, ch] : c.channels) {
+    released_.clear();
+    if (sink.finish(ch.id, released_) != channel_sink::status::released) return false;
+    if (released_.empty()) continue;
+    std::string field(ch.field);
+    // A text in this very event leaves before its rest: both are put together.
+    for (auto& s : splices_) {
+      const auto at = std::find_if(states_.begin(), states_.end(), [&](std::uint16_t st) { return openai_chat_chunk().at(st) == r; });
+      if (at == states_.end()) break;
+      const auto& n = body_[static_cast<index>(at - states_.begin())];
+      if (s.begin != n.raw_begin) continue;
+      s.replacement.pop_back();
+      append_json_escaped(s.replacement, released_);
+      s.replacement += '"';
+      released_.clear();
+      break;
+    }
+    if (released_.empty()) continue;
+    synthetic(number, "\"" + field + "\":" + json_quoted(released_), "", out);
+  }
+  return true;
+}
+
+bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
+  splices_.clear();
+  states_.clear();
+  for (auto& [number, c] : choices_) {
+    if (!finish_choice(number, sink, out)) return false;
+  }
+  return true;
+}
+
+void chat_stream::cut(std::string_view message, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  if (choices_.empty()) choices_[0];
+  bool first = true;
+  for (auto& [number, c] : choices_) {
+    if (c.finished) continue;
+    std::string delta;
+    if (!c.role_sent) delta = "\"role\":\"assistant\"";
+    if (first && !message.empty()) delta += (delta.empty() ? "" : ",") + std::string("\"content\":") + json_quoted(message);
+    first = false;
+    if (!delta.empty()) synthetic(number, delta, "", out);
+    synthetic(number, "", "content_filter", out);
+    c.finished = true;
+  }
+  if (include_usage_) {
+    out += "data: {\"id\":" + id_ + ",\"object\":\"chat.completion.chunk\",\"created\":" + created_ + ",\"model\":" + model_ +
+           ",\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n";
+  }
+  out += "data: [DONE]\n\n";
+}
+
+void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+}
+
+std::unique_ptr<response_stream> openai_open_stream(bool include_usage, std::uint32_t depth_max) {
+  return std::make_unique<chat_stream>(include_usage, depth_max);
+}
+
+}  // namespace sluice::wire

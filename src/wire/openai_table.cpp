@@ -1,0 +1,208 @@
+// Chat Completions, field by field.
+#include "openai_table.hpp"
+
+#include <array>
+
+namespace sluice::wire {
+namespace {
+
+using enum text_class;
+using kind = part_kind;
+using from = role_source;
+
+constexpr auto request_rows = std::to_array<row>({
+    {"messages[].role", opaque},
+    {"messages[].content", text},
+    {"messages[].content[].type", opaque},
+    {"messages[].content[].text", text},
+    {"messages[].content[].refusal", text, kind::refusal},
+    {"messages[].content[].image_url.url", binary, kind::attachment},
+    {"messages[].content[].image_url.detail", opaque},
+    {"messages[].content[].input_audio.data", binary, kind::attachment},
+    {"messages[].content[].input_audio.format", opaque},
+    {"messages[].content[].file.file_data", binary, kind::attachment},
+    {"messages[].content[].file.file_id", reference, kind::attachment},
+    {"messages[].content[].file.filename", name, kind::name},
+    {"messages[].content[].cache_control.type", opaque},
+    {"messages[].name", name, kind::name},
+    {"messages[].refusal", text, kind::refusal},
+    {"messages[].reasoning_content", text, kind::reasoning},
+    {"messages[].reasoning", text, kind::reasoning},
+    {"messages[].tool_call_id", opaque},
+    {"messages[].audio.id", reference, kind::attachment},
+    {"messages[].tool_calls[].id", opaque},
+    {"messages[].tool_calls[].type", opaque},
+    {"messages[].tool_calls[].function.name", name, kind::name},
+    {"messages[].tool_calls[].function.arguments", json, kind::tool_call},
+    {"messages[].tool_calls[].custom.name", name, kind::name},
+    {"messages[].tool_calls[].custom.input", text, kind::tool_call},
+    {"messages[].function_call.name", name, kind::name},
+    {"messages[].function_call.arguments", json, kind::tool_call},
+    {"tools[].type", opaque},
+    {"tools[].function.name", name, kind::name, from::system},
+    {"tools[].function.description", text, kind::tool_definition, from::system},
+    {"tools[].function.parameters", schema, kind::tool_definition, from::system},
+    {"tools[].custom.name", name, kind::name, from::system},
+    {"tools[].custom.description", text, kind::tool_definition, from::system},
+    {"tools[].custom.format.type", opaque},
+    {"tools[].custom.format.grammar.syntax", opaque},
+    {"tools[].custom.format.grammar.definition", name, kind::tool_definition, from::system},
+    {"functions[].name", name, kind::name, from::system},
+    {"functions[].description", text, kind::tool_definition, from::system},
+    {"functions[].parameters", schema, kind::tool_definition, from::system},
+    {"function_call", opaque},
+    {"function_call.name", name, kind::name, from::system},
+    {"tool_choice", opaque},
+    {"tool_choice.type", opaque},
+    {"tool_choice.function.name", name, kind::name, from::system},
+    {"tool_choice.custom.name", name, kind::name, from::system},
+    {"tool_choice.allowed_tools", schema, kind::tool_definition, from::system},
+    {"response_format.type", opaque},
+    {"response_format.json_schema.name", name, kind::name, from::system},
+    {"response_format.json_schema.description", text, kind::tool_definition, from::system},
+    {"response_format.json_schema.schema", schema, kind::tool_definition, from::system},
+    {"prediction.type", opaque},
+    {"prediction.content", text, kind::text, from::user},
+    {"prediction.content[].type", opaque},
+    {"prediction.content[].text", text, kind::text, from::user},
+    {"stop", name, kind::text, from::user},
+    {"stop[]", name, kind::text, from::user},
+    {"metadata.{*}", name, kind::annotation, from::user},
+    {"user", name, kind::name, from::user},
+    {"safety_identifier", name, kind::name, from::user},
+    {"prompt_cache_key", name, kind::name, from::user},
+    {"web_search_options.search_context_size", opaque},
+    {"web_search_options.user_location.type", opaque},
+    {"web_search_options.user_location.approximate.city", name, kind::annotation, from::user},
+    {"web_search_options.user_location.approximate.country", name, kind::annotation, from::user},
+    {"web_search_options.user_location.approximate.region", name, kind::annotation, from::user},
+    {"web_search_options.user_location.approximate.timezone", name, kind::annotation, from::user},
+    {"model", opaque},
+    {"modalities[]", opaque},
+    {"audio.voice", opaque},
+    {"audio.voice.id", opaque},
+    {"audio.format", opaque},
+    {"moderation.model", opaque},
+    {"reasoning_effort", opaque},
+    {"service_tier", opaque},
+    {"verbosity", opaque},
+    {"prompt_cache_retention", opaque},
+});
+
+constexpr auto response_rows = std::to_array<row>({
+    {"id", opaque},
+    {"object", opaque},
+    {"model", opaque},
+    {"service_tier", opaque},
+    {"system_fingerprint", opaque},
+    {"choices[].finish_reason", opaque},
+    {"choices[].message.role", opaque},
+    {"choices[].message.content", text, kind::text, from::assistant},
+    {"choices[].message.refusal", text, kind::refusal, from::assistant},
+    {"choices[].message.reasoning_content", text, kind::reasoning, from::assistant},
+    {"choices[].message.reasoning", text, kind::reasoning, from::assistant},
+    {"choices[].message.reasoning_details[].text", text, kind::reasoning, from::assistant},
+    {"choices[].message.reasoning_details[].summary", text, kind::reasoning, from::assistant},
+    {"choices[].message.reasoning_details[].data", opaque},
+    {"choices[].message.reasoning_details[].type", opaque},
+    {"choices[].message.reasoning_details[].format", opaque},
+    {"choices[].message.reasoning_details[].id", opaque},
+    {"choices[].message.tool_calls[].id", opaque},
+    {"choices[].message.tool_calls[].type", opaque},
+    {"choices[].message.tool_calls[].function.name", name, kind::name, from::assistant},
+    {"choices[].message.tool_calls[].function.arguments", json, kind::tool_call, from::assistant},
+    {"choices[].message.tool_calls[].custom.name", name, kind::name, from::assistant},
+    {"choices[].message.tool_calls[].custom.input", text, kind::tool_call, from::assistant},
+    {"choices[].message.function_call.name", name, kind::name, from::assistant},
+    {"choices[].message.function_call.arguments", json, kind::tool_call, from::assistant},
+    {"choices[].message.annotations[].type", opaque},
+    {"choices[].message.annotations[].url_citation.title", text, kind::annotation, from::assistant},
+    {"choices[].message.annotations[].url_citation.url", name, kind::annotation, from::assistant},
+    {"choices[].message.audio.id", opaque},
+    {"choices[].message.audio.data", binary, kind::attachment, from::assistant},
+    {"choices[].message.audio.transcript", text, kind::transcript, from::assistant},
+    {"choices[].logprobs", opaque},
+    {"metadata.{*}", name, kind::annotation, from::assistant},
+});
+
+constexpr auto chunk_rows = std::to_array<row>({
+    {"id", opaque},
+    {"object", opaque},
+    {"model", opaque},
+    {"service_tier", opaque},
+    {"system_fingerprint", opaque},
+    {"obfuscation", opaque},
+    {"choices[].finish_reason", opaque},
+    {"choices[].delta.role", opaque},
+    {"choices[].delta.content", text, kind::text, from::assistant},
+    {"choices[].delta.refusal", text, kind::refusal, from::assistant},
+    {"choices[].delta.reasoning_content", text, kind::reasoning, from::assistant},
+    {"choices[].delta.reasoning", text, kind::reasoning, from::assistant},
+    {"choices[].delta.reasoning_details[].text", text, kind::reasoning, from::assistant},
+    {"choices[].delta.reasoning_details[].data", opaque},
+    {"choices[].delta.reasoning_details[].type", opaque},
+    {"choices[].delta.reasoning_details[].format", opaque},
+    {"choices[].delta.reasoning_details[].id", opaque},
+    {"choices[].delta.tool_calls[].id", opaque},
+    {"choices[].delta.tool_calls[].type", opaque},
+    {"choices[].delta.tool_calls[].function.name", name, kind::name, from::assistant},
+    {"choices[].delta.tool_calls[].function.arguments", json, kind::tool_call, from::assistant},
+    {"choices[].delta.tool_calls[].custom.name", name, kind::name, from::assistant},
+    {"choices[].delta.tool_calls[].custom.input", json, kind::tool_call, from::assistant},
+    {"choices[].delta.function_call.name", name, kind::name, from::assistant},
+    {"choices[].delta.function_call.arguments", json, kind::tool_call, from::assistant},
+    {"choices[].delta.audio.id", opaque},
+    {"choices[].delta.audio.data", opaque},
+    {"choices[].delta.audio.transcript", text, kind::transcript, from::assistant},
+    {"choices[].logprobs", opaque},
+});
+
+std::string_view treatment(const row& r, std::string_view direction) {
+  switch (r.what) {
+    case text: return "scanned, edited";
+    case json: return "leaves scanned, edited; keys scanned";
+    case schema: case name: return "scanned; a redaction blocks";
+    case reference: return "unreadable.server_state";
+    case binary: return direction == "request" ? "unreadable.unknown_part" : "unreadable.unknown_part; blanked when its transcript is edited";
+    case opaque: return r.path.ends_with("logprobs") ? "dropped when the choice is edited" : "passed: an identifier or parameter";
+  }
+  return "";
+}
+
+std::vector<dialect::coverage_row> make_coverage() {
+  std::vector<dialect::coverage_row> out;
+  const auto add = [&](std::span<const row> rows, std::string_view direction, std::string_view streaming) {
+    for (const auto& r : rows) {
+      out.push_back({"chat.completions", direction, r.path, to_string(r.what), to_string(r.from), to_string(r.kind), streaming, treatment(r, direction)});
+    }
+  };
+  add(request_rows, "request", "no");
+  out.push_back({"chat.completions", "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
+  add(response_rows, "response", "no");
+  add(chunk_rows, "response", "yes");
+  out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
+  return out;
+}
+
+}  // namespace
+
+const path_table& openai_chat_request() {
+  static const path_table table(request_rows);
+  return table;
+}
+const path_table& openai_chat_response() {
+  static const path_table table(response_rows);
+  return table;
+}
+const path_table& openai_chat_chunk() {
+  static const path_table table(chunk_rows);
+  return table;
+}
+std::span<const dialect::coverage_row> openai_coverage() {
+  static const auto rows = make_coverage();
+  return rows;
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,89 @@
+// See parts.hpp.
+#include "parts.hpp"
+
+#include "sluice/base/strings.hpp"
+
+namespace sluice::wire {
+using text::json::index;
+using text::json::kind;
+
+std::string listed_body::path(const part& p) const { return body_.path(p.node); }
+
+void listed_body::add_plain(index node, part like, bool editable) {
+  like.node = node;
+  like.text = body_[node].text;
+  like.editable = like.editable && editable;
+  parts_.push_back(like);
+  origins_.push_back({});
+}
+
+void listed_body::add_key(index node, part like) {
+  like.node = node;
+  like.text = body_[node].key;
+  like.editable = false;
+  parts_.push_back(like);
+  origins_.push_back({.document = -1, .inner = 0, .key = true});
+}
+
+void listed_body::add_unread(std::string reason, index node) {
+  unread_.push_back({std::move(reason), body_.path(node), body_[node].raw_end - body_[node].raw_begin});
+}
+
+void listed_body::add(index node, const row& r, part like, std::uint32_t depth_max) {
+  // What a tool's message says is the tool's result.
+  like.kind = like.role == role::tool && r.kind == part_kind::text ? part_kind::tool_result : r.kind;
+  switch (r.what) {
+    case text_class::opaque: return;
+    case text_class::reference: return add_unread("server state", node);
+    case text_class::binary: return add_unread("attachment", node);
+    case text_class::name: case text_class::schema: return add_plain(node, like, false);
+    case text_class::text: return add_plain(node, like, true);
+    case text_class::json: break;
+  }
+  auto inner = std::make_unique<text::json::document>();
+  if (!inner->parse(body_[node].text, depth_max)) return add_plain(node, like, true);  // not JSON: one text
+  const auto document = static_cast<std::int32_t>(inner_.size());
+  const auto nodes = inner->nodes();
+  for (index i = 0; i < nodes.size(); ++i) {
+    like.node = node;
+    like.inner = static_cast<std::int32_t>(i);
+    if (nodes[i].key_end > nodes[i].key_begin) {
+      like.text = nodes[i].key;
+      like.editable = false;
+      parts_.push_back(like);
+      origins_.push_back({document, i, true});
+    }
+    if (nodes[i].kind != kind::string) continue;
+    like.text = nodes[i].text;
+    like.editable = true;
+    parts_.push_back(like);
+    origins_.push_back({document, i, false});
+  }
+  inner_.push_back(std::move(inner));
+}
+
+std::vector<text::json::splice> listed_body::splices(std::span<const replacement> edits) const {
+  std::vector<text::json::splice> out;
+  for (const auto& e : edits) {
+    const auto& p = parts_[e.part];
+    const auto& from = origins_[e.part];
+    const auto& outer = body_[p.node];
+    auto begin = e.begin, end = e.end;
+    std::string escaped;
+    append_json_escaped(escaped, e.text);
+    if (from.document >= 0) {
+      const auto& inner = *inner_[static_cast<std::size_t>(from.document)];
+      const auto span = text::json::locate(inner.raw(from.inner), begin, end);
+      begin = inner[from.inner].raw_begin + span.begin;
+      end = inner[from.inner].raw_begin + span.end;
+      std::string twice;
+      append_json_escaped(twice, escaped);
+      escaped = std::move(twice);
+    }
+    const auto span = text::json::locate(body_.raw(p.node), begin, end);
+    out.push_back({outer.raw_begin + span.begin, outer.raw_begin + span.end, std::move(escaped)});
+  }
+  return out;
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,47 @@
+// The texts of a parsed body: the tape walked along a table, JSON in strings opened, and edits spliced back through both layers.
+#pragma once
+
+#include <memory>
+
+#include "table.hpp"
+
+namespace sluice::wire {
+
+// One body with its parts. Views into the bytes it was read from and into itself.
+class listed_body {
+ public:
+  listed_body() = default;
+  listed_body(const listed_body&) = delete;
+  listed_body& operator=(const listed_body&) = delete;
+
+  [[nodiscard]] result<void> parse(std::string_view bytes, std::uint32_t depth_max) { return body_.parse(bytes, depth_max); }
+  [[nodiscard]] const text::json::document& body() const { return body_; }
+  [[nodiscard]] std::span<const part> parts() const { return parts_; }
+  [[nodiscard]] std::span<const unread> unread_parts() const { return unread_; }
+  [[nodiscard]] std::string path(const part& p) const;
+
+  // The text of a string node with its row's meaning. `depth_max` bounds JSON in the string.
+  void add(text::json::index node, const row& r, part like, std::uint32_t depth_max);
+  // A string of which nothing is known but where it stands; a redaction of it becomes a block.
+  void add_plain(text::json::index node, part like, bool editable);
+  // The key of a member, for maps that a client can put words into.
+  void add_key(text::json::index node, part like);
+  void add_unread(std::string reason, text::json::index node);
+
+  // Replacements as splices of the body's bytes.
+  [[nodiscard]] std::vector<text::json::splice> splices(std::span<const replacement> edits) const;
+
+ private:
+  struct origin {
+    std::int32_t document = -1;  // index into inner_, or -1: the body itself
+    text::json::index inner = 0;
+    bool key = false;
+  };
+  text::json::document body_;
+  std::vector<part> parts_;
+  std::vector<origin> origins_;
+  std::vector<unread> unread_;
+  std::vector<std::unique_ptr<text::json::document>> inner_;
+};
+
+}  // namespace sluice::wire
