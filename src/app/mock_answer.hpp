@@ -23,7 +23,7 @@ struct script_line {
 struct mock_options {
   milliseconds delay{0};     // before a plain answer, and between tokens of a stream
   milliseconds slow{5000};   // before the first byte, of the model mock-slow
-  std::vector<script_line> script;
+  std::vector<script_line> script = {};
 };
 
 struct mock_request {

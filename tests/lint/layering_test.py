@@ -72,7 +72,7 @@ ALLOWED = {
 }
 # Reasons that hold for a whole file name pattern.
 ALLOWED_PATTERNS = [
-    (r"unique_ptr<[\w:]+>( \w+)?\(new ", "bare new", "a private constructor behind a factory"),
+    (r"(unique|shared)_ptr<[\w: ]+>( \w+)?\(new ", "bare new", "a private constructor behind a factory"),
     (r"operator delete|operator new", "bare new", "an allocator's own definition"),
 ]
 LINES_MAX = 400
