@@ -277,7 +277,7 @@ std::vector<std::string> tokens_of(std::string_view text) {
       flush();
     }
     token += c;
-    if (begins_point) {
+    if (begins_point && c != ' ' && c != '\n') {
       ++points;
       ++word_points;
     }
