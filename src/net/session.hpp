@@ -43,6 +43,7 @@ class session final : public transport::stream_events, public link_owner {
   void on_drained() override;
   void on_upstream_head(const http::response_head& head) override;
   void on_upstream_body(std::string_view bytes) override;
+  void on_upstream_read() override;
   void on_upstream_end() override;
   void on_upstream_failed(proxy::upstream_failure what, std::string_view detail) override;
 

@@ -107,14 +107,15 @@ void session::on_drained() {
 
 void session::on_upstream_head(const http::response_head& head) {
   exchange_->upstream_head(head, fx_);
-  // The head leaves with the first bytes of the body, unless it waits for events that may be long in coming.
-  if (exchange_->streaming() || fx_.done || fx_.abort_upstream) perform();
+  if (fx_.done || fx_.abort_upstream) perform();
 }
 
 void session::on_upstream_body(std::string_view bytes) {
   exchange_->upstream_body(bytes, fx_);
-  perform();
+  if (fx_.done || fx_.abort_upstream) perform();
 }
+
+void session::on_upstream_read() { perform(); }
 
 void session::on_upstream_end() {
   exchange_->upstream_end(fx_);

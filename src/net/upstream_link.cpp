@@ -62,6 +62,12 @@ void upstream_link::on_data(std::string_view bytes) {
     request_.clear();
     if (request_.capacity() > 256 * 1024) request_.shrink_to_fit();
   }
+  const auto turn = turn_;
+  take(bytes);
+  if (turn == turn_) owner_.on_upstream_read();
+}
+
+void upstream_link::take(std::string_view bytes) {
   if (state_ == state::head) {
     if (!pending_.empty()) {
       pending_.append(bytes);

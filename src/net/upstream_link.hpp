@@ -20,6 +20,8 @@ class link_owner {
   virtual ~link_owner() = default;
   virtual void on_upstream_head(const http::response_head& head) = 0;
   virtual void on_upstream_body(std::string_view bytes) = 0;
+  // Everything that one read brought was handed on: what it caused can leave in one write.
+  virtual void on_upstream_read() = 0;
   virtual void on_upstream_end() = 0;
   virtual void on_upstream_failed(proxy::upstream_failure what, std::string_view detail) = 0;
 };
@@ -44,6 +46,7 @@ class upstream_link final : public transport::stream_events {
   void on_end(transport::end_reason why, std::string_view detail) override;
   void open_fresh();
   void send();
+  void take(std::string_view bytes);
   [[nodiscard]] bool take_head(std::string_view& bytes);
   void take_body(std::string_view bytes);
   void finish(bool reusable);

@@ -1,6 +1,8 @@
 // The upstream's side of the server: pooling, the one retry, aborts, back-pressure, deadlines and TLS.
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -24,6 +26,35 @@ TEST(upstream, is_kept_and_used_again) {
   }
   EXPECT_FALSE(r.upstream.pending(0));
   EXPECT_EQ(r.counters().upstream_connections.value(), 1);
+}
+
+TEST(upstream, head_and_body_of_one_read_leave_in_one_write) {
+  running r;
+  auto c = r.client();
+  c.send(get_x);
+  auto u = r.upstream.accept();
+  (void)u.until("\r\n\r\n");
+  u.send(ok_hi);
+  // TCP_NODELAY is on, so two writes would be two segments, and this read would most likely find the first alone.
+  char got[4096];
+  const auto n = ::recv(c.fd(), got, sizeof got, 0);
+  EXPECT_EQ(std::string_view(got, static_cast<std::size_t>(std::max<ssize_t>(n, 0))), relayed_hi);
+}
+
+TEST(upstream, pieces_of_a_stream_leave_as_they_come) {
+  running r;
+  auto c = r.client();
+  c.send(get_x);
+  auto u = r.upstream.accept();
+  (void)u.until("\r\n\r\n");
+  u.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(c.until("\r\n\r\n"), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (const std::string_view piece : {"1\r\na\r\n", "2\r\nbc\r\n"}) {
+    u.send(piece);
+    EXPECT_EQ(c.exactly(piece.size()), piece);
+  }
+  u.send("0\r\n\r\n");
+  EXPECT_EQ(c.exactly(5), "0\r\n\r\n");
 }
 
 TEST(upstream, interim_answers_are_skipped) {
