@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Adds up what ./test ran: names each failed and each skipped test, then one line "N passed, N failed, N skipped".
 
-Reads a results folder: ctest.xml (JUnit), gtest/*.json (cases of each GoogleTest binary), and integration.log with
+Reads a results folder: ctest.xml (JUnit), gtest/*.xml (cases of each GoogleTest binary), and integration.log with
 integration.exit, whose last "N passed, N failed, N skipped" counts and whose lines "SKIP name: reason" and "FAIL name" name tests.
 """
-import json
 import pathlib
 import re
 import sys
@@ -26,7 +25,7 @@ def add_ctest(results, total):
         name = entry.get("name")
         failed = entry.find("failure") is not None or entry.get("status") == "fail"
         not_run = entry.find("skipped") is not None or entry.get("status") in ("notrun", "disabled")
-        cases = results / "gtest" / f"{name}_tests.json"
+        cases = results / "gtest" / f"{name}_tests.xml"
         if cases.is_file():
             before = len(total.failed)
             if add_cases(name, cases, total) and failed and len(total.failed) == before:
@@ -34,30 +33,30 @@ def add_ctest(results, total):
         elif failed:
             total.failed.append(f"{name}: it crashed, or is no GoogleTest binary")
         elif not_run:
-            skip = entry.find("skipped")
-            total.skipped.append(f"{name}: {(skip.get('message') if skip is not None else None) or 'not run'}")
+            said = (entry.findtext("system-out") or "").strip().splitlines()
+            total.skipped.append(f"{name}: {said[-1].removeprefix('skipped: ') if said else 'not run'}")
         else:
             total.passed += 1
 
 
 def add_cases(binary, report, total):
     try:
-        suites = json.loads(report.read_text(encoding="utf-8"))["testsuites"]
-    except (ValueError, KeyError):
+        cases = list(xml.parse(report).getroot().iter("testcase"))
+    except xml.ParseError:
         total.failed.append(f"{binary}: its report cannot be read")
         return False
-    for suite in suites:
-        for case in suite["testsuite"]:
-            name = f"{binary}: {suite['name']}.{case['name']}"
-            if case.get("failures"):
-                total.failed.append(name)
-            elif case.get("result") == "SKIPPED" or case.get("status") == "NOTRUN":
-                reason = next((s.get("message", "") for s in case.get("skipped", [])), "")
-                # GoogleTest puts "file:line" on a line of its own before the reason.
-                reason = " ".join(line for line in reason.splitlines() if line and not re.match(r".*:\d+$", line)).strip()
-                total.skipped.append(f"{name}: {reason or 'no reason given'}")
-            else:
-                total.passed += 1
+    for case in cases:
+        name = f"{binary}: {case.get('classname')}.{case.get('name')}"
+        if case.find("failure") is not None:
+            total.failed.append(name)
+        elif case.get("result") == "skipped" or case.get("status") == "notrun":
+            skip = case.find("skipped")
+            # GoogleTest puts "file:line" on a line of its own before the reason.
+            lines = (skip.get("message") if skip is not None else "").splitlines()
+            reason = " ".join(line for line in lines if line and not re.match(r".*:\d+$", line)).strip()
+            total.skipped.append(f"{name}: {reason or 'no reason given'}")
+        else:
+            total.passed += 1
     return True
 
 
