@@ -1,0 +1,59 @@
+// The compiler in a child: what it returns, and how it fails. Needs the built binary.
+#include "sluice/match/compiler.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "sluice/match/database.hpp"
+
+namespace sluice::match {
+namespace {
+
+pattern_set one(const std::string& expression) {
+  pattern_set set;
+  set.patterns.push_back({expression, single_match_flags()});
+  return set;
+}
+
+TEST(compiler, a_child_returns_the_database_that_this_process_would_make) {
+  if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
+  auto child = child_backend(SLUICE_BINARY, {});
+  const auto set = one("needle");
+  const auto made = child->compile(set);
+  ASSERT_TRUE(made.has_value()) << made.error().message;
+  EXPECT_EQ(*made, *in_process_backend()->compile(set));
+  const auto db = database::load(*made);
+  ASSERT_TRUE(db.has_value());
+}
+
+TEST(compiler, a_bad_pattern_is_named_by_its_number) {
+  auto set = one("fine");
+  set.patterns.push_back({"(broken", single_match_flags()});
+  const auto made = in_process_backend()->compile(set);
+  ASSERT_FALSE(made.has_value());
+  EXPECT_TRUE(made.error().message.starts_with("pattern 1: ")) << made.error().message;
+}
+
+TEST(compiler, a_child_that_passes_its_limits_is_an_error_and_not_a_crash) {
+  if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
+  auto child = child_backend(SLUICE_BINARY, {.cpu_seconds = 1, .wall_seconds = 10, .memory_bytes = 256u << 20});
+  pattern_set set;
+  for (int i = 0; i < 200; ++i) set.patterns.push_back({"(?:[a-z]+[0-9]{1,300}x){1,30}" + std::to_string(i), single_match_flags()});
+  const auto made = child->compile(set);
+  ASSERT_FALSE(made.has_value());
+  EXPECT_FALSE(made.error().message.empty());
+}
+
+TEST(compiler, a_program_that_is_not_there_is_named) {
+  const auto made = child_backend("/nonexistent/sluice", {})->compile(one("x"));
+  ASSERT_FALSE(made.has_value());
+  EXPECT_NE(made.error().message.find("/nonexistent/sluice"), std::string::npos);
+}
+
+TEST(database, bytes_that_are_no_database_are_refused) {
+  EXPECT_FALSE(database::load("not a database").has_value());
+}
+
+}  // namespace
+}  // namespace sluice::match

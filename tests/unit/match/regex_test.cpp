@@ -1,0 +1,150 @@
+// PCRE2 behind regex.hpp; and the promise that everything rests on: wherever PCRE2 matches, the superset pattern hits in
+// Hyperscan, and the start filter lets the rule through.
+#include "sluice/match/regex.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+#include "sluice/match/compiler.hpp"
+#include "sluice/match/database.hpp"
+#include "sluice/match/regex_syntax.hpp"
+#include "sluice/match/start_filter.hpp"
+
+namespace sluice::match {
+namespace {
+
+regex compiled(const std::string& pattern) {
+  auto r = regex::compile(pattern);
+  EXPECT_TRUE(r.has_value()) << pattern << ": " << r.error().reason;
+  return std::move(*r);
+}
+
+TEST(regex, tells_where_a_pattern_is_wrong) {
+  const auto r = regex::compile("abc(def");
+  ASSERT_FALSE(r.has_value());
+  EXPECT_EQ(r.error().offset, 7u);
+}
+
+TEST(regex, widths_are_those_of_the_pattern) {
+  struct expectation {
+    const char* pattern;
+    std::uint32_t code_points;
+  };
+  for (const auto& e : {expectation{"abc", 3}, {"a{2,5}b?", 6}, {"(?:ab|cde){2}", 6}, {R"(\b[\w.+-]{1,64}@[\w-]{1,63}\b)", 128},
+                        {R"([0-9](?:[ -]?[0-9]){12,18})", 37}, {"(?=abc)d", 1}, {"[[:alpha:]]{3}", 3}, {R"(\x{1F600}\Qa.b\E)", 4}}) {
+    EXPECT_EQ(read_shape(e.pattern).width_max, e.code_points) << e.pattern;
+  }
+  for (const char* p : {"a+", "a*b", "(ab)+", R"((a)\1)", "a{3,}"}) EXPECT_EQ(read_shape(p).width_max, 0xffffffffu) << p;
+}
+
+TEST(regex, partial_matching_tells_from_where_a_text_could_still_match) {
+  match_state state;
+  const auto r = compiled(R"(\bsecret-[0-9]{4}\b)");
+  EXPECT_EQ(r.find("a sec", 0, true, state).status, regex::status::partial);
+  EXPECT_EQ(r.find("a sec", 0, true, state).begin, 2u);
+  EXPECT_EQ(r.find("a sec", 0, false, state).status, regex::status::none);
+  EXPECT_EQ(r.find("a secret-1234", 0, true, state).status, regex::status::partial);  // the boundary is not seen yet
+  EXPECT_EQ(r.find("a secret-1234 ", 0, true, state).status, regex::status::match);
+  EXPECT_EQ(r.find("a secreT", 0, true, state).status, regex::status::none);
+}
+
+TEST(regex, shorter_ends_are_found_in_their_surroundings) {
+  match_state state;
+  const auto r = compiled(R"(\b[0-9](?:[ -]?[0-9]){3,18}\b)");
+  const auto hit = r.find_within("1234 5678 9", 0, 10, state);
+  ASSERT_EQ(hit.status, regex::status::match);
+  EXPECT_EQ(hit.end, 9u);
+}
+
+TEST(regex, a_runaway_is_unavailable_and_never_no_match) {
+  match_state state;
+  const auto r = compiled("(x+x+)+y");
+  EXPECT_EQ(r.find(std::string(5000, 'x'), 0, false, state).status, regex::status::unavailable);
+}
+
+// A random pattern over a small alphabet, with what rules use.
+std::string random_pattern(std::mt19937& rng, int depth) {
+  static const char* atoms[] = {"a", "b", "c", "1", " ", "[ab]", "[^a]", R"(\w)", R"(\d)", R"(\s)", ".", "[a-c1]", R"(\W)", "é", "[é1]", R"(\x{e9})", "-", R"(\.)"};
+  static const char* repeats[] = {"", "", "", "?", "+", "*", "{2}", "{1,3}", "{2,20}", "*?", "++"};
+  std::string out;
+  const auto n = 1 + rng() % 4;
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto what = rng() % 12;
+    if (what == 0) out += R"(\b)";
+    std::string atom = what == 1 && depth > 0 ? "(?:" + random_pattern(rng, depth - 1) + ")"
+                       : what == 2 && depth > 0 ? "(?i:" + random_pattern(rng, depth - 1) + ")"
+                       : what == 3 && depth > 0 ? "(?:" + random_pattern(rng, depth - 1) + "|" + random_pattern(rng, depth - 1) + ")"
+                                                : atoms[rng() % std::size(atoms)];
+    out += atom + repeats[rng() % std::size(repeats)];
+  }
+  return out;
+}
+
+std::string random_text(std::mt19937& rng) {
+  static const char* pieces[] = {"a", "b", "c", "1", " ", "-", ".", "A", "B", "é", "É", "x", "\n"};
+  std::string out;
+  const auto n = rng() % 14;
+  for (std::size_t i = 0; i < n; ++i) out += pieces[rng() % std::size(pieces)];
+  return out;
+}
+
+TEST(superset, hits_wherever_pcre2_matches) {
+  std::mt19937 rng(11);
+  match_state state;
+  auto backend = in_process_backend();
+  int patterns = 0, matches = 0;
+  for (int round = 0; round < 1500; ++round) {
+    const auto pattern = random_pattern(rng, 2);
+    auto r = regex::compile(pattern);
+    if (!r || r->superset().empty()) continue;
+    pattern_set set;
+    set.patterns.push_back({r->superset(), single_match_flags()});
+    const auto bytes = backend->compile(set);
+    if (!bytes) continue;  // then the rule is looked at without a filter
+    ++patterns;
+    const auto db = database::load(*bytes);
+    ASSERT_TRUE(db.has_value());
+    scan_scratch scratch;
+    ASSERT_TRUE(scratch.prepare(**db));
+    for (int t = 0; t < 60; ++t) {
+      const auto text = random_text(rng);
+      const auto hit = r->find(text, 0, false, state);
+      if (hit.status != regex::status::match || hit.end <= hit.begin) continue;
+      ++matches;
+      bool seen = false;
+      ASSERT_TRUE(scan(**db, text, scratch, &seen, [](void* self, std::uint32_t) { *static_cast<bool*>(self) = true; }));
+      ASSERT_TRUE(seen) << "pattern " << pattern << " superset " << r->superset() << " text " << text;
+    }
+  }
+  EXPECT_GT(patterns, 500);
+  EXPECT_GT(matches, 5000);
+}
+
+TEST(start_filter, lets_every_match_and_every_partial_match_through) {
+  std::mt19937 rng(13);
+  match_state state;
+  int seen = 0;
+  for (int round = 0; round < 250; ++round) {
+    const auto pattern = random_pattern(rng, 1);
+    auto r = regex::compile(pattern);
+    if (!r) continue;
+    const auto starts = find_starts(*r, state);
+    const std::vector<const start_set*> sets = {&starts};
+    const start_filter filter(sets);
+    for (int t = 0; t < 60; ++t) {
+      const auto text = random_text(rng);
+      const auto hit = r->find(text, 0, true, state);
+      if (hit.status == regex::status::none || hit.status == regex::status::unavailable || hit.begin >= text.size()) continue;
+      ++seen;
+      std::vector<std::uint64_t> rules;
+      filter.candidates(text, hit.begin, rules);
+      ASSERT_EQ(rules[0], 1u) << "pattern " << pattern << " text " << text << " at " << hit.begin;
+    }
+  }
+  EXPECT_GT(seen, 3000);
+}
+
+}  // namespace
+}  // namespace sluice::match
