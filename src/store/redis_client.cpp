@@ -3,79 +3,58 @@
 
 #include <hiredis/hiredis.h>
 
-#include <array>
+#include <algorithm>
+
+#include "sluice/transport/blocking.hpp"
 
 namespace sluice::store {
 namespace {
 
-constexpr std::size_t reply_bytes_max = 512u << 20;  // Redis' own bound of one value
-
-redis_reply convert(const ::redisReply& r) {
-  redis_reply out;
-  switch (r.type) {
-    case REDIS_REPLY_STRING:
-    case REDIS_REPLY_STATUS:
-      out.kind = redis_reply::kind::text;
-      out.text.assign(r.str, r.len);
-      break;
-    case REDIS_REPLY_ERROR:
-      out.kind = redis_reply::kind::error;
-      out.text.assign(r.str, r.len);
-      break;
-    case REDIS_REPLY_INTEGER:
-      out.kind = redis_reply::kind::integer;
-      out.integer = r.integer;
-      break;
-    case REDIS_REPLY_ARRAY:
-      out.kind = redis_reply::kind::array;
-      for (std::size_t i = 0; i < r.elements; ++i) out.items.push_back(convert(*r.element[i]));  // hiredis bounds the depth at 7
-      break;
-    default: break;
+result<void> append_formatted(std::string& out, const redis_command& words) {
+  std::vector<const char*> argv;
+  std::vector<std::size_t> lengths;
+  for (const auto& w : words) {
+    argv.push_back(w.data());
+    lengths.push_back(w.size());
   }
-  return out;
+  char* raw = nullptr;
+  const auto length = redisFormatCommandArgv(&raw, static_cast<int>(argv.size()), argv.data(), lengths.data());
+  if (length < 0) return fail(errc::internal, "a Redis command could not be formatted");
+  const std::unique_ptr<char, void (*)(char*)> owned(raw, [](char* p) { redisFreeCommand(p); });
+  out.append(raw, static_cast<std::size_t>(length));
+  return {};
 }
 
 }  // namespace
 
-std::string redis_reply::field(std::string_view name) const {
-  for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-    if (items[i].text == name) return items[i + 1].text;
-  }
-  return {};
-}
-
 struct redis_client::impl {
   transport::blocking_stream stream;
-  std::unique_ptr<redisReader, void (*)(redisReader*)> reader{redisReaderCreate(), redisReaderFree};
+  redis_reply_reader reader;
   milliseconds timeout;
   std::string bytes;
 
   impl(transport::blocking_stream s, milliseconds t) : stream(std::move(s)), timeout(t) {}
 
-  result<std::optional<redis_reply>> parsed() {
-    void* raw = nullptr;
-    if (redisReaderGetReply(reader.get(), &raw) != REDIS_OK) {
-      return fail(errc::parse, std::string("Redis sent what is no reply: ") + reader->errstr);
-    }
-    if (raw == nullptr) return std::nullopt;
-    const std::unique_ptr<void, void (*)(void*)> owned(raw, freeReplyObject);
-    return convert(*static_cast<::redisReply*>(raw));
-  }
-
   result<redis_reply> receive(milliseconds wait, int wake_fd) {
     const auto end = mono_now() + wait;
-    std::size_t total = 0;
     for (;;) {
-      auto one = parsed();
+      auto one = reader.next();
       if (!one) return std::unexpected(one.error());
       if (*one) return std::move(**one);
       const auto left = std::chrono::duration_cast<milliseconds>(end - mono_now());
       bytes.clear();
       if (auto got = stream.read(bytes, std::max(left, milliseconds(0)), wake_fd); !got) return std::unexpected(got.error());
-      total += bytes.size();
-      if (total > reply_bytes_max) return fail(errc::limit, "a reply of Redis is too large");
-      redisReaderFeed(reader.get(), bytes.data(), bytes.size());
+      if (auto fed = reader.feed(bytes); !fed) return std::unexpected(fed.error());
     }
+  }
+
+  // Of a command that was sent: silence is an error of its own.
+  result<redis_reply> answer() {
+    auto reply = receive(timeout, -1);
+    if (!reply && reply.error().code == errc::timeout) {
+      return fail(errc::timeout, "Redis did not answer within " + std::to_string(timeout.count()) + " ms");
+    }
+    return reply;
   }
 };
 
@@ -89,9 +68,9 @@ result<redis_client> redis_client::connect(const redis_endpoint& to, millisecond
   if (!stream) return std::unexpected(stream.error());
   redis_client client(std::make_unique<impl>(std::move(*stream), timeout));
   if (!to.password.empty()) {
-    auto words = to.user.empty() ? std::vector<std::string>{"AUTH", to.password} : std::vector<std::string>{"AUTH", to.user, to.password};
+    auto words = to.user.empty() ? redis_command{"AUTH", to.password} : redis_command{"AUTH", to.user, to.password};
     if (auto ok = client.command(words); !ok) {
-      return fail(errc::refused, "Redis at " + to.display() + " refused the user or password: " + ok.error().message);
+      return fail(ok.error().code, "Redis at " + to.display() + " refused the user or password: " + ok.error().message);
     }
   }
   if (to.database != 0) {
@@ -100,21 +79,38 @@ result<redis_client> redis_client::connect(const redis_endpoint& to, millisecond
   return client;
 }
 
-result<redis_reply> redis_client::command(const std::vector<std::string>& words) {
-  std::vector<const char*> argv;
-  std::vector<std::size_t> lengths;
-  for (const auto& w : words) {
-    argv.push_back(w.data());
-    lengths.push_back(w.size());
-  }
-  char* raw = nullptr;
-  const auto length = redisFormatCommandArgv(&raw, static_cast<int>(argv.size()), argv.data(), lengths.data());
-  if (length < 0) return fail(errc::internal, "a Redis command could not be formatted");
-  const std::unique_ptr<char, void (*)(char*)> owned(raw, [](char* p) { redisFreeCommand(p); });
-  if (auto sent = impl_->stream.write({raw, static_cast<std::size_t>(length)}, impl_->timeout); !sent) return std::unexpected(sent.error());
-  auto reply = impl_->receive(impl_->timeout, -1);
+result<void> redis_client::send(const redis_command& words) {
+  std::string out;
+  if (auto done = append_formatted(out, words); !done) return done;
+  return impl_->stream.write(out, impl_->timeout);
+}
+
+result<redis_reply> redis_client::command(const redis_command& words) {
+  if (auto sent = send(words); !sent) return std::unexpected(sent.error());
+  auto reply = impl_->answer();
   if (reply && reply->kind == redis_reply::kind::error) return fail(errc::refused, reply->text);
   return reply;
+}
+
+result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_command>& commands) {
+  // In pieces: with everything in flight at once, both sides could wait for the other to read.
+  constexpr std::size_t piece_bytes = 256u << 10, piece_commands = 64;
+  std::vector<redis_reply> replies;
+  std::string out;
+  for (std::size_t i = 0; i < commands.size();) {
+    const auto first = i;
+    out.clear();
+    do {
+      if (auto done = append_formatted(out, commands[i++]); !done) return std::unexpected(done.error());
+    } while (i < commands.size() && i - first < piece_commands && out.size() < piece_bytes);
+    if (auto sent = impl_->stream.write(out, impl_->timeout); !sent) return std::unexpected(sent.error());
+    for (auto n = first; n < i; ++n) {
+      auto reply = impl_->answer();
+      if (!reply) return std::unexpected(reply.error());
+      replies.push_back(std::move(*reply));
+    }
+  }
+  return replies;
 }
 
 result<redis_reply> redis_client::next(milliseconds timeout, int wake_fd) { return impl_->receive(timeout, wake_fd); }

@@ -1,29 +1,18 @@
 // A synchronous Redis client (RESP2): hiredis formats and reads, transport::blocking_stream carries. One thread.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "redis_reply.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/store/redis_url.hpp"
-#include "sluice/transport/blocking.hpp"
-
-struct redisReader;
 
 namespace sluice::store {
 
-struct redis_reply {
-  enum class kind : std::uint8_t { nil, text, integer, array, error } kind = kind::nil;
-  std::string text;
-  long long integer = 0;
-  std::vector<redis_reply> items;
-  // The value of a field in a flat field-value array (HGETALL), empty when absent.
-  [[nodiscard]] std::string field(std::string_view name) const;
-};
+using redis_command = std::vector<std::string>;
 
 class redis_client {
  public:
@@ -32,8 +21,13 @@ class redis_client {
   redis_client(redis_client&&) noexcept;
   redis_client& operator=(redis_client&&) noexcept;
 
-  // Sends one command and waits for its reply. A Redis error is errc::refused with Redis' words.
-  [[nodiscard]] result<redis_reply> command(const std::vector<std::string>& words);
+  // Sends one command and waits for its reply. A Redis error is errc::refused with Redis' words; after any other error the
+  // connection is of no use.
+  [[nodiscard]] result<redis_reply> command(const redis_command& words);
+  // Sends all, then reads all: one round trip. A Redis error stays a reply of kind error.
+  [[nodiscard]] result<std::vector<redis_reply>> pipeline(const std::vector<redis_command>& commands);
+  // Sends without waiting; for a subscribed connection, whose replies come through next().
+  [[nodiscard]] result<void> send(const redis_command& words);
   // The next pushed reply of a subscribed connection; errc::timeout when none came, or when `wake_fd` became readable.
   [[nodiscard]] result<redis_reply> next(milliseconds timeout, int wake_fd);
 

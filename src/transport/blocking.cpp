@@ -22,8 +22,11 @@ struct blocking_stream::impl {
 
   tcp::socket& socket() { return secure ? secure->next_layer() : *plain; }
 
-  // Runs the loop until `done`, or until the time is up: then the socket's calls are cancelled and waited for.
-  bool run(bool& done, milliseconds timeout) {
+  enum class at_end : std::uint8_t { cancel, close };
+
+  // Runs the loop until `done`, or until the time is up: then the socket's calls are ended and waited for, because their handlers
+  // hold references into the caller's frame. A connect is ended by closing: cancelled, it would go on with the next address.
+  bool run(const bool& done, milliseconds timeout, at_end how = at_end::cancel) {
     loop.restart();
     const auto end = mono_now() + timeout;
     while (!done && mono_now() < end) {
@@ -31,9 +34,9 @@ struct blocking_stream::impl {
     }
     if (done) return true;
     error_code ignored;
-    socket().cancel(ignored);
+    how == at_end::close ? socket().close(ignored) : socket().cancel(ignored);
     loop.restart();
-    while (!done && loop.run_one_for(milliseconds(100)) != 0) {
+    while (!done && loop.run_one() != 0) {
     }
     return false;
   }
@@ -66,7 +69,7 @@ result<blocking_stream> blocking_stream::connect(const blocking_target& to, mill
   if (why) return failed("resolving " + where, why);
   bool done = false;
   asio::async_connect(*x.plain, found, [&](const error_code& e, const tcp::endpoint&) { why = e, done = true; });
-  if (!x.run(done, timeout)) return fail(errc::timeout, "connecting to " + where + " took too long");
+  if (!x.run(done, timeout, impl::at_end::close)) return fail(errc::timeout, "connecting to " + where + " took too long");
   if (why) return failed("connecting to " + where, why);
   x.plain->set_option(tcp::no_delay(true), why);
   if (!to.tls) return blocking_stream(std::move(made));
@@ -78,7 +81,7 @@ result<blocking_stream> blocking_stream::connect(const blocking_target& to, mill
   SSL_set_tlsext_host_name(x.secure->native_handle(), to.host.c_str());
   done = false;
   x.secure->async_handshake(asio::ssl::stream_base::client, [&](const error_code& e) { why = e, done = true; });
-  if (!x.run(done, timeout)) return fail(errc::timeout, "the TLS handshake with " + where + " took too long");
+  if (!x.run(done, timeout, impl::at_end::close)) return fail(errc::timeout, "the TLS handshake with " + where + " took too long");
   if (why) return failed("the TLS handshake with " + where, why);
   return blocking_stream(std::move(made));
 }
@@ -90,7 +93,7 @@ result<void> blocking_stream::write(std::string_view bytes, milliseconds timeout
   const auto handler = [&](const error_code& e, std::size_t) { why = e, done = true; };
   const auto from = asio::buffer(bytes.data(), bytes.size());
   x.secure ? asio::async_write(*x.secure, from, handler) : asio::async_write(*x.plain, from, handler);
-  if (!x.run(done, timeout)) return fail(errc::timeout, "writing took too long");
+  if (!x.run(done, timeout, impl::at_end::close)) return fail(errc::timeout, "writing took too long");
   if (why) return failed("writing", why);
   return {};
 }
