@@ -25,6 +25,7 @@ std::uint32_t times(std::uint32_t a, std::uint32_t b) {
 struct piece {
   std::uint32_t width = 0;
   std::string superset;
+  std::string ascii;        // of `single`: the class without bytes above 0x7f
   bool single = false;      // exactly one code point
   bool wide_chars = false;  // that code point may be above U+007F
   bool useful = true;       // false: matches anything, says nothing
@@ -92,10 +93,13 @@ class reader {
 
   piece repeated(piece one) {
     std::uint32_t least = 1, most = 1;
+    bool repeats = false;
     while (more() && quantifier(least, most)) {
       if (peek() == '?' || peek() == '+') ++at_;  // lazy or possessive: the same language or less
       one = repeat(std::move(one), least, most);
+      repeats = true;
     }
+    if (!repeats && one.single && one.wide_chars) one.superset = one_code_point(one);
     return one;
   }
 
@@ -126,6 +130,12 @@ class reader {
     return true;
   }
 
+  // A class that is matched once: one byte of ASCII, or the two to four bytes of something else.
+  static std::string one_code_point(const piece& p) {
+    const std::string high = "[" + std::string(high_class) + "]{2,4}";
+    return p.ascii.empty() ? high : "(?:[" + p.ascii + "]|" + high + ")";
+  }
+
   static piece repeat(piece one, std::uint32_t least, std::uint32_t most) {
     piece all;
     all.width = times(one.width, most);
@@ -135,9 +145,7 @@ class reader {
     // A class that holds several bytes a code point, or a repeat past the cap, has no upper bound in the superset.
     const bool open = most == no_bound || most > cap || (one.single && one.wide_chars && most > 1);
     all.superset = one.single ? one.superset : "(?:" + one.superset + ")";
-    if (one.single && one.wide_chars && most == 1) {
-      all.superset = "(?:" + one.superset + "{1,4})";
-    }
+    if (one.single && one.wide_chars && most == 1) all.superset = "(?:" + one_code_point(one) + ")";
     if (open) {
       all.superset += low == 0 ? "*" : low == 1 ? "+" : "{" + std::to_string(low) + ",}";
     } else if (low != 1 || most != 1) {
@@ -151,8 +159,8 @@ class reader {
     p.width = 1;
     p.single = true;
     p.wide_chars = high;
-    if (high) inside += high_class;
-    p.superset = "[" + (caseless_ ? both_cases(inside) : inside) + "]";
+    p.ascii = caseless_ ? both_cases(inside) : inside;
+    p.superset = "[" + p.ascii + std::string(high ? high_class : "") + "]";
     return p;
   }
 
@@ -327,7 +335,7 @@ class reader {
       while (more() && !take("\\E")) {
         const piece one = literal(code_point());
         all.width = plus(all.width, 1);
-        all.superset += one.wide_chars ? "(?:" + one.superset + "{1,4})" : one.superset;
+        all.superset += one.wide_chars ? one_code_point(one) : one.superset;
       }
       return all;
     }

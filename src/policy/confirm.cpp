@@ -59,7 +59,10 @@ advance_result advance_regex(const compiled_rule& rule, std::string_view text, s
     switch (hit.status) {
       case match::regex::status::unavailable: return {from, nowhere, true};
       case match::regex::status::none: return {text.size(), nowhere, false};
-      case match::regex::status::partial: return {hit.begin, hit.begin, false};
+      case match::regex::status::partial:
+        // A boundary at the very end waits for a byte, but no byte of the text waits for it.
+        if (hit.begin >= text.size()) return {text.size(), nowhere, false};
+        return {hit.begin, hit.begin, false};
       case match::regex::status::match: break;
     }
     if (hit.end <= hit.begin) {  // \K or a look-around alone: nothing to act on

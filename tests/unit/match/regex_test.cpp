@@ -47,7 +47,7 @@ TEST(regex, partial_matching_tells_from_where_a_text_could_still_match) {
   EXPECT_EQ(r.find("a sec", 0, false, state).status, regex::status::none);
   EXPECT_EQ(r.find("a secret-1234", 0, true, state).status, regex::status::partial);  // the boundary is not seen yet
   EXPECT_EQ(r.find("a secret-1234 ", 0, true, state).status, regex::status::match);
-  EXPECT_EQ(r.find("a secreT", 0, true, state).status, regex::status::none);
+  EXPECT_EQ(r.find("a secreT", 0, true, state).begin, 8u);  // only the boundary after the end is open: no byte is held
 }
 
 TEST(regex, shorter_ends_are_found_in_their_surroundings) {
@@ -60,7 +60,7 @@ TEST(regex, shorter_ends_are_found_in_their_surroundings) {
 
 TEST(regex, a_runaway_is_unavailable_and_never_no_match) {
   match_state state;
-  const auto r = compiled("(x+x+)+y");
+  const auto r = compiled("(x+x+)+[yz]");
   EXPECT_EQ(r.find(std::string(5000, 'x'), 0, false, state).status, regex::status::unavailable);
 }
 
