@@ -127,13 +127,15 @@ struct log::impl {
   }
 
   void run() {
+    bool behind = false;
     for (bool last = false; !last;) {
       std::vector<control_event> todo;
       std::uint64_t wanted = 0;
       {
         std::unique_lock hold(lock);
-        wake.wait_for(hold, config.sync == sync_mode::always ? milliseconds(1) : config.interval,
-                      [&] { return stopping || !events.empty() || flush_wanted != flush_done; });
+        // What did not fit into the last batch does not wait.
+        const auto pause = behind ? milliseconds(0) : config.sync == sync_mode::always ? milliseconds(1) : config.interval;
+        wake.wait_for(hold, pause, [&] { return stopping || !events.empty() || flush_wanted != flush_done; });
         todo.swap(events);
         wanted = flush_wanted;
         last = stopping;
@@ -151,6 +153,7 @@ struct log::impl {
       }
       if (!batch.empty()) write_batch();
       if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
+      behind = more && batch.empty();
       const std::scoped_lock hold(lock);
       if (batch.empty() && !more) flush_done = wanted;
       flushed.notify_all();

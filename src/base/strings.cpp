@@ -2,7 +2,8 @@
 #include "sluice/base/strings.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cstdint>
+#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -71,14 +72,35 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
+namespace {
+
+// Eight bytes at a time: true when one of them is a control character, a quote or a backslash, or may be.
+bool needs_escape(std::uint64_t word) {
+  constexpr std::uint64_t ones = 0x0101010101010101ull, highs = 0x8080808080808080ull;
+  const auto zero_byte = [](std::uint64_t w) { return (w - ones) & ~w & highs; };
+  return ((word - ones * 0x20) & ~word & highs) != 0 || zero_byte(word ^ (ones * '"')) != 0 || zero_byte(word ^ (ones * '\\')) != 0;
+}
+
+}  // namespace
+
 void append_json_escaped(std::string& out, std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (std::uint64_t word = 0; i + sizeof word <= text.size()) {
+      std::memcpy(&word, text.data() + i, sizeof word);
+      if (!needs_escape(word)) {
+        i += sizeof word;
+        continue;
+      }
+    }
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    if (c >= 0x20 && c != '"' && c != '\\') {
+      ++i;
+      continue;
+    }
     out.append(text, plain, i - plain);
-    plain = i + 1;
+    plain = ++i;
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
