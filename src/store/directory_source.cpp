@@ -28,7 +28,7 @@ void directory_source::look() {
   auto again = load_directory(config_.directory, {});
   if (!again || policy::version_of(*again) != version) return;
   const policy::activation next{std::max<std::uint64_t>(1, node_.state().highest.epoch), node_.state().highest.generation + 1};
-  if (node_.take(*source, version, next, [](const std::string&) {}) == node::outcome::refused) refused_version_ = version;
+  if (node_.take(*source, version, next) == node::outcome::refused) refused_version_ = version;
 }
 
 // Waits until edits have been quiet. False: woken.

@@ -20,26 +20,49 @@ void node::restore() {
   }
   disk_works_ = true;
   state_ = std::move(*state);
+  const auto source = config_.redis ? "ring " + config_.ring : std::string("directory");
+  if (state_.source != source) {
+    // Its files are still the best there is until the source answers.
+    if (!state_.source.empty()) log("info", "the policy source was " + state_.source + " and is now " + source + "; counting begins anew");
+    state_.source = source;
+    state_.highest = state_.active = {};
+    for (auto& h : state_.healthy) h.activation = {};
+  }
+  const auto wanted = state_.version;
   auto candidates = state_.healthy;
-  if (!state_.version.empty()) candidates.insert(candidates.begin(), state_.version);
-  for (const auto& version : candidates) {
-    auto source = disk_.load_version(version);
-    if (!source) {
-      log("warn", source.error().message);
-      continue;
-    }
-    auto applied = calls_.apply(*source, version);
-    if (!applied.snapshot) {
-      log("warn", "version " + version.substr(0, 12) + " on disk does not build any more: " + applied.message);
-      continue;
-    }
-    if (version != state_.version) log("warn", "fell back to the older version " + version.substr(0, 12));
-    state_.version = version;
-    adopt(applied);
+  std::erase_if(candidates, [&](const auto& h) { return h.version == wanted; });
+  if (!wanted.empty()) candidates.insert(candidates.begin(), {wanted, state_.active});
+  for (const auto& each : candidates) {
+    if (!try_stored(each.version, each.activation)) continue;
+    if (each.version != wanted) log("warn", "fell back to the older version " + each.version.substr(0, 12));
     break;
   }
   tick();
   publish();
+}
+
+bool node::try_stored(const std::string& version, policy::activation as) {
+  const auto source = disk_.load_version(version);
+  if (!source) {
+    log("warn", source.error().message);
+    return false;
+  }
+  auto applied = calls_.apply(*source, version);
+  if (!applied.snapshot) {
+    log("warn", "version " + version.substr(0, 12) + " on disk does not build any more: " + applied.message);
+    return false;
+  }
+  state_.version = version;
+  state_.active = as;
+  adopt(applied);
+  return true;
+}
+
+std::optional<policy::bundle_source> node::stored(const std::string& version) const {
+  const bool known = disk_works_ && std::ranges::any_of(state_.healthy, [&](const auto& h) { return h.version == version; });
+  if (!known) return std::nullopt;
+  auto source = disk_.load_version(version);
+  return source ? std::optional(std::move(*source)) : std::nullopt;
 }
 
 void node::adopt(const apply_result& applied) {
@@ -50,8 +73,7 @@ void node::adopt(const apply_result& applied) {
   if (applied.bundle_on_unavailable == on_unavailable::fail_closed) on_unavailable_ = on_unavailable::fail_closed;
 }
 
-node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as,
-                         const std::function<void(const std::string&)>& told) {
+node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as) {
   {
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
@@ -61,21 +83,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     refuse(as, version, last_result_.phase, last_result_.message);
     return outcome::refused;
   }
-  told("COMPILED");
-  told("SELFTESTED");
-  if (disk_works_) {
-    std::erase(state_.healthy, version);
-    state_.healthy.insert(state_.healthy.begin(), version);
-    if (state_.healthy.size() > state_store::versions_kept) state_.healthy.resize(state_store::versions_kept);
-    auto next = state_;
-    next.highest = std::max(next.highest, as);
-    next.active = as;
-    next.version = version;
-    auto saved = disk_.save_version(version, source);
-    if (saved) saved = disk_.save(next);
-    if (!saved) log("error", "the version is in force but not on disk: " + saved.error().message);
-    disk_.prune(state_.healthy);
-  }
+  remember(source, version, as);
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
@@ -92,6 +100,22 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   return outcome::accepted;
 }
 
+// Before it is in force: what a node acknowledges survives its restart.
+void node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as) {
+  if (!disk_works_) return;
+  const bool on_disk = std::erase_if(state_.healthy, [&](const auto& h) { return h.version == version; }) != 0;
+  state_.healthy.insert(state_.healthy.begin(), {version, as});
+  if (state_.healthy.size() > state_store::versions_kept) state_.healthy.resize(state_store::versions_kept);
+  auto next = state_;
+  next.highest = std::max(next.highest, as);
+  next.active = as;
+  next.version = version;
+  auto saved = on_disk && disk_.load_version(version) ? result<void>() : disk_.save_version(version, source);
+  if (saved) saved = disk_.save(next);
+  if (!saved) log("error", "the version is in force but not on disk: " + saved.error().message);
+  disk_.prune(state_.healthy);
+}
+
 void node::refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message) {
   {
     const std::scoped_lock hold(lock_);
@@ -101,10 +125,15 @@ void node::refuse(policy::activation as, const std::string& version, const std::
   calls_.event("refused", as, version, std::string(to_string(freshness_)), phase + ": " + message);
 }
 
+void node::reached() {
+  connected_ = true;
+  lost_told_.clear();
+}
+
 void node::contact() {
+  reached();
   const auto t = now();
   contact_ = t.mono;
-  connected_ = true;
   state_.last_contact = t.wall;
   if (disk_works_ && (!contact_saved_ || t.mono - *contact_saved_ > seconds(5))) {
     disk_.save_contact(t.wall);
@@ -113,8 +142,10 @@ void node::contact() {
 }
 
 void node::lost(const std::string& why) {
-  if (connected_) log("warn", "lost the policy source: " + why);
   connected_ = false;
+  if (why == lost_told_) return;
+  lost_told_ = why;
+  log("warn", "the policy source does not answer: " + why);
 }
 
 policy::freshness node::compute() const {
@@ -128,7 +159,7 @@ policy::freshness node::compute() const {
     age = std::chrono::duration_cast<milliseconds>(now().wall - *state_.last_contact);
   }
   if (age > max_stale_) return expired;
-  return contact_ && connected_ && age <= config_.poll * 3 ? fresh : stale;
+  return contact_ && age <= config_.poll * 3 ? fresh : stale;
 }
 
 bool node::refuses_all() const { return freshness_ == policy::freshness::expired && on_unavailable_ == on_unavailable::fail_closed; }
@@ -161,7 +192,8 @@ void node::publish() {
     published_.state = to_string(freshness_);
     published_.connected = connected_;
     published_.last_contact = state_.last_contact;
-    published_.stored_versions = state_.healthy;
+    published_.stored_versions.clear();
+    for (const auto& h : state_.healthy) published_.stored_versions.push_back(h.version);
   }
   calls_.publish(std::move(active));
 }

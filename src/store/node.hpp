@@ -15,16 +15,18 @@ class node {
 
   // Loads what the last run left on disk.
   void restore();
+  // A stored version's files, checked; null when this node does not have it.
+  [[nodiscard]] std::optional<policy::bundle_source> stored(const std::string& version) const;
 
   enum class outcome : std::uint8_t { accepted, refused };
-  // Applies a candidate, and on success stores and publishes it. `told` hears each phase as it is reached.
-  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as,
-               const std::function<void(const std::string& phase)>& told);
+  // Applies a candidate, and on success stores and publishes it.
+  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as);
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
 
-  void contact();         // the source answered
-  void lost(const std::string& why);
+  void reached();                       // the source answers; what it says may still be older than what this node has seen
+  void contact();                       // the source answered with what is, or follows, the newest activation
+  void lost(const std::string& why);    // the source does not answer
   void tick();            // recomputes freshness; publishes when it changed
 
   [[nodiscard]] const node_state& state() const { return state_; }
@@ -37,6 +39,8 @@ class node {
 
  private:
   void publish();
+  [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
+  void remember(const policy::bundle_source& source, const std::string& version, policy::activation as);
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
   void adopt(const apply_result& applied);
@@ -48,6 +52,7 @@ class node {
   std::shared_ptr<const policy::snapshot> snapshot_;
   policy::freshness freshness_ = policy::freshness::none;
   bool refuse_all_ = false, connected_ = false, disk_works_ = false;
+  std::string lost_told_;
   std::optional<mono_time> contact_, contact_saved_;
   milliseconds max_stale_;
   on_unavailable on_unavailable_;

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "ring_layout.hpp"
+#include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -98,10 +98,11 @@ struct publisher::impl {
     auto highest = std::max(expected, *last ? (*last)->activation : policy::activation{});
     auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
     if (!ids) return std::unexpected(ids.error());
-    for (const auto& id : ids->items) {
-      auto node = redis.command({"HGET", keys.node(id.text), "highest"});
-      if (node) highest = std::max(highest, parse_activation(node->text).value_or(policy::activation{}));
-    }
+    std::vector<redis_command> asks;
+    for (const auto& id : ids->items) asks.push_back({"HGET", keys.node(id.text), "highest"});
+    auto seen = redis.pipeline(asks);
+    if (!seen) return std::unexpected(seen.error());
+    for (const auto& one : *seen) highest = std::max(highest, parse_activation(one.text).value_or(policy::activation{}));
     auto replid = replication_id();
     if (!replid) return std::unexpected(replid.error());
     activation_record r{.activation = {}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
@@ -129,15 +130,23 @@ result<std::string> publisher::stage(const policy::bundle_source& source) {
   auto& x = *impl_;
   const auto version = policy::version_of(source);
   std::vector<std::string> words = {"EVAL", std::string(stage_script), std::to_string(source.files.size() + 2), x.keys.manifest(version), x.keys.versions()};
+  std::vector<redis_command> reads, writes;
   for (const auto& f : source.files) {
-    const auto key = x.keys.blob(f.sha256);
-    words.push_back(key);
-    if (auto set = x.redis.command({"SET", key, f.bytes, "NX"}); !set) return std::unexpected(set.error());
-    // What nodes will read is what must be right, whoever wrote it first.
-    auto back = x.redis.command({"GET", key});
-    if (!back) return std::unexpected(back.error());
-    if (policy::make_source_file(f.path, back->text).sha256 == f.sha256) continue;
-    if (auto repaired = x.redis.command({"SET", key, f.bytes}); !repaired) return std::unexpected(repaired.error());
+    words.push_back(x.keys.blob(f.sha256));
+    reads.push_back({"GET", words.back()});
+  }
+  // What nodes will read is what must be right, whoever wrote it first; only what is missing or wrong is sent.
+  auto there = x.redis.pipeline(reads);
+  if (!there) return std::unexpected(there.error());
+  for (std::size_t i = 0; i < source.files.size(); ++i) {
+    const auto& f = source.files[i];
+    if ((*there)[i].kind == redis_reply::kind::error) return fail(errc::refused, "staging in Redis failed: " + (*there)[i].text);
+    if (crypto::sha256_hex((*there)[i].text) != f.sha256 || (*there)[i].kind != redis_reply::kind::text) writes.push_back({"SET", x.keys.blob(f.sha256), f.bytes});
+  }
+  auto written = x.redis.pipeline(writes);
+  if (!written) return std::unexpected(written.error());
+  for (const auto& reply : *written) {
+    if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "staging in Redis failed: " + reply.text);
   }
   words.insert(words.end(), {version, manifest_json(source, rfc3339(now().wall)), milliseconds_now()});
   auto staged = x.redis.command(words);
@@ -197,18 +206,21 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
 result<std::vector<node_status>> publisher::nodes() {
   auto ids = impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"});
   if (!ids) return std::unexpected(ids.error());
+  std::vector<redis_command> asks;
+  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", impl_->keys.node(ids->items[i].text)});
+  auto fields = impl_->redis.pipeline(asks);
+  if (!fields) return std::unexpected(fields.error());
   std::vector<node_status> out;
-  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) {
+  for (std::size_t i = 0; i < fields->size(); ++i) {
+    const auto& f = (*fields)[i];
     node_status n;
-    n.id = ids->items[i].text;
-    n.heartbeat_age = age_of(std::strtoll(ids->items[i + 1].text.c_str(), nullptr, 10));
-    n.alive = n.heartbeat_age < node_alive_max;
-    auto fields = impl_->redis.command({"HGETALL", impl_->keys.node(n.id)});
-    if (!fields) return std::unexpected(fields.error());
-    n.activation = fields->field("activation");
-    n.version = fields->field("version");
-    n.state = fields->field("state");
-    n.build = fields->field("build");
+    n.id = ids->items[2 * i].text;
+    n.heartbeat_age = age_of(std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    n.activation = f.field("activation");
+    n.version = f.field("version");
+    n.state = f.field("state");
+    n.build = f.field("build");
+    n.alive = n.heartbeat_age < node_alive_max && !n.activation.empty();
     out.push_back(std::move(n));
   }
   return out;
@@ -229,6 +241,6 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
   return out;
 }
 
-result<policy::bundle_source> publisher::fetch(const std::string& version) { return fetch_version(impl_->redis, impl_->keys, version); }
+result<policy::bundle_source> publisher::fetch(const std::string& version) { return fetch_version(impl_->redis, impl_->keys, version, {}); }
 
 }  // namespace sluice::store

@@ -14,9 +14,13 @@ namespace {
 
 constexpr milliseconds call_timeout{5000};
 constexpr milliseconds heartbeat_every{10'000};
+constexpr milliseconds nodes_every{30'000};
+constexpr milliseconds silence_max{30'000};        // of a subscription that is asked for a sign of life at each poll
 constexpr milliseconds back_off_min{200}, back_off_max{5000};
 constexpr const char* node_seconds = "30";
-constexpr const char* ack_seconds = "2592000";  // 30 days
+constexpr const char* ack_seconds = "2592000";     // 30 days
+constexpr std::int64_t forgotten_after_ms = 86'400'000;  // a node that was silent for a day is no longer counted
+constexpr const char* nodes_shown_max = "255";     // index of the last one
 
 std::int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count(); }
 
@@ -37,8 +41,8 @@ result<void> redis_source::connect() {
   if (auto done = subscription->command({"SUBSCRIBE", keys_.notify()}); !done) return std::unexpected(done.error());
   commands_ = std::move(*commands);
   subscription_ = std::move(*subscription);
-  back_off_ = milliseconds(0);
-  next_heartbeat_ = {};
+  pong_ = mono_now();
+  next_heartbeat_ = next_nodes_ = {};
   node_.log("info", "connected to " + config_.redis->display() + " ring " + config_.ring);
   return {};
 }
@@ -57,7 +61,10 @@ void redis_source::look() {
   }
   auto done = check();
   if (done && mono_now() >= next_heartbeat_) done = heartbeat();
+  if (done && mono_now() >= next_nodes_) done = read_nodes();
+  if (done) done = keep_alive();
   if (!done) return drop(done.error().message);
+  back_off_ = milliseconds(0);  // only what answered in full counts: a server that accepts and hangs up is backed off from
   next_poll_ = mono_now() + jittered(config_.poll);
 }
 
@@ -66,31 +73,56 @@ result<void> redis_source::check() {
   if (!head) {
     if (head.error().code != errc::integrity) return std::unexpected(head.error());
     // Redis answers, but with what no publisher wrote: what runs stays.
-    node_.contact();
-    if (!regressed_told_) node_.refuse({}, "", "VERIFY", head.error().message);
-    regressed_told_ = true;
+    node_.reached();
+    if (!damage_told_) node_.refuse({}, "", "VERIFY", head.error().message);
+    damage_told_ = true;
     return {};
   }
-  node_.contact();
-  if (!*head) return {};
-  const auto& record = **head;
-  if (record.activation <= node_.state().highest) {
-    const bool behind = record.activation < node_.state().highest;
-    if (behind && !regressed_told_) {
-      node_.log("warn", "HEAD_REGRESSED: Redis is at " + policy::to_string(record.activation) + ", this node has seen " +
-                            policy::to_string(node_.state().highest) + "; what runs stays until the next push");
-    }
-    regressed_told_ = behind;
-    // A node that lost its policy but not its memory takes the same activation again.
-    if (behind || node_.freshness() != policy::freshness::none) return {};
+  damage_told_ = false;
+  if (!*head && node_.state().highest > policy::activation{}) {
+    node_.reached();
+    if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the ring is empty; what runs stays until the next push");
+    behind_told_ = true;
+    return {};
   }
-  if (refused_ == record.activation) return {};
-  return take(record);
+  if (!*head) node_.contact();
+  if (!*head || !wanted(**head)) return {};
+  return take(**head);
+}
+
+// Whether a record is news. A ring that is behind this node, or empty, has lost something: that is no contact with the truth.
+bool redis_source::wanted(const activation_record& record) {
+  const auto& state = node_.state();
+  if (record.activation < state.highest) {
+    node_.reached();
+    if (!behind_told_) {
+      node_.log("warn", "HEAD_REGRESSED: Redis is at " + policy::to_string(record.activation) + ", this node has seen " +
+                            policy::to_string(state.highest) + "; what runs stays until the next push");
+    }
+    behind_told_ = true;
+    return false;
+  }
+  behind_told_ = false;
+  node_.contact();
+  if (refused_ == record.activation) return false;
+  const bool runs_it = state.active == record.activation && node_.freshness() != policy::freshness::none;
+  if (runs_it && state.version != record.version) {
+    // One number with two meanings: two servers were written to. Neither may win by chance.
+    refused_ = record.activation;
+    node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
+    return false;
+  }
+  return !runs_it;
+}
+
+result<policy::bundle_source> redis_source::files_of(const std::string& version) {
+  if (auto source = node_.stored(version)) return std::move(*source);
+  return fetch_version(*commands_, keys_, version, node_.stored(node_.version()).value_or(policy::bundle_source{}));
 }
 
 result<void> redis_source::take(const activation_record& record) {
   if (auto told = acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
-  auto source = fetch_version(*commands_, keys_, record.version);
+  auto source = files_of(record.version);
   if (!source) {
     const auto code = source.error().code;
     if (code != errc::integrity && code != errc::not_found) return std::unexpected(source.error());
@@ -99,33 +131,44 @@ result<void> redis_source::take(const activation_record& record) {
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
-  const auto done = node_.take(*source, record.version, record.activation, [](const std::string&) {});
+  const auto done = node_.take(*source, record.version, record.activation);
   if (done == node::outcome::refused) {
     refused_ = record.activation;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
   }
+  refused_.reset();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
   return heartbeat();
+}
+
+result<void> redis_source::tell(const std::vector<redis_command>& commands) {
+  auto replies = commands_->pipeline(commands);
+  if (!replies) return std::unexpected(replies.error());
+  for (const auto& reply : *replies) {
+    if (reply.kind != redis_reply::kind::error) continue;
+    if (!silence_told_) node_.log("warn", "Redis does not let this node report: " + reply.text + "; policies still arrive (docs/redis.md lists what a node's user needs)");
+    silence_told_ = true;
+    return {};
+  }
+  silence_told_ = false;
+  return {};
 }
 
 result<void> redis_source::acknowledge(const activation_record& record, const std::string& state, const std::string& phase,
                                        const std::string& message) {
   const auto& last = node_.last_result();
+  const bool applied = state == "ACK" || (state == "NACK" && phase != "VERIFY");
   const json ack = {{"state", state},
                     {"phase", phase},
                     {"version", record.version},
                     {"message", message},
-                    {"rule", state == "NACK" ? last.rule : ""},
-                    {"compile_ms", state == "ACK" ? last.took.count() : 0},
-                    {"db_bytes", state == "ACK" ? last.database_bytes : 0},
+                    {"rule", applied ? last.rule : ""},
+                    {"compile_ms", applied ? last.took.count() : 0},
+                    {"db_bytes", applied ? last.database_bytes : 0},
                     {"ts", now_ms()},
                     {"sig", nullptr}};
   const auto key = keys_.ack(record.activation);
-  auto set = commands_->command({"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)});
-  if (!set) return std::unexpected(set.error());
-  auto expire = commands_->command({"EXPIRE", key, ack_seconds});
-  if (!expire) return std::unexpected(expire.error());
-  return {};
+  return tell({{"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)}, {"EXPIRE", key, ack_seconds}});
 }
 
 result<void> redis_source::heartbeat() {
@@ -133,23 +176,38 @@ result<void> redis_source::heartbeat() {
   for (const auto& [name, value] : config_.labels) labels[name] = value;
   const auto key = keys_.node(config_.node_id);
   const auto& s = node_.state();
-  auto set = commands_->command({"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version",
-                                 s.version, "state", std::string(to_string(node_.freshness())), "build", config_.build, "labels", labels.dump()});
-  if (set) set = commands_->command({"EXPIRE", key, node_seconds});
-  if (set) set = commands_->command({"ZADD", keys_.nodes(), std::to_string(now_ms()), config_.node_id});
-  if (!set) return std::unexpected(set.error());
-  next_heartbeat_ = mono_now() + heartbeat_every;
-  auto ids = commands_->command({"ZRANGE", keys_.nodes(), "0", "-1", "WITHSCORES"});
-  if (!ids) return std::unexpected(ids.error());
+  next_heartbeat_ = mono_now() + jittered(heartbeat_every);
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "state",
+                std::string(to_string(node_.freshness())), "build", config_.build, "labels",
+                labels.dump(-1, ' ', false, json::error_handler_t::replace)},
+               {"EXPIRE", key, node_seconds},
+               {"ZADD", keys_.nodes(), std::to_string(now_ms()), config_.node_id},
+               {"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string(now_ms() - forgotten_after_ms)}});
+}
+
+// The fleet, for this node's status page: the newest heartbeats, bounded, and seldom, for every node asks.
+result<void> redis_source::read_nodes() {
+  next_nodes_ = mono_now() + jittered(nodes_every);
+  auto ids = commands_->command({"ZREVRANGE", keys_.nodes(), "0", nodes_shown_max, "WITHSCORES"});
+  if (!ids) return ids.error().code == errc::refused ? result<void>() : std::unexpected(ids.error());
+  std::vector<redis_command> asks;
+  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", keys_.node(ids->items[i].text)});
+  auto fields = commands_->pipeline(asks);
+  if (!fields) return std::unexpected(fields.error());
   std::vector<agent_status::node> nodes;
-  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) {
-    const auto age = milliseconds(now_ms() - std::strtoll(ids->items[i + 1].text.c_str(), nullptr, 10));
-    auto fields = commands_->command({"HGETALL", keys_.node(ids->items[i].text)});
-    if (!fields) return std::unexpected(fields.error());
-    nodes.push_back({ids->items[i].text, fields->field("activation"), fields->field("version"), fields->field("state"), age});
+  for (std::size_t i = 0; i < fields->size(); ++i) {
+    const auto age = milliseconds(now_ms() - std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    const auto& f = (*fields)[i];
+    nodes.push_back({ids->items[2 * i].text, f.field("activation"), f.field("version"), f.field("state"), age});
   }
   node_.set_nodes(std::move(nodes));
   return {};
+}
+
+// A subscription hears nothing for weeks; whether it still could is asked.
+result<void> redis_source::keep_alive() {
+  if (mono_now() - pong_ > std::max(silence_max, config_.poll * 3)) return fail(errc::timeout, "the subscription fell silent");
+  return subscription_->send({"PING"});
 }
 
 void redis_source::wait(int wake_fd) {
@@ -162,10 +220,12 @@ void redis_source::wait(int wake_fd) {
     return;
   }
   const auto until = std::min(next_poll_, next_heartbeat_);
-  const auto left = std::chrono::duration_cast<milliseconds>(until - mono_now());
-  auto heard = subscription_->next(std::clamp(left, milliseconds(0), config_.poll), wake_fd);
+  const auto left = std::chrono::duration_cast<milliseconds>(until - mono_now()) + milliseconds(1);
+  auto heard = subscription_->next(std::clamp(left, milliseconds(0), config_.poll * 2), wake_fd);
   if (!heard && heard.error().code != errc::timeout) return drop(heard.error().message);
-  if (heard || mono_now() >= until) look();
+  const bool news = heard && !heard->items.empty() && heard->items[0].text == "message";
+  if (heard) pong_ = mono_now();
+  if (news || mono_now() >= until) look();
 }
 
 }  // namespace sluice::store

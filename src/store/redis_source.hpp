@@ -19,19 +19,25 @@ class redis_source final : public source {
  private:
   [[nodiscard]] result<void> connect();
   [[nodiscard]] result<void> check();
+  [[nodiscard]] bool wanted(const activation_record& record);
   void drop(const std::string& why);
   [[nodiscard]] result<void> take(const activation_record& record);
+  [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version);
+  // Writes what others read about this node. A Redis that forbids it is told in the log and takes nothing from the policy.
+  [[nodiscard]] result<void> tell(const std::vector<redis_command>& commands);
   [[nodiscard]] result<void> acknowledge(const activation_record& record, const std::string& state, const std::string& phase,
                                          const std::string& message);
   [[nodiscard]] result<void> heartbeat();
-  [[nodiscard]] milliseconds jittered(milliseconds around);
+  [[nodiscard]] result<void> read_nodes();
+  [[nodiscard]] result<void> keep_alive();
+  [[nodiscard]] static milliseconds jittered(milliseconds around);
   const agent_config& config_;
   store::node& node_;
   ring_keys keys_;
   std::optional<redis_client> commands_, subscription_;
   std::optional<policy::activation> refused_;
-  bool regressed_told_ = false;
-  mono_time next_poll_{}, next_heartbeat_{}, next_connect_{};
+  bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
+  mono_time next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};
 };
 

@@ -21,6 +21,14 @@ std::string percent_decoded(std::string_view in) {
   return out;
 }
 
+// All of `text`, and in range.
+template <class T>
+bool number(std::string_view text, T& out) {
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, out);
+  return !text.empty() && read.ec == std::errc{} && read.ptr == end && out >= 0;
+}
+
 }  // namespace
 
 std::string redis_endpoint::display() const {
@@ -43,9 +51,7 @@ result<redis_endpoint> parse_redis_url(std::string_view url) {
   if (const auto slash = url.find('/'); slash != std::string_view::npos) {
     const auto path = url.substr(slash + 1);
     url = url.substr(0, slash);
-    if (!path.empty() && std::from_chars(path.data(), path.data() + path.size(), to.database).ptr != path.data() + path.size()) {
-      return bad("the database is no number");
-    }
+    if (!path.empty() && !number(path, to.database)) return bad("the database is no number");
   }
   if (const auto at = url.rfind('@'); at != std::string_view::npos) {
     const auto who = url.substr(0, at);
@@ -54,13 +60,12 @@ result<redis_endpoint> parse_redis_url(std::string_view url) {
     to.user = percent_decoded(who.substr(0, colon));
     if (colon != std::string_view::npos) to.password = percent_decoded(who.substr(colon + 1));
   }
+  if (url.starts_with('[') && url.find(']') == std::string_view::npos) return bad("the address has no closing bracket");
   const auto bracket = url.starts_with('[') ? url.find(']') : std::string_view::npos;
   const auto colon = bracket == std::string_view::npos ? url.rfind(':') : url.find(':', bracket);
   if (colon != std::string_view::npos) {
     const auto digits = url.substr(colon + 1);
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), to.port).ptr != digits.data() + digits.size() || digits.empty()) {
-      return bad("the port is no number from 1 to 65535");
-    }
+    if (!number(digits, to.port) || to.port == 0) return bad("the port is no number from 1 to 65535");
   }
   const auto host = bracket == std::string_view::npos ? url.substr(0, colon) : url.substr(1, bracket - 1);
   if (host.empty()) return bad("it names no host");

@@ -2,7 +2,10 @@
 #include "ring_layout.hpp"
 
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
+
+#include "sluice/store/directory.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -69,36 +72,72 @@ result<std::vector<manifest_file>> parse_manifest(const std::string& text) {
 
 result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys) {
   std::optional<activation_record> best;
-  auto head = redis.command({"HGET", keys.head(), "record"});
-  if (!head) return std::unexpected(head.error());
-  if (head->kind == redis_reply::kind::text) {
-    auto record = parse_record(head->text);
+  auto both = redis.pipeline({{"HGET", keys.head(), "record"}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
+  if (!both) return std::unexpected(both.error());
+  const auto &head = (*both)[0], &last = (*both)[1];
+  for (const auto* reply : {&head, &last}) {
+    if (reply->kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply->text);
+  }
+  if (head.kind == redis_reply::kind::text) {
+    auto record = parse_record(head.text);
     if (!record) return std::unexpected(record.error());
     best = std::move(*record);
   }
-  // A log that is ahead of the head is a publisher that died between its two writes; both say the same thing.
-  auto last = redis.command({"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"});
-  if (!last) return std::unexpected(last.error());
-  if (!last->items.empty() && last->items[0].items.size() == 2) {
-    auto record = parse_record(last->items[0].items[1].field("record"));
+  // The later of the two is right: they are read in one round trip, but not in one instant.
+  if (!last.items.empty() && last.items[0].items.size() == 2) {
+    auto record = parse_record(last.items[0].items[1].field("record"));
     if (!record) return std::unexpected(record.error());
     if (!best || record->activation > best->activation) best = std::move(*record);
   }
   return best;
 }
 
-result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version) {
+namespace {
+
+// The files that `files` names and `have` lacks, by digest.
+result<std::map<std::string, std::string>> fetch_blobs(redis_client& redis, const ring_keys& keys, const std::vector<manifest_file>& files,
+                                                       const std::map<std::string_view, const policy::source_file*>& have) {
+  std::vector<redis_command> commands;
+  std::vector<const manifest_file*> asked;
+  std::map<std::string, std::string> blobs;
+  for (const auto& f : files) {
+    if (have.contains(f.sha256) || !blobs.try_emplace(f.sha256).second) continue;
+    commands.push_back({"GET", keys.blob(f.sha256)});
+    asked.push_back(&f);
+  }
+  auto replies = redis.pipeline(commands);
+  if (!replies) return std::unexpected(replies.error());
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    auto& reply = (*replies)[i];
+    if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "reading " + asked[i]->path + " from Redis: " + reply.text);
+    if (reply.kind != redis_reply::kind::text) {
+      return fail(errc::not_found, "the content of " + asked[i]->path + " is not in Redis; push the version again");
+    }
+    total += reply.text.size();
+    if (total > load_limits{}.total_bytes_max) return fail(errc::integrity, "the version in Redis is larger than a bundle may be");
+    blobs[asked[i]->sha256] = std::move(reply.text);
+  }
+  return blobs;
+}
+
+}  // namespace
+
+result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version,
+                                            const policy::bundle_source& have) {
   auto manifest = redis.command({"HGET", keys.manifest(version), "manifest"});
   if (!manifest) return std::unexpected(manifest.error());
   if (manifest->kind != redis_reply::kind::text) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in Redis; push it again");
   auto files = parse_manifest(manifest->text);
   if (!files) return std::unexpected(files.error());
+  std::map<std::string_view, const policy::source_file*> known;
+  for (const auto& f : have.files) known.emplace(f.sha256, &f);
+  auto blobs = fetch_blobs(redis, keys, *files, known);
+  if (!blobs) return std::unexpected(blobs.error());
   policy::bundle_source source;
   for (const auto& f : *files) {
-    auto blob = redis.command({"GET", keys.blob(f.sha256)});
-    if (!blob) return std::unexpected(blob.error());
-    if (blob->kind != redis_reply::kind::text) return fail(errc::not_found, "the content of " + f.path + " is not in Redis; push the version again");
-    auto file = policy::make_source_file(f.path, std::move(blob->text));
+    const auto at = known.find(f.sha256);
+    auto file = policy::make_source_file(f.path, at != known.end() ? at->second->bytes : (*blobs)[f.sha256]);
     if (file.sha256 != f.sha256) {
       return fail(errc::integrity, f.path + ": its bytes in Redis are not those of its digest; they were changed. Push the version again");
     }

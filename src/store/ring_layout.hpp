@@ -51,7 +51,8 @@ struct manifest_file {
 
 // Reads head and the newest log entry and returns the later of the two; nothing when the ring is empty.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
-// Fetches a version's files and checks every digest and the version itself.
-[[nodiscard]] result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version);
+// Fetches a version's files and checks every digest and the version itself. Files that `have` holds are not fetched again.
+[[nodiscard]] result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version,
+                                                          const policy::bundle_source& have);
 
 }  // namespace sluice::store

@@ -56,8 +56,16 @@ bool unpack(std::string_view in, policy::bundle_source& out) {
 }
 
 policy::activation activation_from(const json& j) {
-  return {j.value("epoch", std::uint64_t{0}), j.value("generation", std::uint64_t{0})};
+  return {j.at("epoch").get<std::uint64_t>(), j.at("generation").get<std::uint64_t>()};
 }
+// Throws json::exception where a member is missing or of another type.
+node_state state_from(const json& j) {
+  node_state s{.source = j.at("source"), .highest = activation_from(j.at("highest")), .active = activation_from(j.at("active")), .version = j.at("version"),
+               .healthy = {}, .last_contact = std::nullopt};
+  for (const auto& h : j.at("healthy")) s.healthy.push_back({h.at("version"), activation_from(h)});
+  return s;
+}
+
 json to_json(policy::activation a) { return {{"epoch", a.epoch}, {"generation", a.generation}}; }
 
 }  // namespace
@@ -97,14 +105,11 @@ result<node_state> state_store::open() {
   }
   node_state state;
   if (const auto bytes = read_whole(directory_ + "/state.json")) {
-    const auto j = json::parse(*bytes, nullptr, false);
-    if (!j.is_object()) {
+    try {
+      state = state_from(json::parse(*bytes));
+    } catch (const json::exception&) {
       return fail(errc::integrity, directory_ + "/state.json is damaged; move the state folder away to start without a memory");
     }
-    state.highest = activation_from(j.value("highest", json::object()));
-    state.active = activation_from(j.value("active", json::object()));
-    state.version = j.value("version", "");
-    state.healthy = j.value("healthy", std::vector<std::string>{});
   }
   if (const auto bytes = read_whole(directory_ + "/contact")) {
     if (const auto when = parse_time(*bytes)) state.last_contact = *when;
@@ -113,7 +118,13 @@ result<node_state> state_store::open() {
 }
 
 result<void> state_store::save(const node_state& s) {
-  const json j = {{"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", s.healthy}};
+  json healthy = json::array();
+  for (const auto& h : s.healthy) {
+    auto one = to_json(h.activation);
+    one["version"] = h.version;
+    healthy.push_back(std::move(one));
+  }
+  const json j = {{"source", s.source}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
   return write_whole("state.json", j.dump(1) + "\n", true);
 }
 
@@ -137,12 +148,12 @@ result<policy::bundle_source> state_store::load_version(const std::string& versi
   return source;
 }
 
-void state_store::prune(const std::vector<std::string>& keep) {
+void state_store::prune(const std::vector<healthy_version>& keep) {
   std::error_code why;
   for (fs::directory_iterator it(directory_ + "/versions", why), end; !why && it != end; it.increment(why)) {
     const auto stem = it->path().stem().string();
     std::error_code ignored;
-    if (std::find(keep.begin(), keep.end(), stem) == keep.end()) fs::remove(it->path(), ignored);
+    if (std::ranges::find(keep, stem, &healthy_version::version) == keep.end()) fs::remove(it->path(), ignored);
   }
 }
 

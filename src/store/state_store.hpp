@@ -13,11 +13,17 @@
 
 namespace sluice::store {
 
+struct healthy_version {
+  std::string version;
+  policy::activation activation;      // under which it last ran
+};
+
 struct node_state {
-  policy::activation highest;        // seen and accepted; never goes back
+  std::string source;                 // whose activations these are: "directory", or the ring; numbers of two sources do not compare
+  policy::activation highest;         // seen and accepted; never goes back
   policy::activation active;
-  std::string version;               // of `active`; empty: none
-  std::vector<std::string> healthy;  // newest first
+  std::string version;                // of `active`; empty: none
+  std::vector<healthy_version> healthy;  // newest first
   std::optional<wall_time> last_contact;
 };
 
@@ -33,7 +39,7 @@ class state_store {
   [[nodiscard]] result<void> save_version(const std::string& version, const policy::bundle_source& source);
   // Checked against its name.
   [[nodiscard]] result<policy::bundle_source> load_version(const std::string& version) const;
-  void prune(const std::vector<std::string>& keep);
+  void prune(const std::vector<healthy_version>& keep);
 
  private:
   [[nodiscard]] result<void> write_whole(const std::string& name, const std::string& bytes, bool sync);
