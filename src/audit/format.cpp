@@ -15,7 +15,7 @@ class writer {
   void key(std::string_view name) {
     if (out_.back() != '{' && out_.back() != '[') out_ += ',';
     out_ += '"';
-    append_json_escaped(out_, name);
+    out_ += name;  // names are this program's own words and need no escape
     out_ += "\":";
   }
   void text(std::string_view name, std::string_view value) {
