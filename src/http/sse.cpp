@@ -59,7 +59,13 @@ sse_splitter::status sse_splitter::next(sse_event& out) {
   out.raw = text.substr(0, at);
   std::size_t data_lines = 0;
   for (std::size_t i = 0; i < out.raw.size() && line_at(text, i, l); i = l.next) {
-    const auto whole_line = text.substr(i, l.end - i);
+    auto whole_line = text.substr(i, l.end - i);
+    std::size_t mark = 0;
+    // A byte order mark before the first line is no part of it (and some clients read the line all the same).
+    if (i == 0 && whole_line.starts_with("\xef\xbb\xbf")) {
+      mark = 3;
+      whole_line.remove_prefix(mark);
+    }
     const auto colon = whole_line.find(':');
     const auto name = whole_line.substr(0, colon);
     auto begin = colon == std::string_view::npos ? whole_line.size() : colon + 1;
@@ -70,7 +76,7 @@ sse_splitter::status sse_splitter::next(sse_event& out) {
     out.has_data = true;
     if (++data_lines == 1) {
       out.data = value;
-      out.data_offset = static_cast<std::uint32_t>(i + begin);
+      out.data_offset = static_cast<std::uint32_t>(i + mark + begin);
     } else {
       if (data_lines == 2) joined_ = out.data;
       joined_ += '\n';

@@ -1,249 +1,239 @@
-// One pass over the bytes to a flat tape, without recursion. Written here because neither of simdjson's parsers fits: its DOM
-// knows no positions and refuses large numbers, and On-Demand does not look at what it is not asked for. simdjson checks the
-// encoding, and the tests hold this parser against its DOM and another one.
+// See json.hpp. simdjson's first stage finds where every token begins and checks UTF-8, quotes and control characters, many bytes
+// at a time; the second stage is ours: it checks the grammar and keeps what simdjson's tapes do not, the place of each value.
 #include "sluice/text/json.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "sluice/text/view.hpp"
+#include "json_string.hpp"
+#include "simdjson.h"
 
 namespace sluice::text::json {
-
-struct document::impl {
-  std::string_view in;
-  std::uint32_t depth_max = 0;
-  std::vector<node> nodes;
-  std::vector<index> open;  // containers that are not closed yet
-  std::string unescaped;    // all unescaped strings; never longer than the document
-  std::vector<std::string_view> keys;
-  std::size_t at = 0;
-  const char* reason = nullptr;
-};
-
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using stage1_parser = std::unique_ptr<simdjson::internal::dom_parser_implementation>;
 
-int hex4(std::string_view s, std::size_t at) {
-  if (at + 4 > s.size()) return -1;
-  int v = 0;
-  for (std::size_t i = at; i < at + 4; ++i) {
-    const char c = s[i];
-    const int d = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    if (d < 0) return -1;
-    v = v * 16 + d;
-  }
-  return v;
+// Token positions are needed only while parse() runs, so one buffer serves all documents of a thread. It grows to what the
+// largest body took and shrinks again when that was out of the ordinary.
+constexpr std::size_t kept_capacity = std::size_t{1} << 20;
+stage1_parser& working_parser() {
+  thread_local stage1_parser parser;
+  return parser;
 }
 
-// Keys in more members than this are sorted to find a twin; fewer are compared pairwise.
-constexpr std::size_t pairwise_max = 12;
-
-class parser {
- public:
-  explicit parser(document::impl& d) : d_(d) {}
-
-  bool run() {
-    skip_space();
-    if (!value(0, 0)) return false;
-    while (!d_.open.empty()) {
-      if (!step()) return false;
+result<void> find_tokens(stage1_parser& parser, std::string_view bytes) {
+  if (!parser || parser->capacity() < bytes.size()) {
+    const std::size_t capacity = std::max<std::size_t>(bytes.size(), 4096);
+    parser.reset();
+    if (simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, 1, parser) != simdjson::SUCCESS) {
+      return fail(errc::limit, "no memory to parse " + std::to_string(bytes.size()) + " bytes of JSON");
     }
-    skip_space();
-    return d_.at == d_.in.size() || bad("bytes follow the value");
   }
+  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  switch (parser->stage1(data, bytes.size(), simdjson::stage1_mode::regular)) {
+    case simdjson::SUCCESS: return {};
+    case simdjson::UTF8_ERROR: return fail(errc::parse, "not valid UTF-8");
+    case simdjson::UNESCAPED_CHARS: return fail(errc::parse, "a control character stands unescaped in a string");
+    case simdjson::UNCLOSED_STRING: return fail(errc::parse, "a string is not closed");
+    case simdjson::EMPTY: return fail(errc::parse, "no JSON value, only white space");
+    default: return fail(errc::parse, "not JSON");
+  }
+}
 
- private:
-  bool bad(const char* why) {
-    if (d_.reason == nullptr) d_.reason = why;
+constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+constexpr bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+
+// Where the number that begins at `at` ends by RFC 8259's grammar; `at` when there is none.
+std::size_t number_end(std::string_view s, std::size_t at) {
+  std::size_t i = at;
+  const auto digits = [&] {
+    const std::size_t from = i;
+    while (i < s.size() && is_digit(s[i])) ++i;
+    return i - from;
+  };
+  if (i < s.size() && s[i] == '-') ++i;
+  if (i >= s.size() || !is_digit(s[i])) return at;
+  if (s[i] == '0') {
+    ++i;
+  } else {
+    digits();
+  }
+  if (i < s.size() && s[i] == '.') {
+    ++i;
+    if (digits() == 0) return at;
+  }
+  if (i < s.size() && (s[i] == 'e' || s[i] == 'E')) {
+    ++i;
+    if (i < s.size() && (s[i] == '+' || s[i] == '-')) ++i;
+    if (digits() == 0) return at;
+  }
+  return i;
+}
+
+bool plain_key(std::string_view key) {
+  if (key.empty() || key.size() > 64) return false;
+  return std::ranges::all_of(key, [](char c) {
+    const char low = static_cast<char>(c | 0x20);
+    return is_digit(c) || (low >= 'a' && low <= 'z') || c == '_' || c == '-';
+  });
+}
+
+}  // namespace
+
+struct document::impl {
+  std::string_view bytes;
+  std::vector<node> nodes;
+  std::string arena;  // unescaped strings; reserved so that it never moves within a parse
+  std::vector<std::pair<std::string_view, index>> keys;
+
+  const std::uint32_t* tokens = nullptr;
+  std::uint32_t token_count = 0, at = 0;  // at: the token at hand
+  std::string problem;
+
+  bool bad(std::size_t offset, std::string_view what) {
+    problem = std::string(what) + " at byte " + std::to_string(offset);
     return false;
   }
-  [[nodiscard]] bool more() const { return d_.at < d_.in.size(); }
-  [[nodiscard]] char peek() const { return d_.at < d_.in.size() ? d_.in[d_.at] : '\0'; }
-  void skip_space() {
-    while (more() && is_space(d_.in[d_.at])) ++d_.at;
-  }
-  [[nodiscard]] std::uint32_t here() const { return static_cast<std::uint32_t>(d_.at); }
+  [[nodiscard]] std::uint32_t position() const { return at < token_count ? tokens[at] : static_cast<std::uint32_t>(bytes.size()); }
+  [[nodiscard]] char current() const { return at < token_count ? bytes[tokens[at]] : '\0'; }
 
-  // The next thing inside the innermost open container.
-  bool step() {
-    const auto container = d_.open.back();
-    const bool object = d_.nodes[container].kind == kind::object;
-    const bool first = d_.nodes.size() == container + 1;
-    skip_space();
-    if (peek() == (object ? '}' : ']')) return close(container);
-    if (!first) {
-      if (peek() != ',') return bad(object ? "a comma or } is missing" : "a comma or ] is missing");
-      ++d_.at;
-      skip_space();
-    }
-    std::uint32_t key_begin = 0, key_end = 0;
-    std::string_view key;
-    if (object) {
-      key_begin = here();
-      if (peek() != '"') return bad("a key in double quotes is missing");
-      if (!string(key)) return false;
-      key_end = here();
-      skip_space();
-      if (peek() != ':') return bad("a colon is missing");
-      ++d_.at;
-      skip_space();
-    }
-    if (!value(key_begin, key_end)) return false;
-    auto& made = d_.nodes[last_];
-    made.key = key;
-    made.parent = container;
+  // The string token at hand: its literal's end, and its text. Only white space stands between a literal's end and the next token.
+  bool take_string(std::uint32_t& end, std::string_view& text) {
+    const std::uint32_t begin = position();
+    ++at;
+    end = position();
+    while (end > begin + 1 && is_space(bytes[end - 1])) --end;
+    if (end < begin + 2 || bytes[end - 1] != '"') return bad(begin, "a string is not closed");
+    text = bytes.substr(begin + 1, end - begin - 2);
+    if (text.empty() || std::memchr(text.data(), '\\', text.size()) == nullptr) return true;
+    if (arena.empty()) arena.reserve(bytes.size() - begin);
+    const std::size_t from = arena.size();
+    std::size_t where = 0;
+    if (!unescape(arena, text, where)) return bad(begin + 1 + where, "a string has a bad escape or half a surrogate pair");
+    text = std::string_view(arena).substr(from);
     return true;
   }
 
-  bool value(std::uint32_t key_begin, std::uint32_t key_end) {
-    last_ = static_cast<index>(d_.nodes.size());
-    d_.nodes.push_back({kind::null, here(), 0, key_begin, key_end, 0, last_ + 1, {}, {}});
-    const char c = peek();
-    if (c == '{' || c == '[') {
-      if (d_.open.size() >= d_.depth_max) return bad("values are nested too deeply");
-      d_.nodes[last_].kind = c == '{' ? kind::object : kind::array;
-      d_.open.push_back(last_);
-      ++d_.at;
+  bool take_scalar(node& n) {
+    const std::uint32_t begin = position();
+    std::size_t end = begin;
+    switch (bytes[begin]) {
+      case 't': end = bytes.substr(begin, 4) == "true" ? begin + 4 : begin; n.kind = kind::boolean; break;
+      case 'f': end = bytes.substr(begin, 5) == "false" ? begin + 5 : begin; n.kind = kind::boolean; break;
+      case 'n': end = bytes.substr(begin, 4) == "null" ? begin + 4 : begin; n.kind = kind::null; break;
+      default: end = number_end(bytes, begin); n.kind = kind::number; break;
+    }
+    if (end == begin) return bad(begin, "this is no JSON value");
+    if (end < bytes.size() && !is_space(bytes[end]) && bytes[end] != ',' && bytes[end] != ']' && bytes[end] != '}') {
+      return bad(end, "unexpected character after a value");
+    }
+    ++at;
+    n.raw_end = static_cast<std::uint32_t>(end);
+    n.text = bytes.substr(begin, end - begin);
+    return true;
+  }
+
+  // The pairwise search is quicker for the objects of chat traffic; sorting keeps a hostile one from being quadratic.
+  bool keys_differ(index object) {
+    keys.clear();
+    for (index i = object + 1; i < nodes[object].next; i = nodes[i].next) keys.emplace_back(nodes[i].key, i);
+    if (keys.size() <= 12) {
+      for (std::size_t a = 1; a < keys.size(); ++a) {
+        for (std::size_t b = 0; b < a; ++b) {
+          if (keys[a].first == keys[b].first) return bad(nodes[keys[a].second].key_begin, "an object has a key twice,");
+        }
+      }
       return true;
     }
-    std::string_view text;
-    if (c == '"') {
-      d_.nodes[last_].kind = kind::string;
-      if (!string(text)) return false;
-    } else if (!scalar(d_.nodes[last_].kind)) {
-      return false;
+    std::ranges::sort(keys);
+    for (std::size_t a = 1; a < keys.size(); ++a) {
+      if (keys[a].first == keys[a - 1].first) return bad(nodes[keys[a].second].key_begin, "an object has a key twice,");
     }
-    auto& n = d_.nodes[last_];
-    n.raw_end = here();
-    n.text = n.kind == kind::string ? text : d_.in.substr(n.raw_begin, n.raw_end - n.raw_begin);
+    return true;
+  }
+
+  // Takes a key and its colon, if the container at hand has keys.
+  bool take_key(node& n, bool in_object) {
+    n.key_begin = n.key_end = position();
+    if (!in_object) return true;
+    if (current() != '"') return bad(position(), "an object needs a key in quotes");
+    if (!take_string(n.key_end, n.key)) return false;
+    if (current() != ':') return bad(position(), "a key needs a colon");
+    ++at;
     return true;
   }
 
   bool close(index container) {
-    ++d_.at;
-    d_.nodes[container].raw_end = here();
-    d_.nodes[container].next = static_cast<index>(d_.nodes.size());
-    d_.open.pop_back();
-    return d_.nodes[container].kind != kind::object || unique_keys(container);
+    nodes[container].raw_end = position() + 1;
+    nodes[container].next = static_cast<index>(nodes.size());
+    nodes[container].text = bytes.substr(nodes[container].raw_begin, nodes[container].raw_end - nodes[container].raw_begin);
+    ++at;
+    return nodes[container].kind != kind::object || keys_differ(container);
   }
 
-  bool unique_keys(index object) {
-    auto& keys = d_.keys;
-    keys.clear();
-    for (index i = object + 1; i < d_.nodes[object].next; i = d_.nodes[i].next) keys.push_back(d_.nodes[i].key);
-    if (keys.size() > pairwise_max) {
-      std::sort(keys.begin(), keys.end());
-      return std::adjacent_find(keys.begin(), keys.end()) == keys.end() || bad("an object has the same key twice");
+  // Reads one value with its key. A container that has children becomes `open`.
+  bool take_value(index& open, std::uint32_t& depth, std::uint32_t depth_max) {
+    const auto self = static_cast<index>(nodes.size());
+    node n{};
+    n.parent = open == none ? self : open;
+    if (!take_key(n, open != none && nodes[open].kind == kind::object)) return false;
+    n.raw_begin = position();
+    n.next = self + 1;
+    if (at >= token_count) return bad(bytes.size(), "the JSON ends in the middle");
+    const char c = current();
+    if (c == '"') {
+      n.kind = kind::string;
+      if (!take_string(n.raw_end, n.text)) return false;
+      nodes.push_back(n);
+      return true;
     }
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      for (std::size_t j = i + 1; j < keys.size(); ++j) {
-        if (keys[i] == keys[j]) return bad("an object has the same key twice");
-      }
+    if (c != '{' && c != '[') {
+      if (!take_scalar(n)) return false;
+      nodes.push_back(n);
+      return true;
     }
+    if (depth == depth_max) return bad(position(), "nested deeper than " + std::to_string(depth_max) + " levels");
+    n.kind = c == '{' ? kind::object : kind::array;
+    nodes.push_back(n);
+    ++at;
+    if (current() == (c == '{' ? '}' : ']')) return close(self);
+    open = self;
+    ++depth;
     return true;
   }
 
-  bool scalar(kind& what) {
-    const auto rest = d_.in.substr(d_.at);
-    for (const auto& [word, k] : {std::pair{std::string_view("true"), kind::boolean}, {"false", kind::boolean}, {"null", kind::null}}) {
-      if (rest.starts_with(word)) {
-        what = k;
-        d_.at += word.size();
+  // After a value: commas and closing brackets, until another value is due or the document is complete.
+  bool take_ends(index& open, std::uint32_t& depth, bool& complete) {
+    while (open != none) {
+      const char c = current();
+      if (c == ',') {
+        ++at;
         return true;
       }
+      if (at >= token_count) return bad(bytes.size(), "the JSON ends in the middle");
+      if (c != (nodes[open].kind == kind::object ? '}' : ']')) return bad(position(), "expected a comma or the end of the list or object");
+      const index parent = nodes[open].parent;
+      const bool is_root = parent == open;
+      if (!close(open)) return false;
+      open = is_root ? none : parent;
+      --depth;
     }
-    what = kind::number;
-    return number();
+    complete = true;
+    return at == token_count || bad(position(), "something follows the JSON value");
   }
 
-  bool digits() {
-    const auto begin = d_.at;
-    while (is_digit(peek())) ++d_.at;
-    return d_.at > begin;
-  }
-  bool number() {
-    if (peek() == '-') ++d_.at;
-    if (peek() == '0') {
-      ++d_.at;
-    } else if (!digits()) {
-      return bad("a value is missing or is none of JSON's");
+  bool build(std::uint32_t depth_max) {
+    index open = none;
+    std::uint32_t depth = 0;
+    for (bool complete = false; !complete;) {
+      const index before = open;
+      if (!take_value(open, depth, depth_max)) return false;
+      if (open != before) continue;  // a container was opened: its first value is next
+      if (!take_ends(open, depth, complete)) return false;
     }
-    if (peek() == '.') {
-      ++d_.at;
-      if (!digits()) return bad("a number ends with its point");
-    }
-    if (peek() == 'e' || peek() == 'E') {
-      ++d_.at;
-      if (peek() == '+' || peek() == '-') ++d_.at;
-      if (!digits()) return bad("a number has no exponent after its e");
-    }
-    return !is_digit(peek()) || bad("a number begins with a zero");
-  }
-
-  // Skips bytes that mean nothing in a string, eight at a time.
-  void skip_plain() {
-    constexpr std::uint64_t ones = 0x0101010101010101ull, highs = 0x8080808080808080ull;
-    const auto zero_byte = [](std::uint64_t w) { return (w - ones) & ~w & highs; };
-    for (std::uint64_t word = 0; d_.at + sizeof word <= d_.in.size(); d_.at += sizeof word) {
-      std::memcpy(&word, d_.in.data() + d_.at, sizeof word);
-      if ((((word - ones * 0x20) & ~word & highs) | zero_byte(word ^ (ones * '"')) | zero_byte(word ^ (ones * '\\'))) != 0) return;
-    }
-  }
-
-  // At an opening quote; ends past the closing one. `out` is the unescaped text.
-  bool string(std::string_view& out) {
-    const auto begin = ++d_.at;
-    bool escapes = false;
-    for (;; ++d_.at) {
-      skip_plain();
-      if (!more()) return bad("a string does not end");
-      const auto c = static_cast<unsigned char>(d_.in[d_.at]);
-      if (c == '"') break;
-      if (c < 0x20) return bad("a string holds a control character that is not escaped");
-      if (c == '\\') {
-        escapes = true;
-        if (!escape()) return false;
-      }
-    }
-    const auto inside = d_.in.substr(begin, d_.at - begin);
-    ++d_.at;
-    if (!escapes) {
-      out = inside;
-      return true;
-    }
-    const auto from = d_.unescaped.size();
-    append_unescaped(d_.unescaped, inside);
-    out = std::string_view(d_.unescaped).substr(from);
     return true;
   }
-
-  // At a backslash; ends on the escape's last byte.
-  bool escape() {
-    const char c = d_.at + 1 < d_.in.size() ? d_.in[d_.at + 1] : '\0';
-    if (c != 'u') {
-      if (std::string_view("\"\\/bfnrt").find(c) == std::string_view::npos || c == '\0') return bad("a string holds an escape that JSON does not have");
-      ++d_.at;
-      return true;
-    }
-    const int v = hex4(d_.in, d_.at + 2);
-    if (v < 0) return bad("a \\u escape needs four hex digits");
-    if (v >= 0xdc00 && v < 0xe000) return bad("a string holds half of a surrogate pair");
-    d_.at += 5;
-    if (v < 0xd800 || v >= 0xdc00) return true;
-    const int low = d_.in.substr(d_.at + 1, 2) == "\\u" ? hex4(d_.in, d_.at + 3) : -1;
-    if (low < 0xdc00 || low >= 0xe000) return bad("a string holds half of a surrogate pair");
-    d_.at += 6;
-    return true;
-  }
-
-  document::impl& d_;
-  index last_ = 0;
 };
-
-}  // namespace
 
 document::document() : impl_(std::make_unique<impl>()) {}
 document::~document() = default;
@@ -252,60 +242,80 @@ document& document::operator=(document&&) noexcept = default;
 
 result<void> document::parse(std::string_view bytes, std::uint32_t depth_max) {
   auto& d = *impl_;
-  d.in = bytes;
-  d.depth_max = depth_max;
+  d.bytes = bytes;
   d.nodes.clear();
-  d.open.clear();
-  d.unescaped.clear();
-  d.unescaped.reserve(bytes.size());  // views into it must not move
+  d.arena.clear();
+  d.problem.clear();
+  if (bytes.starts_with("\xef\xbb\xbf")) return fail(errc::parse, "a byte order mark stands before the JSON at byte 0");
+  if (bytes.size() >= none) return fail(errc::limit, "the JSON is larger than 4 GiB");
+  auto& parser = working_parser();
+  if (auto tokens = find_tokens(parser, bytes); !tokens) return tokens;
+  d.tokens = parser->structural_indexes.get();
+  d.token_count = parser->n_structural_indexes;
   d.at = 0;
-  d.reason = nullptr;
-  if (bytes.size() >= none) return fail(errc::limit, "the JSON text is larger than 4 GiB");
-  if (bytes.starts_with("\xef\xbb\xbf")) return fail(errc::parse, "the JSON text begins with a byte order mark; send plain UTF-8");
-  if (!is_valid_utf8(bytes)) return fail(errc::parse, "the JSON text is not valid UTF-8");
-  if (parser(d).run()) return {};
-  return fail(errc::parse, std::string("not JSON at byte ") + std::to_string(d.at) + ": " + (d.reason != nullptr ? d.reason : "unexpected bytes"));
+  const bool good = d.build(depth_max);
+  d.tokens = nullptr;
+  if (parser->capacity() > kept_capacity) parser.reset();
+  if (good) return {};
+  d.nodes.clear();
+  return fail(errc::parse, d.problem);
 }
 
 std::span<const node> document::nodes() const { return impl_->nodes; }
-std::string_view document::bytes() const { return impl_->in; }
-
-index document::first_child(index i) const { return impl_->nodes[i].next > i + 1 ? i + 1 : none; }
-
+std::string_view document::bytes() const { return impl_->bytes; }
+std::string_view document::raw(index i) const {
+  const auto& n = impl_->nodes[i];
+  return impl_->bytes.substr(n.raw_begin, n.raw_end - n.raw_begin);
+}
+index document::first_child(index i) const {
+  const auto& n = impl_->nodes[i];
+  return n.next > i + 1 ? i + 1 : none;
+}
 index document::sibling(index i) const {
   const auto& n = impl_->nodes[i];
-  if (i == 0) return none;
-  return n.next < impl_->nodes[n.parent].next ? n.next : none;
+  return n.parent != i && n.next < impl_->nodes[n.parent].next ? n.next : none;
 }
-
 index document::member(index object, std::string_view key) const {
   if (object == none || impl_->nodes[object].kind != kind::object) return none;
-  for (auto i = first_child(object); i != none; i = sibling(i)) {
+  const index end = impl_->nodes[object].next;
+  for (index i = object + 1; i < end; i = impl_->nodes[i].next) {
     if (impl_->nodes[i].key == key) return i;
   }
   return none;
 }
 
-std::string_view document::raw(index i) const {
-  const auto& n = impl_->nodes[i];
-  return impl_->in.substr(n.raw_begin, n.raw_end - n.raw_begin);
-}
-
 std::string document::path(index i) const {
   std::vector<std::string> steps;
-  while (i != 0) {
-    const auto parent = impl_->nodes[i].parent;
-    if (impl_->nodes[parent].kind == kind::object) {
-      steps.push_back((parent == 0 ? "" : ".") + std::string(impl_->nodes[i].key));
-    } else {
-      std::size_t n = 0;
-      for (auto j = first_child(parent); j != i; j = sibling(j)) ++n;
-      steps.push_back("[" + std::to_string(n) + "]");
+  for (; impl_->nodes[i].parent != i; i = impl_->nodes[i].parent) {
+    const auto& up = impl_->nodes[impl_->nodes[i].parent];
+    if (up.kind == kind::object) {
+      const auto& key = impl_->nodes[i].key;
+      // A key may be anybody's text; paths stand in errors and records.
+      steps.push_back("." + (plain_key(key) ? std::string(key) : std::string("*")));
+      continue;
     }
-    i = parent;
+    std::size_t place = 0;
+    for (index k = impl_->nodes[i].parent + 1; k != i; k = impl_->nodes[k].next) ++place;
+    steps.push_back("[" + std::to_string(place) + "]");
   }
   std::string out;
-  for (auto it = steps.rbegin(); it != steps.rend(); ++it) out += *it;
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) out += *step;
+  return out.starts_with('.') ? out.substr(1) : out;
+}
+
+std::string apply(std::string_view bytes, std::vector<splice> splices) {
+  std::ranges::sort(splices, {}, [](const splice& s) { return std::pair(s.begin, s.end); });
+  std::size_t size = bytes.size();
+  for (const auto& s : splices) size += s.replacement.size();
+  std::string out;
+  out.reserve(size);
+  std::uint32_t at = 0;
+  for (const auto& s : splices) {
+    if (s.begin > at) out.append(bytes, at, s.begin - at);
+    out += s.replacement;
+    at = std::max(at, s.end);
+  }
+  out.append(bytes, at);
   return out;
 }
 

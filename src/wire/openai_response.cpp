@@ -27,6 +27,11 @@ class chat_response final : public response_body {
       const auto& n = body[i];
       if (choices_ != none && n.parent == choices_) like.choice = static_cast<std::int32_t>(i);
       if (choices_ != none && i >= body[choices_].next) like.choice = -1;
+      if (states[i] == path_table::unknown && !n.key.empty()) {
+        auto mine = like;
+        mine.kind = part_kind::annotation;
+        listed_.add_key(i, mine);
+      }
       if (n.kind != kind::string || n.text.empty()) continue;
       if (const auto* row = table.at(states[i])) {
         listed_.add(i, *row, like, depth_max);

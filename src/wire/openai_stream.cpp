@@ -13,6 +13,19 @@ using text::json::index;
 using text::json::kind;
 using text::json::none;
 
+namespace {
+
+// A delta that holds nothing but a text in the place of this row.
+std::string delta_of(const row& r, std::string_view text) {
+  constexpr std::string_view above = "choices[].delta.";
+  const auto quoted = json_quoted(text);
+  if (r.path.ends_with("reasoning_details[].text")) return "\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":" + quoted + "}]";
+  if (r.path.ends_with("audio.transcript")) return "\"audio\":{\"transcript\":" + quoted + "}";
+  return json_quoted(r.path.substr(above.size())) + ":" + quoted;
+}
+
+}  // namespace
+
 response_stream::status chat_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
   splitter_.feed(bytes);
   http::sse_event e;
@@ -42,7 +55,15 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
 response_stream::status chat_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
-  // Clients drop an event that no empty line ends; so does this.
+  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken
+  // off again.
+  if (splitter_.buffered_bytes() > 0) {
+    const std::string_view ending = splitter_.rest().ends_with('\n') ? "\n" : "\n\n";
+    const auto s = feed(ending, sink, out);
+    if (s != status::ok && s != status::done) return s;
+    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
+    if (s == status::done) return s;
+  }
   if (!finish_all(sink, out)) return status::blocked;
   over_ = true;
   return status::ok;
@@ -66,6 +87,7 @@ response_stream::status chat_stream::chunk(const http::sse_event& e, channel_sin
   const auto from = choices == none ? index{0} : choices, to = choices == none ? index{0} : body_[choices].next;
   for (index i = 1; i < states_.size(); ++i) {
     if (i >= from && i < to && choices != none) continue;
+    if (states_[i] == path_table::unknown && !unknown_key(i, sink)) return status::blocked;
     if (body_[i].kind != kind::string || openai_chat_chunk().at(states_[i]) != nullptr) continue;
     if (!at_once(i, role::assistant, body_.member(0, "error") != none ? part_kind::error : part_kind::annotation, true, sink)) return status::blocked;
   }
@@ -105,6 +127,7 @@ bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out
   if (delta != none && body_.member(delta, "role") != none) c.role_sent = true;
   const auto before = splices_.size();
   for (auto i = node + 1; i < body_[node].next; ++i) {
+    if (states_[i] == path_table::unknown && !unknown_key(i, sink)) return false;
     if (body_[i].kind != kind::string || body_[i].text.empty()) continue;
     const auto* r = openai_chat_chunk().at(states_[i]);
     if (r == nullptr) {
@@ -117,7 +140,7 @@ bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out
   }
   const auto finish = body_.member(node, "finish_reason");
   if (finish != none && body_[finish].kind == kind::string) {
-    if (!finish_choice(number, sink, out)) return false;
+    if (!finish_choice(number, node, sink, out)) return false;
     c.finished = true;
   }
   // The tokens of a text that left otherwise than it came still spell it.
@@ -143,13 +166,21 @@ bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_s
   auto& channels = choices_[number].channels;
   auto it = channels.find(&r);
   if (it == channels.end()) {
-    const auto dot = r.path.rfind('.');
-    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true), r.path.substr(dot + 1)}).first;
+    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true)}).first;
   }
   released_.clear();
   if (sink.feed(it->second.id, body_[i].text, released_) != channel_sink::status::released) return false;
   replace(i, released_);
   return true;
+}
+
+// A key that no table knows is text that somebody chose; it cannot be edited, only judged.
+bool chat_stream::unknown_key(index i, channel_sink& sink) {
+  if (body_[i].key.empty()) return true;
+  const auto id = sink.open(role::assistant, part_kind::annotation, false);
+  released_.clear();
+  return sink.feed(id, body_[i].key, released_) == channel_sink::status::released &&
+         sink.finish(id, released_) == channel_sink::status::released;
 }
 
 // A text that is whole where it stands.
@@ -173,7 +204,24 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
 }
 
 // Resolves what a choice still holds, before its last event.
-bool chat_stream::finish_choice(std::int64_t number, channel_sink& sink, std::string& out) {
+// Adds `released_` to the text of this row in the choice at `node` of the event at hand, when it has one: what a client reads
+// first must leave first.
+void chat_stream::append_to_event(const row& r, index node) {
+  if (node == none) return;
+  for (auto i = node + 1; i < body_[node].next; ++i) {
+    if (body_[i].kind != kind::string || openai_chat_chunk().at(states_[i]) != &r) continue;
+    auto s = std::find_if(splices_.begin(), splices_.end(), [&](const auto& each) { return each.begin == body_[i].raw_begin; });
+    if (s == splices_.end()) s = splices_.insert(splices_.end(), {body_[i].raw_begin, body_[i].raw_end, json_quoted(body_[i].text)});
+    s->replacement.pop_back();
+    append_json_escaped(s->replacement, released_);
+    s->replacement += '"';
+    released_.clear();
+    return;
+  }
+}
+
+// `node`: the choice in the event at hand, or none.
+bool chat_stream::finish_choice(std::int64_t number, index node, channel_sink& sink, std::string& out) {
   auto& c = choices_[number];
   if (c.finished) return true;
   if (!finish_tools(number, sink, out)) return false;
@@ -181,21 +229,9 @@ bool chat_stream::finish_choice(std::int64_t number, channel_sink& sink, std::st
     released_.clear();
     if (sink.finish(ch.id, released_) != channel_sink::status::released) return false;
     if (released_.empty()) continue;
-    std::string field(ch.field);
-    // A text in this very event leaves before its rest: both are put together.
-    for (auto& s : splices_) {
-      const auto at = std::find_if(states_.begin(), states_.end(), [&](std::uint16_t st) { return openai_chat_chunk().at(st) == r; });
-      if (at == states_.end()) break;
-      const auto& n = body_[static_cast<index>(at - states_.begin())];
-      if (s.begin != n.raw_begin) continue;
-      s.replacement.pop_back();
-      append_json_escaped(s.replacement, released_);
-      s.replacement += '"';
-      released_.clear();
-      break;
-    }
+    append_to_event(*r, node);
     if (released_.empty()) continue;
-    synthetic(number, "\"" + field + "\":" + json_quoted(released_), "", out);
+    synthetic(number, delta_of(*r, released_), "", out);
   }
   return true;
 }
@@ -204,7 +240,7 @@ bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
   splices_.clear();
   states_.clear();
   for (auto& [number, c] : choices_) {
-    if (!finish_choice(number, sink, out)) return false;
+    if (!finish_choice(number, none, sink, out)) return false;
   }
   return true;
 }

@@ -22,7 +22,6 @@ class chat_stream final : public response_stream {
   // A growing text: one field of one choice.
   struct channel {
     std::uint32_t id;
-    std::string_view field;  // the row's last step: "content", "reasoning", …
   };
   // A tool call's arguments: JSON in fragments, whole only at the end.
   struct tool_call {
@@ -47,7 +46,9 @@ class chat_stream final : public response_stream {
   void replace(text::json::index i, std::string_view released);
   [[nodiscard]] bool finish_tools(std::int64_t index, channel_sink& sink, std::string& out);
   [[nodiscard]] bool judge_arguments(tool_call& call, channel_sink& sink);
-  [[nodiscard]] bool finish_choice(std::int64_t index, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool unknown_key(text::json::index i, channel_sink& sink);
+  void append_to_event(const row& r, text::json::index node);
+  [[nodiscard]] bool finish_choice(std::int64_t number, text::json::index node, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   void synthetic(std::int64_t index, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 

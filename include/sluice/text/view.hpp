@@ -45,6 +45,14 @@ class view {
 // Builds `out` from valid UTF-8. Reuses out's memory. `original` must outlive `out` when the result is an identity.
 void make_view(std::string_view original, view_kind kind, view& out);
 
+// What is known of the word at the end of a text that may go on. Normalisation decides on look-alikes word by word.
+struct open_word {
+  std::uint16_t points = 0;    // code points so far; 0: none is open
+  std::uint16_t alphabets = 0; // one bit for each
+  bool digit = false;          // an ASCII digit was seen
+  bool stranger = false;       // a letter that looks like no ASCII letter was seen
+};
+
 // The same normalisation, a piece at a time: after feed(a), feed(b), finish() the caller's text and map are exactly those
 // of make_view(a + b), whatever the cut. Later bytes can still change the end of the text (a combining mark joins its base,
 // a word turns out to be mixed-script), so feed() may rewrite that end.
@@ -64,6 +72,7 @@ class view_stream {
   view_kind kind_;
   std::string open_;             // original bytes behind the unstable end
   std::uint32_t open_begin_ = 0; // where they begin in the original
+  open_word word_;               // the word that `open_` goes on with
   std::size_t unstable_ = 0;
 };
 

@@ -1,0 +1,109 @@
+// See json_string.hpp.
+#include "json_string.hpp"
+
+#include <cstring>
+
+#include "sluice/text/json.hpp"
+#include "utf8.hpp"
+
+namespace sluice::text::json {
+namespace {
+
+// Four hex digits; more than 0xffff when they are not.
+std::uint32_t hex4(std::string_view s, std::size_t at) {
+  if (s.size() < at + 4) return 0x10000;
+  std::uint32_t v = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const char c = s[at + i];
+    const char low = static_cast<char>(c | 0x20);
+    if (c >= '0' && c <= '9') {
+      v = v << 4 | static_cast<std::uint32_t>(c - '0');
+    } else if (low >= 'a' && low <= 'f') {
+      v = v << 4 | static_cast<std::uint32_t>(low - 'a' + 10);
+    } else {
+      return 0x10000;
+    }
+  }
+  return v;
+}
+
+constexpr std::uint32_t size_of(char32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4; }
+
+}  // namespace
+
+unit escape_at(std::string_view inside, std::size_t at) {
+  if (at + 1 >= inside.size()) return {};
+  switch (inside[at + 1]) {
+    case '"': return {2, 1, '"'};
+    case '\\': return {2, 1, '\\'};
+    case '/': return {2, 1, '/'};
+    case 'b': return {2, 1, '\b'};
+    case 'f': return {2, 1, '\f'};
+    case 'n': return {2, 1, '\n'};
+    case 'r': return {2, 1, '\r'};
+    case 't': return {2, 1, '\t'};
+    case 'u': break;
+    default: return {};
+  }
+  const std::uint32_t high = hex4(inside, at + 2);
+  if (high > 0xffff || (high >= 0xdc00 && high <= 0xdfff)) return {};
+  if (high < 0xd800 || high > 0xdbff) return {6, size_of(high), high};
+  if (inside.substr(at + 6, 2) != "\\u") return {};
+  const std::uint32_t low = hex4(inside, at + 8);
+  if (low < 0xdc00 || low > 0xdfff) return {};
+  const char32_t c = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+  return {12, 4, c};
+}
+
+bool unescape(std::string& out, std::string_view inside, std::size_t& bad) {
+  for (std::size_t i = 0; i < inside.size();) {
+    const void* found = std::memchr(inside.data() + i, '\\', inside.size() - i);
+    const std::size_t stop = found == nullptr ? inside.size() : static_cast<std::size_t>(static_cast<const char*>(found) - inside.data());
+    out.append(inside, i, stop - i);
+    i = stop;
+    if (i == inside.size()) break;
+    const unit u = escape_at(inside, i);
+    if (u.raw == 0) {
+      bad = i;
+      return false;
+    }
+    append_utf8(out, u.c);
+    i += u.raw;
+  }
+  return true;
+}
+
+void append_unescaped(std::string& out, std::string_view inside) {
+  std::size_t bad = 0;
+  if (!unescape(out, inside, bad)) out.append(inside.substr(bad));
+}
+
+raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end) {
+  const std::string_view inside = literal.substr(1, literal.size() - 2);
+  raw_span found{static_cast<std::uint32_t>(literal.size()) - 1, static_cast<std::uint32_t>(literal.size()) - 1};
+  bool begun = false;
+  std::uint32_t raw = 0, plain = 0;  // how far both sides are
+  while (raw < inside.size()) {
+    unit u;
+    if (inside[raw] == '\\') {
+      u = escape_at(inside, raw);
+      if (u.raw == 0) break;  // not a valid literal
+    } else {
+      u.raw = u.size = decode(inside, raw).size;
+    }
+    if (!begun && begin < plain + u.size) {
+      begun = true;
+      found.begin = raw + 1;
+      if (begin == end && begin == plain) return {raw + 1, raw + 1};
+    }
+    if (begun && end <= plain) {
+      found.end = raw + 1;
+      return found;
+    }
+    raw += u.raw;
+    plain += u.size;
+  }
+  return found;
+}
+
+}  // namespace sluice::text::json

@@ -1,0 +1,273 @@
+// Streamed answers, made up and recorded. Goal: untouched is byte-identical, any cut gives the same, an edited word is nowhere in
+// the client's bytes, and a cut-off ends every choice. Recordings: SLUICE_FIXTURES, or ../shared/fixtures beside the sources.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <regex>
+
+#include "sinks.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+using status = response_stream::status;
+
+const endpoint chat = openai().classify("POST", "/v1/chat/completions");
+
+struct outcome {
+  std::string out;
+  status last = status::ok;
+};
+
+outcome run(std::string_view bytes, const std::vector<std::size_t>& cuts, channel_sink& sink, bool usage = false) {
+  const std::string body = usage ? R"({"messages":[],"stream":true,"stream_options":{"include_usage":true}})" : R"({"messages":[],"stream":true})";
+  const auto request = openai().read_request(chat, body, 64);
+  const auto stream = openai().open_stream(chat, **request, 64);
+  outcome o;
+  std::size_t at = 0;
+  const auto feed = [&](std::size_t to) {
+    if (o.last == status::ok) o.last = stream->feed(bytes.substr(at, to - at), sink, o.out);
+    at = to;
+  };
+  for (const auto c : cuts) feed(c);
+  feed(bytes.size());
+  if (o.last == status::ok) o.last = stream->end(true, sink, o.out);
+  if (o.last == status::blocked || o.last == status::unreadable) stream->cut("", o.out);
+  return o;
+}
+
+std::string chunk(const std::string& choices) {
+  return R"(data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":)" + choices + "}\n\n";
+}
+std::string content(const std::string& text, int index = 0) {
+  return chunk(R"([{"index":)" + std::to_string(index) + R"(,"delta":{"content":)" + json(text).dump() + R"(},"logprobs":{"content":[{"token":)" + json(text).dump() + R"(}]},"finish_reason":null}])");
+}
+std::string finish(int index = 0, const std::string& why = "stop") {
+  return chunk(R"([{"index":)" + std::to_string(index) + R"(,"delta":{},"finish_reason":")" + why + R"("}])");
+}
+const std::string done = "data: [DONE]\n\n";
+
+// What a client reads: text by choice and field, and how each choice ended.
+struct client_view {
+  std::map<std::pair<int, std::string>, std::string> text;
+  std::map<int, std::string> finished;
+  bool done = false;
+};
+
+client_view read(const std::string& sse) {
+  client_view v;
+  std::size_t at = 0;
+  while (at < sse.size()) {
+    auto end = sse.find('\n', at);
+    if (end == std::string::npos) end = sse.size();
+    auto line = sse.substr(at, end - at);
+    at = end + 1;
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.starts_with("data: ")) continue;
+    if (line == "data: [DONE]") {
+      v.done = true;
+      continue;
+    }
+    const auto j = json::parse(line.substr(6));
+    for (const auto& c : j.value("choices", json::array())) {
+      const int index = c.value("index", 0);
+      const auto& delta = c.value("delta", json::object());
+      for (const char* field : {"content", "refusal", "reasoning_content", "reasoning"}) {
+        if (delta.contains(field) && delta[field].is_string()) v.text[{index, field}] += delta[field].get<std::string>();
+      }
+      for (const auto& t : delta.value("tool_calls", json::array())) {
+        if (t.contains("function") && t["function"].contains("arguments")) {
+          v.text[{index, "tool" + std::to_string(t.value("index", 0))}] += t["function"]["arguments"].get<std::string>();
+        }
+      }
+      if (c.contains("finish_reason") && c["finish_reason"].is_string()) v.finished[index] = c["finish_reason"];
+    }
+  }
+  return v;
+}
+
+TEST(chat_stream, a_word_over_two_events_is_edited_and_its_logprobs_go) {
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(content("my sec") + content("ret is") + content(" safe") + finish() + done, {}, sink);
+  EXPECT_EQ(o.last, status::done);
+  const auto v = read(o.out);
+  EXPECT_EQ(v.text.at({0, "content"}), "my [R] is safe");
+  EXPECT_EQ(v.finished.at(0), "stop");
+  EXPECT_TRUE(v.done);
+  EXPECT_EQ(o.out.find("sec"), std::string::npos);
+  EXPECT_EQ(o.out.find("ret is\"}]"), std::string::npos);
+  EXPECT_NE(o.out.find(content(" safe")), std::string::npos) << "an untouched event leaves byte for byte";
+}
+
+TEST(chat_stream, what_is_held_at_the_end_comes_before_the_finish) {
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(content("it was a sec") + finish() + done, {}, sink);
+  const auto v = read(o.out);
+  EXPECT_EQ(v.text.at({0, "content"}), "it was a sec");
+  EXPECT_LT(o.out.find("\"sec\""), o.out.find("\"stop\""));
+}
+
+TEST(chat_stream, choices_are_judged_apart) {
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(content("sec", 0) + content("ret", 1) + content("ret", 0) + content("sec", 1) + finish(0) + finish(1) + done, {}, sink);
+  const auto v = read(o.out);
+  EXPECT_EQ(v.text.at({0, "content"}), "[R]");
+  EXPECT_EQ(v.text.at({1, "content"}), "retsec");
+}
+
+TEST(chat_stream, choices_that_finish_in_one_event_keep_their_own_rest) {
+  testing::replace_sink sink("secret", "[R]");
+  const auto both = chunk(R"([{"index":0,"delta":{"content":"a sec"},"finish_reason":"stop"},{"index":1,"delta":{"content":"b se"},"finish_reason":"stop"}])");
+  const auto o = run(content("x ", 0) + content("y ", 1) + both + done, {}, sink);
+  const auto v = read(o.out);
+  EXPECT_EQ(v.text.at({0, "content"}), "x a sec");
+  EXPECT_EQ(v.text.at({1, "content"}), "y b se");
+}
+
+TEST(chat_stream, keys_and_fields_that_no_table_knows_are_judged) {
+  for (const char* extra : {R"([{"index":0,"delta":{"bomb":1}}])", R"([{"index":0,"delta":{"x":{"y":"a bomb"}}}])"}) {
+    testing::block_sink sink("bomb");
+    EXPECT_EQ(run(chunk(extra) + done, {}, sink).last, status::blocked) << extra;
+  }
+}
+
+TEST(chat_stream, a_byte_order_mark_hides_nothing) {
+  testing::block_sink sink("bomb");
+  EXPECT_EQ(run("\xef\xbb\xbf" + content("a bomb") + done, {}, sink).last, status::blocked);
+}
+
+TEST(chat_stream, a_cut_ends_every_open_choice_and_then_the_stream) {
+  testing::block_sink sink("bomb");
+  const auto o = run(content("a", 0) + content("b", 1) + finish(1) + content(" bomb", 0) + content("never", 0) + done, {}, sink, true);
+  EXPECT_EQ(o.last, status::blocked);
+  const auto v = read(o.out);
+  EXPECT_EQ(v.finished.at(0), "content_filter");
+  EXPECT_EQ(v.finished.at(1), "stop");
+  EXPECT_TRUE(v.done);
+  EXPECT_EQ(o.out.find("bomb"), std::string::npos);
+  EXPECT_NE(o.out.find("\"usage\""), std::string::npos);
+}
+
+TEST(chat_stream, tool_arguments_in_fragments_are_judged_whole) {
+  const auto call = [](const std::string& fragment, bool first) {
+    return chunk(R"([{"index":0,"delta":{"tool_calls":[{"index":0,)" + std::string(first ? R"("id":"c","type":"function",)" : "") + R"("function":{)" +
+                 (first ? R"("name":"f",)" : "") + R"("arguments":)" + json(fragment).dump() + R"(}}]},"finish_reason":null}])");
+  };
+  const auto bytes = call("", true) + call("{\"q\":\"the s", false) + call("\\u0065cr", false) + call("et\"}", false) + finish(0, "tool_calls") + done;
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(bytes, {}, sink);
+  EXPECT_EQ(json::parse(read(o.out).text.at({0, "tool0"}))["q"], "the [R]");
+  testing::pass_sink pass;
+  EXPECT_EQ(run(bytes, {}, pass).out, bytes);
+  EXPECT_NE(std::find(pass.texts.begin(), pass.texts.end(), "the secret"), pass.texts.end());
+  testing::block_sink block("secret");
+  EXPECT_EQ(run(bytes, {}, block).last, status::blocked);
+}
+
+TEST(chat_stream, what_is_no_json_is_unreadable_and_nothing_of_it_leaves) {
+  testing::pass_sink sink;
+  const auto o = run(content("a") + "data: {broken secret\n\n" + done, {}, sink);
+  EXPECT_EQ(o.last, status::unreadable);
+  EXPECT_EQ(o.out.find("broken"), std::string::npos);
+  EXPECT_EQ(read(o.out).finished.at(0), "content_filter");
+}
+
+TEST(chat_stream, a_dead_upstream_drops_what_is_held) {
+  testing::replace_sink sink("secret", "[R]");
+  const std::string body = R"({"messages":[],"stream":true})";
+  const auto request = openai().read_request(chat, body, 64);
+  const auto stream = openai().open_stream(chat, **request, 64);
+  std::string out;
+  EXPECT_EQ(stream->feed(content("a sec"), sink, out), status::ok);
+  (void)stream->end(false, sink, out);
+  stream->fail("The upstream broke off.", "d1", out);
+  EXPECT_EQ(out.find("sec"), std::string::npos);
+  EXPECT_NE(out.find("\"error\""), std::string::npos);
+  EXPECT_EQ(out.find("[DONE]"), std::string::npos);
+}
+
+// All recorded Chat Completions streams as bytes.
+std::vector<std::pair<std::string, std::string>> recordings() {
+  const char* env = std::getenv("SLUICE_FIXTURES");
+  const fs::path root = env != nullptr ? fs::path(env) : fs::path(SLUICE_SOURCE_DIR) / "../shared/fixtures";
+  std::vector<std::pair<std::string, std::string>> out;
+  std::error_code why;
+  for (fs::recursive_directory_iterator it(root, why), end; !why && it != end; it.increment(why)) {
+    if (!it->is_regular_file()) continue;
+    std::ifstream in(it->path(), std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    if (bytes.find("chat.completion.chunk") == std::string::npos) continue;
+    if (bytes.starts_with("{")) {  // one JSON text a line
+      std::string sse;
+      std::size_t at = 0;
+      while (at < bytes.size()) {
+        const auto stop = std::min(bytes.find('\n', at), bytes.size());
+        if (stop > at) sse += "data: " + bytes.substr(at, stop - at) + "\n\n";
+        at = stop + 1;
+      }
+      bytes = sse + done;
+    }
+    if (bytes.starts_with("data:")) out.emplace_back(it->path().filename(), std::move(bytes));
+  }
+  return out;
+}
+
+TEST(recordings, untouched_is_byte_identical_at_any_cut) {
+  const auto all = recordings();
+  if (all.empty()) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
+  std::mt19937 rng(3);
+  for (const auto& [name, bytes] : all) {
+    testing::pass_sink sink;
+    ASSERT_EQ(run(bytes, {}, sink).out, bytes) << name;
+    for (int round = 0; round < 5; ++round) {
+      std::vector<std::size_t> cuts;
+      for (std::size_t at = rng() % 40; at < bytes.size(); at += 1 + rng() % 400) cuts.push_back(at);
+      testing::pass_sink again;
+      ASSERT_EQ(run(bytes, cuts, again).out, bytes) << name;
+    }
+  }
+}
+
+TEST(recordings, a_word_that_is_edited_is_nowhere_in_the_clients_bytes) {
+  const auto all = recordings();
+  if (all.empty()) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
+  int words = 0;
+  for (const auto& [name, bytes] : all) {
+    const auto before = read(bytes);
+    for (const auto& [where, text] : before.text) {
+      if (where.second.starts_with("tool")) continue;
+      // A word of letters in the middle of the text.
+      const std::regex word_shape("[A-Za-z]{6,}");
+      std::smatch m;
+      const auto half = text.substr(text.size() / 2);
+      if (!std::regex_search(half, m, word_shape)) continue;
+      const std::string word = m.str();
+      ++words;
+      testing::replace_sink sink(word, "#");
+      const auto o = run(bytes, {}, sink);
+      const auto after = read(o.out);
+      std::string expected;
+      std::size_t at = 0;
+      for (auto hit = text.find(word); hit != std::string::npos; hit = text.find(word, at)) {
+        expected += text.substr(at, hit - at) + "#";
+        at = hit + word.size();
+      }
+      expected += text.substr(at);
+      ASSERT_EQ(after.text.at(where), expected) << name << " " << word;
+      ASSERT_EQ(after.finished, before.finished) << name;
+      // Keys of tool arguments are not edited: there a policy blocks instead.
+      for (const auto& [w, t] : after.text) ASSERT_TRUE(w.second.starts_with("tool") || t.find(word) == std::string::npos) << name;
+    }
+  }
+  EXPECT_GT(words, 5);
+}
+
+}  // namespace
+}  // namespace sluice::wire
