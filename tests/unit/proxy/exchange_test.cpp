@@ -1,0 +1,299 @@
+// The exchange as a trace: what arrives, and what net is asked to do. No socket, no clock; the policy is a real one, compiled in
+// this process.
+#include "sluice/proxy/exchange.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sluice/match/compiler.hpp"
+#include "sluice/policy/build.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+const std::string policy_yaml = R"(apiVersion: sluice/v1
+kind: Policy
+metadata: {name: p, owner: o}
+rules:
+  - id: word
+    direction: both
+    match: {keywords: [rival bank]}
+    action: {type: redact, mask: "[R]"}
+    tests: [{name: a, request: the rival bank, expect: {rules: [word]}}, {name: b, request: nothing, expect: {rules: []}}]
+  - id: stop
+    direction: both
+    match: {keywords: [bomb]}
+    action: {type: block, message: "Not here."}
+    tests: [{name: a, request: a bomb, expect: {rules: [stop]}}, {name: b, request: nothing, expect: {rules: []}}]
+  - id: polite
+    direction: request
+    match: {keywords: [gossip]}
+    action: {type: block, message: "Let us not.", http_status: 200}
+    tests: [{name: a, request: some gossip, expect: {rules: [polite]}}, {name: b, request: nothing, expect: {rules: []}}]
+)";
+
+std::shared_ptr<const policy::snapshot> compiled() {
+  static const auto snapshot = [] {
+    policy::bundle_source source;
+    source.files.push_back(policy::make_source_file(
+        "bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules: [{use: p, bind: {scope: global}}]\n"));
+    source.files.push_back(policy::make_source_file("p.yaml", policy_yaml));
+    auto backend = match::in_process_backend();
+    policy::shard_cache cache{""};
+    auto report = policy::build(source, parse_time("2026-11-23").value(), *backend, cache);
+    EXPECT_NE(report.snapshot, nullptr) << policy::to_text(report.found);
+    return report.snapshot;
+  }();
+  return snapshot;
+}
+
+class fake_services final : public services {
+ public:
+  fake_services() {
+    active_->snapshot = compiled();
+    active_->activation = {1, 7};
+    active_->freshness = policy::freshness::fresh;
+  }
+  instant now() override { return {mono_time(microseconds(++time_)), wall_time(microseconds(time_))}; }
+  std::shared_ptr<const policy::active_policy> pin() override { return active_; }
+  policy::scratch& scratch() override { return scratch_; }
+  result<identity> identify(const http::request_head&, const peer_info&) override {
+    if (unknown) return fail(errc::refused, "Unknown API key.");
+    return identity{{}, "caller"};
+  }
+  std::string decision_id(const identity&) override { return "d" + std::to_string(++ids_); }
+  bool accepting() override { return !full; }
+  void record(exchange_report r) override { records.push_back(std::move(r)); }
+  worker_counters& counters() override { return counters_; }
+
+  bool unknown = false, full = false;
+  std::vector<exchange_report> records;
+  std::shared_ptr<policy::active_policy> active_ = std::make_shared<policy::active_policy>();
+
+ private:
+  std::int64_t time_ = 0;
+  int ids_ = 0;
+  policy::scratch scratch_;
+  worker_counters counters_;
+};
+
+settings make_settings() {
+  settings s;
+  s.upstreams.push_back({"mock", &wire::openai(), {"/v1"}, "mock.example", ""});
+  return s;
+}
+
+struct trace {
+  settings config = make_settings();
+  fake_services worker;
+  effects out;
+
+  void request(exchange& x, const std::string& body, const std::string& target = "/v1/chat/completions", const std::string& method = "POST") {
+    head_ = method + " " + target + " HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nAuthorization: Bearer k\r\nX-Evil: 1\r\nContent-Length: " +
+            std::to_string(body.size()) + "\r\n\r\n";
+    http::request_head head;
+    std::size_t used = 0;
+    http::refusal why;
+    ASSERT_EQ(http::parse_request_head(head_, {}, head, used, why), http::parse_status::complete) << why.reason;
+    x.begin(head, {"127.0.0.1"}, out);
+    if (out.done) return;
+    x.request_body(body, out);
+    x.request_end(out);
+  }
+  void answer(exchange& x, const std::string& head_text, const std::string& body) {
+    response_ = head_text;
+    http::response_head head;
+    std::size_t used = 0;
+    http::refusal why;
+    ASSERT_EQ(http::parse_response_head(response_, {}, false, head, used, why), http::parse_status::complete) << why.reason;
+    x.upstream_head(head, out);
+    if (!body.empty()) x.upstream_body(body, out);
+  }
+  std::string head_, response_;
+};
+
+std::string ask(const std::string& text, bool stream = false) {
+  return R"({"model":"m",)" + std::string(stream ? R"("stream":true,)" : "") + R"("messages":[{"role":"user","content":")" + text + R"("}]})";
+}
+const std::string json_head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+const std::string sse_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+std::string event(const std::string& text) {
+  return R"(data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":")" + text +
+         R"("},"finish_reason":null}]})" + "\n\n";
+}
+
+TEST(exchange, a_clean_request_goes_upstream_with_its_bytes_and_only_allowed_fields) {
+  trace t;
+  exchange x(t.config, t.worker);
+  const auto body = ask("hello   \\u0041");
+  t.request(x, body);
+  ASSERT_TRUE(t.out.connect.has_value());
+  EXPECT_TRUE(t.out.upstream_request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"));
+  EXPECT_TRUE(t.out.upstream_request.ends_with("\r\n\r\n" + body));
+  EXPECT_NE(t.out.upstream_request.find("Bearer k"), std::string::npos);
+  EXPECT_EQ(t.out.upstream_request.find("X-Evil"), std::string::npos);
+  EXPECT_NE(t.out.upstream_request.find("mock.example"), std::string::npos);
+  const std::string reply = R"({"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]})";
+  t.answer(x, json_head, reply);
+  x.upstream_end(t.out);
+  EXPECT_TRUE(t.out.done);
+  EXPECT_FALSE(t.out.close_client);
+  EXPECT_TRUE(t.out.client.ends_with("\r\n\r\n" + reply));
+  EXPECT_NE(t.out.client.find("x-sluice-policy: 1-7:"), std::string::npos);
+  EXPECT_NE(t.out.client.find("x-sluice-verdict: allow\r\n"), std::string::npos);
+  ASSERT_EQ(t.worker.records.size(), 1u);
+  EXPECT_EQ(t.worker.records[0].status, 200);
+  EXPECT_EQ(t.worker.records[0].bytes, t.out.client.size());
+}
+
+TEST(exchange, edits_go_out_in_both_directions_and_into_the_record) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("about Rival Bank now"));
+  EXPECT_TRUE(t.out.upstream_request.ends_with(ask("about [R] now")));
+  t.answer(x, json_head, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"rival bank it is"}}]})");
+  x.upstream_end(t.out);
+  EXPECT_NE(t.out.client.find("[R] it is"), std::string::npos);
+  EXPECT_NE(t.out.client.find("x-sluice-verdict: edit"), std::string::npos);
+  EXPECT_EQ(t.worker.records[0].edits, 2u);
+}
+
+TEST(exchange, a_blocked_request_never_reaches_an_upstream) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("a bomb", true));
+  EXPECT_FALSE(t.out.connect.has_value());
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 400 "));
+  EXPECT_NE(t.out.client.find("content_filter"), std::string::npos);
+  EXPECT_NE(t.out.client.find("Not here."), std::string::npos);
+  EXPECT_NE(t.out.client.find("x-should-retry: false"), std::string::npos);
+  EXPECT_NE(t.out.client.find("messages[0].content"), std::string::npos);
+  EXPECT_TRUE(t.out.done);
+  EXPECT_EQ(t.worker.records[0].request.verdict, policy::verdict::block);
+}
+
+TEST(exchange, a_rule_may_refuse_in_the_dialects_own_way) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("gossip", true));
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 200 "));
+  EXPECT_NE(t.out.client.find("text/event-stream"), std::string::npos);
+  EXPECT_NE(t.out.client.find("Let us not."), std::string::npos);
+}
+
+TEST(exchange, a_stream_is_cut_where_a_rule_blocks_and_nothing_of_the_match_leaves) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hi", true));
+  t.answer(x, sse_head, event("one ") + event("a bo"));
+  EXPECT_NE(t.out.client.find("x-sluice-verdict: allow, pending"), std::string::npos);
+  x.upstream_body(event("mb here"), t.out);
+  EXPECT_TRUE(t.out.done);
+  EXPECT_TRUE(t.out.abort_upstream);
+  EXPECT_EQ(t.out.client.find("bo\""), std::string::npos);
+  EXPECT_EQ(t.out.client.find("mb"), std::string::npos);
+  EXPECT_NE(t.out.client.find("content_filter"), std::string::npos);
+  EXPECT_NE(t.out.client.find("data: [DONE]"), std::string::npos);
+  EXPECT_TRUE(t.out.client.ends_with("0\r\n\r\n"));
+  ASSERT_EQ(t.worker.records.size(), 2u);
+  EXPECT_EQ(t.worker.records[0].kind, report_kind::opened);
+  EXPECT_EQ(t.worker.records[1].kind, report_kind::closed);
+  EXPECT_EQ(t.worker.records[1].response.verdict, policy::verdict::block);
+  EXPECT_EQ(t.worker.records[1].bytes, t.out.client.size());
+}
+
+TEST(exchange, a_stream_that_blocks_before_its_first_byte_is_a_400) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hi", true));
+  t.answer(x, sse_head, event("bomb !"));
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(t.out.done);
+}
+
+TEST(exchange, a_dead_upstream_is_502_before_and_an_error_event_within_a_stream) {
+  trace before;
+  exchange x(before.config, before.worker);
+  before.request(x, ask("hi"));
+  x.upstream_failed(upstream_failure::connect, "refused", before.out);
+  EXPECT_TRUE(before.out.client.starts_with("HTTP/1.1 502 "));
+  trace within;
+  exchange y(within.config, within.worker);
+  within.request(y, ask("hi", true));
+  within.answer(y, sse_head, event("one ") + event("a bo"));
+  y.upstream_failed(upstream_failure::reset, "reset", within.out);
+  EXPECT_EQ(within.out.client.find("bo\""), std::string::npos);
+  EXPECT_NE(within.out.client.find("\"error\""), std::string::npos);
+  EXPECT_EQ(within.out.client.find("[DONE]"), std::string::npos);
+}
+
+TEST(exchange, a_client_that_goes_stops_the_upstream_and_is_on_record) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hi"));
+  x.client_gone(0, t.out);
+  EXPECT_TRUE(t.out.abort_upstream);
+  ASSERT_EQ(t.worker.records.size(), 1u);
+  EXPECT_EQ(t.worker.records[0].reason, "client closed");
+}
+
+TEST(exchange, refuses_in_the_dialect_what_it_may_not_or_cannot_pass) {
+  struct expected {
+    std::string body, target, method;
+    int status;
+  };
+  for (const auto& e : {expected{ask("x"), "/v1/unknown", "POST", 404}, {ask("x"), "/other", "POST", 404}, {"", "/v1/chat/completions", "GET", 405},
+                        {ask("x"), "/v1/embeddings", "POST", 403}, {"{", "/v1/chat/completions", "POST", 400},
+                        {R"({"messages":[],"messages":[]})", "/v1/chat/completions", "POST", 400},
+                        {R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]})", "/v1/chat/completions", "POST", 400}}) {
+    trace t;
+    exchange x(t.config, t.worker);
+    t.request(x, e.body, e.target, e.method);
+    EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 " + std::to_string(e.status))) << e.target << ": " << t.out.client.substr(0, 60);
+    EXPECT_NE(t.out.client.find("\"error\""), std::string::npos);
+    EXPECT_FALSE(t.out.connect.has_value());
+    EXPECT_EQ(t.worker.records.size(), 1u);
+  }
+}
+
+TEST(exchange, has_a_direction_when_something_is_missing) {
+  trace unknown;
+  unknown.worker.unknown = true;
+  exchange a(unknown.config, unknown.worker);
+  unknown.request(a, ask("x"));
+  EXPECT_TRUE(unknown.out.client.starts_with("HTTP/1.1 401 "));
+  trace full;
+  full.worker.full = true;
+  exchange b(full.config, full.worker);
+  full.request(b, ask("x"));
+  EXPECT_TRUE(full.out.client.starts_with("HTTP/1.1 503 "));
+  trace none;
+  none.worker.active_->snapshot = policy::snapshot::deny_all();
+  exchange c(none.config, none.worker);
+  none.request(c, ask("x"));
+  EXPECT_TRUE(none.out.client.starts_with("HTTP/1.1 503 "));
+  trace old;
+  old.worker.active_->refuse_all = true;
+  exchange d(old.config, old.worker);
+  old.request(d, ask("x"));
+  EXPECT_TRUE(old.out.client.starts_with("HTTP/1.1 503 "));
+}
+
+TEST(exchange, the_global_shadow_passes_everything_unchanged_and_says_what_would_have_been) {
+  trace t;
+  t.config.global_shadow = true;
+  exchange x(t.config, t.worker);
+  const auto body = ask("a bomb at the rival bank", true);
+  t.request(x, body);
+  ASSERT_TRUE(t.out.connect.has_value());
+  EXPECT_TRUE(t.out.upstream_request.ends_with(body));
+  const auto answer = event("a bo") + event("mb") + "data: [DONE]\n\n";
+  t.answer(x, sse_head, answer);
+  x.upstream_end(t.out);
+  EXPECT_NE(t.out.client.find("mb"), std::string::npos);
+  EXPECT_EQ(t.worker.records.back().request.verdict, policy::verdict::allow);
+  EXPECT_EQ(t.worker.records.back().request.shadow_verdict, policy::verdict::block);
+  EXPECT_EQ(t.worker.records.back().response.shadow_verdict, policy::verdict::block);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
