@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "json_string.hpp"
-#include "simdjson.h"
+#include <simdjson.h>
 
 namespace sluice::text::json {
 namespace {

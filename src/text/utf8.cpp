@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "simdjson.h"
+#include <simdjson.h>
 #include "sluice/text/view.hpp"
 
 namespace sluice::text {
