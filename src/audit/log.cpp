@@ -21,6 +21,8 @@ namespace sluice::audit {
 namespace {
 
 constexpr std::size_t batch_bytes_max = 1u << 20;
+// While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
+constexpr milliseconds drain_every{4};
 // Room that ready() wants, so that exchanges under way can still be recorded when it says no.
 constexpr std::size_t reserve_share = 4;  // a quarter of the ring
 
@@ -36,6 +38,8 @@ struct log::impl {
   std::string hash;
   std::uint64_t sequence = 0, written = 0;  // the spool thread's own; statistics has what is on disk
   std::string batch, line;
+  bool unsynced = false;
+  mono_time synced{};
   std::thread thread;
 
   mutable std::mutex lock;
@@ -49,7 +53,10 @@ struct log::impl {
   std::uint64_t dropped_told = 0;
 
   result<void> open_file() {
-    if (fd >= 0) ::close(fd);
+    if (fd >= 0) {
+      if (unsynced) sync();
+      ::close(fd);
+    }
     const auto path = config.directory + "/" + file_name(config.node, boot, ++file_number);
     fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
@@ -76,7 +83,7 @@ struct log::impl {
   line_context context() { return {config, boot, ++sequence}; }
 
   // Writes the batch; on a full disk keeps it and tries again at the next turn.
-  void write_batch() {
+  void write_batch(bool now_too) {
     std::size_t done = 0;
     while (done < batch.size()) {
       const auto n = ::write(fd, batch.data() + done, batch.size() - done);
@@ -92,16 +99,24 @@ struct log::impl {
     }
     file_bytes += done;
     batch.erase(0, done);
+    unsynced = unsynced || done > 0;
     if (!batch.empty()) return;
-    ::fdatasync(fd);
+    if (now_too) sync();
     const std::scoped_lock hold(lock);
     counts.bytes += done;
-    ++counts.syncs;
     counts.failed = false;
     counts.last_hash = hash;
     counts.sequence = sequence;
     counts.written = written;
     failed.store(false, std::memory_order_relaxed);
+  }
+
+  void sync() {
+    ::fdatasync(fd);
+    unsynced = false;
+    synced = mono_now();
+    const std::scoped_lock hold(lock);
+    ++counts.syncs;
   }
 
   bool drain() {
@@ -127,14 +142,14 @@ struct log::impl {
   }
 
   void run() {
-    bool behind = false;
+    bool behind = false, busy = false;
     for (bool last = false; !last;) {
       std::vector<control_event> todo;
       std::uint64_t wanted = 0;
       {
         std::unique_lock hold(lock);
         // What did not fit into the last batch does not wait.
-        const auto pause = behind ? milliseconds(0) : config.sync == sync_mode::always ? milliseconds(1) : config.interval;
+        const auto pause = behind ? milliseconds(0) : config.sync == sync_mode::always ? milliseconds(1) : busy ? std::min(drain_every, config.interval) : config.interval;
         wake.wait_for(hold, pause, [&] { return stopping || !events.empty() || flush_wanted != flush_done; });
         todo.swap(events);
         wanted = flush_wanted;
@@ -151,7 +166,9 @@ struct log::impl {
         append_event(line, {"stop", sluice::now().wall, "", "", "", ""}, context());
         chain();
       }
-      if (!batch.empty()) write_batch();
+      busy = !batch.empty();
+      if (busy) write_batch(config.sync == sync_mode::always || last || wanted != flush_done);
+      if (unsynced && (wanted != flush_done || mono_now() - synced >= config.interval)) sync();
       if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
       behind = more && batch.empty();
       const std::scoped_lock hold(lock);
