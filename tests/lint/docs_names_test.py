@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Holds documents against the tree: names of code in docs/life_of_a_request.md and docs/threading.md exist in the sources, and
+links of every page lead to files that are there."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NAMED = ["docs/life_of_a_request.md", "docs/threading.md"]
+found = []
+
+sources = "\n".join(p.read_text() for d in ("include", "src") for p in sorted((ROOT / d).rglob("*.[ch]pp")))
+words = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", sources))
+for page in NAMED:
+    names = re.findall(r"`([a-z_]+(?:::[a-z_]+)*)`", (ROOT / page).read_text())
+    checked = 0
+    for name in names:
+        last = name.split("::")[-1]
+        if last in ("block", "drop", "cut", "opened", "closed", "edited"):  # also plain words
+            continue
+        checked += 1
+        if last not in words:
+            found.append(f"{page}: `{name}` is not in the sources")
+    if checked < 3:
+        found.append(f"{page}: names hardly any code; is the pattern of this test still right?")
+
+pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+for page in pages:
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", prose):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        if not (page.parent / target).exists():
+            found.append(f"{page.relative_to(ROOT)}: the link to {target} leads nowhere")
+
+print("\n".join(found) if found else f"{len(pages)} pages name what is there.")
+sys.exit(1 if found else 0)
