@@ -1,17 +1,77 @@
-// `sluice push`: its place on the command line.
+// sluice push: validate, compile, test, upload, activate, and hear what each node says.
 #include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
 
+#include "bundle_input.hpp"
+#include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 
 namespace sluice::app {
+namespace {
+
+struct push_options {
+  std::string bundle, note, actor;
+  ring_options ring;
+  wait_options wait;
+};
+
+std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<milliseconds>(mono_now() - from).count(); }
+
+nlohmann::ordered_json to_json(const store::acknowledgement& a) {
+  return {{"node", a.node}, {"state", a.state}, {"phase", a.phase}, {"message", a.message}, {"compile_ms", a.compile.count()}};
+}
+
+int push(const push_options& options, bool json) {
+  const auto begin = mono_now();
+  auto compiler = make_bundle_compiler();
+  const auto input = need_bundle(options.bundle, "", compiler);
+  if (!input) return 1;
+  const auto build_ms = ms_since(begin);
+  auto mark = mono_now();
+  auto ring = connect_ring(options.ring);
+  if (!ring) return 1;
+  auto staged = ring->stage(input->source);
+  if (!staged) return complain_ring(staged.error()), 1;
+  const auto upload_ms = ms_since(mark);
+  mark = mono_now();
+  auto head = ring->activate({.version = *staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
+  if (!head) return complain_ring(head.error()), 1;
+  const auto activate_ms = ms_since(mark);
+  mark = mono_now();
+  const auto name = policy::to_string(head->activation);
+  if (!json) std::cout << "version " << short_version(*staged) << " is active as " << name << " in ring " << options.ring.ring << '\n' << std::flush;
+  wait_outcome waited;
+  if (!options.wait.who.empty()) waited = wait_for_nodes(*ring, head->activation, options.wait, json);
+  const auto wait_ms = ms_since(mark);
+  if (json) {
+    auto nodes = nlohmann::ordered_json::array();
+    for (const auto& a : waited.answers) nodes.push_back(to_json(a));
+    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", name}, {"ring", options.ring.ring}, {"nodes", nodes},
+                                        {"ms", {{"build", build_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
+    std::cout << out.dump(2) << '\n';
+  } else {
+    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << '\n';
+  }
+  return waited.reached ? 0 : 1;
+}
+
+}  // namespace
 
 void add_push(CLI::App& root, invocation& call) {
-  auto* command = root.add_subcommand("push", "Not built yet");
-  command->allow_extras();
-  command->callback([&call] {
-    complain("'push' is not built yet");
-    call.exit_code = 1;
-  });
+  auto* command = root.add_subcommand("push", "Validate a bundle, upload it to Redis and make it live");
+  auto options = std::make_shared<push_options>();
+  command->add_option("bundle", options->bundle, "Folder with a bundle.yaml")->required();
+  add_ring_options(*command, options->ring);
+  command->add_option("--note", options->note, "Why, for the history");
+  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
+  add_wait_options(*command, options->wait);
+  add_json(*command, call);
+  command->footer(
+      "Nothing is uploaded unless the bundle builds and its tests pass.\n\nExample:\n"
+      "  sluice push policies --redis redis://127.0.0.1:6379 --ring prod --wait all --note 'rival names for the campaign'");
+  command->callback([options, &call] { call.exit_code = push(*options, call.json); });
 }
 
 }  // namespace sluice::app
