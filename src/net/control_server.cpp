@@ -1,36 +1,26 @@
-// The admin API's HTTP server, on Beast: one thread, one connection object per client, deadlines on every step.
+// See control_server.hpp. One thread, one io_context; each connection is a small object that its operations keep alive.
 #include "sluice/net/control_server.hpp"
 
-#include <boost/asio.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
 #include <optional>
 #include <thread>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+
 namespace sluice::net {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace protocol = boost::beast::http;
+using tcp = asio::ip::tcp;
+
 namespace {
 
-namespace beast = boost::beast;
-namespace bhttp = beast::http;
-using boost::asio::ip::tcp;
-using boost::system::error_code;
+constexpr std::uint64_t body_bytes_max = 8u << 20;
+constexpr std::uint32_t head_bytes_max = 16 * 1024;
+constexpr std::chrono::seconds request_deadline{15};
+
 using handler = std::function<control_response(const control_request&)>;
-
-constexpr std::uint64_t body_max = 8ull << 20;
-constexpr std::uint32_t head_max = 32 * 1024;
-constexpr std::chrono::seconds step_time{30};
-
-control_request to_request(const bhttp::request<bhttp::string_body>& from) {
-  control_request out;
-  out.method = std::string(from.method_string());
-  const std::string target(from.target());
-  const auto mark = target.find('?');
-  out.path = target.substr(0, mark);
-  if (mark != std::string::npos) out.query = target.substr(mark + 1);
-  out.body = from.body();
-  out.authorization = std::string(from[bhttp::field::authorization]);
-  return out;
-}
 
 class connection : public std::enable_shared_from_this<connection> {
  public:
@@ -38,108 +28,127 @@ class connection : public std::enable_shared_from_this<connection> {
 
   void read() {
     parser_.emplace();
-    parser_->body_limit(body_max);
-    parser_->header_limit(head_max);
-    stream_.expires_after(step_time);
-    bhttp::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) { self->answer(ec); });
+    parser_->body_limit(body_bytes_max);
+    parser_->header_limit(head_bytes_max);
+    stream_.expires_after(request_deadline);
+    protocol::async_read(stream_, buffer_, *parser_,
+                         [self = shared_from_this()](beast::error_code ec, std::size_t) { self->on_read(ec); });
   }
 
  private:
-  void answer(error_code ec) {
-    if (ec == bhttp::error::body_limit) {
-      return send({413, "application/json", R"({"error":{"message":"The body is larger than 8 MiB."}})"}, false);
+  void on_read(beast::error_code ec) {
+    if (ec == protocol::error::body_limit)
+      return refuse(protocol::status::payload_too_large, "the body is larger than 8 MiB");
+    if (ec == protocol::error::header_limit) {
+      return refuse(protocol::status::request_header_fields_too_large, "the head is larger than 16 KiB");
     }
-    if (ec && ec.category() == bhttp::make_error_code(bhttp::error::end_of_stream).category() && ec != bhttp::error::end_of_stream && ec != bhttp::error::partial_message) {
-      return send({400, "application/json", R"({"error":{"message":"The request is not HTTP/1.1."}})"}, false);
+    if (ec && ec.category() == protocol::make_error_code(protocol::error::bad_method).category() &&
+        ec != protocol::error::end_of_stream && ec != protocol::error::partial_message) {
+      return refuse(protocol::status::bad_request, "the request is malformed");
     }
     if (ec) return close();
-    const auto request = to_request(parser_->get());
-    const bool keep = parser_->get().keep_alive();
-    send(handle_(request), keep);
+    const auto& got = parser_->get();
+    control_request asked;
+    asked.method = std::string(got.method_string());
+    const std::string_view target(got.target().data(), got.target().size());
+    const auto mark = target.find('?');
+    asked.path = target.substr(0, mark);
+    if (mark != std::string_view::npos) asked.query = target.substr(mark + 1);
+    asked.body = got.body();
+    asked.authorization = std::string(got[protocol::field::authorization]);
+    auto answer = handle_(asked);
+    write(static_cast<unsigned>(answer.status), std::move(answer.content_type), std::move(answer.body),
+          got.keep_alive(), got.method() == protocol::verb::head);
   }
 
-  void send(control_response from, bool keep) {
-    const bool head_only = parser_->is_header_done() && parser_->get().method() == bhttp::verb::head;
-    response_ = {};
-    response_.result(static_cast<unsigned>(from.status));
-    response_.set(bhttp::field::content_type, from.content_type);
-    response_.set(bhttp::field::cache_control, "no-store");
-    response_.set("X-Content-Type-Options", "nosniff");
-    response_.keep_alive(keep);
-    response_.content_length(from.body.size());
-    if (!head_only) response_.body() = std::move(from.body);
-    stream_.expires_after(step_time);
-    bhttp::async_write(stream_, response_, [self = shared_from_this(), keep](error_code ec, std::size_t) {
-      if (ec || !keep) return self->close();
-      self->read();
-    });
+  void refuse(protocol::status status, const char* why) {
+    write(static_cast<unsigned>(status), "application/json", std::string("{\"error\":\"") + why + "\"}", false, false);
+  }
+
+  void write(unsigned status, std::string content_type, std::string body, bool keep_alive, bool head_only) {
+    answer_ = {};
+    answer_.result(status);
+    answer_.version(11);
+    answer_.set(protocol::field::content_type, content_type);
+    answer_.set(protocol::field::cache_control, "no-store");
+    answer_.set("x-content-type-options", "nosniff");
+    answer_.keep_alive(keep_alive);
+    answer_.content_length(body.size());
+    if (!head_only) answer_.body() = std::move(body);
+    stream_.expires_after(request_deadline);
+    serializer_.emplace(answer_);
+    serializer_->split(false);
+    auto done = [self = shared_from_this(), keep_alive](beast::error_code ec, std::size_t) {
+      if (!ec && keep_alive) return self->read();
+      self->close();
+    };
+    head_only ? protocol::async_write_header(stream_, *serializer_, std::move(done))
+              : protocol::async_write(stream_, *serializer_, std::move(done));
   }
 
   void close() {
-    error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    beast::error_code ec;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ec);
+    stream_.close();
   }
 
   beast::tcp_stream stream_;
-  const handler& handle_;
   beast::flat_buffer buffer_;
-  std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
-  bhttp::response<bhttp::string_body> response_;
+  std::optional<protocol::request_parser<protocol::string_body>> parser_;
+  protocol::response<protocol::string_body> answer_;
+  std::optional<protocol::response_serializer<protocol::string_body>> serializer_;
+  const handler& handle_;
 };
 
 }  // namespace
 
 struct control_server::impl {
-  boost::asio::io_context context{1};
-  tcp::acceptor acceptor{context};
-  boost::asio::steady_timer pause{context};
-  handler handle;
-  std::uint16_t port = 0;
-  std::thread thread;
-
+  explicit impl(handler h) : handle(std::move(h)), acceptor(io) {}
+  ~impl() {
+    io.stop();
+    if (thread.joinable()) thread.join();
+  }
   void accept() {
-    acceptor.async_accept([this](error_code ec, tcp::socket socket) {
-      if (ec == boost::asio::error::operation_aborted) return;
-      if (!ec) {
-        std::make_shared<connection>(std::move(socket), handle)->read();
-        return accept();
-      }
-      pause.expires_after(milliseconds_of_pause);
-      pause.async_wait([this](error_code stopped) {
-        if (!stopped) accept();
-      });
+    acceptor.async_accept([this](beast::error_code ec, tcp::socket socket) {
+      if (ec == asio::error::operation_aborted) return;
+      if (!ec) std::make_shared<connection>(std::move(socket), handle)->read();
+      accept();
     });
   }
-  static constexpr std::chrono::milliseconds milliseconds_of_pause{50};
+  asio::io_context io{1};
+  handler handle;
+  tcp::acceptor acceptor;
+  std::thread thread;
 };
 
 control_server::control_server(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
+control_server::~control_server() = default;
 
-control_server::~control_server() {
-  impl_->context.stop();
-  if (impl_->thread.joinable()) impl_->thread.join();
-}
-
-result<std::unique_ptr<control_server>> control_server::open(const std::string& address, std::uint16_t port,
-                                                             std::function<control_response(const control_request&)> handle) {
-  const auto where = address + ":" + std::to_string(port);
-  auto made = std::make_unique<impl>();
-  error_code ec;
-  const auto ip = boost::asio::ip::make_address(address, ec);
-  if (ec) return fail(errc::invalid_argument, "cannot listen on " + where + ": the address is not an IP address");
-  const tcp::endpoint at(ip, port);
-  made->acceptor.open(at.protocol(), ec);
-  if (!ec) made->acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) made->acceptor.bind(at, ec);
-  if (!ec) made->acceptor.listen(128, ec);
-  if (ec) return fail(errc::io, "cannot listen on " + where + ": " + ec.message());
-  made->port = made->acceptor.local_endpoint(ec).port();
-  made->handle = std::move(handle);
+result<std::unique_ptr<control_server>> control_server::open(
+    const std::string& address, std::uint16_t port, std::function<control_response(const control_request&)> handle) {
+  beast::error_code ec;
+  const auto parsed = asio::ip::make_address(address, ec);
+  if (ec)
+    return fail(errc::invalid_argument, "admin.address '" + address + "' is no IP address; write 127.0.0.1 or ::1");
+  const tcp::endpoint where(parsed, port);
+  auto made = std::make_unique<impl>(std::move(handle));
+  auto& acceptor = made->acceptor;
+  acceptor.open(where.protocol(), ec);
+  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor.bind(where, ec);
+  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  if (ec) {
+    return fail(errc::io, "cannot listen on " + address + ":" + std::to_string(port) + ": " + ec.message() +
+                              "; choose another admin.address or admin.port");
+  }
   made->accept();
-  made->thread = std::thread([&context = made->context] { context.run(); });
+  made->thread = std::thread([all = made.get()] { all->io.run(); });
   return std::unique_ptr<control_server>(new control_server(std::move(made)));
 }
 
-std::uint16_t control_server::port() const { return impl_->port; }
+std::uint16_t control_server::port() const {
+  beast::error_code ec;
+  return impl_->acceptor.local_endpoint(ec).port();
+}
 
 }  // namespace sluice::net

@@ -1,84 +1,59 @@
-// Keeping idle upstream connections and noticing when they die.
+// See upstream_pool.hpp.
 #include "upstream_pool.hpp"
 
 #include <algorithm>
 
-#include <boost/asio/post.hpp>
+#include "upstream_connection.hpp"
+#include "worker.hpp"
 
 namespace sluice::net {
-namespace {
 
-constexpr milliseconds idle_time{60'000};
+upstream_pool::upstream_pool(worker& o, const upstream_endpoint& where,
+                             std::shared_ptr<const transport::tls_context> tls)
+    : owner(o), where_(where), tls_(std::move(tls)), addresses_(o.loop, where.host, where.port) {}
 
-}  // namespace
+upstream_pool::~upstream_pool() = default;
 
-// Any event on an idle connection ends it: bytes nobody asked for are as bad as a close.
-class upstream_pool::entry final : public transport::stream_events {
- public:
-  entry(upstream_pool& pool, std::size_t upstream, std::unique_ptr<transport::stream> s)
-      : upstream_(upstream), pool_(pool), stream_(std::move(s)), timer_([](void* self) { static_cast<entry*>(self)->gone(); }, this) {
-    stream_->listen(this);
-    stream_->read(true);
-    pool_.wheel_.arm(timer_, idle_time);
+upstream_connection& upstream_pool::ask(upstream_user& user, std::string_view request, bool is_head, bool fresh) {
+  while (!fresh && !idle_.empty()) {
+    auto& c = *idle_.back();
+    idle_.pop_back();
+    if (c.reuse(user, request, is_head)) return c;
+    remove(c);
   }
-  void on_data(std::string_view) override { gone(); }
-  void on_end(transport::end_reason, std::string_view) override { gone(); }
-  [[nodiscard]] std::unique_ptr<transport::stream> release() {
-    stream_->listen(nullptr);
-    return std::move(stream_);
-  }
-  [[nodiscard]] std::size_t upstream() const { return upstream_; }
-
- private:
-  void gone() {
-    stream_->listen(nullptr);
-    stream_->close();
-    pool_.remove(*this);
-  }
-  std::size_t upstream_;
-  upstream_pool& pool_;
-  std::unique_ptr<transport::stream> stream_;
-  transport::wheel_timer timer_;
-};
-
-upstream_pool::upstream_pool(boost::asio::io_context& context, transport::wheel_driver& wheel, std::size_t upstreams, std::size_t idle_max,
-                             gauge& connections)
-    : context_(context), wheel_(wheel), idle_max_(idle_max), connections_(connections), idle_(upstreams) {}
-upstream_pool::~upstream_pool() { clear(); }
-
-std::unique_ptr<transport::stream> upstream_pool::take(std::size_t upstream) {
-  auto& list = idle_[upstream];
-  if (list.empty()) return nullptr;
-  auto found = list.back()->release();
-  list.pop_back();
-  return found;
+  all_.push_back(std::make_unique<upstream_connection>(*this, all_.size()));
+  owner.services.counters().upstream_connections.add(1);
+  auto& made = *all_.back();
+  made.open(user, request, is_head);
+  return made;
 }
 
-void upstream_pool::give(std::size_t upstream, std::unique_ptr<transport::stream> idle) {
-  auto& list = idle_[upstream];
-  if (list.size() >= idle_max_) {
-    dropped();
-    return;
-  }
-  list.push_back(std::make_unique<entry>(*this, upstream, std::move(idle)));
+void upstream_pool::connect(upstream_connection& c) {
+  // The connection may be gone when a lookup ends: ask by what it was called, not by where it lay.
+  addresses_.get([this, who = &c, serial = c.serial](const transport::address_cache::answer& found) {
+    const auto at =
+        std::ranges::find_if(all_, [&](const auto& one) { return one.get() == who && one->serial == serial; });
+    if (at != all_.end()) (*at)->resolved(found, tls_, where_.host);
+  });
 }
 
-// Called by the entry itself, so its memory goes on the context's next turn.
-void upstream_pool::remove(entry& gone) {
-  auto& list = idle_[gone.upstream()];
-  const auto it = std::ranges::find_if(list, [&](const auto& e) { return e.get() == &gone; });
-  if (it == list.end()) return;
-  auto owned = std::shared_ptr<entry>(std::move(*it));
-  list.erase(it);
-  dropped();
-  boost::asio::post(context_, [owned] {});
+void upstream_pool::put_idle(upstream_connection& c) {
+  if (owner.stopping() || idle_.size() >= owner.config.pool_idle_max) return remove(c);
+  idle_.push_back(&c);
 }
 
-void upstream_pool::clear() {
-  for (auto& list : idle_) {
-    for (std::size_t i = 0; i < list.size(); ++i) dropped();
-    list.clear();
+void upstream_pool::remove(upstream_connection& c) {
+  std::erase(idle_, &c);
+  c.shut();
+  const auto at = c.index;
+  auto dead = std::move(all_[at]);
+  if (at + 1 != all_.size()) {
+    all_[at] = std::move(all_.back());
+    all_[at]->index = at;
   }
+  all_.pop_back();
+  owner.services.counters().upstream_connections.add(-1);
+  owner.bury(std::move(dead));
 }
 
 }  // namespace sluice::net

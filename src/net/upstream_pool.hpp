@@ -1,37 +1,46 @@
-// Idle upstream connections of one worker, newest first: the newest is the one its server has least reason to close.
+// The connections of one worker to one upstream: those that carry an exchange, and idle ones kept for the next.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "sluice/base/counters.hpp"
-#include "sluice/transport/stream.hpp"
-#include "sluice/transport/timer_wheel.hpp"
+#include "sluice/net/server.hpp"
+#include "sluice/transport/resolver.hpp"
+#include "sluice/transport/tls.hpp"
 
 namespace sluice::net {
 
+class worker;
+class upstream_connection;
+class upstream_user;
+
 class upstream_pool {
  public:
-  upstream_pool(boost::asio::io_context& context, transport::wheel_driver& wheel, std::size_t upstreams, std::size_t idle_max,
-                gauge& connections);
+  upstream_pool(worker& owner, const upstream_endpoint& where, std::shared_ptr<const transport::tls_context> tls);
   ~upstream_pool();
-  // An idle connection, or null. The caller listens to it at once.
-  [[nodiscard]] std::unique_ptr<transport::stream> take(std::size_t upstream);
-  // Keeps a connection whose answer is complete, or closes it when there are enough.
-  void give(std::size_t upstream, std::unique_ptr<transport::stream> idle);
-  // Every upstream connection of the worker is counted from here.
-  void opened() { connections_.add(1); }
-  void dropped() { connections_.add(-1); }
-  void clear();
+  upstream_pool(const upstream_pool&) = delete;
+  upstream_pool& operator=(const upstream_pool&) = delete;
+
+  // Sends `request` (which must stay as it is until the answer begins or fails) on an idle connection or a new one.
+  // `fresh`: always a new one.
+  upstream_connection& ask(upstream_user& user, std::string_view request, bool is_head, bool fresh);
+
+  void put_idle(upstream_connection& c);
+  void remove(upstream_connection& c);
+  void connect(upstream_connection& c);
+  void distrust_addresses() { addresses_.distrust(); }
+
+  worker& owner;
 
  private:
-  class entry;
-  void remove(entry& gone);
-  boost::asio::io_context& context_;
-  transport::wheel_driver& wheel_;
-  std::size_t idle_max_;
-  gauge& connections_;
-  std::vector<std::vector<std::unique_ptr<entry>>> idle_;
+  const upstream_endpoint& where_;
+  std::shared_ptr<const transport::tls_context> tls_;
+  transport::address_cache addresses_;
+  std::vector<std::unique_ptr<upstream_connection>> all_;
+  std::vector<upstream_connection*> idle_;  // the last used is taken first: the others may age out
 };
 
 }  // namespace sluice::net

@@ -1,129 +1,148 @@
-// A worker's loop: accepting, owning sessions, and letting go of them.
+// Accepting, and the bookkeeping of who lives.
 #include "worker.hpp"
 
 #include <sys/socket.h>
+#include <unistd.h>
+#include <cerrno>
 
-#include "session.hpp"
+#include <boost/asio/post.hpp>
+
+#include "client_session.hpp"
 
 namespace sluice::net {
+namespace asio = boost::asio;
+
 namespace {
-
-using boost::asio::ip::tcp;
-using boost::system::error_code;
-using reuse_port = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-
+constexpr std::size_t spare_bytes_max = 64 * 1024;
+constexpr int accepts_per_event = 64;
 }  // namespace
 
-worker::worker(shared_state& shared, proxy::services& services)
-    : shared_(shared), services_(services), guard_(context_.get_executor()), read_buffer_(read_buffer_size), wheel_(context_),
-      resolver_(context_),
-      pool_(context_, wheel_, shared.config.upstreams.size(), shared.config.pool_idle_max, services.counters().upstream_connections),
-      acceptor_(context_), accept_pause_(context_) {}
+worker::worker(const server_config& c, const proxy::settings& s, proxy::services& v, shared_state& all)
+    : config(c),
+      settings(s),
+      services(v),
+      shared(all),
+      acceptor_(loop.io().get_executor()),
+      accept_pause_(transport::deadline_of<&worker::wait_for_clients>(this)) {}
 
-worker::~worker() {
-  graveyard_.clear();
-  sessions_.clear();
-  pool_.clear();
-}
+worker::~worker() = default;
 
-result<std::uint16_t> worker::listen(std::uint16_t port) {
-  const auto where = shared_.config.address + ":" + std::to_string(port);
-  error_code ec;
-  const auto address = boost::asio::ip::make_address(shared_.config.address, ec);
-  if (ec) return fail(errc::invalid_argument, "cannot listen on " + where + ": the address is not an IP address");
-  const tcp::endpoint at(address, port);
-  acceptor_.open(at.protocol(), ec);
-  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor_.set_option(reuse_port(true), ec);
-  if (!ec) acceptor_.bind(at, ec);
-  if (!ec) acceptor_.listen(4096, ec);
-  if (ec) return fail(errc::io, "cannot listen on " + where + ": " + ec.message());
-  return acceptor_.local_endpoint(ec).port();
-}
-
-result<void> worker::open_upstreams() {
-  for (const auto& u : shared_.config.upstreams) {
-    if (!u.tls) {
-      upstream_tls_.push_back(nullptr);
-      continue;
+result<void> worker::prepare_tls() {
+  for (const auto& endpoint : config.upstreams) {
+    std::shared_ptr<const transport::tls_context> tls;
+    if (endpoint.tls) {
+      auto made = transport::tls_context::client(endpoint.ca_file);
+      if (!made) return std::unexpected(made.error());
+      tls = std::move(*made);
     }
-    auto context = transport::make_client_tls(u.ca_file);
-    if (!context) return std::unexpected(context.error());
-    upstream_tls_.push_back(std::move(*context));
+    pools.push_back(std::make_unique<upstream_pool>(*this, endpoint, std::move(tls)));
   }
+  if (config.tls_certificate.empty()) return {};
+  auto made = transport::tls_context::server(config.tls_certificate, config.tls_key, config.tls_client_ca);
+  if (!made) return std::unexpected(made.error());
+  client_side_tls_ = std::move(*made);
   return {};
 }
 
-void worker::run() { context_.run(); }
+result<void> worker::listen(int descriptor, bool v6) {
+  boost::system::error_code ec;
+  acceptor_.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), descriptor, ec);
+  if (ec) return fail(errc::io, "cannot take the listening socket: " + ec.message());
+  wait_for_clients();
+  return {};
+}
 
-void worker::accept() {
-  acceptor_.async_accept([this](error_code ec, tcp::socket socket) {
-    if (draining_ || ec == boost::asio::error::operation_aborted) return;
-    if (!ec) {
-      admit(std::move(socket));
-      return accept();
-    }
-    // Out of file descriptors or memory: the listener stays readable, so wait instead of spinning.
-    accept_pause_.expires_after(milliseconds{50});
-    accept_pause_.async_wait([this](error_code stopped) {
-      if (!stopped && !draining_) accept();
-    });
+void worker::wait_for_clients() {
+  if (!acceptor_.is_open()) return;
+  acceptor_.async_wait(asio::socket_base::wait_read, [this](boost::system::error_code ec) {
+    if (!ec) accept_ready();
   });
 }
 
-void worker::admit(tcp::socket socket) {
-  if (shared_.client_connections.fetch_add(1, std::memory_order_relaxed) >= shared_.config.client_connections_max) {
-    shared_.client_connections.fetch_sub(1, std::memory_order_relaxed);
-    services_.counters().refused_busy.add();
-    return;  // the socket closes
+void worker::accept_ready() {
+  for (int n = 0; n < accepts_per_event && acceptor_.is_open(); ++n) {
+    const int descriptor = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      admit(descriptor);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      // The queue stays readable: waiting for it would spin. Others may give descriptors back.
+      return loop.wheel().arm(accept_pause_, milliseconds(200));
+    }
+    if (errno != EINTR && errno != ECONNABORTED) break;
   }
-  error_code ec;
-  const auto from = socket.remote_endpoint(ec);
-  auto made = std::make_unique<session>(*this, ec ? std::string() : from.address().to_string());
-  auto& s = *made;
-  s.slot = sessions_.size();
-  sessions_.push_back(std::move(made));
-  s.start(std::move(socket));
+  wait_for_clients();
 }
 
-void worker::retire(session& gone) {
-  const auto slot = gone.slot;
-  if (graveyard_.empty()) {
-    boost::asio::post(context_, [this] { graveyard_.clear(); });
+void worker::admit(int descriptor) {
+  if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= config.client_connections_max) {
+    shared.connections.fetch_sub(1, std::memory_order_relaxed);
+    services.counters().refused_busy.add();
+    ::close(descriptor);
+    return;
   }
-  graveyard_.push_back(std::move(sessions_[slot]));
-  if (slot + 1 != sessions_.size()) {
-    sessions_[slot] = std::move(sessions_.back());
-    sessions_[slot]->slot = slot;
+  services.counters().client_connections.add(1);
+  auto session = std::make_unique<client_session>(*this, sessions_.size());
+  auto& made = *session;
+  sessions_.push_back(std::move(session));
+  made.start(descriptor, client_side_tls_);
+}
+
+void worker::remove(client_session& gone) {
+  const auto at = gone.index;
+  auto dead = std::move(sessions_[at]);
+  if (at + 1 != sessions_.size()) {
+    sessions_[at] = std::move(sessions_.back());
+    sessions_[at]->index = at;
   }
   sessions_.pop_back();
-  shared_.client_connections.fetch_sub(1, std::memory_order_relaxed);
-  if (draining_ && sessions_.empty() && empty_ != nullptr) std::exchange(empty_, nullptr)->set_value();
+  services.counters().client_connections.add(-1);
+  bury(std::move(dead));
+  shared.connections.fetch_sub(1, std::memory_order_relaxed);
+  tell_if_empty();
 }
 
-void worker::drain(std::promise<void>* empty) {
-  draining_ = true;
-  empty_ = empty;
-  error_code ignored;
-  acceptor_.close(ignored);
-  accept_pause_.cancel();
-  // Backwards: retire() fills a gap from the end.
-  for (auto i = sessions_.size(); i-- > 0;) {
-    if (i < sessions_.size()) sessions_[i]->drain();
+void worker::bury(std::unique_ptr<mortal> dead) {
+  if (graves_.empty()) {
+    asio::post(loop.io(), [this] { std::exchange(graves_, {}).clear(); });
   }
-  pool_.clear();
-  if (sessions_.empty() && empty_ != nullptr) std::exchange(empty_, nullptr)->set_value();
+  graves_.push_back(std::move(dead));
 }
 
-std::size_t worker::cut() {
-  empty_ = nullptr;
-  std::size_t busy = 0;
-  while (!sessions_.empty()) busy += sessions_.back()->cut() ? 1 : 0;
-  pool_.clear();
-  resolver_.cancel();
-  wheel_.stop();
-  guard_.reset();
-  return busy;
+void worker::give_spare(std::string&& used) {
+  if (used.capacity() > spare_bytes_max || used.capacity() <= spare_.capacity()) return;
+  used.clear();
+  spare_ = std::move(used);
+}
+
+void worker::tell_if_empty() {
+  if (stopping_ && sessions_.empty() && empty_ != nullptr) std::exchange(empty_, nullptr)->set_value();
+}
+
+void worker::stop_accepting(std::promise<void>* empty) {
+  stopping_ = true;
+  if (acceptor_.is_open()) {
+    accept_ready();  // who is in the queue was told that the port is open
+    boost::system::error_code ec;
+    acceptor_.close(ec);
+  }
+  // Backwards, because a session that closes is replaced by the last one.
+  for (auto i = sessions_.size(); i-- > 0;) {
+    if (i < sessions_.size()) sessions_[i]->close_if_idle();
+  }
+  empty_ = empty;
+  tell_if_empty();
+}
+
+std::size_t worker::cut_all() {
+  empty_ = nullptr;  // the one who waited for it does not any more
+  std::size_t cut = 0;
+  while (!sessions_.empty()) {
+    if (sessions_.back()->busy()) ++cut;
+    sessions_.back()->cut();
+  }
+  return cut;
 }
 
 }  // namespace sluice::net

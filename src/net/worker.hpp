@@ -1,78 +1,84 @@
-// One worker: a thread's io_context and everything that lives on it. Nothing in here is touched by another thread, except
-// through post() and the counters of `shared_state`.
+// One worker: a thread's event loop, its acceptor, its client sessions and its upstream pools. Nothing here is shared
+// between threads but `shared_state`, which is atomics.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
+#include <string>
 #include <vector>
 
-#include <boost/asio.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include "sluice/net/server.hpp"
-#include "sluice/transport/resolver.hpp"
-#include "sluice/transport/stream.hpp"
-#include "sluice/transport/timer_wheel.hpp"
+#include "sluice/transport/event_loop.hpp"
+#include "sluice/transport/tls.hpp"
 #include "upstream_pool.hpp"
 
 namespace sluice::net {
 
-class session;
+class client_session;
 
-// What the workers of one server share: the configuration, and two sums that limits of the whole process need.
+// What the workers of one server share.
 struct shared_state {
-  server_config config;
-  std::shared_ptr<const proxy::settings> settings;
-  std::unique_ptr<transport::tls_context> server_tls;  // null: plain listeners
-  std::atomic<std::uint32_t> in_flight{0};
-  std::atomic<std::uint32_t> client_connections{0};
+  std::atomic<std::uint32_t> in_flight{0}, connections{0};
+};
+
+// Bases of what is buried: destroyed a moment later, when no call is on its stack any more.
+class mortal {
+ public:
+  virtual ~mortal() = default;
 };
 
 class worker {
  public:
-  static constexpr std::size_t read_buffer_size = 64 * 1024;
-
-  worker(shared_state& shared, proxy::services& services);
+  worker(const server_config& config, const proxy::settings& settings, proxy::services& services, shared_state& shared);
   ~worker();
-  // Listens; port 0 takes a free one. The port that was taken.
-  [[nodiscard]] result<std::uint16_t> listen(std::uint16_t port);
-  [[nodiscard]] result<void> open_upstreams();
-  // On the worker's own thread.
-  void accept();
-  void run();
-  // Stops accepting and closes what is idle; `empty` is kept once no session is left.
-  void drain(std::promise<void>* empty);
-  // Ends every session now; how many of them were in an exchange.
-  [[nodiscard]] std::size_t cut();
-  void retire(session& gone);
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
 
-  [[nodiscard]] boost::asio::io_context& context() { return context_; }
-  [[nodiscard]] shared_state& shared() { return shared_; }
-  [[nodiscard]] const server_config& config() const { return shared_.config; }
-  [[nodiscard]] proxy::services& services() { return services_; }
-  [[nodiscard]] std::span<char> read_buffer() { return read_buffer_; }
-  [[nodiscard]] transport::wheel_driver& wheel() { return wheel_; }
-  [[nodiscard]] transport::resolver& resolver() { return resolver_; }
-  [[nodiscard]] upstream_pool& pool() { return pool_; }
-  [[nodiscard]] transport::tls_context* upstream_tls(std::size_t upstream) { return upstream_tls_[upstream].get(); }
-  [[nodiscard]] bool draining() const { return draining_; }
+  // Takes over a listening socket.
+  [[nodiscard]] result<void> listen(int descriptor, bool v6);
+  [[nodiscard]] result<void> prepare_tls();
+  // On the worker's thread: no new connections, idle ones closed, the others close after their exchange;
+  // `empty` is kept when none is left.
+  void stop_accepting(std::promise<void>* empty);
+  // On the worker's thread: everything ends now. Returns how many exchanges were cut off.
+  std::size_t cut_all();
+
+  void bury(std::unique_ptr<mortal> dead);
+  void remove(client_session& gone);
+  [[nodiscard]] bool stopping() const { return stopping_; }
+  // A string with capacity from the last user, or an empty one.
+  [[nodiscard]] std::string take_spare() { return std::exchange(spare_, {}); }
+  void give_spare(std::string&& used);
+
+  const server_config& config;
+  const proxy::settings& settings;
+  proxy::services& services;
+  shared_state& shared;
+  transport::event_loop loop;
+  std::vector<std::unique_ptr<upstream_pool>> pools;
+  // Scratch: calls do not nest, so one of each serves every session of the worker.
+  proxy::effects effects;
+  http::request_head request_head;
+  http::response_head response_head;
 
  private:
-  void admit(boost::asio::ip::tcp::socket socket);
-  shared_state& shared_;
-  proxy::services& services_;
-  boost::asio::io_context context_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
-  std::vector<char> read_buffer_;
-  transport::wheel_driver wheel_;
-  transport::resolver resolver_;
-  std::vector<std::unique_ptr<transport::tls_context>> upstream_tls_;
-  upstream_pool pool_;
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer accept_pause_;
-  std::vector<std::unique_ptr<session>> sessions_;
-  std::vector<std::unique_ptr<session>> graveyard_;  // ended inside their own callbacks; freed on the next turn
-  bool draining_ = false;
+  void accept_ready();
+  void tell_if_empty();
+  void wait_for_clients();
+  void admit(int descriptor);
+
+  boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type> acceptor_;
+  transport::timer_wheel::entry accept_pause_;
+  std::shared_ptr<const transport::tls_context> client_side_tls_;
+  std::vector<std::unique_ptr<client_session>> sessions_;
+  std::vector<std::unique_ptr<mortal>> graves_;
+  std::string spare_;
+  bool stopping_ = false;
   std::promise<void>* empty_ = nullptr;
 };
 

@@ -1,101 +1,99 @@
-// A hashed wheel with one list per tick of its turn.
+// A hashed wheel with lazy moves: an entry stays in its slot while its deadline only moves away, and is put right when
+// the slot is looked at. That makes the usual case, re-arming on every request, two stores.
 #include "sluice/transport/timer_wheel.hpp"
 
 #include <algorithm>
 
 namespace sluice::transport {
 
-void wheel_timer::disarm() {
-  if (wheel_ != nullptr) wheel_->unlink(*this);
+timer_wheel::entry::~entry() {
+  if (wheel_ != nullptr) unlink();
+}
+
+void timer_wheel::entry::unlink() {
+  previous_->next_ = next_;
+  next_->previous_ = previous_;
+  --wheel_->linked_;
+  wheel_ = nullptr;
+}
+
+timer_wheel::timer_wheel(boost::asio::io_context& io) : ticker_(io.get_executor()), origin_(mono_now()) {
+  for (auto& slot : slots_) slot.next_ = slot.previous_ = &slot;
 }
 
 timer_wheel::~timer_wheel() {
-  for (auto* head : slot_) {
-    while (head != nullptr) {
-      auto* next = head->next_;
-      head->wheel_ = nullptr;
-      head->previous_ = head->next_ = nullptr;
-      head = next;
+  for (auto& slot : slots_) {
+    while (slot.next_ != &slot) slot.next_->unlink();
+  }
+}
+
+std::uint64_t timer_wheel::ticks(mono_time t) const {
+  return t <= origin_ ? 0 : static_cast<std::uint64_t>((t - origin_) / tick);
+}
+
+void timer_wheel::arm(entry& e, milliseconds from_now) {
+  if (!ticking_) {
+    now_ = std::max(now_, ticks(mono_now()));
+    start_ticker();
+  }
+  // One more tick, because the present one is partly over.
+  e.due_ = now_ + static_cast<std::uint64_t>((from_now + tick - milliseconds(1)) / tick) + 1;
+  e.cancelled_ = false;
+  if (e.wheel_ != nullptr) {
+    if (e.visit_ <= e.due_) return;
+    e.unlink();
+  }
+  link(e);
+}
+
+void timer_wheel::link(entry& e) {
+  e.visit_ = std::min(e.due_, now_ + slots - 1);
+  auto& slot = slots_[e.visit_ % slots];
+  e.wheel_ = this;
+  e.next_ = &slot;
+  e.previous_ = slot.previous_;
+  slot.previous_->next_ = &e;
+  slot.previous_ = &e;
+  ++linked_;
+}
+
+void timer_wheel::visit(entry& slot) {
+  if (slot.next_ == &slot) return;
+  // Taken off the wheel first: a callback may arm entries into this very slot.
+  entry due;
+  due.next_ = slot.next_;
+  due.previous_ = slot.previous_;
+  due.next_->previous_ = due.previous_->next_ = &due;
+  slot.next_ = slot.previous_ = &slot;
+  while (due.next_ != &due) {
+    auto& e = *due.next_;
+    e.unlink();
+    if (e.cancelled_) continue;
+    if (e.due_ > now_) {
+      link(e);
+    } else {
+      e.expired_(e.owner_);
     }
   }
 }
 
-void timer_wheel::unlink(wheel_timer& t) {
-  if (firing_next_ == &t) firing_next_ = t.next_;
-  if (t.previous_ != nullptr) t.previous_->next_ = t.next_;
-  else slot_[t.tick_ % slots] = t.next_;
-  if (t.next_ != nullptr) t.next_->previous_ = t.previous_;
-  t.previous_ = t.next_ = nullptr;
-  t.wheel_ = nullptr;
-  --armed_;
-}
-
-void timer_wheel::arm(wheel_timer& t, mono_time now, milliseconds after) {
-  t.disarm();
-  const auto due = now + std::max(after, milliseconds{0}) - start_;
-  // Rounded up, so that nothing fires early; always after what has fired.
-  const auto tick = static_cast<std::uint64_t>((due + tick_length - mono_time::duration{1}) / tick_length);
-  t.tick_ = std::max(tick, current_ + 1);
-  t.wheel_ = this;
-  auto*& head = slot_[t.tick_ % slots];
-  t.next_ = head;
-  if (head != nullptr) head->previous_ = &t;
-  head = &t;
-  ++armed_;
-}
-
-void timer_wheel::advance(mono_time now) {
-  if (now < start_) return;
-  const auto target = static_cast<std::uint64_t>((now - start_) / tick_length);
-  if (armed_ == 0) {
-    current_ = std::max(current_, target);
-    return;
-  }
-  // After a long pause one whole turn visits every slot; more would visit them twice.
-  const auto first = target - std::min<std::uint64_t>(target - std::min(current_, target), slots);
-  for (auto tick = first + 1; tick <= target; ++tick) {
-    current_ = std::max(current_, tick);
-    firing_next_ = slot_[tick % slots];
-    while (firing_next_ != nullptr) {
-      auto& t = *firing_next_;
-      firing_next_ = t.next_;
-      if (t.tick_ > target) continue;
-      unlink(t);
-      t.fire_(t.owner_);
-    }
+void timer_wheel::advance(mono_time to) {
+  const auto target = ticks(to);
+  if (target > now_ + slots) now_ = target - slots;  // the machine slept: every slot once is enough
+  while (now_ < target) {
+    ++now_;
+    visit(slots_[now_ % slots]);
   }
 }
 
-wheel_driver::wheel_driver(boost::asio::io_context& context) : wheel_(mono_now()), timer_(context) {}
-
-void wheel_driver::arm(wheel_timer& t, milliseconds after) {
-  if (stopped_) return;
-  const auto now = mono_now();
-  if (!running_) {
-    wheel_.advance(now);
-    running_ = true;
-    wheel_.arm(t, now, after);
-    tick();
-    return;
-  }
-  wheel_.arm(t, now, after);
-}
-
-void wheel_driver::stop() {
-  stopped_ = true;
-  timer_.cancel();
-}
-
-void wheel_driver::tick() {
-  timer_.expires_after(timer_wheel::tick_length);
-  timer_.async_wait([this](boost::system::error_code ec) {
-    if (ec || stopped_) return;
-    wheel_.advance(mono_now());
-    if (wheel_.armed() == 0) {
-      running_ = false;
-      return;
-    }
-    tick();
+void timer_wheel::start_ticker() {
+  ticking_ = true;
+  ticker_.expires_after(tick);
+  ticker_.async_wait([this](boost::system::error_code ec) {
+    if (ec) return;
+    advance(mono_now());
+    ticking_ = false;
+    if (linked_ > 0) start_ticker();
   });
 }
 

@@ -1,68 +1,83 @@
-// One TCP connection, plain or TLS, client or server side, driven by callbacks on one io_context thread.
-//
-// Reads lend bytes: a plain connection waits for readability and then reads into a buffer that all connections of the worker
-// share, so an idle connection owns none. Writes go to the socket at once; only what it does not take is queued.
-// No member calls back from inside itself: events come from the io_context. The one who handles an event may destroy the stream.
+// A TCP connection, plain or TLS, driven by callbacks and made for a proxy: an idle connection owns no buffer, a write
+// that the kernel takes at once costs one system call and no allocation. Used on its event loop's thread only.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include "sluice/transport/resolver.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/transport/event_loop.hpp"
 #include "sluice/transport/tls.hpp"
 
 namespace sluice::transport {
 
-enum class end_reason : std::uint8_t {
-  eof,      // the peer closed its sending side in order
-  reset,    // reset, or a read or write failed
-  refused,  // connect(): no address answered
-  tls,      // the handshake failed; `detail` says why (an expired certificate, another name, …)
-};
+using endpoint = boost::asio::ip::tcp::endpoint;
 
-class stream_events {
+// Told by the event loop, never from inside a call of the stream. A listener may close or destroy the stream in any of
+// these.
+class stream_listener {
  public:
-  virtual ~stream_events() = default;
-  virtual void on_open() {}                                            // connected, handshake included
-  virtual void on_data(std::string_view bytes) = 0;                    // valid during the call
-  virtual void on_end(end_reason why, std::string_view detail) = 0;    // at most once
-  virtual void on_drained() {}                                         // the queue became empty after it was not
+  // The connection stands and, over TLS, the peer is verified.
+  virtual void on_connected() = 0;
+  // `bytes` are lent for this call.
+  virtual void on_bytes(std::string_view bytes) = 0;
+  // The peer will send nothing more; writing may still work. Reading is off.
+  virtual void on_eof() = 0;
+  // What write() had to queue is with the kernel.
+  virtual void on_drained() = 0;
+  // The connection is of no more use: reset, TLS failure, connect failure. Codes: closed, unavailable, integrity (TLS).
+  virtual void on_failed(const error& why) = 0;
+
+ protected:
+  ~stream_listener() = default;
 };
 
 class stream {
  public:
-  // `shared` is the worker's read buffer; it must outlive the stream.
-  stream(boost::asio::io_context& context, std::span<char> shared);
-  ~stream();  // closes; no event comes afterwards
+  // `listener` must outlive the stream or its close().
+  stream(event_loop& loop, stream_listener& listener);
+  ~stream();
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
 
-  // Who hears events from now on (null: nobody; events are lost).
-  void listen(stream_events* to);
-  // Connects to the addresses in their order. `tls` null: plain. `name` is sent as SNI and must be in the certificate.
-  void connect(endpoints to, tls_context* tls, const std::string& name);
-  // Takes an accepted socket; with `tls` the handshake runs first. on_open follows when it is done; plain sockets are open at once and send none.
-  void adopt(boost::asio::ip::tcp::socket accepted, tls_context* tls);
+  // Takes over an accepted, non-blocking socket; closes it when that fails. With `tls` the handshake is started, and
+  // on_connected follows; without, the stream is ready at once and on_connected is not called.
+  [[nodiscard]] bool adopt(int descriptor, std::shared_ptr<const tls_context> tls);
+  // Tries the endpoints in turn; on_connected or on_failed follows. `host` is the name to verify when there is `tls`.
+  void connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host);
 
-  // Reading is off until asked for. Turning it off keeps bytes in the kernel: that is the back-pressure.
-  void read(bool on);
-  // Sends, or queues what the socket does not take now.
-  void write(std::string_view bytes);
-  [[nodiscard]] std::size_t queued() const;
-  // FIN after what is queued (TLS: close_notify first, as far as it can be sent).
-  void finish_writing();
+  // Reading is off at first. Off means: no more on_bytes, the kernel's buffer fills, the peer is slowed down.
+  void read_on();
+  void read_off();
+  // After on_eof: have on_failed called when the peer resets, although nothing is read any more.
+  void watch_reset();
+
+  // Sends what the kernel takes now and queues a copy of the rest. False: the connection is broken; close it.
+  // (on_failed is not called for that.)
+  [[nodiscard]] bool write(std::string_view bytes);
+  [[nodiscard]] std::size_t queued_bytes() const;
+  // Bytes of the caller that the kernel has taken since the stream began.
+  [[nodiscard]] std::uint64_t sent_bytes() const;
+
+  // Ends our direction (TLS close_notify, then FIN); the peer may still send. What is queued is lost: wait for
+  // on_drained.
+  void shutdown_send();
+  // Ends the connection; no listener call follows.
   void close();
   [[nodiscard]] bool is_open() const;
+  // "203.0.113.9"; empty when the peer is already gone.
+  [[nodiscard]] std::string peer_address() const;
+
+  class core;
 
  private:
-  struct impl;
-  std::shared_ptr<impl> impl_;
+  std::shared_ptr<core> core_;  // pending operations hold it too
 };
 
 }  // namespace sluice::transport

@@ -1,77 +1,78 @@
-// Deadlines for many connections: arming, moving and cancelling one are O(1) and allocate nothing. Coarse on purpose: a
-// deadline fires at most one tick (100 ms) late and never early. One thread; the wheel itself reads no clock.
+// Coarse deadlines for many connections: arming and disarming are O(1) and make no system call, because one ticker
+// moves all of them. A deadline fires at most two ticks late and never early. One wheel per worker; only its thread may
+// use it.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "sluice/base/clock.hpp"
 
 namespace sluice::transport {
 
-class timer_wheel;
-
-// One deadline, a member of whatever it guards. Destroying it disarms it.
-class wheel_timer {
- public:
-  using callback = void (*)(void* owner);
-  wheel_timer(callback fire, void* owner) : fire_(fire), owner_(owner) {}
-  ~wheel_timer() { disarm(); }
-  wheel_timer(const wheel_timer&) = delete;
-  wheel_timer& operator=(const wheel_timer&) = delete;
-  void disarm();
-  [[nodiscard]] bool armed() const { return wheel_ != nullptr; }
-
- private:
-  friend class timer_wheel;
-  callback fire_;
-  void* owner_;
-  wheel_timer* previous_ = nullptr;
-  wheel_timer* next_ = nullptr;
-  timer_wheel* wheel_ = nullptr;
-  std::uint64_t tick_ = 0;
-};
-
 class timer_wheel {
  public:
-  static constexpr milliseconds tick_length{100};
-  explicit timer_wheel(mono_time start) : start_(start) {}
-  ~timer_wheel();  // disarms what is left
+  static constexpr milliseconds tick{100};
+
+  // A deadline, member of its owner; unlinks itself when destroyed. `expired` runs on the worker's thread with the
+  // entry disarmed; it may arm, disarm or destroy any entry, itself included.
+  class entry {
+   public:
+    entry() = default;  // never fires: the head of a list
+    entry(void* owner, void (*expired)(void*)) : owner_(owner), expired_(expired) {}
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
+    ~entry();
+    [[nodiscard]] bool armed() const { return wheel_ != nullptr && !cancelled_; }
+
+   private:
+    friend class timer_wheel;
+    void unlink();
+    entry* next_ = nullptr;
+    entry* previous_ = nullptr;
+    timer_wheel* wheel_ = nullptr;  // null: in no list
+    void* owner_ = nullptr;
+    void (*expired_)(void*) = nullptr;
+    std::uint64_t due_ = 0, visit_ = 0;  // ticks: when it fires, when its slot is looked at
+    bool cancelled_ = false;
+  };
+
+  explicit timer_wheel(boost::asio::io_context& io);
+  ~timer_wheel();
   timer_wheel(const timer_wheel&) = delete;
   timer_wheel& operator=(const timer_wheel&) = delete;
-
-  // Arms or moves `t` to fire once `after` has passed since `now`.
-  void arm(wheel_timer& t, mono_time now, milliseconds after);
-  // Fires what is due. A callback may arm, disarm and destroy any timer, its own included.
-  void advance(mono_time now);
-  [[nodiscard]] std::size_t armed() const { return armed_; }
-
- private:
-  friend class wheel_timer;
-  static constexpr std::size_t slots = 1024;  // a turn is 102 s; longer deadlines go round again
-  void unlink(wheel_timer& t);
-  mono_time start_;
-  std::uint64_t current_ = 0;  // ticks up to here have fired
-  std::size_t armed_ = 0;
-  wheel_timer* firing_next_ = nullptr;  // what advance() visits next; unlink() moves it on
-  std::array<wheel_timer*, slots> slot_{};
-};
-
-// Turns a wheel by a context's clock while any timer is armed; an idle context is not woken.
-class wheel_driver {
- public:
-  explicit wheel_driver(boost::asio::io_context& context);
-  void arm(wheel_timer& t, milliseconds after);
-  void stop();
+  // Arms anew whatever the entry was doing.
+  void arm(entry& e, milliseconds from_now);
+  void disarm(entry& e) { e.cancelled_ = true; }
+  // What the ticker calls. Public so that a test can move time.
+  void advance(mono_time to);
+  [[nodiscard]] std::size_t linked() const { return linked_; }
 
  private:
-  void tick();
-  timer_wheel wheel_;
-  boost::asio::steady_timer timer_;
-  bool running_ = false, stopped_ = false;
+  static constexpr std::size_t slots = 512;
+  void link(entry& e);
+  void visit(entry& slot);
+  void start_ticker();
+  [[nodiscard]] std::uint64_t ticks(mono_time t) const;
+
+  std::array<entry, slots> slots_;
+  boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
+                                    boost::asio::io_context::executor_type>
+      ticker_;
+  mono_time origin_;
+  std::uint64_t now_ = 0;
+  std::size_t linked_ = 0;
+  bool ticking_ = false;
 };
+
+// An entry that calls `Method` of its owner.
+template <auto Method, class Owner>
+[[nodiscard]] timer_wheel::entry deadline_of(Owner* owner) {
+  return timer_wheel::entry(owner, [](void* o) { (static_cast<Owner*>(o)->*Method)(); });
+}
 
 }  // namespace sluice::transport

@@ -11,7 +11,8 @@ struct exchange::impl {
   const settings& config;
   services& worker;
   std::string method, path, body;
-  http::request_head head;
+  std::vector<std::pair<std::string, std::string>> fields;  // the head's views end with begin()
+  std::uint8_t minor_version = 1;
   bool keep = true, asked = false, finished = false, head_sent = false, chunked = false;
 
   void answer(int status, std::string_view text, effects& out) {
@@ -31,7 +32,8 @@ exchange::~exchange() = default;
 
 void exchange::begin(const http::request_head& head, const peer_info&, effects& out) {
   auto& x = *impl_;
-  x.head = head;
+  for (const auto& f : head.fields) x.fields.emplace_back(f.name, f.value);
+  x.minor_version = head.minor_version;
   x.method = head.method;
   x.path = head.path;
   x.keep = head.keep_alive;
@@ -55,7 +57,10 @@ void exchange::request_end(effects& out) {
   if (x.path == "/busy-wait") return;
   x.asked = true;
   out.connect = 0;
-  http::append_upstream_request(out.upstream_request, x.head, "upstream", x.path, static_cast<std::int64_t>(x.body.size()));
+  http::request_head head;
+  head.method = x.method;
+  for (const auto& [name, value] : x.fields) head.fields.push_back({name, value});
+  http::append_upstream_request(out.upstream_request, head, "upstream", x.path, static_cast<std::int64_t>(x.body.size()));
   out.upstream_request += x.body;
 }
 
@@ -67,9 +72,9 @@ void exchange::request_broken(std::string_view reason, effects& out) {
 void exchange::upstream_head(const http::response_head& head, effects& out) {
   auto& x = *impl_;
   x.head_sent = true;
-  x.chunked = x.head.minor_version == 1;
+  x.chunked = x.minor_version == 1;
   http::append_client_response(out.client, head.status, &head, {}, x.chunked ? http::client_framing::chunked : http::client_framing::close, 0,
-                               x.keep, x.head.minor_version);
+                               x.keep, x.minor_version);
 }
 
 void exchange::upstream_body(std::string_view bytes, effects& out) {

@@ -1,122 +1,174 @@
 // Streams over loopback: order of bytes, back-pressure, ends, and failed connections.
 #include "sluice/transport/stream.hpp"
 
+#include <gtest/gtest.h>
+
+#include <optional>
+
 #include <boost/asio.hpp>
-#include <vector>
 
 namespace sluice::transport {
 namespace {
 
 using boost::asio::ip::tcp;
 
-struct recorder : stream_events {
-  std::string data, detail;
-  std::optional<end_reason> ended;
-  bool opened = false, drained = false;
-  void on_open() override { opened = true; }
-  void on_data(std::string_view bytes) override { data += bytes; }
-  void on_end(end_reason why, std::string_view what) override {
-    ended = why;
-    detail = what;
-  }
+struct recorder final : stream_listener {
+  std::string data;
+  std::optional<error> failed;
+  bool connected = false, ended = false, drained = false;
+  void on_connected() override { connected = true; }
+  void on_bytes(std::string_view bytes) override { data += bytes; }
+  void on_eof() override { ended = true; }
   void on_drained() override { drained = true; }
+  void on_failed(const error& why) override { failed = why; }
 };
 
-struct wire {
-  boost::asio::io_context io{1};
-  std::vector<char> buffer = std::vector<char>(64 * 1024);
-  tcp::acceptor acceptor{io, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
-  tcp::socket peer{io};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep{io.get_executor()};
-  stream s{io, buffer};
+struct pair {
+  event_loop loop;
+  tcp::acceptor acceptor{loop.io(), tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)};
+  tcp::socket peer{loop.io()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep{loop.io().get_executor()};
   recorder events;
+  stream s{loop, events};
 
-  wire() {
-    s.listen(&events);
+  pair() {
     s.connect({acceptor.local_endpoint()}, nullptr, "localhost");
+    loop.io().poll();  // connecting begins in the loop
     peer = acceptor.accept();
-    until([&] { return events.opened; });
+    until([&] { return events.connected; });
   }
   template <class Condition>
   void until(Condition done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!done() && std::chrono::steady_clock::now() < end) io.run_one_for(std::chrono::milliseconds(2));
+    const auto end = mono_now() + seconds(10);
+    while (!done() && mono_now() < end) loop.io().run_one_for(milliseconds(2));
     ASSERT_TRUE(done());
+  }
+  // Lets everything happen that can: a post behind it has run.
+  void settle() {
+    for (int i = 0; i < 3; ++i) {
+      bool over = false;
+      boost::asio::post(loop.io(), [&] { over = true; });
+      until([&] { return over; });
+    }
   }
 };
 
 TEST(stream, hands_on_bytes_and_the_orderly_end) {
-  wire w;
-  w.s.read(true);
-  boost::asio::write(w.peer, boost::asio::buffer(std::string("hello")));
-  w.peer.shutdown(tcp::socket::shutdown_send);
-  w.until([&] { return w.events.ended.has_value(); });
-  EXPECT_EQ(w.events.data, "hello");
-  EXPECT_EQ(*w.events.ended, end_reason::eof);
+  pair p;
+  p.s.read_on();
+  boost::asio::write(p.peer, boost::asio::buffer(std::string("hello")));
+  p.peer.shutdown(tcp::socket::shutdown_send);
+  p.until([&] { return p.events.ended; });
+  EXPECT_EQ(p.events.data, "hello");
+  EXPECT_FALSE(p.events.failed);
+  EXPECT_TRUE(p.s.write("still open"));
 }
 
 TEST(stream, queues_what_the_socket_does_not_take_and_reports_when_it_is_gone) {
-  wire w;
+  pair p;
   std::string big(32 << 20, 'x');
   for (std::size_t i = 0; i < big.size(); i += 997) big[i] = static_cast<char>('a' + i % 23);
-  w.s.write(big);
-  ASSERT_GT(w.s.queued(), 0u);
-  w.s.write("tail");
-  w.s.finish_writing();
+  ASSERT_TRUE(p.s.write(big));
+  ASSERT_GT(p.s.queued_bytes(), 0u);
+  EXPECT_EQ(p.s.sent_bytes() + p.s.queued_bytes(), big.size());
+  ASSERT_TRUE(p.s.write("tail"));
   std::string got;
   std::vector<char> piece(256 * 1024);
-  bool eof = false;
-  w.peer.non_blocking(true);
-  w.until([&] {
+  p.peer.non_blocking(true);
+  p.until([&] {
     boost::system::error_code ec;
-    for (auto n = w.peer.read_some(boost::asio::buffer(piece), ec); !ec; n = w.peer.read_some(boost::asio::buffer(piece), ec)) {
+    for (auto n = p.peer.read_some(boost::asio::buffer(piece), ec); !ec;
+         n = p.peer.read_some(boost::asio::buffer(piece), ec)) {
       got.append(piece.data(), n);
     }
-    eof = ec == boost::asio::error::eof;
-    return eof;
+    return got.size() == big.size() + 4 && p.events.drained;
   });
   EXPECT_TRUE(got == big + "tail");
-  EXPECT_EQ(w.s.queued(), 0u);
+  EXPECT_EQ(p.s.queued_bytes(), 0u);
 }
 
 TEST(stream, reads_nothing_while_reading_is_off) {
-  wire w;
-  boost::asio::write(w.peer, boost::asio::buffer(std::string("early")));
-  for (int i = 0; i < 5; ++i) w.io.run_one_for(std::chrono::milliseconds(5));
-  EXPECT_EQ(w.events.data, "");
-  w.s.read(true);
-  w.until([&] { return w.events.data == "early"; });
-  w.s.read(false);
-  boost::asio::write(w.peer, boost::asio::buffer(std::string("late")));
-  for (int i = 0; i < 5; ++i) w.io.run_one_for(std::chrono::milliseconds(5));
-  EXPECT_EQ(w.events.data, "early");
-  w.s.read(true);
-  w.until([&] { return w.events.data == "earlylate"; });
+  pair p;
+  boost::asio::write(p.peer, boost::asio::buffer(std::string("early")));
+  p.settle();
+  EXPECT_EQ(p.events.data, "");
+  p.s.read_on();
+  p.until([&] { return p.events.data == "early"; });
+  p.s.read_off();
+  boost::asio::write(p.peer, boost::asio::buffer(std::string("late")));
+  p.settle();
+  EXPECT_EQ(p.events.data, "early");
+  p.s.read_on();
+  p.until([&] { return p.events.data == "earlylate"; });
 }
 
 TEST(stream, tells_a_reset_from_an_end) {
-  wire w;
-  w.s.read(true);
-  w.peer.set_option(tcp::socket::linger(true, 0));
-  w.peer.close();
-  w.until([&] { return w.events.ended.has_value(); });
-  EXPECT_EQ(*w.events.ended, end_reason::reset);
+  pair p;
+  p.s.read_on();
+  p.peer.set_option(tcp::socket::linger(true, 0));
+  p.peer.close();
+  p.until([&] { return p.events.failed.has_value(); });
+  EXPECT_EQ(p.events.failed->code, errc::closed);
+  EXPECT_FALSE(p.events.ended);
 }
 
-TEST(stream, says_that_nobody_answered) {
-  boost::asio::io_context io{1};
-  std::vector<char> buffer(1024);
-  tcp::acceptor taken(io, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
-  const auto at = taken.local_endpoint();
+TEST(stream, notices_a_reset_behind_the_end_when_asked_to) {
+  pair p;
+  p.s.read_on();
+  p.peer.shutdown(tcp::socket::shutdown_send);
+  p.until([&] { return p.events.ended; });
+  p.s.watch_reset();
+  p.settle();
+  EXPECT_FALSE(p.events.failed);
+  p.peer.set_option(tcp::socket::linger(true, 0));
+  p.peer.close();
+  p.until([&] { return p.events.failed.has_value(); });
+}
+
+TEST(stream, tries_the_next_address_and_says_when_none_answered) {
+  event_loop loop;
+  tcp::acceptor taken(loop.io(), tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+  tcp::acceptor open(loop.io(), tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+  const auto nobody = taken.local_endpoint();
   taken.close();
-  stream s(io, buffer);
-  recorder events;
-  s.listen(&events);
-  s.connect({at}, nullptr, "localhost");
-  io.run_for(std::chrono::seconds(5));
-  ASSERT_TRUE(events.ended.has_value());
-  EXPECT_EQ(*events.ended, end_reason::refused);
-  EXPECT_NE(events.detail.find(std::to_string(at.port())), std::string::npos);
+  recorder first, second;
+  stream reaches(loop, first), fails(loop, second);
+  reaches.connect({nobody, open.local_endpoint()}, nullptr, "localhost");
+  fails.connect({nobody}, nullptr, "localhost");
+  const auto end = mono_now() + seconds(10);
+  while ((!first.connected || !second.failed) && mono_now() < end) loop.io().run_one_for(milliseconds(2));
+  EXPECT_TRUE(first.connected);
+  ASSERT_TRUE(second.failed);
+  EXPECT_EQ(second.failed->code, errc::unavailable);
+  EXPECT_NE(second.failed->message.find("refused"), std::string::npos);
+}
+
+TEST(stream, may_be_destroyed_by_its_listener) {
+  struct owner final : stream_listener {
+    std::optional<stream> s;
+    int calls = 0;
+    void on_connected() override {}
+    void on_bytes(std::string_view) override {
+      ++calls;
+      s.reset();
+    }
+    void on_eof() override { ++calls; }
+    void on_drained() override { ++calls; }
+    void on_failed(const error&) override { ++calls; }
+  };
+  pair p;
+  owner o;
+  o.s.emplace(p.loop, o);
+  o.s->connect({p.acceptor.local_endpoint()}, nullptr, "");
+  p.settle();
+  auto peer = p.acceptor.accept();
+  p.settle();
+  o.s->read_on();
+  boost::asio::write(peer, boost::asio::buffer(std::string("x")));
+  p.until([&] { return o.calls > 0; });
+  peer.close();
+  p.settle();
+  EXPECT_EQ(o.calls, 1);
 }
 
 }  // namespace

@@ -1,94 +1,119 @@
-// The wheel against an oracle of plain deadlines, with time handed in.
+// The wheel against plain deadlines; time is moved by hand, far ahead of the real clock.
 #include "sluice/transport/timer_wheel.hpp"
+
+#include <gtest/gtest.h>
 
 #include <memory>
 #include <random>
 #include <vector>
 
+#include "sluice/transport/event_loop.hpp"
+
 namespace sluice::transport {
 namespace {
 
 struct probe {
+  void fire() { ++fired; }
   int fired = 0;
-  wheel_timer timer{[](void* self) { ++static_cast<probe*>(self)->fired; }, this};
+  timer_wheel::entry timer = deadline_of<&probe::fire>(this);
 };
 
+// The wheel's ticks count from its making, a moment before `start`: two ticks is what a deadline may be late.
+constexpr milliseconds slack = 2 * timer_wheel::tick;
+
 TEST(timer_wheel, fires_once_and_never_early) {
-  const mono_time zero{};
-  timer_wheel wheel(zero);
+  event_loop loop;
+  const auto start = mono_now();
   probe p;
-  wheel.arm(p.timer, zero, milliseconds{250});
-  wheel.advance(zero + milliseconds{249});
+  loop.wheel().arm(p.timer, milliseconds{250});
+  EXPECT_TRUE(p.timer.armed());
+  loop.wheel().advance(start + milliseconds{249});
   EXPECT_EQ(p.fired, 0);
-  wheel.advance(zero + milliseconds{350});
-  EXPECT_EQ(p.fired, 1);
-  wheel.advance(zero + milliseconds{10'000});
+  loop.wheel().advance(start + milliseconds{250} + slack);
   EXPECT_EQ(p.fired, 1);
   EXPECT_FALSE(p.timer.armed());
+  loop.wheel().advance(start + milliseconds{100'000});
+  EXPECT_EQ(p.fired, 1);
 }
 
 TEST(timer_wheel, keeps_deadlines_longer_than_one_turn) {
-  const mono_time zero{};
-  timer_wheel wheel(zero);
+  event_loop loop;
+  const auto start = mono_now();
   probe p;
-  wheel.arm(p.timer, zero, milliseconds{1'800'000});
-  for (int ms = 0; ms < 1'800'000; ms += 5'000) wheel.advance(zero + milliseconds{ms});
+  loop.wheel().arm(p.timer, milliseconds{1'800'000});
+  for (int ms = 0; ms < 1'800'000; ms += 5'000) loop.wheel().advance(start + milliseconds{ms});
   EXPECT_EQ(p.fired, 0);
-  wheel.advance(zero + milliseconds{1'800'100});
+  loop.wheel().advance(start + milliseconds{1'800'000} + slack);
   EXPECT_EQ(p.fired, 1);
 }
 
 TEST(timer_wheel, agrees_with_plain_deadlines_under_random_moves) {
   std::mt19937 random(7);
-  const mono_time zero{};
-  timer_wheel wheel(zero);
+  event_loop loop;
+  const auto start = mono_now();
   std::vector<std::unique_ptr<probe>> probes;
-  std::vector<milliseconds> due(200, milliseconds{-1});
+  constexpr milliseconds never{-1};
+  std::vector<milliseconds> due(200, never);
   std::vector<int> expected(200, 0);
   for (int i = 0; i < 200; ++i) probes.push_back(std::make_unique<probe>());
   milliseconds now{0};
   for (int step = 0; step < 20'000; ++step) {
     const auto i = random() % 200;
     if (random() % 4 == 0) {
-      probes[i]->timer.disarm();
-      due[i] = milliseconds{-1};
+      loop.wheel().disarm(probes[i]->timer);
+      due[i] = never;
     } else {
       const milliseconds after{1 + random() % (random() % 10 == 0 ? 300'000 : 3'000)};
-      wheel.arm(probes[i]->timer, zero + now, after);
+      loop.wheel().arm(probes[i]->timer, after);
       due[i] = now + after;
     }
     now += milliseconds{random() % 200};
-    wheel.advance(zero + now);
+    loop.wheel().advance(start + now);
     for (std::size_t k = 0; k < 200; ++k) {
-      // What fell due a tick ago must have fired; what is not due must not.
-      if (due[k].count() >= 0 && due[k] + milliseconds{100} <= now) {
-        ++expected[k];
-        ASSERT_EQ(probes[k]->fired, expected[k]);
-        due[k] = milliseconds{-1};
-      } else if (due[k].count() >= 0 && due[k] > now) {
-        ASSERT_EQ(probes[k]->fired, expected[k]);
-      } else if (due[k].count() >= 0 && probes[k]->fired == expected[k] + 1) {
-        ++expected[k];
-        due[k] = milliseconds{-1};
-      }
+      if (due[k] == never) continue;
+      const bool fired = probes[k]->fired == expected[k] + 1;
+      ASSERT_TRUE(fired || probes[k]->fired == expected[k]);
+      if (due[k] > now + timer_wheel::tick) ASSERT_FALSE(fired) << "early by " << (due[k] - now).count();
+      if (due[k] + slack + timer_wheel::tick <= now) ASSERT_TRUE(fired) << "late by " << (now - due[k]).count();
+      if (fired) ++expected[k], due[k] = never;
     }
   }
 }
 
-TEST(timer_wheel, lets_a_callback_destroy_its_neighbour) {
-  struct pair {
+TEST(timer_wheel, lets_a_callback_destroy_its_neighbour_and_arm_itself_again) {
+  struct chain {
+    void fire() {
+      ++fired;
+      other.reset();
+      wheel->arm(timer, milliseconds{100});
+    }
+    timer_wheel* wheel = nullptr;
     std::unique_ptr<probe> other;
-    wheel_timer timer{[](void* self) { static_cast<pair*>(self)->other.reset(); }, this};
+    int fired = 0;
+    timer_wheel::entry timer = deadline_of<&chain::fire>(this);
   };
-  const mono_time zero{};
-  timer_wheel wheel(zero);
-  pair p;
-  p.other = std::make_unique<probe>();
-  wheel.arm(p.other->timer, zero, milliseconds{100});
-  wheel.arm(p.timer, zero, milliseconds{100});  // first in the slot's list
-  wheel.advance(zero + milliseconds{200});
-  EXPECT_EQ(p.other, nullptr);
-  EXPECT_EQ(wheel.armed(), 0u);
+  event_loop loop;
+  const auto start = mono_now();
+  chain c;
+  c.wheel = &loop.wheel();
+  c.other = std::make_unique<probe>();
+  loop.wheel().arm(c.timer, milliseconds{100});
+  loop.wheel().arm(c.other->timer, milliseconds{100});
+  loop.wheel().advance(start + milliseconds{1000});
+  EXPECT_EQ(c.other, nullptr);
+  EXPECT_GE(c.fired, 3);
+  EXPECT_EQ(loop.wheel().linked(), 1u);
+}
+
+TEST(timer_wheel, is_moved_by_its_own_ticker) {
+  event_loop loop;
+  probe p;
+  const auto start = mono_now();
+  loop.wheel().arm(p.timer, milliseconds{150});
+  loop.io().run();  // ends by itself: an empty wheel has no ticker
+  EXPECT_EQ(p.fired, 1);
+  EXPECT_GE(mono_now() - start, milliseconds{150});
+  EXPECT_LT(mono_now() - start, seconds{5});
 }
 
 }  // namespace
