@@ -39,7 +39,7 @@ TEST(compiler, a_child_that_passes_its_limits_is_an_error_and_not_a_crash) {
   if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
   auto child = child_backend(SLUICE_BINARY, {.cpu_seconds = 1, .wall_seconds = 10, .memory_bytes = 256u << 20});
   pattern_set set;
-  for (int i = 0; i < 200; ++i) set.patterns.push_back({"(?:[a-z]+[0-9]{1,300}x){1,30}" + std::to_string(i), single_match_flags()});
+  for (int i = 0; i < 4000; ++i) set.patterns.push_back({"(?:[a-z]+[0-9]{1,300}x){1,30}" + std::to_string(i), single_match_flags()});
   const auto made = child->compile(set);
   ASSERT_FALSE(made.has_value());
   EXPECT_FALSE(made.error().message.empty());
