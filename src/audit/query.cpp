@@ -87,7 +87,8 @@ result<std::vector<active_version>> active_at(const std::vector<std::string>& di
     const auto at = parse_time(text(r, "time"));
     if (!at || *at > when) return true;
     const auto node = text(r, "node");
-    if (ends) {
+    // A start that names a version comes after the policy was loaded; one that names none begins a boot.
+    if (ends && text(r, "version").empty()) {
       nodes.erase(node);  // a node that is not running enforces nothing
       return true;
     }

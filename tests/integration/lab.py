@@ -1,0 +1,221 @@
+"""Processes of one integration test: gateways, a scripted upstream, Redis. Everything on free loopback ports, in a folder of its own."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUICE = os.environ["SLUICE_BINARY"]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def until(what, condition, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def chunk(text, index=0, finish=None, role=False):
+    delta = {"content": text} if text is not None else {}
+    if role:
+        delta["role"] = "assistant"
+    return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
+
+
+class Upstream:
+    """An OpenAI endpoint whose next answers the test decides; remembers what it was sent."""
+
+    def __init__(self):
+        self.seen, self.pieces, self.text, self.status, self.aborted = [], None, None, 200, threading.Event()
+        self.pause = 0.0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.seen.append(body)
+                request = json.loads(body)
+                said = outer.text if outer.text is not None else request["messages"][-1]["content"]
+                if outer.status != 200:
+                    return self.whole(json.dumps({"error": {"message": "upstream says no", "type": "server_error", "code": "boom", "param": None}}).encode())
+                if not request.get("stream"):
+                    choices = [{"index": i, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"} for i in range(request.get("n", 1))]
+                    return self.whole(json.dumps({"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}).encode())
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                pieces = outer.pieces if outer.pieces is not None else [said[i:i + 4] for i in range(0, len(said), 4)]
+                events = [chunk("", role=True)] + [chunk(p) for p in pieces] + [chunk(None, finish="stop")]
+                try:
+                    for e in events:
+                        self.piece(b"data: " + json.dumps(e).encode() + b"\n\n")
+                        if outer.pause:
+                            time.sleep(outer.pause)
+                    self.piece(b"data: [DONE]\n\n")
+                    self.wfile.write(b"0\r\n\r\n")
+                except OSError:
+                    outer.aborted.set()
+
+            def piece(self, data):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                self.wfile.flush()
+
+            def whole(self, data):
+                self.send_response(outer.status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Gateway:
+    def __init__(self, lab, name, upstream, policy, extra=""):
+        self.lab, self.name, self.port, self.admin = lab, name, free_port(), free_port()
+        self.audit = lab.dir / f"{name}-audit"
+        self.config = lab.dir / f"{name}.yaml"
+        self.config.write_text(f"""
+listen: {{address: 127.0.0.1, port: {self.port}}}
+admin: {{address: 127.0.0.1, port: {self.admin}}}
+node: {{id: {name}}}
+workers: 2
+upstreams:
+  - {{name: up, base_url: "http://127.0.0.1:{upstream}", dialect: openai, paths: ["/v1"]}}
+policy:
+  source: {policy}
+  state_directory: {lab.dir}/{name}-state
+audit: {{directory: {self.audit}}}
+{extra}""")
+        self.start()
+
+    def start(self, wait=True):
+        self.log = open(self.lab.dir / f"{self.name}.log", "a")
+        self.process = self.lab.spawn([SLUICE, "serve", "--config", self.config], self.log)
+        if wait:
+            until(f"{self.name} answers", lambda: self.get("/livez")[0] == 200)
+
+    def kill(self, how=signal.SIGKILL):
+        self.process.send_signal(how)
+        self.process.wait(40)
+
+    def get(self, path):
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=5)
+            c.request("GET", path)
+            r = c.getresponse()
+            return r.status, r.read().decode()
+        except OSError:
+            return 0, ""
+
+    def state(self):
+        return json.loads(self.get("/v1/status")[1] or "{}").get("policy", {})
+
+    def post(self, body, headers=None, path="/v1/chat/completions", method="POST"):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        c.request(method, path, data, {"content-type": "application/json", "authorization": "Bearer sk-test"} | (headers or {}))
+        r = c.getresponse()
+        return r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
+
+    def ask(self, text, **more):
+        return self.post({"model": "m", "messages": [{"role": "user", "content": text}]} | more)
+
+    def records(self, flush=True):
+        if flush:
+            time.sleep(0.15)  # the log is written every few milliseconds
+        return [json.loads(line) for f in sorted(self.audit.glob("*.jsonl")) for line in f.read_text().splitlines()]
+
+
+class Lab:
+    def __init__(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="sluice-it-"))
+        self.processes = []
+
+    def spawn(self, words, out):
+        p = subprocess.Popen([str(w) for w in words], stdout=out, stderr=out)
+        self.processes.append(p)
+        return p
+
+    def redis(self, port):
+        p = self.spawn(["redis-server", "--port", port, "--save", "", "--appendonly", "no", "--dir", self.dir], subprocess.DEVNULL)
+        until("Redis listens", lambda: can_connect(port))
+        return p
+
+    def close(self):
+        for p in self.processes:
+            if p.poll() is None:
+                p.kill()
+        for p in self.processes:
+            p.wait(10)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+        return True
+    except OSError:
+        return False
+
+
+def sluice(*words, check=True):
+    r = subprocess.run([SLUICE, *map(str, words)], capture_output=True, text=True, timeout=90)
+    if check and r.returncode != 0:
+        raise AssertionError(f"sluice {' '.join(map(str, words))}: exit {r.returncode}\n{r.stdout}{r.stderr}")
+    return r
+
+
+def bundle(folder, words=("Halden Bank",), extra=""):
+    """A bundle with a redacting list, a card rule and a block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    items = json.dumps(list(words))
+    (folder / "bundle.yaml").write_text("apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: it, owner: it}\nmodules:\n  - {use: p, bind: {scope: global}}\n")
+    new = folder / ".p.new"
+    new.write_text(f"""apiVersion: sluice/v1
+kind: Policy
+metadata: {{name: p, title: P, owner: it}}
+rules:
+  - id: rivals
+    title: Rivals
+    severity: low
+    direction: both
+    match: {{keywords: {items}}}
+    action: {{type: redact, mask: "[R]"}}
+    tests: [{{name: a, request: {json.dumps("at " + words[0])}, expect: {{rules: [rivals]}}}}, {{name: b, request: nothing, expect: {{rules: []}}}}]
+  - id: bomb
+    title: Bomb
+    severity: high
+    direction: both
+    match: {{keywords: [bomb recipe]}}
+    action: {{type: block, message: "Not here."}}
+    tests: [{{name: a, request: a bomb recipe, expect: {{rules: [bomb]}}}}, {{name: b, request: nothing, expect: {{rules: []}}}}]
+{extra}""")
+    os.replace(new, folder / "p.yaml")
+    return folder

@@ -1,0 +1,41 @@
+"""Integration tests as plain functions: each gets a Lab and says what it expects with assert."""
+import importlib
+import sys
+import traceback
+
+from lab import Lab
+
+
+class Skip(Exception):
+    pass
+
+
+def main():
+    wanted = sys.argv[1:]
+    passed, failed, skipped = 0, 0, 0
+    for module in ("test_exchanges", "test_sdks", "test_policy_swaps", "test_records"):
+        for name, function in list(vars(importlib.import_module(module)).items()):
+            if not name.startswith("test_") or function.__module__ != module or (wanted and not any(w in name for w in wanted)):
+                continue
+            lab = Lab()
+            try:
+                function(lab)
+                passed += 1
+                print(f"PASS {name}", flush=True)
+            except Exception as e:  # every failure is reported and the rest still runs
+                if type(e).__name__ == "Skip":
+                    skipped += 1
+                    print(f"SKIP {name}: {e}", flush=True)
+                    continue
+                failed += 1
+                print(f"FAIL {name}: {traceback.format_exc()}", flush=True)
+                for log in lab.dir.glob("*.log"):
+                    print(f"  {log.name}: " + log.read_text()[-1500:])
+            finally:
+                lab.close()
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

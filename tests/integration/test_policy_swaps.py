@@ -1,0 +1,130 @@
+"""Rules that change under a running gateway: from a folder and through Redis, and when Redis is gone."""
+import json
+import shutil
+import signal
+import threading
+import time
+
+from lab import Gateway, Upstream, bundle, free_port, sluice, until
+from test_exchanges import gateway
+
+
+class Skip(Exception):
+    pass
+
+
+def redacts(g, up, name):
+    g.ask(f"pay {name} now")
+    return b"[R]" in up.seen[-1]
+
+
+def test_a_folder_is_followed_and_a_bad_file_changes_nothing(lab):
+    g, up = gateway(lab)
+    folder = lab.dir / "gw-b"
+    assert not redacts(g, up, "Ostwick Savings")
+    bundle(folder, ("Ostwick Savings",))
+    until("the swap by rename is enforced", lambda: redacts(g, up, "Ostwick Savings"))
+    assert not redacts(g, up, "Halden Bank")
+    in_place = (folder / "p.yaml").read_text()
+    (folder / "p.yaml").write_text(in_place.replace("Ostwick Savings", "Merrow Capital"))
+    until("the edit in place is enforced", lambda: redacts(g, up, "Merrow Capital"))
+    version = g.state()["version"]
+    (folder / "p.yaml").write_text(in_place.replace("keywords", "keywrods"))
+    until("the refusal is told", lambda: g.state()["last_refusal"])
+    assert g.state()["version"] == version and "keywrods" in json.dumps(g.state()["last_refusal"]) and redacts(g, up, "Merrow Capital")
+
+
+def test_swaps_under_load_fail_nothing_and_mix_nothing(lab):
+    g, up = gateway(lab)
+    stop, bad, count = threading.Event(), [], [0]
+
+    def load():
+        while not stop.is_set():
+            status, headers, _ = g.ask("pay Halden Bank", stream=count[0] % 2 == 0)
+            count[0] += 1
+            if status != 200 or headers["x-sluice-policy"].count(":") != 1:
+                bad.append((status, headers))
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for n in range(60):
+        bundle(lab.dir / "gw-b", ("Halden Bank", f"Other {n}"))
+        time.sleep(0.03)
+    stop.set()
+    for t in threads:
+        t.join()
+    taken = [r for r in g.records() if r["event"] == "activated"]
+    assert not bad and count[0] > 50 and len(taken) > 10, (bad[:2], count, len(taken))
+
+
+def fleet(lab, size=3, extra="", redis=None):
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = redis or free_port()
+    up = Upstream()
+    source = f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: it, poll: 500ms}}}}'
+    return port, up, source, (lambda n: Gateway(lab, f"gw{n}", up.port, source, extra))
+
+
+def push(port, folder, *more):
+    return sluice("push", folder, "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", *more)
+
+
+def test_a_push_reaches_every_node_and_survives_redis(lab):
+    port, up, source, make = fleet(lab)
+    redis = lab.redis(port)
+    nodes = [make(n) for n in range(3)]
+    assert all(g.ask("hi")[0] == 503 for g in nodes), "an empty state denies"
+    until("heartbeats", lambda: len(json.loads(sluice("status", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", "--json").stdout)["nodes"]) == 3)
+    push(port, bundle(lab.dir / "b"), "--wait", "all", "--note", "first")
+    assert all(redacts(g, up, "Halden Bank") for g in nodes)
+    push(port, bundle(lab.dir / "b", ("Ostwick Savings",)), "--wait", "all")
+    assert all(redacts(g, up, "Ostwick Savings") and not redacts(g, up, "Halden Bank") for g in nodes)
+    sluice("rollback", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", "--wait", "all")
+    assert all(redacts(g, up, "Halden Bank") for g in nodes)
+    redis.kill()
+    redis.wait()
+    assert all(g.ask("hi")[0] == 200 for g in nodes)
+    nodes[0].kill()
+    nodes[0].start()  # without Redis, from disk
+    assert redacts(nodes[0], up, "Halden Bank")
+    lab.redis(port)  # empty
+    until("the nodes are back", lambda: all(g.state()["connected"] for g in nodes))
+    answer = json.loads(push(port, bundle(lab.dir / "b", ("Merrow Capital",)), "--wait", "3", "--json").stdout)
+    assert answer["activation"].startswith("2-"), answer
+    assert all(redacts(g, up, "Merrow Capital") for g in nodes)
+
+
+def test_fail_closed_refuses_past_max_stale(lab):
+    port, up, source, make = fleet(lab)
+    redis = lab.redis(port)
+    g = Gateway(lab, "closed", up.port, source)
+    g.kill()
+    g.config.write_text(g.config.read_text().replace("  state_directory", "  on_unavailable: fail_closed\n  max_stale: 2s\n  state_directory"))
+    g.start()
+    push(port, bundle(lab.dir / "b"), "--wait", "1")
+    assert g.ask("hi")[0] == 200
+    redis.kill()
+    until("past max_stale it refuses", lambda: g.ask("hi")[0] == 503)
+    assert g.state()["state"] == "EXPIRED" and g.get("/readyz")[0] != 200
+    g.kill()
+    g.start()
+    assert g.ask("hi")[0] == 503, "a restart does not make it younger"
+
+
+def test_a_changed_byte_in_redis_is_refused(lab):
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    g = make(0)
+    push(port, bundle(lab.dir / "b"), "--wait", "1")
+    import subprocess
+    cli = lambda *w: subprocess.run(["redis-cli", "-p", str(port), *w], capture_output=True, text=True, check=True).stdout
+    g.kill(signal.SIGTERM)
+    push(port, bundle(lab.dir / "b", ("Ostwick Savings",)))
+    for key in cli("--scan", "--pattern", "{sluice:it}:blob:*").split():
+        if "Ostwick" in cli("get", key):
+            cli("setrange", key, "20", "X")
+    g.start()
+    refusal = until("the refusal is told", lambda: g.state()["last_refusal"])
+    assert "VERIFY" in json.dumps(refusal) and redacts(g, up, "Halden Bank")
