@@ -34,6 +34,7 @@ class reader {
     if (depth > bounds_.depth_max) return fail(errc::limit, folder.string() + ": folders are nested deeper than " + std::to_string(bounds_.depth_max));
     std::error_code why;
     for (fs::directory_iterator it(folder, why), end; !why && it != end; it.increment(why)) {
+      if (++entries_ > bounds_.files_max * 4) return fail(errc::limit, root_.string() + " holds more entries than a bundle may");
       const auto name = it->path().filename().string();
       // Hidden entries are skipped: .git, and Kubernetes' ..data, which the visible links lead into.
       if (name.starts_with('.')) continue;
@@ -60,7 +61,7 @@ class reader {
 
   result<void> file(const fs::path& real, const std::string& name) {
     if (out_.files.size() >= bounds_.files_max) return fail(errc::limit, "the bundle has more than " + std::to_string(bounds_.files_max) + " files");
-    const int fd = ::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int fd = ::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0) return fail(errc::io, real.string() + " cannot be opened: " + std::strerror(errno));
     std::string bytes;
     std::array<char, 65536> buffer;
@@ -83,6 +84,7 @@ class reader {
   const load_limits& bounds_;
   policy::bundle_source out_;
   std::uint64_t total_ = 0;
+  std::size_t entries_ = 0;
 };
 
 }  // namespace

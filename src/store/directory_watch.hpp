@@ -1,8 +1,8 @@
-// Tells when something below a folder changed (inotify), and whether it was a swap by rename (taken at once) or edits in place
-// (taken when they have been quiet for a while). One thread.
+// Tells when something below a folder changed (inotify), and whether it was a swap (a folder or a symlink was renamed into place:
+// taken at once) or edits of files (taken when they have been quiet for a while). One thread.
 #pragma once
 
-#include <memory>
+#include <map>
 #include <string>
 
 #include "sluice/base/clock.hpp"
@@ -23,8 +23,11 @@ class directory_watch {
   void refresh();
 
  private:
-  std::string directory_;
-  int fd_ = -1;
+  void add(const std::string& folder);
+  [[nodiscard]] event meaning(int watch, std::uint32_t mask, const std::string& name) const;
+  std::string directory_, parent_, name_;   // parent_/name_ is directory_
+  int fd_ = -1, parent_watch_ = -1;
+  std::map<int, std::string> folders_;      // by watch
 };
 
 }  // namespace sluice::store

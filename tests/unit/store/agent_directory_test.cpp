@@ -1,0 +1,154 @@
+// A node whose policies lie in a folder: swaps are atomic, edits are taken whole.
+#include <gtest/gtest.h>
+
+#include "temporary_folder.hpp"
+#include "watched_agent.hpp"
+
+namespace sluice::store {
+namespace {
+
+using namespace testing;
+using policy::freshness;
+namespace fs = std::filesystem;
+
+class folder_agent : public ::testing::Test {
+ protected:
+  agent_config config(const std::string& directory) {
+    agent_config c;
+    c.directory = directory;
+    // Long, so that what is seen was seen by the watch and not by the poll.
+    c.poll = seconds(60);
+    c.state_directory = place_.path("state");
+    c.node_id = "n1";
+    return c;
+  }
+  void bundle(const std::string& folder, const std::string& text) {
+    place_.write(folder + "/bundle.yaml", "name: test");
+    place_.write(folder + "/policy.yaml", text);
+  }
+  static std::string version(const std::string& text) { return policy::version_of(bundle_of(text)); }
+  temporary_folder place_;
+};
+
+TEST_F(folder_agent, a_folder_is_in_force_when_start_returns) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  EXPECT_EQ(policy::to_string(node.active().activation), "1-1");
+  EXPECT_EQ(node.active().freshness, freshness::fresh);
+}
+
+TEST_F(folder_agent, an_edit_in_place_is_taken_when_it_is_quiet) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  bundle("p", "two");
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(policy::to_string(node.active().activation), "1-2");
+}
+
+TEST_F(folder_agent, edits_that_follow_each_other_are_taken_as_one) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  // Half a state, then the rest within the quiet time: the half must never be in force.
+  place_.write("p/policy.yaml", "REFUSE half");
+  bundle("p", "two");
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(node.applied(), 2u);
+  EXPECT_FALSE(node->status().last_refusal.has_value());
+}
+
+TEST_F(folder_agent, a_new_folder_inside_is_watched_too) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  place_.write("p/deep/er/more.yaml", "a");
+  ASSERT_TRUE(node.until([](const auto& a) { return a.activation.generation == 2; }));
+  place_.write("p/deep/er/more.yaml", "b");
+  EXPECT_TRUE(node.until([](const auto& a) { return a.activation.generation == 3; }));
+}
+
+TEST_F(folder_agent, a_swapped_link_is_taken_at_once) {
+  bundle("v1", "one");
+  bundle("v2", "two");
+  fs::create_directory_symlink("v1", place_.path("current"));
+  watched_agent node(config(place_.path("current")));
+  node->start();
+  ASSERT_EQ(node.active().snapshot->version(), version("one"));
+  fs::create_directory_symlink("v2", place_.path("next"));
+  const auto begin = mono_now();
+  fs::rename(place_.path("next"), place_.path("current"));
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_LT(mono_now() - begin, milliseconds(450)) << "no quiet time for a swap";
+}
+
+TEST_F(folder_agent, the_data_link_of_kubernetes_is_a_swap) {
+  bundle("p/..v1", "one");
+  bundle("p/..v2", "two");
+  fs::create_directory_symlink("..v1", place_.path("p/..data"));
+  for (const char* name : {"bundle.yaml", "policy.yaml"}) fs::create_symlink(std::string("..data/") + name, place_.path(std::string("p/") + name));
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  ASSERT_EQ(node.active().snapshot->version(), version("one"));
+  fs::create_directory_symlink("..v2", place_.path("p/..data_tmp"));
+  fs::rename(place_.path("p/..data_tmp"), place_.path("p/..data"));
+  EXPECT_TRUE(node.until_version(version("two")));
+}
+
+TEST_F(folder_agent, a_refused_edit_leaves_what_runs_and_is_tried_once) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  bundle("p", "REFUSE");
+  ASSERT_TRUE(node.until_event("refused", "policy.yaml:1:1"));
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  const auto tried = node.applied();
+  node->reload();
+  bundle("p", "two");
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(node.applied(), tried + 1);
+}
+
+TEST_F(folder_agent, a_folder_that_vanished_is_told_and_what_runs_stays) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  fs::rename(place_.path("p"), place_.path("gone"));
+  ASSERT_TRUE(node.until_log("cannot be read"));
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  bundle("gone", "two");
+  fs::rename(place_.path("gone"), place_.path("p"));
+  EXPECT_TRUE(node.until_version(version("two")));
+}
+
+TEST_F(folder_agent, counting_goes_on_after_a_restart) {
+  bundle("p", "one");
+  { watched_agent(config(place_.path("p")))->start(); }
+  bundle("p", "two");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), version("two"));
+  EXPECT_EQ(policy::to_string(node.active().activation), "1-2");
+}
+
+TEST_F(folder_agent, with_nothing_to_load_the_node_denies) {
+  watched_agent node(config(place_.path("nowhere")));
+  node->start();
+  EXPECT_EQ(node.active().freshness, freshness::none);
+  EXPECT_TRUE(node.active().snapshot->denies_all());
+  EXPECT_EQ(node->status().last_refusal->phase, "load");
+}
+
+TEST_F(folder_agent, a_state_folder_that_cannot_be_written_is_told_and_the_policy_still_applies) {
+  bundle("p", "one");
+  place_.write("state", "a file where a folder should be");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  EXPECT_TRUE(node.until_log("policy.state_directory"));
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+}
+
+}  // namespace
+}  // namespace sluice::store
