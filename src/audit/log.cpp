@@ -52,14 +52,17 @@ struct log::impl {
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>>> dropped;  // by producer
   std::uint64_t dropped_told = 0;
 
+  // Goes on in a new file; when that cannot be opened, the one before stays in use.
   result<void> open_file() {
+    const auto path = config.directory + "/" + file_name(config.node, boot, file_number + 1);
+    const int next = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (next < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
     if (fd >= 0) {
       if (unsynced) sync();
       ::close(fd);
     }
-    const auto path = config.directory + "/" + file_name(config.node, boot, ++file_number);
-    fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
+    fd = next;
+    ++file_number;
     file_bytes = 0;
     // The name itself must survive a crash.
     if (const int dir = ::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {

@@ -101,12 +101,33 @@ result<std::vector<active_version>> active_at(const std::vector<std::string>& di
   return out;
 }
 
+namespace {
+
+// The file that its node writes after `current`, empty while that is the newest.
+std::string file_after(const std::string& directory, const log_file& current, log_file& next) {
+  const auto files = list_files(directory);
+  if (!files) return {};
+  for (std::size_t i = 0; i + 1 < files->size(); ++i) {
+    if ((*files)[i].path != current.path || (*files)[i + 1].node != current.node) continue;
+    next = (*files)[i + 1];
+    return next.path;
+  }
+  return {};
+}
+
+}  // namespace
+
 result<void> tail(const std::string& directory, std::size_t back, const std::function<bool(const std::string&)>& line,
                   const std::function<bool()>& stop) {
-  std::deque<std::string> last;
   auto files = list_files(directory);
   if (!files) return std::unexpected(files.error());
-  auto seen = each_line({directory}, [&](const log_file&, std::size_t, const std::string& l) {
+  if (files->empty()) return fail(errc::not_found, "there is no audit file in " + directory);
+  auto current = files->back();
+  std::deque<std::string> last;
+  std::streamoff read = 0;  // of the current file, up to its last whole line
+  auto seen = each_line({directory}, [&](const log_file& file, std::size_t, const std::string& l) {
+    if (file.node == current.node && file.path > current.path) return false;  // newer than the listing: followed below
+    if (file.path == current.path) read += static_cast<std::streamoff>(l.size() + 1);
     last.push_back(l);
     if (last.size() > back) last.pop_front();
     return true;
@@ -115,27 +136,29 @@ result<void> tail(const std::string& directory, std::size_t back, const std::fun
   for (const auto& l : last) {
     if (!line(l)) return {};
   }
-  if (files->empty()) return fail(errc::not_found, "there is no audit file in " + directory);
-  auto current = files->back().path;
-  std::ifstream in(current);
-  in.seekg(0, std::ios::end);
+  std::ifstream in(current.path);
+  in.seekg(read);
   std::string partial;
-  while (!stop()) {
-    std::string more{std::istreambuf_iterator<char>(in), {}};
+  log_file next;
+  // A file gets its last line before the one after it is made: when that is there, one more look empties it.
+  for (bool leaving = false; !stop();) {
+    const std::string more{std::istreambuf_iterator<char>(in), {}};
+    in.clear();
     partial += more;
     for (auto end = partial.find('\n'); end != std::string::npos; end = partial.find('\n')) {
       if (!line(partial.substr(0, end))) return {};
       partial.erase(0, end + 1);
     }
     if (!more.empty()) continue;
-    in.clear();
-    // Rotated, or a new boot: go on with the newest file.
-    if (auto now_there = list_files(directory); now_there && !now_there->empty() && now_there->back().path != current) {
-      current = now_there->back().path;
-      in = std::ifstream(current);
+    if (leaving) {
+      current = next;
+      in = std::ifstream(current.path);
+      partial.clear();  // a line that a crash tore
+      leaving = false;
       continue;
     }
-    std::this_thread::sleep_for(milliseconds(100));
+    leaving = !file_after(directory, current, next).empty();
+    if (!leaving) std::this_thread::sleep_for(milliseconds(100));
   }
   return {};
 }

@@ -1,0 +1,155 @@
+// Finding records again, following them, and what was active when.
+#include "sluice/audit/query.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "written_log.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using namespace testing;
+using ids = std::vector<std::string>;
+
+class querying : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    log_ = log::open(config_for(folder_), 1).value();
+    add(decision("d1", policy::verdict::allow, "acme"));
+    auto found = decision("d2", policy::verdict::block, "acme");
+    found.time = at("2026-12-02T00:00:00Z");
+    found.response.judged = true;
+    found.response.findings.push_back({.rule = "card", .policy = "pii", .action = policy::action::block, .enforcement = policy::enforcement::enforce,
+                                       .channel = "choice 0 content", .begin = 0, .end = 4, .value = "4111"});
+    add(found);
+    auto late = decision("d3", policy::verdict::edit, "globex");
+    late.time = at("2026-12-03T00:00:00Z");
+    late.activation = "2-3";
+    late.version = "123456";
+    add(late);
+    log_->flush();
+  }
+  void add(record r) { ASSERT_TRUE(log_->push(0, std::move(r))); }
+  ids find(const filter& f) {
+    ids out;
+    const auto done = query({folder_.path()}, f, [&](const std::string& line) {
+      const auto j = nlohmann::json::parse(line);
+      if (j.contains("id")) out.push_back(j["id"]);
+      return true;
+    });
+    EXPECT_TRUE(done);
+    return out;
+  }
+  static filter with(const std::function<void(filter&)>& set) {
+    filter f;
+    set(f);
+    return f;
+  }
+  log_folder folder_;
+  std::unique_ptr<log> log_;
+};
+
+TEST_F(querying, each_filter_narrows_and_none_gives_all) {
+  EXPECT_EQ(find({}), (ids{"d1", "d2", "d3"}));
+  EXPECT_EQ(find(with([](filter& f) { f.decision = "d2"; })), ids{"d2"});
+  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme"; })), (ids{"d1", "d2"}));
+  EXPECT_EQ(find(with([](filter& f) { f.rule = "card"; })), ids{"d2"});
+  EXPECT_EQ(find(with([](filter& f) { f.policy = "pii"; })), ids{"d2"});
+  EXPECT_EQ(find(with([](filter& f) { f.verdict = "edit"; })), ids{"d3"});
+  EXPECT_EQ(find(with([](filter& f) { f.version = "abc"; })), (ids{"d1", "d2"})) << "first digits are enough";
+  EXPECT_EQ(find(with([](filter& f) { f.activation = "2-3"; })), ids{"d3"});
+  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.verdict = "edit"; })), ids{});
+}
+
+TEST_F(querying, a_span_of_time_holds_its_begin_and_not_its_end) {
+  const auto f = with([](filter& x) { x.from = at("2026-12-01T12:00:00Z"), x.to = at("2026-12-03T00:00:00Z"); });
+  EXPECT_EQ(find(f), (ids{"d1", "d2"}));
+}
+
+TEST_F(querying, a_limit_counts_what_fits) {
+  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d1"});
+}
+
+TEST_F(querying, a_line_that_is_damaged_or_not_yet_whole_is_passed_over) {
+  log_.reset();
+  const auto file = folder_.files().at(0);
+  const auto bytes = read(file);
+  const auto cut = bytes.find('\n') + 1;
+  write(file, bytes.substr(0, cut) + "{damaged\n" + bytes.substr(cut) + "{\"id\":\"half");
+  EXPECT_EQ(find({}), (ids{"d1", "d2", "d3"}));
+}
+
+TEST_F(querying, a_folder_that_is_not_there_is_an_error) {
+  const auto done = query({folder_.path() + "/nowhere"}, {}, [](const std::string&) { return true; });
+  ASSERT_FALSE(done);
+  EXPECT_TRUE(done.error().message.contains("nowhere"));
+}
+
+TEST_F(querying, follows_what_is_written_through_rotation_and_restart) {
+  auto config = config_for(folder_);
+  config.file_bytes_max = 300;  // a file a record
+  ids seen, made;
+  const auto done = tail(folder_.path(), 1, [&](const std::string& line) {
+    const auto j = nlohmann::json::parse(line);
+    if (j["event"] == "decision") seen.push_back(j["id"]);
+    return true;
+  }, [&] {
+    // Asked between looks: the log goes on while it is followed.
+    if (made.size() == 12) return seen.size() > made.size();
+    if (made.size() % 4 == 0) {
+      log_.reset();
+      log_ = log::open(config, 1).value();
+    }
+    made.push_back("t" + std::to_string(made.size()));
+    add(decision(made.back()));
+    log_->flush();
+    return false;
+  });
+  EXPECT_TRUE(done);
+  made.insert(made.begin(), "d3");
+  EXPECT_EQ(seen, made) << "nothing missed, nothing told twice";
+}
+
+TEST(active_at, names_what_each_node_enforced_then) {
+  log_folder one, two;
+  auto a = log::open(config_for(one, "a"), 1).value(), b = log::open(config_for(two, "b"), 1).value();
+  const auto now = sluice::now().wall;
+  const auto event = [&](log& to, const char* kind, int minute, const char* activation, const char* state) {
+    to.event({kind, now + std::chrono::minutes(minute), activation, std::string("v") + activation, state, ""});
+  };
+  event(*a, "activated", 1, "1-1", "FRESH");
+  event(*a, "refused", 2, "1-2", "FRESH");
+  event(*a, "state", 3, "1-1", "STALE");
+  event(*a, "activated", 4, "1-3", "FRESH");
+  event(*b, "activated", 2, "1-2", "FRESH");
+  a->flush();
+  b->flush();
+  const auto at_minute = [&](int minute) {
+    std::string out;
+    const auto found = active_at({one.path(), two.path()}, now + std::chrono::minutes(minute) + std::chrono::seconds(1));
+    for (const auto& n : found.value()) out += n.node + " " + n.activation + " " + n.freshness + "; ";
+    return out;
+  };
+  EXPECT_EQ(at_minute(0), "");
+  EXPECT_EQ(at_minute(1), "a 1-1 FRESH; ");
+  EXPECT_EQ(at_minute(2), "a 1-1 FRESH; b 1-2 FRESH; ") << "what was refused was never active";
+  EXPECT_EQ(at_minute(3), "a 1-1 STALE; b 1-2 FRESH; ");
+  EXPECT_EQ(at_minute(9), "a 1-3 FRESH; b 1-2 FRESH; ");
+}
+
+TEST(active_at, a_node_that_was_stopped_enforced_nothing) {
+  log_folder folder;
+  {
+    auto to = log::open(config_for(folder), 1).value();
+    to->event({"activated", sluice::now().wall, "1-1", "v", "FRESH", ""});
+    to->flush();
+    EXPECT_EQ(active_at({folder.path()}, sluice::now().wall).value().size(), 1u);
+  }
+  EXPECT_TRUE(active_at({folder.path()}, sluice::now().wall).value().empty());
+}
+
+}  // namespace
+}  // namespace sluice::audit
