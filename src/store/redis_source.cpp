@@ -82,6 +82,7 @@ result<void> redis_source::check() {
   if (!*head && node_.state().highest > policy::activation{}) {
     node_.reached();
     if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the ring is empty; what runs stays until the next push");
+    if (!behind_told_) next_heartbeat_ = {};  // the next publisher must hear of it
     behind_told_ = true;
     return {};
   }
@@ -98,6 +99,7 @@ bool redis_source::wanted(const activation_record& record) {
     if (!behind_told_) {
       node_.log("warn", "HEAD_REGRESSED: Redis is at " + policy::to_string(record.activation) + ", this node has seen " +
                             policy::to_string(state.highest) + "; what runs stays until the next push");
+      next_heartbeat_ = {};  // the next publisher must hear of it
     }
     behind_told_ = true;
     return false;

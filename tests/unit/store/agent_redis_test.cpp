@@ -1,7 +1,6 @@
 // A node against a real Redis that is killed, emptied, restricted and lied to.
 #include <gtest/gtest.h>
 
-
 #include "redis_server.hpp"
 #include "ring_layout.hpp"
 #include "sluice/store/publisher.hpp"
@@ -51,6 +50,16 @@ class ring_agent : public ::testing::Test {
     }
     ADD_FAILURE() << "no answer of " << node;
     return {};
+  }
+
+  // A Redis that came back empty learns from heartbeats what was lost; a push before the first would count from one.
+  void until_a_node_reports() {
+    auto from = connect();
+    const auto end = mono_now() + seconds(10);
+    while (mono_now() < end) {
+      if (!from.nodes().value().empty()) return;
+    }
+    ADD_FAILURE() << "no node reported";
   }
 
   std::optional<redis_server> redis_;
@@ -146,15 +155,29 @@ TEST_F(ring_agent, a_redis_that_came_back_empty_is_repaired_by_the_next_push) {
   ASSERT_TRUE(node.until_log("HEAD_REGRESSED"));
   EXPECT_EQ(node.active().snapshot->version(), second.version);
   EXPECT_EQ(node.active().freshness, freshness::stale) << "an empty ring is no contact with the truth";
-  // The node's heartbeat tells the publisher what was lost.
-  const auto end = mono_now() + seconds(10);
-  auto from = connect();
-  while (mono_now() < end && from.nodes().value().empty()) {
-  }
+  until_a_node_reports();
   const auto third = push("three");
   EXPECT_EQ(policy::to_string(third.activation), "2-3");
   EXPECT_TRUE(node.until_version(third.version));
   EXPECT_TRUE(node.until_state(freshness::fresh));
+}
+
+TEST_F(ring_agent, a_flushed_ring_is_repaired_by_the_next_push) {
+  watched_agent node(config());
+  node->start();
+  push("one");
+  const auto second = push("two");
+  ASSERT_TRUE(node.until_version(second.version));
+  redis_->run({"FLUSHALL"});
+  ASSERT_TRUE(node.until_log("HEAD_REGRESSED"));
+  EXPECT_EQ(node.active().snapshot->version(), second.version);
+  // Too early a push counts from one; the next one knows better.
+  push("three");
+  EXPECT_EQ(node.active().snapshot->version(), second.version);
+  until_a_node_reports();
+  const auto fourth = push("four");
+  EXPECT_EQ(policy::to_string(fourth.activation), "2-3");
+  EXPECT_TRUE(node.until_version(fourth.version));
 }
 
 TEST_F(ring_agent, a_node_starts_without_redis_from_its_disk) {
@@ -192,6 +215,7 @@ TEST_F(ring_agent, fail_closed_refuses_everything_past_max_stale_also_after_a_re
   EXPECT_EQ(again.active().snapshot->version(), head.version);
   // And back to work with the next contact.
   redis_->start();
+  until_a_node_reports();
   const auto next = push("two");
   ASSERT_TRUE(again.until_version(next.version));
   EXPECT_FALSE(again.active().refuse_all);
@@ -360,6 +384,7 @@ TEST_F(ring_agent, three_versions_stay_on_disk_and_a_damaged_one_falls_back) {
   EXPECT_EQ(node->status().stored_versions, versions);
   // With Redis back the newest is taken again, under the number it always had.
   redis_->start();
+  until_a_node_reports();
   const auto repaired = push("five");
   EXPECT_TRUE(node.until_version(repaired.version));
 }
