@@ -4,29 +4,29 @@
 namespace sluice::app {
 namespace {
 
-audit::section section_of(policy::outcome from, bool judged, const std::vector<policy::snapshot::rule_info>& rules,
-                          std::string_view channel) {
-  audit::section out;
+// Fills `out` anew; it may hold an older exchange's, whose memory is used again.
+void fill(audit::section& out, const policy::outcome& from, bool judged, const std::vector<policy::snapshot::rule_info>& rules,
+          const proxy::text_names& names) {
   out.judged = judged;
   out.verdict = from.verdict;
   out.shadow_verdict = from.shadow_verdict;
   out.truncated = from.findings_truncated;
-  out.findings.reserve(from.findings.size());
-  for (auto& f : from.findings) {
+  out.findings.clear();
+  for (const auto& f : from.findings) {
     const bool known = f.rule < rules.size();
     out.findings.push_back({.rule = known ? rules[f.rule].id : std::string("?"),
                             .policy = known ? rules[f.rule].policy : std::string("?"),
                             .action = f.action,
                             .enforcement = f.enforced ? policy::enforcement::enforce : policy::enforcement::shadow,
-                            .channel = std::string(channel) + " " + std::to_string(f.part),
+                            .channel = names.of(f.part),
                             .begin = f.begin,
                             .end = f.end,
-                            .value = std::move(f.value)});
+                            .value = f.value});
   }
-  for (auto& s : from.suppressed) {
-    out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), std::move(s.exception_id));
+  out.suppressed.clear();
+  for (const auto& s : from.suppressed) {
+    out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), s.exception_id);
   }
-  return out;
 }
 
 enum audit::record::event event_of(proxy::report_kind kind) {
@@ -41,41 +41,39 @@ enum audit::record::event event_of(proxy::report_kind kind) {
 
 }  // namespace
 
-audit::record record_of(proxy::exchange_report report) {
+void fill(audit::record& out, const proxy::exchange_report& report) {
   const auto& rules = report.policy.snapshot->rules();
-  audit::record out;
   out.event = event_of(report.kind);
-  out.id = std::move(report.decision_id);
+  out.id = report.decision_id;
   out.time = report.time;
   out.activation = policy::to_string(report.policy.activation);
   out.version = report.policy.snapshot->version();
-  out.effective = std::move(report.effective);
+  out.effective = report.effective;
   out.freshness = policy::to_string(report.policy.freshness);
-  out.who = std::move(report.who);
+  out.who = report.who;
   out.dialect = report.dialect;
   out.endpoint = report.endpoint;
-  out.method = std::move(report.method);
-  out.path = std::move(report.path);
+  out.method = report.method;
+  out.path = report.path;
   out.streamed = report.streamed;
-  out.request = section_of(std::move(report.request), report.request_judged, rules, "part");
-  out.response = section_of(std::move(report.response), report.response_judged, rules, report.streamed ? "channel" : "part");
+  fill(out.request, report.request, report.request_judged, rules, report.request_names);
+  fill(out.response, report.response, report.response_judged, rules, report.response_names);
   out.status = report.status;
   out.upstream_status = report.upstream_status;
   out.bytes = report.bytes;
   out.edits = report.edits;
   out.latency_us = report.latency_us;
   out.added_us = report.added_us;
-  out.unscanned = std::move(report.unscanned);
-  out.reason = std::move(report.reason);
+  out.unscanned.assign(report.unscanned.begin(), report.unscanned.end());
+  out.reason = report.reason;
   out.stale = report.policy.freshness == policy::freshness::stale || report.policy.freshness == policy::freshness::expired;
-  return out;
 }
 
 result<proxy::identity> gateway_services::identify(const http::request_head& head, const proxy::peer_info& peer) {
   return app::identify(settings_.context, settings_.upstreams, keys_.get(), head, peer);
 }
 
-void gateway_services::record(proxy::exchange_report report) {
+void gateway_services::record(const proxy::exchange_report& report) {
   // `opened` names what the request found; `closed` has it again, and the answer's.
   if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {
     for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
@@ -89,7 +87,10 @@ void gateway_services::record(proxy::exchange_report report) {
       for (const auto& [reason, bytes] : report.unscanned) unscanned_[reason] += bytes;
     }
   }
-  log_.push(worker_, record_of(std::move(report)));
+  if (auto* slot = log_.claim(worker_); slot != nullptr) {
+    fill(*slot, report);
+    log_.publish(worker_);
+  }
 }
 
 void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table) {

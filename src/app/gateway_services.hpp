@@ -24,12 +24,13 @@ class gateway_services final : public proxy::services {
       : settings_(settings), worker_(worker), log_(log), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
+  mono_time mono() override { return mono_now(); }
   std::shared_ptr<const policy::active_policy> pin() override { return active_; }
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
-  std::string decision_id(const proxy::identity& who) override { return ids_.next(sluice::now().wall, who.caller); }
+  std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
   bool accepting() override { return log_.ready(worker_); }
-  void record(proxy::exchange_report report) override;
+  void record(const proxy::exchange_report& report) override;
   worker_counters& counters() override { return counters_; }
 
   void set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table);
@@ -52,7 +53,7 @@ class gateway_services final : public proxy::services {
   std::map<std::string, std::uint64_t> unscanned_;
 };
 
-// A report as the log keeps it.
-[[nodiscard]] audit::record record_of(proxy::exchange_report report);
+// A report as the log keeps it. `out` may hold an older one.
+void fill(audit::record& out, const proxy::exchange_report& report);
 
 }  // namespace sluice::app

@@ -1,6 +1,9 @@
 // Written by hand, because a record is formatted for every exchange: one buffer, no tree.
 #include "format.hpp"
 
+#include <array>
+#include <charconv>
+
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -24,9 +27,17 @@ class writer {
     append_json_escaped(out_, value);
     out_ += '"';
   }
+  // For the names of enumerators.
+  void word(std::string_view name, std::string_view value) {
+    key(name);
+    out_ += '"';
+    out_ += value;
+    out_ += '"';
+  }
   void number(std::string_view name, std::uint64_t value) {
     key(name);
-    out_ += std::to_string(value);
+    std::array<char, 20> digits{};
+    out_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
   }
   void flag(std::string_view name, bool value) {
     key(name);
@@ -61,20 +72,21 @@ void head(writer& w, std::string_view event, wall_time time, const line_context&
   w.out() += '{';
   w.number("v", 1);
   w.number("seq", in.sequence);
-  w.text("boot", in.boot);
-  w.text("node", in.config.node);
-  w.text("event", event);
-  w.text("time", rfc3339(time));
-  w.text("engine", in.config.engine);
-  w.text("config", in.config.config_digest);
+  w.out() += in.same.node;
+  w.word("event", event);
+  w.key("time");
+  w.out() += '"';
+  append_rfc3339(w.out(), time);
+  w.out() += '"';
+  w.out() += in.same.engine;
 }
 
 void finding(writer& w, const finding_record& f, const line_context& in) {
   w.item('{');
   w.text("rule", f.rule);
   w.text("policy", f.policy);
-  w.text("action", policy::to_string(f.action));
-  w.text("enforcement", policy::to_string(f.enforcement));
+  w.word("action", policy::to_string(f.action));
+  w.word("enforcement", policy::to_string(f.enforcement));
   w.text("channel", f.channel);
   w.raw("span", "[" + std::to_string(f.begin) + "," + std::to_string(f.end) + "]");
   w.text("hmac", keyed(in, f.value));
@@ -98,8 +110,8 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   }
   w.close(']');
   w.raw("nd", "{}");
-  w.text("verdict", policy::to_string(s.verdict));
-  w.text("shadow_verdict", policy::to_string(s.shadow_verdict));
+  w.word("verdict", policy::to_string(s.verdict));
+  w.word("shadow_verdict", policy::to_string(s.shadow_verdict));
   w.close('}');
 }
 
@@ -121,6 +133,10 @@ void who(writer& w, const record& r, const line_context& in) {
 
 }  // namespace
 
+same_in_all::same_in_all(const log_config& config, std::string_view boot)
+    : node(",\"boot\":" + json_quoted(boot) + ",\"node\":" + json_quoted(config.node)),
+      engine(",\"engine\":" + json_quoted(config.engine) + ",\"config\":" + json_quoted(config.config_digest)) {}
+
 std::string mask_value(std::string_view value) {
   std::string out;
   const bool show_end = value.size() >= 8;
@@ -139,7 +155,7 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   head(w, names[static_cast<std::size_t>(r.event)], r.time, in);
   w.text("id", r.id);
   w.text("activation", r.activation);
-  w.text("arm", "stable");
+  w.word("arm", "stable");
   w.text("version", r.version);
   w.text("effective", r.effective);
   who(w, r, in);
@@ -150,8 +166,8 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.flag("streamed", r.streamed);
   judged(w, "request", r.request, in);
   judged(w, "response", r.response, in);
-  w.text("verdict", policy::to_string(std::max(r.request.verdict, r.response.verdict)));
-  w.text("shadow_verdict", policy::to_string(std::max(r.request.shadow_verdict, r.response.shadow_verdict)));
+  w.word("verdict", policy::to_string(std::max(r.request.verdict, r.response.verdict)));
+  w.word("shadow_verdict", policy::to_string(std::max(r.request.shadow_verdict, r.response.shadow_verdict)));
   w.open("sent", '{');
   w.number("status", static_cast<std::uint64_t>(r.status));
   w.number("bytes", r.bytes);

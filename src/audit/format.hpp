@@ -8,9 +8,17 @@
 
 namespace sluice::audit {
 
+// Members that are the same in every line of a boot, written once.
+struct same_in_all {
+  same_in_all() = default;
+  same_in_all(const log_config& config, std::string_view boot);
+  std::string node;    // ,"boot":…,"node":…
+  std::string engine;  // ,"engine":…,"config":…
+};
+
 struct line_context {
   const log_config& config;
-  std::string boot;
+  const same_in_all& same;
   std::uint64_t sequence;
 };
 

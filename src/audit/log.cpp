@@ -37,6 +37,7 @@ struct log::impl {
   std::uint64_t file_bytes = 0;
   std::string hash;
   std::uint64_t sequence = 0, written = 0;  // the spool thread's own; statistics has what is on disk
+  same_in_all same;
   std::string batch, line;
   bool unsynced = false;
   mono_time synced{};
@@ -74,16 +75,15 @@ struct log::impl {
 
   // Closes the line that append_record began: links it and adds it to the batch.
   void chain() {
-    line += ",\"prev\":\"" + hash + "\"}";
+    line.append(",\"prev\":\"").append(hash).append("\"}");
     hash = crypto::sha256_hex(line);
-    line.pop_back();
-    batch += line;
-    batch += ",\"hash\":\"" + hash + "\"}\n";
+    batch.append(line, 0, line.size() - 1);
+    batch.append(",\"hash\":\"").append(hash).append("\"}\n");
     line.clear();
     ++written;
   }
 
-  line_context context() { return {config, boot, ++sequence}; }
+  line_context context() { return {config, same, ++sequence}; }
 
   // Writes the batch; on a full disk keeps it and tries again at the next turn.
   void write_batch(bool now_too) {
@@ -124,12 +124,14 @@ struct log::impl {
 
   bool drain() {
     bool any = false;
-    record r;
     for (auto& one : rings) {
-      while (batch.size() < batch_bytes_max && one->pop(r)) {
+      for (record* r = nullptr; batch.size() < batch_bytes_max && (r = one->front()) != nullptr; one->release()) {
         any = true;
-        append_record(line, r, context());
+        append_record(line, *r, context());
         chain();
+        // Matched text does not outlive its line.
+        r->request.findings.clear();
+        r->response.findings.clear();
       }
     }
     return any;
@@ -203,6 +205,7 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers)
   const auto random = crypto::random_bytes(4);
   x.boot = stamp + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size()));
   x.counts.boot = x.boot;
+  x.same = same_in_all(x.config, x.boot);
   if (auto opened = x.open_file(); !opened) return std::unexpected(opened.error());
   for (std::size_t i = 0; i < producers; ++i) {
     x.rings.push_back(std::make_unique<ring>(x.config.ring_records));
@@ -225,15 +228,17 @@ log::~log() {
   if (impl_->fd >= 0) ::close(impl_->fd);
 }
 
-bool log::push(std::size_t producer, record r) {
-  auto& to = *impl_->rings[producer];
-  if (to.push(std::move(r))) {
-    if (to.size() == to.capacity() / 2) impl_->wake.notify_one();
-    return true;
-  }
+record* log::claim(std::size_t producer) {
+  if (auto* slot = impl_->rings[producer]->claim(); slot != nullptr) return slot;
   auto& lost = *impl_->dropped[producer];
   lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  return false;
+  return nullptr;
+}
+
+void log::publish(std::size_t producer) {
+  auto& to = *impl_->rings[producer];
+  to.publish();
+  if (to.size() == to.capacity() / 2) impl_->wake.notify_one();
 }
 
 bool log::ready(std::size_t producer) const {

@@ -1,4 +1,5 @@
-// A bounded queue of records from one worker to the spool thread: one writer, one reader, no lock.
+// A bounded queue of records from one worker to the spool thread: one writer, one reader, no lock. Records are written and read
+// where they lie, so that their strings are allocated once for many exchanges.
 #pragma once
 
 #include <atomic>
@@ -12,27 +13,24 @@ class ring {
  public:
   explicit ring(std::size_t records) : slots_(records) {}
 
-  // Writer's side. False: full.
-  bool push(record&& r) {
+  // Writer's side: the next slot, with what an older record left in it, until publish(). Null: full.
+  [[nodiscard]] record* claim() {
     const auto tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_.load(std::memory_order_acquire) == slots_.size()) return false;
-    slots_[tail % slots_.size()] = std::move(r);
-    tail_.store(tail + 1, std::memory_order_release);
-    return true;
+    if (tail - head_.load(std::memory_order_acquire) == slots_.size()) return nullptr;
+    return &slots_[tail % slots_.size()];
   }
+  void publish() { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   [[nodiscard]] std::size_t size() const {
     return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire);
   }
   [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
 
-  // Reader's side. False: empty.
-  bool pop(record& out) {
+  // Reader's side: the oldest record, until release(). Null: empty.
+  [[nodiscard]] record* front() {
     const auto head = head_.load(std::memory_order_relaxed);
-    if (head == tail_.load(std::memory_order_acquire)) return false;
-    out = std::move(slots_[head % slots_.size()]);
-    head_.store(head + 1, std::memory_order_release);
-    return true;
+    return head == tail_.load(std::memory_order_acquire) ? nullptr : &slots_[head % slots_.size()];
   }
+  void release() { head_.store(head_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
 
  private:
   std::vector<record> slots_;

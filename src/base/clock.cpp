@@ -12,16 +12,32 @@ instant now() {
   return {mono_now(), std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now())};
 }
 
-std::string rfc3339(wall_time t) {
+// Written by hand, because every record and every log line has one.
+void append_rfc3339(std::string& out, wall_time t) {
   const auto day = std::chrono::floor<std::chrono::days>(t);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(t - day);
-  std::array<char, 48> out{};
-  const int n = std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-                              static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                              static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-                              static_cast<int>(clock.subseconds().count()));
-  return {out.data(), static_cast<std::size_t>(n)};
+  std::array<char, 27> text{};
+  std::size_t at = 0;
+  const auto put = [&](std::uint64_t value, std::size_t digits, char after) {
+    for (std::size_t i = digits; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
+    at += digits;
+    text[at++] = after;
+  };
+  put(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4, '-');
+  put(static_cast<unsigned>(date.month()), 2, '-');
+  put(static_cast<unsigned>(date.day()), 2, 'T');
+  put(static_cast<std::uint64_t>(clock.hours().count()), 2, ':');
+  put(static_cast<std::uint64_t>(clock.minutes().count()), 2, ':');
+  put(static_cast<std::uint64_t>(clock.seconds().count()), 2, '.');
+  put(static_cast<std::uint64_t>(clock.subseconds().count()), 6, 'Z');
+  out.append(text.data(), at);
+}
+
+std::string rfc3339(wall_time t) {
+  std::string out;
+  append_rfc3339(out, t);
+  return out;
 }
 
 namespace {

@@ -44,6 +44,17 @@ bool iequals(std::string_view a, std::string_view b) {
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower_char(x) == lower_char(y); });
 }
 
+bool istarts_with(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
+}
+
+bool icontains(std::string_view text, std::string_view part) {
+  for (std::size_t i = 0; i + part.size() <= text.size(); ++i) {
+    if (iequals(text.substr(i, part.size()), part)) return true;
+  }
+  return false;
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), lower_char);
@@ -83,7 +94,25 @@ bool needs_escape(std::uint64_t word) {
 
 }  // namespace
 
+// The usual case: nothing to escape. The last word overlaps the one before it.
+static bool is_plain(std::string_view text) {
+  std::uint64_t word = 0;
+  if (text.size() < sizeof word) {
+    return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; });
+  }
+  for (std::size_t i = 0; i + sizeof word <= text.size(); i += sizeof word) {
+    std::memcpy(&word, text.data() + i, sizeof word);
+    if (needs_escape(word)) return false;
+  }
+  std::memcpy(&word, text.data() + text.size() - sizeof word, sizeof word);
+  return !needs_escape(word);
+}
+
 void append_json_escaped(std::string& out, std::string_view text) {
+  if (is_plain(text)) {
+    out += text;
+    return;
+  }
   static constexpr std::string_view digits = "0123456789abcdef";
   std::size_t plain = 0;
   for (std::size_t i = 0; i < text.size();) {

@@ -17,23 +17,26 @@ void kept_head::keep(const http::response_head& head) {
   for (auto& f : head_.fields) f = {own(f.name), own(f.value)};
 }
 
-std::vector<http::extra_field> gateway_fields::list() const {
-  std::vector<http::extra_field> all = {{"x-sluice-decision", decision}, {"x-sluice-policy", policy}, {"x-sluice-verdict", verdict}};
-  if (own_answer) {
-    all.push_back({"content-type", content_type});
-    all.push_back({"x-should-retry", "false"});
-    all.push_back({"x-request-id", decision});
-  }
-  return all;
+gateway_fields::listed gateway_fields::list() const {
+  return {{{{"x-sluice-decision", decision},
+            {"x-sluice-policy", policy},
+            {"x-sluice-verdict", verdict},
+            {"content-type", content_type},
+            {"x-should-retry", "false"},
+            {"x-request-id", decision}}},
+          own_answer ? 6u : 3u};
 }
 
 std::string policy_field(const policy::active_policy& active) {
-  return policy::to_string(active.activation) + ":" + active.snapshot->version().substr(0, 12);
+  auto out = policy::to_string(active.activation);
+  out += ':';
+  out += std::string_view(active.snapshot->version()).substr(0, 12);
+  return out;
 }
 
 void append_own_answer(std::string& out, int status, const gateway_fields& fields, std::string_view body, const client_side& client) {
   const auto extra = fields.list();
-  http::append_client_response(out, status, nullptr, extra, http::client_framing::length, body.size(), client.keep_alive,
+  http::append_client_response(out, status, nullptr, extra.span(), http::client_framing::length, body.size(), client.keep_alive,
                                client.minor_version);
   if (!client.head_request) out += body;
 }

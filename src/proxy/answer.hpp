@@ -1,9 +1,10 @@
 // Writing answers to clients: heads with the gateway's own fields, errors and refusals in the dialect's words.
 #pragma once
 
+#include <array>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sluice/http/fields.hpp"
 #include "sluice/policy/snapshot.hpp"
@@ -32,10 +33,16 @@ struct client_side {
 
 // x-sluice-decision, x-sluice-policy and x-sluice-verdict. Owns the values while a head is written.
 struct gateway_fields {
-  std::string decision, policy, verdict;
+  std::string_view decision;
+  std::string policy, verdict;
   bool own_answer = false;  // made by the gateway: x-should-retry, x-request-id and content-type are its own
   std::string_view content_type = "application/json";
-  [[nodiscard]] std::vector<http::extra_field> list() const;
+  struct listed {
+    std::array<http::extra_field, 6> fields;
+    std::size_t count;
+    [[nodiscard]] std::span<const http::extra_field> span() const { return {fields.data(), count}; }
+  };
+  [[nodiscard]] listed list() const;
 };
 
 [[nodiscard]] std::string policy_field(const policy::active_policy& active);

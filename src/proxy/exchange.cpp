@@ -10,6 +10,18 @@ std::uint64_t us_between(mono_time from, mono_time to) {
   return to <= from ? 0 : static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(to - from).count());
 }
 
+// Names by position in a body that was read in whole. An upstream's error in an unknown shape has no parts: it is the body itself.
+template <class Path>
+class listed_names final : public text_names {
+ public:
+  listed_names(std::span<const wire::part> parts, Path path) : parts_(parts), path_(std::move(path)) {}
+  [[nodiscard]] std::string of(std::uint32_t part) const override { return part < parts_.size() ? path_(parts_[part]) : "body"; }
+
+ private:
+  std::span<const wire::part> parts_;
+  Path path_;
+};
+
 }  // namespace
 
 void exchange::impl::open(const http::request_head& head, const peer_info&) {
@@ -30,12 +42,8 @@ void exchange::impl::send(effects& out, std::string_view bytes) {
 }
 
 gateway_fields exchange::impl::fields(policy::verdict v, bool own, bool pending) const {
-  gateway_fields f;
-  f.decision = decision;
-  f.policy = policy_field(*active);
-  f.verdict = policy::to_string(v);
+  gateway_fields f{.decision = decision, .policy = policy_field(*active), .verdict = std::string(policy::to_string(v)), .own_answer = own};
   if (pending) f.verdict += ", pending";
-  f.own_answer = own;
   return f;
 }
 
@@ -77,31 +85,40 @@ void exchange::impl::finish(effects& out) {
 }
 
 void exchange::impl::record(report_kind kind) {
-  exchange_report r;
-  const auto t = worker.now();
-  r.kind = kind;
-  r.decision_id = decision;
-  r.time = started.wall;
-  r.policy = *active;
-  r.who = caller.who;
-  if (rules != nullptr) r.effective = policy::effective_hash(*rules);
-  r.dialect = dialect->name();
-  r.endpoint = endpoint.name;
-  r.method = method;
-  r.path = path;
-  r.streamed = stream != nullptr;
-  r.request = request_outcome;
-  r.response = evaluator ? evaluator->result() : response_outcome;
-  r.request_judged = request_judged;
-  r.response_judged = response_judged;
-  r.unscanned = unscanned;
-  r.status = sent_status;
-  r.upstream_status = answer.get().status;
-  r.bytes = sent_bytes;
-  r.edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0);
-  r.latency_us = us_between(started.mono, t.mono);
-  r.added_us = asked == mono_time{} ? r.latency_us : added_us + us_between(last_upstream, t.mono);
-  r.reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : r.response.reason;
+  const auto t = worker.mono();
+  const auto latency = us_between(started.mono, t);
+  const auto& judged_response = evaluator ? evaluator->result() : response_outcome;
+  const listed_names request_names(request ? request->parts() : std::span<const wire::part>(),
+                                   [this](const wire::part& p) { return request->path(p); });
+  const listed_names response_names(content ? content->parts() : std::span<const wire::part>(),
+                                    [this](const wire::part& p) { return content->path(p); });
+  const exchange_report r{
+      .kind = kind,
+      .decision_id = decision,
+      .time = started.wall,
+      .policy = *active,
+      .who = caller.who,
+      .effective = rules != nullptr ? std::string_view(policy::effective_hash(*rules)) : std::string_view(),
+      .dialect = dialect->name(),
+      .endpoint = endpoint.name,
+      .method = method,
+      .path = path,
+      .streamed = stream != nullptr,
+      .request = request_outcome,
+      .response = judged_response,
+      .request_names = request_names,
+      .response_names = sink ? static_cast<const text_names&>(*sink) : response_names,
+      .request_judged = request_judged,
+      .response_judged = response_judged,
+      .unscanned = unscanned,
+      .status = sent_status,
+      .upstream_status = answer.get().status,
+      .bytes = sent_bytes,
+      .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0),
+      .latency_us = latency,
+      .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
+      .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged_response.reason,
+  };
   if (kind != report_kind::opened) {
     auto& c = worker.counters();
     const auto v = std::max(r.request.verdict, r.response.verdict);
@@ -111,7 +128,7 @@ void exchange::impl::record(report_kind kind) {
     for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
     c.added_latency.observe(r.added_us);
   }
-  worker.record(std::move(r));
+  worker.record(r);
 }
 
 exchange::exchange(const settings& config, services& worker) : impl_(std::make_unique<impl>(config, worker)) {}
@@ -137,7 +154,7 @@ void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effe
   none.keep_alive = false;
   x.open(none, peer);
   x.caller.caller = peer.address;
-  x.decision = x.worker.decision_id(x.caller);
+  x.decision = x.worker.decision_id(x.caller, x.started.wall);
   using enum wire::gateway_error;
   wire::gateway_error what = bad_request;
   if (why.status == 431 || why.status == 414) what = head_too_large;
@@ -175,7 +192,7 @@ void exchange::request_broken(std::string_view why, effects& out) {
 void exchange::upstream_head(const http::response_head& head, effects& out) {
   auto& x = *impl_;
   if (x.now != impl::state::waiting) return;
-  x.last_upstream = x.worker.now().mono;
+  x.last_upstream = x.worker.mono();
   x.take_head(head, out);
 }
 
@@ -198,7 +215,7 @@ void exchange::upstream_body(std::string_view bytes, effects& out) {
 
 void exchange::upstream_end(effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::plain || x.now == impl::state::stream || x.now == impl::state::relay) x.last_upstream = x.worker.now().mono;
+  if (x.now == impl::state::plain || x.now == impl::state::stream || x.now == impl::state::relay) x.last_upstream = x.worker.mono();
   switch (x.now) {
     case impl::state::plain: return x.judge_plain(out);
     case impl::state::stream: return x.end_stream(out, true);

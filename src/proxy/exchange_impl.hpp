@@ -54,6 +54,7 @@ struct exchange::impl {
   // Answer.
   kept_head answer;
   std::string answer_body;
+  std::unique_ptr<wire::response_body> content;  // views into answer_body
   std::unique_ptr<policy::stream_evaluator> evaluator;
   std::optional<stream_sink> sink;
   std::unique_ptr<wire::response_stream> stream;
@@ -83,7 +84,7 @@ struct exchange::impl {
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);
-  void ask_upstream(std::string body_bytes, bool has_body, effects& out);
+  void ask_upstream(std::string_view body_bytes, bool has_body, effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);

@@ -16,7 +16,7 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
   caller.caller = peer.address;
   auto who = worker.identify(head, peer);
   if (who) caller = std::move(*who);
-  decision = worker.decision_id(caller);
+  decision = worker.decision_id(caller, started.wall);
   if (!who) {
     answer_error(wire::gateway_error::unauthorized, who.error().message, "", out);
     return false;
@@ -73,9 +73,9 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       break;
   }
   if (!scanned && endpoint.what != wire::endpoint_class::passes) unscanned.emplace_back("unknown path", 0);
-  const auto target = upstream->base_path + std::string(head.target);
+  const auto target = upstream->base_path.empty() ? std::string() : upstream->base_path + std::string(head.target);
   // Content-Length follows when the body is known; the blank line is taken off again then.
-  http::append_upstream_request(upstream_head, head, upstream->host, target, -1);
+  http::append_upstream_request(upstream_head, head, upstream->host, target.empty() ? head.target : target, -1);
   return true;
 }
 
@@ -89,8 +89,8 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
     answer_error(wire::gateway_error::media_type, "The gateway reads request bodies as they are; send this one without Content-Encoding.", "", out);
     return false;
   }
-  const auto type = lower(head.get("content-type"));
-  if (scanned && (type.starts_with("multipart/") || type.starts_with("application/x-www-form-urlencoded"))) {
+  const auto type = head.get("content-type");
+  if (scanned && (istarts_with(type, "multipart/") || istarts_with(type, "application/x-www-form-urlencoded"))) {
     answer_error(wire::gateway_error::media_type, "This path takes a JSON body (Content-Type: application/json).", "", out);
     return false;
   }
@@ -118,7 +118,7 @@ void exchange::impl::judge_request(effects& out) {
     if (!body.empty()) unscanned.emplace_back("passed endpoint", body.size());
     const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
     rules = &active->snapshot->rules_for(caller.who);
-    return ask_upstream(std::move(body), has_body, out);
+    return ask_upstream(body, has_body, out);
   }
   auto parsed = dialect->read_request(endpoint, body, config.json_depth_max);
   if (!parsed) {
@@ -151,15 +151,16 @@ void exchange::impl::judge_request(effects& out) {
   ask_upstream(request->edited(changes), true, out);
 }
 
-void exchange::impl::ask_upstream(std::string body_bytes, bool has_body, effects& out) {
+void exchange::impl::ask_upstream(std::string_view body_bytes, bool has_body, effects& out) {
   upstream_head.resize(upstream_head.size() - 2);  // the blank line
   if (has_body) upstream_head += "Content-Length: " + std::to_string(body_bytes.size()) + "\r\n";
   upstream_head += "\r\n";
   out.connect = upstream_index;
-  out.upstream_request = std::move(upstream_head);
+  out.upstream_request.reserve(upstream_head.size() + body_bytes.size());
+  out.upstream_request += upstream_head;
   out.upstream_request += body_bytes;
   now = state::waiting;
-  asked = worker.now().mono;
+  asked = worker.mono();
   last_upstream = asked;
   added_us = static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(asked - started.mono).count());
 }

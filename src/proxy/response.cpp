@@ -14,14 +14,13 @@ bool has_body(int status, bool head_request) { return !head_request && status !=
 
 void exchange::impl::take_head(const http::response_head& head, effects& out) {
   answer.keep(head);
-  const auto type = lower(head.get("content-type"));
   const auto coding = head.get("content-encoding");
   if (scanned && !coding.empty() && !iequals(coding, "identity") && !shadow()) {
     out.abort_upstream = true;
     reason = "unreadable: compressed answer";
     return answer_error(wire::gateway_error::upstream, "The upstream sent a compressed answer although it was asked not to.", "", out);
   }
-  if (scanned && head.status == 200 && type.starts_with("text/event-stream")) {
+  if (scanned && head.status == 200 && istarts_with(head.get("content-type"), "text/event-stream")) {
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
@@ -39,8 +38,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
 }
 
 void exchange::impl::judge_plain(effects& out) {
-  const auto type = lower(answer.get().get("content-type"));
-  if (answer.get().status != 200 || type.find("json") == std::string::npos) {
+  if (answer.get().status != 200 || !icontains(answer.get().get("content-type"), "json")) {
     if (answer.get().status == 200 && !shadow() && !answer_body.empty()) {
       reason = "unreadable: the answer is not JSON";
       return answer_error(wire::gateway_error::upstream, "The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
@@ -53,8 +51,8 @@ void exchange::impl::judge_plain(effects& out) {
     if (shadow()) return send_plain(answer_body, out);
     return answer_error(wire::gateway_error::upstream, "The upstream's answer could not be read: " + parsed.error().message, "", out);
   }
-  auto& content = **parsed;
-  for (const auto& u : content.unread_parts()) {
+  content = std::move(*parsed);
+  for (const auto& u : content->unread_parts()) {
     if (config.unknown_part == unreadable_policy::deny && !shadow()) {
       reason = "unreadable: " + u.reason;
       return answer_error(wire::gateway_error::upstream, "The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
@@ -63,8 +61,8 @@ void exchange::impl::judge_plain(effects& out) {
     unscanned.emplace_back(u.reason, u.bytes);
   }
   std::vector<policy::text_part> parts;
-  parts.reserve(content.parts().size());
-  for (const auto& p : content.parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text});
+  parts.reserve(content->parts().size());
+  for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text});
   response_outcome = policy::evaluate(*rules, parts, options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
@@ -72,7 +70,7 @@ void exchange::impl::judge_plain(effects& out) {
   std::vector<wire::replacement> changes;
   for (const auto& e : response_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
   edits += static_cast<std::uint32_t>(changes.size());
-  send_plain(content.edited(changes), out);
+  send_plain(content->edited(changes), out);
 }
 
 // An error of the upstream, in whatever shape: one text.
@@ -98,12 +96,12 @@ void exchange::impl::judge_opaque(effects& out) {
 void exchange::impl::send_plain(std::string_view bytes, effects& out) {
   const auto f = fields(strongest(), false);
   const auto extra = f.list();
-  std::string all;
+  const auto before = out.client.size();
   sent_status = answer.get().status;
-  http::append_client_response(all, sent_status, &answer.get(), extra, http::client_framing::length, bytes.size(), client.keep_alive,
-                               client.minor_version);
-  all += bytes;
-  send(out, all);
+  http::append_client_response(out.client, sent_status, &answer.get(), extra.span(), http::client_framing::length, bytes.size(),
+                               client.keep_alive, client.minor_version);
+  out.client += bytes;
+  sent_bytes += out.client.size() - before;
   finish(out);
 }
 
@@ -123,7 +121,7 @@ void exchange::impl::start_relay(effects& out) {
   } else if (client.head_request && head.framing == http::framing::length) {
     how = http::client_framing::length;
   }
-  http::append_client_response(all, head.status, &head, extra, how, head.content_length, client.keep_alive, client.minor_version);
+  http::append_client_response(all, head.status, &head, extra.span(), how, head.content_length, client.keep_alive, client.minor_version);
   head_sent = true;
   send(out, all);
   if (!has_body(head.status, client.head_request)) finish(out);
@@ -162,7 +160,7 @@ void exchange::impl::write_stream_head(effects& out) {
   const auto extra = f.list();
   std::string all;
   sent_status = answer.get().status;
-  http::append_client_response(all, sent_status, &answer.get(), extra, chunked ? http::client_framing::chunked : http::client_framing::close,
+  http::append_client_response(all, sent_status, &answer.get(), extra.span(), chunked ? http::client_framing::chunked : http::client_framing::close,
                                0, client.keep_alive, client.minor_version);
   opened = true;
   record(report_kind::opened);

@@ -4,6 +4,7 @@
 
 #include "sluice/base/counters.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/proxy/report.hpp"
 #include "sluice/wire/dialect.hpp"
 
 namespace sluice::proxy {
@@ -13,7 +14,7 @@ static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy
 [[nodiscard]] inline policy::role to_policy(wire::role r) { return static_cast<policy::role>(r); }
 [[nodiscard]] inline policy::part_kind to_policy(wire::part_kind k) { return static_cast<policy::part_kind>(k); }
 
-class stream_sink final : public wire::channel_sink {
+class stream_sink final : public wire::channel_sink, public text_names {
  public:
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
               worker_counters& counters)
@@ -22,7 +23,8 @@ class stream_sink final : public wire::channel_sink {
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
     return policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
   }
-  [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable) override {
+  [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name) override {
+    names_.push_back(std::move(name));
     return judge_.open(to_policy(who), to_policy(kind), editable);
   }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
@@ -33,6 +35,7 @@ class stream_sink final : public wire::channel_sink {
     counters_.released_bytes.add(text.size());
     return translate(what);
   }
+  [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return translate(judge_.finish(channel, out)); }
 
  private:
@@ -43,6 +46,7 @@ class stream_sink final : public wire::channel_sink {
   const policy::ruleset& rules_;
   policy::evaluate_options options_;
   worker_counters& counters_;
+  std::vector<std::string> names_;  // by channel
 };
 
 }  // namespace sluice::proxy

@@ -47,6 +47,7 @@ class chat_response final : public response_body {
 
   [[nodiscard]] std::span<const part> parts() const override { return listed_.parts(); }
   [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
+  [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
 
   [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
     auto splices = listed_.splices(edits);

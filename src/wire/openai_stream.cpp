@@ -161,12 +161,20 @@ void chat_stream::replace(index i, std::string_view released) {
   splices_.push_back({body_[i].raw_begin, body_[i].raw_end, json_quoted(released)});
 }
 
+// A channel is named by its choice, which may stand anywhere in the event.
+std::string chat_stream::name_of(index i, std::int64_t number) const {
+  auto path = body_.path(i);
+  const auto open = path.find('['), close = path.find(']');
+  if (open != std::string::npos && close != std::string::npos) path.replace(open + 1, close - open - 1, std::to_string(number));
+  return path;
+}
+
 // The next piece of a growing text.
 bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_sink& sink) {
   auto& channels = choices_[number].channels;
   auto it = channels.find(&r);
   if (it == channels.end()) {
-    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true)}).first;
+    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true, name_of(i, number))}).first;
   }
   released_.clear();
   if (sink.feed(it->second.id, body_[i].text, released_) != channel_sink::status::released) return false;
@@ -177,7 +185,7 @@ bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_s
 // A key that no table knows is text that somebody chose; it cannot be edited, only judged.
 bool chat_stream::unknown_key(index i, channel_sink& sink) {
   if (body_[i].key.empty()) return true;
-  const auto id = sink.open(role::assistant, part_kind::annotation, false);
+  const auto id = sink.open(role::assistant, part_kind::annotation, false, body_.path(i));
   released_.clear();
   return sink.feed(id, body_[i].key, released_) == channel_sink::status::released &&
          sink.finish(id, released_) == channel_sink::status::released;
@@ -186,7 +194,7 @@ bool chat_stream::unknown_key(index i, channel_sink& sink) {
 // A text that is whole where it stands.
 bool chat_stream::at_once(index i, role who, part_kind what, bool editable, channel_sink& sink) {
   if (body_[i].text.empty()) return true;
-  const auto id = sink.open(who, what, editable);
+  const auto id = sink.open(who, what, editable, body_.path(i));
   released_.clear();
   if (sink.feed(id, body_[i].text, released_) != channel_sink::status::released) return false;
   if (sink.finish(id, released_) != channel_sink::status::released) return false;

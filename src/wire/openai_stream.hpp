@@ -40,12 +40,13 @@ class chat_stream final : public response_stream {
   void remember(const text::json::document& body);
   [[nodiscard]] bool choice_fields(text::json::index node, channel_sink& sink, std::string& out);
   [[nodiscard]] bool string_field(text::json::index i, const row& r, std::int64_t index, channel_sink& sink);
+  [[nodiscard]] std::string name_of(text::json::index i, std::int64_t number) const;
   [[nodiscard]] bool streamed(text::json::index i, const row& r, std::int64_t index, channel_sink& sink);
   [[nodiscard]] bool at_once(text::json::index i, role who, part_kind kind, bool editable, channel_sink& sink);
   void fragment(text::json::index i, const row& r, choice& of, channel_sink& sink);
   void replace(text::json::index i, std::string_view released);
   [[nodiscard]] bool finish_tools(std::int64_t index, channel_sink& sink, std::string& out);
-  [[nodiscard]] bool judge_arguments(tool_call& call, channel_sink& sink);
+  [[nodiscard]] bool judge_arguments(tool_call& call, const std::string& name, channel_sink& sink);
   [[nodiscard]] bool unknown_key(text::json::index i, channel_sink& sink);
   void append_to_event(const row& r, text::json::index node);
   [[nodiscard]] bool finish_choice(std::int64_t number, text::json::index node, channel_sink& sink, std::string& out);

@@ -36,9 +36,11 @@ class log {
   [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers);
   ~log();  // writes what is queued, syncs, ends with a "stop" event
 
-  // From worker `producer`, never blocks, never allocates beyond the record. False: full, and the record was dropped and counted
-  // (on_full: drop) or must not have been produced (on_full: block; see ready()).
-  bool push(std::size_t producer, record r);
+  // From worker `producer`, never blocks: a record to be filled whole (it still holds an older one, for its memory), then
+  // publish(). Null: full, and the record is counted as lost (on_full: drop) or must not have been produced (on_full: block; see
+  // ready()).
+  [[nodiscard]] record* claim(std::size_t producer);
+  void publish(std::size_t producer);
   // False while the ring of `producer` has no room for a few more exchanges or the disk failed, and on_full is block.
   [[nodiscard]] bool ready(std::size_t producer) const;
   // From the control thread.

@@ -26,6 +26,7 @@ struct instant {
 
 // RFC 3339 in UTC with microseconds: 2026-12-01T12:00:00.000000Z
 [[nodiscard]] std::string rfc3339(wall_time t);
+void append_rfc3339(std::string& out, wall_time t);
 // Accepts RFC 3339 with any offset, a date alone (midnight UTC), and an optional fraction.
 [[nodiscard]] result<wall_time> parse_time(std::string_view text);
 // "250ms", "5s", "15m", "24h", "30d".

@@ -9,6 +9,8 @@ namespace sluice {
 
 [[nodiscard]] std::string hex(std::span<const unsigned char> bytes);
 [[nodiscard]] bool iequals(std::string_view a, std::string_view b);
+[[nodiscard]] bool istarts_with(std::string_view text, std::string_view prefix);
+[[nodiscard]] bool icontains(std::string_view text, std::string_view part);
 [[nodiscard]] std::string lower(std::string_view text);
 [[nodiscard]] std::string_view trim(std::string_view text);
 // The candidate with the smallest edit distance to `word`, empty when none is near enough to be a typing error.

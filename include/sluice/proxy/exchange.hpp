@@ -57,14 +57,15 @@ class services {
  public:
   virtual ~services() = default;
   [[nodiscard]] virtual instant now() = 0;
+  [[nodiscard]] virtual mono_time mono() = 0;  // half the price of now()
   [[nodiscard]] virtual std::shared_ptr<const policy::active_policy> pin() = 0;
   [[nodiscard]] virtual policy::scratch& scratch() = 0;
   // refused: unknown caller.
   [[nodiscard]] virtual result<identity> identify(const http::request_head& head, const peer_info& peer) = 0;
-  [[nodiscard]] virtual std::string decision_id(const identity& who) = 0;
+  [[nodiscard]] virtual std::string decision_id(const identity& who, wall_time time) = 0;
   // False: the audit log is full and the configuration says block; new exchanges get 503.
   [[nodiscard]] virtual bool accepting() = 0;
-  virtual void record(exchange_report report) = 0;
+  virtual void record(const exchange_report& report) = 0;
   [[nodiscard]] virtual worker_counters& counters() = 0;
 };
 

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/evaluate.hpp"
@@ -18,27 +19,40 @@ enum class report_kind : std::uint8_t {
   aborted,  // the client went before all of what `whole` or `closed` counted was written
 };
 
+// Which text a finding was made in: "messages[0].content".
+class text_names {
+ public:
+  // `part` as in policy::finding.
+  [[nodiscard]] virtual std::string of(std::uint32_t part) const = 0;
+
+ protected:
+  ~text_names() = default;
+};
+
+// Lent by the exchange for the call of services::record, so that a record costs no copy but the log's own.
 struct exchange_report {
   report_kind kind = report_kind::whole;
-  std::string decision_id;
+  std::string_view decision_id;
   wall_time time;
-  policy::active_policy policy;      // pinned: snapshot, activation, freshness
-  policy::context who;
-  std::string effective;             // 64 hex digits
-  std::string_view dialect;          // static storage
-  std::string_view endpoint;         // static storage
-  std::string method, path;          // path without query
+  const policy::active_policy& policy;  // pinned: snapshot, activation, freshness
+  const policy::context& who;
+  std::string_view effective;           // 64 hex digits
+  std::string_view dialect, endpoint;
+  std::string_view method, path;        // path without query
   bool streamed = false;
-  policy::outcome request, response; // request is empty in `closed` records' duplicates only if never judged
+  const policy::outcome& request;
+  const policy::outcome& response;
+  const text_names& request_names;
+  const text_names& response_names;
   bool request_judged = false, response_judged = false;
-  std::vector<std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes
+  std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked
   std::uint64_t bytes = 0;           // handed to the socket for the client, head included
   std::uint32_t edits = 0;           // replacements made, both directions
   std::uint64_t latency_us = 0;      // whole exchange
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
-  std::string reason;                // why a verdict or an error came without a rule; "" otherwise
+  std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise
 };
 
 }  // namespace sluice::proxy

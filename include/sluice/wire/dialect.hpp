@@ -74,6 +74,8 @@ class response_body {
   virtual ~response_body() = default;
   [[nodiscard]] virtual std::span<const part> parts() const = 0;
   [[nodiscard]] virtual std::span<const unread> unread_parts() const = 0;
+  // Dotted path of a part, for the record.
+  [[nodiscard]] virtual std::string path(const part& p) const = 0;
   [[nodiscard]] virtual std::string edited(std::span<const replacement> edits) const = 0;
 };
 
@@ -85,7 +87,8 @@ class channel_sink {
   enum class status : std::uint8_t { released, blocked, failed };
   // False: no rule may change or stop text of this role and kind, so nothing of it needs to be held; it is fed for the record.
   [[nodiscard]] virtual bool judges(role who, part_kind kind) = 0;
-  [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable) = 0;
+  // `name`: where the text stands, for the record: "choices[0].delta.content".
+  [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable, std::string name) = 0;
   [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
   [[nodiscard]] virtual status finish(std::uint32_t channel, std::string& out) = 0;
 };

@@ -14,7 +14,7 @@ using namespace testing;
 
 nlohmann::json line_of(const record& r, const log_config& config) {
   std::string line;
-  append_record(line, r, {config, "b1", 7});
+  append_record(line, r, {config, same_in_all(config, "b1"), 7});
   return nlohmann::json::parse(line + "}");
 }
 
@@ -84,7 +84,7 @@ TEST_F(format, hostile_text_stays_inside_its_string_and_on_its_line) {
   r.path = std::string("/v1\"},\"hash\":\"x\r\n\0", 18);
   r.who.tenant = "ünï";
   std::string line;
-  append_record(line, r, {config_, "b1", 7});
+  append_record(line, r, {config_, same_in_all(config_, "b1"), 7});
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto j = nlohmann::json::parse(line + "}");
   EXPECT_EQ(j["id"], r.id);

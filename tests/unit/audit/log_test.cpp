@@ -21,7 +21,7 @@ verify_report check(const log_folder& folder) { return verify({folder.path()}).v
 TEST(log, what_was_pushed_before_a_flush_is_on_disk) {
   log_folder folder;
   auto to = log::open(config_for(folder), 2).value();
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(to->push(static_cast<std::size_t>(i % 2), decision("d" + std::to_string(i))));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(push(*to, static_cast<std::size_t>(i % 2), decision("d" + std::to_string(i))));
   to->flush();
   EXPECT_EQ(folder.lines().size(), 101u) << "and the start";
   EXPECT_EQ(to->stats().written, 101u);
@@ -33,7 +33,7 @@ TEST(log, begins_with_a_start_and_ends_with_a_stop) {
   log_folder folder;
   {
     auto to = log::open(config_for(folder), 1).value();
-    ASSERT_TRUE(to->push(0, decision("d1")));
+    ASSERT_TRUE(push(*to, 0, decision("d1")));
   }
   const auto lines = folder.lines();
   ASSERT_EQ(lines.size(), 3u);
@@ -49,7 +49,7 @@ TEST(log, one_chain_runs_through_rotated_files_and_boots) {
   for (int boot = 0; boot < 3; ++boot) {
     auto to = log::open(config, 1).value();
     for (int i = 0; i < 10; ++i) {
-      ASSERT_TRUE(to->push(0, decision("d")));
+      ASSERT_TRUE(push(*to, 0, decision("d")));
       to->flush();
     }
   }
@@ -65,7 +65,7 @@ TEST(log, a_tail_torn_at_any_byte_is_cut_off_and_the_chain_goes_on) {
   log_folder folder;
   {
     auto to = log::open(config_for(folder), 1).value();
-    ASSERT_TRUE(to->push(0, decision("d1")));
+    ASSERT_TRUE(push(*to, 0, decision("d1")));
   }
   const auto file = folder.files().at(0);
   const auto whole = read(file);
@@ -111,8 +111,8 @@ TEST(log, a_last_line_that_is_no_record_is_kept_as_evidence) {
 TEST(log, nodes_that_share_a_folder_have_chains_of_their_own) {
   log_folder folder;
   auto a = log::open(config_for(folder, "n-1"), 1).value(), b = log::open(config_for(folder, "n-2"), 1).value();
-  ASSERT_TRUE(a->push(0, decision("d1")));
-  ASSERT_TRUE(b->push(0, decision("d2")));
+  ASSERT_TRUE(push(*a, 0, decision("d1")));
+  ASSERT_TRUE(push(*b, 0, decision("d2")));
   a.reset();
   b.reset();
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
@@ -134,7 +134,7 @@ TEST(log, a_full_ring_that_drops_counts_and_says_so_in_the_chain) {
     auto to = log::open(slow_and_small(folder, on_full::drop), 1).value();
     for (int i = 0; i < 10'000; ++i) {
       EXPECT_TRUE(to->ready(0));
-      refused += to->push(0, decision("d")) ? 0 : 1;
+      refused += push(*to, 0, decision("d")) ? 0 : 1;
     }
     ASSERT_GT(refused, 0u) << "the ring of eight was never full";
     EXPECT_EQ(to->stats().dropped, refused);
@@ -161,7 +161,7 @@ TEST(log, a_ring_that_blocks_says_no_before_it_is_full_and_loses_nothing) {
         to->flush();
         continue;
       }
-      ASSERT_TRUE(to->push(0, decision("d"))) << "ready, and yet no room";
+      ASSERT_TRUE(push(*to, 0, decision("d"))) << "ready, and yet no room";
       ++made;
     }
     EXPECT_EQ(to->stats().dropped, 0u);
@@ -181,13 +181,13 @@ TEST(log, a_new_file_that_cannot_be_opened_leaves_the_old_one_in_use) {
   ASSERT_TRUE(second.ends_with("000002.jsonl"));
   fs::create_directory(second);
   for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(to->push(0, decision("d")));
+    ASSERT_TRUE(push(*to, 0, decision("d")));
     to->flush();
   }
   EXPECT_FALSE(to->stats().failed);
   EXPECT_EQ(to->stats().written, 6u);
   fs::remove(second);
-  ASSERT_TRUE(to->push(0, decision("d")));
+  ASSERT_TRUE(push(*to, 0, decision("d")));
   to->flush();
   to.reset();
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});

@@ -32,7 +32,7 @@ class querying : public ::testing::Test {
     add(late);
     log_->flush();
   }
-  void add(record r) { ASSERT_TRUE(log_->push(0, std::move(r))); }
+  void add(record r) { ASSERT_TRUE(push(*log_, 0, std::move(r))); }
   ids find(const filter& f) {
     ids out;
     const auto done = query({folder_.path()}, f, [&](const std::string& line) {

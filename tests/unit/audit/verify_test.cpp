@@ -13,7 +13,7 @@ class chain : public ::testing::Test {
  protected:
   void SetUp() override {
     auto to = log::open(config_for(folder_), 1).value();
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(to->push(0, decision("d" + std::to_string(i))));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(push(*to, 0, decision("d" + std::to_string(i))));
     to.reset();
     file_ = folder_.files().at(0);
     bytes_ = read(file_);

@@ -56,6 +56,14 @@ log_config config_for(const log_folder& folder, const std::string& node) {
   return config;
 }
 
+bool push(log& to, std::size_t producer, record r) {
+  auto* slot = to.claim(producer);
+  if (slot == nullptr) return false;
+  *slot = std::move(r);
+  to.publish(producer);
+  return true;
+}
+
 record decision(const std::string& id, policy::verdict verdict, const std::string& tenant) {
   record r;
   r.id = id;

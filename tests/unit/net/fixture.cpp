@@ -22,12 +22,13 @@ namespace {
 class plain_services final : public proxy::services {
  public:
   instant now() override { return sluice::now(); }
+  mono_time mono() override { return mono_now(); }
   std::shared_ptr<const policy::active_policy> pin() override { return nullptr; }
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head&, const proxy::peer_info&) override { return proxy::identity{}; }
-  std::string decision_id(const proxy::identity&) override { return "id"; }
+  std::string decision_id(const proxy::identity&, wall_time) override { return "id"; }
   bool accepting() override { return true; }
-  void record(proxy::exchange_report) override {}
+  void record(const proxy::exchange_report&) override {}
   worker_counters& counters() override { return counters_; }
 
  private:

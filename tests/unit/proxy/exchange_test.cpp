@@ -46,6 +46,22 @@ std::shared_ptr<const policy::snapshot> compiled() {
   return snapshot;
 }
 
+// What outlives the call of a report that is only lent.
+struct kept_report {
+  explicit kept_report(const exchange_report& r)
+      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), edits(r.edits), reason(r.reason) {
+    for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
+    for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
+  }
+  report_kind kind;
+  policy::outcome request, response;
+  int status;
+  std::uint64_t bytes;
+  std::uint32_t edits;
+  std::string reason;
+  std::vector<std::string> channels;
+};
+
 class fake_services final : public services {
  public:
   fake_services() {
@@ -53,6 +69,7 @@ class fake_services final : public services {
     active_->activation = {1, 7};
     active_->freshness = policy::freshness::fresh;
   }
+  mono_time mono() override { return now().mono; }
   instant now() override { return {mono_time(microseconds(++time_)), wall_time(microseconds(time_))}; }
   std::shared_ptr<const policy::active_policy> pin() override { return active_; }
   policy::scratch& scratch() override { return scratch_; }
@@ -60,13 +77,13 @@ class fake_services final : public services {
     if (unknown) return fail(errc::refused, "Unknown API key.");
     return identity{{}, "caller"};
   }
-  std::string decision_id(const identity&) override { return "d" + std::to_string(++ids_); }
+  std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
   bool accepting() override { return !full; }
-  void record(exchange_report r) override { records.push_back(std::move(r)); }
+  void record(const exchange_report& r) override { records.emplace_back(r); }
   worker_counters& counters() override { return counters_; }
 
   bool unknown = false, full = false;
-  std::vector<exchange_report> records;
+  std::vector<kept_report> records;
   std::shared_ptr<policy::active_policy> active_ = std::make_shared<policy::active_policy>();
 
  private:

@@ -12,7 +12,7 @@ namespace sluice::wire::testing {
 class pass_sink : public channel_sink {
  public:
   bool judges(role, part_kind) override { return false; }
-  std::uint32_t open(role, part_kind kind, bool) override {
+  std::uint32_t open(role, part_kind kind, bool, std::string) override {
     kinds.push_back(kind);
     texts.emplace_back();
     return static_cast<std::uint32_t>(texts.size() - 1);
