@@ -40,15 +40,13 @@ int push(const push_options& options, bool json) {
   if (!head) return complain_ring(head.error()), 1;
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
-  const auto name = policy::to_string(head->activation);
-  if (!json) std::cout << "version " << short_version(*staged) << " is active as " << name << " in ring " << options.ring.ring << '\n' << std::flush;
-  wait_outcome waited;
-  if (!options.wait.who.empty()) waited = wait_for_nodes(*ring, head->activation, options.wait, json);
+  if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
+  const auto waited = wait_for_nodes(*ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
     auto nodes = nlohmann::ordered_json::array();
     for (const auto& a : waited.answers) nodes.push_back(to_json(a));
-    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", name}, {"ring", options.ring.ring}, {"nodes", nodes},
+    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"nodes", nodes},
                                         {"ms", {{"build", build_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
   } else {

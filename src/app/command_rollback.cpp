@@ -39,11 +39,9 @@ int rollback(const rollback_options& options, bool json) {
   }
   const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(), .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
-  const auto name = policy::to_string(head->activation);
-  if (!json) std::cout << "version " << short_version(*version) << " is active again as " << name << '\n' << std::flush;
-  wait_outcome waited;
-  if (!options.wait.who.empty()) waited = wait_for_nodes(*ring, head->activation, options.wait, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", *version}, {"activation", name}}.dump(2) << '\n';
+  if (!json) std::cout << "version " << short_version(*version) << " is active again as " << policy::to_string(head->activation) << '\n' << std::flush;
+  const auto waited = wait_for_nodes(*ring, *head, options.wait, json);
+  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", *version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
   return waited.reached ? 0 : 1;
 }
 

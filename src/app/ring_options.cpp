@@ -69,63 +69,135 @@ void print_answer(const store::acknowledgement& a) {
 
 }  // namespace
 
-wait_outcome wait_for_nodes(store::publisher& ring, policy::activation of, const wait_options& options, bool quiet) {
-  wait_outcome out;
-  const auto bound = parse_duration(options.timeout);
-  if (!bound) {
-    complain(bound.error().message);
-    out.reached = false;
-    return out;
+namespace {
+
+constexpr milliseconds ask_answers_every{10};  // Redis tells publishers nothing by itself
+constexpr milliseconds ask_nodes_every{100};
+constexpr milliseconds overtaken_answers_within{3000};
+
+class node_wait {
+ public:
+  node_wait(store::publisher& ring, const store::head_record& head, const wait_options& options, bool quiet)
+      : ring_(ring), options_(options), quiet_(quiet), all_(options.who == "all"), begin_(mono_now()) {
+    out_.head = head;
+    out_.reached = false;
   }
-  std::size_t wanted = 0;
-  const bool all = options.who == "all";
-  if (!all && std::from_chars(options.who.data(), options.who.data() + options.who.size(), wanted).ec != std::errc{}) {
-    complain("--wait takes all or a number, not '" + options.who + "'");
-    out.reached = false;
-    return out;
+
+  wait_outcome run() {
+    if (!read_options()) return std::move(out_);
+    // Whoever is not back yet cannot have said what it has seen.
+    watch_until_ = out_.head.from_nothing ? begin_ + store::return_max : begin_;
+    if (!options_.who.empty()) watch_until_ = std::min(watch_until_, end_);
+    for (;;) {
+      if (mono_now() >= next_nodes_) look_at_nodes();
+      read_answers();
+      const bool enough = answered_ >= wanted_ && (mono_now() >= watch_until_ || (!all_ && wanted_ > 0));
+      if (enough) return finish();
+      if (mono_now() >= end_ && answered_ < wanted_) return give_up();
+      std::this_thread::sleep_for(ask_answers_every);
+    }
   }
-  std::set<std::string> expected;
-  if (all) {
-    if (const auto nodes = ring.nodes()) {
-      for (const auto& n : *nodes) {
-        if (n.alive) expected.insert(n.id);
+
+ private:
+  bool read_options() {
+    const auto bound = parse_duration(options_.timeout);
+    if (!bound) return complain(bound.error().message), false;
+    end_ = begin_ + *bound;
+    const auto& who = options_.who;
+    const auto read = std::from_chars(who.data(), who.data() + who.size(), wanted_);
+    if (who.empty() || all_ || (read.ec == std::errc{} && read.ptr == who.data() + who.size())) return true;
+    return complain("--wait takes all or a number, not '" + who + "'"), false;
+  }
+
+  void look_at_nodes() {
+    next_nodes_ = mono_now() + ask_nodes_every;
+    if (all_) {
+      if (const auto nodes = ring_.nodes()) {
+        // Whoever was there once is waited for, whatever becomes of it.
+        for (const auto& n : *nodes) {
+          if (n.alive && (first_look_ || mono_now() < watch_until_)) expected_.insert(n.id);
+        }
+        first_look_ = false;
       }
+      wanted_ = expected_.size();
     }
-    wanted = expected.size();
+    const auto& head = out_.head;
+    if (const auto live = ring_.head(); live && live->activation > head.activation && overtaken_.empty()) {
+      // Nodes that were busy with it still answer; the others go straight on to the newer one.
+      overtaken_ = policy::to_string(live->activation) + " by " + live->actor;
+      end_ = std::min(end_, mono_now() + overtaken_answers_within);
+    }
+    const auto ahead = ring_.ahead_of(head);
+    if (!ahead || *ahead == policy::activation{}) return;
+    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .instead_of = head.activation});
+    if (!again) return complain_ring(again.error());
+    if (!quiet_) {
+      std::cout << "nodes have seen " << policy::to_string(*ahead) << ", which this Redis has lost: the version is active again as "
+                << policy::to_string(again->activation) << '\n' << std::flush;
+    }
+    out_.head = *again;
+    told_.clear();
   }
-  const auto end = mono_now() + *bound;
-  std::set<std::string> told;
-  for (;;) {
-    const auto answers = ring.acknowledgements(of);
-    std::size_t accepted = 0, refused = 0, answered = 0;
-    if (answers) {
-      out.answers.clear();
-      for (const auto& a : *answers) {
-        if (a.state != "ACK" && a.state != "NACK") continue;
-        out.answers.push_back(a);
-        if (told.insert(a.node).second && !quiet) print_answer(a);
-        accepted += a.state == "ACK" ? 1 : 0;
-        refused += a.state == "NACK" ? 1 : 0;
-        answered += !all || expected.contains(a.node) ? 1 : 0;
-      }
+
+  void read_answers() {
+    const auto answers = ring_.acknowledgements(out_.head.activation);
+    if (!answers) return;
+    out_.answers.clear();
+    accepted_ = refused_ = answered_ = 0;
+    for (const auto& a : *answers) {
+      if (a.state != "ACK" && a.state != "NACK") continue;
+      out_.answers.push_back(a);
+      if (told_.insert(a.node).second && !quiet_) print_answer(a);
+      accepted_ += a.state == "ACK" ? 1 : 0;
+      refused_ += a.state == "NACK" ? 1 : 0;
+      answered_ += !all_ || expected_.contains(a.node) ? 1 : 0;
     }
-    if (answered >= wanted) {
-      out.reached = refused == 0 && accepted >= wanted;
-      if (refused > 0) complain(std::to_string(refused) + " nodes refused " + policy::to_string(of), "they keep what they had; correct the bundle and push again");
-      return out;
-    }
-    if (mono_now() >= end) {
-      std::string missing;
-      for (const auto& id : expected) {
-        if (!told.contains(id)) missing += " " + id;
-      }
-      complain(std::to_string(answered) + " of " + std::to_string(wanted) + " nodes answered within " + options.timeout + (missing.empty() ? "" : "; missing:" + missing),
-               "the version is active in Redis all the same; see: sluice status");
-      out.reached = false;
-      return out;
-    }
-    std::this_thread::sleep_for(milliseconds(20));  // Redis tells publishers nothing by itself
   }
+
+  wait_outcome finish() {
+    out_.reached = options_.who.empty() || (refused_ == 0 && accepted_ >= wanted_);
+    if (refused_ > 0) {
+      complain(std::to_string(refused_) + " nodes refused " + policy::to_string(out_.head.activation),
+               "they keep what they had; correct the bundle and push again");
+    }
+    return std::move(out_);
+  }
+
+  wait_outcome give_up() {
+    if (!overtaken_.empty()) {
+      complain("another push overtook " + policy::to_string(out_.head.activation) + " before all nodes had taken it: " + overtaken_ + " is live",
+               "if yours should be, push it again; see: sluice history");
+      return std::move(out_);
+    }
+    std::string missing;
+    for (const auto& id : expected_) {
+      if (!told_.contains(id)) missing += " " + id;
+    }
+    complain(std::to_string(answered_) + " of " + std::to_string(wanted_) + " nodes answered within " + options_.timeout +
+                 (missing.empty() ? "" : "; missing:" + missing),
+             "the version is active in Redis all the same; see: sluice status");
+    return std::move(out_);
+  }
+
+  store::publisher& ring_;
+  const wait_options& options_;
+  const bool quiet_, all_;
+  bool first_look_ = true;
+  mono_time begin_, end_{}, watch_until_{}, next_nodes_{};
+  std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0;
+  std::set<std::string> expected_, told_;
+  std::string overtaken_;  // by which activation, and whose
+  wait_outcome out_;
+};
+
+}  // namespace
+
+wait_outcome wait_for_nodes(store::publisher& ring, const store::head_record& head, const wait_options& options, bool quiet) {
+  if (options.who.empty() && !head.from_nothing) return {.reached = true, .head = head, .answers = {}};
+  if (head.from_nothing && !quiet && (options.who.empty() || options.who == "all")) {
+    std::cout << "the ring held nothing: watching for " << store::return_max.count() / 1000 << " s whether nodes come back that have seen more\n" << std::flush;
+  }
+  return node_wait(ring, head, options, quiet).run();
 }
 
 }  // namespace sluice::app

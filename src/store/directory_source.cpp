@@ -1,6 +1,8 @@
 // See directory_source.hpp.
 #include "directory_source.hpp"
 
+#include <utility>
+
 #include "sluice/store/directory.hpp"
 
 namespace sluice::store {
@@ -12,8 +14,21 @@ constexpr milliseconds settle_max{30'000};
 
 }  // namespace
 
+// Whether somebody writes at this moment: what is read now could be half of an edit. With nothing in force that is better than nothing.
+bool directory_source::being_edited() {
+  const auto what = watch_.wait(milliseconds(0), -1);
+  if (what != directory_watch::event::none) watch_.refresh();
+  edited_ = edited_ || what == directory_watch::event::edited;
+  return edited_ && node_.freshness() != policy::freshness::none;
+}
+
 void directory_source::look() {
+  if (!being_edited()) take(true);
+}
+
+void directory_source::take(bool may_wait) {
   auto source = load_directory(config_.directory, {});
+  if (may_wait && being_edited()) return;
   if (!source) {
     if (source.error().message != last_problem_) node_.refuse({}, "", "load", source.error().message);
     last_problem_ = source.error().message;
@@ -44,10 +59,15 @@ bool directory_source::settle(int wake_fd) {
 }
 
 void directory_source::wait(int wake_fd) {
-  const auto what = watch_.wait(config_.poll, wake_fd);
-  if (what == directory_watch::event::edited && !settle(wake_fd)) return;
-  if (what != directory_watch::event::none) watch_.refresh();
-  look();
+  using event = directory_watch::event;
+  const auto what = std::exchange(edited_, false) ? event::edited : watch_.wait(config_.poll, wake_fd);
+  const auto begin = mono_now();
+  if (what == event::edited && !settle(wake_fd)) {
+    edited_ = true;
+    return;
+  }
+  if (what != event::none) watch_.refresh();
+  take(mono_now() - begin < settle_max);
 }
 
 }  // namespace sluice::store

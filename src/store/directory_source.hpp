@@ -15,9 +15,12 @@ class directory_source final : public source {
 
  private:
   [[nodiscard]] bool settle(int wake_fd);
+  [[nodiscard]] bool being_edited();
+  void take(bool may_wait);
   const agent_config& config_;
   store::node& node_;
   directory_watch watch_;
+  bool edited_ = false;  // an edit is going on, or has not been quiet for long enough
   std::string refused_version_;
   std::string last_problem_;
 };

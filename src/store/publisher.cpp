@@ -87,21 +87,29 @@ struct publisher::impl {
     return info->text.substr(at + 14, 40);
   }
 
+  // Each living node's highest and active activation, and its version.
+  result<std::vector<redis_reply>> reports() {
+    auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
+    if (!ids) return std::unexpected(ids.error());
+    std::vector<redis_command> asks;
+    for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version"});
+    auto seen = redis.pipeline(asks);
+    if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 3; });
+    return seen;
+  }
+
   // What follows the highest activation that anybody has seen.
-  result<activation_record> next(const activate_request& what, policy::activation& expected) {
+  result<activation_record> next(const activate_request& what, policy::activation& expected, bool& from_nothing) {
     auto head = redis.command({"HMGET", keys.head(), "epoch", "gen"});
     if (!head) return std::unexpected(head.error());
     expected = parse_activation(head->items[0].text + "-" + head->items[1].text).value_or(policy::activation{});
     auto last = read_head(redis, keys);
     if (!last) return std::unexpected(last.error());
     auto highest = std::max(expected, *last ? (*last)->activation : policy::activation{});
-    auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
-    if (!ids) return std::unexpected(ids.error());
-    std::vector<redis_command> asks;
-    for (const auto& id : ids->items) asks.push_back({"HGET", keys.node(id.text), "highest"});
-    auto seen = redis.pipeline(asks);
+    auto seen = reports();
     if (!seen) return std::unexpected(seen.error());
-    for (const auto& one : *seen) highest = std::max(highest, parse_activation(one.text).value_or(policy::activation{}));
+    for (const auto& one : *seen) highest = std::max(highest, parse_activation(one.items[0].text).value_or(policy::activation{}));
+    from_nothing = highest == policy::activation{};
     auto replid = replication_id();
     if (!replid) return std::unexpected(replid.error());
     activation_record r{.activation = {}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
@@ -109,7 +117,7 @@ struct publisher::impl {
     // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
     const bool other_server = *last && !(*last)->replid.empty() && (*last)->replid != *replid;
     const bool behind = highest > expected;
-    r.activation = {highest.epoch + (other_server || behind ? 1 : 0), highest.generation + 1};
+    r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
     if (r.activation.epoch == 0) r.activation.epoch = 1;
     return r;
   }
@@ -157,13 +165,15 @@ result<head_record> publisher::activate(const activate_request& what) {
   auto& x = *impl_;
   for (int i = 0;; ++i) {
     policy::activation expected;
-    auto r = x.next(what, expected);
+    bool from_nothing = false;
+    auto r = x.next(what, expected, from_nothing);
     if (!r) return std::unexpected(r.error());
+    if (what.instead_of && *what.instead_of != expected) return fail(errc::conflict, "another publisher activated " + policy::to_string(expected) + " meanwhile");
     auto done = x.redis.command({"EVAL", std::string(activate_script), "6", x.keys.head(), x.keys.log(), x.keys.manifest(what.version),
                                  x.keys.versions(), x.keys.revoked(), x.keys.freeze(), std::to_string(expected.epoch),
                                  std::to_string(expected.generation), std::to_string(r->activation.epoch),
                                  std::to_string(r->activation.generation), what.version, to_json(*r), x.keys.notify(), what.kind});
-    if (done) return head_record{r->activation, r->version, r->kind, r->actor, r->note, r->time};
+    if (done) return head_record{r->activation, r->version, r->kind, r->actor, r->note, r->time, from_nothing};
     const auto& why = done.error().message;
     // Another publisher was first: look again and follow it.
     const bool lost_race = why.starts_with("CONFLICT") || why.find("equal or smaller") != std::string::npos;
@@ -223,6 +233,22 @@ result<std::vector<node_status>> publisher::nodes() {
     out.push_back(std::move(n));
   }
   return out;
+}
+
+result<policy::activation> publisher::ahead_of(const head_record& head) {
+  auto seen = impl_->reports();
+  if (!seen) return std::unexpected(seen.error());
+  policy::activation out;
+  for (const auto& one : *seen) {
+    const auto highest = parse_activation(one.items[0].text).value_or(policy::activation{});
+    const bool fork = parse_activation(one.items[1].text) == head.activation && one.items[2].text != head.version;
+    if (highest > head.activation || fork) out = std::max(out, highest);
+  }
+  if (out == policy::activation{}) return out;
+  // Read after the reports: what nodes have taken from this Redis is at most its head.
+  auto last = read_head(impl_->redis, impl_->keys);
+  if (!last) return std::unexpected(last.error());
+  return *last && (*last)->activation == head.activation ? out : policy::activation{};
 }
 
 result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {

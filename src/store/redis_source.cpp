@@ -82,7 +82,7 @@ result<void> redis_source::check() {
   if (!*head && node_.state().highest > policy::activation{}) {
     node_.reached();
     if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the ring is empty; what runs stays until the next push");
-    if (!behind_told_) next_heartbeat_ = {};  // the next publisher must hear of it
+    next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
     behind_told_ = true;
     return {};
   }
@@ -99,9 +99,9 @@ bool redis_source::wanted(const activation_record& record) {
     if (!behind_told_) {
       node_.log("warn", "HEAD_REGRESSED: Redis is at " + policy::to_string(record.activation) + ", this node has seen " +
                             policy::to_string(state.highest) + "; what runs stays until the next push");
-      next_heartbeat_ = {};  // the next publisher must hear of it
     }
     behind_told_ = true;
+    next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
     return false;
   }
   behind_told_ = false;
@@ -111,6 +111,7 @@ bool redis_source::wanted(const activation_record& record) {
   if (runs_it && state.version != record.version) {
     // One number with two meanings: two servers were written to. Neither may win by chance.
     refused_ = record.activation;
+    next_heartbeat_ = {};
     node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
     return false;
   }

@@ -58,17 +58,17 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(lab):
     assert not bad and count[0] > 50 and len(taken) > 10, (bad[:2], count, len(taken))
 
 
-def fleet(lab, size=3, extra="", redis=None):
+def fleet(lab, extra="", poll="500ms"):
     if not shutil.which("redis-server"):
         raise Skip("redis-server is not installed")
-    port = redis or free_port()
+    port = free_port()
     up = Upstream()
-    source = f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: it, poll: 500ms}}}}'
+    source = f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: it, poll: {poll}}}}}'
     return port, up, source, (lambda n: Gateway(lab, f"gw{n}", up.port, source, extra))
 
 
-def push(port, folder, *more):
-    return sluice("push", folder, "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", *more)
+def push(port, folder, *more, check=True):
+    return sluice("push", folder, "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", *more, check=check)
 
 
 def test_a_push_reaches_every_node_and_survives_redis(lab):

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,12 @@ namespace sluice::store {
 struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
+  // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
+  bool from_nothing = false;
 };
+
+// The longest that a node which lost Redis may need to come back and report: longer than its longest back-off.
+inline constexpr milliseconds return_max{7000};
 
 struct acknowledgement {
   std::string node, state, phase, message, rule;  // state: ACK or NACK
@@ -35,6 +41,8 @@ struct node_status {
 
 struct activate_request {
   std::string version, kind = "activate", actor, note;  // kind: activate, rollback
+  // With the epoch raised, and only while this is still the head: for nodes that do not follow it (ahead_of).
+  std::optional<policy::activation> instead_of = {};
 };
 
 class publisher {
@@ -51,6 +59,9 @@ class publisher {
   [[nodiscard]] result<head_record> head();
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
   [[nodiscard]] result<std::vector<node_status>> nodes();
+  // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another version under
+  // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
+  [[nodiscard]] result<policy::activation> ahead_of(const head_record& head);
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
   // The files of a staged version.
   [[nodiscard]] result<policy::bundle_source> fetch(const std::string& version);

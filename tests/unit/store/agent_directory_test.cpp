@@ -1,6 +1,9 @@
 // A node whose policies lie in a folder: swaps are atomic, edits are taken whole.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <thread>
+
 #include "temporary_folder.hpp"
 #include "watched_agent.hpp"
 
@@ -25,6 +28,19 @@ class folder_agent : public ::testing::Test {
   void bundle(const std::string& folder, const std::string& text) {
     place_.write(folder + "/bundle.yaml", "name: test");
     place_.write(folder + "/policy.yaml", text);
+  }
+  // As an editor that saves by rename does: no reader ever sees half of it.
+  void replace(const std::string& file, const std::string& text) {
+    place_.write("next", text);
+    fs::rename(place_.path("next"), place_.path(file));
+  }
+  // Half a state, `between`, then the rest. False when the machine took so long that the half was a state of its own.
+  [[nodiscard]] bool edit_in_two_steps(const std::string& half, const std::string& whole, const std::function<void()>& between = [] {}) {
+    const auto begin = mono_now();
+    place_.write("p/policy.yaml", half);
+    between();
+    place_.write("p/policy.yaml", whole);
+    return mono_now() - begin < milliseconds(400);
   }
   static std::string version(const std::string& text) { return policy::version_of(bundle_of(text)); }
   temporary_folder place_;
@@ -52,9 +68,22 @@ TEST_F(folder_agent, edits_that_follow_each_other_are_taken_as_one) {
   bundle("p", "one");
   watched_agent node(config(place_.path("p")));
   node->start();
-  // Half a state, then the rest within the quiet time: the half must never be in force.
-  place_.write("p/policy.yaml", "REFUSE half");
-  bundle("p", "two");
+  // The half must never be in force.
+  if (!edit_in_two_steps("REFUSE half", "two")) GTEST_SKIP() << "the machine is too slow to write two files within the quiet time";
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(node.applied(), 2u);
+  EXPECT_FALSE(node->status().last_refusal.has_value());
+}
+
+TEST_F(folder_agent, a_reload_in_the_middle_of_an_edit_waits_for_its_end) {
+  bundle("p", "one");
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  const bool in_time = edit_in_two_steps("REFUSE half", "two", [&] {
+    node->reload();
+    std::this_thread::sleep_for(milliseconds(50));  // so that the agent meets the half
+  });
+  if (!in_time) GTEST_SKIP() << "the machine is too slow to write two files within the quiet time";
   ASSERT_TRUE(node.until_version(version("two")));
   EXPECT_EQ(node.applied(), 2u);
   EXPECT_FALSE(node->status().last_refusal.has_value());
@@ -77,11 +106,16 @@ TEST_F(folder_agent, a_swapped_link_is_taken_at_once) {
   watched_agent node(config(place_.path("current")));
   node->start();
   ASSERT_EQ(node.active().snapshot->version(), version("one"));
-  fs::create_directory_symlink("v2", place_.path("next"));
-  const auto begin = mono_now();
-  fs::rename(place_.path("next"), place_.path("current"));
-  ASSERT_TRUE(node.until_version(version("two")));
-  EXPECT_LT(mono_now() - begin, milliseconds(450)) << "no quiet time for a swap";
+  // The best of several: a machine that is busy makes one late, a quiet time would make each late.
+  auto best = seconds(60) * 1.0;
+  for (int i = 0; i < 6; ++i) {
+    fs::create_directory_symlink(i % 2 == 0 ? "v2" : "v1", place_.path("next"));
+    const auto begin = mono_now();
+    fs::rename(place_.path("next"), place_.path("current"));
+    ASSERT_TRUE(node.until_version(version(i % 2 == 0 ? "two" : "one")));
+    best = std::min<decltype(best)>(best, mono_now() - begin);
+  }
+  EXPECT_LT(best, milliseconds(450)) << "no quiet time for a swap";
 }
 
 TEST_F(folder_agent, the_data_link_of_kubernetes_is_a_swap) {
@@ -106,7 +140,7 @@ TEST_F(folder_agent, a_refused_edit_leaves_what_runs_and_is_tried_once) {
   EXPECT_EQ(node.active().snapshot->version(), version("one"));
   const auto tried = node.applied();
   node->reload();
-  bundle("p", "two");
+  replace("p/policy.yaml", "two");
   ASSERT_TRUE(node.until_version(version("two")));
   EXPECT_EQ(node.applied(), tried + 1);
 }
