@@ -29,7 +29,7 @@ policy_loader::policy_loader(const std::string& state_directory)
     : backend_(match::child_backend("/proc/self/exe", {})), cache_(state_directory + "/cache") {}
 
 store::apply_result policy_loader::apply(const policy::bundle_source& source, const std::string&) {
-  auto built = policy::build(source, now().wall, *backend_, cache_);
+  auto built = policy::build(source, now().wall, *backend_, cache_, policy::expired_exceptions::leave_out);
   store::apply_result out;
   out.phase = policy::to_string(built.reached);
   out.took = built.took;
@@ -45,6 +45,8 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, co
                                                                     : store::on_unavailable::last_known_good;
   }
   out.bundle_max_stale = wish.max_stale;
+  out.notes = std::move(built.left_out);
+  out.apply_again = built.next_expiry;
   auto made = std::make_shared<admin::loaded_bundle>();
   made->bundle = std::move(built.bundle);
   made->snapshot = std::move(built.snapshot);

@@ -1,7 +1,11 @@
 // All passes in order. What a node does with a push and what `sluice check` does with a folder is this one function.
 #include "sluice/policy/build.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <set>
+
+#include "check_pass.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -32,9 +36,39 @@ void check_what_was_read(build_report& report, wall_time today) {
   }
 }
 
+bool has_expired(const exception_spec& exception, wall_time today) {
+  return !exception.expires.empty() && end_of_day(exception.expires) <= today;
+}
+
+// Takes what has expired out of the rules; gives the rules as they were published, when something was taken out.
+std::optional<bundle_ast> leave_out_expired(wall_time today, build_report& report) {
+  std::optional<bundle_ast> published;
+  for (const policy_ast& policy : report.bundle.policies) {
+    for (const rule& each : policy.rules) {
+      for (const exception_spec& exception : each.exceptions) {
+        if (has_expired(exception, today)) {
+          report.left_out.push_back("exception '" + exception.id + "' of rule '" + each.id + "' expired on " +
+                                    exception.expires + "; the rule applies without it");
+        } else if (!exception.expires.empty()) {
+          const wall_time end = end_of_day(exception.expires);
+          report.next_expiry = std::min(end, report.next_expiry.value_or(end));
+        }
+      }
+    }
+  }
+  if (report.left_out.empty()) return published;
+  published = report.bundle;
+  for (policy_ast& policy : report.bundle.policies) {
+    for (rule& each : policy.rules) {
+      std::erase_if(each.exceptions, [&](const exception_spec& exception) { return has_expired(exception, today); });
+    }
+  }
+  return published;
+}
+
 // Runs the passes until one refuses; true when all went well.
 bool run_passes(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache,
-                build_report& report) {
+                expired_exceptions how, build_report& report) {
   report.reached = phase::parse;
   report.bundle = parse(source, report.found);
   if (has_errors(report.found)) {
@@ -42,13 +76,16 @@ bool run_passes(const bundle_source& source, wall_time today, match::compile_bac
     return false;
   }
   report.reached = phase::check;
-  check(report.bundle, today, report.found);
+  check(report.bundle, today, report.found, how);
   if (has_errors(report.found)) return false;
   report.reached = phase::compile;
+  // The tests are of the rules as they were published: some show an exception at work.
+  std::optional<bundle_ast> published;
+  if (how == expired_exceptions::leave_out) published = leave_out_expired(today, report);
   report.snapshot = compile(report.bundle, backend, cache, report.found);
   if (report.snapshot == nullptr || has_errors(report.found)) return false;
   report.reached = phase::selftest;
-  add_failures(run_tests(report.bundle, backend, cache, report.found), report.found);
+  add_failures(run_tests(published ? *published : report.bundle, backend, cache, report.found), report.found);
   // A test that fails alone says why; that the rule is not found in the whole bundle either would only repeat it.
   if (has_errors(report.found)) return false;
   self_test(report.bundle, *report.snapshot, report.found);
@@ -73,10 +110,11 @@ std::string_view to_string(phase p) {
   return "?";
 }
 
-build_report build(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache) {
+build_report build(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache,
+                   expired_exceptions how) {
   const mono_time begin = mono_now();
   build_report report;
-  if (run_passes(source, today, backend, cache, report)) {
+  if (run_passes(source, today, backend, cache, how, report)) {
     report.reached = phase::done;
   } else {
     report.snapshot = nullptr;

@@ -82,8 +82,8 @@ wall_time end_of_day(const std::string& date) {
   return begin ? *begin + std::chrono::days(1) : wall_time{};
 }
 
-void check(bundle_ast& bundle, wall_time today, diagnostics& found) {
-  check_pass pass{.bundle = bundle, .today = today, .found = found};
+void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how) {
+  check_pass pass{.bundle = bundle, .today = today, .found = found, .how = how};
   for (auto& [name, list] : bundle.lists) {
     check_words(pass, list.words, list.place);
     check_dates(pass, "list '" + name + "'", list.place, list.review_by, {});

@@ -14,6 +14,7 @@ struct check_pass {
   bundle_ast& bundle;
   wall_time today;
   diagnostics& found;
+  expired_exceptions how = expired_exceptions::refuse;
   std::uint64_t patterns = 0;  // words and regexes so far, lists counted at each use
   std::string rule = {};       // the rule at hand
   std::unordered_map<std::string, policy::place> rule_ids = {};

@@ -54,7 +54,7 @@ bool node::try_stored(const std::string& version, policy::activation as) {
   }
   state_.version = version;
   state_.active = as;
-  adopt(applied);
+  adopt(applied, version);
   return true;
 }
 
@@ -65,12 +65,35 @@ std::optional<policy::bundle_source> node::stored(const std::string& version) co
   return source ? std::optional(std::move(*source)) : std::nullopt;
 }
 
-void node::adopt(const apply_result& applied) {
+void node::adopt(const apply_result& applied, const std::string& version) {
   snapshot_ = applied.snapshot;
   // A bundle may only make its node stricter.
   max_stale_ = applied.bundle_max_stale ? std::min(config_.max_stale, *applied.bundle_max_stale) : config_.max_stale;
   on_unavailable_ = config_.on_unavailable;
   if (applied.bundle_on_unavailable == on_unavailable::fail_closed) on_unavailable_ = on_unavailable::fail_closed;
+  apply_again_ = applied.apply_again;
+  if (notes_of_ != version) notes_told_.clear();
+  notes_of_ = version;
+  for (const auto& note : applied.notes) {
+    if (std::ranges::find(notes_told_, note) != notes_told_.end()) continue;
+    notes_told_.push_back(note);
+    log("warn", "version " + version.substr(0, 12) + ": " + note);
+  }
+}
+
+// Something in the version that runs has ended, an exception: its rules apply from now on as on a node that starts now.
+void node::apply_again() {
+  apply_again_.reset();
+  const auto source = stored(state_.version);
+  auto applied = source ? calls_.apply(*source, state_.version) : apply_result{};
+  if (!applied.snapshot) {
+    log("error", "version " + state_.version.substr(0, 12) + " has an exception that expired; it stays in force, because " +
+                     (source ? "the version does not build any more: " + applied.message : "its files are not in policy.state_directory"));
+    return;
+  }
+  adopt(applied, state_.version);
+  publish();
+  for (const auto& note : applied.notes) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), note);
 }
 
 node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as) {
@@ -87,7 +110,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
-  adopt(last_result_);
+  adopt(last_result_, version);
   contact();
   freshness_ = compute();
   refuse_all_ = refuses_all();
@@ -165,6 +188,7 @@ policy::freshness node::compute() const {
 bool node::refuses_all() const { return freshness_ == policy::freshness::expired && on_unavailable_ == on_unavailable::fail_closed; }
 
 void node::tick() {
+  if (apply_again_ && now().wall >= *apply_again_) apply_again();
   const auto next = compute();
   if (next == freshness_) {
     const std::scoped_lock hold(lock_);

@@ -43,7 +43,8 @@ class node {
   void remember(const policy::bundle_source& source, const std::string& version, policy::activation as);
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
-  void adopt(const apply_result& applied);
+  void adopt(const apply_result& applied, const std::string& version);
+  void apply_again();
   const agent_config& config_;
   const agent::callbacks& calls_;
   state_store disk_;
@@ -56,6 +57,9 @@ class node {
   std::optional<mono_time> contact_, contact_saved_;
   milliseconds max_stale_;
   on_unavailable on_unavailable_;
+  std::optional<wall_time> apply_again_;
+  std::string notes_of_;               // the version whose notes have been told
+  std::vector<std::string> notes_told_;
   mutable std::mutex lock_;  // of published_, for status()
   agent_status published_;
 };

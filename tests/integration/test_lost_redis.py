@@ -1,11 +1,12 @@
 """What the fleet does when Redis is gone, and when it comes back with nothing in it."""
 import json
+import shutil
 import signal
 import subprocess
 import threading
 import time
 
-from lab import SLUICE, bundle, sluice, until
+from lab import SLUICE, Gateway, bundle, sluice, until
 from test_policy_swaps import fleet, push, redacts
 
 
@@ -100,3 +101,30 @@ def test_two_nodes_pushed_to_at_once_by_two_people_agree(lab):
     assert len(history) == 7, history
     until("both run the last", lambda: len({g.state()["version"] for g in nodes} | {history[0]["version"]}) == 1)
     assert {g.state()["activation"] for g in nodes} == {"1-7"}, "nothing was lost, so nothing was activated twice"
+
+
+def test_an_exception_that_expired_does_not_stop_a_node(lab):
+    words = ("Halden Bank",)
+    rule = """  - id: tarn
+    title: Tarn
+    severity: low
+    direction: both
+    match: {keywords: [Tarn Credit]}
+    action: {type: redact, mask: "[R]"}
+    exceptions:
+      - {id: tarn-all, when: {region: [eu]}, reason: r, owner: o, ticket: T-1, expires: 2020-01-01}
+    tests: [{name: a, request: Tarn Credit, expect: {rules: [tarn]}}, {name: b, request: nothing, expect: {rules: []}},
+            {name: c, context: {region: eu}, request: Tarn Credit, expect: {rules: [], suppressed: [tarn-all]}}]
+"""
+    folder = bundle(lab.dir / "b", words, rule)
+    refused = sluice("check", folder, check=False)
+    assert refused.returncode == 1 and "exception 'tarn-all' expired on 2020-01-01" in refused.stderr + refused.stdout
+    port, up, source, make = fleet(lab)
+    g = Gateway(lab, "old", up.port, f"{{directory: {folder}}}", "context: {default: {region: eu}}")
+    assert redacts(g, up, "Tarn Credit") and g.state()["state"] == "FRESH"
+    g.kill()
+    g.start()
+    assert redacts(g, up, "Tarn Credit")
+    told = (lab.dir / "old.log").read_text().count("exception 'tarn-all' of rule 'tarn' expired on 2020-01-01")
+    assert told == 2, f"once in each life, not {told} times"
+    assert not shutil.which("redis-server") or push(lab.redis(port) and port, folder, check=False).returncode == 1

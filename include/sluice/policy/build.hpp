@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sluice/base/clock.hpp"
 #include "sluice/match/compiler.hpp"
@@ -18,8 +20,12 @@ namespace sluice::policy {
 // parse.cpp: files to AST. Every problem of every file at once.
 [[nodiscard]] bundle_ast parse(const bundle_source& source, diagnostics& found);
 
+// Who publishes must not rely on an exception that has expired; a node must go on enforcing a version that was good when it was
+// published, and does so without it, for that is the strict direction.
+enum class expired_exceptions : unsigned char { refuse, leave_out };
+
 // check.cpp: what a parser cannot see: references, duplicates, patterns, widths, expiry, tests present. `today` decides expiry.
-void check(bundle_ast& bundle, wall_time today, diagnostics& found);
+void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how = expired_exceptions::refuse);
 
 // compile.cpp: AST to snapshot. `backend` runs Hyperscan (in a child process, or in this one for tests); unchanged pattern
 // sets come from `cache`.
@@ -47,10 +53,12 @@ struct build_report {
   diagnostics found;      // errors when refused; warnings otherwise
   policy::phase reached = policy::phase::parse;  // the phase that refused, or done
   milliseconds took{0};
+  std::vector<std::string> left_out;       // for each exception that has expired and is not in force: which, and since when
+  std::optional<wall_time> next_expiry;    // when the first of those in force ends
 };
 
 // All passes, as every node and every command does it. Never throws; hostile input ends as a diagnostic.
 [[nodiscard]] build_report build(const bundle_source& source, wall_time today, match::compile_backend& backend,
-                                 shard_cache& cache);
+                                 shard_cache& cache, expired_exceptions how = expired_exceptions::refuse);
 
 }  // namespace sluice::policy

@@ -40,6 +40,8 @@ struct apply_result {
   // What the bundle itself asks for; may only make the node stricter.
   std::optional<on_unavailable> bundle_on_unavailable;
   std::optional<milliseconds> bundle_max_stale;
+  std::vector<std::string> notes;          // of a version that was built all the same: what an operator should know, told once
+  std::optional<wall_time> apply_again;    // when the same files will make another snapshot: something in them ends
 };
 
 struct agent_status {

@@ -7,10 +7,11 @@
 
 namespace sluice::policy::testing {
 
-inline build_report built(const bundle_source& source) {
+inline build_report built(const bundle_source& source, wall_time day = today,
+                          expired_exceptions how = expired_exceptions::refuse) {
   static const auto backend = match::in_process_backend();
   static shard_cache cache{""};
-  return build(source, today, *backend, cache);
+  return build(source, day, *backend, cache, how);
 }
 
 inline std::string policy_file(const std::string& name, const std::string& rules, const std::string& more = {}) {

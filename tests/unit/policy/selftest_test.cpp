@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "built.hpp"
+#include "sluice/policy/evaluate.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -95,6 +96,43 @@ TEST(inline_tests, honour_exceptions_by_context) {
                                    "suppressed: [e], action: allow, text: needle}}\n",
                                    exception)));
   EXPECT_TRUE(clean(report.found));
+}
+
+// A version that was good when it was published must build on every later day, or a node that restarts would have no policy.
+TEST(policy_build, leaves_out_at_a_node_what_has_expired_since_it_was_published) {
+  const auto source = one_policy(redact_rule(
+      "      - {name: hit, response: needle, expect: {rules: [r]}}\n"
+      "      - {name: pay, context: {route: pay}, response: needle, expect: {rules: [], suppressed: [e], text: needle}}\n"
+      "      - {name: bill, context: {route: bill}, response: needle, expect: {rules: [], suppressed: [f]}}\n",
+      "    exceptions:\n      - {id: e, when: {route: pay}, reason: x, owner: y, ticket: z, expires: 2026-12-31}\n"
+      "      - {id: f, when: {route: bill}, reason: x, owner: y, ticket: z, expires: 2027-01-31}\n"));
+  const auto on = [&](const char* day, expired_exceptions how) { return built(source, parse_time(day).value(), how); };
+  const auto acts = [](const build_report& report, const std::string& route) {
+    scratch working;
+    context who;
+    who.route = route;
+    const text_part part{.role = role::assistant, .text = "needle"};
+    return evaluate(report.snapshot->rules_for(who), {&part, 1}, {direction::response, false}, working).verdict == verdict::edit;
+  };
+  const auto before = on("2026-12-31", expired_exceptions::leave_out);
+  ASSERT_TRUE(clean(before.found));
+  EXPECT_FALSE(acts(before, "pay"));
+  EXPECT_TRUE(before.left_out.empty());
+  EXPECT_EQ(before.next_expiry, parse_time("2027-01-01").value()) << "a date counts to its end";
+  const auto after = on("2027-01-01", expired_exceptions::leave_out);
+  ASSERT_TRUE(clean(after.found));
+  ASSERT_NE(after.snapshot, nullptr);
+  EXPECT_TRUE(acts(after, "pay"));
+  EXPECT_FALSE(acts(after, "bill"));
+  ASSERT_EQ(after.left_out.size(), 1u);
+  EXPECT_NE(after.left_out[0].find("exception 'e' of rule 'r' expired on 2026-12-31"), std::string::npos);
+  EXPECT_EQ(after.next_expiry, parse_time("2027-02-01").value());
+  EXPECT_EQ(after.snapshot->version(), before.snapshot->version());
+  EXPECT_EQ(on("2027-02-01", expired_exceptions::leave_out).next_expiry, std::nullopt);
+  // A person is told to decide.
+  const auto pushed = on("2027-01-01", expired_exceptions::refuse);
+  EXPECT_EQ(pushed.reached, phase::check);
+  EXPECT_TRUE(says(pushed.found, "exception 'e' expired on 2026-12-31"));
 }
 
 TEST(inline_tests, see_shadow_rules_apart) {

@@ -167,6 +167,23 @@ TEST_F(folder_agent, counting_goes_on_after_a_restart) {
   EXPECT_EQ(policy::to_string(node.active().activation), "1-2");
 }
 
+TEST_F(folder_agent, what_ends_in_a_version_takes_effect_while_it_runs_and_is_told_once) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  c.poll = milliseconds(100);
+  watched_agent node(c);
+  node.notes = {"exception e expired"};
+  node.apply_again = now().wall + milliseconds(300);
+  node->start();
+  const auto first = node.active();
+  ASSERT_TRUE(node.until([&](const auto& a) { return a.snapshot != first.snapshot; }));
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  EXPECT_EQ(node.active().activation, first.activation);
+  ASSERT_TRUE(node.until_event("state 1-1", "exception e expired"));
+  EXPECT_EQ(node.logged("exception e expired"), 1u);
+  EXPECT_EQ(node.applied(), 2u);
+}
+
 TEST_F(folder_agent, with_nothing_to_load_the_node_denies) {
   watched_agent node(config(place_.path("nowhere")));
   node->start();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace sluice::store::testing {
 namespace {
@@ -44,6 +45,8 @@ watched_agent::watched_agent(agent_config config) {
       out.snapshot = std::make_shared<named_snapshot>(version);
       out.phase = "done";
       out.bundle_on_unavailable = bundle_on_unavailable;
+      out.notes = notes;
+      out.apply_again = std::exchange(apply_again, std::nullopt);
     }
     const std::scoped_lock hold(lock_);
     ++applied_;
@@ -91,6 +94,11 @@ bool watched_agent::until_event(const std::string& kind, const std::string& deta
 
 bool watched_agent::until_log(const std::string& part) {
   return wait([&] { return std::ranges::any_of(logs_, [&](const auto& l) { return l.contains(part); }); });
+}
+
+std::size_t watched_agent::logged(const std::string& part) const {
+  const std::scoped_lock hold(lock_);
+  return static_cast<std::size_t>(std::ranges::count_if(logs_, [&](const auto& l) { return l.contains(part); }));
 }
 
 policy::active_policy watched_agent::active() const {

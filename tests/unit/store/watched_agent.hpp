@@ -27,11 +27,15 @@ class watched_agent {
   [[nodiscard]] bool until_log(const std::string& part);
   [[nodiscard]] policy::active_policy active() const;
   [[nodiscard]] std::size_t applied() const;
+  [[nodiscard]] std::size_t logged(const std::string& part) const;
   agent& operator*() { return *agent_; }
   agent* operator->() { return agent_.get(); }
   void stop() { agent_.reset(); }
 
-  std::optional<on_unavailable> bundle_on_unavailable;  // set before start()
+  // What applying a version gives besides; set before start().
+  std::optional<on_unavailable> bundle_on_unavailable;
+  std::vector<std::string> notes;
+  std::optional<wall_time> apply_again;
 
  private:
   [[nodiscard]] bool wait(const std::function<bool()>& fits);
