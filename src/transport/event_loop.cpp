@@ -8,6 +8,7 @@ namespace sluice::transport {
 event_loop::event_loop()
     : io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
       wheel_(io_),
+      sockets_(io_),
       buffer_(std::make_unique_for_overwrite<char[]>(read_buffer_bytes)) {}
 
 }  // namespace sluice::transport

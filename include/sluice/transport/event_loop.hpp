@@ -1,4 +1,4 @@
-// What all connections of one worker share: the io_context, the buffer that reads are lent from, and the deadlines.
+// What all connections of one worker share: the io_context, the readiness of sockets, the buffer that reads are lent from, and the deadlines.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "sluice/transport/readiness.hpp"
 #include "sluice/transport/timer_wheel.hpp"
 
 namespace sluice::transport {
@@ -18,6 +19,7 @@ class event_loop {
   event_loop& operator=(const event_loop&) = delete;
   boost::asio::io_context& io() { return io_; }
   timer_wheel& wheel() { return wheel_; }
+  readiness& sockets() { return sockets_; }
   // One buffer for the whole worker: bytes are lent to a listener for the length of a call, so an idle connection owns
   // none.
   std::span<char> read_buffer() { return {buffer_.get(), read_buffer_bytes}; }
@@ -26,6 +28,7 @@ class event_loop {
   static constexpr std::size_t read_buffer_bytes = 64 * 1024;
   boost::asio::io_context io_;
   timer_wheel wheel_;
+  readiness sockets_;
   std::unique_ptr<char[]> buffer_;
 };
 
