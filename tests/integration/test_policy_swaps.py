@@ -1,5 +1,6 @@
 """Rules that change under a running gateway: from a folder and through Redis, and when Redis is gone."""
 import json
+import os
 import shutil
 import signal
 import threading
@@ -35,7 +36,9 @@ def test_a_folder_is_followed_and_a_bad_file_changes_nothing(lab):
 
 
 def test_swaps_under_load_fail_nothing_and_mix_nothing(lab):
-    g, up = gateway(lab)
+    current = lab.dir / "current"
+    current.symlink_to(bundle(lab.dir / "v"))
+    g = Gateway(lab, "gw", Upstream().port, f"{{directory: {current}}}")
     stop, bad, count = threading.Event(), [], [0]
 
     def load():
@@ -48,14 +51,16 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(lab):
     threads = [threading.Thread(target=load) for _ in range(3)]
     for t in threads:
         t.start()
-    for n in range(60):
-        bundle(lab.dir / "gw-b", ("Halden Bank", f"Other {n}"))
-        time.sleep(0.03)
+    for n in range(20):
+        before = g.state()["version"]
+        (lab.dir / "next").symlink_to(bundle(lab.dir / f"v{n}", ("Halden Bank", f"Other {n}")))
+        os.replace(lab.dir / "next", current)
+        until(f"swap {n} is taken", lambda: g.state()["version"] != before)
     stop.set()
     for t in threads:
         t.join()
     taken = [r for r in g.records() if r["event"] == "activated"]
-    assert not bad and count[0] > 50 and len(taken) > 10, (bad[:2], count, len(taken))
+    assert not bad and count[0] > 50 and len(taken) >= 20, (bad[:2], count, len(taken))
 
 
 def fleet(lab, extra="", poll="500ms"):
