@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "regex_program.hpp"
 #include "sluice/base/strings.hpp"
@@ -18,6 +19,9 @@ namespace sluice::policy {
 namespace {
 
 constexpr std::size_t recent_max = 64;  // databases kept although no snapshot uses them: a rollback finds them
+// On disk the least recently written go when there are more bytes than this; what is in memory stays.
+constexpr std::uint64_t disk_bytes_max = 256u << 20;
+constexpr int prune_every = 32;         // files written
 
 std::string key_of(const match::pattern_set& set) {
   crypto::sha256_stream hash;
@@ -40,6 +44,7 @@ struct shard_cache::impl {
   std::map<std::string, std::weak_ptr<const regex_program>> programs;
   std::deque<std::shared_ptr<const regex_program>> recent_programs;
   statistics counts;
+  int written = 0;
 
   [[nodiscard]] std::string file(const std::string& key) const { return directory + "/" + key + ".hsdb"; }
 
@@ -54,7 +59,7 @@ struct shard_cache::impl {
   }
 
   // Best effort: without the file the next start compiles again.
-  void to_disk(const std::string& key, const std::string& bytes) const {
+  void to_disk(const std::string& key, const std::string& bytes) {
     if (directory.empty()) return;
     std::error_code ignored;
     std::filesystem::create_directories(directory, ignored);
@@ -65,13 +70,47 @@ struct shard_cache::impl {
       if (!out.good()) return;
     }
     std::filesystem::rename(temporary, file(key), ignored);
+    if (++written % prune_every == 1) prune();
+  }
+
+  void prune() const {
+    namespace fs = std::filesystem;
+    struct candidate {
+      fs::file_time_type time;
+      std::uint64_t bytes;
+      fs::path path;
+    };
+    std::vector<candidate> idle;
+    std::uint64_t total = 0;
+    std::error_code failed;
+    for (fs::directory_iterator it(directory, failed), end; !failed && it != end; it.increment(failed)) {
+      std::error_code gone;
+      const candidate c{it->last_write_time(gone), it->file_size(gone), it->path()};
+      if (gone || c.path.extension() != ".hsdb") continue;
+      total += c.bytes;
+      if (!known.contains(c.path.stem().string())) idle.push_back(c);
+    }
+    std::ranges::sort(idle, {}, &candidate::time);
+    for (const auto& c : idle) {
+      if (total <= disk_bytes_max) return;
+      std::error_code ignored;
+      fs::remove(c.path, ignored);
+      total -= c.bytes;
+    }
   }
 
   void keep(const std::string& key, const std::shared_ptr<const match::database>& db) {
     known[key] = db;
+    use(db);
+    std::erase_if(known, [](const auto& e) { return e.second.expired(); });
+  }
+
+  // The least recently used go first: a bundle that changes often must not push out what it needs at each change.
+  void use(const std::shared_ptr<const match::database>& db) {
+    const auto at = std::ranges::find(recent, db);
+    if (at != recent.end()) recent.erase(at);
     recent.push_back(db);
     if (recent.size() > recent_max) recent.pop_front();
-    std::erase_if(known, [](const auto& e) { return e.second.expired(); });
   }
 };
 
@@ -86,6 +125,7 @@ result<std::shared_ptr<const match::database>> shard_cache::get(const match::pat
     if (it != impl_->known.end()) {
       if (auto db = it->second.lock()) {
         ++impl_->counts.memory_hits;
+        impl_->use(db);
         return db;
       }
     }
