@@ -92,6 +92,17 @@ constexpr auto request_rows = std::to_array<row>({
 constexpr auto response_rows = std::to_array<row>({
     {"id", opaque},
     {"object", opaque},
+    {"created", scalar},
+    {"usage.prompt_tokens", scalar},
+    {"usage.completion_tokens", scalar},
+    {"usage.total_tokens", scalar},
+    {"usage.prompt_tokens_details.cached_tokens", scalar},
+    {"usage.prompt_tokens_details.audio_tokens", scalar},
+    {"usage.completion_tokens_details.reasoning_tokens", scalar},
+    {"usage.completion_tokens_details.audio_tokens", scalar},
+    {"usage.completion_tokens_details.accepted_prediction_tokens", scalar},
+    {"usage.completion_tokens_details.rejected_prediction_tokens", scalar},
+    {"choices[].index", scalar},
     {"model", opaque},
     {"service_tier", opaque},
     {"system_fingerprint", opaque},
@@ -116,9 +127,12 @@ constexpr auto response_rows = std::to_array<row>({
     {"choices[].message.function_call.name", name, kind::name, from::assistant},
     {"choices[].message.function_call.arguments", json, kind::tool_call, from::assistant},
     {"choices[].message.annotations[].type", opaque},
+    {"choices[].message.annotations[].url_citation.start_index", scalar},
+    {"choices[].message.annotations[].url_citation.end_index", scalar},
     {"choices[].message.annotations[].url_citation.title", text, kind::annotation, from::assistant},
     {"choices[].message.annotations[].url_citation.url", name, kind::annotation, from::assistant},
     {"choices[].message.audio.id", opaque},
+    {"choices[].message.audio.expires_at", scalar},
     {"choices[].message.audio.data", binary, kind::attachment, from::assistant},
     {"choices[].message.audio.transcript", text, kind::transcript, from::assistant},
     {"choices[].logprobs", opaque},
@@ -128,6 +142,17 @@ constexpr auto response_rows = std::to_array<row>({
 constexpr auto chunk_rows = std::to_array<row>({
     {"id", opaque},
     {"object", opaque},
+    {"created", scalar},
+    {"usage.prompt_tokens", scalar},
+    {"usage.completion_tokens", scalar},
+    {"usage.total_tokens", scalar},
+    {"usage.prompt_tokens_details.cached_tokens", scalar},
+    {"usage.prompt_tokens_details.audio_tokens", scalar},
+    {"usage.completion_tokens_details.reasoning_tokens", scalar},
+    {"usage.completion_tokens_details.audio_tokens", scalar},
+    {"usage.completion_tokens_details.accepted_prediction_tokens", scalar},
+    {"usage.completion_tokens_details.rejected_prediction_tokens", scalar},
+    {"choices[].index", scalar},
     {"model", opaque},
     {"service_tier", opaque},
     {"system_fingerprint", opaque},
@@ -143,6 +168,7 @@ constexpr auto chunk_rows = std::to_array<row>({
     {"choices[].delta.reasoning_details[].type", opaque},
     {"choices[].delta.reasoning_details[].format", opaque},
     {"choices[].delta.reasoning_details[].id", opaque},
+    {"choices[].delta.tool_calls[].index", scalar},
     {"choices[].delta.tool_calls[].id", opaque},
     {"choices[].delta.tool_calls[].type", opaque},
     {"choices[].delta.tool_calls[].function.name", name, kind::name, from::assistant},
@@ -152,6 +178,7 @@ constexpr auto chunk_rows = std::to_array<row>({
     {"choices[].delta.function_call.name", name, kind::name, from::assistant},
     {"choices[].delta.function_call.arguments", json, kind::tool_call, from::assistant},
     {"choices[].delta.audio.id", opaque},
+    {"choices[].delta.audio.expires_at", scalar},
     {"choices[].delta.audio.data", opaque},
     {"choices[].delta.audio.transcript", text, kind::transcript, from::assistant},
     {"choices[].logprobs", opaque},
@@ -164,6 +191,7 @@ std::string_view treatment(const row& r, std::string_view direction) {
     case schema: case name: return "scanned; a redaction blocks";
     case reference: return "unreadable.server_state";
     case binary: return direction == "request" ? "unreadable.unknown_part" : "unreadable.unknown_part; blanked when its transcript is edited";
+    case scalar: return "passed: a number or a flag; a string there is scanned as any other";
     case opaque: return r.path.ends_with("logprobs") ? "dropped when the choice is edited" : "passed: an identifier or parameter";
   }
   return "";

@@ -33,7 +33,7 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
   // What a tool's message says is the tool's result.
   like.kind = like.role == role::tool && r.kind == part_kind::text ? part_kind::tool_result : r.kind;
   switch (r.what) {
-    case text_class::opaque: return;
+    case text_class::opaque: case text_class::scalar: return;
     case text_class::reference: return add_unread("server state", node);
     case text_class::binary: return add_unread("attachment", node);
     case text_class::name: case text_class::schema: return add_plain(node, like, false);

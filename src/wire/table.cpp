@@ -66,11 +66,12 @@ void path_table::walk(const text::json::document& body, std::vector<std::uint16_
   for (std::size_t i = 1; i < nodes.size(); ++i) {
     const auto parent = nodes[i].parent;
     states[i] = nodes[parent].kind == text::json::kind::object ? member(states[parent], nodes[i].key) : element(states[parent]);
+    if (nodes[i].kind == text::json::kind::string && at(states[i]) != nullptr && at(states[i])->what == text_class::scalar) states[i] = unknown;
   }
 }
 
 std::string_view to_string(text_class c) {
-  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O"});
+  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V"});
   return names[static_cast<std::size_t>(c)];
 }
 

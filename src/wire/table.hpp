@@ -23,6 +23,7 @@ enum class text_class : std::uint8_t {
   reference,  // R: content that the upstream holds and the gateway cannot see
   binary,     // B: an attachment
   opaque,     // O: identifiers and parameters: known, not text
+  scalar,     // V: numbers and flags under a known key; a string there counts as unknown
 };
 
 // Whose words a row's text is: a fixed role, or the one that the message says.

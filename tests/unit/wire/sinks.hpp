@@ -12,8 +12,9 @@ namespace sluice::wire::testing {
 class pass_sink : public channel_sink {
  public:
   bool judges(role, part_kind) override { return false; }
-  std::uint32_t open(role, part_kind kind, bool, std::string) override {
+  std::uint32_t open(role, part_kind kind, bool, std::string name) override {
     kinds.push_back(kind);
+    names.push_back(std::move(name));
     texts.emplace_back();
     return static_cast<std::uint32_t>(texts.size() - 1);
   }
@@ -25,6 +26,7 @@ class pass_sink : public channel_sink {
   status finish(std::uint32_t, std::string&) override { return status::released; }
   std::vector<std::string> texts;  // what each channel was fed
   std::vector<part_kind> kinds;
+  std::vector<std::string> names;
 };
 
 // Replaces every `word`; holds what could still become it.

@@ -2,6 +2,8 @@
 // the client's bytes, and a cut-off ends every choice. Recordings: SLUICE_FIXTURES, or ../shared/fixtures beside the sources.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -267,6 +269,21 @@ TEST(recordings, a_word_that_is_edited_is_nowhere_in_the_clients_bytes) {
     }
   }
   EXPECT_GT(words, 5);
+}
+
+TEST(chat_stream, judges_text_and_not_the_numbers_around_it) {
+  testing::pass_sink sink;
+  const auto bytes = content("one", 1) + content("two", 1) + finish(1) +
+                     "data: {\"id\":\"c1\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n" + done;
+  EXPECT_EQ(run(bytes, {}, sink).out, bytes);
+  EXPECT_EQ(sink.texts, std::vector<std::string>({"onetwo"}));
+  EXPECT_EQ(sink.names, std::vector<std::string>({"choices[1].delta.content"}));
+}
+
+TEST(chat_stream, judges_a_text_that_stands_where_a_number_should) {
+  testing::pass_sink sink;
+  run("data: {\"id\":\"c1\",\"created\":\"HERE\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{}}],\"usage\":{\"more\":\"THERE\"}}\n\n" + done, {}, sink);
+  for (const char* text : {"HERE", "THERE", "more"}) EXPECT_EQ(std::ranges::count(sink.texts, text), 1) << text;
 }
 
 }  // namespace
