@@ -19,6 +19,7 @@ namespace sluice::policy {
 namespace {
 
 constexpr std::size_t recent_max = 64;  // databases kept although no snapshot uses them: a rollback finds them
+constexpr std::size_t recent_programs_max = 512;
 // On disk the least recently written go when there are more bytes than this; what is in memory stays.
 constexpr std::uint64_t disk_bytes_max = 256u << 20;
 constexpr int prune_every = 32;         // files written
@@ -158,7 +159,7 @@ std::expected<std::shared_ptr<const regex_program>, match::regex_error> shard_ca
   auto made = std::make_shared<const regex_program>(regex_program{std::move(*compiled), std::move(starts)});
   impl_->programs[pattern] = made;
   impl_->recent_programs.push_back(made);
-  if (impl_->recent_programs.size() > recent_max * 64) impl_->recent_programs.pop_front();
+  if (impl_->recent_programs.size() > recent_programs_max) impl_->recent_programs.pop_front();
   std::erase_if(impl_->programs, [](const auto& e) { return e.second.expired(); });
   return made;
 }
