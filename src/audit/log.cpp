@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "background_sync.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "ring.hpp"
@@ -41,6 +42,7 @@ struct log::impl {
   std::string batch, line;
   bool unsynced = false;
   mono_time synced{};
+  background_sync beside;
   std::thread thread;
 
   mutable std::mutex lock;
@@ -59,7 +61,7 @@ struct log::impl {
     const int next = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (next < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
     if (fd >= 0) {
-      if (unsynced) sync();
+      if (unsynced || beside.busy()) sync();
       ::close(fd);
     }
     fd = next;
@@ -122,6 +124,13 @@ struct log::impl {
     ++counts.syncs;
   }
 
+  // Not in the way of the next records: a disk that takes its time would keep them in memory, where a kill loses them.
+  void sync_beside() {
+    if (!beside.begin(fd)) return;
+    unsynced = false;
+    synced = mono_now();
+  }
+
   bool drain() {
     bool any = false;
     for (auto& one : rings) {
@@ -173,7 +182,8 @@ struct log::impl {
       }
       busy = !batch.empty();
       if (busy) write_batch(config.sync == sync_mode::always || last || wanted != flush_done);
-      if (unsynced && (wanted != flush_done || mono_now() - synced >= config.interval)) sync();
+      if ((unsynced || beside.busy()) && wanted != flush_done) sync();
+      if (unsynced && mono_now() - synced >= config.interval) sync_beside();
       if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
       behind = more && batch.empty();
       const std::scoped_lock hold(lock);
@@ -265,6 +275,7 @@ void log::flush() {
 log::statistics log::stats() const {
   const std::scoped_lock hold(impl_->lock);
   auto s = impl_->counts;
+  s.syncs += impl_->beside.done();
   for (const auto& d : impl_->dropped) s.dropped += d->load(std::memory_order_relaxed);
   return s;
 }
