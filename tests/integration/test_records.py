@@ -69,7 +69,7 @@ def test_kill_9_twenty_times_under_load_loses_no_more_than_the_interval(lab):
         total += len(answered)
     starts = [r for r in g.records() if r["event"] == "start"]
     assert len({r["boot"] for r in starts}) == 21 and sum("torn" in r["detail"] for r in starts) >= torn, starts
-    assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout and total > 500, total
+    assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout and total > 100, total
 
 
 def test_metrics_are_in_the_format_and_say_what_happened(lab):
