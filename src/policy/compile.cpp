@@ -150,14 +150,22 @@ class compiler {
     program_->starts = match::start_filter(sets);
   }
 
+  struct shard_word {
+    std::string form;
+    bool bounded;
+    std::uint32_t shard = 0;
+  };
+
   // One group of patterns on its way to a shard.
   struct group {
     match::pattern_set set;
     std::vector<std::uint32_t> rule_of;
+    std::vector<shard_word> words;
     void append(group&& other) {
       set.patterns.insert(set.patterns.end(), std::make_move_iterator(other.set.patterns.begin()),
                           std::make_move_iterator(other.set.patterns.end()));
       rule_of.insert(rule_of.end(), other.rule_of.begin(), other.rule_of.end());
+      words.insert(words.end(), std::make_move_iterator(other.words.begin()), std::make_move_iterator(other.words.end()));
       other = {};
     }
   };
@@ -186,6 +194,8 @@ class compiler {
     while (!g.set.patterns.empty()) {
       auto database = cache_.get(g.set, backend_);
       if (database) {
+        for (auto& w : g.words) w.shard = static_cast<std::uint32_t>(out.size());
+        words_of_shards_.insert(words_of_shards_.end(), std::make_move_iterator(g.words.begin()), std::make_move_iterator(g.words.end()));
         out.push_back({*database, std::move(g.rule_of)});
         return;
       }
@@ -221,11 +231,23 @@ class compiler {
           if (form.empty()) continue;
           into.set.patterns.push_back({escaped(form), match::single_match_flags()});
           into.rule_of.push_back(index);
+          into.words.push_back({form, r.match.keywords.boundary == boundary::word});
         }
       };
     };
     shard_by_policy(program_->folded_shards, words(true));
+    program_->folded_filter = filter_of(program_->folded_shards);
     shard_by_policy(program_->exact_shards, words(false));
+    program_->exact_filter = filter_of(program_->exact_shards);
+  }
+
+  match::word_filter filter_of(const std::vector<shard>& shards) {
+    std::vector<match::word_filter::word> words;
+    words.reserve(words_of_shards_.size());
+    for (const auto& w : words_of_shards_) words.push_back({w.form, w.shard, w.bounded});
+    match::word_filter made(words, static_cast<std::uint32_t>(shards.size()));
+    words_of_shards_.clear();
+    return made;
   }
 
   void measure() {
@@ -233,6 +255,7 @@ class compiler {
     for (const auto* shards : {&program_->regex_shards, &program_->folded_shards, &program_->exact_shards}) {
       for (const auto& s : *shards) bytes += s.database->memory_bytes() + s.rule_of.capacity() * 4;
     }
+    bytes += program_->folded_filter.memory_bytes() + program_->exact_filter.memory_bytes();
     bytes += program_->folded_words.memory_bytes() + program_->exact_words.memory_bytes() + program_->starts.memory_bytes();
     for (const auto& r : program_->rules) bytes += sizeof(r) + (r.regex ? r.regex->regex.memory_bytes() : 0);
     if (bytes > bundle_.limits.database_bytes_max) {
@@ -248,6 +271,7 @@ class compiler {
   diagnostics& found_;
   std::shared_ptr<program> program_ = std::make_shared<program>();
   std::vector<match::keyword_table::entry> folded_, exact_;
+  std::vector<shard_word> words_of_shards_;  // of the shards being made
 };
 
 }  // namespace

@@ -25,10 +25,10 @@ class evaluation {
     if (p.text.empty() || (rules_.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) return;
     text::make_view(p.text, text::view_kind::regex, s_.regex_view);
     regexes(index, p);
-    if (!program_.exact_words.empty()) words(index, p, s_.regex_view, program_.exact_words, program_.exact_shards, rules_.exact_rules);
+    if (!program_.exact_words.empty()) words(index, p, s_.regex_view, program_.exact_words, program_.exact_filter, program_.exact_shards, rules_.exact_rules);
     if (!program_.folded_words.empty()) {
       text::make_view(p.text, text::view_kind::folded, s_.folded_view);
-      words(index, p, s_.folded_view, program_.folded_words, program_.folded_shards, rules_.folded_rules);
+      words(index, p, s_.folded_view, program_.folded_words, program_.folded_filter, program_.folded_shards, rules_.folded_rules);
     }
   }
 
@@ -36,20 +36,17 @@ class evaluation {
 
  private:
   // Adds to the candidates the rules whose patterns hit; a failed scan makes every rule of its shard one.
-  void scan(const std::vector<shard>& shards, std::string_view text) {
-    for (const auto& one : shards) {
-      hit_context c{&one, &s_.candidates};
-      if (!match::scan(*one.database, text, s_.scan, &c, on_hit)) {
-        for (const auto rule : one.rule_of) s_.candidates.add(rule);
-      }
-    }
+  void scan(const shard& one, std::string_view text) {
+    hit_context c{&one, &s_.candidates};
+    if (match::scan(*one.database, text, s_.scan, &c, on_hit)) return;
+    for (const auto rule : one.rule_of) s_.candidates.add(rule);
   }
 
   void regexes(std::uint32_t index, const text_part& p) {
     if (!rules_.regex_rules.any()) return;
     const auto text = s_.regex_view.text();
     s_.candidates = program_.unfiltered;
-    scan(program_.regex_shards, text);
+    for (const auto& one : program_.regex_shards) scan(one, text);
     s_.candidates.each_in(rules_.regex_rules, [&](std::uint32_t rule) {
       const auto& r = program_.rules[rule];
       if (!r.applies(options_.direction, p.role, p.kind, p.last_turn)) return;
@@ -61,10 +58,13 @@ class evaluation {
   }
 
   void words(std::uint32_t index, const text_part& p, const text::view& view, const match::keyword_table& table,
-             const std::vector<shard>& shards, const rule_set& wanted) {
+             const match::word_filter& filter, const std::vector<shard>& shards, const rule_set& wanted) {
     if (!wanted.any()) return;
     s_.candidates.clear();
-    scan(shards, view.text());
+    filter.candidates(view.text(), s_.words);
+    for (std::size_t i = 0; i < shards.size(); ++i) {
+      if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(shards[i], view.text());
+    }
     rule_set here(program_.rules.size());
     bool any = false;
     s_.candidates.each_in(wanted, [&](std::uint32_t rule) {

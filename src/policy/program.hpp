@@ -14,6 +14,7 @@
 #include "sluice/match/database.hpp"
 #include "sluice/match/keyword_table.hpp"
 #include "sluice/match/start_filter.hpp"
+#include "sluice/match/word_filter.hpp"
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/snapshot.hpp"
@@ -103,6 +104,7 @@ struct program {
   match::start_filter starts;        // by rule number
   // Keyword rules, on the folded view and on the exact one.
   std::vector<shard> folded_shards, exact_shards;
+  match::word_filter folded_filter, exact_filter;  // which of those shards a text concerns
   match::keyword_table folded_words, exact_words;
   std::uint32_t lookbehind_max = 1;  // code points
   std::uint32_t width_max = 0;       // bytes, of bounded response regexes
