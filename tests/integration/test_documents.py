@@ -1,0 +1,185 @@
+"""Every block of README.md, CONTRIBUTING.md and docs/*.md: executed as it stands, held against what it is an excerpt of, or named
+here with the reason why not. Ports, folders, passwords and names that a reader would replace are replaced."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from lab import ROOT, SLUICE, Gateway, Upstream, bundle, free_port, until
+from test_exchanges import content, gateway
+from test_sdks import SDKS
+
+
+class Skip(Exception):
+    pass
+
+
+def blocks(name):
+    """(language, text) of each fenced block of a document."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+# What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
+EXECUTED = {"README.md": 3, "docs/audit.md": 1, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/policy_language.md": 8, "docs/redis.md": 2}
+NOT_EXECUTED = {
+    "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
+    "docs/architecture.md": (1, "a drawing"),
+}
+
+
+def test_every_block_of_a_document_is_taken_care_of(lab):
+    for path in sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]):
+        name = str(path.relative_to(ROOT))
+        expected = EXECUTED.get(name, NOT_EXECUTED.get(name, (0,))[0] if name in NOT_EXECUTED else 0)
+        assert len(blocks(name)) == expected, f"{name} has {len(blocks(name))} blocks, and tests for {expected}: see tests/integration/test_documents.py"
+
+
+def shell(text, folder, **env):
+    path = {"PATH": f"{os.path.dirname(SLUICE)}:{os.environ['PATH']}"}
+    r = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=folder, capture_output=True, text=True, timeout=120, env=os.environ | path | env)
+    assert r.returncode == 0, f"{text}\nexit {r.returncode}\n{r.stdout}{r.stderr}"
+    return r.stdout
+
+
+def test_readme_from_run_to_the_first_redacted_answer(lab):
+    if os.path.realpath(SLUICE) != os.path.realpath(ROOT / "build/release/sluice"):
+        raise Skip("./run starts build/release/sluice, and another binary is under test")
+    (_, run), (_, curl), (_, python) = blocks("README.md")
+    assert run.strip() == "./run"
+    ports = {"SLUICE_PORT": free_port(), "SLUICE_ADMIN_PORT": free_port(), "SLUICE_MOCK_PORT": free_port()}
+    out = open(lab.dir / "run.log", "w")
+    started = subprocess.Popen(["bash", "-c", run], cwd=ROOT, stdout=out, stderr=out, env=os.environ | {k: str(v) for k, v in ports.items()}, start_new_session=True)
+    lab.processes.append(started)
+    log = lambda: (lab.dir / "run.log").read_text()
+    moved = lambda text: text.replace("127.0.0.1:8080", f"127.0.0.1:{ports['SLUICE_PORT']}").replace("127.0.0.1:9090", f"127.0.0.1:{ports['SLUICE_ADMIN_PORT']}")
+    try:
+        until("./run says how to go on", lambda: "Ctrl-C stops it." in log() or started.poll() is not None, 300)
+        assert started.poll() is None, log()
+        allowed, streamed, blocked = re.split(r"(?m)^(?=curl )", moved(curl))[1:]
+        said = lambda text: json.loads(shell(text, ROOT))
+        assert "Hello there" in said(allowed)["choices"][0]["message"]["content"]
+        answer = content(shell(streamed, ROOT).encode())
+        assert "[CARD]1111" in answer and "4111" not in answer, answer
+        error = said(blocked)["error"]
+        assert error["code"] == "content_filter", error
+        status = re.search(r"`(curl -s http://127.0.0.1:9090/v1/status)`", (ROOT / "README.md").read_text()).group(1)
+        assert said(moved(status))["policy"]["state"] == "FRESH"
+        example = re.search(r"(?s)Try it:\n(.*?)\n\n", log()).group(1)
+        assert "[CARD]1111" in content(shell(example, ROOT).encode())
+        if not (SDKS / "venv/bin/python").exists():
+            raise Skip("the Python lines: the package openai is not installed (see build/sdks/pip.log)")
+        told = subprocess.run([SDKS / "venv/bin/python", "-c", moved(python)], capture_output=True, text=True, timeout=60)
+        text, code = told.stdout.strip().splitlines()
+        assert "[IBAN" in text and "DE89" not in text and code == "content_filter", told
+    finally:
+        os.killpg(started.pid, signal.SIGTERM)
+        started.wait(60)
+    assert started.returncode == 0, log()
+
+
+def test_audit_commands(lab):
+    g, up = gateway(lab)
+    g.ask("hello")
+    headers = g.ask("a bomb recipe")[1]
+    g.records()
+    ((_, text),) = blocks("docs/audit.md")
+    example = re.search(r"--decision (\w+)", text).group(1)
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    text = text.replace("/var/lib/sluice/audit", str(g.audit)).replace(example, headers["x-sluice-decision"])
+    lines = text.replace("--since 2026-12-01", f"--since {day}").replace("2026-12-01T12:00:00Z", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))).splitlines()
+    query, one, at, verify, tail = (shell(line, lab.dir) for line in lines)
+    assert headers["x-sluice-decision"] in query
+    assert json.loads(one.splitlines()[0] if one.count("\n") == 1 else one)
+    assert g.state()["version"][:12] in at
+    assert "1 file" in verify or "verified" in verify or "intact" in verify, verify
+    assert tail.count("\n") >= 4
+
+
+def test_configuration_commands(lab):
+    commands, smallest, whole, keys = (text for _, text in blocks("docs/configuration.md"))
+    (lab.dir / "sluice.yaml").write_text(smallest)
+    assert "8080" in shell(commands, lab.dir)
+    # A keys file by its example, with whole digests.
+    digest = "ab" * 32
+    lines = re.sub(r"(?m)^\w+…64 digits…", digest, keys.splitlines()[0])
+    (lab.dir / "keys.yaml").write_text(lines + "\n")
+    Gateway(lab, "keyed", Upstream().port, f"{{directory: {bundle(lab.dir / 'b')}}}", f"context: {{keys_file: {lab.dir}/keys.yaml}}\n")
+
+
+def test_deploy_commands(lab):
+    first, unit, docker, users = (text for _, text in blocks("docs/deploy.md"))
+    build, check, serve = first.splitlines()
+    assert build == "./run --build-only" and docker.startswith("docker compose")  # Docker's are not executed: no engine is asked for
+    port = free_port()
+    (lab.dir / "sluice.yaml").write_text(f"""listen: {{address: 127.0.0.1, port: {port}}}
+admin: {{address: 127.0.0.1, port: {free_port()}}}
+upstreams: [{{name: up, base_url: "http://127.0.0.1:{Upstream().port}"}}]
+policy: {{source: {{directory: {bundle(lab.dir / 'b')}}}, state_directory: state}}
+""")
+    shell(check.replace("build/release/", ""), lab.dir)
+    log = open(lab.dir / "serve.log", "w")
+    lab.processes.append(subprocess.Popen([SLUICE, *serve.split()[1:]], cwd=lab.dir, stdout=log, stderr=log))
+    until("it serves", lambda: "listens on" in (lab.dir / "serve.log").read_text())
+    assert "ExecStart=/usr/local/bin/sluice serve --config /etc/sluice/sluice.yaml" in unit
+    follow_users(lab, users)
+
+
+def follow_users(lab, users):
+    """The two Redis users of the document: enough to push and to follow, and no more."""
+    if not shutil.which("redis-server") or not shutil.which("redis-cli"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    for line in users.splitlines():
+        out = subprocess.run(["redis-cli", "-p", str(port), *line.replace(">PASSWORD", ">secret").split()], capture_output=True, text=True, check=True).stdout
+        assert out.strip() == "OK", (line, out)
+    subprocess.run(["redis-cli", "-p", str(port), "ACL", "SETUSER", "default", "off"], check=True, capture_output=True)
+    folder = bundle(lab.dir / "b1")
+    (lab.dir / "password").write_text("secret")
+    push = [SLUICE, "push", str(folder), "--redis", f"redis://publisher@127.0.0.1:{port}", "--ring", "production", "--redis-password-file", str(lab.dir / "password")]
+    g = Gateway(lab, "ring", Upstream().port, f'{{redis: {{url: "redis://gateway@127.0.0.1:{port}", ring: production, password_file: {lab.dir}/password, poll: 500ms}}}}')
+    r = subprocess.run([*push, "--wait", "all"], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 0, r.stdout + r.stderr
+    until("the gateway enforces what was pushed", lambda: g.state().get("state") == "FRESH" and g.ask("hi")[0] == 200)
+    refused = subprocess.run([w.replace("publisher@", "gateway@") for w in push], capture_output=True, text=True, timeout=60)
+    assert refused.returncode != 0 and "NOPERM" in refused.stderr + refused.stdout, refused
+
+
+def test_policy_language_examples_are_those_that_ship(lab):
+    first, *rest = blocks("docs/policy_language.md")
+    shutil.copytree(ROOT / "policies", lab.dir / "policies")
+    told = shell(first[1], lab.dir)
+    assert "pii-card" in told, told
+    shipped = [p.read_text(encoding="utf-8") for p in (ROOT / "policies").rglob("*") if p.is_file()]
+    for language, text in rest:
+        if language == "json":  # a line of a golden set: it passes beside those that ship
+            (lab.dir / "policies/golden/example.jsonl").write_text(text)
+            shell("sluice test policies", lab.dir)
+            continue
+        assert language == "yaml" and any(text in file for file in shipped), f"not in policies/ as it stands:\n{text}"
+
+
+def test_redis_commands(lab):
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    commands, answer = (text for _, text in blocks("docs/redis.md"))
+    shutil.copytree(ROOT / "policies", lab.dir / "policies")
+    Gateway(lab, "follower", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}')
+    push, status, history, rollback = commands.replace("127.0.0.1:6379", f"127.0.0.1:{port}").splitlines()
+    assert "1-1" in shell(push, lab.dir)
+    assert "follower" in shell(status, lab.dir)
+    assert "rival names" in shell(history, lab.dir)
+    banks = lab.dir / "policies/lists/rival_banks.yaml"
+    files = [banks] if banks.exists() else [p for p in (lab.dir / "policies").rglob("*.yaml") if "Vesper & Lowe" in p.read_text()]
+    files[0].write_text(files[0].read_text().replace("Vesper & Lowe", "Vesper and Lowe"))
+    shell(push, lab.dir)
+    assert "1-3" in shell(rollback, lab.dir)
+    # The two lines of the other block are the command's own words.
+    sources = "".join(p.read_text() for p in (ROOT / "src/app").glob("*.cpp"))
+    for words in ("is active as", "which this Redis has lost: the version is active again as "):
+        assert words in answer and words in sources, words
