@@ -201,7 +201,9 @@ std::vector<dialect::coverage_row> make_coverage() {
   std::vector<dialect::coverage_row> out;
   const auto add = [&](std::span<const row> rows, std::string_view direction, std::string_view streaming) {
     for (const auto& r : rows) {
-      out.push_back({"chat.completions", direction, r.path, to_string(r.what), to_string(r.from), to_string(r.kind), streaming, treatment(r, direction)});
+      const bool read = r.what != opaque && r.what != scalar;
+      out.push_back({"chat.completions", direction, r.path, to_string(r.what), read ? to_string(r.from) : "-", read ? to_string(r.kind) : "-", streaming,
+                     treatment(r, direction)});
     }
   };
   add(request_rows, "request", "no");

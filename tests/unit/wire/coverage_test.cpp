@@ -1,0 +1,51 @@
+// docs/coverage.md is made from the tables that the code reads bodies by. SLUICE_WRITE_DOCS=1 writes it anew.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "sluice/wire/dialect.hpp"
+
+namespace sluice::wire {
+namespace {
+
+std::string page() {
+  std::ostringstream out;
+  out << "# Coverage\n\n"
+         "What of each API is read, by whom it was written, and what may happen to it. The code reads bodies by this table; `GET /v1/coverage` on the\n"
+         "admin port gives it as JSON. Written by `wire_tests` (`SLUICE_WRITE_DOCS=1`), which fails when it is out of date.\n\n"
+         "Classes: T text · J JSON in a string · S schema · N name · R reference to what the upstream holds · B binary · O identifier or\n"
+         "parameter · V number or flag. `[]` is any element, `{*}` any key. \"of the message\" is the role that the message itself states.\n";
+  for (const auto name : dialect_names()) {
+    out << "\n## " << name << "\n\n| endpoint | direction | streamed | field | class | role | kind | treatment |\n|---|---|---|---|---|---|---|---|\n";
+    for (const auto& r : find_dialect(name)->coverage()) {
+      out << "| " << r.endpoint << " | " << r.direction << " | " << r.streaming << " | `" << r.path << "` | " << r.text_class << " | " << r.role << " | " << r.kind
+          << " | " << r.policy << " |\n";
+    }
+  }
+  return out.str();
+}
+
+TEST(coverage, the_page_is_what_the_tables_say) {
+  const std::string path = SLUICE_SOURCE_DIR "/docs/coverage.md";
+  if (std::getenv("SLUICE_WRITE_DOCS") != nullptr) std::ofstream(path) << page();
+  std::ifstream in(path);
+  const std::string written{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(written, page()) << "docs/coverage.md is out of date: SLUICE_WRITE_DOCS=1 build/release/tests/unit/wire/wire_tests";
+}
+
+TEST(coverage, no_field_stands_twice_and_each_has_a_treatment) {
+  for (const auto name : dialect_names()) {
+    std::set<std::tuple<std::string_view, std::string_view, std::string_view, std::string_view>> seen;
+    for (const auto& r : find_dialect(name)->coverage()) {
+      EXPECT_TRUE(seen.emplace(r.endpoint, r.direction, r.streaming, r.path).second) << r.path;
+      EXPECT_FALSE(r.policy.empty()) << r.path;
+    }
+    EXPECT_GT(seen.size(), 20u);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::wire
