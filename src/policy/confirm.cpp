@@ -109,17 +109,18 @@ class keyword_pass {
  public:
   keyword_pass(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding, std::string_view text, bool more,
                std::size_t stable)
-      : table_(table), wanted_(wanted), holding_(holding), text_(text), more_(more), stable_(stable) {}
+      : table_(table), wanted_(wanted), holding_(holding), any_holds_(holding.any()), text_(text), more_(more), stable_(stable) {}
 
   advance_result run(keyword_cursor& cursor, std::vector<match::keyword_table::found>& found, std::vector<keyword_match_span>& out) {
     std::size_t undecided = nowhere;
     for (std::size_t at = cursor.from; at < text_.size(); at = next_code_point(text_, at)) {
       const auto first = static_cast<unsigned char>(text_[at]);
       if (!(at + 1 < text_.size() ? table_.may_begin(first, static_cast<unsigned char>(text_[at + 1])) : table_.may_begin(first))) continue;
+      begins_bounded_ = !(text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at)));
+      if (!begins_bounded_ && !table_.has_unbounded()) continue;
       found.clear();
       const bool grows = table_.look_up(text_, at, found);
       if (found.empty() && !grows) continue;
-      begins_bounded_ = !(text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at)));
       const bool waits = at_place(at, grows && more_, cursor, found, out);
       if (waits && undecided == nowhere) undecided = at;
     }
@@ -128,31 +129,69 @@ class keyword_pass {
   }
 
  private:
+  // A place from which the text so far is a proper prefix of some word. Which rules' words is asked only when it matters: for the
+  // first letter of a long list the answer is long.
+  struct growing_place {
+    std::size_t at;
+    bool begins_bounded;
+  };
+
   // Decides each rule at one place: its longest word wins, once nothing longer can come. True: some rule must wait.
   bool at_place(std::size_t at, bool grows, keyword_cursor& cursor, const std::vector<match::keyword_table::found>& found,
                 std::vector<keyword_match_span>& out) {
-    growing_.clear();
-    if (grows) {
-      struct visit {
-        keyword_pass* self;
-        std::size_t at;
-        keyword_cursor* cursor;
-      } v{this, at, &cursor};
-      table_.growing(text_, at, &v, [](void* p, match::keyword_table::owner_ref who) {
-        auto& [self, place, c] = *static_cast<visit*>(p);
-        if (self->counts(who, place, *c) && std::find(self->growing_.begin(), self->growing_.end(), who.owner) == self->growing_.end()) {
-          self->growing_.push_back(who.owner);
-        }
-        return self->growing_.size() < growing_max;
-      });
-    }
-    bool waits = !growing_.empty();
+    bool waits = grows && somebody_waits(at, cursor);
     decided_.clear();
-    for (const auto rule : growing_) (void)wait(rule, at);
     for (const auto& word : found) {
       for (const auto& who : word.owners) waits |= at_word(at, word.length, who, cursor, out);
     }
     return waits;
+  }
+
+  // True when a word of a rule that counts could still come about here; notes from where text is held for it.
+  bool somebody_waits(std::size_t at, const keyword_cursor& cursor) {
+    struct search {
+      keyword_pass& pass;
+      growing_place place;
+      const keyword_cursor& cursor;
+      bool some = false;
+      bool held;  // nothing more is to be learned about what is held
+    } s{*this, {at, begins_bounded_}, cursor, false, !any_holds_ || live_ <= at};
+    table_.growing(text_, at, &s, [](void* p, match::keyword_table::owner_ref who) {
+      auto& each = *static_cast<search*>(p);
+      if (!each.pass.may_wait(who, each.place, each.cursor)) return true;
+      each.some = true;
+      if (!each.held && each.pass.holding_.has(who.owner)) {
+        each.pass.live_ = each.place.at;
+        each.held = true;
+      }
+      return !each.held;
+    });
+    if (s.some) growing_.push_back(s.place);
+    return s.some;
+  }
+
+  [[nodiscard]] bool may_wait(match::keyword_table::owner_ref who, const growing_place& place, const keyword_cursor& cursor) const {
+    return wanted_.has(who.owner) && (place.begins_bounded || !who.bounded) && place.at >= cursor.of(who.owner);
+  }
+
+  // True when a word of this rule could still come about at one of the places seen so far. Words that are found are rare, and so is this.
+  [[nodiscard]] bool waits_for_longer(std::uint32_t rule, const keyword_cursor& cursor) const {
+    for (const auto& place : growing_) {
+      struct search {
+        const keyword_pass& pass;
+        const growing_place& place;
+        const keyword_cursor& cursor;
+        std::uint32_t rule;
+        bool some = false;
+      } s{*this, place, cursor, rule};
+      table_.growing(text_, place.at, &s, [](void* p, match::keyword_table::owner_ref who) {
+        auto& each = *static_cast<search*>(p);
+        each.some = who.owner == each.rule && each.pass.may_wait(who, each.place, each.cursor);
+        return !each.some;
+      });
+      if (s.some) return true;
+    }
+    return false;
   }
 
   bool at_word(std::size_t at, std::uint32_t length, match::keyword_table::owner_ref who, keyword_cursor& cursor,
@@ -182,19 +221,20 @@ class keyword_pass {
 
   [[nodiscard]] bool counts(match::keyword_table::owner_ref who, std::size_t at, const keyword_cursor& cursor) const {
     return wanted_.has(who.owner) && (begins_bounded_ || !who.bounded) && at >= cursor.of(who.owner) &&
-           std::find(waiting_.begin(), waiting_.end(), who.owner) == waiting_.end();
+           std::find(waiting_.begin(), waiting_.end(), who.owner) == waiting_.end() && !waits_for_longer(who.owner, cursor);
   }
 
-  static constexpr std::size_t growing_max = 256;
   const match::keyword_table& table_;
   const rule_set& wanted_;
   const rule_set& holding_;
+  bool any_holds_;
   std::string_view text_;
   bool more_;
   std::size_t stable_;
   bool begins_bounded_ = false;
   std::size_t live_ = nowhere;
-  std::vector<std::uint32_t> growing_, decided_, waiting_;
+  std::vector<growing_place> growing_;
+  std::vector<std::uint32_t> decided_, waiting_;
 };
 
 }  // namespace
