@@ -220,7 +220,7 @@ result<void> gateway::start() {
   if (auto done = open_server(); !done) return done;
   if (auto done = open_admin(); !done) return done;
   server_->start();
-  log_->event({.kind = "start", .time = now().wall, .activation = policy::to_string(active_->activation),
+  log_->event({.kind = "serving", .time = now().wall, .activation = policy::to_string(active_->activation),
                .version = active_->snapshot->version(), .freshness = std::string(policy::to_string(active_->freshness)),
                .detail = build_});
   return {};

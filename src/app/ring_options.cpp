@@ -87,6 +87,11 @@ class node_wait {
     if (!read_options()) return std::move(out_);
     // Whoever is not back yet cannot have said what it has seen.
     watch_until_ = out_.head.from_nothing ? begin_ + store::return_max : begin_;
+    if (out_.head.from_nothing && !quiet_) {
+      std::cout << "the ring held nothing before; looking " << std::chrono::duration_cast<seconds>(store::return_max).count()
+                << " s for nodes that have seen a newer activation\n"
+                << std::flush;
+    }
     if (!options_.who.empty()) watch_until_ = std::min(watch_until_, end_);
     for (;;) {
       if (mono_now() >= next_nodes_) look_at_nodes();
