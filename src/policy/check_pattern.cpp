@@ -85,6 +85,11 @@ void check_regex(check_pass& pass, const match_spec& match, const rule& of, bool
                "make at least one part of it mandatory");
     return;
   }
+  if (const auto unit = exploding_text(regex.pattern, *compiled)) {
+    pass.error(regex.place, "the pattern explodes: a text of 1 KB that repeats '" + *unit + "' takes more steps than the engine may make",
+               "repeat one thing in one place: a+ instead of (a+)+, and alternatives that do not begin alike");
+    return;
+  }
   if (releases_early) check_width(pass, info, regex, of);
   if (compiled->superset().empty()) {
     pass.warn(regex.place, "the pattern gives the fast filter nothing to look for, so every text is searched for it",

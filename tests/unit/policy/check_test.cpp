@@ -61,6 +61,15 @@ TEST(policy_check, points_into_the_pattern) {
   EXPECT_EQ(at->rule, "r");
 }
 
+TEST(policy_check, refuses_patterns_that_explode) {
+  for (const char* pattern : {"(x+x+)+[yz]", "(a|aa)+$", "(?:[0-9]+,?){1,99}#", "(?:ab|abab)*c", "(\\w+\\s?)*$:"}) {
+    EXPECT_TRUE(says(check_regex(pattern), "the pattern explodes")) << pattern;
+  }
+  for (const char* pattern : {"(?:ab){1,5}c", "\\b[0-9](?:[ -]?[0-9]){12,18}\\b", "\\b[A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2,7}\\b", "x+y"}) {
+    EXPECT_FALSE(says(check_regex(pattern), "the pattern explodes")) << pattern;
+  }
+}
+
 TEST(policy_check, refuses_patterns_that_match_everything_or_nothing) {
   EXPECT_TRUE(says(check_regex("x*"), "matches the empty text"));
   EXPECT_TRUE(says(check_regex("(a|)"), "matches the empty text"));
