@@ -19,6 +19,13 @@ extern char** environ;
 namespace sluice::match {
 namespace {
 
+#if defined(SLUICE_SANITIZED)
+constexpr bool built_with_sanitizer = true;
+#else
+constexpr bool built_with_sanitizer = false;
+#endif
+
+
 constexpr std::size_t request_bytes_max = 512u << 20;
 
 void put(std::string& out, std::uint32_t v) { out.append(reinterpret_cast<const char*>(&v), sizeof v); }
@@ -165,7 +172,8 @@ std::unique_ptr<compile_backend> child_backend(std::string program, compile_limi
 int compile_worker_main(std::uint32_t cpu_seconds, std::uint64_t memory_bytes) {
   const rlimit cpu{cpu_seconds, cpu_seconds + 1}, memory{memory_bytes, memory_bytes}, core{0, 0};
   ::setrlimit(RLIMIT_CPU, &cpu);
-  ::setrlimit(RLIMIT_AS, &memory);
+  // A sanitizer reserves terabytes of addresses that it never fills.
+  if (!built_with_sanitizer) ::setrlimit(RLIMIT_AS, &memory);
   ::setrlimit(RLIMIT_CORE, &core);
   ::setpriority(PRIO_PROCESS, 0, 10);  // below the traffic, but not starved by it
   pattern_set set;
