@@ -19,7 +19,9 @@ extern char** environ;
 namespace sluice::match {
 namespace {
 
-#if defined(SLUICE_SANITIZED)
+#if defined(__has_feature)
+constexpr bool built_with_sanitizer = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool built_with_sanitizer = true;
 #else
 constexpr bool built_with_sanitizer = false;
