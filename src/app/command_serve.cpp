@@ -36,9 +36,9 @@ void announce(const gateway& g, bool json) {
   const auto admin = url_of(false, c.admin.address, g.admin_port());
   const auto status = g.policy_status();
   if (json) {
-    std::cout << "{\"listen\":\"" << data << "\",\"admin\":\"" << admin << "\",\"state\":\"" << status.state << "\"}" << std::endl;
+    std::cout << "{\"listen\":\"" << data << "\",\"admin\":\"" << admin << "\",\"state\":\"" << status.state << "\"}\n" << std::flush;
   } else {
-    std::cout << "sluice listens on " << data << ", admin on " << admin << std::endl;
+    std::cout << "sluice listens on " << data << ", admin on " << admin << '\n' << std::flush;
   }
   telemetry::log(level::info, "serving", {{"listen", data}, {"admin", admin}, {"mode", c.shadow ? "shadow" : "enforce"},
                                           {"policy", status.state}, {"activation", policy::to_string(status.activation)},

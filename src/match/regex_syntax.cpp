@@ -136,7 +136,7 @@ class reader {
     return p.ascii.empty() ? high : "(?:[" + p.ascii + "]|" + high + ")";
   }
 
-  static piece repeat(piece one, std::uint32_t least, std::uint32_t most) {
+  static piece repeat(const piece& one, std::uint32_t least, std::uint32_t most) {
     piece all;
     all.width = times(one.width, most);
     if (one.superset.empty()) return all;
@@ -154,7 +154,7 @@ class reader {
     return all;
   }
 
-  piece class_piece(std::string inside, bool high) {
+  piece class_piece(const std::string& inside, bool high) {
     piece p;
     p.width = 1;
     p.single = true;

@@ -57,7 +57,7 @@ class connection : public std::enable_shared_from_this<connection> {
     asked.body = got.body();
     asked.authorization = std::string(got[protocol::field::authorization]);
     auto answer = handle_(asked);
-    write(static_cast<unsigned>(answer.status), std::move(answer.content_type), std::move(answer.body),
+    write(static_cast<unsigned>(answer.status), answer.content_type, std::move(answer.body),
           got.keep_alive(), got.method() == protocol::verb::head);
   }
 
@@ -65,7 +65,7 @@ class connection : public std::enable_shared_from_this<connection> {
     write(static_cast<unsigned>(status), "application/json", std::string("{\"error\":\"") + why + "\"}", false, false);
   }
 
-  void write(unsigned status, std::string content_type, std::string body, bool keep_alive, bool head_only) {
+  void write(unsigned status, std::string_view content_type, std::string body, bool keep_alive, bool head_only) {
     answer_ = {};
     answer_.result(status);
     answer_.version(11);

@@ -59,7 +59,7 @@ std::optional<std::string> exploding_text(std::string_view pattern, const match:
   const auto all = "\n~" + characters;
   for (const char a : characters) {
     for (const char b : characters) {
-      const std::string unit = a == b ? std::string(1, a) : std::string{a, b};
+      std::string unit = a == b ? std::string(1, a) : std::string{a, b};
       for (const std::string_view end : {std::string_view(), std::string_view(all)}) {
         if (of.find(repeated(unit, end), 0, false, state).status == match::regex::status::unavailable) return unit;
       }

@@ -130,12 +130,12 @@ publisher::~publisher() = default;
 result<publisher> publisher::connect(const redis_endpoint& to, std::string ring, milliseconds timeout) {
   auto redis = redis_client::connect(to, timeout);
   if (!redis) return std::unexpected(redis.error());
-  return publisher(std::make_unique<impl>(std::move(*redis), ring));
+  return publisher(std::make_unique<impl>(std::move(*redis), std::move(ring)));
 }
 
 result<std::string> publisher::stage(const policy::bundle_source& source) {
   auto& x = *impl_;
-  const auto version = policy::version_of(source);
+  auto version = policy::version_of(source);
   std::vector<std::string> words = {"EVAL", std::string(stage_script), std::to_string(source.files.size() + 2), x.keys.manifest(version), x.keys.versions()};
   std::vector<redis_command> reads, writes;
   for (const auto& f : source.files) {

@@ -32,7 +32,7 @@ class match_state {
   match_state(match_state&&) noexcept;
   match_state& operator=(match_state&&) noexcept;
   struct impl;
-  impl& get() const { return *impl_; }
+  [[nodiscard]] impl& get() const { return *impl_; }
 
  private:
   std::unique_ptr<impl> impl_;

@@ -25,7 +25,7 @@ class event_loop {
   std::span<char> read_buffer() { return {buffer_.get(), read_buffer_bytes}; }
 
  private:
-  static constexpr std::size_t read_buffer_bytes = 64 * 1024;
+  static constexpr std::size_t read_buffer_bytes = std::size_t{64} * 1024;
   boost::asio::io_context io_;
   timer_wheel wheel_;
   readiness sockets_;
