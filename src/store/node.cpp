@@ -200,7 +200,9 @@ void node::tick() {
   refuse_all_ = refuses_all();
   publish();
   calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), "");
-  log(next == policy::freshness::fresh ? "info" : "warn", "policy state is " + std::string(to_string(next)));
+  const bool waiting = next == policy::freshness::stale && !contact_;  // a start from disk: the source was not asked yet
+  log(next == policy::freshness::fresh || waiting ? "info" : "warn",
+      "policy state is " + std::string(to_string(next)) + (waiting ? " until the source answers" : ""));
 }
 
 void node::publish() {

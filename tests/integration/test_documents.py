@@ -69,9 +69,10 @@ def test_readme_from_run_to_the_first_redacted_answer(lab):
         assert said(moved(status))["policy"]["state"] == "FRESH"
         example = re.search(r"(?s)Try it:\n(.*?)\n\n", log()).group(1)
         assert "[CARD]1111" in content(shell(example, ROOT).encode())
-        if not (SDKS / "venv/bin/python").exists():
+        python_with_sdk = SDKS / "venv/bin/python"
+        if not python_with_sdk.exists() or subprocess.run([python_with_sdk, "-c", "import openai"], capture_output=True).returncode != 0:
             raise Skip("the Python lines: the package openai is not installed (see build/sdks/pip.log)")
-        told = subprocess.run([SDKS / "venv/bin/python", "-c", moved(python)], capture_output=True, text=True, timeout=60)
+        told = subprocess.run([python_with_sdk, "-c", moved(python)], capture_output=True, text=True, timeout=60)
         text, code = told.stdout.strip().splitlines()
         assert "[IBAN" in text and "DE89" not in text and code == "content_filter", told
     finally:
