@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t batch_bytes_max = 1u << 20;
 // While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
-constexpr milliseconds drain_every{4};
+constexpr milliseconds drain_every{1};
 // Room that ready() wants, so that exchanges under way can still be recorded when it says no.
 constexpr std::size_t reserve_share = 4;  // a quarter of the ring
 
