@@ -122,7 +122,7 @@ void check_words(check_pass& pass, const keyword_match& words, const place& at) 
       pass.warn(where, "the word begins or ends with white space, which must then be in the text too", "trim it");
     }
     if (!seen.insert(std::move(normal)).second) {
-      pass.warn(where, "'" + word.substr(0, 60) + "' says the same as an earlier word", "remove one");
+      pass.warn(where, "'" + clipped(word, 60) + "' says the same as an earlier word", "remove one");
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <streambuf>
 #include <unordered_map>
 
+#include "sluice/base/strings.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
@@ -110,7 +111,7 @@ class tree_builder : public YAML::EventHandler {
   }
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    stop(mark, "a tag (" + tag.substr(0, 60) + ") is not allowed", "remove it");
+    stop(mark, "a tag (" + clipped(tag, 60) + ") is not allowed", "remove it");
   }
 
   void begin(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, enum yaml_node::kind kind) {
@@ -162,7 +163,7 @@ class tree_builder : public YAML::EventHandler {
     for (const auto& [key, value] : mapping.members) {
       const auto [at, fresh] = seen.emplace(key.scalar, key.line);
       if (fresh) continue;
-      report(key.line, key.column, "key '" + key.scalar.substr(0, 80) + "' is given twice",
+      report(key.line, key.column, "key '" + clipped(key.scalar, 80) + "' is given twice",
              "it stands in line " + std::to_string(at->second) + " already; keep one");
     }
   }

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "reader.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/base/clock.hpp"
 
 namespace sluice::policy {
@@ -45,7 +46,7 @@ void check_engine(reading& in, const object& fields) {
   for (const std::string& feature : fields.strings("required_features")) {
     if (std::ranges::find(features, feature) != std::end(features)) continue;
     in.error(*fields.get("required_features"),
-             "feature '" + feature.substr(0, 60) + "' is not supported by this version");
+             "feature '" + clipped(feature, 60) + "' is not supported by this version");
   }
 }
 

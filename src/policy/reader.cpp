@@ -25,8 +25,7 @@ void add(reading& in, severity how, const yaml_node& at, std::string message, st
 std::string quoted(std::string_view word) {
   constexpr std::size_t shown_max = 60;
   std::string out = "'";
-  for (const char c : word.substr(0, shown_max)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  if (word.size() > shown_max) out += "…";
+  for (const char c : clipped(word, shown_max)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   return out + "'";
 }
 
@@ -116,7 +115,7 @@ const yaml_node* object::get(std::string_view key) const {
 const yaml_node* object::need(std::string_view key) const {
   const yaml_node* value = get(key);
   if (value == nullptr && valid_ && node_.find(key) == nullptr) {
-    in_.error(node_, std::string(what_) + " needs " + quoted(key));
+    in_.error(node_, what_ + " needs " + quoted(key));
   }
   return value;
 }

@@ -54,7 +54,7 @@ class object {
  private:
   reading& in_;
   const yaml_node& node_;
-  std::string_view what_;
+  std::string what_;
   bool valid_ = false;
 };
 

@@ -13,6 +13,8 @@ namespace sluice {
 [[nodiscard]] bool icontains(std::string_view text, std::string_view part);
 [[nodiscard]] std::string lower(std::string_view text);
 [[nodiscard]] std::string_view trim(std::string_view text);
+// For messages: `text`, or at most `bytes_max` bytes of it, cut between code points, and "…".
+[[nodiscard]] std::string clipped(std::string_view text, std::size_t bytes_max);
 // The candidate with the smallest edit distance to `word`, empty when none is near enough to be a typing error.
 [[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 // Appends `text` as the inside of a JSON string (no quotes): the one escaper of the project.

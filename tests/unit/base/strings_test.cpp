@@ -25,6 +25,14 @@ TEST(strings, trim_removes_white_space_at_both_ends_only) {
   EXPECT_EQ(trim(""), "");
 }
 
+TEST(strings, a_text_is_clipped_between_code_points) {
+  EXPECT_EQ(clipped("short", 5), "short");
+  EXPECT_EQ(clipped("longer", 5), "longe…");
+  EXPECT_EQ(clipped("aéé", 2), "a…");
+  EXPECT_EQ(clipped("aéé", 3), "aé…");
+  EXPECT_EQ(clipped("éé", 0), "…");
+}
+
 TEST(strings, nearest_finds_a_typing_error_and_nothing_far) {
   constexpr std::array<std::string_view, 3> words = {"upstreams", "policy", "listen"};
   EXPECT_EQ(nearest("upstream", words), "upstreams");

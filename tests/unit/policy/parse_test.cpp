@@ -2,6 +2,7 @@
 // name.
 #include <gtest/gtest.h>
 
+#include "sluice/text/view.hpp"
 #include "sources.hpp"
 
 namespace sluice::policy {
@@ -244,6 +245,24 @@ TEST(policy_parse, shows_all_mistakes_of_all_files_at_once) {
   EXPECT_TRUE(says(found, "did you mean 'Policy'?"));
   EXPECT_TRUE(says(found, "did you mean 'modules'?"));
   EXPECT_TRUE(says(found, "did you mean 'owner'?"));
+}
+
+TEST(policy_parse, says_whose_metadata_lacks_a_name) {
+  const auto found = parsed(source_of({{"bundle.yaml", std::string(bundle_head) + "modules: []\n"},
+                                       {"l.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {owner: o}\nitems: [x]\n"},
+                                       {"p.yaml", "apiVersion: sluice/v1\nkind: Policy\nmetadata: {owner: o}\nrules: []\n"}}));
+  EXPECT_TRUE(says(found, "l.yaml:3:11: error: the metadata of a List needs 'name'"));
+  EXPECT_TRUE(says(found, "p.yaml:3:11: error: the metadata of a Policy needs 'name'"));
+}
+
+TEST(policy_parse, messages_stay_utf_8_when_they_clip_a_word) {
+  std::string word = "k";
+  for (int i = 0; i < 60; ++i) word += "é";
+  const auto found = parsed(source_of({{"bundle.yaml", std::string(bundle_head) + word + ": 1\nmodules: []\n"},
+                                       {"p.yaml", word + ": 1\n" + word + ": 2\n"},
+                                       {"q.yaml", "a: !" + word + " 1\n"}}));
+  EXPECT_GE(found.size(), 3u);
+  for (const diagnostic& each : found) EXPECT_TRUE(text::is_valid_utf8(to_text(each))) << to_text(each);
 }
 
 }  // namespace
