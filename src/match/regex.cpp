@@ -26,6 +26,28 @@ std::uint32_t info_u32(const pcre2_code* code, std::uint32_t what) {
   return value;
 }
 
+// See regex_info::marks. ASCII literals, and classes that name what they take, never take a letter with a mark; \w, \d, \s and \b take
+// or refuse a letter whatever its marks. What says "not this" takes any letter with a mark; what names letters beyond ASCII, some.
+enum regex_info::marks marks_of(std::string_view pattern) {
+  static constexpr std::string_view certain = "bBdwsAZzntr", negated = "DWS";
+  auto marks = regex_info::marks::ignored;
+  for (const std::string_view risky : {"[^", "[:^", "(?=", "(?!", "(?<=", "(?<!"}) {
+    if (pattern.contains(risky)) marks = regex_info::marks::alike;
+  }
+  if (pattern.contains("(*") || pattern.contains("(?(")) return regex_info::marks::distinct;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const auto c = static_cast<unsigned char>(pattern[i]);
+    if (c >= 0x80) return regex_info::marks::distinct;
+    if (c != '\\') continue;
+    if (++i == pattern.size()) return regex_info::marks::distinct;
+    const auto escaped = static_cast<unsigned char>(pattern[i]);
+    const bool letter_or_digit = (escaped >= '0' && escaped <= '9') || ((escaped | 0x20u) >= 'a' && (escaped | 0x20u) <= 'z');
+    if (negated.contains(pattern[i])) marks = regex_info::marks::alike;
+    else if (escaped >= 0x80 || (letter_or_digit && !certain.contains(pattern[i]))) return regex_info::marks::distinct;
+  }
+  return marks;
+}
+
 }  // namespace
 
 struct match_state::impl {
@@ -95,6 +117,7 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
   made->info.width_max = shape.width_max == unbounded || shape.width_max > unbounded / 4 ? unbounded : shape.width_max * 4;
   made->info.lookbehind_max = info_u32(made->code, PCRE2_INFO_MAXLOOKBEHIND);
   made->info.matches_empty = info_u32(made->code, PCRE2_INFO_MATCHEMPTY) != 0;
+  made->info.marks = marks_of(pattern);
   PCRE2_SIZE size = 0;
   pcre2_pattern_info(made->code, PCRE2_INFO_SIZE, &size);
   made->bytes = size;

@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "sluice/text/view.hpp"
+
 namespace sluice::match {
 namespace {
 
@@ -25,10 +27,21 @@ bool could_begin(const regex& of, std::string_view start, match_state& state) {
   return false;
 }
 
+void find_composed(const regex& of, match_state& state, start_set& set) {
+  for (unsigned c = 0; c < 128; ++c) {
+    for (const auto& form : text::compositions_of_ascii(static_cast<char>(c))) {
+      if (of.info().lookbehind_max <= 1 && !could_begin(of, form, state)) continue;
+      set.composed[c] = true;
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 start_set find_starts(const regex& of, match_state& state) {
   start_set set;
+  if (of.info().marks != regex_info::marks::ignored) find_composed(of, state, set);
   set.first.assign(256, true);
   set.wide = true;
   if (of.info().lookbehind_max > 1) return set;

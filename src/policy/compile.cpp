@@ -119,6 +119,7 @@ class compiler {
     auto& table = view == text::view_kind::folded ? folded_ : exact_;
     for (const auto& w : words.words) {
       auto form = text::normalise(w, view);
+      if (text::may_be_composed(form)) (view == text::view_kind::folded ? program_->folded_compose : program_->exact_compose) = true;
       if (!form.empty()) table.push_back({std::move(form), index, words.boundary == boundary::word});
     }
   }

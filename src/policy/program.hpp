@@ -106,6 +106,7 @@ struct program {
   std::vector<shard> folded_shards, exact_shards;
   match::word_filter folded_filter, exact_filter;  // which of those shards a text concerns
   match::keyword_table folded_words, exact_words;
+  bool folded_compose = false, exact_compose = false;  // some word there holds a letter with a mark on it
   std::uint32_t lookbehind_max = 1;  // code points
   std::uint32_t width_max = 0;       // bytes, of bounded response regexes
   std::size_t memory_bytes = 0;

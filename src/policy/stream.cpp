@@ -5,6 +5,7 @@
 // asked again at every event, from where its match would begin: PCRE2's partial matching decides, so what is held is exactly
 // what PCRE2 says could still become a match.
 #include <algorithm>
+#include <span>
 
 #include "judge.hpp"
 
@@ -18,6 +19,8 @@ struct window {
   std::string text;
   std::vector<text::view_stream::unit> map;
   std::size_t changed_from = 0;  // first byte that the last feed added or replaced
+  std::vector<std::string> others;
+  std::string changed;
 
   void feed(std::string_view original) {
     const auto size = text.size();
@@ -29,6 +32,20 @@ struct window {
     changed_from = std::min(before, text.size());
   }
   [[nodiscard]] std::size_t stable() const { return text.size() - std::min(text.size(), stream.unstable()); }
+  [[nodiscard]] std::string_view stable_text() const { return std::string_view(text).substr(0, stable()); }
+  // Collects what the unstable end may become; false: it stays what it is.
+  bool imagine(bool compose) {
+    others.clear();
+    if (stream.unstable() > 0) stream.alternatives(compose, others);
+    return !others.empty();
+  }
+  // The text with one of them at its end.
+  std::string_view imagined(const std::string& other) {
+    changed.assign(stable_text());
+    return changed += other;
+  }
+  // A place in an imagined text as one in the real text: what the end is made of moves as one.
+  [[nodiscard]] std::size_t before_open_end(std::size_t at) const { return at == nowhere ? nowhere : std::min(at, stable()); }
   void drop_front(std::size_t n) {
     text.erase(0, n);
     map.erase(map.begin(), map.begin() + static_cast<std::ptrdiff_t>(n));
@@ -48,6 +65,7 @@ struct channel_state {
   bool judged = false, hold_full = false, finished = false;
   rule_set regexes, folded, exact;  // rules that apply here
   rule_set holding;                 // of them, those that may change or stop the text
+  rule_set composing;               // of `regexes`, those to which marks on letters matter
   window regex_view{text::view_kind::regex}, folded_view{text::view_kind::folded};
   keyword_cursor folded_cursor, exact_cursor;
   std::vector<live_regex> live;
@@ -89,12 +107,13 @@ struct stream_evaluator::impl {
 
   void plan(channel_state& c) {
     const auto count = prog.rules.size();
-    c.regexes = c.folded = c.exact = c.holding = rule_set(count);
+    c.regexes = c.folded = c.exact = c.holding = c.composing = rule_set(count);
     rules.active.each_in(rules.active, [&](std::uint32_t rule) {
       const auto& r = prog.rules[rule];
       if (!r.applies(direction::response, c.who, c.kind, true)) return;
       c.judged = true;
       (r.is_regex ? c.regexes : r.fold ? c.folded : c.exact).add(rule);
+      if (r.is_regex && r.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(rule);
       if (!r.changes() || !judge.enforces(rule)) return;
       c.holding.add(rule);
       c.hold_full = c.hold_full || r.hold_full;
@@ -107,12 +126,14 @@ struct stream_evaluator::impl {
   }
 
   void note(channel_state& c, std::uint32_t index, std::uint32_t rule, const window& w, std::size_t begin, std::size_t end) {
-    const auto from = w.map[begin].original_begin;
     const auto to = w.map[end - 1].original_end;
-    const auto visible = from >= c.released ? std::string_view(c.original).substr(from - c.released, to - from)
-                                            : std::string_view(w.text).substr(begin, end - begin);
+    // Marks that moved past a mark which was sent may make a match begin with that one: what is out stays out.
+    const auto changes = c.holding.has(rule);
+    const auto from = changes ? std::max(w.map[begin].original_begin, c.released) : w.map[begin].original_begin;
+    const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
+                                                         : std::string_view(w.text).substr(begin, end - begin);
     const auto what = judge.note(rule, index, from, to, visible, std::string_view(w.text).substr(begin, end - begin), c.editable, s.state);
-    if (what == judge::effect::edit) c.edits.push_back({index, from, to, rule});
+    if (what == judge::effect::edit && from < to) c.edits.push_back({index, from, to, rule});
     if (what == judge::effect::block) stop_at(from);
   }
 
@@ -131,37 +152,108 @@ struct stream_evaluator::impl {
     prog.starts.candidates(w.text, w.changed_from, s.words);
     auto todo = rule_set(prog.rules.size());
     todo.words() = s.words;
+    const bool open = more && w.stable() < w.text.size() && c.composing.any();
+    if (open) {
+      // The last stable letter may go on with another byte than the one that is there.
+      prog.starts.candidates(w.stable_text(), w.changed_from, s.words);
+      for (std::size_t i = 0; i < s.words.size(); ++i) todo.words()[i] |= s.words[i];
+      w.others.clear();
+    }
     for (const auto& l : c.live) todo.add(l.rule);
     std::vector<live_regex> still;
-    todo.each_in(c.regexes, [&](std::uint32_t rule) {
+    const auto from_of = [&](std::uint32_t rule) {
       auto from = w.changed_from;
       for (const auto& l : c.live) {
         if (l.rule == rule) from = std::min(from, l.from);
       }
+      return from;
+    };
+    todo.each_in(c.regexes, [&](std::uint32_t rule) {
+      if (open && c.composing.has(rule)) return;
       spans.clear();
-      const auto state = advance_regex(prog.rules[rule], w.text, from, more, w.stable(), s.state, spans);
+      const auto state = advance_regex(prog.rules[rule], w.text, from_of(rule), more, w.stable(), s.state, spans);
       for (const auto& m : spans) note(c, index, rule, w, m.begin, m.end);
       if (state.failed) return failed(rule, c);
       if (state.live == nowhere) return;
       still.push_back({rule, state.live});
       if (c.holding.has(rule)) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
     });
+    if (open) {
+      c.composing.each_in(c.regexes, [&](std::uint32_t rule) {
+        const auto live = follow_composing(c, index, rule, todo.has(rule), from_of(rule));
+        if (live != nowhere) still.push_back({rule, live});
+      });
+    }
     c.live = std::move(still);
   }
 
+  // A rule to which it matters that the text's end may still change: what does not depend on that end is decided, and text is held
+  // when the rule waits for any of the forms that the end may take. Returns where the rule waits.
+  std::size_t follow_composing(channel_state& c, std::uint32_t index, std::uint32_t rule, bool asked, std::size_t from) {
+    auto& w = c.regex_view;
+    const auto& r = prog.rules[rule];
+    const auto letter = w.stream.open_letter();
+    const bool begins = letter >= 0x80 || r.regex->starts.composed[letter];
+    if (!asked && !begins) return nowhere;
+    std::size_t live = nowhere;
+    if (asked) {
+      spans.clear();
+      const auto state = advance_regex(r, w.stable_text(), from, true, w.stable(), s.state, spans);
+      for (const auto& m : spans) note(c, index, rule, w, m.begin, m.end);
+      if (state.failed) return failed(rule, c), nowhere;
+      live = state.live;
+    }
+    if (!c.holding.has(rule)) return live;
+    const auto first = std::min(live, w.stable());
+    const auto waits_at = [&](std::string_view text) {
+      const auto hit = r.regex->regex.find(text, first, true, s.state);
+      return hit.status == match::regex::status::none || hit.begin >= text.size() ? nowhere : std::max(hit.begin, first);
+    };
+    std::size_t held = waits_at(w.text);
+    if (live != nowhere || begins) {
+      if (w.others.empty()) w.imagine(true);
+      const bool one_for_all = letter < 0x80 && r.regex->regex.info().marks == match::regex_info::marks::alike;
+      for (const auto& other : std::span(w.others).first(one_for_all ? std::min<std::size_t>(1, w.others.size()) : w.others.size())) {
+        held = std::min(held, w.before_open_end(waits_at(w.imagined(other))));
+      }
+    }
+    if (held != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, held, c));
+    return live;
+  }
+
   void follow_words(channel_state& c, std::uint32_t index, window& w, const match::keyword_table& table, const rule_set& wanted,
-                    keyword_cursor& cursor, bool more) {
+                    keyword_cursor& cursor, bool compose, bool more) {
     cursor.from = std::min(cursor.from, w.changed_from);
     words.clear();
+    if (more && w.imagine(compose)) return follow_words_to_open_end(c, index, w, table, wanted, cursor);
     const auto state = advance_keywords(table, wanted, c.holding, w.text, cursor, more, w.stable(), s.found, words);
     for (const auto& m : words) note(c, index, m.rule, w, m.begin, m.end);
     if (state.live != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
   }
 
+  // The same for words: decided is what the stable text decides, held is what some form of the end would hold.
+  void follow_words_to_open_end(channel_state& c, std::uint32_t index, window& w, const match::keyword_table& table, const rule_set& wanted,
+                                keyword_cursor& cursor) {
+    (void)advance_keywords(table, wanted, c.holding, w.stable_text(), cursor, true, w.stable(), s.found, words);
+    for (const auto& m : words) note(c, index, m.rule, w, m.begin, m.end);
+    const auto held = [&](std::string_view text) {
+      auto here = cursor;
+      words.clear();
+      auto live = advance_keywords(table, wanted, c.holding, text, here, true, w.stable(), s.found, words).live;
+      for (const auto& m : words) {
+        if (c.holding.has(m.rule)) live = std::min(live, m.begin);
+      }
+      return live;
+    };
+    auto first = held(w.text);
+    for (const auto& other : w.others) first = std::min(first, w.before_open_end(held(w.imagined(other))));
+    if (first != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, first, c));
+  }
+
   void follow(channel_state& c, std::uint32_t index, bool more) {
     if (c.regexes.any()) follow_regexes(c, index, more);
-    if (c.exact.any()) follow_words(c, index, c.regex_view, prog.exact_words, c.exact, c.exact_cursor, more);
-    if (c.folded.any()) follow_words(c, index, c.folded_view, prog.folded_words, c.folded, c.folded_cursor, more);
+    if (c.exact.any()) follow_words(c, index, c.regex_view, prog.exact_words, c.exact, c.exact_cursor, prog.exact_compose, more);
+    if (c.folded.any()) follow_words(c, index, c.folded_view, prog.folded_words, c.folded, c.folded_cursor, prog.folded_compose, more);
   }
 
   // Sends out what lies before the limit, with its edits.

@@ -33,6 +33,7 @@ class normaliser {
       i = static_cast<unsigned char>(original[i]) < 0x80 ? take_ascii(i, last) : take_point(i);
       mark_clean(i);
     }
+    open_segment_ = count_ == 0 ? original.size() : begin_;
     close_segment();  // not last: shown as it would be, behind the clean place, and made again next time
     if (!last) return;
     end_word();
@@ -43,6 +44,8 @@ class normaliser {
   [[nodiscard]] std::size_t clean_source() const { return clean_source_; }
   [[nodiscard]] std::size_t clean_text() const { return clean_text_; }
   [[nodiscard]] open_word clean_word() const { return clean_word_; }
+  // Where the segment begins that was open at the end; the size of the source when none was.
+  [[nodiscard]] std::size_t open_segment() const { return open_segment_; }
 
  private:
   static constexpr std::size_t segment_points_max = 64, segment_bytes_max = 1024, word_points_max = 256, word_bytes_max = 4096;
@@ -89,6 +92,7 @@ class normaliser {
 
   void add_point(char32_t c, std::size_t at, std::size_t size) {
     if (count_ == 0) begin_ = at;
+    sources_[count_] = static_cast<std::uint32_t>(at);
     points_[count_++] = c;
     end_ = at + size;
   }
@@ -104,9 +108,26 @@ class normaliser {
     } else {
       normalise_segment(points_.data(), count_, kind_, text_);
     }
+    single ? map_.append(text_.size() - at, base_ + static_cast<std::uint32_t>(begin_), base_ + static_cast<std::uint32_t>(end_)) : map_points(at);
     count_ = 0;
-    map_.append(text_.size() - at, base_ + static_cast<std::uint32_t>(begin_), base_ + static_cast<std::uint32_t>(end_));
     if (folded_) note_words(at, single ? first : 0, t);
+  }
+
+  // The points at the front of a segment that come out as they would alone keep their own beginnings: a letter that a mark does not
+  // join is not part of a match that begins with the mark, and a stream may have sent it. What was joined or moved is one.
+  void map_points(std::size_t at) {
+    const auto end = base_ + static_cast<std::uint32_t>(end_);
+    for (std::size_t i = 0; i < count_; ++i) {
+      const auto begin = base_ + sources_[i];
+      compat_.clear();
+      normalise_segment(&points_[i], 1, kind_, compat_);
+      // The last, or one that the next point changed: all the rest.
+      const bool alone = i + 1 < count_ && std::string_view(text_).substr(at).starts_with(compat_) && at + compat_.size() < text_.size();
+      const auto size = alone ? compat_.size() : text_.size() - at;
+      map_.append(size, begin, end);
+      at += size;
+      if (!alone) return;
+    }
   }
 
   // `source`: the code point that made text_ from `at` on, 0 when there were several.
@@ -236,11 +257,12 @@ class normaliser {
   std::string_view original_;
   std::uint32_t base_ = 0;
   std::array<char32_t, segment_points_max> points_;
+  std::array<std::uint32_t, segment_points_max> sources_;
   std::size_t count_ = 0, begin_ = 0, end_ = 0;  // the open segment; offsets in original_
   std::vector<candidate> pending_;
   std::size_t pending_source_ = 0, before_resolve_ = 0;
   std::string compat_;
-  std::size_t clean_source_ = 0, clean_text_ = 0;
+  std::size_t clean_source_ = 0, clean_text_ = 0, open_segment_ = 0;
   open_word clean_word_;
 };
 

@@ -2,6 +2,7 @@
 #include "sluice/text/view.hpp"
 
 #include "code_point.hpp"
+#include "composition.hpp"
 #include "normaliser.hpp"
 #include "utf8.hpp"
 
@@ -83,7 +84,67 @@ std::size_t view_stream::feed(std::string_view original, std::string& text, std:
   unstable_ = text.size() - n.clean_text();
   open_begin_ += static_cast<std::uint32_t>(n.clean_source());
   open_.erase(0, n.clean_source());
+  open_segment_ = n.open_segment() - n.clean_source();
   return replaced;
+}
+
+std::string view_stream::form_of(std::string_view open, bool mixed) const {
+  std::string text, whole(open);
+  std::vector<unit> map;
+  if (mixed) whole += 'a';  // a Latin letter decides the word
+  normaliser<unit_map> n(kind_, text, unit_map{map}, word_);
+  n.run(whole, 0, false);
+  if (mixed) text.pop_back();
+  return text;
+}
+
+unsigned char view_stream::open_letter() const {
+  if (open_segment_ >= open_.size()) return 0;
+  const auto c = static_cast<unsigned char>(open_[open_segment_]);
+  return c < 0x80 && open_segment_ + 1 == open_.size() ? c : 0x80;
+}
+
+void view_stream::alternatives(bool compose, std::vector<std::string>& out) const {
+  out.clear();
+  const bool words = kind_ == view_kind::folded && !is_ascii(open_);
+  const std::string_view open = std::string_view(open_).substr(0, open_.size() - incomplete_utf8_tail(open_));
+  const auto add = [&](std::string_view end) {
+    std::string whole(open.substr(0, open_segment_));
+    whole += end;
+    out.push_back(form_of(whole, false));
+    if (words) out.push_back(form_of(whole, true));
+  };
+  if (words) out.push_back(form_of(open, true));
+  if (!compose || open_segment_ >= open.size()) return;
+  if (open.size() == 1) {
+    out = ascii_compositions(open[0], kind_);
+    return;
+  }
+  // The last letter of what the segment is by itself, and what is before it (NFKC makes "fi" of one point).
+  const auto segment = normalise(open.substr(open_segment_), view_kind::regex);
+  std::size_t letter = 0;
+  for (std::size_t i = 0; i < segment.size(); i += decode(segment, i).size) {
+    if (traits(decode(segment, i).c) & starts_regex) letter = i;
+  }
+  if (segment.empty()) return;
+  const auto [c, size] = decode(segment, letter);
+  const auto base = base_of(c);
+  const auto add_letter = [&](char32_t x) {
+    std::string end = segment.substr(0, letter);
+    append_utf8(end, x);
+    add(end);
+  };
+  for (const auto x : compositions_of(base)) add_letter(x);
+  if (words) {
+    // A letter with a mark on it looks like no other; this mark composes with none.
+    constexpr std::string_view mark = "\u0334";
+    const auto first = out.size();
+    add(segment.substr(0, letter + size) + std::string(mark));
+    for (auto i = first; i < out.size(); ++i) out[i].resize(out[i].rfind(mark));
+  }
+  // Marks that come may go before those that are there.
+  if (letter + size < segment.size()) add_letter(c);
+  if (c != base) add_letter(base);
 }
 
 void view_stream::finish(std::string& text, std::vector<unit>& map) {
@@ -96,6 +157,7 @@ void view_stream::finish(std::string& text, std::vector<unit>& map) {
   unstable_ = 0;
   open_begin_ += static_cast<std::uint32_t>(open_.size());
   open_.clear();
+  open_segment_ = 0;
 }
 
 std::string normalise(std::string_view original, view_kind kind) {

@@ -17,6 +17,10 @@ struct regex_info {
   std::uint32_t width_max = 0;          // bytes of UTF-8; `unbounded` when there is no bound
   std::uint32_t lookbehind_max = 0;     // code points
   bool matches_empty = false;
+  // Whether a letter with a mark on it may match where the letter alone does not: no; whatever the mark ("[^a-z]", "(?!e)"); or one
+  // mark may and another not ("caf\x{e9}"). `ignored` and `alike` only where that is certain from the pattern's syntax.
+  enum class marks : std::uint8_t { ignored, alike, distinct };
+  regex_info::marks marks = marks::distinct;
 };
 inline constexpr std::uint32_t unbounded = 0xffffffff;
 

@@ -2,6 +2,7 @@
 // every rule at every event. Built by asking PCRE2 itself about every byte and pair, so it is never stricter than PCRE2.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -16,6 +17,8 @@ struct start_set {
   std::vector<bool> first;  // 256
   std::vector<bool> pair;   // 65536, or empty when `wide`
   bool wide = false;        // too many first bytes for pairs to help
+  // ASCII letters that, with marks on them, can begin a match. Filled where marks matter to the regex.
+  std::array<bool, 128> composed{};
 };
 [[nodiscard]] start_set find_starts(const regex& of, match_state& state);
 

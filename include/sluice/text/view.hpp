@@ -67,17 +67,29 @@ class view_stream {
   void finish(std::string& text, std::vector<unit>& map);
   // Bytes at the end of the text that a later feed() may still replace.
   [[nodiscard]] std::size_t unstable() const { return unstable_; }
+  // What those bytes may become when more comes, besides staying as they are: each of `out` may stand in their place, with
+  // anything behind it. A word may turn out to be mixed-script; with `compose`, marks may join the last letter as well.
+  void alternatives(bool compose, std::vector<std::string>& out) const;
+  // The last letter, when marks may still join it: ASCII, or 0x80 for any other; 0 when there is none.
+  [[nodiscard]] unsigned char open_letter() const;
 
  private:
+  [[nodiscard]] std::string form_of(std::string_view open, bool mixed) const;
   view_kind kind_;
   std::string open_;             // original bytes behind the unstable end
   std::uint32_t open_begin_ = 0; // where they begin in the original
   open_word word_;               // the word that `open_` goes on with
+  std::size_t open_segment_ = 0; // where in `open_` its last letter and the marks on it begin; its size when marks can join nothing
   std::size_t unstable_ = 0;
 };
 
 // Case folding, NFKC, ignorables and confusables for a pattern word, so that lists and text meet in one form.
 [[nodiscard]] std::string normalise(std::string_view original, view_kind kind);
+
+// True when some part of a normalised text may come about by composition or reordering: it holds a composed letter or a mark.
+[[nodiscard]] bool may_be_composed(std::string_view form);
+// What an ASCII letter may turn into when marks follow it.
+[[nodiscard]] const std::vector<std::string>& compositions_of_ascii(char c);
 
 // A code point is a word character when it is alphanumeric, a combining mark, or '_' (UAX #18 \w, as PCRE2's UCP \w).
 [[nodiscard]] bool is_word(char32_t c);

@@ -146,5 +146,18 @@ TEST(start_filter, lets_every_match_and_every_partial_match_through) {
   EXPECT_GT(seen, 3000);
 }
 
+TEST(regex, says_when_marks_on_letters_may_matter) {
+  using enum regex_info::marks;
+  for (const char* pattern : {R"(\bsk_[a-z0-9]{4,6}\b)", R"([\w.+-]{1,8}@\d)", R"((?i)ab?c{1,3} x)", R"(a.b\.c)"}) {
+    EXPECT_EQ(regex::compile(pattern)->info().marks, ignored) << pattern;
+  }
+  for (const char* pattern : {"[^a]b", R"(\Wa)", "a(?!e)", R"((?<![a-z])[a-z]{3}1)"}) {
+    EXPECT_EQ(regex::compile(pattern)->info().marks, alike) << pattern;
+  }
+  for (const char* pattern : {"caf\u00e9", R"(caf\x{e9})", R"(\p{M}a)", R"((a)\1)", R"(\Qa\E)", R"([^\x{e9}])"}) {
+    EXPECT_EQ(regex::compile(pattern)->info().marks, distinct) << pattern;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::match

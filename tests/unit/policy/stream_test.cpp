@@ -178,6 +178,49 @@ TEST(stream, a_block_releases_nothing_at_or_after_its_match_and_stays) {
   EXPECT_EQ(stream(with, code_points(text), working).out, "We like ");
 }
 
+// What the last letter of an event turns into with the next event belongs to the match, and is held for it.
+TEST(stream, holds_a_letter_that_a_mark_of_the_next_event_may_join) {
+  struct { const char *match, *hit; std::vector<std::string> pieces; const char* out; } const all[] = {
+      {"{keywords: [café]}", "café", {"a caf", "e", "\u0301 b"}, "a [R] b"},
+      {"{keywords: [éa]}", "éa", {"e", "\u0301a b"}, "[R] b"},
+      {"{keywords: [ế]}", "ế", {"e", "\u0302", "\u0301 b"}, "[R] b"},
+      {"{keywords: [pay]}", "pay", {"\u0440\u0430", "y b"}, "[R] b"},
+      {"{keywords: [p4y]}", "p4y", {"\u0440", "4\u0443", " b"}, "[R] b"},
+      {"{regex: 'caf\\x{e9}'}", "café", {"caf", "e", "\u0301 b"}, "[R] b"},
+      {"{regex: '\\Wsecret'}", " secret", {"x", "\u0301secret b"}, "x[R] b"},
+      {"{regex: '[^a-z]{2}5'}", "--5", {"e", "\u0301-5"}, "[R]"},
+      {"{regex: 'caf(?!e)'}", "caf", {"caf", "e", "\u0301"}, "[R]e\u0301"},
+      {"{keywords: [가나]}", "가나", {"\u1100", "\u1161나 b"}, "[R] b"},
+      {"{keywords: [각], boundary: none}", "각", {"가", "\u11a8b"}, "[R]b"},
+  };
+  scratch working;
+  for (const auto& each : all) {
+    const auto with = snapshot_of(rule("r", each.match, "{type: redact, mask: \"[R]\"}", each.hit));
+    ASSERT_NE(with, nullptr) << each.match;
+    std::string text;
+    for (const auto& p : each.pieces) text += p;
+    EXPECT_EQ(whole(with, text, working), each.out) << each.match;
+    EXPECT_EQ(stream(with, each.pieces, working).out, each.out) << each.match;
+    EXPECT_EQ(stream(with, code_points(text), working).out, each.out) << each.match;
+  }
+}
+
+TEST(stream, holds_no_letter_for_a_mark_that_no_rule_waits_for) {
+  scratch working;
+  for (const std::string match : {"{keywords: [café]}", "{regex: '\\Wsecret'}", "{keywords: [pay]}"}) {
+    const auto with = snapshot_of(rule("r", match, "{type: redact}", match.contains("pay") ? "pay" : match.contains("caf") ? "café" : " secret"));
+    ASSERT_NE(with, nullptr);
+    stream_evaluator e(with, with->rules_for({}), {direction::response, false}, working);
+    const auto c = e.open(role::assistant, part_kind::text, true);
+    std::string fed, out;
+    for (const std::string piece : {"the", "se", " are", " nai\u0308ve", " слова", " без", " e"}) {
+      (void)e.feed(c, piece, out);
+      fed += piece;
+      EXPECT_EQ(out, fed) << match;
+    }
+  }
+}
+
 TEST(stream, shadow_changes_no_byte_and_holds_nothing) {
   scratch working;
   std::mt19937 rng(8);

@@ -127,5 +127,34 @@ TEST(view_stream, only_the_last_letter_of_ascii_is_open) {
   EXPECT_EQ(stream.unstable(), 0u);  // nothing composes with a full stop
 }
 
+// Whatever comes next, the open end of the text stays as it is or begins with one of the alternatives.
+TEST(view_stream, alternatives_are_all_that_the_open_end_may_become) {
+  static const char* pieces[] = {"a", "e", "e\u0302", "\u00e4", "x", "\u0301", "\u0302", "\u0308", "\u0430", "\u0440", "\u0438", "4", "-", "\u1100", "\u1161", "\u11a8", "\uac00", "\ufb01", "q", " "};
+  std::mt19937 random(11);
+  std::size_t changed = 0;
+  for (const auto kind : {view_kind::regex, view_kind::folded}) {
+    for (int round = 0; round < 20000; ++round) {
+      view_stream stream(kind);
+      std::string text;
+      std::vector<view_stream::unit> map;
+      for (auto n = 1 + random() % 4; n > 0; --n) (void)stream.feed(pieces[random() % std::size(pieces)], text, map);
+      std::vector<std::string> others;
+      stream.alternatives(true, others);
+      const auto stable = text.substr(0, text.size() - stream.unstable()), end = text.substr(stable.size());
+      std::string more;
+      for (auto n = 1 + random() % 3; n > 0; --n) more += pieces[random() % std::size(pieces)];
+      (void)stream.feed(more, text, map);
+      stream.finish(text, map);
+      ASSERT_TRUE(text.starts_with(stable));
+      const auto now = text.substr(stable.size());
+      if (now.starts_with(end)) continue;
+      ++changed;
+      const auto same = [&](const std::string& other) { return now.starts_with(other); };
+      ASSERT_TRUE(std::any_of(others.begin(), others.end(), same)) << "'" << stable << "' + '" << end << "' became '" << now << "'";
+    }
+  }
+  EXPECT_GT(changed, 2000u);
+}
+
 }  // namespace
 }  // namespace sluice::text
