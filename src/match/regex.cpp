@@ -48,6 +48,12 @@ enum regex_info::marks marks_of(std::string_view pattern) {
   return marks;
 }
 
+// See regex_info::picky_start. Nothing before a match satisfies every "(?<!"; "\b" and "^" alone are told by a few samples.
+bool picky_start(std::string_view pattern) {
+  if (pattern.contains("(?<=") || pattern.contains("(*")) return true;
+  return pattern.contains("(?<!") && (pattern.contains("\\b") || pattern.contains("\\B"));
+}
+
 }  // namespace
 
 struct match_state::impl {
@@ -118,6 +124,7 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
   made->info.lookbehind_max = info_u32(made->code, PCRE2_INFO_MAXLOOKBEHIND);
   made->info.matches_empty = info_u32(made->code, PCRE2_INFO_MATCHEMPTY) != 0;
   made->info.marks = marks_of(pattern);
+  made->info.picky_start = made->info.lookbehind_max > 1 || picky_start(pattern);
   PCRE2_SIZE size = 0;
   pcre2_pattern_info(made->code, PCRE2_INFO_SIZE, &size);
   made->bytes = size;

@@ -30,7 +30,7 @@ bool could_begin(const regex& of, std::string_view start, match_state& state) {
 void find_composed(const regex& of, match_state& state, start_set& set) {
   for (unsigned c = 0; c < 128; ++c) {
     for (const auto& form : text::compositions_of_ascii(static_cast<char>(c))) {
-      if (of.info().lookbehind_max <= 1 && !could_begin(of, form, state)) continue;
+      if (!of.info().picky_start && !could_begin(of, form, state)) continue;
       set.composed[c] = true;
       break;
     }
@@ -44,7 +44,7 @@ start_set find_starts(const regex& of, match_state& state) {
   if (of.info().marks != regex_info::marks::ignored) find_composed(of, state, set);
   set.first.assign(256, true);
   set.wide = true;
-  if (of.info().lookbehind_max > 1) return set;
+  if (of.info().picky_start) return set;
   std::size_t count = 0;
   for (unsigned b = 0; b < 128; ++b) {
     const char c = static_cast<char>(b);

@@ -144,7 +144,6 @@ void view_stream::alternatives(bool compose, std::vector<std::string>& out) cons
   }
   // Marks that come may go before those that are there.
   if (letter + size < segment.size()) add_letter(c);
-  if (c != base) add_letter(base);
 }
 
 void view_stream::finish(std::string& text, std::vector<unit>& map) {

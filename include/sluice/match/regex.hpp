@@ -16,6 +16,8 @@ struct regex_info {
   std::uint32_t width_min = 0;          // code points
   std::uint32_t width_max = 0;          // bytes of UTF-8; `unbounded` when there is no bound
   std::uint32_t lookbehind_max = 0;     // code points
+  // What stands before a match may be what a few samples cannot stand for: "(?<=:)", or "(?<!a)" beside "\b". False where that is certain.
+  bool picky_start = true;
   bool matches_empty = false;
   // Whether a letter with a mark on it may match where the letter alone does not: no; whatever the mark ("[^a-z]", "(?!e)"); or one
   // mark may and another not ("caf\x{e9}"). `ignored` and `alike` only where that is certain from the pattern's syntax.

@@ -205,6 +205,17 @@ TEST(stream, holds_a_letter_that_a_mark_of_the_next_event_may_join) {
   }
 }
 
+TEST(stream, finds_what_must_follow_a_certain_letter) {
+  scratch working;
+  for (const std::string match : {"(?<=:)[0-9]{4}", "(?<=b)(?:ab|b)", "(?<!a)\\B[0-9]{2}", "(?<=\\d)x", "(?<![a-z])\\b-7"}) {
+    const auto with = snapshot_of(rule("r", "{regex: '" + match + "'}", "{type: redact, mask: \"[R]\"}", "k:1234 bb b12 1x 0-7"));
+    ASSERT_NE(with, nullptr) << match;
+    const std::string text = "k:1234 bb b12 1x 0-7 k";
+    EXPECT_NE(whole(with, text, working), text) << match;
+    EXPECT_EQ(stream(with, code_points(text), working).out, whole(with, text, working)) << match;
+  }
+}
+
 TEST(stream, holds_no_letter_for_a_mark_that_no_rule_waits_for) {
   scratch working;
   for (const std::string match : {"{keywords: [café]}", "{regex: '\\Wsecret'}", "{keywords: [pay]}"}) {
