@@ -127,7 +127,7 @@ void judge_benign(const options& asked, outcome& out) {
   for (const auto& each : out.golden) {
     if (each.set != "benign") continue;
     ++out.benign;
-    out.benign_touched += each.action >= policy::action::redact ? 1 : 0;
+    out.benign_touched += policy::changes_match(each.action) ? 1 : 0;
   }
   if (asked.false_positives_max < 0) return;
   const double upper = policy::rate_upper95(out.benign_touched, out.benign);

@@ -31,6 +31,10 @@ void check_words(check_pass& pass, const keyword_match& words, const place& at);
 void check_match(check_pass& pass, match_spec& match, const rule& of, bool releases_early);
 // check_steps.cpp. The characters of which a text that goes on makes the engine pass its limits; none when no such text was found.
 [[nodiscard]] std::optional<std::string> exploding_text(std::string_view pattern, const match::regex& of);
+// check_support.cpp
+void refuse_unsupported(check_pass& pass, const rule& checked);
+void refuse_unsupported(check_pass& pass, const policy_ast& checked);
+void refuse_unsupported(check_pass& pass, const bundle_ast& bundle);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
 // The day after `date` (YYYY-MM-DD), so that a date counts to its end; the epoch when it is no date.

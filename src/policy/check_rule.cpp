@@ -136,10 +136,11 @@ void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
                  "the first stands at " + to_string(at->second));
     }
   }
+  refuse_unsupported(pass, checked);
   check_action(pass, checked);
   // Shadow rules too: the day they are enforced must not be the day they stop compiling.
   const bool releases_early = checked.direction != direction::request && !checked.hold_full &&
-                              checked.action.type >= action::redact && checked.enforcement != enforcement::off;
+                              changes_match(checked.action.type) && checked.enforcement != enforcement::off;
   check_match(pass, checked.match, checked, releases_early);
   for (exception_spec& exception : checked.exceptions) check_exception(pass, checked, exception);
   check_tests(pass, owner, checked);

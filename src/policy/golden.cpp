@@ -58,7 +58,7 @@ void judge(const golden_case& each, golden_result& out) {
   std::optional<action> least = expect.action_at_least, most = expect.action_at_most;
   const bool says = least || most || !expect.rules_any.empty() || !expect.rules_none.empty() ||
                     !expect.text_absent.empty() || !expect.text_present.empty();
-  if (each.set == "must_block" && !says) least = action::redact;
+  if (each.set == "must_block" && !says) least = action::rewrite;
   if (each.set == "must_pass" && !most) most = action::flag;
   out.judged = says || each.set == "must_block" || each.set == "must_pass" || !out.what.empty();
   const auto differ = [&](const std::string& text) { out.what += (out.what.empty() ? "" : "; ") + text; };

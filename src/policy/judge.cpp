@@ -9,7 +9,13 @@ namespace {
 verdict verdict_of(action a, bool editable) {
   switch (a) {
     case action::allow: return verdict::allow;
-    case action::flag: return verdict::flag;
+    case action::flag:
+    case action::tag: return verdict::flag;
+    case action::append:
+    case action::require_disclaimer:
+    case action::inject_system: return verdict::edit;
+    case action::rewrite:
+    case action::tokenize:
     case action::redact: return editable ? verdict::edit : verdict::block;
     case action::block: return verdict::block;
   }
@@ -46,8 +52,8 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
     out_.findings_truncated = true;
   }
   raise(r.action, enforced, editable);
-  if (!enforced || r.action < action::redact) return effect::none;
-  if (r.action == action::redact && editable) return effect::edit;
+  if (!enforced || !changes_match(r.action)) return effect::none;
+  if (r.action != action::block && editable) return effect::edit;
   block_by(rule);
   return effect::block;
 }

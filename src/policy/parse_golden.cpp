@@ -96,8 +96,8 @@ void read_expect(line_reader& in, json::index object, golden_case& out) {
                                               "rules_none",      "text_absent",    "text_present"};
   if (!in.is(object, json::kind::object)) return in.error("'expect' must be an object");
   in.known(object, keys);
-  out.expect.action_at_least = in.word<action>(object, "action_at_least", action_words, action_words_later);
-  out.expect.action_at_most = in.word<action>(object, "action_at_most", action_words, action_words_later);
+  out.expect.action_at_least = in.word<action>(object, "action_at_least", action_words);
+  out.expect.action_at_most = in.word<action>(object, "action_at_most", action_words);
   out.expect.rules_any = in.strings(object, "rules_any");
   out.expect.rules_none = in.strings(object, "rules_none");
   out.expect.text_absent = in.strings(object, "text_absent");

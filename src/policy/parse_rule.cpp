@@ -87,7 +87,7 @@ action_spec read_action(reading& in, const yaml_node& node) {
   const object from(in, node, "action", known, later);
   const yaml_node* type = from.need("type");
   if (type == nullptr) return out;
-  const auto at = read_word(in, *type, "action", action_words, action_words_later);
+  const auto at = read_word(in, *type, "action", action_words);
   if (!at) return out;
   out.type = static_cast<action>(*at);
   refuse_foreign(in, from, out.type);

@@ -66,7 +66,7 @@ void read_expect(reading& in, const yaml_node& node, test_spec& out) {
   out.expect.shadow = read_ids(in, from, "shadow");
   out.expect.suppressed = read_ids(in, from, "suppressed");
   if (const yaml_node* action_node = from.get("action")) {
-    const auto at = read_word(in, *action_node, "action", action_words, action_words_later);
+    const auto at = read_word(in, *action_node, "action", action_words);
     if (at) out.expect.action = static_cast<action>(*at);
   }
   if (const yaml_node* text = from.get("text")) out.expect.text = read_string(in, *text, "text");

@@ -84,7 +84,7 @@ struct compiled_rule {
            (kind_mask >> static_cast<unsigned>(kind) & 1) != 0 && (last_turn || !last_turn_only);
   }
   // May change or stop the text, so a stream must hold for it.
-  [[nodiscard]] bool changes() const { return action >= action::redact; }
+  [[nodiscard]] bool changes() const { return changes_match(action); }
 };
 
 // A Hyperscan database over the patterns of some rules: hit N belongs to rule_of[N].

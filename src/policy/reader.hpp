@@ -70,9 +70,9 @@ class object {
 
 // Words of the language in the order of their enums.
 inline constexpr std::string_view enforcement_words[] = {"off", "shadow", "enforce"};
-inline constexpr std::string_view action_words[] = {"allow", "flag", "redact", "block"};
-inline constexpr std::string_view action_words_later[] = {"tag",           "append",  "require_disclaimer",
-                                                          "inject_system", "rewrite", "tokenize"};
+inline constexpr std::string_view action_words[] = {"allow",         "flag",    "tag",      "append", "require_disclaimer",
+                                                    "inject_system", "rewrite", "tokenize", "redact", "block"};
+static_assert(std::size(action_words) == action_count);
 inline constexpr std::string_view role_words[] = {"system", "developer", "user", "assistant", "tool"};
 inline constexpr std::string_view part_words[] = {"text",       "reasoning",   "refusal",    "tool_definition",
                                                   "tool_call",  "tool_result", "attachment", "annotation",

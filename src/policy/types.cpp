@@ -13,7 +13,11 @@ std::string_view name_of(const std::array<std::string_view, N>& names, E value) 
 
 }  // namespace
 
-std::string_view to_string(action a) { return name_of(std::to_array<std::string_view>({"allow", "flag", "redact", "block"}), a); }
+std::string_view to_string(action a) { 
+  return name_of(std::to_array<std::string_view>({"allow", "flag", "tag", "append", "require_disclaimer", "inject_system", "rewrite",
+                                                  "tokenize", "redact", "block"}),
+                 a);
+}
 std::string_view to_string(enforcement e) { return name_of(std::to_array<std::string_view>({"off", "shadow", "enforce"}), e); }
 std::string_view to_string(direction d) { return name_of(std::to_array<std::string_view>({"", "request", "response", "both"}), d); }
 std::string_view to_string(role r) {

@@ -13,15 +13,40 @@
 
 namespace sluice::policy {
 
+// Local hours of some days of the week, in a time zone of the IANA database.
+struct time_window {
+  std::string zone;                    // "Europe/Berlin"
+  std::uint8_t days = 0x7f;            // bit 0: Monday
+  std::uint16_t from = 0, to = 1440;   // minutes of the day; to < from: past midnight, into the next day
+  bool operator==(const time_window&) const = default;
+};
+
 // All AND; values of one axis OR; an empty axis does not restrict. Values are compared exactly.
 struct scope {
-  std::vector<std::string> region, tenant, tier, route, model;
+  std::vector<std::string> region, tenant, tier, route, model, conversation_tag;
+  std::optional<time_window> time;
   [[nodiscard]] bool global() const {
-    return region.empty() && tenant.empty() && tier.empty() && route.empty() && model.empty();
+    return region.empty() && tenant.empty() && tier.empty() && route.empty() && model.empty() && conversation_tag.empty() && !time;
   }
 };
 
 enum class boundary : std::uint8_t { word, none };
+
+// Words that must (near) or must not (unless_near) stand beside a match: whole words, case and look-alikes folded, no further than
+// `within` code points from the match's nearer edge.
+struct proximity {
+  std::vector<std::string> of;
+  std::uint32_t within = 0;
+  policy::place place;
+  bool operator==(const proximity& o) const { return of == o.of && within == o.within; }
+};
+
+// What one item of a list says for itself.
+struct word_options {
+  std::optional<proximity> near, unless_near;
+  std::optional<std::string> replacement;  // for action rewrite
+  bool operator==(const word_options&) const = default;
+};
 
 // match: list | keywords. Both end here: words in one form, each with its own boundary.
 struct keyword_match {
@@ -31,21 +56,48 @@ struct keyword_match {
   bool fold = true;                 // case folding and confusables; false with case_sensitive
   policy::boundary boundary = boundary::word;
   std::vector<policy::place> places;  // of each word; may be shorter than `words`
+  std::map<std::uint32_t, word_options> options;  // by index into `words`; most have none
 };
 
 struct regex_match {
   std::string pattern;              // PCRE2 syntax, UTF and UCP on
   std::vector<std::string> prefilter;  // words of which one must be in the text, else the rule does not match
+  bool folded = false;                 // matched on the folded view (phrases), not on the one that keeps case
   policy::place place;                 // of the pattern's first character, for errors inside it
+};
+
+// A label of a model that bundle.yaml names; matches a whole part when its score reaches the threshold.
+struct classifier_match {
+  enum class timeout : std::uint8_t { unset, match, no_match };
+  std::string name, label;
+  double threshold = 1;
+  classifier_match::timeout on_timeout = timeout::unset;  // must be written
+};
+
+// Further views of the text in which a match also looks, on top of the view of its kind.
+enum class extra_view : std::uint8_t { spaced = 1, leet = 2 };
+// Encodings whose runs a match also looks into.
+enum class decoding : std::uint16_t {
+  base64 = 1, base64url = 2, hex = 4, percent = 8, html = 16, rot13 = 32, unicode_tags = 64, variation_selectors = 128
 };
 
 enum class validator : std::uint8_t { none, luhn, iban };
 
+// An expression: a leaf (keywords, regex, classifier) or any / all / none of some others. Lists, phrases and macros are resolved into
+// these by the parser. The modifiers belong to a leaf, except min_count, which counts the matches of whatever stands here.
 struct match_spec {
-  enum class kind : std::uint8_t { keywords, regex };
+  enum class kind : std::uint8_t { keywords, regex, classifier, any, all, negation };
   match_spec::kind kind = match_spec::kind::keywords;
   keyword_match keywords;
   regex_match regex;
+  classifier_match classifier;
+  std::vector<match_spec> children;      // any, all: one or more; negation: one
+  std::optional<proximity> near, unless_near;
+  std::optional<double> entropy_min;     // Shannon, bits per byte of the matched original text
+  std::uint32_t min_count = 1;
+  std::uint8_t views = 0;                // bits of extra_view
+  std::uint16_t decode = 0;              // bits of decoding
+  std::uint32_t decode_depth = 1;        // 1 to 4
   policy::validator validator = validator::none;
   policy::place place;
 };
@@ -56,10 +108,28 @@ struct where_spec {
   bool last_turn_only = false;    // messages: last_turn
 };
 
+enum class inject_position : std::uint8_t { prepend, append };
+enum class on_missing : std::uint8_t { append, rewrite, block };
+// What require_disclaimer and append do in a tool call or an answer that must be JSON.
+enum class on_structured : std::uint8_t { skip, block };
+
 struct action_spec {
   action type = action::flag;
+  action then = action::allow;    // rewrite: also flag
   std::string mask;               // redact; default "[REDACTED]"
   std::uint32_t keep_first = 0, keep_last = 0;  // redact: code points of the match kept in clear; mask goes between
+  bool hashed = false;            // redact: the mask ends in a short keyed hash of the value
+  std::string replacement;        // rewrite; a list entry's own replacement goes before it
+  std::string token;              // tokenize: "<IBAN_{n}>"
+  bool restore = false;           // tokenize
+  milliseconds vault_ttl{0};      // tokenize; 0: what a request does not repeat is not restored
+  std::string text;               // inject_system, append
+  inject_position position = inject_position::append;  // inject_system
+  std::string disclaimer;         // require_disclaimer: a name of the policy's `disclaimers`
+  policy::on_missing on_missing = on_missing::append;
+  policy::on_structured on_structured = on_structured::skip;
+  std::vector<std::string> tags;  // tag
+  std::map<std::string, std::string> i18n;  // block: message by language (BCP 47, lower case)
   std::string message;            // block
   int http_status = 400;          // block: 400 or 200
   bool message_in_stream = false;
@@ -77,6 +147,7 @@ struct exception_spec {
 struct test_spec {
   std::string name;
   context who;
+  std::map<std::string, double> given;  // "topic.financial_advice": the score that the classifier is taken to give; others 0
   std::optional<std::string> request, response;  // exactly one of request, response, messages
   struct message { role who; std::string content; part_kind part = part_kind::text; };
   std::vector<message> messages;
@@ -90,6 +161,34 @@ struct test_spec {
   policy::place place;
 };
 
+// Enforced for a share of conversations, the same ones each time; the others see the rule in shadow.
+struct rollout_spec {
+  enum class by : std::uint8_t { conversation_id, user_id, tenant };
+  std::uint32_t basis_points = 10'000;
+  rollout_spec::by by = by::conversation_id;
+  std::string salt;
+};
+
+// When a shadow rule has shown enough to be enforced; read by reports, never acted on by a node.
+struct promote_spec {
+  std::uint64_t min_samples = 0;
+  double fpr_upper95 = 1;
+  std::uint32_t min_days = 0;
+};
+
+struct disclaimer_spec {
+  std::string text;
+  std::optional<match_spec> present_if;  // none: the text itself, folded
+  policy::place place;
+};
+
+// Sums of `score` over enforced matches only (shadow matches have a sum of their own) at which `action` is taken; 0: never.
+struct anomaly_spec {
+  std::uint32_t request = 0, response = 0;
+  policy::action action = action::block;
+  policy::place place;
+};
+
 struct rule {
   std::string id, title, severity, category;
   policy::enforcement enforcement = enforcement::enforce;  // already lowered to the policy's ceiling
@@ -100,6 +199,8 @@ struct rule {
   bool hold_full = false;         // stream.hold: full
   bool relaxable = false;
   int score = 0;
+  std::optional<rollout_spec> rollout;
+  std::optional<promote_spec> promote_when;
   std::vector<std::string> falsepositives, references, tags;
   std::vector<exception_spec> exceptions;
   std::vector<test_spec> tests;
@@ -113,7 +214,31 @@ struct policy_ast {
   policy::scope scope;            // the policy's own; ANDed with each bind
   std::vector<policy::scope> binds;  // of the modules that name it; any may fit
   std::vector<rule> rules;
+  std::map<std::string, disclaimer_spec> disclaimers;
+  std::optional<anomaly_spec> anomaly;
   std::string file_sha256;
+  policy::place place;
+};
+
+// One patch of an overlay, applied to its rule where the overlay's own scope and bind fit.
+struct overlay_patch {
+  std::string rule;
+  policy::rule patched;                  // the rule as it is with the patch
+  std::vector<std::string> changed;      // the fields that the patch names, for provenance
+  policy::place place;
+};
+
+struct overlay_ast {
+  std::string name, owner, title;
+  policy::scope scope;
+  std::vector<policy::scope> binds;
+  std::vector<overlay_patch> patches;
+  std::string file_sha256;
+  policy::place place;
+};
+
+struct model_ast {
+  std::string name, path, sha256;  // path: in the bundle
   policy::place place;
 };
 
@@ -128,6 +253,8 @@ struct bundle_ast {
   std::string name, owner;
   std::vector<policy_ast> policies;  // sorted by name: order of files never matters
   std::map<std::string, list_ast> lists;
+  std::vector<overlay_ast> overlays;  // sorted by name
+  std::vector<model_ast> models;      // sorted by name
   struct {
     std::uint32_t rules_max = 5000, patterns_max = 200'000, pattern_bytes_max = 4096;
     std::uint64_t database_bytes_max = 256u << 20;

@@ -7,8 +7,11 @@
 
 namespace sluice::policy {
 
-// In order of strength. `allow` records only. More actions come between flag and block (docs/policy_language.md).
-enum class action : std::uint8_t { allow, flag, redact, block };
+// In order of strength (flag and tag are equals). `allow` records only.
+enum class action : std::uint8_t { allow, flag, tag, append, require_disclaimer, inject_system, rewrite, tokenize, redact, block };
+inline constexpr std::size_t action_count = 10;
+// Replaces the matched text or stops the exchange: a stream has to hold text for it.
+constexpr bool changes_match(action a) { return a >= action::rewrite; }
 enum class enforcement : std::uint8_t { off, shadow, enforce };
 enum class direction : std::uint8_t { request = 1, response = 2, both = 3 };
 enum class role : std::uint8_t { system, developer, user, assistant, tool };

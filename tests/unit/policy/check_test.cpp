@@ -46,6 +46,13 @@ TEST(policy_check, resolves_lists_and_knows_the_unused_ones) {
   EXPECT_TRUE(says(checked(source), "zz.yaml:3:18: warning: list 'spare' is used by no rule"));
 }
 
+TEST(policy_check, refuses_by_name_what_the_engine_does_not_do_yet) {
+  for (const std::string type : {"tag", "rewrite", "tokenize", "inject_system", "require_disclaimer", "append"}) {
+    EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}", "action: {type: " + type + "}"))),
+                     "action '" + type + "' is not supported by this version"));
+  }
+}
+
 TEST(policy_check, refuses_ids_that_are_taken) {
   EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}") + rule_with("{keywords: [needle]}"))),
                    "rule 'r' exists already"));

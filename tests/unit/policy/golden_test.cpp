@@ -51,8 +51,8 @@ TEST(golden, refuses_lines_with_a_reason) {
   EXPECT_TRUE(problem(R"({"id":"a","set":"benign"})").contains("a case needs 'messages'"));
   EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","given":{"topic.a":0.9}})")
                   .contains("'given' is not supported by this version"));
-  EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","expect":{"action_at_least":"tokenize"}})")
-                  .contains("not supported by this version"));
+  EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","expect":{"action_at_least":"tokenise"}})")
+                  .contains("'action_at_least' must be one of"));
 }
 
 TEST(golden, judges_by_set_and_by_expectation) {

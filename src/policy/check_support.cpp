@@ -1,0 +1,67 @@
+// What the language can say and this engine does not act on yet: refused by name, never ignored. Each entry goes with the work that
+// makes it true.
+#include "check_pass.hpp"
+
+namespace sluice::policy {
+namespace {
+
+void refuse(check_pass& pass, const place& at, const std::string& what) {
+  pass.error(at, what + " is not supported by this version", "remove it, or use a newer version");
+}
+
+void refuse_in_match(check_pass& pass, const match_spec& match) {
+  switch (match.kind) {
+    case match_spec::kind::keywords:
+    case match_spec::kind::regex: break;
+    case match_spec::kind::classifier: refuse(pass, match.place, "'classifier'"); break;
+    case match_spec::kind::any: refuse(pass, match.place, "'any'"); break;
+    case match_spec::kind::all: refuse(pass, match.place, "'all'"); break;
+    case match_spec::kind::negation: refuse(pass, match.place, "'not'"); break;
+  }
+  if (match.near || match.unless_near) refuse(pass, match.place, match.near ? "'near'" : "'unless_near'");
+  if (match.entropy_min) refuse(pass, match.place, "'entropy'");
+  if (match.min_count != 1) refuse(pass, match.place, "'min_count'");
+  if (match.views != 0) refuse(pass, match.place, "this choice for 'normalize'");
+  if (match.decode != 0) refuse(pass, match.place, "'decode'");
+  if (match.kind == match_spec::kind::regex && match.regex.folded) refuse(pass, match.place, "'phrase'");
+  if (!match.keywords.options.empty()) refuse(pass, match.place, "an item with 'near', 'unless_near' or 'replacement'");
+  for (const auto& child : match.children) refuse_in_match(pass, child);
+}
+
+bool supported(action a) { return a == action::allow || a == action::flag || a == action::redact || a == action::block; }
+
+void refuse_scope(check_pass& pass, const scope& where, const place& at) {
+  if (!where.conversation_tag.empty()) refuse(pass, at, "'conversation_tag'");
+  if (where.time) refuse(pass, at, "'time'");
+}
+
+}  // namespace
+
+void refuse_unsupported(check_pass& pass, const rule& checked) {
+  refuse_in_match(pass, checked.match);
+  const auto& act = checked.action;
+  if (!supported(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
+  if (act.hashed) refuse(pass, act.place, "a redaction's 'hash'");
+  if (!act.i18n.empty()) refuse(pass, act.place, "'i18n'");
+  if (checked.rollout) refuse(pass, checked.place, "'rollout'");
+  for (const auto& e : checked.exceptions) {
+    if (e.match) refuse_in_match(pass, *e.match);
+    refuse_scope(pass, e.when, e.place);
+  }
+}
+
+void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
+  if (checked.anomaly) refuse(pass, checked.anomaly->place, "'thresholds'");
+  for (const auto& [name, disclaimer] : checked.disclaimers) {
+    if (disclaimer.present_if) refuse_in_match(pass, *disclaimer.present_if);
+  }
+  refuse_scope(pass, checked.scope, checked.place);
+  for (const auto& bind : checked.binds) refuse_scope(pass, bind, checked.place);
+}
+
+void refuse_unsupported(check_pass& pass, const bundle_ast& bundle) {
+  for (const auto& overlay : bundle.overlays) refuse(pass, overlay.place, "kind 'Overlay'");
+  for (const auto& model : bundle.models) refuse(pass, model.place, "'classifiers'");
+}
+
+}  // namespace sluice::policy
