@@ -52,7 +52,7 @@ TEST(golden, refuses_lines_with_a_reason) {
   EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","given":{"topic.a":0.9}})")
                   .contains("'given' is not supported by this version"));
   EXPECT_TRUE(problem(R"({"id":"a","set":"benign","request":"x","expect":{"action_at_least":"tokenise"}})")
-                  .contains("'action_at_least' must be one of"));
+                  .contains("'tokenise' is no value of 'action_at_least'"));
 }
 
 TEST(golden, judges_by_set_and_by_expectation) {
