@@ -113,21 +113,32 @@ class normaliser {
     if (folded_) note_words(at, single ? first : 0, t);
   }
 
-  // The points at the front of a segment that come out as they would alone keep their own beginnings: a letter that a mark does not
-  // join is not part of a match that begins with the mark, and a stream may have sent it. What was joined or moved is one.
+  // The points at the front and at the back of a segment that come out as they would alone keep their own beginnings: a letter that a
+  // mark does not join is not part of a match that begins with the mark, and a stream may have sent it. What was joined or moved
+  // between them is one.
   void map_points(std::size_t at) {
     const auto end = base_ + static_cast<std::uint32_t>(end_);
-    for (std::size_t i = 0; i < count_; ++i) {
-      const auto begin = base_ + sources_[i];
+    const auto made = [&](std::size_t i) -> const std::string& {
       compat_.clear();
       normalise_segment(&points_[i], 1, kind_, compat_);
-      // The last, or one that the next point changed: all the rest.
-      const bool alone = i + 1 < count_ && std::string_view(text_).substr(at).starts_with(compat_) && at + compat_.size() < text_.size();
-      const auto size = alone ? compat_.size() : text_.size() - at;
-      map_.append(size, begin, end);
-      at += size;
-      if (!alone) return;
+      return compat_;
+    };
+    std::size_t first = 0;
+    for (; first + 1 < count_; ++first) {
+      const auto& alone = made(first);
+      if (!std::string_view(text_).substr(at).starts_with(alone) || at + alone.size() >= text_.size()) break;
+      map_.append(alone.size(), base_ + sources_[first], end);
+      at += alone.size();
     }
+    std::size_t last = count_;
+    std::size_t joined_end = text_.size();
+    for (; last > first + 1; --last) {
+      const auto& alone = made(last - 1);
+      if (!std::string_view(text_).substr(at, joined_end - at).ends_with(alone) || joined_end - alone.size() <= at) break;
+      joined_end -= alone.size();
+    }
+    map_.append(joined_end - at, base_ + sources_[first], end);
+    for (; last < count_; ++last) map_.append(made(last).size(), base_ + sources_[last], end);
   }
 
   // `source`: the code point that made text_ from `at` on, 0 when there were several.

