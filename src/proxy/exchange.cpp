@@ -48,6 +48,7 @@ gateway_fields exchange::impl::fields(policy::verdict v, bool own, bool pending)
 }
 
 void exchange::impl::answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out) {
+  if (asked == mono_time{}) request_refused = true;
   const auto text = dialect->error_body({what, message, param, decision});
   std::string bytes;
   sent_status = wire::http_status(what);
@@ -56,6 +57,12 @@ void exchange::impl::answer_error(wire::gateway_error what, std::string_view mes
   if (reason.empty() && what != wire::gateway_error::blocked) reason = message;
   out.close_client = out.close_client || !client.keep_alive;
   finish(out);
+}
+
+// The upstream has answered, and the gateway cannot vouch for what it said.
+void exchange::impl::withhold_answer(std::string_view message, std::string_view param, effects& out) {
+  answer_withheld = true;
+  answer_error(wire::gateway_error::upstream, message, param, out);
 }
 
 void exchange::impl::answer_block(const policy::outcome& of, std::string_view param, effects& out) {
@@ -110,6 +117,8 @@ void exchange::impl::record(report_kind kind) {
       .response_names = sink ? static_cast<const text_names&>(*sink) : response_names,
       .request_judged = request_judged,
       .response_judged = response_judged,
+      .request_refused = request_refused,
+      .answer_withheld = answer_withheld,
       .unscanned = unscanned,
       .status = sent_status,
       .upstream_status = answer.get().status,
@@ -121,7 +130,7 @@ void exchange::impl::record(report_kind kind) {
   };
   if (kind != report_kind::opened) {
     auto& c = worker.counters();
-    const auto v = std::max(r.request.verdict, r.response.verdict);
+    const auto v = request_refused || answer_withheld ? policy::verdict::block : std::max(r.request.verdict, r.response.verdict);
     if (v == policy::verdict::block) c.blocked.add();
     if (v == policy::verdict::edit) c.edited.add();
     if (v == policy::verdict::flag) c.flagged.add();
@@ -202,7 +211,7 @@ void exchange::upstream_body(std::string_view bytes, effects& out) {
     case impl::state::plain:
       if (x.answer_body.size() + bytes.size() > x.config.response_body_max) {
         out.abort_upstream = true;
-        x.answer_error(wire::gateway_error::upstream, "The upstream's answer is larger than this gateway may hold.", "", out);
+        x.withhold_answer("The upstream's answer is larger than this gateway may hold.", "", out);
         return;
       }
       x.answer_body += bytes;

@@ -49,6 +49,7 @@ struct exchange::impl {
   const policy::ruleset* rules = nullptr;
   policy::outcome request_outcome, response_outcome;
   bool request_judged = false, response_judged = false;
+  bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
 
   // Answer.
@@ -67,13 +68,16 @@ struct exchange::impl {
 
   [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow}; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
-  [[nodiscard]] policy::verdict strongest() const { return std::max(request_outcome.verdict, response_outcome.verdict); }
+  [[nodiscard]] policy::verdict strongest() const {
+    return request_refused || answer_withheld ? policy::verdict::block : std::max(request_outcome.verdict, response_outcome.verdict);
+  }
 
   // exchange.cpp
   void open(const http::request_head& head, const peer_info& peer);
   void send(effects& out, std::string_view bytes);
   [[nodiscard]] gateway_fields fields(policy::verdict v, bool own, bool pending = false) const;
   void answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out);
+  void withhold_answer(std::string_view message, std::string_view param, effects& out);
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);
   void finish(effects& out);
   void record(report_kind kind);

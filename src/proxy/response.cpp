@@ -18,7 +18,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
   if (scanned && !coding.empty() && !iequals(coding, "identity") && !shadow()) {
     out.abort_upstream = true;
     reason = "unreadable: compressed answer";
-    return answer_error(wire::gateway_error::upstream, "The upstream sent a compressed answer although it was asked not to.", "", out);
+    return withhold_answer("The upstream sent a compressed answer although it was asked not to.", "", out);
   }
   if (scanned && head.status == 200 && istarts_with(head.get("content-type"), "text/event-stream")) {
     now = state::stream;
@@ -41,7 +41,7 @@ void exchange::impl::judge_plain(effects& out) {
   if (answer.get().status != 200 || !icontains(answer.get().get("content-type"), "json")) {
     if (answer.get().status == 200 && !shadow() && !answer_body.empty()) {
       reason = "unreadable: the answer is not JSON";
-      return answer_error(wire::gateway_error::upstream, "The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
+      return withhold_answer("The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
     }
     return judge_opaque(out);
   }
@@ -49,13 +49,13 @@ void exchange::impl::judge_plain(effects& out) {
   if (!parsed) {
     reason = "unreadable: " + parsed.error().message;
     if (shadow()) return send_plain(answer_body, out);
-    return answer_error(wire::gateway_error::upstream, "The upstream's answer could not be read: " + parsed.error().message, "", out);
+    return withhold_answer("The upstream's answer could not be read: " + parsed.error().message, "", out);
   }
   content = std::move(*parsed);
   for (const auto& u : content->unread_parts()) {
     if (config.unknown_part == unreadable_policy::deny && !shadow()) {
       reason = "unreadable: " + u.reason;
-      return answer_error(wire::gateway_error::upstream, "The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
+      return withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
                           u.path, out);
     }
     unscanned.emplace_back(u.reason, u.bytes);
@@ -80,7 +80,7 @@ void exchange::impl::judge_opaque(effects& out) {
     unscanned.emplace_back("not UTF-8", answer_body.size());
     if (shadow()) return send_plain(answer_body, out);
     reason = "unreadable: not UTF-8";
-    return answer_error(wire::gateway_error::upstream, "The upstream answered with an error that the gateway cannot read.", "", out);
+    return withhold_answer("The upstream answered with an error that the gateway cannot read.", "", out);
   }
   const policy::text_part whole{policy::role::assistant, policy::part_kind::error, true, true, answer_body};
   response_outcome = policy::evaluate(*rules, {&whole, 1}, options(policy::direction::response), worker.scratch());
@@ -203,9 +203,10 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   const bool by_rule = of.verdict == policy::verdict::block;
   if (!head_sent && piece.empty()) {
     if (by_rule) return answer_block(of, "", out);
-    return answer_error(wire::gateway_error::upstream, "The upstream's stream could not be read.", "", out);
+    return withhold_answer("The upstream's stream could not be read.", "", out);
   }
   if (by_rule && reason.empty()) reason = of.reason;
+  answer_withheld = answer_withheld || !by_rule;
   stream->cut(by_rule && of.block.message_in_stream ? of.block.message : std::string_view(), piece);
   write_stream(out);
   close_body(out);

@@ -45,6 +45,8 @@ struct exchange_report {
   const text_names& request_names;
   const text_names& response_names;
   bool request_judged = false, response_judged = false;
+  // Stopped by the gateway itself, without a rule (unreadable, unknown path, over a limit, no policy): the verdict is block.
+  bool request_refused = false, answer_withheld = false;
   std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked

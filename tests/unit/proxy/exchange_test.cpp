@@ -49,7 +49,7 @@ std::shared_ptr<const policy::snapshot> compiled() {
 // What outlives the call of a report that is only lent.
 struct kept_report {
   explicit kept_report(const exchange_report& r)
-      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), edits(r.edits), reason(r.reason) {
+      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), edits(r.edits), request_refused(r.request_refused), reason(r.reason) {
     for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
     for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
   }
@@ -58,6 +58,7 @@ struct kept_report {
   int status;
   std::uint64_t bytes;
   std::uint32_t edits;
+  bool request_refused;
   std::string reason;
   std::vector<std::string> channels;
 };
@@ -268,7 +269,10 @@ TEST(exchange, refuses_in_the_dialect_what_it_may_not_or_cannot_pass) {
     EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 " + std::to_string(e.status))) << e.target << ": " << t.out.client.substr(0, 60);
     EXPECT_NE(t.out.client.find("\"error\""), std::string::npos);
     EXPECT_FALSE(t.out.connect.has_value());
-    EXPECT_EQ(t.worker.records.size(), 1u);
+    EXPECT_NE(t.out.client.find("x-sluice-verdict: block\r\n"), std::string::npos);
+    ASSERT_EQ(t.worker.records.size(), 1u);
+    EXPECT_TRUE(t.worker.records[0].request_refused);
+    EXPECT_FALSE(t.worker.records[0].reason.empty());
   }
 }
 
