@@ -127,7 +127,41 @@ void check_words(check_pass& pass, const keyword_match& words, const place& at) 
   }
 }
 
+namespace {
+
+void check_proximity(check_pass& pass, const std::optional<proximity>& what, const char* key) {
+  constexpr std::uint32_t within_max = 500;
+  if (!what) return;
+  const std::string name = std::string("'") + key + "'";
+  if (what->of.empty()) pass.error(what->place, name + " names no words", "write of: [word, …]");
+  for (const std::string& word : what->of) {
+    if (trim(text::normalise(word, text::view_kind::folded)).empty()) pass.error(what->place, name + " holds an empty word", "remove it");
+  }
+  if (what->within == 0 || what->within > within_max) {
+    pass.error(what->place, name + " needs 'within': 1 to " + std::to_string(within_max) + " characters", "write within: 24");
+  }
+}
+
+// Several things at once are known only when all of the text is.
+void check_decided_at_end(check_pass& pass, const match_spec& match, const rule& of, bool releases_early) {
+  const char* what = match.kind == match_spec::kind::all        ? "all"
+                     : match.kind == match_spec::kind::negation ? "not"
+                     : match.min_count > 1                      ? "min_count"
+                                                                : nullptr;
+  if (what == nullptr || !releases_early) return;
+  pass.error(match.place, std::string("'") + what + "' is decided at the end of an answer, and this rule's action is " +
+                              std::string(to_string(of.action.type)),
+             "write stream: {hold: full}, which holds every streamed answer to its end");
+}
+
+}  // namespace
+
 void check_match(check_pass& pass, match_spec& match, const rule& of, bool releases_early) {
+  check_proximity(pass, match.near, "near");
+  check_proximity(pass, match.unless_near, "unless_near");
+  check_decided_at_end(pass, match, of, releases_early);
+  for (auto& child : match.children) check_match(pass, child, of, releases_early);
+  if (match.kind != match_spec::kind::regex && match.kind != match_spec::kind::keywords) return;
   if (match.kind == match_spec::kind::regex) {
     check_regex(pass, match, of, releases_early);
     return;
@@ -138,6 +172,10 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
     check_words(pass, match.keywords, match.place);
   }
   pass.patterns += match.keywords.words.size();
+  for (const auto& [i, options] : match.keywords.options) {
+    check_proximity(pass, options.near, "near");
+    check_proximity(pass, options.unless_near, "unless_near");
+  }
 }
 
 }  // namespace sluice::policy

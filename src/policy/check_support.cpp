@@ -12,19 +12,17 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
 void refuse_in_match(check_pass& pass, const match_spec& match) {
   switch (match.kind) {
     case match_spec::kind::keywords:
-    case match_spec::kind::regex: break;
+    case match_spec::kind::regex:
+    case match_spec::kind::any:
+    case match_spec::kind::all:
+    case match_spec::kind::negation: break;
     case match_spec::kind::classifier: refuse(pass, match.place, "'classifier'"); break;
-    case match_spec::kind::any: refuse(pass, match.place, "'any'"); break;
-    case match_spec::kind::all: refuse(pass, match.place, "'all'"); break;
-    case match_spec::kind::negation: refuse(pass, match.place, "'not'"); break;
   }
-  if (match.near || match.unless_near) refuse(pass, match.place, match.near ? "'near'" : "'unless_near'");
-  if (match.entropy_min) refuse(pass, match.place, "'entropy'");
-  if (match.min_count != 1) refuse(pass, match.place, "'min_count'");
   if (match.views != 0) refuse(pass, match.place, "this choice for 'normalize'");
   if (match.decode != 0) refuse(pass, match.place, "'decode'");
-  if (match.kind == match_spec::kind::regex && match.regex.folded) refuse(pass, match.place, "'phrase'");
-  if (!match.keywords.options.empty()) refuse(pass, match.place, "an item with 'near', 'unless_near' or 'replacement'");
+  for (const auto& [i, options] : match.keywords.options) {
+    if (options.replacement) refuse(pass, match.place, "an item with 'replacement'");
+  }
   for (const auto& child : match.children) refuse_in_match(pass, child);
 }
 
@@ -45,6 +43,12 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
   if (!act.i18n.empty()) refuse(pass, act.place, "'i18n'");
   if (checked.rollout) refuse(pass, checked.place, "'rollout'");
   for (const auto& e : checked.exceptions) {
+    if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {
+      refuse(pass, e.place, "an exception that matches more than words or a regex");
+    }
+    if (e.match && (e.match->near || e.match->unless_near || e.match->entropy_min || e.match->min_count != 1)) {
+      refuse(pass, e.place, "an exception with a condition on its match");
+    }
     if (e.match) refuse_in_match(pass, *e.match);
     refuse_scope(pass, e.when, e.place);
   }

@@ -2,6 +2,7 @@
 //
 // Sharding: a policy with many patterns has a database of its own; the small ones share one, because each scan of a text has a
 // fixed price. A change recompiles only the shard that holds it; the others come from the cache.
+#include <algorithm>
 #include <cstdio>
 
 #include "compiled_snapshot.hpp"
@@ -42,6 +43,12 @@ std::string escaped(std::string_view literal) {
   return out;
 }
 
+// True when a match of one leaf is not yet a match of the rule.
+bool needs_expression(const match_spec& m) {
+  if (m.min_count > 1 || m.kind == match_spec::kind::all || m.kind == match_spec::kind::negation) return true;
+  return std::ranges::any_of(m.children, needs_expression);
+}
+
 class compiler {
  public:
   compiler(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache, diagnostics& found)
@@ -55,11 +62,13 @@ class compiler {
       for (const auto& r : p.rules) add_rule(p, r);
     }
     if (has_errors(found_)) return nullptr;
-    program_->folded_words = match::keyword_table(std::move(folded_));
-    program_->exact_words = match::keyword_table(std::move(exact_));
-    program_->unfiltered = rule_set(program_->rules.size());
-    build_starts();
-    shard_patterns();
+    for (const auto view : both_views) {
+      auto& in = program_->in[view];
+      in.words = match::keyword_table(std::move(entries_[view]));
+      in.unfiltered = index_set(program_->terms.size());
+      build_starts(view);
+      shard_patterns(view);
+    }
     if (has_errors(found_)) return nullptr;
     auto scopes = scope_map::compose(bundle_, program_, found_);
     if (has_errors(found_)) return nullptr;
@@ -83,44 +92,114 @@ class compiler {
     c.kind_mask = mask_of(r.where.parts, part_kind_count);
     c.last_turn_only = r.where.last_turn_only;
     c.hold_full = r.hold_full;
-    c.is_regex = r.match.kind == match_spec::kind::regex;
-    c.fold = !c.is_regex && view_of(r.match.keywords) == text::view_kind::folded;
-    c.validator = r.match.validator;
     c.mask = r.action.mask.empty() ? "[REDACTED]" : r.action.mask;
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
     c.message = r.action.message;
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;
-    if (c.is_regex) {
-      add_regex(r, c);
-    } else {
-      add_words(r.match.keywords, index);
-    }
+    const bool composed = needs_expression(r.match);
+    c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
+    auto made = add_match(r, r.match, index, !composed);
+    if (composed) c.expression = std::move(made);
+    c.terms_end = static_cast<std::uint32_t>(program_->terms.size());
     for (const auto& e : r.exceptions) c.exceptions.push_back(make_exception(r, e));
     program_->rules.push_back(std::move(c));
   }
 
-  void add_regex(const rule& r, compiled_rule& c) {
-    auto made = cache_.regex(r.match.regex.pattern);
-    if (!made) {
-      error(r.match.place, r.id, "the pattern does not compile at byte " + std::to_string(made.error().offset) + ": " + made.error().reason,
-            "correct the pattern");
-      return;
+  // The terms of a match, and what they make of it. `immediate`: each match of one is a match of the rule.
+  expression add_match(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
+    expression out;
+    out.min_count = m.min_count;
+    switch (m.kind) {
+      case match_spec::kind::any: out.kind = expression::kind::any; break;
+      case match_spec::kind::all: out.kind = expression::kind::all; break;
+      case match_spec::kind::negation: out.kind = expression::kind::negation; break;
+      case match_spec::kind::regex: out.term = add_regex(r, m, rule, immediate); return out;
+      case match_spec::kind::keywords: return add_words(m, rule, immediate);
+      case match_spec::kind::classifier: return out;  // refused by the checker
     }
-    c.regex = *made;
-    for (const auto& w : r.match.regex.prefilter) c.prefilter.push_back(lower(w));
-    const auto& info = c.regex->regex.info();
-    program_->lookbehind_max = std::max(program_->lookbehind_max, info.lookbehind_max);
+    for (const auto& child : m.children) out.children.push_back(add_match(r, child, rule, immediate));
+    return out;
   }
 
-  void add_words(const keyword_match& words, std::uint32_t index) {
-    const auto view = view_of(words);
-    auto& table = view == text::view_kind::folded ? folded_ : exact_;
-    for (const auto& w : words.words) {
-      auto form = text::normalise(w, view);
-      if (text::may_be_composed(form)) (view == text::view_kind::folded ? program_->folded_compose : program_->exact_compose) = true;
-      if (!form.empty()) table.push_back({std::move(form), index, words.boundary == boundary::word});
+  term& add_term(const match_spec& m, std::uint32_t rule, bool immediate, text::view_kind view) {
+    program_->terms.push_back({.rule = rule,
+                               .is_regex = m.kind == match_spec::kind::regex,
+                               .immediate = immediate,
+                               .view = view,
+                               .validator = m.validator,
+                               .regex = nullptr,
+                               .prefilter = {},
+                               .near = compiled(m.near),
+                               .unless_near = compiled(m.unless_near),
+                               .entropy_min = m.entropy_min.value_or(0)});
+    term_words_.emplace_back();
+    auto& made = program_->terms.back();
+    program_->lookbehind_max = std::max(program_->lookbehind_max, made.context() + 1);
+    return made;
+  }
+
+  static compiled_proximity compiled(const std::optional<proximity>& from) {
+    compiled_proximity out;
+    if (!from) return out;
+    out.within = from->within;
+    for (const auto& w : from->of) out.words.push_back(text::normalise(w, text::view_kind::folded));
+    return out;
+  }
+
+  std::uint32_t add_regex(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
+    const auto index = static_cast<std::uint32_t>(program_->terms.size());
+    auto& t = add_term(m, rule, immediate, m.regex.folded ? text::view_kind::folded : text::view_kind::regex);
+    auto made = cache_.regex(m.regex.pattern);
+    if (!made) {
+      error(m.place, r.id, "the pattern does not compile at byte " + std::to_string(made.error().offset) + ": " + made.error().reason,
+            "correct the pattern");
+      return index;
+    }
+    t.regex = *made;
+    for (const auto& w : m.regex.prefilter) t.prefilter.push_back(lower(w));
+    program_->lookbehind_max = std::max(program_->lookbehind_max, t.regex->regex.info().lookbehind_max);
+    return index;
+  }
+
+  // Words are one term, and those that ask for something around them one more for each thing they ask for.
+  expression add_words(const match_spec& m, std::uint32_t rule, bool immediate) {
+    const auto& all = m.keywords;
+    std::vector<std::pair<const word_options*, std::vector<std::uint32_t>>> groups = {{nullptr, {}}};
+    for (std::uint32_t i = 0; i < all.words.size(); ++i) {
+      const auto own = all.options.find(i);
+      const auto* options = own == all.options.end() || (!own->second.near && !own->second.unless_near) ? nullptr : &own->second;
+      auto group = std::ranges::find_if(groups, [&](const auto& g) {
+        return options == nullptr || g.first == nullptr ? options == g.first
+                                                        : g.first->near == options->near && g.first->unless_near == options->unless_near;
+      });
+      if (group == groups.end()) group = groups.insert(groups.end(), {options, {}});
+      group->second.push_back(i);
+    }
+    expression out;
+    out.kind = expression::kind::any;
+    out.min_count = m.min_count;
+    for (auto& [options, words] : groups) {
+      if (words.empty()) continue;
+      const auto view = view_of(all);
+      const auto index = static_cast<std::uint32_t>(program_->terms.size());
+      auto& t = add_term(m, rule, immediate, view);
+      if (options != nullptr && options->near) t.near = compiled(options->near);
+      if (options != nullptr && options->unless_near) t.unless_near = compiled(options->unless_near);
+      program_->lookbehind_max = std::max(program_->lookbehind_max, t.context() + 1);
+      add_entries(all, words, view, index);
+      term_words_.back() = {&all, std::move(words)};
+      out.children.push_back({.kind = expression::kind::term, .term = index, .min_count = 1, .children = {}});
+    }
+    return out;
+  }
+
+  void add_entries(const keyword_match& all, const std::vector<std::uint32_t>& which, text::view_kind view, std::uint32_t term) {
+    for (const auto i : which) {
+      auto form = text::normalise(all.words[i], view);
+      if (text::may_be_composed(form)) program_->in[view].compose = true;
+      if (!form.empty()) entries_[view].push_back({std::move(form), term, all.boundary == boundary::word});
     }
   }
 
@@ -144,11 +223,11 @@ class compiler {
     return made;
   }
 
-  void build_starts() {
+  void build_starts(text::view_kind view) {
     static const match::start_set never{std::vector<bool>(256, false), {}, true};
     std::vector<const match::start_set*> sets;
-    for (const auto& r : program_->rules) sets.push_back(r.regex ? &r.regex->starts : &never);
-    program_->starts = match::start_filter(sets);
+    for (const auto& t : program_->terms) sets.push_back(t.regex && t.view == view ? &t.regex->starts : &never);
+    program_->in[view].starts = match::start_filter(sets);
   }
 
   struct shard_word {
@@ -160,12 +239,12 @@ class compiler {
   // One group of patterns on its way to a shard.
   struct group {
     match::pattern_set set;
-    std::vector<std::uint32_t> rule_of;
+    std::vector<std::uint32_t> term_of;
     std::vector<shard_word> words;
     void append(group&& other) {
       set.patterns.insert(set.patterns.end(), std::make_move_iterator(other.set.patterns.begin()),
                           std::make_move_iterator(other.set.patterns.end()));
-      rule_of.insert(rule_of.end(), other.rule_of.begin(), other.rule_of.end());
+      term_of.insert(term_of.end(), other.term_of.begin(), other.term_of.end());
       words.insert(words.end(), std::make_move_iterator(other.words.begin()), std::make_move_iterator(other.words.end()));
       other = {};
     }
@@ -173,31 +252,34 @@ class compiler {
 
   // Puts each policy's patterns of one kind into its own shard or the shared one.
   template <class Collect>
-  void shard_by_policy(std::vector<shard>& out, Collect&& collect) {
+  void shard_by_policy(std::vector<shard>& out, index_set& unfiltered, Collect&& collect) {
     group common;
-    std::uint32_t first = 0;
+    std::uint32_t rule = 0;
     for (const auto& p : bundle_.policies) {
       group mine;
-      for (std::uint32_t i = 0; i < p.rules.size(); ++i) collect(p.rules[i], first + i, mine);
-      first += static_cast<std::uint32_t>(p.rules.size());
-      if (mine.rule_of.size() >= own_shard_min) {
-        finish(std::move(mine), out, p.place);
+      for (const auto end = rule + p.rules.size(); rule < end; ++rule) {
+        const auto& r = program_->rules[rule];
+        if (r.enforcement == enforcement::off) continue;
+        for (auto t = r.terms_begin; t < r.terms_end; ++t) collect(t, mine);
+      }
+      if (mine.term_of.size() >= own_shard_min) {
+        finish(std::move(mine), out, unfiltered, p.place);
         continue;
       }
       common.append(std::move(mine));
-      if (common.rule_of.size() >= common_shard_max) finish(std::exchange(common, {}), out, p.place);
+      if (common.term_of.size() >= common_shard_max) finish(std::exchange(common, {}), out, unfiltered, p.place);
     }
-    finish(std::move(common), out, {"bundle.yaml", 0, 0});
+    finish(std::move(common), out, unfiltered, {"bundle.yaml", 0, 0});
   }
 
-  void finish(group g, std::vector<shard>& out, const place& at) {
+  void finish(group g, std::vector<shard>& out, index_set& unfiltered, const place& at) {
     // A pattern that Hyperscan does not take is looked at without its help; the others go on.
     while (!g.set.patterns.empty()) {
       auto database = cache_.get(g.set, backend_);
       if (database) {
         for (auto& w : g.words) w.shard = static_cast<std::uint32_t>(out.size());
         words_of_shards_.insert(words_of_shards_.end(), std::make_move_iterator(g.words.begin()), std::make_move_iterator(g.words.end()));
-        out.push_back({*database, std::move(g.rule_of)});
+        out.push_back({*database, std::move(g.term_of)});
         return;
       }
       unsigned bad = 0;
@@ -206,40 +288,34 @@ class compiler {
         error(at, "", "the patterns were not compiled: " + database.error().message, "simplify the patterns of this policy");
         return;
       }
-      program_->unfiltered.add(g.rule_of[bad]);
+      unfiltered.add(g.term_of[bad]);
       g.set.patterns.erase(g.set.patterns.begin() + bad);
-      g.rule_of.erase(g.rule_of.begin() + bad);
+      g.term_of.erase(g.term_of.begin() + bad);
     }
   }
 
-  void shard_patterns() {
-    shard_by_policy(program_->regex_shards, [&](const rule& r, std::uint32_t index, group& into) {
-      const auto& c = program_->rules[index];
-      if (!c.is_regex || r.enforcement == enforcement::off) return;
-      if (c.regex->regex.superset().empty()) {
-        program_->unfiltered.add(index);
-        return;
-      }
-      into.set.patterns.push_back({c.regex->regex.superset(), match::single_match_flags()});
-      into.rule_of.push_back(index);
+  void shard_patterns(text::view_kind view) {
+    auto& in = program_->in[view];
+    shard_by_policy(in.regex_shards, in.unfiltered, [&](std::uint32_t index, group& into) {
+      const auto& t = program_->terms[index];
+      if (!t.is_regex || t.view != view) return;
+      if (t.regex->regex.superset().empty()) return in.unfiltered.add(index);
+      into.set.patterns.push_back({t.regex->regex.superset(), match::single_match_flags()});
+      into.term_of.push_back(index);
     });
-    const auto words = [&](bool folded) {
-      return [this, folded](const rule& r, std::uint32_t index, group& into) {
-        const auto& c = program_->rules[index];
-        if (c.is_regex || c.fold != folded || r.enforcement == enforcement::off) return;
-        for (const auto& w : r.match.keywords.words) {
-          const auto form = text::normalise(w, folded ? text::view_kind::folded : text::view_kind::regex);
-          if (form.empty()) continue;
-          into.set.patterns.push_back({escaped(form), match::single_match_flags()});
-          into.rule_of.push_back(index);
-          into.words.push_back({form, r.match.keywords.boundary == boundary::word});
-        }
-      };
-    };
-    shard_by_policy(program_->folded_shards, words(true));
-    program_->folded_filter = filter_of(program_->folded_shards);
-    shard_by_policy(program_->exact_shards, words(false));
-    program_->exact_filter = filter_of(program_->exact_shards);
+    shard_by_policy(in.word_shards, in.unfiltered, [&](std::uint32_t index, group& into) {
+      const auto& t = program_->terms[index];
+      if (t.is_regex || t.view != view) return;
+      const auto& [all, which] = term_words_[index];
+      for (const auto i : which) {
+        const auto form = text::normalise(all->words[i], view);
+        if (form.empty()) continue;
+        into.set.patterns.push_back({escaped(form), match::single_match_flags()});
+        into.term_of.push_back(index);
+        into.words.push_back({form, all->boundary == boundary::word});
+      }
+    });
+    in.filter = filter_of(in.word_shards);
   }
 
   match::word_filter filter_of(const std::vector<shard>& shards) {
@@ -253,12 +329,15 @@ class compiler {
 
   void measure() {
     auto& bytes = program_->memory_bytes;
-    for (const auto* shards : {&program_->regex_shards, &program_->folded_shards, &program_->exact_shards}) {
-      for (const auto& s : *shards) bytes += s.database->memory_bytes() + s.rule_of.capacity() * 4;
+    for (const auto view : both_views) {
+      const auto& in = program_->in[view];
+      for (const auto* shards : {&in.regex_shards, &in.word_shards}) {
+        for (const auto& s : *shards) bytes += s.database->memory_bytes() + s.term_of.capacity() * 4;
+      }
+      bytes += in.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
     }
-    bytes += program_->folded_filter.memory_bytes() + program_->exact_filter.memory_bytes();
-    bytes += program_->folded_words.memory_bytes() + program_->exact_words.memory_bytes() + program_->starts.memory_bytes();
-    for (const auto& r : program_->rules) bytes += sizeof(r) + (r.regex ? r.regex->regex.memory_bytes() : 0);
+    bytes += program_->rules.size() * sizeof(compiled_rule);
+    for (const auto& t : program_->terms) bytes += sizeof(t) + (t.regex ? t.regex->regex.memory_bytes() : 0);
     if (bytes > bundle_.limits.database_bytes_max) {
       error({"bundle.yaml", 0, 0}, "", "the compiled bundle needs " + std::to_string(bytes >> 20) + " MiB, its limit is " +
                                            std::to_string(bundle_.limits.database_bytes_max >> 20) + " MiB",
@@ -271,7 +350,12 @@ class compiler {
   shard_cache& cache_;
   diagnostics& found_;
   std::shared_ptr<program> program_ = std::make_shared<program>();
-  std::vector<match::keyword_table::entry> folded_, exact_;
+  per_view<std::vector<match::keyword_table::entry>> entries_;
+  struct words_of_term {
+    const keyword_match* all = nullptr;
+    std::vector<std::uint32_t> which;  // indexes into its words
+  };
+  std::vector<words_of_term> term_words_;
   std::vector<shard_word> words_of_shards_;  // of the shards being made
 };
 

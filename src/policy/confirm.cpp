@@ -2,7 +2,10 @@
 #include "confirm.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 
+#include "proximity.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/validator.hpp"
 #include "sluice/text/view.hpp"
@@ -10,7 +13,7 @@
 namespace sluice::policy {
 namespace {
 
-// Matches that a validator turned down, in one text and for one rule: past it the text is built to cost time.
+// Matches that a validator turned down, in one text and for one term: past it the text is built to cost time.
 constexpr int rejections_max = 4096;
 
 std::size_t next_code_point(std::string_view text, std::size_t at) {
@@ -28,20 +31,37 @@ bool valid(policy::validator by, std::string_view matched) {
   return false;
 }
 
-bool has_prefilter_word(const compiled_rule& rule, std::string_view matched) {
-  if (rule.prefilter.empty()) return true;
+bool has_prefilter_word(const term& of, std::string_view matched) {
+  if (of.prefilter.empty()) return true;
   const auto lowered = lower(matched);
-  return std::any_of(rule.prefilter.begin(), rule.prefilter.end(),
+  return std::any_of(of.prefilter.begin(), of.prefilter.end(),
                      [&](const std::string& w) { return lowered.find(w) != std::string::npos; });
 }
 
+// Shannon's, in bits per byte: what random keys have and placeholders have not.
+double entropy(std::string_view text) {
+  std::array<std::uint32_t, 256> counts{};
+  for (const char c : text) ++counts[static_cast<unsigned char>(c)];
+  double bits = 0;
+  for (const auto n : counts) {
+    if (n == 0) continue;
+    const double share = static_cast<double>(n) / static_cast<double>(text.size());
+    bits -= share * std::log2(share);
+  }
+  return bits;
+}
+
+bool accepts(const term& of, std::string_view matched) {
+  return has_prefilter_word(of, matched) && (of.entropy_min <= 0 || entropy(matched) >= of.entropy_min);
+}
+
 // The longest end of the match at `hit.begin` that the validator accepts; 0: none.
-std::size_t accepted_end(const compiled_rule& rule, std::string_view text, const match::regex::hit& hit, match::match_state& state,
+std::size_t accepted_end(const term& of, std::string_view text, const match::regex::hit& hit, match::match_state& state,
                          bool& failed) {
   auto end = hit.end;
-  while (!valid(rule.validator, text.substr(hit.begin, end - hit.begin))) {
+  while (!valid(of.validator, text.substr(hit.begin, end - hit.begin))) {
     if (end <= hit.begin + 1) return 0;
-    const auto shorter = rule.regex->regex.find_within(text, hit.begin, end - 1, state);
+    const auto shorter = of.regex->regex.find_within(text, hit.begin, end - 1, state);
     failed = failed || shorter.status == match::regex::status::unavailable;
     if (shorter.status != match::regex::status::match || shorter.end <= hit.begin || shorter.end >= end) return 0;
     end = shorter.end;
@@ -51,11 +71,11 @@ std::size_t accepted_end(const compiled_rule& rule, std::string_view text, const
 
 }  // namespace
 
-advance_result advance_regex(const compiled_rule& rule, std::string_view text, std::size_t from, bool more, std::size_t stable,
+advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable,
                              match::match_state& state, std::vector<match_span>& out) {
   int rejections = 0;
   while (from < text.size()) {
-    const auto hit = rule.regex->regex.find(text, from, more, state);
+    const auto hit = of.regex->regex.find(text, from, more, state);
     switch (hit.status) {
       case match::regex::status::unavailable: return {from, nowhere, true};
       case match::regex::status::none: return {text.size(), nowhere, false};
@@ -72,9 +92,12 @@ advance_result advance_regex(const compiled_rule& rule, std::string_view text, s
     // Later text may still change the end of the view, and with it this match.
     if (more && hit.end > stable) return {hit.begin, hit.begin, false};
     bool failed = false;
-    const auto end = accepted_end(rule, text, hit, state, failed);
+    const auto end = accepted_end(of, text, hit, state, failed);
     if (failed || rejections > rejections_max) return {from, nowhere, true};
-    if (end == 0 || !has_prefilter_word(rule, text.substr(hit.begin, end - hit.begin))) {
+    auto around = surroundings::differ;
+    if (end != 0 && accepts(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable);
+    if (around == surroundings::open) return {hit.begin, hit.begin, false};
+    if (around == surroundings::differ) {
       ++rejections;
       from = next_code_point(text, hit.begin);
       continue;
@@ -85,21 +108,21 @@ advance_result advance_regex(const compiled_rule& rule, std::string_view text, s
   return {text.size(), nowhere, false};
 }
 
-std::size_t keyword_cursor::of(std::uint32_t rule) const {
-  for (const auto& [r, at] : rule_from) {
-    if (r == rule) return at;
+std::size_t keyword_cursor::of(std::uint32_t term) const {
+  for (const auto& [t, at] : term_from) {
+    if (t == term) return at;
   }
   return 0;
 }
 
-void keyword_cursor::set(std::uint32_t rule, std::size_t at) {
-  for (auto& [r, old] : rule_from) {
-    if (r == rule) {
+void keyword_cursor::set(std::uint32_t term, std::size_t at) {
+  for (auto& [t, old] : term_from) {
+    if (t == term) {
       old = at;
       return;
     }
   }
-  rule_from.emplace_back(rule, at);
+  term_from.emplace_back(term, at);
 }
 
 namespace {
@@ -107,9 +130,9 @@ namespace {
 // One pass over the places where a word may begin.
 class keyword_pass {
  public:
-  keyword_pass(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding, std::string_view text, bool more,
-               std::size_t stable)
-      : table_(table), wanted_(wanted), holding_(holding), any_holds_(holding.any()), text_(text), more_(more), stable_(stable) {}
+  keyword_pass(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding, std::string_view text,
+               bool more, std::size_t stable)
+      : all_(all), table_(all.in[view].words), wanted_(wanted), holding_(holding), any_holds_(holding.any()), text_(text), more_(more), stable_(stable) {}
 
   advance_result run(keyword_cursor& cursor, std::vector<match::keyword_table::found>& found, std::vector<keyword_match_span>& out) {
     std::size_t undecided = nowhere;
@@ -129,14 +152,14 @@ class keyword_pass {
   }
 
  private:
-  // A place from which the text so far is a proper prefix of some word. Which rules' words is asked only when it matters: for the
+  // A place from which the text so far is a proper prefix of some word. Which terms' words is asked only when it matters: for the
   // first letter of a long list the answer is long.
   struct growing_place {
     std::size_t at;
     bool begins_bounded;
   };
 
-  // Decides each rule at one place: its longest word wins, once nothing longer can come. True: some rule must wait.
+  // Decides each term at one place: its longest word wins, once nothing longer can come. True: some term must wait.
   bool at_place(std::size_t at, bool grows, keyword_cursor& cursor, const std::vector<match::keyword_table::found>& found,
                 std::vector<keyword_match_span>& out) {
     bool waits = grows && somebody_waits(at, cursor);
@@ -147,7 +170,7 @@ class keyword_pass {
     return waits;
   }
 
-  // True when a word of a rule that counts could still come about here; notes from where text is held for it.
+  // True when a word of a term that counts could still come about here; notes from where text is held for it.
   bool somebody_waits(std::size_t at, const keyword_cursor& cursor) {
     struct search {
       keyword_pass& pass;
@@ -174,19 +197,19 @@ class keyword_pass {
     return wanted_.has(who.owner) && (place.begins_bounded || !who.bounded) && place.at >= cursor.of(who.owner);
   }
 
-  // True when a word of this rule could still come about at one of the places seen so far. Words that are found are rare, and so is this.
-  [[nodiscard]] bool waits_for_longer(std::uint32_t rule, const keyword_cursor& cursor) const {
+  // True when a word of this term could still come about at one of the places seen so far. Words that are found are rare, and so is this.
+  [[nodiscard]] bool waits_for_longer(std::uint32_t term, const keyword_cursor& cursor) const {
     for (const auto& place : growing_) {
       struct search {
         const keyword_pass& pass;
         const growing_place& place;
         const keyword_cursor& cursor;
-        std::uint32_t rule;
+        std::uint32_t term;
         bool some = false;
-      } s{*this, place, cursor, rule};
+      } s{*this, place, cursor, term};
       table_.growing(text_, place.at, &s, [](void* p, match::keyword_table::owner_ref who) {
         auto& each = *static_cast<search*>(p);
-        each.some = who.owner == each.rule && each.pass.may_wait(who, each.place, each.cursor);
+        each.some = who.owner == each.term && each.pass.may_wait(who, each.place, each.cursor);
         return !each.some;
       });
       if (s.some) return true;
@@ -206,16 +229,19 @@ class keyword_pass {
       }
     }
     if (more_ && end > stable_) return wait(who.owner, at);
+    const auto around = look_around(all_.terms[who.owner], text_, at, end, more_, stable_);
+    if (around == surroundings::open) return wait(who.owner, at);
+    if (around == surroundings::differ) return false;
     out.push_back({who.owner, at, end});
     cursor.set(who.owner, end);
     decided_.push_back(who.owner);
     return false;
   }
 
-  // Until this place is decided, the rule finds nothing here (a shorter word must not overtake) and nothing after it.
-  bool wait(std::uint32_t rule, std::size_t at) {
-    if (holding_.has(rule)) live_ = std::min(live_, at);
-    waiting_.push_back(rule);
+  // Until this place is decided, the term finds nothing here (a shorter word must not overtake) and nothing after it.
+  bool wait(std::uint32_t term, std::size_t at) {
+    if (holding_.has(term)) live_ = std::min(live_, at);
+    waiting_.push_back(term);
     return true;
   }
 
@@ -224,9 +250,10 @@ class keyword_pass {
            std::find(waiting_.begin(), waiting_.end(), who.owner) == waiting_.end() && !waits_for_longer(who.owner, cursor);
   }
 
+  const program& all_;
   const match::keyword_table& table_;
-  const rule_set& wanted_;
-  const rule_set& holding_;
+  const index_set& wanted_;
+  const index_set& holding_;
   bool any_holds_;
   std::string_view text_;
   bool more_;
@@ -239,10 +266,10 @@ class keyword_pass {
 
 }  // namespace
 
-advance_result advance_keywords(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding, std::string_view text,
-                                keyword_cursor& cursor, bool more, std::size_t stable, std::vector<match::keyword_table::found>& working,
+advance_result advance_keywords(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding,
+                                std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable, std::vector<match::keyword_table::found>& working,
                                 std::vector<keyword_match_span>& out) {
-  return keyword_pass(table, wanted, holding, text, more, stable).run(cursor, working, out);
+  return keyword_pass(all, view, wanted, holding, text, more, stable).run(cursor, working, out);
 }
 
 const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched, match::match_state& state) {

@@ -22,27 +22,27 @@ struct advance_result {
   bool failed = false;        // PCRE2 gave up: the matcher is unavailable
 };
 
-// Finds a regex rule's matches in text[from..) and appends them. `more`: the text may go on, and nothing that ends after
+// Finds a regex term's matches in text[from..) and appends them. `more`: the text may go on, and nothing that ends after
 // `stable` is decided.
-[[nodiscard]] advance_result advance_regex(const compiled_rule& rule, std::string_view text, std::size_t from, bool more,
+[[nodiscard]] advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more,
                                            std::size_t stable, match::match_state& state, std::vector<match_span>& out);
 
 struct keyword_match_span {
-  std::uint32_t rule;
+  std::uint32_t term;
   std::size_t begin, end;
 };
 
-// Where one rule's next word may begin; rules without an entry may begin anywhere.
+// Where one term's next word may begin; terms without an entry may begin anywhere.
 struct keyword_cursor {
-  std::size_t from = 0;  // everything before it is decided, for every rule
-  std::vector<std::pair<std::uint32_t, std::size_t>> rule_from;  // past the last match of a rule
-  [[nodiscard]] std::size_t of(std::uint32_t rule) const;
-  void set(std::uint32_t rule, std::size_t from);
+  std::size_t from = 0;  // everything before it is decided, for every term
+  std::vector<std::pair<std::uint32_t, std::size_t>> term_from;  // past the last match of a term
+  [[nodiscard]] std::size_t of(std::uint32_t term) const;
+  void set(std::uint32_t term, std::size_t from);
 };
 
-// The same for all keyword rules of a table at once. `wanted` are the rules that count here, `holding` those of them for which
+// The same for all words of one view at once. `wanted` are the terms that count here, `holding` those of them for which
 // text must be held; `live` in the result is the first place that one of `holding` still waits for.
-[[nodiscard]] advance_result advance_keywords(const match::keyword_table& table, const rule_set& wanted, const rule_set& holding,
+[[nodiscard]] advance_result advance_keywords(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding,
                                               std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable,
                                               std::vector<match::keyword_table::found>& working, std::vector<keyword_match_span>& out);
 

@@ -22,14 +22,14 @@
 
 namespace sluice::policy {
 
-// One bit a rule.
-class rule_set {
+// One bit a member: rules, or terms, by number.
+class index_set {
  public:
-  rule_set() = default;
-  explicit rule_set(std::size_t rules) : words_((rules + 63) / 64, 0) {}
-  void add(std::uint32_t rule) { words_[rule / 64] |= 1ull << (rule % 64); }
-  void remove(std::uint32_t rule) { words_[rule / 64] &= ~(1ull << (rule % 64)); }
-  [[nodiscard]] bool has(std::uint32_t rule) const { return (words_[rule / 64] >> (rule % 64) & 1) != 0; }
+  index_set() = default;
+  explicit index_set(std::size_t size) : words_((size + 63) / 64, 0) {}
+  void add(std::uint32_t i) { words_[i / 64] |= 1ull << (i % 64); }
+  void remove(std::uint32_t i) { words_[i / 64] &= ~(1ull << (i % 64)); }
+  [[nodiscard]] bool has(std::uint32_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
   void clear() { std::fill(words_.begin(), words_.end(), 0); }
   [[nodiscard]] bool any() const {
     for (const auto w : words_) {
@@ -37,9 +37,9 @@ class rule_set {
     }
     return false;
   }
-  // Calls f(rule) for each member that is also in `mask`, in order.
+  // Calls f(i) for each member that is also in `mask`, in order.
   template <class F>
-  void each_in(const rule_set& mask, F&& f) const {
+  void each_in(const index_set& mask, F&& f) const {
     for (std::size_t w = 0; w < words_.size(); ++w) {
       for (auto bits = words_[w] & mask.words_[w]; bits != 0; bits &= bits - 1) {
         f(static_cast<std::uint32_t>(w * 64 + static_cast<std::size_t>(__builtin_ctzll(bits))));
@@ -62,16 +62,45 @@ struct compiled_exception {
   bool fold = true;
 };
 
+// Words that must, or must not, stand within so many code points of a match.
+struct compiled_proximity {
+  std::vector<std::string> words;  // folded
+  std::uint32_t within = 0;
+};
+
+// One thing to look for: the leaf of a rule's match. Most rules are one term.
+struct term {
+  std::uint32_t rule;
+  bool is_regex;                 // else words
+  bool immediate;                // a match of the term is a match of its rule; else the rule's expression decides
+  text::view_kind view;          // where it is looked for
+  policy::validator validator = validator::none;
+  std::shared_ptr<const regex_program> regex;
+  std::vector<std::string> prefilter;  // lower case
+  compiled_proximity near, unless_near;  // without words: not asked for
+  double entropy_min = 0;              // bits per byte
+  // Code points on either side that decide about a match: it is not decided before they are there.
+  [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
+};
+
+// What a rule makes of the matches of its terms in one part of text.
+struct expression {
+  enum class kind : std::uint8_t { term, any, all, negation };
+  expression::kind kind = kind::term;
+  std::uint32_t term = 0;
+  std::uint32_t min_count = 1;
+  std::vector<expression> children;
+};
+
 struct compiled_rule {
   policy::direction direction;
   policy::action action;
   policy::enforcement enforcement;
   std::uint8_t role_mask;
   std::uint16_t kind_mask;
-  bool last_turn_only, hold_full, is_regex, fold;
-  policy::validator validator;
-  std::shared_ptr<const regex_program> regex;
-  std::vector<std::string> prefilter;  // lower case
+  bool last_turn_only, hold_full;
+  std::uint32_t terms_begin = 0, terms_end = 0;
+  std::optional<policy::expression> expression;  // none: each match of a term is one of the rule
   std::vector<compiled_exception> exceptions;
   std::string mask;
   std::uint32_t keep_first = 0, keep_last = 0;
@@ -87,26 +116,41 @@ struct compiled_rule {
   [[nodiscard]] bool changes() const { return changes_match(action); }
 };
 
-// A Hyperscan database over the patterns of some rules: hit N belongs to rule_of[N].
+// A Hyperscan database over the patterns of some terms: hit N belongs to term_of[N].
 struct shard {
   std::shared_ptr<const match::database> database;
-  std::vector<std::uint32_t> rule_of;
+  std::vector<std::uint32_t> term_of;
+};
+
+// Both views, and what belongs to each.
+inline constexpr std::array both_views = {text::view_kind::regex, text::view_kind::folded};
+template <class T>
+class per_view {
+ public:
+  T& operator[](text::view_kind v) { return both_[static_cast<std::size_t>(v)]; }
+  const T& operator[](text::view_kind v) const { return both_[static_cast<std::size_t>(v)]; }
+
+ private:
+  std::array<T, 2> both_{};
 };
 
 struct program {
   std::string version, bundle_name;
   std::vector<snapshot::rule_info> infos;
   std::vector<compiled_rule> rules;
+  std::vector<term> terms;
   policy::action matcher_unavailable = action::block;
-  // Regex rules.
-  std::vector<shard> regex_shards;
-  rule_set unfiltered;               // regex rules without a usable filter: always looked at
-  match::start_filter starts;        // by rule number
-  // Keyword rules, on the folded view and on the exact one.
-  std::vector<shard> folded_shards, exact_shards;
-  match::word_filter folded_filter, exact_filter;  // which of those shards a text concerns
-  match::keyword_table folded_words, exact_words;
-  bool folded_compose = false, exact_compose = false;  // some word there holds a letter with a mark on it
+  // What of the terms is looked for in one view.
+  struct searched {
+    std::vector<shard> regex_shards;
+    index_set unfiltered;             // regexes without a usable filter: always looked at
+    match::start_filter starts;       // by term number
+    std::vector<shard> word_shards;
+    match::word_filter filter;        // which of those a text concerns
+    match::keyword_table words;       // owners are terms
+    bool compose = false;             // some word holds a letter with a mark on it
+  };
+  per_view<searched> in;
   std::uint32_t lookbehind_max = 1;  // code points
   std::uint32_t width_max = 0;       // bytes, of bounded response regexes
   std::size_t memory_bytes = 0;
@@ -115,8 +159,9 @@ struct program {
 class ruleset {
  public:
   std::shared_ptr<const program> owner;
-  rule_set active;                                   // enforced or shadow here
-  rule_set regex_rules, folded_rules, exact_rules;   // of active
+  index_set active;                    // rules: enforced or shadow here
+  per_view<index_set> regexes, words;  // the terms of those
+  std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::vector<std::uint16_t>> exceptions;  // by rule: its exceptions whose scope fits here
   bool any_request = false, any_response = false, hold_full = false;
   std::uint8_t role_mask = 0;
@@ -127,10 +172,10 @@ class ruleset {
 struct scratch::impl {
   match::scan_scratch scan;
   match::match_state state;
-  text::view regex_view, folded_view;
+  per_view<text::view> view;
   std::weak_ptr<const program> prepared;  // the program that `scan` fits
   const program* prepared_raw = nullptr;
-  rule_set candidates;
+  index_set candidates;  // terms
   std::vector<match::keyword_table::found> found;
   std::vector<std::uint64_t> words;
 };

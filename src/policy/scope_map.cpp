@@ -47,7 +47,8 @@ std::unique_ptr<ruleset> compose_one(const bundle_ast& bundle, const std::shared
   auto made = std::make_unique<ruleset>();
   const auto count = owner->rules.size();
   made->owner = owner;
-  made->active = made->regex_rules = made->folded_rules = made->exact_rules = rule_set(count);
+  made->active = index_set(count);
+  for (const auto view : both_views) made->regexes[view] = made->words[view] = index_set(owner->terms.size());
   made->exceptions.resize(count);
   std::uint32_t n = 0;
   signature.clear();
@@ -58,7 +59,11 @@ std::unique_ptr<ruleset> compose_one(const bundle_ast& bundle, const std::shared
       const auto& c = owner->rules[i];
       if (!here || c.enforcement == enforcement::off) continue;
       made->active.add(i);
-      (c.is_regex ? made->regex_rules : c.fold ? made->folded_rules : made->exact_rules).add(i);
+      for (auto t = c.terms_begin; t < c.terms_end; ++t) {
+        const auto& term = owner->terms[t];
+        (term.is_regex ? made->regexes : made->words)[term.view].add(t);
+      }
+      if (c.expression) made->composed.push_back(i);
       made->role_mask = static_cast<std::uint8_t>(made->role_mask | c.role_mask);
       const auto d = static_cast<unsigned>(c.direction);
       made->any_request = made->any_request || (d & 1) != 0;

@@ -52,14 +52,16 @@ bool holds_full(const ruleset& rules, bool global_shadow) { return rules.hold_fu
 
 bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {
   if (s.prepared_raw == for_this.get() && !s.prepared.expired()) return true;
-  for (const auto* shards : {&for_this->regex_shards, &for_this->folded_shards, &for_this->exact_shards}) {
-    for (const auto& shard : *shards) {
-      if (!s.scan.prepare(*shard.database)) return false;
+  for (const auto view : both_views) {
+    for (const auto* shards : {&for_this->in[view].regex_shards, &for_this->in[view].word_shards}) {
+      for (const auto& shard : *shards) {
+        if (!s.scan.prepare(*shard.database)) return false;
+      }
     }
   }
   s.prepared = for_this;
   s.prepared_raw = for_this.get();
-  s.candidates = rule_set(for_this->rules.size());
+  s.candidates = index_set(for_this->terms.size());
   return true;
 }
 

@@ -7,74 +7,9 @@
 #include <algorithm>
 #include <span>
 
-#include "judge.hpp"
+#include "stream_channel.hpp"
 
 namespace sluice::policy {
-namespace {
-
-// A normalised view of the end of a channel's text.
-struct window {
-  explicit window(text::view_kind kind) : stream(kind) {}
-  text::view_stream stream;
-  std::string text;
-  std::vector<text::view_stream::unit> map;
-  std::size_t changed_from = 0;  // first byte that the last feed added or replaced
-  std::vector<std::string> others;
-  std::string changed;
-
-  void feed(std::string_view original) {
-    const auto size = text.size();
-    changed_from = size - stream.feed(original, text, map);
-  }
-  void finish() {
-    const auto before = text.size() - std::min(text.size(), stream.unstable());
-    stream.finish(text, map);
-    changed_from = std::min(before, text.size());
-  }
-  [[nodiscard]] std::size_t stable() const { return text.size() - std::min(text.size(), stream.unstable()); }
-  [[nodiscard]] std::string_view stable_text() const { return std::string_view(text).substr(0, stable()); }
-  // Collects what the unstable end may become; false: it stays what it is.
-  bool imagine(bool compose) {
-    others.clear();
-    if (stream.unstable() > 0) stream.alternatives(compose, others);
-    return !others.empty();
-  }
-  // The text with one of them at its end.
-  std::string_view imagined(const std::string& other) {
-    changed.assign(stable_text());
-    return changed += other;
-  }
-  // A place in an imagined text as one in the real text: what the end is made of moves as one.
-  [[nodiscard]] std::size_t before_open_end(std::size_t at) const { return at == nowhere ? nowhere : std::min(at, stable()); }
-  void drop_front(std::size_t n) {
-    text.erase(0, n);
-    map.erase(map.begin(), map.begin() + static_cast<std::ptrdiff_t>(n));
-    changed_from -= std::min(changed_from, n);
-  }
-};
-
-struct live_regex {
-  std::uint32_t rule;
-  std::size_t from;  // in the regex window: where its match would begin
-};
-
-struct channel_state {
-  role who;
-  part_kind kind;
-  bool editable;
-  bool judged = false, hold_full = false, finished = false;
-  rule_set regexes, folded, exact;  // rules that apply here
-  rule_set holding;                 // of them, those that may change or stop the text
-  rule_set composing;               // of `regexes`, those to which marks on letters matter
-  window regex_view{text::view_kind::regex}, folded_view{text::view_kind::folded};
-  keyword_cursor folded_cursor, exact_cursor;
-  std::vector<live_regex> live;
-  std::vector<pending_edit> edits;  // offsets from the first byte ever fed
-  std::string original;             // what is not released, and nothing before it
-  std::uint32_t released = 0;       // bytes from the first ever fed
-};
-
-}  // namespace
 
 bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
   if (rules.denies_all || options.global_shadow) return false;
@@ -106,17 +41,22 @@ struct stream_evaluator::impl {
       : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, o.global_shadow, out) {}
 
   void plan(channel_state& c) {
-    const auto count = prog.rules.size();
-    c.regexes = c.folded = c.exact = c.holding = c.composing = rule_set(count);
+    c.holding = c.composing = index_set(prog.terms.size());
+    for (auto& in : c.searched) in.regexes = in.words = index_set(prog.terms.size());
     rules.active.each_in(rules.active, [&](std::uint32_t rule) {
       const auto& r = prog.rules[rule];
       if (!r.applies(direction::response, c.who, c.kind, true)) return;
       c.judged = true;
-      (r.is_regex ? c.regexes : r.fold ? c.folded : c.exact).add(rule);
-      if (r.is_regex && r.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(rule);
-      if (!r.changes() || !judge.enforces(rule)) return;
-      c.holding.add(rule);
-      c.hold_full = c.hold_full || r.hold_full;
+      if (r.expression) c.composed.push_back(rule);
+      const bool holds = r.changes() && judge.enforces(rule);
+      c.hold_full = c.hold_full || (holds && r.hold_full);
+      for (auto t = r.terms_begin; t < r.terms_end; ++t) {
+        const auto& term = prog.terms[t];
+        auto& in = c.searched[static_cast<std::size_t>(term.view)];
+        (term.is_regex ? in.regexes : in.words).add(t);
+        if (term.is_regex && term.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(t);
+        if (holds) c.holding.add(t);
+      }
     });
   }
 
@@ -125,16 +65,40 @@ struct stream_evaluator::impl {
     return at < w.map.size() ? w.map[at].original_begin : c.released + static_cast<std::uint32_t>(c.original.size());
   }
 
-  void note(channel_state& c, std::uint32_t index, std::uint32_t rule, const window& w, std::size_t begin, std::size_t end) {
+  void note(channel_state& c, std::uint32_t index, std::uint32_t term, const window& w, std::size_t begin, std::size_t end) {
     const auto to = w.map[end - 1].original_end;
     // Marks that moved past a mark which was sent may make a match begin with that one: what is out stays out.
-    const auto changes = c.holding.has(rule);
+    const auto changes = c.holding.has(term);
     const auto from = changes ? std::max(w.map[begin].original_begin, c.released) : w.map[begin].original_begin;
     const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
                                                          : std::string_view(w.text).substr(begin, end - begin);
-    const auto what = judge.note(rule, index, from, to, visible, std::string_view(w.text).substr(begin, end - begin), c.editable, s.state);
+    const auto& t = prog.terms[term];
+    if (t.immediate) return note_rule(c, index, t.rule, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
+    if (c.found.size() < findings_max) return c.found.push_back({term, from, to, std::string(visible)});
+    failed(term, c);
+  }
+
+  void note_rule(channel_state& c, std::uint32_t index, std::uint32_t rule, std::uint32_t from, std::uint32_t to, std::string_view visible,
+                 std::string_view matched_view) {
+    const auto what = judge.note(rule, index, from, to, visible, matched_view, c.editable, s.state);
     if (what == judge::effect::edit && from < to) c.edits.push_back({index, from, to, rule});
     if (what == judge::effect::block) stop_at(from);
+  }
+
+  // The rules whose match is an expression: a channel is decided at its end, and those that change it hold it until then.
+  void compose(channel_state& c, std::uint32_t index) {
+    std::vector<std::uint32_t> matches;
+    for (const auto rule : c.composed) {
+      matches.clear();
+      if (!holds(*prog.rules[rule].expression, c.found, matches)) continue;
+      for (const auto i : matches) {
+        const auto& g = c.found[i];
+        note_rule(c, index, rule, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
+      }
+      if (!matches.empty()) continue;
+      const auto end = c.released + static_cast<std::uint32_t>(c.original.size());
+      note_rule(c, index, rule, 0, end, c.original, c.original);
+    }
   }
 
   void stop_at(std::size_t original) {
@@ -142,56 +106,59 @@ struct stream_evaluator::impl {
     block_at = std::min(block_at, original);
   }
 
-  void failed(std::uint32_t rule, channel_state& c) {
-    c.regexes.remove(rule);  // its state is lost; the policy has decided what that means
-    if (judge.unavailable(rule) == judge::effect::block) stop_at(c.released);
+  void failed(std::uint32_t term, channel_state& c) {
+    const auto& t = prog.terms[term];
+    auto& in = c.searched[static_cast<std::size_t>(t.view)];
+    (t.is_regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
+    if (judge.unavailable(t.rule) == judge::effect::block) stop_at(c.released);
   }
 
-  void follow_regexes(channel_state& c, std::uint32_t index, bool more) {
-    auto& w = c.regex_view;
-    prog.starts.candidates(w.text, w.changed_from, s.words);
-    auto todo = rule_set(prog.rules.size());
+  void follow_regexes(channel_state& c, searched_channel& in, std::uint32_t index, bool more) {
+    auto& w = in.text;
+    const auto& starts = prog.in[in.view].starts;
+    starts.candidates(w.text, w.changed_from, s.words);
+    auto todo = index_set(prog.terms.size());
     todo.words() = s.words;
     const bool open = more && w.stable() < w.text.size() && c.composing.any();
     if (open) {
       // The last stable letter may go on with another byte than the one that is there.
-      prog.starts.candidates(w.stable_text(), w.changed_from, s.words);
+      starts.candidates(w.stable_text(), w.changed_from, s.words);
       for (std::size_t i = 0; i < s.words.size(); ++i) todo.words()[i] |= s.words[i];
       w.others.clear();
     }
-    for (const auto& l : c.live) todo.add(l.rule);
+    for (const auto& l : in.live) todo.add(l.term);
     std::vector<live_regex> still;
-    const auto from_of = [&](std::uint32_t rule) {
+    const auto from_of = [&](std::uint32_t term) {
       auto from = w.changed_from;
-      for (const auto& l : c.live) {
-        if (l.rule == rule) from = std::min(from, l.from);
+      for (const auto& l : in.live) {
+        if (l.term == term) from = std::min(from, l.from);
       }
       return from;
     };
-    todo.each_in(c.regexes, [&](std::uint32_t rule) {
-      if (open && c.composing.has(rule)) return;
+    todo.each_in(in.regexes, [&](std::uint32_t term) {
+      if (open && c.composing.has(term)) return;
       spans.clear();
-      const auto state = advance_regex(prog.rules[rule], w.text, from_of(rule), more, w.stable(), s.state, spans);
-      for (const auto& m : spans) note(c, index, rule, w, m.begin, m.end);
-      if (state.failed) return failed(rule, c);
+      const auto state = advance_regex(prog.terms[term], w.text, from_of(term), more, w.stable(), s.state, spans);
+      for (const auto& m : spans) note(c, index, term, w, m.begin, m.end);
+      if (state.failed) return failed(term, c);
       if (state.live == nowhere) return;
-      still.push_back({rule, state.live});
-      if (c.holding.has(rule)) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
+      still.push_back({term, state.live});
+      if (c.holding.has(term)) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
     });
     if (open) {
-      c.composing.each_in(c.regexes, [&](std::uint32_t rule) {
-        const auto live = follow_composing(c, index, rule, todo.has(rule), from_of(rule));
-        if (live != nowhere) still.push_back({rule, live});
+      c.composing.each_in(in.regexes, [&](std::uint32_t term) {
+        const auto live = follow_composing(c, in, index, term, todo.has(term), from_of(term));
+        if (live != nowhere) still.push_back({term, live});
       });
     }
-    c.live = std::move(still);
+    in.live = std::move(still);
   }
 
-  // A rule to which it matters that the text's end may still change: what does not depend on that end is decided, and text is held
+  // A term to which it matters that the text's end may still change: what does not depend on that end is decided, and text is held
   // when the rule waits for any of the forms that the end may take. Returns where the rule waits.
-  std::size_t follow_composing(channel_state& c, std::uint32_t index, std::uint32_t rule, bool asked, std::size_t from) {
-    auto& w = c.regex_view;
-    const auto& r = prog.rules[rule];
+  std::size_t follow_composing(channel_state& c, searched_channel& in, std::uint32_t index, std::uint32_t term, bool asked, std::size_t from) {
+    auto& w = in.text;
+    const auto& r = prog.terms[term];
     const auto letter = w.stream.open_letter();
     const bool begins = letter >= 0x80 || r.regex->starts.composed[letter];
     if (!asked && !begins) return nowhere;
@@ -199,11 +166,11 @@ struct stream_evaluator::impl {
     if (asked) {
       spans.clear();
       const auto state = advance_regex(r, w.stable_text(), from, true, w.stable(), s.state, spans);
-      for (const auto& m : spans) note(c, index, rule, w, m.begin, m.end);
-      if (state.failed) return failed(rule, c), nowhere;
+      for (const auto& m : spans) note(c, index, term, w, m.begin, m.end);
+      if (state.failed) return failed(term, c), nowhere;
       live = state.live;
     }
-    if (!c.holding.has(rule)) return live;
+    if (!c.holding.has(term)) return live;
     const auto first = std::min(live, w.stable());
     const auto waits_at = [&](std::string_view text) {
       const auto hit = r.regex->regex.find(text, first, true, s.state);
@@ -221,27 +188,27 @@ struct stream_evaluator::impl {
     return live;
   }
 
-  void follow_words(channel_state& c, std::uint32_t index, window& w, const match::keyword_table& table, const rule_set& wanted,
-                    keyword_cursor& cursor, bool compose, bool more) {
-    cursor.from = std::min(cursor.from, w.changed_from);
+  void follow_words(channel_state& c, searched_channel& in, std::uint32_t index, bool more) {
+    auto& w = in.text;
+    in.cursor.from = std::min(in.cursor.from, w.changed_from);
     words.clear();
-    if (more && w.imagine(compose)) return follow_words_to_open_end(c, index, w, table, wanted, cursor);
-    const auto state = advance_keywords(table, wanted, c.holding, w.text, cursor, more, w.stable(), s.found, words);
-    for (const auto& m : words) note(c, index, m.rule, w, m.begin, m.end);
+    if (more && w.imagine(prog.in[in.view].compose)) return follow_words_to_open_end(c, in, index);
+    const auto state = advance_keywords(prog, in.view, in.words, c.holding, w.text, in.cursor, more, w.stable(), s.found, words);
+    for (const auto& m : words) note(c, index, m.term, w, m.begin, m.end);
     if (state.live != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
   }
 
   // The same for words: decided is what the stable text decides, held is what some form of the end would hold.
-  void follow_words_to_open_end(channel_state& c, std::uint32_t index, window& w, const match::keyword_table& table, const rule_set& wanted,
-                                keyword_cursor& cursor) {
-    (void)advance_keywords(table, wanted, c.holding, w.stable_text(), cursor, true, w.stable(), s.found, words);
-    for (const auto& m : words) note(c, index, m.rule, w, m.begin, m.end);
+  void follow_words_to_open_end(channel_state& c, searched_channel& in, std::uint32_t index) {
+    auto& w = in.text;
+    (void)advance_keywords(prog, in.view, in.words, c.holding, w.stable_text(), in.cursor, true, w.stable(), s.found, words);
+    for (const auto& m : words) note(c, index, m.term, w, m.begin, m.end);
     const auto held = [&](std::string_view text) {
-      auto here = cursor;
+      auto here = in.cursor;
       words.clear();
-      auto live = advance_keywords(table, wanted, c.holding, text, here, true, w.stable(), s.found, words).live;
+      auto live = advance_keywords(prog, in.view, in.words, c.holding, text, here, true, w.stable(), s.found, words).live;
       for (const auto& m : words) {
-        if (c.holding.has(m.rule)) live = std::min(live, m.begin);
+        if (c.holding.has(m.term)) live = std::min(live, m.begin);
       }
       return live;
     };
@@ -251,9 +218,10 @@ struct stream_evaluator::impl {
   }
 
   void follow(channel_state& c, std::uint32_t index, bool more) {
-    if (c.regexes.any()) follow_regexes(c, index, more);
-    if (c.exact.any()) follow_words(c, index, c.regex_view, prog.exact_words, c.exact, c.exact_cursor, prog.exact_compose, more);
-    if (c.folded.any()) follow_words(c, index, c.folded_view, prog.folded_words, c.folded, c.folded_cursor, prog.folded_compose, more);
+    for (auto& in : c.searched) {
+      if (in.regexes.any()) follow_regexes(c, in, index, more);
+      if (in.words.any()) follow_words(c, in, index, more);
+    }
   }
 
   // Sends out what lies before the limit, with its edits.
@@ -297,24 +265,25 @@ struct stream_evaluator::impl {
       w.drop_front(n);
       return n;
     };
-    auto keep = std::min(c.regex_view.stable(), c.exact.any() ? c.exact_cursor.from : nowhere);
-    for (const auto& l : c.live) keep = std::min(keep, l.from);
-    if (const auto n = trim_one(c.regex_view, keep); n != 0) {
-      for (auto& l : c.live) l.from -= n;
-      shift(c.exact_cursor, n);
+    for (auto& in : c.searched) {
+      auto keep = std::min(in.text.stable(), in.words.any() ? in.cursor.from : nowhere);
+      for (const auto& l : in.live) keep = std::min(keep, l.from);
+      const auto n = trim_one(in.text, keep);
+      if (n == 0) continue;
+      for (auto& l : in.live) l.from -= n;
+      shift(in.cursor, n);
     }
-    keep = std::min(c.folded_view.stable(), c.folded_cursor.from);
-    if (const auto n = trim_one(c.folded_view, keep); n != 0) shift(c.folded_cursor, n);
   }
   static void shift(keyword_cursor& cursor, std::size_t n) {
     cursor.from -= std::min(cursor.from, n);
-    for (auto& [rule, at] : cursor.rule_from) at -= std::min(at, n);
-    std::erase_if(cursor.rule_from, [](const auto& r) { return r.second == 0; });
+    for (auto& [term, at] : cursor.term_from) at -= std::min(at, n);
+    std::erase_if(cursor.term_from, [](const auto& r) { return r.second == 0; });
   }
 
   void push(channel_state& c, std::string_view text) {
-    if (c.regexes.any() || c.exact.any()) c.regex_view.feed(text);
-    if (c.folded.any()) c.folded_view.feed(text);
+    for (auto& in : c.searched) {
+      if (in.any()) in.text.feed(text);
+    }
   }
 
   status run(std::uint32_t index, std::string_view text, bool last, std::string& into) {
@@ -336,9 +305,11 @@ struct stream_evaluator::impl {
     }
     if (last) {
       limit = nowhere;
-      if (c.regexes.any() || c.exact.any()) c.regex_view.finish();
-      if (c.folded.any()) c.folded_view.finish();
+      for (auto& in : c.searched) {
+        if (in.any()) in.text.finish();
+      }
       follow(c, index, false);
+      compose(c, index);
       c.finished = true;
     }
     release(c, into);

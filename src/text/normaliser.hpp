@@ -5,6 +5,7 @@
 // decided after 256 code points or 4096 bytes, so that no input keeps a stream from making progress.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -52,6 +53,15 @@ class normaliser {
   struct candidate {
     std::size_t at;  // in text_
     char ascii;
+  };
+  static constexpr char32_t taken = 0xffffffff;
+  struct went_in {
+    char32_t c;
+    std::uint32_t begin;
+  };
+  struct came_out {
+    char32_t c;
+    std::uint32_t size, begin;
   };
 
   void mark_clean(std::size_t source) {
@@ -113,32 +123,34 @@ class normaliser {
     if (folded_) note_words(at, single ? first : 0, t);
   }
 
-  // The points at the front and at the back of a segment that come out as they would alone keep their own beginnings: a letter that a
-  // mark does not join is not part of a match that begins with the mark, and a stream may have sent it. What was joined or moved
-  // between them is one.
+  // Which points of a segment came from which: one that comes out as it went in, wherever it moved to, keeps its own beginning, so
+  // that a match which begins with a mark does not begin with the letter before it, which a stream may have sent. Of equal marks
+  // the first are those that were joined (Unicode 3.11). What was joined begins where the segment begins.
   void map_points(std::size_t at) {
     const auto end = base_ + static_cast<std::uint32_t>(end_);
-    const auto made = [&](std::size_t i) -> const std::string& {
+    went_in_.clear();
+    for (std::size_t i = 0; i < count_; ++i) {
       compat_.clear();
       normalise_segment(&points_[i], 1, kind_, compat_);
-      return compat_;
-    };
-    std::size_t first = 0;
-    for (; first + 1 < count_; ++first) {
-      const auto& alone = made(first);
-      if (!std::string_view(text_).substr(at).starts_with(alone) || at + alone.size() >= text_.size()) break;
-      map_.append(alone.size(), base_ + sources_[first], end);
-      at += alone.size();
+      for (std::size_t j = 0; j < compat_.size();) {
+        const auto [c, size] = decode(compat_, j);
+        went_in_.push_back({c, base_ + sources_[i]});
+        j += size;
+      }
     }
-    std::size_t last = count_;
-    std::size_t joined_end = text_.size();
-    for (; last > first + 1; --last) {
-      const auto& alone = made(last - 1);
-      if (!std::string_view(text_).substr(at, joined_end - at).ends_with(alone) || joined_end - alone.size() <= at) break;
-      joined_end -= alone.size();
+    came_out_.clear();
+    for (std::size_t i = at; i < text_.size();) {
+      const auto [c, size] = decode(text_, i);
+      came_out_.push_back({c, static_cast<std::uint32_t>(size), base_ + sources_[0]});
+      i += size;
     }
-    map_.append(joined_end - at, base_ + sources_[first], end);
-    for (; last < count_; ++last) map_.append(made(last).size(), base_ + sources_[last], end);
+    for (auto out = came_out_.rbegin(); out != came_out_.rend(); ++out) {
+      const auto in = std::find_if(went_in_.rbegin(), went_in_.rend(), [&](const went_in& w) { return w.c == out->c; });
+      if (in == went_in_.rend()) continue;
+      out->begin = in->begin;
+      in->c = taken;
+    }
+    for (const auto& out : came_out_) map_.append(out.size, out.begin, end);
   }
 
   // `source`: the code point that made text_ from `at` on, 0 when there were several.
@@ -273,6 +285,8 @@ class normaliser {
   std::vector<candidate> pending_;
   std::size_t pending_source_ = 0, before_resolve_ = 0;
   std::string compat_;
+  std::vector<went_in> went_in_;
+  std::vector<came_out> came_out_;
   std::size_t clean_source_ = 0, clean_text_ = 0, open_segment_ = 0;
   open_word clean_word_;
 };

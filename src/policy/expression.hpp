@@ -1,0 +1,24 @@
+// Rules whose match is more than one thing: any, all, not, and how often. Decided for a part of text as a whole.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "program.hpp"
+
+namespace sluice::policy {
+
+// A match of a term that is not yet one of its rule.
+struct gathered {
+  std::uint32_t term;
+  std::uint32_t begin, end;  // bytes of the part's original text
+  std::string value;         // that text
+};
+
+// Whether the expression holds, given every match of its terms in the part. Appends the indexes of the matches that make it hold;
+// an expression that holds because nothing was found appends none.
+[[nodiscard]] bool holds(const expression& what, std::span<const gathered> all, std::vector<std::uint32_t>& matches);
+
+}  // namespace sluice::policy

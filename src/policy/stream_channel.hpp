@@ -1,0 +1,88 @@
+// What a stream keeps of one channel: two normalised windows on its end, how far each term has come in them, and the text that is
+// not released yet. Private to stream.cpp.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "expression.hpp"
+#include "judge.hpp"
+
+namespace sluice::policy {
+
+// A normalised view of the end of a channel's text.
+struct window {
+  explicit window(text::view_kind kind) : stream(kind) {}
+  text::view_stream stream;
+  std::string text;
+  std::vector<text::view_stream::unit> map;
+  std::size_t changed_from = 0;  // first byte that the last feed added or replaced
+  std::vector<std::string> others;
+  std::string changed;
+
+  void feed(std::string_view original) {
+    const auto size = text.size();
+    changed_from = size - stream.feed(original, text, map);
+  }
+  void finish() {
+    const auto before = text.size() - std::min(text.size(), stream.unstable());
+    stream.finish(text, map);
+    changed_from = std::min(before, text.size());
+  }
+  [[nodiscard]] std::size_t stable() const { return text.size() - std::min(text.size(), stream.unstable()); }
+  [[nodiscard]] std::string_view stable_text() const { return std::string_view(text).substr(0, stable()); }
+  // Collects what the unstable end may become; false: it stays what it is.
+  bool imagine(bool compose) {
+    others.clear();
+    if (stream.unstable() > 0) stream.alternatives(compose, others);
+    return !others.empty();
+  }
+  // The text with one of them at its end.
+  std::string_view imagined(const std::string& other) {
+    changed.assign(stable_text());
+    return changed += other;
+  }
+  // A place in an imagined text as one in the real text: what the end is made of moves as one.
+  [[nodiscard]] std::size_t before_open_end(std::size_t at) const { return at == nowhere ? nowhere : std::min(at, stable()); }
+  void drop_front(std::size_t n) {
+    text.erase(0, n);
+    map.erase(map.begin(), map.begin() + static_cast<std::ptrdiff_t>(n));
+    changed_from -= std::min(changed_from, n);
+  }
+};
+
+struct live_regex {
+  std::uint32_t term;
+  std::size_t from;  // in its window: where its match would begin
+};
+
+// What is looked for in one view of a channel.
+struct searched_channel {
+  explicit searched_channel(text::view_kind kind) : view(kind), text(kind) {}
+  text::view_kind view;
+  window text;
+  index_set regexes, words;  // terms that apply here
+  keyword_cursor cursor;
+  std::vector<live_regex> live;
+  [[nodiscard]] bool any() const { return regexes.any() || words.any(); }
+};
+
+struct channel_state {
+  role who;
+  part_kind kind;
+  bool editable;
+  bool judged = false, hold_full = false, finished = false;
+  std::array<searched_channel, 2> searched = {searched_channel{text::view_kind::regex}, searched_channel{text::view_kind::folded}};
+  index_set holding;                // terms that may change or stop the text
+  index_set composing;              // regexes to which marks on letters matter
+  std::vector<std::uint32_t> composed;  // rules that are decided when the channel ends
+  std::vector<gathered> found;          // matches of their terms
+  std::vector<pending_edit> edits;  // offsets from the first byte ever fed
+  std::string original;             // what is not released, and nothing before it
+  std::uint32_t released = 0;       // bytes from the first ever fed
+};
+
+}  // namespace sluice::policy
