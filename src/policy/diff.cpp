@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "diff_lattice.hpp"
 
@@ -46,18 +47,40 @@ void compare_keywords(const keyword_match& a, const keyword_match& b, const std:
   }
 }
 
+// What surrounds a leaf: words near it, entropy, views, how often.
+bool same_conditions(const match_spec& a, const match_spec& b) {
+  const auto bounds = [](const match_spec& m) { return std::tie(m.entropy_min, m.min_count, m.views, m.decode, m.decode_depth); };
+  return a.near == b.near && a.unless_near == b.unless_near && bounds(a) == bounds(b) && a.keywords.options == b.keywords.options;
+}
+
+bool same_classifier(const classifier_match& a, const classifier_match& b) {
+  return std::tie(a.name, a.label, a.threshold, a.on_timeout) == std::tie(b.name, b.label, b.threshold, b.on_timeout);
+}
+
 bool same_match(const match_spec& a, const match_spec& b) {
-  if (a.kind != b.kind || a.validator != b.validator) return false;
-  if (a.kind == match_spec::kind::regex)
-    return a.regex.pattern == b.regex.pattern && a.regex.prefilter == b.regex.prefilter;
-  return a.keywords.words == b.keywords.words && a.keywords.case_sensitive == b.keywords.case_sensitive &&
-         a.keywords.boundary == b.keywords.boundary;
+  if (a.kind != b.kind || a.validator != b.validator || !same_conditions(a, b)) return false;
+  switch (a.kind) {
+    case match_spec::kind::regex:
+      return a.regex.pattern == b.regex.pattern && a.regex.prefilter == b.regex.prefilter && a.regex.folded == b.regex.folded;
+    case match_spec::kind::keywords:
+      return a.keywords.words == b.keywords.words && a.keywords.case_sensitive == b.keywords.case_sensitive &&
+             a.keywords.boundary == b.keywords.boundary;
+    case match_spec::kind::classifier:
+      return same_classifier(a.classifier, b.classifier);
+    case match_spec::kind::any:
+    case match_spec::kind::all:
+    case match_spec::kind::negation:
+      return std::ranges::equal(a.children, b.children, same_match);
+  }
+  return false;
 }
 
 void compare_match(const match_spec& a, const match_spec& b, rule_change& out) {
   if (same_match(a, b)) return;
   if (a.kind != b.kind) return note(out, effect::may_weaken, "match: another kind");
+  if (!same_conditions(a, b)) note(out, effect::may_weaken, "match: its conditions changed");
   if (a.kind == match_spec::kind::keywords) return compare_keywords(a.keywords, b.keywords, "match", out);
+  if (a.kind != match_spec::kind::regex) return note(out, effect::may_weaken, "match: what it is made of changed");
   if (a.regex.pattern != b.regex.pattern) note(out, effect::may_weaken, "match: the pattern changed");
   if (a.regex.prefilter != b.regex.prefilter) {
     note(out, b.regex.prefilter.empty() ? effect::stronger : effect::may_weaken, "match: the prefilter changed");
