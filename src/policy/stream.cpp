@@ -312,7 +312,8 @@ struct stream_evaluator::impl {
       compose(c, index);
       c.finished = true;
     }
-    release(c, into);
+    // A channel held in full has sent nothing: the answer can still be a whole refusal.
+    if (!(blocked && c.hold_full)) release(c, into);
     if (blocked) return status::blocked;
     trim(c);
     return status::released;
