@@ -147,6 +147,8 @@ void check_decided_at_end(check_pass& pass, const match_spec& match, const rule&
   const char* what = match.kind == match_spec::kind::all        ? "all"
                      : match.kind == match_spec::kind::negation ? "not"
                      : match.min_count > 1                      ? "min_count"
+                     : match.decode != 0                        ? "decode"
+                     : match.views != 0                         ? "normalize: [spaced, leet]"
                                                                 : nullptr;
   if (what == nullptr || !releases_early) return;
   pass.error(match.place, std::string("'") + what + "' is decided at the end of an answer, and this rule's action is " +

@@ -18,8 +18,6 @@ void refuse_in_match(check_pass& pass, const match_spec& match) {
     case match_spec::kind::negation: break;
     case match_spec::kind::classifier: refuse(pass, match.place, "'classifier'"); break;
   }
-  if (match.views != 0) refuse(pass, match.place, "this choice for 'normalize'");
-  if (match.decode != 0) refuse(pass, match.place, "'decode'");
   for (const auto& [i, options] : match.keywords.options) {
     if (options.replacement) refuse(pass, match.place, "an item with 'replacement'");
   }
@@ -46,7 +44,7 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
     if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {
       refuse(pass, e.place, "an exception that matches more than words or a regex");
     }
-    if (e.match && (e.match->near || e.match->unless_near || e.match->entropy_min || e.match->min_count != 1)) {
+    if (e.match && (e.match->near || e.match->unless_near || e.match->entropy_min || e.match->min_count != 1 || e.match->views != 0 || e.match->decode != 0)) {
       refuse(pass, e.place, "an exception with a condition on its match");
     }
     if (e.match) refuse_in_match(pass, *e.match);

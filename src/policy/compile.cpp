@@ -8,6 +8,7 @@
 #include "compiled_snapshot.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
+#include "sluice/text/derived.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
@@ -40,6 +41,17 @@ std::string escaped(std::string_view literal) {
       out += "\\x" + hex(std::span(&b, 1));
     }
   }
+  return out;
+}
+
+// What a leaf asks for beside its own view, as text::derive names it.
+std::uint32_t readings_of(const match_spec& m) {
+  using enum text::reading;
+  std::uint32_t out = m.decode;  // the same bits
+  static_assert(static_cast<std::uint32_t>(decoding::variation_selectors) == static_cast<std::uint32_t>(variation_selectors));
+  if ((out & static_cast<std::uint32_t>(base64url)) != 0) out |= static_cast<std::uint32_t>(base64);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::spaced)) != 0) out |= static_cast<std::uint32_t>(spaced);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::leet)) != 0) out |= static_cast<std::uint32_t>(leet);
   return out;
 }
 
@@ -133,7 +145,9 @@ class compiler {
                                .prefilter = {},
                                .near = compiled(m.near),
                                .unless_near = compiled(m.unless_near),
-                               .entropy_min = m.entropy_min.value_or(0)});
+                               .entropy_min = m.entropy_min.value_or(0),
+                               .readings = readings_of(m),
+                               .depth = m.decode_depth});
     term_words_.emplace_back();
     auto& made = program_->terms.back();
     program_->lookbehind_max = std::max(program_->lookbehind_max, made.context() + 1);

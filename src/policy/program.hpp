@@ -79,6 +79,8 @@ struct term {
   std::vector<std::string> prefilter;  // lower case
   compiled_proximity near, unless_near;  // without words: not asked for
   double entropy_min = 0;              // bits per byte
+  std::uint32_t readings = 0;          // bits of text::reading: where else it looks
+  std::uint32_t depth = 1;             // how deeply nested
   // Code points on either side that decide about a match: it is not decided before they are there.
   [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
 };
@@ -161,6 +163,7 @@ class ruleset {
   std::shared_ptr<const program> owner;
   index_set active;                    // rules: enforced or shadow here
   per_view<index_set> regexes, words;  // the terms of those
+  index_set deriving;                  // of them, those that look into other readings of the text
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::vector<std::uint16_t>> exceptions;  // by rule: its exceptions whose scope fits here
   bool any_request = false, any_response = false, hold_full = false;

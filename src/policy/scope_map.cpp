@@ -48,6 +48,7 @@ std::unique_ptr<ruleset> compose_one(const bundle_ast& bundle, const std::shared
   const auto count = owner->rules.size();
   made->owner = owner;
   made->active = index_set(count);
+  made->deriving = index_set(owner->terms.size());
   for (const auto view : both_views) made->regexes[view] = made->words[view] = index_set(owner->terms.size());
   made->exceptions.resize(count);
   std::uint32_t n = 0;
@@ -62,6 +63,7 @@ std::unique_ptr<ruleset> compose_one(const bundle_ast& bundle, const std::shared
       for (auto t = c.terms_begin; t < c.terms_end; ++t) {
         const auto& term = owner->terms[t];
         (term.is_regex ? made->regexes : made->words)[term.view].add(t);
+        if (term.readings != 0) made->deriving.add(t);
       }
       if (c.expression) made->composed.push_back(i);
       made->role_mask = static_cast<std::uint8_t>(made->role_mask | c.role_mask);

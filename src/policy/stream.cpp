@@ -10,6 +10,11 @@
 #include "stream_channel.hpp"
 
 namespace sluice::policy {
+namespace {
+
+constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its other readings
+
+}  // namespace
 
 bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
   if (rules.denies_all || options.global_shadow) return false;
@@ -56,23 +61,26 @@ struct stream_evaluator::impl {
         (term.is_regex ? in.regexes : in.words).add(t);
         if (term.is_regex && term.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(t);
         if (holds) c.holding.add(t);
+        c.derives = c.derives || term.readings != 0;
       }
     });
   }
 
   // A place in a window as an offset from the first original byte ever fed.
   static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
-    return at < w.map.size() ? w.map[at].original_begin : c.released + static_cast<std::uint32_t>(c.original.size());
+    return at < w.map.size() ? text::first_original(w.map, at, w.map.size()) : c.released + static_cast<std::uint32_t>(c.original.size());
   }
 
   void note(channel_state& c, std::uint32_t index, std::uint32_t term, const window& w, std::size_t begin, std::size_t end) {
     const auto to = w.map[end - 1].original_end;
     // Marks that moved past a mark which was sent may make a match begin with that one: what is out stays out.
     const auto changes = c.holding.has(term);
-    const auto from = changes ? std::max(w.map[begin].original_begin, c.released) : w.map[begin].original_begin;
+    const auto found = text::first_original(w.map, begin, end);
+    const auto from = changes ? std::max(found, c.released) : found;
     const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
                                                          : std::string_view(w.text).substr(begin, end - begin);
     const auto& t = prog.terms[term];
+    if (t.readings != 0) c.seen.insert({term, from, to});
     if (t.immediate) return note_rule(c, index, t.rule, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
     if (c.found.size() < findings_max) return c.found.push_back({term, from, to, std::string(visible)});
     failed(term, c);
@@ -104,6 +112,44 @@ struct stream_evaluator::impl {
   void stop_at(std::size_t original) {
     blocked = true;
     block_at = std::min(block_at, original);
+  }
+
+  // The other readings of a channel's text, once it is all there. Text that is out can only be recorded: what changes it is held in full.
+  void derive(channel_state& c, std::uint32_t index) {
+    class sink final : public match_sink {
+     public:
+      sink(impl& x, channel_state& c, std::uint32_t index, std::string_view text) : x_(x), c_(c), index_(index), text_(text) {}
+      void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
+        if (!c_.seen.insert({term, begin, end}).second) return;
+        const auto& t = x_.prog.terms[term];
+        const auto original = text_.substr(begin, end - begin);
+        if (t.immediate) return x_.note_rule(c_, index_, t.rule, begin, end, original, view);
+        c_.found.push_back({term, begin, end, std::string(original)});
+      }
+      void failed(std::uint32_t term) override { x_.failed(term, c_); }
+
+     private:
+      impl& x_;
+      channel_state& c_;
+      std::uint32_t index_;
+      std::string_view text_;
+    };
+    const std::string_view text = c.hold_full ? c.original : c.whole;
+    if (c.whole.size() > whole_max) return;  // said when it passed the bound
+    sink into(*this, c, index, text);
+    if (!prepare(s, rules.owner)) return rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) { into.failed(term); });
+    part_matcher(rules, s).run_derived(text, {direction::response, c.who, c.kind, true}, into);
+  }
+
+  // Keeps the text for its other readings; past the bound they are unavailable.
+  void keep(channel_state& c, std::string_view text) {
+    if (c.whole.size() > whole_max) return;
+    c.whole += text;
+    if (c.whole.size() <= whole_max) return;
+    rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) {
+      const auto& r = prog.rules[prog.terms[term].rule];
+      if (r.applies(direction::response, c.who, c.kind, true)) (void)judge.unavailable(prog.terms[term].rule);
+    });
   }
 
   void failed(std::uint32_t term, channel_state& c) {
@@ -255,31 +301,6 @@ struct stream_evaluator::impl {
     c.released = static_cast<std::uint32_t>(until);
   }
 
-  // Drops what no rule can look at any more from the front of the windows.
-  void trim(channel_state& c) {
-    const std::size_t context = prog.lookbehind_max * 4 + 4;
-    const auto trim_one = [&](window& w, std::size_t keep) {
-      if (keep <= context * 2 + 64) return std::size_t{0};
-      auto n = keep - context;
-      while (n > 0 && (static_cast<unsigned char>(w.text[n]) & 0xc0) == 0x80) --n;
-      w.drop_front(n);
-      return n;
-    };
-    for (auto& in : c.searched) {
-      auto keep = std::min(in.text.stable(), in.words.any() ? in.cursor.from : nowhere);
-      for (const auto& l : in.live) keep = std::min(keep, l.from);
-      const auto n = trim_one(in.text, keep);
-      if (n == 0) continue;
-      for (auto& l : in.live) l.from -= n;
-      shift(in.cursor, n);
-    }
-  }
-  static void shift(keyword_cursor& cursor, std::size_t n) {
-    cursor.from -= std::min(cursor.from, n);
-    for (auto& [term, at] : cursor.term_from) at -= std::min(at, n);
-    std::erase_if(cursor.term_from, [](const auto& r) { return r.second == 0; });
-  }
-
   void push(channel_state& c, std::string_view text) {
     for (auto& in : c.searched) {
       if (in.any()) in.text.feed(text);
@@ -295,6 +316,7 @@ struct stream_evaluator::impl {
       return status::released;
     }
     c.original += text;
+    if (c.derives && !c.hold_full) keep(c, text);
     if (c.hold_full && !last) return status::released;
     limit = block_at = nowhere;
     // A channel that is held in full meets its rules only once, at its end.
@@ -309,13 +331,14 @@ struct stream_evaluator::impl {
         if (in.any()) in.text.finish();
       }
       follow(c, index, false);
+      if (c.derives) derive(c, index);
       compose(c, index);
       c.finished = true;
     }
     // A channel held in full has sent nothing: the answer can still be a whole refusal.
     if (!(blocked && c.hold_full)) release(c, into);
     if (blocked) return status::blocked;
-    trim(c);
+    c.trim(prog.lookbehind_max);
     return status::released;
   }
 };

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "expression.hpp"
 #include "judge.hpp"
+#include "part_match.hpp"
 
 namespace sluice::policy {
 
@@ -68,6 +71,21 @@ struct searched_channel {
   keyword_cursor cursor;
   std::vector<live_regex> live;
   [[nodiscard]] bool any() const { return regexes.any() || words.any(); }
+
+  // Drops what no term can look at any more from the front, but for so many code points before it.
+  void trim(std::uint32_t lookbehind) {
+    auto keep = std::min(text.stable(), words.any() ? cursor.from : nowhere);
+    for (const auto& l : live) keep = std::min(keep, l.from);
+    const std::size_t context = lookbehind * 4 + 4;
+    if (keep <= context * 2 + 64) return;
+    auto n = keep - context;
+    while (n > 0 && (static_cast<unsigned char>(text.text[n]) & 0xc0) == 0x80) --n;
+    text.drop_front(n);
+    for (auto& l : live) l.from -= n;
+    cursor.from -= std::min(cursor.from, n);
+    for (auto& [term, at] : cursor.term_from) at -= std::min(at, n);
+    std::erase_if(cursor.term_from, [](const auto& t) { return t.second == 0; });
+  }
 };
 
 struct channel_state {
@@ -80,9 +98,16 @@ struct channel_state {
   index_set composing;              // regexes to which marks on letters matter
   std::vector<std::uint32_t> composed;  // rules that are decided when the channel ends
   std::vector<gathered> found;          // matches of their terms
+  bool derives = false;                 // some term looks into other readings, which are made when the channel ends
+  std::string whole;                    // the text so far, where that is so and it is not held in full
+  std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen;  // places of such terms that are noted
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
   std::string original;             // what is not released, and nothing before it
   std::uint32_t released = 0;       // bytes from the first ever fed
+
+  void trim(std::uint32_t lookbehind) {
+    for (auto& in : searched) in.trim(lookbehind);
+  }
 };
 
 }  // namespace sluice::policy

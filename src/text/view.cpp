@@ -45,7 +45,7 @@ bool is_plain(std::string_view s) {
 
 view::span view::to_original(std::uint32_t begin, std::uint32_t end) const {
   if (identity_ || (units_.empty() && !text_.empty())) return {begin, end};
-  if (begin < end) return {units_[begin].original_begin, units_[end - 1].original_end};
+  if (begin < end) return {first_original(units_, begin, end), units_[end - 1].original_end};
   const auto at = begin < units_.size() ? units_[begin].original_begin : static_cast<std::uint32_t>(original_.size());
   return {at, at};
 }

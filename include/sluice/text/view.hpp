@@ -22,6 +22,15 @@ struct text_unit {
   std::uint32_t original_begin, original_end;
 };
 
+// Where the first of units[begin, end) lies in the original. Only marks of one letter, whose units end alike, may have changed places.
+[[nodiscard]] inline std::uint32_t first_original(const std::vector<text_unit>& units, std::size_t begin, std::size_t end) {
+  auto first = units[begin].original_begin;
+  for (auto i = begin + 1; i < end && units[i].original_end == units[begin].original_end; ++i) {
+    if (units[i].original_begin < first) first = units[i].original_begin;
+  }
+  return first;
+}
+
 // A view of one text. Offsets are bytes. `text()` is valid as long as the view and, when `identity()`, the original.
 class view {
  public:

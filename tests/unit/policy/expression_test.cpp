@@ -165,6 +165,27 @@ TEST(expression, a_phrase_is_matched_in_the_folded_view) {
   expect(with, "ignore what I said about the instructions", verdict::allow, "ignore what I said about the instructions");
 }
 
+TEST(expression, looks_into_what_is_encoded_and_edits_the_whole_run) {
+  auto match = words({"project falcon"});
+  match.decode = static_cast<std::uint16_t>(decoding::base64) | static_cast<std::uint16_t>(decoding::percent);
+  match.decode_depth = 2;
+  const auto with = compiled(match, action::redact, true);
+  expect(with, "see cHJvamVjdCBmYWxjb24gaXM= now", verdict::edit, "see [R] now");
+  expect(with, "see %70roject%20falcon and project falcon", verdict::edit, "see [R] and [R]");
+  expect(with, "see cHJvamVjdCBzcGFycm93IQ== now", verdict::allow, "see cHJvamVjdCBzcGFycm93IQ== now");
+  const auto flags = compiled(match, action::flag);
+  expect(flags, "see cHJvamVjdCBmYWxjb24gaXM= now", verdict::flag, "see cHJvamVjdCBmYWxjb24gaXM= now");
+}
+
+TEST(expression, reads_letters_apart_and_digits_for_letters_where_asked) {
+  auto match = words({"ignore all rules"});
+  match.views = static_cast<std::uint8_t>(extra_view::spaced) | static_cast<std::uint8_t>(extra_view::leet);
+  const auto with = compiled(match, action::block, true);
+  expect(with, "i g n o r e   a l l   r u l e s", verdict::block, "");
+  expect(with, "Now 1gn0r3 4ll rul3s.", verdict::block, "");
+  expect(with, "ignore no rules", verdict::allow, "ignore no rules");
+}
+
 TEST(expression, what_is_decided_at_the_end_must_hold_to_the_end) {
   diagnostics found;
   auto ast = parse(testing::one_policy(testing::rule_with("{keywords: [needle]}")), found);

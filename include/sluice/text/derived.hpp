@@ -1,0 +1,50 @@
+// Other readings of a text, in which a rule may also look: runs that decode (base64, hex, …), letters written apart, digits for
+// letters. Each reading maps back to the original bytes. Pure; the caller bounds the work.
+//
+// Sources: RFC 4648 (base64, base64url, hex), RFC 3986 2.1 (percent), HTML 13.5 (entities), Unicode 23.9 (tag characters),
+// Unicode 23.4 (variation selectors, two of which can carry a byte: 16 for U+FE00.., 240 for U+E0100..).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/text/view.hpp"
+
+namespace sluice::text {
+
+// Bits; a reading that took several steps has them all.
+enum class reading : std::uint32_t {
+  base64 = 1,
+  base64url = 2,
+  hex = 4,
+  percent = 8,
+  html = 16,
+  rot13 = 32,
+  unicode_tags = 64,
+  variation_selectors = 128,
+  spaced = 256,  // "i g n o r e", "i.g.n.o.r.e"
+  leet = 512,    // "1gn0r3"
+};
+
+struct derived_text {
+  std::string text;              // valid UTF-8
+  std::vector<text_unit> units;  // for each byte, the original bytes it came from; a decoded run is one unit
+  std::uint32_t readings = 0;    // bits of `reading`
+  std::uint32_t depth = 1;       // steps
+};
+
+struct derive_limits {
+  std::uint32_t depth_max = 1;
+  std::size_t bytes_max = 1u << 20;  // of all readings together
+  std::size_t count_max = 256;
+};
+
+// A run of base64url without '-' and '_' counts as base64: who asks for the one asks for both.
+//
+// Appends the readings of `original` (valid UTF-8) that `asked` (bits) names and that differ from it, nested ones too. False when a
+// limit ended it: there may be more.
+[[nodiscard]] bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out);
+
+}  // namespace sluice::text

@@ -1,0 +1,119 @@
+// See part_match.hpp.
+#include "part_match.hpp"
+
+namespace sluice::policy {
+namespace {
+
+struct hit_context {
+  const shard* from;
+  index_set* candidates;
+};
+
+void on_hit(void* self, std::uint32_t id) {
+  auto& c = *static_cast<hit_context*>(self);
+  c.candidates->add(c.from->term_of[id]);
+}
+
+}  // namespace
+
+bool part_matcher::looks(std::uint32_t term) const {
+  const auto& t = program_.terms[term];
+  if (derived_ != nullptr && ((t.readings & derived_->readings) != derived_->readings || derived_->depth > t.depth)) return false;
+  return program_.rules[t.rule].applies(where_->direction, where_->role, where_->kind, where_->last_turn);
+}
+
+void part_matcher::run(std::string_view text, const text_place& where, match_sink& out) {
+  where_ = &where;
+  out_ = &out;
+  derived_ = nullptr;
+  look(text);
+}
+
+void part_matcher::run_derived(std::string_view text, const text_place& where, match_sink& out) {
+  where_ = &where;
+  out_ = &out;
+  std::uint32_t asked = 0;
+  text::derive_limits limits;
+  rules_.deriving.each_in(rules_.deriving, [&](std::uint32_t term) {
+    derived_ = nullptr;
+    if (!looks(term)) return;
+    asked |= program_.terms[term].readings;
+    limits.depth_max = std::max(limits.depth_max, program_.terms[term].depth);
+  });
+  if (asked == 0) return;
+  std::vector<text::derived_text> readings;
+  const bool all = text::derive(text, asked, limits, readings);
+  for (const auto& one : readings) {
+    derived_ = &one;
+    look(one.text);
+  }
+  derived_ = nullptr;
+  if (all) return;
+  rules_.deriving.each_in(rules_.deriving, [&](std::uint32_t term) {
+    if (looks(term)) out_->failed(term);
+  });
+}
+
+void part_matcher::look(std::string_view text) {
+  for (const auto view : both_views) {
+    if (!rules_.regexes[view].any() && !rules_.words[view].any()) continue;
+    text::make_view(text, view, s_.view[view]);
+    regexes(view);
+    words(view);
+  }
+}
+
+// Adds to the candidates the terms whose patterns hit; a failed scan makes every term of its shard one.
+void part_matcher::scan(const shard& one, std::string_view text) {
+  hit_context c{&one, &s_.candidates};
+  if (match::scan(*one.database, text, s_.scan, &c, on_hit)) return;
+  for (const auto term : one.term_of) s_.candidates.add(term);
+}
+
+void part_matcher::regexes(text::view_kind view) {
+  if (!rules_.regexes[view].any()) return;
+  const auto text = s_.view[view].text();
+  s_.candidates = program_.in[view].unfiltered;
+  for (const auto& one : program_.in[view].regex_shards) scan(one, text);
+  s_.candidates.each_in(rules_.regexes[view], [&](std::uint32_t term) {
+    if (!looks(term)) return;
+    spans_.clear();
+    const auto state = advance_regex(program_.terms[term], text, 0, false, text.size(), s_.state, spans_);
+    for (const auto& m : spans_) note(term, m.begin, m.end);
+    if (state.failed) out_->failed(term);
+  });
+}
+
+void part_matcher::words(text::view_kind view) {
+  if (!rules_.words[view].any()) return;
+  const auto& in = program_.in[view];
+  const auto text = s_.view[view].text();
+  s_.candidates.clear();
+  in.filter.candidates(text, s_.words);
+  for (std::size_t i = 0; i < in.word_shards.size(); ++i) {
+    if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.word_shards[i], text);
+  }
+  index_set here(program_.terms.size());
+  bool any = false;
+  s_.candidates.each_in(rules_.words[view], [&](std::uint32_t term) {
+    if (!looks(term)) return;
+    here.add(term);
+    any = true;
+  });
+  if (!any) return;
+  keyword_cursor cursor;
+  words_.clear();
+  (void)advance_keywords(program_, view, here, here, text, cursor, false, text.size(), s_.found, words_);
+  for (const auto& m : words_) note(m.term, m.begin, m.end);
+}
+
+void part_matcher::note(std::uint32_t term, std::size_t begin, std::size_t end) {
+  const auto& view = s_.view[program_.terms[term].view];
+  auto span = view.to_original(static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end));
+  if (derived_ != nullptr && span.begin < span.end) {
+    span = {derived_->units[span.begin].original_begin, derived_->units[span.end - 1].original_end};
+  }
+  out_->found(term, span.begin, span.end, view.text().substr(begin, end - begin));
+}
+
+}  // namespace sluice::policy

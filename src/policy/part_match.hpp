@@ -1,0 +1,60 @@
+// Every match of the terms in force in one whole text: Hyperscan says which terms to look at, the confirm stage where they match.
+// What evaluate.cpp does with a body's parts, and stream.cpp with the readings of a channel that has ended.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "confirm.hpp"
+#include "sluice/text/derived.hpp"
+
+namespace sluice::policy {
+
+// Whose text it is: decides which terms look at it.
+struct text_place {
+  policy::direction direction;
+  policy::role role;
+  part_kind kind;
+  bool last_turn = true;
+};
+
+// Takes what was found. Offsets are bytes of the original text.
+class match_sink {
+ public:
+  // `view`: the matched text as the pattern saw it.
+  virtual void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) = 0;
+  virtual void failed(std::uint32_t term) = 0;
+
+ protected:
+  ~match_sink() = default;
+};
+
+class part_matcher {
+ public:
+  part_matcher(const ruleset& rules, scratch::impl& s) : rules_(rules), program_(*rules.owner), s_(s) {}
+
+  // In the text itself.
+  void run(std::string_view text, const text_place& where, match_sink& out);
+  // In its other readings, for the terms that ask for them. What the text itself already showed at the same place comes again.
+  void run_derived(std::string_view text, const text_place& where, match_sink& out);
+
+ private:
+  [[nodiscard]] bool looks(std::uint32_t term) const;
+  void look(std::string_view text);
+  void scan(const shard& one, std::string_view text);
+  void regexes(text::view_kind view);
+  void words(text::view_kind view);
+  void note(std::uint32_t term, std::size_t begin, std::size_t end);
+
+  const ruleset& rules_;
+  const program& program_;
+  scratch::impl& s_;
+  const text_place* where_ = nullptr;
+  match_sink* out_ = nullptr;
+  const text::derived_text* derived_ = nullptr;  // the reading at hand
+  std::vector<match_span> spans_;
+  std::vector<keyword_match_span> words_;
+};
+
+}  // namespace sluice::policy

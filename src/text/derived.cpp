@@ -1,0 +1,298 @@
+// See derived.hpp. Each reading is one function from a text to readings of it; derive() nests them.
+#include "sluice/text/derived.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "derived_runs.hpp"
+#include "utf8.hpp"
+
+namespace sluice::text {
+namespace {
+
+constexpr std::uint32_t bit(reading r) { return static_cast<std::uint32_t>(r); }
+
+// One to one, or one to many, from left to right.
+class rewriting {
+ public:
+  explicit rewriting(std::string_view from) : from_(from) {}
+  void copy(std::size_t at, std::size_t n) {
+    for (std::size_t i = at; i < at + n; ++i) put(std::string_view(&from_[i], 1), i, i + 1);
+  }
+  void put(std::string_view bytes, std::size_t begin, std::size_t end) {
+    out_.text += bytes;
+    out_.units.insert(out_.units.end(), bytes.size(), {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+  }
+  // Nothing when it says what the text said.
+  std::optional<derived_text> finish(reading how) {
+    if (out_.text == from_ || !is_valid_utf8(out_.text)) return std::nullopt;
+    out_.readings = bit(how);
+    return std::move(out_);
+  }
+
+ private:
+  std::string_view from_;
+  derived_text out_;
+};
+
+bool is_letter(char c) { return (static_cast<unsigned char>(c) | 0x20) >= 'a' && (static_cast<unsigned char>(c) | 0x20) <= 'z'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  const auto low = static_cast<char>(c | 0x20);
+  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+// %XX runs that are UTF-8 become it; others stay.
+std::optional<derived_text> percent(std::string_view s) {
+  if (!s.contains('%')) return std::nullopt;
+  rewriting out(s);
+  for (std::size_t i = 0; i < s.size();) {
+    std::string bytes;
+    auto end = i;
+    while (end + 2 < s.size() && s[end] == '%' && hex_value(s[end + 1]) >= 0 && hex_value(s[end + 2]) >= 0) {
+      bytes += static_cast<char>(hex_value(s[end + 1]) * 16 + hex_value(s[end + 2]));
+      end += 3;
+    }
+    if (bytes.empty() || !is_valid_utf8(bytes)) {
+      const auto n = std::max<std::size_t>(end - i, 1);
+      out.copy(i, n);
+      i += n;
+      continue;
+    }
+    std::size_t at = i;
+    for (std::size_t k = 0; k < bytes.size();) {
+      const auto size = decode(bytes, k).size;
+      out.put(std::string_view(bytes).substr(k, size), at, at + size * 3);
+      at += size * 3;
+      k += size;
+    }
+    i = end;
+  }
+  return out.finish(reading::percent);
+}
+
+struct entity {
+  std::string_view name;
+  char32_t c;
+};
+// The names that stand for what a pattern or a word may hold.
+constexpr std::array entities = std::to_array<entity>({{"amp", '&'},   {"apos", '\''}, {"ast", '*'},    {"bsol", '\\'},  {"colon", ':'},
+                                                       {"comma", ','}, {"commat", '@'}, {"dollar", '$'}, {"equals", '='}, {"excl", '!'},
+                                                       {"gt", '>'},    {"hyphen", 0x2010}, {"lowbar", '_'}, {"lpar", '('}, {"lsqb", '['},
+                                                       {"lt", '<'},    {"nbsp", 0xa0}, {"num", '#'},    {"percnt", '%'}, {"period", '.'},
+                                                       {"plus", '+'},  {"quest", '?'}, {"quot", '"'},   {"rpar", ')'},   {"rsqb", ']'},
+                                                       {"semi", ';'},  {"shy", 0xad},  {"sol", '/'},    {"Tab", '\t'},   {"NewLine", '\n'}});
+
+// The code point of the entity at s[at] = '&', and where it ends; 0: none.
+std::pair<char32_t, std::size_t> entity_at(std::string_view s, std::size_t at) {
+  constexpr std::size_t longest = 12;
+  const auto end = s.substr(at, longest).find(';');
+  if (end == std::string_view::npos || end < 2) return {0, at};
+  auto name = s.substr(at + 1, end - 1);
+  if (name[0] != '#') {
+    const auto known = std::ranges::find(entities, name, &entity::name);
+    return known == entities.end() ? std::pair{char32_t{0}, at} : std::pair{known->c, at + end + 1};
+  }
+  name.remove_prefix(1);
+  const bool hex = !name.empty() && (name[0] | 0x20) == 'x';
+  if (hex) name.remove_prefix(1);
+  char32_t c = 0;
+  for (const char d : name) {
+    const int v = hex_value(d);
+    if (v < 0 || (!hex && v > 9) || c > 0x10ffff) return {0, at};
+    c = c * (hex ? 16 : 10) + static_cast<char32_t>(v);
+  }
+  const bool scalar = c != 0 && c <= 0x10ffff && !(c >= 0xd800 && c < 0xe000);
+  return name.empty() || !scalar ? std::pair{char32_t{0}, at} : std::pair{c, at + end + 1};
+}
+
+std::optional<derived_text> html(std::string_view s) {
+  if (!s.contains('&')) return std::nullopt;
+  rewriting out(s);
+  for (std::size_t i = 0; i < s.size();) {
+    if (s[i] != '&') {
+      out.copy(i++, 1);
+      continue;
+    }
+    const auto [c, end] = entity_at(s, i);
+    if (c == 0) {
+      out.copy(i++, 1);
+      continue;
+    }
+    std::string one;
+    append_utf8(one, c);
+    out.put(one, i, end);
+    i = end;
+  }
+  return out.finish(reading::html);
+}
+
+std::optional<derived_text> rot13(std::string_view s) {
+  rewriting out(s);
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    char c = s[i];
+    if (is_letter(c)) {
+      const char base = static_cast<char>(c & ~0x1f);
+      c = static_cast<char>(base + ((c & 0x1f) - 1 + 13) % 26 + 1);
+    }
+    out.put({&c, 1}, i, i + 1);
+  }
+  return out.finish(reading::rot13);
+}
+
+// Digits and signs read as letters in words that also hold a letter. `one`: what 1, | and ! stand for.
+std::optional<derived_text> leet(std::string_view s, char one) {
+  constexpr std::string_view signs = "013457$@|!8", letters = "oIeastsaIIb";
+  const auto reads_as = [&](char c) {
+    const auto k = signs.find(c);
+    if (k == std::string_view::npos) return c;
+    return letters[k] == 'I' ? one : letters[k];
+  };
+  rewriting out(s);
+  for (std::size_t i = 0; i < s.size();) {
+    auto end = i;
+    bool letter = false, sign = false;
+    while (end < s.size() && (is_letter(s[end]) || signs.contains(s[end]))) {
+      letter = letter || is_letter(s[end]);
+      sign = sign || signs.contains(s[end]);
+      ++end;
+    }
+    if (end == i) {
+      out.copy(i++, 1);
+      continue;
+    }
+    // What ends a sentence is not a letter.
+    auto last = end;
+    while (last > i && s[last - 1] == '!') --last;
+    for (; i < end; ++i) {
+      const char c = letter && sign && i < last ? reads_as(s[i]) : s[i];
+      out.put({&c, 1}, i, i + 1);
+    }
+  }
+  return out.finish(reading::leet);
+}
+
+// Letters with one sign between each two of them read as words; what separates the words is wider.
+std::optional<derived_text> spaced(std::string_view s) {
+  constexpr std::size_t letters_min = 4;  // of the first such word; those that follow it may be short
+  constexpr std::string_view signs = " .-_*/|,";
+  const auto letter_size = [&](std::size_t at) -> std::size_t {
+    if (at >= s.size()) return 0;
+    if (static_cast<unsigned char>(s[at]) < 0x80) return is_letter(s[at]) || is_digit(s[at]) ? 1 : 0;
+    const auto [c, size] = decode(s, at);
+    return is_word(c) ? size : 0;
+  };
+  rewriting out(s);
+  bool follows = false;
+  for (std::size_t i = 0; i < s.size();) {
+    std::vector<std::pair<std::size_t, std::size_t>> letters;
+    const bool begins = i == 0 || letter_size(i - 1) == 0;
+    auto at = i;
+    char sign = 0;
+    while (begins) {
+      const auto size = letter_size(at);
+      if (size == 0) break;
+      const auto next = at + size;
+      const bool alone = letter_size(next) == 0;
+      if (!alone) break;
+      letters.emplace_back(at, size);
+      if (next >= s.size() || !signs.contains(s[next]) || (sign != 0 && s[next] != sign) || letter_size(next + 1) == 0) break;
+      sign = s[next];
+      at = next + 1;
+    }
+    if (letters.size() < (follows ? 1 : letters_min)) {
+      out.copy(i, 1);
+      ++i;
+      follows = false;
+      continue;
+    }
+    follows = true;
+    for (const auto& [from, size] : letters) out.put(s.substr(from, size), from, from + size);
+    i = letters.back().first + letters.back().second;
+    // Two or more signs end a word of such letters.
+    std::size_t gap = i;
+    while (gap < s.size() && signs.contains(s[gap])) ++gap;
+    if (gap > i) out.put(" ", i, gap);
+    i = gap;
+  }
+  return out.finish(reading::spaced);
+}
+
+class deriving {
+ public:
+  deriving(std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out) : asked_(asked), limits_(limits), out_(out) {}
+
+  bool run(std::string_view original) {
+    std::vector<derived_text> level;
+    (void)read(original, level);
+    for (std::uint32_t depth = 1; !level.empty(); ++depth) {
+      std::vector<derived_text> deeper;
+      for (auto& one : level) {
+        one.depth = depth;
+        if (depth < limits_.depth_max && fits_) nest(one, deeper);
+        add(std::move(one));
+      }
+      level = std::move(deeper);
+    }
+    return fits_;
+  }
+
+ private:
+  [[nodiscard]] bool wants(reading r) const { return (asked_ & bit(r)) != 0; }
+
+  // Every reading of one text.
+  bool read(std::string_view s, std::vector<derived_text>& into) {
+    const auto keep = [&](std::optional<derived_text> one) {
+      if (one) into.push_back(std::move(*one));
+    };
+    if (wants(reading::percent)) keep(percent(s));
+    if (wants(reading::html)) keep(html(s));
+    if (wants(reading::rot13)) keep(rot13(s));
+    if (wants(reading::spaced)) keep(spaced(s));
+    if (wants(reading::leet)) {
+      keep(leet(s, 'i'));
+      if (s.find_first_of("1|!") != std::string_view::npos) keep(leet(s, 'l'));
+    }
+    return find_runs(s, asked_, limits_.count_max, into);
+  }
+
+  void nest(const derived_text& outer, std::vector<derived_text>& into) {
+    const auto before = into.size();
+    fits_ = read(outer.text, into) && fits_;
+    for (auto i = before; i < into.size(); ++i) {
+      auto& inner = into[i];
+      // Reading back what one has just read says nothing new.
+      if (inner.readings == bit(reading::rot13) && (outer.readings & bit(reading::rot13)) != 0) inner.text.clear(), inner.units.clear();
+      for (auto& u : inner.units) u = {outer.units[u.original_begin].original_begin, outer.units[u.original_end - 1].original_end};
+      inner.readings |= outer.readings;
+    }
+    std::erase_if(into, [](const derived_text& d) { return d.text.empty(); });
+  }
+
+  void add(derived_text&& one) {
+    bytes_ += one.text.size();
+    if (bytes_ > limits_.bytes_max || out_.size() >= limits_.count_max) {
+      fits_ = false;
+      return;
+    }
+    out_.push_back(std::move(one));
+  }
+
+  std::uint32_t asked_;
+  const derive_limits& limits_;
+  std::vector<derived_text>& out_;
+  std::size_t bytes_ = 0;
+  bool fits_ = true;
+};
+
+}  // namespace
+
+bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out) {
+  if (asked == 0 || original.empty()) return true;
+  return deriving(asked, limits, out).run(original);
+}
+
+}  // namespace sluice::text
