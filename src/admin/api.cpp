@@ -33,7 +33,7 @@ json policy_json(const store::agent_status& s) {
   json refusal = nullptr;
   if (s.last_refusal) {
     refusal = {{"time", rfc3339(s.last_refusal->time)}, {"activation", s.last_refusal->activation},
-               {"version", s.last_refusal->version}, {"phase", s.last_refusal->phase}, {"message", s.last_refusal->message}};
+               {"version", s.last_refusal->version}, {"phase", s.last_refusal->phase}, {"message", s.last_refusal->message}, {"stands", s.last_refusal->stands}};
   }
   return {{"version", s.version}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
           {"connected", s.connected}, {"age_seconds", age_json(s.last_activation)},

@@ -23,12 +23,31 @@ nlohmann::ordered_json to_json(const store::acknowledgement& a) {
   return {{"node", a.node}, {"state", a.state}, {"phase", a.phase}, {"message", a.message}, {"compile_ms", a.compile.count()}};
 }
 
+// The bundle's golden sets, as `sluice test` judges them. False: they were complained about.
+bool judge_golden(const bundle_input& input) {
+  const auto cases = golden_cases(input, {});
+  if (!cases) return false;
+  const auto results = policy::run_golden(*cases, input.report.snapshot);
+  std::size_t failed = 0;
+  for (const auto& each : results) {
+    if (each.passed) continue;
+    ++failed;
+    std::cerr << to_string(each.place) << ": golden case " << each.id << " of " << each.set << " fails: " << each.what << '\n';
+  }
+  if (failed == 0) return true;
+  complain(std::to_string(failed) + " golden cases fail, so nothing was uploaded", "see them all: sluice test " + input.path);
+  return false;
+}
+
 int push(const push_options& options, bool json) {
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
   const auto input = need_bundle(options.bundle, "", compiler);
   if (!input) return 1;
   const auto build_ms = ms_since(begin);
+  const bool golden_passes = judge_golden(*input);
+  if (!golden_passes) return 1;
+  const auto golden_ms = ms_since(begin) - build_ms;
   auto mark = mono_now();
   auto ring = connect_ring(options.ring);
   if (!ring) return 1;
@@ -41,16 +60,16 @@ int push(const push_options& options, bool json) {
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
   if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
-  const auto waited = wait_for_nodes(*ring, *head, options.wait, json);
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
     auto nodes = nlohmann::ordered_json::array();
     for (const auto& a : waited.answers) nodes.push_back(to_json(a));
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"nodes", nodes},
-                                        {"ms", {{"build", build_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
+                                        {"ms", {{"build", build_ms}, {"golden", golden_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
   } else {
-    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << '\n';
+    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", golden sets " << golden_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << '\n';
   }
   return waited.reached ? 0 : 1;
 }
@@ -67,7 +86,7 @@ void add_push(CLI::App& root, invocation& call) {
   add_wait_options(*command, options->wait);
   add_json(*command, call);
   command->footer(
-      "Nothing is uploaded unless the bundle builds and its tests pass.\n\nExample:\n"
+      "Nothing is uploaded unless the bundle builds, its inline tests pass and no case of its golden sets fails.\n\nExample:\n"
       "  sluice push policies --redis redis://127.0.0.1:6379 --ring prod --wait all --note 'rival names for the campaign'");
   command->callback([options, &call] { call.exit_code = push(*options, call.json); });
 }

@@ -15,15 +15,25 @@ namespace {
 struct rollback_options {
   ring_options ring;
   wait_options wait;
-  std::string to, note;
+  std::string to, note, actor;
 };
 
-// The version to go back to: the newest whose name begins with `to`, or the newest that is not live.
+// The version to go back to: the newest that `to` names by its first digits or by an activation, or the newest that is not live.
 std::optional<std::string> choose(const std::vector<store::head_record>& history, const std::string& to) {
   for (const auto& e : history) {
-    if (to.empty() ? e.version != history.front().version : e.version.starts_with(to)) return e.version;
+    if (to.empty() ? e.version != history.front().version : e.version.starts_with(to) || policy::to_string(e.activation) == to) return e.version;
   }
   return std::nullopt;
+}
+
+// A retry of a rollback must not undo it: what "the one before" is then is for a person to say.
+bool repeats(const std::vector<store::head_record>& history, const std::string& to) {
+  if (!to.empty() || history.empty() || history.front().kind != "rollback") return false;
+  const auto& last = history.front();
+  complain("the last activation, " + policy::to_string(last.activation) + " by " + last.actor + " at " + last.time + ", is a rollback already (to " +
+               short_version(last.version) + ")",
+           "name the version to go back to: --to VERSION, or --to EPOCH-GENERATION as sluice history lists them");
+  return true;
 }
 
 int rollback(const rollback_options& options, bool json) {
@@ -31,16 +41,17 @@ int rollback(const rollback_options& options, bool json) {
   if (!ring) return 1;
   const auto history = ring->history(0);
   if (!history) return complain_ring(history.error()), 1;
+  if (repeats(*history, options.to)) return 1;
   const auto version = choose(*history, options.to);
   if (!version) {
     complain(options.to.empty() ? "there is no older version to go back to" : "no version that was ever live begins with " + options.to,
              "see: sluice history");
     return 1;
   }
-  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(), .note = options.note});
+  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
-  if (!json) std::cout << "version " << short_version(*version) << " is active again as " << policy::to_string(head->activation) << '\n' << std::flush;
-  const auto waited = wait_for_nodes(*ring, *head, options.wait, json);
+  if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", *version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
   return waited.reached ? 0 : 1;
 }
@@ -51,7 +62,9 @@ void add_rollback(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("rollback", "Make an older version live again");
   auto options = std::make_shared<rollback_options>();
   add_ring_options(*command, options->ring);
-  command->add_option("--to", options->to, "The version, or its first digits; by default the one before");
+  command->add_option("--to", options->to, "The version or its first digits, or its activation (1-17); by default the one before")
+      ->check([](const std::string& text) { return text.empty() ? std::string("names no version") : std::string(); });
+  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
   command->add_option("--note", options->note, "Why, for the history");
   add_wait_options(*command, options->wait);
   add_json(*command, call);

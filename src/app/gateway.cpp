@@ -54,11 +54,13 @@ gateway::~gateway() {
 result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string build) {
   std::unique_ptr<gateway> made(new gateway(std::move(settings), std::move(build)));
   const auto& state = made->settings_.policy.state_directory;
-  std::error_code failed;
-  std::filesystem::create_directories(state, failed);
-  if (failed) {
-    return fail(errc::invalid_argument, "policy.state_directory: " + state + " cannot be made: " + failed.message());
-  }
+  // Before anything is written: a second gateway in the same folders would go by the same name and break the log's chain.
+  auto state_lock = directory_lock::take(state, "gateway.lock", "policy.state_directory");
+  if (!state_lock) return std::unexpected(state_lock.error());
+  auto audit_lock = directory_lock::take(made->settings_.audit.directory, "writer.lock", "audit.directory");
+  if (!audit_lock) return std::unexpected(audit_lock.error());
+  made->state_lock_ = std::move(*state_lock);
+  made->audit_lock_ = std::move(*audit_lock);
   if (auto done = made->read_secrets(); !done) return std::unexpected(done.error());
   if (auto done = made->read_keys_file(); !done) return std::unexpected(done.error());
   if (auto done = made->open_log(); !done) return std::unexpected(done.error());

@@ -10,6 +10,7 @@
 
 #include "config.hpp"
 #include "gateway_services.hpp"
+#include "gateway_setup.hpp"
 #include "policy_loader.hpp"
 #include "sluice/admin/api.hpp"
 #include "sluice/audit/log.hpp"
@@ -52,6 +53,7 @@ class gateway {
   [[nodiscard]] telemetry::metrics_input metrics();
   [[nodiscard]] std::shared_ptr<const proxy::settings> proxy_settings() const;
 
+  directory_lock state_lock_, audit_lock_;  // let go last
   config settings_;
   std::string build_, node_, master_secret_, admin_token_;
   unsigned workers_;

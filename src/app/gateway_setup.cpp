@@ -2,11 +2,13 @@
 #include "gateway_setup.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
@@ -38,6 +40,32 @@ result<std::string> kept_text(const std::string& path, const std::string& fresh)
 }
 
 }  // namespace
+
+result<directory_lock> directory_lock::take(const std::string& directory, const std::string& name, std::string_view what) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return fail(errc::invalid_argument, std::string(what) + ": " + directory + " cannot be made: " + failed.message());
+  const std::string path = directory + "/" + name;
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(errc::invalid_argument, std::string(what) + ": cannot write " + path + ": " + std::strerror(errno));
+  directory_lock lock(fd);
+  std::array<char, 32> text{};
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const auto size = ::pread(fd, text.data(), text.size() - 1, 0);
+    const auto holder = size > 0 ? trim(std::string_view(text.data(), static_cast<std::size_t>(size))) : std::string_view("unknown");
+    return fail(errc::invalid_argument, std::string(what) + ": " + directory + " is in use by another gateway (process " + std::string(holder) +
+                                            "); each gateway needs a folder of its own");
+  }
+  const auto id = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
+    return fail(errc::invalid_argument, std::string(what) + ": cannot write " + path + ": " + std::strerror(errno));
+  }
+  return lock;
+}
+
+directory_lock::~directory_lock() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 result<std::string> read_file(const std::string& path, std::string_view what) {
   std::ifstream in(path, std::ios::binary);

@@ -2,10 +2,31 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "sluice/base/result.hpp"
 
 namespace sluice::app {
+
+// Holds a folder that one process at a time may use, until it is destroyed or the process ends, however it ends (flock(2)).
+class directory_lock {
+ public:
+  // Makes the folder when it is missing. `what` is the configuration's key for it. Refused while another process holds it, whose id
+  // the error names.
+  [[nodiscard]] static result<directory_lock> take(const std::string& directory, const std::string& name, std::string_view what);
+  directory_lock() = default;
+  ~directory_lock();
+  directory_lock(directory_lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  directory_lock& operator=(directory_lock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+
+ private:
+  explicit directory_lock(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
 
 [[nodiscard]] result<std::string> read_file(const std::string& path, std::string_view what);
 // A line of text from a file, surrounding white space removed; an empty one is an error.

@@ -1,6 +1,7 @@
 // See ring_options.hpp.
 #include "ring_options.hpp"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -25,8 +26,21 @@ void add_ring_options(CLI::App& command, ring_options& options) {
 }
 
 void add_wait_options(CLI::App& command, wait_options& options) {
-  command.add_option("--wait", options.who, "Wait until all nodes, or this many, have answered: all or a number");
-  command.add_option("--timeout", options.timeout, "How long to wait: 10s, 1m")->capture_default_str();
+  const auto who = [](const std::string& text) {
+    std::uint32_t number = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool counts = read.ec == std::errc{} && read.ptr == text.data() + text.size() && number > 0;
+    return counts || text == "all" ? std::string() : "takes all or a number of nodes, not '" + text + "'";
+  };
+  const auto duration = [](const std::string& text) {
+    const auto read = parse_duration(text);
+    if (!read) return read.error().message;
+    return read->count() > 0 ? std::string() : std::string("must be longer than nothing");
+  };
+  auto* wait = command.add_option("--wait", options.who, "Wait until all nodes, or this many, have answered: all or a number");
+  wait->check(CLI::Validator(who, ""));
+  auto* timeout = command.add_option("--timeout", options.timeout, "How long to wait: 10s, 1m");
+  timeout->capture_default_str()->check(CLI::Validator(duration, ""))->needs(wait);
 }
 
 std::optional<store::publisher> connect_ring(const ring_options& options) {
@@ -55,7 +69,13 @@ std::string actor_name() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const char* user = std::getenv("USER");
-  return std::string(user != nullptr ? user : "unknown") + "@" + host.data();
+  std::string name = user != nullptr ? user : "";
+  // Services and containers often have no USER.
+  if (passwd entry{}, *known = nullptr; name.empty()) {
+    std::array<char, 4096> strings{};
+    if (::getpwuid_r(::geteuid(), &entry, strings.data(), strings.size(), &known) == 0 && known != nullptr) name = known->pw_name;
+  }
+  return (name.empty() ? "uid " + std::to_string(::geteuid()) : name) + "@" + host.data();
 }
 
 namespace {
@@ -77,22 +97,26 @@ constexpr milliseconds overtaken_answers_within{3000};
 
 class node_wait {
  public:
-  node_wait(store::publisher& ring, const store::head_record& head, const wait_options& options, bool quiet)
+  node_wait(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet)
       : ring_(ring), options_(options), quiet_(quiet), all_(options.who == "all"), begin_(mono_now()) {
+    out_.ring = name;
     out_.head = head;
     out_.reached = false;
   }
 
   wait_outcome run() {
-    if (!read_options()) return std::move(out_);
+    end_ = begin_ + parse_duration(options_.timeout).value_or(milliseconds(30'000));  // checked when the command line was read
+    (void)std::from_chars(options_.who.data(), options_.who.data() + options_.who.size(), wanted_);  // "all" is no number
     // Whoever is not back yet cannot have said what it has seen.
     watch_until_ = out_.head.from_nothing ? begin_ + store::return_max : begin_;
-    if (out_.head.from_nothing && !quiet_) {
-      std::cout << "the ring held nothing before; looking " << std::chrono::duration_cast<seconds>(store::return_max).count()
-                << " s for nodes that have seen a newer activation\n"
-                << std::flush;
-    }
     if (!options_.who.empty()) watch_until_ = std::min(watch_until_, end_);
+    if (out_.head.from_nothing && !quiet_) {
+      const auto watched = std::chrono::duration_cast<seconds>(watch_until_ - begin_);
+      std::cout << "ring '" << out_.ring << "' held nothing before: watching " << watched.count()
+                << " s for nodes that have seen a newer activation";
+      if (watch_until_ - begin_ < store::return_max) std::cout << " (--timeout ends it; nodes may need " << store::return_max.count() / 1000 << " s to come back)";
+      std::cout << '\n' << std::flush;
+    }
     for (;;) {
       if (mono_now() >= next_nodes_) look_at_nodes();
       read_answers();
@@ -104,16 +128,6 @@ class node_wait {
   }
 
  private:
-  bool read_options() {
-    const auto bound = parse_duration(options_.timeout);
-    if (!bound) return complain(bound.error().message), false;
-    end_ = begin_ + *bound;
-    const auto& who = options_.who;
-    const auto read = std::from_chars(who.data(), who.data() + who.size(), wanted_);
-    if (who.empty() || all_ || (read.ec == std::errc{} && read.ptr == who.data() + who.size())) return true;
-    return complain("--wait takes all or a number, not '" + who + "'"), false;
-  }
-
   void look_at_nodes() {
     next_nodes_ = mono_now() + ask_nodes_every;
     if (all_) {
@@ -160,6 +174,11 @@ class node_wait {
   }
 
   wait_outcome finish() {
+    if (all_ && expected_.empty()) {
+      complain("there are no nodes in ring '" + out_.ring + "', so nobody has taken " + policy::to_string(out_.head.activation),
+               "is --ring the fleet's name? see: sluice status. The version is active in Redis and nodes that come will take it");
+      return std::move(out_);
+    }
     out_.reached = options_.who.empty() || (refused_ == 0 && accepted_ >= wanted_);
     if (refused_ > 0) {
       complain(std::to_string(refused_) + " nodes refused " + policy::to_string(out_.head.activation),
@@ -197,12 +216,9 @@ class node_wait {
 
 }  // namespace
 
-wait_outcome wait_for_nodes(store::publisher& ring, const store::head_record& head, const wait_options& options, bool quiet) {
-  if (options.who.empty() && !head.from_nothing) return {.reached = true, .head = head, .answers = {}};
-  if (head.from_nothing && !quiet && (options.who.empty() || options.who == "all")) {
-    std::cout << "the ring held nothing: watching for " << store::return_max.count() / 1000 << " s whether nodes come back that have seen more\n" << std::flush;
-  }
-  return node_wait(ring, head, options, quiet).run();
+wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet) {
+  if (options.who.empty() && !head.from_nothing) return {.reached = true, .ring = name, .head = head, .answers = {}};
+  return node_wait(ring, name, head, options, quiet).run();
 }
 
 }  // namespace sluice::app

@@ -31,13 +31,14 @@ void complain_ring(const error& why);
 
 struct wait_outcome {
   bool reached = true;  // everybody who was waited for acknowledged
+  std::string ring;
   store::head_record head;  // what is live: the activation that was waited for, or the one that had to follow it
   std::vector<store::acknowledgement> answers;
 };
 // Waits until the nodes that are alive (or N of them) have answered, printing each answer as it comes unless `quiet`. When nodes turn
 // out to have seen more than this Redis had, which came back without it, the same version is activated above them. So that such nodes
 // have come back, a ring that held nothing is watched for a moment also when nobody asked to wait.
-[[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const store::head_record& head, const wait_options& options, bool quiet);
+[[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet);
 
 // Who is at the keyboard: user@host.
 [[nodiscard]] std::string actor_name();

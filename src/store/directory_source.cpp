@@ -38,12 +38,18 @@ void directory_source::take(bool may_wait) {
   last_problem_.clear();
   node_.contact();
   const auto version = policy::version_of(*source);
-  if ((version == node_.version() && node_.freshness() != policy::freshness::none) || version == refused_version_) return;
+  if (version == node_.version() && node_.freshness() != policy::freshness::none) {
+    refused_version_.clear();
+    return node_.agrees();
+  }
+  if (version == refused_version_) return;
   // Read again: a file that was being written would differ, and only a whole state may be taken.
   auto again = load_directory(config_.directory, {});
   if (!again || policy::version_of(*again) != version) return;
   const policy::activation next{std::max<std::uint64_t>(1, node_.state().highest.epoch), node_.state().highest.generation + 1};
-  if (node_.take(*source, version, next) == node::outcome::refused) refused_version_ = version;
+  if (node_.take(*source, version, next) != node::outcome::refused) return;
+  refused_version_ = version;
+  node_.spend(next);
 }
 
 // Waits until edits have been quiet. False: woken.

@@ -117,8 +117,11 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   {
     const std::scoped_lock hold(lock_);
     published_.last_activation = now().wall;
+    if (published_.last_refusal) published_.last_refusal->stands = false;
   }
   publish();
+  log("info", "version " + version.substr(0, 12) + " is in force as " + policy::to_string(as) + ", built in " +
+                  std::to_string(last_result_.took.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), "");
   return outcome::accepted;
 }
@@ -146,6 +149,17 @@ void node::refuse(policy::activation as, const std::string& version, const std::
   }
   log("error", "refused version " + version.substr(0, 12) + " as " + policy::to_string(as) + " (" + phase + "): " + message);
   calls_.event("refused", as, version, std::string(to_string(freshness_)), phase + ": " + message);
+}
+
+void node::spend(policy::activation number) {
+  state_.highest = std::max(state_.highest, number);
+  if (!disk_works_) return;
+  if (const auto saved = disk_.save(state_); !saved) log("error", "the number " + policy::to_string(number) + " may be used again: " + saved.error().message);
+}
+
+void node::agrees() {
+  const std::scoped_lock hold(lock_);
+  if (published_.last_refusal) published_.last_refusal->stands = false;
 }
 
 void node::reached() {

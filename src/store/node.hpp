@@ -23,6 +23,10 @@ class node {
   outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as);
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
+  // The number was given to a version that was refused: no other version may have it. For a source that counts here, a directory.
+  void spend(policy::activation number);
+  // What the source has is what is in force: an earlier refusal is history.
+  void agrees();
 
   void reached();                       // the source answers; what it says may still be older than what this node has seen
   void contact();                       // the source answered with what is, or follows, the newest activation

@@ -53,6 +53,7 @@ struct agent_status {
   struct refusal {
     wall_time time;
     std::string activation, version, phase, message;
+    bool stands = true;  // false: the source has since given what is in force
   };
   std::optional<refusal> last_refusal;
   std::vector<std::string> stored_versions; // on disk, newest first

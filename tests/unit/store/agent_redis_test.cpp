@@ -55,6 +55,7 @@ TEST_F(ring_agent, a_refused_version_leaves_the_old_one_and_says_where) {
   ASSERT_TRUE(node.until_version(next.version));
   EXPECT_EQ(node.applied(), tried + 1);
   EXPECT_EQ(node->status().last_refusal->activation, "1-2");
+  EXPECT_FALSE(node->status().last_refusal->stands);
 }
 
 TEST_F(ring_agent, a_rollback_is_a_newer_activation_of_an_older_version) {

@@ -1,0 +1,88 @@
+"""What people at the keyboard get wrong: it is refused before anything happens, and said so."""
+import json
+import subprocess
+
+from lab import SLUICE, Gateway, Upstream, bundle, free_port, sluice, until
+from test_exchanges import gateway
+from test_policy_swaps import fleet, push
+
+
+def test_a_second_gateway_in_the_same_folders_is_refused(lab):
+    g, up = gateway(lab)
+    g.ask("hi")
+    second = lab.dir / "second.yaml"
+    # Other ports, another node: only the folders are shared.
+    second.write_text(g.config.read_text().replace(f"port: {g.port}", f"port: {free_port()}").replace(f"port: {g.admin}", f"port: {free_port()}"))
+    for config in (g.config, second):
+        r = subprocess.run([SLUICE, "serve", "--config", config], capture_output=True, text=True, timeout=30)
+        assert r.returncode == 64 and "is in use by another gateway" in r.stderr and str(g.process.pid) in r.stderr, (r.returncode, r.stderr)
+    assert g.ask("hi")[0] == 200
+    g.records()
+    sluice("audit", "verify", "--from", g.audit)
+    g.kill()
+    g.start()  # a gateway that was killed leaves no lock
+    assert g.ask("hi")[0] == 200
+
+
+def test_a_mistyped_option_activates_nothing(lab):
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    folder = bundle(lab.dir / "b")
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    for words in (["--wait", "alll"], ["--wait", "-1"], ["--wait", "0"], ["--wait", "1", "--timeout", "abc"], ["--timeout", "3s"]):
+        r = push(port, folder, *words, check=False)
+        assert r.returncode != 0 and words[-2].lstrip("-") in r.stderr, (words, r.stderr)
+    assert json.loads(sluice("history", *ring, "--json").stdout) == []
+    r = push(port, folder, "--wait", "all", check=False)
+    assert r.returncode == 1 and "there are no nodes in ring 'it'" in r.stderr, (r.returncode, r.stdout, r.stderr)
+
+
+def test_a_failing_golden_case_stops_a_push(lab):
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    folder = bundle(lab.dir / "b")
+    (folder / "golden").mkdir()
+    (folder / "golden" / "g.jsonl").write_text('{"id": "g-1", "set": "must_block", "request": "nothing that any rule knows"}\n')
+    r = push(port, folder, check=False)
+    assert r.returncode == 1 and "g-1" in r.stderr and "nothing was uploaded" in r.stderr, (r.returncode, r.stderr)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    assert json.loads(sluice("history", *ring, "--json").stdout) == []
+
+
+def test_a_rollback_that_is_repeated_does_not_undo_itself(lab):
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    node = make(0)
+    push(port, bundle(lab.dir / "good", ("Halden Bank",)), "--wait", "1")
+    push(port, bundle(lab.dir / "bad", ("Ostwick Savings",)), "--wait", "1")
+    bad = node.state()["version"]
+    sluice("rollback", *ring, "--wait", "1", "--actor", "night shift")
+    good = node.state()["version"]
+    assert good != bad
+    r = sluice("rollback", *ring, check=False)
+    assert r.returncode == 1 and "is a rollback already" in r.stderr and "night shift" in r.stderr, (r.returncode, r.stderr)
+    assert node.state()["version"] == good
+    assert sluice("rollback", *ring, "--to", "", check=False).returncode != 0
+    second = json.loads(sluice("history", *ring, "--json").stdout)[1]
+    assert second["version"] == bad
+    sluice("rollback", *ring, "--to", second["activation"], "--wait", "1")
+    assert node.state()["version"] == bad
+
+
+def test_a_refused_number_is_spent_and_a_refusal_ends_when_the_folder_is_right_again(lab):
+    g, up = gateway(lab)
+    policy = lab.dir / "gw-b" / "p.yaml"
+    right = policy.read_text()
+    before = g.state()["activation"]
+    policy.write_text(right.replace("keywords", "keywrods"))
+    refused = until("the refusal is told", lambda: g.state()["last_refusal"])
+    policy.write_text(right)
+    assert refused["stands"]
+    until("the refusal is history", lambda: not g.state()["last_refusal"]["stands"])
+    assert g.state()["activation"] == before
+    policy.write_text(right.replace("Halden Bank", "Merrow Capital"))
+    until("the new words are live", lambda: g.state()["activation"] != before)
+    assert g.state()["activation"] != refused["activation"], refused
+    log = (lab.dir / "gw.log").read_text()
+    assert "is in force as " + g.state()["activation"] in log, log
