@@ -34,8 +34,13 @@ void check_dates(check_pass& pass, const std::string& what, const place& at, con
   }
 }
 
+void check_audit(check_pass& pass, const std::optional<audit_spec>& audit) {
+  if (audit) pass.warn(audit->place, "'audit' is a demand on the nodes' configuration; a bundle cannot change what they record", "hold it against 'audit' in sluice.yaml");
+}
+
 void check_policy(check_pass& pass, policy_ast& policy) {
   refuse_unsupported(pass, policy);
+  check_audit(pass, policy.audit);
   check_dates(pass, "policy '" + policy.name + "'", policy.place, policy.review_by, policy.expires);
   if (policy.owner.empty())
     pass.warn(policy.place, "policy '" + policy.name + "' has no owner", "add owner to metadata");
@@ -90,6 +95,7 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
     check_dates(pass, "list '" + name + "'", list.place, list.review_by, {});
   }
   refuse_unsupported(pass, bundle);
+  for (const overlay_ast& overlay : bundle.overlays) check_audit(pass, overlay.audit);
   for (policy_ast& policy : bundle.policies) check_policy(pass, policy);
   for (const auto& [name, list] : bundle.lists) {
     if (!list.used) pass.warn(list.place, "list '" + name + "' is used by no rule", "use it or remove it");

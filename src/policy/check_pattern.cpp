@@ -21,6 +21,7 @@ void check_list_reference(check_pass& pass, match_spec& match) {
     at->second.used = true;
     match.keywords = at->second.words;
     match.keywords.list = at->first;
+    match.views |= at->second.views;
     return;
   }
   std::vector<std::string_view> names;

@@ -126,6 +126,17 @@ void check_action(check_pass& pass, rule& of) {
   }
 }
 
+// Each word without its own replacement needs the rule's; lists are resolved by now.
+void check_replacement(check_pass& pass, const rule& of) {
+  if (of.action.type != action::rewrite || of.action.has_replacement) return;
+  const keyword_match& words = of.match.keywords;
+  const auto own = [](const auto& option) { return option.second.replacement.has_value(); };
+  const bool all = of.match.kind == match_spec::kind::keywords && !words.words.empty() &&
+                   std::ranges::count_if(words.options, own) == static_cast<std::ptrdiff_t>(words.words.size());
+  if (all) return;
+  pass.error(of.action.place, "a rewrite without 'replacement', which not every word has for itself", "add replacement: \"…\" to the action");
+}
+
 }  // namespace
 
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
@@ -142,6 +153,7 @@ void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
   const bool releases_early = checked.direction != direction::request && !checked.hold_full &&
                               changes_match(checked.action.type) && checked.enforcement != enforcement::off;
   check_match(pass, checked.match, checked, releases_early);
+  check_replacement(pass, checked);
   for (exception_spec& exception : checked.exceptions) check_exception(pass, checked, exception);
   check_tests(pass, owner, checked);
 }

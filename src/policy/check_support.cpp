@@ -63,6 +63,7 @@ void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
 
 void refuse_unsupported(check_pass& pass, const bundle_ast& bundle) {
   for (const auto& overlay : bundle.overlays) refuse(pass, overlay.place, "kind 'Overlay'");
+  for (const auto& suite : bundle.suites) refuse(pass, suite.place, "kind 'TestSuite'");
   for (const auto& model : bundle.models) refuse(pass, model.place, "'classifiers'");
 }
 

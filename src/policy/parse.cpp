@@ -1,6 +1,7 @@
 // Files to a bundle: reads every document of every file that decides, and binds policies to the bundle's modules.
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "reader.hpp"
@@ -14,12 +15,20 @@ constexpr std::string_view bundle_file = "bundle.yaml";
 constexpr std::size_t files_max = 10'000;
 constexpr std::size_t total_bytes_max = 64u << 20;
 
+// A document and the file it stands in. Held until the bundle is read: macros and overlays look into others.
+struct held_document {
+  const source_file* file;
+  yaml_node node;
+};
+
 struct gathered {
   bundle_ast& bundle;
   diagnostics& found;
-  std::vector<module_use> modules;
-  std::vector<list_ast> lists;
-  std::optional<policy::place> bundle_place;
+  std::vector<held_document> documents = {};
+  macro_table macros = {};
+  std::vector<module_use> modules = {};
+  std::vector<list_ast> lists = {};
+  std::optional<policy::place> bundle_place = {};
 };
 
 void refuse(diagnostics& found, policy::place at, std::string message, std::string advice) {
@@ -30,42 +39,74 @@ void refuse(diagnostics& found, policy::place at, std::string message, std::stri
                    .advice = std::move(advice)});
 }
 
-void read_document(const source_file& file, const yaml_node& document, gathered& all) {
-  static constexpr std::string_view kinds[] = {"Bundle", "Policy", "List"};
-  static constexpr std::string_view kinds_later[] = {"Macro", "Overlay", "TestSuite"};
-  reading in{.file = file.path, .found = all.found};
+// The kind of a document that is one; errors otherwise.
+std::optional<std::size_t> kind_of(reading& in, const yaml_node& document) {
   if (document.kind != yaml_node::kind::mapping) {
-    if (document.kind == yaml_node::kind::null) return;  // an empty document between two "---"
     in.error(document, "a document must be a mapping", "begin it with apiVersion: sluice/v1 and kind: Policy");
-    return;
+    return std::nullopt;
   }
   const yaml_node* api = document.find("apiVersion");
   if (api == nullptr || api->scalar != "sluice/v1") {
     in.error(api == nullptr ? document : *api, "apiVersion must be sluice/v1");
-    return;
+    return std::nullopt;
   }
   const yaml_node* kind = document.find("kind");
   if (kind == nullptr) {
-    in.error(document, "a document needs 'kind'", "one of: Bundle, Policy, List");
-    return;
+    in.error(document, "a document needs 'kind'", "one of: Bundle, Policy, List, Macro, Overlay, TestSuite");
+    return std::nullopt;
   }
-  const auto which = read_word(in, *kind, "kind", kinds, kinds_later);
-  if (!which) return;
-  if (*which == 0) {
-    if (file.path != bundle_file) {
-      in.error(*kind, "a Bundle may only stand in bundle.yaml at the root");
-    } else if (all.bundle_place) {
-      in.error(*kind, "a second Bundle", "the first stands at " + to_string(*all.bundle_place));
-    } else {
-      all.bundle_place = in.place_of(*kind);
-      all.modules = read_bundle(in, document, all.bundle);
-    }
-  } else if (*which == 1) {
-    all.bundle.policies.push_back(read_policy(in, document));
-    all.bundle.policies.back().file_sha256 = file.sha256;
+  return read_word(in, *kind, "kind", document_kinds);
+}
+
+void read_bundle_document(reading& in, const yaml_node& document, gathered& all) {
+  const yaml_node& kind = *document.find("kind");
+  if (in.file != bundle_file) {
+    in.error(kind, "a Bundle may only stand in bundle.yaml at the root");
+  } else if (all.bundle_place) {
+    in.error(kind, "a second Bundle", "the first stands at " + to_string(*all.bundle_place));
   } else {
-    all.lists.push_back(read_list(in, document));
+    all.bundle_place = in.place_of(kind);
+    all.modules = read_bundle(in, document, all.bundle);
   }
+}
+
+enum kind_of_document : std::size_t { is_bundle, is_policy, is_list, is_macro, is_overlay, is_suite };
+
+void read_document(const held_document& held, std::size_t kind, gathered& all) {
+  reading in{.file = held.file->path, .found = all.found, .macros = &all.macros};
+  switch (kind) {
+    case is_bundle: read_bundle_document(in, held.node, all); break;
+    case is_policy:
+      all.bundle.policies.push_back(read_policy(in, held.node));
+      all.bundle.policies.back().file_sha256 = held.file->sha256;
+      break;
+    case is_list:
+      all.lists.push_back(read_list(in, held.node));
+      all.lists.back().file_sha256 = held.file->sha256;
+      break;
+    case is_overlay: all.bundle.overlays.emplace_back().place = in.place_of(held.node); break;
+    case is_suite: all.bundle.suites.push_back(read_suite(in, held.node)); break;
+    default: break;  // macros are read when a rule names them
+  }
+}
+
+// Macros first, whatever file they are in; then the others in the order of files.
+void read_documents(gathered& all) {
+  std::vector<std::pair<const held_document*, std::size_t>> known;
+  for (const held_document& held : all.documents) {
+    if (held.node.kind == yaml_node::kind::null) continue;  // an empty document between two "---"
+    reading in{.file = held.file->path, .found = all.found};
+    const auto kind = kind_of(in, held.node);
+    if (!kind) continue;
+    known.emplace_back(&held, *kind);
+    if (*kind != is_macro) continue;
+    const yaml_node* meta = held.node.find("metadata");
+    const yaml_node* name = meta == nullptr ? nullptr : meta->find("name");
+    // Without a name nobody can ask for it: it is read for its errors only.
+    all.macros.add(in, held.node, held.file->path, name == nullptr ? "?" + to_string(in.place_of(held.node)) : name->scalar);
+  }
+  for (const auto& [held, kind] : known) read_document(*held, kind, all);
+  all.macros.finish(all.found);
 }
 
 bool small_enough(const bundle_source& source, diagnostics& found) {
@@ -133,23 +174,39 @@ void bind_modules(gathered& all) {
   }
 }
 
+// A model belongs to a version by its bytes.
+void find_models(const bundle_source& source, gathered& all) {
+  std::set<std::string_view> named;
+  for (model_ast& model : all.bundle.models) {
+    named.insert(model.path);
+    const auto at = std::ranges::find(source.files, model.path, &source_file::path);
+    if (at != source.files.end()) {
+      model.sha256 = at->sha256;
+    } else {
+      refuse(all.found, model.place, "model '" + model.path + "' is not in the bundle", "put the file there, or remove the classifier");
+    }
+  }
+  for (const source_file& file : source.files) {
+    if (!file.path.starts_with("models/") || classify_file(file.path) != file_class::decides || named.contains(file.path)) continue;
+    refuse(all.found, {.file = file.path}, "no classifier of bundle.yaml names this model", "add {name: …, model: " + file.path + "} to classifiers, or remove the file");
+  }
+}
+
 }  // namespace
 
 bundle_ast parse(const bundle_source& source, diagnostics& found) {
   bundle_ast out;
   if (!small_enough(source, found)) return out;
   out.version = version_of(source);
-  gathered all{.bundle = out, .found = found, .modules = {}, .lists = {}, .bundle_place = {}};
+  gathered all{.bundle = out, .found = found};
   bool has_bundle_file = false;
   for (const source_file& file : source.files) {
-    if (classify_file(file.path) != file_class::decides) continue;
-    if (file.path.starts_with("models/")) {
-      refuse(found, {.file = file.path}, "'models' is not supported by this version", "remove the file");
-      continue;
-    }
+    if (classify_file(file.path) != file_class::decides || file.path.starts_with("models/")) continue;
     has_bundle_file = has_bundle_file || file.path == bundle_file;
-    for (const yaml_node& document : parse_yaml(file.path, file.bytes, {}, found)) read_document(file, document, all);
+    for (yaml_node& document : parse_yaml(file.path, file.bytes, {}, found)) all.documents.push_back({&file, std::move(document)});
   }
+  read_documents(all);
+  find_models(source, all);
   if (!has_bundle_file) {
     refuse(found, {.file = std::string(bundle_file)}, "bundle.yaml is missing at the root of the bundle",
            "it names the policies that are in force");

@@ -11,11 +11,20 @@ namespace {
 
 constexpr std::string_view engine_version = SLUICE_VERSION;
 
+// Beside these, match.<kind>, action.<type> and validator.<name> of the tables are features.
 constexpr std::string_view features[] = {
-    "match.list",   "match.keywords", "match.regex",    "match.prefilter",    "validator.luhn", "validator.iban",
-    "action.allow", "action.flag",    "action.redact",  "action.block",       "scope.region",   "scope.tenant",
-    "scope.tier",   "scope.route",    "scope.model",    "enforcement.shadow", "exceptions",     "stream.hold.full",
-    "where.roles",  "where.parts",    "where.last_turn"};
+    "match.near",   "match.unless_near", "match.entropy", "match.min_count",    "match.prefilter", "match.normalize",
+    "match.decode", "scope.region",      "scope.tenant",  "scope.tier",         "scope.route",     "scope.model",
+    "scope.time",   "scope.conversation_tag", "enforcement.shadow", "exceptions", "stream.hold.full", "where.roles",
+    "where.parts",  "where.last_turn",   "overlays",      "thresholds",         "rollout",         "disclaimers"};
+
+bool has_feature(std::string_view asked) {
+  if (std::ranges::find(features, asked) != std::end(features)) return true;
+  const auto in = [&](std::string_view prefix, words known) {
+    return asked.starts_with(prefix) && std::ranges::find(known, asked.substr(prefix.size())) != known.end();
+  };
+  return in("match.", match_shape.kinds) || in("action.", action_words) || (in("validator.", validator_words) && asked != "validator.none");
+}
 
 // "0.1" and "0.1.2" as numbers; nothing when it is no version.
 std::optional<std::vector<int>> version_numbers(std::string_view text) {
@@ -44,117 +53,161 @@ void check_engine(reading& in, const object& fields) {
     }
   }
   for (const std::string& feature : fields.strings("required_features")) {
-    if (std::ranges::find(features, feature) != std::end(features)) continue;
+    if (has_feature(feature)) continue;
     in.error(*fields.get("required_features"),
              "feature '" + clipped(feature, 60) + "' is not supported by this version");
   }
 }
 
 template <class T>
-void read_limit(const object& from, std::string_view key, T& out, std::uint64_t max) {
-  out = static_cast<T>(from.number(key, out, max));
+void read_limit(const object& from, std::string_view key, T& out) {
+  out = static_cast<T>(from.number(key, out));
 }
 
+// A bundle may lower the engine's limits, or raise them as far as the tables say.
 void read_limits(reading& in, const yaml_node& node, bundle_ast& out) {
-  static constexpr std::string_view known[] = {"max_rules", "max_patterns", "max_pattern_bytes", "max_db_bytes"};
-  static constexpr std::string_view later[] = {"rule_cpu_us_p99"};
-  const object from(in, node, "limits", known, later);
-  // A bundle may lower the engine's limits, or raise them this far.
-  read_limit(from, "max_rules", out.limits.rules_max, 50'000);
-  read_limit(from, "max_patterns", out.limits.patterns_max, 2'000'000);
-  read_limit(from, "max_pattern_bytes", out.limits.pattern_bytes_max, 65'536);
-  read_limit(from, "max_db_bytes", out.limits.database_bytes_max, 4ull << 30);
+  const object from(in, node, limits_shape);
+  read_limit(from, "max_rules", out.limits.rules_max);
+  read_limit(from, "max_patterns", out.limits.patterns_max);
+  read_limit(from, "max_pattern_bytes", out.limits.pattern_bytes_max);
+  read_limit(from, "max_db_bytes", out.limits.database_bytes_max);
+  if (from.has("rule_cpu_us_p99")) out.limits.rule_cpu_us_p99 = static_cast<std::uint32_t>(from.number("rule_cpu_us_p99", 1));
 }
 
 void read_on_error(reading& in, const yaml_node& node, bundle_ast& out) {
-  static constexpr std::string_view known[] = {"policy_stale", "max_stale", "no_policy_at_all", "matcher_unavailable"};
-  static constexpr std::string_view later[] = {"detector_timeout"};
-  static constexpr std::string_view stale_words[] = {"last_known_good", "fail_closed"};
-  static constexpr std::string_view none_words[] = {"fail_closed"};
-  static constexpr std::string_view unavailable_words[] = {"block", "allow"};
-  const object from(in, node, "on_error", known, later);
-  if (const yaml_node* stale = from.get("policy_stale")) {
-    if (const auto at = read_word(in, *stale, "policy_stale", stale_words))
-      out.on_error.policy_stale = stale_words[*at];
-  }
-  if (const yaml_node* age = from.get("max_stale")) {
-    const auto read = parse_duration(age->scalar);
-    if (read && read->count() > 0) {
-      out.on_error.max_stale = *read;
-    } else {
-      in.error(*age, "'max_stale' must be a duration", "write it as 24h");
-    }
-  }
-  if (const yaml_node* none = from.get("no_policy_at_all")) (void)read_word(in, *none, "no_policy_at_all", none_words);
-  if (const yaml_node* unavailable = from.get("matcher_unavailable")) {
-    const auto at = read_word(in, *unavailable, "matcher_unavailable", unavailable_words);
-    out.on_error.matcher_unavailable = at.value_or(0) == 1 ? action::allow : action::block;
-  }
+  const object from(in, node, on_error_shape);
+  if (const auto at = from.word("policy_stale")) out.on_error.policy_stale = find_field(on_error_shape, "policy_stale")->known[*at];
+  out.on_error.max_stale = from.duration("max_stale");
+  (void)from.word("no_policy_at_all");
+  (void)from.word("detector_timeout");
+  out.on_error.matcher_unavailable = from.word("matcher_unavailable").value_or(0) == 1 ? action::allow : action::block;
 }
 
 // Both have one legal value: they are written down so that a reader sees them, not to be chosen.
 void check_fixed(reading& in, const object& from) {
-  static constexpr std::string_view order[] = {"global", "region", "tenant", "tier", "route", "model"};
-  static constexpr std::string_view combining_words[] = {"deny-overrides"};
-  if (const yaml_node* node = from.get("precedence")) {
-    bool fits = node->kind == yaml_node::kind::sequence && node->items.size() + 1 >= std::size(order) &&
-                node->items.size() <= std::size(order);
-    for (std::size_t i = 0; fits && i < node->items.size(); ++i) fits = node->items[i].scalar == order[i];
-    if (!fits) in.error(*node, "the precedence is fixed", "write [global, region, tenant, tier, route, model]");
-  }
-  if (const yaml_node* node = from.get("combining")) (void)read_word(in, *node, "combining", combining_words);
+  (void)from.word("combining");
+  const yaml_node* node = from.get("precedence");
+  if (node == nullptr) return;
+  const words order = find_field(bundle_shape, "precedence")->known;
+  bool fits = node->kind == yaml_node::kind::sequence && node->items.size() + 1 >= order.size() && node->items.size() <= order.size();
+  for (std::size_t i = 0; fits && i < node->items.size(); ++i) fits = node->items[i].scalar == order[i];
+  if (!fits) in.error(*node, "the precedence is fixed", "write [global, region, tenant, tier, route, model]");
+}
+
+void read_models(reading& in, const object& from, bundle_ast& out) {
+  from.each("classifiers", [&](const yaml_node& item) {
+    const object fields(in, item, model_shape);
+    model_ast model{.name = fields.name("name"), .path = fields.string("model"), .sha256 = {}, .place = in.place_of(item)};
+    if (model.name.empty() || model.path.empty()) return;
+    if (const auto at = std::ranges::find(out.models, model.name, &model_ast::name); at != out.models.end()) {
+      in.error(item, "classifier '" + model.name + "' exists already", "the first stands at " + to_string(at->place));
+    } else if (!model.path.starts_with("models/")) {
+      in.error(*fields.get("model"), "a model lies below models/ in the bundle", "write models/" + model.path);
+    } else {
+      out.models.push_back(std::move(model));
+    }
+  });
+  std::ranges::sort(out.models, {}, &model_ast::name);
 }
 
 std::vector<module_use> read_modules(reading& in, const object& from) {
-  static constexpr std::string_view known[] = {"use", "bind"};
-  static constexpr std::string_view later[] = {"canary", "rollout", "enforcement"};
   std::vector<module_use> out;
-  const yaml_node* list = from.need("modules");
-  if (list == nullptr) return out;
-  if (list->kind != yaml_node::kind::sequence) {
-    in.error(*list, "'modules' must be a list of {use, bind}");
-    return out;
-  }
-  for (const yaml_node& item : list->items) {
-    const object fields(in, item, "a module", known, later);
-    if (!fields.valid()) continue;
+  from.each("modules", [&](const yaml_node& item) {
+    const object fields(in, item, module_shape);
+    if (!fields.valid()) return;
     module_use use;
     use.place = in.place_of(item);
-    if (const yaml_node* name = fields.need("use")) {
+    if (const yaml_node* name = fields.get("use")) {
       use.policy = read_name(in, name, "use");
       use.place = in.place_of(*name);
     }
-    if (const yaml_node* bind = fields.need("bind")) use.bind = read_scope(in, *bind, "bind");
+    if (const yaml_node* bind = fields.get("bind")) use.bind = read_scope(in, *bind, "bind");
     if (!use.policy.empty()) out.push_back(std::move(use));
-  }
+  });
   return out;
+}
+
+void read_disclaimers(reading& in, const object& from, policy_ast& out) {
+  const yaml_node* node = from.get("disclaimers");
+  if (node == nullptr) return;
+  if (node->kind != yaml_node::kind::mapping) {
+    in.error(*node, "'disclaimers' must be a mapping from a name to {text, present_if}");
+    return;
+  }
+  for (const auto& [key, value] : node->members) {
+    if (read_name(in, &key, "disclaimers").empty()) continue;
+    const object fields(in, value, disclaimer_shape);
+    disclaimer_spec made{.text = fields.string("text"), .present_if = {}, .place = in.place_of(key)};
+    if (const yaml_node* match = fields.get("present_if")) made.present_if = read_match(in, *match);
+    out.disclaimers.emplace(key.scalar, std::move(made));
+  }
+}
+
+void read_thresholds(reading& in, const object& from, policy_ast& out) {
+  const yaml_node* node = from.get("thresholds");
+  if (node == nullptr) return;
+  const object outer(in, *node, thresholds_shape);
+  const yaml_node* sums = outer.get("anomaly");
+  if (sums == nullptr) return;
+  const object fields(in, *sums, anomaly_shape);
+  anomaly_spec made{.place = in.place_of(*sums)};
+  made.request = static_cast<std::uint32_t>(fields.number("request", 0));
+  made.response = static_cast<std::uint32_t>(fields.number("response", 0));
+  made.action = fields.word("action").value_or(1) == 0 ? action::flag : action::block;
+  if (fields.valid() && made.request == 0 && made.response == 0) in.error(*sums, "'anomaly' names no sum", "write {request: 10}, {response: 8}, or both");
+  out.anomaly = made;
+}
+
+// Names of disclaimers are the policy's own, so this is the one reference that a policy can settle alone.
+void check_disclaimers(reading& in, const yaml_node& rules, const policy_ast& policy) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, spec] : policy.disclaimers) names.push_back(name);
+  for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+    const action_spec& act = policy.rules[i].action;
+    if (act.disclaimer.empty() || policy.disclaimers.contains(act.disclaimer)) continue;
+    const yaml_node* at = rules.items[i].find("action")->find("disclaimer");
+    const std::string_view near = nearest(act.disclaimer, names);
+    in.rule = policy.rules[i].id;
+    in.error(*at, "disclaimer '" + act.disclaimer + "' does not exist in this policy",
+             near.empty() ? "add it to 'disclaimers' beside 'rules'" : "did you mean '" + std::string(near) + "'?");
+    in.rule.clear();
+  }
 }
 
 }  // namespace
 
-metadata read_metadata(reading& in, const object& from, std::string_view kind) {
-  static constexpr std::string_view known[] = {"name",      "title",   "description", "owner",
-                                               "ticket",    "status",  "tags",        "references",
-                                               "review_by", "expires", "min_engine",  "required_features"};
-  static constexpr std::string_view status_words[] = {"experimental", "test", "stable", "deprecated"};
+std::optional<audit_spec> read_audit(reading& in, const object& from) {
+  const yaml_node* node = from.get("audit");
+  if (node == nullptr) return std::nullopt;
+  const object fields(in, *node, audit_shape);
+  audit_spec out;
+  out.place = in.place_of(*node);
+  if (const auto at = fields.word("store_text")) out.store_text = find_field(audit_shape, "store_text")->known[*at];
+  if (fields.word("subject_id")) out.subject_id = "hmac";
+  out.retention = fields.duration("retention").value_or(milliseconds{0});
+  out.region_pin = fields.string("region_pin");
+  return out;
+}
+
+metadata read_metadata(reading& in, const object& from) {
   metadata out;
   out.place = in.place_of(from.node());
-  const yaml_node* node = from.need("metadata");
+  const yaml_node* node = from.get("metadata");
   if (node == nullptr) return out;
-  const object fields(in, *node, std::string("the metadata of a ") + std::string(kind), known);
+  const yaml_node* kind = from.node().find("kind");
+  const object fields(in, *node, metadata_shape, "the metadata of a " + (kind == nullptr ? "document" : kind->scalar));
   if (!fields.valid()) return out;
-  const yaml_node* name = fields.need("name");
-  out.name = read_name(in, name, "name");
-  if (name != nullptr) out.place = in.place_of(*name);
+  if (const yaml_node* name = fields.get("name")) {
+    out.name = read_name(in, name, "name");
+    out.place = in.place_of(*name);
+  }
   out.title = fields.string("title");
   out.owner = fields.string("owner");
   out.ticket = fields.string("ticket");
   (void)fields.string("description");
   (void)fields.strings("tags");
   (void)fields.strings("references");
-  if (const yaml_node* status = fields.get("status")) {
-    if (const auto at = read_word(in, *status, "status", status_words)) out.status = status_words[*at];
-  }
+  if (const auto at = fields.word("status")) out.status = find_field(metadata_shape, "status")->known[*at];
   out.review_by = fields.date("review_by");
   out.expires = fields.date("expires");
   check_engine(in, fields);
@@ -162,12 +215,9 @@ metadata read_metadata(reading& in, const object& from, std::string_view kind) {
 }
 
 policy_ast read_policy(reading& in, const yaml_node& document) {
-  static constexpr std::string_view known[] = {"apiVersion", "kind", "metadata", "scope", "enforcement", "rules"};
-  static constexpr std::string_view later[] = {"thresholds", "disclaimers",  "rollout",
-                                               "audit",      "promote_when", "macros"};
   policy_ast out;
-  const object from(in, document, "a Policy", known, later);
-  const metadata meta = read_metadata(in, from, "Policy");
+  const object from(in, document, policy_shape);
+  const metadata meta = read_metadata(in, from);
   out.name = meta.name;
   out.title = meta.title;
   out.owner = meta.owner;
@@ -176,29 +226,44 @@ policy_ast read_policy(reading& in, const yaml_node& document) {
   out.review_by = meta.review_by;
   out.expires = meta.expires;
   out.place = meta.place;
-  out.enforcement = read_enforcement(in, from, enforcement::enforce);
+  const rule_defaults defaults = read_defaults(in, from);
+  out.enforcement = defaults.ceiling;
   if (const yaml_node* scope_node = from.get("scope")) out.scope = read_scope(in, *scope_node, "scope");
-  const yaml_node* rules = from.need("rules");
+  out.audit = read_audit(in, from);
+  read_disclaimers(in, from, out);
+  read_thresholds(in, from, out);
+  const yaml_node* rules = from.get("rules");
   if (rules == nullptr) return out;
   if (rules->kind != yaml_node::kind::sequence || rules->items.empty()) {
     in.error(*rules, "'rules' must be a list with at least one rule");
     return out;
   }
-  for (const yaml_node& node : rules->items) out.rules.push_back(read_rule(in, node, out.enforcement));
+  for (const yaml_node& node : rules->items) out.rules.push_back(read_rule(in, node, defaults));
+  check_disclaimers(in, *rules, out);
+  return out;
+}
+
+suite_ast read_suite(reading& in, const yaml_node& document) {
+  suite_ast out;
+  const object from(in, document, suite_shape);
+  const metadata meta = read_metadata(in, from);
+  out.name = meta.name;
+  out.place = meta.place;
+  out.policy = from.name("policy");
+  from.each("tests", [&](const yaml_node& item) { out.tests.push_back(read_test(in, item)); });
+  if (from.valid() && from.has("tests") && out.tests.empty()) in.error(*from.node().find("tests"), "'tests' holds no test");
   return out;
 }
 
 std::vector<module_use> read_bundle(reading& in, const yaml_node& document, bundle_ast& out) {
-  static constexpr std::string_view known[] = {"apiVersion", "kind",   "metadata", "precedence",
-                                               "combining",  "limits", "on_error", "modules"};
-  static constexpr std::string_view later[] = {"classifiers", "guards", "audit", "rollout", "thresholds"};
-  const object from(in, document, "the Bundle", known, later);
-  const metadata meta = read_metadata(in, from, "Bundle");
+  const object from(in, document, bundle_shape);
+  const metadata meta = read_metadata(in, from);
   out.name = meta.name;
   out.owner = meta.owner;
   check_fixed(in, from);
   if (const yaml_node* limits = from.get("limits")) read_limits(in, *limits, out);
   if (const yaml_node* on_error = from.get("on_error")) read_on_error(in, *on_error, out);
+  read_models(in, from, out);
   return read_modules(in, from);
 }
 

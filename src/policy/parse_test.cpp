@@ -1,5 +1,6 @@
 // Scopes and inline tests.
 #include "reader.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -15,93 +16,137 @@ std::vector<std::string> read_ids(reading& in, const object& from, std::string_v
 }
 
 context read_context(reading& in, const yaml_node& node) {
-  static constexpr std::string_view known[] = {"tenant", "region", "tier", "user", "conversation", "route", "model"};
-  static constexpr std::string_view later[] = {"tags", "time", "conversation_tag"};
-  const object from(in, node, "context", known, later);
-  return {.tenant = from.string("tenant"),
-          .region = from.string("region"),
-          .tier = from.string("tier"),
-          .user = from.string("user"),
-          .conversation = from.string("conversation"),
-          .route = from.string("route"),
-          .model = from.string("model")};
+  const object from(in, node, context_shape);
+  context out{.tenant = from.string("tenant"),
+              .region = from.string("region"),
+              .tier = from.string("tier"),
+              .user = from.string("user"),
+              .conversation = from.string("conversation"),
+              .route = from.string("route"),
+              .model = from.string("model"),
+              .tags = from.strings("tags")};
+  if (const yaml_node* time = from.get("time")) {
+    const auto read = parse_time(time->scalar);
+    if (read) {
+      out.minute = minute_of(*read);
+    } else {
+      in.error(*time, "'time' must be a time with its offset", "write it as 2026-12-01T10:00:00Z");
+    }
+  }
+  return out;
 }
 
-std::optional<part_kind> read_part(reading& in, const object& from) {
-  const yaml_node* node = from.get("part");
-  if (node == nullptr) return std::nullopt;
-  const auto at = read_word(in, *node, "part", part_words);
+std::optional<part_kind> read_part(const object& from) {
+  const auto at = from.word("part");
   if (!at) return std::nullopt;
   return static_cast<part_kind>(*at);
 }
 
 void read_messages(reading& in, const yaml_node& node, test_spec& out) {
-  static constexpr std::string_view known[] = {"role", "content", "part"};
   if (node.kind != yaml_node::kind::sequence || node.items.empty()) {
     in.error(node, "'messages' must be a list of {role, content}");
     return;
   }
   for (const yaml_node& item : node.items) {
-    const object from(in, item, "a message", known);
-    test_spec::message message{.who = role::user, .content = {}, .part = part_kind::text};
-    if (const yaml_node* who = from.need("role")) {
-      message.who = static_cast<role>(read_word(in, *who, "role", role_words).value_or(2));
-    }
-    if (const yaml_node* content = from.need("content")) {
+    const object from(in, item, message_shape);
+    test_spec::message message{.who = from.word("role", role::user), .content = {}, .part = part_kind::text};
+    if (const yaml_node* content = from.get("content")) {
       message.content = read_string(in, *content, "content").value_or("");
     }
-    message.part = read_part(in, from).value_or(message.who == role::tool ? part_kind::tool_result : part_kind::text);
+    message.part = read_part(from).value_or(message.who == role::tool ? part_kind::tool_result : part_kind::text);
     out.messages.push_back(std::move(message));
   }
 }
 
 void read_expect(reading& in, const yaml_node& node, test_spec& out) {
-  static constexpr std::string_view known[] = {"rules",      "rules_any", "rules_none", "shadow",
-                                               "suppressed", "action",    "text"};
-  const object from(in, node, "expect", known);
+  const object from(in, node, expect_shape);
   if (!from.valid()) return;
   if (from.get("rules") != nullptr) out.expect.rules = read_ids(in, from, "rules");
   out.expect.rules_any = read_ids(in, from, "rules_any");
   out.expect.rules_none = read_ids(in, from, "rules_none");
   out.expect.shadow = read_ids(in, from, "shadow");
   out.expect.suppressed = read_ids(in, from, "suppressed");
-  if (const yaml_node* action_node = from.get("action")) {
-    const auto at = read_word(in, *action_node, "action", action_words);
-    if (at) out.expect.action = static_cast<action>(*at);
-  }
+  if (const auto at = from.word("action")) out.expect.action = static_cast<action>(*at);
   if (const yaml_node* text = from.get("text")) out.expect.text = read_string(in, *text, "text");
   if (node.members.empty()) in.error(node, "'expect' says nothing, so the test would always pass");
+}
+
+void read_given(reading& in, const yaml_node& node, test_spec& out) {
+  if (node.kind != yaml_node::kind::mapping) {
+    in.error(node, "'given' must be a mapping from a score's name to the score", "write {topic.financial_advice: 0.9}");
+    return;
+  }
+  for (const auto& [key, value] : node.members) {
+    const std::size_t dot = key.scalar.find('.');
+    if (dot == std::string::npos || dot == 0 || dot + 1 == key.scalar.size()) {
+      in.error(key, "'" + clipped(key.scalar, 60) + "' is no score's name", "write classifier.label, as topic.financial_advice");
+    }
+    const auto score = read_real(value);
+    if (score && *score >= 0 && *score <= 1) {
+      out.given.emplace(key.scalar, *score);
+    } else {
+      in.error(value, "a score is a number from 0 to 1");
+    }
+  }
+}
+
+// "09:30" in minutes; "24:00" is the end of the day.
+std::uint16_t read_clock(reading& in, const object& from, std::string_view key, std::uint16_t otherwise) {
+  const yaml_node* node = from.get(key);
+  if (node == nullptr) return otherwise;
+  const std::string& text = node->scalar;
+  const auto digit = [&](std::size_t at) { return text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : 99; };
+  if (node->kind == yaml_node::kind::scalar && text.size() == 5 && text[2] == ':') {
+    const int hours = digit(0) * 10 + digit(1), minutes = digit(3) * 10 + digit(4);
+    if (hours * 60 + minutes <= 24 * 60 && minutes < 60) return static_cast<std::uint16_t>(hours * 60 + minutes);
+  }
+  in.error(*node, "'" + std::string(key) + "' must be a time of the day from \"00:00\" to \"24:00\"");
+  return otherwise;
+}
+
+time_window read_time(reading& in, const yaml_node& node) {
+  time_window out;
+  const object from(in, node, time_shape);
+  out.zone = from.string("tz");
+  if (from.has("days")) {
+    out.days = 0;
+    for (const std::size_t day : from.word_list("days")) out.days = static_cast<std::uint8_t>(out.days | 1u << day);
+  }
+  out.from = read_clock(in, from, "from", out.from);
+  out.to = read_clock(in, from, "to", out.to);
+  if (from.valid() && out.from == out.to) in.error(node, "the window is empty: 'from' and 'to' are the same", "leave both out to mean whole days");
+  return out;
+}
+
+std::vector<std::string> read_axis(reading& in, const object& from, std::string_view key) {
+  std::vector<std::string> values = from.strings(key);
+  const yaml_node* given = from.node().find(key);
+  if (given != nullptr && given->kind == yaml_node::kind::sequence && given->items.empty()) {
+    in.error(*given, "'" + std::string(key) + "' is an empty list, which would fit nobody", "remove it or name values");
+  }
+  for (const std::string& value : values) {
+    if (value.empty()) in.error(*given, "'" + std::string(key) + "' holds an empty value, which fits nobody");
+  }
+  return values;
 }
 
 }  // namespace
 
 scope read_scope(reading& in, const yaml_node& node, std::string_view what) {
-  static constexpr std::string_view known[] = {"scope", "global", "region", "tenant", "tier", "route", "model"};
-  static constexpr std::string_view later[] = {"conversation_tag", "time", "user", "conversation", "labels"};
   scope out;
   if (node.kind == yaml_node::kind::scalar) {
     if (node.scalar != "global") in.error(node, "'" + std::string(what) + "' must be global or a mapping of axes");
     return out;
   }
-  const object from(in, node, what, known, later);
+  const object from(in, node, scope_shape, what);
   if (!from.valid()) return out;
-  const auto axis = [&](std::string_view key) {
-    std::vector<std::string> values = from.strings(key);
-    const yaml_node* given = node.find(key);
-    if (given != nullptr && given->kind == yaml_node::kind::sequence && given->items.empty()) {
-      in.error(*given, "'" + std::string(key) + "' is an empty list, which would fit nobody",
-               "remove it or name values");
-    }
-    for (const std::string& value : values) {
-      if (value.empty()) in.error(*given, "'" + std::string(key) + "' holds an empty value, which fits nobody");
-    }
-    return values;
-  };
-  out.region = axis("region");
-  out.tenant = axis("tenant");
-  out.tier = axis("tier");
-  out.route = axis("route");
-  out.model = axis("model");
+  out.region = read_axis(in, from, "region");
+  out.tenant = read_axis(in, from, "tenant");
+  out.tier = read_axis(in, from, "tier");
+  out.route = read_axis(in, from, "route");
+  out.model = read_axis(in, from, "model");
+  out.conversation_tag = read_axis(in, from, "conversation_tag");
+  if (const yaml_node* time = from.get("time")) out.time = read_time(in, *time);
   bool says_global = from.boolean("global", false);
   if (const yaml_node* word = from.get("scope")) {
     says_global = word->scalar == "global";
@@ -117,25 +162,22 @@ scope read_scope(reading& in, const yaml_node& node, std::string_view what) {
 }
 
 test_spec read_test(reading& in, const yaml_node& node) {
-  static constexpr std::string_view known[] = {"name", "context", "request", "response", "messages", "part", "expect"};
-  static constexpr std::string_view later[] = {"given", "tags", "chunks"};
   test_spec out;
   out.place = in.place_of(node);
-  const object from(in, node, "a test", known, later);
+  const object from(in, node, test_shape);
   if (!from.valid()) return out;
-  out.name = from.need_string("name");
+  out.name = from.string("name");
   if (const yaml_node* who = from.get("context")) out.who = read_context(in, *who);
+  if (const yaml_node* given = from.get("given")) read_given(in, *given, out);
   if (const yaml_node* text = from.get("request")) out.request = read_string(in, *text, "request");
   if (const yaml_node* text = from.get("response")) out.response = read_string(in, *text, "response");
   if (const yaml_node* list = from.get("messages")) read_messages(in, *list, out);
-  out.part = read_part(in, from);
-  const int given =
-      (node.find("request") != nullptr) + (node.find("response") != nullptr) + (node.find("messages") != nullptr);
-  if (given != 1) in.error(node, "a test needs exactly one of request, response and messages");
-  if (out.part && node.find("messages") != nullptr) {
-    in.error(node, "'part' belongs to the single messages", "write it in each of them");
+  out.part = read_part(from);
+  if (from.has("request") + from.has("response") + from.has("messages") != 1) {
+    in.error(node, "a test needs exactly one of request, response and messages");
   }
-  if (const yaml_node* expect = from.need("expect")) read_expect(in, *expect, out);
+  if (out.part && from.has("messages")) in.error(node, "'part' belongs to the single messages", "write it in each of them");
+  if (const yaml_node* expect = from.get("expect")) read_expect(in, *expect, out);
   return out;
 }
 

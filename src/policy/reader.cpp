@@ -79,26 +79,59 @@ void reading::warn(const yaml_node& at, std::string message, std::string advice)
 }
 place reading::place_of(const yaml_node& at) const { return {.file = file, .line = at.line, .column = at.column}; }
 
-void refuse_later(reading& in, const yaml_node& at, std::string_view what) {
-  in.error(at, quoted(what) + " is not supported by this version", "remove it; nothing is ignored silently");
-}
-
-object::object(reading& in, const yaml_node& node, std::string_view what, words known, words later)
-    : in_(in), node_(node), what_(what) {
+object::object(reading& in, const yaml_node& node, const shape& of, std::string_view what)
+    : in_(in), node_(node), shape_(of), what_(what.empty() ? of.what : what) {
+  std::vector<std::string_view> known;
+  for (const field& each : of.fields) {
+    if (each.holds != holds::refused) known.push_back(each.key);
+  }
   if (node.kind != yaml_node::kind::mapping) {
-    in.error(node, std::string(what) + " must be a mapping, not " + std::string(kind_name(node)),
-             "known keys: " + joined(known));
+    in.error(node, what_ + " must be a mapping, not " + std::string(kind_name(node)), "known keys: " + joined(known));
     return;
   }
   valid_ = true;
-  for (const auto& [key, value] : node.members) {
-    if (std::ranges::find(known, key.scalar) != known.end()) continue;
-    if (std::ranges::find(later, key.scalar) != later.end()) {
-      refuse_later(in, key, key.scalar);
-      continue;
-    }
-    in.error(key, "unknown key " + quoted(key.scalar) + " in " + std::string(what), suggestion(key.scalar, known));
+  check_keys(known);
+  for (const field& each : of.fields) {
+    if (each.required && node.find(each.key) == nullptr) in.error(node, what_ + " needs " + quoted(each.key));
   }
+}
+
+void object::check_keys(words known) {
+  std::string kind;
+  if (const yaml_node* chosen = shape_.selector.empty() ? nullptr : node_.find(shape_.selector)) kind = chosen->scalar;
+  for (const auto& [key, value] : node_.members) {
+    const field* of = find_field(shape_, key.scalar);
+    if (of == nullptr) {
+      in_.error(key, "unknown key " + quoted(key.scalar) + " in " + what_, suggestion(key.scalar, known));
+    } else if (of->holds == holds::refused) {
+      in_.error(key, quoted(key.scalar) + " is not supported by this version", "remove it; nothing is ignored silently");
+    } else if (!of->with.empty()) {
+      check_belonging(key, *of, kind);
+    }
+  }
+}
+
+// A key that means something only with some others, and would do nothing here.
+void object::check_belonging(const yaml_node& key, const field& of, const std::string& kind) {
+  if (!shape_.selector.empty()) {
+    if (kind.empty() || std::ranges::find(of.with, kind) != of.with.end()) return;
+    if (const field* selector = find_field(shape_, shape_.selector);
+        std::ranges::find(selector->known, kind) == selector->known.end()) {
+      return;  // the selector's own error says enough
+    }
+    in_.error(key, quoted(of.key) + " does nothing with " + std::string(shape_.selector) + ": " + kind,
+              "it belongs to " + std::string(shape_.selector) + ": " + joined(of.with));
+    return;
+  }
+  const auto here = [&](std::string_view other) { return node_.find(other) != nullptr; };
+  if (std::ranges::any_of(of.with, here) || std::ranges::none_of(shape_.kinds, here)) return;
+  in_.error(key, quoted(of.key) + " belongs to " + std::string(of.otherwise), "remove it");
+}
+
+const field& object::field_of(std::string_view key) const {
+  static constexpr field none = {.key = "?", .holds = holds::text, .doc = {}};
+  const field* found = find_field(shape_, key);
+  return found == nullptr ? none : *found;
 }
 
 const yaml_node* object::get(std::string_view key) const {
@@ -112,28 +145,17 @@ const yaml_node* object::get(std::string_view key) const {
   return value;
 }
 
-const yaml_node* object::need(std::string_view key) const {
-  const yaml_node* value = get(key);
-  if (value == nullptr && valid_ && node_.find(key) == nullptr) {
-    in_.error(node_, what_ + " needs " + quoted(key));
-  }
-  return value;
-}
-
 std::string object::string(std::string_view key) const {
   const yaml_node* value = get(key);
-  return value == nullptr ? std::string{} : read_string(in_, *value, key).value_or("");
-}
-
-std::string object::need_string(std::string_view key) const {
-  const yaml_node* value = need(key);
   if (value == nullptr) return {};
   std::string text = read_string(in_, *value, key).value_or("");
-  if (text.empty() && value->kind == yaml_node::kind::scalar && value->scalar.empty()) {
+  if (text.empty() && field_of(key).required && value->kind == yaml_node::kind::scalar && value->scalar.empty()) {
     in_.error(*value, quoted(key) + " is empty");
   }
   return text;
 }
+
+std::string object::name(std::string_view key) const { return read_name(in_, get(key), key); }
 
 std::vector<std::string> object::strings(std::string_view key) const {
   const yaml_node* value = get(key);
@@ -151,17 +173,29 @@ bool object::boolean(std::string_view key, bool otherwise) const {
   return otherwise;
 }
 
-std::uint64_t object::number(std::string_view key, std::uint64_t otherwise, std::uint64_t max) const {
+std::uint64_t object::number(std::string_view key, std::uint64_t otherwise) const {
   const yaml_node* value = get(key);
   if (value == nullptr) return otherwise;
+  const field& of = field_of(key);
+  const auto min = static_cast<std::uint64_t>(of.min), max = static_cast<std::uint64_t>(of.max);
   std::uint64_t read = 0;
   const std::string& text = value->scalar;
   const auto [stop, failed] = std::from_chars(text.data(), text.data() + text.size(), read);
   const bool whole = value->kind == yaml_node::kind::scalar && !value->quoted && failed == std::errc{} &&
                      stop == text.data() + text.size();
-  if (whole && read <= max) return read;
-  in_.error(*value, quoted(key) + " must be a whole number from 0 to " + std::to_string(max));
+  if (whole && read >= min && read <= max) return read;
+  in_.error(*value, quoted(key) + " must be a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   return otherwise;
+}
+
+std::optional<double> object::real(std::string_view key) const {
+  const yaml_node* value = get(key);
+  if (value == nullptr) return std::nullopt;
+  const field& of = field_of(key);
+  if (const auto read = read_real(*value); read && *read >= of.min && *read <= of.max) return read;
+  in_.error(*value, quoted(key) + " must be a number from " + std::to_string(static_cast<int>(of.min)) + " to " +
+                        std::to_string(static_cast<int>(of.max)));
+  return std::nullopt;
 }
 
 std::string object::date(std::string_view key) const {
@@ -173,6 +207,45 @@ std::string object::date(std::string_view key) const {
   }
   in_.error(*value, quoted(key) + " must be a date as YYYY-MM-DD");
   return {};
+}
+
+std::optional<milliseconds> object::duration(std::string_view key) const {
+  const yaml_node* value = get(key);
+  if (value == nullptr) return std::nullopt;
+  if (const auto read = parse_duration(value->scalar); read && read->count() > 0) return *read;
+  in_.error(*value, quoted(key) + " must be a duration", "write it as 24h");
+  return std::nullopt;
+}
+
+std::optional<std::size_t> object::word(std::string_view key) const {
+  const yaml_node* value = get(key);
+  return value == nullptr ? std::nullopt : read_word(in_, *value, key, field_of(key).known);
+}
+
+std::vector<std::size_t> object::word_list(std::string_view key) const {
+  std::vector<std::size_t> out;
+  const yaml_node* list = get(key);
+  if (list == nullptr || !is_list(*list, key)) return out;
+  if (list->items.empty()) in_.error(*list, quoted(key) + " must be a list with at least one value", "leave it out to mean the usual");
+  for (const yaml_node& item : list->items) {
+    if (const auto at = read_word(in_, item, key, field_of(key).known)) out.push_back(*at);
+  }
+  return out;
+}
+
+bool object::is_list(const yaml_node& value, std::string_view key) const {
+  if (value.kind == yaml_node::kind::sequence) return true;
+  in_.error(value, quoted(key) + " must be a list");
+  return false;
+}
+
+std::optional<double> read_real(const yaml_node& node) {
+  double read = 0;
+  const std::string& text = node.scalar;
+  const auto [stop, failed] = std::from_chars(text.data(), text.data() + text.size(), read, std::chars_format::fixed);
+  const bool good = node.kind == yaml_node::kind::scalar && !node.quoted && !text.empty() && failed == std::errc{} &&
+                    stop == text.data() + text.size();
+  return good ? std::optional(read) : std::nullopt;
 }
 
 std::optional<std::string> read_string(reading& in, const yaml_node& node, std::string_view what) {
@@ -208,8 +281,7 @@ std::vector<std::string> read_strings(reading& in, const yaml_node& node, std::s
   return out;
 }
 
-std::optional<std::size_t> read_word(reading& in, const yaml_node& node, std::string_view what, words known,
-                                     words later) {
+std::optional<std::size_t> read_word(reading& in, const yaml_node& node, std::string_view what, words known) {
   if (node.kind != yaml_node::kind::scalar) {
     in.error(node, quoted(what) + " must be one of: " + joined(known));
     return std::nullopt;
@@ -217,12 +289,7 @@ std::optional<std::size_t> read_word(reading& in, const yaml_node& node, std::st
   if (const auto at = std::ranges::find(known, node.scalar); at != known.end()) {
     return static_cast<std::size_t>(at - known.begin());
   }
-  if (std::ranges::find(later, node.scalar) != later.end()) {
-    in.error(node, std::string(what) + " " + quoted(node.scalar) + " is not supported by this version",
-             "use one of: " + joined(known));
-  } else {
-    in.error(node, quoted(node.scalar) + " is no value of " + quoted(what), suggestion(node.scalar, known));
-  }
+  in.error(node, quoted(node.scalar) + " is no value of " + quoted(what), suggestion(node.scalar, known));
   return std::nullopt;
 }
 

@@ -24,6 +24,9 @@ struct instant {
 [[nodiscard]] instant now();
 [[nodiscard]] mono_time mono_now();
 
+// Whole minutes since 1970 in UTC.
+[[nodiscard]] constexpr std::int64_t minute_of(wall_time t) { return std::chrono::floor<std::chrono::minutes>(t.time_since_epoch()).count(); }
+
 // RFC 3339 in UTC with microseconds: 2026-12-01T12:00:00.000000Z
 [[nodiscard]] std::string rfc3339(wall_time t);
 void append_rfc3339(std::string& out, wall_time t);

@@ -119,7 +119,8 @@ struct action_spec {
   std::string mask;               // redact; default "[REDACTED]"
   std::uint32_t keep_first = 0, keep_last = 0;  // redact: code points of the match kept in clear; mask goes between
   bool hashed = false;            // redact: the mask ends in a short keyed hash of the value
-  std::string replacement;        // rewrite; a list entry's own replacement goes before it
+  std::string replacement;        // rewrite; a list entry's own replacement goes before it. require_disclaimer: with on_missing rewrite
+  bool has_replacement = false;   // rewrite: `replacement` is written; otherwise each list entry has its own
   std::string token;              // tokenize: "<IBAN_{n}>"
   bool restore = false;           // tokenize
   milliseconds vault_ttl{0};      // tokenize; 0: what a request does not repeat is not restored
@@ -207,6 +208,13 @@ struct rule {
   policy::place place;
 };
 
+// What an owner demands of records. A node's configuration decides; `check` says so.
+struct audit_spec {
+  std::string store_text, subject_id, region_pin;
+  milliseconds retention{0};
+  policy::place place;
+};
+
 struct policy_ast {
   std::string name, title, owner, status, ticket;
   std::string review_by, expires;  // YYYY-MM-DD or empty; past them the checker warns, the policy stays in force
@@ -216,6 +224,7 @@ struct policy_ast {
   std::vector<rule> rules;
   std::map<std::string, disclaimer_spec> disclaimers;
   std::optional<anomaly_spec> anomaly;
+  std::optional<audit_spec> audit;
   std::string file_sha256;
   policy::place place;
 };
@@ -233,7 +242,15 @@ struct overlay_ast {
   policy::scope scope;
   std::vector<policy::scope> binds;
   std::vector<overlay_patch> patches;
+  std::optional<audit_spec> audit;
   std::string file_sha256;
+  policy::place place;
+};
+
+// Tests of a policy, or of the bundle as a whole.
+struct suite_ast {
+  std::string name, policy;  // policy: empty for the whole bundle
+  std::vector<test_spec> tests;
   policy::place place;
 };
 
@@ -245,6 +262,8 @@ struct model_ast {
 struct list_ast {
   std::string name, owner, review_by;
   keyword_match words;
+  std::uint8_t views = 0;  // bits of extra_view, for every rule that uses the list
+  std::string file_sha256;
   bool used = false;
   policy::place place;
 };
@@ -255,9 +274,11 @@ struct bundle_ast {
   std::map<std::string, list_ast> lists;
   std::vector<overlay_ast> overlays;  // sorted by name
   std::vector<model_ast> models;      // sorted by name
+  std::vector<suite_ast> suites;      // sorted by name
   struct {
     std::uint32_t rules_max = 5000, patterns_max = 200'000, pattern_bytes_max = 4096;
     std::uint64_t database_bytes_max = 256u << 20;
+    std::optional<std::uint32_t> rule_cpu_us_p99;  // read by reports
   } limits;
   struct {
     std::optional<std::string> policy_stale;  // last_known_good | fail_closed; may only be stricter than sluice.yaml

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::policy {
 
@@ -33,6 +34,9 @@ std::string_view to_string(verdict v);
 // Who is asking and where it goes. Filled only from what the operator trusts; an empty string matches no named scope.
 struct context {
   std::string tenant, region, tier, user, conversation, route, model;
+  std::vector<std::string> tags = {};   // of the conversation so far
+  static constexpr std::int64_t no_time = INT64_MIN;
+  std::int64_t minute = no_time;        // since 1970 in UTC; without it no time window fits
 };
 
 // An activation makes a version live. Ordered; nodes only move forward. {0,0} is "none yet".

@@ -47,10 +47,30 @@ TEST(policy_check, resolves_lists_and_knows_the_unused_ones) {
 }
 
 TEST(policy_check, refuses_by_name_what_the_engine_does_not_do_yet) {
-  for (const std::string type : {"tag", "rewrite", "tokenize", "inject_system", "require_disclaimer", "append"}) {
-    EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}", "action: {type: " + type + "}"))),
+  const std::vector<std::pair<std::string, std::string>> actions = {
+      {"tag", ", tags: [a]"}, {"rewrite", ", replacement: x"}, {"tokenize", ""}, {"inject_system", ", text: x"},
+      {"require_disclaimer", ", disclaimer: d"}, {"append", ", text: x"}};
+  for (const auto& [type, more] : actions) {
+    EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}", "action: {type: " + type + more + "}"), "disclaimers: {d: {text: x}}\n")),
                      "action '" + type + "' is not supported by this version"));
   }
+}
+
+TEST(policy_check, demands_a_replacement_for_every_word) {
+  const auto with_list = [](const std::string& items) {
+    auto source = one_policy(rule_with("{list: l}", "action: {type: rewrite}"));
+    source.files.push_back(make_source_file("z.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: l}\nitems: " + items + "\n"));
+    return checked(source);
+  };
+  constexpr const char* refusal = "a rewrite without 'replacement'";
+  EXPECT_TRUE(says(with_list("[a, {value: b, replacement: c}]"), refusal));
+  EXPECT_FALSE(says(with_list("[{value: a, replacement: x}, {value: b, replacement: c}]"), refusal));
+  EXPECT_TRUE(says(checked(one_policy(rule_with("{regex: x}", "action: {type: rewrite}"))), refusal));
+  EXPECT_FALSE(says(checked(one_policy(rule_with("{regex: x}", "action: {type: rewrite, replacement: ''}"))), refusal));
+}
+
+TEST(policy_check, says_of_demands_on_records_that_the_node_decides) {
+  EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}"), "audit: {store_text: none}\n")), "warning: 'audit' is a demand"));
 }
 
 TEST(policy_check, refuses_ids_that_are_taken) {
