@@ -18,7 +18,7 @@ die() {
 build_packages=(clang-19 lld-19 libclang-rt-19-dev cmake ninja-build ccache pkg-config ca-certificates curl:curl
   libboost1.81-dev libhiredis-dev libyaml-cpp-dev nlohmann-json3-dev libhyperscan-dev libspdlog-dev libgtest-dev libgmock-dev
   libsimdjson-dev libpcre2-dev libicu-dev libssl-dev libcli11-dev zlib1g-dev libbrotli-dev libzstd-dev libarchive-dev
-  libbenchmark-dev libjemalloc-dev)
+  libbenchmark-dev libjemalloc-dev libfasttext-dev)
 test_packages=(redis-server:redis-server openssl:openssl python3:python3 python3-venv git:git procps:ps nodejs:node npm:npm
   zsh:zsh fish:fish)
 # Symbols in sanitizer reports.

@@ -1,5 +1,6 @@
 // The compiler in a child process: the same program, started anew with limits, so that a pattern which explodes takes nothing
-// with it. Protocol: u32 streaming, u32 count, then per pattern u32 flags, u32 length, bytes; back: one byte 0 or 1, then bytes.
+// with it. A classifier's file is tried here too, before the process that serves traffic reads it. Protocol: u32 kind; patterns: u32
+// count, then for each u32 flags, u32 length, bytes; classifier: bytes. Back: one byte 0 or 1, then bytes.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sluice/match/classifier.hpp"
 #include "sluice/match/compiler.hpp"
 
 extern char** environ;
@@ -27,14 +29,14 @@ constexpr bool built_with_sanitizer = true;
 constexpr bool built_with_sanitizer = false;
 #endif
 
-
 constexpr std::size_t request_bytes_max = 512u << 20;
+constexpr std::uint32_t kind_block = 0, kind_stream = 1, kind_classifier = 2;
 
 void put(std::string& out, std::uint32_t v) { out.append(reinterpret_cast<const char*>(&v), sizeof v); }
 
 std::string pack(const pattern_set& set) {
   std::string out;
-  put(out, set.streaming ? 1 : 0);
+  put(out, set.streaming ? kind_stream : kind_block);
   put(out, static_cast<std::uint32_t>(set.patterns.size()));
   for (const auto& p : set.patterns) {
     put(out, p.flags);
@@ -51,9 +53,9 @@ bool unpack(std::string_view in, pattern_set& set) {
     in.remove_prefix(sizeof v);
     return true;
   };
-  std::uint32_t streaming = 0, count = 0;
-  if (!take(streaming) || !take(count)) return false;
-  set.streaming = streaming != 0;
+  std::uint32_t kind = 0, count = 0;
+  if (!take(kind) || !take(count)) return false;
+  set.streaming = kind == kind_stream;
   for (std::uint32_t i = 0; i < count; ++i) {
     std::uint32_t flags = 0, length = 0;
     if (!take(flags) || !take(length) || in.size() < length) return false;
@@ -79,11 +81,30 @@ class child final : public compile_backend {
  public:
   child(std::string program, compile_limits limits) : program_(std::move(program)), limits_(limits) {}
 
-  result<std::string> compile(const pattern_set& set) override {
+  result<std::string> compile(const pattern_set& set) override { return run(pack(set), {"pattern compiler", "the patterns", "simplify them"}); }
+
+  result<void> try_classifier(std::string_view bytes) override {
+    std::string request;
+    put(request, kind_classifier);
+    request += bytes;
+    const auto answer = run(request, {"classifier loader", "the classifier", "train it again with sluice classifier train"});
+    if (!answer) return std::unexpected(answer.error());
+    return {};
+  }
+
+ private:
+  // What the child is asked to do, for messages.
+  struct task {
+    const char* program;
+    const char* what;
+    const char* advice;
+  };
+
+  [[nodiscard]] result<std::string> run(const std::string& request, const task& of) const {
     std::array<descriptor, 2> in, out;
     std::array<int, 2> a{}, b{};
     if (::pipe2(a.data(), O_CLOEXEC) != 0 || ::pipe2(b.data(), O_CLOEXEC) != 0) {
-      return fail(errc::unavailable, std::string("no pipe for the pattern compiler: ") + std::strerror(errno));
+      return fail(errc::unavailable, std::string("no pipe for the ") + of.program + ": " + std::strerror(errno));
     }
     in[0].fd = a[0], in[1].fd = a[1], out[0].fd = b[0], out[1].fd = b[1];
     posix_spawn_file_actions_t files;
@@ -95,19 +116,18 @@ class child final : public compile_backend {
     pid_t pid = -1;
     const int rc = ::posix_spawn(&pid, program_.c_str(), &files, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&files);
-    if (rc != 0) return fail(errc::unavailable, "the pattern compiler did not start (" + program_ + "): " + std::strerror(rc));
+    if (rc != 0) return fail(errc::unavailable, std::string("the ") + of.program + " did not start (" + program_ + "): " + std::strerror(rc));
     in[0].reset();
     out[1].reset();
     std::string answer;
-    const bool in_time = exchange(in[1], out[0].fd, pack(set), answer);
+    const bool in_time = exchange(in[1], out[0].fd, request, answer);
     if (!in_time) ::kill(pid, SIGKILL);
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
-    return judge(in_time, status, std::move(answer));
+    return judge(in_time, status, std::move(answer), of);
   }
 
- private:
   // Writes the request and reads the answer until the child closes its side. False: out of time.
   bool exchange(descriptor& to, int from, const std::string& request, std::string& answer) const {
     ::fcntl(to.fd, F_SETFL, O_NONBLOCK);
@@ -133,9 +153,10 @@ class child final : public compile_backend {
     }
   }
 
-  [[nodiscard]] result<std::string> judge(bool in_time, int status, std::string answer) const {
+  [[nodiscard]] result<std::string> judge(bool in_time, int status, std::string answer, const task& of) const {
+    const std::string what = of.what, advice = std::string("; ") + of.advice;
     if (!in_time) {
-      return fail(errc::limit, "the patterns took longer than " + std::to_string(limits_.wall_seconds) + " s to compile; simplify them");
+      return fail(errc::limit, what + " took longer than " + std::to_string(limits_.wall_seconds) + " s" + advice);
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !answer.empty()) {
       const bool good = answer[0] == 0;
@@ -144,15 +165,30 @@ class child final : public compile_backend {
       return fail(errc::invalid_argument, std::move(answer));
     }
     if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)) {
-      return fail(errc::limit, "the patterns took more than " + std::to_string(limits_.cpu_seconds) + " s of CPU to compile; simplify them");
+      return fail(errc::limit, what + " took more than " + std::to_string(limits_.cpu_seconds) + " s of CPU" + advice);
     }
-    return fail(errc::limit, "the pattern compiler died, most likely at its limit of " + std::to_string(limits_.memory_bytes >> 20) +
-                                 " MiB of memory; simplify the patterns");
+    return fail(errc::limit, std::string("the ") + of.program + " died, most likely at its limit of " +
+                                 std::to_string(limits_.memory_bytes >> 20) + " MiB of memory" + advice);
   }
 
   std::string program_;
   compile_limits limits_;
 };
+
+// The child's work: what it answers to a request.
+std::string answer_to(std::string_view request) {
+  std::uint32_t kind = 0;
+  if (request.size() >= sizeof kind) std::memcpy(&kind, request.data(), sizeof kind);
+  const auto backend = in_process_backend();
+  if (kind == kind_classifier) {
+    const auto done = backend->try_classifier(request.substr(sizeof kind));
+    return done ? std::string(1, '\0') : "\1" + done.error().message;
+  }
+  pattern_set set;
+  if (!unpack(request, set)) return "\1the request to the pattern compiler is not whole";
+  const auto made = backend->compile(set);
+  return made ? std::string(1, '\0') + *made : "\1" + made.error().message;
+}
 
 std::string read_all(int fd) {
   std::string all;
@@ -178,15 +214,7 @@ int compile_worker_main(std::uint32_t cpu_seconds, std::uint64_t memory_bytes) {
   if (!built_with_sanitizer) ::setrlimit(RLIMIT_AS, &memory);
   ::setrlimit(RLIMIT_CORE, &core);
   ::setpriority(PRIO_PROCESS, 0, 10);  // below the traffic, but not starved by it
-  pattern_set set;
-  std::string answer;
-  if (!unpack(read_all(0), set)) {
-    answer = "\1the request to the pattern compiler is not whole";
-  } else if (auto made = in_process_backend()->compile(set)) {
-    answer = std::string(1, '\0') + *made;
-  } else {
-    answer = "\1" + made.error().message;
-  }
+  const std::string answer = answer_to(read_all(0));
   for (std::size_t sent = 0; sent < answer.size();) {
     const auto n = ::write(1, answer.data() + sent, answer.size() - sent);
     if (n < 0 && errno != EINTR) return 1;

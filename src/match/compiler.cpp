@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "sluice/match/classifier.hpp"
+
 namespace sluice::match {
 namespace {
 
@@ -36,6 +38,12 @@ class in_process final : public compile_backend {
     std::string out(bytes, length);
     std::free(bytes);  // Hyperscan's misc allocator is malloc unless set
     return out;
+  }
+
+  result<void> try_classifier(std::string_view bytes) override {
+    const auto made = load_classifier(bytes);
+    if (!made) return std::unexpected(made.error());
+    return {};
   }
 };
 

@@ -35,6 +35,8 @@ class compile_backend {
  public:
   virtual ~compile_backend() = default;
   [[nodiscard]] virtual result<std::string> compile(const pattern_set& set) = 0;
+  // Whether a classifier's file (classifier.hpp) can be loaded. To be asked before this process loads it for the first time.
+  [[nodiscard]] virtual result<void> try_classifier(std::string_view bytes) = 0;
 };
 
 // In this process: for tests and for the child itself.
@@ -42,8 +44,8 @@ class compile_backend {
 // In a child: runs `program` with the argument "compile-worker", limits set, lowest priority. A child that dies or passes a limit is an error
 // that says which. `program` is normally /proc/self/exe.
 [[nodiscard]] std::unique_ptr<compile_backend> child_backend(std::string program, compile_limits limits);
-// The child's main, `sluice compile-worker CPU_SECONDS MEMORY_BYTES`: limits itself, then reads a pattern set from standard
-// input and writes a database or an error to standard output.
+// The child's main, `sluice compile-worker CPU_SECONDS MEMORY_BYTES`: limits itself, then reads a pattern set or a classifier
+// from standard input and writes a database, nothing or an error to standard output.
 [[nodiscard]] int compile_worker_main(std::uint32_t cpu_seconds, std::uint64_t memory_bytes);
 
 // What a serialised database fits: Hyperscan's version and this processor's features. Part of every cache key.
