@@ -94,7 +94,7 @@ constexpr place_to_go places[] = {
     {"POST", "/v1/explain",
      [](const sources& from, const net::control_request& request) {
        const auto loaded = from.loaded();
-       return answer_explain(request.body, loaded.get());
+       return answer_explain(request.body, loaded.get(), from.mode);
      }},
 };
 
@@ -112,7 +112,9 @@ net::control_response api::handle(const net::control_request& request) const {
   for (const auto& place : places) {
     if (place.path != request.path) continue;
     if (place.method == request.method || (place.method == "GET" && get)) return place.answer(from_, request);
-    return problem(405, "this path takes " + std::string(place.method), "");
+    auto answer = problem(405, "this path takes " + std::string(place.method), "send " + std::string(place.method) + " " + std::string(place.path));
+    answer.allow = place.method;
+    return answer;
   }
   return problem(404, "there is no such path",
                  "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage and POST /v1/explain");

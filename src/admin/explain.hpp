@@ -5,7 +5,7 @@
 
 namespace sluice::admin {
 
-[[nodiscard]] net::control_response answer_explain(const std::string& body, const loaded_bundle* loaded);
+[[nodiscard]] net::control_response answer_explain(const std::string& body, const loaded_bundle* loaded, const std::string& mode);
 [[nodiscard]] net::control_response problem(int status, const std::string& message, const std::string& advice);
 
 }  // namespace sluice::admin

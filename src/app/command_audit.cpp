@@ -1,5 +1,6 @@
 // sluice audit: read decision logs back: query, at, verify, tail.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -21,8 +22,13 @@ struct audit_options {
   bool follow = true;
 };
 
+// A time, or how long ago: 10m.
 bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
   if (text.empty()) return true;
+  if (const auto ago = parse_duration(text)) {
+    out = now().wall - *ago;
+    return true;
+  }
   const auto t = parse_time(text);
   if (!t) {
     complain(t.error().message);
@@ -37,18 +43,31 @@ std::string word(const json& j, const char* name) {
   return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
-// One record as a row for people.
-std::vector<std::string> row_of(const json& j) {
-  std::string rules;
+// The rules that matched, by side: "request: r-1; response: r-2 (shadow)".
+std::string matched_rules(const json& j) {
+  std::string out;
   for (const char* side : {"request", "response"}) {
     if (!j.contains(side) || !j[side].is_object()) continue;
-    for (const auto& f : j[side].value("findings", json::array())) rules += (rules.empty() ? "" : " ") + word(f, "rule");
+    std::vector<std::string> names;
+    for (const auto& f : j[side].value("findings", json::array())) {
+      auto name = word(f, "rule") + (word(f, "enforcement") == "shadow" ? " (shadow)" : "");
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+    if (names.empty()) continue;
+    out += (out.empty() ? "" : "; ") + std::string(side) + ":";
+    for (const auto& name : names) out += " " + name;
   }
+  return out;
+}
+
+// One record as a row for people.
+std::vector<std::string> row_of(const json& j) {
+  const std::string rules = matched_rules(j);
   const auto sent = j.value("sent", json::object());
-  return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), sent.contains("status") ? std::to_string(sent.value("status", 0)) : "",
+  return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), word(j, "shadow_verdict"), sent.contains("status") ? std::to_string(sent.value("status", 0)) : "",
           word(j, "activation"), short_version(word(j, "version")), rules.empty() ? word(j, "reason") + word(j, "detail") : rules};
 }
-const std::vector<std::string> heading = {"time", "event", "decision", "verdict", "status", "activation", "version", "rules or reason"};
+const std::vector<std::string> heading = {"time", "event", "decision", "verdict", "shadow", "status", "activation", "version", "rules or reason"};
 
 int query(audit_options o, bool raw) {
   if (!parse_instant(o.since, o.filter.from) || !parse_instant(o.until, o.filter.to)) return 2;
@@ -62,7 +81,10 @@ int query(audit_options o, bool raw) {
     return true;
   });
   if (!done) return complain(done.error().message), 1;
-  if (!raw) std::cout << table(rows);
+  if (raw) return 0;
+  std::ranges::sort(rows.begin() + 1, rows.end(), {}, [](const auto& row) { return row.front(); });  // RFC 3339 in UTC sorts as text
+  if (rows.size() > 1) std::cout << table(rows);
+  if (rows.size() == 1) std::cerr << "nothing found\n";
   return 0;
 }
 
@@ -135,14 +157,17 @@ void add_audit(CLI::App& root, invocation& call) {
                                        {"--tenant", &o->filter.tenant, "Of the context"},
                                        {"--rule", &o->filter.rule, "A rule that matched"},
                                        {"--policy", &o->filter.policy, "A policy with a rule that matched"},
-                                       {"--verdict", &o->filter.verdict, "allow, flag, edit or block"},
                                        {"--version", &o->filter.version, "The version, or its first digits"},
                                        {"--activation", &o->filter.activation, "epoch-generation"}}) {
     q->add_option(name, *to, what);
   }
-  q->add_option("--since", o->since, "From this time on: 2026-12-01 or 2026-12-01T12:00:00Z");
+  const std::vector<std::string> verdicts = {"allow", "flag", "edit", "block"};
+  q->add_option("--verdict", o->filter.verdict, "What was done: allow, flag, edit or block")->check(CLI::IsMember(verdicts));
+  q->add_option("--shadow-verdict", o->filter.shadow_verdict, "What would have been done, had every shadow rule been enforced")
+      ->check(CLI::IsMember(verdicts));
+  q->add_option("--since", o->since, "From this time on: 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m");
   q->add_option("--until", o->until, "Before this time");
-  q->add_option("--limit", o->filter.limit, "At most this many");
+  q->add_option("--limit", o->filter.limit, "The newest so many");
   add_json(*q, call);
   q->footer("Example:\n  sluice audit query --from /var/lib/sluice/audit --verdict block --since 2026-12-01");
   q->callback([o, &call] { call.exit_code = query(*o, call.json); });
@@ -163,7 +188,7 @@ void add_audit(CLI::App& root, invocation& call) {
   auto* t = command->add_subcommand("tail", "Follow decisions as they are written");
   add_from(*t, *o);
   t->add_option("--back", o->back, "Begin with the last so many")->capture_default_str();
-  t->add_flag("!--no-follow", o->follow, "Print them and end");
+  t->add_flag_callback("--no-follow", [o] { o->follow = false; }, "Print them and end");
   add_json(*t, call);
   t->footer("Example:\n  sluice audit tail --from /var/lib/sluice/audit --back 5");
   t->callback([o, &call] { call.exit_code = tail(*o, call.json); });

@@ -1,5 +1,6 @@
 // `sluice config check FILE` and `sluice config show FILE`.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -26,10 +27,12 @@ void check_file(const std::string& file, invocation& call) {
     std::cout << nlohmann::json{{"file", file}, {"ok", !bad}, {"digest", read.digest}, {"errors", as_json(found)}}.dump() << "\n";
   } else if (bad) {
     std::cerr << policy::to_text(found);
-    complain(file + " has " + std::to_string(found.size()) + (found.size() == 1 ? " mistake" : " mistakes"),
+    const auto mistakes = std::ranges::count(found, policy::severity::error, &policy::diagnostic::severity);
+    complain(file + " has " + std::to_string(mistakes) + (mistakes == 1 ? " mistake" : " mistakes"),
              "docs/configuration.md explains every key");
   } else {
-    std::cout << file << ": right\n";
+    std::cerr << policy::to_text(found);
+    std::cout << file << (found.empty() ? ": right\n" : ": right, with a word of warning\n");
   }
   call.exit_code = bad ? 64 : 0;
 }

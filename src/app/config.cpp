@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <tuple>
 
 #include "config_reader.hpp"
+#include "gateway_setup.hpp"
+#include "identity.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/wire/dialect.hpp"
@@ -24,9 +27,9 @@ void read_listen(section root, config& out) {
   root.text("address", out.listen.address);
   root.port("port", out.listen.port);
   section tls = root.sub("tls");
-  tls.path("certificate", out.listen.tls.certificate);
-  tls.path("key", out.listen.tls.key);
-  tls.path("client_ca", out.listen.tls.client_ca);
+  tls.file("certificate", out.listen.tls.certificate);
+  tls.file("key", out.listen.tls.key);
+  tls.file("client_ca", out.listen.tls.client_ca);
   if (tls.present() && (out.listen.tls.certificate.empty() || out.listen.tls.key.empty())) {
     tls.complain("", "'listen.tls' needs both 'certificate' and 'key'", "name two PEM files");
   }
@@ -37,7 +40,7 @@ void read_listen(section root, config& out) {
 void read_admin(section root, config& out) {
   root.text("address", out.admin.address);
   root.port("port", out.admin.port);
-  root.path("token_file", out.admin.token_file);
+  root.file("token_file", out.admin.token_file);
   if (out.admin.token_file.empty() && !loopback(out.admin.address)) {
     root.complain("address", "the admin port is open to the network without a token",
                   "set 'admin.token_file', or listen on 127.0.0.1");
@@ -56,7 +59,7 @@ void read_upstream(section& root, upstream_config& out) {
   root.text("name", out.name);
   root.text("base_url", out.url);
   root.text("dialect", out.dialect);
-  root.path("ca_file", out.ca_file);
+  root.file("ca_file", out.ca_file);
   root.list("paths", out.paths);
   if (out.name.empty()) root.complain("name", "an upstream needs a 'name'");
   const auto parsed = parse_base_url(out.url);
@@ -69,6 +72,13 @@ void read_upstream(section& root, upstream_config& out) {
     std::string all;
     for (const auto name : wire::dialect_names()) all += (all.empty() ? "" : ", ") + std::string(name);
     root.complain("dialect", "there is no dialect '" + out.dialect + "'", "known: " + all);
+  }
+  for (const auto& path : out.paths) {
+    // Requests keep their path, so that a prefix which both name would be asked for twice.
+    if (out.parsed.path.empty() || !(path == out.parsed.path || path.starts_with(out.parsed.path + "/"))) continue;
+    root.complain("base_url", "'base_url' ends in " + out.parsed.path + ", and so would each request: " + out.parsed.path + path,
+                  "write it without " + out.parsed.path);
+    break;
   }
   if (out.paths.empty()) root.complain("paths", "'paths' names no path", "write [\"/v1\"]");
   for (const auto& path : out.paths) {
@@ -97,10 +107,10 @@ void read_upstreams(section& root, config& out) {
 void read_redis(section root, source_config& out) {
   root.text("url", out.redis_url);
   root.text("ring", out.ring);
-  root.path("password_file", out.password_file);
+  root.file("password_file", out.password_file);
   root.duration("poll", out.poll);
   std::string ca_file;
-  root.path("ca_file", ca_file);
+  root.file("ca_file", ca_file);
   if (root.present()) {
     auto endpoint = store::parse_redis_url(out.redis_url);
     if (endpoint) {
@@ -172,7 +182,7 @@ void read_context(section root, context_config& out) {
   defaults.text("user", out.defaults.user);
   defaults.text("route", out.defaults.route);
   defaults.finish();
-  root.path("keys_file", out.keys_file);
+  root.file("keys_file", out.keys_file);
   static constexpr string_view unknown[] = {"deny", "default"};
   std::size_t index = 0;
   root.choice("unknown_caller", unknown, index);
@@ -273,7 +283,7 @@ void read_top_level(section& root, config& out) {
   out.log_format = formats[format];
   log.finish();
   section secrets = root.sub("secrets");
-  secrets.path("key_file", out.secrets_file);
+  secrets.file("key_file", out.secrets_file);
   secrets.finish();
 }
 
@@ -290,7 +300,7 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
                      .rule = {}, .message = "a second document", .advice = "a configuration is one; remove the '---'"});
     return out;
   }
-  section root(file, found, documents.empty() ? nullptr : &documents[0], "");
+  section root(file, found, out.named, documents.empty() ? nullptr : &documents[0], "");
   read_top_level(root, out);
   read_listen(root.sub("listen"), out);
   read_admin(root.sub("admin"), out);
@@ -302,10 +312,36 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
   read_limits(root.sub("limits"), out.limits);
   read_deadlines(root.sub("deadlines"), out.deadlines);
   read_unreadable(root.sub("unreadable"), out.unreadable);
+  if (out.listen.port != 0 && out.listen.port == out.admin.port) {
+    root.complain("admin", "'listen' and 'admin' name the same port, " + std::to_string(out.admin.port), "give the admin port another one");
+  }
   root.finish();
   std::ranges::sort(found, {}, [](const policy::diagnostic& d) { return std::tuple(d.place.line, d.place.column, std::string_view(d.message)); });
   return out;
 }
+
+namespace {
+
+void check_named(const config& read, policy::diagnostics& found) {
+  for (const auto& each : read.named) {
+    const auto unreadable = read_file(each.path, each.key);
+    if (unreadable && !unreadable->empty()) continue;
+    found.push_back({.severity = policy::severity::error, .place = each.place, .rule = {},
+                     .message = "'" + each.key + "': " + each.path + (unreadable ? " is empty" : " cannot be read"),
+                     .advice = "does the file exist, and may this user read it?"});
+  }
+  if (const auto keys = read_file(read.context.keys_file, "context.keys_file"); !read.context.keys_file.empty() && keys) {
+    (void)read_keys(read.context.keys_file, *keys, found);
+  }
+  const auto& folder = read.policy.source.directory;
+  std::error_code ignored;
+  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
+  found.push_back({.severity = policy::severity::warning, .place = {.file = read.file, .line = 0, .column = 0}, .rule = {},
+                   .message = "'policy.source.directory': " + folder + " does not exist; until it does, a gateway without a stored policy denies every request",
+                   .advice = "make it, or correct the path"});
+}
+
+}  // namespace
 
 config load_config(const std::string& file, policy::diagnostics& found) {
   std::ifstream in(file, std::ios::binary);
@@ -315,7 +351,9 @@ config load_config(const std::string& file, policy::diagnostics& found) {
                      .message = "cannot be read", .advice = "does the file exist, and may this user read it?"});
     return {};
   }
-  return read_config(file, bytes, found);
+  auto out = read_config(file, bytes, found);
+  check_named(out, found);
+  return out;
 }
 
 }  // namespace sluice::app

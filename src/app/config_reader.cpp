@@ -11,8 +11,8 @@ namespace sluice::app {
 
 using policy::yaml_node;
 
-section::section(const std::string& file, policy::diagnostics& found, const yaml_node* node, std::string path)
-    : file_(file), found_(found), node_(node), path_(std::move(path)) {
+section::section(const std::string& file, policy::diagnostics& found, std::vector<named_file>& named, const yaml_node* node, std::string path)
+    : file_(file), found_(found), named_(named), node_(node), path_(std::move(path)) {
   if (node_ == nullptr || node_->kind == yaml_node::kind::mapping) return;
   if (node_->kind != yaml_node::kind::null) {
     found_.push_back({.severity = policy::severity::error,
@@ -57,7 +57,7 @@ const std::string* section::scalar(std::string_view key, std::string_view wanted
   return nullptr;
 }
 
-section section::sub(std::string_view key) { return {file_, found_, take(key), full(key)}; }
+section section::sub(std::string_view key) { return {file_, found_, named_, take(key), full(key)}; }
 
 std::vector<section> section::items(std::string_view key) {
   const auto* value = take(key);
@@ -68,7 +68,7 @@ std::vector<section> section::items(std::string_view key) {
     return out;
   }
   for (std::size_t i = 0; i < value->items.size(); ++i) {
-    out.push_back({file_, found_, &value->items[i], full(key) + "[" + std::to_string(i) + "]"});
+    out.push_back({file_, found_, named_, &value->items[i], full(key) + "[" + std::to_string(i) + "]"});
   }
   return out;
 }
@@ -81,7 +81,17 @@ void section::path(std::string_view key, std::string& out) {
   const auto* value = scalar(key, "a path");
   if (value == nullptr || value->empty()) return;
   const auto folder = std::filesystem::path(file_).parent_path();
-  out = (folder / *value).lexically_normal().string();  // an absolute value replaces the folder
+  std::error_code failed;
+  const auto whole = std::filesystem::absolute(folder / *value, failed);  // an absolute value replaces the folder
+  out = (failed ? folder / *value : whole).lexically_normal().string();
+}
+
+void section::file(std::string_view key, std::string& out) {
+  const auto before = out;
+  path(key, out);
+  if (out == before) return;
+  const auto* value = node_->find(key);
+  named_.push_back({full(key), out, {.file = file_, .line = value->line, .column = value->column}});
 }
 
 void section::number(std::string_view key, std::uint64_t least, std::uint64_t most, std::uint64_t& out) {

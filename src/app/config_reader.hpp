@@ -13,10 +13,17 @@
 
 namespace sluice::app {
 
+// A file that a configuration names.
+struct named_file {
+  std::string key, path;
+  policy::place place;
+};
+
 class section {
  public:
   // `node` null: the section is absent, every key keeps its default. `path`: "policy.source", empty for the root.
-  section(const std::string& file, policy::diagnostics& found, const policy::yaml_node* node, std::string path);
+  // `named`: where file() writes down what must be there.
+  section(const std::string& file, policy::diagnostics& found, std::vector<named_file>& named, const policy::yaml_node* node, std::string path);
 
   [[nodiscard]] bool present() const { return node_ != nullptr; }
   [[nodiscard]] bool has(std::string_view key) const;
@@ -25,7 +32,8 @@ class section {
   [[nodiscard]] std::vector<section> items(std::string_view key);
 
   void text(std::string_view key, std::string& out);
-  void path(std::string_view key, std::string& out);  // relative to the file's folder
+  void path(std::string_view key, std::string& out);  // relative to the file's folder; absolute in `out`
+  void file(std::string_view key, std::string& out);  // the path of a file that must be readable when the gateway starts
   void number(std::string_view key, std::uint64_t least, std::uint64_t most, std::uint64_t& out);
   void number(std::string_view key, std::uint32_t least, std::uint32_t most, std::uint32_t& out);
   void port(std::string_view key, std::uint16_t& out);
@@ -49,6 +57,7 @@ class section {
 
   const std::string& file_;
   policy::diagnostics& found_;
+  std::vector<named_file>& named_;
   const policy::yaml_node* node_;
   std::string path_;
   std::vector<std::string> known_;

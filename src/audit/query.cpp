@@ -38,7 +38,7 @@ bool fits(const json& r, const filter& f) {
   const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(r, name) == wanted; };
   const auto context = r.value("context", json::object());
   const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(context, name) == wanted; };
-  return same("id", f.decision) && same("verdict", f.verdict) && same("activation", f.activation) &&
+  return same("id", f.decision) && same("verdict", f.verdict) && same("shadow_verdict", f.shadow_verdict) && same("activation", f.activation) &&
          (f.version.empty() || text(r, "version").starts_with(f.version)) && in_context("tenant", f.tenant) &&
          in_context("user", f.user) && in_context("conversation", f.conversation) &&
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy));
@@ -65,15 +65,22 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
 }  // namespace
 
 result<void> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
-  std::size_t count = 0;
-  return each_line(directories, [&](const log_file&, std::size_t, const std::string& l) {
+  std::multimap<std::string, std::string> newest;  // by time, as written: RFC 3339 in UTC sorts as text
+  auto done = each_line(directories, [&](const log_file&, std::size_t, const std::string& l) {
     // The id is unique enough to spare a parse of every other line.
     if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded() || !fits(r, f)) return true;
-    if (!line(l)) return false;
-    return f.limit == 0 || ++count < f.limit;
+    if (f.limit == 0) return line(l);
+    newest.emplace(text(r, "time"), l);
+    if (newest.size() > f.limit) newest.erase(newest.begin());
+    return true;
   });
+  if (!done) return done;
+  for (const auto& [time, l] : newest) {
+    if (!line(l)) break;
+  }
+  return {};
 }
 
 result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {

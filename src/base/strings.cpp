@@ -13,14 +13,17 @@ namespace {
 char lower_char(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // Levenshtein distance, two rows.
+// Insertions, removals, changes, and two neighbours that changed places (optimal string alignment), one each.
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1);
+  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), before_that(b.size() + 1);
   std::iota(before.begin(), before.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
     row[0] = i + 1;
     for (std::size_t j = 0; j < b.size(); ++j) {
       row[j + 1] = std::min({before[j + 1] + 1, row[j] + 1, before[j] + (a[i] == b[j] ? 0u : 1u)});
+      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j]) row[j + 1] = std::min(row[j + 1], before_that[j - 1] + 1);
     }
+    std::swap(before_that, before);
     std::swap(before, row);
   }
   return before[b.size()];

@@ -57,24 +57,25 @@ class connection : public std::enable_shared_from_this<connection> {
     asked.body = got.body();
     asked.authorization = std::string(got[protocol::field::authorization]);
     auto answer = handle_(asked);
-    write(static_cast<unsigned>(answer.status), answer.content_type, std::move(answer.body),
-          got.keep_alive(), got.method() == protocol::verb::head);
+    write(answer, got.keep_alive(), got.method() == protocol::verb::head);
   }
 
   void refuse(protocol::status status, const char* why) {
-    write(static_cast<unsigned>(status), "application/json", std::string("{\"error\":\"") + why + "\"}", false, false);
+    control_response answer{.status = static_cast<int>(status), .body = std::string("{\"error\":\"") + why + "\"}"};
+    write(answer, false, false);
   }
 
-  void write(unsigned status, std::string_view content_type, std::string body, bool keep_alive, bool head_only) {
+  void write(control_response& from, bool keep_alive, bool head_only) {
     answer_ = {};
-    answer_.result(status);
+    answer_.result(static_cast<unsigned>(from.status));
     answer_.version(11);
-    answer_.set(protocol::field::content_type, content_type);
+    answer_.set(protocol::field::content_type, from.content_type);
+    if (!from.allow.empty()) answer_.set(protocol::field::allow, from.allow);
     answer_.set(protocol::field::cache_control, "no-store");
     answer_.set("x-content-type-options", "nosniff");
     answer_.keep_alive(keep_alive);
-    answer_.content_length(body.size());
-    if (!head_only) answer_.body() = std::move(body);
+    answer_.content_length(from.body.size());
+    if (!head_only) answer_.body() = std::move(from.body);
     stream_.expires_after(request_deadline);
     serializer_.emplace(answer_);
     serializer_->split(false);

@@ -120,7 +120,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
                           .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
   const std::vector<text_part> parts = parts_of(input);
   const ruleset& rules = compiled.rules_for(asked.who);
-  const evaluate_options options{.direction = asked.direction};
+  const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow};
   scratch working;
   const outcome result = evaluate(rules, parts, options, working);
   explanation out;

@@ -23,8 +23,9 @@ gateway_fields::listed gateway_fields::list() const {
             {"x-sluice-verdict", verdict},
             {"content-type", content_type},
             {"x-should-retry", "false"},
-            {"x-request-id", decision}}},
-          own_answer ? 6u : 3u};
+            {"x-request-id", decision},
+            {"allow", allow}}},
+          !own_answer ? 3u : allow.empty() ? 6u : 7u};
 }
 
 std::string policy_field(const policy::active_policy& active) {

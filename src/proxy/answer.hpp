@@ -37,8 +37,9 @@ struct gateway_fields {
   std::string policy, verdict;
   bool own_answer = false;  // made by the gateway: x-should-retry, x-request-id and content-type are its own
   std::string_view content_type = "application/json";
+  std::string_view allow = {};  // of a 405: the method that the path takes (RFC 9110 15.5.6)
   struct listed {
-    std::array<http::extra_field, 6> fields;
+    std::array<http::extra_field, 7> fields;
     std::size_t count;
     [[nodiscard]] std::span<const http::extra_field> span() const { return {fields.data(), count}; }
   };

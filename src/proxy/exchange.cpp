@@ -24,6 +24,22 @@ class listed_names final : public text_names {
 
 }  // namespace
 
+refusal exchange::impl::refusal_of(wire::gateway_error what) const {
+  using enum wire::gateway_error;
+  switch (what) {
+    case unauthorized: return refusal::unknown_caller;
+    case forbidden: return refusal::denied_path;
+    case not_found: return refusal::unknown_path;
+    case method: return refusal::method;
+    case too_large:
+    case head_too_large: return refusal::too_large;
+    case media_type: return refusal::media_type;
+    case busy: return refusal::no_room;
+    case policy_missing: return refusal::no_policy;
+    default: return unread == "server state" ? refusal::server_state : unread.empty() ? refusal::unreadable_request : refusal::unknown_part;
+  }
+}
+
 void exchange::impl::open(const http::request_head& head, const peer_info&) {
   started = worker.now();
   active = worker.pin();
@@ -48,11 +64,16 @@ gateway_fields exchange::impl::fields(policy::verdict v, bool own, bool pending)
 }
 
 void exchange::impl::answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out) {
-  if (asked == mono_time{}) request_refused = true;
+  if (asked == mono_time{} && !request_refused) {
+    request_refused = true;
+    if (what != wire::gateway_error::blocked) worker.counters().refused[static_cast<std::size_t>(refusal_of(what))].add();
+  }
   const auto text = dialect->error_body({what, message, param, decision});
   std::string bytes;
   sent_status = wire::http_status(what);
-  append_own_answer(bytes, sent_status, fields(what == wire::gateway_error::blocked ? policy::verdict::block : strongest(), true), text, client);
+  auto own = fields(what == wire::gateway_error::blocked ? policy::verdict::block : strongest(), true);
+  if (what == wire::gateway_error::method) own.allow = endpoint.allowed_method;
+  append_own_answer(bytes, sent_status, own, text, client);
   send(out, bytes);
   if (reason.empty() && what != wire::gateway_error::blocked) reason = message;
   out.close_client = out.close_client || !client.keep_alive;
@@ -134,6 +155,8 @@ void exchange::impl::record(report_kind kind) {
     if (v == policy::verdict::block) c.blocked.add();
     if (v == policy::verdict::edit) c.edited.add();
     if (v == policy::verdict::flag) c.flagged.add();
+    const auto would = std::max(r.request.shadow_verdict, r.response.shadow_verdict);
+    if (would > v) c.would_differ.add();
     for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
     c.added_latency.observe(r.added_us);
   }

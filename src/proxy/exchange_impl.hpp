@@ -65,6 +65,7 @@ struct exchange::impl {
   std::uint64_t sent_bytes = 0;
   std::uint32_t edits = 0;
   std::string reason;
+  std::string unread;  // why a part could not be read, when that is why the request is refused
 
   [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow}; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
@@ -76,6 +77,7 @@ struct exchange::impl {
   void open(const http::request_head& head, const peer_info& peer);
   void send(effects& out, std::string_view bytes);
   [[nodiscard]] gateway_fields fields(policy::verdict v, bool own, bool pending = false) const;
+  [[nodiscard]] refusal refusal_of(wire::gateway_error what) const;
   void answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out);
   void withhold_answer(std::string_view message, std::string_view param, effects& out);
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);

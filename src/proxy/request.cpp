@@ -102,6 +102,7 @@ bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& o
   for (const auto& u : parts) {
     const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
     if (rule == unreadable_policy::deny && !shadow()) {
+      unread = u.reason;
       reason = "unreadable: " + u.reason;
       answer_error(wire::gateway_error::bad_request,
                    "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; remove it or ask your operator.", u.path,

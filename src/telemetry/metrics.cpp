@@ -28,6 +28,7 @@ constexpr std::array totals = {
     total{"sluice_exchanges_blocked_total", "Exchanges that a rule or a stated policy blocked.", &worker_counters::blocked},
     total{"sluice_exchanges_edited_total", "Exchanges whose text was edited.", &worker_counters::edited},
     total{"sluice_exchanges_flagged_total", "Exchanges with findings that changed nothing.", &worker_counters::flagged},
+    total{"sluice_exchanges_shadow_total", "Exchanges that rules in shadow would have treated more strictly.", &worker_counters::would_differ},
     total{"sluice_streams_total", "Exchanges whose answer was streamed.", &worker_counters::streams},
     total{"sluice_upstream_errors_total", "Exchanges that the upstream failed.", &worker_counters::upstream_errors},
     total{"sluice_client_aborts_total", "Exchanges whose client went before the end.", &worker_counters::client_aborts},
@@ -55,6 +56,12 @@ void traffic(exposition& out, const metrics_input& in) {
     for (const auto* worker : in.workers) sum += (worker->*each.of).value();
     out.family(each.name, "counter", each.help);
     out.sample(each.name, {}, sum);
+  }
+  out.family("sluice_exchanges_refused_total", "counter", "Requests that the gateway refused itself, without a rule, by reason.");
+  for (std::size_t i = 0; i < refusal_names.size(); ++i) {
+    std::uint64_t sum = 0;
+    for (const auto* worker : in.workers) sum += worker->refused[i].value();
+    out.sample("sluice_exchanges_refused_total", {{"reason", refusal_names[i]}}, sum);
   }
   for (const auto& each : levels) {
     std::int64_t sum = 0;

@@ -1,4 +1,5 @@
 // The OpenAI dialect's words for "no": errors, refusals, and which paths there are.
+#include <algorithm>
 #include <array>
 
 #include "openai.hpp"
@@ -47,6 +48,7 @@ constexpr auto paths = std::to_array<known_path>({
     {"/v1/embeddings", "POST", "embeddings", endpoint_class::denied, not_yet},
     {"/v1/moderations", "POST", "moderations", endpoint_class::denied, not_yet},
 });
+// Stored completions and the APIs that are not read.
 constexpr auto denied_below = std::to_array<std::string_view>({"/v1/chat/completions/", "/v1/responses/", "/v1/images", "/v1/audio", "/v1/files",
                                                               "/v1/uploads", "/v1/batches", "/v1/assistants", "/v1/threads", "/v1/vector_stores",
                                                               "/v1/conversations", "/v1/realtime", "/v1/fine_tuning", "/v1/containers", "/v1/evals",
@@ -72,6 +74,9 @@ endpoint openai_classify(std::string_view method, std::string_view path) {
   if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) {
     if (method == "GET" || method == "HEAD") return {endpoint_class::passes, "models", "GET", ""};
     return {endpoint_class::unknown, "models", "GET", ""};
+  }
+  if (path.ends_with('/') && std::ranges::any_of(paths, [&](const known_path& p) { return p.path == path.substr(0, path.size() - 1); })) {
+    return {endpoint_class::denied, "other", "", "This path ends in a slash; the API's own ends without one."};
   }
   for (const auto prefix : denied_below) {
     if (path.starts_with(prefix)) return {endpoint_class::denied, "other", "", not_yet};

@@ -39,7 +39,7 @@ SOCKET_USERS = {"transport", "net", "app"}
 
 # Headers of the system that a C++ standard name does not cover.
 POSIX_HEADERS = {
-    "arpa/inet.h", "dirent.h", "fcntl.h", "limits.h", "netdb.h", "poll.h", "pthread.h", "sched.h", "signal.h", "spawn.h", "termios.h",
+    "arpa/inet.h", "dirent.h", "fcntl.h", "limits.h", "netdb.h", "poll.h", "pthread.h", "pwd.h", "sched.h", "signal.h", "spawn.h", "termios.h",
     "unistd.h", "malloc.h",
 }
 POSIX_FOLDERS = ("sys/", "netinet/", "linux/")

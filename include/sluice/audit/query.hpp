@@ -13,11 +13,12 @@ namespace sluice::audit {
 
 struct filter {
   std::optional<wall_time> from, to;
-  std::string decision, tenant, rule, policy, verdict, version, activation, user, conversation;
-  std::size_t limit = 0;  // 0: all
+  std::string decision, tenant, rule, policy, verdict, shadow_verdict, version, activation, user, conversation;
+  std::size_t limit = 0;  // the newest so many; 0: all
 };
 
-// Calls `line` for each record line (JSON text without newline) that fits, in order of files, until it returns false.
+// Calls `line` for each record line (JSON text without newline) that fits, until it returns false: in order of files, or with a limit
+// in order of time.
 [[nodiscard]] result<void> query(const std::vector<std::string>& directories, const filter& f,
                                  const std::function<bool(const std::string& line)>& line);
 

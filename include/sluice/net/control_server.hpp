@@ -19,6 +19,7 @@ struct control_response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string allow = {};  // of a 405: the methods that the path takes (RFC 9110 15.5.6)
 };
 
 class control_server {

@@ -17,6 +17,7 @@ struct explain_request {
   policy::role role = policy::role::user;
   part_kind part = part_kind::text;
   std::string text;  // valid UTF-8
+  bool global_shadow = false;  // the gateway's `mode: shadow`
 };
 
 struct explained_rule {

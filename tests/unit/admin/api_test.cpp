@@ -78,10 +78,13 @@ TEST(admin_api, explains_only_what_it_can_read) {
   for (const char* body : {"", "[]", "{}", R"({"text":1})", R"({"text":"a","direction":"up"})", R"({"text":"a","context":{"tenent":"x"}})"}) {
     EXPECT_EQ(ask(from, "POST", "/v1/explain", {}, body).status, 400) << body;
   }
+  EXPECT_NE(ask(from, "POST", "/v1/explain", {}, R"({"text":"a","context":{"tenent":"x"}})").body.find("'context.tenent'"), std::string::npos);
+  EXPECT_NE(ask(from, "POST", "/v1/explain", {}, R"({"text":"a","bogus":1})").body.find("'bogus'"), std::string::npos);
 }
 
 TEST(admin_api, names_the_right_method_and_the_paths_there_are) {
   EXPECT_EQ(ask(healthy(), "GET", "/v1/explain").status, 405);
+  EXPECT_EQ(ask(healthy(), "GET", "/v1/explain").allow, "POST");
   EXPECT_EQ(ask(healthy(), "DELETE", "/v1/status").status, 405);
   EXPECT_EQ(ask(healthy(), "GET", "/").status, 404);
   EXPECT_EQ(ask(healthy(), "GET", "/metrics").content_type.substr(0, 10), "text/plain");

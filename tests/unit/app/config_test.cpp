@@ -1,7 +1,11 @@
 // sluice.yaml: a good file gives its values, a bad one gives every mistake with its place and one advice each.
 #include "config.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 namespace sluice::app {
 namespace {
@@ -87,6 +91,35 @@ TEST(config, refuses_what_would_be_ignored_or_unsafe) {
   EXPECT_NE(problems("").find("no upstream is named"), std::string::npos);
   EXPECT_NE(problems("- a\n").find("must hold keys"), std::string::npos);
   EXPECT_NE(problems("a: [").find("error"), std::string::npos);
+}
+
+TEST(config, looks_at_the_files_that_it_names) {
+  const auto folder = std::filesystem::temp_directory_path() / ("sluice-config-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder / "policies");
+  const auto write = [&](const char* name, const std::string& text) { std::ofstream(folder / name) << text; };
+  const auto said = [&] {
+    policy::diagnostics found;
+    (void)load_config((folder / "sluice.yaml").string(), found);
+    return policy::to_text(found);
+  };
+  write("keys.yaml", "0000000000000000000000000000000000000000000000000000000000000000: {teir: gold}\n");
+  write("sluice.yaml", "listen: {tls: {certificate: a.pem, key: b.pem}}\nsecrets: {key_file: gone}\n" + std::string(least) +
+                           "context: {keys_file: keys.yaml}\n");
+  const auto text = said();
+  for (const auto* part : {"'listen.tls.certificate': ", "a.pem cannot be read", "'secrets.key_file'", "did you mean 'tier'?"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+  // A folder of policies may come later, and paths mean the same from wherever they are read.
+  write("sluice.yaml", "upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: not-yet}, state_directory: s}\n");
+  EXPECT_NE(said().find("warning: 'policy.source.directory': " + (folder / "not-yet").string() + " does not exist"), std::string::npos) << said();
+  std::filesystem::remove_all(folder);
+}
+
+TEST(config, refuses_ports_and_addresses_that_cannot_work) {
+  const auto with = [](std::string_view more) { return problems(std::string(least) + std::string(more)); };
+  EXPECT_NE(with("listen: {port: 7000}\nadmin: {port: 7000}\n").find("name the same port, 7000"), std::string::npos);
+  const auto twice = problems("upstreams: [{name: a, base_url: \"http://x/v1\"}]\npolicy: {source: {directory: p}}\n");
+  EXPECT_NE(twice.find("so would each request: /v1/v1"), std::string::npos) << twice;
 }
 
 TEST(base_url, is_taken_apart) {

@@ -70,7 +70,8 @@ TEST_F(querying, a_span_of_time_holds_its_begin_and_not_its_end) {
 }
 
 TEST_F(querying, a_limit_counts_what_fits) {
-  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d1"});
+  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d2"}) << "the newest";
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2; })), (ids{"d2", "d3"})) << "in order of time";
 }
 
 TEST_F(querying, a_line_that_is_damaged_or_not_yet_whole_is_passed_over) {

@@ -39,6 +39,9 @@ TEST(strings, nearest_finds_a_typing_error_and_nothing_far) {
   EXPECT_EQ(nearest("polcy", words), "policy");
   EXPECT_EQ(nearest("LISTEN", words), "listen");
   EXPECT_EQ(nearest("zebra", words), "");
+  constexpr std::string_view short_words[] = {"port", "mask"};
+  EXPECT_EQ(nearest("prot", short_words), "port");
+  EXPECT_EQ(nearest("maks", short_words), "mask");
   EXPECT_EQ(nearest("", words), "");
 }
 

@@ -272,6 +272,10 @@ TEST(exchange, refuses_in_the_dialect_what_it_may_not_or_cannot_pass) {
     EXPECT_NE(t.out.client.find("x-sluice-verdict: block\r\n"), std::string::npos);
     ASSERT_EQ(t.worker.records.size(), 1u);
     EXPECT_TRUE(t.worker.records[0].request_refused);
+    std::uint64_t counted = 0;
+    for (const auto& each : t.worker.counters().refused) counted += each.value();
+    EXPECT_EQ(counted, 1u);
+    EXPECT_EQ(t.out.client.find("\r\nallow: POST\r\n") != std::string::npos, e.status == 405);
     EXPECT_FALSE(t.worker.records[0].reason.empty());
   }
 }
