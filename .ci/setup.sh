@@ -18,7 +18,8 @@ die() {
 build_packages=(clang-19 lld-19 libclang-rt-19-dev cmake ninja-build ccache pkg-config ca-certificates curl:curl
   libboost1.81-dev libhiredis-dev libyaml-cpp-dev nlohmann-json3-dev libhyperscan-dev libspdlog-dev libgtest-dev libgmock-dev
   libsimdjson-dev libpcre2-dev libicu-dev libssl-dev libcli11-dev zlib1g-dev libbrotli-dev libzstd-dev libarchive-dev
-  libbenchmark-dev libjemalloc-dev libfasttext-dev)
+  libbenchmark-dev libjemalloc-dev libfasttext-dev
+  libphonenumber8 libprotobuf-dev libabsl-dev)
 test_packages=(redis-server:redis-server openssl:openssl python3:python3 python3-venv git:git procps:ps nodejs:node npm:npm
   zsh:zsh fish:fish)
 # Symbols in sanitizer reports.
@@ -80,6 +81,23 @@ install_missing() {
     installed "$package" || die "the package $package is still missing after the installation" "apt-get install $package"
   done
   say "Installed ${#missing[@]} packages."
+}
+
+# unpack_headers PACKAGE DIRECTORY. For a -dev package that cannot be installed: libphonenumber-dev depends on the headers of Boost
+# 1.74, which exclude those of 1.81. Its library is installed in the ordinary way; of the package only the headers are wanted.
+unpack_headers() {
+  local package=$1 directory=$2 work
+  work=$(mktemp -d) || return 1
+  chmod 755 "$work"
+  if (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$package" >/dev/null) && mkdir -p "$directory" &&
+    dpkg -x "$work"/*.deb "$directory"; then
+    rm -rf "$work"
+    return 0
+  fi
+  rm -rf "$work"
+  say "sluice: the headers of $package could not be fetched" >&2
+  say "  → apt-get update, then again; or unpack the package into $directory yourself:  dpkg -x $package*.deb $directory" >&2
+  return 1
 }
 
 # Words, one a line, to indented lines of bearable length (a base system has fmt, but not every container does).

@@ -22,15 +22,6 @@ std::size_t next_code_point(std::string_view text, std::size_t at) {
   return at;
 }
 
-bool valid(policy::validator by, std::string_view matched) {
-  switch (by) {
-    case validator::none: return true;
-    case validator::luhn: return match::luhn_valid(matched);
-    case validator::iban: return match::iban_valid(matched);
-  }
-  return false;
-}
-
 bool has_prefilter_word(const term& of, std::string_view matched) {
   if (of.prefilter.empty()) return true;
   const auto lowered = lower(matched);
@@ -59,7 +50,7 @@ bool accepts(const term& of, std::string_view matched) {
 std::size_t accepted_end(const term& of, std::string_view text, const match::regex::hit& hit, match::match_state& state,
                          bool& failed) {
   auto end = hit.end;
-  while (!valid(of.validator, text.substr(hit.begin, end - hit.begin))) {
+  while (!match::entry_of(of.validator).accepts(text.substr(hit.begin, end - hit.begin))) {
     if (end <= hit.begin + 1) return 0;
     const auto shorter = of.regex->regex.find_within(text, hit.begin, end - 1, state);
     failed = failed || shorter.status == match::regex::status::unavailable;

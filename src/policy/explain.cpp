@@ -53,17 +53,7 @@ std::string why_not(const policy_ast& owner, const rule& of, const explain_reque
   return {};
 }
 
-std::string_view name_of(validator v) {
-  switch (v) {
-    case validator::none:
-      return "";
-    case validator::luhn:
-      return "luhn";
-    case validator::iban:
-      return "iban";
-  }
-  return "";
-}
+std::string_view name_of(validator v) { return v == validator::none ? std::string_view{} : match::entry_of(v).name; }
 
 // What nearly happened: a pattern that matched and was refused afterwards.
 std::string near_miss(const match_spec& match, const std::string& original) {

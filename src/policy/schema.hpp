@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "sluice/match/validator.hpp"
+
 namespace sluice::policy {
 
 using words = std::span<const std::string_view>;
@@ -93,7 +95,7 @@ inline constexpr std::string_view part_words[] = {"text",       "reasoning",   "
                                                   "transcript", "error",       "name"};
 inline constexpr std::string_view direction_words[] = {"request", "response", "both"};
 inline constexpr std::string_view severity_words[] = {"low", "medium", "high", "critical"};
-inline constexpr std::string_view validator_words[] = {"none", "luhn", "iban"};
+inline constexpr words validator_words = match::validator_names;
 inline constexpr std::string_view decode_words[] = {"base64", "base64url", "hex",          "percent",
                                                     "html",   "rot13",     "unicode_tags", "variation_selectors"};
 // The first three name what the views do anyway; the others ask for a further view. `collapse_space` and `spaced` are one.

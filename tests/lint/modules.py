@@ -7,7 +7,7 @@ MODULES = {
     "transport": ("timers, TCP and TLS streams, deadlines", ["base", "crypto"], ["boost/asio", "openssl/"]),
     "text": ("UTF-8 checks, normalised views with offset maps, JSON reading", ["base"], ["simdjson.h", "unicode/"]),
     "match": ("Hyperscan databases, scratch and streams; the confirm stage's regexes; validators; classifiers", ["base", "text"],
-              ["hs.h", "hs/", "pcre2.h", "fasttext/"]),
+              ["hs.h", "hs/", "pcre2.h", "phonenumbers/", "fasttext/"]),
     "policy": ("source → check → compile → snapshot → evaluate", ["base", "crypto", "text", "match"], ["yaml-cpp/"]),
     "http": ("head model, framing guard, hop-by-hop rules, bodies, SSE framing: bytes, no sockets", ["base"],
              ["zlib.h", "brotli/", "zstd.h"]),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sluice/base/clock.hpp"
+#include "sluice/match/validator.hpp"
 #include "sluice/policy/diagnostic.hpp"
 #include "sluice/policy/types.hpp"
 
@@ -81,7 +82,7 @@ enum class decoding : std::uint16_t {
   base64 = 1, base64url = 2, hex = 4, percent = 8, html = 16, rot13 = 32, unicode_tags = 64, variation_selectors = 128
 };
 
-enum class validator : std::uint8_t { none, luhn, iban };
+using match::validator;  // a place in match::validators()
 
 // An expression: a leaf (keywords, regex, classifier) or any / all / none of some others. Lists, phrases and macros are resolved into
 // these by the parser. The modifiers belong to a leaf, except min_count, which counts the matches of whatever stands here.

@@ -53,7 +53,7 @@ TEST(policy_parse, reads_a_whole_rule) {
   EXPECT_TRUE(r.where.last_turn_only);
   EXPECT_EQ(r.match.kind, match_spec::kind::regex);
   EXPECT_EQ(r.match.regex.pattern, "\\bx{2}");
-  EXPECT_EQ(r.match.validator, validator::luhn);
+  EXPECT_EQ(r.match.validator, match::find_validator("luhn"));
   EXPECT_EQ(r.action.type, action::redact);
   EXPECT_EQ(r.action.keep_last, 4u);
   EXPECT_TRUE(r.hold_full);
