@@ -62,6 +62,9 @@ std::optional<bundle_ast> leave_out_expired(wall_time today, build_report& repor
     for (rule& each : policy.rules) {
       std::erase_if(each.exceptions, [&](const exception_spec& exception) { return has_expired(exception, today); });
     }
+    for (rule_variant& each : policy.variants) {
+      std::erase_if(each.rule.exceptions, [&](const exception_spec& exception) { return has_expired(exception, today); });
+    }
   }
   return published;
 }

@@ -1,8 +1,12 @@
 // What a parser cannot see: references, duplicates, dates and limits of a whole bundle. Patterns: check_pattern.cpp;
 // rules: check_rule.cpp.
 #include <algorithm>
+#include <set>
 
 #include "check_pass.hpp"
+#include "parse_overlay.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/text/time_zone.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -12,16 +16,6 @@ void add(check_pass& pass, severity how, const place& at, std::string message, s
   if (pass.found.size() >= diagnostics_max) return;
   pass.found.push_back(
       {.severity = how, .place = at, .rule = pass.rule, .message = std::move(message), .advice = std::move(advice)});
-}
-
-bool axis_meets(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  if (a.empty() || b.empty()) return true;
-  return std::ranges::any_of(a, [&](const std::string& value) { return std::ranges::find(b, value) != b.end(); });
-}
-
-bool scopes_meet(const scope& a, const scope& b) {
-  return axis_meets(a.region, b.region) && axis_meets(a.tenant, b.tenant) && axis_meets(a.tier, b.tier) &&
-         axis_meets(a.route, b.route) && axis_meets(a.model, b.model);
 }
 
 void check_dates(check_pass& pass, const std::string& what, const place& at, const std::string& review_by,
@@ -41,6 +35,8 @@ void check_audit(check_pass& pass, const std::optional<audit_spec>& audit) {
 void check_policy(check_pass& pass, policy_ast& policy) {
   refuse_unsupported(pass, policy);
   check_audit(pass, policy.audit);
+  check_scope(pass, policy.scope, policy.place);
+  for (const scope& bind : policy.binds) check_scope(pass, bind, policy.place);
   check_dates(pass, "policy '" + policy.name + "'", policy.place, policy.review_by, policy.expires);
   if (policy.owner.empty())
     pass.warn(policy.place, "policy '" + policy.name + "' has no owner", "add owner to metadata");
@@ -54,6 +50,45 @@ void check_policy(check_pass& pass, policy_ast& policy) {
     pass.rule = checked.id;
     check_rule(pass, policy, checked);
     pass.rule.clear();
+  }
+  for (rule_variant& variant : policy.variants) {
+    pass.rule = variant.rule.id;
+    check_variant(pass, policy, variant);
+    pass.rule.clear();
+  }
+}
+
+void check_overlay(check_pass& pass, const overlay_ast& overlay) {
+  check_audit(pass, overlay.audit);
+  check_scope(pass, overlay.scope, overlay.place);
+  for (const scope& bind : overlay.binds) check_scope(pass, bind, overlay.place);
+  if (overlay.owner.empty()) pass.warn(overlay.place, "overlay '" + overlay.name + "' has no owner", "add owner to metadata");
+  if (overlay.binds.empty() || std::ranges::any_of(overlay.binds, [&](const scope& bind) { return scopes_meet(overlay.scope, bind); })) return;
+  pass.error(overlay.place, "the scope of overlay '" + overlay.name + "' and its bind in bundle.yaml never fit together", "name the same values in both");
+}
+
+// A suite names a policy that there is, and expects rules that its policy, or the bundle, has.
+void check_suite(check_pass& pass, const suite_ast& suite) {
+  std::vector<std::string_view> policies;
+  std::set<std::string_view> rules;
+  for (const policy_ast& policy : pass.bundle.policies) {
+    policies.push_back(policy.name);
+    if (!suite.policy.empty() && suite.policy != policy.name) continue;
+    for (const rule& each : policy.rules) rules.insert(each.id);
+  }
+  if (!suite.policy.empty() && std::ranges::find(policies, suite.policy) == policies.end()) {
+    const std::string_view near = nearest(suite.policy, policies);
+    pass.error(suite.place, "test suite '" + suite.name + "' is of policy '" + suite.policy + "', which does not exist",
+               near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
+    return;
+  }
+  for (const test_spec& test : suite.tests) {
+    const auto& expect = test.expect;
+    for (const auto* ids : {&expect.rules_any, &expect.rules_none, &expect.shadow, expect.rules ? &*expect.rules : &expect.rules_any}) {
+      for (const std::string& id : *ids) {
+        if (!rules.contains(id)) pass.error(test.place, "test '" + test.name + "' expects rule '" + id + "', which is not there", "correct the id");
+      }
+    }
   }
 }
 
@@ -88,6 +123,11 @@ wall_time end_of_day(const std::string& date) {
   return begin ? *begin + std::chrono::days(1) : wall_time{};
 }
 
+void check_scope(check_pass& pass, const scope& checked, const place& at) {
+  if (!checked.time || !text::zone_offsets(checked.time->zone).empty()) return;
+  pass.error(at, "time zone '" + clipped(checked.time->zone, 60) + "' does not exist", "use a name of the IANA database, as Europe/Berlin");
+}
+
 void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how) {
   check_pass pass{.bundle = bundle, .today = today, .found = found, .how = how};
   for (auto& [name, list] : bundle.lists) {
@@ -95,8 +135,9 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
     check_dates(pass, "list '" + name + "'", list.place, list.review_by, {});
   }
   refuse_unsupported(pass, bundle);
-  for (const overlay_ast& overlay : bundle.overlays) check_audit(pass, overlay.audit);
+  for (const overlay_ast& overlay : bundle.overlays) check_overlay(pass, overlay);
   for (policy_ast& policy : bundle.policies) check_policy(pass, policy);
+  for (const suite_ast& suite : bundle.suites) check_suite(pass, suite);
   for (const auto& [name, list] : bundle.lists) {
     if (!list.used) pass.warn(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
   }

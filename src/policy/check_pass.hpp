@@ -1,8 +1,8 @@
 // What the parts of the checking pass share.
 #pragma once
 
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -20,7 +20,7 @@ struct check_pass {
   std::uint64_t patterns = 0;  // words and regexes so far, lists counted at each use
   std::string rule = {};       // the rule at hand
   std::unordered_map<std::string, policy::place> rule_ids = {};
-  std::set<std::string> exception_ids = {};
+  std::map<std::string, policy::place> exception_ids = {};
 
   void error(const place& at, std::string message, std::string advice = {});
   void warn(const place& at, std::string message, std::string advice = {});
@@ -37,6 +37,10 @@ void refuse_unsupported(check_pass& pass, const policy_ast& checked);
 void refuse_unsupported(check_pass& pass, const bundle_ast& bundle);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
+// What overlays make of a rule: as sound as any rule, and not weaker unless the rule says relaxable.
+void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& checked);
+// A zone that exists, and so on.
+void check_scope(check_pass& pass, const scope& checked, const place& at);
 // The day after `date` (YYYY-MM-DD), so that a date counts to its end; the epoch when it is no date.
 [[nodiscard]] wall_time end_of_day(const std::string& date);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "check_pass.hpp"
+#include "diff_lattice.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -88,9 +89,12 @@ void check_tests(check_pass& pass, const policy_ast& owner, const rule& of) {
 }
 
 void check_exception(check_pass& pass, const rule& of, exception_spec& exception) {
-  if (!exception.id.empty() && !pass.exception_ids.insert(exception.id).second) {
+  // Variants of a rule hold its exceptions too: the same one is no second one.
+  const auto [first, fresh] = pass.exception_ids.emplace(exception.id, exception.place);
+  if (!exception.id.empty() && !fresh && to_string(first->second) != to_string(exception.place)) {
     pass.error(exception.place, "exception '" + exception.id + "' exists already", "ids are unique in a bundle");
   }
+  check_scope(pass, exception.when, exception.place);
   if (!exception.expires.empty()) {
     const wall_time end = end_of_day(exception.expires);
     if (end <= pass.today && pass.how == expired_exceptions::leave_out) {
@@ -137,6 +141,18 @@ void check_replacement(check_pass& pass, const rule& of) {
   pass.error(of.action.place, "a rewrite without 'replacement', which not every word has for itself", "add replacement: \"…\" to the action");
 }
 
+// What a rule is, apart from its name and its tests.
+void check_content(check_pass& pass, rule& checked) {
+  refuse_unsupported(pass, checked);
+  check_action(pass, checked);
+  // Shadow rules too: the day they are enforced must not be the day they stop compiling.
+  const bool releases_early = checked.direction != direction::request && !checked.hold_full &&
+                              changes_match(checked.action.type) && checked.enforcement != enforcement::off;
+  check_match(pass, checked.match, checked, releases_early);
+  check_replacement(pass, checked);
+  for (exception_spec& exception : checked.exceptions) check_exception(pass, checked, exception);
+}
+
 }  // namespace
 
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
@@ -147,15 +163,27 @@ void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
                  "the first stands at " + to_string(at->second));
     }
   }
-  refuse_unsupported(pass, checked);
-  check_action(pass, checked);
-  // Shadow rules too: the day they are enforced must not be the day they stop compiling.
-  const bool releases_early = checked.direction != direction::request && !checked.hold_full &&
-                              changes_match(checked.action.type) && checked.enforcement != enforcement::off;
-  check_match(pass, checked.match, checked, releases_early);
-  check_replacement(pass, checked);
-  for (exception_spec& exception : checked.exceptions) check_exception(pass, checked, exception);
+  check_content(pass, checked);
   check_tests(pass, owner, checked);
+}
+
+void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& checked) {
+  const rule& base = owner.rules[checked.base];
+  const std::size_t before = pass.found.size();
+  check_content(pass, checked.rule);
+  // Warnings stand at the rule itself already.
+  const auto said = [](const diagnostic& each) { return each.severity == severity::warning; };
+  pass.found.erase(std::remove_if(pass.found.begin() + static_cast<std::ptrdiff_t>(before), pass.found.end(), said), pass.found.end());
+  if (has_errors(pass.found) || base.relaxable) return;
+  const rule_change change = compare_content(base, checked.rule);
+  if (change.effect < effect::may_weaken) return;
+  std::string why;
+  for (const std::string& detail : change.details) why += (why.empty() ? "" : "; ") + detail;
+  std::string names;
+  for (const std::string& name : checked.overlays) names += (names.empty() ? "overlay " : " and ") + ("'" + name + "'");
+  pass.error(checked.patches.back().place,
+             names + (change.effect == effect::weaker ? " makes" : " may make") + " rule '" + base.id + "' weaker (" + why + "), and it does not say relaxable: true",
+             "tighten only, or add relaxable: true to the rule at " + to_string(base.place));
 }
 
 }  // namespace sluice::policy

@@ -26,11 +26,6 @@ void refuse_in_match(check_pass& pass, const match_spec& match) {
 
 bool supported(action a) { return a == action::allow || a == action::flag || a == action::redact || a == action::block; }
 
-void refuse_scope(check_pass& pass, const scope& where, const place& at) {
-  if (!where.conversation_tag.empty()) refuse(pass, at, "'conversation_tag'");
-  if (where.time) refuse(pass, at, "'time'");
-}
-
 }  // namespace
 
 void refuse_unsupported(check_pass& pass, const rule& checked) {
@@ -48,7 +43,6 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
       refuse(pass, e.place, "an exception with a condition on its match");
     }
     if (e.match) refuse_in_match(pass, *e.match);
-    refuse_scope(pass, e.when, e.place);
   }
 }
 
@@ -57,13 +51,9 @@ void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
   for (const auto& [name, disclaimer] : checked.disclaimers) {
     if (disclaimer.present_if) refuse_in_match(pass, *disclaimer.present_if);
   }
-  refuse_scope(pass, checked.scope, checked.place);
-  for (const auto& bind : checked.binds) refuse_scope(pass, bind, checked.place);
 }
 
 void refuse_unsupported(check_pass& pass, const bundle_ast& bundle) {
-  for (const auto& overlay : bundle.overlays) refuse(pass, overlay.place, "kind 'Overlay'");
-  for (const auto& suite : bundle.suites) refuse(pass, suite.place, "kind 'TestSuite'");
   for (const auto& model : bundle.models) refuse(pass, model.place, "'classifiers'");
 }
 

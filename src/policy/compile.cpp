@@ -72,6 +72,7 @@ class compiler {
     program_->matcher_unavailable = bundle_.on_error.matcher_unavailable;
     for (const auto& p : bundle_.policies) {
       for (const auto& r : p.rules) add_rule(p, r);
+      for (const auto& v : p.variants) add_rule(p, v.rule);
     }
     if (has_errors(found_)) return nullptr;
     for (const auto view : both_views) {
@@ -84,6 +85,7 @@ class compiler {
     if (has_errors(found_)) return nullptr;
     auto scopes = scope_map::compose(bundle_, program_, found_);
     if (has_errors(found_)) return nullptr;
+    program_->memory_bytes += scopes.memory_bytes();
     measure();
     return std::make_shared<const compiled_snapshot>(program_, std::move(scopes));
   }
@@ -271,7 +273,7 @@ class compiler {
     std::uint32_t rule = 0;
     for (const auto& p : bundle_.policies) {
       group mine;
-      for (const auto end = rule + p.rules.size(); rule < end; ++rule) {
+      for (const auto end = rule + p.rules.size() + p.variants.size(); rule < end; ++rule) {
         const auto& r = program_->rules[rule];
         if (r.enforcement == enforcement::off) continue;
         for (auto t = r.terms_begin; t < r.terms_end; ++t) collect(t, mine);

@@ -265,8 +265,9 @@ advance_result advance_keywords(const program& all, text::view_kind view, const 
 
 const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched, match::match_state& state) {
   const auto& all = rules.owner->rules[rule].exceptions;
-  for (const auto i : rules.exceptions[rule]) {
-    const auto& e = all[i];
+  auto at = std::ranges::lower_bound(rules.exceptions, rule, {}, &std::pair<std::uint32_t, std::uint16_t>::first);
+  for (; at != rules.exceptions.end() && at->first == rule; ++at) {
+    const auto& e = all[at->second];
     if (!e.regex && e.words.empty()) return &e;
     if (e.regex && e.regex->regex.find(matched, 0, false, state).status == match::regex::status::match) return &e;
     const auto form = text::normalise(matched, e.fold ? text::view_kind::folded : text::view_kind::regex);

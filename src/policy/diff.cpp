@@ -177,6 +177,13 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
 
 }  // namespace
 
+rule_change compare_content(const rule& was, const rule& now) {
+  policy_ast everywhere;
+  everywhere.binds = {scope{}};
+  const placed_rule a{.owner = &everywhere, .rule = &was}, b{.owner = &everywhere, .rule = &now};
+  return compare(was.id, &a, &b);
+}
+
 std::string_view to_string(effect e) {
   switch (e) {
     case effect::none:

@@ -21,6 +21,8 @@ struct lattice_result {
 };
 
 [[nodiscard]] bool same_scope(const scope& a, const scope& b);
+// diff.cpp: what one rule does against what another does, wherever both are in force.
+[[nodiscard]] rule_change compare_content(const rule& was, const rule& now);
 // Either may be null: a rule that is not there does nothing anywhere.
 [[nodiscard]] lattice_result compare_cells(const placed_rule* was, const placed_rule* now);
 

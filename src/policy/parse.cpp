@@ -1,10 +1,11 @@
 // Files to a bundle: reads every document of every file that decides, and binds policies to the bundle's modules.
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <tuple>
 
-#include "reader.hpp"
+#include "parse_overlay.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
 
@@ -28,6 +29,8 @@ struct gathered {
   macro_table macros = {};
   std::vector<module_use> modules = {};
   std::vector<list_ast> lists = {};
+  std::vector<raw_patch> patches = {};
+  std::vector<std::string> patch_overlays = {};  // by patch: the name of its overlay
   std::optional<policy::place> bundle_place = {};
 };
 
@@ -84,7 +87,12 @@ void read_document(const held_document& held, std::size_t kind, gathered& all) {
       all.lists.push_back(read_list(in, held.node));
       all.lists.back().file_sha256 = held.file->sha256;
       break;
-    case is_overlay: all.bundle.overlays.emplace_back().place = in.place_of(held.node); break;
+    case is_overlay: {
+      auto& overlay = all.bundle.overlays.emplace_back(read_overlay(in, held.node, all.patches));
+      overlay.file_sha256 = held.file->sha256;
+      all.patch_overlays.resize(all.patches.size(), overlay.name);
+      break;
+    }
     case is_suite: all.bundle.suites.push_back(read_suite(in, held.node)); break;
     default: break;  // macros are read when a rule names them
   }
@@ -106,7 +114,6 @@ void read_documents(gathered& all) {
     all.macros.add(in, held.node, held.file->path, name == nullptr ? "?" + to_string(in.place_of(held.node)) : name->scalar);
   }
   for (const auto& [held, kind] : known) read_document(*held, kind, all);
-  all.macros.finish(all.found);
 }
 
 bool small_enough(const bundle_source& source, diagnostics& found) {
@@ -153,25 +160,84 @@ void sort_policies(gathered& all) {
   }
 }
 
+void sort_overlays(gathered& all) {
+  const auto by_name = [&](auto& sorted, std::string_view what) {
+    std::ranges::sort(sorted, {}, [](const auto& each) { return std::tie(each.name, each.place.file, each.place.line); });
+    for (std::size_t i = 1; i < sorted.size(); ++i) {
+      if (sorted[i].name.empty() || sorted[i].name != sorted[i - 1].name) continue;
+      refuse(all.found, sorted[i].place, std::string(what) + " '" + sorted[i].name + "' exists already",
+             "the first stands at " + to_string(sorted[i - 1].place));
+    }
+  };
+  by_name(all.bundle.overlays, "overlay");
+  by_name(all.bundle.suites, "test suite");
+  for (const overlay_ast& overlay : all.bundle.overlays) {
+    const auto same = std::ranges::find(all.bundle.policies, overlay.name, &policy_ast::name);
+    if (overlay.name.empty() || same == all.bundle.policies.end()) continue;
+    refuse(all.found, overlay.place, "'" + overlay.name + "' is a policy already, so a module could mean either",
+           "the policy stands at " + to_string(same->place));
+  }
+}
+
+// A policy or overlay that no module names would never act.
+template <class Named>
+void demand_bind(gathered& all, const Named& each, std::string_view what) {
+  if (!each.binds.empty() || each.name.empty()) return;
+  refuse(all.found, each.place, std::string(what) + " '" + each.name + "' is named by no module, so it would never act",
+         "add {use: " + each.name + ", bind: {scope: global}} to modules in bundle.yaml");
+}
+
 void bind_modules(gathered& all) {
   auto& policies = all.bundle.policies;
+  auto& overlays = all.bundle.overlays;
   std::vector<std::string_view> names;
   for (const policy_ast& policy : policies) names.push_back(policy.name);
+  for (const overlay_ast& overlay : overlays) names.push_back(overlay.name);
   for (const module_use& use : all.modules) {
-    const auto at = std::ranges::find(policies, use.policy, &policy_ast::name);
-    if (at != policies.end()) {
-      at->binds.push_back(use.bind);
-      continue;
+    const auto policy = std::ranges::find(policies, use.policy, &policy_ast::name);
+    const auto overlay = std::ranges::find(overlays, use.policy, &overlay_ast::name);
+    if (policy != policies.end()) {
+      policy->binds.push_back(use.bind);
+    } else if (overlay != overlays.end()) {
+      overlay->binds.push_back(use.bind);
+    } else {
+      const std::string_view near = nearest(use.policy, names);
+      refuse(all.found, use.place, "module uses policy '" + use.policy + "', which no file defines",
+             near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
     }
-    const std::string_view near = nearest(use.policy, names);
-    refuse(all.found, use.place, "module uses policy '" + use.policy + "', which no file defines",
-           near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
   }
-  for (const policy_ast& policy : policies) {
-    if (!policy.binds.empty() || policy.name.empty()) continue;
-    refuse(all.found, policy.place, "policy '" + policy.name + "' is named by no module, so it would never act",
-           "add {use: " + policy.name + ", bind: {scope: global}} to modules in bundle.yaml");
+  for (const policy_ast& policy : policies) demand_bind(all, policy, "policy");
+  for (const overlay_ast& overlay : overlays) demand_bind(all, overlay, "overlay");
+}
+
+// Each rule of each policy beside the YAML that it was read from.
+std::map<std::string, rule_source> rule_sources(gathered& all) {
+  std::map<std::string, rule_source> out;
+  diagnostics said_already;
+  for (const held_document& held : all.documents) {
+    const yaml_node* kind = held.node.find("kind");
+    const yaml_node* rules = held.node.find("rules");
+    if (kind == nullptr || kind->scalar != "Policy" || rules == nullptr) continue;
+    const yaml_node* meta = held.node.find("metadata");
+    const yaml_node* name = meta == nullptr ? nullptr : meta->find("name");
+    const auto policy = std::ranges::find(all.bundle.policies, name == nullptr ? "" : name->scalar, &policy_ast::name);
+    if (policy == all.bundle.policies.end()) continue;
+    reading in{.file = held.file->path, .found = said_already, .macros = &all.macros};
+    const rule_defaults defaults = read_defaults(in, object(in, held.node, policy_shape));
+    for (const yaml_node& rule : rules->items) {
+      if (const yaml_node* id = rule.find("id")) out.try_emplace(id->scalar, rule_source{&held.file->path, &rule, &*policy, defaults});
+    }
   }
+  return out;
+}
+
+void patch_rules(gathered& all) {
+  if (all.patches.empty()) return;
+  for (std::size_t i = 0; i < all.patches.size(); ++i) {
+    all.patches[i].overlay = &*std::ranges::find(all.bundle.overlays, all.patch_overlays[i], &overlay_ast::name);
+  }
+  auto sources = rule_sources(all);
+  apply_overlays({.rules = sources, .macros = all.macros, .found = all.found}, all.patches);
 }
 
 // A model belongs to a version by its bytes.
@@ -215,7 +281,10 @@ bundle_ast parse(const bundle_source& source, diagnostics& found) {
   }
   keep_lists(all);
   sort_policies(all);
+  sort_overlays(all);
   if (all.bundle_place) bind_modules(all);
+  patch_rules(all);
+  all.macros.finish(found);
   return out;
 }
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "reader.hpp"
+#include "parse_overlay.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/base/clock.hpp"
 
@@ -158,23 +158,20 @@ void read_thresholds(reading& in, const object& from, policy_ast& out) {
   out.anomaly = made;
 }
 
-// Names of disclaimers are the policy's own, so this is the one reference that a policy can settle alone.
-void check_disclaimers(reading& in, const yaml_node& rules, const policy_ast& policy) {
-  std::vector<std::string_view> names;
-  for (const auto& [name, spec] : policy.disclaimers) names.push_back(name);
-  for (std::size_t i = 0; i < policy.rules.size(); ++i) {
-    const action_spec& act = policy.rules[i].action;
-    if (act.disclaimer.empty() || policy.disclaimers.contains(act.disclaimer)) continue;
-    const yaml_node* at = rules.items[i].find("action")->find("disclaimer");
-    const std::string_view near = nearest(act.disclaimer, names);
-    in.rule = policy.rules[i].id;
-    in.error(*at, "disclaimer '" + act.disclaimer + "' does not exist in this policy",
-             near.empty() ? "add it to 'disclaimers' beside 'rules'" : "did you mean '" + std::string(near) + "'?");
-    in.rule.clear();
-  }
-}
-
 }  // namespace
+
+// Names of disclaimers are the policy's own, so this is the one reference that a policy can settle alone.
+void check_disclaimer(reading& in, const yaml_node& node, const rule& of, const policy_ast& policy) {
+  const std::string& name = of.action.disclaimer;
+  if (name.empty() || policy.disclaimers.contains(name)) return;
+  std::vector<std::string_view> names;
+  for (const auto& [known, spec] : policy.disclaimers) names.push_back(known);
+  const std::string_view near = nearest(name, names);
+  in.rule = of.id;
+  in.error(*node.find("action")->find("disclaimer"), "disclaimer '" + name + "' does not exist in this policy",
+           near.empty() ? "add it to 'disclaimers' beside 'rules'" : "did you mean '" + std::string(near) + "'?");
+  in.rule.clear();
+}
 
 std::optional<audit_spec> read_audit(reading& in, const object& from) {
   const yaml_node* node = from.get("audit");
@@ -238,8 +235,10 @@ policy_ast read_policy(reading& in, const yaml_node& document) {
     in.error(*rules, "'rules' must be a list with at least one rule");
     return out;
   }
-  for (const yaml_node& node : rules->items) out.rules.push_back(read_rule(in, node, defaults));
-  check_disclaimers(in, *rules, out);
+  for (const yaml_node& node : rules->items) {
+    out.rules.push_back(read_rule(in, node, defaults));
+    check_disclaimer(in, node, out.rules.back(), out);
+  }
   return out;
 }
 

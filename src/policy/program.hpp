@@ -165,11 +165,17 @@ class ruleset {
   per_view<index_set> regexes, words;  // the terms of those
   index_set deriving;                  // of them, those that look into other readings of the text
   std::vector<std::uint32_t> composed; // of active, those with an expression
-  std::vector<std::vector<std::uint16_t>> exceptions;  // by rule: its exceptions whose scope fits here
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false, hold_full = false;
   std::uint8_t role_mask = 0;
   std::string effective;
   bool denies_all = false;
+
+  [[nodiscard]] std::size_t memory_bytes() const {
+    std::size_t bits = active.words().size() + deriving.words().size();
+    for (const auto view : both_views) bits += regexes[view].words().size() + words[view].words().size();
+    return sizeof(*this) + bits * 8 + composed.capacity() * 4 + exceptions.capacity() * 8 + effective.capacity();
+  }
 };
 
 struct scratch::impl {

@@ -77,7 +77,7 @@ void reading::error(const yaml_node& at, std::string message, std::string advice
 void reading::warn(const yaml_node& at, std::string message, std::string advice) {
   add(*this, severity::warning, at, std::move(message), std::move(advice));
 }
-place reading::place_of(const yaml_node& at) const { return {.file = file, .line = at.line, .column = at.column}; }
+place reading::place_of(const yaml_node& at) const { return {.file = at.file == nullptr ? file : *at.file, .line = at.line, .column = at.column}; }
 
 object::object(reading& in, const yaml_node& node, const shape& of, std::string_view what)
     : in_(in), node_(node), shape_(of), what_(what.empty() ? of.what : what) {

@@ -1,13 +1,14 @@
-// Composition: which policies, and so which rules and exceptions, are in force in each cell.
+// Composition: which policies and overlays, and so which rules and exceptions, are in force together.
 #include "scope_map.hpp"
 
+#include <algorithm>
 #include <map>
-#include <set>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::policy {
+
 namespace {
 
 using member = std::vector<std::string> scope::*;
@@ -16,135 +17,267 @@ using context_member = std::string context::*;
 constexpr std::array<context_member, axis_count> context_axis = {&context::region, &context::tenant, &context::tier, &context::route,
                                                                  &context::model};
 
-bool fits(const scope& s, const context& who) {
-  for (std::size_t a = 0; a < axis_count; ++a) {
-    const auto& wanted = s.*scope_axis[a];
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), who.*context_axis[a]) == wanted.end()) return false;
-  }
-  return true;
-}
-
-bool in_force(const policy_ast& p, const context& who) {
-  if (!fits(p.scope, who)) return false;
-  return std::any_of(p.binds.begin(), p.binds.end(), [&](const scope& s) { return fits(s, who); });
-}
-
-std::vector<const scope*> all_scopes(const bundle_ast& bundle) {
-  std::vector<const scope*> all;
-  for (const auto& p : bundle.policies) {
-    all.push_back(&p.scope);
-    for (const auto& b : p.binds) all.push_back(&b);
-    for (const auto& r : p.rules) {
-      for (const auto& e : r.exceptions) all.push_back(&e.when);
-    }
-  }
-  return all;
-}
-
-// What decides in one context: the active rules and their exceptions, as text; equal text, equal ruleset.
-std::unique_ptr<ruleset> compose_one(const bundle_ast& bundle, const std::shared_ptr<const program>& owner, const context& who,
-                                     std::string& signature) {
-  auto made = std::make_unique<ruleset>();
-  const auto count = owner->rules.size();
-  made->owner = owner;
-  made->active = index_set(count);
-  made->deriving = index_set(owner->terms.size());
-  for (const auto view : both_views) made->regexes[view] = made->words[view] = index_set(owner->terms.size());
-  made->exceptions.resize(count);
-  std::uint32_t n = 0;
-  signature.clear();
-  for (const auto& p : bundle.policies) {
-    const bool here = in_force(p, who);
-    for (const auto& r : p.rules) {
-      const auto i = n++;
-      const auto& c = owner->rules[i];
-      if (!here || c.enforcement == enforcement::off) continue;
-      made->active.add(i);
-      for (auto t = c.terms_begin; t < c.terms_end; ++t) {
-        const auto& term = owner->terms[t];
-        (term.is_regex ? made->regexes : made->words)[term.view].add(t);
-        if (term.readings != 0) made->deriving.add(t);
-      }
-      if (c.expression) made->composed.push_back(i);
-      made->role_mask = static_cast<std::uint8_t>(made->role_mask | c.role_mask);
-      const auto d = static_cast<unsigned>(c.direction);
-      made->any_request = made->any_request || (d & 1) != 0;
-      made->any_response = made->any_response || (d & 2) != 0;
-      made->hold_full = made->hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);
-      signature += r.id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
-      for (std::size_t e = 0; e < c.exceptions.size(); ++e) {
-        if (!fits(c.exceptions[e].when, who)) continue;
-        made->exceptions[i].push_back(static_cast<std::uint16_t>(e));
-        signature += '\0' + c.exceptions[e].id;
-      }
-      signature += '\n';
-    }
-  }
-  return made;
-}
+// One bit a condition.
+using bits = std::vector<std::uint64_t>;
+void set(bits& b, std::size_t i) { b[i / 64] |= 1ull << (i % 64); }
+bool has(const bits& b, std::size_t i) { return (b[i / 64] >> (i % 64) & 1) != 0; }
 
 }  // namespace
 
-scope_map scope_map::compose(const bundle_ast& bundle, const std::shared_ptr<const program>& owner, diagnostics& found) {
-  scope_map map;
-  const auto scopes = all_scopes(bundle);
-  std::array<std::vector<std::string>, axis_count> sample;  // a value of each class
-  std::size_t cells = 1;
-  for (std::size_t a = 0; a < axis_count; ++a) {
-    std::set<std::string> named;
-    for (const auto* s : scopes) named.insert((s->*scope_axis[a]).begin(), (s->*scope_axis[a]).end());
-    // Two values are one class when every scope treats them alike.
-    std::map<std::vector<bool>, std::uint32_t> classes = {{std::vector<bool>(scopes.size(), false), 0}};
-    sample[a].emplace_back();
-    for (const auto& value : named) {
-      std::vector<bool> in(scopes.size());
-      for (std::size_t i = 0; i < scopes.size(); ++i) {
-        const auto& wanted = scopes[i]->*scope_axis[a];
-        in[i] = std::find(wanted.begin(), wanted.end(), value) != wanted.end();
+class composer {
+ public:
+  composer(const bundle_ast& bundle, std::shared_ptr<const program> owner, diagnostics& found)
+      : bundle_(bundle), owner_(std::move(owner)), found_(found) {}
+
+  scope_map run() {
+    collect();
+    if (has_errors(found_)) return std::move(map_);
+    walk();
+    if (!has_errors(found_)) make_rulesets();
+    return std::move(map_);
+  }
+
+ private:
+  struct placed {  // a policy or an overlay
+    std::uint32_t own;
+    std::vector<std::uint32_t> binds;
+  };
+
+  void refuse(std::string message) {
+    found_.push_back({.place = {"bundle.yaml", 0, 0}, .rule = {}, .message = std::move(message), .advice = "bind policies to fewer axes at once"});
+  }
+
+  std::uint32_t condition(const scope& s) {
+    return conditions_.try_emplace(s, static_cast<std::uint32_t>(conditions_.size())).first->second;
+  }
+
+  template <class Each>
+  placed place_of(const Each& each) {
+    placed out{.own = condition(each.scope), .binds = {}};
+    for (const auto& bind : each.binds) out.binds.push_back(condition(bind));
+    return out;
+  }
+
+  void collect() {
+    for (const auto& p : bundle_.policies) policies_.push_back(place_of(p));
+    for (const auto& o : bundle_.overlays) overlays_.push_back(place_of(o));
+    for (const auto& r : owner_->rules) {
+      for (const auto& e : r.exceptions) (void)condition(e.when);
+    }
+    scopes_.resize(conditions_.size());
+    for (const auto& [s, i] : conditions_) scopes_[i] = &s;
+    words_ = (scopes_.size() + 63) / 64;
+    std::map<std::string, bits> tags;
+    for (std::size_t i = 0; i < scopes_.size(); ++i) {
+      for (const auto& tag : scopes_[i]->conversation_tag) set(tags.try_emplace(tag, bits(words_)).first->second, i);
+      if (scopes_[i]->time) (void)map_.windows_.add(*scopes_[i]->time);
+    }
+    for (auto& [tag, in] : tags) {
+      auto same = std::ranges::find(tags_, in);
+      if (same == tags_.end()) same = tags_.insert(tags_.end(), std::move(in));
+      map_.tag_of_.emplace(tag, static_cast<std::uint32_t>(same - tags_.begin()));
+    }
+    if (tags_.size() > scope_map::tags_max) refuse("the scopes of this bundle tell more than " + std::to_string(scope_map::tags_max) + " conversation tags apart");
+    if (map_.windows_.size() > scope_map::windows_max) refuse("the scopes of this bundle name more than " + std::to_string(scope_map::windows_max) + " windows of time");
+  }
+
+  // One step of the walk: from each state, by each class, to the states of the next.
+  template <class Next>
+  void take(scope_map::step& step, std::uint32_t count, Next&& next) {
+    if (has_errors(found_)) return;
+    step.count = count;
+    std::map<bits, std::uint32_t> known;
+    std::vector<bits> after;
+    for (const auto& state : states_) {
+      for (std::uint32_t c = 0; c < count; ++c) {
+        const auto [it, fresh] = known.try_emplace(next(state, c), static_cast<std::uint32_t>(after.size()));
+        if (fresh) after.push_back(it->first);
+        step.next.push_back(it->second);
       }
-      const auto [it, fresh] = classes.try_emplace(in, static_cast<std::uint32_t>(classes.size()));
-      if (fresh) sample[a].push_back(value);
-      map.axes_[a].class_of.emplace(value, it->second);
+      if (after.size() > scope_map::states_max) return refuse("the scopes of this bundle cross in more than " + std::to_string(scope_map::states_max) + " ways");
     }
-    map.axes_[a].classes = static_cast<std::uint32_t>(sample[a].size());
-    cells *= sample[a].size();
-    if (cells > rulesets_max * 16) break;
+    states_ = std::move(after);
+    map_.memory_bytes_ += step.next.capacity() * sizeof(std::uint32_t);
   }
-  if (cells > rulesets_max * 16) {
-    found.push_back({.place = {"bundle.yaml", 0, 0},
-                     .rule = {},
-                     .message = "the scopes of this bundle cross in more than " + std::to_string(rulesets_max * 16) + " ways",
-                     .advice = "bind policies to fewer axes at once"});
-    cells = 0;
-  }
-  std::map<std::string, std::uint32_t> known;
-  std::string signature;
-  for (std::size_t cell = 0; cell < cells; ++cell) {
-    context who;
-    auto rest = cell;
-    for (std::size_t a = 0; a < axis_count; ++a) {
-      who.*context_axis[a] = sample[a][rest % sample[a].size()];
-      rest /= sample[a].size();
+
+  void walk() {
+    bits first(words_);
+    for (std::size_t i = 0; i < scopes_.size(); ++i) {
+      if (scopes_[i]->conversation_tag.empty()) set(first, i);
     }
-    auto one = compose_one(bundle, owner, who, signature);
-    const auto [it, fresh] = known.try_emplace(signature, static_cast<std::uint32_t>(map.rulesets_.size()));
-    if (fresh) {
+    states_ = {std::move(first)};
+    map_.tag_steps_.resize(tags_.size());
+    for (std::size_t t = 0; t < tags_.size(); ++t) {
+      take(map_.tag_steps_[t], 2, [&](bits state, std::uint32_t there) {
+        for (std::size_t w = 0; there != 0 && w < words_; ++w) state[w] |= tags_[t][w];
+        return state;
+      });
+    }
+    for (std::size_t a = 0; a < axis_count; ++a) take_axis(a);
+    map_.window_steps_.resize(map_.windows_.size());
+    for (std::uint32_t w = 0; w < map_.windows_.size(); ++w) {
+      take(map_.window_steps_[w], 2, [&](bits state, std::uint32_t inside) {
+        for (std::size_t i = 0; inside == 0 && i < scopes_.size(); ++i) {
+          if (scopes_[i]->time == map_.windows_.window(w)) state[i / 64] &= ~(1ull << (i % 64));
+        }
+        return state;
+      });
+    }
+  }
+
+  // Values that every scope treats alike are one class; class 0 is all those that none names.
+  void take_axis(std::size_t a) {
+    bits unnamed(words_);
+    std::map<std::string, bits> named;
+    for (std::size_t i = 0; i < scopes_.size(); ++i) {
+      const auto& wanted = scopes_[i]->*scope_axis[a];
+      if (wanted.empty()) set(unnamed, i);
+      for (const auto& value : wanted) set(named.try_emplace(value, bits(words_)).first->second, i);
+    }
+    std::vector<bits> classes = {unnamed};
+    std::map<bits, std::uint32_t> known = {{unnamed, 0}};
+    for (auto& [value, in] : named) {
+      for (std::size_t w = 0; w < words_; ++w) in[w] |= unnamed[w];
+      const auto [it, fresh] = known.try_emplace(in, static_cast<std::uint32_t>(classes.size()));
+      if (fresh) classes.push_back(in);
+      map_.class_of_[a].emplace(value, it->second);
+      map_.memory_bytes_ += value.size() + 64;
+    }
+    take(map_.axis_steps_[a], static_cast<std::uint32_t>(classes.size()), [&](bits state, std::uint32_t c) {
+      for (std::size_t w = 0; w < words_; ++w) state[w] &= classes[c][w];
+      return state;
+    });
+  }
+
+  static bool in_force(const placed& p, const bits& state) {
+    return has(state, p.own) && std::ranges::any_of(p.binds, [&](std::uint32_t bind) { return has(state, bind); });
+  }
+
+  void make_rulesets() {
+    std::map<std::string, std::uint32_t> known;
+    std::string signature;
+    for (const auto& state : states_) {
+      auto one = compose_one(state, signature);
+      const auto [it, fresh] = known.try_emplace(signature, static_cast<std::uint32_t>(map_.rulesets_.size()));
+      map_.last_.push_back(it->second);
+      if (!fresh) continue;
       one->effective = crypto::sha256_hex(signature);
-      map.rulesets_.push_back(std::move(one));
+      map_.memory_bytes_ += one->memory_bytes();
+      map_.rulesets_.push_back(std::move(one));
+      if (map_.memory_bytes_ > scope_map::rulesets_bytes_max) return refuse("the scopes of this bundle make " + std::to_string(map_.rulesets_.size()) + " different sets of rules and more");
     }
-    map.cell_.push_back(it->second);
   }
-  return map;
+
+  // The entry in force for a rule: the rule itself, or the variant of exactly those overlays that fit.
+  std::uint32_t entry_of(const policy_ast& p, std::uint32_t first, std::uint32_t base, const bits& state) {
+    std::vector<std::string_view> fit;
+    for (const auto& v : p.variants) {
+      if (v.base != base || v.overlays.size() != 1) continue;
+      const auto o = std::ranges::find(bundle_.overlays, v.overlays[0], &overlay_ast::name);
+      if (o != bundle_.overlays.end() && in_force(overlays_[static_cast<std::size_t>(o - bundle_.overlays.begin())], state)) fit.push_back(v.overlays[0]);
+    }
+    if (fit.empty()) return first + base;
+    std::ranges::sort(fit);
+    for (std::size_t i = 0; i < p.variants.size(); ++i) {
+      if (p.variants[i].base == base && std::ranges::equal(p.variants[i].overlays, fit)) return static_cast<std::uint32_t>(first + p.rules.size() + i);
+    }
+    refuse("rule '" + p.rules[base].id + "' is patched by overlays together that were not read together");
+    return first + base;
+  }
+
+  // What decides here: the active rules and their exceptions, as text; equal text, equal ruleset.
+  std::unique_ptr<ruleset> compose_one(const bits& state, std::string& signature) {
+    auto made = std::make_unique<ruleset>();
+    made->owner = owner_;
+    made->active = index_set(owner_->rules.size());
+    made->deriving = index_set(owner_->terms.size());
+    for (const auto view : both_views) made->regexes[view] = made->words[view] = index_set(owner_->terms.size());
+    signature.clear();
+    std::uint32_t first = 0;
+    for (std::size_t p = 0; p < bundle_.policies.size(); ++p) {
+      const auto& policy = bundle_.policies[p];
+      const bool here = in_force(policies_[p], state);
+      for (std::uint32_t i = 0; here && i < policy.rules.size(); ++i) {
+        const auto entry = policy.variants.empty() ? first + i : entry_of(policy, first, i, state);
+        add_entry(policy, entry, first, state, *made, signature);
+      }
+      first += static_cast<std::uint32_t>(policy.rules.size() + policy.variants.size());
+    }
+    return made;
+  }
+
+  void add_entry(const policy_ast& p, std::uint32_t entry, std::uint32_t first, const bits& state, ruleset& made, std::string& signature) {
+    const auto& c = owner_->rules[entry];
+    if (c.enforcement == enforcement::off) return;
+    made.active.add(entry);
+    for (auto t = c.terms_begin; t < c.terms_end; ++t) {
+      const auto& term = owner_->terms[t];
+      (term.is_regex ? made.regexes : made.words)[term.view].add(t);
+      if (term.readings != 0) made.deriving.add(t);
+    }
+    if (c.expression) made.composed.push_back(entry);
+    made.role_mask = static_cast<std::uint8_t>(made.role_mask | c.role_mask);
+    const auto d = static_cast<unsigned>(c.direction);
+    made.any_request = made.any_request || (d & 1) != 0;
+    made.any_response = made.any_response || (d & 2) != 0;
+    made.hold_full = made.hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);
+    signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
+    const auto local = entry - first;
+    const bool patched = local >= p.rules.size();
+    sign_lists(patched ? p.variants[local - p.rules.size()].rule.match : p.rules[local].match, signature);
+    if (patched) {
+      for (const auto& name : p.variants[local - p.rules.size()].overlays) {
+        const auto o = std::ranges::find(bundle_.overlays, name, &overlay_ast::name);
+        signature += '\1' + name + '\0' + (o == bundle_.overlays.end() ? "" : o->file_sha256);
+      }
+    }
+    for (std::size_t e = 0; e < c.exceptions.size(); ++e) {
+      if (!has(state, conditions_.at(c.exceptions[e].when))) continue;
+      made.exceptions.emplace_back(entry, static_cast<std::uint16_t>(e));
+      signature += '\0' + c.exceptions[e].id;
+    }
+    signature += '\n';
+  }
+
+  // Lists stand in files of their own.
+  void sign_lists(const match_spec& m, std::string& signature) const {
+    const auto list = m.keywords.list.empty() ? bundle_.lists.end() : bundle_.lists.find(m.keywords.list);
+    if (list != bundle_.lists.end()) signature += '\2' + list->second.file_sha256;
+    for (const auto& child : m.children) sign_lists(child, signature);
+  }
+
+  const bundle_ast& bundle_;
+  std::shared_ptr<const program> owner_;
+  diagnostics& found_;
+  scope_map map_;
+  std::map<scope, std::uint32_t> conditions_;
+  std::vector<const scope*> scopes_;  // by condition
+  std::size_t words_ = 0;
+  std::vector<bits> tags_;            // by class of tags: the conditions that ask for one of it
+  std::vector<placed> policies_, overlays_;
+  std::vector<bits> states_;
+};
+
+scope_map scope_map::compose(const bundle_ast& bundle, const std::shared_ptr<const program>& owner, diagnostics& found) {
+  return composer(bundle, owner, found).run();
 }
 
 const ruleset& scope_map::find(const context& who) const {
-  std::size_t cell = 0, radix = 1;
-  for (std::size_t a = 0; a < axis_count; ++a) {
-    const auto it = axes_[a].class_of.find(who.*context_axis[a]);
-    if (it != axes_[a].class_of.end()) cell += it->second * radix;
-    radix *= axes_[a].classes;
+  std::uint32_t state = 0;
+  if (!tag_steps_.empty()) {
+    std::uint64_t there = 0;
+    for (const auto& tag : who.tags) {
+      const auto it = tag_of_.find(tag);
+      if (it != tag_of_.end()) there |= 1ull << it->second;
+    }
+    for (std::size_t t = 0; t < tag_steps_.size(); ++t) state = tag_steps_[t].next[state * 2 + (there >> t & 1)];
   }
-  return *rulesets_[cell_[cell]];
+  for (std::size_t a = 0; a < axis_count; ++a) {
+    const auto it = class_of_[a].find(who.*context_axis[a]);
+    state = axis_steps_[a].next[state * axis_steps_[a].count + (it == class_of_[a].end() ? 0 : it->second)];
+  }
+  for (std::uint32_t w = 0; w < window_steps_.size(); ++w) state = window_steps_[w].next[state * 2 + (windows_.fits(w, who.minute) ? 1 : 0)];
+  return *rulesets_[last_[state]];
 }
 
 }  // namespace sluice::policy

@@ -1,6 +1,8 @@
-// From a context to the rules in force for it, composed when the snapshot is made. Each axis (region, tenant, tier, route,
-// model) knows which of its values the bundle tells apart; values that no scope tells apart share a class. A context is one class
-// an axis, and each combination that differs has its ruleset.
+// From a context to the rules in force for it, composed when the snapshot is made.
+//
+// The scopes of a bundle are conditions. What a context says (its tags, its region, tenant, tier, route and model, the hour) is taken
+// one after the other: each says which conditions can still hold, and conditions that go on alike are one state. So the look-up is a
+// walk over a few small tables, and what it costs in memory grows with what the policies tell apart, not with the contexts that come.
 #pragma once
 
 #include <array>
@@ -11,6 +13,7 @@
 
 #include "program.hpp"
 #include "sluice/policy/diagnostic.hpp"
+#include "time_windows.hpp"
 
 namespace sluice::policy {
 
@@ -19,24 +22,35 @@ inline constexpr std::size_t axis_count = 5;
 class scope_map {
  public:
   scope_map() = default;
-  // Rulesets past this are refused: scopes that cross so much cannot be read by a person either.
-  static constexpr std::size_t rulesets_max = 4096;
+  // Past these a bundle is refused: scopes that cross so much cannot be read by a person either.
+  static constexpr std::size_t states_max = 65'536, tags_max = 64, windows_max = 64;
+  static constexpr std::size_t rulesets_bytes_max = 128u << 20;
   [[nodiscard]] static scope_map compose(const bundle_ast& bundle, const std::shared_ptr<const program>& owner, diagnostics& found);
 
   [[nodiscard]] const ruleset& find(const context& who) const;
+  [[nodiscard]] std::size_t rulesets() const { return rulesets_.size(); }
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
 
  private:
+  friend class composer;
   struct string_hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
   };
-  struct axis {
-    std::unordered_map<std::string, std::uint32_t, string_hash, std::equal_to<>> class_of;  // not listed: class 0
-    std::uint32_t classes = 1;
+  using classes = std::unordered_map<std::string, std::uint32_t, string_hash, std::equal_to<>>;
+  // What is known next: a class of `count`, from one state to the next.
+  struct step {
+    std::uint32_t count = 1;
+    std::vector<std::uint32_t> next;  // by state * count + class
   };
-  std::array<axis, axis_count> axes_;
-  std::vector<std::uint32_t> cell_;  // mixed radix over the classes → index into rulesets_
-  std::vector<std::unique_ptr<const ruleset>> rulesets_;
+  classes tag_of_;                     // a tag's number; not listed: nobody asks for it
+  std::array<classes, axis_count> class_of_;  // not listed: class 0
+  time_windows windows_;
+  std::vector<step> tag_steps_, window_steps_;
+  std::array<step, axis_count> axis_steps_;
+  std::vector<std::unique_ptr<const ruleset>> rulesets_;  // by the last state, after `last_`
+  std::vector<std::uint32_t> last_;
+  std::size_t memory_bytes_ = 0;
 };
 
 }  // namespace sluice::policy

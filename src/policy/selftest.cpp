@@ -3,6 +3,7 @@
 #include <set>
 
 #include "sluice/policy/build.hpp"
+#include "time_windows.hpp"
 #include "trial.hpp"
 
 namespace sluice::policy {
@@ -97,37 +98,55 @@ bundle_ast alone(const bundle_ast& bundle, const policy_ast& policy) {
   for (const rule& each : policy.rules) {
     if (const auto at = bundle.lists.find(each.match.keywords.list); at != bundle.lists.end()) one.lists.insert(*at);
   }
+  one.overlays = bundle.overlays;
   one.policies.push_back(policy);
   one.policies.back().scope = {};
   one.policies.back().binds = {scope{}};
   return one;
 }
 
-void run_policy(const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled,
-                std::vector<test_result>& out) {
+// Rules of the bundle, or of one policy of it, that are off.
+std::set<std::string> off_in(const bundle_ast& bundle) {
   std::set<std::string> off;
-  for (const rule& each : policy.rules) {
-    if (each.enforcement == enforcement::off) off.insert(each.id);
+  for (const policy_ast& policy : bundle.policies) {
+    for (const rule& each : policy.rules) {
+      if (each.enforcement == enforcement::off) off.insert(each.id);
+    }
   }
-  scratch working;
+  return off;
+}
+
+struct test_bench {
+  std::shared_ptr<const snapshot> compiled;
+  std::set<std::string> off;
+  scratch working = {};
+  std::vector<test_result>& out;
+
+  void run(const std::string& policy, const std::string& rule, const test_spec& test) {
+    const trial_input input = input_of(test);
+    const trial_outcome whole = try_whole(*compiled, input, working);
+    test_result result{.policy = policy, .rule = rule, .test = test.name, .place = test.place, .passed = false, .what = compare(test, whole, off)};
+    if (result.what.empty() && test.response) {
+      result.what = compare_stream(whole, try_stream(compiled, input, working), *test.response);
+    }
+    if (!whole.reason.empty()) result.what += (result.what.empty() ? "" : "; ") + whole.reason;
+    result.passed = result.what.empty();
+    out.push_back(std::move(result));
+  }
+};
+
+void run_policy(const bundle_ast& bundle, const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled, std::vector<test_result>& out) {
+  test_bench bench{.compiled = compiled, .off = {}, .out = out};
+  for (const rule& each : policy.rules) {
+    if (each.enforcement == enforcement::off) bench.off.insert(each.id);
+  }
   for (const rule& each : policy.rules) {
     if (each.enforcement == enforcement::off) continue;
-    for (const test_spec& test : each.tests) {
-      const trial_input input = input_of(test);
-      const trial_outcome whole = try_whole(*compiled, input, working);
-      test_result result{.policy = policy.name,
-                         .rule = each.id,
-                         .test = test.name,
-                         .place = test.place,
-                         .passed = false,
-                         .what = compare(test, whole, off)};
-      if (result.what.empty() && test.response) {
-        result.what = compare_stream(whole, try_stream(compiled, input, working), *test.response);
-      }
-      if (!whole.reason.empty()) result.what += (result.what.empty() ? "" : "; ") + whole.reason;
-      result.passed = result.what.empty();
-      out.push_back(std::move(result));
-    }
+    for (const test_spec& test : each.tests) bench.run(policy.name, each.id, test);
+  }
+  for (const suite_ast& suite : bundle.suites) {
+    if (suite.policy != policy.name) continue;
+    for (const test_spec& test : suite.tests) bench.run(policy.name, suite.name, test);
   }
 }
 
@@ -145,8 +164,19 @@ bool fit_axis(std::string& value, const ids& a, const ids& b) {
   return false;
 }
 
+// Tags may always come together; of two windows of time, a minute in both.
+bool fit_tags_and_time(context& who, const scope& own, const scope& bind) {
+  for (const auto* tags : {&own.conversation_tag, &bind.conversation_tag}) {
+    if (!tags->empty()) who.tags.push_back(tags->front());
+  }
+  if (!own.time && !bind.time) return true;
+  const auto minute = common_minute(own.time ? *own.time : *bind.time, bind.time ? *bind.time : *own.time);
+  if (minute) who.minute = *minute;
+  return minute.has_value();
+}
+
 bool fit(context& who, const scope& own, const scope& bind) {
-  return fit_axis(who.region, own.region, bind.region) && fit_axis(who.tenant, own.tenant, bind.tenant) &&
+  return fit_tags_and_time(who, own, bind) && fit_axis(who.region, own.region, bind.region) && fit_axis(who.tenant, own.tenant, bind.tenant) &&
          fit_axis(who.tier, own.tier, bind.tier) && fit_axis(who.route, own.route, bind.route) &&
          fit_axis(who.model, own.model, bind.model);
 }
@@ -172,7 +202,14 @@ std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_back
   std::vector<test_result> out;
   for (const policy_ast& policy : bundle.policies) {
     const auto compiled = compile(alone(bundle, policy), backend, cache, found);
-    if (compiled != nullptr) run_policy(policy, compiled, out);
+    if (compiled != nullptr) run_policy(bundle, policy, compiled, out);
+  }
+  const auto of_bundle = [](const suite_ast& suite) { return suite.policy.empty(); };
+  if (std::ranges::none_of(bundle.suites, of_bundle)) return out;
+  test_bench bench{.compiled = compile(bundle, backend, cache, found), .off = off_in(bundle), .out = out};
+  for (const suite_ast& suite : bundle.suites) {
+    if (!of_bundle(suite) || bench.compiled == nullptr) continue;
+    for (const test_spec& test : suite.tests) bench.run("", suite.name, test);
   }
   return out;
 }

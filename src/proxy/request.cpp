@@ -115,6 +115,7 @@ bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& o
 }
 
 void exchange::impl::judge_request(effects& out) {
+  caller.who.minute = minute_of(started.wall);
   if (!scanned) {
     if (!body.empty()) unscanned.emplace_back("passed endpoint", body.size());
     const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";

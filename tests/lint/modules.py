@@ -5,7 +5,7 @@ MODULES = {
     "base": ("result, error codes, clock, counters, small text functions", [], []),
     "crypto": ("digests, HMAC, key derivation", ["base"], ["openssl/"]),
     "transport": ("timers, TCP and TLS streams, deadlines", ["base", "crypto"], ["boost/asio", "openssl/"]),
-    "text": ("UTF-8 checks, normalised views with offset maps, JSON reading", ["base"], ["simdjson.h", "unicode/"]),
+    "text": ("UTF-8 checks, normalised views with offset maps, JSON reading, time zones", ["base"], ["simdjson.h", "unicode/"]),
     "match": ("Hyperscan databases, scratch and streams; the confirm stage's regexes; validators; classifiers", ["base", "text"],
               ["hs.h", "hs/", "pcre2.h", "phonenumbers/", "fasttext/"]),
     "policy": ("source → check → compile → snapshot → evaluate", ["base", "crypto", "text", "match"], ["yaml-cpp/"]),

@@ -20,6 +20,7 @@ struct time_window {
   std::uint8_t days = 0x7f;            // bit 0: Monday
   std::uint16_t from = 0, to = 1440;   // minutes of the day; to < from: past midnight, into the next day
   bool operator==(const time_window&) const = default;
+  auto operator<=>(const time_window&) const = default;
 };
 
 // All AND; values of one axis OR; an empty axis does not restrict. Values are compared exactly.
@@ -29,6 +30,7 @@ struct scope {
   [[nodiscard]] bool global() const {
     return region.empty() && tenant.empty() && tier.empty() && route.empty() && model.empty() && conversation_tag.empty() && !time;
   }
+  auto operator<=>(const scope&) const = default;
 };
 
 enum class boundary : std::uint8_t { word, none };
@@ -216,6 +218,21 @@ struct audit_spec {
   policy::place place;
 };
 
+// One patch of an overlay: it changes its rule where the overlay's own scope and bind fit.
+struct overlay_patch {
+  std::string rule;
+  std::vector<std::string> changed;  // the fields that it names, dotted
+  policy::place place;
+};
+
+// A rule as some overlays make it, in force instead of it where exactly these of its overlays fit.
+struct rule_variant {
+  std::uint32_t base = 0;             // index into the policy's rules
+  std::vector<std::string> overlays;  // sorted
+  std::vector<overlay_patch> patches; // theirs, in the same order
+  policy::rule rule;                  // without tests
+};
+
 struct policy_ast {
   std::string name, title, owner, status, ticket;
   std::string review_by, expires;  // YYYY-MM-DD or empty; past them the checker warns, the policy stays in force
@@ -223,18 +240,11 @@ struct policy_ast {
   policy::scope scope;            // the policy's own; ANDed with each bind
   std::vector<policy::scope> binds;  // of the modules that name it; any may fit
   std::vector<rule> rules;
+  std::vector<rule_variant> variants;  // behind the rules in a snapshot's order
   std::map<std::string, disclaimer_spec> disclaimers;
   std::optional<anomaly_spec> anomaly;
   std::optional<audit_spec> audit;
   std::string file_sha256;
-  policy::place place;
-};
-
-// One patch of an overlay, applied to its rule where the overlay's own scope and bind fit.
-struct overlay_patch {
-  std::string rule;
-  policy::rule patched;                  // the rule as it is with the patch
-  std::vector<std::string> changed;      // the fields that the patch names, for provenance
   policy::place place;
 };
 

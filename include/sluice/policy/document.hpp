@@ -24,6 +24,7 @@ struct yaml_node {
   yaml_node::kind kind = yaml_node::kind::null;
   bool quoted = false;   // the scalar was written in quotes (or as a block): a string whatever it looks like
   int line = 0, column = 0;
+  const std::string* file = nullptr;  // where it was written, when that is not the file it stands in
   std::string scalar;
   std::vector<yaml_node> items;                              // sequence
   std::vector<yaml_member> members;                          // mapping, in file order
