@@ -134,7 +134,6 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
     check_words(pass, list.words, list.place);
     check_dates(pass, "list '" + name + "'", list.place, list.review_by, {});
   }
-  refuse_unsupported(pass, bundle);
   for (const overlay_ast& overlay : bundle.overlays) check_overlay(pass, overlay);
   for (policy_ast& policy : bundle.policies) check_policy(pass, policy);
   for (const suite_ast& suite : bundle.suites) check_suite(pass, suite);

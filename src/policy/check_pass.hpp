@@ -34,7 +34,6 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
 // check_support.cpp
 void refuse_unsupported(check_pass& pass, const rule& checked);
 void refuse_unsupported(check_pass& pass, const policy_ast& checked);
-void refuse_unsupported(check_pass& pass, const bundle_ast& bundle);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
 // What overlays make of a rule: as sound as any rule, and not weaker unless the rule says relaxable.

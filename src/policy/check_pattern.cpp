@@ -143,12 +143,27 @@ void check_proximity(check_pass& pass, const std::optional<proximity>& what, con
   }
 }
 
+void check_classifier(check_pass& pass, const match_spec& match) {
+  const auto& what = match.classifier;
+  if (what.threshold <= 0 || what.threshold > 1) {
+    pass.error(match.place, "'threshold' must be above 0 and at most 1", "sluice classifier eval says which one keeps a bound of false positives");
+  }
+  if (std::ranges::find(pass.bundle.models, what.name, &model_ast::name) != pass.bundle.models.end()) return;
+  std::vector<std::string_view> names;
+  for (const auto& model : pass.bundle.models) names.push_back(model.name);
+  const auto near = nearest(what.name, names);
+  pass.error(match.place, "classifier '" + what.name + "' is not named in bundle.yaml",
+             near.empty() ? "add classifiers: [{name: " + what.name + ", model: models/" + what.name + ".ftz}] to it"
+                          : "did you mean '" + std::string(near) + "'?");
+}
+
 // Several things at once are known only when all of the text is.
 void check_decided_at_end(check_pass& pass, const match_spec& match, const rule& of, bool releases_early) {
   const char* what = match.kind == match_spec::kind::all        ? "all"
                      : match.kind == match_spec::kind::negation ? "not"
                      : match.min_count > 1                      ? "min_count"
                      : match.decode != 0                        ? "decode"
+                     : match.kind == match_spec::kind::classifier ? "classifier"
                      : match.views != 0                         ? "normalize: [spaced, leet]"
                                                                 : nullptr;
   if (what == nullptr || !releases_early) return;
@@ -163,6 +178,7 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
   check_proximity(pass, match.near, "near");
   check_proximity(pass, match.unless_near, "unless_near");
   check_decided_at_end(pass, match, of, releases_early);
+  if (match.kind == match_spec::kind::classifier) check_classifier(pass, match);
   for (auto& child : match.children) check_match(pass, child, of, releases_early);
   if (match.kind != match_spec::kind::regex && match.kind != match_spec::kind::keywords) return;
   if (match.kind == match_spec::kind::regex) {

@@ -10,14 +10,6 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
 }
 
 void refuse_in_match(check_pass& pass, const match_spec& match) {
-  switch (match.kind) {
-    case match_spec::kind::keywords:
-    case match_spec::kind::regex:
-    case match_spec::kind::any:
-    case match_spec::kind::all:
-    case match_spec::kind::negation: break;
-    case match_spec::kind::classifier: refuse(pass, match.place, "'classifier'"); break;
-  }
   for (const auto& [i, options] : match.keywords.options) {
     if (options.replacement) refuse(pass, match.place, "an item with 'replacement'");
   }
@@ -51,10 +43,6 @@ void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
   for (const auto& [name, disclaimer] : checked.disclaimers) {
     if (disclaimer.present_if) refuse_in_match(pass, *disclaimer.present_if);
   }
-}
-
-void refuse_unsupported(check_pass& pass, const bundle_ast& bundle) {
-  for (const auto& model : bundle.models) refuse(pass, model.place, "'classifiers'");
 }
 
 }  // namespace sluice::policy

@@ -2,13 +2,12 @@
 //
 // Sharding: a policy with many patterns has a database of its own; the small ones share one, because each scan of a text has a
 // fixed price. A change recompiles only the shard that holds it; the others come from the cache.
-#include <algorithm>
 #include <cstdio>
 
+#include "compile_terms.hpp"
 #include "compiled_snapshot.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
-#include "sluice/text/derived.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
@@ -23,10 +22,6 @@ std::uint16_t mask_of(const std::vector<E>& values, std::size_t count) {
   unsigned mask = 0;
   for (const auto v : values) mask |= 1u << static_cast<unsigned>(v);
   return static_cast<std::uint16_t>(mask);
-}
-
-text::view_kind view_of(const keyword_match& words) {
-  return words.fold && !words.case_sensitive ? text::view_kind::folded : text::view_kind::regex;
 }
 
 // A literal as a regex that Hyperscan cannot misread: letters and digits as they are, every other byte by its number.
@@ -44,32 +39,16 @@ std::string escaped(std::string_view literal) {
   return out;
 }
 
-// What a leaf asks for beside its own view, as text::derive names it.
-std::uint32_t readings_of(const match_spec& m) {
-  using enum text::reading;
-  std::uint32_t out = m.decode;  // the same bits
-  static_assert(static_cast<std::uint32_t>(decoding::variation_selectors) == static_cast<std::uint32_t>(variation_selectors));
-  if ((out & static_cast<std::uint32_t>(base64url)) != 0) out |= static_cast<std::uint32_t>(base64);
-  if ((m.views & static_cast<std::uint8_t>(extra_view::spaced)) != 0) out |= static_cast<std::uint32_t>(spaced);
-  if ((m.views & static_cast<std::uint8_t>(extra_view::leet)) != 0) out |= static_cast<std::uint32_t>(leet);
-  return out;
-}
-
-// True when a match of one leaf is not yet a match of the rule.
-bool needs_expression(const match_spec& m) {
-  if (m.min_count > 1 || m.kind == match_spec::kind::all || m.kind == match_spec::kind::negation) return true;
-  return std::ranges::any_of(m.children, needs_expression);
-}
-
 class compiler {
  public:
   compiler(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache, diagnostics& found)
-      : bundle_(bundle), backend_(backend), cache_(cache), found_(found) {}
+      : bundle_(bundle), backend_(backend), cache_(cache), found_(found), terms_(bundle, backend, cache, *program_, found) {}
 
   std::shared_ptr<const snapshot> run() {
     program_->version = bundle_.version;
     program_->bundle_name = bundle_.name;
     program_->matcher_unavailable = bundle_.on_error.matcher_unavailable;
+    terms_.load_models();
     for (const auto& p : bundle_.policies) {
       for (const auto& r : p.rules) add_rule(p, r);
       for (const auto& v : p.variants) add_rule(p, v.rule);
@@ -77,7 +56,7 @@ class compiler {
     if (has_errors(found_)) return nullptr;
     for (const auto view : both_views) {
       auto& in = program_->in[view];
-      in.words = match::keyword_table(std::move(entries_[view]));
+      in.words = match::keyword_table(terms_.take_entries(view));
       in.unfiltered = index_set(program_->terms.size());
       build_starts(view);
       shard_patterns(view);
@@ -114,109 +93,11 @@ class compiler {
     c.message_in_stream = r.action.message_in_stream;
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
-    auto made = add_match(r, r.match, index, !composed);
+    auto made = terms_.add_match(r, r.match, index, !composed);
     if (composed) c.expression = std::move(made);
     c.terms_end = static_cast<std::uint32_t>(program_->terms.size());
     for (const auto& e : r.exceptions) c.exceptions.push_back(make_exception(r, e));
     program_->rules.push_back(std::move(c));
-  }
-
-  // The terms of a match, and what they make of it. `immediate`: each match of one is a match of the rule.
-  expression add_match(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
-    expression out;
-    out.min_count = m.min_count;
-    switch (m.kind) {
-      case match_spec::kind::any: out.kind = expression::kind::any; break;
-      case match_spec::kind::all: out.kind = expression::kind::all; break;
-      case match_spec::kind::negation: out.kind = expression::kind::negation; break;
-      case match_spec::kind::regex: out.term = add_regex(r, m, rule, immediate); return out;
-      case match_spec::kind::keywords: return add_words(m, rule, immediate);
-      case match_spec::kind::classifier: return out;  // refused by the checker
-    }
-    for (const auto& child : m.children) out.children.push_back(add_match(r, child, rule, immediate));
-    return out;
-  }
-
-  term& add_term(const match_spec& m, std::uint32_t rule, bool immediate, text::view_kind view) {
-    program_->terms.push_back({.rule = rule,
-                               .is_regex = m.kind == match_spec::kind::regex,
-                               .immediate = immediate,
-                               .view = view,
-                               .validator = m.validator,
-                               .regex = nullptr,
-                               .prefilter = {},
-                               .near = compiled(m.near),
-                               .unless_near = compiled(m.unless_near),
-                               .entropy_min = m.entropy_min.value_or(0),
-                               .readings = readings_of(m),
-                               .depth = m.decode_depth});
-    term_words_.emplace_back();
-    auto& made = program_->terms.back();
-    program_->lookbehind_max = std::max(program_->lookbehind_max, made.context() + 1);
-    return made;
-  }
-
-  static compiled_proximity compiled(const std::optional<proximity>& from) {
-    compiled_proximity out;
-    if (!from) return out;
-    out.within = from->within;
-    for (const auto& w : from->of) out.words.push_back(text::normalise(w, text::view_kind::folded));
-    return out;
-  }
-
-  std::uint32_t add_regex(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
-    const auto index = static_cast<std::uint32_t>(program_->terms.size());
-    auto& t = add_term(m, rule, immediate, m.regex.folded ? text::view_kind::folded : text::view_kind::regex);
-    auto made = cache_.regex(m.regex.pattern);
-    if (!made) {
-      error(m.place, r.id, "the pattern does not compile at byte " + std::to_string(made.error().offset) + ": " + made.error().reason,
-            "correct the pattern");
-      return index;
-    }
-    t.regex = *made;
-    for (const auto& w : m.regex.prefilter) t.prefilter.push_back(lower(w));
-    program_->lookbehind_max = std::max(program_->lookbehind_max, t.regex->regex.info().lookbehind_max);
-    return index;
-  }
-
-  // Words are one term, and those that ask for something around them one more for each thing they ask for.
-  expression add_words(const match_spec& m, std::uint32_t rule, bool immediate) {
-    const auto& all = m.keywords;
-    std::vector<std::pair<const word_options*, std::vector<std::uint32_t>>> groups = {{nullptr, {}}};
-    for (std::uint32_t i = 0; i < all.words.size(); ++i) {
-      const auto own = all.options.find(i);
-      const auto* options = own == all.options.end() || (!own->second.near && !own->second.unless_near) ? nullptr : &own->second;
-      auto group = std::ranges::find_if(groups, [&](const auto& g) {
-        return options == nullptr || g.first == nullptr ? options == g.first
-                                                        : g.first->near == options->near && g.first->unless_near == options->unless_near;
-      });
-      if (group == groups.end()) group = groups.insert(groups.end(), {options, {}});
-      group->second.push_back(i);
-    }
-    expression out;
-    out.kind = expression::kind::any;
-    out.min_count = m.min_count;
-    for (auto& [options, words] : groups) {
-      if (words.empty()) continue;
-      const auto view = view_of(all);
-      const auto index = static_cast<std::uint32_t>(program_->terms.size());
-      auto& t = add_term(m, rule, immediate, view);
-      if (options != nullptr && options->near) t.near = compiled(options->near);
-      if (options != nullptr && options->unless_near) t.unless_near = compiled(options->unless_near);
-      program_->lookbehind_max = std::max(program_->lookbehind_max, t.context() + 1);
-      add_entries(all, words, view, index);
-      term_words_.back() = {&all, std::move(words)};
-      out.children.push_back({.kind = expression::kind::term, .term = index, .min_count = 1, .children = {}});
-    }
-    return out;
-  }
-
-  void add_entries(const keyword_match& all, const std::vector<std::uint32_t>& which, text::view_kind view, std::uint32_t term) {
-    for (const auto i : which) {
-      auto form = text::normalise(all.words[i], view);
-      if (text::may_be_composed(form)) program_->in[view].compose = true;
-      if (!form.empty()) entries_[view].push_back({std::move(form), term, all.boundary == boundary::word});
-    }
   }
 
   compiled_exception make_exception(const rule& r, const exception_spec& e) {
@@ -314,15 +195,15 @@ class compiler {
     auto& in = program_->in[view];
     shard_by_policy(in.regex_shards, in.unfiltered, [&](std::uint32_t index, group& into) {
       const auto& t = program_->terms[index];
-      if (!t.is_regex || t.view != view) return;
+      if (t.kind != term::kind::regex || t.view != view) return;
       if (t.regex->regex.superset().empty()) return in.unfiltered.add(index);
       into.set.patterns.push_back({t.regex->regex.superset(), match::single_match_flags()});
       into.term_of.push_back(index);
     });
     shard_by_policy(in.word_shards, in.unfiltered, [&](std::uint32_t index, group& into) {
       const auto& t = program_->terms[index];
-      if (t.is_regex || t.view != view) return;
-      const auto& [all, which] = term_words_[index];
+      if (t.kind != term::kind::words || t.view != view) return;
+      const auto& [all, which] = terms_.words_of(index);
       for (const auto i : which) {
         const auto form = text::normalise(all->words[i], view);
         if (form.empty()) continue;
@@ -352,6 +233,7 @@ class compiler {
       }
       bytes += in.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
     }
+    for (const auto& m : program_->models) bytes += m->memory_bytes();
     bytes += program_->rules.size() * sizeof(compiled_rule);
     for (const auto& t : program_->terms) bytes += sizeof(t) + (t.regex ? t.regex->regex.memory_bytes() : 0);
     if (bytes > bundle_.limits.database_bytes_max) {
@@ -366,12 +248,7 @@ class compiler {
   shard_cache& cache_;
   diagnostics& found_;
   std::shared_ptr<program> program_ = std::make_shared<program>();
-  per_view<std::vector<match::keyword_table::entry>> entries_;
-  struct words_of_term {
-    const keyword_match* all = nullptr;
-    std::vector<std::uint32_t> which;  // indexes into its words
-  };
-  std::vector<words_of_term> term_words_;
+  term_compiler terms_;
   std::vector<shard_word> words_of_shards_;  // of the shards being made
 };
 

@@ -15,7 +15,7 @@ namespace {
 class evaluation final : private match_sink {
  public:
   evaluation(const ruleset& rules, const evaluate_options& options, scratch::impl& s, outcome& out)
-      : rules_(rules), program_(*rules.owner), options_(options), s_(s), matcher_(rules, s), judge_(rules, options.global_shadow, out) {}
+      : rules_(rules), program_(*rules.owner), options_(options), s_(s), matcher_(rules, s, options.given), judge_(rules, options.global_shadow, out) {}
 
   void part(std::uint32_t index, const text_part& p) {
     if (p.text.empty() || (rules_.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) return;
@@ -25,6 +25,7 @@ class evaluation final : private match_sink {
     seen_.clear();
     const text_place where{options_.direction, p.role, p.kind, p.last_turn};
     matcher_.run(p.text, where, *this);
+    if (rules_.scoring.any()) matcher_.run_scores(p.text, where, *this);
     if (rules_.deriving.any()) matcher_.run_derived(p.text, where, *this);
     if (!rules_.composed.empty()) compose();
   }
@@ -35,7 +36,8 @@ class evaluation final : private match_sink {
   void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
     const auto& t = program_.terms[term];
     if (t.readings != 0 && !seen_.insert({term, begin, end}).second) return;
-    const auto original = part_->text.substr(begin, end - begin);
+    // A score is of all the text; the record does not repeat that.
+    const auto original = t.kind == term::kind::classifier ? std::string_view() : part_->text.substr(begin, end - begin);
     if (!t.immediate) return gathered_.push_back({term, begin, end, std::string(original)});
     note(t.rule, begin, end, original, view);
   }

@@ -248,6 +248,7 @@ void find_models(const bundle_source& source, gathered& all) {
     const auto at = std::ranges::find(source.files, model.path, &source_file::path);
     if (at != source.files.end()) {
       model.sha256 = at->sha256;
+      model.bytes = std::make_shared<const std::string>(at->bytes);
     } else {
       refuse(all.found, model.place, "model '" + model.path + "' is not in the bundle", "put the file there, or remove the classifier");
     }

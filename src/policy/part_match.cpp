@@ -54,6 +54,39 @@ void part_matcher::run_derived(std::string_view text, const text_place& where, m
   });
 }
 
+void part_matcher::run_scores(std::string_view text, const text_place& where, match_sink& out) {
+  where_ = &where;
+  out_ = &out;
+  derived_ = nullptr;
+  constexpr std::uint32_t none = 0xffffffff;
+  std::uint32_t scored = none;  // the model that s_.scores belong to
+  bool viewed = false;
+  rules_.scoring.each_in(rules_.scoring, [&](std::uint32_t term) {
+    if (!looks(term)) return;
+    if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
+    viewed = true;
+    const auto folded = given_ == nullptr ? s_.view[text::view_kind::folded].text() : text;
+    if (scores(program_.terms[term], folded, scored)) out_->found(term, 0, static_cast<std::uint32_t>(text.size()), folded);
+  });
+}
+
+// Terms of one model stand together as often as not: it is asked once.
+bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t& scored) {
+  if (given_ != nullptr) {
+    const auto at = given_->find(of.score_name);
+    return at != given_->end() && at->second >= of.threshold;
+  }
+  constexpr match::scoring_condition condition{.bytes_min = 12};
+  if (scored != of.model) {
+    scored = of.model;
+    s_.scores.clear();
+    complete_ = true;
+    if (match::worth_scoring(condition, folded, s_.scoring)) complete_ = program_.models[of.model]->score(folded, budget_, s_.scoring, s_.scores);
+  }
+  if (of.label < s_.scores.size() && s_.scores[of.label].score >= of.threshold) return true;
+  return !complete_ && of.timeout_matches;
+}
+
 void part_matcher::look(std::string_view text) {
   for (const auto view : both_views) {
     if (!rules_.regexes[view].any() && !rules_.words[view].any()) continue;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,12 +34,16 @@ class match_sink {
 
 class part_matcher {
  public:
-  part_matcher(const ruleset& rules, scratch::impl& s) : rules_(rules), program_(*rules.owner), s_(s) {}
+  // `given`: see evaluate_options.
+  part_matcher(const ruleset& rules, scratch::impl& s, const std::map<std::string, double>* given)
+      : rules_(rules), program_(*rules.owner), s_(s), given_(given) {}
 
   // In the text itself.
   void run(std::string_view text, const text_place& where, match_sink& out);
   // In its other readings, for the terms that ask for them. What the text itself already showed at the same place comes again.
   void run_derived(std::string_view text, const text_place& where, match_sink& out);
+  // What its classifiers say of it; a match is all of the text. One matcher's texts share a budget.
+  void run_scores(std::string_view text, const text_place& where, match_sink& out);
 
  private:
   [[nodiscard]] bool looks(std::uint32_t term) const;
@@ -46,10 +52,14 @@ class part_matcher {
   void regexes(text::view_kind view);
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end);
+  [[nodiscard]] bool scores(const term& of, std::string_view folded, std::uint32_t& scored);
 
   const ruleset& rules_;
   const program& program_;
   scratch::impl& s_;
+  const std::map<std::string, double>* given_;
+  match::scoring_budget budget_;
+  bool complete_ = true;  // the scores at hand are of all of the text
   const text_place* where_ = nullptr;
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "regex_program.hpp"
+#include "sluice/match/classifier.hpp"
 #include "sluice/match/database.hpp"
 #include "sluice/match/keyword_table.hpp"
 #include "sluice/match/start_filter.hpp"
@@ -71,7 +72,8 @@ struct compiled_proximity {
 // One thing to look for: the leaf of a rule's match. Most rules are one term.
 struct term {
   std::uint32_t rule;
-  bool is_regex;                 // else words
+  enum class kind : std::uint8_t { regex, words, classifier };
+  term::kind kind;
   bool immediate;                // a match of the term is a match of its rule; else the rule's expression decides
   text::view_kind view;          // where it is looked for
   policy::validator validator = validator::none;
@@ -81,6 +83,10 @@ struct term {
   double entropy_min = 0;              // bits per byte
   std::uint32_t readings = 0;          // bits of text::reading: where else it looks
   std::uint32_t depth = 1;             // how deeply nested
+  std::uint32_t model = 0, label = 0;  // classifier
+  float threshold = 1;
+  bool timeout_matches = false;
+  std::string score_name = {};         // "topic.financial_advice"
   // Code points on either side that decide about a match: it is not decided before they are there.
   [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
 };
@@ -141,6 +147,7 @@ struct program {
   std::vector<snapshot::rule_info> infos;
   std::vector<compiled_rule> rules;
   std::vector<term> terms;
+  std::vector<std::shared_ptr<const match::classifier>> models;
   policy::action matcher_unavailable = action::block;
   // What of the terms is looked for in one view.
   struct searched {
@@ -163,6 +170,7 @@ class ruleset {
   std::shared_ptr<const program> owner;
   index_set active;                    // rules: enforced or shadow here
   per_view<index_set> regexes, words;  // the terms of those
+  index_set scoring;                   // classifiers
   index_set deriving;                  // of them, those that look into other readings of the text
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
@@ -172,7 +180,7 @@ class ruleset {
   bool denies_all = false;
 
   [[nodiscard]] std::size_t memory_bytes() const {
-    std::size_t bits = active.words().size() + deriving.words().size();
+    std::size_t bits = active.words().size() + deriving.words().size() + scoring.words().size();
     for (const auto view : both_views) bits += regexes[view].words().size() + words[view].words().size();
     return sizeof(*this) + bits * 8 + composed.capacity() * 4 + exceptions.capacity() * 8 + effective.capacity();
   }
@@ -186,6 +194,8 @@ struct scratch::impl {
   const program* prepared_raw = nullptr;
   index_set candidates;  // terms
   std::vector<match::keyword_table::found> found;
+  match::classifier_scratch scoring;
+  std::vector<match::label_score> scores;
   std::vector<std::uint64_t> words;
 };
 

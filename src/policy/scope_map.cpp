@@ -190,7 +190,7 @@ class composer {
     auto made = std::make_unique<ruleset>();
     made->owner = owner_;
     made->active = index_set(owner_->rules.size());
-    made->deriving = index_set(owner_->terms.size());
+    made->deriving = made->scoring = index_set(owner_->terms.size());
     for (const auto view : both_views) made->regexes[view] = made->words[view] = index_set(owner_->terms.size());
     signature.clear();
     std::uint32_t first = 0;
@@ -212,7 +212,9 @@ class composer {
     made.active.add(entry);
     for (auto t = c.terms_begin; t < c.terms_end; ++t) {
       const auto& term = owner_->terms[t];
-      (term.is_regex ? made.regexes : made.words)[term.view].add(t);
+      if (term.kind == term::kind::classifier) made.scoring.add(t);
+      if (term.kind == term::kind::regex) made.regexes[term.view].add(t);
+      if (term.kind == term::kind::words) made.words[term.view].add(t);
       if (term.readings != 0) made.deriving.add(t);
     }
     if (c.expression) made.composed.push_back(entry);

@@ -21,7 +21,7 @@ std::string listed(ids list) {
 }
 
 trial_input input_of(const test_spec& test) {
-  trial_input input{.who = test.who, .direction = direction::request, .messages = test.messages};
+  trial_input input{.who = test.who, .direction = direction::request, .messages = test.messages, .given = &test.given};
   if (test.request) {
     input.messages.push_back(
         {.who = role::user, .content = *test.request, .part = test.part.value_or(part_kind::text)});
@@ -95,6 +95,7 @@ bundle_ast alone(const bundle_ast& bundle, const policy_ast& policy) {
   one.version = bundle.version;
   one.limits = bundle.limits;
   one.on_error = bundle.on_error;
+  one.models = bundle.models;
   for (const rule& each : policy.rules) {
     if (const auto at = bundle.lists.find(each.match.keywords.list); at != bundle.lists.end()) one.lists.insert(*at);
   }
@@ -187,7 +188,7 @@ bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of,
     trial_input input = input_of(test);
     if (!fit(input.who, owner.scope, bind)) continue;
     const std::vector<text_part> parts = parts_of(input);
-    const outcome result = evaluate(compiled.rules_for(input.who), parts, {.direction = input.direction}, working);
+    const outcome result = evaluate(compiled.rules_for(input.who), parts, {.direction = input.direction, .given = input.given}, working);
     const auto is_rule = [&](const auto& entry) { return compiled.rules()[entry.rule].id == of.id; };
     const bool hit = std::ranges::any_of(result.findings, is_rule) || std::ranges::any_of(result.suppressed, is_rule);
     return hit || result.findings_truncated;

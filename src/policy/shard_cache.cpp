@@ -13,6 +13,7 @@
 #include "regex_program.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
+#include "sluice/match/classifier.hpp"
 #include "sluice/match/database.hpp"
 
 namespace sluice::policy {
@@ -44,6 +45,7 @@ struct shard_cache::impl {
   std::deque<std::shared_ptr<const match::database>> recent;
   std::map<std::string, std::weak_ptr<const regex_program>> programs;
   std::deque<std::shared_ptr<const regex_program>> recent_programs;
+  std::map<std::string, std::weak_ptr<const match::classifier>> classifiers;  // by the SHA-256 of the file
   statistics counts;
   int written = 0;
 
@@ -162,6 +164,17 @@ std::expected<std::shared_ptr<const regex_program>, match::regex_error> shard_ca
   if (impl_->recent_programs.size() > recent_programs_max) impl_->recent_programs.pop_front();
   std::erase_if(impl_->programs, [](const auto& e) { return e.second.expired(); });
   return made;
+}
+
+result<std::shared_ptr<const match::classifier>> shard_cache::classifier(const std::string& sha256, std::string_view bytes,
+                                                                         match::compile_backend& backend) {
+  const std::scoped_lock hold(impl_->lock);
+  auto& kept = impl_->classifiers[sha256];
+  if (auto known = kept.lock()) return known;
+  if (auto tried = backend.try_classifier(bytes); !tried) return std::unexpected(tried.error());
+  auto loaded = match::load_classifier(bytes);
+  if (loaded) kept = *loaded;
+  return loaded;
 }
 
 shard_cache::statistics shard_cache::stats() const {

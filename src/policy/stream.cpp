@@ -58,10 +58,10 @@ struct stream_evaluator::impl {
       for (auto t = r.terms_begin; t < r.terms_end; ++t) {
         const auto& term = prog.terms[t];
         auto& in = c.searched[static_cast<std::size_t>(term.view)];
-        (term.is_regex ? in.regexes : in.words).add(t);
-        if (term.is_regex && term.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(t);
+        if (term.kind != term::kind::classifier) (term.kind == term::kind::regex ? in.regexes : in.words).add(t);
+        if (term.kind == term::kind::regex && term.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(t);
         if (holds) c.holding.add(t);
-        c.derives = c.derives || term.readings != 0;
+        c.wants_whole = c.wants_whole || term.readings != 0 || term.kind == term::kind::classifier;
       }
     });
   }
@@ -114,15 +114,16 @@ struct stream_evaluator::impl {
     block_at = std::min(block_at, original);
   }
 
-  // The other readings of a channel's text, once it is all there. Text that is out can only be recorded: what changes it is held in full.
-  void derive(channel_state& c, std::uint32_t index) {
+  // The other readings of a channel's text and its scores, once it is all there. Text that is out can only be recorded: what changes it
+  // is held in full.
+  void look_at_whole(channel_state& c, std::uint32_t index) {
     class sink final : public match_sink {
      public:
       sink(impl& x, channel_state& c, std::uint32_t index, std::string_view text) : x_(x), c_(c), index_(index), text_(text) {}
       void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
         if (!c_.seen.insert({term, begin, end}).second) return;
         const auto& t = x_.prog.terms[term];
-        const auto original = text_.substr(begin, end - begin);
+        const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
         if (t.immediate) return x_.note_rule(c_, index_, t.rule, begin, end, original, view);
         c_.found.push_back({term, begin, end, std::string(original)});
       }
@@ -137,8 +138,11 @@ struct stream_evaluator::impl {
     const std::string_view text = c.hold_full ? c.original : c.whole;
     if (c.whole.size() > whole_max) return;  // said when it passed the bound
     sink into(*this, c, index, text);
-    if (!prepare(s, rules.owner)) return rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) { into.failed(term); });
-    part_matcher(rules, s).run_derived(text, {direction::response, c.who, c.kind, true}, into);
+    const text_place where{direction::response, c.who, c.kind, true};
+    part_matcher matcher(rules, s, options.given);
+    matcher.run_scores(text, where, into);
+    if (prepare(s, rules.owner)) return matcher.run_derived(text, where, into);
+    rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) { into.failed(term); });
   }
 
   // Keeps the text for its other readings; past the bound they are unavailable.
@@ -146,16 +150,18 @@ struct stream_evaluator::impl {
     if (c.whole.size() > whole_max) return;
     c.whole += text;
     if (c.whole.size() <= whole_max) return;
-    rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) {
-      const auto& r = prog.rules[prog.terms[term].rule];
-      if (r.applies(direction::response, c.who, c.kind, true)) (void)judge.unavailable(prog.terms[term].rule);
-    });
+    for (const auto* terms : {&rules.deriving, &rules.scoring}) {
+      terms->each_in(*terms, [&](std::uint32_t term) {
+        const auto& r = prog.rules[prog.terms[term].rule];
+        if (r.applies(direction::response, c.who, c.kind, true)) (void)judge.unavailable(prog.terms[term].rule);
+      });
+    }
   }
 
   void failed(std::uint32_t term, channel_state& c) {
     const auto& t = prog.terms[term];
     auto& in = c.searched[static_cast<std::size_t>(t.view)];
-    (t.is_regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
+    (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
     if (judge.unavailable(t.rule) == judge::effect::block) stop_at(c.released);
   }
 
@@ -316,7 +322,7 @@ struct stream_evaluator::impl {
       return status::released;
     }
     c.original += text;
-    if (c.derives && !c.hold_full) keep(c, text);
+    if (c.wants_whole && !c.hold_full) keep(c, text);
     if (c.hold_full && !last) return status::released;
     limit = block_at = nowhere;
     // A channel that is held in full meets its rules only once, at its end.
@@ -331,7 +337,7 @@ struct stream_evaluator::impl {
         if (in.any()) in.text.finish();
       }
       follow(c, index, false);
-      if (c.derives) derive(c, index);
+      if (c.wants_whole) look_at_whole(c, index);
       compose(c, index);
       c.finished = true;
     }

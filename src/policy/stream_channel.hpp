@@ -98,7 +98,7 @@ struct channel_state {
   index_set composing;              // regexes to which marks on letters matter
   std::vector<std::uint32_t> composed;  // rules that are decided when the channel ends
   std::vector<gathered> found;          // matches of their terms
-  bool derives = false;                 // some term looks into other readings, which are made when the channel ends
+  bool wants_whole = false;             // some term looks into other readings of the whole text, or scores it, when the channel ends
   std::string whole;                    // the text so far, where that is so and it is not held in full
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen;  // places of such terms that are noted
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed

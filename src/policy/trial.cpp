@@ -70,7 +70,7 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
 
 trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
   const std::vector<text_part> parts = parts_of(input);
-  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction}, working);
+  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction, .given = input.given}, working);
   trial_outcome out = summarise(with, result);
   if (parts.empty()) return out;
   out.text = std::string(parts.back().text);
@@ -82,7 +82,7 @@ trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch&
 
 trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input, scratch& working) {
   std::string released;
-  stream_evaluator stream(with, with->rules_for(input.who), {.direction = direction::response}, working);
+  stream_evaluator stream(with, with->rules_for(input.who), {.direction = direction::response, .given = input.given}, working);
   for (const auto& message : input.messages) {
     released.clear();
     const auto channel = stream.open(message.who, message.part, message.part != part_kind::name);

@@ -15,6 +15,7 @@ struct trial_input {
   context who;
   policy::direction direction = policy::direction::request;
   std::vector<test_spec::message> messages;  // one for a response
+  const std::map<std::string, double>* given = nullptr;  // see evaluate_options
 };
 
 struct trial_outcome {

@@ -178,6 +178,8 @@ def test_redis_commands(lab):
     banks = lab.dir / "policies/lists/rival_banks.yaml"
     files = [banks] if banks.exists() else [p for p in (lab.dir / "policies").rglob("*.yaml") if "Vesper & Lowe" in p.read_text()]
     files[0].write_text(files[0].read_text().replace("Vesper & Lowe", "Vesper and Lowe"))
+    for golden in (lab.dir / "policies/golden").glob("*.jsonl"):  # a push holds the bundle against its own cases
+        golden.write_text(golden.read_text().replace("Vesper & Lowe", "Vesper and Lowe"))
     shell(push, lab.dir)
     assert "1-3" in shell(rollback, lab.dir)
     # The two lines of the other block are the command's own words.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -268,6 +269,7 @@ struct suite_ast {
 struct model_ast {
   std::string name, path, sha256;  // path: in the bundle
   policy::place place;
+  std::shared_ptr<const std::string> bytes = {};
 };
 
 struct list_ast {

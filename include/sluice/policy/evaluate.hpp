@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -79,6 +80,8 @@ class scratch {
 struct evaluate_options {
   policy::direction direction = direction::request;
   bool global_shadow = false;  // configuration `mode: shadow`: nothing is enforced, everything is recorded
+  // Tests only: scores by "classifier.label" in place of the models'; what is not there scores 0. Null: the models are asked.
+  const std::map<std::string, double>* given = nullptr;
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.

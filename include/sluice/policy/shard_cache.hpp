@@ -10,6 +10,7 @@
 #include "sluice/match/regex.hpp"
 
 namespace sluice::match {
+class classifier;
 class database;
 }
 
@@ -29,6 +30,9 @@ class shard_cache {
   [[nodiscard]] result<std::shared_ptr<const match::database>> get(const match::pattern_set& set, match::compile_backend& backend);
   // A pattern compiled by PCRE2 with its start bytes, shared by all versions that have it.
   [[nodiscard]] std::expected<std::shared_ptr<const regex_program>, match::regex_error> regex(const std::string& pattern);
+  // A model, loaded in `backend`'s child before it is loaded here; shared by all versions that have it.
+  [[nodiscard]] result<std::shared_ptr<const match::classifier>> classifier(const std::string& sha256, std::string_view bytes,
+                                                                            match::compile_backend& backend);
   struct statistics {
     std::uint64_t memory_hits = 0, disk_hits = 0, compiled = 0;
   };

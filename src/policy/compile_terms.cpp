@@ -1,0 +1,165 @@
+// See compile_terms.hpp.
+#include "compile_terms.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/strings.hpp"
+#include "sluice/text/derived.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::policy {
+namespace {
+
+// What a leaf asks for beside its own view, as text::derive names it.
+std::uint32_t readings_of(const match_spec& m) {
+  using enum text::reading;
+  std::uint32_t out = m.decode;  // the same bits
+  static_assert(static_cast<std::uint32_t>(decoding::variation_selectors) == static_cast<std::uint32_t>(variation_selectors));
+  if ((out & static_cast<std::uint32_t>(base64url)) != 0) out |= static_cast<std::uint32_t>(base64);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::spaced)) != 0) out |= static_cast<std::uint32_t>(spaced);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::leet)) != 0) out |= static_cast<std::uint32_t>(leet);
+  return out;
+}
+
+compiled_proximity compiled(const std::optional<proximity>& from) {
+  compiled_proximity out;
+  if (!from) return out;
+  out.within = from->within;
+  for (const auto& w : from->of) out.words.push_back(text::normalise(w, text::view_kind::folded));
+  return out;
+}
+
+}  // namespace
+
+text::view_kind view_of(const keyword_match& words) {
+  return words.fold && !words.case_sensitive ? text::view_kind::folded : text::view_kind::regex;
+}
+
+bool needs_expression(const match_spec& m) {
+  if (m.min_count > 1 || m.kind == match_spec::kind::all || m.kind == match_spec::kind::negation) return true;
+  return std::ranges::any_of(m.children, needs_expression);
+}
+
+void term_compiler::error(const place& at, const std::string& rule, std::string message, std::string advice) {
+  found_.push_back({.severity = severity::error, .place = at, .rule = rule, .message = std::move(message), .advice = std::move(advice)});
+}
+
+expression term_compiler::add_match(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
+  expression out;
+  out.min_count = m.min_count;
+  switch (m.kind) {
+    case match_spec::kind::any: out.kind = expression::kind::any; break;
+    case match_spec::kind::all: out.kind = expression::kind::all; break;
+    case match_spec::kind::negation: out.kind = expression::kind::negation; break;
+    case match_spec::kind::regex: out.term = add_regex(r, m, rule, immediate); return out;
+    case match_spec::kind::keywords: return add_words(m, rule, immediate);
+    case match_spec::kind::classifier: out.term = add_classifier(r, m, rule, immediate); return out;
+  }
+  for (const auto& child : m.children) out.children.push_back(add_match(r, child, rule, immediate));
+  return out;
+}
+
+term& term_compiler::add_term(const match_spec& m, std::uint32_t rule, bool immediate, text::view_kind view) {
+  program_.terms.push_back({.rule = rule,
+                             .kind = m.kind == match_spec::kind::regex ? term::kind::regex : m.kind == match_spec::kind::classifier ? term::kind::classifier : term::kind::words,
+                             .immediate = immediate,
+                             .view = view,
+                             .validator = m.validator,
+                             .regex = nullptr,
+                             .prefilter = {},
+                             .near = compiled(m.near),
+                             .unless_near = compiled(m.unless_near),
+                             .entropy_min = m.entropy_min.value_or(0),
+                             .readings = readings_of(m),
+                             .depth = m.decode_depth});
+  term_words_.emplace_back();
+  auto& made = program_.terms.back();
+  program_.lookbehind_max = std::max(program_.lookbehind_max, made.context() + 1);
+  return made;
+}
+
+std::uint32_t term_compiler::add_classifier(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
+  const auto index = static_cast<std::uint32_t>(program_.terms.size());
+  auto& t = add_term(m, rule, immediate, text::view_kind::folded);
+  const auto model = std::ranges::find(bundle_.models, m.classifier.name, &model_ast::name);
+  if (model == bundle_.models.end()) return index;  // refused by the checker
+  t.model = static_cast<std::uint32_t>(model - bundle_.models.begin());
+  t.threshold = static_cast<float>(m.classifier.threshold);
+  t.timeout_matches = m.classifier.on_timeout == classifier_match::timeout::match;
+  t.score_name = m.classifier.name + "." + m.classifier.label;
+  const auto& loaded = program_.models[t.model];
+  if (loaded == nullptr) return index;
+  if (const auto label = loaded->find_label(m.classifier.label)) {
+    t.label = *label;
+    return index;
+  }
+  std::string labels;
+  for (const auto& each : loaded->labels()) labels += (labels.empty() ? "" : ", ") + each;
+  error(m.place, r.id, "classifier '" + m.classifier.name + "' has no label '" + m.classifier.label + "'", "its labels are: " + labels);
+  return index;
+}
+
+void term_compiler::load_models() {
+  for (const auto& model : bundle_.models) {
+    auto loaded = model.bytes ? cache_.classifier(model.sha256, *model.bytes, backend_) : fail(errc::not_found, "the file is not in the bundle");
+    if (!loaded) error(model.place, "", "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + loaded.error().message, "train it anew with sluice classifier train");
+    program_.models.push_back(loaded ? *loaded : nullptr);
+  }
+}
+
+std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {
+  const auto index = static_cast<std::uint32_t>(program_.terms.size());
+  auto& t = add_term(m, rule, immediate, m.regex.folded ? text::view_kind::folded : text::view_kind::regex);
+  auto made = cache_.regex(m.regex.pattern);
+  if (!made) {
+    error(m.place, r.id, "the pattern does not compile at byte " + std::to_string(made.error().offset) + ": " + made.error().reason,
+          "correct the pattern");
+    return index;
+  }
+  t.regex = *made;
+  for (const auto& w : m.regex.prefilter) t.prefilter.push_back(lower(w));
+  program_.lookbehind_max = std::max(program_.lookbehind_max, t.regex->regex.info().lookbehind_max);
+  return index;
+}
+
+// Words are one term, and those that ask for something around them one more for each thing they ask for.
+expression term_compiler::add_words(const match_spec& m, std::uint32_t rule, bool immediate) {
+  const auto& all = m.keywords;
+  std::vector<std::pair<const word_options*, std::vector<std::uint32_t>>> groups = {{nullptr, {}}};
+  for (std::uint32_t i = 0; i < all.words.size(); ++i) {
+    const auto own = all.options.find(i);
+    const auto* options = own == all.options.end() || (!own->second.near && !own->second.unless_near) ? nullptr : &own->second;
+    auto group = std::ranges::find_if(groups, [&](const auto& g) {
+      return options == nullptr || g.first == nullptr ? options == g.first
+                                                      : g.first->near == options->near && g.first->unless_near == options->unless_near;
+    });
+    if (group == groups.end()) group = groups.insert(groups.end(), {options, {}});
+    group->second.push_back(i);
+  }
+  expression out;
+  out.kind = expression::kind::any;
+  out.min_count = m.min_count;
+  for (auto& [options, words] : groups) {
+    if (words.empty()) continue;
+    const auto view = view_of(all);
+    const auto index = static_cast<std::uint32_t>(program_.terms.size());
+    auto& t = add_term(m, rule, immediate, view);
+    if (options != nullptr && options->near) t.near = compiled(options->near);
+    if (options != nullptr && options->unless_near) t.unless_near = compiled(options->unless_near);
+    program_.lookbehind_max = std::max(program_.lookbehind_max, t.context() + 1);
+    add_entries(all, words, view, index);
+    term_words_.back() = {&all, std::move(words)};
+    out.children.push_back({.kind = expression::kind::term, .term = index, .min_count = 1, .children = {}});
+  }
+  return out;
+}
+
+void term_compiler::add_entries(const keyword_match& all, const std::vector<std::uint32_t>& which, text::view_kind view, std::uint32_t term) {
+  for (const auto i : which) {
+    auto form = text::normalise(all.words[i], view);
+    if (text::may_be_composed(form)) program_.in[view].compose = true;
+    if (!form.empty()) entries_[view].push_back({std::move(form), term, all.boundary == boundary::word});
+  }
+}
+
+}  // namespace sluice::policy

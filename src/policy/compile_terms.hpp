@@ -1,0 +1,54 @@
+// Rules to terms: what compile.cpp makes shards of. Private to the compiling pass.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "program.hpp"
+#include "sluice/match/compiler.hpp"
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/diagnostic.hpp"
+#include "sluice/policy/shard_cache.hpp"
+
+namespace sluice::policy {
+
+// The view that words are looked for in.
+[[nodiscard]] text::view_kind view_of(const keyword_match& words);
+// True when a match of one leaf is not yet a match of the rule.
+[[nodiscard]] bool needs_expression(const match_spec& m);
+
+class term_compiler {
+ public:
+  term_compiler(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache, program& into, diagnostics& found)
+      : bundle_(bundle), backend_(backend), cache_(cache), program_(into), found_(found) {}
+
+  void load_models();
+  // Appends the terms of a match to the program; says what they make of it. `immediate`: each match of one is a match of the rule.
+  expression add_match(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate);
+
+  // For the tables and shards, once every rule was added.
+  struct words_of_term {
+    const keyword_match* all = nullptr;
+    std::vector<std::uint32_t> which;  // indexes into its words
+  };
+  [[nodiscard]] const words_of_term& words_of(std::uint32_t term) const { return term_words_[term]; }
+  [[nodiscard]] std::vector<match::keyword_table::entry> take_entries(text::view_kind view) { return std::move(entries_[view]); }
+
+ private:
+  void error(const place& at, const std::string& rule, std::string message, std::string advice);
+  term& add_term(const match_spec& m, std::uint32_t rule, bool immediate, text::view_kind view);
+  std::uint32_t add_classifier(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate);
+  std::uint32_t add_regex(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate);
+  expression add_words(const match_spec& m, std::uint32_t rule, bool immediate);
+  void add_entries(const keyword_match& all, const std::vector<std::uint32_t>& which, text::view_kind view, std::uint32_t term);
+
+  const bundle_ast& bundle_;
+  match::compile_backend& backend_;
+  shard_cache& cache_;
+  program& program_;
+  diagnostics& found_;
+  per_view<std::vector<match::keyword_table::entry>> entries_;
+  std::vector<words_of_term> term_words_;
+};
+
+}  // namespace sluice::policy

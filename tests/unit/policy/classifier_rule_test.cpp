@@ -1,0 +1,86 @@
+// Rules that ask a classifier: trained here on a few lines, so that what the model says is known.
+#include <gtest/gtest.h>
+
+#include "built.hpp"
+#include "sluice/match/classifier_training.hpp"
+#include "sluice/policy/evaluate.hpp"
+
+namespace sluice::policy {
+namespace {
+
+const std::string& model() {
+  static const std::string bytes = [] {
+    std::vector<match::training_row> lines;
+    for (int i = 0; i < 200; ++i) {
+      lines.push_back({"should i buy shares or bonds with my savings number " + std::to_string(i), "money"});
+      lines.push_back({"the weather in the garden was cold and wet on day " + std::to_string(i), "none"});
+    }
+    auto made = match::train_classifier(lines, {.dim = 8, .epochs = 5, .buckets = 1000, .cutoff = 1000});
+    EXPECT_TRUE(made) << (made ? "" : made.error().message);
+    return made ? *made : std::string();
+  }();
+  return bytes;
+}
+
+bundle_source source(const std::string& rule, const std::string& bytes = model()) {
+  auto out = testing::one_policy(rule);
+  out.files[0] = make_source_file("bundle.yaml", testing::bundle_file("  - {use: p, bind: {scope: global}}\n",
+                                                                      "classifiers:\n  - {name: topic, model: models/topic.ftz}\n"));
+  out.files.push_back(make_source_file("models/topic.ftz", bytes));
+  std::ranges::sort(out.files, {}, &source_file::path);
+  return out;
+}
+
+std::string rule(const std::string& classifier, const std::string& rest = "") {
+  return "  - id: r\n    direction: both\n    match: {classifier: " + classifier + "}\n    action: {type: block, message: stop}\n" + rest +
+         "    tests:\n      - {name: hit, given: {topic.money: 0.9}, request: anything, expect: {rules: [r]}}\n"
+         "      - {name: miss, request: should i buy shares, expect: {rules: []}}\n";
+}
+
+const std::string good = "{name: topic, label: money, threshold: 0.7, on_timeout: match}";
+const std::string full = "    stream: {hold: full}\n";
+
+TEST(classifier_rule, decides_about_whole_texts_and_streams) {
+  const auto made = testing::built(source(rule(good, full)));
+  ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);
+  scratch working;
+  const auto verdict_of = [&](std::string_view text, direction way) {
+    const text_part part{way == direction::request ? role::user : role::assistant, part_kind::text, true, true, text};
+    return evaluate(made.snapshot->rules_for({}), {&part, 1}, {way}, working).verdict;
+  };
+  EXPECT_EQ(verdict_of("Should I buy bonds or shares with my savings?", direction::request), verdict::block);
+  EXPECT_EQ(verdict_of("The garden was cold and wet.", direction::request), verdict::allow);
+  for (const std::string_view text : {"Should I buy bonds or shares with my savings?", "The garden was cold and wet."}) {
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+      stream_evaluator e(made.snapshot, made.snapshot->rules_for({}), {direction::response}, working);
+      const auto c = e.open(role::assistant, part_kind::text, true);
+      std::string out;
+      (void)e.feed(c, text.substr(0, cut), out);
+      (void)e.feed(c, text.substr(cut), out);
+      (void)e.finish(c, out);
+      EXPECT_EQ(e.blocked(), verdict_of(text, direction::response) == verdict::block);
+      EXPECT_EQ(out, e.blocked() ? "" : text);
+    }
+  }
+}
+
+TEST(classifier_rule, inline_tests_take_the_scores_that_they_are_given) {
+  const auto made = testing::built(source(rule(good, full)));
+  ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);
+  EXPECT_EQ(made.reached, phase::done);
+}
+
+TEST(classifier_rule, is_refused_with_advice_when_it_cannot_work) {
+  const auto said = [](const bundle_source& from) { return to_text(testing::built(from).found); };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  EXPECT_TRUE(has(said(source(rule("{name: topik, label: money, threshold: 0.7, on_timeout: match}", full))), "did you mean 'topic'?"));
+  const auto label = said(source(rule("{name: topic, label: mony, threshold: 0.7, on_timeout: match}", full)));
+  EXPECT_TRUE(has(label, "has no label 'mony'") && has(label, "its labels are: money, none")) << label;
+  EXPECT_TRUE(has(said(source(rule("{name: topic, label: money, threshold: 0.7}", full))), "needs 'on_timeout'"));
+  EXPECT_TRUE(has(said(source(rule(good))), "'classifier' is decided at the end of an answer"));
+  const auto cut = said(source(rule(good, full), model().substr(0, model().size() / 2)));
+  EXPECT_TRUE(has(cut, "models/topic.ftz) was not loaded: ")) << cut;
+}
+
+}  // namespace
+}  // namespace sluice::policy
