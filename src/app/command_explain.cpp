@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
+#include "explain_lines.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/policy/explain.hpp"
 #include "sluice/text/view.hpp"
@@ -19,7 +20,7 @@ constexpr std::size_t text_bytes_max = 16u << 20;
 struct options {
   std::string path, day, direction = "request", role, part = "text";
   policy::context who;
-  bool all = false;
+  bool all = false, lines = false;
 };
 
 template <class Enum>
@@ -125,6 +126,7 @@ int run(const options& asked, bool json) {
   const std::string usual_role = asked.direction == "response" ? "assistant" : "user";
   request.role = value_of<policy::role>(roles(), asked.role.empty() ? usual_role : asked.role);
   request.part = value_of<policy::part_kind>(parts(), asked.part);
+  if (asked.lines) return explain_lines(*input->report.snapshot, request, std::cin, std::cout);
   request.text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (request.text.ends_with('\n')) request.text.pop_back();
   if (request.text.size() > text_bytes_max || !text::is_valid_utf8(request.text)) {
@@ -156,10 +158,14 @@ void add_explain(CLI::App& root, invocation& call) {
   command->add_option("--part", asked->part, "what kind of text it is")->check(CLI::IsMember(parts()));
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
   command->add_flag("--all", asked->all, "show also the rules that did not match or do not apply");
+  command->add_flag("--lines", asked->lines,
+                    "read JSON lines {\"text\": …} and print one JSON line for each: verdict, findings (rule, policy, category, begin and "
+                    "end in bytes, action, enforced), the text if it is edited, and the time in µs");
   add_json(*command, call);
   command->footer(
       "Example:\n  echo 'my card 4111 1111 1111 1111' | sluice explain policies\n"
-      "  echo 'Try Halden Bank' | sluice explain policies --direction response --route payments --all");
+      "  echo 'Try Halden Bank' | sluice explain policies --direction response --route payments --all\n"
+      "  jq -c '{text: .body}' mails.jsonl | sluice explain policies --lines | jq .findings");
   command->callback([asked, &call] { call.exit_code = run(*asked, call.json); });
 }
 

@@ -25,7 +25,7 @@ constexpr std::array issuers = std::to_array<issuer>({
     {340000, 349999, of_length(15, 15)}, {370000, 379999, of_length(15, 15)},     // American Express
     {300000, 305999, of_length(14, 19)}, {309500, 309599, of_length(14, 19)},     // Diners Club
     {360000, 369999, of_length(14, 19)}, {380000, 399999, of_length(14, 19)},
-    {352800, 358999, of_length(16, 19)}, {213100, 213199, of_length(15, 15)},     // JCB, and its old ranges
+    {350000, 359999, of_length(16, 19)}, {213100, 213199, of_length(15, 15)},     // JCB (3528 to 3589 are given out), and its old ranges
     {180000, 180099, of_length(15, 15)},
     {500000, 509999, of_length(12, 19)}, {560000, 589999, of_length(12, 19)},     // Maestro, Dankort, Verve, RuPay
     {600000, 699999, of_length(12, 19)}, {60400, 60499, of_length(12, 19)},       // Maestro, Discover, UnionPay, Hipercard

@@ -81,11 +81,11 @@ bool is_year(std::string_view group) { return group.size() == 4 && (group.starts
 bool means_something_else(const shape& of) {
   const auto& g = of.groups;
   const auto size = [&](std::size_t i) { return g[i].size(); };
-  if (g.size() == 3) {
+  if (g.size() >= 3) {  // a date, and perhaps a time behind it
     const bool year_first = is_year(g[0]) && size(1) <= 2 && size(2) <= 2;
     const bool year_last = is_year(g[2]) && size(0) <= 2 && size(1) <= 2;
     if (year_first || year_last) return true;
-    if (size(0) == 3 && size(1) == 2 && size(2) == 4) return true;
+    if (g.size() == 3 && size(0) == 3 && size(1) == 2 && size(2) == 4) return true;
   }
   if (g.size() == 2 && is_year(g[0]) && is_year(g[1])) return true;
   if (g.size() == 2 && size(0) == 5 && size(1) == 4) return true;  // ZIP+4
@@ -146,6 +146,7 @@ bool phone_digits_valid(std::string_view text) {
   shape of;
   if (text.size() > bytes_max || !read(without_extension(text), of)) return false;
   if (of.digits < 6 || of.digits > digits_max || of.groups.size() > 6) return false;
+  if (of.groups.size() == 1 && of.digits > 12) return false;  // nobody writes so long a number in one piece, but for cards and ids
   return !means_something_else(of);
 }
 
