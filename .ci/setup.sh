@@ -21,7 +21,7 @@ build_packages=(clang-19 lld-19 libclang-rt-19-dev cmake ninja-build ccache pkg-
   libbenchmark-dev libjemalloc-dev libfasttext-dev
   libphonenumber8 libprotobuf-dev libabsl-dev)
 test_packages=(redis-server:redis-server openssl:openssl python3:python3 python3-venv git:git procps:ps nodejs:node npm:npm
-  zsh:zsh fish:fish)
+  zsh:zsh fish:fish python3-jsonschema python3-yaml)
 # Symbols in sanitizer reports.
 long_packages=(llvm-19)
 
