@@ -35,8 +35,8 @@ class view_buffer : public std::streambuf {
 
 class tree_builder : public YAML::EventHandler {
  public:
-  tree_builder(const std::string& file, const document_limits& bounds, diagnostics& found)
-      : file_(file), bounds_(bounds), found_(found) {}
+  tree_builder(const std::string& file, std::size_t bytes, const document_limits& bounds, diagnostics& found)
+      : file_(file), bytes_(bytes), bounds_(bounds), found_(found) {}
 
   std::vector<yaml_node> documents;
 
@@ -97,7 +97,10 @@ class tree_builder : public YAML::EventHandler {
   }
 
   yaml_node make(const YAML::Mark& mark, enum yaml_node::kind kind) {
-    if (++nodes_ > bounds_.nodes_max) {
+    // yaml-cpp makes nodes without end of some broken texts; of a whole one each takes a byte, a missing value none.
+    if (++nodes_ > 2 * bytes_ + 2) {
+      stop(mark, "not YAML: values without end", "something before this line is not closed, or not indented");
+    } else if (nodes_ > bounds_.nodes_max) {
       stop(mark, "more than " + std::to_string(bounds_.nodes_max) + " values in one file", "split the file");
     }
     yaml_node node;
@@ -169,6 +172,7 @@ class tree_builder : public YAML::EventHandler {
   }
 
   const std::string& file_;
+  std::size_t bytes_;
   const document_limits& bounds_;
   diagnostics& found_;
   yaml_node root_;
@@ -238,7 +242,7 @@ std::vector<yaml_node> parse_yaml(const std::string& file, std::string_view byte
   const std::size_t before = found.size();
   view_buffer buffer(bytes);
   std::istream stream(&buffer);
-  tree_builder builder(file, bounds, found);
+  tree_builder builder(file, bytes.size(), bounds, found);
   // The one place in policy with a try: yaml-cpp reports by throwing.
   try {
     YAML::Parser parser(stream);

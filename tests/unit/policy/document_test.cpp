@@ -126,5 +126,14 @@ TEST(yaml_document, reports_a_bounded_number_of_mistakes) {
   EXPECT_LE(found.size(), 200u);
 }
 
+TEST(yaml_document, ends_a_text_of_which_the_reader_makes_values_without_end) {
+  // A flow mapping that is never closed, a quote that is, and then a key at the margin.
+  const std::string text = ", o: b}\nrules:\n  - id: r\n    x:\n      - {id: e, wh: miss, request: \"na\n\n\n: 2\n'a': 22";
+  diagnostics found;
+  (void)parse_yaml("a.yaml", text, {}, found);
+  ASSERT_TRUE(has_errors(found));
+  EXPECT_EQ(to_text(found).find("1000000"), std::string::npos) << to_text(found);
+}
+
 }  // namespace
 }  // namespace sluice::policy
