@@ -15,7 +15,7 @@ using rule_index = std::map<std::string, placed_rule>;
 rule_index index_of(const bundle_ast& bundle) {
   rule_index out;
   for (const policy_ast& owner : bundle.policies) {
-    for (const rule& each : owner.rules) out.try_emplace(each.id, placed_rule{.owner = &owner, .rule = &each});
+    for (const rule& each : owner.rules) out.try_emplace(each.id, placed_rule{.owner = &owner, .rule = &each, .bundle = &bundle});
   }
   return out;
 }
@@ -75,6 +75,16 @@ bool same_match(const match_spec& a, const match_spec& b) {
   return false;
 }
 
+void compare_models(const bundle_ast& before, const bundle_ast& after, const match_spec& match, rule_change& out) {
+  for (const match_spec& child : match.children) compare_models(before, after, child, out);
+  if (match.kind != match_spec::kind::classifier) return;
+  const auto digest = [&](const bundle_ast& in) {
+    const auto at = std::ranges::find(in.models, match.classifier.name, &model_ast::name);
+    return at == in.models.end() ? std::string{} : at->sha256;
+  };
+  if (digest(before) != digest(after)) note(out, effect::may_weaken, "match: model '" + match.classifier.name + "' is another one");
+}
+
 void compare_match(const match_spec& a, const match_spec& b, rule_change& out) {
   if (same_match(a, b)) return;
   if (a.kind != b.kind) return note(out, effect::may_weaken, "match: another kind");
@@ -113,6 +123,20 @@ void compare_exceptions(const rule& a, const rule& b, rule_change& out) {
   }
 }
 
+// What an action's own words say; nobody can prove what another text does.
+void compare_wording(const action_spec& a, const action_spec& b, rule_change& out) {
+  if (a.text != b.text || a.position != b.position) note(out, effect::may_weaken, "action: what is added changed");
+  if (a.replacement != b.replacement) note(out, effect::none, "action: the replacement changed");
+  if (a.disclaimer != b.disclaimer) note(out, effect::may_weaken, "action: another disclaimer");
+  if (a.on_missing != b.on_missing) note(out, effect::none, "action: on_missing changed");
+  if (a.on_structured != b.on_structured) {
+    note(out, b.on_structured == on_structured::block ? effect::stronger : effect::weaker, "action: on_structured changed");
+  }
+  if (missing_words(a.tags, b.tags) > 0) note(out, effect::may_weaken, "action: tags removed");
+  if (missing_words(b.tags, a.tags) > 0) note(out, effect::none, "action: tags added");
+  if (a.i18n != b.i18n) note(out, effect::none, "action: the messages by language changed");
+}
+
 void compare_action(const action_spec& a, const action_spec& b, rule_change& out) {
   if (a.type != b.type) {
     note(out, effect::none, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
@@ -122,6 +146,10 @@ void compare_action(const action_spec& a, const action_spec& b, rule_change& out
     note(out, effect::weaker, "action: more of the match stays readable");
   if (b.keep_first < a.keep_first || b.keep_last < a.keep_last)
     note(out, effect::stronger, "action: less of the match stays readable");
+  if (a.hashed != b.hashed) note(out, b.hashed ? effect::may_weaken : effect::stronger, std::string("action: equal values can ") + (b.hashed ? "" : "no longer ") + "be told");
+  if (a.restore != b.restore) note(out, b.restore ? effect::may_weaken : effect::stronger, std::string("action: values are ") + (b.restore ? "" : "not ") + "put back into answers now");
+  if (a.vault_ttl != b.vault_ttl) note(out, b.vault_ttl > a.vault_ttl ? effect::may_weaken : effect::stronger, "action: values are kept another time");
+  if (a.token != b.token) note(out, effect::none, "action: token \"" + a.token + "\" → \"" + b.token + "\"");
   if (a.mask != b.mask) note(out, effect::none, "action: mask \"" + a.mask + "\" → \"" + b.mask + "\"");
   if (a.message != b.message) note(out, effect::none, "action: the message changed");
   if (a.http_status != b.http_status) {
@@ -129,6 +157,35 @@ void compare_action(const action_spec& a, const action_spec& b, rule_change& out
          "action: http_status " + std::to_string(a.http_status) + " → " + std::to_string(b.http_status));
   }
   if (a.message_in_stream != b.message_in_stream) note(out, effect::none, "action: message_in_stream changed");
+  compare_wording(a, b, out);
+}
+
+// Who is outside of a rule's share sees it in shadow.
+void compare_rollout(const rule& a, const rule& b, rule_change& out) {
+  const rollout_spec was = a.rollout.value_or(rollout_spec{}), now = b.rollout.value_or(rollout_spec{});
+  if (was.basis_points != now.basis_points) {
+    note(out, now.basis_points < was.basis_points ? effect::weaker : effect::stronger,
+         "rollout: " + std::to_string(was.basis_points / 100) + " % → " + std::to_string(now.basis_points / 100) + " %");
+  }
+  if (was.basis_points < 10'000 && (was.by != now.by || was.salt != now.salt)) note(out, effect::may_weaken, "rollout: of other conversations");
+}
+
+// What the match asks of things outside of it: disclaimers of the policy, models and scores.
+void compare_surroundings(const placed_rule& a, const placed_rule& b, rule_change& out) {
+  const auto said = [](const placed_rule& in) {
+    const auto at = in.owner->disclaimers.find(in.rule->action.disclaimer);
+    return at == in.owner->disclaimers.end() ? nullptr : &at->second;
+  };
+  const disclaimer_spec *was = said(a), *now = said(b);
+  if (was != nullptr && now != nullptr) {
+    const bool same = was->text == now->text && was->present_if.has_value() == now->present_if.has_value() &&
+                      (!was->present_if || same_match(*was->present_if, *now->present_if));
+    if (!same) note(out, effect::may_weaken, "disclaimer '" + a.rule->action.disclaimer + "' changed");
+  }
+  if (a.rule->score != b.rule->score && a.owner->anomaly) {
+    note(out, b.rule->score < a.rule->score ? effect::may_weaken : effect::stronger, "score: " + std::to_string(a.rule->score) + " → " + std::to_string(b.rule->score));
+  }
+  if (a.bundle != nullptr && b.bundle != nullptr) compare_models(*a.bundle, *b.bundle, b.rule->match, out);
 }
 
 void compare_rest(const placed_rule& a, const placed_rule& b, rule_change& out) {
@@ -163,11 +220,14 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
     compare_match(was->rule->match, now->rule->match, out);
     compare_exceptions(*was->rule, *now->rule, out);
     compare_action(was->rule->action, now->rule->action, out);
+    compare_rollout(*was->rule, *now->rule, out);
+    compare_surroundings(*was, *now, out);
     compare_rest(*was, *now, out);
   }
   const lattice_result lattice = compare_cells(was, now);
   out.effect = std::max(out.effect, lattice.effect);
   out.cells = lattice.cells;
+  out.details.insert(out.details.end(), lattice.details.begin(), lattice.details.end());
   if (!lattice.exact) out.details.emplace_back("too many scopes to compare each; taken as one that may weaken");
   if (out.effect != effect::none && out.details.empty() && out.kind == rule_change::kind::changed) {
     out.details.emplace_back("its scope changed");
@@ -175,12 +235,43 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
   return out;
 }
 
+// A sum at which something happens is as strong as its action, and the lower the stronger.
+void compare_thresholds(const bundle_ast& before, const bundle_ast& after, bundle_diff& out) {
+  const auto effective = [](std::uint32_t sum) { return sum == 0 ? std::uint64_t{1} << 40 : std::uint64_t{sum}; };
+  for (const policy_ast& was : before.policies) {
+    if (!was.anomaly) continue;
+    const auto now = std::ranges::find(after.policies, was.name, &policy_ast::name);
+    if (now == after.policies.end()) continue;  // its rules are removed: that says it
+    const anomaly_spec a = *was.anomaly, b = now->anomaly.value_or(anomaly_spec{});
+    const bool weaker = effective(b.request) > effective(a.request) || effective(b.response) > effective(a.response) || b.action < a.action;
+    const bool differs = a.request != b.request || a.response != b.response || a.action != b.action;
+    if (!differs) continue;
+    out.bundle.push_back("policy " + was.name + ": thresholds changed");
+    out.effect = std::max(out.effect, weaker ? effect::weaker : effect::stronger);
+  }
+  for (const policy_ast& now : after.policies) {
+    const auto was = std::ranges::find(before.policies, now.name, &policy_ast::name);
+    if (!now.anomaly || was == before.policies.end() || was->anomaly) continue;
+    out.bundle.push_back("policy " + now.name + ": thresholds added");
+    out.effect = std::max(out.effect, effect::stronger);
+  }
+}
+
 }  // namespace
+
+rule_change compare_text(const rule& was, const rule& now) {
+  rule_change out;
+  compare_match(was.match, now.match, out);
+  compare_exceptions(was, now, out);
+  compare_action(was.action, now.action, out);
+  compare_rollout(was, now, out);
+  return out;
+}
 
 rule_change compare_content(const rule& was, const rule& now) {
   policy_ast everywhere;
   everywhere.binds = {scope{}};
-  const placed_rule a{.owner = &everywhere, .rule = &was}, b{.owner = &everywhere, .rule = &now};
+  const placed_rule a{.owner = &everywhere, .rule = &was, .bundle = nullptr}, b{.owner = &everywhere, .rule = &now, .bundle = nullptr};
   return compare(was.id, &a, &b);
 }
 
@@ -222,6 +313,7 @@ bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
     out.bundle.emplace_back("on_error: what happens when the policy is stale changed");
     out.effect = std::max(out.effect, effect::may_weaken);
   }
+  compare_thresholds(before, after, out);
   for (const rule_change& change : out.rules) out.effect = std::max(out.effect, change.effect);
   return out;
 }

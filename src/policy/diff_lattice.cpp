@@ -1,13 +1,17 @@
-// Cells are products of the values that either rule names on an axis, and of "any other value", written "*".
+// Cells are products of the values that either rule names on an axis, and of "any other value", written "*"; of the tags that are
+// named, each there or not; and of the sets of hours that there are.
 #include "diff_lattice.hpp"
 
 #include <algorithm>
 #include <array>
+#include <map>
+
+#include "time_windows.hpp"
 
 namespace sluice::policy {
 namespace {
 
-constexpr std::size_t cells_max = 100'000;
+constexpr std::size_t cells_max = 200'000, tags_max = 8, windows_max = 16;
 constexpr std::size_t shown_max = 5;
 constexpr std::size_t axis_count = 5;
 constexpr std::array<std::vector<std::string> scope::*, axis_count> axes = {&scope::region, &scope::tenant,
@@ -16,56 +20,119 @@ constexpr std::array<const char*, axis_count> axis_names = {"region", "tenant", 
 // A value that no file can name: what the scope "any other" stands for.
 const std::string other = std::string("\0other", 6);
 
-using cell = std::array<std::string, axis_count>;
+struct cell {
+  std::array<std::string, axis_count> at;
+  std::uint64_t tags = 0, windows = 0;
+};
 
-bool fits(const scope& s, const cell& at) {
-  for (std::size_t i = 0; i < axis_count; ++i) {
-    const auto& values = s.*axes[i];
-    if (!values.empty() && std::ranges::find(values, at[i]) == values.end()) return false;
+// What either rule's scopes tell apart.
+struct space {
+  std::array<std::vector<std::string>, axis_count> values;
+  std::vector<std::string> tags;
+  time_windows windows;
+  std::vector<std::uint64_t> hours = {0};
+
+  void add(const scope& s) {
+    for (std::size_t i = 0; i < axis_count; ++i) {
+      for (const std::string& value : s.*axes[i]) {
+        if (std::ranges::find(values[i], value) == values[i].end()) values[i].push_back(value);
+      }
+    }
+    for (const std::string& tag : s.conversation_tag) {
+      if (std::ranges::find(tags, tag) == tags.end()) tags.push_back(tag);
+    }
+    if (s.time) (void)windows.add(*s.time);
   }
-  return true;
-}
-
-// How much an enforcing rule does in a scope: 0 nothing, else its action's strength. Exceptions with a match of their
-// own depend on text and are compared elsewhere.
-int strength(const placed_rule* at, const cell& where) {
-  if (at == nullptr || at->rule->enforcement != enforcement::enforce) return 0;
-  if (!fits(at->owner->scope, where)) return 0;
-  const bool bound = std::ranges::any_of(at->owner->binds, [&](const scope& bind) { return fits(bind, where); });
-  if (!bound) return 0;
-  for (const exception_spec& exception : at->rule->exceptions) {
-    if (!exception.match && fits(exception.when, where)) return 0;
+  void add(const rule& of) {
+    for (const exception_spec& exception : of.exceptions) add(exception.when);
   }
-  return static_cast<int>(at->rule->action.type);
-}
-
-void collect(const scope& s, std::array<std::vector<std::string>, axis_count>& values) {
-  for (std::size_t i = 0; i < axis_count; ++i) {
-    for (const std::string& value : s.*axes[i]) {
-      if (std::ranges::find(values[i], value) == values[i].end()) values[i].push_back(value);
+  void add(const placed_rule* each) {
+    if (each == nullptr) return;
+    add(each->owner->scope);
+    for (const scope& bind : each->owner->binds) add(bind);
+    add(*each->rule);
+    if (each->bundle == nullptr) return;
+    for (const rule_variant& variant : each->owner->variants) {
+      if (&each->owner->rules[variant.base] != each->rule) continue;
+      add(variant.rule);
+      for (const overlay_ast& overlay : each->bundle->overlays) {
+        if (std::ranges::find(variant.overlays, overlay.name) == variant.overlays.end()) continue;
+        add(overlay.scope);
+        for (const scope& bind : overlay.binds) add(bind);
+      }
     }
   }
+  // How many cells there are; 0: too many to look at each.
+  std::size_t count() {
+    if (tags.size() > tags_max || windows.size() > windows_max) return 0;
+    for (auto& axis : values) axis.push_back(other);
+    if (windows.size() > 0) hours = windows.combinations();
+    std::size_t n = hours.size() << tags.size();
+    for (const auto& axis : values) n = n > cells_max ? n : n * axis.size();
+    return n > cells_max ? 0 : n;
+  }
+  [[nodiscard]] cell nth(std::size_t n) const {
+    cell out;
+    for (std::size_t i = 0; i < axis_count; ++i) {
+      out.at[i] = values[i][n % values[i].size()];
+      n /= values[i].size();
+    }
+    out.tags = n & ((1ull << tags.size()) - 1);
+    out.windows = hours[n >> tags.size()];
+    return out;
+  }
+  [[nodiscard]] bool fits(const scope& s, const cell& c) {
+    for (std::size_t i = 0; i < axis_count; ++i) {
+      const auto& wanted = s.*axes[i];
+      if (!wanted.empty() && std::ranges::find(wanted, c.at[i]) == wanted.end()) return false;
+    }
+    if (s.time && (c.windows >> windows.add(*s.time) & 1) == 0) return false;
+    return s.conversation_tag.empty() || std::ranges::any_of(s.conversation_tag, [&](const std::string& tag) {
+             return (c.tags >> (std::ranges::find(tags, tag) - tags.begin()) & 1) != 0;
+           });
+  }
+  template <class Named>
+  [[nodiscard]] bool in_force(const Named& each, const cell& c) {
+    return fits(each.scope, c) && std::ranges::any_of(each.binds, [&](const scope& bind) { return fits(bind, c); });
+  }
+  [[nodiscard]] std::string shown(const cell& c) const {
+    std::string out;
+    const auto say = [&](const std::string& text) { out += (out.empty() ? "" : " ") + text; };
+    for (std::size_t i = 0; i < axis_count; ++i) {
+      if (values[i].size() > 1) say(std::string(axis_names[i]) + "=" + (c.at[i] == other ? "*" : c.at[i]));
+    }
+    for (std::size_t i = 0; i < tags.size(); ++i) say((c.tags >> i & 1) != 0 ? "tag=" + tags[i] : "no tag=" + tags[i]);
+    for (std::uint32_t i = 0; i < windows.size(); ++i) {
+      say(std::string((c.windows >> i & 1) != 0 ? "within" : "outside") + " the hours of " + windows.window(i).zone);
+    }
+    return out.empty() ? "everywhere" : out;
+  }
+};
+
+// What stands for the rule in a cell: itself or the variant of the overlays that fit; null when its policy is not in force.
+const rule* rule_in(space& in, const placed_rule* placed, const cell& c) {
+  if (placed == nullptr || !in.in_force(*placed->owner, c)) return nullptr;
+  if (placed->bundle == nullptr || placed->owner->variants.empty()) return placed->rule;
+  std::vector<std::string> fit;
+  for (const rule_variant& variant : placed->owner->variants) {
+    if (&placed->owner->rules[variant.base] != placed->rule || variant.overlays.size() != 1) continue;
+    const auto overlay = std::ranges::find(placed->bundle->overlays, variant.overlays[0], &overlay_ast::name);
+    if (overlay != placed->bundle->overlays.end() && in.in_force(*overlay, c)) fit.push_back(overlay->name);
+  }
+  std::ranges::sort(fit);
+  for (const rule_variant& variant : placed->owner->variants) {
+    if (&placed->owner->rules[variant.base] == placed->rule && variant.overlays == fit) return &variant.rule;
+  }
+  return placed->rule;
 }
 
-std::array<std::vector<std::string>, axis_count> named_values(const placed_rule* was, const placed_rule* now) {
-  std::array<std::vector<std::string>, axis_count> values;
-  for (const placed_rule* each : {was, now}) {
-    if (each == nullptr) continue;
-    collect(each->owner->scope, values);
-    for (const scope& bind : each->owner->binds) collect(bind, values);
-    for (const exception_spec& exception : each->rule->exceptions) collect(exception.when, values);
+// How much an enforcing rule does in a cell. Exceptions with a match of their own depend on text and are compared elsewhere.
+int strength(space& in, const rule* at, const cell& c) {
+  if (at == nullptr || at->enforcement != enforcement::enforce) return 0;
+  for (const exception_spec& exception : at->exceptions) {
+    if (!exception.match && in.fits(exception.when, c)) return 0;
   }
-  for (auto& axis : values) axis.push_back(other);
-  return values;
-}
-
-std::string shown(const cell& at, const std::array<std::vector<std::string>, axis_count>& values) {
-  std::string out;
-  for (std::size_t i = 0; i < axis_count; ++i) {
-    if (values[i].size() < 2) continue;
-    out += (out.empty() ? "" : " ") + std::string(axis_names[i]) + "=" + (at[i] == other ? "*" : at[i]);
-  }
-  return out.empty() ? "everywhere" : out;
+  return strength_of(at->action);
 }
 
 template <class T>
@@ -82,36 +149,68 @@ bool looks_as_far(const rule& was, const rule& now) {
          (was.where.last_turn_only || !now.where.last_turn_only);
 }
 
+// Texts of a pair of rules, compared once. The pair of the rules themselves is the caller's.
+class text_changes {
+ public:
+  text_changes(const placed_rule* was, const placed_rule* now, lattice_result& out)
+      : base_(was == nullptr ? nullptr : was->rule, now == nullptr ? nullptr : now->rule), out_(out) {}
+  void look(const rule* was, const rule* now, const std::string& where) {
+    const std::pair pair{was, now};
+    if (pair == base_ || !seen_.insert({pair, true}).second) return;
+    const rule_change change = compare_text(*was, *now);
+    out_.effect = std::max(out_.effect, change.effect);
+    for (const std::string& detail : change.details) {
+      if (out_.details.size() < shown_max) out_.details.push_back("with overlays, " + where + ": " + detail);
+    }
+  }
+
+ private:
+  std::pair<const rule*, const rule*> base_;
+  std::map<std::pair<const rule*, const rule*>, bool> seen_;
+  lattice_result& out_;
+};
+
 }  // namespace
 
-bool same_scope(const scope& a, const scope& b) {
-  return std::ranges::all_of(axes, [&](auto axis) { return a.*axis == b.*axis; });
+int strength_of(const action_spec& act) {
+  switch (act.type) {
+    case action::allow: return 0;
+    case action::flag:
+    case action::tag: return 1;
+    case action::append: return 2;
+    case action::require_disclaimer: return act.on_missing == on_missing::append ? 2 : act.on_missing == on_missing::rewrite ? 4 : 7;
+    case action::inject_system: return 3;
+    case action::rewrite: return 4;
+    case action::tokenize: return 5;
+    case action::redact: return 6;
+    case action::block: return 7;
+  }
+  return 0;
 }
+
+bool same_scope(const scope& a, const scope& b) { return a == b; }
 
 lattice_result compare_cells(const placed_rule* was, const placed_rule* now) {
   lattice_result out;
-  const auto values = named_values(was, now);
-  std::size_t count = 1;
-  for (const auto& axis : values) count *= axis.size();
-  if (count > cells_max) return {.effect = effect::may_weaken, .cells = {}, .exact = false};
-  const bool both = was != nullptr && now != nullptr;
-  const bool as_far = !both || looks_as_far(*was->rule, *now->rule);
-  const bool farther = both && !looks_as_far(*now->rule, *was->rule);
+  space in;
+  in.add(was);
+  in.add(now);
+  const std::size_t count = in.count();
+  if (count == 0) return {.effect = effect::may_weaken, .cells = {}, .details = {}, .exact = false};
+  text_changes texts(was, now, out);
   for (std::size_t n = 0; n < count; ++n) {
-    cell at;
-    std::size_t rest = n;
-    for (std::size_t i = 0; i < axis_count; ++i) {
-      at[i] = values[i][rest % values[i].size()];
-      rest /= values[i].size();
-    }
-    const int before = strength(was, at), after = strength(now, at);
-    const bool weaker = after < before || (before > 0 && !as_far);
-    if (weaker) {
+    const cell at = in.nth(n);
+    const rule *a = rule_in(in, was, at), *b = rule_in(in, now, at);
+    const int before = strength(in, a, at), after = strength(in, b, at);
+    const bool both = a != nullptr && b != nullptr;
+    const bool as_far = !both || looks_as_far(*a, *b), farther = both && !looks_as_far(*b, *a);
+    if (after < before || (before > 0 && !as_far)) {
       out.effect = effect::weaker;
-      if (out.cells.size() < shown_max) out.cells.push_back(shown(at, values));
+      if (out.cells.size() < shown_max) out.cells.push_back(in.shown(at));
     } else if (after > before || (after > 0 && farther)) {
       out.effect = std::max(out.effect, effect::stronger);
     }
+    if (both && before > 0) texts.look(a, b, in.shown(at));
   }
   return out;
 }

@@ -11,18 +11,23 @@ namespace sluice::policy {
 
 struct placed_rule {
   const policy_ast* owner;
-  const policy::rule* rule;
+  const policy::rule* rule;                // as its policy says it; overlays may put a variant in its place
+  const bundle_ast* bundle = nullptr;      // whose overlays count; none: no overlay is in force
 };
 
 struct lattice_result {
   policy::effect effect = policy::effect::none;
-  std::vector<std::string> cells;  // the first few in which it is weaker
+  std::vector<std::string> cells;    // the first few in which it is weaker
+  std::vector<std::string> details;  // what overlays change, where the rules themselves do not
   bool exact = true;
 };
 
+// A number that grows with what the action does; 0: nothing that anybody sees.
+[[nodiscard]] int strength_of(const action_spec& act);
 [[nodiscard]] bool same_scope(const scope& a, const scope& b);
-// diff.cpp: what one rule does against what another does, wherever both are in force.
+// diff.cpp: what one rule does against what another does, wherever both are in force. The first also knows of where they look.
 [[nodiscard]] rule_change compare_content(const rule& was, const rule& now);
+[[nodiscard]] rule_change compare_text(const rule& was, const rule& now);
 // Either may be null: a rule that is not there does nothing anywhere.
 [[nodiscard]] lattice_result compare_cells(const placed_rule* was, const placed_rule* now);
 

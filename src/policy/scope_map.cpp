@@ -203,6 +203,9 @@ class composer {
       }
       first += static_cast<std::uint32_t>(policy.rules.size() + policy.variants.size());
     }
+    // A variant's entry stands behind those of rules that come later.
+    std::ranges::sort(made->exceptions);
+    std::ranges::sort(made->composed);
     return made;
   }
 
