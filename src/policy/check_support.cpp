@@ -9,19 +9,11 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
   pass.error(at, what + " is not supported by this version", "remove it, or use a newer version");
 }
 
-void refuse_in_match(check_pass& pass, const match_spec& match) {
-  for (const auto& [i, options] : match.keywords.options) {
-    if (options.replacement) refuse(pass, match.place, "an item with 'replacement'");
-  }
-  for (const auto& child : match.children) refuse_in_match(pass, child);
-}
-
-bool supported(action a) { return a == action::allow || a == action::flag || a == action::redact || a == action::block; }
+bool supported(action a) { return a == action::allow || a == action::flag || a == action::rewrite || a == action::redact || a == action::block; }
 
 }  // namespace
 
 void refuse_unsupported(check_pass& pass, const rule& checked) {
-  refuse_in_match(pass, checked.match);
   const auto& act = checked.action;
   if (!supported(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
   if (act.hashed) refuse(pass, act.place, "a redaction's 'hash'");
@@ -34,15 +26,11 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
     if (e.match && (e.match->near || e.match->unless_near || e.match->entropy_min || e.match->min_count != 1 || e.match->views != 0 || e.match->decode != 0)) {
       refuse(pass, e.place, "an exception with a condition on its match");
     }
-    if (e.match) refuse_in_match(pass, *e.match);
   }
 }
 
 void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
   if (checked.anomaly) refuse(pass, checked.anomaly->place, "'thresholds'");
-  for (const auto& [name, disclaimer] : checked.disclaimers) {
-    if (disclaimer.present_if) refuse_in_match(pass, *disclaimer.present_if);
-  }
 }
 
 }  // namespace sluice::policy

@@ -85,7 +85,7 @@ class compiler {
     c.kind_mask = mask_of(r.where.parts, part_kind_count);
     c.last_turn_only = r.where.last_turn_only;
     c.hold_full = r.hold_full;
-    c.mask = r.action.mask.empty() ? "[REDACTED]" : r.action.mask;
+    c.mask = r.action.type == action::rewrite ? r.action.replacement : r.action.mask.empty() ? "[REDACTED]" : r.action.mask;
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
     c.message = r.action.message;

@@ -128,10 +128,10 @@ expression term_compiler::add_words(const match_spec& m, std::uint32_t rule, boo
   std::vector<std::pair<const word_options*, std::vector<std::uint32_t>>> groups = {{nullptr, {}}};
   for (std::uint32_t i = 0; i < all.words.size(); ++i) {
     const auto own = all.options.find(i);
-    const auto* options = own == all.options.end() || (!own->second.near && !own->second.unless_near) ? nullptr : &own->second;
+    const auto* options = own == all.options.end() || own->second == word_options{} ? nullptr : &own->second;
     auto group = std::ranges::find_if(groups, [&](const auto& g) {
       return options == nullptr || g.first == nullptr ? options == g.first
-                                                      : g.first->near == options->near && g.first->unless_near == options->unless_near;
+                                                      : *g.first == *options;
     });
     if (group == groups.end()) group = groups.insert(groups.end(), {options, {}});
     group->second.push_back(i);
@@ -145,6 +145,7 @@ expression term_compiler::add_words(const match_spec& m, std::uint32_t rule, boo
     const auto index = static_cast<std::uint32_t>(program_.terms.size());
     auto& t = add_term(m, rule, immediate, view);
     if (options != nullptr && options->near) t.near = compiled(options->near);
+    if (options != nullptr) t.replacement = options->replacement;
     if (options != nullptr && options->unless_near) t.unless_near = compiled(options->unless_near);
     program_.lookbehind_max = std::max(program_.lookbehind_max, t.context() + 1);
     add_entries(all, words, view, index);

@@ -278,7 +278,9 @@ const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, 
   return nullptr;
 }
 
-std::string masked(const compiled_rule& rule, std::string_view original) {
+std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone) {
+  if (rule.action == action::rewrite) return by.replacement ? *by.replacement : rule.mask;
+  if (!alone) return rule.mask;
   const auto code_points = [](std::string_view t, std::size_t n, bool from_end) {
     std::size_t at = from_end ? t.size() : 0;
     for (; n > 0 && (from_end ? at > 0 : at < t.size()); --n) {

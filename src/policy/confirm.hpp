@@ -50,7 +50,8 @@ struct keyword_cursor {
 [[nodiscard]] const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched,
                                                     match::match_state& state);
 
-// What a redaction puts in the place of `original`.
-[[nodiscard]] std::string masked(const compiled_rule& rule, std::string_view original);
+// What a rule's edit puts in the place of `original`, found by `by`. `alone` false: other rules' matches are part of it, and nothing of
+// it is kept.
+[[nodiscard]] std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone);
 
 }  // namespace sluice::policy

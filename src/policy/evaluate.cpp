@@ -39,13 +39,13 @@ class evaluation final : private match_sink {
     // A score is of all the text; the record does not repeat that.
     const auto original = t.kind == term::kind::classifier ? std::string_view() : part_->text.substr(begin, end - begin);
     if (!t.immediate) return gathered_.push_back({term, begin, end, std::string(original)});
-    note(t.rule, begin, end, original, view);
+    note(term, begin, end, original, view);
   }
   void failed(std::uint32_t term) override { (void)judge_.unavailable(program_.terms[term].rule); }
 
-  void note(std::uint32_t rule, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
-    const auto what = judge_.note(rule, index_, begin, end, original, matched_view, part_->editable, s_.state);
-    if (what == judge::effect::edit) edits_.push_back({index_, begin, end, rule});
+  void note(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
+    const auto what = judge_.note(program_.terms[term].rule, index_, begin, end, original, matched_view, part_->editable, s_.state);
+    if (what == judge::effect::edit) edits_.push_back({index_, begin, end, term});
   }
 
   // The rules whose match is an expression, once all of the part is known.
@@ -58,10 +58,10 @@ class evaluation final : private match_sink {
       if (!holds(*r.expression, gathered_, matches_)) continue;
       for (const auto i : matches_) {
         const auto& g = gathered_[i];
-        note(rule, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
+        note(g.term, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
       }
       // It holds because of what is not there: the whole part is what was found.
-      if (matches_.empty()) note(rule, 0, static_cast<std::uint32_t>(p.text.size()), p.text, p.text);
+      if (matches_.empty()) note(r.terms_begin, 0, static_cast<std::uint32_t>(p.text.size()), p.text, p.text);
     }
   }
 

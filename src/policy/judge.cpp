@@ -72,8 +72,14 @@ judge::effect judge::unavailable(std::uint32_t rule) {
 
 std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text) {
   std::sort(all.begin(), all.end(), [](const pending_edit& a, const pending_edit& b) {
-    return std::tie(a.part, a.begin, b.end, a.rule) < std::tie(b.part, b.begin, a.end, b.rule);
+    return std::tie(a.part, a.begin, b.end, a.term) < std::tie(b.part, b.begin, a.end, b.term);
   });
+  const auto& terms = rules.owner->terms;
+  const auto rule_of = [&](const pending_edit& e) -> const compiled_rule& { return rules.owner->rules[terms[e.term].rule]; };
+  const auto beats = [&](const pending_edit& a, const pending_edit& b) {
+    const auto strength_a = rule_of(a).action, strength_b = rule_of(b).action;
+    return strength_a != strength_b ? strength_a > strength_b : a.end - a.begin > b.end - b.begin;
+  };
   std::vector<edit> out;
   for (std::size_t i = 0; i < all.size();) {
     auto span = all[i];
@@ -81,13 +87,13 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     std::size_t j = i + 1;
     for (; j < all.size() && all[j].part == span.part && all[j].begin < span.end; ++j) {
       span.end = std::max(span.end, all[j].end);
-      if (all[j].end - all[j].begin > winner.end - winner.begin) winner = all[j];
+      if (beats(all[j], winner)) winner = all[j];
     }
-    const auto& rule = rules.owner->rules[winner.rule];
+    const auto& rule = rule_of(winner);
     const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
     const bool alone = j == i + 1;
-    out.push_back({span.part, span.begin, span.end, alone ? masked(rule, original) : rule.mask});
+    out.push_back({span.part, span.begin, span.end, replacement_of(rule, terms[winner.term], original, alone)});
     i = j;
   }
   return out;

@@ -31,9 +31,9 @@ class judge {
   outcome& out_;
 };
 
-// Joins overlapping edits of one part: the stronger rule's replacement takes the merged span, then the wider, then the earlier.
+// Joins overlapping edits of one part: the stronger action's replacement takes the merged span, then the wider, then the earlier.
 struct pending_edit {
-  std::uint32_t part, begin, end, rule;
+  std::uint32_t part, begin, end, term;
 };
 [[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
                                             const std::vector<std::string_view>& part_text);

@@ -83,6 +83,7 @@ struct term {
   double entropy_min = 0;              // bits per byte
   std::uint32_t readings = 0;          // bits of text::reading: where else it looks
   std::uint32_t depth = 1;             // how deeply nested
+  std::optional<std::string> replacement = std::nullopt;  // of these words, in place of their rule's
   std::uint32_t model = 0, label = 0;  // classifier
   float threshold = 1;
   bool timeout_matches = false;
@@ -110,7 +111,7 @@ struct compiled_rule {
   std::uint32_t terms_begin = 0, terms_end = 0;
   std::optional<policy::expression> expression;  // none: each match of a term is one of the rule
   std::vector<compiled_exception> exceptions;
-  std::string mask;
+  std::string mask;  // redact: what stands for the match; rewrite: its replacement
   std::uint32_t keep_first = 0, keep_last = 0;
   std::string message;
   int http_status = 400;

@@ -81,15 +81,15 @@ struct stream_evaluator::impl {
                                                          : std::string_view(w.text).substr(begin, end - begin);
     const auto& t = prog.terms[term];
     if (t.readings != 0) c.seen.insert({term, from, to});
-    if (t.immediate) return note_rule(c, index, t.rule, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
+    if (t.immediate) return note_found(c, index, term, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
     if (c.found.size() < findings_max) return c.found.push_back({term, from, to, std::string(visible)});
     failed(term, c);
   }
 
-  void note_rule(channel_state& c, std::uint32_t index, std::uint32_t rule, std::uint32_t from, std::uint32_t to, std::string_view visible,
+  void note_found(channel_state& c, std::uint32_t index, std::uint32_t term, std::uint32_t from, std::uint32_t to, std::string_view visible,
                  std::string_view matched_view) {
-    const auto what = judge.note(rule, index, from, to, visible, matched_view, c.editable, s.state);
-    if (what == judge::effect::edit && from < to) c.edits.push_back({index, from, to, rule});
+    const auto what = judge.note(prog.terms[term].rule, index, from, to, visible, matched_view, c.editable, s.state);
+    if (what == judge::effect::edit && from < to) c.edits.push_back({index, from, to, term});
     if (what == judge::effect::block) stop_at(from);
   }
 
@@ -101,11 +101,11 @@ struct stream_evaluator::impl {
       if (!holds(*prog.rules[rule].expression, c.found, matches)) continue;
       for (const auto i : matches) {
         const auto& g = c.found[i];
-        note_rule(c, index, rule, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
+        note_found(c, index, g.term, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
       }
       if (!matches.empty()) continue;
       const auto end = c.released + static_cast<std::uint32_t>(c.original.size());
-      note_rule(c, index, rule, 0, end, c.original, c.original);
+      note_found(c, index, prog.rules[rule].terms_begin, 0, end, c.original, c.original);
     }
   }
 
@@ -124,7 +124,7 @@ struct stream_evaluator::impl {
         if (!c_.seen.insert({term, begin, end}).second) return;
         const auto& t = x_.prog.terms[term];
         const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
-        if (t.immediate) return x_.note_rule(c_, index_, t.rule, begin, end, original, view);
+        if (t.immediate) return x_.note_found(c_, index_, term, begin, end, original, view);
         c_.found.push_back({term, begin, end, std::string(original)});
       }
       void failed(std::uint32_t term) override { x_.failed(term, c_); }
@@ -291,7 +291,7 @@ struct stream_evaluator::impl {
     std::vector<pending_edit> ready;
     std::erase_if(c.edits, [&](pending_edit e) {
       if (e.end > until) return false;
-      ready.push_back({0, e.begin - c.released, e.end - c.released, e.rule});
+      ready.push_back({0, e.begin - c.released, e.end - c.released, e.term});
       return true;
     });
     const auto take = until - c.released;

@@ -186,6 +186,24 @@ TEST(expression, reads_letters_apart_and_digits_for_letters_where_asked) {
   expect(with, "ignore no rules", verdict::allow, "ignore no rules");
 }
 
+TEST(expression, rewrites_with_the_words_own_replacement_before_the_rules) {
+  const auto made = testing::built([] {
+    auto source = testing::one_policy(
+        "  - id: brand\n    direction: both\n    match: {list: rivals}\n    action: {type: rewrite, replacement: another bank}\n"
+        "    tests:\n      - {name: hit, request: try Ostwick, expect: {rules: [brand], action: rewrite, text: try another bank}}\n"
+        "      - {name: own, response: ask Merrow now, expect: {rules: [brand], text: ask our desk now}}\n"
+        "      - {name: miss, request: try it, expect: {rules: []}}\n"
+        "  - id: code\n    direction: both\n    match: {regex: 'Ostwick \\d{1,4}'}\n    action: {type: redact, mask: \"[C]\"}\n"
+        "    tests:\n      - {name: stronger, request: at Ostwick 12, expect: {rules: [brand, code], text: \"at [C]\"}}\n"
+        "      - {name: miss, request: try it, expect: {rules: []}}\n");
+    source.files.push_back(make_source_file(
+        "rivals.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: rivals}\nitems: [Ostwick, {value: Merrow, replacement: our desk}]\n"));
+    return source;
+  }());
+  ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);
+  expect(made.snapshot, "Merrow or Ostwick or Ostwick 7?", verdict::edit, "our desk or another bank or [C]?");
+}
+
 TEST(expression, what_is_decided_at_the_end_must_hold_to_the_end) {
   diagnostics found;
   auto ast = parse(testing::one_policy(testing::rule_with("{keywords: [needle]}")), found);
