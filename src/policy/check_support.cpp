@@ -1,6 +1,7 @@
 // What the language can say and this engine does not act on yet: refused by name, never ignored. Each entry goes with the work that
 // makes it true.
 #include "check_pass.hpp"
+#include "reader.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -9,13 +10,11 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
   pass.error(at, what + " is not supported by this version", "remove it, or use a newer version");
 }
 
-bool supported(action a) { return a == action::allow || a == action::flag || a == action::rewrite || a == action::redact || a == action::block; }
-
 }  // namespace
 
 void refuse_unsupported(check_pass& pass, const rule& checked) {
   const auto& act = checked.action;
-  if (!supported(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
+  if (!acts_on(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
   if (act.hashed) refuse(pass, act.place, "a redaction's 'hash'");
   if (!act.i18n.empty()) refuse(pass, act.place, "'i18n'");
   if (checked.rollout) refuse(pass, checked.place, "'rollout'");

@@ -16,14 +16,17 @@ constexpr std::string_view features[] = {
     "match.near",   "match.unless_near", "match.entropy", "match.min_count",    "match.prefilter", "match.normalize",
     "match.decode", "scope.region",      "scope.tenant",  "scope.tier",         "scope.route",     "scope.model",
     "scope.time",   "scope.conversation_tag", "enforcement.shadow", "exceptions", "stream.hold.full", "where.roles",
-    "where.parts",  "where.last_turn",   "overlays",      "thresholds",         "rollout",         "disclaimers"};
+    "where.parts",  "where.last_turn",   "overlays"};
 
 bool has_feature(std::string_view asked) {
   if (std::ranges::find(features, asked) != std::end(features)) return true;
   const auto in = [&](std::string_view prefix, words known) {
     return asked.starts_with(prefix) && std::ranges::find(known, asked.substr(prefix.size())) != known.end();
   };
-  return in("match.", match_shape.kinds) || in("action.", action_words) || (in("validator.", validator_words) && asked != "validator.none");
+  for (std::size_t i = 0; i < std::size(action_words); ++i) {
+    if (asked == "action." + std::string(action_words[i])) return acts_on(static_cast<action>(i));
+  }
+  return in("match.", match_shape.kinds) || (in("validator.", validator_words) && asked != "validator.none");
 }
 
 // "0.1" and "0.1.2" as numbers; nothing when it is no version.
