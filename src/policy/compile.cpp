@@ -2,6 +2,7 @@
 //
 // Sharding: a policy with many patterns has a database of its own; the small ones share one, because each scan of a text has a
 // fixed price. A change recompiles only the shard that holds it; the others come from the cache.
+#include <algorithm>
 #include <cstdio>
 
 #include "compile_terms.hpp"
@@ -121,6 +122,9 @@ class compiler {
   }
 
   void build_starts(text::view_kind view) {
+    // Of 65,536 pairs for each term: not made for a view in which nothing begins.
+    const auto begins = [&](const term& t) { return t.regex && t.view == view; };
+    if (std::ranges::none_of(program_->terms, begins)) return;
     static const match::start_set never{std::vector<bool>(256, false), {}, true};
     std::vector<const match::start_set*> sets;
     for (const auto& t : program_->terms) sets.push_back(t.regex && t.view == view ? &t.regex->starts : &never);
