@@ -227,6 +227,34 @@ bool readable(const std::string& file, std::string_view bytes, const document_li
   return true;
 }
 
+// The first line that a tab indents, to line `last`; 0: none.
+int line_with_tab(std::string_view bytes, int last) {
+  std::size_t begin = 0;
+  for (int line = 1; line <= last && begin < bytes.size(); ++line) {
+    const std::size_t text = bytes.find_first_not_of(' ', begin);
+    if (text != std::string_view::npos && bytes[text] == '\t') return line;
+    begin = std::min(bytes.find('\n', begin), bytes.size() - 1) + 1;
+  }
+  return 0;
+}
+
+// yaml-cpp's complaint; where its words lead astray, ours.
+diagnostic told(const std::string& file, std::string_view bytes, const YAML::Exception& thrown) {
+  diagnostic out{.severity = severity::error,
+                 .place = {.file = file, .line = thrown.mark.line + 1, .column = thrown.mark.column + 1},
+                 .rule = {},
+                 .message = "not YAML: " + thrown.msg,
+                 .advice = {}};
+  if (const int line = line_with_tab(bytes, out.place.line); line != 0) {
+    out.place = {.file = file, .line = line, .column = 1};
+    out.message = "not YAML: a tab indents this line";
+    out.advice = "indent with spaces";
+  } else if (thrown.msg.contains("escape character")) {
+    out.advice = "in single quotes a backslash is only a backslash";
+  }
+  return out;
+}
+
 }  // namespace
 
 const yaml_node* yaml_node::find(std::string_view key) const {
@@ -251,11 +279,7 @@ std::vector<yaml_node> parse_yaml(const std::string& file, std::string_view byte
   } catch (const abandon&) {
     return {};
   } catch (const YAML::Exception& thrown) {
-    found.push_back({.severity = severity::error,
-                     .place = {.file = file, .line = thrown.mark.line + 1, .column = thrown.mark.column + 1},
-                     .rule = {},
-                     .message = "not YAML: " + thrown.msg,
-                     .advice = {}});
+    found.push_back(told(file, bytes, thrown));
     return {};
   } catch (const std::exception& thrown) {
     refuse(found, file, 0, std::string("cannot be read as YAML: ") + thrown.what(), {});

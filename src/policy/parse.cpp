@@ -32,6 +32,7 @@ struct gathered {
   std::vector<raw_patch> patches = {};
   std::vector<std::string> patch_overlays = {};  // by patch: the name of its overlay
   std::optional<policy::place> bundle_place = {};
+  bool some_unread = false;  // a file that is no YAML: what it defines is not known
 };
 
 void refuse(diagnostics& found, policy::place at, std::string message, std::string advice) {
@@ -200,7 +201,7 @@ void bind_modules(gathered& all) {
       policy->binds.push_back(use.bind);
     } else if (overlay != overlays.end()) {
       overlay->binds.push_back(use.bind);
-    } else {
+    } else if (!all.some_unread) {
       const std::string_view near = nearest(use.policy, names);
       refuse(all.found, use.place, "module uses policy '" + use.policy + "', which no file defines",
              near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
@@ -270,7 +271,9 @@ bundle_ast parse(const bundle_source& source, diagnostics& found) {
   for (const source_file& file : source.files) {
     if (classify_file(file.path) != file_class::decides || file.path.starts_with("models/")) continue;
     has_bundle_file = has_bundle_file || file.path == bundle_file;
+    const std::size_t before = found.size();
     for (yaml_node& document : parse_yaml(file.path, file.bytes, {}, found)) all.documents.push_back({&file, std::move(document)});
+    all.some_unread = all.some_unread || found.size() != before;
   }
   read_documents(all);
   find_models(source, all);

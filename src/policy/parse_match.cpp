@@ -58,6 +58,9 @@ void read_regex(reading& in, const object& from, match_spec& out) {
   out.regex.pattern = read_string(in, node, "regex").value_or("");
   out.regex.place = in.place_of(node);
   if (node.quoted) ++out.regex.place.column;
+  if (out.regex.pattern.contains('\b')) {
+    in.error(node, "the regex holds a backspace, which is what YAML makes of \\b in double quotes", R"(write it in single quotes, which keep a backslash: '\b…')");
+  }
   out.regex.prefilter = from.strings("prefilter");
   out.validator = from.word("validator", validator::none);
 }

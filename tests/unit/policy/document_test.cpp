@@ -46,6 +46,15 @@ TEST(yaml_document, keeps_values_quotes_and_places) {
   EXPECT_EQ(documents[1].items[0].line, 8);
 }
 
+TEST(yaml_document, says_what_a_tab_and_a_backslash_did) {
+  EXPECT_EQ(refusal("a:\n  - b\n\tc: 1\n"), "f.yaml:3:1: error: not YAML: a tab indents this line; indent with spaces\n");
+  const auto escaped = refusal("a: \"\\d+\"\n");
+  EXPECT_NE(escaped.find("f.yaml:1:"), std::string::npos) << escaped;
+  EXPECT_NE(escaped.find("in single quotes a backslash is only a backslash"), std::string::npos) << escaped;
+  diagnostics found;
+  EXPECT_EQ(read("a: |\n  x\n  \ty\n", found).size(), 1u) << "a tab within a text is fine";
+}
+
 TEST(yaml_document, reads_json) {
   diagnostics found;
   const auto documents = read(R"({"a":"x\/\u00e9","b":[1,true,{}],"c":null})", found);
@@ -85,7 +94,7 @@ TEST(yaml_document, refuses_bytes_that_are_no_text) {
 TEST(yaml_document, tells_where_the_syntax_breaks) {
   EXPECT_TRUE(refusal("a: b\n c: d\n").contains("f.yaml:2:3: error: not YAML"));
   EXPECT_TRUE(refusal("a: [1, 2\n").contains("not YAML"));
-  EXPECT_TRUE(refusal("a:\n\t- b\n").contains("f.yaml:2:2: error: not YAML"));
+  EXPECT_TRUE(refusal("a:\n\t- b\n").contains("f.yaml:2:1: error: not YAML: a tab"));
 }
 
 TEST(yaml_document, is_bounded_in_bytes_values_and_depth) {

@@ -17,6 +17,16 @@ using testing::source_of;
 
 constexpr const char* bundle_head = "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\n";
 
+TEST(policy_parse, a_backspace_in_a_regex_is_told_as_the_wrong_quotes) {
+  EXPECT_TRUE(says(parsed(one_policy(rule_with("{regex: \"\\bEMP[0-9]{6}\"}"))), "write it in single quotes"));
+}
+
+TEST(policy_parse, a_file_that_is_no_yaml_is_the_only_mistake) {
+  const auto found = parsed(source_of({{"bundle.yaml", std::string(bundle_head) + "modules: [{use: mine, bind: {scope: global}}]\n"}, {"mine.yaml", "kind: [\n"}}));
+  EXPECT_FALSE(says(found, "which no file defines")) << to_text(found);
+  EXPECT_TRUE(says(found, "not YAML"));
+}
+
 TEST(policy_parse, reads_a_whole_rule) {
   bundle_ast ast;
   const auto found = parsed(one_policy(R"(
