@@ -8,6 +8,7 @@
 #include "bundle_input.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
@@ -19,23 +20,36 @@ struct audit_options {
   audit::filter filter;
   std::string since, until, time;
   std::size_t back = 10;
-  bool follow = true;
+  bool no_follow = false;
 };
 
 // A time, or how long ago: 10m.
 bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
   if (text.empty()) return true;
-  if (const auto ago = parse_duration(text)) {
-    out = now().wall - *ago;
+  if (const auto back = parse_duration(text)) {
+    out = now().wall - *back;
     return true;
   }
   const auto t = parse_time(text);
   if (!t) {
-    complain(t.error().message);
+    complain(t.error().message, "write 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m, 2h, 7d");
     return false;
   }
   out = *t;
   return true;
+}
+
+// What the log knows as a verdict; words that people know from elsewhere are led there.
+std::string check_verdict(const std::string& text) {
+  static constexpr std::string_view verdicts[] = {"allow", "flag", "edit", "block"};
+  static constexpr std::pair<std::string_view, std::string_view> others[] = {
+      {"redact", "edit"}, {"rewrite", "edit"}, {"tokenize", "edit"}, {"mask", "edit"}, {"deny", "block"}, {"refuse", "block"}, {"pass", "allow"}};
+  if (std::ranges::find(verdicts, text) != std::end(verdicts)) return {};
+  auto meant = nearest(text, verdicts);
+  for (const auto& [from, to] : others) {
+    if (text == from) meant = to;
+  }
+  return "there is no verdict '" + text + "'; it can be allow, flag, edit or block" + (meant.empty() ? "" : "; did you mean '" + std::string(meant) + "'?");
 }
 
 std::string word(const json& j, const char* name) {
@@ -64,7 +78,8 @@ std::string matched_rules(const json& j) {
 std::vector<std::string> row_of(const json& j) {
   const std::string rules = matched_rules(j);
   const auto sent = j.value("sent", json::object());
-  return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), word(j, "shadow_verdict"), sent.contains("status") ? std::to_string(sent.value("status", 0)) : "",
+  const auto shadow = word(j, "shadow_verdict");
+  return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), shadow == word(j, "verdict") ? "" : shadow, sent.contains("status") ? std::to_string(sent.value("status", 0)) : "",
           word(j, "activation"), short_version(word(j, "version")), rules.empty() ? word(j, "reason") + word(j, "detail") : rules};
 }
 const std::vector<std::string> heading = {"time", "event", "decision", "verdict", "shadow", "status", "activation", "version", "rules or reason"};
@@ -72,7 +87,9 @@ const std::vector<std::string> heading = {"time", "event", "decision", "verdict"
 int query(audit_options o, bool raw) {
   if (!parse_instant(o.since, o.filter.from) || !parse_instant(o.until, o.filter.to)) return 2;
   std::vector<std::vector<std::string>> rows = {heading};
+  std::size_t count = 0;
   const auto done = audit::query(o.from, o.filter, [&](const std::string& line) {
+    ++count;
     if (raw) {
       std::cout << line << '\n';
     } else {
@@ -81,11 +98,24 @@ int query(audit_options o, bool raw) {
     return true;
   });
   if (!done) return complain(done.error().message), 1;
-  if (raw) return 0;
-  std::ranges::sort(rows.begin() + 1, rows.end(), {}, [](const auto& row) { return row.front(); });  // RFC 3339 in UTC sorts as text
-  if (rows.size() > 1) std::cout << table(rows);
-  if (rows.size() == 1) std::cerr << "nothing found\n";
+  if (count == 0) {
+    std::cerr << "sluice: nothing found in these logs that fits\n";
+  } else if (!raw) {
+    std::cout << table(rows);
+  }
   return 0;
+}
+
+// One row below the others although the others are not known yet.
+std::string row_in_line(const std::vector<std::string>& cells) {
+  static constexpr std::size_t widths[] = {27, 9, 32, 7, 6, 6, 10, 12, 0};
+  std::string out;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    out += cells[i];
+    if (i + 1 < cells.size()) out.append(std::max(widths[i], cells[i].size()) - cells[i].size() + 2, ' ');
+  }
+  out.erase(out.find_last_not_of(' ') + 1);
+  return out + "\n";
 }
 
 int at(const audit_options& o, bool raw) {
@@ -126,16 +156,15 @@ int verify(const audit_options& o, bool raw) {
 }
 
 int tail(const audit_options& o, bool raw) {
+  if (!raw) std::cout << row_in_line(heading) << std::flush;
   const auto done = audit::tail(o.from.front(), o.back, [&](const std::string& line) {
     if (raw) {
       std::cout << line << '\n' << std::flush;
     } else {
-      const auto cells = row_of(json::parse(line, nullptr, false));
-      for (const auto& c : cells) std::cout << c << (&c == &cells.back() ? "\n" : "  ");
-      std::cout << std::flush;
+      std::cout << row_in_line(row_of(json::parse(line, nullptr, false))) << std::flush;
     }
     return std::cout.good();
-  }, [&] { return !o.follow; });
+  }, [&] { return o.no_follow; });
   if (!done) return complain(done.error().message), 1;
   return 0;
 }
@@ -157,19 +186,21 @@ void add_audit(CLI::App& root, invocation& call) {
                                        {"--tenant", &o->filter.tenant, "Of the context"},
                                        {"--rule", &o->filter.rule, "A rule that matched"},
                                        {"--policy", &o->filter.policy, "A policy with a rule that matched"},
+                                       {"--verdict", &o->filter.verdict, "What was done: allow, flag, edit or block"},
+                                       {"--shadow-verdict", &o->filter.shadow_verdict, "What shadow rules would have done: allow, flag, edit or block"},
                                        {"--version", &o->filter.version, "The version, or its first digits"},
                                        {"--activation", &o->filter.activation, "epoch-generation"}}) {
-    q->add_option(name, *to, what);
+    auto* option = q->add_option(name, *to, what);
+    if (std::string_view(name).ends_with("verdict")) option->check(CLI::Validator(check_verdict, ""));
   }
-  const std::vector<std::string> verdicts = {"allow", "flag", "edit", "block"};
-  q->add_option("--verdict", o->filter.verdict, "What was done: allow, flag, edit or block")->check(CLI::IsMember(verdicts));
-  q->add_option("--shadow-verdict", o->filter.shadow_verdict, "What would have been done, had every shadow rule been enforced")
-      ->check(CLI::IsMember(verdicts));
   q->add_option("--since", o->since, "From this time on: 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m");
-  q->add_option("--until", o->until, "Before this time");
+  q->add_option("--until", o->until, "Before this time, written as for --since");
   q->add_option("--limit", o->filter.limit, "The newest so many");
   add_json(*q, call);
-  q->footer("Example:\n  sluice audit query --from /var/lib/sluice/audit --verdict block --since 2026-12-01");
+  q->footer(
+      "Rows stand in the order of their times, the newest last. The shadow column says what would have been done, where it differs.\n\n"
+      "Examples:\n  sluice audit query --from /var/lib/sluice/audit --verdict block --since 2026-12-01\n"
+      "  sluice audit query --from /var/lib/sluice/audit --shadow-verdict block --since 24h");
   q->callback([o, &call] { call.exit_code = query(*o, call.json); });
 
   auto* a = command->add_subcommand("at", "Which version was active at a time");
@@ -188,7 +219,7 @@ void add_audit(CLI::App& root, invocation& call) {
   auto* t = command->add_subcommand("tail", "Follow decisions as they are written");
   add_from(*t, *o);
   t->add_option("--back", o->back, "Begin with the last so many")->capture_default_str();
-  t->add_flag_callback("--no-follow", [o] { o->follow = false; }, "Print them and end");
+  t->add_flag("--no-follow", o->no_follow, "Print them and end");
   add_json(*t, call);
   t->footer("Example:\n  sluice audit tail --from /var/lib/sluice/audit --back 5");
   t->callback([o, &call] { call.exit_code = tail(*o, call.json); });

@@ -61,6 +61,7 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.status = report.status;
   out.upstream_status = report.upstream_status;
   out.bytes = report.bytes;
+  out.upstream_edits = report.request_edits;
   out.edits = report.edits;
   out.latency_us = report.latency_us;
   out.added_us = report.added_us;

@@ -174,6 +174,7 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.number("edits", r.edits);
   w.close('}');
   w.number("upstream_status", static_cast<std::uint64_t>(r.upstream_status));
+  w.number("upstream_edits", r.upstream_edits);
   w.number("latency_us", r.latency_us);
   w.number("added_us", r.added_us);
   w.open("unscanned", '{');

@@ -1,7 +1,9 @@
 // Reading records back: filters, the state at a time, and following a log. Control plane only.
 #include "sluice/audit/query.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <fstream>
 #include <map>
@@ -44,7 +46,7 @@ bool fits(const json& r, const filter& f) {
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy));
 }
 
-// Calls `line` for every whole line of every file, in writing order. False from it stops.
+// Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops.
 template <class F>
 result<void> each_line(const std::vector<std::string>& directories, F&& line) {
   for (const auto& directory : directories) {
@@ -53,9 +55,9 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
     for (const auto& file : *files) {
       std::ifstream in(file.path);
       std::string l;
-      for (std::size_t n = 1; std::getline(in, l); ++n) {
+      for (std::streamoff at = 0; std::getline(in, l); at += static_cast<std::streamoff>(l.size() + 1)) {
         if (in.eof()) break;  // no newline: still being written, or torn
-        if (!line(file, n, l)) return {};
+        if (!line(file, at, l)) return {};
       }
     }
   }
@@ -65,27 +67,43 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
 }  // namespace
 
 result<void> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
-  std::multimap<std::string, std::string> newest;  // by time, as written: RFC 3339 in UTC sorts as text
-  auto done = each_line(directories, [&](const log_file&, std::size_t, const std::string& l) {
+  // Only where each line stands is kept: a log may be larger than memory.
+  struct found_line {
+    wall_time time;
+    std::uint32_t file;
+    std::streamoff at;
+    auto operator<=>(const found_line&) const = default;
+  };
+  std::vector<found_line> found;
+  std::vector<std::string> paths;
+  auto done = each_line(directories, [&](const log_file& file, std::streamoff at, const std::string& l) {
     // The id is unique enough to spare a parse of every other line.
     if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded() || !fits(r, f)) return true;
-    if (f.limit == 0) return line(l);
-    newest.emplace(text(r, "time"), l);
-    if (newest.size() > f.limit) newest.erase(newest.begin());
+    if (paths.empty() || paths.back() != file.path) paths.push_back(file.path);
+    found.push_back({parse_time(text(r, "time")).value_or(wall_time{}), static_cast<std::uint32_t>(paths.size() - 1), at});
     return true;
   });
   if (!done) return done;
-  for (const auto& [time, l] : newest) {
-    if (!line(l)) break;
+  std::ranges::sort(found);
+  if (f.limit != 0 && found.size() > f.limit) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(f.limit));
+  std::ifstream in;
+  std::size_t open = paths.size();
+  std::string l;
+  for (const auto& each : found) {
+    if (each.file != open) in = std::ifstream(paths[each.file]);
+    open = each.file;
+    in.clear();
+    in.seekg(each.at);
+    if (std::getline(in, l) && !line(l)) break;
   }
   return {};
 }
 
 result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
   std::map<std::string, active_version> nodes;
-  auto done = each_line(directories, [&](const log_file& file, std::size_t, const std::string& l) {
+  auto done = each_line(directories, [&](const log_file& file, std::streamoff, const std::string& l) {
     const bool change = l.find("\"event\":\"activated\"") != std::string::npos || l.find("\"event\":\"state\"") != std::string::npos;
     const bool ends = l.find("\"event\":\"stop\"") != std::string::npos || l.find("\"event\":\"start\"") != std::string::npos;
     if (!change && !ends) return true;
@@ -132,7 +150,7 @@ result<void> tail(const std::string& directory, std::size_t back, const std::fun
   auto current = files->back();
   std::deque<std::string> last;
   std::streamoff read = 0;  // of the current file, up to its last whole line
-  auto seen = each_line({directory}, [&](const log_file& file, std::size_t, const std::string& l) {
+  auto seen = each_line({directory}, [&](const log_file& file, std::streamoff, const std::string& l) {
     if (file.node == current.node && file.path > current.path) return false;  // newer than the listing: followed below
     if (file.path == current.path) read += static_cast<std::streamoff>(l.size() + 1);
     last.push_back(l);

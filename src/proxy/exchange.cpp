@@ -72,7 +72,7 @@ void exchange::impl::answer_error(wire::gateway_error what, std::string_view mes
   std::string bytes;
   sent_status = wire::http_status(what);
   auto own = fields(what == wire::gateway_error::blocked ? policy::verdict::block : strongest(), true);
-  if (what == wire::gateway_error::method) own.allow = endpoint.allowed_method;
+  if (what == wire::gateway_error::method) own.allow = endpoint.allowed_method == "GET" ? "GET, HEAD" : endpoint.allowed_method;
   append_own_answer(bytes, sent_status, own, text, client);
   send(out, bytes);
   if (reason.empty() && what != wire::gateway_error::blocked) reason = message;
@@ -123,7 +123,7 @@ void exchange::impl::record(report_kind kind) {
   const exchange_report r{
       .kind = kind,
       .decision_id = decision,
-      .time = started.wall,
+      .time = kind == report_kind::closed || kind == report_kind::aborted ? started.wall + microseconds(latency) : started.wall,
       .policy = *active,
       .who = caller.who,
       .effective = rules != nullptr ? std::string_view(policy::effective_hash(*rules)) : std::string_view(),
@@ -144,23 +144,30 @@ void exchange::impl::record(report_kind kind) {
       .status = sent_status,
       .upstream_status = answer.get().status,
       .bytes = sent_bytes,
+      .request_edits = request_edits,
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
       .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged_response.reason,
   };
-  if (kind != report_kind::opened) {
-    auto& c = worker.counters();
-    const auto v = request_refused || answer_withheld ? policy::verdict::block : std::max(r.request.verdict, r.response.verdict);
-    if (v == policy::verdict::block) c.blocked.add();
-    if (v == policy::verdict::edit) c.edited.add();
-    if (v == policy::verdict::flag) c.flagged.add();
-    const auto would = std::max(r.request.shadow_verdict, r.response.shadow_verdict);
-    if (would > v) c.would_differ.add();
-    for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
-    c.added_latency.observe(r.added_us);
-  }
+  if (kind != report_kind::opened) count_outcome(r);
   worker.record(r);
+}
+
+void exchange::impl::count_outcome(const exchange_report& r) {
+  auto& c = worker.counters();
+  const auto v = request_refused || answer_withheld ? policy::verdict::block : std::max(r.request.verdict, r.response.verdict);
+  if (v == policy::verdict::block) c.blocked.add();
+  if (v == policy::verdict::edit) c.edited.add();
+  if (v == policy::verdict::flag) c.flagged.add();
+  if (const auto would = std::max(r.request.shadow_verdict, r.response.shadow_verdict); would > v) {
+    if (would == policy::verdict::block) c.shadow_blocked.add();
+    if (would == policy::verdict::edit) c.shadow_edited.add();
+    if (would == policy::verdict::flag) c.shadow_flagged.add();
+  }
+  if (answer_withheld) c.refused[static_cast<std::size_t>(refusal::unreadable_answer)].add();
+  for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
+  c.added_latency.observe(r.added_us);
 }
 
 exchange::exchange(const settings& config, services& worker) : impl_(std::make_unique<impl>(config, worker)) {}

@@ -63,7 +63,7 @@ struct exchange::impl {
   bool chunked = false, head_sent = false, stream_over = false, opened = false;
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
-  std::uint32_t edits = 0;
+  std::uint32_t request_edits = 0, edits = 0;
   std::string reason;
   std::string unread;  // why a part could not be read, when that is why the request is refused
 
@@ -83,6 +83,7 @@ struct exchange::impl {
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);
   void finish(effects& out);
   void record(report_kind kind);
+  void count_outcome(const exchange_report& r);
 
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);

@@ -149,7 +149,7 @@ void exchange::impl::judge_request(effects& out) {
   if (request_outcome.edits.empty()) return ask_upstream(body, true, out);
   std::vector<wire::replacement> changes;
   for (const auto& e : request_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
-  edits += static_cast<std::uint32_t>(changes.size());
+  request_edits = static_cast<std::uint32_t>(changes.size());
   ask_upstream(request->edited(changes), true, out);
 }
 

@@ -27,8 +27,7 @@ constexpr std::array totals = {
     total{"sluice_exchanges_total", "Exchanges begun.", &worker_counters::exchanges},
     total{"sluice_exchanges_blocked_total", "Exchanges that a rule or a stated policy blocked.", &worker_counters::blocked},
     total{"sluice_exchanges_edited_total", "Exchanges whose text was edited.", &worker_counters::edited},
-    total{"sluice_exchanges_flagged_total", "Exchanges with findings that changed nothing.", &worker_counters::flagged},
-    total{"sluice_exchanges_shadow_total", "Exchanges that rules in shadow would have treated more strictly.", &worker_counters::would_differ},
+    total{"sluice_exchanges_flagged_total", "Exchanges with findings of enforcing rules that changed nothing.", &worker_counters::flagged},
     total{"sluice_streams_total", "Exchanges whose answer was streamed.", &worker_counters::streams},
     total{"sluice_upstream_errors_total", "Exchanges that the upstream failed.", &worker_counters::upstream_errors},
     total{"sluice_client_aborts_total", "Exchanges whose client went before the end.", &worker_counters::client_aborts},
@@ -39,6 +38,9 @@ constexpr std::array totals = {
     total{"sluice_stream_released_bytes_total", "Streamed text that left with the event it came in.",
           &worker_counters::released_bytes},
 };
+
+constexpr std::pair<std::string_view, counter worker_counters::*> shadow_verdicts[] = {
+    {"flag", &worker_counters::shadow_flagged}, {"edit", &worker_counters::shadow_edited}, {"block", &worker_counters::shadow_blocked}};
 
 struct level_now {
   std::string_view name, help;
@@ -57,11 +59,18 @@ void traffic(exposition& out, const metrics_input& in) {
     out.family(each.name, "counter", each.help);
     out.sample(each.name, {}, sum);
   }
-  out.family("sluice_exchanges_refused_total", "counter", "Requests that the gateway refused itself, without a rule, by reason.");
+  out.family("sluice_exchanges_refused_total", "counter", "Exchanges that the gateway stopped itself, without a rule, by reason.");
   for (std::size_t i = 0; i < refusal_names.size(); ++i) {
     std::uint64_t sum = 0;
     for (const auto* worker : in.workers) sum += worker->refused[i].value();
     out.sample("sluice_exchanges_refused_total", {{"reason", refusal_names[i]}}, sum);
+  }
+  out.family("sluice_exchanges_shadow_total", "counter",
+             "Exchanges that rules in shadow would have treated more strictly, by what they would have done.");
+  for (const auto& [verdict, of] : shadow_verdicts) {
+    std::uint64_t sum = 0;
+    for (const auto* worker : in.workers) sum += (worker->*of).value();
+    out.sample("sluice_exchanges_shadow_total", {{"verdict", verdict}}, sum);
   }
   for (const auto& each : levels) {
     std::int64_t sum = 0;

@@ -29,6 +29,49 @@ def test_the_chain_verifies_and_a_change_is_found(lab):
     assert sluice("audit", "verify", "--from", g.audit, check=False).returncode == 1
 
 
+def test_queries_say_what_shadow_would_have_done_and_what_nobody_can_have_meant(lab):
+    g, up = gateway(lab, "mode: shadow\n")
+    g.ask("hi")
+    shadowed = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+    streamed = g.ask("pay Halden Bank", stream=True)[1]["x-sluice-decision"]
+    g.records()
+    rows = sluice("audit", "query", "--from", g.audit, "--shadow-verdict", "block", "--since", "10m").stdout.splitlines()
+    assert len(rows) == 2 and "shadow" in rows[0] and shadowed in rows[1] and "block" in rows[1], rows
+    found = [json.loads(l) for l in sluice("audit", "query", "--from", g.audit, "--decision", streamed, "--json").stdout.splitlines()]
+    assert [r["event"] for r in found] == ["opened", "closed"] and found[0]["time"] < found[1]["time"], found
+    newest = [json.loads(l) for l in sluice("audit", "query", "--from", g.audit, "--limit", "2", "--json").stdout.splitlines()]
+    assert newest == found, newest
+    for word, meant in (("redact", "edit"), ("blok", "block")):
+        r = sluice("audit", "query", "--from", g.audit, "--verdict", word, check=False)
+        assert r.returncode != 0 and f"did you mean '{meant}'?" in r.stderr and not r.stdout, (r.returncode, r.stdout, r.stderr)
+    r = sluice("audit", "query", "--from", g.audit, "--verdict", "edit")
+    assert "nothing found" in r.stderr and not r.stdout, r
+    assert "{" not in sluice("audit", "tail", "--help").stdout
+    text = g.get("/metrics")[1]
+    assert 'sluice_exchanges_shadow_total{verdict="block"} 1' in text and 'sluice_exchanges_shadow_total{verdict="edit"} 1' in text
+
+
+def test_refusals_have_their_reason_in_the_metrics(lab):
+    g, up = gateway(lab)
+    g.post({}, path="/v1/nothing")
+    g.post(None, method="GET")
+    g.post(b"{")
+    text = g.get("/metrics")[1]
+    for reason in ("unknown_path", "method", "unreadable_request"):
+        assert f'sluice_exchanges_refused_total{{reason="{reason}"}} 1' in text, reason
+
+
+def test_an_edit_is_counted_where_it_was_sent(lab):
+    g, up = gateway(lab)
+    up.text = "nothing of it"
+    g.ask("pay Halden Bank")
+    up.text = "ask Halden Bank"
+    g.ask("whom?")
+    g.ask("whom?", stream=True)
+    records = [r for r in g.records() if r["event"] in ("decision", "closed")]
+    assert [(r["upstream_edits"], r["sent"]["edits"]) for r in records] == [(1, 0), (0, 1), (0, 1)], records
+
+
 def test_kill_9_twenty_times_under_load_loses_no_more_than_the_interval(lab):
     g, up = gateway(lab)
     total, torn, closed, logged, read = 0, 0, set(), set(), set()

@@ -17,8 +17,7 @@ struct filter {
   std::size_t limit = 0;  // the newest so many; 0: all
 };
 
-// Calls `line` for each record line (JSON text without newline) that fits, until it returns false: in order of files, or with a limit
-// in order of time.
+// Calls `line` for each record line (JSON text without newline) that fits, of all nodes in the order of their times, until it returns false.
 [[nodiscard]] result<void> query(const std::vector<std::string>& directories, const filter& f,
                                  const std::function<bool(const std::string& line)>& line);
 

@@ -38,7 +38,7 @@ struct record {
   section request, response;
   int status = 0, upstream_status = 0;
   std::uint64_t bytes = 0;
-  std::uint32_t edits = 0;
+  std::uint32_t upstream_edits = 0, edits = 0;  // replacements in what the upstream and in what the client was sent
   std::uint64_t latency_us = 0, added_us = 0;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::string reason;

@@ -46,18 +46,19 @@ class latency_histogram {
   counter sum_;
 };
 
-// Why the gateway itself refused a request, without a rule.
+// Why the gateway itself stopped an exchange, without a rule.
 enum class refusal : std::uint8_t {
-  unreadable_request, unknown_part, server_state, unknown_path, denied_path, method, unknown_caller, too_large, media_type, no_policy, no_room
+  unreadable_request, unknown_part, server_state, unknown_path, denied_path, method, unknown_caller, too_large, media_type, no_policy, no_room,
+  unreadable_answer
 };
-inline constexpr std::array<std::string_view, 11> refusal_names = {"unreadable_request", "unknown_part", "server_state", "unknown_path",
+inline constexpr std::array<std::string_view, 12> refusal_names = {"unreadable_request", "unknown_part", "server_state", "unknown_path",
                                                                    "denied_path",        "method",       "unknown_caller", "too_large",
-                                                                   "media_type",         "no_policy",    "no_room"};
+                                                                   "media_type",         "no_policy",    "no_room",        "unreadable_answer"};
 
 // What one worker counts. Telemetry adds the workers up.
 struct worker_counters {
   std::array<counter, refusal_names.size()> refused;  // by `refusal`
-  counter would_differ;  // exchanges that the shadow rules, or the rules in shadow mode, would have treated more strictly
+  counter shadow_flagged, shadow_edited, shadow_blocked;  // what rules in shadow would have done, where it is more than what was done
   counter exchanges, blocked, edited, flagged, streams, upstream_errors, client_aborts, refused_busy, bad_requests;
   counter unscanned_bytes;
   counter held_bytes;       // response text that did not leave with the event it came in

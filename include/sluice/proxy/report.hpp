@@ -51,7 +51,8 @@ struct exchange_report {
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked
   std::uint64_t bytes = 0;           // handed to the socket for the client, head included
-  std::uint32_t edits = 0;           // replacements made, both directions
+  std::uint32_t request_edits = 0;   // replacements in what the upstream was sent
+  std::uint32_t edits = 0;           // replacements in what the client was sent
   std::uint64_t latency_us = 0;      // whole exchange
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise

@@ -37,6 +37,8 @@ TEST_F(format, says_what_was_decided_by_what_and_what_was_sent) {
   r.request.suppressed.push_back({"mail", "exception-1"});
   r.unscanned.push_back({"image", 12});
   r.status = 400;
+  r.upstream_edits = 2;
+  r.edits = 1;
   const auto j = line_of(r, config_);
   EXPECT_EQ(j["v"], 1);
   EXPECT_EQ(j["seq"], 7);
@@ -50,6 +52,8 @@ TEST_F(format, says_what_was_decided_by_what_and_what_was_sent) {
   EXPECT_EQ(j["request"]["suppressed"][0]["by"], "exception-1");
   EXPECT_EQ(j["unscanned"]["image"], 12);
   EXPECT_EQ(j["sent"]["status"], 400);
+  EXPECT_EQ(j["sent"]["edits"], 1);
+  EXPECT_EQ(j["upstream_edits"], 2);
 }
 
 TEST_F(format, a_side_that_was_not_judged_is_null) {

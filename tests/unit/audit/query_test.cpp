@@ -69,9 +69,31 @@ TEST_F(querying, a_span_of_time_holds_its_begin_and_not_its_end) {
   EXPECT_EQ(find(f), (ids{"d1", "d2"}));
 }
 
-TEST_F(querying, a_limit_counts_what_fits) {
-  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d2"}) << "the newest";
-  EXPECT_EQ(find(with([](filter& f) { f.limit = 2; })), (ids{"d2", "d3"})) << "in order of time";
+TEST_F(querying, a_limit_gives_the_newest_of_what_fits) {
+  EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d2"});
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2; })), (ids{"d2", "d3"}));
+}
+
+TEST_F(querying, what_was_written_late_stands_where_its_time_is) {
+  auto early = decision("d0");
+  early.time = at("2026-11-30T00:00:00Z");
+  early.request.shadow_verdict = policy::verdict::block;
+  add(early);
+  log_->flush();
+  log_folder other;  // another node
+  auto between = decision("n1");
+  between.time = at("2026-12-02T12:00:00Z");
+  auto second = log::open(config_for(other, "n2"), 1).value();
+  ASSERT_TRUE(push(*second, 0, between));
+  second->flush();
+  ids seen;
+  ASSERT_TRUE(query({folder_.path(), other.path()}, {}, [&](const std::string& line) {
+    const auto j = nlohmann::json::parse(line);
+    if (j.contains("id")) seen.push_back(j["id"]);
+    return true;
+  }));
+  EXPECT_EQ(seen, (ids{"d0", "d1", "d2", "n1", "d3"}));
+  EXPECT_EQ(find(with([](filter& f) { f.shadow_verdict = "block"; })), ids{"d0"});
 }
 
 TEST_F(querying, a_line_that_is_damaged_or_not_yet_whole_is_passed_over) {

@@ -49,7 +49,7 @@ std::shared_ptr<const policy::snapshot> compiled() {
 // What outlives the call of a report that is only lent.
 struct kept_report {
   explicit kept_report(const exchange_report& r)
-      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), edits(r.edits), request_refused(r.request_refused), reason(r.reason) {
+      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), reason(r.reason) {
     for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
     for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
   }
@@ -57,7 +57,7 @@ struct kept_report {
   policy::outcome request, response;
   int status;
   std::uint64_t bytes;
-  std::uint32_t edits;
+  std::uint32_t request_edits, edits;
   bool request_refused;
   std::string reason;
   std::vector<std::string> channels;
@@ -172,7 +172,56 @@ TEST(exchange, edits_go_out_in_both_directions_and_into_the_record) {
   x.upstream_end(t.out);
   EXPECT_NE(t.out.client.find("[R] it is"), std::string::npos);
   EXPECT_NE(t.out.client.find("x-sluice-verdict: edit"), std::string::npos);
-  EXPECT_EQ(t.worker.records[0].edits, 2u);
+  EXPECT_EQ(t.worker.records[0].request_edits, 1u);
+  EXPECT_EQ(t.worker.records[0].edits, 1u);
+}
+
+TEST(exchange, what_the_gateway_stops_itself_is_counted_by_reason) {
+  trace t;
+  const auto refused = [&t](refusal why) { return t.worker.counters().refused[static_cast<std::size_t>(why)].value(); };
+  const auto send = [&t](const std::string& body, const std::string& target, const std::string& method) {
+    exchange x(t.config, t.worker);
+    t.out = {};
+    t.request(x, body, target, method);
+  };
+  send("{}", "/v1/nothing", "POST");
+  send("{}", "/elsewhere", "POST");
+  send("", "/v1/chat/completions", "GET");
+  send("{", "/v1/chat/completions", "POST");
+  send(ask("a bomb"), "/v1/chat/completions", "POST");  // by a rule: no refusal
+  t.worker.unknown = true;
+  send(ask("hi"), "/v1/chat/completions", "POST");
+  EXPECT_EQ(refused(refusal::unknown_path) + refused(refusal::denied_path), 2u);
+  EXPECT_EQ(refused(refusal::method), 1u);
+  EXPECT_EQ(refused(refusal::unreadable_request), 1u);
+  EXPECT_EQ(refused(refusal::unknown_caller), 1u);
+  std::uint64_t all = 0;
+  for (const auto& each : t.worker.counters().refused) all += each.value();
+  EXPECT_EQ(all, 5u);
+  EXPECT_EQ(t.worker.counters().blocked.value(), 6u);
+}
+
+TEST(exchange, a_wrong_method_is_told_the_right_one) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, "", "/v1/chat/completions", "GET");
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 405 "));
+  EXPECT_NE(t.out.client.find("\r\nallow: POST\r\n"), std::string::npos) << t.out.client;
+  exchange y(t.config, t.worker);
+  t.out = {};
+  t.request(y, "{}", "/v1/models", "POST");
+  EXPECT_NE(t.out.client.find("\r\nallow: GET, HEAD\r\n"), std::string::npos) << t.out.client;
+}
+
+TEST(exchange, what_shadow_would_have_done_is_counted_apart) {
+  trace t;
+  t.config.global_shadow = true;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("a bomb"));
+  t.answer(x, json_head, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"hi"}}]})");
+  x.upstream_end(t.out);
+  EXPECT_EQ(t.worker.counters().shadow_blocked.value(), 1u);
+  EXPECT_EQ(t.worker.counters().blocked.value() + t.worker.counters().shadow_edited.value() + t.worker.counters().shadow_flagged.value(), 0u);
 }
 
 TEST(exchange, a_blocked_request_never_reaches_an_upstream) {

@@ -158,6 +158,28 @@ TEST(metrics, add_the_workers_up_and_escape_labels) {
   EXPECT_TRUE(found);
 }
 
+TEST(metrics, every_reason_of_a_refusal_and_every_shadow_verdict_has_its_sample) {
+  worker_counters w;
+  w.refused[static_cast<std::size_t>(refusal::unknown_path)].add(3);
+  w.shadow_blocked.add(2);
+  metrics_input in;
+  in.workers = {&w};
+  const auto r = read(render(in));
+  ASSERT_EQ(r.problem, "");
+  std::size_t reasons = 0;
+  double paths = 0, blocked = 0;
+  for (const auto& each : r.samples) {
+    reasons += each.name == "sluice_exchanges_refused_total" ? 1 : 0;
+    for (const auto& [key, value] : each.labels) {
+      if (value == "unknown_path") paths = each.value;
+      if (each.name == "sluice_exchanges_shadow_total" && value == "block") blocked = each.value;
+    }
+  }
+  EXPECT_EQ(reasons, refusal_names.size());
+  EXPECT_EQ(paths, 3);
+  EXPECT_EQ(blocked, 2);
+}
+
 TEST(metrics, histograms_are_cumulative_and_end_with_all) {
   worker_counters w;
   for (const std::uint64_t us : {1ull, 3ull, 200ull, 1ull << 40}) w.added_latency.observe(us);

@@ -20,6 +20,15 @@ TEST(openai, a_block_is_the_error_that_its_sdks_know) {
   EXPECT_EQ(j["error"]["decision_id"], "d1");
 }
 
+TEST(openai, a_slash_at_the_end_of_a_known_path_is_what_is_told) {
+  for (const char* path : {"/v1/chat/completions/", "/v1/models/", "/v1/embeddings/"}) {
+    const auto found = openai().classify("POST", path);
+    EXPECT_EQ(found.what, endpoint_class::denied) << path;
+    EXPECT_NE(found.why.find("ends in a slash"), std::string_view::npos) << path;
+  }
+  EXPECT_EQ(openai().classify("GET", "/v1/chat/completions/abc").why.find("slash"), std::string_view::npos);
+}
+
 TEST(openai, every_error_is_valid_json_with_a_4xx_or_5xx_status) {
   for (int e = 0; e <= static_cast<int>(gateway_error::internal); ++e) {
     const auto what = static_cast<gateway_error>(e);
