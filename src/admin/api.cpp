@@ -79,6 +79,12 @@ bool authorised(const std::string& token, const std::string& field) {
   return crypto::equal_constant_time(crypto::sha256_hex(token), crypto::sha256_hex(field.substr(scheme.size())));
 }
 
+net::control_response wrong_method(std::string_view right, std::string_view path) {
+  auto out = problem(405, "this path takes " + std::string(right), "send " + std::string(right) + " " + std::string(path));
+  out.allow = right == "GET" ? "GET, HEAD" : right;
+  return out;
+}
+
 struct place_to_go {
   std::string_view method, path;
   net::control_response (*answer)(const sources&, const net::control_request&);
@@ -104,17 +110,15 @@ api::api(sources from) : from_(std::move(from)) {}
 
 net::control_response api::handle(const net::control_request& request) const {
   const bool get = request.method == "GET" || request.method == "HEAD";
-  if (request.path == "/livez" && get) return reply(200, {{"live", true}});
-  if (request.path == "/readyz" && get) return readiness(from_);
+  if (request.path == "/livez") return get ? reply(200, {{"live", true}}) : wrong_method("GET", request.path);
+  if (request.path == "/readyz") return get ? readiness(from_) : wrong_method("GET", request.path);
   if (!from_.token.empty() && !authorised(from_.token, request.authorization)) {
     return problem(401, "the admin API wants its token", "send 'Authorization: Bearer <the content of admin.token_file>'");
   }
   for (const auto& place : places) {
     if (place.path != request.path) continue;
     if (place.method == request.method || (place.method == "GET" && get)) return place.answer(from_, request);
-    auto answer = problem(405, "this path takes " + std::string(place.method), "send " + std::string(place.method) + " " + std::string(place.path));
-    answer.allow = place.method;
-    return answer;
+    return wrong_method(place.method, place.path);
   }
   return problem(404, "there is no such path",
                  "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage and POST /v1/explain");

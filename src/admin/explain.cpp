@@ -5,26 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 
+#include "sluice/base/strings.hpp"
 #include "sluice/policy/explain.hpp"
 
 namespace sluice::admin {
 namespace {
 
 using nlohmann::json;
-
-template <class E, std::size_t N>
-bool read_word(const json& from, const char* key, const std::array<E, N>& values, E& out) {
-  if (!from.contains(key)) return true;
-  if (!from[key].is_string()) return false;
-  for (const E each : values) {
-    if (policy::to_string(each) == from[key].get_ref<const std::string&>()) {
-      out = each;
-      return true;
-    }
-  }
-  return false;
-}
 
 constexpr std::array directions = {policy::direction::request, policy::direction::response};
 constexpr std::array roles = {policy::role::system, policy::role::developer, policy::role::user, policy::role::assistant,
@@ -34,34 +24,65 @@ constexpr std::array parts = {policy::part_kind::text, policy::part_kind::reason
                               policy::part_kind::attachment, policy::part_kind::annotation, policy::part_kind::transcript,
                               policy::part_kind::error, policy::part_kind::name};
 
-// The key that is wrong, or nothing.
-std::string read_request(const json& from, policy::explain_request& out) {
-  static constexpr std::string_view known_keys[] = {"text", "direction", "role", "part", "context"};
+struct complaint {
+  std::string message, advice;
+};
+
+std::string listed(std::span<const std::string_view> words) {
+  std::string out;
+  for (const auto word : words) out += (out.empty() ? "" : ", ") + std::string(word);
+  return out;
+}
+
+complaint unknown_key(const std::string& key, const char* within, std::span<const std::string_view> known) {
+  const auto near = nearest(key, known);
+  return {"unknown key '" + clipped(key, 64) + "'" + within, near.empty() ? "known here: " + listed(known) : "did you mean '" + std::string(near) + "'?"};
+}
+
+template <class E, std::size_t N>
+std::optional<complaint> read_word(const json& from, const char* key, const std::array<E, N>& values, E& out) {
+  if (!from.contains(key)) return std::nullopt;
+  std::vector<std::string_view> words;
+  for (const E each : values) {
+    words.push_back(policy::to_string(each));
+    if (!from[key].is_string() || words.back() != from[key].get_ref<const std::string&>()) continue;
+    out = each;
+    return std::nullopt;
+  }
+  const auto near = from[key].is_string() ? nearest(from[key].get_ref<const std::string&>(), words) : std::string_view();
+  return complaint{std::string("'") + key + "' has a value that is not known",
+                   near.empty() ? "it can be " + listed(words) : "did you mean '" + std::string(near) + "'?"};
+}
+
+std::optional<complaint> read_context(const json& from, policy::context& who) {
+  if (!from.is_object()) return complaint{"'context' is not an object", R"(send {"context": {"tenant": "acme"}})"};
+  static constexpr std::string_view names[] = {"tenant", "region", "tier", "user", "conversation", "route", "model"};
+  std::string* const values[] = {&who.tenant, &who.region, &who.tier, &who.user, &who.conversation, &who.route, &who.model};
   for (const auto& [key, value] : from.items()) {
-    if (std::ranges::find(known_keys, key) == std::end(known_keys)) return key;
+    const auto at = std::ranges::find(names, key);
+    if (at == std::end(names)) return unknown_key(key, " in 'context'", names);
+    if (!value.is_string()) return complaint{"'context." + key + "' is not a text", "write it in quotes"};
+    *values[at - std::begin(names)] = value.get<std::string>();
   }
-  if (!from.contains("text") || !from["text"].is_string()) return "text";
+  return std::nullopt;
+}
+
+// What is wrong, or nothing.
+std::optional<complaint> read_request(const json& from, policy::explain_request& out) {
+  static constexpr std::string_view known[] = {"text", "direction", "role", "part", "context"};
+  for (const auto& [key, value] : from.items()) {
+    if (std::ranges::find(known, key) == std::end(known)) return unknown_key(key, "", known);
+  }
+  if (!from.contains("text") || !from["text"].is_string()) {
+    return complaint{"'text' is missing or not a text",
+                     R"(send {"text": "…", "direction": "request|response", "role": "user", "part": "text", "context": {"tenant": "…"}})"};
+  }
   out.text = from["text"].get<std::string>();
-  if (!read_word(from, "direction", directions, out.direction)) return "direction";
+  if (auto wrong = read_word(from, "direction", directions, out.direction)) return wrong;
   if (out.direction == policy::direction::response) out.role = policy::role::assistant;
-  if (!read_word(from, "role", roles, out.role)) return "role";
-  if (!read_word(from, "part", parts, out.part)) return "part";
-  if (!from.contains("context")) return "";
-  if (!from["context"].is_object()) return "context";
-  for (const auto& [key, value] : from["context"].items()) {
-    if (!value.is_string()) return "context." + key;
-    const std::pair<const char*, std::string*> known[] = {
-        {"tenant", &out.who.tenant}, {"region", &out.who.region}, {"tier", &out.who.tier}, {"user", &out.who.user},
-        {"conversation", &out.who.conversation}, {"route", &out.who.route}, {"model", &out.who.model}};
-    bool found = false;
-    for (const auto& [name, to] : known) {
-      if (key != name) continue;
-      *to = value.get<std::string>();
-      found = true;
-    }
-    if (!found) return "context." + key;
-  }
-  return "";
+  if (auto wrong = read_word(from, "role", roles, out.role)) return wrong;
+  if (auto wrong = read_word(from, "part", parts, out.part)) return wrong;
+  return from.contains("context") ? read_context(from["context"], out.who) : std::nullopt;
 }
 
 json rule_json(const policy::explained_rule& rule) {
@@ -89,10 +110,7 @@ net::control_response answer_explain(const std::string& body, const loaded_bundl
   if (!from.is_object()) return problem(400, "the body is not a JSON object", R"(send {"text": "…", "direction": "request"})");
   policy::explain_request asked;
   asked.global_shadow = mode == "shadow";
-  if (const auto wrong = read_request(from, asked); !wrong.empty()) {
-    return problem(400, "'" + wrong + "' is missing, not a key, or has a value that is not known",
-                   R"(send {"text": "…", "direction": "request|response", "role": "user", "part": "text", "context": {"tenant": "…"}})");
-  }
+  if (const auto wrong = read_request(from, asked)) return problem(400, wrong->message, wrong->advice);
   const auto made = policy::explain(loaded->bundle, *loaded->snapshot, asked);
   json rules = json::array();
   for (const auto& rule : made.rules) rules.push_back(rule_json(rule));

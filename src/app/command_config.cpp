@@ -4,7 +4,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "config.hpp"
+#include "config_files.hpp"
 #include "sluice/app/command.hpp"
 
 namespace sluice::app {
@@ -19,9 +19,10 @@ nlohmann::json as_json(const policy::diagnostics& found) {
   return out;
 }
 
-void check_file(const std::string& file, invocation& call) {
+void check_file(const std::string& file, bool alone, invocation& call) {
   policy::diagnostics found;
   const config read = load_config(file, found);
+  if (!alone) check_named_files(read, found);
   const bool bad = policy::has_errors(found);
   if (call.json) {
     std::cout << nlohmann::json{{"file", file}, {"ok", !bad}, {"digest", read.digest}, {"errors", as_json(found)}}.dump() << "\n";
@@ -61,9 +62,11 @@ void add_config(CLI::App& root, invocation& call) {
   auto file = std::make_shared<std::string>();
   auto* check = command->add_subcommand("check", "Say every mistake of a configuration, with its line; exit 64 if there is one");
   check->add_option("FILE", *file, "sluice.yaml")->required();
-  check->footer("Example:\n  sluice config check sluice.yaml");
+  auto alone = std::make_shared<bool>(false);
+  check->add_flag("--file-only", *alone, "Look at the file alone, not at the keys, certificates and folders that it names: for another machine's");
+  check->footer("Examples:\n  sluice config check sluice.yaml\n  sluice config check deploy/production.yaml --file-only");
   add_json(*check, call);
-  check->callback([file, &call] { check_file(*file, call); });
+  check->callback([file, alone, &call] { check_file(*file, *alone, call); });
   auto* show = command->add_subcommand("show", "Print a configuration with every default filled in");
   show->add_option("FILE", *file, "sluice.yaml")->required();
   show->footer("Example:\n  sluice config show sluice.yaml");

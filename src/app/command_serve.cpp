@@ -4,6 +4,7 @@
 #include <ctime>
 #include <iostream>
 
+#include "config_files.hpp"
 #include "gateway.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/telemetry/log.hpp"
@@ -63,6 +64,7 @@ int serve(const std::string& file, bool json) {
   const auto signals = block_signals();
   policy::diagnostics found;
   config settings = load_config(file, found);
+  check_named_files(settings, found);
   if (policy::has_errors(found)) {
     std::cerr << policy::to_text(found);
     complain("the gateway does not start with a configuration that has mistakes", "docs/configuration.md explains every key");

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <tuple>
 
 #include "config_reader.hpp"
-#include "gateway_setup.hpp"
-#include "identity.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/wire/dialect.hpp"
@@ -48,6 +45,13 @@ void read_admin(section root, config& out) {
   root.finish();
 }
 
+void refuse_one_port_twice(section& root, const config& out) {
+  const auto everywhere = [](const std::string& address) { return address == "0.0.0.0" || address == "::"; };
+  if (out.listen.port == 0 || out.listen.port != out.admin.port) return;
+  if (out.listen.address != out.admin.address && !everywhere(out.listen.address) && !everywhere(out.admin.address)) return;
+  root.complain("admin", "'listen' and 'admin' name the same port, " + std::to_string(out.admin.port), "give the admin port another one");
+}
+
 void read_node(section root, config& out) {
   root.text("id", out.node.id);
   section labels = root.sub("labels");
@@ -75,9 +79,11 @@ void read_upstream(section& root, upstream_config& out) {
   }
   for (const auto& path : out.paths) {
     // Requests keep their path, so that a prefix which both name would be asked for twice.
-    if (out.parsed.path.empty() || !(path == out.parsed.path || path.starts_with(out.parsed.path + "/"))) continue;
-    root.complain("base_url", "'base_url' ends in " + out.parsed.path + ", and so would each request: " + out.parsed.path + path,
-                  "write it without " + out.parsed.path);
+    const auto& base = out.parsed.path;
+    if (base.empty() || path.size() < 2 || !(base.ends_with(path) || path.starts_with(base + "/"))) continue;
+    const auto& both = base.ends_with(path) ? path : base;
+    root.complain("base_url", "'base_url' ends in " + both + ", with which each request's path begins: it would go to " + base + path + "/…",
+                  "write it without " + both);
     break;
   }
   if (out.paths.empty()) root.complain("paths", "'paths' names no path", "write [\"/v1\"]");
@@ -312,36 +318,11 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
   read_limits(root.sub("limits"), out.limits);
   read_deadlines(root.sub("deadlines"), out.deadlines);
   read_unreadable(root.sub("unreadable"), out.unreadable);
-  if (out.listen.port != 0 && out.listen.port == out.admin.port) {
-    root.complain("admin", "'listen' and 'admin' name the same port, " + std::to_string(out.admin.port), "give the admin port another one");
-  }
+  refuse_one_port_twice(root, out);
   root.finish();
   std::ranges::sort(found, {}, [](const policy::diagnostic& d) { return std::tuple(d.place.line, d.place.column, std::string_view(d.message)); });
   return out;
 }
-
-namespace {
-
-void check_named(const config& read, policy::diagnostics& found) {
-  for (const auto& each : read.named) {
-    const auto unreadable = read_file(each.path, each.key);
-    if (unreadable && !unreadable->empty()) continue;
-    found.push_back({.severity = policy::severity::error, .place = each.place, .rule = {},
-                     .message = "'" + each.key + "': " + each.path + (unreadable ? " is empty" : " cannot be read"),
-                     .advice = "does the file exist, and may this user read it?"});
-  }
-  if (const auto keys = read_file(read.context.keys_file, "context.keys_file"); !read.context.keys_file.empty() && keys) {
-    (void)read_keys(read.context.keys_file, *keys, found);
-  }
-  const auto& folder = read.policy.source.directory;
-  std::error_code ignored;
-  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return;
-  found.push_back({.severity = policy::severity::warning, .place = {.file = read.file, .line = 0, .column = 0}, .rule = {},
-                   .message = "'policy.source.directory': " + folder + " does not exist; until it does, a gateway without a stored policy denies every request",
-                   .advice = "make it, or correct the path"});
-}
-
-}  // namespace
 
 config load_config(const std::string& file, policy::diagnostics& found) {
   std::ifstream in(file, std::ios::binary);
@@ -351,9 +332,7 @@ config load_config(const std::string& file, policy::diagnostics& found) {
                      .message = "cannot be read", .advice = "does the file exist, and may this user read it?"});
     return {};
   }
-  auto out = read_config(file, bytes, found);
-  check_named(out, found);
-  return out;
+  return read_config(file, bytes, found);
 }
 
 }  // namespace sluice::app

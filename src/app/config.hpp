@@ -127,13 +127,12 @@ struct config {
   deadlines_config deadlines;
   unreadable_config unreadable;
   std::string digest;  // SHA-256 (hex) of the file's bytes
-  std::vector<named_file> named;  // files that must be readable
+  std::vector<named_path> named;  // files and folders, with their places
 };
 
 // From bytes. `file` is the name in diagnostics and the base of relative paths.
 [[nodiscard]] config read_config(const std::string& file, std::string_view bytes, policy::diagnostics& found);
-// From disk, and looks at what it names: a file that cannot be read, keys with a mistake. What may still come, a policy folder, is a
-// warning.
+// From disk; a file that cannot be read is a diagnostic too. What it names is not looked at: config_files.hpp.
 [[nodiscard]] config load_config(const std::string& file, policy::diagnostics& found);
 // Every key with its value, as sluice.yaml; secrets are files and stay names, a password in a URL is left out.
 [[nodiscard]] std::string show_config(const config& c);

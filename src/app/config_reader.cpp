@@ -11,7 +11,7 @@ namespace sluice::app {
 
 using policy::yaml_node;
 
-section::section(const std::string& file, policy::diagnostics& found, std::vector<named_file>& named, const yaml_node* node, std::string path)
+section::section(const std::string& file, policy::diagnostics& found, std::vector<named_path>& named, const yaml_node* node, std::string path)
     : file_(file), found_(found), named_(named), node_(node), path_(std::move(path)) {
   if (node_ == nullptr || node_->kind == yaml_node::kind::mapping) return;
   if (node_->kind != yaml_node::kind::null) {
@@ -84,14 +84,14 @@ void section::path(std::string_view key, std::string& out) {
   std::error_code failed;
   const auto whole = std::filesystem::absolute(folder / *value, failed);  // an absolute value replaces the folder
   out = (failed ? folder / *value : whole).lexically_normal().string();
+  const auto* node = node_->find(key);
+  named_.push_back({.key = full(key), .path = out, .place = {.file = file_, .line = node->line, .column = node->column}});
 }
 
 void section::file(std::string_view key, std::string& out) {
-  const auto before = out;
+  const auto before = named_.size();
   path(key, out);
-  if (out == before) return;
-  const auto* value = node_->find(key);
-  named_.push_back({full(key), out, {.file = file_, .line = value->line, .column = value->column}});
+  if (named_.size() != before) named_.back().is_file = true;
 }
 
 void section::number(std::string_view key, std::uint64_t least, std::uint64_t most, std::uint64_t& out) {

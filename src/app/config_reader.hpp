@@ -13,17 +13,18 @@
 
 namespace sluice::app {
 
-// A file that a configuration names.
-struct named_file {
+// A file or folder that a configuration names.
+struct named_path {
   std::string key, path;
   policy::place place;
+  bool is_file = false;  // must be readable when the gateway starts
 };
 
 class section {
  public:
   // `node` null: the section is absent, every key keeps its default. `path`: "policy.source", empty for the root.
-  // `named`: where file() writes down what must be there.
-  section(const std::string& file, policy::diagnostics& found, std::vector<named_file>& named, const policy::yaml_node* node, std::string path);
+  // `named`: where path() and file() write down what is named.
+  section(const std::string& file, policy::diagnostics& found, std::vector<named_path>& named, const policy::yaml_node* node, std::string path);
 
   [[nodiscard]] bool present() const { return node_ != nullptr; }
   [[nodiscard]] bool has(std::string_view key) const;
@@ -57,7 +58,7 @@ class section {
 
   const std::string& file_;
   policy::diagnostics& found_;
-  std::vector<named_file>& named_;
+  std::vector<named_path>& named_;
   const policy::yaml_node* node_;
   std::string path_;
   std::vector<std::string> known_;

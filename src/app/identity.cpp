@@ -63,7 +63,7 @@ key_table read_keys(const std::string& file, std::string_view bytes, policy::dia
   key_table out;
   const auto documents = policy::parse_yaml(file, bytes, {}, found);
   if (documents.empty() || documents[0].kind == policy::yaml_node::kind::null) return out;
-  std::vector<named_file> none;
+  std::vector<named_path> none;
   section root(file, found, none, &documents[0], "");
   for (const auto& [key, value] : documents[0].members) {
     section entry = root.sub(key.scalar);

@@ -37,6 +37,47 @@ def test_a_mistyped_option_activates_nothing(lab):
     assert r.returncode == 1 and "there are no nodes in ring 'it'" in r.stderr, (r.returncode, r.stdout, r.stderr)
 
 
+def test_config_check_finds_what_serve_would_stumble_over(lab):
+    (lab.dir / "keys.yaml").write_text("abc: {tenant: a}\n")
+    (lab.dir / "bad.pem").write_text("no certificate\n")
+    config = lab.dir / "sluice.yaml"
+    config.write_text('''listen: {port: 8080, tls: {certificate: bad.pem, key: gone.pem}}
+admin: {port: 8080, token_file: gone-token}
+upstreams:
+  - {name: up, base_url: "https://api.example", ca_file: bad.pem}
+policy: {source: {directory: nowhere}, state_directory: keys.yaml/state}
+context: {keys_file: keys.yaml}
+secrets: {key_file: gone-secret}
+''')
+    r = sluice("config", "check", config, check=False)
+    said = r.stderr.splitlines()
+    assert r.returncode == 64, r
+    for line, words in ((1, "gone.pem cannot be read"), (2, "the same port"), (2, "gone-token"), (4, "upstreams[0].ca_file"), (5, "warning: 'policy.source.directory'"),
+                        (5, "cannot be written"), (7, "gone-secret")):
+        assert any(s.startswith(f"{config}:{line}:") and words in s for s in said), (line, words, r.stderr)
+    assert any(s.startswith(f"{lab.dir}/keys.yaml:1:1") and "SHA-256" in s for s in said), r.stderr
+    served = sluice("serve", "--config", config, check=False)
+    assert served.returncode == 64
+    # A gateway says the same, all at once; and nothing was made.
+    assert [s for s in said if not s.startswith(("sluice:", "  →"))] == [s for s in served.stderr.splitlines() if not s.startswith(("sluice:", "  →"))]
+    config.write_text('listen: {tls: {certificate: bad.pem, key: bad.pem}}\nupstreams: [{name: up, base_url: "https://api.example"}]\npolicy: {source: {directory: .}, state_directory: s}\n')
+    r = sluice("config", "check", config, check=False)
+    assert r.returncode == 64 and f"{config}:1:" in r.stderr and "PEM" in r.stderr, r.stderr
+    config.write_text('listen: {port: 8080, tls: {certificate: bad.pem, key: gone.pem}}\nadmin: {port: 8080}\nupstreams: [{name: up, base_url: "https://api.example"}]\npolicy: {source: {directory: .}}\n')
+    assert sorted(p.name for p in lab.dir.iterdir()) == ["bad.pem", "keys.yaml", "sluice.yaml"]
+    told = sluice("config", "check", config, "--file-only", check=False).stderr
+    assert "the same port" in told and "gone.pem" not in told, told
+
+
+def test_what_config_show_prints_means_the_same_elsewhere(lab):
+    (lab.dir / "conf").mkdir()
+    (lab.dir / "conf" / "sluice.yaml").write_text('upstreams: [{name: up, base_url: "http://127.0.0.1:1"}]\npolicy: {source: {directory: policies}, state_directory: ../state}\n')
+    shown = sluice("config", "show", lab.dir / "conf" / "sluice.yaml").stdout
+    (lab.dir / "again.yaml").write_text(shown)
+    assert sluice("config", "show", lab.dir / "again.yaml").stdout == shown
+    assert f'directory: "{lab.dir}/conf/policies"' in shown and f'state_directory: "{lab.dir}/state"' in shown
+
+
 def test_a_failing_golden_case_stops_a_push(lab):
     port, up, source, make = fleet(lab)
     lab.redis(port)

@@ -1,5 +1,5 @@
 // sluice.yaml: a good file gives its values, a bad one gives every mistake with its place and one advice each.
-#include "config.hpp"
+#include "config_files.hpp"
 
 #include <unistd.h>
 
@@ -99,19 +99,19 @@ TEST(config, looks_at_the_files_that_it_names) {
   const auto write = [&](const char* name, const std::string& text) { std::ofstream(folder / name) << text; };
   const auto said = [&] {
     policy::diagnostics found;
-    (void)load_config((folder / "sluice.yaml").string(), found);
+    check_named_files(load_config((folder / "sluice.yaml").string(), found), found);
     return policy::to_text(found);
   };
   write("keys.yaml", "0000000000000000000000000000000000000000000000000000000000000000: {teir: gold}\n");
   write("sluice.yaml", "listen: {tls: {certificate: a.pem, key: b.pem}}\nsecrets: {key_file: gone}\n" + std::string(least) +
-                           "context: {keys_file: keys.yaml}\n");
+                           "  state_directory: keys.yaml/state\ncontext: {keys_file: keys.yaml}\n");
   const auto text = said();
-  for (const auto* part : {"'listen.tls.certificate': ", "a.pem cannot be read", "'secrets.key_file'", "did you mean 'tier'?"}) {
+  for (const auto* part : {"'listen.tls.certificate': ", "a.pem cannot be read", "'secrets.key_file'", "did you mean 'tier'?", "7:20: error: 'policy.state_directory'", "keys.yaml is no folder"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   }
   // A folder of policies may come later, and paths mean the same from wherever they are read.
   write("sluice.yaml", "upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: not-yet}, state_directory: s}\n");
-  EXPECT_NE(said().find("warning: 'policy.source.directory': " + (folder / "not-yet").string() + " does not exist"), std::string::npos) << said();
+  EXPECT_NE(said().find("sluice.yaml:2:30: warning: 'policy.source.directory': the bundle folder " + (folder / "not-yet").string()), std::string::npos) << said();
   std::filesystem::remove_all(folder);
 }
 
@@ -119,7 +119,22 @@ TEST(config, refuses_ports_and_addresses_that_cannot_work) {
   const auto with = [](std::string_view more) { return problems(std::string(least) + std::string(more)); };
   EXPECT_NE(with("listen: {port: 7000}\nadmin: {port: 7000}\n").find("name the same port, 7000"), std::string::npos);
   const auto twice = problems("upstreams: [{name: a, base_url: \"http://x/v1\"}]\npolicy: {source: {directory: p}}\n");
-  EXPECT_NE(twice.find("so would each request: /v1/v1"), std::string::npos) << twice;
+  EXPECT_NE(twice.find("it would go to /v1/v1/…; write it without /v1"), std::string::npos) << twice;
+  const auto at = [](std::string_view url) { return problems("upstreams: [{name: a, base_url: \"" + std::string(url) + "\"}]\npolicy: {source: {directory: p}}\n"); };
+  EXPECT_NE(at("http://h/openai/v1/").find("write it without /v1"), std::string::npos);
+  EXPECT_EQ(at("http://h/openai"), "");
+  EXPECT_EQ(with("listen: {address: 127.0.0.2, port: 9090}\n"), "");
+  EXPECT_NE(with("listen: {address: 0.0.0.0, port: 9090}\n").find("name the same port"), std::string::npos);
+  EXPECT_EQ(with("listen: {port: 0}\nadmin: {port: 0}\n"), "");
+}
+
+TEST(config, paths_are_whole_wherever_it_is_read_from) {
+  policy::diagnostics found;
+  const auto c = read_config("conf/sluice.yaml", least, found);
+  EXPECT_EQ(c.policy.source.directory, std::filesystem::current_path() / "conf/policies");
+  const auto again = read_config("elsewhere/sluice.yaml", show_config(c), found);
+  EXPECT_EQ(policy::to_text(found), "");
+  EXPECT_EQ(show_config(again), show_config(c));
 }
 
 TEST(base_url, is_taken_apart) {
