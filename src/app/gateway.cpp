@@ -61,6 +61,10 @@ result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string b
   if (!audit_lock) return std::unexpected(audit_lock.error());
   made->state_lock_ = std::move(*state_lock);
   made->audit_lock_ = std::move(*audit_lock);
+  const auto& listen = made->settings_.listen;
+  const auto& admin = made->settings_.admin;
+  if (auto free = port_is_free(listen.address, listen.port, "listen"); !free) return std::unexpected(free.error());
+  if (auto free = port_is_free(admin.address, admin.port, "admin"); !free) return std::unexpected(free.error());
   if (auto done = made->read_secrets(); !done) return std::unexpected(done.error());
   if (auto done = made->read_keys_file(); !done) return std::unexpected(done.error());
   if (auto done = made->open_log(); !done) return std::unexpected(done.error());

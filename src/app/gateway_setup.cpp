@@ -2,7 +2,9 @@
 #include "gateway_setup.hpp"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <span>
 
 #include "sluice/base/strings.hpp"
@@ -65,6 +68,24 @@ result<directory_lock> directory_lock::take(const std::string& directory, const 
 
 directory_lock::~directory_lock() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+result<void> port_is_free(const std::string& address, std::uint16_t port, std::string_view key) {
+  if (port == 0) return {};
+  addrinfo wanted{}, *list = nullptr;
+  wanted.ai_flags = AI_NUMERICHOST | AI_PASSIVE;
+  wanted.ai_socktype = SOCK_STREAM;
+  if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &wanted, &list) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> where(list, &::freeaddrinfo);
+  const int fd = ::socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return {};
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int failed = ::bind(fd, where->ai_addr, where->ai_addrlen) == 0 ? 0 : errno;
+  ::close(fd);
+  if (failed == 0) return {};
+  return fail(errc::io, "cannot listen on " + address + ":" + std::to_string(port) + ": " + std::strerror(failed) + "; choose another " + std::string(key) +
+                            ".address or " + std::string(key) + ".port");
 }
 
 result<std::string> read_file(const std::string& path, std::string_view what) {

@@ -1,6 +1,7 @@
 // Files that the gateway reads or makes before it serves: secrets, tokens, its own name. Errors name the file and the key.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,8 @@ class directory_lock {
   int fd_ = -1;
 };
 
+// Whether the port can be bound now, so that a gateway that could not serve leaves no trace. An address that is none is for the listener to refuse.
+[[nodiscard]] result<void> port_is_free(const std::string& address, std::uint16_t port, std::string_view key);
 [[nodiscard]] result<std::string> read_file(const std::string& path, std::string_view what);
 // A line of text from a file, surrounding white space removed; an empty one is an error.
 [[nodiscard]] result<std::string> read_secret(const std::string& path, std::string_view what);

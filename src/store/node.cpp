@@ -120,7 +120,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     if (published_.last_refusal) published_.last_refusal->stands = false;
   }
   publish();
-  log("info", "version " + version.substr(0, 12) + " is in force as " + policy::to_string(as) + ", built in " +
+  log("info", "version " + version.substr(0, 12) + " is in force as " + policy::to_string(as) + " from " + published_.source + ", built in " +
                   std::to_string(last_result_.took.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), "");
   return outcome::accepted;

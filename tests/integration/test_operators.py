@@ -24,6 +24,17 @@ def test_a_second_gateway_in_the_same_folders_is_refused(lab):
     assert g.ask("hi")[0] == 200
 
 
+def test_a_gateway_that_cannot_bind_writes_nothing(lab):
+    g, up = gateway(lab)
+    for key in ("port", "admin"):
+        other = lab.dir / f"{key}.yaml"
+        other.write_text(g.config.read_text().replace("gw-state", f"{key}-state").replace("gw-audit", f"{key}-audit")
+                         .replace(f"port: {g.admin if key == 'port' else g.port}", f"port: {free_port()}"))
+        r = subprocess.run([SLUICE, "serve", "--config", other], capture_output=True, text=True, timeout=30)
+        assert r.returncode == 1 and f"cannot listen on 127.0.0.1:{getattr(g, key)}" in r.stderr, (r.returncode, r.stderr)
+        assert not list((lab.dir / f"{key}-audit").glob("*.jsonl"))
+
+
 def test_a_mistyped_option_activates_nothing(lab):
     port, up, source, make = fleet(lab)
     lab.redis(port)
@@ -126,4 +137,4 @@ def test_a_refused_number_is_spent_and_a_refusal_ends_when_the_folder_is_right_a
     until("the new words are live", lambda: g.state()["activation"] != before)
     assert g.state()["activation"] != refused["activation"], refused
     log = (lab.dir / "gw.log").read_text()
-    assert "is in force as " + g.state()["activation"] in log, log
+    assert "is in force as " + g.state()["activation"] + " from directory " in log, log
