@@ -54,7 +54,7 @@ def check_examples(sluice, text):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "sluice.yaml"
             path.write_text(example)
-            checked = subprocess.run([sluice, "config", "check", str(path)], capture_output=True, text=True, check=False)
+            checked = subprocess.run([sluice, "config", "check", "--file-only", str(path)], capture_output=True, text=True, check=False)
             if checked.returncode != 0:
                 problems.append(f"docs/configuration.md, example {number} is refused:\n{checked.stderr}")
                 continue
@@ -62,7 +62,7 @@ def check_examples(sluice, text):
             if out.returncode != 0:
                 problems.append(f"docs/configuration.md, example {number} cannot be shown:\n{out.stderr}")
             path.write_text(out.stdout)
-            again = subprocess.run([sluice, "config", "check", str(path)], capture_output=True, text=True, check=False)
+            again = subprocess.run([sluice, "config", "check", "--file-only", str(path)], capture_output=True, text=True, check=False)
             if again.returncode != 0:
                 problems.append(f"what `config show` prints of example {number} is refused:\n{again.stderr}")
             shown |= shown_keys(out.stdout)
@@ -72,7 +72,7 @@ def check_examples(sluice, text):
 def read_keys():
     """The last words of keys that config.cpp asks for."""
     source = (ROOT / "src/app/config.cpp").read_text(encoding="utf-8")
-    calls = r'\b(?:\w+)\.(?:text|path|number|port|boolean|duration|bytes|choice|list)\("(\w+)"|\bread\("(\w+)"'
+    calls = r'\b(?:\w+)\.(?:text|path|file|number|port|boolean|duration|bytes|choice|list)\("(\w+)"|\bread\("(\w+)"'
     return {a or b for a, b in re.findall(calls, source)}
 
 
