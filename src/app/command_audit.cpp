@@ -32,7 +32,7 @@ bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
   }
   const auto t = parse_time(text);
   if (!t) {
-    complain(t.error().message, "write 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m, 2h, 7d");
+    complain("'" + text + "' is no time", "write 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m, 2h, 7d");
     return false;
   }
   out = *t;

@@ -113,8 +113,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return root.exit(asked);
   } catch (const CLI::ParseError& wrong) {
-    const auto chosen = root.get_subcommands();
-    const std::string name = chosen.empty() ? "" : " " + chosen.front()->get_name();
+    std::string name;
+    for (auto chosen = root.get_subcommands(); !chosen.empty(); chosen = chosen.front()->get_subcommands()) name += " " + chosen.front()->get_name();
     app::complain(wrong.what(), "sluice" + name + " --help shows how");
     return 2;
   }

@@ -44,6 +44,7 @@ def test_queries_say_what_shadow_would_have_done_and_what_nobody_can_have_meant(
     for word, meant in (("redact", "edit"), ("blok", "block")):
         r = sluice("audit", "query", "--from", g.audit, "--verdict", word, check=False)
         assert r.returncode != 0 and f"did you mean '{meant}'?" in r.stderr and not r.stdout, (r.returncode, r.stdout, r.stderr)
+    assert "sluice audit query --help" in r.stderr, r.stderr
     r = sluice("audit", "query", "--from", g.audit, "--verdict", "edit")
     assert "nothing found" in r.stderr and not r.stdout, r
     assert "{" not in sluice("audit", "tail", "--help").stdout
