@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "sluice/base/clock.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/explain.hpp"
 
@@ -56,11 +57,23 @@ std::optional<complaint> read_word(const json& from, const char* key, const std:
 
 std::optional<complaint> read_context(const json& from, policy::context& who) {
   if (!from.is_object()) return complaint{"'context' is not an object", R"(send {"context": {"tenant": "acme"}})"};
-  static constexpr std::string_view names[] = {"tenant", "region", "tier", "user", "conversation", "route", "model"};
+  static constexpr std::string_view names[] = {"tenant", "region", "tier", "user", "conversation", "route", "model", "tags", "time"};
   std::string* const values[] = {&who.tenant, &who.region, &who.tier, &who.user, &who.conversation, &who.route, &who.model};
   for (const auto& [key, value] : from.items()) {
     const auto at = std::ranges::find(names, key);
     if (at == std::end(names)) return unknown_key(key, " in 'context'", names);
+    if (key == "tags") {
+      const bool texts = value.is_array() && std::ranges::all_of(value, [](const json& tag) { return tag.is_string(); });
+      if (!texts) return complaint{"'context.tags' is not a list of texts", R"(write ["investing"])"};
+      who.tags = value.get<std::vector<std::string>>();
+      continue;
+    }
+    if (key == "time") {
+      const auto time = value.is_string() ? parse_time(value.get_ref<const std::string&>()) : parse_time("");
+      if (!time) return complaint{"'context.time' is no time", "write it as 2026-12-01T10:00:00Z"};
+      who.minute = minute_of(*time);
+      continue;
+    }
     if (!value.is_string()) return complaint{"'context." + key + "' is not a text", "write it in quotes"};
     *values[at - std::begin(names)] = value.get<std::string>();
   }
@@ -91,7 +104,9 @@ json rule_json(const policy::explained_rule& rule) {
     matches.push_back({{"begin", span.begin}, {"end", span.end}, {"enforced", span.enforced},
                        {"action", policy::to_string(span.action)}});
   }
-  return {{"rule", rule.id}, {"policy", rule.policy}, {"title", rule.title}, {"place", rule.place},
+  json overlays = json::array();
+  for (const auto& patch : rule.patches) overlays.push_back({{"overlay", patch.overlay}, {"place", patch.place}, {"changed", patch.changed}});
+  return {{"rule", rule.id}, {"policy", rule.policy}, {"title", rule.title}, {"place", rule.place}, {"overlays", overlays},
           {"enforcement", policy::to_string(rule.enforcement)}, {"action", policy::to_string(rule.action)},
           {"applies", rule.applies}, {"why_not", rule.why_not}, {"matches", matches},
           {"suppressed_by", rule.suppressed_by}, {"note", rule.note}};
@@ -110,6 +125,7 @@ net::control_response answer_explain(const std::string& body, const loaded_bundl
   if (!from.is_object()) return problem(400, "the body is not a JSON object", R"(send {"text": "…", "direction": "request"})");
   policy::explain_request asked;
   asked.global_shadow = mode == "shadow";
+  asked.who.minute = minute_of(now().wall);
   if (const auto wrong = read_request(from, asked)) return problem(400, wrong->message, wrong->advice);
   const auto made = policy::explain(loaded->bundle, *loaded->snapshot, asked);
   json rules = json::array();

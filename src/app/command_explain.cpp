@@ -9,6 +9,7 @@
 #include "bundle_input.hpp"
 #include "explain_lines.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/clock.hpp"
 #include "sluice/policy/explain.hpp"
 #include "sluice/text/view.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 constexpr std::size_t text_bytes_max = 16u << 20;
 
 struct options {
-  std::string path, day, direction = "request", role, part = "text";
+  std::string path, day, time, direction = "request", role, part = "text";
   policy::context who;
   bool all = false, lines = false;
 };
@@ -55,10 +56,13 @@ void print_json(const policy::explanation& why) {
                        {"enforced", span.enforced},
                        {"action", policy::to_string(span.action)}});
     }
+    json overlays = json::array();
+    for (const auto& patch : each.patches) overlays.push_back({{"overlay", patch.overlay}, {"place", patch.place}, {"changed", patch.changed}});
     rules.push_back({{"rule", each.id},
                      {"policy", each.policy},
                      {"title", each.title},
                      {"place", each.place},
+                     {"overlays", overlays},
                      {"enforcement", policy::to_string(each.enforcement)},
                      {"action", policy::to_string(each.action)},
                      {"validator", each.validator},
@@ -78,6 +82,17 @@ void print_json(const policy::explanation& why) {
                     {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
                     {"rules", rules}};
   std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+}
+
+// "p.yaml:6:5 → overlay gdpr-eu (o.yaml:5:5: action)"
+std::string source_of(const policy::explained_rule& rule) {
+  std::string out = rule.place;
+  for (const auto& patch : rule.patches) {
+    out += " → overlay " + patch.overlay + " (" + patch.place + ":";
+    for (const auto& field : patch.changed) out += " " + field;
+    out += ")";
+  }
+  return out;
 }
 
 std::string outcome_of(const policy::explained_rule& rule) {
@@ -102,7 +117,7 @@ void print_text(const policy::explanation& why, bool all) {
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
   std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)
             << ", evaluated in " << static_cast<double>(why.evaluate_ns) / 1000 << " µs\n\n";
-  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME"}};
+  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME", "FROM"}};
   std::size_t hidden = 0;
   for (const auto& each : why.rules) {
     if (!all && each.matches.empty() && each.suppressed_by.empty() && each.note.empty()) {
@@ -110,7 +125,7 @@ void print_text(const policy::explanation& why, bool all) {
       continue;
     }
     rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)),
-                    each.validator.empty() ? "-" : each.validator, outcome_of(each)});
+                    each.validator.empty() ? "-" : each.validator, outcome_of(each), source_of(each)});
   }
   if (rows.size() > 1) std::cout << table(rows);
   if (hidden > 0) std::cout << hidden << " rules did not match or do not apply; --all shows them\n";
@@ -122,6 +137,12 @@ int run(const options& asked, bool json) {
   if (!input) return 1;
   policy::explain_request request;
   request.who = asked.who;
+  const result<wall_time> time = asked.time.empty() ? result<wall_time>(now().wall) : parse_time(asked.time);
+  if (!time) {
+    complain("'" + asked.time + "' is no time", "write it as 2026-12-01T10:00:00Z");
+    return 2;
+  }
+  request.who.minute = minute_of(*time);
   request.direction = asked.direction == "response" ? policy::direction::response : policy::direction::request;
   const std::string usual_role = asked.direction == "response" ? "assistant" : "user";
   request.role = value_of<policy::role>(roles(), asked.role.empty() ? usual_role : asked.role);
@@ -153,6 +174,8 @@ void add_explain(CLI::App& root, invocation& call) {
   command->add_option("--tier", asked->who.tier, "the caller's tier");
   command->add_option("--route", asked->who.route, "the route through the gateway");
   command->add_option("--model", asked->who.model, "the model asked for");
+  command->add_option("--tag", asked->who.tags, "a tag of the conversation; may be repeated");
+  command->add_option("--time", asked->time, "when it is, as 2026-12-01T10:00:00Z; now by default");
   command->add_option("--role", asked->role, "whose text it is; user, or assistant for a response")
       ->check(CLI::IsMember(roles()));
   command->add_option("--part", asked->part, "what kind of text it is")->check(CLI::IsMember(parts()));

@@ -51,10 +51,13 @@ void check_width(check_pass& pass, const match::regex_info& info, const regex_ma
       "bound it, as {1,64} instead of +, or write stream: {hold: full}, which holds every streamed answer to its end";
   const std::string why = "a streamed answer could not be released before its end: this rule's action is " +
                           std::string(to_string(of.action.type)) + " and its pattern may match ";
-  if (info.width_max == match::unbounded) {
-    pass.error(regex.place, why + "text of any length", advice);
-  } else if (info.width_max > held_bytes_max) {
-    pass.error(regex.place, why + std::to_string(info.width_max) + " bytes", advice);
+  if (info.width_max <= held_bytes_max) return;
+  const std::string what = why + (info.width_max == match::unbounded ? "text of any length" : std::to_string(info.width_max) + " bytes");
+  // In shadow it holds nothing; the day it is enforced it would.
+  if (of.enforcement == enforcement::shadow) {
+    pass.warn(regex.place, what + "; it cannot be enforced like this", advice);
+  } else {
+    pass.error(regex.place, what, advice);
   }
 }
 

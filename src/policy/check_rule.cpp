@@ -77,7 +77,7 @@ void check_tests(check_pass& pass, const policy_ast& owner, const rule& of) {
                    : "add one with expect: {rules: [" + of.id + "]}");
   }
   if (!negative)
-    pass.error(of.place, "no test shows a text that the rule leaves alone", "add one with expect: {rules: []}");
+    pass.warn(of.place, "no test shows a text that the rule leaves alone", "add one with expect: {rules: []}");
   for (const exception_spec& exception : of.exceptions) {
     const bool shown =
         std::ranges::any_of(of.tests, [&](const test_spec& t) { return contains(t.expect.suppressed, exception.id); });
@@ -171,8 +171,11 @@ void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& chec
   const rule& base = owner.rules[checked.base];
   const std::size_t before = pass.found.size();
   check_content(pass, checked.rule);
-  // Warnings stand at the rule itself already.
-  const auto said = [](const diagnostic& each) { return each.severity == severity::warning; };
+  // What is said of the rule itself is not said again; its warnings stand there.
+  const auto said = [&](const diagnostic& each) {
+    const auto same = [&](const diagnostic& other) { return to_text(other) == to_text(each); };
+    return each.severity == severity::warning || std::any_of(pass.found.begin(), pass.found.begin() + static_cast<std::ptrdiff_t>(before), same);
+  };
   pass.found.erase(std::remove_if(pass.found.begin() + static_cast<std::ptrdiff_t>(before), pass.found.end(), said), pass.found.end());
   if (has_errors(pass.found) || base.relaxable) return;
   const rule_change change = compare_content(base, checked.rule);

@@ -7,6 +7,8 @@
 #include "sluice/match/regex.hpp"
 #include "sluice/match/validator.hpp"
 #include "sluice/text/view.hpp"
+#include "program.hpp"
+#include "time_windows.hpp"
 #include "trial.hpp"
 
 namespace sluice::policy {
@@ -28,6 +30,13 @@ std::string misfit(const scope& s, const context& who) {
   if (!axis_fits(s.tier, who.tier)) return say("tier", s.tier, who.tier);
   if (!axis_fits(s.route, who.route)) return say("route", s.route, who.route);
   if (!axis_fits(s.model, who.model)) return say("model", s.model, who.model);
+  const auto has_tag = [&](const std::string& tag) { return std::ranges::find(who.tags, tag) != who.tags.end(); };
+  if (!s.conversation_tag.empty() && std::ranges::none_of(s.conversation_tag, has_tag)) return say("a conversation_tag", s.conversation_tag, "");
+  if (s.time) {
+    time_windows hours;
+    const auto window = hours.add(*s.time);
+    if (!hours.fits(window, who.minute)) return "the time is outside of the hours in " + s.time->zone;
+  }
   return {};
 }
 
@@ -61,7 +70,7 @@ std::string near_miss(const match_spec& match, const std::string& original) {
   const auto compiled = match::regex::compile(match.regex.pattern);
   if (!compiled) return {};
   text::view view;
-  text::make_view(original, text::view_kind::regex, view);
+  text::make_view(original, match.regex.folded ? text::view_kind::folded : text::view_kind::regex, view);
   match::match_state state;
   const auto hit = compiled->find(view.text(), 0, false, state);
   if (hit.status == match::regex::status::unavailable) return "the pattern passed the engine's limits on this text";
@@ -73,6 +82,19 @@ std::string near_miss(const match_spec& match, const std::string& original) {
     return at + "validator " + std::string(name_of(match.validator)) + " refuses it";
   if (!match.regex.prefilter.empty()) return at + "none of the prefilter words is in the text";
   return {};
+}
+
+// What is in force for a rule: the variant that the ruleset names, with who changed what; otherwise the rule itself.
+const rule& in_force(const policy_ast& owner, std::uint32_t first, std::uint32_t base, const ruleset& rules, std::vector<explained_rule::patch>& patches) {
+  for (std::size_t i = 0; i < owner.variants.size(); ++i) {
+    const rule_variant& variant = owner.variants[i];
+    if (variant.base != base || !rules.active.has(static_cast<std::uint32_t>(first + owner.rules.size() + i))) continue;
+    for (std::size_t p = 0; p < variant.patches.size(); ++p) {
+      patches.push_back({.overlay = variant.overlays[p], .place = to_string(variant.patches[p].place), .changed = variant.patches[p].changed});
+    }
+    return variant.rule;
+  }
+  return owner.rules[base];
 }
 
 explained_rule describe(const policy_ast& owner, const rule& of, const explain_request& asked) {
@@ -121,9 +143,13 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
   if (result.verdict == verdict::block) out.message = result.block.message;
   out.reason = result.reason;
+  std::uint32_t first = 0;
   for (const policy_ast& owner : bundle.policies) {
-    for (const rule& of : owner.rules) {
+    for (std::uint32_t base = 0; base < owner.rules.size(); ++base) {
+      std::vector<explained_rule::patch> patches;
+      const rule& of = in_force(owner, first, base, rules, patches);
       explained_rule next = describe(owner, of, asked);
+      next.patches = std::move(patches);
       for (const finding& hit : result.findings) {
         if (compiled.rules()[hit.rule].id != of.id) continue;
         next.matches.push_back({.begin = hit.begin, .end = hit.end, .enforced = hit.enforced, .action = hit.action});
@@ -135,6 +161,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
         next.note = near_miss(of.match, asked.text);
       out.rules.push_back(std::move(next));
     }
+    first += static_cast<std::uint32_t>(owner.rules.size() + owner.variants.size());
   }
   out.evaluate_ns = best_time(rules, parts, options, working);
   return out;

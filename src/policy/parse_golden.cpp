@@ -105,7 +105,7 @@ void read_expect(line_reader& in, json::index object, golden_case& out) {
 }
 
 void read_context(line_reader& in, json::index object, context& out) {
-  static constexpr std::string_view keys[] = {"tenant", "region", "tier", "user", "conversation", "route", "model"};
+  static constexpr std::string_view keys[] = {"tenant", "region", "tier", "user", "conversation", "route", "model", "tags", "time"};
   if (!in.is(object, json::kind::object)) return in.error("'context' must be an object");
   in.known(object, keys);
   out = {.tenant = in.string(object, "tenant"),
@@ -114,7 +114,13 @@ void read_context(line_reader& in, json::index object, context& out) {
          .user = in.string(object, "user"),
          .conversation = in.string(object, "conversation"),
          .route = in.string(object, "route"),
-         .model = in.string(object, "model")};
+         .model = in.string(object, "model"),
+         .tags = in.strings(object, "tags")};
+  const std::string time = in.string(object, "time");
+  if (time.empty()) return;
+  const auto read = parse_time(time);
+  if (!read) return in.error("'time' must be a time with its offset, as 2026-12-01T10:00:00Z");
+  out.minute = minute_of(*read);
 }
 
 void read_case(line_reader& in, golden_case& out) {

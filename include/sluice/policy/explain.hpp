@@ -26,7 +26,13 @@ struct explained_rule {
     bool enforced;
     policy::action action;
   };
+  // An overlay that is in force here and what it changed of the rule.
+  struct patch {
+    std::string overlay, place;
+    std::vector<std::string> changed;
+  };
   std::string id, policy, title, place;
+  std::vector<patch> patches;  // rule → place → these: where what it does comes from
   policy::enforcement enforcement = policy::enforcement::enforce;
   policy::action action = policy::action::flag;
   std::string validator;  // empty: none

@@ -5,6 +5,7 @@
 
 #include "built.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/explain.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -130,6 +131,35 @@ TEST(policy_overlay, composes_with_others_when_they_change_other_things) {
   EXPECT_TRUE(says(testing::parsed(bundle("score: 2", "score: 3", "{tenant: t}")), "both change 'score' of rule 'mail' and may fit at once; the other stands at a.yaml:5"));
   EXPECT_TRUE(clean(testing::parsed(bundle("score: 2", "score: 3", "{region: us}"), &ast)));
   EXPECT_EQ(ast.policies[0].variants.size(), 2u);
+}
+
+TEST(policy_overlay, is_named_by_explain_with_its_place_and_what_it_changed) {
+  const auto report = built(with_overlay(overlay_file("o", "  - {rule: mail, override: {replace: {action: {type: redact, mask: \"[X]\"}}}}\n"), "{region: [eu]}"));
+  ASSERT_TRUE(clean(report.found));
+  const auto in = [&](const std::string& region) {
+    return explain(report.bundle, *report.snapshot, {.who = in_region(region), .text = "a needle"}).rules.at(0);
+  };
+  const auto eu = in("eu"), us = in("us");
+  ASSERT_EQ(eu.patches.size(), 1u);
+  EXPECT_EQ(eu.place, "p.yaml:5:5");
+  EXPECT_EQ(eu.patches[0].overlay, "o");
+  EXPECT_EQ(eu.patches[0].place, "o.yaml:5:5");
+  EXPECT_EQ(eu.patches[0].changed, std::vector<std::string>{"action"});
+  EXPECT_EQ(eu.action, action::redact);
+  EXPECT_EQ(eu.matches.at(0).action, action::redact);
+  EXPECT_TRUE(us.patches.empty());
+  EXPECT_EQ(us.action, action::flag);
+}
+
+TEST(policy_overlay, says_of_a_shadow_rule_without_end_that_it_cannot_be_enforced) {
+  const std::string rule =
+      "  - id: r\n    direction: response\n    enforcement: shadow\n    match: {regex: 'a\\s+b'}\n    action: {type: block, message: m}\n    tests:\n"
+      "      - {name: hit, response: a   b, expect: {shadow: [r]}}\n      - {name: miss, response: hay, expect: {rules: []}}\n";
+  const auto shadow = built(testing::one_policy(rule));
+  EXPECT_TRUE(says(shadow.found, "warning: rule r: a streamed answer could not be released before its end"));
+  EXPECT_NE(shadow.snapshot, nullptr);
+  EXPECT_TRUE(says(testing::checked(with_overlay(overlay_file("o", "  - {rule: r, override: {replace: {enforcement: enforce}}}\n"), "{region: eu}", rule)),
+                   "error: rule r: a streamed answer could not be released before its end"));
 }
 
 TEST(policy_overlay, is_named_by_a_module_once_and_by_no_policys_name) {
