@@ -1,7 +1,11 @@
 // A whole text against rules; validators; the normalised view.
 #include <benchmark/benchmark.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "bundles.hpp"
+#include "sluice/match/classifier.hpp"
 #include "sluice/match/validator.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/text/view.hpp"
@@ -25,6 +29,25 @@ BENCHMARK(match_regexes)->Arg(1)->Arg(10)->Arg(100);
 
 void match_both_in_a_long_text(benchmark::State& state) { evaluate(state, compiled(2'000, 100), prose(64 * 1024)); }
 BENCHMARK(match_both_in_a_long_text);
+
+// The shipped attack model, folding included.
+void score_text(benchmark::State& state) {
+  std::ostringstream bytes;
+  bytes << std::ifstream(SLUICE_SOURCE_DIR "/policies/models/attack.ftz", std::ios::binary).rdbuf();
+  const auto model = match::load_classifier(bytes.str());
+  if (!model) return state.SkipWithError(model.error().message.c_str());
+  const auto text = prose(static_cast<std::size_t>(state.range(0)));
+  match::classifier_scratch scratch;
+  std::vector<match::label_score> scores;
+  text::view view;
+  for (auto _ : state) {
+    text::make_view(text, text::view_kind::folded, view);
+    match::scoring_budget budget;
+    benchmark::DoNotOptimize((*model)->score(view.text(), budget, scratch, scores));
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
+}
+BENCHMARK(score_text)->Arg(128)->Arg(1024)->Arg(16 * 1024);
 
 void validate_card(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(match::luhn_valid("4111 1111 1111 1111"));
