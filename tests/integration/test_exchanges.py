@@ -79,6 +79,9 @@ def test_what_it_cannot_read_is_refused_in_the_dialect(lab):
         status, headers, body = call()
         assert status == expected and json.loads(body)["error"]["decision_id"] and headers["x-should-retry"] == "false", (expected, status, body)
     assert not up.seen
+    status, headers, body = g.post(None, method="GET")
+    assert status == 405 and headers["allow"] == "POST"
+    assert b"ends in a slash" in g.post({}, path="/v1/chat/completions/")[2]
 
 
 def raw(port, data, then=b""):

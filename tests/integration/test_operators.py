@@ -1,5 +1,7 @@
 """What people at the keyboard get wrong: it is refused before anything happens, and said so."""
 import json
+import os
+import pwd
 import subprocess
 
 from lab import SLUICE, Gateway, Upstream, bundle, free_port, sluice, until
@@ -120,6 +122,15 @@ def test_a_rollback_that_is_repeated_does_not_undo_itself(lab):
     assert second["version"] == bad
     sluice("rollback", *ring, "--to", second["activation"], "--wait", "1")
     assert node.state()["version"] == bad
+
+
+def test_the_history_names_who_pushed_also_without_user_in_the_environment(lab):
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    subprocess.run([SLUICE, "push", bundle(lab.dir / "b"), *ring, "--timeout", "1s", "--wait", "1"], capture_output=True, timeout=60, env={k: v for k, v in os.environ.items() if k != "USER"})
+    actor = json.loads(sluice("history", *ring, "--json").stdout)[0]["actor"]
+    assert actor.split("@")[0] == pwd.getpwuid(os.geteuid()).pw_name, actor
 
 
 def test_a_refused_number_is_spent_and_a_refusal_ends_when_the_folder_is_right_again(lab):
