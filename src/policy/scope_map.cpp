@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -64,6 +65,7 @@ class composer {
     for (const auto& r : owner_->rules) {
       for (const auto& e : r.exceptions) (void)condition(e.when);
     }
+    index_variants();
     scopes_.resize(conditions_.size());
     for (const auto& [s, i] : conditions_) scopes_[i] = &s;
     words_ = (scopes_.size() + 63) / 64;
@@ -169,20 +171,37 @@ class composer {
   }
 
   // The entry in force for a rule: the rule itself, or the variant of exactly those overlays that fit.
-  std::uint32_t entry_of(const policy_ast& p, std::uint32_t first, std::uint32_t base, const bits& state) {
-    std::vector<std::string_view> fit;
-    for (const auto& v : p.variants) {
-      if (v.base != base || v.overlays.size() != 1) continue;
-      const auto o = std::ranges::find(bundle_.overlays, v.overlays[0], &overlay_ast::name);
-      if (o != bundle_.overlays.end() && in_force(overlays_[static_cast<std::size_t>(o - bundle_.overlays.begin())], state)) fit.push_back(v.overlays[0]);
+  std::uint32_t entry_of(std::size_t policy, std::uint32_t first, std::uint32_t base, const bits& state) {
+    const auto& p = bundle_.policies[policy];
+    const auto at = patched_.find({policy, base});
+    if (at == patched_.end()) return first + base;
+    std::vector<std::uint32_t> fit;
+    for (const auto overlay : at->second.overlays) {
+      if (in_force(overlays_[overlay], state)) fit.push_back(overlay);
     }
     if (fit.empty()) return first + base;
-    std::ranges::sort(fit);
-    for (std::size_t i = 0; i < p.variants.size(); ++i) {
-      if (p.variants[i].base == base && std::ranges::equal(p.variants[i].overlays, fit)) return static_cast<std::uint32_t>(first + p.rules.size() + i);
-    }
+    const auto variant = at->second.variant_of.find(fit);
+    if (variant != at->second.variant_of.end()) return static_cast<std::uint32_t>(first + p.rules.size() + variant->second);
     refuse("rule '" + p.rules[base].id + "' is patched by overlays together that were not read together");
     return first + base;
+  }
+
+  void index_variants() {
+    std::map<std::string_view, std::uint32_t> overlay_of;
+    for (std::uint32_t i = 0; i < bundle_.overlays.size(); ++i) overlay_of.emplace(bundle_.overlays[i].name, i);
+    for (std::size_t p = 0; p < bundle_.policies.size(); ++p) {
+      const auto& variants = bundle_.policies[p].variants;
+      for (std::uint32_t v = 0; v < variants.size(); ++v) {
+        std::vector<std::uint32_t> set;
+        for (const auto& name : variants[v].overlays) {
+          if (const auto found = overlay_of.find(name); found != overlay_of.end()) set.push_back(found->second);
+        }
+        std::ranges::sort(set);
+        auto& of = patched_[{p, variants[v].base}];
+        if (set.size() == 1) of.overlays.insert(set[0]);
+        of.variant_of.emplace(std::move(set), v);
+      }
+    }
   }
 
   // What decides here: the active rules and their exceptions, as text; equal text, equal ruleset.
@@ -198,7 +217,7 @@ class composer {
       const auto& policy = bundle_.policies[p];
       const bool here = in_force(policies_[p], state);
       for (std::uint32_t i = 0; here && i < policy.rules.size(); ++i) {
-        const auto entry = policy.variants.empty() ? first + i : entry_of(policy, first, i, state);
+        const auto entry = policy.variants.empty() ? first + i : entry_of(p, first, i, state);
         add_entry(policy, entry, first, state, *made, signature);
       }
       first += static_cast<std::uint32_t>(policy.rules.size() + policy.variants.size());
@@ -259,6 +278,11 @@ class composer {
   std::vector<const scope*> scopes_;  // by condition
   std::size_t words_ = 0;
   std::vector<bits> tags_;            // by class of tags: the conditions that ask for one of it
+  struct patched {
+    std::set<std::uint32_t> overlays;
+    std::map<std::vector<std::uint32_t>, std::uint32_t> variant_of;  // by the overlays that fit, sorted
+  };
+  std::map<std::pair<std::size_t, std::uint32_t>, patched> patched_;  // by policy and rule
   std::vector<placed> policies_, overlays_;
   std::vector<bits> states_;
 };
