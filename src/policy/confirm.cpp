@@ -13,8 +13,9 @@
 namespace sluice::policy {
 namespace {
 
-// Matches that a validator turned down, in one text and for one term: past it the text is built to cost time.
-constexpr int rejections_max = 4096;
+// Matches that a validator or the words beside them turned down, in one text and for one term: past it the text is built to cost
+// time. A table of numbers is not: it has one for each eight bytes or so, and may be long.
+std::size_t rejections_max(std::string_view text) { return std::clamp<std::size_t>(text.size() / 8, 4096, 65'536); }
 
 std::size_t next_code_point(std::string_view text, std::size_t at) {
   ++at;
@@ -64,7 +65,7 @@ std::size_t accepted_end(const term& of, std::string_view text, const match::reg
 
 advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable,
                              match::match_state& state, std::vector<match_span>& out) {
-  int rejections = 0;
+  std::size_t rejections = 0;
   while (from < text.size()) {
     const auto hit = of.regex->regex.find(text, from, more, state);
     switch (hit.status) {
@@ -84,7 +85,7 @@ advance_result advance_regex(const term& of, std::string_view text, std::size_t 
     if (more && hit.end > stable) return {hit.begin, hit.begin, false};
     bool failed = false;
     const auto end = accepted_end(of, text, hit, state, failed);
-    if (failed || rejections > rejections_max) return {from, nowhere, true};
+    if (failed || rejections > rejections_max(text)) return {from, nowhere, true};
     auto around = surroundings::differ;
     if (end != 0 && accepts(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable);
     if (around == surroundings::open) return {hit.begin, hit.begin, false};
