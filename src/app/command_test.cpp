@@ -1,6 +1,7 @@
 // sluice test: inline tests, golden sets, and when asked what the active bundle's own cases say about this one.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <set>
 
 #include "bundle_input.hpp"
+#include "junit.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/policy/diff.hpp"
 
@@ -17,7 +19,7 @@ namespace {
 constexpr int exit_failed = 1, exit_insufficient = 3;
 
 struct options {
-  std::string path, against, day;
+  std::string path, against, day, junit;
   std::vector<std::string> golden;
   double false_positives_max = -1;  // below 0: not asked
 };
@@ -220,9 +222,31 @@ void print_text(const bundle_input& input, const outcome& out) {
   std::cout << out.verdict.word() << "  version " << short_version(input.report.bundle.version) << '\n';
 }
 
+bool write_junit(const std::string& path, const junit_report& report) {
+  std::ofstream file(path, std::ios::binary);
+  file << report.xml();
+  file.close();
+  if (file) return true;
+  complain(path + " cannot be written", "may this user write there?");
+  return false;
+}
+
+// The bundle as it goes live; a refused one goes into the report as well.
+std::optional<bundle_input> tested_bundle(const options& asked, bundle_compiler& compiler) {
+  if (asked.junit.empty()) return need_bundle(asked.path, asked.day, compiler);
+  auto input = build_bundle(asked.path, asked.day, compiler);
+  if (!input || input->report.snapshot != nullptr) return input;
+  show_diagnostics(*input);
+  complain(asked.path + " was refused in phase " + std::string(policy::to_string(input->report.reached)), "correct the lines above");
+  junit_report report;
+  report.add(input->report.found);
+  (void)write_junit(asked.junit, report);
+  return std::nullopt;
+}
+
 int run(const options& asked, bool json) {
   bundle_compiler compiler = make_bundle_compiler();
-  const auto input = need_bundle(asked.path, asked.day, compiler);
+  const auto input = tested_bundle(asked, compiler);
   if (!input) return exit_failed;
   const auto cases = golden_cases(*input, asked.golden);
   if (!cases) return exit_failed;
@@ -238,6 +262,14 @@ int run(const options& asked, bool json) {
   judge_benign(asked, out);
   if (!asked.against.empty() && !compare_with_active(asked, *input, compiler, out)) return exit_failed;
   json ? print_json(*input, out) : print_text(*input, out);
+  if (!asked.junit.empty()) {
+    junit_report report;
+    report.add(out.tests, "inline tests");
+    report.add(out.golden, "golden sets");
+    if (!asked.against.empty()) report.add(out.tests_against, "inline tests of the active bundle");
+    if (!asked.against.empty()) report.add(out.golden_against, "golden sets of the active bundle");
+    if (!write_junit(asked.junit, report)) return exit_failed;
+  }
   return out.verdict.exit_code();
 }
 
@@ -254,6 +286,7 @@ void add_test(CLI::App& root, invocation& call) {
       ->add_option("--max-false-positives", asked->false_positives_max,
                    "highest rate of benign cases changed or blocked, shown with 95 % confidence, as 0.005")
       ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
   add_json(*command, call);
   command->footer(
