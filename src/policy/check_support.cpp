@@ -16,8 +16,7 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
   const auto& act = checked.action;
   if (!acts_on(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
   if (act.hashed) refuse(pass, act.place, "a redaction's 'hash'");
-  if (!act.i18n.empty()) refuse(pass, act.place, "'i18n'");
-  if (checked.rollout) refuse(pass, checked.place, "'rollout'");
+  if (!act.i18n.empty() && act.type != action::block) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
     if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {
       refuse(pass, e.place, "an exception that matches more than words or a regex");

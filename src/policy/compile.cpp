@@ -92,6 +92,8 @@ class compiler {
     c.message = r.action.message;
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;
+    c.i18n = r.action.i18n;
+    c.rollout = r.rollout;
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
     auto made = terms_.add_match(r, r.match, index, !composed);

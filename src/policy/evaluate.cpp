@@ -15,7 +15,7 @@ namespace {
 class evaluation final : private match_sink {
  public:
   evaluation(const ruleset& rules, const evaluate_options& options, scratch::impl& s, outcome& out)
-      : rules_(rules), program_(*rules.owner), options_(options), s_(s), matcher_(rules, s, options.given), judge_(rules, options.global_shadow, out) {}
+      : rules_(rules), program_(*rules.owner), options_(options), s_(s), matcher_(rules, s, options.given), judge_(rules, options, out) {}
 
   void part(std::uint32_t index, const text_part& p) {
     if (p.text.empty() || (rules_.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) return;

@@ -97,6 +97,13 @@ const rule& in_force(const policy_ast& owner, std::uint32_t first, std::uint32_t
   return owner.rules[base];
 }
 
+std::string rollout_note(const rollout_spec& share) {
+  const auto hundredths = share.basis_points % 100;
+  return "rollout: enforced for " + std::to_string(share.basis_points / 100) +
+         (hundredths == 0 ? "" : "." + std::to_string(hundredths / 10) + std::to_string(hundredths % 10)) +
+         " %, in shadow for the others; shown as inside";
+}
+
 explained_rule describe(const policy_ast& owner, const rule& of, const explain_request& asked) {
   explained_rule out;
   out.id = of.id;
@@ -159,6 +166,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
       }
       if (next.applies && next.matches.empty() && next.suppressed_by.empty())
         next.note = near_miss(of.match, asked.text);
+      if (next.applies && next.note.empty() && of.enforcement == enforcement::enforce && of.rollout) next.note = rollout_note(*of.rollout);
       out.rules.push_back(std::move(next));
     }
     first += static_cast<std::uint32_t>(owner.rules.size() + owner.variants.size());

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/crypto/digest.hpp"
+
 namespace sluice::policy {
 namespace {
 
@@ -22,7 +24,37 @@ verdict verdict_of(action a, bool editable) {
   return verdict::block;
 }
 
+// Where a conversation falls among ten thousand, always the same for one salt. Each field is led by its length, so that no two sets of
+// fields read alike.
+std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::string_view caller) {
+  using enum rollout_spec::by;
+  const auto first_of = [](std::initializer_list<std::string_view> names) {
+    for (const auto name : names) {
+      if (!name.empty()) return name;
+    }
+    return std::string_view();
+  };
+  const auto sticky = share.by == tenant    ? std::string_view()
+                      : share.by == user_id ? first_of({who.user, caller})
+                                            : first_of({who.conversation, who.user, caller});
+  std::string bytes;
+  for (const std::string_view field : {std::string_view(share.salt), std::string_view(who.tenant), sticky}) {
+    bytes += std::to_string(field.size()) + ':';
+    bytes += field;
+  }
+  const auto digest = crypto::sha256(bytes);
+  std::uint64_t high = 0;
+  for (std::size_t i = 0; i < 4; ++i) high = high << 8 | digest[i];
+  return static_cast<std::uint32_t>(high * 10'000 >> 32);
+}
+
 }  // namespace
+
+bool enforced_here(const compiled_rule& rule, const evaluate_options& options) {
+  if (rule.enforcement != enforcement::enforce || options.global_shadow) return false;
+  if (!rule.rollout || options.who == nullptr) return true;
+  return bucket_of(*rule.rollout, *options.who, options.caller) < rule.rollout->basis_points;
+}
 
 void judge::raise(action a, bool enforced, bool editable) {
   const auto v = verdict_of(a, editable);
@@ -34,7 +66,7 @@ void judge::block_by(std::uint32_t rule) {
   // Of several blocking rules the first by policy name and place speaks, whichever was found first.
   if (rule >= out_.block.rule) return;
   const auto& r = rules_.owner->rules[rule];
-  out_.block = {rule, r.message, r.http_status, r.message_in_stream};
+  out_.block = {rule, r.message, r.http_status, r.message_in_stream, r.i18n.empty() ? nullptr : &r.i18n};
 }
 
 judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,

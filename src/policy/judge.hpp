@@ -7,11 +7,14 @@ namespace sluice::policy {
 
 inline constexpr std::size_t findings_max = 1000;
 
+// True when the rule enforces in this exchange: not in shadow, and inside of its rollout.
+[[nodiscard]] bool enforced_here(const compiled_rule& rule, const evaluate_options& options);
+
 // Notes one match. Returns false when it does nothing to the text: suppressed, or a shadow finding, or one that only records.
 // `editable` false turns an enforced redaction into a block.
 class judge {
  public:
-  judge(const ruleset& rules, bool global_shadow, outcome& into) : rules_(rules), global_shadow_(global_shadow), out_(into) {}
+  judge(const ruleset& rules, const evaluate_options& options, outcome& into) : rules_(rules), options_(options), out_(into) {}
 
   enum class effect : std::uint8_t { none, edit, block };
   effect note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
@@ -20,14 +23,14 @@ class judge {
   effect unavailable(std::uint32_t rule);
   // True when the rule may change or stop text here, so that a stream has to hold for it.
   [[nodiscard]] bool enforces(std::uint32_t rule) const {
-    return rules_.owner->rules[rule].enforcement == enforcement::enforce && !global_shadow_;
+    return enforced_here(rules_.owner->rules[rule], options_);
   }
 
  private:
   void raise(action a, bool enforced, bool editable);
   void block_by(std::uint32_t rule);
   const ruleset& rules_;
-  bool global_shadow_;
+  const evaluate_options& options_;
   outcome& out_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -116,6 +117,8 @@ struct compiled_rule {
   std::string message;
   int http_status = 400;
   bool message_in_stream = false;
+  std::map<std::string, std::string> i18n;  // block: message by language
+  std::optional<rollout_spec> rollout;
 
   [[nodiscard]] bool applies(policy::direction d, role who, part_kind kind, bool last_turn) const {
     return (static_cast<unsigned>(direction) & static_cast<unsigned>(d)) != 0 && (role_mask >> static_cast<unsigned>(who) & 1) != 0 &&

@@ -21,7 +21,7 @@ bool may_change(const ruleset& rules, const evaluate_options& options, role who,
   bool any = false;
   rules.active.each_in(rules.active, [&](std::uint32_t rule) {
     const auto& r = rules.owner->rules[rule];
-    any = any || (r.changes() && r.enforcement == enforcement::enforce && r.applies(options.direction, who, kind, true));
+    any = any || (r.changes() && r.applies(options.direction, who, kind, true) && enforced_here(r, options));
   });
   return any;
 }
@@ -43,7 +43,7 @@ struct stream_evaluator::impl {
   std::size_t limit = nowhere;     // of the channel at hand: first original byte that some rule waits for
 
   impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
-      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, o.global_shadow, out) {}
+      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out) {}
 
   void plan(channel_state& c) {
     c.holding = c.composing = index_set(prog.terms.size());

@@ -45,6 +45,7 @@ void exchange::impl::open(const http::request_head& head, const peer_info&) {
   active = worker.pin();
   method = head.method;
   path = head.path;
+  accept_language = head.get("accept-language");
   client = {head.keep_alive, head.minor_version, head.method == "HEAD"};
   dialect = config.upstreams.empty() ? &wire::openai() : config.upstreams.front().dialect;
   worker.counters().exchanges.add();
@@ -88,7 +89,7 @@ void exchange::impl::withhold_answer(std::string_view message, std::string_view 
 
 void exchange::impl::answer_block(const policy::outcome& of, std::string_view param, effects& out) {
   if (of.block.rule != 0xffffffff && of.block.http_status == 200 && request) {
-    const auto text = dialect->refusal_body(*request, of.block.message, decision);
+    const auto text = dialect->refusal_body(*request, of.block.message_for(accept_language), decision);
     auto f = fields(policy::verdict::block, true);
     if (request->stream()) f.content_type = "text/event-stream";
     std::string bytes;
@@ -99,7 +100,8 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
     return;
   }
   reason = of.reason;
-  const auto message = of.block.message.empty() ? std::string_view("The request or its answer was blocked by policy.") : of.block.message;
+  auto message = of.block.message_for(accept_language);
+  if (message.empty()) message = "The request or its answer was blocked by policy.";
   answer_error(wire::gateway_error::blocked, message, param, out);
 }
 

@@ -35,6 +35,7 @@ struct exchange::impl {
   std::size_t upstream_index = 0;
   wire::endpoint endpoint;
   std::string decision, method, path;
+  std::string accept_language;  // of the client, for a block's message
   client_side client;
   bool scanned = false;
   instant started;
@@ -67,7 +68,7 @@ struct exchange::impl {
   std::string reason;
   std::string unread;  // why a part could not be read, when that is why the request is refused
 
-  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow}; }
+  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, caller.caller}; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
   [[nodiscard]] policy::verdict strongest() const {
     return request_refused || answer_withheld ? policy::verdict::block : std::max(request_outcome.verdict, response_outcome.verdict);

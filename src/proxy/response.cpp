@@ -207,7 +207,7 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   }
   if (by_rule && reason.empty()) reason = of.reason;
   answer_withheld = answer_withheld || !by_rule;
-  stream->cut(by_rule && of.block.message_in_stream ? of.block.message : std::string_view(), piece);
+  stream->cut(by_rule && of.block.message_in_stream ? of.block.message_for(accept_language) : std::string_view(), piece);
   write_stream(out);
   close_body(out);
   finish(out);

@@ -166,3 +166,40 @@ def test_keys_select_the_tenant_and_strangers_are_refused(lab):
     keys.write_text(f"{hashlib.sha256(b'sk-two').hexdigest()}: {{tenant: wealth}}\n")
     until("the new key is taken without a restart", lambda: g.post(hello, {"authorization": "Bearer sk-two"})[0] == 200)
     assert g.post(hello, {"authorization": "Bearer sk-one"})[0] == 401
+
+
+def test_a_block_speaks_the_clients_language_and_a_rollout_keeps_to_its_conversations(lab):
+    rules = """  - id: sauce
+    direction: both
+    match: {keywords: [secret sauce]}
+    action: {type: block, message: "No.", i18n: {de: "Nein, so nicht."}}
+    tests: [{name: a, request: the secret sauce, expect: {rules: [sauce]}}, {name: b, request: nothing, expect: {rules: []}}]
+  - id: trial
+    direction: both
+    match: {keywords: [halfway]}
+    action: {type: redact, mask: "[T]"}
+    rollout: {percentage: 50}
+    tests: [{name: a, request: the halfway house, expect: {rules: [trial]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+    up = Upstream()
+    g = Gateway(lab, "gl", up.port, f"{{directory: {bundle(lab.dir / 'gl-b', extra=rules)}}}",
+                "context: {headers: {trusted_proxies: [127.0.0.1/32], conversation: x-conversation}}\n")
+
+    def ask(text, **fields):
+        return g.post({"model": "m", "messages": [{"role": "user", "content": text}]}, {k.replace("_", "-"): v for k, v in fields.items()})
+    for field, message in (("de-AT, en;q=0.5", "Nein, so nicht."), ("it", "No.")):
+        status, headers, body = ask("the secret sauce", accept_language=field)
+        assert status == 400 and json.loads(body)["error"]["message"].startswith(message), body
+    inside = []
+    for n in range(30):
+        taken = set()
+        for turn in range(2):
+            up.text = "half" + "way"
+            answer = json.loads(ask("halfway there", x_conversation=f"c{n}")[2])["choices"][0]["message"]["content"]
+            taken.add(b"[T] there" in up.seen[-1])
+            taken.add(answer == "[T]")
+        assert len(taken) == 1, (n, taken)
+        inside.append(taken.pop())
+    assert 3 < sum(inside) < 27, inside
+    said = [f["enforcement"] for r in g.records() for f in (r.get("request") or {}).get("findings", []) if f["rule"] == "trial"]
+    assert said.count("enforce") == 2 * sum(inside) and said.count("shadow") == 60 - said.count("enforce"), said

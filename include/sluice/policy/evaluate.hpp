@@ -50,6 +50,10 @@ struct block_terms {
   std::string_view message;
   int http_status = 400;            // 400, or 200 for the dialect's own refusal
   bool message_in_stream = false;
+  const std::map<std::string, std::string>* i18n = nullptr;  // the message by language (BCP 47, lower case)
+  // The message that a client with this Accept-Language field reads (RFC 9110 12.5.4, matched as RFC 4647 3.4 has it); else the
+  // rule's own.
+  [[nodiscard]] std::string_view message_for(std::string_view accept_language) const;
 };
 
 struct outcome {
@@ -82,6 +86,9 @@ struct evaluate_options {
   bool global_shadow = false;  // configuration `mode: shadow`: nothing is enforced, everything is recorded
   // Tests only: scores by "classifier.label" in place of the models'; what is not there scores 0. Null: the models are asked.
   const std::map<std::string, double>* given = nullptr;
+  // Whose exchange it is: a rule's rollout falls by it. Null (tests, explanations): inside of every rollout.
+  const context* who = nullptr;
+  std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.

@@ -22,13 +22,19 @@ rules:
   - id: stop
     direction: both
     match: {keywords: [bomb]}
-    action: {type: block, message: "Not here."}
+    action: {type: block, message: "Not here.", i18n: {de: "Hier nicht."}, message_in_stream: true}
     tests: [{name: a, request: a bomb, expect: {rules: [stop]}}, {name: b, request: nothing, expect: {rules: []}}]
   - id: polite
     direction: request
     match: {keywords: [gossip]}
-    action: {type: block, message: "Let us not.", http_status: 200}
+    action: {type: block, message: "Let us not.", http_status: 200, i18n: {fr: "Laissons cela."}}
     tests: [{name: a, request: some gossip, expect: {rules: [polite]}}, {name: b, request: nothing, expect: {rules: []}}]
+  - id: trial
+    direction: both
+    match: {keywords: [halfway]}
+    action: {type: redact, mask: "[T]"}
+    rollout: {percentage: 50}
+    tests: [{name: a, request: the halfway house, expect: {rules: [trial]}}, {name: b, request: nothing, expect: {rules: []}}]
 )";
 
 std::shared_ptr<const policy::snapshot> compiled() {
@@ -76,7 +82,9 @@ class fake_services final : public services {
   policy::scratch& scratch() override { return scratch_; }
   result<identity> identify(const http::request_head&, const peer_info&) override {
     if (unknown) return fail(errc::refused, "Unknown API key.");
-    return identity{{}, "caller"};
+    identity who{{}, "caller"};
+    who.who.conversation = conversation;
+    return who;
   }
   std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
   bool accepting() override { return !full; }
@@ -84,6 +92,7 @@ class fake_services final : public services {
   worker_counters& counters() override { return counters_; }
 
   bool unknown = false, full = false;
+  std::string conversation;
   std::vector<kept_report> records;
   std::shared_ptr<policy::active_policy> active_ = std::make_shared<policy::active_policy>();
 
@@ -106,7 +115,7 @@ struct trace {
   effects out;
 
   void request(exchange& x, const std::string& body, const std::string& target = "/v1/chat/completions", const std::string& method = "POST") {
-    head_ = method + " " + target + " HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nAuthorization: Bearer k\r\nX-Evil: 1\r\nContent-Length: " +
+    head_ = method + " " + target + " HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nAuthorization: Bearer k\r\nX-Evil: 1\r\n" + fields + "Content-Length: " +
             std::to_string(body.size()) + "\r\n\r\n";
     http::request_head head;
     std::size_t used = 0;
@@ -126,6 +135,7 @@ struct trace {
     x.upstream_head(head, out);
     if (!body.empty()) x.upstream_body(body, out);
   }
+  std::string fields;  // of the request's head, each with its end of line
   std::string head_, response_;
 };
 
@@ -266,6 +276,49 @@ TEST(exchange, a_stream_is_cut_where_a_rule_blocks_and_nothing_of_the_match_leav
   EXPECT_EQ(t.worker.records[1].kind, report_kind::closed);
   EXPECT_EQ(t.worker.records[1].response.verdict, policy::verdict::block);
   EXPECT_EQ(t.worker.records[1].bytes, t.out.client.size());
+}
+
+TEST(exchange, a_block_speaks_the_clients_language) {
+  const auto asked = [](const std::string& text, const std::string& language) {
+    trace t;
+    t.fields = "Accept-Language: " + language + "\r\n";
+    exchange x(t.config, t.worker);
+    t.request(x, ask(text));
+    return t.out.client;
+  };
+  EXPECT_NE(asked("a bomb", "de-CH, en;q=0.5").find("Hier nicht."), std::string::npos);
+  EXPECT_NE(asked("a bomb", "it").find("Not here."), std::string::npos);
+  EXPECT_NE(asked("gossip", "fr").find("Laissons cela."), std::string::npos);
+  trace t;
+  t.fields = "Accept-Language: de\r\n";
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hi", true));
+  t.answer(x, sse_head, event("one ") + event("a bomb "));
+  EXPECT_NE(t.out.client.find("Hier nicht."), std::string::npos);
+}
+
+TEST(exchange, a_rollout_is_the_same_in_both_directions_of_a_conversation_and_changes_no_byte_outside_of_it) {
+  int inside = 0;
+  for (int i = 0; i < 40; ++i) {
+    trace t;
+    t.worker.conversation = "c" + std::to_string(i);
+    exchange x(t.config, t.worker);
+    t.request(x, ask("halfway there", true));
+    const bool enforced = t.worker.records.empty() && t.out.upstream_request.find("[T] there") != std::string::npos;
+    if (!enforced) EXPECT_TRUE(t.out.upstream_request.ends_with(ask("halfway there", true)));
+    inside += enforced ? 1 : 0;
+    t.answer(x, sse_head, event("it is half") + event("way now ") + "data: [DONE]\n\n");
+    x.upstream_end(t.out);
+    EXPECT_EQ(t.out.client.find("[T]") != std::string::npos, enforced);
+    if (!enforced) EXPECT_NE(t.out.client.find(event("it is half")), std::string::npos);
+    ASSERT_FALSE(t.worker.records.empty());
+    const auto& last = t.worker.records.back();
+    EXPECT_EQ(last.request.findings.at(0).enforced, enforced);
+    EXPECT_EQ(last.response.findings.at(0).enforced, enforced);
+    EXPECT_EQ(last.response.shadow_verdict, policy::verdict::edit);
+  }
+  EXPECT_GT(inside, 5);
+  EXPECT_LT(inside, 35);
 }
 
 TEST(exchange, a_stream_that_blocks_before_its_first_byte_is_a_400) {
