@@ -168,6 +168,8 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   out->unknown_part = unreadable(settings_.unreadable.pass_unknown_part);
   out->server_state = unreadable(settings_.unreadable.pass_server_state);
   out->global_shadow = settings_.shadow;
+  const auto key = crypto::derive_key(master_secret_, "redaction-hash");
+  out->hash_key.assign(key.begin(), key.end());
   return out;
 }
 

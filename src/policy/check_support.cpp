@@ -15,7 +15,6 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
 void refuse_unsupported(check_pass& pass, const rule& checked) {
   const auto& act = checked.action;
   if (!acts_on(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
-  if (act.hashed) refuse(pass, act.place, "a redaction's 'hash'");
   if (!act.i18n.empty() && act.type != action::block) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
     if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {

@@ -89,6 +89,7 @@ class compiler {
     c.mask = r.action.type == action::rewrite ? r.action.replacement : r.action.mask.empty() ? "[REDACTED]" : r.action.mask;
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
+    c.hashed = r.action.hashed;
     c.message = r.action.message;
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;

@@ -279,7 +279,7 @@ const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, 
   return nullptr;
 }
 
-std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone) {
+std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone, std::string_view hash) {
   if (rule.action == action::rewrite) return by.replacement ? *by.replacement : rule.mask;
   if (!alone) return rule.mask;
   const auto code_points = [](std::string_view t, std::size_t n, bool from_end) {
@@ -299,6 +299,7 @@ std::string replacement_of(const compiled_rule& rule, const term& by, std::strin
   const auto tail = std::max(head, code_points(original, rule.keep_last, true));
   std::string out(original.substr(0, head));
   out += rule.mask;
+  out += hash;
   if (rule.keep_last > 0) out += original.substr(tail);
   return out;
 }

@@ -51,7 +51,8 @@ struct keyword_cursor {
                                                     match::match_state& state);
 
 // What a rule's edit puts in the place of `original`, found by `by`. `alone` false: other rules' matches are part of it, and nothing of
-// it is kept.
-[[nodiscard]] std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone);
+// it is kept. `hash` goes behind the mask of a match alone.
+[[nodiscard]] std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone,
+                                         std::string_view hash);
 
 }  // namespace sluice::policy

@@ -104,7 +104,7 @@ outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const e
   if (out.verdict != verdict::block && !run.edits().empty()) {
     std::vector<std::string_view> texts;
     for (const auto& p : parts) texts.push_back(p.text);
-    out.edits = merge_edits(rules, std::move(run.edits()), texts);
+    out.edits = merge_edits(rules, std::move(run.edits()), texts, options);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::policy {
@@ -46,6 +47,14 @@ std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::stri
   std::uint64_t high = 0;
   for (std::size_t i = 0; i < 4; ++i) high = high << 8 | digest[i];
   return static_cast<std::uint32_t>(high * 10'000 >> 32);
+}
+
+// What tells equal values of one tenant, and nothing else about them.
+std::string short_hash(std::string_view value, const evaluate_options& options) {
+  if (options.hash_key.empty()) return "#00000000";
+  const std::string_view tenant = options.who != nullptr ? std::string_view(options.who->tenant) : std::string_view();
+  const auto mac = crypto::hmac_sha256(options.hash_key, std::to_string(tenant.size()) + ':' + std::string(tenant) + std::string(value));
+  return '#' + hex(std::span(mac).first(4));
 }
 
 }  // namespace
@@ -102,7 +111,8 @@ judge::effect judge::unavailable(std::uint32_t rule) {
   return effect::block;
 }
 
-std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text) {
+std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text,
+                              const evaluate_options& options) {
   std::sort(all.begin(), all.end(), [](const pending_edit& a, const pending_edit& b) {
     return std::tie(a.part, a.begin, b.end, a.term) < std::tie(b.part, b.begin, a.end, b.term);
   });
@@ -125,7 +135,8 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
     const bool alone = j == i + 1;
-    out.push_back({span.part, span.begin, span.end, replacement_of(rule, terms[winner.term], original, alone)});
+    const auto hash = rule.hashed && alone ? short_hash(original, options) : std::string();
+    out.push_back({span.part, span.begin, span.end, replacement_of(rule, terms[winner.term], original, alone, hash)});
     i = j;
   }
   return out;

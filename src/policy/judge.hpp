@@ -39,6 +39,6 @@ struct pending_edit {
   std::uint32_t part, begin, end, term;
 };
 [[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
-                                            const std::vector<std::string_view>& part_text);
+                                            const std::vector<std::string_view>& part_text, const evaluate_options& options);
 
 }  // namespace sluice::policy

@@ -114,6 +114,7 @@ struct compiled_rule {
   std::vector<compiled_exception> exceptions;
   std::string mask;  // redact: what stands for the match; rewrite: its replacement
   std::uint32_t keep_first = 0, keep_last = 0;
+  bool hashed = false;  // redact: a short keyed hash of the match behind the mask
   std::string message;
   int http_status = 400;
   bool message_in_stream = false;

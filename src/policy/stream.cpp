@@ -296,7 +296,7 @@ struct stream_evaluator::impl {
     });
     const auto take = until - c.released;
     std::size_t at = 0;
-    for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)})) {
+    for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options)) {
       into.append(c.original, at, e.begin - at);
       into += e.replacement;
       at = e.end;

@@ -68,7 +68,7 @@ struct exchange::impl {
   std::string reason;
   std::string unread;  // why a part could not be read, when that is why the request is refused
 
-  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, caller.caller}; }
+  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, config.hash_key, caller.caller}; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
   [[nodiscard]] policy::verdict strongest() const {
     return request_refused || answer_withheld ? policy::verdict::block : std::max(request_outcome.verdict, response_outcome.verdict);

@@ -203,3 +203,25 @@ def test_a_block_speaks_the_clients_language_and_a_rollout_keeps_to_its_conversa
     assert 3 < sum(inside) < 27, inside
     said = [f["enforcement"] for r in g.records() for f in (r.get("request") or {}).get("findings", []) if f["rule"] == "trial"]
     assert said.count("enforce") == 2 * sum(inside) and said.count("shadow") == 60 - said.count("enforce"), said
+
+
+def test_a_redactions_hash_tells_equal_values_and_nothing_else(lab):
+    rules = """  - id: account
+    direction: both
+    match: {regex: 'AC-[0-9]{6}'}
+    action: {type: redact, mask: "[A]", hash: true}
+    tests: [{name: a, request: at AC-123456, expect: {rules: [account], text: "at [A]#00000000"}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+    up = Upstream()
+    g = Gateway(lab, "gh", up.port, f"{{directory: {bundle(lab.dir / 'gh-b', extra=rules)}}}")
+
+    def sent(text):
+        g.ask(text)
+        return json.loads(up.seen[-1])["messages"][-1]["content"]
+    one = sent("AC-123456")
+    assert one.startswith("[A]#") and len(one) == 12 and one != "[A]#00000000", one
+    assert sent("AC-123456") == one and sent("AC-654321") != one
+    text = "at AC-123456 now"
+    for cut in range(len(text) + 1):
+        up.pieces = [text[:cut], text[cut:]]
+        assert content(g.ask("hello", stream=True)[2]) == f"at {one} now", cut

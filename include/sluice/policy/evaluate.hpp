@@ -88,6 +88,7 @@ struct evaluate_options {
   const std::map<std::string, double>* given = nullptr;
   // Whose exchange it is: a rule's rollout falls by it. Null (tests, explanations): inside of every rollout.
   const context* who = nullptr;
+  std::string_view hash_key = {};  // of redactions with `hash`. Empty (tests, explanations): the hash reads 00000000
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
 };
 

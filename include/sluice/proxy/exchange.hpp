@@ -40,6 +40,7 @@ struct settings {
   unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
                     server_state = unreadable_policy::deny;
   bool global_shadow = false;
+  std::string hash_key;  // of redactions that end in a hash
 };
 
 // Who is asking, as the operator's configuration says; never from what a client can write by itself.

@@ -1,4 +1,4 @@
-// A rule enforced for a share of conversations, and a block's message in the reader's language.
+// What differs by who asks: a rule enforced for a share of conversations, a redaction's hash, a block's message in the reader's language.
 #include <gtest/gtest.h>
 
 #include "built.hpp"
@@ -99,6 +99,40 @@ TEST(rollout, has_its_ends) {
     const auto who = of_talk(std::to_string(i));
     EXPECT_FALSE(whole(*none, who, working).enforced);
     EXPECT_TRUE(whole(*all, who, working).enforced);
+  }
+}
+
+TEST(redaction_hash, tells_equal_values_of_one_tenant_whole_and_at_any_cut) {
+  const auto made = testing::built(testing::one_policy(
+      "  - id: r\n    direction: both\n    match: {regex: '\\d{4,6}'}\n    action: {type: redact, mask: \"[N]\", keep_first: 1, keep_last: 2, hash: true}\n"
+      "    tests:\n      - {name: hit, request: is 12345, expect: {rules: [r], text: \"is 1[N]#0000000045\"}}\n      - {name: miss, request: hay, expect: {rules: []}}\n"
+      "  - id: s\n    direction: both\n    match: {regex: 'no \\d{2}'}\n    action: {type: redact, mask: \"[S]\", hash: true}\n"
+      "    tests:\n      - {name: both, request: no 12345, expect: {rules: [r, s], text: \"[S]\"}}\n      - {name: miss, request: hay, expect: {rules: []}}\n"));
+  ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);
+  scratch working;
+  const auto& rules = made.snapshot->rules_for({});
+  const auto of = [&](std::string_view text, const context& who, std::string_view key) {
+    const text_part part{.text = text};
+    const auto out = evaluate(rules, {&part, 1}, {.direction = direction::request, .who = &who, .hash_key = key}, working);
+    EXPECT_EQ(out.edits.size(), 1u);
+    return out.edits.empty() ? std::string() : out.edits[0].replacement;
+  };
+  const auto one = of("12345", of_talk("a"), "k");
+  EXPECT_TRUE(one.starts_with("1[N]#") && one.ends_with("45") && one.size() == 15) << one;
+  EXPECT_EQ(of("and 12345 there", of_talk("b"), "k"), one);
+  EXPECT_NE(of("12445", of_talk("a"), "k"), one);
+  EXPECT_NE(of("12345", of_talk("a", "2"), "k"), one);
+  EXPECT_NE(of("12345", of_talk("a"), "l"), one);
+  const std::string text = "is 12345 so";
+  const auto who = of_talk("a");
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    stream_evaluator e(made.snapshot, rules, {.direction = direction::response, .who = &who, .hash_key = "k"}, working);
+    const auto channel = e.open(role::assistant, part_kind::text, true);
+    std::string out;
+    (void)e.feed(channel, std::string_view(text).substr(0, cut), out);
+    (void)e.feed(channel, std::string_view(text).substr(cut), out);
+    (void)e.finish(channel, out);
+    EXPECT_EQ(out, "is " + one + " so") << cut;
   }
 }
 
