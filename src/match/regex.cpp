@@ -14,7 +14,10 @@ namespace sluice::match {
 namespace {
 
 // A pattern that needs more steps than this on one text is a runaway: the matcher is "unavailable", not "no match".
-constexpr std::uint32_t match_limit = 2'000'000;
+// PCRE2 counts steps from each place at which a match may begin, and starts anew at the next: the bound for one place falls as the text grows, so
+// that a whole text has one too. A billion steps take about a second.
+constexpr std::uint32_t place_steps_max = 200'000, place_steps_min = 1'000;
+constexpr std::uint64_t text_steps_max = 1u << 30;
 constexpr std::size_t jit_stack_bytes_max = 512 * 1024;
 constexpr std::uint32_t ends_max = 128;  // shorter ends that a validator may try
 
@@ -54,6 +57,11 @@ bool picky_start(std::string_view pattern) {
   return pattern.contains("(?<!") && (pattern.contains("\\b") || pattern.contains("\\B"));
 }
 
+std::uint32_t steps_for(std::size_t bytes, std::uint32_t most) {
+  const auto share = static_cast<std::uint32_t>(std::min<std::uint64_t>(text_steps_max / std::max<std::size_t>(bytes, 1), most));
+  return std::max(share, std::min(place_steps_min, most));
+}
+
 }  // namespace
 
 struct match_state::impl {
@@ -62,9 +70,9 @@ struct match_state::impl {
   pcre2_match_data* data = pcre2_match_data_create(1, nullptr);  // only the whole match is asked for
   pcre2_match_data* ends = pcre2_match_data_create(ends_max, nullptr);
   std::array<int, 1024> workspace{};
+  std::uint32_t steps_max = place_steps_max;
 
   impl() {
-    pcre2_set_match_limit(context, match_limit);
     pcre2_set_heap_limit(context, 8 * 1024);  // KiB
     pcre2_jit_stack_assign(context, nullptr, stack);
   }
@@ -77,6 +85,8 @@ struct match_state::impl {
     pcre2_match_context_free(context);
   }
 };
+
+void match_state::limit_steps(std::uint32_t of_each_place) { impl_->steps_max = of_each_place; }
 
 match_state::match_state() : impl_(std::make_unique<impl>()) {}
 match_state::~match_state() = default;
@@ -136,6 +146,7 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
 regex::hit regex::find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const {
   auto& s = state.get();
   const std::uint32_t partial = more_may_come ? PCRE2_PARTIAL_HARD : 0;
+  pcre2_set_match_limit(s.context, steps_for(text.size(), s.steps_max));
   const int rc = impl_->jit ? pcre2_jit_match(impl_->code, bytes(text), text.size(), from, partial, s.data, s.context)
                             : pcre2_match(impl_->code, bytes(text), text.size(), from, partial | PCRE2_NO_UTF_CHECK, s.data, s.context);
   const auto* where = pcre2_get_ovector_pointer(s.data);

@@ -11,6 +11,7 @@ namespace sluice::policy {
 namespace {
 
 constexpr std::size_t probe_bytes = 1024, characters_max = 8;
+constexpr std::uint32_t probe_steps_max = 20'000;  // a tenth of what traffic may take
 
 // Only a quantified group can try exponentially many ways.
 bool repeats_a_group(std::string_view pattern) {
@@ -54,6 +55,7 @@ std::string repeated(std::string_view unit, std::string_view end) {
 std::optional<std::string> exploding_text(std::string_view pattern, const match::regex& of) {
   if (!repeats_a_group(pattern)) return std::nullopt;
   match::match_state state;
+  state.limit_steps(probe_steps_max);
   const auto characters = characters_of(pattern);
   // PCRE2 does not begin when a character that must come is nowhere: it stands behind an end that does not fit.
   const auto all = "\n~" + characters;

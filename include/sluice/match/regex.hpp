@@ -37,6 +37,8 @@ class match_state {
   ~match_state();
   match_state(match_state&&) noexcept;
   match_state& operator=(match_state&&) noexcept;
+  // How many steps may be taken from each place of a text; less than in traffic where it is asked whether a pattern is dear.
+  void limit_steps(std::uint32_t of_each_place);
   struct impl;
   [[nodiscard]] impl& get() const { return *impl_; }
 

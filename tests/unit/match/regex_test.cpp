@@ -58,6 +58,15 @@ TEST(regex, shorter_ends_are_found_in_their_surroundings) {
   EXPECT_EQ(hit.end, 9u);
 }
 
+TEST(regex, what_is_bearable_at_one_place_is_not_at_each_of_a_long_text) {
+  match_state state;
+  const auto r = compiled("(?:[ab]{1,4}|b){1,6}[xy]");
+  EXPECT_EQ(r.find(std::string(100, 'b'), 0, false, state).status, regex::status::none);
+  EXPECT_EQ(r.find(std::string(1 << 20, 'b'), 0, false, state).status, regex::status::unavailable);
+  state.limit_steps(100);
+  EXPECT_EQ(r.find(std::string(100, 'b'), 0, false, state).status, regex::status::unavailable);
+}
+
 TEST(regex, a_runaway_is_unavailable_and_never_no_match) {
   match_state state;
   const auto r = compiled("(x+x+)+[yz]");
