@@ -28,7 +28,7 @@ void url_scan::step(char c) {
 }
 
 void url_scan::step_word(char c) {
-  if (is_space(c) || c == '"' || c == '`') {
+  if (is_space(c)) {
     word_ = word::plain;
     last_ = 0;
     return;

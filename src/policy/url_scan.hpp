@@ -3,7 +3,8 @@
 //
 // A URL is: the rest of a word after "//", "www.", "mailto:", or after a dot and then a slash or question mark (example.org/a);
 // the parentheses behind the brackets of a Markdown link or image, whatever stands in them; the target of a Markdown link
-// reference ("[1]: …"); the value of an HTML attribute. Words end at ASCII white space, a double quote or a back quote.
+// reference ("[1]: …"); the value of an HTML attribute. Words end at ASCII white
+// space alone, because a reader that finds bare links may take quotes and brackets for a part of them.
 #pragma once
 
 #include <cstdint>
