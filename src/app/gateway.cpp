@@ -170,6 +170,8 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   out->global_shadow = settings_.shadow;
   const auto key = crypto::derive_key(master_secret_, "redaction-hash");
   out->hash_key.assign(key.begin(), key.end());
+  const auto token_key = crypto::derive_key(master_secret_, "tokens");
+  out->token_key.assign(token_key.begin(), token_key.end());
   return out;
 }
 

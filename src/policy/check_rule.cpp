@@ -125,6 +125,9 @@ void check_action(check_pass& pass, rule& of) {
                "an answer is always the assistant's, and where.roles leaves it out, so the rule never matches",
                "add assistant to where.roles, or leave it out");
   }
+  if (act.restore && of.direction == direction::response) {
+    pass.warn(act.place, "restore does nothing in a rule for answers: only a value that a request carried is put back", "remove it, or use direction: both");
+  }
   if (of.hold_full && of.direction == direction::request) {
     pass.warn(of.place, "stream.hold does nothing in a rule for requests", "remove it");
   }

@@ -1,4 +1,4 @@
-// What the language can say and this engine does not act on yet: refused by name, never ignored. Each entry goes with the work that
+// What the language can say and this engine does not act on yet: refused by name, never ignored; where less is done than is asked, and nothing let through, a warning. Each entry goes with the work that
 // makes it true.
 #include "check_pass.hpp"
 #include "reader.hpp"
@@ -15,6 +15,10 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
 void refuse_unsupported(check_pass& pass, const rule& checked) {
   const auto& act = checked.action;
   if (!acts_on(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
+  if (act.vault_ttl.count() > 0) {
+    pass.warn(act.place, "this version has no vault: a value that a later request does not repeat stays a token, whatever 'vault_ttl' says",
+              "let clients send the history, or remove 'vault_ttl'");
+  }
   if (!act.i18n.empty() && act.type != action::block) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
     if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {

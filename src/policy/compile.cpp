@@ -86,7 +86,12 @@ class compiler {
     c.kind_mask = mask_of(r.where.parts, part_kind_count);
     c.last_turn_only = r.where.last_turn_only;
     c.hold_full = r.hold_full;
-    c.mask = r.action.type == action::rewrite ? r.action.replacement : r.action.mask.empty() ? "[REDACTED]" : r.action.mask;
+    c.mask = r.action.type == action::rewrite    ? r.action.replacement
+             : r.action.type == action::tokenize ? r.action.token
+             : r.action.mask.empty()             ? "[REDACTED]"
+                                                 : r.action.mask;
+    c.restores = r.action.restore;
+    c.vault_ttl = r.action.vault_ttl;
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
     c.hashed = r.action.hashed;

@@ -104,7 +104,8 @@ outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const e
   if (out.verdict != verdict::block && !run.edits().empty()) {
     std::vector<std::string_view> texts;
     for (const auto& p : parts) texts.push_back(p.text);
-    out.edits = merge_edits(rules, std::move(run.edits()), texts, options);
+    token_map counted;
+    out.edits = merge_edits(rules, std::move(run.edits()), texts, options, options.tokens != nullptr ? *options.tokens : counted);
   }
   return out;
 }

@@ -112,7 +112,7 @@ judge::effect judge::unavailable(std::uint32_t rule) {
 }
 
 std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text,
-                              const evaluate_options& options) {
+                              const evaluate_options& options, token_map& tokens) {
   std::sort(all.begin(), all.end(), [](const pending_edit& a, const pending_edit& b) {
     return std::tie(a.part, a.begin, b.end, a.term) < std::tie(b.part, b.begin, a.end, b.term);
   });
@@ -126,15 +126,24 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
   for (std::size_t i = 0; i < all.size();) {
     auto span = all[i];
     auto winner = all[i];
+    bool restores = rule_of(span).restores;
     std::size_t j = i + 1;
     for (; j < all.size() && all[j].part == span.part && all[j].begin < span.end; ++j) {
       span.end = std::max(span.end, all[j].end);
       if (beats(all[j], winner)) winner = all[j];
+      restores = restores && rule_of(all[j]).restores;
     }
     const auto& rule = rule_of(winner);
     const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
     const bool alone = j == i + 1;
+    if (rule.action == action::tokenize) {
+      // Only the client has a value back: what an answer brought up itself stays a token.
+      const bool back = restores && options.direction == direction::request;
+      out.push_back({span.part, span.begin, span.end, tokens.token_of(rule.mask, original, back, rule.vault_ttl)});
+      i = j;
+      continue;
+    }
     const auto hash = rule.hashed && alone ? short_hash(original, options) : std::string();
     out.push_back({span.part, span.begin, span.end, replacement_of(rule, terms[winner.term], original, alone, hash)});
     i = j;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "confirm.hpp"
+#include "sluice/policy/tokens.hpp"
 
 namespace sluice::policy {
 
@@ -39,6 +40,6 @@ struct pending_edit {
   std::uint32_t part, begin, end, term;
 };
 [[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
-                                            const std::vector<std::string_view>& part_text, const evaluate_options& options);
+                                            const std::vector<std::string_view>& part_text, const evaluate_options& options, token_map& tokens);
 
 }  // namespace sluice::policy

@@ -112,9 +112,11 @@ struct compiled_rule {
   std::uint32_t terms_begin = 0, terms_end = 0;
   std::optional<policy::expression> expression;  // none: each match of a term is one of the rule
   std::vector<compiled_exception> exceptions;
-  std::string mask;  // redact: what stands for the match; rewrite: its replacement
+  std::string mask;  // redact: what stands for the match; rewrite: its replacement; tokenize: the form of its token
   std::uint32_t keep_first = 0, keep_last = 0;
   bool hashed = false;  // redact: a short keyed hash of the match behind the mask
+  bool restores = false;  // tokenize: the value may be put back
+  milliseconds vault_ttl{0};
   std::string message;
   int http_status = 400;
   bool message_in_stream = false;
@@ -180,6 +182,8 @@ class ruleset {
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false, hold_full = false;
+  bool tokenizes = false;              // some rule tokenizes
+  bool recalls = false;                // and some of those may need the vault
   std::uint8_t role_mask = 0;
   std::string effective;
   bool denies_all = false;

@@ -5,6 +5,7 @@
 // asked again at every event, from where its match would begin: PCRE2's partial matching decides, so what is held is exactly
 // what PCRE2 says could still become a match.
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "stream_channel.hpp"
@@ -33,6 +34,7 @@ struct stream_evaluator::impl {
   evaluate_options options;
   scratch::impl& s;
   outcome out;
+  std::optional<token_map> counted;  // where the exchange has none
   policy::judge judge;
   std::vector<std::unique_ptr<channel_state>> channels;
   std::vector<match_span> spans;
@@ -276,6 +278,11 @@ struct stream_evaluator::impl {
     }
   }
 
+  token_map& tokens() {
+    if (options.tokens != nullptr) return *options.tokens;
+    return counted ? *counted : counted.emplace();
+  }
+
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::string& into) {
     const auto end = c.released + c.original.size();
@@ -296,7 +303,7 @@ struct stream_evaluator::impl {
     });
     const auto take = until - c.released;
     std::size_t at = 0;
-    for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options)) {
+    for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options, tokens())) {
       into.append(c.original, at, e.begin - at);
       into += e.replacement;
       at = e.end;

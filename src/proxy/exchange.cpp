@@ -147,7 +147,7 @@ void exchange::impl::record(report_kind kind) {
       .upstream_status = answer.get().status,
       .bytes = sent_bytes,
       .request_edits = request_edits,
-      .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0),
+      .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
       .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged_response.reason,

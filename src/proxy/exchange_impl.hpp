@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "answer.hpp"
+#include "sluice/policy/tokens.hpp"
 #include "sluice/proxy/exchange.hpp"
 #include "stream_sink.hpp"
 
@@ -48,6 +49,7 @@ struct exchange::impl {
   std::string upstream_head, body;
   std::unique_ptr<wire::request_body> request;
   const policy::ruleset* rules = nullptr;
+  std::unique_ptr<policy::token_map> tokens;  // where some rule tokenizes
   policy::outcome request_outcome, response_outcome;
   bool request_judged = false, response_judged = false;
   bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
@@ -68,7 +70,7 @@ struct exchange::impl {
   std::string reason;
   std::string unread;  // why a part could not be read, when that is why the request is refused
 
-  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, config.hash_key, caller.caller}; }
+  [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, config.hash_key, caller.caller, tokens.get()}; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
   [[nodiscard]] policy::verdict strongest() const {
     return request_refused || answer_withheld ? policy::verdict::block : std::max(request_outcome.verdict, response_outcome.verdict);
@@ -97,6 +99,7 @@ struct exchange::impl {
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
   void judge_plain(effects& out);
+  [[nodiscard]] std::vector<wire::replacement> changes_of(std::span<const policy::text_part> parts);
   void judge_opaque(effects& out);
   void send_plain(std::string_view bytes, effects& out);
   void start_relay(effects& out);

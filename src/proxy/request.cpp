@@ -131,6 +131,7 @@ void exchange::impl::judge_request(effects& out) {
   caller.who.model = request->model();
   rules = &active->snapshot->rules_for(caller.who);
   if (!note_unread(request->unread_parts(), out)) return;
+  if (policy::tokenizes(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;
   parts.reserve(request->parts().size());
   for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});

@@ -1,7 +1,10 @@
 // The upstream's answer: judged in whole, as a stream, or relayed when it holds no text of the conversation.
+#include <algorithm>
+
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/fields.hpp"
+#include "sluice/policy/restore.hpp"
 #include "sluice/text/json.hpp"
 #include "sluice/text/view.hpp"
 
@@ -24,7 +27,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
-    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters());
+    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get());
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
     return;
@@ -66,11 +69,31 @@ void exchange::impl::judge_plain(effects& out) {
   response_outcome = policy::evaluate(*rules, parts, options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
-  if (response_outcome.edits.empty()) return send_plain(answer_body, out);
+  edits += static_cast<std::uint32_t>(response_outcome.edits.size());
+  const auto changes = changes_of(parts);
+  send_plain(changes.empty() ? std::string_view(answer_body) : content->edited(changes), out);
+}
+
+// What the rules changed, and the values that are put back behind them.
+std::vector<wire::replacement> exchange::impl::changes_of(std::span<const policy::text_part> parts) {
+  const auto& made = response_outcome.edits;
   std::vector<wire::replacement> changes;
-  for (const auto& e : response_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
-  edits += static_cast<std::uint32_t>(changes.size());
-  send_plain(content->edited(changes), out);
+  const auto add = [&changes](const policy::edit& e) { changes.push_back({e.part, e.begin, e.end, e.replacement}); };
+  if (!tokens || !tokens->restores()) {
+    std::ranges::for_each(made, add);
+    return changes;
+  }
+  auto first = made.begin();
+  for (std::uint32_t i = 0; i < parts.size(); ++i) {
+    const auto last = std::find_if(first, made.end(), [i](const policy::edit& e) { return e.part != i; });
+    if (policy::restorable(parts[i].kind, parts[i].editable)) {
+      std::ranges::for_each(policy::with_originals(i, parts[i].text, {first, last}, *tokens, edits), add);
+    } else {
+      std::for_each(first, last, add);
+    }
+    first = last;
+  }
+  return changes;
 }
 
 // An error of the upstream, in whatever shape: one text.

@@ -2,8 +2,13 @@
 // the one place that knows both.
 #pragma once
 
+#include <algorithm>
+#include <unordered_map>
+
 #include "sluice/base/counters.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/restore.hpp"
+#include "sluice/policy/tokens.hpp"
 #include "sluice/proxy/report.hpp"
 #include "sluice/wire/dialect.hpp"
 
@@ -16,29 +21,64 @@ static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy
 
 class stream_sink final : public wire::channel_sink, public text_names {
  public:
+  // `tokens`: of the exchange; null when no rule tokenizes.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
-              worker_counters& counters)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters) {}
+              worker_counters& counters, const policy::token_map* tokens)
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
-    return policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
+    return restores(kind, true) || policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
   }
   [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name) override {
     names_.push_back(std::move(name));
-    return judge_.open(to_policy(who), to_policy(kind), editable);
+    const auto channel = judge_.open(to_policy(who), to_policy(kind), editable);
+    if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
+    return channel;
   }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
-    const auto held = judge_.held_bytes(channel);
-    const auto what = judge_.feed(channel, text, out);
-    const auto now = judge_.held_bytes(channel);
+    const auto behind = restorers_.find(channel);
+    const auto held = held_bytes(channel, behind);
+    const auto what = judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); });
+    const auto now = held_bytes(channel, behind);
     counters_.held_bytes.add(now > held ? std::min<std::size_t>(now - held, text.size()) : 0);
     counters_.released_bytes.add(text.size());
     return translate(what);
   }
   [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
-  [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return translate(judge_.finish(channel, out)); }
+  [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override {
+    const auto behind = restorers_.find(channel);
+    const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left); });
+    if (behind == restorers_.end()) return translate(what);
+    if (what != policy::stream_evaluator::status::blocked) behind->second.finish(out);
+    restored_ += behind->second.restored();
+    restorers_.erase(behind);
+    return translate(what);
+  }
+  // Values that were put back.
+  [[nodiscard]] std::uint32_t restored() const {
+    auto all = restored_;
+    for (const auto& [channel, behind] : restorers_) all += behind.restored();
+    return all;
+  }
 
  private:
+  using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
+
+  [[nodiscard]] bool restores(wire::part_kind kind, bool editable) const {
+    return tokens_ != nullptr && tokens_->restores() && policy::restorable(to_policy(kind), editable);
+  }
+  [[nodiscard]] std::size_t held_bytes(std::uint32_t channel, restorers::const_iterator behind) const {
+    return judge_.held_bytes(channel) + (behind == restorers_.end() ? 0 : behind->second.held_bytes());
+  }
+  // What the rules let out goes through the channel's restorer, if it has one.
+  template <class Judge>
+  policy::stream_evaluator::status judged(restorers::iterator behind, std::string& out, Judge&& judge) {
+    if (behind == restorers_.end()) return judge(out);
+    left_.clear();
+    const auto what = judge(left_);
+    behind->second.feed(left_, out);
+    return what;
+  }
   static status translate(policy::stream_evaluator::status s) {
     return s == policy::stream_evaluator::status::blocked ? status::blocked : status::released;
   }
@@ -46,7 +86,11 @@ class stream_sink final : public wire::channel_sink, public text_names {
   const policy::ruleset& rules_;
   policy::evaluate_options options_;
   worker_counters& counters_;
+  const policy::token_map* tokens_;
   std::vector<std::string> names_;  // by channel
+  restorers restorers_;             // of channels that are open and may hold tokens
+  std::uint32_t restored_ = 0;
+  std::string left_;
 };
 
 }  // namespace sluice::proxy

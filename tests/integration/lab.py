@@ -44,7 +44,7 @@ class Upstream:
 
     def __init__(self):
         self.seen, self.pieces, self.text, self.status, self.aborted = [], None, None, 200, threading.Event()
-        self.pause = 0.0
+        self.pause, self.step = 0.0, 4  # seconds between events; letters of one
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ class Upstream:
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
-                pieces = outer.pieces if outer.pieces is not None else [said[i:i + 4] for i in range(0, len(said), 4)]
+                pieces = outer.pieces if outer.pieces is not None else [said[i:i + outer.step] for i in range(0, len(said), outer.step)]
                 events = [chunk("", role=True)] + [chunk(p) for p in pieces] + [chunk(None, finish="stop")]
                 try:
                     for e in events:

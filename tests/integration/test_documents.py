@@ -202,11 +202,11 @@ def test_policy_language_examples_ship_or_pass_the_checker(lab):
     golden = next(text for language, text in blocks("docs/policy_language.md") if language == "json")
     (lab.dir / "policies/golden/example.jsonl").write_text(golden)
     shell("sluice test policies", lab.dir)
-    for what, _, text in marked:
+    for n, (what, _, text) in enumerate(marked):
         if what.startswith("from "):
             assert text in (ROOT / what[5:]).read_text(encoding="utf-8"), f"not in {what[5:]} as it stands:\n{text}"
         else:
-            check_piece(lab.dir / what, what, text)
+            check_piece(lab.dir / f"{what}-{n}", what, text)
 
 
 def check_piece(folder, what, text):

@@ -67,6 +67,8 @@ struct outcome {
   bool findings_truncated = false;
 };
 
+class token_map;
+
 // Working memory of one worker. Grows to what the largest snapshot needs; movable, not shared.
 class scratch {
  public:
@@ -90,6 +92,7 @@ struct evaluate_options {
   const context* who = nullptr;
   std::string_view hash_key = {};  // of redactions with `hash`. Empty (tests, explanations): the hash reads 00000000
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
+  token_map* tokens = nullptr;  // of the exchange. Null (tests, explanations): the tokens of each call count from 1
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.

@@ -41,6 +41,7 @@ struct settings {
                     server_state = unreadable_policy::deny;
   bool global_shadow = false;
   std::string hash_key;  // of redactions that end in a hash
+  std::string token_key; // of tokens
 };
 
 // Who is asking, as the operator's configuration says; never from what a client can write by itself.
