@@ -54,7 +54,8 @@ void print_json(const policy::explanation& why) {
       spans.push_back({{"begin", span.begin},
                        {"end", span.end},
                        {"enforced", span.enforced},
-                       {"action", policy::to_string(span.action)}});
+                       {"action", policy::to_string(span.action)},
+                       {"reading", span.reading}});
     }
     json overlays = json::array();
     for (const auto& patch : each.patches) overlays.push_back({{"overlay", patch.overlay}, {"place", patch.place}, {"changed", patch.changed}});
@@ -69,6 +70,7 @@ void print_json(const policy::explanation& why) {
                      {"applies", each.applies},
                      {"why_not", each.why_not},
                      {"matches", spans},
+                     {"alone_us", static_cast<double>(each.alone_ns) / 1000},
                      {"suppressed_by", each.suppressed_by},
                      {"note", each.note}});
   }
@@ -101,10 +103,17 @@ std::string outcome_of(const policy::explained_rule& rule) {
   for (const auto& span : rule.matches) {
     out += (out.empty() ? "" : "; ") + std::string(policy::to_string(span.action)) + " " + std::to_string(span.begin) +
            ".." + std::to_string(span.end) + (span.enforced ? "" : " (shadow)");
+    if (!span.reading.empty()) out += " in " + span.reading;
   }
   for (const std::string& id : rule.suppressed_by) out += (out.empty() ? "" : "; ") + ("suppressed by exception " + id);
   if (!out.empty()) return out;
   return rule.note.empty() ? "no match" : "no match: " + rule.note;
+}
+
+std::string cost_of(const policy::explained_rule& rule) {
+  if (rule.alone_ns == 0) return "-";
+  const auto tenths = (rule.alone_ns + 50) / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " µs";
 }
 
 void print_text(const policy::explanation& why, bool all) {
@@ -117,7 +126,7 @@ void print_text(const policy::explanation& why, bool all) {
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
   std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)
             << ", evaluated in " << static_cast<double>(why.evaluate_ns) / 1000 << " µs\n\n";
-  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME", "FROM"}};
+  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME", "ALONE", "FROM"}};
   std::size_t hidden = 0;
   for (const auto& each : why.rules) {
     if (!all && each.matches.empty() && each.suppressed_by.empty() && each.note.empty()) {
@@ -125,7 +134,7 @@ void print_text(const policy::explanation& why, bool all) {
       continue;
     }
     rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)),
-                    each.validator.empty() ? "-" : each.validator, outcome_of(each), source_of(each)});
+                    each.validator.empty() ? "-" : each.validator, outcome_of(each), cost_of(each), source_of(each)});
   }
   if (rows.size() > 1) std::cout << table(rows);
   if (hidden > 0) std::cout << hidden << " rules did not match or do not apply; --all shows them\n";
@@ -147,7 +156,7 @@ int run(const options& asked, bool json) {
   const std::string usual_role = asked.direction == "response" ? "assistant" : "user";
   request.role = value_of<policy::role>(roles(), asked.role.empty() ? usual_role : asked.role);
   request.part = value_of<policy::part_kind>(parts(), asked.part);
-  if (asked.lines) return explain_lines(*input->report.snapshot, request, std::cin, std::cout);
+  if (asked.lines) return explain_lines(input->report.snapshot, request, std::cin, std::cout);
   request.text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (request.text.ends_with('\n')) request.text.pop_back();
   if (request.text.size() > text_bytes_max || !text::is_valid_utf8(request.text)) {
@@ -182,8 +191,9 @@ void add_explain(CLI::App& root, invocation& call) {
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
   command->add_flag("--all", asked->all, "show also the rules that did not match or do not apply");
   command->add_flag("--lines", asked->lines,
-                    "read JSON lines {\"text\": …} and print one JSON line for each: verdict, findings (rule, policy, category, begin and "
-                    "end in bytes, action, enforced), the text if it is edited, and the time in µs");
+                    "read JSON lines {\"text\": …} or {\"messages\": [{\"role\", \"content\", \"part\"}]} and print one JSON line for each: verdict, "
+                    "findings (rule, policy, category, begin and end in bytes, action, enforced, reading), the text if it is edited, and the time "
+                    "in µs. \"stream\": true lets an answer come in single characters");
   add_json(*command, call);
   command->footer(
       "Example:\n  echo 'my card 4111 1111 1111 1111' | sluice explain policies\n"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "sluice/app/command.hpp"
 #include "sluice/base/clock.hpp"
@@ -14,27 +15,92 @@ namespace {
 
 using json = nlohmann::ordered_json;
 constexpr std::size_t line_bytes_max = 64u << 20;
+constexpr std::size_t messages_max = 10'000;
 
-json findings_of(const policy::snapshot& compiled, const policy::outcome& what) {
+// What one line asks: parts of a body, and whether they are an answer that comes in pieces.
+struct asked_row {
+  std::vector<std::string> texts;           // the parts' text; they point into it
+  std::vector<policy::text_part> parts;
+  bool messages = false, stream = false;    // `messages` rather than `text`; `stream: true`
+};
+
+struct held_row {
+  policy::outcome what;
+  std::vector<std::string> left;            // the parts' text as it left; as it came when blocked whole
+};
+
+template <class Enum>
+bool find_word(const json& row, const char* key, std::size_t count, Enum& out) {
+  if (!row.contains(key)) return true;
+  for (std::size_t i = 0; i < count && row[key].is_string(); ++i) {
+    if (policy::to_string(static_cast<Enum>(i)) != row[key].get_ref<const std::string&>()) continue;
+    out = static_cast<Enum>(i);
+    return true;
+  }
+  return false;
+}
+
+// False when the row is not of the form that explain_lines.hpp states.
+bool read_row(const json& row, const policy::explain_request& asked, asked_row& out) {
+  if (!row.is_object()) return false;
+  const auto add = [&](const json& part, const char* key) {
+    constexpr std::size_t role_count = 5;
+    policy::text_part next{.role = asked.role, .kind = asked.part, .text = {}};
+    if (!part.is_object() || !part.contains(key) || !part[key].is_string()) return false;
+    if (!find_word(part, "role", role_count, next.role) || !find_word(part, "part", policy::part_kind_count, next.kind)) return false;
+    next.editable = next.kind != policy::part_kind::name;
+    out.texts.push_back(part[key].get<std::string>());
+    out.parts.push_back(next);
+    return true;
+  };
+  if (row.contains("stream")) {
+    if (!row["stream"].is_boolean()) return false;
+    out.stream = row["stream"].get<bool>();
+    if (out.stream && asked.direction != policy::direction::response) return false;
+  }
+  out.messages = row.contains("messages");
+  if (!out.messages) {
+    if (!add(row, "text")) return false;
+  } else {
+    if (!row["messages"].is_array() || row["messages"].size() > messages_max) return false;
+    for (const json& each : row["messages"]) {
+      if (!add(each, "content")) return false;
+    }
+  }
+  bool last_turn = true;
+  for (std::size_t i = out.parts.size(); i-- > 0;) {
+    out.parts[i].text = out.texts[i];
+    last_turn = last_turn && (asked.direction == policy::direction::response || out.parts[i].role != policy::role::assistant);
+    out.parts[i].last_turn = last_turn;
+  }
+  return true;
+}
+
+json findings_of(const policy::snapshot& compiled, const policy::outcome& what, const std::vector<policy::sighting>& seen, bool with_part) {
   json out = json::array();
   for (const auto& each : what.findings) {
     const auto& rule = compiled.rules()[each.rule];
-    out.push_back({{"rule", rule.id},
-                   {"policy", rule.policy},
-                   {"category", rule.category},
-                   {"begin", each.begin},
-                   {"end", each.end},
-                   {"action", policy::to_string(each.action)},
-                   {"enforced", each.enforced}});
+    json said = {{"rule", rule.id},
+                 {"policy", rule.policy},
+                 {"category", rule.category},
+                 {"begin", each.begin},
+                 {"end", each.end},
+                 {"action", policy::to_string(each.action)},
+                 {"enforced", each.enforced}};
+    const auto lies_on = [&](const auto& s) { return s.rule == each.rule && s.part == each.part && s.begin < each.end && each.begin < s.end; };
+    if (const auto at = std::ranges::find_if(seen, lies_on); at != seen.end()) said["reading"] = at->reading;
+    if (with_part) said["part"] = each.part;
+    out.push_back(std::move(said));
   }
   return out;
 }
 
 // The text after edits, in which a reader may see that nothing else changed.
-std::string edited(const std::string& text, const policy::outcome& what) {
+std::string edited(const std::string& text, std::uint32_t part, const policy::outcome& what) {
   std::string out;
   std::size_t at = 0;
   for (const auto& each : what.edits) {
+    if (each.part != part) continue;
     out.append(text, at, each.begin - at);
     out += each.replacement;
     at = each.end;
@@ -42,40 +108,62 @@ std::string edited(const std::string& text, const policy::outcome& what) {
   return out.append(text, at);
 }
 
-std::pair<policy::outcome, std::int64_t> timed(const policy::ruleset& rules, const policy::text_part& part,
-                                               const policy::evaluate_options& options, policy::scratch& working) {
-  const mono_time begin = mono_now();
-  auto what = policy::evaluate(rules, {&part, 1}, options, working);
-  const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(mono_now() - begin).count();
-  return {std::move(what), took};
+// In single code points, the smallest pieces that an answer can come in.
+held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, const policy::ruleset& rules, const asked_row& row,
+                       const policy::evaluate_options& options, policy::scratch& working) {
+  held_row out;
+  policy::stream_evaluator stream(compiled, rules, options, working);
+  for (const policy::text_part& part : row.parts) {
+    std::string& left = out.left.emplace_back();
+    const auto channel = stream.open(part.role, part.kind, part.editable);
+    for (std::size_t at = 0; at < part.text.size() && !stream.blocked();) {
+      std::size_t size = 1;
+      while (at + size < part.text.size() && (static_cast<unsigned char>(part.text[at + size]) & 0xc0) == 0x80) ++size;
+      (void)stream.feed(channel, part.text.substr(at, size), left);
+      at += size;
+    }
+    (void)stream.finish(channel, left);
+  }
+  out.what = stream.result();
+  return out;
+}
+
+held_row held_whole(const policy::ruleset& rules, const asked_row& row, const policy::evaluate_options& options, policy::scratch& working) {
+  held_row out{.what = policy::evaluate(rules, row.parts, options, working), .left = {}};
+  for (std::uint32_t i = 0; i < row.texts.size(); ++i) out.left.push_back(edited(row.texts[i], i, out.what));
+  return out;
 }
 
 }  // namespace
 
-int explain_lines(const policy::snapshot& compiled, const policy::explain_request& asked, std::istream& in, std::ostream& out) {
-  const auto& rules = compiled.rules_for(asked.who);
+int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const policy::explain_request& asked, std::istream& in, std::ostream& out) {
+  const auto& rules = compiled->rules_for(asked.who);
   const policy::evaluate_options options{.direction = asked.direction};
   policy::scratch working;
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
-    const auto row = line.size() > line_bytes_max ? json() : json::parse(line, nullptr, false);
-    if (!row.is_object() || !row.contains("text") || !row["text"].is_string()) {
-      complain("line " + std::to_string(number) + " of the standard input is no JSON object with a string \"text\"",
+    asked_row row;
+    if (line.size() > line_bytes_max || !read_row(json::parse(line, nullptr, false), asked, row)) {
+      complain("line " + std::to_string(number) + " of the standard input is no JSON object with a string \"text\" or with \"messages\"",
                R"(give one object a line, as {"text": "my card 4111 1111 1111 1111"})");
       return 1;
     }
-    const auto text = row["text"].get<std::string>();
-    const policy::text_part part{.role = asked.role, .kind = asked.part, .text = text};
-    auto [what, took] = timed(rules, part, options, working);
-    took = std::min(took, timed(rules, part, options, working).second);  // the first time, memory and tables are cold
+    const auto hold = [&] { return row.stream ? held_streamed(compiled, rules, row, options, working) : held_whole(rules, row, options, working); };
+    held_row held = hold();  // the first time, memory and tables are cold
+    const mono_time begin = mono_now();
+    held = hold();
+    const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(mono_now() - begin).count();
+    const auto seen = held.what.findings.empty() ? std::vector<policy::sighting>() : policy::sightings(rules, row.parts, options.direction, working);
     json said = {{"line", number},
-                 {"verdict", policy::to_string(what.verdict)},
+                 {"verdict", policy::to_string(held.what.verdict)},
                  {"us", static_cast<double>(took) / 1000},
-                 {"findings", findings_of(compiled, what)}};
-    if (!what.edits.empty()) said["text"] = edited(text, what);
-    if (!what.reason.empty()) said["reason"] = what.reason;
-    if (what.findings_truncated) said["findings_truncated"] = true;
+                 {"findings", findings_of(*compiled, held.what, seen, row.messages)}};
+    // Of a stream that is cut it says what had left; of what is blocked whole, nothing.
+    if (held.left != row.texts && row.messages) said["messages"] = held.left;
+    if (held.left != row.texts && !row.messages) said["text"] = held.left.front();
+    if (!held.what.reason.empty()) said["reason"] = held.what.reason;
+    if (held.what.findings_truncated) said["findings_truncated"] = true;
     out << said.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
   }
   return 0;

@@ -95,6 +95,7 @@ int run(int argc, char** argv) {
   app::add_test(root, call);
   app::add_diff(root, call);
   app::add_explain(root, call);
+  app::add_rules(root, call);
   app::add_init(root, call);
   app::add_new(root, call);
   app::add_schema(root, call);

@@ -167,7 +167,7 @@ void check_decided_at_end(check_pass& pass, const match_spec& match, const rule&
                      : match.min_count > 1                      ? "min_count"
                      : match.decode != 0                        ? "decode"
                      : match.kind == match_spec::kind::classifier ? "classifier"
-                     : match.views != 0                         ? "normalize: [spaced, leet]"
+                     : match.views != 0                         ? "normalize: [spaced, leet, strip_marks]"
                                                                 : nullptr;
   if (what == nullptr || !releases_early) return;
   pass.error(match.place, std::string("'") + what + "' is decided at the end of an answer, and this rule's action is " +

@@ -18,6 +18,7 @@ std::uint32_t readings_of(const match_spec& m) {
   if ((out & static_cast<std::uint32_t>(base64url)) != 0) out |= static_cast<std::uint32_t>(base64);
   if ((m.views & static_cast<std::uint8_t>(extra_view::spaced)) != 0) out |= static_cast<std::uint32_t>(spaced);
   if ((m.views & static_cast<std::uint8_t>(extra_view::leet)) != 0) out |= static_cast<std::uint32_t>(leet);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::marks)) != 0) out |= static_cast<std::uint32_t>(marks);
   return out;
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "sluice/base/clock.hpp"
 #include "sluice/match/regex.hpp"
 #include "sluice/match/validator.hpp"
 #include "sluice/text/view.hpp"
@@ -118,17 +117,11 @@ explained_rule describe(const policy_ast& owner, const rule& of, const explain_r
   return out;
 }
 
-std::uint64_t best_time(const ruleset& rules, const std::vector<text_part>& parts, const evaluate_options& options,
-                        scratch& working) {
-  constexpr int runs = 5;
-  std::uint64_t best = ~std::uint64_t{0};
-  for (int i = 0; i < runs; ++i) {
-    const mono_time begin = mono_now();
-    (void)evaluate(rules, parts, options, working);
-    const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(mono_now() - begin).count();
-    best = std::min(best, static_cast<std::uint64_t>(took));
-  }
-  return best;
+// The form in which the finding was seen: of an expression, that of the first member that lies on it.
+std::string reading_of(const std::vector<sighting>& seen, const finding& hit) {
+  const auto lies_on = [&](const sighting& s) { return s.rule == hit.rule && s.part == hit.part && s.begin < hit.end && hit.begin < s.end; };
+  const auto at = std::ranges::find_if(seen, lies_on);
+  return at == seen.end() ? std::string() : at->reading;
 }
 
 }  // namespace
@@ -150,6 +143,9 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
   if (result.verdict == verdict::block) out.message = result.block.message;
   out.reason = result.reason;
+  const std::vector<sighting> seen = sightings(rules, parts, asked.direction, working);
+  const rule_costs cost = costs(rules, parts, options, working);
+  out.evaluate_ns = cost.all_ns;
   std::uint32_t first = 0;
   for (const policy_ast& owner : bundle.policies) {
     for (std::uint32_t base = 0; base < owner.rules.size(); ++base) {
@@ -157,9 +153,12 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
       const rule& of = in_force(owner, first, base, rules, patches);
       explained_rule next = describe(owner, of, asked);
       next.patches = std::move(patches);
+      for (const auto& [rule, ns] : cost.alone_ns) {
+        if (next.applies && compiled.rules()[rule].id == of.id) next.alone_ns = ns;
+      }
       for (const finding& hit : result.findings) {
         if (compiled.rules()[hit.rule].id != of.id) continue;
-        next.matches.push_back({.begin = hit.begin, .end = hit.end, .enforced = hit.enforced, .action = hit.action});
+        next.matches.push_back({.begin = hit.begin, .end = hit.end, .enforced = hit.enforced, .action = hit.action, .reading = reading_of(seen, hit)});
       }
       for (const suppression& kept : result.suppressed) {
         if (compiled.rules()[kept.rule].id == of.id) next.suppressed_by.push_back(kept.exception_id);
@@ -171,7 +170,6 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
     }
     first += static_cast<std::uint32_t>(owner.rules.size() + owner.variants.size());
   }
-  out.evaluate_ns = best_time(rules, parts, options, working);
   return out;
 }
 

@@ -7,7 +7,7 @@ namespace sluice::policy {
 namespace {
 
 // Places of the words in schema.hpp's `normalize_words`.
-constexpr std::size_t nfkc = 0, strip_zero_width = 1, confusables = 2, leet = 5;
+constexpr std::size_t nfkc = 0, strip_zero_width = 1, confusables = 2, leet = 5, strip_marks = 6;
 
 void read_form(const object& from, keyword_match& out) {
   out.case_sensitive = from.word("case").value_or(0) == 1;
@@ -24,7 +24,7 @@ std::uint8_t read_views(reading& in, const object& from, std::optional<bool> fol
     if (at <= confusables) {
       says[at] = true;
     } else {
-      views |= static_cast<std::uint8_t>(at == leet ? extra_view::leet : extra_view::spaced);
+      views |= static_cast<std::uint8_t>(at == leet ? extra_view::leet : at == strip_marks ? extra_view::marks : extra_view::spaced);
     }
   }
   const bool says_any = says[nfkc] || says[strip_zero_width] || says[confusables];
@@ -94,12 +94,22 @@ void ask_leaves(match_spec& of, std::uint8_t views, std::uint16_t decode, std::u
   of.decode_depth = std::max(of.decode_depth, depth);
 }
 
+// Look-alikes are resolved where case is folded too, so only a pattern that does not care about case may ask for it.
+bool ask_confusables(reading& in, const object& from, const regex_match& regex) {
+  const auto asked = from.word_list("normalize");
+  if (std::ranges::find(asked, confusables) == asked.end()) return false;
+  if (regex.pattern.starts_with("(?i")) return true;
+  in.error(*from.get("normalize"), "'confusables' also folds case, and this pattern tells capitals from small letters", "begin the pattern with (?i)");
+  return false;
+}
+
 void read_modifiers(reading& in, const object& from, match_spec& out) {
   read_nearness(in, from, out.near, out.unless_near);
   if (const yaml_node* entropy = from.get("entropy")) out.entropy_min = object(in, *entropy, entropy_shape).real("min");
   out.min_count = static_cast<std::uint32_t>(from.number("min_count", out.min_count));
   std::optional<bool> folded;
-  if (from.has("regex") || from.has("keywords")) folded = out.kind == match_spec::kind::keywords && out.keywords.fold;
+  if (from.has("keywords")) folded = out.keywords.fold;
+  if (from.has("regex")) folded = out.regex.folded = ask_confusables(in, from, out.regex);
   const std::uint8_t views = read_views(in, from, folded);
   std::uint16_t decode = 0;
   for (const std::size_t at : from.word_list("decode")) decode = static_cast<std::uint16_t>(decode | 1u << at);

@@ -44,6 +44,8 @@ class part_matcher {
   void run_derived(std::string_view text, const text_place& where, match_sink& out);
   // What its classifiers say of it; a match is all of the text. One matcher's texts share a budget.
   void run_scores(std::string_view text, const text_place& where, match_sink& out);
+  // While the sink is told of a match: bits of text::reading of the text that it stands in; 0 for the text itself.
+  [[nodiscard]] std::uint32_t reading() const { return derived_ == nullptr ? 0 : derived_->readings; }
 
  private:
   [[nodiscard]] bool looks(std::uint32_t term) const;

@@ -99,6 +99,6 @@ inline constexpr words validator_words = match::validator_names;
 inline constexpr std::string_view decode_words[] = {"base64", "base64url", "hex",          "percent",
                                                     "html",   "rot13",     "unicode_tags", "variation_selectors"};
 // The first three name what the views do anyway; the others ask for a further view. `collapse_space` and `spaced` are one.
-inline constexpr std::string_view normalize_words[] = {"nfkc", "strip_zero_width", "confusables", "collapse_space", "spaced", "leet"};
+inline constexpr std::string_view normalize_words[] = {"nfkc", "strip_zero_width", "confusables", "collapse_space", "spaced", "leet", "strip_marks"};
 
 }  // namespace sluice::policy

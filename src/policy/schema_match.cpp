@@ -47,8 +47,8 @@ constexpr field match_fields[] = {
      .max = 1000, .with = with_text, .otherwise = "near and unless_near"},
     {.key = "min_count", .holds = holds::whole, .doc = "How often it must match in one part; 1 by default.", .min = 1, .max = 1000},
     {.key = "normalize", .holds = holds::word_list,
-     .doc = "Views of the text. Always: `nfkc`, `strip_zero_width`, and `confusables` unless case is sensitive. On request: `collapse_space` "
-            "(s p a c e d), `leet` (l33t).",
+     .doc = "Views of the text. Always: `nfkc`, `strip_zero_width`, and, unless it is a regex or case is sensitive, `confusables`. On request: "
+            "`confusables` for a regex in any case, `collapse_space` (s p a c e d), `leet` (l33t), `strip_marks` (m̶arked).",
      .known = normalize_words, .with = with_views, .otherwise = "a match of text"},
     {.key = "decode", .holds = holds::word_list, .doc = "Encodings whose runs are looked into as well.", .known = decode_words,
      .with = with_views, .otherwise = "a match of text"},

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "composition.hpp"
 #include "derived_runs.hpp"
 #include "utf8.hpp"
 
@@ -23,6 +24,12 @@ class rewriting {
   void put(std::string_view bytes, std::size_t begin, std::size_t end) {
     out_.text += bytes;
     out_.units.insert(out_.units.end(), bytes.size(), {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+  }
+  // What comes next belongs to what was put last.
+  void join(std::size_t end) {
+    if (out_.units.empty()) return;
+    const auto begin = out_.units.back().original_begin;
+    for (auto unit = out_.units.rbegin(); unit != out_.units.rend() && unit->original_begin == begin; ++unit) unit->original_end = static_cast<std::uint32_t>(end);
   }
   // Nothing when it says what the text said.
   std::optional<derived_text> finish(reading how) {
@@ -175,6 +182,32 @@ std::optional<derived_text> leet(std::string_view s, char one) {
   return out.finish(reading::leet);
 }
 
+// Marks that go on letters of any script; those of one script alone are part of how it is written.
+bool is_mark(char32_t c) {
+  return (c >= 0x300 && c < 0x370) || (c >= 0x483 && c < 0x48a) || (c >= 0x1ab0 && c < 0x1b00) || (c >= 0x1dc0 && c < 0x1e00) ||
+         (c >= 0x20d0 && c < 0x2100) || (c >= 0xfe20 && c < 0xfe30);
+}
+
+// Letters of ASCII without what was put on, over and through them.
+std::optional<derived_text> without_marks(std::string_view s) {
+  if (is_ascii(s)) return std::nullopt;
+  rewriting out(s);
+  bool on_letter = false;
+  for (std::size_t i = 0; i < s.size();) {
+    const auto [c, size] = decode(s, i);
+    if (is_mark(c) && on_letter) {
+      out.join(i + size);
+    } else {
+      const auto base = c < 0x80 ? c : base_of(c);
+      on_letter = base < 0x80;
+      const char letter = static_cast<char>(base);
+      out.put(on_letter ? std::string_view(&letter, 1) : s.substr(i, size), i, i + size);
+    }
+    i += size;
+  }
+  return out.finish(reading::marks);
+}
+
 // Letters with one sign between each two of them read as words; what separates the words is wider.
 std::optional<derived_text> spaced(std::string_view s) {
   constexpr std::size_t letters_min = 4;  // of the first such word; those that follow it may be short
@@ -252,6 +285,7 @@ class deriving {
     if (wants(reading::html)) keep(html(s));
     if (wants(reading::rot13)) keep(rot13(s));
     if (wants(reading::spaced)) keep(spaced(s));
+    if (wants(reading::marks)) keep(without_marks(s));
     if (wants(reading::leet)) {
       keep(leet(s, 'i'));
       if (s.find_first_of("1|!") != std::string_view::npos) keep(leet(s, 'l'));

@@ -24,6 +24,7 @@ void add_check(CLI::App& root, invocation& call);
 void add_test(CLI::App& root, invocation& call);
 void add_diff(CLI::App& root, invocation& call);
 void add_explain(CLI::App& root, invocation& call);
+void add_rules(CLI::App& root, invocation& call);
 void add_init(CLI::App& root, invocation& call);
 void add_new(CLI::App& root, invocation& call);
 void add_schema(CLI::App& root, invocation& call);

@@ -66,7 +66,7 @@ struct keyword_match {
 struct regex_match {
   std::string pattern;              // PCRE2 syntax, UTF and UCP on
   std::vector<std::string> prefilter;  // words of which one must be in the text, else the rule does not match
-  bool folded = false;                 // matched on the folded view (phrases), not on the one that keeps case
+  bool folded = false;                 // matched on the folded view (phrases, or normalize: [confusables]), not on the one that keeps case
   policy::place place;                 // of the pattern's first character, for errors inside it
 };
 
@@ -79,7 +79,7 @@ struct classifier_match {
 };
 
 // Further views of the text in which a match also looks, on top of the view of its kind.
-enum class extra_view : std::uint8_t { spaced = 1, leet = 2 };
+enum class extra_view : std::uint8_t { spaced = 1, leet = 2, marks = 4 };
 // Encodings whose runs a match also looks into.
 enum class decoding : std::uint16_t {
   base64 = 1, base64url = 2, hex = 4, percent = 8, html = 16, rot13 = 32, unicode_tags = 64, variation_selectors = 128

@@ -2,6 +2,8 @@
 // came of it. A dry run for people (`sluice explain`, POST /v1/explain); never on the request path.
 #pragma once
 
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,7 @@ struct explained_rule {
     std::uint32_t begin, end;  // bytes of the text
     bool enforced;
     policy::action action;
+    std::string reading;  // the form of the text that it was seen in, as in `sighting`; empty: a classifier's
   };
   // An overlay that is in force here and what it changed of the rule.
   struct patch {
@@ -40,6 +43,7 @@ struct explained_rule {
   std::string why_not;    // "scope", "direction", … with the values, when it does not apply
   std::vector<span> matches;
   std::vector<std::string> suppressed_by;  // exceptions
+  std::uint64_t alone_ns = 0;              // what it costs by itself on this text; 0: it does not apply
   std::string note;                        // "the pattern matches at 4..12, but validator luhn refuses it"
 };
 
@@ -52,6 +56,22 @@ struct explanation {
   std::vector<explained_rule> rules;  // in the order of the bundle
   std::uint64_t evaluate_ns = 0;      // of one evaluation of all rules, the best of several
 };
+
+// Where the patterns and words of the rules in force match, and in which form of the text: what a finding does not say. Of a rule whose
+// match is an expression, what any of its members sees. Classifiers are not asked.
+struct sighting {
+  std::uint32_t rule, part, begin, end;  // as in a finding
+  std::string reading;                   // "case kept" or "folded", with what was read first: "base64+percent, folded"
+};
+[[nodiscard]] std::vector<sighting> sightings(const ruleset& rules, std::span<const text_part> parts, direction which, scratch& working);
+
+// What the rules cost on these parts, the best of several runs: all together, and each by itself, the views of the text and the scan for
+// its patterns included, which all share when they run together.
+struct rule_costs {
+  std::uint64_t all_ns = 0;
+  std::map<std::uint32_t, std::uint64_t> alone_ns;  // by index into snapshot::rules()
+};
+[[nodiscard]] rule_costs costs(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working);
 
 // `bundle` is what `compiled` was made of.
 [[nodiscard]] explanation explain(const bundle_ast& bundle, const snapshot& compiled, const explain_request& asked);

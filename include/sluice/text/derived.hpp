@@ -26,6 +26,7 @@ enum class reading : std::uint32_t {
   variation_selectors = 128,
   spaced = 256,  // "i g n o r e", "i.g.n.o.r.e"
   leet = 512,    // "1gn0r3"
+  marks = 1024,  // "ígn̶o̶r̶e̶": Latin letters without the marks on them
 };
 
 struct derived_text {

@@ -179,6 +179,14 @@ TEST(policy_parse, asks_every_leaf_for_the_views_that_are_asked_of_an_expression
   EXPECT_TRUE(says(parsed(one_policy(rule_with("{regex: x, max_depth: 2}"))), "'max_depth' belongs to decode"));
 }
 
+TEST(policy_parse, a_regex_in_any_case_may_ask_for_look_alikes_and_letters_without_marks) {
+  const auto asked = match_of("{regex: '(?i)x', normalize: [nfkc, strip_zero_width, confusables, strip_marks]}");
+  EXPECT_TRUE(asked.regex.folded);
+  EXPECT_EQ(asked.views, 4);
+  EXPECT_FALSE(match_of("{regex: '(?i)x', normalize: [nfkc, strip_zero_width]}").regex.folded);
+  EXPECT_TRUE(says(parsed(one_policy(rule_with("{regex: x, normalize: [nfkc, strip_zero_width, confusables]}"))), "begin the pattern with (?i)"));
+}
+
 TEST(policy_parse, makes_a_phrase_a_bounded_pattern_on_the_folded_view) {
   const auto plain = match_of("{phrase: 'Ignore it'}");
   EXPECT_EQ(plain.kind, match_spec::kind::regex);
