@@ -22,6 +22,21 @@ class listed_names final : public text_names {
   Path path_;
 };
 
+// The guard's statuses in the dialects' words.
+wire::gateway_error error_of(int status) {
+  using enum wire::gateway_error;
+  switch (status) {
+    case 408: return request_timeout;
+    case 414: return target_too_long;
+    case 417: return expectation;
+    case 431: return head_too_large;
+    case 501: return not_implemented;
+    case 503: return busy;
+    case 505: return http_version;
+    default: return bad_request;
+  }
+}
+
 }  // namespace
 
 refusal exchange::impl::refusal_of(wire::gateway_error what) const {
@@ -32,6 +47,7 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
     case not_found: return refusal::unknown_path;
     case method: return refusal::method;
     case too_large:
+    case target_too_long:
     case head_too_large: return refusal::too_large;
     case media_type: return refusal::media_type;
     case busy: return refusal::no_room;
@@ -105,6 +121,15 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
   answer_error(wire::gateway_error::blocked, message, param, out);
 }
 
+void exchange::impl::note_unscanned(std::string_view why, std::uint64_t bytes) {
+  for (auto& [known, sum] : unscanned) {
+    if (known != why) continue;
+    sum += bytes;
+    return;
+  }
+  unscanned.emplace_back(why, bytes);
+}
+
 void exchange::impl::finish(effects& out) {
   out.done = true;
   out.close_client = out.close_client || !client.keep_alive;
@@ -117,7 +142,7 @@ void exchange::impl::finish(effects& out) {
 void exchange::impl::record(report_kind kind) {
   const auto t = worker.mono();
   const auto latency = us_between(started.mono, t);
-  const auto& judged_response = evaluator ? evaluator->result() : response_outcome;
+  const auto& judged = judged_response();
   const listed_names request_names(request ? request->parts() : std::span<const wire::part>(),
                                    [this](const wire::part& p) { return request->path(p); });
   const listed_names response_names(content ? content->parts() : std::span<const wire::part>(),
@@ -135,7 +160,7 @@ void exchange::impl::record(report_kind kind) {
       .path = path,
       .streamed = stream != nullptr,
       .request = request_outcome,
-      .response = judged_response,
+      .response = judged,
       .request_names = request_names,
       .response_names = sink ? static_cast<const text_names&>(*sink) : response_names,
       .request_judged = request_judged,
@@ -150,9 +175,10 @@ void exchange::impl::record(report_kind kind) {
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
-      .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged_response.reason,
+      .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
   };
-  if (kind != report_kind::opened) count_outcome(r);
+  // `aborted` corrects what `whole` or `closed` has counted already.
+  if (kind == report_kind::whole || kind == report_kind::closed) count_outcome(r);
   worker.record(r);
 }
 
@@ -196,13 +222,8 @@ void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effe
   x.open(none, peer);
   x.caller.caller = peer.address;
   x.decision = x.worker.decision_id(x.caller, x.started.wall);
-  using enum wire::gateway_error;
-  wire::gateway_error what = bad_request;
-  if (why.status == 431 || why.status == 414) what = head_too_large;
-  if (why.status == 417) what = expectation;
-  if (why.status == 503) what = busy;
   x.worker.counters().bad_requests.add(why.status == 503 ? 0 : 1);
-  x.answer_error(what, why.reason, "", out);
+  x.answer_error(error_of(why.status), why.reason, "", out);
 }
 
 void exchange::request_body(std::string_view bytes, effects& out) {
@@ -317,11 +338,8 @@ void exchange::expired(effects& out) {
   out.close_client = true;
   if (x.head_sent) return x.finish(out);
   const bool reading = x.now == impl::state::body;
-  x.answer_error(reading ? wire::gateway_error::bad_request : wire::gateway_error::upstream_timeout,
+  x.answer_error(reading ? wire::gateway_error::request_timeout : wire::gateway_error::upstream_timeout,
                  reading ? "The request body came too slowly." : "The answer took too long.", "", out);
 }
-
-bool exchange::streaming() const { return impl_->now == impl::state::stream || impl_->now == impl::state::relay; }
-bool exchange::answering() const { return impl_->now != impl::state::idle && impl_->now != impl::state::body; }
 
 }  // namespace sluice::proxy

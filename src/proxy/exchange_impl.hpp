@@ -54,6 +54,7 @@ struct exchange::impl {
   bool request_judged = false, response_judged = false;
   bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
+  std::string body_coding;  // Content-Encoding of a request that shadow passes as it is
 
   // Answer.
   kept_head answer;
@@ -63,15 +64,20 @@ struct exchange::impl {
   std::optional<stream_sink> sink;
   std::unique_ptr<wire::response_stream> stream;
   std::string piece;
-  bool chunked = false, head_sent = false, stream_over = false, opened = false;
+  bool chunked = false, head_sent = false, stream_over = false, stream_left = false, opened = false;
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
+  std::uint64_t stream_bytes = 0;     // of a stream that shadow watches: what came and was not read yet
+  std::string_view unread_answer;     // why the rest of the answer passes unscanned; "" while it is read
   std::uint32_t request_edits = 0, edits = 0;
   std::string reason;
   std::string unread;  // why a part could not be read, when that is why the request is refused
 
   [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, config.hash_key, caller.caller, tokens.get()}; }
+  [[nodiscard]] bool has_body() const { return !body.empty() || method == "POST" || method == "PUT" || method == "PATCH"; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
+  // The answer's side of the record. A stream that could not be read on was left by its evaluator with what is in response_outcome.
+  [[nodiscard]] const policy::outcome& judged_response() const { return evaluator && !stream_left ? evaluator->result() : response_outcome; }
   [[nodiscard]] policy::verdict strongest() const {
     return request_refused || answer_withheld ? policy::verdict::block : std::max(request_outcome.verdict, response_outcome.verdict);
   }
@@ -84,6 +90,7 @@ struct exchange::impl {
   void answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out);
   void withhold_answer(std::string_view message, std::string_view param, effects& out);
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);
+  void note_unscanned(std::string_view why, std::uint64_t bytes);
   void finish(effects& out);
   void record(report_kind kind);
   void count_outcome(const exchange_report& r);
@@ -94,7 +101,8 @@ struct exchange::impl {
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);
-  void ask_upstream(std::string_view body_bytes, bool has_body, effects& out);
+  void pass_request(std::string_view why, std::string_view detail, effects& out);
+  void ask_upstream(std::string_view body_bytes, bool with_body, effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
@@ -104,7 +112,10 @@ struct exchange::impl {
   void send_plain(std::string_view bytes, effects& out);
   void start_relay(effects& out);
   void relay(std::string_view bytes, effects& out);
+  void pass_answer(std::string_view why, std::string_view detail, policy::outcome judged);
   void feed_stream(std::string_view bytes, effects& out);
+  void watch_stream(std::string_view bytes, effects& out);
+  void leave_stream();
   void write_stream(effects& out);
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);

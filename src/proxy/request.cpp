@@ -6,11 +6,24 @@
 namespace sluice::proxy {
 namespace {
 
-bool starts_with_path(std::string_view path, std::string_view prefix) {
+bool in_path(std::string_view path, std::string_view prefix) {
   return path.starts_with(prefix) && (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
 }
 
 }  // namespace
+
+const upstream_route* route_of(std::span<const upstream_route> upstreams, std::string_view path) {
+  const upstream_route* found = nullptr;
+  std::size_t longest = 0;
+  for (const auto& each : upstreams) {
+    for (const auto& prefix : each.paths) {
+      if ((found != nullptr && prefix.size() <= longest) || !in_path(path, prefix)) continue;
+      found = &each;
+      longest = prefix.size();
+    }
+  }
+  return found;
+}
 
 bool exchange::impl::admit(const http::request_head& head, const peer_info& peer, effects& out) {
   caller.caller = peer.address;
@@ -26,7 +39,7 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
     return false;
   }
-  if (active->refuse_all) {
+  if (active->refuse_all && !shadow()) {
     answer_error(wire::gateway_error::policy_missing, "The gateway's policy is too old to be trusted and it is set to refuse; tell your operator.", "", out);
     return false;
   }
@@ -38,20 +51,12 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
 }
 
 bool exchange::impl::route(const http::request_head& head, effects& out) {
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
-    for (const auto& prefix : config.upstreams[i].paths) {
-      if (prefix.size() <= best && upstream != nullptr) continue;
-      if (!starts_with_path(head.path, prefix)) continue;
-      upstream = &config.upstreams[i];
-      upstream_index = i;
-      best = prefix.size();
-    }
-  }
+  upstream = route_of(config.upstreams, head.path);
   if (upstream == nullptr) {
     answer_error(wire::gateway_error::not_found, "No upstream is configured for this path.", "", out);
     return false;
   }
+  upstream_index = static_cast<std::size_t>(upstream - config.upstreams.data());
   dialect = upstream->dialect;
   endpoint = dialect->classify(head.method, head.path);
   switch (endpoint.what) {
@@ -62,7 +67,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       answer_error(wire::gateway_error::forbidden, endpoint.why, "", out);
       return false;
     case wire::endpoint_class::unknown:
-      if (!endpoint.allowed_method.empty()) {
+      if (!endpoint.allowed_method.empty() && !shadow()) {
         answer_error(wire::gateway_error::method, "This path takes " + std::string(endpoint.allowed_method) + " only.", "", out);
         return false;
       }
@@ -72,7 +77,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       }
       break;
   }
-  if (!scanned && endpoint.what != wire::endpoint_class::passes) unscanned.emplace_back("unknown path", 0);
+  if (!scanned && endpoint.what != wire::endpoint_class::passes) note_unscanned("unknown path", 0);
   const auto target = upstream->base_path.empty() ? std::string() : upstream->base_path + std::string(head.target);
   // Content-Length follows when the body is known; the blank line is taken off again then.
   http::append_upstream_request(upstream_head, head, upstream->host, target.empty() ? head.target : target, -1);
@@ -86,11 +91,15 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
   }
   const auto coding = head.get("content-encoding");
   if (!coding.empty() && !iequals(coding, "identity")) {
+    if (shadow() && head.count("content-encoding") == 1) {
+      body_coding = coding;
+      return true;
+    }
     answer_error(wire::gateway_error::media_type, "The gateway reads request bodies as they are; send this one without Content-Encoding.", "", out);
     return false;
   }
   const auto type = head.get("content-type");
-  if (scanned && (istarts_with(type, "multipart/") || istarts_with(type, "application/x-www-form-urlencoded"))) {
+  if (scanned && !shadow() && (istarts_with(type, "multipart/") || istarts_with(type, "application/x-www-form-urlencoded"))) {
     answer_error(wire::gateway_error::media_type, "This path takes a JSON body (Content-Type: application/json).", "", out);
     return false;
   }
@@ -109,7 +118,7 @@ bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& o
                    out);
       return false;
     }
-    unscanned.emplace_back(u.reason, u.bytes);
+    note_unscanned(u.reason, u.bytes);
   }
   return true;
 }
@@ -117,13 +126,14 @@ bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& o
 void exchange::impl::judge_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
   if (!scanned) {
-    if (!body.empty()) unscanned.emplace_back("passed endpoint", body.size());
-    const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+    if (!body.empty()) note_unscanned("passed endpoint", body.size());
     rules = &active->snapshot->rules_for(caller.who);
-    return ask_upstream(body, has_body, out);
+    return ask_upstream(body, has_body(), out);
   }
+  if (!body_coding.empty()) return pass_request("compressed request", "a body with Content-Encoding", out);
   auto parsed = dialect->read_request(endpoint, body, config.json_depth_max);
   if (!parsed) {
+    if (shadow()) return pass_request("unreadable request", parsed.error().message, out);
     worker.counters().bad_requests.add();
     return answer_error(wire::gateway_error::bad_request, parsed.error().message, "", out);
   }
@@ -154,9 +164,20 @@ void exchange::impl::judge_request(effects& out) {
   ask_upstream(request->edited(changes), true, out);
 }
 
-void exchange::impl::ask_upstream(std::string_view body_bytes, bool has_body, effects& out) {
+// In shadow: what would have been refused goes as it came, and so does its answer, because nobody knows what was asked.
+void exchange::impl::pass_request(std::string_view why, std::string_view detail, effects& out) {
+  note_unscanned(why, body.size());
+  reason = "unreadable: " + std::string(detail);
+  request_outcome.shadow_verdict = policy::verdict::block;
+  unread_answer = why;
+  rules = &active->snapshot->rules_for(caller.who);
+  ask_upstream(body, has_body(), out);
+}
+
+void exchange::impl::ask_upstream(std::string_view body_bytes, bool with_body, effects& out) {
   upstream_head.resize(upstream_head.size() - 2);  // the blank line
-  if (has_body) upstream_head += "Content-Length: " + std::to_string(body_bytes.size()) + "\r\n";
+  if (with_body) upstream_head += "Content-Length: " + std::to_string(body_bytes.size()) + "\r\n";
+  if (!body_coding.empty()) upstream_head += "Content-Encoding: " + body_coding + "\r\n";
   upstream_head += "\r\n";
   out.connect = upstream_index;
   out.upstream_request.reserve(upstream_head.size() + body_bytes.size());

@@ -11,17 +11,25 @@
 namespace sluice::proxy {
 namespace {
 
-bool has_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
+bool may_have_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
 
 }  // namespace
 
 void exchange::impl::take_head(const http::response_head& head, effects& out) {
   answer.keep(head);
   const auto coding = head.get("content-encoding");
-  if (scanned && !coding.empty() && !iequals(coding, "identity") && !shadow()) {
-    out.abort_upstream = true;
+  if (scanned && !coding.empty() && !iequals(coding, "identity")) {
     reason = "unreadable: compressed answer";
+    if (shadow()) {
+      pass_answer("compressed answer", reason, {});
+      return start_relay(out);
+    }
+    out.abort_upstream = true;
     return withhold_answer("The upstream sent a compressed answer although it was asked not to.", "", out);
+  }
+  if (!unread_answer.empty()) {
+    now = state::relay;
+    return start_relay(out);
   }
   if (scanned && head.status == 200 && istarts_with(head.get("content-type"), "text/event-stream")) {
     now = state::stream;
@@ -32,7 +40,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     response_judged = true;
     return;
   }
-  if (scanned && has_body(head.status, client.head_request)) {
+  if (scanned && may_have_body(head.status, client.head_request)) {
     now = state::plain;
     return;
   }
@@ -51,7 +59,11 @@ void exchange::impl::judge_plain(effects& out) {
   auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max);
   if (!parsed) {
     reason = "unreadable: " + parsed.error().message;
-    if (shadow()) return send_plain(answer_body, out);
+    if (shadow()) {
+      pass_answer("unreadable answer", reason, {});
+      note_unscanned(unread_answer, answer_body.size());
+      return send_plain(answer_body, out);
+    }
     return withhold_answer("The upstream's answer could not be read: " + parsed.error().message, "", out);
   }
   content = std::move(*parsed);
@@ -61,7 +73,7 @@ void exchange::impl::judge_plain(effects& out) {
       return withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
                           u.path, out);
     }
-    unscanned.emplace_back(u.reason, u.bytes);
+    note_unscanned(u.reason, u.bytes);
   }
   std::vector<policy::text_part> parts;
   parts.reserve(content->parts().size());
@@ -135,22 +147,32 @@ void exchange::impl::start_relay(effects& out) {
   std::string all;
   sent_status = head.status;
   auto how = http::client_framing::none;
-  if (has_body(head.status, client.head_request)) {
+  if (may_have_body(head.status, client.head_request)) {
     chunked = head.framing != http::framing::length && client.minor_version == 1;
     how = head.framing == http::framing::length ? http::client_framing::length
           : chunked                             ? http::client_framing::chunked
                                                 : http::client_framing::close;
     if (how == http::client_framing::close) client.keep_alive = false;
-  } else if (client.head_request && head.framing == http::framing::length) {
+  } else if (client.head_request && head.status != 204 && !head.get("content-length").empty()) {
     how = http::client_framing::length;
   }
   http::append_client_response(all, head.status, &head, extra.span(), how, head.content_length, client.keep_alive, client.minor_version);
   head_sent = true;
   send(out, all);
-  if (!has_body(head.status, client.head_request)) finish(out);
+  if (!may_have_body(head.status, client.head_request)) finish(out);
+}
+
+// In shadow: the rest of the answer goes as it came. `judged`: what was found until here.
+void exchange::impl::pass_answer(std::string_view why, std::string_view detail, policy::outcome judged) {
+  response_outcome = std::move(judged);
+  response_outcome.shadow_verdict = policy::verdict::block;
+  unread_answer = why;
+  if (reason.empty()) reason = detail;
+  now = state::relay;
 }
 
 void exchange::impl::relay(std::string_view bytes, effects& out) {
+  if (!unread_answer.empty()) note_unscanned(unread_answer, bytes.size());
   if (!chunked) return send(out, bytes);
   std::string framed;
   http::append_chunk(framed, bytes);
@@ -161,7 +183,32 @@ void exchange::impl::close_body(effects& out) {
   if (chunked) send(out, http::last_chunk);
 }
 
+// In shadow the client has each byte as it came, and the evaluator only watches: what it cannot read stops nothing.
+void exchange::impl::watch_stream(std::string_view bytes, effects& out) {
+  write_stream_head(out);
+  if (stream_over) {
+    note_unscanned("behind the end", bytes.size());
+    return relay(bytes, out);
+  }
+  relay(bytes, out);
+  using status = wire::response_stream::status;
+  stream_bytes += bytes.size();
+  const auto what = stream->feed(bytes, *sink, piece);
+  stream_bytes -= std::min<std::uint64_t>(stream_bytes, piece.size());
+  piece.clear();
+  stream_over = what == status::done;
+  if (what == status::unreadable) leave_stream();
+}
+
+// In shadow: the event at hand and what follows it pass unread.
+void exchange::impl::leave_stream() {
+  pass_answer("unreadable answer", "unreadable: " + stream->reason(), evaluator->result());
+  stream_left = true;
+  note_unscanned(unread_answer, stream_bytes);
+}
+
 void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
+  if (shadow()) return watch_stream(bytes, out);
   if (stream_over) return;  // past the dialect's end: nothing after it is text that a client would read
   using status = wire::response_stream::status;
   const auto what = stream->feed(bytes, *sink, piece);
@@ -210,10 +257,14 @@ void exchange::impl::end_stream(effects& out, bool clean) {
     const auto what = stream->end(clean, *sink, piece);
     if (what == status::blocked) return cut_stream(evaluator->result(), out);
     if (what == status::unreadable) {
-      reason = "unreadable: " + stream->reason();
-      return cut_stream({}, out);
+      if (!shadow()) {
+        reason = "unreadable: " + stream->reason();
+        return cut_stream({}, out);
+      }
+      leave_stream();
     }
   }
+  if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);
   write_stream_head(out);  // an empty stream still has a head
   close_body(out);
@@ -239,11 +290,13 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
 // The upstream died within a stream: what is held is dropped, and the dialect's error ends it.
 void exchange::impl::fail_stream(wire::gateway_error what, std::string_view message, effects& out) {
   if (!head_sent) return answer_error(what, message, "", out);
+  out.close_client = true;
+  // Raw bytes may have ended within an event, and what is put behind them would be read as part of it.
+  if (shadow()) return finish(out);
   (void)stream->end(false, *sink, piece);
   stream->fail(message, decision, piece);
   write_stream(out);
   close_body(out);
-  out.close_client = true;
   finish(out);
 }
 

@@ -40,14 +40,17 @@ int http_status(gateway_error e) {
     case gateway_error::forbidden: return 403;
     case gateway_error::not_found: return 404;
     case gateway_error::method: return 405;
+    case gateway_error::request_timeout: return 408;
     case gateway_error::too_large: return 413;
+    case gateway_error::target_too_long: return 414;
     case gateway_error::media_type: return 415;
     case gateway_error::expectation: return 417;
     case gateway_error::head_too_large: return 431;
     case gateway_error::busy: case gateway_error::policy_missing: return 503;
     case gateway_error::upstream: return 502;
+    case gateway_error::not_implemented: return 501;
     case gateway_error::upstream_timeout: return 504;
-    case gateway_error::internal: return 500;
+    case gateway_error::http_version: return 505;
   }
   return 500;
 }

@@ -20,15 +20,18 @@ words words_of(gateway_error e) {
     case gateway_error::forbidden: return {"invalid_request_error", "path_not_allowed"};
     case gateway_error::not_found: return {"invalid_request_error", "unknown_path"};
     case gateway_error::method: return {"invalid_request_error", "method_not_allowed"};
+    case gateway_error::request_timeout: return {"invalid_request_error", "request_timeout"};
     case gateway_error::too_large: return {"invalid_request_error", "request_too_large"};
+    case gateway_error::target_too_long: return {"invalid_request_error", "uri_too_long"};
     case gateway_error::media_type: return {"invalid_request_error", "unsupported_media_type"};
     case gateway_error::expectation: return {"invalid_request_error", "expectation_failed"};
     case gateway_error::head_too_large: return {"invalid_request_error", "headers_too_large"};
+    case gateway_error::not_implemented: return {"invalid_request_error", "not_implemented"};
+    case gateway_error::http_version: return {"invalid_request_error", "http_version_not_supported"};
     case gateway_error::busy: return {"server_error", "gateway_busy"};
     case gateway_error::policy_missing: return {"server_error", "policy_unavailable"};
     case gateway_error::upstream: return {"server_error", "upstream_error"};
     case gateway_error::upstream_timeout: return {"server_error", "upstream_timeout"};
-    case gateway_error::internal: return {"server_error", "internal_error"};
   }
   return {"server_error", "internal_error"};
 }

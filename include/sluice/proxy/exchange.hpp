@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,9 @@ struct upstream_route {
   std::string host;                // Host field to send
   std::string base_path;           // put before the client's path; "" or "/prefix"
 };
+
+// The upstream with the longest prefix that the path is in, whole segments counted; null: none.
+[[nodiscard]] const upstream_route* route_of(std::span<const upstream_route> upstreams, std::string_view path);
 
 struct settings {
   std::vector<upstream_route> upstreams;
@@ -109,11 +113,6 @@ class exchange {
   void client_gone(std::uint64_t written, effects& out);
   // The client was too slow with its request, or the whole exchange took too long.
   void expired(effects& out);
-
-  // True while the answer is a stream: net then never waits to gather bytes.
-  [[nodiscard]] bool streaming() const;
-  // True once the request is complete and an answer is awaited or under way.
-  [[nodiscard]] bool answering() const;
 
  private:
   struct impl;

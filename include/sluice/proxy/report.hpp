@@ -1,6 +1,7 @@
 // What an exchange did, as plain data: the app turns it into an audit record and metrics.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,6 +30,11 @@ class text_names {
   ~text_names() = default;
 };
 
+// Why text was passed unscanned. Every reason in a report is one of these.
+inline constexpr auto unscanned_reasons = std::to_array<std::string_view>({
+    "unknown path", "passed endpoint", "unknown part", "attachment", "server state", "not UTF-8", "unreadable request", "compressed request",
+    "unreadable answer", "compressed answer", "behind the end"});
+
 // Lent by the exchange for the call of services::record, so that a record costs no copy but the log's own.
 struct exchange_report {
   report_kind kind = report_kind::whole;
@@ -47,7 +53,7 @@ struct exchange_report {
   bool request_judged = false, response_judged = false;
   // Stopped by the gateway itself, without a rule (unreadable, unknown path, over a limit, no policy): the verdict is block.
   bool request_refused = false, answer_withheld = false;
-  std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes
+  std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes, each reason once
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked
   std::uint64_t bytes = 0;           // handed to the socket for the client, head included

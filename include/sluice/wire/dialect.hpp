@@ -123,16 +123,19 @@ enum class gateway_error : std::uint8_t {
   forbidden,        // 403: denied endpoint
   not_found,        // 404: unknown path
   method,           // 405
+  request_timeout,  // 408: the head or body came too slowly
   too_large,        // 413
+  target_too_long,  // 414
   media_type,       // 415
   expectation,      // 417
   head_too_large,   // 431
+  not_implemented,  // 501: a transfer coding that the gateway does not read
+  http_version,     // 505
   blocked,          // 400, code content_filter
   busy,             // 503: in-flight limit, audit full
   policy_missing,   // 503: no policy, or it expired and the gateway closes
   upstream,         // 502: connect, TLS, bad answer
   upstream_timeout, // 504
-  internal,         // 500
 };
 [[nodiscard]] int http_status(gateway_error e);
 

@@ -110,7 +110,4 @@ void exchange::expired(effects& out) {
   impl_->answer(408, "late", out);
 }
 
-bool exchange::streaming() const { return impl_->head_sent; }
-bool exchange::answering() const { return impl_->asked; }
-
 }  // namespace sluice::proxy

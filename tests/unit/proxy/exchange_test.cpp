@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sluice/match/compiler.hpp"
 #include "sluice/policy/build.hpp"
 
@@ -55,7 +57,7 @@ std::shared_ptr<const policy::snapshot> compiled() {
 // What outlives the call of a report that is only lent.
 struct kept_report {
   explicit kept_report(const exchange_report& r)
-      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), reason(r.reason) {
+      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
     for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
     for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
   }
@@ -66,6 +68,7 @@ struct kept_report {
   std::uint32_t request_edits, edits;
   bool request_refused;
   std::string reason;
+  std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::vector<std::string> channels;
 };
 
@@ -420,6 +423,150 @@ TEST(exchange, the_global_shadow_passes_everything_unchanged_and_says_what_would
   EXPECT_EQ(t.worker.records.back().request.verdict, policy::verdict::allow);
   EXPECT_EQ(t.worker.records.back().request.shadow_verdict, policy::verdict::block);
   EXPECT_EQ(t.worker.records.back().response.shadow_verdict, policy::verdict::block);
+}
+
+using counts = std::vector<std::pair<std::string, std::uint64_t>>;
+
+// What the client got behind the head, chunks joined.
+std::string body_of(const std::string& client) {
+  auto rest = std::string_view(client).substr(client.find("\r\n\r\n") + 4);
+  http::body_reader reader(http::framing::chunked, 0);
+  std::string out;
+  for (;;) {
+    std::size_t used = 0;
+    std::string_view payload;
+    const auto got = reader.feed(rest, used, payload);
+    rest.remove_prefix(used);
+    out += payload;
+    if (got != http::body_reader::status::more || used == 0) return got == http::body_reader::status::done ? out : out + "(not whole)";
+  }
+}
+
+TEST(exchange, the_global_shadow_lets_a_stream_on_that_cannot_be_read_and_records_how_much) {
+  const auto good = event("a bo") + event("mb now");
+  const std::string twice = "data: {\"choices\":[],\"choices\":[]}\n\n";
+  const auto huge = "data: {\"x\":\"" + std::string((1u << 20) + 1, 'x') + "\"}\n\n";
+  for (const auto& bad : {twice, huge, std::string("data: \x1f\x8b\n\n")}) {
+    const auto all = good + bad + event("behind") + "data: [DONE]\n\n";
+    for (const std::size_t step : {std::size_t{7}, std::size_t{1000}, all.size()}) {
+      if (step == 7 && bad.size() > 1000) continue;
+      trace t;
+      t.config.global_shadow = true;
+      exchange x(t.config, t.worker);
+      t.request(x, ask("x", true));
+      t.answer(x, sse_head, "");
+      for (std::size_t at = 0; at < all.size(); at += step) x.upstream_body(std::string_view(all).substr(at, step), t.out);
+      x.upstream_end(t.out);
+      EXPECT_TRUE(body_of(t.out.client) == all) << step;
+      EXPECT_FALSE(t.out.abort_upstream);
+      ASSERT_EQ(t.worker.records.size(), 2u);
+      const auto& closed = t.worker.records.back();
+      EXPECT_EQ(closed.kind, report_kind::closed);
+      EXPECT_EQ(closed.response.findings.size(), 1u);
+      EXPECT_EQ(closed.response.verdict, policy::verdict::allow);
+      EXPECT_EQ(closed.response.shadow_verdict, policy::verdict::block);
+      EXPECT_TRUE(closed.reason.starts_with("unreadable: ")) << closed.reason;
+      EXPECT_EQ(closed.unscanned, (counts{{"unreadable answer", all.size() - good.size()}}));
+    }
+  }
+}
+
+TEST(exchange, the_global_shadow_passes_compressed_answers_as_they_came) {
+  for (const char* type : {"text/event-stream", "application/json"}) {
+    trace t;
+    t.config.global_shadow = true;
+    exchange x(t.config, t.worker);
+    t.request(x, ask("x", true));
+    t.answer(x, "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) + "\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", "\x1f\x8b raw");
+    x.upstream_end(t.out);
+    EXPECT_EQ(body_of(t.out.client), "\x1f\x8b raw");
+    EXPECT_NE(t.out.client.find("Content-Encoding: gzip\r\n"), std::string::npos);
+    ASSERT_EQ(t.worker.records.size(), 1u);
+    EXPECT_EQ(t.worker.records[0].unscanned, (counts{{"compressed answer", 6}}));
+    EXPECT_EQ(t.worker.records[0].reason, "unreadable: compressed answer");
+  }
+}
+
+TEST(exchange, the_global_shadow_passes_requests_that_cannot_be_read_and_their_answers) {
+  struct unread {
+    std::string fields, body, why;
+  };
+  for (const auto& each : {unread{"", R"({"messages":[],"messages":[]})", "unreadable request"}, unread{"Content-Encoding: gzip\r\n", "\x1f\x8b", "compressed request"}}) {
+    trace t;
+    t.config.global_shadow = true;
+    t.fields = each.fields;
+    exchange x(t.config, t.worker);
+    t.request(x, each.body);
+    ASSERT_TRUE(t.out.connect.has_value()) << t.out.client;
+    EXPECT_TRUE(t.out.upstream_request.ends_with("\r\n\r\n" + each.body));
+    EXPECT_NE(t.out.upstream_request.find(each.fields), std::string::npos);
+    t.answer(x, sse_head, event("a bomb"));
+    x.upstream_end(t.out);
+    EXPECT_EQ(body_of(t.out.client), event("a bomb"));
+    ASSERT_EQ(t.worker.records.size(), 1u);
+    const auto& record = t.worker.records[0];
+    EXPECT_EQ(record.unscanned, (counts{{each.why, each.body.size() + event("a bomb").size()}}));
+    EXPECT_FALSE(record.request_refused);
+    EXPECT_EQ(record.request.shadow_verdict, policy::verdict::block);
+    EXPECT_TRUE(record.reason.starts_with("unreadable: "));
+    for (const auto& [reason, bytes] : record.unscanned) EXPECT_NE(std::ranges::find(unscanned_reasons, reason), unscanned_reasons.end());
+  }
+}
+
+TEST(exchange, what_passes_unscanned_for_one_reason_is_one_sum) {
+  trace t;
+  t.config.unknown_part = unreadable_policy::pass;
+  exchange x(t.config, t.worker);
+  t.request(x, R"({"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}},{"type":"image_url","image_url":{"url":"v"}}]}]})");
+  ASSERT_TRUE(t.out.connect.has_value());
+  t.answer(x, "HTTP/1.1 204 No Content\r\n\r\n", "");
+  ASSERT_EQ(t.worker.records.size(), 1u);
+  ASSERT_EQ(t.worker.records[0].unscanned.size(), 1u);
+  EXPECT_NE(std::ranges::find(unscanned_reasons, t.worker.records[0].unscanned[0].first), unscanned_reasons.end());
+}
+
+TEST(exchange, an_answer_that_the_client_left_is_counted_once) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("a bomb"));
+  x.client_gone(10, t.out);
+  ASSERT_EQ(t.worker.records.size(), 2u);
+  EXPECT_EQ(t.worker.records.back().kind, report_kind::aborted);
+  EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, a_head_that_the_guard_refuses_is_answered_with_the_guards_status) {
+  for (const int status : {400, 408, 414, 417, 431, 501, 503, 505}) {
+    trace t;
+    exchange x(t.config, t.worker);
+    x.refuse_head({status, "why"}, {"127.0.0.1"}, t.out);
+    EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 " + std::to_string(status) + " ")) << t.out.client.substr(0, 40);
+    EXPECT_NE(t.out.client.find("x-should-retry: false\r\n"), std::string::npos);
+    EXPECT_TRUE(t.out.close_client);
+  }
+  trace slow;
+  exchange x(slow.config, slow.worker);
+  http::request_head head;
+  head.method = "POST";
+  head.path = head.target = "/v1/chat/completions";
+  x.begin(head, {"127.0.0.1"}, slow.out);
+  x.expired(slow.out);
+  EXPECT_TRUE(slow.out.client.starts_with("HTTP/1.1 408 "));
+}
+
+TEST(exchange, the_answer_to_head_says_how_long_the_body_would_be) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, "", "/v1/models", "HEAD");
+  ASSERT_TRUE(t.out.connect.has_value());
+  const std::string text = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1234\r\n\r\n";
+  http::response_head head;
+  std::size_t used = 0;
+  http::refusal why;
+  ASSERT_EQ(http::parse_response_head(text, {}, true, head, used, why), http::parse_status::complete);
+  x.upstream_head(head, t.out);
+  EXPECT_NE(t.out.client.find("\r\nContent-Length: 1234\r\n"), std::string::npos) << t.out.client;
+  EXPECT_TRUE(t.out.client.ends_with("\r\n\r\n"));
 }
 
 }  // namespace
