@@ -11,6 +11,9 @@ namespace {
 
 // Upstreams close idle connections after a minute or more; letting go first avoids most stale ones.
 constexpr milliseconds idle_in_pool{55'000};
+// A kept connection that ends this soon was gone before it was asked. Later the upstream may have begun to work on the request, and
+// asking again would pay for two answers.
+constexpr milliseconds found_dead_within{1000};
 
 std::uint64_t next_serial() {
   static std::atomic<std::uint64_t> serial{0};
@@ -44,6 +47,7 @@ void upstream_connection::resolved(const transport::address_cache::answer& found
 bool upstream_connection::send(std::string_view request) {
   phase_ = phase::head;
   any_byte_ = false;
+  asked_ = mono_now();
   stream_.read_on();
   pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.first_byte);
   return stream_.write(request);
@@ -164,12 +168,16 @@ void upstream_connection::fail_with(upstream_failure what, std::string_view deta
   if (user != nullptr) user->on_answer_failed(what, detail, stale);
 }
 
+bool upstream_connection::was_dead() const {
+  return reused_ && !any_byte_ && phase_ == phase::head && mono_now() - asked_ <= found_dead_within;
+}
+
 void upstream_connection::on_eof() {
   if (user_ == nullptr) return pool_.remove(*this);
   if (phase_ == phase::body && body_.on_eof() == http::body_reader::status::done) return end_answer(false);
   fail_with(upstream_failure::reset,
             phase_ == phase::body ? "closed in the middle of its answer" : "closed before it answered",
-            reused_ && !any_byte_);
+            was_dead());
 }
 
 void upstream_connection::on_failed(const error& why) {
@@ -178,7 +186,7 @@ void upstream_connection::on_failed(const error& why) {
     return fail_with(why.code == errc::integrity ? upstream_failure::tls : upstream_failure::connect,
                      lookup_error_.empty() ? why.message : lookup_error_);
   }
-  fail_with(upstream_failure::reset, why.message, reused_ && !any_byte_ && phase_ == phase::head);
+  fail_with(upstream_failure::reset, why.message, was_dead());
 }
 
 void upstream_connection::expired() {

@@ -61,6 +61,7 @@ class upstream_connection final : public mortal, private transport::stream_liste
 
   [[nodiscard]] bool send(std::string_view request);
   void parse(std::string_view input);
+  [[nodiscard]] bool was_dead() const;
   // False: the input is used up, or the user let go, or the connection is gone.
   [[nodiscard]] bool parse_head(std::string_view& input);
   [[nodiscard]] bool parse_body(std::string_view& input);
@@ -77,6 +78,7 @@ class upstream_connection final : public mortal, private transport::stream_liste
   http::body_reader body_;
   phase phase_ = phase::connecting;
   bool is_head_ = false, reused_ = false, any_byte_ = false, keep_alive_ = false;
+  mono_time asked_{};
 };
 
 }  // namespace sluice::net

@@ -86,6 +86,22 @@ TEST(upstream, that_went_stale_in_the_pool_is_replaced_once) {
   EXPECT_FALSE(r.upstream.pending(50));
 }
 
+TEST(upstream, that_had_time_to_work_on_a_request_is_not_asked_again) {
+  running r;
+  auto c = r.client();
+  c.send(get_x);
+  auto u = r.upstream.accept();
+  (void)u.until("\r\n\r\n");
+  u.send(ok_hi);
+  (void)c.exactly(relayed_hi.size());
+  c.send(get_x);
+  (void)u.until("\r\n\r\n");
+  EXPECT_FALSE(r.upstream.pending(1200));
+  u.close();
+  EXPECT_TRUE(c.until("\r\n\r\n").starts_with("HTTP/1.1 502"));
+  EXPECT_FALSE(r.upstream.pending(50));
+}
+
 TEST(upstream, that_began_to_answer_is_never_asked_again) {
   running r;
   auto c = r.client();
