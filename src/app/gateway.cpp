@@ -230,8 +230,12 @@ result<void> gateway::start() {
   if (auto done = open_server(); !done) return done;
   if (auto done = open_admin(); !done) return done;
   server_->start();
-  log_->event({.kind = "serving", .time = now().wall, .activation = policy::to_string(active_->activation),
-               .version = active_->snapshot->version(), .freshness = std::string(policy::to_string(active_->freshness)),
+  const auto active = [this] {
+    const std::lock_guard lock(publish_mutex_);  // the agent's thread runs already
+    return active_;
+  }();
+  log_->event({.kind = "serving", .time = now().wall, .activation = policy::to_string(active->activation),
+               .version = active->snapshot->version(), .freshness = std::string(policy::to_string(active->freshness)),
                .detail = build_});
   return {};
 }
