@@ -129,16 +129,20 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
 // Before it is in force: what a node acknowledges survives its restart.
 void node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as) {
   if (!disk_works_) return;
-  const bool on_disk = std::erase_if(state_.healthy, [&](const auto& h) { return h.version == version; }) != 0;
-  state_.healthy.insert(state_.healthy.begin(), {version, as});
-  if (state_.healthy.size() > state_store::versions_kept) state_.healthy.resize(state_store::versions_kept);
   auto next = state_;
+  const bool on_disk = std::erase_if(next.healthy, [&](const auto& h) { return h.version == version; }) != 0;
+  next.healthy.insert(next.healthy.begin(), {version, as});
+  if (next.healthy.size() > state_store::versions_kept) next.healthy.resize(state_store::versions_kept);
   next.highest = std::max(next.highest, as);
   next.active = as;
   next.version = version;
   auto saved = on_disk && disk_.load_version(version) ? result<void>() : disk_.save_version(version, source);
   if (saved) saved = disk_.save(next);
-  if (!saved) log("error", "the version is in force but not on disk: " + saved.error().message);
+  if (!saved) {
+    // What was kept before is what a restart will have: it stays, list and files.
+    return log("error", "the version is in force but not on disk: " + saved.error().message);
+  }
+  state_.healthy = std::move(next.healthy);
   disk_.prune(state_.healthy);
 }
 
