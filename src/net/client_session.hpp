@@ -95,6 +95,7 @@ class client_session final : public mortal, private transport::stream_listener, 
   upstream_connection* upstream_ = nullptr;
   std::size_t upstream_index_ = 0;
   std::uint64_t sent_before_ = 0, sent_at_arm_ = 0;
+  bool behind_ = false;  // bytes wait for the client since its deadline was armed
   std::uint32_t lingered_bytes_ = 0;
   phase phase_ = phase::idle;
   bool last_request_ = false, is_head_ = false, close_after_ = false, half_closed_ = false, paused_upstream_ = false,

@@ -74,13 +74,16 @@ void client_session::ask_upstream(std::size_t which) {
 
 // A client that is behind: the upstream is not read until it has caught up, and a deadline runs for it.
 void client_session::watch_backlog() {
-  if (phase_ != phase::body) arm(owner_.config.deadlines.client_body);
+  // An event that is added to a backlog gives the client no more time: only a first one, or bytes it took, begin anew.
+  const bool behind = std::exchange(behind_, true);
+  if (phase_ != phase::body && (!behind || stream_.sent_bytes() != sent_at_arm_)) arm(owner_.config.deadlines.client_body);
   if (upstream_ == nullptr || paused_upstream_ || stream_.queued_bytes() <= owner_.config.write_buffer_max) return;
   paused_upstream_ = true;
   upstream_->pause();
 }
 
 void client_session::on_drained() {
+  behind_ = false;
   if (phase_ == phase::draining) {
     finish_exchange();
     return resume_input();
