@@ -17,8 +17,8 @@ static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy
 class stream_sink final : public wire::channel_sink, public text_names {
  public:
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
-              worker_counters& counters)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters) {}
+              worker_counters& counters, bool pass_unread, std::vector<std::pair<std::string, std::uint64_t>>& unscanned)
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), pass_unread_(pass_unread), unscanned_(unscanned) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
     return policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
@@ -37,8 +37,14 @@ class stream_sink final : public wire::channel_sink, public text_names {
   }
   [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return translate(judge_.finish(channel, out)); }
+  // Counted where it may pass, as in a body that comes in one piece.
+  [[nodiscard]] bool passes(const wire::unread& what) override {
+    if (pass_unread_ && unscanned_.size() < unscanned_max) unscanned_.emplace_back(what.reason, what.bytes);
+    return pass_unread_;
+  }
 
  private:
+  static constexpr std::size_t unscanned_max = 1000;  // parts of one stream that are listed
   static status translate(policy::stream_evaluator::status s) {
     return s == policy::stream_evaluator::status::blocked ? status::blocked : status::released;
   }
@@ -46,6 +52,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
   const policy::ruleset& rules_;
   policy::evaluate_options options_;
   worker_counters& counters_;
+  bool pass_unread_;
+  std::vector<std::pair<std::string, std::uint64_t>>& unscanned_;
   std::vector<std::string> names_;  // by channel
 };
 
