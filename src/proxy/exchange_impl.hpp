@@ -34,7 +34,7 @@ struct exchange::impl {
   const upstream_route* upstream = nullptr;
   std::size_t upstream_index = 0;
   wire::endpoint endpoint;
-  std::string decision, method, path;
+  std::string decision, method, path, query;
   std::string accept_language;  // of the client, for a block's message
   client_side client;
   bool scanned = false;

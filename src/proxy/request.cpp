@@ -53,7 +53,10 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     return false;
   }
   dialect = upstream->dialect;
-  endpoint = dialect->classify(head.method, head.path);
+  endpoint = dialect->classify(head.method, path);  // it keeps views into the path
+  const auto question = head.target.find('?');
+  query = question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);
+  endpoint.query = query;
   switch (endpoint.what) {
     case wire::endpoint_class::scanned: scanned = true; break;
     case wire::endpoint_class::passes: break;

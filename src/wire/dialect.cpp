@@ -5,6 +5,10 @@
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
+#include "gemini.hpp"
+#include "gemini_table.hpp"
+#include "ollama.hpp"
+#include "ollama_table.hpp"
 #include "openai.hpp"
 #include "openai_table.hpp"
 #include "sluice/base/strings.hpp"
@@ -52,7 +56,60 @@ class anthropic_dialect final : public dialect {
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return anthropic_coverage(); }
 };
 
-constexpr std::array<std::string_view, 2> names = {"openai", "anthropic"};
+class gemini_dialect final : public dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "gemini"; }
+  [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return gemini_classify(method, path); }
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return gemini_read_request(to, body, depth_max);
+  }
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return gemini_read_response(body, depth_max);
+  }
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body&, std::uint32_t depth_max) const override {
+    return gemini_open_stream(depth_max);
+  }
+  // Without ?alt=sse a stream is an array in plain JSON.
+  [[nodiscard]] bool streams(const endpoint& to, const request_body&, std::string_view content_type) const override {
+    return istarts_with(content_type, "text/event-stream") || (to.name == "streamGenerateContent" && istarts_with(content_type, "application/json"));
+  }
+  [[nodiscard]] std::string_view stream_type(const request_body& request) const override {
+    return gemini_asks_for_events(request) ? "text/event-stream" : "application/json";
+  }
+  [[nodiscard]] std::string error_body(const error_text& text) const override { return gemini_error_body(text); }
+  [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view) const override {
+    const auto answer = gemini_refusal(message);
+    if (!request.stream()) return answer;
+    return gemini_asks_for_events(request) ? "data: " + answer + "\n\n" : "[" + answer + "]";
+  }
+  [[nodiscard]] std::span<const coverage_row> coverage() const override { return gemini_coverage(); }
+};
+
+class ollama_dialect final : public dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "ollama"; }
+  [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return ollama_classify(method, path); }
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return ollama_read_request(to, body, depth_max);
+  }
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return ollama_read_response(body, depth_max);
+  }
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
+    return ollama_open_stream(to, request.model(), depth_max);
+  }
+  [[nodiscard]] bool streams(const endpoint&, const request_body&, std::string_view content_type) const override {
+    return istarts_with(content_type, "application/x-ndjson");
+  }
+  [[nodiscard]] std::string_view stream_type(const request_body&) const override { return "application/x-ndjson"; }
+  [[nodiscard]] std::string error_body(const error_text& text) const override { return ollama_error_body(text); }
+  [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view) const override {
+    return ollama_refusal_body(request, message);
+  }
+  [[nodiscard]] std::span<const coverage_row> coverage() const override { return ollama_coverage(); }
+};
+
+constexpr std::array<std::string_view, 4> names = {"openai", "anthropic", "gemini", "ollama"};
 
 }  // namespace
 
@@ -90,8 +147,18 @@ const dialect& anthropic() {
   return only;
 }
 
+const dialect& gemini() {
+  static const gemini_dialect only;
+  return only;
+}
+
+const dialect& ollama() {
+  static const ollama_dialect only;
+  return only;
+}
+
 const dialect* find_dialect(std::string_view name) {
-  for (const auto* each : {&openai(), &anthropic()}) {
+  for (const auto* each : {&openai(), &anthropic(), &gemini(), &ollama()}) {
     if (each->name() == name) return each;
   }
   return nullptr;

@@ -194,7 +194,7 @@ std::string_view treatment(const row& r) {
     case text_class::reference: return "unreadable.server_state";
     case text_class::binary: return "unreadable.unknown_part";
     case text_class::scalar: return "passed: a number or a flag; a string there is scanned as any other";
-    case text_class::opaque: return r.path.find("ogprobs") != std::string_view::npos ? "dropped when the text is edited" : "passed: an identifier or parameter";
+    case text_class::opaque: return r.path.find("ogprobs") != std::string_view::npos || r.path == "context" ? "dropped when the text is edited" : "passed: an identifier or parameter";
   }
   return "";
 }

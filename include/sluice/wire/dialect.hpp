@@ -180,6 +180,10 @@ class dialect {
 [[nodiscard]] const dialect& openai();
 // Anthropic Messages, plain and streamed, and the counting of its tokens.
 [[nodiscard]] const dialect& anthropic();
+// Gemini: content made plain and as a stream, counted, embedded.
+[[nodiscard]] const dialect& gemini();
+// Ollama's own API: chat, generate, embed.
+[[nodiscard]] const dialect& ollama();
 // By name ("openai"); null when there is none.
 [[nodiscard]] const dialect* find_dialect(std::string_view name);
 [[nodiscard]] std::span<const std::string_view> dialect_names();

@@ -43,7 +43,6 @@ struct trial {
   const char* method;
   const char* path;
   const char* frame;       // of a request
-  const char* stream_end;  // an event that ends what was begun, after the one at hand
   bool sse = true;
 };
 
@@ -91,8 +90,17 @@ bool judges_event(const trial& t, const json& event) {
 
 const std::vector<trial>& trials() {
   static const std::vector<trial> all = {
-      {anthropic(), "POST", "/v1/messages", R"({"model":"m","max_tokens":1,"messages":[]})", ""},
-      {anthropic(), "POST", "/v1/messages/count_tokens", R"({"model":"m","messages":[]})", ""},
+      {anthropic(), "POST", "/v1/messages", R"({"model":"m","max_tokens":1,"messages":[]})"},
+      {anthropic(), "POST", "/v1/messages/count_tokens", R"({"model":"m","messages":[]})"},
+      {gemini(), "POST", "/v1beta/models/m:generateContent", R"({"contents":[]})"},
+      {gemini(), "POST", "/v1beta/models/m:streamGenerateContent", R"({"contents":[]})"},
+      {gemini(), "POST", "/v1beta/models/m:countTokens", R"({})"},
+      {gemini(), "POST", "/v1beta/models/m:embedContent", R"({})"},
+      {gemini(), "POST", "/v1beta/models/m:batchEmbedContents", R"({})"},
+      {ollama(), "POST", "/api/chat", R"({"model":"m","messages":[]})", false},
+      {ollama(), "POST", "/api/generate", R"({"model":"m"})", false},
+      {ollama(), "POST", "/api/embed", R"({"model":"m"})", false},
+      {ollama(), "POST", "/api/embeddings", R"({"model":"m"})", false},
   };
   return all;
 }
