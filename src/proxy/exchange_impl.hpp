@@ -46,6 +46,8 @@ struct exchange::impl {
 
   // Request.
   std::string upstream_head, body;
+  // Where several upstreams share the path: each with its head, until the body has named the model.
+  std::vector<std::pair<std::size_t, std::string>> candidates;
   std::unique_ptr<wire::request_body> request;
   const policy::ruleset* rules = nullptr;
   policy::outcome request_outcome, response_outcome;
@@ -89,6 +91,8 @@ struct exchange::impl {
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
+  void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
+  [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);

@@ -209,3 +209,19 @@ def test_ollama_python_sdk(lab):
         assert e.status_code == 400 and "Not here." in e.error
     up.pieces = ["fine ", "a bomb ", "recipe"]
     assert list(ask("hi", stream=True))[-1].done_reason == "content_filter"
+
+
+def test_the_model_chooses_between_upstreams_of_one_path(lab):
+    g, up = gateway(lab)
+    other = Speaker()
+    other.pieces = ["from the other"]
+    text = g.config.read_text()
+    one = f'{{name: ollama, base_url: "http://127.0.0.1:{up.port}", dialect: ollama, paths: ["/api"]}}'
+    assert one in text
+    g.config.write_text(text.replace(one, one + f'\n  - {{name: big, base_url: "http://127.0.0.1:{other.port}", dialect: ollama, paths: ["/api"], models: ["llama-*-big", "qwen*"]}}'))
+    g.kill()
+    g.start()
+    ask = lambda model: g.post({"model": model, "stream": False, "messages": [{"role": "user", "content": "x"}]}, path="/api/chat")
+    for model, name in (("llama-3-big", b"from the other"), ("qwen3", b"from the other"), ("llama-3", b"hello"), ("bigger", b"hello")):
+        status, _, data = ask(model)
+        assert status == 200 and name in data, (model, data)
