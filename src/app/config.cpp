@@ -5,6 +5,7 @@
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -65,6 +66,7 @@ void read_upstream(section& root, upstream_config& out) {
   root.text("dialect", out.dialect);
   root.file("ca_file", out.ca_file);
   root.list("paths", out.paths);
+  root.list("models", out.models);
   if (out.name.empty()) root.complain("name", "an upstream needs a 'name'");
   const auto parsed = parse_base_url(out.url);
   if (parsed) {
@@ -94,13 +96,22 @@ void read_upstream(section& root, upstream_config& out) {
 }
 
 void read_upstreams(section& root, config& out) {
-  std::set<std::string> names, paths;
+  std::set<std::string> names;
+  std::map<std::string, std::string> dialects;              // by path
+  std::set<std::pair<std::string, std::string>> claims;     // path, pattern
   for (section& each : root.items("upstreams")) {
     upstream_config read;
     read_upstream(each, read);
     if (!read.name.empty() && !names.insert(read.name).second) each.complain("name", "two upstreams are named '" + read.name + "'");
     for (const auto& path : read.paths) {
-      if (!paths.insert(path).second) each.complain("paths", "the path '" + path + "' already leads to another upstream");
+      // Upstreams may share a path when the model tells them apart; the body is read before that, so they speak alike.
+      if (read.models.empty() && !claims.emplace(path, "").second) each.complain("paths", "the path '" + path + "' already leads to another upstream");
+      for (const auto& model : read.models) {
+        if (!claims.emplace(path, model).second) each.complain("models", "the model '" + model + "' of the path '" + path + "' already leads to another upstream");
+      }
+      if (dialects.emplace(path, read.dialect).first->second != read.dialect) {
+        each.complain("dialect", "another upstream of the path '" + path + "' speaks another dialect");
+      }
     }
     out.upstreams.push_back(std::move(read));
   }

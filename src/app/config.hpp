@@ -33,6 +33,7 @@ struct upstream_config {
   std::string name, url, dialect = "openai", ca_file;
   base_url parsed;
   std::vector<std::string> paths{"/v1"};
+  std::vector<std::string> models;  // patterns with '*'; empty: every model that no other upstream of the path names
 };
 
 // An address block, "10.0.0.0/8" or "2001:db8::/32". IPv4 stands as its IPv4-mapped IPv6 form.

@@ -159,8 +159,9 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   auto out = std::make_shared<proxy::settings>();
   for (const auto& u : settings_.upstreams) {
     out->upstreams.push_back({.name = u.name, .dialect = wire::find_dialect(u.dialect), .paths = u.paths,
-                              .host = u.parsed.authority, .base_path = u.parsed.path});
+                              .host = u.parsed.authority, .base_path = u.parsed.path, .models = u.models});
   }
+  out->route_is_upstream = settings_.context.route == route_by::upstream;
   out->request_body_max = settings_.limits.request_body;
   out->response_body_max = settings_.limits.response_body;
   out->json_depth_max = settings_.limits.json_depth;

@@ -107,7 +107,7 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
   if (of.block.rule != 0xffffffff && of.block.http_status == 200 && request) {
     const auto text = dialect->refusal_body(*request, of.block.message_for(accept_language), decision);
     auto f = fields(policy::verdict::block, true);
-    if (request->stream()) f.content_type = "text/event-stream";
+    if (request->stream()) f.content_type = dialect->stream_type(*request);
     std::string bytes;
     sent_status = 200;
     append_own_answer(bytes, sent_status, f, text, client);

@@ -35,7 +35,7 @@ struct exchange::impl {
   const upstream_route* upstream = nullptr;
   std::size_t upstream_index = 0;
   wire::endpoint endpoint;
-  std::string decision, method, path;
+  std::string decision, method, path, query;
   std::string accept_language;  // of the client, for a block's message
   client_side client;
   bool scanned = false;
@@ -47,6 +47,8 @@ struct exchange::impl {
 
   // Request.
   std::string upstream_head, body;
+  // Where several upstreams share the path: each with its head, until the body has named the model.
+  std::vector<std::pair<std::size_t, std::string>> candidates;
   std::unique_ptr<wire::request_body> request;
   const policy::ruleset* rules = nullptr;
   std::unique_ptr<policy::token_map> tokens;  // where some rule tokenizes
@@ -98,6 +100,8 @@ struct exchange::impl {
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
+  void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
+  [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);

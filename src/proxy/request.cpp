@@ -10,20 +10,28 @@ bool in_path(std::string_view path, std::string_view prefix) {
   return path.starts_with(prefix) && (path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/');
 }
 
-}  // namespace
-
-const upstream_route* route_of(std::span<const upstream_route> upstreams, std::string_view path) {
-  const upstream_route* found = nullptr;
-  std::size_t longest = 0;
-  for (const auto& each : upstreams) {
-    for (const auto& prefix : each.paths) {
-      if ((found != nullptr && prefix.size() <= longest) || !in_path(path, prefix)) continue;
-      found = &each;
-      longest = prefix.size();
+// '*' stands for any text; no other sign is special.
+bool fits(std::string_view pattern, std::string_view model) {
+  std::size_t p = 0, m = 0, star = std::string_view::npos, from = 0;
+  while (m < model.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      from = m;
+    } else if (p < pattern.size() && pattern[p] == model[m]) {
+      ++p;
+      ++m;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      m = ++from;
+    } else {
+      return false;
     }
   }
-  return found;
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
 }
+
+}  // namespace
 
 bool exchange::impl::admit(const http::request_head& head, const peer_info& peer, effects& out) {
   caller.caller = peer.address;
@@ -51,14 +59,28 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
 }
 
 bool exchange::impl::route(const http::request_head& head, effects& out) {
-  upstream = route_of(config.upstreams, head.path);
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
+    for (const auto& prefix : config.upstreams[i].paths) {
+      if ((prefix.size() < best && upstream != nullptr) || !in_path(head.path, prefix)) continue;
+      if (prefix.size() > best) candidates.clear();
+      candidates.emplace_back(i, "");
+      // Until a model is known, the one for the rest.
+      if (prefix.size() == best && upstream != nullptr && !config.upstreams[i].models.empty()) continue;
+      upstream = &config.upstreams[i];
+      upstream_index = i;
+      best = prefix.size();
+    }
+  }
   if (upstream == nullptr) {
     answer_error(wire::gateway_error::not_found, "No upstream is configured for this path.", "", out);
     return false;
   }
-  upstream_index = static_cast<std::size_t>(upstream - config.upstreams.data());
   dialect = upstream->dialect;
-  endpoint = dialect->classify(head.method, head.path);
+  endpoint = dialect->classify(head.method, path);  // it keeps views into the path
+  const auto question = head.target.find('?');
+  query = question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);
+  endpoint.query = query;
   switch (endpoint.what) {
     case wire::endpoint_class::scanned: scanned = true; break;
     case wire::endpoint_class::passes: break;
@@ -78,10 +100,40 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       break;
   }
   if (!scanned && endpoint.what != wire::endpoint_class::passes) note_unscanned("unknown path", 0);
-  const auto target = upstream->base_path.empty() ? std::string() : upstream->base_path + std::string(head.target);
-  // Content-Length follows when the body is known; the blank line is taken off again then.
-  http::append_upstream_request(upstream_head, head, upstream->host, target.empty() ? head.target : target, -1);
+  if (candidates.size() == 1) candidates.clear();
+  for (auto& [at, text] : candidates) write_upstream_head(head, config.upstreams[at], text);
+  write_upstream_head(head, *upstream, upstream_head);
   return true;
+}
+
+void exchange::impl::write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const {
+  const auto target = to.base_path.empty() ? std::string() : to.base_path + std::string(head.target);
+  // Content-Length follows when the body is known; the blank line is taken off again then.
+  http::append_upstream_request(out, head, to.host, target.empty() ? head.target : target, -1);
+}
+
+// Among the upstreams of one path: the first that names the model, or the one that names none. False: the answer was written.
+bool exchange::impl::choose_upstream(std::string_view model, effects& out) {
+  if (candidates.empty() && upstream->models.empty()) return true;
+  const auto take = [&](std::size_t at, std::string& text) {
+    upstream = &config.upstreams[at];
+    upstream_index = at;
+    if (!text.empty()) upstream_head = std::move(text);
+    if (config.route_is_upstream) caller.who.route = upstream->name;
+    return true;
+  };
+  if (candidates.empty()) candidates.emplace_back(upstream_index, "");
+  std::pair<std::size_t, std::string>* last = nullptr;
+  for (auto& each : candidates) {
+    const auto& models = config.upstreams[each.first].models;
+    if (models.empty()) last = &each;
+    for (const auto& pattern : models) {
+      if (fits(pattern, model)) return take(each.first, each.second);
+    }
+  }
+  if (last != nullptr) return take(last->first, last->second);
+  answer_error(wire::gateway_error::not_found, "No upstream of this path serves this model.", "model", out);
+  return false;
 }
 
 bool exchange::impl::accepts_body(const http::request_head& head, effects& out) {
@@ -139,6 +191,7 @@ void exchange::impl::judge_request(effects& out) {
   }
   request = std::move(*parsed);
   caller.who.model = request->model();
+  if (!choose_upstream(caller.who.model, out)) return;
   rules = &active->snapshot->rules_for(caller.who);
   if (!note_unread(request->unread_parts(), out)) return;
   if (policy::tokenizes(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);

@@ -31,11 +31,12 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     now = state::relay;
     return start_relay(out);
   }
-  if (scanned && head.status == 200 && istarts_with(head.get("content-type"), "text/event-stream")) {
+  if (scanned && head.status == 200 && dialect->streams(endpoint, *request, head.get("content-type"))) {
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
-    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get());
+    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(),
+                 config.unknown_part == unreadable_policy::pass || shadow(), unscanned);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
     return;

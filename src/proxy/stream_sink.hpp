@@ -23,8 +23,9 @@ class stream_sink final : public wire::channel_sink, public text_names {
  public:
   // `tokens`: of the exchange; null when no rule tokenizes.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
-              worker_counters& counters, const policy::token_map* tokens)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens) {}
+              worker_counters& counters, const policy::token_map* tokens, bool pass_unread,
+              std::vector<std::pair<std::string, std::uint64_t>>& unscanned)
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), pass_unread_(pass_unread), unscanned_(unscanned) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
     return restores(kind, true) || policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
@@ -61,6 +62,14 @@ class stream_sink final : public wire::channel_sink, public text_names {
     return all;
   }
 
+  // Counted where it may pass, by reason, as in a body that comes in one piece.
+  [[nodiscard]] bool passes(const wire::unread& what) override {
+    if (!pass_unread_) return false;
+    const auto known = std::find_if(unscanned_.begin(), unscanned_.end(), [&](const auto& each) { return each.first == what.reason; });
+    known == unscanned_.end() ? void(unscanned_.emplace_back(what.reason, what.bytes)) : void(known->second += what.bytes);
+    return true;
+  }
+
  private:
   using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
 
@@ -87,6 +96,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
   policy::evaluate_options options_;
   worker_counters& counters_;
   const policy::token_map* tokens_;
+  bool pass_unread_;
+  std::vector<std::pair<std::string, std::uint64_t>>& unscanned_;
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;

@@ -3,8 +3,15 @@
 
 #include <array>
 
+#include "anthropic.hpp"
+#include "anthropic_table.hpp"
+#include "gemini.hpp"
+#include "gemini_table.hpp"
+#include "ollama.hpp"
+#include "ollama_table.hpp"
 #include "openai.hpp"
 #include "openai_table.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -29,9 +36,87 @@ class openai_dialect final : public dialect {
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return openai_coverage(); }
 };
 
-constexpr std::array<std::string_view, 1> names = {"openai"};
+class anthropic_dialect final : public dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "anthropic"; }
+  [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return anthropic_classify(method, path); }
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return anthropic_read_request(body, depth_max);
+  }
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return anthropic_read_response(to, body, depth_max);
+  }
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
+    return anthropic_open_stream(request.model(), depth_max);
+  }
+  [[nodiscard]] std::string error_body(const error_text& text) const override { return anthropic_error_body(text); }
+  [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
+    return anthropic_refusal_body(request, message, decision_id);
+  }
+  [[nodiscard]] std::span<const coverage_row> coverage() const override { return anthropic_coverage(); }
+};
+
+class gemini_dialect final : public dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "gemini"; }
+  [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return gemini_classify(method, path); }
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return gemini_read_request(to, body, depth_max);
+  }
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return gemini_read_response(body, depth_max);
+  }
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body&, std::uint32_t depth_max) const override {
+    return gemini_open_stream(depth_max);
+  }
+  // Without ?alt=sse a stream is an array in plain JSON.
+  [[nodiscard]] bool streams(const endpoint& to, const request_body&, std::string_view content_type) const override {
+    return istarts_with(content_type, "text/event-stream") || (to.name == "streamGenerateContent" && istarts_with(content_type, "application/json"));
+  }
+  [[nodiscard]] std::string_view stream_type(const request_body& request) const override {
+    return gemini_asks_for_events(request) ? "text/event-stream" : "application/json";
+  }
+  [[nodiscard]] std::string error_body(const error_text& text) const override { return gemini_error_body(text); }
+  [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view) const override {
+    const auto answer = gemini_refusal(message);
+    if (!request.stream()) return answer;
+    return gemini_asks_for_events(request) ? "data: " + answer + "\n\n" : "[" + answer + "]";
+  }
+  [[nodiscard]] std::span<const coverage_row> coverage() const override { return gemini_coverage(); }
+};
+
+class ollama_dialect final : public dialect {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "ollama"; }
+  [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return ollama_classify(method, path); }
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return ollama_read_request(to, body, depth_max);
+  }
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+    return ollama_read_response(body, depth_max);
+  }
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
+    return ollama_open_stream(to, request.model(), depth_max);
+  }
+  [[nodiscard]] bool streams(const endpoint&, const request_body&, std::string_view content_type) const override {
+    return istarts_with(content_type, "application/x-ndjson");
+  }
+  [[nodiscard]] std::string_view stream_type(const request_body&) const override { return "application/x-ndjson"; }
+  [[nodiscard]] std::string error_body(const error_text& text) const override { return ollama_error_body(text); }
+  [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view) const override {
+    return ollama_refusal_body(request, message);
+  }
+  [[nodiscard]] std::span<const coverage_row> coverage() const override { return ollama_coverage(); }
+};
+
+constexpr std::array<std::string_view, 4> names = {"openai", "anthropic", "gemini", "ollama"};
 
 }  // namespace
+
+bool dialect::streams(const endpoint&, const request_body&, std::string_view content_type) const {
+  return istarts_with(content_type, "text/event-stream");
+}
+std::string_view dialect::stream_type(const request_body&) const { return "text/event-stream"; }
 
 int http_status(gateway_error e) {
   switch (e) {
@@ -60,7 +145,27 @@ const dialect& openai() {
   return only;
 }
 
-const dialect* find_dialect(std::string_view name) { return name == "openai" ? &openai() : nullptr; }
+const dialect& anthropic() {
+  static const anthropic_dialect only;
+  return only;
+}
+
+const dialect& gemini() {
+  static const gemini_dialect only;
+  return only;
+}
+
+const dialect& ollama() {
+  static const ollama_dialect only;
+  return only;
+}
+
+const dialect* find_dialect(std::string_view name) {
+  for (const auto* each : {&openai(), &anthropic(), &gemini(), &ollama()}) {
+    if (each->name() == name) return each;
+  }
+  return nullptr;
+}
 std::span<const std::string_view> dialect_names() { return names; }
 
 }  // namespace sluice::wire

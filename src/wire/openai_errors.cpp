@@ -3,6 +3,7 @@
 #include <array>
 
 #include "openai.hpp"
+#include "paths.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -36,12 +37,6 @@ words words_of(gateway_error e) {
   return {"server_error", "internal_error"};
 }
 
-struct known_path {
-  std::string_view path, method, name;
-  endpoint_class what;
-  std::string_view why;
-};
-
 constexpr std::string_view not_yet = "This gateway does not read this API's text yet, so it does not pass it on; use /v1/chat/completions.";
 constexpr auto paths = std::to_array<known_path>({
     {"/v1/chat/completions", "POST", "chat.completions", endpoint_class::scanned, ""},
@@ -57,30 +52,11 @@ constexpr auto denied_below = std::to_array<std::string_view>({"/v1/chat/complet
                                                               "/v1/conversations", "/v1/realtime", "/v1/fine_tuning", "/v1/containers", "/v1/evals",
                                                               "/v1/videos"});
 
-bool plain_segment(std::string_view s) {
-  for (const char c : s) {
-    const bool ok = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("-_.:").find(c) != std::string_view::npos;
-    if (!ok) return false;
-  }
-  return !s.empty() && s != "." && s != "..";
-}
-
 }  // namespace
 
 endpoint openai_classify(std::string_view method, std::string_view path) {
-  for (const auto& p : paths) {
-    if (p.path != path) continue;
-    const bool right = p.method == method || (method == "HEAD" && p.method == "GET");
-    if (!right) return {endpoint_class::unknown, p.name, p.method, ""};
-    return {p.what, p.name, p.method, p.why};
-  }
-  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) {
-    if (method == "GET" || method == "HEAD") return {endpoint_class::passes, "models", "GET", ""};
-    return {endpoint_class::unknown, "models", "GET", ""};
-  }
-  if (path.ends_with('/') && std::ranges::any_of(paths, [&](const known_path& p) { return p.path == path.substr(0, path.size() - 1); })) {
-    return {endpoint_class::denied, "other", "", "This path ends in a slash; the API's own ends without one."};
-  }
+  if (const auto found = classify_known(paths, method, path)) return *found;
+  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method);
   for (const auto prefix : denied_below) {
     if (path.starts_with(prefix)) return {endpoint_class::denied, "other", "", not_yet};
   }

@@ -187,7 +187,7 @@ constexpr auto chunk_rows = std::to_array<row>({
 std::string_view treatment(const row& r, std::string_view direction) {
   switch (r.what) {
     case text: return "scanned, edited";
-    case json: return "leaves scanned, edited; keys scanned";
+    case json: case arguments: return "leaves scanned, edited; keys scanned";
     case schema: case name: return "scanned; a redaction blocks";
     case reference: return "unreadable.server_state";
     case binary: return direction == "request" ? "unreadable.unknown_part" : "unreadable.unknown_part; blanked when its transcript is edited";

@@ -37,7 +37,7 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
     case text_class::reference: return add_unread("server state", node);
     case text_class::binary: return add_unread("attachment", node);
     case text_class::name: case text_class::schema: return add_plain(node, like, false);
-    case text_class::text: return add_plain(node, like, true);
+    case text_class::text: case text_class::arguments: return add_plain(node, like, true);
     case text_class::json: break;
   }
   auto inner = std::make_unique<text::json::document>();

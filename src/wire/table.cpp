@@ -1,11 +1,53 @@
 // See table.hpp.
 #include "table.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace sluice::wire {
 
-path_table::path_table(std::span<const row> rows) : rows_(rows), nodes_(1) {
+namespace {
+
+// Go's folding of an ASCII name: the two letters beyond ASCII that fold into it are the long s and the Kelvin sign.
+void append_folded(std::string& out, std::string_view key) {
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key.substr(i).starts_with("\xc5\xbf")) {
+      out += 's';
+      ++i;
+    } else if (key.substr(i).starts_with("\xe2\x84\xaa")) {
+      out += 'k';
+      i += 2;
+    } else {
+      out += key[i] >= 'A' && key[i] <= 'Z' ? static_cast<char>(key[i] - 'A' + 'a') : key[i];
+    }
+  }
+}
+
+void append_camel(std::string& out, std::string_view key) {
+  bool up = false;
+  for (const char c : key) {
+    if (c == '_') {
+      up = true;
+      continue;
+    }
+    out += up && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    up = false;
+  }
+}
+
+std::string canonical(std::string_view key, key_form form) {
+  std::string out;
+  if (form == key_form::folded) {
+    append_folded(out, key);
+  } else {
+    append_camel(out, key);
+  }
+  return out;
+}
+
+}  // namespace
+
+path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows), form_(form), nodes_(1) {
   for (const auto& r : rows) {
     std::uint16_t state = root;
     auto path = r.path;
@@ -13,8 +55,15 @@ path_table::path_table(std::span<const row> rows) : rows_(rows), nodes_(1) {
       if (path.starts_with("[]")) {
         state = add(state, "[]");
         path.remove_prefix(2);
+      } else if (path.starts_with('<')) {
+        const auto base = state;
+        const auto end = path.find('>') + 1;
+        state = add(state, path.substr(0, end));
+        nodes_[state].base = base;
+        nodes_[base].by_type = true;
+        path.remove_prefix(end);
       } else {
-        const auto end = std::min(path.find_first_of(".[", 1), path.size());
+        const auto end = std::min(path.find_first_of(".[<", 1), path.size());
         state = add(state, path.substr(0, end));
         path.remove_prefix(end);
       }
@@ -42,14 +91,20 @@ std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
 // A schema is scanned whole; what is opaque is opaque down to its leaves.
 bool path_table::covers_below(std::uint16_t state) const {
   const auto& n = nodes_[state];
-  return n.row != nullptr && n.steps.empty() && (n.row->what == text_class::schema || n.row->what == text_class::opaque);
+  return n.row != nullptr && n.steps.empty() &&
+         (n.row->what == text_class::schema || n.row->what == text_class::opaque || n.row->what == text_class::arguments);
 }
 
 std::uint16_t path_table::member(std::uint16_t state, std::string_view key) const {
   if (state == unknown) return unknown;
   if (covers_below(state)) return state;
-  const auto exact = find(state, key);
-  return exact != unknown ? exact : find(state, "{*}");
+  if (key.starts_with('<') || key.starts_with('[')) return find(state, "{*}");  // the table's own words are no keys
+  auto found = find(state, key);
+  if (found == unknown && form_ == key_form::camel_or_snake && key.find('_') != std::string_view::npos) {
+    found = find(state, canonical(key, form_));
+  }
+  if (found == unknown && nodes_[state].base != unknown) return member(nodes_[state].base, key);
+  return found != unknown ? found : find(state, "{*}");
 }
 
 std::uint16_t path_table::element(std::uint16_t state) const {
@@ -58,20 +113,105 @@ std::uint16_t path_table::element(std::uint16_t state) const {
   return find(state, "[]");
 }
 
+// An object of a place where the type says what it is; of a type that no row names, nothing is known.
+std::uint16_t path_table::typed(std::uint16_t state, const text::json::document& body, text::json::index object) const {
+  if (state == unknown || !nodes_[state].by_type || body[object].kind != text::json::kind::object) return state;
+  const auto type = body.member(object, "type");
+  const auto word = type == text::json::none ? std::string_view() : body[type].text;
+  for (const auto& s : nodes_[state].steps) {
+    if (s.key.starts_with('<') && s.key.substr(1, s.key.size() - 2) == word) return s.to;
+  }
+  return unknown;
+}
+
 void path_table::walk(const text::json::document& body, std::vector<std::uint16_t>& states) const {
   const auto nodes = body.nodes();
   states.resize(nodes.size());
   if (nodes.empty()) return;
-  states[0] = root;
+  states[0] = typed(root, body, 0);
   for (std::size_t i = 1; i < nodes.size(); ++i) {
     const auto parent = nodes[i].parent;
     states[i] = nodes[parent].kind == text::json::kind::object ? member(states[parent], nodes[i].key) : element(states[parent]);
+    states[i] = typed(states[i], body, static_cast<text::json::index>(i));
     if (nodes[i].kind == text::json::kind::string && at(states[i]) != nullptr && at(states[i])->what == text_class::scalar) states[i] = unknown;
   }
 }
 
+bool path_table::names_keys(std::uint16_t state) const {
+  if (state == unknown || covers_below(state)) return false;
+  for (const auto& s : nodes_[state].steps) {
+    if (s.key != "{*}" && s.key != "[]") return true;
+  }
+  return nodes_[state].base != unknown;
+}
+
+text::json::index path_table::ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const {
+  if (form_ == key_form::exact) return text::json::none;
+  std::vector<std::pair<std::string, text::json::index>> keys;
+  for (text::json::index object = 0; object < states.size(); ++object) {
+    if (body[object].kind != text::json::kind::object || !names_keys(states[object])) continue;
+    keys.clear();
+    for (auto m = body.first_child(object); m != text::json::none; m = body.sibling(m)) keys.emplace_back(canonical(body[m].key, form_), m);
+    std::sort(keys.begin(), keys.end());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (i > 0 && keys[i].first == keys[i - 1].first) return keys[i].second;
+      if (form_ != key_form::folded || body[keys[i].second].key == keys[i].first) continue;
+      if (find(states[object], body[keys[i].second].key) == unknown && find(states[object], keys[i].first) != unknown) return keys[i].second;
+    }
+  }
+  return text::json::none;
+}
+
+text::json::index path_table::child(const text::json::document& body, const std::vector<std::uint16_t>& states, text::json::index object,
+                                    std::string_view key) const {
+  const auto wanted = member(states[object], key);
+  if (wanted == unknown || body[object].kind != text::json::kind::object) return text::json::none;
+  for (auto m = body.first_child(object); m != text::json::none; m = body.sibling(m)) {
+    if (member(states[object], body[m].key) == wanted) return m;
+  }
+  return text::json::none;
+}
+
+void row_list::add(std::string_view prefix, std::span<const row> rows, role_source of_message) {
+  for (auto r : rows) {
+    auto& path = paths_.emplace_back(prefix);
+    if (!path.empty() && !r.path.starts_with('[') && !r.path.starts_with('<') && !r.path.empty()) path += '.';
+    path += r.path;
+    r.path = path;
+    if (r.from == role_source::of_message) r.from = of_message;
+    if (r.from == role_source::tool && r.kind == part_kind::text) r.kind = part_kind::tool_result;
+    rows_.push_back(r);
+  }
+}
+
+namespace {
+
+std::string_view treatment(const row& r) {
+  switch (r.what) {
+    case text_class::text: return "scanned, edited";
+    case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";
+    case text_class::schema: case text_class::name: return "scanned; a redaction blocks";
+    case text_class::reference: return "unreadable.server_state";
+    case text_class::binary: return "unreadable.unknown_part";
+    case text_class::scalar: return "passed: a number or a flag; a string there is scanned as any other";
+    case text_class::opaque: return r.path.find("ogprobs") != std::string_view::npos || r.path == "context" ? "dropped when the text is edited" : "passed: an identifier or parameter";
+  }
+  return "";
+}
+
+}  // namespace
+
+void add_coverage(std::vector<dialect::coverage_row>& out, std::string_view endpoint, std::string_view direction, std::string_view streaming,
+                  std::span<const row> rows) {
+  for (const auto& r : rows) {
+    const bool read = r.what != text_class::opaque && r.what != text_class::scalar;
+    out.push_back({endpoint, direction, r.path, to_string(r.what), read ? to_string(r.from) : "-", read ? to_string(r.kind) : "-", streaming,
+                   treatment(r)});
+  }
+}
+
 std::string_view to_string(text_class c) {
-  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V"});
+  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V", "A"});
   return names[static_cast<std::size_t>(c)];
 }
 
@@ -82,7 +222,7 @@ std::string_view to_string(part_kind k) {
 }
 
 std::string_view to_string(role_source r) {
-  static constexpr auto names = std::to_array<std::string_view>({"of the message", "system", "user", "assistant"});
+  static constexpr auto names = std::to_array<std::string_view>({"of the message", "system", "user", "assistant", "tool"});
   return names[static_cast<std::size_t>(r)];
 }
 
@@ -92,6 +232,7 @@ role to_role(role_source from, role of_message) {
     case role_source::system: return role::system;
     case role_source::user: return role::user;
     case role_source::assistant: return role::assistant;
+    case role_source::tool: return role::tool;
   }
   return role::user;
 }

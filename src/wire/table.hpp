@@ -1,12 +1,14 @@
 // A dialect as data: which path of a body holds what. The code walks a parsed body along the table; the coverage page is made from
 // the same rows.
 //
-// A path is keys joined by '.', "[]" for any element, "{*}" for any key. A row of class `schema` or
-// `opaque` that ends there covers everything below it.
+// A path is keys joined by '.', "[]" for any element, "{*}" for any key, "<t>" for an object whose `type` is t ("<>": that has none).
+// A row of class `schema`, `arguments` or `opaque` that ends there covers everything below it.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,10 +26,18 @@ enum class text_class : std::uint8_t {
   binary,     // B: an attachment
   opaque,     // O: identifiers and parameters: known, not text
   scalar,     // V: numbers and flags under a known key; a string there counts as unknown
+  arguments,  // A: a JSON object of a tool call: leaves scanned and edited, keys scanned
 };
 
 // Whose words a row's text is: a fixed role, or the one that the message says.
-enum class role_source : std::uint8_t { of_message, system, user, assistant };
+enum class role_source : std::uint8_t { of_message, system, user, assistant, tool };
+
+// How an upstream compares keys with the names it knows. What two spellings of one name say could be read differently here and there.
+enum class key_form : std::uint8_t {
+  exact,
+  camel_or_snake,  // protobuf's JSON: systemInstruction and system_instruction
+  folded,          // Go's: case does not count
+};
 
 struct row {
   std::string_view path;
@@ -39,7 +49,7 @@ struct row {
 // The rows as a tree of steps.
 class path_table {
  public:
-  explicit path_table(std::span<const row> rows);
+  explicit path_table(std::span<const row> rows, key_form form = key_form::exact);
   static constexpr std::uint16_t unknown = 0xffff;
   static constexpr std::uint16_t root = 0;
   // The state of a member or element under a container's state.
@@ -51,6 +61,12 @@ class path_table {
 
   // The state of every node of a document, in the order of its tape.
   void walk(const text::json::document& body, std::vector<std::uint16_t>& states) const;
+  // A key that stands twice in two spellings, or one whose spelling this table does not know but an upstream would: none when
+  // every key means one thing. Only objects with known names are looked at; in maps, keys are as they are.
+  [[nodiscard]] text::json::index ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const;
+  // The member of an object that this table calls `key`, however it is spelled.
+  [[nodiscard]] text::json::index child(const text::json::document& body, const std::vector<std::uint16_t>& states, text::json::index object,
+                                        std::string_view key) const;
 
  private:
   struct step {
@@ -60,13 +76,34 @@ class path_table {
   struct tree_node {
     std::vector<step> steps;
     const wire::row* row = nullptr;
+    std::uint16_t base = unknown;  // of a "<t>": what is so for every type
+    bool by_type = false;          // has steps "<t>"
   };
   [[nodiscard]] std::uint16_t find(std::uint16_t state, std::string_view key) const;
+  [[nodiscard]] std::uint16_t typed(std::uint16_t state, const text::json::document& body, text::json::index object) const;
+  [[nodiscard]] bool names_keys(std::uint16_t state) const;
   [[nodiscard]] bool covers_below(std::uint16_t state) const;
   std::uint16_t add(std::uint16_t state, std::string_view key);
   std::span<const row> rows_;
+  key_form form_;
   std::vector<tree_node> nodes_;
 };
+
+// Rows put together from parts that stand in several places: content blocks within content blocks.
+class row_list {
+ public:
+  // Each row below `prefix`; "" as they are. `of_message` says whose a text is where the rows leave that to the message.
+  void add(std::string_view prefix, std::span<const row> rows, role_source of_message = role_source::of_message);
+  [[nodiscard]] std::span<const row> rows() const { return rows_; }
+
+ private:
+  std::deque<std::string> paths_;
+  std::vector<row> rows_;
+};
+
+// Rows of the coverage page for a table of one endpoint.
+void add_coverage(std::vector<dialect::coverage_row>& out, std::string_view endpoint, std::string_view direction, std::string_view streaming,
+                  std::span<const row> rows);
 
 [[nodiscard]] std::string_view to_string(text_class c);
 [[nodiscard]] std::string_view to_string(part_kind k);

@@ -30,13 +30,13 @@ struct upstream_route {
   std::vector<std::string> paths;  // prefixes of the client's path, "/v1"
   std::string host;                // Host field to send
   std::string base_path;           // put before the client's path; "" or "/prefix"
+  // Patterns with '*': of several upstreams of one path the model chooses, and the one without patterns is for the rest.
+  std::vector<std::string> models = {};
 };
-
-// The upstream with the longest prefix that the path is in, whole segments counted; null: none.
-[[nodiscard]] const upstream_route* route_of(std::span<const upstream_route> upstreams, std::string_view path);
 
 struct settings {
   std::vector<upstream_route> upstreams;
+  bool route_is_upstream = false;  // the context's route is the upstream's name
   std::uint64_t request_body_max = 64ull << 20;
   std::uint64_t response_body_max = 64ull << 20;
   std::uint32_t event_bytes_max = 1u << 20;

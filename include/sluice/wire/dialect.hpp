@@ -52,6 +52,8 @@ struct endpoint {
   std::string_view name;           // "chat.completions", "models", …
   std::string_view allowed_method; // for 405
   std::string_view why;            // for denied
+  std::string_view model = {};     // where the path names it; a view into the path
+  std::string_view query = {};     // of the request, without '?'; whoever classifies fills it in
 };
 
 // A parsed request.
@@ -91,6 +93,8 @@ class channel_sink {
   [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable, std::string name) = 0;
   [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
   [[nodiscard]] virtual status finish(std::uint32_t channel, std::string& out) = 0;
+  // A part that nobody can scan, as in a body that comes in one piece. False: it must not leave.
+  [[nodiscard]] virtual bool passes(const wire::unread& /*what*/) { return false; }
 };
 
 // Rewrites one streamed answer. Bytes of an event whose text left unchanged are appended as they came.
@@ -161,7 +165,11 @@ class dialect {
                                                                      std::uint32_t depth_max) const = 0;
   // JSON body of an error; the status is http_status(text.what).
   [[nodiscard]] virtual std::string error_body(const error_text& text) const = 0;
-  // The dialect's own 200 refusal (`http_status: 200` on a rule), as JSON or, when the request asked for a stream, as SSE.
+  // Whether an answer of this content type is a stream of this dialect.
+  [[nodiscard]] virtual bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const;
+  // The content type of a refusal where the request asked for a stream.
+  [[nodiscard]] virtual std::string_view stream_type(const request_body& request) const;
+  // The dialect's own 200 refusal (`http_status: 200` on a rule), as JSON or, when the request asked for a stream, as a stream.
   [[nodiscard]] virtual std::string refusal_body(const request_body& request, std::string_view message,
                                                  std::string_view decision_id) const = 0;
   // Rows of the coverage table, made from the same table that read_request and read_response use.
@@ -173,6 +181,12 @@ class dialect {
 
 // The OpenAI dialect: Chat Completions whole; models pass; every other path has a stated policy.
 [[nodiscard]] const dialect& openai();
+// Anthropic Messages, plain and streamed, and the counting of its tokens.
+[[nodiscard]] const dialect& anthropic();
+// Gemini: content made plain and as a stream, counted, embedded.
+[[nodiscard]] const dialect& gemini();
+// Ollama's own API: chat, generate, embed.
+[[nodiscard]] const dialect& ollama();
 // By name ("openai"); null when there is none.
 [[nodiscard]] const dialect* find_dialect(std::string_view name);
 [[nodiscard]] std::span<const std::string_view> dialect_names();

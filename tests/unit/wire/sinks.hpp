@@ -24,6 +24,12 @@ class pass_sink : public channel_sink {
     return status::released;
   }
   status finish(std::uint32_t, std::string&) override { return status::released; }
+  bool passes(const unread& what) override {
+    unread_paths.push_back(what.path);
+    return passes_unread;
+  }
+  bool passes_unread = false;
+  std::vector<std::string> unread_paths;
   std::vector<std::string> texts;  // what each channel was fed
   std::vector<part_kind> kinds;
   std::vector<std::string> names;

@@ -1,0 +1,247 @@
+// One streamed Messages answer. Each content block has its own texts; what is held of one leaves before its content_block_stop.
+#include <map>
+#include <optional>
+
+#include "anthropic.hpp"
+#include "anthropic_table.hpp"
+#include "event_reader.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/sse.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using text::json::index;
+using text::json::none;
+
+class messages_stream final : public response_stream, private event_reader::grower {
+ public:
+  messages_stream(std::string_view model, std::uint32_t depth_max)
+      : depth_max_(depth_max), event_(anthropic_event(), depth_max), model_(json_quoted(model)) {}
+
+  [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
+  void cut(std::string_view message, std::string& out) override;
+  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] const std::string& reason() const override { return reason_; }
+
+ private:
+  // The texts that grow within a block, and the delta that carries them.
+  struct growing {
+    std::string_view row_end, delta_type, key;
+  };
+  static constexpr growing texts[] = {{"<text>.text", "text_delta", "text"},
+                                      {"<thinking>.thinking", "thinking_delta", "thinking"},
+                                      {"<compaction>.content", "compaction_delta", "content"}};
+  struct block {
+    bool begun = false, stopped = false;  // as the client has seen it
+    std::optional<std::uint32_t> channels[3];
+    call_arguments arguments;
+  };
+
+  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out);
+  [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
+  void remember();
+  void write(const http::sse_event& e, std::string& out);
+  void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const;
+
+  std::uint32_t depth_max_;
+  http::sse_splitter splitter_{1u << 20};
+  event_reader event_;
+  std::map<std::int64_t, block> blocks_;
+  std::int64_t current_ = 0;  // the block of the event at hand
+  std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
+  std::string reason_, released_;
+  bool started_ = false, over_ = false, too_large_ = false;
+};
+
+response_stream::status messages_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
+  splitter_.feed(bytes);
+  http::sse_event e;
+  while (!over_) {
+    switch (splitter_.next(e)) {
+      case http::sse_splitter::status::more: return status::ok;
+      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
+      case http::sse_splitter::status::event: break;
+    }
+    const auto s = event(e, sink, out);
+    if (s == status::blocked && too_large_) {
+      reason_ = "a tool call's arguments are too large";
+      return status::unreadable;
+    }
+    if (s != status::ok) return s;
+  }
+  return status::done;
+}
+
+response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
+  if (!e.has_data) {
+    out += e.raw;
+    return status::ok;
+  }
+  if (auto parsed = event_.parse(e.data); !parsed) {
+    reason_ = parsed.error().message;
+    return status::unreadable;
+  }
+  if (event_.body()[0].kind != text::json::kind::object) {
+    reason_ = "an event is no JSON object";
+    return status::unreadable;
+  }
+  const std::string type(event_.text("type"));
+  current_ = event_.number("index");
+  remember();
+  // What a block holds leaves before it ends, or before another takes its place.
+  if (type == "content_block_stop" || type == "content_block_start") {
+    if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return status::blocked;
+    if (type == "content_block_start") blocks_[current_] = {};
+  } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
+    return status::blocked;
+  }
+  if (!event_.judge(0, *this, sink)) {
+    reason_ = event_.unread();
+    return reason_.empty() ? status::blocked : status::unreadable;
+  }
+  write(e, out);
+  started_ = started_ || type == "message_start";
+  if (type == "content_block_start") blocks_[current_].begun = true;
+  if (type == "content_block_stop") blocks_[current_].stopped = true;
+  over_ = type == "message_stop" || type == "error";
+  return over_ ? status::done : status::ok;
+}
+
+void messages_stream::remember() {
+  const auto keep = [](std::string_view raw, std::string& to) {
+    if (!raw.empty() && raw != "\"\"") to = raw;
+  };
+  const auto& body = event_.body();
+  const auto message = event_.child(0, "message");
+  if (message != none && body[message].kind == text::json::kind::object) {
+    keep(event_.raw("id", message), id_);
+    keep(event_.raw("model", message), model_);
+  }
+  const auto usage = event_.child(message != none && body[message].kind == text::json::kind::object ? message : 0, "usage");
+  if (usage == none || body[usage].kind != text::json::kind::object) return;
+  const auto tokens = body.member(usage, "output_tokens");
+  if (tokens != none && body[tokens].kind == text::json::kind::number) output_tokens_ = body[tokens].text;
+}
+
+event_reader::grower::taken messages_stream::take(index i, const row& r, channel_sink& sink) {
+  const auto& path = r.path;
+  if (!path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
+  auto& b = blocks_[current_];
+  if (r.what == text_class::json) {
+    event_.replace(i, b.arguments.take(event_.body()[i].text, sink));
+    too_large_ = b.arguments.too_large;
+    return too_large_ ? taken::blocked : taken::taken;
+  }
+  for (std::size_t t = 0; t < std::size(texts); ++t) {
+    const auto& g = texts[t];
+    // "…content_block<text>.text" and "….delta<text_delta>.text" are one text.
+    const bool first = path.ends_with(g.row_end) && path.size() == std::string_view("<content_block_start>.content_block").size() + g.row_end.size();
+    const bool more = path.ends_with(g.key) && path.find(g.delta_type) != std::string_view::npos;
+    if (!first && !more) continue;
+    if (!b.channels[t]) {
+      b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key));
+    }
+    released_.clear();
+    if (sink.feed(*b.channels[t], event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
+    event_.replace(i, released_);
+    return taken::taken;
+  }
+  return taken::left;
+}
+
+void messages_stream::write(const http::sse_event& e, std::string& out) {
+  if (!event_.edited()) {
+    out += e.raw;
+    return;
+  }
+  const auto edited = event_.apply();
+  if (e.data_offset == 0) {  // data over several lines: written as one
+    out += "event: " + std::string(e.type) + "\ndata: " + edited + "\n\n";
+    return;
+  }
+  out.append(e.raw.substr(0, e.data_offset));
+  out += edited;
+  out.append(e.raw.substr(e.data_offset + e.data.size()));
+}
+
+void messages_stream::delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const {
+  out += "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":" + std::to_string(number) +
+         ",\"delta\":{\"type\":" + json_quoted(type) + "," + json_quoted(key) + ":" + json_quoted(text) + "}}\n\n";
+}
+
+// Resolves what a block still holds.
+bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, std::string& out) {
+  if (b.stopped) return true;
+  auto& call = b.arguments;
+  if (call.begun) {
+    if (!call.judge("content[" + std::to_string(number) + "].input", depth_max_, sink)) return false;
+    if (call.held && !call.text.empty()) delta(number, "input_json_delta", "partial_json", call.text, out);
+    call = {};
+  }
+  for (std::size_t t = 0; t < std::size(texts); ++t) {
+    if (!b.channels[t]) continue;
+    released_.clear();
+    const auto channel = *b.channels[t];
+    b.channels[t].reset();
+    if (sink.finish(channel, released_) != channel_sink::status::released) return false;
+    if (!released_.empty()) delta(number, texts[t].delta_type, texts[t].key, released_, out);
+  }
+  return true;
+}
+
+bool messages_stream::finish_all(channel_sink& sink, std::string& out) {
+  for (auto& [number, b] : blocks_) {
+    if (!finish(number, b, sink, out)) return false;
+  }
+  return true;
+}
+
+response_stream::status messages_stream::end(bool clean, channel_sink& sink, std::string& out) {
+  if (over_) return status::done;
+  if (!clean) return status::ok;  // what is held goes with the upstream
+  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken
+  // off again.
+  if (splitter_.buffered_bytes() > 0) {
+    const std::string_view ending = splitter_.rest().ends_with('\n') ? "\n" : "\n\n";
+    const auto s = feed(ending, sink, out);
+    if (s != status::ok && s != status::done) return s;
+    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
+    if (s == status::done) return s;
+  }
+  if (!finish_all(sink, out)) return status::blocked;
+  over_ = true;
+  return status::ok;
+}
+
+void messages_stream::cut(std::string_view message, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  if (!started_) out += anthropic_message_start(id_, model_);
+  std::int64_t next = 0;
+  for (const auto& [number, b] : blocks_) {
+    next = std::max(next, number + 1);
+    if (b.begun && !b.stopped) {
+      out += "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":" + std::to_string(number) + "}\n\n";
+    }
+  }
+  if (!message.empty()) out += anthropic_text_block(next, message);
+  out += anthropic_refusal_end(message, output_tokens_);
+}
+
+void messages_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  out += "event: error\ndata: " + anthropic_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+}
+
+}  // namespace
+
+std::unique_ptr<response_stream> anthropic_open_stream(std::string_view model, std::uint32_t depth_max) {
+  return std::make_unique<messages_stream>(model, depth_max);
+}
+
+}  // namespace sluice::wire

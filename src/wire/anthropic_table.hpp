@@ -1,0 +1,18 @@
+// The Anthropic dialect's tables; see table.hpp. Source: Messages API reference and the types of its SDKs.
+#pragma once
+
+#include "table.hpp"
+
+namespace sluice::wire {
+
+// Rows of blocks of text, and of every kind of block, below `at`; `who` where a block does not say whose it is.
+void add_anthropic_texts(row_list& out, const std::string& at, role_source who);
+void add_anthropic_blocks(row_list& out, const std::string& at, role_source who);
+
+[[nodiscard]] const path_table& anthropic_request();
+[[nodiscard]] const path_table& anthropic_response();
+[[nodiscard]] const path_table& anthropic_count();
+[[nodiscard]] const path_table& anthropic_event();
+[[nodiscard]] std::span<const dialect::coverage_row> anthropic_coverage();
+
+}  // namespace sluice::wire

@@ -1,0 +1,181 @@
+// See body_reader.hpp.
+#include "body_reader.hpp"
+
+#include <algorithm>
+
+namespace sluice::wire {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+namespace {
+
+bool holds_text(const text::json::document& body, index at) {
+  for (auto i = at; i < body[at].next; ++i) {
+    const auto& n = body[i];
+    if (n.kind == kind::string && !n.text.empty()) return true;
+    if (i != at && !n.key.empty()) return true;  // words can be put into keys
+    if (n.kind == kind::number && body[n.parent].kind == kind::array) return true;  // tokens and embeddings spell text, too
+  }
+  return false;
+}
+
+// The last edge of what nobody knows: its parent is known.
+bool begins_unknown(const std::vector<std::uint16_t>& states, const text::json::document& body, index i) {
+  return states[i] == path_table::unknown && (i == 0 || states[body[i].parent] != path_table::unknown);
+}
+
+}  // namespace
+
+result<void> table_request::read(std::string_view bytes, const request_shape& shape, std::uint32_t depth_max) {
+  if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
+  const auto& body = listed_.body();
+  if (body[0].kind != kind::object) return fail(errc::parse, "the request body is no JSON object");
+  shape.table.walk(body, states_);
+  if (const auto key = shape.table.ambiguous_key(body, states_); key != none) {
+    return fail(errc::parse, "the key at " + body.path(key) + " is one that the API reads in another spelling, or it stands twice in two spellings; write each key once, as the API's documents do");
+  }
+  index messages = none;
+  if (!shape.messages.empty()) messages = shape.table.child(body, states_, 0, shape.messages);
+  if (messages == none && !shape.within.empty()) {
+    const auto inner = shape.table.child(body, states_, 0, shape.within);
+    if (inner != none) messages = shape.table.child(body, states_, inner, shape.messages);
+  }
+  if (messages != none && body[messages].kind != kind::array) messages = none;
+  if (messages == none && shape.needs_messages) return fail(errc::parse, std::string(shape.messages) + " is missing or is no array");
+  if (const auto m = shape.table.child(body, states_, 0, "model"); m != none && body[m].kind == kind::string) model_ = body[m].text;
+  const auto stream = shape.table.child(body, states_, 0, "stream");
+  stream_ = stream != none && body[stream].text == "true";
+  if (messages != none) {
+    for (auto m = body.first_child(messages); m != none; m = body.sibling(m)) {
+      const auto r = shape.table.child(body, states_, m, "role");
+      role who{};
+      if (r != none && shape.role_of(body[r].text, who) && who == role::assistant) last_assistant_ = m;
+    }
+  }
+  list(shape, messages, depth_max);
+  return {};
+}
+
+// Parts of types that nobody here knows, and content that is elsewhere or no text: told once, and not looked into.
+bool table_request::skips(const path_table& table, index i) {
+  const auto& body = listed_.body();
+  const auto& n = body[i];
+  if (begins_unknown(states_, body, i)) {
+    if (n.kind == kind::number && body[n.parent].kind == kind::array) {
+      if (i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
+      return true;
+    }
+    // Below a place that wants a text, each key is a word of the client's.
+    const bool words = i != 0 && body[n.parent].kind == kind::object && table.at(states_[n.parent]) != nullptr;
+    if (holds_text(body, i) || words) listed_.add_unread("unknown part", i);
+    return n.kind == kind::object || n.kind == kind::array;
+  }
+  const auto* r = table.at(states_[i]);
+  if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;
+  if (!holds_text(body, i)) return false;
+  listed_.add_unread(r->what == text_class::reference ? "server state" : "attachment", i);
+  return true;
+}
+
+void table_request::begin_message(const request_shape& shape, index message, part& like) {
+  const auto& body = listed_.body();
+  const auto r = shape.table.child(body, states_, message, "role");
+  like.role = role::user;
+  if (r == none ? !shape.role_may_lack : !shape.role_of(body[r].text, like.role)) listed_.add_unread("unknown part", r == none ? message : r);
+  like.last_turn = message > last_assistant_;
+}
+
+void table_request::list(const request_shape& shape, index messages, std::uint32_t depth_max) {
+  const auto& body = listed_.body();
+  part like{role::user, part_kind::text, true, true, {}, 0};
+  for (index i = states_.empty() || states_[0] == path_table::unknown ? 0 : 1; i < states_.size();) {
+    const auto& n = body[i];
+    if (messages != none && n.parent == messages && i != messages) begin_message(shape, i, like);
+    if (skips(shape.table, i)) {
+      i = n.next;
+      continue;
+    }
+    const bool in_messages = messages != none && i > messages && i < body[messages].next;
+    const auto* r = shape.table.at(states_[i]);
+    part mine = like;
+    if (!in_messages) mine.last_turn = true;
+    if (r != nullptr) {
+      mine.role = to_role(r->from, in_messages ? like.role : role::user);
+      mine.kind = r->kind;
+      const bool below = states_[n.parent] == states_[i];
+      if (below && (r->what == text_class::schema || r->what == text_class::arguments) && !n.key.empty()) listed_.add_key(i, mine);
+      // The keys of a map that a client fills are words, too.
+      if (r->path.ends_with("{*}") && !below && !n.key.empty()) listed_.add_key(i, mine);
+      if (n.kind == kind::string && !n.text.empty()) {
+        auto as = *r;
+        as.kind = kind_of(i, *r);
+        listed_.add(i, as, mine, depth_max);
+      }
+    }
+    ++i;
+  }
+}
+
+result<void> table_response::read(std::string_view bytes, const path_table& table, std::string_view choices, std::uint32_t depth_max) {
+  if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
+  const auto& body = listed_.body();
+  if (body[0].kind != kind::object) return fail(errc::parse, "the answer is no JSON object");
+  std::vector<std::uint16_t> states;
+  table.walk(body, states);
+  const auto list = choices.empty() ? none : table.child(body, states, 0, choices);
+  part like{role::assistant, part_kind::text, true, true, {}, 0};
+  like.choice = choices.empty() ? 0 : -1;
+  for (index i = 1; i < states.size(); ++i) {
+    const auto& n = body[i];
+    if (list != none && n.parent == list) like.choice = static_cast<std::int32_t>(i);
+    if (list != none && i >= body[list].next) like.choice = -1;
+    const auto* r = table.at(states[i]);
+    auto mine = like;
+    if (r == nullptr) {
+      // A vendor's own field: no table knows what it is, so it is held against the rules where it stands.
+      mine.kind = part_kind::annotation;
+      if (states[i] == path_table::unknown && !n.key.empty()) listed_.add_key(i, mine);
+      if (n.kind == kind::string && !n.text.empty()) listed_.add_plain(i, mine, false);
+      continue;
+    }
+    mine.role = to_role(r->from, role::assistant);
+    mine.kind = r->kind;
+    const bool below = states[n.parent] == states[i];
+    if (below && (r->what == text_class::schema || r->what == text_class::arguments) && !n.key.empty()) listed_.add_key(i, mine);
+    if (r->path.ends_with("{*}") && !below && !n.key.empty()) listed_.add_key(i, mine);
+    if (n.kind == kind::string && !n.text.empty()) {
+      auto as = *r;
+      as.kind = kind_of(i, *r);
+      listed_.add(i, as, mine, depth_max);
+    }
+  }
+  return {};
+}
+
+std::string table_response::edited(std::span<const replacement> edits) const {
+  auto splices = listed_.splices(edits);
+  std::vector<std::int32_t> touched;
+  for (const auto& e : edits) {
+    const auto choice = listed_.parts()[e.part].choice;
+    if (choice >= 0 && std::find(touched.begin(), touched.end(), choice) == touched.end()) touched.push_back(choice);
+  }
+  std::vector<text::json::splice> dropped;
+  for (const auto choice : touched) drop_copies(static_cast<index>(choice), dropped);
+  // What is dropped goes with the edits in it.
+  for (auto& d : dropped) {
+    std::erase_if(splices, [&](const text::json::splice& s) { return s.begin >= d.begin && s.end <= d.end; });
+    splices.push_back(std::move(d));
+  }
+  return text::json::apply(listed_.body().bytes(), std::move(splices));
+}
+
+void blank(const text::json::document& body, index object, std::string_view key, std::string_view with, std::vector<text::json::splice>& splices) {
+  if (object == none || body[object].kind != kind::object) return;
+  const auto at = body.member(object, key);
+  if (at == none || body[at].kind == kind::null || body[at].kind == kind::boolean) return;
+  splices.push_back({body[at].raw_begin, body[at].raw_end, std::string(with)});
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,67 @@
+// Requests and answers in one piece, read by a table alone: what a dialect adds is its table, where its messages stand, and what its
+// roles are called.
+#pragma once
+
+#include "parts.hpp"
+
+namespace sluice::wire {
+
+struct request_shape {
+  const path_table& table;
+  std::string_view messages;                        // the key of the array of turns; "" when there is none
+  bool needs_messages;                              // a request without it is refused
+  bool (*role_of)(std::string_view word, role& out);  // false: nobody knows this role
+  bool role_may_lack;                               // a message that names no role is the user's
+  std::string_view within = {};                     // an object that may hold the request
+};
+
+class table_request : public request_body {
+ public:
+  [[nodiscard]] result<void> read(std::string_view bytes, const request_shape& shape, std::uint32_t depth_max);
+
+  [[nodiscard]] std::span<const part> parts() const override { return listed_.parts(); }
+  [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
+  [[nodiscard]] bool stream() const override { return stream_; }
+  [[nodiscard]] std::string_view model() const override { return model_; }
+  [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
+  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
+    return text::json::apply(listed_.body().bytes(), listed_.splices(edits));
+  }
+
+ protected:
+  // What a text is, where more than its place says so.
+  [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
+  bool stream_ = false;
+  std::string_view model_;
+  listed_body listed_;
+  std::vector<std::uint16_t> states_;
+
+ private:
+  void begin_message(const request_shape& shape, text::json::index message, part& like);
+  void list(const request_shape& shape, text::json::index messages, std::uint32_t depth_max);
+  [[nodiscard]] bool skips(const path_table& table, text::json::index i);
+  text::json::index last_assistant_ = 0;
+};
+
+class table_response : public response_body {
+ public:
+  // `choices`: the key of the array of answers; "" when the whole body is one.
+  [[nodiscard]] result<void> read(std::string_view bytes, const path_table& table, std::string_view choices, std::uint32_t depth_max);
+
+  [[nodiscard]] std::span<const part> parts() const override { return listed_.parts(); }
+  [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
+  [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
+  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override;
+
+ protected:
+  [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
+  // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out.
+  virtual void drop_copies(text::json::index /*choice*/, std::vector<text::json::splice>& /*splices*/) const {}
+  listed_body listed_;
+};
+
+// Splices in `with` for a member that is there and not null.
+void blank(const text::json::document& body, text::json::index object, std::string_view key, std::string_view with,
+           std::vector<text::json::splice>& splices);
+
+}  // namespace sluice::wire

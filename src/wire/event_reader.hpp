@@ -1,0 +1,74 @@
+// One JSON event of a streamed answer: parsed, judged text by text along a table, and written as it came or with splices. What a
+// dialect adds is how its events follow each other.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "table.hpp"
+
+namespace sluice::wire {
+
+class event_reader {
+ public:
+  event_reader(const path_table& table, std::uint32_t depth_max) : table_(table), depth_max_(depth_max) {}
+
+  // Views into `data` until the next call.
+  [[nodiscard]] result<void> parse(std::string_view data);
+  [[nodiscard]] const text::json::document& body() const { return body_; }
+  [[nodiscard]] const row* at(text::json::index i) const { return table_.at(states_[i]); }
+  // The member of the root, or of `object`, as raw text; "" when it is not there.
+  [[nodiscard]] std::string_view text(std::string_view key, text::json::index object = 0) const;
+  [[nodiscard]] std::string_view raw(std::string_view key, text::json::index object = 0) const;
+  [[nodiscard]] std::int64_t number(std::string_view key, text::json::index object = 0) const;
+  [[nodiscard]] text::json::index child(text::json::index object, std::string_view key) const { return table_.child(body_, states_, object, key); }
+
+  // What a dialect does with a text itself: one that grows from event to event.
+  class grower {
+   public:
+    enum class taken : std::uint8_t { left, taken, blocked };
+    // `i` is a string or, for class `arguments`, what lies below is left to the reader whatever this says.
+    [[nodiscard]] virtual taken take(text::json::index i, const row& r, channel_sink& sink) = 0;
+
+   protected:
+    ~grower() = default;
+  };
+  // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
+  [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
+
+  // Why the last judge() found what nobody can scan; "" when it did not.
+  [[nodiscard]] const std::string& unread() const { return unread_; }
+  // The string at `i` leaves as `released`.
+  void replace(text::json::index i, std::string_view released);
+  // Adds to the end of what the string at `i` leaves as.
+  void append(text::json::index i, std::string_view more);
+  // A member leaves as `with`, if it is there and not null.
+  void blank(text::json::index object, std::string_view key, std::string_view with);
+  [[nodiscard]] bool edited() const { return !splices_.empty(); }
+  // The event's JSON as it leaves.
+  [[nodiscard]] std::string apply();
+
+ private:
+  [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, channel_sink& sink);
+  [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  const path_table& table_;
+  std::uint32_t depth_max_;
+  text::json::document body_;
+  std::vector<std::uint16_t> states_;
+  std::vector<text::json::splice> splices_;
+  std::string released_, unread_;
+};
+
+// The arguments of a tool call that came in fragments: JSON, judged when whole.
+struct call_arguments {
+  std::string text;
+  bool held = false, begun = false;
+  bool too_large = false;  // more than may be held: the stream cannot go on
+  // The next fragment. The event goes on with what this returns: the fragment, or "" when a rule may yet change or stop it.
+  [[nodiscard]] std::string_view take(std::string_view fragment, channel_sink& sink);
+  // Judges leaves and keys; `text` becomes what may leave. False: blocked.
+  [[nodiscard]] bool judge(const std::string& name, std::uint32_t depth_max, channel_sink& sink);
+};
+
+}  // namespace sluice::wire

@@ -1,0 +1,87 @@
+// Gemini requests and answers that come in one piece.
+#include "body_reader.hpp"
+#include "gemini.hpp"
+#include "gemini_table.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+bool role_of(std::string_view word, role& out) {
+  struct name {
+    std::string_view word;
+    role who;
+  };
+  for (const auto& n : {name{"user", role::user}, {"model", role::assistant}, {"function", role::tool}, {"system", role::system}}) {
+    if (n.word == word) {
+      out = n.who;
+      return true;
+    }
+  }
+  return false;
+}
+
+// A part that says `thought` is how the model got there.
+part_kind thought_or(const text::json::document& body, index i, const row& r) {
+  if (r.kind != part_kind::text || body[i].kind != kind::string || body[body[i].parent].kind != kind::object) return r.kind;
+  const auto thought = body.member(body[i].parent, "thought");
+  return thought != none && body[thought].text == "true" ? part_kind::reasoning : r.kind;
+}
+
+class gemini_request_body final : public table_request {
+ public:
+  result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
+    const bool generates = to.name == "generateContent" || to.name == "streamGenerateContent";
+    const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : gemini_embed();
+    if (auto done = read(bytes, {table, "contents", generates, role_of, true, "generateContentRequest"}, depth_max); !done) return done;
+    stream_ = to.name == "streamGenerateContent";
+    model_text_ = to.model;
+    model_ = model_text_;
+    for (auto q = to.query; !q.empty();) {
+      const auto end = std::min(q.find('&'), q.size());
+      const auto one = q.substr(0, end);
+      q.remove_prefix(std::min(end + 1, q.size()));
+      events = events || one == "alt=sse" || one == "$alt=sse";
+    }
+    return {};
+  }
+  bool events = false;
+
+ protected:
+  [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
+
+ private:
+  std::string model_text_;
+};
+
+class gemini_response_body final : public table_response {
+ protected:
+  [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
+  // Log probabilities spell the text, and the grounding of its segments repeats it.
+  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
+    const auto& body = listed_.body();
+    blank(body, choice, "logprobsResult", "{}", splices);
+    blank(body, body.member(choice, "groundingMetadata"), "groundingSupports", "[]", splices);
+  }
+};
+
+}  // namespace
+
+result<std::unique_ptr<request_body>> gemini_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
+  auto made = std::make_unique<gemini_request_body>();
+  if (auto done = made->read_as(to, body, depth_max); !done) return std::unexpected(done.error());
+  return made;
+}
+
+result<std::unique_ptr<response_body>> gemini_read_response(std::string_view body, std::uint32_t depth_max) {
+  auto made = std::make_unique<gemini_response_body>();
+  if (auto done = made->read(body, gemini_response(), "candidates", depth_max); !done) return std::unexpected(done.error());
+  return made;
+}
+
+bool gemini_asks_for_events(const request_body& request) { return static_cast<const gemini_request_body&>(request).events; }
+
+}  // namespace sluice::wire

@@ -1,0 +1,313 @@
+// One streamed Gemini answer: each event is a whole answer with the next pieces of text, as server-sent events or as the elements of an
+// array. What is held of a candidate leaves with the event that ends it.
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "event_reader.hpp"
+#include "gemini.hpp"
+#include "gemini_table.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/json_stream.hpp"
+#include "sluice/http/sse.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+class generate_stream final : public response_stream, private event_reader::grower {
+ public:
+  explicit generate_stream(std::uint32_t depth_max) : event_(gemini_response(), depth_max) {}
+
+  [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
+  void cut(std::string_view message, std::string& out) override;
+  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] const std::string& reason() const override { return reason_; }
+
+ private:
+  enum class framing : std::uint8_t { unknown, events, array };
+  // A text that grows: answer, thoughts, or an argument of a call by its path.
+  struct growing {
+    std::uint32_t channel = 0;
+    bool open = false, thought = false;
+    std::string pending;     // fed and not yet seen to leave
+    index last = none;       // its last piece in the event at hand
+  };
+  struct candidate {
+    std::map<std::string, growing> texts;
+    bool finished = false, edited = false;
+  };
+
+  [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
+  [[nodiscard]] status feed_events(channel_sink& sink, std::string& out);
+  [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
+  [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] index candidate_of(index i) const;
+  [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
+  static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
+  void emit(const std::string& json, std::string& out);
+
+  framing framing_ = framing::unknown;
+  std::string head_;  // white space before the first byte that tells the framing
+  http::sse_splitter events_{1u << 20};
+  http::json_splitter elements_{http::json_splitter::framing::array, 1u << 20};
+  event_reader event_;
+  std::map<std::int64_t, candidate> candidates_;
+  std::string reason_, released_;
+  bool written_ = false, over_ = false;
+};
+
+response_stream::status generate_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
+  if (framing_ == framing::unknown) {
+    head_ += bytes;
+    const auto first = head_.find_first_not_of(" \t\r\n");
+    if (first == std::string::npos) return status::ok;
+    framing_ = head_[first] == '[' ? framing::array : framing::events;
+    bytes = head_;
+  }
+  if (framing_ == framing::events) {
+    events_.feed(bytes);
+    return feed_events(sink, out);
+  }
+  elements_.feed(bytes);
+  return feed_elements(sink, out);
+}
+
+response_stream::status generate_stream::feed_events(channel_sink& sink, std::string& out) {
+  http::sse_event e;
+  while (true) {
+    switch (events_.next(e)) {
+      case http::sse_splitter::status::more: return status::ok;
+      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
+      case http::sse_splitter::status::event: break;
+    }
+    if (!e.has_data) {
+      out += e.raw;
+      continue;
+    }
+    if (const auto s = event(e.raw, e.data, e.data_offset, sink, out); s != status::ok) return s;
+  }
+}
+
+response_stream::status generate_stream::feed_elements(channel_sink& sink, std::string& out) {
+  http::json_piece p;
+  while (true) {
+    switch (elements_.next(p)) {
+      case http::json_splitter::status::more: return status::ok;
+      case http::json_splitter::status::too_large: reason_ = "an element is too large"; return status::unreadable;
+      case http::json_splitter::status::broken: reason_ = "the answer is no array of objects"; return status::unreadable;
+      case http::json_splitter::status::piece: break;
+    }
+    if (p.has_data) {
+      if (const auto s = event(p.raw, p.data, p.data_offset, sink, out); s != status::ok) return s;
+      written_ = true;
+      continue;
+    }
+    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && !finish_all(sink, out)) return status::blocked;
+    out += p.raw;
+    if (!elements_.closed()) continue;
+    over_ = true;
+    return status::done;
+  }
+}
+
+response_stream::status generate_stream::event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink,
+                                               std::string& out) {
+  if (auto parsed = event_.parse(data); !parsed) {
+    reason_ = parsed.error().message;
+    return status::unreadable;
+  }
+  const auto& body = event_.body();
+  if (body[0].kind != kind::object) {
+    reason_ = "an event is no JSON object";
+    return status::unreadable;
+  }
+  for (auto& [number, c] : candidates_) {
+    for (auto& [name, g] : c.texts) g.last = none;
+  }
+  if (!event_.judge(0, *this, sink)) {
+    reason_ = event_.unread();
+    return reason_.empty() ? status::blocked : status::unreadable;
+  }
+  const auto list = event_.child(0, "candidates");
+  for (auto n = list == none || body[list].kind != kind::array ? none : body.first_child(list); n != none; n = body.sibling(n)) {
+    if (body[n].kind != kind::object) continue;
+    const auto number = event_.number("index", n);
+    auto& c = candidates_[number];
+    if (!event_.text("finishReason", n).empty() && event_.text("finishReason", n) != "null") {
+      if (!finish(number, c, sink, out)) return status::blocked;
+      c.finished = true;
+    }
+    // What spells or repeats a text that left otherwise than it came.
+    if (event_.edited()) event_.blank(n, "logprobsResult", "{}");
+    if (c.edited) event_.blank(event_.child(n, "groundingMetadata"), "groundingSupports", "[]");
+  }
+  if (!event_.edited()) {
+    out += raw;
+    return status::ok;
+  }
+  const auto edited = event_.apply();
+  if (data_offset == 0 && framing_ == framing::events) {  // data over several lines: written as one
+    out += "data: " + edited + "\n\n";
+    return status::ok;
+  }
+  out += raw.substr(0, data_offset);
+  out += edited;
+  out += raw.substr(data_offset + data.size());
+  return status::ok;
+}
+
+index generate_stream::candidate_of(index i) const {
+  const auto& body = event_.body();
+  for (auto at = i; at != 0; at = body[at].parent) {
+    const auto above = body[at].parent;
+    if (body[above].parent == 0 && above != 0 && event_.child(0, "candidates") == above) return at;
+  }
+  return none;
+}
+
+// What left must be what was fed, in order, or it was edited.
+void generate_stream::note(candidate& c, growing& g, std::string_view fed, std::string_view released) {
+  g.pending += fed;
+  if (std::string_view(g.pending).starts_with(released)) {
+    g.pending.erase(0, released.size());
+  } else {
+    c.edited = true;
+  }
+}
+
+event_reader::grower::taken generate_stream::take(index i, const row& r, channel_sink& sink) {
+  const auto& body = event_.body();
+  const bool argument = r.path == "candidates[].content.parts[].functionCall.partialArgs[].stringValue";
+  if (!argument && r.path != "candidates[].content.parts[].text") return taken::left;
+  const auto of = candidate_of(i);
+  if (of == none) return taken::left;
+  const auto number = event_.number("index", of);
+  auto& c = candidates_[number];
+  const bool thought = !argument && event_.text("thought", body[i].parent) == "true";
+  const auto name = argument ? std::string(event_.text("jsonPath", body[i].parent)) : std::string(thought ? "thought" : "text");
+  auto& g = c.texts[name];
+  if (!g.open) {
+    const auto what = argument ? part_kind::tool_call : thought ? part_kind::reasoning : part_kind::text;
+    g = {};
+    g.channel = sink.open(role::assistant, what, true, "candidates[" + std::to_string(number) + "].content." + name);
+    g.open = true;
+    g.thought = thought;
+  }
+  g.last = i;
+  released_.clear();
+  if (sink.feed(g.channel, body[i].text, released_) != channel_sink::status::released) return taken::blocked;
+  note(c, g, body[i].text, released_);
+  // An argument ends where it says so.
+  if (argument && event_.text("willContinue", body[i].parent) != "true") {
+    std::string rest;
+    if (sink.finish(g.channel, rest) != channel_sink::status::released) return taken::blocked;
+    note(c, g, "", rest);
+    released_ += rest;
+    g.open = false;
+  }
+  event_.replace(i, released_);
+  return taken::taken;
+}
+
+bool generate_stream::resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out) {
+  if (!g.open) return true;
+  g.open = false;
+  released_.clear();
+  if (sink.finish(g.channel, released_) != channel_sink::status::released) return false;
+  note(c, g, "", released_);
+  if (released_.empty()) return true;
+  if (g.last != none) {
+    event_.append(g.last, released_);
+    return true;
+  }
+  std::string part;
+  if (name.starts_with('$')) {
+    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name) + ",\"stringValue\":" + json_quoted(released_) + "}],\"willContinue\":true}}";
+  } else {
+    part = "{\"text\":" + json_quoted(released_) + (g.thought ? ",\"thought\":true}" : "}");
+  }
+  emit("{\"candidates\":[{\"content\":{\"parts\":[" + part + "],\"role\":\"model\"},\"index\":" + std::to_string(number) + "}]}", out);
+  return true;
+}
+
+bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out) {
+  for (auto& [name, g] : c.texts) {
+    if (!resolve(number, c, name, g, sink, out)) return false;
+  }
+  return true;
+}
+
+bool generate_stream::finish_all(channel_sink& sink, std::string& out) {
+  for (auto& [number, c] : candidates_) {
+    for (auto& [name, g] : c.texts) g.last = none;
+    if (!finish(number, c, sink, out)) return false;
+  }
+  return true;
+}
+
+// An answer of the gateway's own among the upstream's.
+void generate_stream::emit(const std::string& json, std::string& out) {
+  if (framing_ != framing::array) {
+    out += "data: " + json + "\n\n";
+    return;
+  }
+  out += written_ ? ",\n" : "[";
+  out += json;
+  written_ = true;
+}
+
+response_stream::status generate_stream::end(bool clean, channel_sink& sink, std::string& out) {
+  if (over_) return status::done;
+  if (!clean) return status::ok;  // what is held goes with the upstream
+  if (framing_ == framing::events && events_.buffered_bytes() > 0) {
+    // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
+    const std::string_view ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
+    if (const auto s = feed(ending, sink, out); s != status::ok) return s;
+    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
+  }
+  if (framing_ == framing::array && elements_.buffered_bytes() > 0) {
+    reason_ = "the array broke off within an element";
+    return status::unreadable;
+  }
+  if (!finish_all(sink, out)) return status::blocked;
+  over_ = true;
+  return status::ok;
+}
+
+void generate_stream::cut(std::string_view message, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  if (candidates_.empty()) candidates_[0];
+  std::string list;
+  bool first = true;
+  const bool none_open = std::ranges::all_of(candidates_, [](const auto& each) { return each.second.finished; });
+  for (const auto& [number, c] : candidates_) {
+    if (c.finished && !none_open) continue;
+    list += list.empty() ? "{" : ",{";
+    if (first && !message.empty()) list += "\"content\":{\"parts\":[{\"text\":" + json_quoted(message) + "}],\"role\":\"model\"},";
+    list += "\"finishReason\":\"SAFETY\",\"index\":" + std::to_string(number) + "}";
+    first = false;
+  }
+  emit("{\"candidates\":[" + list + "]}", out);
+  if (framing_ == framing::array) out += "]";
+}
+
+void generate_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  emit(gemini_error_body({gateway_error::upstream, message, "", decision_id}), out);
+  if (framing_ == framing::array) out += "]";
+}
+
+}  // namespace
+
+std::unique_ptr<response_stream> gemini_open_stream(std::uint32_t depth_max) { return std::make_unique<generate_stream>(depth_max); }
+
+}  // namespace sluice::wire

@@ -1,0 +1,250 @@
+// Gemini, field by field. Parts stand in contents, in instructions, in results and in answers, so their rows are put together.
+#include "gemini_table.hpp"
+
+#include <array>
+
+namespace sluice::wire {
+namespace {
+
+using enum text_class;
+using kind = part_kind;
+using from = role_source;
+
+constexpr auto part_rows = std::to_array<row>({
+    {"text", text},
+    {"thought", scalar},
+    {"thoughtSignature", opaque},
+    {"videoMetadata", opaque},
+    {"mediaResolution", opaque},
+    {"inlineData.mimeType", opaque},
+    {"inlineData.displayName", name, kind::name},
+    {"inlineData.data", binary, kind::attachment},
+    {"fileData.mimeType", opaque},
+    {"fileData.displayName", name, kind::name},
+    {"fileData.fileUri", reference, kind::attachment},
+    {"functionCall.id", opaque},
+    {"functionCall.name", name, kind::name, from::assistant},
+    {"functionCall.args", arguments, kind::tool_call, from::assistant},
+    {"functionCall.willContinue", scalar},
+    {"functionCall.partialArgs[].jsonPath", name, kind::tool_call, from::assistant},
+    {"functionCall.partialArgs[].stringValue", text, kind::tool_call, from::assistant},
+    {"functionCall.partialArgs[].nullValue", opaque},
+    {"functionCall.partialArgs[].willContinue", scalar},
+    {"functionResponse.id", opaque},
+    {"functionResponse.scheduling", opaque},
+    {"functionResponse.name", name, kind::name, from::tool},
+    {"functionResponse.response", arguments, kind::tool_result, from::tool},
+    {"functionResponse.parts[].inlineData.mimeType", opaque},
+    {"functionResponse.parts[].inlineData.displayName", name, kind::name, from::tool},
+    {"functionResponse.parts[].inlineData.data", binary, kind::attachment, from::tool},
+    {"functionResponse.parts[].fileData.mimeType", opaque},
+    {"functionResponse.parts[].fileData.displayName", name, kind::name, from::tool},
+    {"functionResponse.parts[].fileData.fileUri", reference, kind::attachment, from::tool},
+    {"executableCode.id", opaque},
+    {"executableCode.language", opaque},
+    {"executableCode.code", text, kind::tool_call, from::assistant},
+    {"codeExecutionResult.id", opaque},
+    {"codeExecutionResult.outcome", opaque},
+    {"codeExecutionResult.output", text, kind::tool_result, from::tool},
+    {"toolCall.id", opaque},
+    {"toolCall.toolType", opaque},
+    {"toolCall.args", arguments, kind::tool_call, from::assistant},
+    {"toolResponse.id", opaque},
+    {"toolResponse.toolType", opaque},
+    {"toolResponse.response", arguments, kind::tool_result, from::tool},
+});
+
+constexpr auto request_rows = std::to_array<row>({
+    {"model", opaque},
+    {"contents[].role", opaque},
+    {"systemInstruction.role", opaque},
+    {"tools[].functionDeclarations[].name", name, kind::name, from::system},
+    {"tools[].functionDeclarations[].description", text, kind::tool_definition, from::system},
+    {"tools[].functionDeclarations[].behavior", opaque},
+    {"tools[].functionDeclarations[].parameters", schema, kind::tool_definition, from::system},
+    {"tools[].functionDeclarations[].parametersJsonSchema", schema, kind::tool_definition, from::system},
+    {"tools[].functionDeclarations[].response", schema, kind::tool_definition, from::system},
+    {"tools[].functionDeclarations[].responseJsonSchema", schema, kind::tool_definition, from::system},
+    {"tools[].googleSearch", opaque},
+    {"tools[].googleSearchRetrieval", opaque},
+    {"tools[].enterpriseWebSearch", opaque},
+    {"tools[].googleMaps", opaque},
+    {"tools[].codeExecution", opaque},
+    {"tools[].urlContext", opaque},
+    {"tools[].computerUse.environment", opaque},
+    {"tools[].computerUse.excludedPredefinedFunctions[]", name, kind::name, from::system},
+    {"tools[].fileSearch", reference, kind::attachment},
+    {"tools[].retrieval", reference, kind::attachment},
+    {"tools[].mcpServers", reference, kind::attachment},
+    {"toolConfig.functionCallingConfig.mode", opaque},
+    {"toolConfig.functionCallingConfig.allowedFunctionNames[]", name, kind::name, from::system},
+    {"toolConfig.retrievalConfig", opaque},
+    {"safetySettings", opaque},
+    {"generationConfig.stopSequences[]", name, kind::text, from::user},
+    {"generationConfig.responseMimeType", opaque},
+    {"generationConfig.responseModalities[]", opaque},
+    {"generationConfig.responseSchema", schema, kind::tool_definition, from::system},
+    {"generationConfig.responseJsonSchema", schema, kind::tool_definition, from::system},
+    {"generationConfig.mediaResolution", opaque},
+    {"generationConfig.speechConfig", opaque},
+    {"generationConfig.thinkingConfig", opaque},
+    {"generationConfig.imageConfig", opaque},
+    {"generationConfig.routingConfig", opaque},
+    {"cachedContent", reference, kind::attachment},
+    {"labels.{*}", name, kind::annotation, from::user},
+    {"serviceTier", opaque},
+});
+
+constexpr auto embed_rows = std::to_array<row>({
+    {"model", opaque},
+    {"taskType", opaque},
+    {"title", text, kind::text, from::user},
+    {"outputDimensionality", scalar},
+    {"content.role", opaque},
+});
+
+constexpr auto response_rows = std::to_array<row>({
+    {"candidates[].index", scalar},
+    {"candidates[].tokenCount", scalar},
+    {"candidates[].avgLogprobs", scalar},
+    {"candidates[].content.role", opaque},
+    {"candidates[].finishReason", opaque},
+    {"candidates[].finishMessage", text, kind::refusal, from::assistant},
+    {"candidates[].safetyRatings", opaque},
+    {"candidates[].logprobsResult", opaque},
+    {"candidates[].citationMetadata.citations[].startIndex", scalar},
+    {"candidates[].citationMetadata.citations[].endIndex", scalar},
+    {"candidates[].citationMetadata.citations[].title", text, kind::annotation, from::assistant},
+    {"candidates[].citationMetadata.citations[].uri", name, kind::annotation, from::assistant},
+    {"candidates[].citationMetadata.citations[].license", name, kind::annotation, from::assistant},
+    {"candidates[].citationMetadata.citationSources[].uri", name, kind::annotation, from::assistant},
+    {"candidates[].citationMetadata.citationSources[].license", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.webSearchQueries[]", text, kind::tool_call, from::assistant},
+    {"candidates[].groundingMetadata.searchEntryPoint.renderedContent", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.searchEntryPoint.sdkBlob", opaque},
+    {"candidates[].groundingMetadata.groundingChunks[].web.title", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].web.uri", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].web.domain", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.title", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.uri", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.text", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].maps.title", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].maps.uri", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].maps.placeId", opaque},
+    {"candidates[].groundingMetadata.groundingSupports[].segment.startIndex", scalar},
+    {"candidates[].groundingMetadata.groundingSupports[].segment.endIndex", scalar},
+    {"candidates[].groundingMetadata.groundingSupports[].segment.partIndex", scalar},
+    {"candidates[].groundingMetadata.groundingSupports[].segment.text", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingSupports[].groundingChunkIndices[]", scalar},
+    {"candidates[].groundingMetadata.groundingSupports[].confidenceScores[]", scalar},
+    {"candidates[].groundingMetadata.retrievalMetadata", opaque},
+    {"candidates[].urlContextMetadata.urlMetadata[].retrievedUrl", name, kind::annotation, from::assistant},
+    {"candidates[].urlContextMetadata.urlMetadata[].urlRetrievalStatus", opaque},
+    {"promptFeedback.blockReason", opaque},
+    {"promptFeedback.blockReasonMessage", text, kind::refusal, from::assistant},
+    {"promptFeedback.safetyRatings", opaque},
+    {"usageMetadata", opaque},
+    {"modelVersion", opaque},
+    {"modelStatus", opaque},
+    {"responseId", opaque},
+    {"createTime", opaque},
+    {"error.code", scalar},
+    {"error.status", opaque},
+    {"error.message", text, kind::error, from::assistant},
+    {"error.details", schema, kind::error, from::assistant},
+    {"totalTokens", scalar},
+    {"cachedContentTokenCount", scalar},
+    {"promptTokensDetails", opaque},
+    {"cacheTokensDetails", opaque},
+    {"embedding.values[]", scalar},
+    {"embeddings[].values[]", scalar},
+});
+
+void add_request(row_list& out, const std::string& at) {
+  out.add(at, request_rows);
+  const auto below = at.empty() ? std::string() : at + ".";
+  out.add(below + "contents[].parts[]", part_rows);
+  out.add(below + "systemInstruction.parts[]", part_rows, from::system);
+}
+
+const row_list& request_list() {
+  static const auto list = [] {
+    row_list out;
+    add_request(out, "");
+    return out;
+  }();
+  return list;
+}
+const row_list& count_list() {
+  static const auto list = [] {
+    row_list out;
+    add_request(out, "");
+    add_request(out, "generateContentRequest");
+    return out;
+  }();
+  return list;
+}
+const row_list& embed_list() {
+  static const auto list = [] {
+    row_list out;
+    out.add("", embed_rows);
+    out.add("content.parts[]", part_rows, from::user);
+    out.add("requests[]", embed_rows);
+    out.add("requests[].content.parts[]", part_rows, from::user);
+    return out;
+  }();
+  return list;
+}
+const row_list& response_list() {
+  static const auto list = [] {
+    row_list out;
+    out.add("", response_rows);
+    out.add("candidates[].content.parts[]", part_rows, from::assistant);
+    return out;
+  }();
+  return list;
+}
+
+std::vector<dialect::coverage_row> make_coverage() {
+  std::vector<dialect::coverage_row> out;
+  const auto endpoint = [&](std::string_view named, std::span<const row> asked) {
+    add_coverage(out, named, "request", "no", asked);
+    out.push_back({named, "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
+    add_coverage(out, named, "response", named == "streamGenerateContent" ? "yes" : "no", response_list().rows());
+    out.push_back({named, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+  };
+  endpoint("generateContent", request_list().rows());
+  endpoint("streamGenerateContent", request_list().rows());
+  endpoint("countTokens", count_list().rows());
+  endpoint("embedContent", embed_list().rows());
+  endpoint("batchEmbedContents", embed_list().rows());
+  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"other methods of a model, files, caches, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});
+  out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
+  return out;
+}
+
+}  // namespace
+
+const path_table& gemini_request() {
+  static const path_table table(request_list().rows(), key_form::camel_or_snake);
+  return table;
+}
+const path_table& gemini_count() {
+  static const path_table table(count_list().rows(), key_form::camel_or_snake);
+  return table;
+}
+const path_table& gemini_embed() {
+  static const path_table table(embed_list().rows(), key_form::camel_or_snake);
+  return table;
+}
+const path_table& gemini_response() {
+  static const path_table table(response_list().rows(), key_form::camel_or_snake);
+  return table;
+}
+std::span<const dialect::coverage_row> gemini_coverage() {
+  static const auto rows = make_coverage();
+  return rows;
+}
+
+}  // namespace sluice::wire

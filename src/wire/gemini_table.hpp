@@ -1,0 +1,15 @@
+// The Gemini dialect's tables; see table.hpp. Source: Gemini API reference and the types of its SDKs. Keys are in camel case here; the
+// API takes snake case as well.
+#pragma once
+
+#include "table.hpp"
+
+namespace sluice::wire {
+
+[[nodiscard]] const path_table& gemini_request();
+[[nodiscard]] const path_table& gemini_count();
+[[nodiscard]] const path_table& gemini_embed();
+[[nodiscard]] const path_table& gemini_response();
+[[nodiscard]] std::span<const dialect::coverage_row> gemini_coverage();
+
+}  // namespace sluice::wire

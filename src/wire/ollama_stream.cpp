@@ -1,0 +1,180 @@
+// One streamed Ollama answer: a JSON text a line. What is held leaves with the line that says it is done.
+#include <optional>
+
+#include "event_reader.hpp"
+#include "ollama.hpp"
+#include "ollama_table.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/json_stream.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+class lines_stream final : public response_stream, private event_reader::grower {
+ public:
+  lines_stream(bool chat, std::string_view model, std::uint32_t depth_max) : chat_(chat), event_(ollama_response(), depth_max), model_(json_quoted(model)) {}
+
+  [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
+  void cut(std::string_view message, std::string& out) override;
+  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] const std::string& reason() const override { return reason_; }
+
+ private:
+  struct growing {
+    std::string_view path;
+    std::optional<std::uint32_t> channel = {};
+    std::string pending = {};  // fed and not yet seen to leave
+    index last = none;         // its piece in the line at hand
+  };
+  [[nodiscard]] status line(const http::json_piece& p, channel_sink& sink, std::string& out);
+  [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] bool finish(channel_sink& sink, std::string& out);
+  void note(growing& g, std::string_view fed, std::string_view released);
+
+  bool chat_;
+  http::json_splitter lines_{http::json_splitter::framing::lines, 1u << 20};
+  event_reader event_;
+  growing texts_[4] = {{"message.content"}, {"message.thinking"}, {"response"}, {"thinking"}};
+  std::string model_, created_at_ = "\"1970-01-01T00:00:00Z\"";  // raw tokens
+  std::string reason_, released_;
+  bool edited_ = false, over_ = false;
+};
+
+response_stream::status lines_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
+  lines_.feed(bytes);
+  http::json_piece p;
+  while (!over_) {
+    switch (lines_.next(p)) {
+      case http::json_splitter::status::more: return status::ok;
+      case http::json_splitter::status::too_large: case http::json_splitter::status::broken: reason_ = "a line is too large"; return status::unreadable;
+      case http::json_splitter::status::piece: break;
+    }
+    if (const auto s = line(p, sink, out); s != status::ok) return s;
+  }
+  return status::done;
+}
+
+response_stream::status lines_stream::line(const http::json_piece& p, channel_sink& sink, std::string& out) {
+  if (!p.has_data) {
+    out += p.raw;
+    return status::ok;
+  }
+  if (auto parsed = event_.parse(p.data); !parsed) {
+    reason_ = parsed.error().message;
+    return status::unreadable;
+  }
+  if (event_.body()[0].kind != kind::object) {
+    reason_ = "a line is no JSON object";
+    return status::unreadable;
+  }
+  if (const auto m = event_.raw("model"); m.starts_with('"')) model_ = m;
+  if (const auto c = event_.raw("created_at"); c.starts_with('"')) created_at_ = c;
+  for (auto& g : texts_) g.last = none;
+  if (!event_.judge(0, *this, sink)) {
+    reason_ = event_.unread();
+    return reason_.empty() ? status::blocked : status::unreadable;
+  }
+  const bool last = event_.text("done") == "true", error = !event_.text("error").empty();
+  if (last && !finish(sink, out)) return status::blocked;
+  // Tokens and their probabilities spell what left otherwise than it came.
+  if (event_.edited()) event_.blank(0, "logprobs", "[]");
+  if (edited_) event_.blank(0, "context", "[]");
+  if (event_.edited()) {
+    const auto edited = event_.apply();
+    out += p.raw.substr(0, p.data_offset);
+    out += edited;
+    out += p.raw.substr(p.data_offset + p.data.size());
+  } else {
+    out += p.raw;
+  }
+  over_ = last || error;
+  return over_ ? status::done : status::ok;
+}
+
+// What left must be what was fed, in order, or it was edited.
+void lines_stream::note(growing& g, std::string_view fed, std::string_view released) {
+  g.pending += fed;
+  if (std::string_view(g.pending).starts_with(released)) {
+    g.pending.erase(0, released.size());
+  } else {
+    edited_ = true;
+  }
+}
+
+event_reader::grower::taken lines_stream::take(index i, const row& r, channel_sink& sink) {
+  for (auto& g : texts_) {
+    if (r.path != g.path) continue;
+    if (!g.channel) g.channel = sink.open(role::assistant, r.kind, true, std::string(g.path));
+    g.last = i;
+    released_.clear();
+    if (sink.feed(*g.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
+    note(g, event_.body()[i].text, released_);
+    event_.replace(i, released_);
+    return taken::taken;
+  }
+  return taken::left;
+}
+
+bool lines_stream::finish(channel_sink& sink, std::string& out) {
+  for (auto& g : texts_) {
+    if (!g.channel) continue;
+    released_.clear();
+    const auto channel = *g.channel;
+    g.channel.reset();
+    if (sink.finish(channel, released_) != channel_sink::status::released) return false;
+    note(g, "", released_);
+    if (released_.empty()) continue;
+    if (g.last != none) {
+      event_.append(g.last, released_);
+      continue;
+    }
+    const auto key = g.path.starts_with("message.") ? g.path.substr(8) : g.path;
+    const auto text = json_quoted(key) + ":" + json_quoted(released_);
+    out += "{\"model\":" + model_ + ",\"created_at\":" + created_at_ + ",";
+    out += g.path.starts_with("message.") ? "\"message\":{\"role\":\"assistant\"," + std::string(key == "content" ? "" : "\"content\":\"\",") + text + "}"
+                                          : (key == "response" ? "" : "\"response\":\"\",") + text;
+    out += ",\"done\":false}\n";
+  }
+  return true;
+}
+
+response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::string& out) {
+  if (over_) return status::done;
+  if (!clean) return status::ok;  // what is held goes with the upstream
+  // Clients read a last line that nothing ends, so it is judged like any other; what is added to end it is taken off again.
+  if (lines_.buffered_bytes() > 0) {
+    const auto s = feed("\n", sink, out);
+    if (s != status::ok && s != status::done) return s;
+    if (out.ends_with('\n')) out.pop_back();
+    if (s == status::done) return s;
+  }
+  for (auto& g : texts_) g.last = none;
+  if (!finish(sink, out)) return status::blocked;
+  over_ = true;
+  return status::ok;
+}
+
+void lines_stream::cut(std::string_view message, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  out += ollama_refusal_line(chat_, model_, created_at_, message) + "\n";
+}
+
+void lines_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  out += ollama_error_body({gateway_error::upstream, message, "", decision_id}) + "\n";
+}
+
+}  // namespace
+
+std::unique_ptr<response_stream> ollama_open_stream(const endpoint& to, std::string_view model, std::uint32_t depth_max) {
+  return std::make_unique<lines_stream>(to.name == "chat", model, depth_max);
+}
+
+}  // namespace sluice::wire

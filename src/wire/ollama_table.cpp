@@ -1,0 +1,151 @@
+// Ollama, field by field.
+#include "ollama_table.hpp"
+
+#include <array>
+
+namespace sluice::wire {
+namespace {
+
+using enum text_class;
+using kind = part_kind;
+using from = role_source;
+
+// `format` is "json" or a schema. A `template` is code that can put any text together: it is not in these rows, so it is refused.
+constexpr auto common_rows = std::to_array<row>({
+    {"model", opaque},
+    {"stream", scalar},
+    {"keep_alive", opaque},
+    {"think", opaque},
+    {"truncate", scalar},
+    {"shift", scalar},
+    {"logprobs", scalar},
+    {"top_logprobs", scalar},
+    {"format", schema, kind::tool_definition, from::system},
+    {"options.stop", name, kind::text, from::user},
+    {"options.stop[]", name, kind::text, from::user},
+    {"options.{*}", scalar},
+});
+constexpr auto call_rows = std::to_array<row>({
+    {"id", opaque},
+    {"type", opaque},
+    {"function.index", scalar},
+    {"function.name", name, kind::name, from::assistant},
+    {"function.arguments", arguments, kind::tool_call, from::assistant},
+});
+constexpr auto chat_rows = std::to_array<row>({
+    {"messages[].role", opaque},
+    {"messages[].content", text},
+    {"messages[].thinking", text, kind::reasoning},
+    {"messages[].images[]", binary, kind::attachment},
+    {"messages[].tool_name", name, kind::name},
+    {"messages[].tool_call_id", opaque},
+    {"tools[].type", opaque},
+    {"tools[].function.name", name, kind::name, from::system},
+    {"tools[].function.description", text, kind::tool_definition, from::system},
+    {"tools[].function.parameters", schema, kind::tool_definition, from::system},
+});
+constexpr auto generate_rows = std::to_array<row>({
+    {"prompt", text, kind::text, from::user},
+    {"suffix", text, kind::text, from::user},
+    {"system", text, kind::text, from::system},
+    {"raw", scalar},
+    {"images[]", binary, kind::attachment},
+    {"context", reference, kind::attachment},
+});
+constexpr auto embed_rows = std::to_array<row>({
+    {"input", text, kind::text, from::user},
+    {"input[]", text, kind::text, from::user},
+    {"prompt", text, kind::text, from::user},
+    {"dimensions", scalar},
+});
+constexpr auto response_rows = std::to_array<row>({
+    {"model", opaque},
+    {"remote_model", opaque},
+    {"remote_host", opaque},
+    {"created_at", opaque},
+    {"message.role", opaque},
+    {"message.content", text, kind::text, from::assistant},
+    {"message.thinking", text, kind::reasoning, from::assistant},
+    {"message.images[]", binary, kind::attachment, from::assistant},
+    {"response", text, kind::text, from::assistant},
+    {"thinking", text, kind::reasoning, from::assistant},
+    {"context", opaque},
+    {"logprobs", opaque},
+    {"done", scalar},
+    {"done_reason", opaque},
+    {"total_duration", scalar},
+    {"load_duration", scalar},
+    {"prompt_eval_count", scalar},
+    {"prompt_eval_duration", scalar},
+    {"eval_count", scalar},
+    {"eval_duration", scalar},
+    {"embeddings[][]", scalar},
+    {"embedding[]", scalar},
+    {"error", text, kind::error, from::assistant},
+});
+
+const row_list& request_list(std::string_view endpoint) {
+  static const auto chat = [] {
+    row_list out;
+    out.add("", common_rows);
+    out.add("", chat_rows);
+    out.add("messages[].tool_calls[]", call_rows);
+    return out;
+  }();
+  static const auto generate = [] {
+    row_list out;
+    out.add("", common_rows);
+    out.add("", generate_rows);
+    return out;
+  }();
+  static const auto embed = [] {
+    row_list out;
+    out.add("", common_rows);
+    out.add("", embed_rows);
+    return out;
+  }();
+  return endpoint == "chat" ? chat : endpoint == "generate" ? generate : embed;
+}
+const row_list& response_list() {
+  static const auto list = [] {
+    row_list out;
+    out.add("", response_rows);
+    out.add("message.tool_calls[]", call_rows);
+    out.add("tool_calls[]", call_rows);
+    return out;
+  }();
+  return list;
+}
+
+std::vector<dialect::coverage_row> make_coverage() {
+  std::vector<dialect::coverage_row> out;
+  for (const char* endpoint : {"chat", "generate", "embed", "embeddings"}) {
+    add_coverage(out, endpoint, "request", "no", request_list(endpoint).rows());
+    out.push_back({endpoint, "request", "any other string or object (template is one)", "-", "-", "-", "no", "unreadable.unknown_part"});
+    add_coverage(out, endpoint, "response", "no", response_list().rows());
+    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+  }
+  for (const char* endpoint : {"chat", "generate"}) add_coverage(out, endpoint, "response", "yes", response_list().rows());
+  out.push_back({"tags, show, version, ps", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"pull, push, create, copy, delete, blobs", "both", "any", "-", "-", "-", "both", "denied: they change the server"});
+  out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
+  return out;
+}
+
+}  // namespace
+
+const path_table& ollama_request(std::string_view endpoint) {
+  static const path_table chat(request_list("chat").rows(), key_form::folded), generate(request_list("generate").rows(), key_form::folded),
+      embed(request_list("embed").rows(), key_form::folded);
+  return endpoint == "chat" ? chat : endpoint == "generate" ? generate : embed;
+}
+const path_table& ollama_response() {
+  static const path_table table(response_list().rows());
+  return table;
+}
+std::span<const dialect::coverage_row> ollama_coverage() {
+  static const auto rows = make_coverage();
+  return rows;
+}
+
+}  // namespace sluice::wire

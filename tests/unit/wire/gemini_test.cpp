@@ -1,0 +1,223 @@
+// Gemini: where the text is, how its streams are judged and cut off in both framings, and recorded traffic.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "traces.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using nlohmann::json;
+using status = response_stream::status;
+
+const std::string base = "/v1beta/models/gemini-x:";
+
+testing::trace run(std::string_view bytes, channel_sink& sink, const std::vector<std::size_t>& cuts = {}, std::string_view message = {}) {
+  return testing::run(gemini(), base + "streamGenerateContent", R"({"contents":[]})", bytes, cuts, sink, message);
+}
+
+json answer(const json& part, const char* finish = nullptr, int index = 0) {
+  json c = {{"content", {{"parts", json::array({part})}, {"role", "model"}}}, {"index", index}};
+  if (finish != nullptr) c["finishReason"] = finish;
+  return {{"candidates", json::array({c})}};
+}
+
+// Both framings of one list of answers.
+std::string events(const std::vector<json>& all) {
+  std::string out;
+  for (const auto& a : all) out += "data: " + a.dump() + "\r\n\r\n";
+  return out;
+}
+std::string array(const std::vector<json>& all) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < all.size(); ++i) out += (i == 0 ? "" : "\n,\r\n") + all[i].dump();
+  return out + "\n]\n";
+}
+
+struct client_view {
+  std::map<std::pair<int, std::string>, std::string> text;
+  std::map<int, std::string> finished;
+};
+
+client_view read(const std::string& bytes) {
+  json all = json::array();
+  if (bytes.starts_with("[")) {
+    all = json::parse(bytes);
+  } else {
+    for (auto line : testing::lines_of(bytes)) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (line.starts_with("data: ")) all.push_back(json::parse(line.substr(6)));
+    }
+  }
+  client_view v;
+  for (const auto& a : all) {
+    for (const auto& c : a.value("candidates", json::array())) {
+      const int index = c.value("index", 0);
+      const auto content = c.value("content", json::object());
+      for (const auto& p : content.value("parts", json::array())) {
+        if (p.contains("text")) v.text[{index, p.value("thought", false) ? "thought" : "text"}] += p["text"].get<std::string>();
+      }
+      if (c.contains("finishReason")) v.finished[index] = c["finishReason"];
+    }
+  }
+  return v;
+}
+
+TEST(gemini_request, lists_each_kind_of_text_in_both_spellings) {
+  for (const bool snake : {false, true}) {
+    std::string body = R"({"systemInstruction":{"parts":[{"text":"SYS"}]},"contents":[{"role":"user","parts":[{"text":"FIRST"}]},
+      {"role":"model","parts":[{"text":"WHY","thought":true,"thoughtSignature":"c2ln"},{"functionCall":{"name":"FN","args":{"KEY":"ARG"}}}]},
+      {"role":"user","parts":[{"functionResponse":{"name":"FN","response":{"out":"RESULT"}}},{"text":"LAST"}]}],
+      "tools":[{"functionDeclarations":[{"name":"FN2","description":"DESC","parameters":{"properties":{"PROP":{}}}}]}],"generationConfig":{"stopSequences":["STOP"]}})";
+    if (snake) {
+      for (const auto& [camel, snaked] : {std::pair{"systemInstruction", "system_instruction"}, {"thoughtSignature", "thought_signature"}, {"functionCall", "function_call"},
+                                          {"functionResponse", "function_response"}, {"functionDeclarations", "function_declarations"}, {"generationConfig", "generation_config"},
+                                          {"stopSequences", "stop_sequences"}}) {
+        body = std::regex_replace(body, std::regex(std::string("\"") + camel + "\""), std::string("\"") + snaked + "\"");
+      }
+    }
+    const auto r = gemini().read_request(gemini().classify("POST", base + "generateContent"), body, 64);
+    ASSERT_TRUE(r.has_value()) << r.error().message;
+    for (const auto& u : (*r)->unread_parts()) ADD_FAILURE() << u.path;
+    EXPECT_EQ((*r)->model(), "gemini-x");
+    struct expected {
+      const char* text;
+      role who;
+      part_kind kind;
+      bool last_turn, editable;
+    };
+    for (const auto& e : {expected{"SYS", role::system, part_kind::text, true, true}, {"FIRST", role::user, part_kind::text, false, true},
+                          {"WHY", role::assistant, part_kind::reasoning, false, true}, {"ARG", role::assistant, part_kind::tool_call, false, true},
+                          {"KEY", role::assistant, part_kind::tool_call, false, false}, {"RESULT", role::tool, part_kind::tool_result, true, true},
+                          {"LAST", role::user, part_kind::text, true, true}, {"DESC", role::system, part_kind::tool_definition, true, true},
+                          {"PROP", role::system, part_kind::tool_definition, true, false}, {"STOP", role::user, part_kind::text, true, false}}) {
+      const auto p = std::ranges::find_if((*r)->parts(), [&](const part& x) { return x.text == e.text; });
+      ASSERT_NE(p, (*r)->parts().end()) << e.text;
+      EXPECT_EQ(p->role, e.who) << e.text;
+      EXPECT_EQ(p->kind, e.kind) << e.text;
+      EXPECT_EQ(p->last_turn, e.last_turn) << e.text;
+      EXPECT_EQ(p->editable, e.editable) << e.text;
+    }
+  }
+}
+
+TEST(gemini_request, a_key_in_both_spellings_is_refused) {
+  for (const char* body : {R"({"contents":[],"systemInstruction":{},"system_instruction":{}})", R"({"contents":[{"parts":[{"inlineData":{},"inline_data":{}}]}]})",
+                           R"({})", R"([])", R"({"contents":{}})"}) {
+    EXPECT_FALSE(gemini().read_request(gemini().classify("POST", base + "generateContent"), body, 64).has_value()) << body;
+  }
+  // In a map that a tool defines they are two keys.
+  EXPECT_TRUE(gemini().read_request(gemini().classify("POST", base + "generateContent"),
+                                    R"({"contents":[{"parts":[{"functionCall":{"args":{"a_b":1,"aB":2}}}]}]})", 64).has_value());
+}
+
+TEST(gemini_paths, name_the_model_and_deny_what_is_not_read) {
+  for (const char* p : {"/v1beta/models/m-1.5:generateContent", "/v1/models/m-1.5:streamGenerateContent",
+                        "/v1/projects/p/locations/eu/publishers/google/models/m-1.5:generateContent"}) {
+    EXPECT_EQ(gemini().classify("POST", p).what, endpoint_class::scanned) << p;
+    EXPECT_EQ(gemini().classify("POST", p).model, "m-1.5") << p;
+    EXPECT_EQ(gemini().classify("GET", p).allowed_method, "POST") << p;
+  }
+  EXPECT_EQ(gemini().classify("GET", "/v1beta/models").what, endpoint_class::passes);
+  EXPECT_EQ(gemini().classify("GET", "/v1beta/models/m").what, endpoint_class::passes);
+  for (const char* p : {"/v1beta/cachedContents", "/v1beta/files", "/v1beta/models/m:batchGenerateContent", "/v1beta/models/m:predict", "/upload/v1beta/files", "/v1beta/interactions"}) {
+    EXPECT_EQ(gemini().classify("POST", p).what, endpoint_class::denied) << p;
+  }
+  for (const char* p : {"/v1beta/models/m%3AgenerateContent", "/v1beta//models/m:generateContent", "/v1beta/models/../m:generateContent", "/v1/chat/completions"}) {
+    EXPECT_NE(gemini().classify("POST", p).what, endpoint_class::scanned) << p;
+    EXPECT_NE(gemini().classify("POST", p).what, endpoint_class::passes) << p;
+  }
+}
+
+TEST(gemini_stream, a_word_over_two_events_is_edited_in_both_framings) {
+  const std::vector<json> all = {answer({{"text", "my sec"}}), answer({{"text", "ret now"}}), answer({{"text", " and sec"}}), answer({{"text", ""}, {"thoughtSignature", "c2ln"}}, "STOP")};
+  for (const auto& bytes : {events(all), array(all)}) {
+    testing::replace_sink sink("secret", "[R]");
+    const auto o = run(bytes, sink);
+    EXPECT_EQ(read(o.out).text.at({0, "text"}), "my [R] now and sec");
+    EXPECT_EQ(read(o.out).finished.at(0), "STOP");
+    EXPECT_NE(o.out.find("c2ln"), std::string::npos);
+    testing::pass_sink pass;
+    for (std::size_t cut = 1; cut < bytes.size(); cut += 7) EXPECT_EQ(run(bytes, pass, {cut}).out, bytes);
+  }
+}
+
+TEST(gemini_stream, what_repeats_an_edited_text_goes) {
+  auto last = answer({{"text", "secret"}}, "STOP");
+  last["candidates"][0]["groundingMetadata"] = {{"groundingSupports", json::array({{{"segment", {{"text", "a secret"}}}}})}};
+  last["candidates"][0]["logprobsResult"] = {{"chosenCandidates", json::array({{{"token", "secret"}}})}};
+  testing::replace_sink sink("secret", "[R]");
+  EXPECT_EQ(run(events({last}), sink).out.find("secret"), std::string::npos);
+}
+
+TEST(gemini_stream, arguments_in_pieces_are_one_text_each) {
+  const auto piece = [](const std::string& t, bool more) {
+    return answer({{"functionCall", {{"partialArgs", json::array({{{"jsonPath", "$.q"}, {"stringValue", t}, {"willContinue", more}}})}, {"willContinue", true}}}});
+  };
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(events({piece("a sec", true), piece("ret b", false), answer({{"functionCall", json::object()}}, "STOP")}), sink);
+  EXPECT_NE(std::ranges::find(sink.texts, "a secret b"), sink.texts.end());
+  EXPECT_EQ(o.out.find("sec"), std::string::npos);
+}
+
+TEST(gemini_stream, a_cut_ends_every_candidate_in_both_framings) {
+  const std::vector<json> all = {answer({{"text", "a"}}), answer({{"text", "b"}}, "STOP", 1), answer({{"text", " bomb"}}), answer({{"text", "never"}}, "STOP")};
+  for (const auto& bytes : {events(all), array(all)}) {
+    for (const char* message : {"", "Not here."}) {
+      testing::block_sink sink("bomb");
+      const auto o = run(bytes, sink, {}, message);
+      EXPECT_EQ(o.last, status::blocked);
+      const auto v = read(o.out);
+      EXPECT_EQ(v.finished.at(0), "SAFETY");
+      EXPECT_EQ(v.finished.at(1), "STOP");
+      EXPECT_EQ(v.text.at({0, "text"}), std::string("a") + message);
+      EXPECT_EQ(o.out.find("bomb"), std::string::npos);
+    }
+    testing::block_sink at_once("a");
+    EXPECT_EQ(read(run(bytes, at_once).out).finished.at(0), "SAFETY");
+  }
+}
+
+TEST(gemini_recordings, untouched_is_byte_identical_and_a_word_is_edited_out) {
+  std::mt19937 rng(11);
+  int files = 0, words = 0;
+  for (const auto& [name, lines] : testing::fixture_files()) {
+    if (name.find("/google/google-") == std::string::npos || !name.ends_with(".chunks.txt")) continue;
+    ++files;
+    std::vector<json> all;
+    std::string bytes;
+    for (const auto& line : testing::lines_of(lines)) bytes += "data: " + line + "\r\n\r\n";
+    testing::pass_sink pass;
+    ASSERT_EQ(run(bytes, pass).out, bytes) << name;
+    ASSERT_EQ(run(bytes, pass, testing::random_cuts(rng, bytes.size())).out, bytes) << name;
+    const auto before = read(bytes);
+    for (const auto& [where, said] : before.text) {
+      std::smatch m;
+      const auto half = said.substr(said.size() / 2);
+      if (!std::regex_search(half, m, std::regex("[A-Za-z]{6,}"))) continue;
+      ++words;
+      testing::replace_sink sink(m.str(), "#");
+      const auto after = read(run(bytes, sink, testing::random_cuts(rng, bytes.size())).out);
+      ASSERT_EQ(after.text.at(where), std::regex_replace(said, std::regex(m.str()), "#")) << name;
+      ASSERT_EQ(after.finished, before.finished) << name;
+      testing::block_sink block(m.str());
+      ASSERT_EQ(read(run(bytes, block).out).finished.at(where.first), "SAFETY") << name;
+    }
+  }
+  if (files == 0) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
+  EXPECT_GT(words, 2);
+}
+
+TEST(gemini_errors, have_the_shape_that_its_sdks_know) {
+  const auto j = json::parse(gemini().error_body({gateway_error::blocked, "No.", "contents[0]", "d1"}));
+  EXPECT_EQ(j["error"]["code"], 400);
+  EXPECT_EQ(j["error"]["status"], "INVALID_ARGUMENT");
+  EXPECT_EQ(j["error"]["message"], "contents[0]: No. (decision d1)");
+}
+
+}  // namespace
+}  // namespace sluice::wire
