@@ -111,9 +111,12 @@ def test_http_framings_that_clients_use(lab):
     assert b"HTTP/1.1 200" in raw(g.port, head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body), then=body)
     old = raw(g.port, head.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     assert b" 200 " in old.split(b"\r\n")[0] and b"chunked" not in old
-    for bad in (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", b"Transfer-Encoding: xchunked\r\n\r\n",
+    for bad in (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n",
                 b"Content-Length : 5\r\n\r\n", b"X: a\r\n b\r\nContent-Length: 0\r\n\r\n"):
         assert raw(g.port, head + bad).startswith(b"HTTP/1.1 400"), bad
+    # RFC 9112 §6.1: a transfer coding that a server does not know is 501, and the connection is not read further.
+    unknown = raw(g.port, head + b"Transfer-Encoding: xchunked\r\n\r\n" + chunked)
+    assert unknown.startswith(b"HTTP/1.1 501") and unknown.count(b"HTTP/1.1") == 1, unknown
 
 
 def test_a_client_that_leaves_stops_the_upstream(lab):
