@@ -155,6 +155,16 @@ void node::refuse(policy::activation as, const std::string& version, const std::
   calls_.event("refused", as, version, std::string(to_string(freshness_)), phase + ": " + message);
 }
 
+void node::forget(const std::vector<std::string>& versions) {
+  const auto revoked = [&](const healthy_version& h) { return h.version != state_.version && std::ranges::find(versions, h.version) != versions.end(); };
+  auto next = state_;
+  if (std::erase_if(next.healthy, revoked) == 0 || !disk_works_) return;
+  if (const auto saved = disk_.save(next); !saved) return log("error", "a revoked version is still on disk: " + saved.error().message);
+  state_.healthy = std::move(next.healthy);
+  disk_.prune(state_.healthy);
+  publish();
+}
+
 void node::spend(policy::activation number) {
   state_.highest = std::max(state_.highest, number);
   if (!disk_works_) return;

@@ -23,6 +23,8 @@ class node {
   outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as);
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
+  // Versions that were revoked: not on disk any more, unless one is what runs.
+  void forget(const std::vector<std::string>& versions);
   // The number was given to a version that was refused: no other version may have it. For a source that counts here, a directory.
   void spend(policy::activation number);
   // What the source has is what is in force: an earlier refusal is history.
