@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "gateway_setup.hpp"
+#include "trust_file.hpp"
 #include "sluice/telemetry/log.hpp"
 
 namespace sluice::app {
@@ -144,6 +145,13 @@ result<void> gateway::open_agent() {
   to.node_id = node_;
   to.build = build_;
   to.labels = settings_.node.labels;
+  if (!p.trust_file.empty()) {
+    const auto bytes = read_file(p.trust_file, "policy.trust.keys_file");
+    if (!bytes) return std::unexpected(bytes.error());
+    policy::diagnostics found;
+    to.trust = {.keys = read_trusted_keys(p.trust_file, *bytes, found), .required = p.require_signature};
+    if (policy::has_errors(found)) return fail(errc::invalid_argument, "policy.trust.keys_file:\n" + policy::to_text(found));
+  }
   store::agent::callbacks calls;
   calls.apply = [this](const policy::bundle_source& source, const std::string& version) { return loader_->apply(source, version); };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
