@@ -57,7 +57,8 @@ net::control_response status(const sources& from) {
   const auto m = from.metrics();
   return reply(200, {{"node", from.node}, {"build", from.build}, {"mode", from.mode}, {"config", from.config_digest},
                      {"started", rfc3339(from.started)}, {"policy", policy_json(from.policy())}, {"rules", rules},
-                     {"audit", {{"written", m.audit.written}, {"lost", m.audit.dropped}, {"failed", m.audit.failed}}}});
+                     {"audit", {{"written", m.audit.written}, {"lost", m.audit.dropped}, {"failed", m.audit.failed},
+                       {"failure", m.audit.failure}, {"failed_syncs", m.audit.sync_failures}}}});
 }
 
 net::control_response coverage() {
