@@ -80,7 +80,7 @@ result<void> redis_source::check() {
     return {};
   }
   damage_told_ = false;
-  if (!*head && node_.state().highest > policy::activation{}) {
+  if (!*head && (node_.state().highest > policy::activation{} || node_.state().highest_lost)) {
     node_.reached();
     if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the ring is empty; what runs stays until the next push");
     next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
@@ -127,7 +127,7 @@ bool redis_source::wanted(const activation_record& record) {
     node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
     return false;
   }
-  return !runs_it;
+  return !runs_it || node_.unsaved();
 }
 
 result<policy::bundle_source> redis_source::files_of(const std::string& version) {
@@ -138,7 +138,9 @@ result<policy::bundle_source> redis_source::files_of(const std::string& version)
 }
 
 result<void> redis_source::take(const activation_record& record) {
-  if (auto told = acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
+  const auto& unsaved = node_.unsaved();
+  const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
+  if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
   auto source = files_of(record.version);
   if (!source) {
     const auto code = source.error().code;
@@ -147,11 +149,15 @@ result<void> redis_source::take(const activation_record& record) {
     node_.refuse(record.activation, record.version, "VERIFY", source.error().message);
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
-  if (auto told = acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
+  if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
   const auto done = node_.take(*source, record.version, record.activation);
   if (done == node::outcome::refused) {
     refused_ = record.text;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
+  }
+  if (done == node::outcome::unsaved) {
+    const bool runs_it = node_.state().active == record.activation;
+    return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
   }
   refused_.clear();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
