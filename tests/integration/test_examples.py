@@ -1,10 +1,11 @@
 """The example bundles behind the official SDKs of OpenAI and Anthropic, plain and streamed: who asks decides what they read, and what the
 model reads."""
 import json
+import re
 import shutil
 import time
 
-from lab import ROOT, Gateway, Upstream, until
+from lab import ROOT, Gateway, Upstream, sluice, until
 from test_dialects import Speaker
 
 
@@ -196,3 +197,40 @@ def test_the_clinic_keeps_patients_from_the_model_and_diagnoses_from_patients(la
     is_answered_by_the_gateway(clients, patient, "Help, my son can't breathe", "call 999")
     is_answered_by_the_gateway(clients, patient, "What is a lethal dose of digoxin?", "poison control")
     is_cut(clients, patient, "Some say: inject bleach twice a day.", "inject bleach")
+
+
+WORKED = ROOT.parent / "shared/research/policy.md"
+
+
+def worked_example(folder):
+    """The bundle that the schema's own paper works out, one file a document, and beside it the one model that it names."""
+    text = re.search(r"(?s)^## Worked example.*?^```yaml\n(.*?)^```", WORKED.read_text(encoding="utf-8"), re.MULTILINE).group(1)
+    (folder / "models").mkdir(parents=True)
+    shutil.copy(ROOT / "policies/models/topic.ftz", folder / "models")
+    for n, document in enumerate(text.split("\n---\n")):
+        (folder / ("bundle.yaml" if "kind: Bundle" in document else f"{n}.yaml")).write_text(document + "\n", encoding="utf-8")
+    return text
+
+
+def not_acted_on(text):
+    """What the language's document says that this version refuses, of what the example uses."""
+    said = re.sub(r"\s+", " ", (ROOT / "docs/policy_language.md").read_text(encoding="utf-8"))
+    acts = re.search(r"This version acts on (.*?)\. It reads the others, (.*?), and refuses", said)
+    if not acts:
+        return set()
+    used = set(re.findall(r"action: \{type: (\w+)", text))
+    refused = {f"action '{a}'" for a in used - set(re.findall(r"`(\w+)`", acts.group(1)))}
+    return refused | ({"'thresholds'"} if "`thresholds`" in acts.group(2) and "\nthresholds:" in text else set())
+
+
+def test_the_worked_example_of_the_schema_is_refused_only_for_what_the_language_says_it_does_not_act_on(lab):
+    if not WORKED.exists():
+        raise Skip(f"{WORKED.relative_to(ROOT.parent)} is not beside the tree")
+    refused = not_acted_on(worked_example(lab.dir / "worked"))
+    done = sluice("check", lab.dir / "worked", "--now", "2026-12-01", "--json", check=False)
+    told = json.loads(done.stdout)
+    errors = [d for d in told["diagnostics"] if d["severity"] == "error"]
+    assert {d["message"] for d in errors} == {f"{what} is not supported by this version" for what in refused}, errors
+    assert all(d["line"] > 0 and d["advice"] for d in errors)
+    assert (done.returncode == 0) == (not refused)
+    assert told["rules"] == 8 and told["tests"] == 17, told
