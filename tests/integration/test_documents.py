@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/policy_language.md": 14, "docs/redis.md": 3}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/policy_language.md": 14, "docs/redis.md": 3}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -185,6 +185,17 @@ def follow_users(lab, users):
     until("the gateway enforces what was pushed", lambda: g.state().get("state") == "FRESH" and g.ask("hi")[0] == 200)
     refused = subprocess.run([w.replace("publisher@", "gateway@") for w in push], capture_output=True, text=True, timeout=60)
     assert refused.returncode != 0 and "NOPERM" in refused.stderr + refused.stdout, refused
+
+
+def test_example_bundles_as_their_document_shows_them(lab):
+    gate, who, mute = (text for _, text in blocks("docs/examples.md"))
+    shutil.copytree(ROOT / "policies", lab.dir / "policies")
+    assert shell(gate, lab.dir).count("PASS") == 3
+    customer, adviser, europe, states = (shell(line, lab.dir) for line in who.splitlines())
+    assert "General information, not financial advice: one may sell the fund." in customer and "verdict   flag" in adviser
+    assert "Write to [EMAIL]" in europe and "verdict   flag" in states
+    muted = shell(mute, lab.dir)
+    assert "The [not discussed at the moment] is out." in muted and "mine: ok" in muted
 
 
 def test_policy_language_begins_with_commands_that_work(lab):
