@@ -17,6 +17,7 @@ struct push_options {
   signing_options signing;
   wait_options wait;
   bool stage_only = false;
+  double canary_percent = 0;
 };
 
 std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<milliseconds>(mono_now() - from).count(); }
@@ -41,6 +42,27 @@ bool judge_golden(const bundle_input& input) {
   return false;
 }
 
+// What a push makes live: the version for everybody, or beside what is live for a share of conversations.
+std::optional<store::activate_request> request_of(const push_options& options, store::publisher& ring, const std::string& staged) {
+  store::activate_request out{.version = staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note};
+  if (options.canary_percent == 0) return out;
+  const auto live = ring.head();
+  if (!live) {
+    complain_ring(live.error());
+    return std::nullopt;
+  }
+  if (live->version == staged) {
+    complain("version " + short_version(staged) + " is live for everybody already", "there is nothing to try out");
+    return std::nullopt;
+  }
+  out.version = live->version;
+  out.kind = "canary";
+  // The salt follows the version: a larger share of the same canary holds all who had it in the smaller one.
+  out.canary = store::canary_version{.version = staged, .basis_points = static_cast<std::uint32_t>(options.canary_percent * 100 + 0.5), .salt = staged.substr(0, 16)};
+  out.only_after = live->activation;
+  return out;
+}
+
 int push(const push_options& options, bool json) {
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
@@ -62,12 +84,17 @@ int push(const push_options& options, bool json) {
     return 0;
   }
   mark = mono_now();
-  auto head = ring->activate({.version = *staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
+  const auto request = request_of(options, *ring, *staged);
+  if (!request) return 1;
+  auto head = ring->activate(*request);
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
-  if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
+  if (!json && head->canary) {
+    std::cout << "version " << short_version(*staged) << " decides for " << options.canary_percent << " % of conversations as " << policy::to_string(head->activation) << " in ring "
+              << options.ring.ring << "; next: sluice promote, or sluice abort\n" << std::flush;
+  } else if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
   const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
@@ -95,6 +122,7 @@ void add_push(CLI::App& root, invocation& call) {
   auto* stage_only = command->add_flag("--no-activate", options->stage_only, "Upload only: sluice activate makes it live");
   add_wait_options(*command, options->wait);
   stage_only->excludes(command->get_option("--wait"));
+  command->add_option("--canary", options->canary_percent, "Only for this percentage of conversations, beside what is live")->check(CLI::Range(0.01, 99.99))->excludes(stage_only);
   add_json(*command, call);
   command->footer(
       "Nothing is uploaded unless the bundle builds, its inline tests pass and no case of its golden sets fails.\n\nExample:\n"

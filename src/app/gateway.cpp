@@ -198,9 +198,9 @@ result<void> gateway::open_server() {
   if (!opened) return std::unexpected(opened.error());
   server_ = std::move(*opened);
   const std::lock_guard lock(publish_mutex_);
-  const auto table = rules_.table_for(active_->snapshot);
+  const auto tables = tables_in_force();
   for (auto& each : services_) {  // before the workers run, so that their first request meets the policy
-    each->set_policy(active_, table);
+    each->set_policy(active_, tables);
     each->set_keys(keys_);
   }
   serving_ = true;
@@ -250,12 +250,19 @@ result<void> gateway::start() {
   return {};
 }
 
+std::vector<std::shared_ptr<rule_table>> gateway::tables_in_force() {
+  std::vector<std::shared_ptr<rule_table>> out;
+  if (active_->canary) out.push_back(rules_.table_for(active_->canary->policy->snapshot));
+  out.push_back(rules_.table_for(active_->snapshot));
+  return out;
+}
+
 void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   const std::lock_guard lock(publish_mutex_);
   active_ = std::move(active);
   if (!serving_) return;
-  server_->post_each([this, given = active_, table = rules_.table_for(active_->snapshot)](unsigned worker) {
-    services_[worker]->set_policy(given, table);
+  server_->post_each([this, given = active_, tables = tables_in_force()](unsigned worker) {
+    services_[worker]->set_policy(given, tables);
   });
 }
 

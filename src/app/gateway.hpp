@@ -50,6 +50,7 @@ class gateway {
   result<void> open_server();
   result<void> open_admin();
   void publish(std::shared_ptr<const policy::active_policy> active);
+  [[nodiscard]] std::vector<std::shared_ptr<rule_table>> tables_in_force();  // under publish_mutex_
   void on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
                 const std::string& state, const std::string& detail);
   [[nodiscard]] telemetry::metrics_input metrics();

@@ -1,6 +1,8 @@
 // See gateway_services.hpp.
 #include "gateway_services.hpp"
 
+#include <algorithm>
+
 namespace sluice::app {
 namespace {
 
@@ -49,6 +51,7 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.activation = policy::to_string(report.policy.activation);
   out.version = report.policy.snapshot->version();
   out.effective = report.effective;
+  out.canary = report.policy.is_canary;
   out.freshness = policy::to_string(report.policy.freshness);
   out.who = report.who;
   out.dialect = report.dialect;
@@ -94,10 +97,10 @@ void gateway_services::record(const proxy::exchange_report& report) {
   }
 }
 
-void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table) {
+void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> active, const std::vector<std::shared_ptr<rule_table>>& tables) {
   active_ = std::move(active);
-  std::erase_if(tables_, [&table](const auto& each) { return each->over() || each == table; });
-  tables_.push_back(std::move(table));
+  std::erase_if(tables_, [&tables](const auto& each) { return each->over() || std::ranges::find(tables, each) != tables.end(); });
+  tables_.insert(tables_.end(), tables.begin(), tables.end());
 }
 
 void gateway_services::add_unscanned(std::map<std::string, std::uint64_t>& to) const {

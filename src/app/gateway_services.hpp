@@ -33,7 +33,8 @@ class gateway_services final : public proxy::services {
   void record(const proxy::exchange_report& report) override;
   worker_counters& counters() override { return counters_; }
 
-  void set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table);
+  // `tables`: of the snapshots in force, one or two.
+  void set_policy(std::shared_ptr<const policy::active_policy> active, const std::vector<std::shared_ptr<rule_table>>& tables);
   void set_keys(std::shared_ptr<const key_table> keys) { keys_ = std::move(keys); }
   [[nodiscard]] const worker_counters& counted() const { return counters_; }
   // From any thread: bytes that passed unscanned, added to `to` by reason.

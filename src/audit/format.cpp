@@ -155,7 +155,7 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   head(w, names[static_cast<std::size_t>(r.event)], r.time, in);
   w.text("id", r.id);
   w.text("activation", r.activation);
-  w.word("arm", "stable");
+  w.word("arm", r.canary ? "canary" : "stable");
   w.text("version", r.version);
   w.text("effective", r.effective);
   who(w, r, in);

@@ -25,21 +25,17 @@ verdict verdict_of(action a, bool editable) {
   return verdict::block;
 }
 
-// Where a conversation falls among ten thousand, always the same for one salt. Each field is led by its length, so that no two sets of
-// fields read alike.
-std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::string_view caller) {
-  using enum rollout_spec::by;
-  const auto first_of = [](std::initializer_list<std::string_view> names) {
-    for (const auto name : names) {
-      if (!name.empty()) return name;
-    }
-    return std::string_view();
-  };
-  const auto sticky = share.by == tenant    ? std::string_view()
-                      : share.by == user_id ? first_of({who.user, caller})
-                                            : first_of({who.conversation, who.user, caller});
+std::string_view first_of(std::initializer_list<std::string_view> names) {
+  for (const auto name : names) {
+    if (!name.empty()) return name;
+  }
+  return {};
+}
+
+// Always the same for one salt. Each field is led by its length, so that no two sets of fields read alike.
+std::uint32_t bucket_of(std::string_view salt, std::string_view tenant, std::string_view sticky) {
   std::string bytes;
-  for (const std::string_view field : {std::string_view(share.salt), std::string_view(who.tenant), sticky}) {
+  for (const auto field : {salt, tenant, sticky}) {
     bytes += std::to_string(field.size()) + ':';
     bytes += field;
   }
@@ -47,6 +43,14 @@ std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::stri
   std::uint64_t high = 0;
   for (std::size_t i = 0; i < 4; ++i) high = high << 8 | digest[i];
   return static_cast<std::uint32_t>(high * 10'000 >> 32);
+}
+
+std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::string_view caller) {
+  using enum rollout_spec::by;
+  const auto sticky = share.by == tenant    ? std::string_view()
+                      : share.by == user_id ? first_of({who.user, caller})
+                                            : first_of({who.conversation, who.user, caller});
+  return bucket_of(share.salt, who.tenant, sticky);
 }
 
 // What tells equal values of one tenant, and nothing else about them.
@@ -58,6 +62,10 @@ std::string short_hash(std::string_view value, const evaluate_options& options) 
 }
 
 }  // namespace
+
+std::uint32_t conversation_bucket(std::string_view salt, const context& who, std::string_view caller) {
+  return bucket_of(salt, who.tenant, first_of({who.conversation, who.user, caller}));
+}
 
 bool enforced_here(const compiled_rule& rule, const evaluate_options& options) {
   if (rule.enforcement != enforcement::enforce || options.global_shadow) return false;

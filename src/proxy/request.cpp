@@ -47,6 +47,9 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
     return false;
   }
+  if (const auto& canary = active->canary; canary && policy::conversation_bucket(canary->salt, caller.who, caller.caller) < canary->basis_points) {
+    active = std::shared_ptr<const policy::active_policy>(canary->policy);  // a copy: what it stands in goes with what was pinned
+  }
   if (active->refuse_all && !shadow()) {
     answer_error(wire::gateway_error::policy_missing, "The gateway's policy is too old to be trusted and it is set to refuse; tell your operator.", "", out);
     return false;

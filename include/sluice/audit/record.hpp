@@ -42,6 +42,7 @@ struct record {
   std::uint64_t latency_us = 0, added_us = 0;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::string reason;
+  bool canary = false;   // decided by the version that a share of conversations gets
   bool stale = false;
 };
 

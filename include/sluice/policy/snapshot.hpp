@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,18 @@ struct active_policy {
   policy::activation activation;
   policy::freshness freshness = policy::freshness::none;
   bool refuse_all = false;  // fail_closed and past max_stale: answer 503 to everything
+
+  // Another version for a share of conversations, under the same activation: conversation_bucket() below `basis_points` is theirs.
+  struct canary_share {
+    std::shared_ptr<const active_policy> policy;
+    std::uint32_t basis_points = 0;
+    std::string salt;
+  };
+  std::optional<canary_share> canary;
+  bool is_canary = false;  // this is that other version
 };
+
+// Where a conversation falls among ten thousand, the same on every node: by conversation, else by user, else by caller; within its tenant.
+[[nodiscard]] std::uint32_t conversation_bucket(std::string_view salt, const context& who, std::string_view caller);
 
 }  // namespace sluice::policy
