@@ -124,6 +124,8 @@ result<void> gateway::open_log() {
   to.sync = settings_.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
   to.interval = settings_.audit.interval;
   to.on_full = settings_.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
+  // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
+  to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings_.limits.in_flight / workers_ * 5 / 4);
   to.store_masked = settings_.audit.masked;
   auto opened = audit::log::open(std::move(to), workers_);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);

@@ -88,7 +88,7 @@ void gateway_services::record(const proxy::exchange_report& report) {
       for (const auto& [reason, bytes] : report.unscanned) unscanned_[reason] += bytes;
     }
   }
-  if (auto* slot = log_.claim(worker_); slot != nullptr) {
+  if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);
     log_.publish(worker_);
   }

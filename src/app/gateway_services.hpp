@@ -29,7 +29,8 @@ class gateway_services final : public proxy::services {
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
-  bool accepting() override { return log_.ready(worker_); }
+  bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
+  void release_records(unsigned unused) override { log_.release(worker_, unused); }
   void record(const proxy::exchange_report& report) override;
   worker_counters& counters() override { return counters_; }
 

@@ -135,8 +135,15 @@ void exchange::impl::finish(effects& out) {
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
   record(opened ? report_kind::closed : report_kind::whole);
+  keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);
   counted = false;
+}
+
+void exchange::impl::keep_places(unsigned still) {
+  if (places <= still) return;
+  worker.release_records(places - still);
+  places = still;
 }
 
 void exchange::impl::record(report_kind kind) {
@@ -175,11 +182,13 @@ void exchange::impl::record(report_kind kind) {
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
+      .reserved = places != 0,
       .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
   };
   // `aborted` corrects what `whole` or `closed` has counted already.
   if (kind == report_kind::whole || kind == report_kind::closed) count_outcome(r);
   worker.record(r);
+  if (r.reserved) --places;
 }
 
 void exchange::impl::count_outcome(const exchange_report& r) {
@@ -200,6 +209,7 @@ void exchange::impl::count_outcome(const exchange_report& r) {
 
 exchange::exchange(const settings& config, services& worker) : impl_(std::make_unique<impl>(config, worker)) {}
 exchange::~exchange() {
+  impl_->keep_places(0);
   if (impl_->counted) impl_->worker.counters().in_flight.add(-1);
 }
 

@@ -44,6 +44,7 @@ struct exchange::impl {
   mono_time last_upstream;  // when it last sent something
   std::uint64_t added_us = 0;
   bool counted = false;
+  unsigned places = 0;      // in the audit log, for records that are still to come
 
   // Request.
   std::string upstream_head, body;
@@ -95,6 +96,7 @@ struct exchange::impl {
   void note_unscanned(std::string_view why, std::uint64_t bytes);
   void finish(effects& out);
   void record(report_kind kind);
+  void keep_places(unsigned still);
   void count_outcome(const exchange_report& r);
 
   // request.cpp

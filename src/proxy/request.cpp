@@ -42,7 +42,9 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     answer_error(wire::gateway_error::unauthorized, who.error().message, "", out);
     return false;
   }
-  if (!worker.accepting()) {
+  if (worker.reserve_records()) {
+    places = records_max;
+  } else {
     worker.counters().refused_busy.add();
     answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
     return false;

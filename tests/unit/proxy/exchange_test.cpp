@@ -90,11 +90,22 @@ class fake_services final : public services {
     return who;
   }
   std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
-  bool accepting() override { return !full; }
-  void record(const exchange_report& r) override { records.emplace_back(r); }
+  ~fake_services() override { EXPECT_EQ(places, 0) << "what an exchange reserves it uses or gives back"; }
+  bool reserve_records() override {
+    if (!full) places += static_cast<int>(records_max);
+    return !full;
+  }
+  void release_records(unsigned unused) override { places -= static_cast<int>(unused); }
+  void record(const exchange_report& r) override {
+    records.emplace_back(r);
+    without_place += r.reserved ? 0 : 1;
+    places -= r.reserved ? 1 : 0;
+    EXPECT_GE(places, 0);
+  }
   worker_counters& counters() override { return counters_; }
 
   bool unknown = false, full = false;
+  int places = 0, without_place = 0;
   std::string conversation;
   std::vector<kept_report> records;
   std::shared_ptr<policy::active_policy> active_ = std::make_shared<policy::active_policy>();
@@ -396,6 +407,7 @@ TEST(exchange, has_a_direction_when_something_is_missing) {
   exchange b(full.config, full.worker);
   full.request(b, ask("x"));
   EXPECT_TRUE(full.out.client.starts_with("HTTP/1.1 503 "));
+  EXPECT_EQ(full.worker.without_place, 1);
   trace none;
   none.worker.active_->snapshot = policy::snapshot::deny_all();
   exchange c(none.config, none.worker);
