@@ -316,12 +316,14 @@ telemetry::metrics_input gateway::metrics() {
   out.build = build_;
   out.node = node_;
   out.uptime_seconds = age(started_);
-  std::map<std::string, std::uint64_t> unscanned;
+  std::array<std::uint64_t, proxy::unscanned_reasons.size()> unscanned{};
   for (const auto& each : services_) {
     out.workers.push_back(&each->counted());
-    each->add_unscanned(unscanned);
+    for (std::size_t i = 0; i < unscanned.size(); ++i) unscanned[i] += each->unscanned()[i].value();
   }
-  out.unscanned_bytes.assign(unscanned.begin(), unscanned.end());
+  for (std::size_t i = 0; i < unscanned.size(); ++i) {
+    if (unscanned[i] != 0) out.unscanned_bytes.emplace_back(proxy::unscanned_reasons[i], unscanned[i]);
+  }
   out.rules = rules_.totals();
   const auto status = agent_->status();
   out.policy.version = status.version;

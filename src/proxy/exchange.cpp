@@ -216,6 +216,7 @@ exchange::~exchange() {
 void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
   auto& x = *impl_;
   x.open(head, peer);
+  x.find_upstream(head.path);
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
     // A body that is still on its way would be read as the next request.
     if (head.framing != http::framing::none) out.close_client = true;

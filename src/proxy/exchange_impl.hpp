@@ -101,6 +101,7 @@ struct exchange::impl {
 
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
+  void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
   [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);

@@ -57,7 +57,7 @@ std::shared_ptr<const policy::snapshot> compiled() {
 // What outlives the call of a report that is only lent.
 struct kept_report {
   explicit kept_report(const exchange_report& r)
-      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
+      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), route(r.who.route), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
     for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
     for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
   }
@@ -67,7 +67,7 @@ struct kept_report {
   std::uint64_t bytes;
   std::uint32_t request_edits, edits;
   bool request_refused;
-  std::string reason;
+  std::string route, reason;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::vector<std::string> channels;
 };
@@ -545,6 +545,28 @@ TEST(exchange, an_answer_that_the_client_left_is_counted_once) {
   ASSERT_EQ(t.worker.records.size(), 2u);
   EXPECT_EQ(t.worker.records.back().kind, report_kind::aborted);
   EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, a_route_by_upstream_is_the_one_with_the_longest_prefix) {
+  for (const auto& [target, route] : {std::pair{"/v1/chat/completions", "chat"}, {"/v1/embeddings", "all"}, {"/v1/chatty", "all"}, {"/v2/chat", ""}}) {
+    trace t;
+    t.config.route_is_upstream = true;
+    t.config.upstreams = {{"all", &wire::openai(), {"/v1"}, "a.example", ""}, {"chat", &wire::openai(), {"/v1/chat"}, "b.example", ""}};
+    exchange x(t.config, t.worker);
+    t.request(x, ask("a bomb"), target);
+    ASSERT_EQ(t.worker.records.size(), 1u) << target;
+    EXPECT_EQ(t.worker.records[0].route, route) << target;
+  }
+}
+
+TEST(exchange, refuses_an_unknown_caller_in_the_dialect_of_the_path) {
+  trace t;
+  t.worker.unknown = true;
+  t.config.upstreams.push_back({"claude", wire::find_dialect("anthropic"), {"/v1/messages"}, "c.example", ""});
+  exchange x(t.config, t.worker);
+  t.request(x, ask("x"), "/v1/messages");
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 401 "));
+  EXPECT_NE(t.out.client.find("\"type\":\"authentication_error\""), std::string::npos) << t.out.client;
 }
 
 TEST(exchange, a_head_that_the_guard_refuses_is_answered_with_the_guards_status) {
