@@ -56,6 +56,8 @@ struct policy_config {
   bool fail_closed = false;
   milliseconds max_stale = std::chrono::hours(24);
   std::string state_directory = "/var/lib/sluice";
+  std::uint64_t snapshot_bytes_max = 1ull << 30;
+  milliseconds pin_max = std::chrono::minutes(15);
 };
 
 struct default_context {

@@ -163,6 +163,7 @@ std::string show_config(const config& c) {
   out += "policy:\n  source:\n" + show_source(c.policy.source);
   out += "  on_unavailable: " + choice(c.policy.fail_closed, "fail_closed", "last_known_good");
   out += "  max_stale: " + time_text(c.policy.max_stale) + "\n  state_directory: " + json_quoted(c.policy.state_directory) + "\n";
+  out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
   out += "  interval: " + time_text(c.audit.interval) + "\n  text: " + choice(c.audit.masked, "masked", "none");

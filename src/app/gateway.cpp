@@ -42,7 +42,8 @@ net::server_config server_settings(const config& c, unsigned workers) {
 
 gateway::gateway(config settings, std::string build)
     : settings_(std::move(settings)), build_(std::move(build)), workers_(worker_count(settings_.workers)),
-      started_(now().wall), rules_(workers_) {}
+      started_(now().wall), rules_(workers_),
+      pins_(settings_.policy.snapshot_bytes_max, settings_.policy.pin_max) {}
 
 gateway::~gateway() {
   admin_.reset();  // nobody asks any more
@@ -247,10 +248,24 @@ result<void> gateway::start() {
 void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   const std::lock_guard lock(publish_mutex_);
   active_ = std::move(active);
+  pins_.activate(active_->snapshot, mono_now());
   if (!serving_) return;
   server_->post_each([this, given = active_, table = rules_.table_for(active_->snapshot)](unsigned worker) {
     services_[worker]->set_policy(given, table);
   });
+  let_go();  // behind the new one in each worker's queue: nothing pins the old one after it
+}
+
+void gateway::let_go() {
+  for (const auto& each : pins_.overdue(mono_now())) {
+    telemetry::log(level::info, "streams on a superseded version end, if there are any", {{"version", each->version()}});
+    server_->supersede(each);
+  }
+}
+
+void gateway::watch_pins() {
+  const std::lock_guard lock(publish_mutex_);
+  if (serving_) let_go();
 }
 
 void gateway::on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
@@ -272,6 +287,7 @@ void gateway::reload() {
 void gateway::tick() {
   watch_keys();
   watch_log();
+  watch_pins();
 }
 
 void gateway::watch_log() {
@@ -339,6 +355,9 @@ telemetry::metrics_input gateway::metrics() {
     out.policy.bundle = active_->snapshot->bundle_name();
     out.policy.rules = active_->snapshot->rules().size();
     out.policy.memory_bytes = active_->snapshot->memory_bytes();
+    const auto held = pins_.now_held();
+    out.policy.pinned_snapshots = held.snapshots;
+    out.policy.held_bytes = held.bytes;
   }
   const auto audit = log_->stats();
   out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,

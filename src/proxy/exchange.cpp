@@ -202,7 +202,7 @@ void exchange::impl::count_outcome(const exchange_report& r) {
     if (would == policy::verdict::edit) c.shadow_edited.add();
     if (would == policy::verdict::flag) c.shadow_flagged.add();
   }
-  if (answer_withheld) c.refused[static_cast<std::size_t>(refusal::unreadable_answer)].add();
+  if (answer_withheld) c.refused[static_cast<std::size_t>(superseded ? refusal::policy_superseded : refusal::unreadable_answer)].add();
   for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
   c.added_latency.observe(r.added_us);
 }
@@ -335,6 +335,13 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
   x.reason = "client closed";
   x.sent_bytes = written;
   x.finish(out);
+}
+
+void exchange::supersede(const policy::snapshot* gone, effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::finished || x.now == impl::state::idle || x.active->snapshot.get() != gone) return;
+  x.superseded = true;
+  if (x.now == impl::state::stream && !x.stream_over) x.end_superseded(out);
 }
 
 void exchange::expired(effects& out) {

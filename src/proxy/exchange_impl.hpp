@@ -68,6 +68,7 @@ struct exchange::impl {
   std::unique_ptr<wire::response_stream> stream;
   std::string piece;
   bool chunked = false, head_sent = false, stream_over = false, stream_left = false, opened = false;
+  bool superseded = false;            // the pinned snapshot has to be let go
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t stream_bytes = 0;     // of a stream that shadow watches: what came and was not read yet
@@ -127,6 +128,7 @@ struct exchange::impl {
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);
   void cut_stream(const policy::outcome& of, effects& out);
+  void end_superseded(effects& out);
   void fail_stream(wire::gateway_error what, std::string_view message, effects& out);
   void close_body(effects& out);
 };

@@ -569,6 +569,45 @@ TEST(exchange, refuses_an_unknown_caller_in_the_dialect_of_the_path) {
   EXPECT_NE(t.out.client.find("\"type\":\"authentication_error\""), std::string::npos) << t.out.client;
 }
 
+TEST(exchange, a_stream_on_a_snapshot_that_has_to_go_is_cut_off_and_what_is_held_is_dropped) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hello", true));
+  t.answer(x, sse_head, event("fine bom"));  // a rule waits for the rest of its word
+  x.supersede(policy::snapshot::deny_all().get(), t.out);
+  EXPECT_FALSE(t.out.done) << "another one";
+  x.supersede(t.worker.active_->snapshot.get(), t.out);
+  EXPECT_TRUE(t.out.done && t.out.abort_upstream);
+  EXPECT_NE(t.out.client.find("\"finish_reason\":\"content_filter\""), std::string::npos) << t.out.client;
+  EXPECT_EQ(t.out.client.find("bom"), std::string::npos) << t.out.client;
+  EXPECT_TRUE(t.out.client.ends_with("0\r\n\r\n"));
+  ASSERT_EQ(t.worker.records.size(), 2u);
+  EXPECT_EQ(t.worker.records[1].kind, report_kind::closed);
+  EXPECT_EQ(t.worker.records[1].reason, "policy_superseded");
+  EXPECT_EQ(t.worker.counters().refused[static_cast<std::size_t>(refusal::policy_superseded)].value(), 1u);
+  EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, an_answer_that_is_awaited_when_its_snapshot_has_to_go_becomes_no_stream) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hello", true));
+  x.supersede(t.worker.active_->snapshot.get(), t.out);
+  EXPECT_FALSE(t.out.done);
+  t.answer(x, sse_head, "");
+  EXPECT_TRUE(t.out.done && t.out.abort_upstream);
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 503 ")) << t.out.client;
+  EXPECT_EQ(t.worker.records.back().reason, "policy_superseded");
+  // One in a piece comes through: it ends by itself.
+  trace plain;
+  exchange y(plain.config, plain.worker);
+  plain.request(y, ask("hello"));
+  y.supersede(plain.worker.active_->snapshot.get(), plain.out);
+  plain.answer(y, json_head, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]})");
+  y.upstream_end(plain.out);
+  EXPECT_TRUE(plain.out.client.starts_with("HTTP/1.1 200 ")) << plain.out.client;
+}
+
 TEST(exchange, a_head_that_the_guard_refuses_is_answered_with_the_guards_status) {
   for (const int status : {400, 408, 414, 417, 431, 501, 503, 505}) {
     trace t;
