@@ -43,7 +43,8 @@ net::server_config server_settings(const config& c, unsigned workers) {
 
 gateway::gateway(config settings, std::string build)
     : settings_(std::move(settings)), build_(std::move(build)), workers_(worker_count(settings_.workers)),
-      started_(now().wall), rules_(workers_) {}
+      started_(now().wall), rules_(workers_),
+      pins_(settings_.policy.snapshot_bytes_max, settings_.policy.pin_max) {}
 
 gateway::~gateway() {
   admin_.reset();  // nobody asks any more
@@ -125,6 +126,8 @@ result<void> gateway::open_log() {
   to.sync = settings_.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
   to.interval = settings_.audit.interval;
   to.on_full = settings_.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
+  // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
+  to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings_.limits.in_flight / workers_ * 5 / 4);
   to.store_masked = settings_.audit.masked;
   auto opened = audit::log::open(std::move(to), workers_);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
@@ -260,10 +263,26 @@ std::vector<std::shared_ptr<rule_table>> gateway::tables_in_force() {
 void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   const std::lock_guard lock(publish_mutex_);
   active_ = std::move(active);
+  std::vector<pinned_snapshots::pointer> in_force{active_->snapshot};
+  if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
+  pins_.activate(in_force, mono_now());
   if (!serving_) return;
   server_->post_each([this, given = active_, tables = tables_in_force()](unsigned worker) {
     services_[worker]->set_policy(given, tables);
   });
+  let_go();  // behind the new one in each worker's queue: nothing pins the old one after it
+}
+
+void gateway::let_go() {
+  for (const auto& each : pins_.overdue(mono_now())) {
+    telemetry::log(level::info, "streams on a superseded version end, if there are any", {{"version", each->version()}});
+    server_->supersede(each);
+  }
+}
+
+void gateway::watch_pins() {
+  const std::lock_guard lock(publish_mutex_);
+  if (serving_) let_go();
 }
 
 void gateway::on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
@@ -285,6 +304,7 @@ void gateway::reload() {
 void gateway::tick() {
   watch_keys();
   watch_log();
+  watch_pins();
 }
 
 void gateway::watch_log() {
@@ -329,12 +349,14 @@ telemetry::metrics_input gateway::metrics() {
   out.build = build_;
   out.node = node_;
   out.uptime_seconds = age(started_);
-  std::map<std::string, std::uint64_t> unscanned;
+  std::array<std::uint64_t, proxy::unscanned_reasons.size()> unscanned{};
   for (const auto& each : services_) {
     out.workers.push_back(&each->counted());
-    each->add_unscanned(unscanned);
+    for (std::size_t i = 0; i < unscanned.size(); ++i) unscanned[i] += each->unscanned()[i].value();
   }
-  out.unscanned_bytes.assign(unscanned.begin(), unscanned.end());
+  for (std::size_t i = 0; i < unscanned.size(); ++i) {
+    if (unscanned[i] != 0) out.unscanned_bytes.emplace_back(proxy::unscanned_reasons[i], unscanned[i]);
+  }
   out.rules = rules_.totals();
   const auto status = agent_->status();
   out.policy.version = status.version;
@@ -350,6 +372,9 @@ telemetry::metrics_input gateway::metrics() {
     out.policy.bundle = active_->snapshot->bundle_name();
     out.policy.rules = active_->snapshot->rules().size();
     out.policy.memory_bytes = active_->snapshot->memory_bytes();
+    const auto held = pins_.now_held();
+    out.policy.pinned_snapshots = held.snapshots;
+    out.policy.held_bytes = held.bytes;
   }
   const auto audit = log_->stats();
   out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,

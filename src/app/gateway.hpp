@@ -11,6 +11,7 @@
 #include "config.hpp"
 #include "gateway_services.hpp"
 #include "gateway_setup.hpp"
+#include "pinned_snapshots.hpp"
 #include "policy_loader.hpp"
 #include "sluice/admin/api.hpp"
 #include "sluice/audit/log.hpp"
@@ -31,7 +32,7 @@ class gateway {
 
   [[nodiscard]] result<void> start();  // loads the policy, binds the ports, serves
   void reload();                       // SIGHUP: keys and policy source
-  void tick();                         // each second: keys whose file changed, faults of the audit log
+  void tick();                         // each second: keys whose file changed, faults of the audit log, snapshots that are held too long
   std::size_t stop(milliseconds bound);
 
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
@@ -43,6 +44,8 @@ class gateway {
   gateway(config settings, std::string build);
   void watch_keys();
   void watch_log();
+  void watch_pins();
+  void let_go();  // with publish_mutex_ held
   result<void> read_secrets();
   result<void> read_keys_file();
   result<void> open_log();
@@ -68,6 +71,7 @@ class gateway {
   std::uint64_t log_sync_failures_ = 0;
   std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
+  pinned_snapshots pins_;
   std::shared_ptr<const key_table> keys_;
   std::filesystem::file_time_type keys_time_{};
   std::atomic<std::uint64_t> activations_{0}, refusals_{0};

@@ -74,7 +74,7 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
 }
 
 result<proxy::identity> gateway_services::identify(const http::request_head& head, const proxy::peer_info& peer) {
-  return app::identify(settings_.context, settings_.upstreams, keys_.get(), head, peer);
+  return app::identify(settings_.context, keys_.get(), head, peer);
 }
 
 void gateway_services::record(const proxy::exchange_report& report) {
@@ -86,12 +86,13 @@ void gateway_services::record(const proxy::exchange_report& report) {
       for (const auto& f : report.response.findings) (*table)->count(worker_, f);
       break;
     }
-    if (!report.unscanned.empty()) {
-      const std::lock_guard lock(unscanned_mutex_);
-      for (const auto& [reason, bytes] : report.unscanned) unscanned_[reason] += bytes;
+    for (const auto& [reason, bytes] : report.unscanned) {
+      // One that were not listed would still be in the sum of the worker's counters, which telemetry shows as "other".
+      const auto at = std::ranges::find(proxy::unscanned_reasons, reason);
+      if (at != proxy::unscanned_reasons.end()) unscanned_[static_cast<std::size_t>(at - proxy::unscanned_reasons.begin())].add(bytes);
     }
   }
-  if (auto* slot = log_.claim(worker_); slot != nullptr) {
+  if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);
     log_.publish(worker_);
   }
@@ -101,11 +102,6 @@ void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> a
   active_ = std::move(active);
   std::erase_if(tables_, [&tables](const auto& each) { return each->over() || std::ranges::find(tables, each) != tables.end(); });
   tables_.insert(tables_.end(), tables.begin(), tables.end());
-}
-
-void gateway_services::add_unscanned(std::map<std::string, std::uint64_t>& to) const {
-  const std::lock_guard lock(unscanned_mutex_);
-  for (const auto& [reason, bytes] : unscanned_) to[reason] += bytes;
 }
 
 }  // namespace sluice::app

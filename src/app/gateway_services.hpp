@@ -2,10 +2,9 @@
 // thread only; set_policy and set_keys are posted to that thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,8 @@ class gateway_services final : public proxy::services {
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
-  bool accepting() override { return log_.ready(worker_); }
+  bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
+  void release_records(unsigned unused) override { log_.release(worker_, unused); }
   void record(const proxy::exchange_report& report) override;
   worker_counters& counters() override { return counters_; }
 
@@ -37,8 +37,9 @@ class gateway_services final : public proxy::services {
   void set_policy(std::shared_ptr<const policy::active_policy> active, const std::vector<std::shared_ptr<rule_table>>& tables);
   void set_keys(std::shared_ptr<const key_table> keys) { keys_ = std::move(keys); }
   [[nodiscard]] const worker_counters& counted() const { return counters_; }
-  // From any thread: bytes that passed unscanned, added to `to` by reason.
-  void add_unscanned(std::map<std::string, std::uint64_t>& to) const;
+  // From any thread: bytes that passed unscanned, in the order of proxy::unscanned_reasons.
+  using unscanned_counters = std::array<counter, proxy::unscanned_reasons.size()>;
+  [[nodiscard]] const unscanned_counters& unscanned() const { return unscanned_; }
 
  private:
   const config& settings_;
@@ -50,8 +51,7 @@ class gateway_services final : public proxy::services {
   std::shared_ptr<const key_table> keys_;            // null: no keys_file
   policy::scratch scratch_;
   worker_counters counters_;
-  mutable std::mutex unscanned_mutex_;               // taken only by exchanges that have unscanned text, and by a scrape
-  std::map<std::string, std::uint64_t> unscanned_;
+  unscanned_counters unscanned_;
 };
 
 // A report as the log keeps it. `out` may hold an older one.

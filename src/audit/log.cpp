@@ -28,8 +28,6 @@ constexpr std::size_t batch_bytes_max = 1u << 20;
 constexpr milliseconds drain_every{1};
 // After a sync that failed: how soon a new file is tried, at first and at most.
 constexpr milliseconds repair_first{1000}, repair_last{60'000};
-// Room that ready() wants, so that exchanges under way can still be recorded when it says no.
-constexpr std::size_t reserve_share = 4;  // a quarter of the ring
 
 }  // namespace
 
@@ -312,8 +310,18 @@ log::~log() {
   if (impl_->fd >= 0) ::close(impl_->fd);
 }
 
-record* log::claim(std::size_t producer) {
-  if (auto* slot = impl_->rings[producer]->claim(); slot != nullptr) return slot;
+bool log::reserve(std::size_t producer, std::size_t records) {
+  if (impl_->config.on_full == on_full::drop) return true;
+  return !impl_->failed.load(std::memory_order_relaxed) && impl_->rings[producer]->reserve(records);
+}
+
+void log::release(std::size_t producer, std::size_t records) {
+  if (impl_->config.on_full == on_full::block) impl_->rings[producer]->release_reserved(records);
+}
+
+record* log::claim(std::size_t producer, bool reserved) {
+  const bool kept = reserved && impl_->config.on_full == on_full::block;
+  if (auto* slot = impl_->rings[producer]->claim(kept); slot != nullptr) return slot;
   auto& lost = *impl_->dropped[producer];
   lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return nullptr;
@@ -323,12 +331,6 @@ void log::publish(std::size_t producer) {
   auto& to = *impl_->rings[producer];
   to.publish();
   if (to.size() == to.capacity() / 2) impl_->wake.notify_one();
-}
-
-bool log::ready(std::size_t producer) const {
-  if (impl_->config.on_full == on_full::drop) return true;
-  const auto& of = *impl_->rings[producer];
-  return !impl_->failed.load(std::memory_order_relaxed) && of.size() < of.capacity() - of.capacity() / reserve_share;
 }
 
 void log::event(control_event e) {

@@ -15,6 +15,7 @@ class compiled_snapshot final : public snapshot {
   [[nodiscard]] bool denies_all() const override { return false; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return program_->infos; }
   [[nodiscard]] std::size_t memory_bytes() const override { return program_->memory_bytes; }
+  [[nodiscard]] std::vector<shared_piece> shared_pieces() const override;
 
  private:
   std::shared_ptr<const program> program_;

@@ -16,6 +16,20 @@ std::string_view to_string(freshness f) {
 compiled_snapshot::compiled_snapshot(std::shared_ptr<const program> made, scope_map scopes)
     : program_(std::move(made)), scopes_(std::move(scopes)) {}
 
+std::vector<snapshot::shared_piece> compiled_snapshot::shared_pieces() const {
+  std::vector<shared_piece> out;
+  for (const auto view : both_views) {
+    for (const auto* shards : {&program_->in[view].regex_shards, &program_->in[view].word_shards}) {
+      for (const auto& s : *shards) out.push_back({s.database.get(), s.database->memory_bytes()});
+    }
+  }
+  for (const auto& m : program_->models) out.push_back({m.get(), m->memory_bytes()});
+  for (const auto& t : program_->terms) {
+    if (t.regex) out.push_back({t.regex.get(), t.regex->regex.memory_bytes()});
+  }
+  return out;
+}
+
 namespace {
 
 class deny_all_snapshot final : public snapshot {

@@ -135,8 +135,15 @@ void exchange::impl::finish(effects& out) {
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
   record(opened ? report_kind::closed : report_kind::whole);
+  keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);
   counted = false;
+}
+
+void exchange::impl::keep_places(unsigned still) {
+  if (places <= still) return;
+  worker.release_records(places - still);
+  places = still;
 }
 
 void exchange::impl::record(report_kind kind) {
@@ -175,11 +182,13 @@ void exchange::impl::record(report_kind kind) {
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
+      .reserved = places != 0,
       .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
   };
   // `aborted` corrects what `whole` or `closed` has counted already.
   if (kind == report_kind::whole || kind == report_kind::closed) count_outcome(r);
   worker.record(r);
+  if (r.reserved) --places;
 }
 
 void exchange::impl::count_outcome(const exchange_report& r) {
@@ -193,19 +202,21 @@ void exchange::impl::count_outcome(const exchange_report& r) {
     if (would == policy::verdict::edit) c.shadow_edited.add();
     if (would == policy::verdict::flag) c.shadow_flagged.add();
   }
-  if (answer_withheld) c.refused[static_cast<std::size_t>(refusal::unreadable_answer)].add();
+  if (answer_withheld) c.refused[static_cast<std::size_t>(superseded ? refusal::policy_superseded : refusal::unreadable_answer)].add();
   for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
   c.added_latency.observe(r.added_us);
 }
 
 exchange::exchange(const settings& config, services& worker) : impl_(std::make_unique<impl>(config, worker)) {}
 exchange::~exchange() {
+  impl_->keep_places(0);
   if (impl_->counted) impl_->worker.counters().in_flight.add(-1);
 }
 
 void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
   auto& x = *impl_;
   x.open(head, peer);
+  x.find_upstream(head.path);
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
     // A body that is still on its way would be read as the next request.
     if (head.framing != http::framing::none) out.close_client = true;
@@ -324,6 +335,13 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
   x.reason = "client closed";
   x.sent_bytes = written;
   x.finish(out);
+}
+
+void exchange::supersede(const policy::snapshot* gone, effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::finished || x.now == impl::state::idle || x.active->snapshot.get() != gone) return;
+  x.superseded = true;
+  if (x.now == impl::state::stream && !x.stream_over) x.end_superseded(out);
 }
 
 void exchange::expired(effects& out) {

@@ -42,7 +42,9 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     answer_error(wire::gateway_error::unauthorized, who.error().message, "", out);
     return false;
   }
-  if (!worker.accepting()) {
+  if (worker.reserve_records()) {
+    places = records_max;
+  } else {
     worker.counters().refused_busy.add();
     answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
     return false;
@@ -61,11 +63,12 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
   return true;
 }
 
-bool exchange::impl::route(const http::request_head& head, effects& out) {
+// By path: the upstream with the longest prefix. Before anybody is refused, so that errors are in its dialect.
+void exchange::impl::find_upstream(std::string_view of) {
   std::size_t best = 0;
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     for (const auto& prefix : config.upstreams[i].paths) {
-      if ((prefix.size() < best && upstream != nullptr) || !in_path(head.path, prefix)) continue;
+      if ((prefix.size() < best && upstream != nullptr) || !in_path(of, prefix)) continue;
       if (prefix.size() > best) candidates.clear();
       candidates.emplace_back(i, "");
       // Until a model is known, the one for the rest.
@@ -75,11 +78,15 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       best = prefix.size();
     }
   }
+  if (upstream != nullptr) dialect = upstream->dialect;
+}
+
+bool exchange::impl::route(const http::request_head& head, effects& out) {
   if (upstream == nullptr) {
     answer_error(wire::gateway_error::not_found, "No upstream is configured for this path.", "", out);
     return false;
   }
-  dialect = upstream->dialect;
+  if (config.route_is_upstream) caller.who.route = upstream->name;
   endpoint = dialect->classify(head.method, path);  // it keeps views into the path
   const auto question = head.target.find('?');
   query = question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);

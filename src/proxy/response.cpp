@@ -32,6 +32,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     return start_relay(out);
   }
   if (scanned && head.status == 200 && dialect->streams(endpoint, *request, head.get("content-type"))) {
+    if (superseded) return end_superseded(out);
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
@@ -283,6 +284,25 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   if (by_rule && reason.empty()) reason = of.reason;
   answer_withheld = answer_withheld || !by_rule;
   stream->cut(by_rule && of.block.message_in_stream ? of.block.message_for(accept_language) : std::string_view(), piece);
+  write_stream(out);
+  close_body(out);
+  finish(out);
+}
+
+// The rules that judge this stream have to be let go: what is held is dropped. Also before its first byte, and in shadow, where nothing
+// can be put behind raw bytes that may have ended within an event.
+void exchange::impl::end_superseded(effects& out) {
+  reason = "policy_superseded";
+  out.abort_upstream = true;
+  answer_withheld = true;
+  if (!head_sent && piece.empty()) {
+    return answer_error(wire::gateway_error::busy, "The policy has changed while this answer was awaited; ask again.", "", out);
+  }
+  if (shadow()) {
+    out.close_client = true;
+    return finish(out);
+  }
+  stream->cut({}, piece);
   write_stream(out);
   close_body(out);
   finish(out);

@@ -7,6 +7,7 @@
 
 #include "composition.hpp"
 #include "derived_runs.hpp"
+#include "sluice/base/hex_digit.hpp"
 #include "utf8.hpp"
 
 namespace sluice::text {
@@ -45,12 +46,6 @@ class rewriting {
 
 bool is_letter(char c) { return (static_cast<unsigned char>(c) | 0x20) >= 'a' && (static_cast<unsigned char>(c) | 0x20) <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  const auto low = static_cast<char>(c | 0x20);
-  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
 
 // %XX runs that are UTF-8 become it; others stay.
 std::optional<derived_text> percent(std::string_view s) {

@@ -35,6 +35,12 @@ class snapshot {
   [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
   // Bytes of compiled databases and tables, shards counted once.
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
+  // Of those bytes, what other snapshots may hold too: databases, patterns and models that did not change.
+  struct shared_piece {
+    const void* what;
+    std::size_t bytes;
+  };
+  [[nodiscard]] virtual std::vector<shared_piece> shared_pieces() const { return {}; }
 
   // An ordinary snapshot that denies every request: what a node starts with, so that nobody ever tests for null.
   [[nodiscard]] static std::shared_ptr<const snapshot> deny_all();

@@ -69,8 +69,10 @@ class services {
   // refused: unknown caller.
   [[nodiscard]] virtual result<identity> identify(const http::request_head& head, const peer_info& peer) = 0;
   [[nodiscard]] virtual std::string decision_id(const identity& who, wall_time time) = 0;
-  // False: the audit log is full and the configuration says block; new exchanges get 503.
-  [[nodiscard]] virtual bool accepting() = 0;
+  // Keeps room in the audit log for `records_max` records, before an exchange is admitted. False: the log is full or fails, and the
+  // configuration says block; new exchanges get 503.
+  [[nodiscard]] virtual bool reserve_records() = 0;
+  virtual void release_records(unsigned unused) = 0;  // of those that were reserved and not recorded
   virtual void record(const exchange_report& report) = 0;
   [[nodiscard]] virtual worker_counters& counters() = 0;
 };
@@ -113,6 +115,9 @@ class exchange {
   void client_gone(std::uint64_t written, effects& out);
   // The client was too slow with its request, or the whole exchange took too long.
   void expired(effects& out);
+  // `gone` has to be let go (policy.snapshot_bytes_max, policy.pin_max). Where this exchange pins it, a stream is cut off, and an
+  // answer that is still awaited will not become one. An answer in one piece, and what is only relayed, ends by itself.
+  void supersede(const policy::snapshot* gone, effects& out);
 
  private:
   struct impl;

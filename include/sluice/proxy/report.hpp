@@ -20,6 +20,9 @@ enum class report_kind : std::uint8_t {
   aborted,  // the client went before all of what `whole` or `closed` counted was written
 };
 
+// Of one exchange: opened, closed, aborted.
+inline constexpr unsigned records_max = 3;
+
 // Which text a finding was made in: "messages[0].content".
 class text_names {
  public:
@@ -61,6 +64,7 @@ struct exchange_report {
   std::uint32_t edits = 0;           // replacements in what the client was sent
   std::uint64_t latency_us = 0;      // whole exchange
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
+  bool reserved = false;             // there is a place for it in the audit log: the exchange was admitted
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise
 };
 

@@ -57,7 +57,7 @@ std::shared_ptr<const policy::snapshot> compiled() {
 // What outlives the call of a report that is only lent.
 struct kept_report {
   explicit kept_report(const exchange_report& r)
-      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
+      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), route(r.who.route), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
     for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
     for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
   }
@@ -67,7 +67,7 @@ struct kept_report {
   std::uint64_t bytes;
   std::uint32_t request_edits, edits;
   bool request_refused;
-  std::string reason;
+  std::string route, reason;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::vector<std::string> channels;
 };
@@ -90,11 +90,22 @@ class fake_services final : public services {
     return who;
   }
   std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
-  bool accepting() override { return !full; }
-  void record(const exchange_report& r) override { records.emplace_back(r); }
+  ~fake_services() override { EXPECT_EQ(places, 0) << "what an exchange reserves it uses or gives back"; }
+  bool reserve_records() override {
+    if (!full) places += static_cast<int>(records_max);
+    return !full;
+  }
+  void release_records(unsigned unused) override { places -= static_cast<int>(unused); }
+  void record(const exchange_report& r) override {
+    records.emplace_back(r);
+    without_place += r.reserved ? 0 : 1;
+    places -= r.reserved ? 1 : 0;
+    EXPECT_GE(places, 0);
+  }
   worker_counters& counters() override { return counters_; }
 
   bool unknown = false, full = false;
+  int places = 0, without_place = 0;
   std::string conversation;
   std::vector<kept_report> records;
   std::shared_ptr<policy::active_policy> active_ = std::make_shared<policy::active_policy>();
@@ -396,6 +407,7 @@ TEST(exchange, has_a_direction_when_something_is_missing) {
   exchange b(full.config, full.worker);
   full.request(b, ask("x"));
   EXPECT_TRUE(full.out.client.starts_with("HTTP/1.1 503 "));
+  EXPECT_EQ(full.worker.without_place, 1);
   trace none;
   none.worker.active_->snapshot = policy::snapshot::deny_all();
   exchange c(none.config, none.worker);
@@ -533,6 +545,67 @@ TEST(exchange, an_answer_that_the_client_left_is_counted_once) {
   ASSERT_EQ(t.worker.records.size(), 2u);
   EXPECT_EQ(t.worker.records.back().kind, report_kind::aborted);
   EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, a_route_by_upstream_is_the_one_with_the_longest_prefix) {
+  for (const auto& [target, route] : {std::pair{"/v1/chat/completions", "chat"}, {"/v1/embeddings", "all"}, {"/v1/chatty", "all"}, {"/v2/chat", ""}}) {
+    trace t;
+    t.config.route_is_upstream = true;
+    t.config.upstreams = {{"all", &wire::openai(), {"/v1"}, "a.example", ""}, {"chat", &wire::openai(), {"/v1/chat"}, "b.example", ""}};
+    exchange x(t.config, t.worker);
+    t.request(x, ask("a bomb"), target);
+    ASSERT_EQ(t.worker.records.size(), 1u) << target;
+    EXPECT_EQ(t.worker.records[0].route, route) << target;
+  }
+}
+
+TEST(exchange, refuses_an_unknown_caller_in_the_dialect_of_the_path) {
+  trace t;
+  t.worker.unknown = true;
+  t.config.upstreams.push_back({"claude", wire::find_dialect("anthropic"), {"/v1/messages"}, "c.example", ""});
+  exchange x(t.config, t.worker);
+  t.request(x, ask("x"), "/v1/messages");
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 401 "));
+  EXPECT_NE(t.out.client.find("\"type\":\"authentication_error\""), std::string::npos) << t.out.client;
+}
+
+TEST(exchange, a_stream_on_a_snapshot_that_has_to_go_is_cut_off_and_what_is_held_is_dropped) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hello", true));
+  t.answer(x, sse_head, event("fine bom"));  // a rule waits for the rest of its word
+  x.supersede(policy::snapshot::deny_all().get(), t.out);
+  EXPECT_FALSE(t.out.done) << "another one";
+  x.supersede(t.worker.active_->snapshot.get(), t.out);
+  EXPECT_TRUE(t.out.done && t.out.abort_upstream);
+  EXPECT_NE(t.out.client.find("\"finish_reason\":\"content_filter\""), std::string::npos) << t.out.client;
+  EXPECT_EQ(t.out.client.find("bom"), std::string::npos) << t.out.client;
+  EXPECT_TRUE(t.out.client.ends_with("0\r\n\r\n"));
+  ASSERT_EQ(t.worker.records.size(), 2u);
+  EXPECT_EQ(t.worker.records[1].kind, report_kind::closed);
+  EXPECT_EQ(t.worker.records[1].reason, "policy_superseded");
+  EXPECT_EQ(t.worker.counters().refused[static_cast<std::size_t>(refusal::policy_superseded)].value(), 1u);
+  EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, an_answer_that_is_awaited_when_its_snapshot_has_to_go_becomes_no_stream) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hello", true));
+  x.supersede(t.worker.active_->snapshot.get(), t.out);
+  EXPECT_FALSE(t.out.done);
+  t.answer(x, sse_head, "");
+  EXPECT_TRUE(t.out.done && t.out.abort_upstream);
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 503 ")) << t.out.client;
+  EXPECT_EQ(t.worker.records.back().reason, "policy_superseded");
+  // One in a piece comes through: it ends by itself.
+  trace plain;
+  exchange y(plain.config, plain.worker);
+  plain.request(y, ask("hello"));
+  y.supersede(plain.worker.active_->snapshot.get(), plain.out);
+  plain.answer(y, json_head, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]})");
+  y.upstream_end(plain.out);
+  EXPECT_TRUE(plain.out.client.starts_with("HTTP/1.1 200 ")) << plain.out.client;
 }
 
 TEST(exchange, a_head_that_the_guard_refuses_is_answered_with_the_guards_status) {
