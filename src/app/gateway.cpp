@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -114,18 +115,8 @@ result<void> gateway::read_keys_file() {
 }
 
 result<void> gateway::open_log() {
-  audit::log_config to;
-  to.directory = settings_.audit.directory;
-  to.node = node_;
-  to.engine = build_;
-  to.config_digest = settings_.digest;
-  const auto key = crypto::derive_key(master_secret_, "audit-values");
-  to.value_key.assign(key.begin(), key.end());
-  to.sync = settings_.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
-  to.interval = settings_.audit.interval;
-  to.on_full = settings_.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
-  to.store_masked = settings_.audit.masked;
-  auto opened = audit::log::open(std::move(to), workers_);
+  if (auto kept = keep_checkpoint_key(settings_.policy.state_directory, master_secret_); !kept) return kept;
+  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_}), workers_);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
   return {};

@@ -85,7 +85,10 @@ result<tail_state> repair_tail(const std::string& directory, const std::string& 
     if (it->node != node) continue;
     const auto whole = repair_file(it->path, state);
     if (!whole) return std::unexpected(whole.error());
-    if (*whole) return state;
+    if (state.newest_boot.empty()) state.newest_boot = it->boot;
+    if (!*whole) continue;
+    state.boot = it->boot;
+    return state;
   }
   return state;
 }

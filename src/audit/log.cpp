@@ -9,9 +9,11 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "background_sync.hpp"
+#include "checkpoint.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "ring.hpp"
@@ -39,7 +41,8 @@ struct log::impl {
   std::string hash;
   std::uint64_t sequence = 0, written = 0;  // the spool thread's own; statistics has what is on disk
   same_in_all same;
-  std::string batch, line;
+  std::optional<checkpoint_schedule> checkpoints;  // none: without a key
+  std::string batch, line, newest_checkpoint;
   bool unsynced = false;
   mono_time synced{};
   background_sync beside;
@@ -77,10 +80,22 @@ struct log::impl {
 
   // Closes the line that append_record began: links it and adds it to the batch.
   void chain() {
+    link(nullptr);
+    if (checkpoints && checkpoints->full()) checkpoint("interval");
+  }
+
+  void checkpoint(std::string_view kind) {
+    checkpoints->append(line, kind, sluice::now(), context());
+    link(config.signing.get());
+  }
+
+  void link(const crypto::signing_key* signing) {
     line.append(",\"prev\":\"").append(hash).append("\"}");
+    if (signing != nullptr) sign_line(line, *signing);
     hash = crypto::sha256_hex(line);
     batch.append(line, 0, line.size() - 1);
     batch.append(",\"hash\":\"").append(hash).append("\"}\n");
+    if (signing != nullptr) newest_checkpoint = line.substr(0, line.size() - 1) + ",\"hash\":\"" + hash + "\"}";
     line.clear();
     ++written;
   }
@@ -180,11 +195,16 @@ struct log::impl {
         append_event(line, {"stop", sluice::now().wall, "", "", "", ""}, context());
         chain();
       }
+      if (checkpoints && (last || checkpoints->due(mono_now()))) checkpoint(last ? "close" : checkpoints->begun() ? "interval" : "boot");
       busy = !batch.empty();
       if (busy) write_batch(config.sync == sync_mode::always || last || wanted != flush_done);
       if ((unsynced || beside.busy()) && wanted != flush_done) sync();
       if (unsynced && mono_now() - synced >= config.interval) sync_beside();
       if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
+      if (batch.empty() && !newest_checkpoint.empty()) {
+        if (config.on_checkpoint) config.on_checkpoint(newest_checkpoint);
+        newest_checkpoint.clear();
+      }
       behind = more && batch.empty();
       const std::scoped_lock hold(lock);
       if (batch.empty() && !more) flush_done = wanted;
@@ -214,7 +234,9 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers)
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':' || c == '.'; });
   const auto random = crypto::random_bytes(4);
   x.boot = stamp + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size()));
+  if (x.boot <= tail->newest_boot) x.boot = tail->newest_boot + "z";  // a clock that was set back: files are read in the order of their names
   x.counts.boot = x.boot;
+  if (x.config.signing) x.checkpoints.emplace(x.config, boot_end{tail->boot, tail->hash, tail->sequence});
   x.same = same_in_all(x.config, x.boot);
   if (auto opened = x.open_file(); !opened) return std::unexpected(opened.error());
   for (std::size_t i = 0; i < producers; ++i) {
