@@ -39,7 +39,8 @@ json policy_json(const store::agent_status& s) {
           {"connected", s.connected}, {"age_seconds", age_json(s.last_activation)},
           {"last_activation", time_json(s.last_activation)}, {"last_contact", time_json(s.last_contact)},
           {"contact_age_seconds", age_json(s.last_contact)}, {"last_attempt", time_json(s.last_attempt)},
-          {"last_refusal", refusal}, {"stored_versions", s.stored_versions}, {"nodes", nodes}};
+          {"last_refusal", refusal}, {"stored_versions", s.stored_versions},
+          {"highest_lost", s.highest_lost}, {"nodes", nodes}};
 }
 
 net::control_response readiness(const sources& from) {
@@ -56,7 +57,8 @@ net::control_response status(const sources& from) {
   const auto m = from.metrics();
   return reply(200, {{"node", from.node}, {"build", from.build}, {"mode", from.mode}, {"config", from.config_digest},
                      {"started", rfc3339(from.started)}, {"policy", policy_json(from.policy())}, {"rules", rules},
-                     {"audit", {{"written", m.audit.written}, {"lost", m.audit.dropped}, {"failed", m.audit.failed}}}});
+                     {"audit", {{"written", m.audit.written}, {"lost", m.audit.dropped}, {"failed", m.audit.failed},
+                       {"failure", m.audit.failure}, {"failed_syncs", m.audit.sync_failures}}}});
 }
 
 net::control_response coverage() {

@@ -14,7 +14,9 @@ namespace {
 struct push_options {
   std::string bundle, note, actor;
   ring_options ring;
+  signing_options signing;
   wait_options wait;
+  bool stage_only = false;
 };
 
 std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<milliseconds>(mono_now() - from).count(); }
@@ -50,13 +52,19 @@ int push(const push_options& options, bool json) {
   const auto golden_ms = ms_since(begin) - build_ms;
   auto mark = mono_now();
   auto ring = connect_ring(options.ring);
-  if (!ring) return 1;
+  if (!ring || !sign_ring(*ring, options.signing)) return 1;
   auto staged = ring->stage(input->source);
   if (!staged) return complain_ring(staged.error()), 1;
   const auto upload_ms = ms_since(mark);
+  if (options.stage_only) {
+    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *staged}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2) << '\n';
+    else std::cout << "version " << short_version(*staged) << " is in ring " << options.ring.ring << " and not live; next: sluice activate " << short_version(*staged) << '\n';
+    return 0;
+  }
   mark = mono_now();
   auto head = ring->activate({.version = *staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
+  warn_of_replicas(*head);
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
   if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
@@ -83,7 +91,10 @@ void add_push(CLI::App& root, invocation& call) {
   add_ring_options(*command, options->ring);
   command->add_option("--note", options->note, "Why, for the history");
   command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
+  add_signing_options(*command, options->signing, true);
+  auto* stage_only = command->add_flag("--no-activate", options->stage_only, "Upload only: sluice activate makes it live");
   add_wait_options(*command, options->wait);
+  stage_only->excludes(command->get_option("--wait"));
   add_json(*command, call);
   command->footer(
       "Nothing is uploaded unless the bundle builds, its inline tests pass and no case of its golden sets fails.\n\nExample:\n"

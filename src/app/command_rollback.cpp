@@ -14,8 +14,10 @@ namespace {
 
 struct rollback_options {
   ring_options ring;
+  signing_options signing;
   wait_options wait;
   std::string to, note, actor;
+  bool revoke = false;
 };
 
 // The version to go back to: the newest that `to` names by its first digits or by an activation, or the newest that is not live.
@@ -38,7 +40,7 @@ bool repeats(const std::vector<store::head_record>& history, const std::string& 
 
 int rollback(const rollback_options& options, bool json) {
   auto ring = connect_ring(options.ring);
-  if (!ring) return 1;
+  if (!ring || !sign_ring(*ring, options.signing)) return 1;
   const auto history = ring->history(0);
   if (!history) return complain_ring(history.error()), 1;
   if (repeats(*history, options.to)) return 1;
@@ -51,6 +53,11 @@ int rollback(const rollback_options& options, bool json) {
   const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
+  warn_of_replicas(*head);
+  if (const auto& left = history->front().version; options.revoke && left != *version) {
+    if (const auto done = ring->revoke(left); !done) return complain_ring(done.error()), 1;
+    if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
+  }
   const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", *version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
   return waited.reached ? 0 : 1;
@@ -66,6 +73,8 @@ void add_rollback(CLI::App& root, invocation& call) {
       ->check([](const std::string& text) { return text.empty() ? std::string("names no version") : std::string(); });
   command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
   command->add_option("--note", options->note, "Why, for the history");
+  command->add_flag("--revoke", options->revoke, "Forbid that the version that was left is ever activated again");
+  add_signing_options(*command, options->signing, false);
   add_wait_options(*command, options->wait);
   add_json(*command, call);
   command->footer("A rollback is a newer activation of an older version; it revokes nothing.\n\nExample:\n"

@@ -18,12 +18,15 @@ int status(const ring_options& options, bool json) {
   if (!head && head.error().code != errc::not_found) return complain_ring(head.error()), 1;
   const auto nodes = ring->nodes();
   if (!nodes) return complain_ring(nodes.error()), 1;
+  const auto frozen = ring->frozen();
+  if (!frozen) return complain_ring(frozen.error()), 1;
   if (json) {
-    nlohmann::ordered_json out = {{"ring", options.ring}, {"head", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json out = {{"ring", options.ring}, {"head", nullptr}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
     if (head) {
       out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
                      {"actor", head->actor}, {"note", head->note}, {"time", head->time}};
     }
+    if (*frozen) out["frozen"] = **frozen;
     for (const auto& n : *nodes) {
       out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state},
                               {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}});
@@ -37,6 +40,7 @@ int status(const ring_options& options, bool json) {
   } else {
     std::cout << "ring " << options.ring << ": nothing was ever activated\n";
   }
+  if (*frozen) std::cout << "frozen: " << **frozen << '\n';
   std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "heartbeat", "build"}};
   for (const auto& n : *nodes) {
     rows.push_back({n.id, n.alive ? n.activation : "gone", short_version(n.version), n.alive ? n.state : "-", std::to_string(n.heartbeat_age.count() / 1000) + " s ago", n.build});

@@ -162,13 +162,13 @@ void read_policy(section root, policy_config& out) {
   root.duration("max_stale", out.max_stale);
   root.path("state_directory", out.state_directory);
   section trust = root.sub("trust");
-  std::string keys_file;
-  bool require = false;
-  trust.path("keys_file", keys_file);
-  trust.boolean("require_signature", require);
-  // Understood and refused: a setting that would be ignored is worse than one that is missing.
-  if (!keys_file.empty()) trust.complain("keys_file", "signed policies are not built yet", "remove 'keys_file'");
-  if (require) trust.complain("require_signature", "signed policies are not built yet", "remove it, or set it to false");
+  trust.file("keys_file", out.trust_file);
+  trust.boolean("require_signature", out.require_signature);
+  if (out.require_signature && out.trust_file.empty()) {
+    trust.complain("require_signature", "signatures are required, and nobody is trusted to sign", "name a 'keys_file'; sluice keygen prints its entries");
+  }
+  // A setting that would be ignored is worse than one that is missing.
+  if (!out.trust_file.empty() && !source.has("redis")) trust.complain("keys_file", "a directory carries no signatures", "sign what goes through Redis, or remove 'trust'");
   trust.finish();
   root.finish();
 }

@@ -56,6 +56,8 @@ struct policy_config {
   bool fail_closed = false;
   milliseconds max_stale = std::chrono::hours(24);
   std::string state_directory = "/var/lib/sluice";
+  std::string trust_file;          // whose signatures count
+  bool require_signature = false;
 };
 
 struct default_context {

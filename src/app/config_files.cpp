@@ -8,6 +8,7 @@
 
 #include "gateway_setup.hpp"
 #include "identity.hpp"
+#include "trust_file.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/store/directory.hpp"
 #include "sluice/transport/tls.hpp"
@@ -64,6 +65,11 @@ class examination {
     if (const auto bytes = read_file(config_.context.keys_file, "context.keys_file")) (void)read_keys(config_.context.keys_file, *bytes, found_);
   }
 
+  void trust() {
+    if (!readable("policy.trust.keys_file")) return;
+    if (const auto bytes = read_file(config_.policy.trust_file, "policy.trust.keys_file")) (void)read_trusted_keys(config_.policy.trust_file, *bytes, found_);
+  }
+
   void policies() {
     const auto& folder = config_.policy.source.directory;
     if (folder.empty()) return;
@@ -91,6 +97,7 @@ void check_named_files(const config& c, policy::diagnostics& found) {
   look.files();
   look.certificates();
   look.keys();
+  look.trust();
   look.policies();
   if (c.upstreams.empty()) return;  // the file could not be read as a configuration: what it does not say means nothing
   look.writable("policy.state_directory", c.policy.state_directory);

@@ -163,6 +163,9 @@ std::string show_config(const config& c) {
   out += "policy:\n  source:\n" + show_source(c.policy.source);
   out += "  on_unavailable: " + choice(c.policy.fail_closed, "fail_closed", "last_known_good");
   out += "  max_stale: " + time_text(c.policy.max_stale) + "\n  state_directory: " + json_quoted(c.policy.state_directory) + "\n";
+  if (!c.policy.trust_file.empty()) {
+    out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false");
+  }
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
   out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + choice(c.audit.masked, "masked", "none");

@@ -6,6 +6,7 @@
 
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
+#include "trust_file.hpp"
 #include "sluice/telemetry/log.hpp"
 
 namespace sluice::app {
@@ -135,6 +136,13 @@ result<void> gateway::open_agent() {
   to.node_id = node_;
   to.build = build_;
   to.labels = settings_.node.labels;
+  if (!p.trust_file.empty()) {
+    const auto bytes = read_file(p.trust_file, "policy.trust.keys_file");
+    if (!bytes) return std::unexpected(bytes.error());
+    policy::diagnostics found;
+    to.trust = {.keys = read_trusted_keys(p.trust_file, *bytes, found), .required = p.require_signature};
+    if (policy::has_errors(found)) return fail(errc::invalid_argument, "policy.trust.keys_file:\n" + policy::to_text(found));
+  }
   store::agent::callbacks calls;
   calls.apply = [this](const policy::bundle_source& source, const std::string& version) { return loader_->apply(source, version); };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
@@ -206,7 +214,8 @@ result<void> gateway::open_admin() {
   };
   from.not_ready = [this] {
     if (stopping_.load()) return std::string("stopping");
-    return log_->stats().failed && settings_.audit.block_when_full ? std::string("the audit log cannot be written") : std::string();
+    const auto log = log_->stats();
+    return log.failed && settings_.audit.block_when_full ? "the audit log: " + log.failure : std::string();
   };
   auto opened = net::control_server::open(settings_.admin.address, settings_.admin.port,
                                           [answers = admin::api(std::move(from))](const net::control_request& request) {
@@ -258,6 +267,25 @@ void gateway::reload() {
 }
 
 void gateway::tick() {
+  watch_keys();
+  watch_log();
+}
+
+void gateway::watch_log() {
+  const auto stats = log_->stats();
+  const auto fault = stats.failed ? stats.failure : std::string();
+  const bool missed = stats.sync_failures != log_sync_failures_;  // it may have been made good within the second
+  if (fault == log_fault_ && !missed) return;
+  if (stats.failed || missed) {
+    telemetry::log(level::error, settings_.audit.block_when_full ? "the audit log failed: new requests get 503 until it is made good" : "the audit log failed: decisions may be lost",
+                   {{"reason", stats.failure}, {"failed_syncs", std::to_string(stats.sync_failures)}});
+  }
+  if (!stats.failed) telemetry::log(level::info, "the audit log works again");
+  log_fault_ = fault;
+  log_sync_failures_ = stats.sync_failures;
+}
+
+void gateway::watch_keys() {
   const auto& file = settings_.context.keys_file;
   if (file.empty()) return;
   std::error_code failed;
@@ -308,7 +336,8 @@ telemetry::metrics_input gateway::metrics() {
     out.policy.memory_bytes = active_->snapshot->memory_bytes();
   }
   const auto audit = log_->stats();
-  out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs, .failed = audit.failed};
+  out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,
+               .sync_failures = audit.sync_failures, .failed = audit.failed, .failure = audit.failed ? audit.failure : ""};
   return out;
 }
 

@@ -31,7 +31,7 @@ class gateway {
 
   [[nodiscard]] result<void> start();  // loads the policy, binds the ports, serves
   void reload();                       // SIGHUP: keys and policy source
-  void tick();                         // each second: keys whose file changed
+  void tick();                         // each second: keys whose file changed, faults of the audit log
   std::size_t stop(milliseconds bound);
 
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
@@ -41,6 +41,8 @@ class gateway {
 
  private:
   gateway(config settings, std::string build);
+  void watch_keys();
+  void watch_log();
   result<void> read_secrets();
   result<void> read_keys_file();
   result<void> open_log();
@@ -61,6 +63,8 @@ class gateway {
   rule_counts rules_;
   std::unique_ptr<policy_loader> loader_;
   std::unique_ptr<audit::log> log_;
+  std::string log_fault_;     // told; the main thread's
+  std::uint64_t log_sync_failures_ = 0;
   std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::shared_ptr<const key_table> keys_;

@@ -102,7 +102,11 @@ int run(int argc, char** argv) {
   app::add_push(root, call);
   app::add_status(root, call);
   app::add_history(root, call);
+  app::add_activate(root, call);
   app::add_rollback(root, call);
+  app::add_freeze(root, call);
+  app::add_revoke(root, call);
+  app::add_keygen(root, call);
   app::add_audit(root, call);
   app::add_config(root, call);
   app::add_classifier(root, call);

@@ -63,7 +63,56 @@ std::optional<store::publisher> connect_ring(const ring_options& options) {
   return std::move(*ring);
 }
 
+void add_signing_options(CLI::App& command, signing_options& options, bool builds) {
+  command.add_option("--key", options.key_file, builds ? "A private key (sluice keygen) that signs the manifest and the activation" : "A private key (sluice keygen) that signs the activation");
+  if (builds) command.add_option("--build-key", options.build_key_file, "Another one for the manifest");
+}
+
+namespace {
+
+std::optional<crypto::signing_key> read_key(const std::string& file) {
+  const auto pem = read_whole(file, 16'384);
+  if (!pem) return std::nullopt;
+  auto key = crypto::signing_key::from_pem(*pem);
+  if (key) return std::move(*key);
+  complain(file + ": " + key.error().message, "sluice keygen makes one; openssl genpkey -algorithm ed25519 does too");
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool sign_ring(store::publisher& ring, const signing_options& options) {
+  std::optional<crypto::signing_key> build, activate;
+  const auto& build_file = options.build_key_file.empty() ? options.key_file : options.build_key_file;
+  if (!build_file.empty() && !(build = read_key(build_file))) return false;
+  if (!options.key_file.empty() && !(activate = read_key(options.key_file))) return false;
+  ring.sign_with(std::move(build), std::move(activate));
+  return true;
+}
+
+std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {
+  const auto staged = ring.staged();
+  if (!staged) return complain_ring(staged.error()), std::nullopt;
+  std::optional<std::string> found;
+  for (const auto& each : *staged) {
+    if (!each.starts_with(digits) || digits.empty()) continue;
+    if (found) {
+      complain("more than one version begins with '" + digits + "'", "give more digits");
+      return std::nullopt;
+    }
+    found = each;
+  }
+  if (!found) complain("no version in this ring begins with '" + digits + "'", "see: sluice history; or push it");
+  return found;
+}
+
 void complain_ring(const error& why) { complain(why.message); }
+
+void warn_of_replicas(const store::head_record& head) {
+  if (head.replicas_have_it >= head.replicas) return;
+  complain("only " + std::to_string(head.replicas_have_it) + " of " + std::to_string(head.replicas) + " replicas of this Redis have " + policy::to_string(head.activation),
+           "a failover to one that lacks it loses it, and the next push repairs that; see docs/redis.md");
+}
 
 std::string actor_name() {
   std::array<char, 256> host{};

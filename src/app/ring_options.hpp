@@ -24,6 +24,17 @@ struct wait_options {
 };
 void add_wait_options(CLI::App& command, wait_options& options);
 
+// Keys that sign what is written into the ring.
+struct signing_options {
+  std::string key_file, build_key_file;
+};
+// `builds`: the command also writes manifests.
+void add_signing_options(CLI::App& command, signing_options& options, bool builds);
+// False: a key could not be read, which was complained about.
+[[nodiscard]] bool sign_ring(store::publisher& ring, const signing_options& options);
+// The one staged version that begins with `digits`; otherwise complains.
+[[nodiscard]] std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits);
+
 // Connects; a failure is complained about and gives nothing.
 [[nodiscard]] std::optional<store::publisher> connect_ring(const ring_options& options);
 // Complains with what an error means for the person at the keyboard.
@@ -39,6 +50,9 @@ struct wait_outcome {
 // out to have seen more than this Redis had, which came back without it, the same version is activated above them. So that such nodes
 // have come back, a ring that held nothing is watched for a moment also when nobody asked to wait.
 [[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet);
+
+// An activation that no replica has is lost by a failover: said on stderr.
+void warn_of_replicas(const store::head_record& head);
 
 // Who is at the keyboard: user@host.
 [[nodiscard]] std::string actor_name();

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace sluice::audit {
 
 background_sync::~background_sync() {
@@ -36,9 +38,12 @@ void background_sync::run() {
     const int fd = fd_;
     fd_ = -1;
     hold.unlock();
-    ::fdatasync(fd);
+    if (::fdatasync(fd) == 0) {
+      done_.fetch_add(1);
+    } else {
+      failure_.store(errno);
+    }
     ::close(fd);
-    done_.fetch_add(1);
     busy_.store(false);
     hold.lock();
   }

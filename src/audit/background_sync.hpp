@@ -19,7 +19,9 @@ class background_sync {
   // Begins to sync what has been written to `fd`, which may be closed meanwhile. False: the one before is still under way.
   [[nodiscard]] bool begin(int fd);
   [[nodiscard]] bool busy() const { return busy_.load(); }
-  [[nodiscard]] std::uint64_t done() const { return done_.load(); }
+  [[nodiscard]] std::uint64_t done() const { return done_.load(); }  // those that did not fail
+  // The error number of one that failed since this was last asked; 0: none did.
+  [[nodiscard]] int take_failure() { return failure_.exchange(0); }
 
  private:
   void run();
@@ -29,6 +31,7 @@ class background_sync {
   bool stopping_ = false;
   std::atomic<bool> busy_{false};
   std::atomic<std::uint64_t> done_{0};
+  std::atomic<int> failure_{0};
   std::thread thread_;  // last: it uses the others
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "background_sync.hpp"
 #include "checkpoint.hpp"
@@ -26,6 +28,8 @@ namespace {
 constexpr std::size_t batch_bytes_max = 1u << 20;
 // While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
 constexpr milliseconds drain_every{1};
+// After a sync that failed: how soon a new file is tried, at first and at most.
+constexpr milliseconds repair_first{1000}, repair_last{60'000};
 // Room that ready() wants, so that exchanges under way can still be recorded when it says no.
 constexpr std::size_t reserve_share = 4;  // a quarter of the ring
 
@@ -45,6 +49,13 @@ struct log::impl {
   std::string batch, line, newest_checkpoint;
   bool unsynced = false;
   mono_time synced{};
+  // What a failed sync left in doubt: the kernel may have dropped what it could not write, and says so only once. So no later sync of
+  // the same file makes it good; a new file does, which says what may be missing.
+  std::uint64_t written_to = 0;                // the last record that is whole in the file
+  std::uint64_t synced_to = 0, beside_to = 0;  // of the last sync that went well, and of the one under way
+  std::string write_fault, sync_fault;         // what fails at the moment; empty: nothing
+  mono_time repair_at{};
+  milliseconds repair_after{0};
   background_sync beside;
   std::thread thread;
 
@@ -58,25 +69,67 @@ struct log::impl {
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>>> dropped;  // by producer
   std::uint64_t dropped_told = 0;
 
+  void tell_faults() {
+    const auto& fault = write_fault.empty() ? sync_fault : write_fault;
+    failed.store(!fault.empty(), std::memory_order_relaxed);
+    const std::scoped_lock hold(lock);
+    counts.failed = !fault.empty();
+    if (counts.failed) counts.failure = fault;
+  }
+
+  void sync_failed(const std::string& what, int why) {
+    sync_fault = "syncing " + what + " failed: " + std::strerror(why) + "; records after " + std::to_string(synced_to) + " may not survive a crash of the machine";
+    repair_after = std::clamp(repair_after * 2, repair_first, repair_last);
+    repair_at = mono_now() + repair_after;
+    {
+      const std::scoped_lock hold(lock);
+      ++counts.sync_failures;
+    }
+    tell_faults();
+  }
+
   // Goes on in a new file; when that cannot be opened, the one before stays in use.
   result<void> open_file() {
     const auto path = config.directory + "/" + file_name(config.node, boot, file_number + 1);
     const int next = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (next < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
     if (fd >= 0) {
-      if (unsynced || beside.busy()) sync();
+      if (sync_fault.empty() && (unsynced || beside.busy())) sync();
       ::close(fd);
     }
     fd = next;
     ++file_number;
     file_bytes = 0;
     // The name itself must survive a crash.
-    if (const int dir = ::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
-      ::fsync(dir);
-      ::close(dir);
-    }
-    return {};
+    const int dir = ::open(config.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool named = dir >= 0 && ::fsync(dir) == 0;
+    const int why = errno;
+    if (dir >= 0) ::close(dir);
+    if (named) return {};
+    sync_failed("the folder " + config.directory, why);
+    return fail(errc::io, sync_fault);
   }
+
+  // In a new file, because of the old one nobody knows what the disk has. The records in doubt are named in the chain.
+  void repair() {
+    if (!open_file()) return postpone_repair();
+    append_event(line, {"unsynced", sluice::now().wall, "", "", "", sync_fault}, context());
+    chain();
+    write_batch(false);
+    if (!batch.empty()) return postpone_repair();
+    if (::fdatasync(fd) != 0) return sync_failed(current_file(), errno);
+    sync_fault.clear();
+    repair_after = milliseconds(0);
+    note_synced();
+    tell_faults();
+  }
+
+  void postpone_repair() {
+    repair_after = std::clamp(repair_after * 2, repair_first, repair_last);
+    repair_at = mono_now() + repair_after;
+  }
+
+  [[nodiscard]] std::string current_file() const { return config.directory + "/" + file_name(config.node, boot, file_number); }
 
   // Closes the line that append_record began: links it and adds it to the batch.
   void chain() {
@@ -109,10 +162,8 @@ struct log::impl {
       const auto n = ::write(fd, batch.data() + done, batch.size() - done);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) {
-        const std::scoped_lock hold(lock);
-        counts.failed = true;
-        counts.failure = std::string("writing the audit log failed: ") + std::strerror(errno);
-        failed.store(true, std::memory_order_relaxed);
+        write_fault = std::string("writing the audit log failed: ") + std::strerror(errno);
+        tell_faults();
         break;
       }
       done += static_cast<std::size_t>(n);
@@ -121,27 +172,42 @@ struct log::impl {
     batch.erase(0, done);
     unsynced = unsynced || done > 0;
     if (!batch.empty()) return;
-    if (now_too) sync();
+    write_fault.clear();
+    written_to = sequence;
+    if (now_too && sync_fault.empty()) sync();
+    tell_faults();
     const std::scoped_lock hold(lock);
     counts.bytes += done;
-    counts.failed = false;
     counts.last_hash = hash;
     counts.sequence = sequence;
     counts.written = written;
-    failed.store(false, std::memory_order_relaxed);
   }
 
-  void sync() {
-    ::fdatasync(fd);
+  void note_synced() {
     unsynced = false;
     synced = mono_now();
+    synced_to = written_to;
     const std::scoped_lock hold(lock);
     ++counts.syncs;
   }
 
+  void sync() {
+    if (::fdatasync(fd) == 0) return note_synced();
+    sync_failed(current_file(), errno);
+  }
+
+  void look_beside() {
+    if (beside.busy()) return;
+    const auto to = std::exchange(beside_to, 0);
+    if (const int why = beside.take_failure(); why != 0) return sync_failed(current_file(), why);
+    synced_to = std::max(synced_to, to);
+  }
+
   // Not in the way of the next records: a disk that takes its time would keep them in memory, where a kill loses them.
   void sync_beside() {
-    if (!beside.begin(fd)) return;
+    if (beside_to != 0) return;  // the one before is under way, or was not looked at
+    if (!beside.begin(fd)) return sync();  // no descriptor was free for it
+    beside_to = written_to;
     unsynced = false;
     synced = mono_now();
   }
@@ -198,9 +264,14 @@ struct log::impl {
       if (checkpoints && (last || checkpoints->due(mono_now()))) checkpoint(last ? "close" : checkpoints->begun() ? "interval" : "boot");
       busy = !batch.empty();
       if (busy) write_batch(config.sync == sync_mode::always || last || wanted != flush_done);
-      if ((unsynced || beside.busy()) && wanted != flush_done) sync();
-      if (unsynced && mono_now() - synced >= config.interval) sync_beside();
-      if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
+      look_beside();
+      if (sync_fault.empty()) {
+        if ((unsynced || beside.busy()) && wanted != flush_done) sync();
+        if (unsynced && mono_now() - synced >= config.interval) sync_beside();
+        if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
+      } else if (batch.empty() && (last || mono_now() >= repair_at)) {
+        repair();
+      }
       if (batch.empty() && !newest_checkpoint.empty()) {
         if (config.on_checkpoint) config.on_checkpoint(newest_checkpoint);
         newest_checkpoint.clear();
@@ -238,7 +309,10 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers)
   x.counts.boot = x.boot;
   if (x.config.signing) x.checkpoints.emplace(x.config, boot_end{tail->boot, tail->hash, tail->sequence});
   x.same = same_in_all(x.config, x.boot);
-  if (auto opened = x.open_file(); !opened) return std::unexpected(opened.error());
+  if (auto opened = x.open_file(); !opened) {
+    if (x.fd >= 0) ::close(x.fd);
+    return std::unexpected(opened.error());
+  }
   for (std::size_t i = 0; i < producers; ++i) {
     x.rings.push_back(std::make_unique<ring>(x.config.ring_records));
     x.dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));

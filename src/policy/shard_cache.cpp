@@ -67,10 +67,12 @@ struct shard_cache::impl {
     std::error_code ignored;
     std::filesystem::create_directories(directory, ignored);
     const auto temporary = file(key) + ".new";
-    {
-      std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-      out << crypto::sha256_hex(bytes) << bytes;
-      if (!out.good()) return;
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    out << crypto::sha256_hex(bytes) << bytes;
+    out.close();  // a full disk may say so only now
+    if (out.fail()) {
+      std::filesystem::remove(temporary, ignored);
+      return;
     }
     std::filesystem::rename(temporary, file(key), ignored);
     if (++written % prune_every == 1) prune();
@@ -88,6 +90,7 @@ struct shard_cache::impl {
     std::error_code failed;
     for (fs::directory_iterator it(directory, failed), end; !failed && it != end; it.increment(failed)) {
       std::error_code gone;
+      if (it->path().extension() == ".new") fs::remove(it->path(), gone);  // of a process that was killed
       const candidate c{it->last_write_time(gone), it->file_size(gone), it->path()};
       if (gone || c.path.extension() != ".hsdb") continue;
       total += c.bytes;

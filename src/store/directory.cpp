@@ -10,10 +10,19 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 
 namespace sluice::store {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::array<std::string_view, 3> root_names = {"bundle.yaml", "bundle.yml", "bundle.json"};
+
+// A link that leads nowhere counts as well: reading on would mix two bundles that somebody means to keep apart.
+bool is_bundle_root(const fs::path& folder) {
+  std::error_code why;
+  return std::ranges::any_of(root_names, [&](std::string_view name) { return fs::exists(fs::symlink_status(folder / name, why)); });
+}
 
 class reader {
  public:
@@ -22,8 +31,7 @@ class reader {
   result<policy::bundle_source> read() {
     if (auto done = walk(root_, "", 0); !done) return std::unexpected(done.error());
     std::sort(out_.files.begin(), out_.files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-    const auto is_root = [](const auto& f) { return f.path == "bundle.yaml" || f.path == "bundle.yml" || f.path == "bundle.json"; };
-    if (std::none_of(out_.files.begin(), out_.files.end(), is_root)) {
+    if (std::ranges::none_of(out_.files, [](const auto& f) { return std::ranges::find(root_names, f.path) != root_names.end(); })) {
       return fail(errc::not_found, root_.string() + " is no bundle: it has no bundle.yaml at its root");
     }
     return std::move(out_);
@@ -53,7 +61,7 @@ class reader {
       return fail(errc::refused, path.string() + " is a link that leaves the bundle's folder; copy the file into it");
     }
     const auto status = fs::status(real, why);
-    if (fs::is_directory(status)) return walk(path, name + "/", depth + 1);
+    if (fs::is_directory(status)) return real != root_ && is_bundle_root(real) ? result<void>{} : walk(path, name + "/", depth + 1);
     if (policy::classify_file(name) == policy::file_class::other) return {};
     if (!fs::is_regular_file(status)) return fail(errc::refused, path.string() + " is neither a file nor a folder");
     return file(real, name);

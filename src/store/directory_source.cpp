@@ -38,7 +38,10 @@ void directory_source::take(bool may_wait) {
   last_problem_.clear();
   node_.contact();
   const auto version = policy::version_of(*source);
-  if (version == node_.version() && node_.freshness() != policy::freshness::none) {
+  const auto& unsaved = node_.unsaved();
+  // What a start from disk found has no number yet when the memory was lost, or was another source's.
+  const bool numbered = node_.state().active != policy::activation{};
+  if (version == node_.version() && node_.freshness() != policy::freshness::none && numbered && !(unsaved && unsaved->version == version)) {
     refused_version_.clear();
     return node_.agrees();
   }
@@ -46,10 +49,15 @@ void directory_source::take(bool may_wait) {
   // Read again: a file that was being written would differ, and only a whole state may be taken.
   auto again = load_directory(config_.directory, {});
   if (!again || policy::version_of(*again) != version) return;
-  const policy::activation next{std::max<std::uint64_t>(1, node_.state().highest.epoch), node_.state().highest.generation + 1};
-  if (node_.take(*source, version, next) != node::outcome::refused) return;
-  refused_version_ = version;
-  node_.spend(next);
+  if (unsaved && unsaved->version != version) node_.spend(unsaved->activation);
+  const auto number = unsaved && unsaved->version == version ? unsaved->activation : node_.next_number();
+  switch (node_.take(*source, version, number)) {
+    case node::outcome::accepted:
+    case node::outcome::unsaved: return;
+    case node::outcome::refused:
+      refused_version_ = version;
+      node_.spend(number);
+  }
 }
 
 // Waits until edits have been quiet. False: woken.

@@ -12,20 +12,28 @@ node::node(const agent_config& config, const agent::callbacks& calls)
 }
 
 void node::restore() {
-  auto state = disk_.open();
-  if (!state) {
-    log("error", state.error().message);
+  auto opened = disk_.open();
+  if (!opened) {
+    disk_fault_ = opened.error().message;
+    log("error", disk_fault_);
     publish();
     return;
   }
   disk_works_ = true;
-  state_ = std::move(*state);
+  state_ = std::move(opened->state);
   const auto source = config_.redis ? "ring " + config_.ring : std::string("directory");
+  if (!opened->damage.empty()) {
+    log("error", opened->damage);
+    state_.source = source;
+    // So that the next start, too, knows that the mark was lost.
+    if (const auto saved = disk_.save(state_); !saved) log("error", saved.error().message);
+  }
   if (state_.source != source) {
     // Its files are still the best there is until the source answers.
     if (!state_.source.empty()) log("info", "the policy source was " + state_.source + " and is now " + source + "; counting begins anew");
     state_.source = source;
     state_.highest = state_.active = {};
+    state_.highest_lost = false;
     for (auto& h : state_.healthy) h.activation = {};
   }
   const auto wanted = state_.version;
@@ -39,6 +47,7 @@ void node::restore() {
   }
   tick();
   publish();
+  if (!opened->damage.empty()) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), opened->damage);
 }
 
 bool node::try_stored(const std::string& version, policy::activation as) {
@@ -84,6 +93,7 @@ void node::adopt(const apply_result& applied, const std::string& version) {
 // Something in the version that runs has ended, an exception: its rules apply from now on as on a node that starts now.
 void node::apply_again() {
   apply_again_.reset();
+  if (unsaved_) last_result_.snapshot.reset();  // is built anew when it is tried again
   const auto source = stored(state_.version);
   auto applied = source ? calls_.apply(*source, state_.version) : apply_result{};
   if (!applied.snapshot) {
@@ -101,12 +111,21 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
   }
-  last_result_ = calls_.apply(source, version);
+  const bool built = unsaved_ && unsaved_->version == version && last_result_.snapshot;
+  if (!built) last_result_ = calls_.apply(source, version);
   if (!last_result_.snapshot) {
+    unsaved_.reset();
     refuse(as, version, last_result_.phase, last_result_.message);
     return outcome::refused;
   }
-  remember(source, version, as);
+  const auto saved = remember(source, version, as);
+  if (!saved) {
+    could_not_save({version, as}, saved.error().message);
+    const bool runs_already = snapshot_ == last_result_.snapshot && state_.active == as;
+    if (runs_already || runs_what_is_stored()) return outcome::unsaved;
+  } else {
+    unsaved_.reset();
+  }
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
@@ -117,33 +136,57 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   {
     const std::scoped_lock hold(lock_);
     published_.last_activation = now().wall;
-    if (published_.last_refusal) published_.last_refusal->stands = false;
+    if (published_.last_refusal && saved) published_.last_refusal->stands = false;
   }
   publish();
   log("info", "version " + version.substr(0, 12) + " is in force as " + policy::to_string(as) + " from " + published_.source + ", built in " +
                   std::to_string(last_result_.took.count()) + " ms");
-  calls_.event("activated", as, version, std::string(to_string(freshness_)), "");
-  return outcome::accepted;
+  calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
+  return saved ? outcome::accepted : outcome::unsaved;
 }
 
 // Before it is in force: what a node acknowledges survives its restart.
-void node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as) {
-  if (!disk_works_) return;
+result<void> node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as) {
+  if (!disk_works_) return fail(errc::io, disk_fault_);
   auto next = state_;
-  const bool on_disk = std::erase_if(next.healthy, [&](const auto& h) { return h.version == version; }) != 0;
+  const bool listed = std::erase_if(next.healthy, [&](const auto& h) { return h.version == version; }) != 0;
   next.healthy.insert(next.healthy.begin(), {version, as});
   if (next.healthy.size() > state_store::versions_kept) next.healthy.resize(state_store::versions_kept);
   next.highest = std::max(next.highest, as);
+  next.highest_lost = false;
   next.active = as;
   next.version = version;
-  auto saved = on_disk && disk_.load_version(version) ? result<void>() : disk_.save_version(version, source);
+  const bool on_disk = listed && disk_.load_version(version);
+  auto saved = on_disk ? disk_.mark_used(version) : disk_.save_version(version, source);
   if (saved) saved = disk_.save(next);
   if (!saved) {
-    // What was kept before is what a restart will have: it stays, list and files.
-    return log("error", "the version is in force but not on disk: " + saved.error().message);
+    // What was kept before is what a restart will have: it stays, list and files, and the list names nothing else.
+    if (!listed) disk_.remove_version(version);
+    return saved;
   }
   state_.healthy = std::move(next.healthy);
+  state_.highest_lost = false;
   disk_.prune(state_.healthy);
+  return {};
+}
+
+// Told once for each version and cause: it is tried again at each look.
+void node::could_not_save(const healthy_version& what, const std::string& why) {
+  const bool news = !unsaved_ || unsaved_->version != what.version || unsaved_why_ != why;
+  unsaved_ = what;
+  unsaved_why_ = why;
+  if (news) refuse(what.activation, what.version, "STORE", why + "; it is tried again until it can be kept");
+}
+
+// Whether a restart without the source would have what is in force now.
+bool node::runs_what_is_stored() const {
+  return snapshot_ && disk_works_ && !state_.healthy.empty() && std::ranges::any_of(state_.healthy, [&](const auto& h) { return h.version == state_.version; });
+}
+
+policy::activation node::next_number() const {
+  // A mark that was lost is not guessed: seconds since 1970 are above every epoch that was counted up.
+  if (state_.highest_lost) return {static_cast<std::uint64_t>(std::chrono::duration_cast<seconds>(now().wall.time_since_epoch()).count()), 1};
+  return {std::max<std::uint64_t>(1, state_.highest.epoch), state_.highest.generation + 1};
 }
 
 void node::refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message) {
@@ -155,13 +198,28 @@ void node::refuse(policy::activation as, const std::string& version, const std::
   calls_.event("refused", as, version, std::string(to_string(freshness_)), phase + ": " + message);
 }
 
+void node::forget(const std::vector<std::string>& versions) {
+  const auto revoked = [&](const healthy_version& h) { return h.version != state_.version && std::ranges::find(versions, h.version) != versions.end(); };
+  auto next = state_;
+  if (std::erase_if(next.healthy, revoked) == 0 || !disk_works_) return;
+  if (const auto saved = disk_.save(next); !saved) return log("error", "a revoked version is still on disk: " + saved.error().message);
+  state_.healthy = std::move(next.healthy);
+  disk_.prune(state_.healthy);
+  publish();
+}
+
 void node::spend(policy::activation number) {
   state_.highest = std::max(state_.highest, number);
+  state_.highest_lost = false;
   if (!disk_works_) return;
   if (const auto saved = disk_.save(state_); !saved) log("error", "the number " + policy::to_string(number) + " may be used again: " + saved.error().message);
 }
 
 void node::agrees() {
+  if (unsaved_ && unsaved_->version != state_.version) {
+    spend(unsaved_->activation);
+    unsaved_.reset();
+  }
   const std::scoped_lock hold(lock_);
   if (published_.last_refusal) published_.last_refusal->stands = false;
 }
@@ -236,6 +294,7 @@ void node::publish() {
     published_.state = to_string(freshness_);
     published_.connected = connected_;
     published_.last_contact = state_.last_contact;
+    published_.highest_lost = state_.highest_lost;
     published_.stored_versions.clear();
     for (const auto& h : state_.healthy) published_.stored_versions.push_back(h.version);
   }

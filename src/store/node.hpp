@@ -18,11 +18,14 @@ class node {
   // A stored version's files, checked; null when this node does not have it.
   [[nodiscard]] std::optional<policy::bundle_source> stored(const std::string& version) const;
 
-  enum class outcome : std::uint8_t { accepted, refused };
-  // Applies a candidate, and on success stores and publishes it.
+  enum class outcome : std::uint8_t { accepted, refused, unsaved };
+  // Applies a candidate, stores it, and then publishes it. Unsaved: it was built but is not on disk. What runs stays where it is on
+  // disk itself; otherwise the candidate is in force, because nothing is gained by an older one. Take it again later.
   outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as);
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
+  // Versions that were revoked: not on disk any more, unless one is what runs.
+  void forget(const std::vector<std::string>& versions);
   // The number was given to a version that was refused: no other version may have it. For a source that counts here, a directory.
   void spend(policy::activation number);
   // What the source has is what is in force: an earlier refusal is history.
@@ -32,6 +35,12 @@ class node {
   void contact();                       // the source answered with what is, or follows, the newest activation
   void lost(const std::string& why);    // the source does not answer
   void tick();            // recomputes freshness; publishes when it changed
+
+  // What take() could not save, until it can.
+  [[nodiscard]] const std::optional<healthy_version>& unsaved() const { return unsaved_; }
+  [[nodiscard]] const std::string& unsaved_why() const { return unsaved_why_; }
+  // For a source that counts here: above all that were given.
+  [[nodiscard]] policy::activation next_number() const;
 
   [[nodiscard]] const node_state& state() const { return state_; }
   [[nodiscard]] const apply_result& last_result() const { return last_result_; }
@@ -44,7 +53,9 @@ class node {
  private:
   void publish();
   [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
-  void remember(const policy::bundle_source& source, const std::string& version, policy::activation as);
+  [[nodiscard]] result<void> remember(const policy::bundle_source& source, const std::string& version, policy::activation as);
+  void could_not_save(const healthy_version& what, const std::string& why);
+  [[nodiscard]] bool runs_what_is_stored() const;
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
   void adopt(const apply_result& applied, const std::string& version);
@@ -57,7 +68,9 @@ class node {
   std::shared_ptr<const policy::snapshot> snapshot_;
   policy::freshness freshness_ = policy::freshness::none;
   bool refuse_all_ = false, connected_ = false, disk_works_ = false;
-  std::string lost_told_;
+  std::string lost_told_, disk_fault_;
+  std::optional<healthy_version> unsaved_;
+  std::string unsaved_why_;
   std::optional<mono_time> contact_, contact_saved_;
   milliseconds max_stale_;
   on_unavailable on_unavailable_;

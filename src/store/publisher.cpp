@@ -13,14 +13,15 @@ namespace {
 
 constexpr int activate_tries = 25;  // each lost race means that another publisher got through
 
-// KEYS: manifest, versions, then every blob. ARGV: version, manifest, time in ms.
+// KEYS: manifest, versions, then every blob. ARGV: version, manifest, time in ms, "signed" when the manifest carries a signature: it then
+// takes the place of one that may carry none.
 constexpr std::string_view stage_script = R"lua(
 for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then
     return redis.error_reply('NOBLOB a file of this version is missing: ' .. KEYS[i])
   end
 end
-if redis.call('HGET', KEYS[1], 'digest') == ARGV[1] and redis.call('ZSCORE', KEYS[2], ARGV[1]) then
+if redis.call('HGET', KEYS[1], 'digest') == ARGV[1] and redis.call('ZSCORE', KEYS[2], ARGV[1]) and ARGV[4] == '' then
   return 'UNCHANGED'
 end
 redis.call('HSET', KEYS[1], 'digest', ARGV[1], 'manifest', ARGV[2])
@@ -57,6 +58,15 @@ redis.call('PUBLISH', ARGV[7], id)
 return id
 )lua";
 
+// KEYS: head, versions, revoked. ARGV: version.
+constexpr std::string_view revoke_script = R"lua(
+if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
+return redis.call('SADD', KEYS[3], ARGV[1])
+)lua";
+
+constexpr const char* replicas_wait_ms = "1000";
+
 std::string milliseconds_now() {
   return std::to_string(std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count());
 }
@@ -77,14 +87,20 @@ struct publisher::impl {
   redis_client redis;
   std::string ring;
   ring_keys keys;
+  std::optional<crypto::signing_key> build_key, activate_key;
   impl(redis_client r, const std::string& name) : redis(std::move(r)), ring(name), keys(name) {}
 
-  result<std::string> replication_id() {
+  struct replication {
+    std::string id;
+    std::size_t replicas = 0;
+  };
+  result<replication> replicates() {
     auto info = redis.command({"INFO", "replication"});
     if (!info) return std::unexpected(info.error());
-    const auto at = info->text.find("master_replid:");
-    if (at == std::string::npos) return std::string();
-    return info->text.substr(at + 14, 40);
+    replication out;
+    if (const auto at = info->text.find("master_replid:"); at != std::string::npos) out.id = info->text.substr(at + 14, 40);
+    if (const auto at = info->text.find("connected_slaves:"); at != std::string::npos) out.replicas = std::strtoull(info->text.c_str() + at + 17, nullptr, 10);
+    return out;
   }
 
   // Each living node's highest and active activation, and its version.
@@ -99,7 +115,7 @@ struct publisher::impl {
   }
 
   // What follows the highest activation that anybody has seen.
-  result<activation_record> next(const activate_request& what, policy::activation& expected, bool& from_nothing) {
+  result<activation_record> next(const activate_request& what, policy::activation& expected, bool& from_nothing, std::size_t& replicas) {
     auto head = redis.command({"HMGET", keys.head(), "epoch", "gen"});
     if (!head) return std::unexpected(head.error());
     expected = parse_activation(head->items[0].text + "-" + head->items[1].text).value_or(policy::activation{});
@@ -110,12 +126,13 @@ struct publisher::impl {
     if (!seen) return std::unexpected(seen.error());
     for (const auto& one : *seen) highest = std::max(highest, parse_activation(one.items[0].text).value_or(policy::activation{}));
     from_nothing = highest == policy::activation{};
-    auto replid = replication_id();
-    if (!replid) return std::unexpected(replid.error());
+    auto server = replicates();
+    if (!server) return std::unexpected(server.error());
+    replicas = server->replicas;
     activation_record r{.activation = {}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
-                        .time = rfc3339(now().wall), .previous = *last ? (*last)->version : "", .replid = *replid};
+                        .time = rfc3339(now().wall), .previous = *last ? (*last)->version : "", .replid = server->id};
     // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
-    const bool other_server = *last && !(*last)->replid.empty() && (*last)->replid != *replid;
+    const bool other_server = *last && !(*last)->replid.empty() && (*last)->replid != server->id;
     const bool behind = highest > expected;
     r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
     if (r.activation.epoch == 0) r.activation.epoch = 1;
@@ -155,10 +172,27 @@ result<std::string> publisher::stage(const policy::bundle_source& source) {
   for (const auto& reply : *written) {
     if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "staging in Redis failed: " + reply.text);
   }
-  words.insert(words.end(), {version, manifest_json(source, rfc3339(now().wall)), milliseconds_now()});
+  auto manifest = manifest_json(source, rfc3339(now().wall));
+  if (x.build_key) manifest = sign_text(build_purpose, manifest, *x.build_key);
+  words.insert(words.end(), {version, std::move(manifest), milliseconds_now(), x.build_key ? "signed" : ""});
   auto staged = x.redis.command(words);
   if (!staged) return fail(staged.error().code, "staging in Redis failed: " + staged.error().message);
   return version;
+}
+
+namespace {
+
+head_record to_head(const activation_record& r) {
+  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time};
+  for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
+  return out;
+}
+
+}  // namespace
+
+void publisher::sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate) {
+  impl_->build_key = std::move(build);
+  impl_->activate_key = std::move(activate);
 }
 
 result<head_record> publisher::activate(const activate_request& what) {
@@ -166,14 +200,28 @@ result<head_record> publisher::activate(const activate_request& what) {
   for (int i = 0;; ++i) {
     policy::activation expected;
     bool from_nothing = false;
-    auto r = x.next(what, expected, from_nothing);
+    std::size_t replicas = 0;
+    auto r = x.next(what, expected, from_nothing, replicas);
     if (!r) return std::unexpected(r.error());
     if (what.instead_of && *what.instead_of != expected) return fail(errc::conflict, "another publisher activated " + policy::to_string(expected) + " meanwhile");
+    r->text = to_json(*r);
+    if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
     auto done = x.redis.command({"EVAL", std::string(activate_script), "6", x.keys.head(), x.keys.log(), x.keys.manifest(what.version),
                                  x.keys.versions(), x.keys.revoked(), x.keys.freeze(), std::to_string(expected.epoch),
                                  std::to_string(expected.generation), std::to_string(r->activation.epoch),
-                                 std::to_string(r->activation.generation), what.version, to_json(*r), x.keys.notify(), what.kind});
-    if (done) return head_record{r->activation, r->version, r->kind, r->actor, r->note, r->time, from_nothing};
+                                 std::to_string(r->activation.generation), what.version, r->text, x.keys.notify(), what.kind});
+    if (done) {
+      auto head = to_head(*r);
+      head.from_nothing = from_nothing;
+      head.replicas = replicas;
+      if (x.activate_key) head.signed_by = crypto::key_id(x.activate_key->public_key());
+      // Outside of the script, where it does not wait. A server that forbids WAIT is one whose replicas nobody can vouch for.
+      if (replicas > 0) {
+        const auto have = x.redis.command({"WAIT", std::to_string(replicas), replicas_wait_ms});
+        head.replicas_have_it = have ? static_cast<std::size_t>(have->integer) : 0;
+      }
+      return head;
+    }
     const auto& why = done.error().message;
     // Another publisher was first: look again and follow it.
     const bool lost_race = why.starts_with("CONFLICT") || why.find("equal or smaller") != std::string::npos;
@@ -185,12 +233,6 @@ result<head_record> publisher::activate(const activate_request& what) {
     return std::unexpected(done.error());
   }
 }
-
-namespace {
-
-head_record to_head(const activation_record& r) { return {r.activation, r.version, r.kind, r.actor, r.note, r.time}; }
-
-}  // namespace
 
 result<head_record> publisher::head() {
   auto last = read_head(impl_->redis, impl_->keys);
@@ -266,6 +308,58 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
   return out;
 }
 
-result<policy::bundle_source> publisher::fetch(const std::string& version) { return fetch_version(impl_->redis, impl_->keys, version, {}); }
+result<void> publisher::freeze(const std::string& why) {
+  const auto done = impl_->redis.command({"SET", impl_->keys.freeze(), why});
+  return done ? result<void>() : std::unexpected(done.error());
+}
+
+result<void> publisher::thaw() {
+  const auto gone = impl_->redis.command({"DEL", impl_->keys.freeze()});
+  if (!gone) return std::unexpected(gone.error());
+  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "ring " + impl_->ring + " is not frozen");
+}
+
+result<std::optional<std::string>> publisher::frozen() {
+  const auto why = impl_->redis.command({"GET", impl_->keys.freeze()});
+  if (!why) return std::unexpected(why.error());
+  return why->kind == redis_reply::kind::text ? std::optional(why->text) : std::nullopt;
+}
+
+result<void> publisher::revoke(const std::string& version) {
+  const auto done = impl_->redis.command({"EVAL", std::string(revoke_script), "3", impl_->keys.head(), impl_->keys.versions(), impl_->keys.revoked(), version});
+  if (done) return {};
+  const auto& why = done.error().message;
+  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; go back first: sluice rollback --revoke");
+  if (why.starts_with("NOTSTAGED")) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in this ring; see: sluice history");
+  return std::unexpected(done.error());
+}
+
+result<void> publisher::unrevoke(const std::string& version) {
+  const auto gone = impl_->redis.command({"SREM", impl_->keys.revoked(), version});
+  if (!gone) return std::unexpected(gone.error());
+  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
+}
+
+result<std::vector<std::string>> publisher::revoked() {
+  const auto members = impl_->redis.command({"SMEMBERS", impl_->keys.revoked()});
+  if (!members) return std::unexpected(members.error());
+  std::vector<std::string> out;
+  for (const auto& m : members->items) out.push_back(m.text);
+  return out;
+}
+
+result<std::vector<std::string>> publisher::staged() {
+  const auto members = impl_->redis.command({"ZREVRANGE", impl_->keys.versions(), "0", "-1"});
+  if (!members) return std::unexpected(members.error());
+  std::vector<std::string> out;
+  for (const auto& m : members->items) out.push_back(m.text);
+  return out;
+}
+
+result<policy::bundle_source> publisher::fetch(const std::string& version) {
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  if (!manifest) return std::unexpected(manifest.error());
+  return fetch_files(impl_->redis, impl_->keys, *manifest, {});
+}
 
 }  // namespace sluice::store

@@ -61,6 +61,7 @@ void redis_source::look() {
   }
   auto done = check();
   if (done && mono_now() >= next_heartbeat_) done = heartbeat();
+  if (done && mono_now() >= next_nodes_) done = read_revoked();
   if (done && mono_now() >= next_nodes_) done = read_nodes();
   if (done) done = keep_alive();
   if (!done) return drop(done.error().message);
@@ -79,7 +80,7 @@ result<void> redis_source::check() {
     return {};
   }
   damage_told_ = false;
-  if (!*head && node_.state().highest > policy::activation{}) {
+  if (!*head && (node_.state().highest > policy::activation{} || node_.state().highest_lost)) {
     node_.reached();
     if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the ring is empty; what runs stays until the next push");
     next_heartbeat_ = {};  // publishers must hear of it, also when heartbeats are lost once more
@@ -91,8 +92,19 @@ result<void> redis_source::check() {
   return take(**head);
 }
 
+// Who cannot sign may withhold what is new, and that shows as staleness: a record nobody vouches for is no contact.
+bool redis_source::trusted(const activation_record& record) {
+  const auto passes = check_record(record, config_.trust, config_.ring, now().wall);
+  if (passes) return true;
+  node_.reached();
+  if (refused_ != record.text) node_.refuse(record.activation, record.version, "VERIFY", passes.error().message);
+  refused_ = record.text;
+  return false;
+}
+
 // Whether a record is news. A ring that is behind this node, or empty, has lost something: that is no contact with the truth.
 bool redis_source::wanted(const activation_record& record) {
+  if (!trusted(record)) return false;
   const auto& state = node_.state();
   if (record.activation < state.highest) {
     node_.reached();
@@ -106,40 +118,48 @@ bool redis_source::wanted(const activation_record& record) {
   }
   behind_told_ = false;
   node_.contact();
-  if (refused_ == record.activation) return false;
+  if (refused_ == record.text) return false;
   const bool runs_it = state.active == record.activation && node_.freshness() != policy::freshness::none;
   if (runs_it && state.version != record.version) {
     // One number with two meanings: two servers were written to. Neither may win by chance.
-    refused_ = record.activation;
+    refused_ = record.text;
     next_heartbeat_ = {};
     node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
     return false;
   }
-  return !runs_it;
+  return !runs_it || node_.unsaved();
 }
 
 result<policy::bundle_source> redis_source::files_of(const std::string& version) {
+  const auto manifest = fetch_manifest(*commands_, keys_, version, config_.trust, now().wall);
+  if (!manifest) return std::unexpected(manifest.error());
   if (auto source = node_.stored(version)) return std::move(*source);
-  return fetch_version(*commands_, keys_, version, node_.stored(node_.version()).value_or(policy::bundle_source{}));
+  return fetch_files(*commands_, keys_, *manifest, node_.stored(node_.version()).value_or(policy::bundle_source{}));
 }
 
 result<void> redis_source::take(const activation_record& record) {
-  if (auto told = acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
+  const auto& unsaved = node_.unsaved();
+  const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
+  if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
   auto source = files_of(record.version);
   if (!source) {
     const auto code = source.error().code;
     if (code != errc::integrity && code != errc::not_found) return std::unexpected(source.error());
-    refused_ = record.activation;
+    refused_ = record.text;
     node_.refuse(record.activation, record.version, "VERIFY", source.error().message);
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
-  if (auto told = acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
+  if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
   const auto done = node_.take(*source, record.version, record.activation);
   if (done == node::outcome::refused) {
-    refused_ = record.activation;
+    refused_ = record.text;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
   }
-  refused_.reset();
+  if (done == node::outcome::unsaved) {
+    const bool runs_it = node_.state().active == record.activation;
+    return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
+  }
+  refused_.clear();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
   return heartbeat();
 }
@@ -168,8 +188,7 @@ result<void> redis_source::acknowledge(const activation_record& record, const st
                     {"rule", applied ? last.rule : ""},
                     {"compile_ms", applied ? last.took.count() : 0},
                     {"db_bytes", applied ? last.database_bytes : 0},
-                    {"ts", now_ms()},
-                    {"sig", nullptr}};
+                    {"ts", now_ms()}};
   const auto key = keys_.ack(record.activation);
   return tell({{"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)}, {"EXPIRE", key, ack_seconds}});
 }
@@ -186,6 +205,16 @@ result<void> redis_source::heartbeat() {
                {"EXPIRE", key, node_seconds},
                {"ZADD", keys_.nodes(), std::to_string(now_ms()), config_.node_id},
                {"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string(now_ms() - forgotten_after_ms)}});
+}
+
+// What may never be live again is not what a restart falls back to either.
+result<void> redis_source::read_revoked() {
+  const auto members = commands_->command({"SMEMBERS", keys_.revoked()});
+  if (!members) return members.error().code == errc::refused ? result<void>() : std::unexpected(members.error());
+  std::vector<std::string> versions;
+  for (const auto& m : members->items) versions.push_back(m.text);
+  node_.forget(versions);
+  return {};
 }
 
 // The fleet, for this node's status page: the newest heartbeats, bounded, and seldom, for every node asks.

@@ -22,7 +22,9 @@ class redis_source final : public source {
   [[nodiscard]] bool wanted(const activation_record& record);
   void drop(const std::string& why);
   [[nodiscard]] result<void> take(const activation_record& record);
+  [[nodiscard]] bool trusted(const activation_record& record);
   [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version);
+  [[nodiscard]] result<void> read_revoked();
   // Writes what others read about this node. A Redis that forbids it is told in the log and takes nothing from the policy.
   [[nodiscard]] result<void> tell(const std::vector<redis_command>& commands);
   [[nodiscard]] result<void> acknowledge(const activation_record& record, const std::string& state, const std::string& phase,
@@ -35,7 +37,7 @@ class redis_source final : public source {
   store::node& node_;
   ring_keys keys_;
   std::optional<redis_client> commands_, subscription_;
-  std::optional<policy::activation> refused_;
+  std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
   bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
   mono_time next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};

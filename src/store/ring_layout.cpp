@@ -23,12 +23,14 @@ std::optional<policy::activation> parse_activation(std::string_view text) {
 std::string to_json(const activation_record& r) {
   return json{{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
-              {"prev", r.previous},   {"replid", r.replid},          {"canary", nullptr},              {"sig", nullptr}}
+              {"prev", r.previous},   {"replid", r.replid},          {"canary", nullptr}}
       .dump();
 }
 
 result<activation_record> parse_record(const std::string& text) {
-  const auto j = json::parse(text, nullptr, false);
+  auto opened = open_text(text);
+  if (!opened) return std::unexpected(opened.error());
+  const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
   if (!j.is_object()) return bad();
   const auto string = [&](const char* name) {
@@ -47,27 +49,41 @@ result<activation_record> parse_record(const std::string& text) {
   r.previous = string("prev");
   r.replid = string("replid");
   if (r.version.size() != 64) return bad();
+  r.text = text;
+  r.signed_as = std::move(*opened);
   return r;
+}
+
+result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+  const auto what = "activation " + policy::to_string(r.activation);
+  // A record of another ring, copied here: its signature fits, its meaning does not.
+  if (r.ring != ring && (whom.required || !r.signed_as.signatures.empty())) return fail(errc::integrity, what + " was made for ring '" + r.ring + "' and not for '" + ring + "'");
+  const bool takes_harm_away = r.kind == "abort" || r.kind == "demote";
+  const auto roles = static_cast<unsigned>(key_role::activate) | (takes_harm_away ? static_cast<unsigned>(key_role::safety) : 0U);
+  return check_signatures(whom, r.signed_as, activation_purpose, roles, now, what);
 }
 
 std::string manifest_json(const policy::bundle_source& source, const std::string& created) {
   json files = json::array();
   for (const auto& f : source.files) files.push_back({{"path", f.path}, {"sha256", f.sha256}, {"bytes", f.bytes.size()}});
   return json{{"version", policy::version_of(source)}, {"golden", policy::golden_digest_of(source)}, {"files", files},
-              {"created", created},                    {"gate", nullptr},                            {"sig", nullptr}}
+              {"created", created},                    {"gate", nullptr}}
       .dump();
 }
 
-result<std::vector<manifest_file>> parse_manifest(const std::string& text) {
-  const auto j = json::parse(text, nullptr, false);
+result<manifest> parse_manifest(const std::string& text) {
+  auto opened = open_text(text);
+  if (!opened) return std::unexpected(opened.error());
+  const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
-  if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > 10'000) return bad();
-  std::vector<manifest_file> files;
+  if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > load_limits{}.files_max) return bad();
+  if (!j.contains("version") || !j["version"].is_string()) return bad();
+  manifest out{.version = j["version"].get<std::string>(), .files = {}, .signed_as = std::move(*opened)};
   for (const auto& f : j["files"]) {
     if (!f.is_object() || !f.contains("path") || !f["path"].is_string() || !f.contains("sha256") || !f["sha256"].is_string()) return bad();
-    files.push_back({f["path"].get<std::string>(), f["sha256"].get<std::string>()});
+    out.files.push_back({f["path"].get<std::string>(), f["sha256"].get<std::string>()});
   }
-  return files;
+  return out;
 }
 
 result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys) {
@@ -123,19 +139,26 @@ result<std::map<std::string, std::string>> fetch_blobs(redis_client& redis, cons
 
 }  // namespace
 
-result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version,
-                                            const policy::bundle_source& have) {
-  auto manifest = redis.command({"HGET", keys.manifest(version), "manifest"});
-  if (!manifest) return std::unexpected(manifest.error());
-  if (manifest->kind != redis_reply::kind::text) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in Redis; push it again");
-  auto files = parse_manifest(manifest->text);
-  if (!files) return std::unexpected(files.error());
+result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now) {
+  auto reply = redis.command({"HGET", keys.manifest(version), "manifest"});
+  if (!reply) return std::unexpected(reply.error());
+  const auto what = "version " + version.substr(0, 12);
+  if (reply->kind != redis_reply::kind::text) return fail(errc::not_found, what + " is not in Redis; push it again");
+  auto read = parse_manifest(reply->text);
+  if (!read) return std::unexpected(read.error());
+  if (read->version != version) return fail(errc::integrity, "the manifest of " + what + " in Redis is that of another version; push it again");
+  auto passes = check_signatures(whom, read->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now, "the manifest of " + what);
+  if (!passes) return std::unexpected(passes.error());
+  return read;
+}
+
+result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& keys, const manifest& of, const policy::bundle_source& have) {
   std::map<std::string_view, const policy::source_file*> known;
   for (const auto& f : have.files) known.emplace(f.sha256, &f);
-  auto blobs = fetch_blobs(redis, keys, *files, known);
+  auto blobs = fetch_blobs(redis, keys, of.files, known);
   if (!blobs) return std::unexpected(blobs.error());
   policy::bundle_source source;
-  for (const auto& f : *files) {
+  for (const auto& f : of.files) {
     const auto at = known.find(f.sha256);
     auto file = policy::make_source_file(f.path, at != known.end() ? at->second->bytes : (*blobs)[f.sha256]);
     if (file.sha256 != f.sha256) {
@@ -143,7 +166,7 @@ result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys
     }
     source.files.push_back(std::move(file));
   }
-  if (policy::version_of(source) != version) return fail(errc::integrity, "the files of version " + version.substr(0, 12) + " are not that version");
+  if (policy::version_of(source) != of.version) return fail(errc::integrity, "the files of version " + of.version.substr(0, 12) + " are not that version");
   return source;
 }
 

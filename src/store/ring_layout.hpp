@@ -9,6 +9,7 @@
 #include "sluice/policy/source.hpp"
 #include "sluice/policy/types.hpp"
 #include "sluice/store/publisher.hpp"
+#include "sluice/store/trust.hpp"
 
 namespace sluice::store {
 
@@ -34,25 +35,36 @@ class ring_keys {
 
 [[nodiscard]] std::optional<policy::activation> parse_activation(std::string_view text);
 
-// The activation record. `sig` and `canary` have their place; nothing fills them yet.
+// The activation record. `canary` has its place; nothing fills it yet.
 struct activation_record {
   policy::activation activation;
   std::string ring, version, kind, actor, note, time, previous, replid;
+  std::string text = {};         // as it stood in Redis
+  signed_text signed_as = {};    // what of it was signed, and by whom
 };
 [[nodiscard]] std::string to_json(const activation_record& r);
-[[nodiscard]] result<activation_record> parse_record(const std::string& json);
+// Signed or plain; whether its signature counts is check_record's matter.
+[[nodiscard]] result<activation_record> parse_record(const std::string& text);
+// Whether this node may take it: signed by somebody who may, for this ring.
+[[nodiscard]] result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now);
 
 // The manifest: every file of a version with its digest.
 [[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created);
 struct manifest_file {
   std::string path, sha256;
 };
-[[nodiscard]] result<std::vector<manifest_file>> parse_manifest(const std::string& json);
+struct manifest {
+  std::string version;
+  std::vector<manifest_file> files;
+  signed_text signed_as;
+};
+[[nodiscard]] result<manifest> parse_manifest(const std::string& text);
 
 // Reads head and the newest log entry and returns the later of the two; nothing when the ring is empty.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
-// Fetches a version's files and checks every digest and the version itself. Files that `have` holds are not fetched again.
-[[nodiscard]] result<policy::bundle_source> fetch_version(redis_client& redis, const ring_keys& keys, const std::string& version,
-                                                          const policy::bundle_source& have);
+// A version's manifest, signed by somebody who may build.
+[[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now);
+// Fetches the files of a manifest and checks every digest and the version itself. Files that `have` holds are not fetched again.
+[[nodiscard]] result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& keys, const manifest& of, const policy::bundle_source& have);
 
 }  // namespace sluice::store

@@ -55,14 +55,53 @@ bool unpack(std::string_view in, policy::bundle_source& out) {
   return true;
 }
 
-policy::activation activation_from(const json& j) {
-  return {j.at("epoch").get<std::uint64_t>(), j.at("generation").get<std::uint64_t>()};
+constexpr int format = 1;  // of state.json; a file without the member is of the same format
+
+bool is_version(std::string_view name) {
+  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
-// Throws json::exception where a member is missing or of another type.
-node_state state_from(const json& j) {
-  node_state s{.source = j.at("source"), .highest = activation_from(j.at("highest")), .active = activation_from(j.at("active")), .version = j.at("version"),
-               .healthy = {}, .last_contact = std::nullopt};
-  for (const auto& h : j.at("healthy")) s.healthy.push_back({h.at("version"), activation_from(h)});
+
+// Each reads one member; false where it is missing or of another type. get<> alone would turn a negative number into some other.
+bool read(const json& from, const char* name, std::uint64_t& out) {
+  const auto it = from.find(name);
+  if (it == from.end() || !it->is_number_unsigned()) return false;
+  out = it->get<std::uint64_t>();
+  return true;
+}
+bool read(const json& from, const char* name, std::string& out) {
+  const auto it = from.find(name);
+  if (it == from.end() || !it->is_string()) return false;
+  out = it->get<std::string>();
+  return true;
+}
+bool read(const json& from, policy::activation& out) { return read(from, "epoch", out.epoch) && read(from, "generation", out.generation); }
+bool read(const json& from, const char* name, policy::activation& out) {
+  const auto it = from.find(name);
+  return it != from.end() && read(*it, out);
+}
+
+result<node_state> state_from(const std::string& bytes) {
+  const auto j = json::parse(bytes, nullptr, false);
+  if (j.is_discarded()) return fail(errc::integrity, "no whole JSON");
+  if (const auto f = j.find("format"); f != j.end() && *f != format) {
+    return fail(errc::integrity, "written by another release, in format " + f->dump(-1, ' ', true, json::error_handler_t::replace));
+  }
+  const auto wrong = [](const std::string& what) { return fail(errc::integrity, what + " is missing or of another type"); };
+  node_state s;
+  if (!read(j, "source", s.source)) return wrong("source");
+  if (!read(j, "highest", s.highest)) return wrong("highest");
+  if (!read(j, "active", s.active)) return wrong("active");
+  if (!read(j, "version", s.version) || (!s.version.empty() && !is_version(s.version))) return wrong("version");
+  const auto lost = j.find("highest_lost");
+  if (lost != j.end() && !lost->is_boolean()) return wrong("highest_lost");
+  s.highest_lost = lost != j.end() && lost->get<bool>();
+  const auto healthy = j.find("healthy");
+  if (healthy == j.end() || !healthy->is_array()) return wrong("healthy");
+  for (const auto& h : *healthy) {
+    healthy_version one;
+    if (!read(h, "version", one.version) || !is_version(one.version) || !read(h, one.activation)) return wrong("a version of healthy");
+    s.healthy.push_back(std::move(one));
+  }
   return s;
 }
 
@@ -70,51 +109,119 @@ json to_json(policy::activation a) { return {{"epoch", a.epoch}, {"generation", 
 
 }  // namespace
 
-result<void> state_store::write_whole(const std::string& name, const std::string& bytes, bool sync) {
-  const auto path = directory_ + "/" + name, temporary = path + ".new";
-  const auto bad = [&](const char* what) { return fail(errc::io, std::string(what) + " " + temporary + " failed: " + std::strerror(errno)); };
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+namespace {
+
+result<void> write_synced(const std::string& path, const std::string& bytes, bool sync) {
+  const auto bad = [&](const char* what) { return fail(errc::io, std::string(what) + " " + path + " failed: " + std::strerror(errno)); };
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return bad("opening");
   std::size_t done = 0;
-  while (done < bytes.size()) {
+  result<void> out;
+  while (out && done < bytes.size()) {
     const auto n = ::write(fd, bytes.data() + done, bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
-      ::close(fd);
-      return bad("writing");
+      out = bad("writing");
+    } else {
+      done += static_cast<std::size_t>(n);
     }
-    done += static_cast<std::size_t>(n);
   }
-  const bool synced = !sync || ::fsync(fd) == 0;
-  ::close(fd);
-  if (!synced) return bad("syncing");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return bad("renaming");
-  if (!sync) return {};
-  if (const int dir = ::open(fs::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); dir >= 0) {
-    ::fsync(dir);
-    ::close(dir);
-  }
-  return {};
+  if (out && sync && ::fsync(fd) != 0) out = bad("syncing");
+  // Some file systems say only now that there was no room.
+  if (::close(fd) != 0 && out) out = bad("closing");
+  return out;
 }
 
-result<node_state> state_store::open() {
+// So that a name, too, survives a crash.
+result<void> sync_folder(const std::string& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (synced) return {};
+  return fail(errc::io, "syncing the folder " + folder + " failed: " + std::strerror(why));
+}
+
+}  // namespace
+
+result<void> state_store::write_whole(const std::string& name, const std::string& bytes, bool sync) {
+  const auto path = directory_ + "/" + name, temporary = path + ".new";
+  auto written = write_synced(temporary, bytes, sync);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = fail(errc::io, "renaming " + temporary + " failed: " + std::strerror(errno));
+  }
+  if (!written) {
+    ::unlink(temporary.c_str());  // on a full disk it would be in the way of the next try
+    return written;
+  }
+  return sync ? sync_folder(fs::path(path).parent_path()) : result<void>();
+}
+
+void state_store::remove_leftovers() const {
+  for (const auto& folder : {directory_, directory_ + "/versions"}) {
+    std::error_code why;
+    for (fs::directory_iterator it(folder, why), end; !why && it != end; it.increment(why)) {
+      std::error_code ignored;
+      if (it->path().extension() == ".new" && it->is_regular_file(ignored)) fs::remove(it->path(), ignored);
+    }
+  }
+}
+
+opened_state state_store::recover(const std::string& why) const {
+  struct candidate {
+    std::string version;
+    fs::file_time_type used;
+  };
+  std::vector<candidate> found;
+  std::error_code failed;
+  for (fs::directory_iterator it(directory_ + "/versions", failed), end; !failed && it != end; it.increment(failed)) {
+    std::error_code ignored;
+    if (it->path().extension() == ".bundle" && is_version(it->path().stem().string())) {
+      found.push_back({it->path().stem().string(), fs::last_write_time(it->path(), ignored)});
+    }
+  }
+  std::ranges::sort(found, std::ranges::greater{}, &candidate::used);
+  opened_state out;
+  out.state.highest_lost = true;
+  out.damage = why;
+  for (const auto& each : found) {
+    if (out.state.healthy.size() == versions_kept) break;
+    if (const auto source = load_version(each.version)) {
+      out.state.healthy.push_back({each.version, {}});
+    } else {
+      out.damage += "; " + source.error().message;
+    }
+  }
+  if (!out.state.healthy.empty()) out.state.version = out.state.healthy.front().version;
+  out.damage += "; " + std::to_string(out.state.healthy.size()) + " versions on disk verify, and the highest activation that this node has seen is lost: " +
+                "until its source gives one, an older one would not be noticed";
+  return out;
+}
+
+result<opened_state> state_store::open() {
   std::error_code why;
   fs::create_directories(directory_ + "/versions", why);
   if (why) {
     return fail(errc::io, "the state folder " + directory_ + " cannot be made: " + why.message() + "; choose another policy.state_directory");
   }
-  node_state state;
-  if (const auto bytes = read_whole(directory_ + "/state.json")) {
-    try {
-      state = state_from(json::parse(*bytes));
-    } catch (const json::exception&) {
-      return fail(errc::integrity, directory_ + "/state.json is damaged; move the state folder away to start without a memory");
+  remove_leftovers();
+  opened_state out;
+  const auto path = directory_ + "/state.json";
+  if (const auto bytes = read_whole(path)) {
+    if (auto state = state_from(*bytes)) {
+      out.state = std::move(*state);
+    } else {
+      const auto aside = path + ".damaged";
+      const bool kept = ::rename(path.c_str(), aside.c_str()) == 0;
+      out = recover(path + " is damaged (" + state.error().message + ") and was " + (kept ? "put aside as " + aside : "left where it is"));
     }
+  } else if (!fs::is_empty(directory_ + "/versions", why)) {
+    out = recover(path + " is gone, or cannot be read");
   }
   if (const auto bytes = read_whole(directory_ + "/contact")) {
-    if (const auto when = parse_time(*bytes)) state.last_contact = *when;
+    if (const auto when = parse_time(*bytes)) out.state.last_contact = *when;
   }
-  return state;
+  return out;
 }
 
 result<void> state_store::save(const node_state& s) {
@@ -124,7 +231,7 @@ result<void> state_store::save(const node_state& s) {
     one["version"] = h.version;
     healthy.push_back(std::move(one));
   }
-  const json j = {{"source", s.source}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
+  const json j = {{"format", format}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
   return write_whole("state.json", j.dump(1) + "\n", true);
 }
 
@@ -146,6 +253,17 @@ result<policy::bundle_source> state_store::load_version(const std::string& versi
     return fail(errc::integrity, path + " is damaged: its content is not the version that its name says");
   }
   return source;
+}
+
+result<void> state_store::mark_used(const std::string& version) {
+  std::error_code why;
+  fs::last_write_time(directory_ + "/versions/" + version + ".bundle", fs::file_time_type::clock::now(), why);
+  return why ? fail(errc::io, "marking the stored version as used failed: " + why.message()) : result<void>();
+}
+
+void state_store::remove_version(const std::string& version) {
+  std::error_code ignored;
+  fs::remove(directory_ + "/versions/" + version + ".bundle", ignored);
 }
 
 void state_store::prune(const std::vector<healthy_version>& keep) {

@@ -25,6 +25,13 @@ struct node_state {
   std::string version;                // of `active`; empty: none
   std::vector<healthy_version> healthy;  // newest first
   std::optional<wall_time> last_contact;
+  // The memory was damaged: what `highest` was is not known, until the source gives an activation.
+  bool highest_lost = false;
+};
+
+struct opened_state {
+  node_state state;
+  std::string damage;                 // what was found damaged and what became of it; empty: nothing
 };
 
 class state_store {
@@ -32,16 +39,23 @@ class state_store {
   static constexpr std::size_t versions_kept = 3;
   explicit state_store(std::string directory) : directory_(std::move(directory)) {}
 
-  // Makes the folder, reads what is there. A damaged state file is an error: a node that forgot its highest activation could be rolled back.
-  [[nodiscard]] result<node_state> open();
+  // Makes the folder, reads what is there, removes what a write that failed left. A state file that is damaged, of another
+  // release, or gone while versions are there, is put aside: the versions that verify are found again, the last used first, and
+  // `highest_lost` says that an older activation can no longer be told from a newer one.
+  [[nodiscard]] result<opened_state> open();
   [[nodiscard]] result<void> save(const node_state& state);
   void save_contact(wall_time when);
   [[nodiscard]] result<void> save_version(const std::string& version, const policy::bundle_source& source);
   // Checked against its name.
   [[nodiscard]] result<policy::bundle_source> load_version(const std::string& version) const;
+  // A version that is on disk already was used again: after damage, the last used is the first that is tried.
+  [[nodiscard]] result<void> mark_used(const std::string& version);
+  void remove_version(const std::string& version);
   void prune(const std::vector<healthy_version>& keep);
 
  private:
+  void remove_leftovers() const;
+  [[nodiscard]] opened_state recover(const std::string& why) const;
   [[nodiscard]] result<void> write_whole(const std::string& name, const std::string& bytes, bool sync);
   std::string directory_;
 };

@@ -143,7 +143,9 @@ void audit_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_audit_bytes_total", {}, in.audit.bytes);
   out.family("sluice_audit_syncs_total", "counter", "Times the log was synced to disk.");
   out.sample("sluice_audit_syncs_total", {}, in.audit.syncs);
-  out.family("sluice_audit_failed", "gauge", "1 while the log cannot be written.");
+  out.family("sluice_audit_sync_failures_total", "counter", "Times a sync of the log failed.");
+  out.sample("sluice_audit_sync_failures_total", {}, in.audit.sync_failures);
+  out.family("sluice_audit_failed", "gauge", "1 while the log cannot be written, or a failed sync is not made good.");
   out.sample("sluice_audit_failed", {}, std::uint64_t{in.audit.failed});
 }
 

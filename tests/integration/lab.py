@@ -98,7 +98,7 @@ class Upstream:
 
 
 class Gateway:
-    def __init__(self, lab, name, upstream, policy, extra=""):
+    def __init__(self, lab, name, upstream, policy, extra="", trust=""):
         self.lab, self.name, self.port, self.admin = lab, name, free_port(), free_port()
         self.audit = lab.dir / f"{name}-audit"
         self.config = lab.dir / f"{name}.yaml"
@@ -112,6 +112,7 @@ upstreams:
 policy:
   source: {policy}
   state_directory: {lab.dir}/{name}-state
+{"  trust: " + trust if trust else ""}
 audit: {{directory: {self.audit}}}
 {extra}""")
         self.start()

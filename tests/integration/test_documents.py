@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/policy_language.md": 14, "docs/redis.md": 2}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/policy_language.md": 14, "docs/redis.md": 3}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -188,6 +188,17 @@ def follow_users(lab, users):
     assert refused.returncode != 0 and "NOPERM" in refused.stderr + refused.stdout, refused
 
 
+def test_example_bundles_as_their_document_shows_them(lab):
+    gate, who, mute = (text for _, text in blocks("docs/examples.md"))
+    shutil.copytree(ROOT / "policies", lab.dir / "policies")
+    assert shell(gate, lab.dir).count("PASS") == 3
+    customer, adviser, europe, states = (shell(line, lab.dir) for line in who.splitlines())
+    assert "General information, not financial advice: one may sell the fund." in customer and "verdict   flag" in adviser
+    assert "Write to [EMAIL]" in europe and "verdict   flag" in states
+    muted = shell(mute, lab.dir)
+    assert "The [not discussed at the moment] is out." in muted and "mine: ok" in muted
+
+
 def test_policy_language_begins_with_commands_that_work(lab):
     commands = blocks("docs/policy_language.md")[0][1]
     told = shell(commands, lab.dir)
@@ -249,7 +260,7 @@ def test_redis_commands(lab):
         raise Skip("redis-server is not installed")
     port = free_port()
     lab.redis(port)
-    commands, answer = (text for _, text in blocks("docs/redis.md"))
+    commands, _, answer = (text for _, text in blocks("docs/redis.md"))
     shutil.copytree(ROOT / "policies", lab.dir / "policies")
     Gateway(lab, "follower", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}')
     push, status, history, rollback = commands.replace("127.0.0.1:6379", f"127.0.0.1:{port}").splitlines()
@@ -263,7 +274,32 @@ def test_redis_commands(lab):
         golden.write_text(golden.read_text().replace("Vesper & Lowe", "Vesper and Lowe"))
     shell(push, lab.dir)
     assert "1-3" in shell(rollback, lab.dir)
-    # The two lines of the other block are the command's own words.
+    # The two lines of the last block are the command's own words.
     sources = "".join(p.read_text() for p in (ROOT / "src/app").glob("*.cpp"))
     for words in ("is active as", "which this Redis has lost: the version is active again as "):
         assert words in answer and words in sources, words
+
+
+def test_signature_commands(lab):
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    shutil.copytree(ROOT / "policies", lab.dir / "policies")
+    _, commands, _ = (text for _, text in blocks("docs/redis.md"))
+    build, operate, push, activate = commands.replace("127.0.0.1:6379", f"127.0.0.1:{port}").splitlines()
+    trusted = ["keys:"] + [line for words in (build, operate) for line in shell(words, lab.dir).splitlines() if line.startswith("  - ")]
+    (lab.dir / "trusted.yaml").write_text("\n".join(trusted) + "\n")
+    g = Gateway(lab, "follower", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}',
+                trust=f'{{keys_file: {lab.dir / "trusted.yaml"}, require_signature: true}}')
+    version = re.search(r"sluice activate ([0-9a-f]+)", shell(push, lab.dir))[1]
+    assert g.ask("hi")[0] != 200, "uploaded is not live"
+    assert "1-1" in shell(activate.replace("VERSION", version), lab.dir)
+    until("the signed version is enforced", lambda: g.ask("hi")[0] == 200)
+    # Whoever has Redis and no key changes nothing.
+    shell(f"sluice push policies --redis redis://127.0.0.1:{port} --ring prod --note forged", lab.dir)
+    until("the refusal is told", lambda: g.state()["last_refusal"])
+    assert "is not signed" in g.state()["last_refusal"]["message"] and g.state()["activation"] == "1-1", g.state()
+    assert g.ask("hi")[0] == 200
+    rows = shell(f"sluice history --redis redis://127.0.0.1:{port} --ring prod", lab.dir).splitlines()
+    assert rows[1].split()[0] == "1-2" and " - " in rows[1] and " - " not in rows[2], rows

@@ -16,14 +16,16 @@ MODULES = {
     "audit": ("decision records, the hash-chained log, queries", ["base", "crypto", "policy"], []),
     "store": ("policy sources: directory and Redis; publish, activate, acknowledge", ["base", "crypto", "transport", "policy"],
               ["hiredis/", "archive.h"]),
+    "rollout": ("what a version must show before it goes live: the golden gate and its statistics", ["base", "crypto", "policy", "audit", "store"],
+                ["boost/math"]),
     "telemetry": ("metrics, structured log", ["base"], ["spdlog/"]),
     "net": ("listeners, sessions, upstream pools", ["base", "transport", "http", "proxy", "telemetry"],
             ["boost/asio", "boost/beast"]),
     "admin": ("the admin API",
-              ["base", "crypto", "http", "wire", "policy", "proxy", "audit", "store", "telemetry", "net"], []),
+              ["base", "crypto", "http", "wire", "policy", "proxy", "audit", "store", "rollout", "telemetry", "net"], []),
     "app": ("configuration, wiring, the command line",
-            ["base", "crypto", "transport", "text", "match", "policy", "http", "wire", "proxy", "audit", "store", "telemetry",
-             "net", "admin"], ["CLI/"]),
+            ["base", "crypto", "transport", "text", "match", "policy", "http", "wire", "proxy", "audit", "store", "rollout",
+             "telemetry", "net", "admin"], ["CLI/"]),
 }
 
 # Narrower than the table: of these modules only these headers. Of policy, proxy knows what evaluates: tokens are made by evaluate()
@@ -31,7 +33,7 @@ MODULES = {
 ONLY_HEADERS = {("proxy", "policy"): {"snapshot.hpp", "evaluate.hpp", "types.hpp", "tokens.hpp", "restore.hpp"}}
 
 # nlohmann/json may stand in any control-plane .cpp and in no header.
-JSON_USERS = {"admin", "audit", "store", "app"}
+JSON_USERS = {"admin", "audit", "store", "rollout", "app"}
 
 # Bytes in, bytes out: no exceptions, no locks, no clock.
 DATA_PLANE = {"http", "text", "match", "policy", "wire", "proxy", "net"}

@@ -31,7 +31,11 @@ void add_schema(CLI::App& root, invocation& call);
 void add_push(CLI::App& root, invocation& call);
 void add_status(CLI::App& root, invocation& call);
 void add_history(CLI::App& root, invocation& call);
+void add_activate(CLI::App& root, invocation& call);
 void add_rollback(CLI::App& root, invocation& call);
+void add_freeze(CLI::App& root, invocation& call);
+void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
+void add_keygen(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
 void add_config(CLI::App& root, invocation& call);
 void add_classifier(CLI::App& root, invocation& call);

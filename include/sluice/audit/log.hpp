@@ -57,8 +57,8 @@ class log {
   void flush();
 
   struct statistics {
-    std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0, torn_repaired = 0;
-    bool failed = false;
+    std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0, sync_failures = 0, torn_repaired = 0;
+    bool failed = false;               // records cannot be written, or a sync failed and has not been made good: `failure` says which
     std::string failure, boot, last_hash;
     std::uint64_t sequence = 0;
   };

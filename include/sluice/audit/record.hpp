@@ -47,7 +47,7 @@ struct record {
 
 // A control-plane event in the same chain: an activation, a refusal, a start or a stop. `audit at` reads these.
 struct control_event {
-  std::string kind;        // "start", "serving", "activated", "refused", "state", "stop", "lost"
+  std::string kind;        // "start", "serving", "activated", "refused", "state", "stop", "lost", "unsynced"
   wall_time time;
   std::string activation, version, freshness, detail;
 };

@@ -13,6 +13,7 @@
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/policy/source.hpp"
 #include "sluice/store/redis_url.hpp"
+#include "sluice/store/trust.hpp"
 
 namespace sluice::store {
 
@@ -26,6 +27,7 @@ struct agent_config {
   store::on_unavailable on_unavailable = on_unavailable::last_known_good;
   milliseconds max_stale{std::chrono::hours(24)};
   std::string state_directory;
+  store::trust trust;                       // whose activations and manifests of a ring are taken
   std::string node_id, build;               // for heartbeats and acknowledgements
   std::vector<std::pair<std::string, std::string>> labels;
 };
@@ -57,6 +59,7 @@ struct agent_status {
   };
   std::optional<refusal> last_refusal;
   std::vector<std::string> stored_versions; // on disk, newest first
+  bool highest_lost = false;                // the memory on disk was damaged, and the source has given no activation since
   struct node { std::string id, activation, version, state; milliseconds age; };
   std::vector<node> nodes;                  // of the ring, from heartbeats
 };

@@ -18,7 +18,8 @@ struct load_limits {
 };
 
 // Reads the files of a bundle. Refused by name: a missing bundle.yaml, a symlink that leaves the folder (links inside it, as
-// Kubernetes' ..data, are followed), special files, anything over the limits. Hidden entries are skipped.
+// Kubernetes' ..data, are followed), special files, anything over the limits. Hidden entries are skipped, and so is a folder with a bundle.yaml of its own:
+// that is another bundle.
 [[nodiscard]] result<policy::bundle_source> load_directory(const std::string& directory, const load_limits& bounds);
 
 }  // namespace sluice::store

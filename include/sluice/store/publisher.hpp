@@ -13,12 +13,16 @@
 #include "sluice/policy/source.hpp"
 #include "sluice/policy/types.hpp"
 #include "sluice/store/redis_url.hpp"
+#include "sluice/store/trust.hpp"
 
 namespace sluice::store {
 
 struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
+  // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
+  std::size_t replicas = 0, replicas_have_it = 0;
+  std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
   // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
   bool from_nothing = false;
 };
@@ -51,6 +55,8 @@ class publisher {
   publisher(publisher&&) noexcept;
   ~publisher();
 
+  // From now on manifests are signed with `build` and activations with `activate`, where they are given.
+  void sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate);
   // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source);
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
@@ -63,6 +69,16 @@ class publisher {
   // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
   [[nodiscard]] result<policy::activation> ahead_of(const head_record& head);
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
+  // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
+  [[nodiscard]] result<void> freeze(const std::string& why);
+  [[nodiscard]] result<void> thaw();
+  [[nodiscard]] result<std::optional<std::string>> frozen();
+  // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
+  [[nodiscard]] result<void> revoke(const std::string& version);
+  [[nodiscard]] result<void> unrevoke(const std::string& version);
+  [[nodiscard]] result<std::vector<std::string>> revoked();
+  // Versions that can be activated, newest first.
+  [[nodiscard]] result<std::vector<std::string>> staged();
   // The files of a staged version.
   [[nodiscard]] result<policy::bundle_source> fetch(const std::string& version);
 

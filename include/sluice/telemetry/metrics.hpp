@@ -46,8 +46,9 @@ struct metrics_input {
     bool connected = false;
   } policy;
   struct {
-    std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0;
+    std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0, sync_failures = 0;
     bool failed = false;
+    std::string failure = {};  // while failed
   } audit;
 };
 

@@ -86,7 +86,10 @@ TEST(config, refuses_what_would_be_ignored_or_unsafe) {
   EXPECT_NE(with("audit: {text: encrypted}\n").find("it can be masked, none"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {}}\n").find("names no source"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: p}, trust: {require_signature: true}}\n")
-                .find("not built yet"),
+                .find("nobody is trusted to sign"),
+            std::string::npos);
+  EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: p}, trust: {keys_file: k.yaml}}\n")
+                .find("a directory carries no signatures"),
             std::string::npos);
   EXPECT_NE(problems("").find("no upstream is named"), std::string::npos);
   EXPECT_NE(problems("- a\n").find("must hold keys"), std::string::npos);

@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <thread>
 
+#include "failing_disk.hpp"
 #include "sluice/audit/query.hpp"
 #include "written_log.hpp"
 
@@ -192,6 +196,76 @@ TEST(log, a_new_file_that_cannot_be_opened_leaves_the_old_one_in_use) {
   to.reset();
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
   EXPECT_GE(check(folder).files, 2u);
+}
+
+bool within_ten_seconds(const std::function<bool()>& holds) {
+  const auto end = mono_now() + seconds(10);
+  while (!holds() && mono_now() < end) std::this_thread::sleep_for(milliseconds(2));
+  return holds();
+}
+
+// Of both ways to sync: beside the writer, and after each batch.
+class failed_sync : public ::testing::TestWithParam<sync_mode> {};
+
+TEST_P(failed_sync, is_told_blocks_and_is_made_good_by_a_new_file_that_names_the_records_in_doubt) {
+  log_folder folder;
+  auto config = config_for(folder);
+  config.sync = GetParam();
+  auto to = log::open(config, 1).value();
+  const auto before = to->stats().sequence;
+  {
+    const failing_disk once(1, 0);
+    ASSERT_TRUE(push(*to, 0, decision("in doubt")));
+    ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
+  }
+  EXPECT_TRUE(to->stats().failure.contains("syncing")) << to->stats().failure;
+  EXPECT_EQ(to->stats().sync_failures, 1u);
+  EXPECT_FALSE(to->ready(0)) << "on_full is block";
+  ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
+  EXPECT_TRUE(to->ready(0));
+  ASSERT_TRUE(push(*to, 0, decision("after")));
+  to.reset();
+  EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
+  EXPECT_EQ(check(folder).files, 2u);
+  const auto lines = folder.lines();
+  const auto told = std::ranges::find_if(lines, [](const auto& l) { return json::parse(l)["event"] == "unsynced"; });
+  ASSERT_NE(told, lines.end());
+  EXPECT_TRUE(json::parse(*told)["detail"].get<std::string>().contains("records after " + std::to_string(before) + " may")) << *told;
+}
+
+INSTANTIATE_TEST_SUITE_P(ways, failed_sync, ::testing::Values(sync_mode::interval, sync_mode::always));
+
+TEST(log, a_failed_sync_with_drop_is_told_and_goes_on) {
+  log_folder folder;
+  auto config = config_for(folder);
+  config.on_full = on_full::drop;
+  auto to = log::open(config, 1).value();
+  const failing_disk once(1, 0);
+  ASSERT_TRUE(push(*to, 0, decision("in doubt")));
+  ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
+  EXPECT_TRUE(to->ready(0));
+}
+
+TEST(log, does_not_begin_in_a_folder_whose_names_do_not_survive) {
+  log_folder folder;
+  const failing_disk names(0, 1);
+  const auto to = log::open(config_for(folder), 1);
+  ASSERT_FALSE(to);
+  EXPECT_TRUE(to.error().message.contains(folder.path())) << to.error().message;
+}
+
+TEST(log, a_rotation_whose_name_may_not_survive_is_a_failed_sync) {
+  log_folder folder;
+  auto config = config_for(folder);
+  config.file_bytes_max = 500;
+  auto to = log::open(config, 1).value();
+  const failing_disk names(0, 1);
+  ASSERT_TRUE(push(*to, 0, decision("d")));
+  ASSERT_TRUE(push(*to, 0, decision("d")));
+  ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
+  ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
+  to.reset();
+  EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
 }
 
 TEST(log, a_folder_that_cannot_be_made_is_refused_by_name) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <thread>
 
+#include "failing_disk.hpp"
 #include "temporary_folder.hpp"
 #include "watched_agent.hpp"
 
@@ -199,6 +200,68 @@ TEST_F(folder_agent, a_state_folder_that_cannot_be_written_is_told_and_the_polic
   node->start();
   EXPECT_TRUE(node.until_log("policy.state_directory"));
   EXPECT_EQ(node.active().snapshot->version(), version("one"));
+}
+
+TEST_F(folder_agent, a_version_that_cannot_be_kept_is_not_in_force_until_there_is_room) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  c.poll = milliseconds(100);
+  watched_agent node(c);
+  node->start();
+  place_.write("next", "two");
+  {
+    const failing_disk full(failing_disk::call::write);
+    fs::rename(place_.path("next"), place_.path("p/policy.yaml"));
+    ASSERT_TRUE(node.until_event("refused 1-2", "STORE"));
+    EXPECT_EQ(node.active().snapshot->version(), version("one"));
+    EXPECT_EQ(node->status().stored_versions, std::vector{version("one")});
+  }
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(policy::to_string(node.active().activation), "1-2");
+  EXPECT_EQ(node.applied(), 2u) << "built once, kept later";
+  EXPECT_EQ(node.logged("refused"), 1u) << "told once";
+  EXPECT_FALSE(node->status().last_refusal->stands);
+  node.stop();
+  watched_agent again(c);
+  place_.write("p/policy.yaml", "REFUSE");
+  again->start();
+  EXPECT_EQ(again.active().snapshot->version(), version("two"));
+}
+
+TEST_F(folder_agent, with_nothing_better_a_version_that_cannot_be_kept_is_in_force_and_says_so) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  c.poll = milliseconds(100);
+  watched_agent node(c);
+  {
+    const failing_disk full(failing_disk::call::sync_folder);
+    node->start();
+    EXPECT_EQ(node.active().snapshot->version(), version("one"));
+    EXPECT_TRUE(node->status().last_refusal->stands);
+    EXPECT_TRUE(node->status().stored_versions.empty());
+  }
+  EXPECT_TRUE(node.until([&](const auto&) { return !node->status().stored_versions.empty(); }));
+  EXPECT_FALSE(node->status().last_refusal->stands);
+}
+
+TEST_F(folder_agent, a_damaged_memory_costs_the_count_and_not_the_policy) {
+  bundle("p", "one");
+  { watched_agent(config(place_.path("p")))->start(); }
+  place_.write("state/state.json", "{\"highest");
+  fs::rename(place_.path("p"), place_.path("gone"));
+  watched_agent node(config(place_.path("p")));
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  EXPECT_EQ(node.active().freshness, freshness::stale);
+  EXPECT_TRUE(node.until_log("state.json is damaged"));
+  EXPECT_TRUE(node.until_event("state", "state.json is damaged"));
+  EXPECT_TRUE(node->status().highest_lost);
+  // The next number is above all that may have been given.
+  fs::rename(place_.path("gone"), place_.path("p"));
+  node->reload();
+  ASSERT_TRUE(node.until([](const auto& a) { return a.activation.generation == 1; }));
+  EXPECT_GT(node.active().activation, (policy::activation{1'000'000, 0}));
+  EXPECT_FALSE(node->status().highest_lost);
 }
 
 }  // namespace

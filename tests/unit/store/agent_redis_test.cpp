@@ -1,4 +1,5 @@
 // A node against a real Redis that is killed, emptied, restricted and lied to.
+#include "failing_disk.hpp"
 #include "ring_fixture.hpp"
 
 namespace sluice::store {
@@ -207,6 +208,51 @@ TEST_F(ring_agent, another_ring_counts_anew) {
   const auto version = to.stage(bundle_of("first of the other")).value();
   ASSERT_TRUE(to.activate({.version = version, .actor = "", .note = ""}));
   EXPECT_TRUE(node.until_version(version));
+}
+
+TEST_F(ring_agent, what_cannot_be_kept_is_not_acknowledged_until_it_can) {
+  watched_agent node(config());
+  node->start();
+  const auto first = push("one");
+  ASSERT_TRUE(node.until_version(first.version));
+  head_record second;
+  {
+    const failing_disk full(failing_disk::call::sync);
+    second = push("two");
+    const auto nack = answer(second.activation);
+    EXPECT_EQ(nack.state, "NACK");
+    EXPECT_EQ(nack.phase, "STORE");
+    EXPECT_TRUE(nack.message.contains("syncing")) << nack.message;
+    EXPECT_EQ(node.active().activation, first.activation);
+  }
+  ASSERT_TRUE(node.until_version(second.version));
+  const auto end = mono_now() + seconds(10);
+  while (answer(second.activation).state != "ACK" && mono_now() < end) {
+  }
+  EXPECT_EQ(answer(second.activation).state, "ACK");
+  EXPECT_EQ(node.applied(), 2u);
+}
+
+TEST_F(ring_agent, a_node_whose_memory_was_damaged_enforces_what_it_has_and_takes_what_the_ring_says) {
+  const auto first = push("one");
+  push("two");
+  {
+    watched_agent node(config());
+    node->start();
+  }
+  std::filesystem::resize_file(state_.path("n1/state.json"), 20);
+  redis_->kill();
+  watched_agent node(config());
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), version_of_text("two"));
+  EXPECT_TRUE(node->status().highest_lost);
+  redis_->start();
+  // The ring came back empty: no contact with what this node has run.
+  ASSERT_TRUE(node.until_log("HEAD_REGRESSED"));
+  const auto next = push("one");
+  ASSERT_TRUE(node.until([&](const auto& a) { return a.activation == next.activation; }));
+  EXPECT_EQ(node.active().snapshot->version(), first.version);
+  EXPECT_FALSE(node->status().highest_lost);
 }
 
 }  // namespace

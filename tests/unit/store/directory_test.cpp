@@ -26,6 +26,37 @@ TEST(directory, reads_what_decides_and_golden_sets_sorted) {
   EXPECT_EQ(paths, (std::vector<std::string>{"bundle.yaml", "golden/g.jsonl", "pii/cards.yaml"}));
 }
 
+TEST(directory, a_folder_with_a_bundle_of_its_own_is_another_bundle) {
+  temporary_folder f;
+  f.write("bundle.yaml", "b");
+  f.write("examples/bank/bundle.yaml", "another");
+  f.write("examples/bank/p.yaml", "p");
+  f.write("examples/bank/pii/more.yaml", "m");
+  f.write("examples/bank/golden/g.jsonl", "g");
+  f.write("examples/shop/bundle.yml", "another");
+  f.write("examples/shop/p.yaml", "p");
+  f.write("examples/own.yaml", "o");
+  const auto names = [](const auto& source) {
+    std::vector<std::string> out;
+    for (const auto& file : source->files) out.push_back(file.path);
+    return out;
+  };
+  const auto outer = load_directory(f.path(), {});
+  ASSERT_TRUE(outer) << outer.error().message;
+  EXPECT_EQ(names(outer), (std::vector<std::string>{"bundle.yaml", "examples/own.yaml"}));
+  const auto inner = load_directory(f.path("examples/bank"), {});
+  ASSERT_TRUE(inner) << inner.error().message;
+  EXPECT_EQ(names(inner), (std::vector<std::string>{"bundle.yaml", "golden/g.jsonl", "p.yaml", "pii/more.yaml"}));
+}
+
+TEST(directory, what_is_in_another_bundle_counts_against_no_limit) {
+  temporary_folder f;
+  f.write("bundle.yaml", "b");
+  f.write("examples/bundle.yaml", "another");
+  for (int i = 0; i < 30; ++i) f.write("examples/p" + std::to_string(i) + ".yaml", "p");
+  EXPECT_TRUE(load_directory(f.path(), {.files_max = 2}));
+}
+
 TEST(directory, follows_links_inside_as_kubernetes_makes_them) {
   temporary_folder f;
   f.write("..2026_1/bundle.yaml", "b");

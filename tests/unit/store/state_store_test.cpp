@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "failing_disk.hpp"
 #include "temporary_folder.hpp"
 #include "watched_agent.hpp"
 
@@ -28,8 +29,11 @@ TEST(state_store, remembers_what_was_saved) {
     disk.save_contact(parse_time("2026-11-23T12:00:00Z").value());
   }
   state_store disk(f.path("state"));
-  const auto s = disk.open();
-  ASSERT_TRUE(s);
+  const auto opened = disk.open();
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->damage, "");
+  const auto* s = &opened->state;
+  EXPECT_FALSE(s->highest_lost);
   EXPECT_EQ(s->source, "ring r");
   EXPECT_EQ(s->highest, (policy::activation{2, 9}));
   EXPECT_EQ(s->active, (policy::activation{2, 8}));
@@ -60,14 +64,98 @@ TEST(state_store, every_damage_of_a_stored_version_is_seen) {
   }
 }
 
-TEST(state_store, a_damaged_memory_is_an_error_and_not_a_fresh_start) {
-  for (const char* text : {"", "{", "[]", "{}", R"({"highest":1,"active":{},"version":"","healthy":[]})", R"({"source":5})"}) {
-    temporary_folder f;
-    f.write("state.json", text);
-    const auto s = state_store(f.path()).open();
-    ASSERT_FALSE(s) << text;
-    EXPECT_EQ(s.error().code, errc::integrity);
+// Two versions on disk, the first of them used last; state.json as a crash or another release left it.
+class damaged_memory : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    state_store disk(f_.path());
+    ASSERT_TRUE(disk.open());
+    for (const auto& version : {one_, two_}) ASSERT_TRUE(disk.save_version(version, bundle_of(version == one_ ? "one" : "two")));
+    ASSERT_TRUE(disk.mark_used(one_));
+    f_.write("state.json", GetParam());
   }
+  temporary_folder f_;
+  const std::string one_ = version_of("one"), two_ = version_of("two");
+  static std::string version_of(const std::string& text) { return policy::version_of(bundle_of(text)); }
+};
+
+TEST_P(damaged_memory, is_told_and_the_versions_that_verify_are_found_again) {
+  const auto opened = state_store(f_.path()).open();
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->damage.contains("state.json is damaged")) << opened->damage;
+  EXPECT_TRUE(opened->state.highest_lost);
+  EXPECT_EQ(opened->state.highest, policy::activation{});
+  EXPECT_EQ(opened->state.version, one_);
+  ASSERT_EQ(opened->state.healthy.size(), 2u);
+  EXPECT_EQ(opened->state.healthy[1].version, two_);
+  // As evidence.
+  std::ifstream kept(f_.path("state.json.damaged"), std::ios::binary);
+  EXPECT_EQ((std::string{std::istreambuf_iterator<char>(kept), {}}), GetParam());
+}
+
+TEST_P(damaged_memory, with_a_damaged_version_falls_back_to_the_one_before) {
+  f_.write("versions/" + one_ + ".bundle", "torn");
+  const auto opened = state_store(f_.path()).open();
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->damage.contains(one_)) << opened->damage;
+  EXPECT_EQ(opened->state.version, two_);
+}
+
+TEST_P(damaged_memory, stays_known_until_an_activation_is_saved) {
+  state_store disk(f_.path());
+  const auto opened = disk.open();
+  ASSERT_TRUE(opened && disk.save(opened->state));
+  const auto again = state_store(f_.path()).open();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->damage, "");
+  EXPECT_TRUE(again->state.highest_lost);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    kinds, damaged_memory,
+    ::testing::Values("", "{", "[]", "{}", "5", "null", R"({"source":5})", R"({"highest":1,"active":{},"version":"","healthy":[]})",
+                      R"({"source":"r","highest":{"epoch":-1,"generation":1},"active":{"epoch":1,"generation":1},"version":"","healthy":[]})",
+                      R"({"source":"r","highest":{"epoch":1,"generation":1.5},"active":{"epoch":1,"generation":1},"version":"","healthy":[]})",
+                      R"({"source":"r","highest":{"epoch":1,"generation":1},"active":{"epoch":1,"generation":1},"version":"../x","healthy":[]})",
+                      R"({"source":"r","highest":{"epoch":1,"generation":1},"active":{"epoch":1,"generation":1},"version":"","healthy":[7]})",
+                      R"({"format":2,"source":"r","highest":{"epoch":1,"generation":1},"active":{"epoch":1,"generation":1},"version":"","healthy":[]})"));
+
+TEST(state_store, a_memory_that_is_gone_while_versions_are_there_is_a_lost_one) {
+  temporary_folder f;
+  const auto version = policy::version_of(bundle_of("one"));
+  {
+    state_store disk(f.path());
+    ASSERT_TRUE(disk.open());
+    ASSERT_TRUE(disk.save_version(version, bundle_of("one")));
+  }
+  const auto opened = state_store(f.path()).open();
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->state.highest_lost);
+  EXPECT_EQ(opened->state.version, version);
+}
+
+TEST(state_store, what_a_write_that_failed_left_is_removed_at_start) {
+  temporary_folder f;
+  for (const char* name : {"state.json.new", "contact.new", "versions/aa.bundle.new"}) f.write(name, "half");
+  const auto opened = state_store(f.path()).open();
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->damage, "") << "half a write is no memory that was lost";
+  for (const char* name : {"state.json.new", "contact.new", "versions/aa.bundle.new"}) EXPECT_FALSE(std::filesystem::exists(f.path(name))) << name;
+}
+
+TEST(state_store, a_write_that_fails_says_so_and_leaves_nothing) {
+  temporary_folder f;
+  state_store disk(f.path());
+  ASSERT_TRUE(disk.open());
+  const auto version = policy::version_of(bundle_of("one"));
+  for (const auto at : {failing_disk::call::write, failing_disk::call::sync, failing_disk::call::sync_folder}) {
+    const failing_disk broken(at);
+    const auto saved = disk.save_version(version, bundle_of("one"));
+    ASSERT_FALSE(saved);
+    EXPECT_TRUE(saved.error().message.contains(f.path())) << saved.error().message;
+    EXPECT_FALSE(std::filesystem::exists(f.path("versions/" + version + ".bundle.new")));
+  }
+  EXPECT_TRUE(disk.save_version(version, bundle_of("one")));
 }
 
 TEST(state_store, prunes_all_but_what_is_kept_and_half_written_files) {

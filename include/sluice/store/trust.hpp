@@ -1,0 +1,53 @@
+// Whose word a node takes: the public keys that an operator wrote into its configuration, never anything from Redis. A build
+// signature says "these files are that version", an activation signature "this version is live from here on in this ring".
+// Immutable after reading; thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/crypto/signing.hpp"
+
+namespace sluice::store {
+
+// build: manifests. activate: activations of every kind. safety: only those that take harm away (abort, demote).
+enum class key_role : std::uint8_t { build = 1, activate = 2, safety = 4 };
+
+struct trusted_key {
+  std::string name;        // for people, in messages
+  std::string public_key;  // 32 bytes
+  unsigned roles = 0;      // key_role, ored
+  std::optional<wall_time> not_after;
+};
+
+struct trust {
+  std::vector<trusted_key> keys;
+  bool required = false;  // what carries no signature is refused
+};
+
+struct signature {
+  std::string key_id, value;  // crypto::key_id; 64 bytes
+};
+
+// A record as it stands in Redis: either plain JSON, or {"payload": "<that JSON>", "signatures": [{"key", "value"}]}. What is signed is
+// "sluice <purpose> v1\n" and the payload, byte by byte, so that one purpose's signature is none for the other.
+struct signed_text {
+  std::string payload;
+  std::vector<signature> signatures;
+};
+[[nodiscard]] std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key);
+[[nodiscard]] result<signed_text> open_text(const std::string& text);
+
+inline constexpr std::string_view build_purpose = "build", activation_purpose = "activation";
+
+// Passes when some signature is by a trusted key that has one of `roles` and has not expired, or when there is no signature and none
+// is required. errc::integrity names the key and what is wrong with it; `what` begins the message ("activation 1-7").
+[[nodiscard]] result<void> check_signatures(const trust& whom, const signed_text& text, std::string_view purpose, unsigned roles, wall_time now,
+                                            const std::string& what);
+
+}  // namespace sluice::store

@@ -1,0 +1,80 @@
+// sluice freeze and sluice revoke: what may not become live for a while, or ever again.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "bundle_input.hpp"
+#include "ring_options.hpp"
+#include "sluice/app/command.hpp"
+
+namespace sluice::app {
+namespace {
+
+int freeze(const ring_options& options, const std::string& why, bool lift, bool json) {
+  auto ring = connect_ring(options);
+  if (!ring) return 1;
+  if (!lift && why.empty()) {
+    complain("a freeze needs its reason: whoever is stopped by it reads it", "--note 'audit until Friday'");
+    return 2;
+  }
+  const auto done = lift ? ring->thaw() : ring->freeze(why + " (" + actor_name() + ")");
+  if (!done) return complain_ring(done.error()), 1;
+  if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"ring", options.ring}, {"frozen", !lift}}.dump(2) << '\n';
+  else if (lift) std::cout << "ring " << options.ring << " takes activations again\n";
+  else std::cout << "ring " << options.ring << " is frozen: only rollbacks, aborts and demotions pass\n";
+  return 0;
+}
+
+int revoke(const ring_options& options, const std::string& which, bool back, bool json) {
+  auto ring = connect_ring(options);
+  if (!ring) return 1;
+  const auto version = staged_version(*ring, which);
+  if (!version) return 1;
+  const auto done = back ? ring->unrevoke(*version) : ring->revoke(*version);
+  if (!done) return complain_ring(done.error()), 1;
+  if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"revoked", !back}}.dump(2) << '\n';
+  else std::cout << "version " << short_version(*version) << (back ? " may be activated again\n" : " will not be activated again\n");
+  return 0;
+}
+
+void add_revoking(CLI::App& root, invocation& call, bool back) {
+  auto* command = root.add_subcommand(back ? "unrevoke" : "revoke", back ? "Let a revoked version be activated again" : "Forbid that a version is ever activated again");
+  struct given {
+    ring_options ring;
+    std::string version;
+  };
+  auto options = std::make_shared<given>();
+  command->add_option("version", options->version, "The version or its first digits")->required();
+  add_ring_options(*command, options->ring);
+  add_json(*command, call);
+  command->footer(std::string(back ? "" : "A version that is live is not revoked: sluice rollback --revoke goes back first. Nodes also delete it from their disks.\n\n") + "Example:\n  sluice " +
+                  (back ? "unrevoke" : "revoke") + " 3f0c1d2e4a5b --redis redis://127.0.0.1:6379 --ring prod");
+  command->callback([options, &call, back] { call.exit_code = revoke(options->ring, options->version, back, call.json); });
+}
+
+}  // namespace
+
+void add_freeze(CLI::App& root, invocation& call) {
+  auto* command = root.add_subcommand("freeze", "Stop activations in a ring, but for what takes harm away");
+  struct given {
+    ring_options ring;
+    std::string note;
+    bool lift = false;
+  };
+  auto options = std::make_shared<given>();
+  add_ring_options(*command, options->ring);
+  auto* note = command->add_option("--note", options->note, "Why: shown to whoever is stopped by it");
+  command->add_flag("--lift", options->lift, "End it")->excludes(note);
+  add_json(*command, call);
+  command->footer("Example:\n  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --note 'audit until Friday'\n"
+                  "  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --lift");
+  command->callback([options, &call] { call.exit_code = freeze(options->ring, options->note, options->lift, call.json); });
+}
+
+void add_revoke(CLI::App& root, invocation& call) {
+  add_revoking(root, call, false);
+  add_revoking(root, call, true);
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,73 @@
+// sluice keygen: a key that signs what is pushed, and the line that makes nodes trust it.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "sluice/app/command.hpp"
+#include "sluice/base/strings.hpp"
+#include "trust_file.hpp"
+
+namespace sluice::app {
+namespace {
+
+struct keygen_options {
+  std::string file, name;
+  std::vector<std::string> roles;
+  unsigned days = 0;
+};
+
+// A new file that its owner alone may read; one that is there already is never written over.
+bool write_private(const std::string& file, const std::string& text) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    complain("cannot make " + file + ": " + std::strerror(errno), errno == EEXIST ? "a key is never written over: name another file" : "");
+    return false;
+  }
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  const int why = errno;
+  ::close(fd);
+  if (!written) complain("cannot write " + file + ": " + std::strerror(why));
+  return written;
+}
+
+int keygen(const keygen_options& options, bool json) {
+  const auto key = crypto::signing_key::generate();
+  store::trusted_key entry{.name = options.name, .public_key = key.public_key(), .roles = 0, .not_after = {}};
+  for (const auto& word : options.roles) {
+    for (const auto& each : role_names) entry.roles |= each.name == word ? static_cast<unsigned>(each.role) : 0U;
+  }
+  if (options.days > 0) entry.not_after = now().wall + std::chrono::days(options.days);
+  if (!write_private(options.file, key.to_pem())) return 1;
+  if (json) {
+    const auto digits = hex({reinterpret_cast<const unsigned char*>(entry.public_key.data()), entry.public_key.size()});
+    std::cout << nlohmann::ordered_json{{"file", options.file}, {"id", crypto::key_id(entry.public_key)}, {"public_key", digits}, {"trusted_keys_entry", trusted_key_text(entry)}}.dump(2) << '\n';
+  } else {
+    std::cout << "# " << options.file << " holds the private key " << crypto::key_id(entry.public_key) << ": keep it where only '" << options.name << "' can read it.\n"
+              << "# Nodes trust it by this entry in the file that policy.trust.keys_file names:\nkeys:\n" << trusted_key_text(entry);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_keygen(CLI::App& root, invocation& call) {
+  auto* command = root.add_subcommand("keygen", "Make a key that signs what is pushed");
+  auto options = std::make_shared<keygen_options>();
+  command->add_option("file", options->file, "Where the private key goes (PEM, Ed25519)")->required();
+  command->add_option("--name", options->name, "Who holds it, for messages: ci, operations")->required();
+  command->add_option("--role", options->roles, "What it may sign: build, activate, safety; several with commas")
+      ->delimiter(',')->default_val(std::vector<std::string>{"build", "activate"})->check(CLI::IsMember({"build", "activate", "safety"}));
+  command->add_option("--days", options->days, "After how many days it expires; 0 for never")->capture_default_str();
+  add_json(*command, call);
+  command->footer("Example:\n  sluice keygen ci.pem --name ci --role build,activate --days 365 >> trusted_keys.yaml\n"
+                  "  sluice push policies --redis redis://127.0.0.1:6379 --ring prod --key ci.pem");
+  command->callback([options, &call] { call.exit_code = keygen(*options, call.json); });
+}
+
+}  // namespace sluice::app

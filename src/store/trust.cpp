@@ -1,0 +1,94 @@
+// See trust.hpp.
+#include "sluice/store/trust.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "sluice/base/strings.hpp"
+
+namespace sluice::store {
+using nlohmann::json;
+namespace {
+
+constexpr std::size_t signatures_max = 16;
+
+std::string signed_bytes(std::string_view purpose, std::string_view payload) {
+  return "sluice " + std::string(purpose) + " v1\n" + std::string(payload);
+}
+
+std::string digits(std::string_view bytes) { return hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}); }
+
+std::optional<std::string> bytes_of(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    unsigned char byte = 0;
+    const auto* end = text.data() + i + 2;
+    const auto read = std::from_chars(text.data() + i, end, byte, 16);
+    if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+    out += static_cast<char>(byte);
+  }
+  return text.size() % 2 == 0 ? std::optional(out) : std::nullopt;
+}
+
+std::string roles_text(unsigned roles) {
+  std::string out;
+  for (const auto& [role, name] : {std::pair(key_role::build, "build"), {key_role::activate, "activate"}, {key_role::safety, "safety"}}) {
+    if ((roles & static_cast<unsigned>(role)) != 0) out += (out.empty() ? "" : ", ") + std::string(name);
+  }
+  return out;
+}
+
+// Why one signature does not count; "" when it does.
+std::string wrong_with(const trust& whom, const signature& by, std::string_view message, unsigned roles, wall_time now) {
+  const auto known = std::ranges::find_if(whom.keys, [&](const auto& k) { return crypto::key_id(k.public_key) == by.key_id; });
+  if (known == whom.keys.end()) return "is signed with key " + by.key_id + ", which this node does not trust";
+  const auto name = "is signed with key " + known->name;
+  if (!crypto::verifies(known->public_key, message, by.value)) return name + ", but the signature does not fit: it was changed";
+  if ((known->roles & roles) == 0) return name + ", which has the role " + roles_text(known->roles) + " and not " + roles_text(roles);
+  if (known->not_after && now > *known->not_after) return name + ", which expired at " + rfc3339(*known->not_after);
+  return {};
+}
+
+}  // namespace
+
+std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key) {
+  const json signature = {{"key", crypto::key_id(key.public_key())}, {"value", digits(key.sign(signed_bytes(purpose, payload)))}};
+  return json{{"payload", payload}, {"signatures", json::array({signature})}}.dump();
+}
+
+result<signed_text> open_text(const std::string& text) {
+  const auto damaged = [] { return fail(errc::integrity, "a signed record in Redis is damaged"); };
+  const auto j = json::parse(text, nullptr, false);
+  if (!j.is_object()) return damaged();
+  const auto payload = j.find("payload");
+  if (payload == j.end()) return signed_text{.payload = text, .signatures = {}};
+  const auto signatures = j.find("signatures");
+  if (!payload->is_string() || signatures == j.end() || !signatures->is_array() || signatures->size() > signatures_max || j.size() != 2) return damaged();
+  signed_text out{.payload = payload->get<std::string>(), .signatures = {}};
+  for (const auto& s : *signatures) {
+    if (!s.is_object() || s.size() != 2 || !s.contains("key") || !s["key"].is_string() || !s.contains("value") || !s["value"].is_string()) return damaged();
+    auto value = bytes_of(s["value"].get<std::string>());
+    if (!value) return damaged();
+    out.signatures.push_back({s["key"].get<std::string>(), std::move(*value)});
+  }
+  return out;
+}
+
+result<void> check_signatures(const trust& whom, const signed_text& text, std::string_view purpose, unsigned roles, wall_time now, const std::string& what) {
+  if (text.signatures.empty()) {
+    if (!whom.required) return {};
+    return fail(errc::integrity, what + " is not signed, and this node requires it (policy.trust.require_signature); push with --key");
+  }
+  if (whom.keys.empty()) return {};  // nobody said whom to trust: a signature proves nothing, and forbids nothing
+  const auto message = signed_bytes(purpose, text.payload);
+  std::string first;
+  for (const auto& each : text.signatures) {
+    auto wrong = wrong_with(whom, each, message, roles, now);
+    if (wrong.empty()) return {};
+    if (first.empty()) first = std::move(wrong);
+  }
+  return fail(errc::integrity, what + " " + first);
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,70 @@
+"""What breaks beneath a running gateway: its memory, its disk, its upstream's addresses."""
+import errno
+import signal
+import subprocess
+
+from lab import Gateway, Upstream, bundle, until
+from test_exchanges import gateway
+
+
+class Skip(Exception):
+    pass
+
+
+def redacts(g, up, name):
+    g.ask(f"pay {name} now")
+    return b"[R]" in up.seen[-1]
+
+
+def events(g, kind):
+    return [r for r in g.records() if r.get("event") == kind]
+
+
+def test_a_damaged_memory_is_told_and_what_was_enforced_stays_enforced(lab):
+    for number, damage in enumerate((lambda p: p.write_text(p.read_text()[:40]), lambda p: p.write_text('{"format": 7}'), lambda p: p.unlink())):
+        up = Upstream()
+        folder = bundle(lab.dir / f"b{number}")
+        g = Gateway(lab, f"g{number}", up.port, f"{{directory: {folder}}}")
+        assert redacts(g, up, "Halden Bank")
+        g.kill(signal.SIGTERM)
+        damage(lab.dir / f"g{number}-state" / "state.json")
+        folder.rename(lab.dir / f"gone{number}")
+        g.start()
+        assert redacts(g, up, "Halden Bank"), "a good version is on disk"
+        state = g.state()
+        assert state["highest_lost"] and state["state"] == "STALE", state
+        assert any("state.json" in e["detail"] for e in events(g, "state"))
+        g.kill(signal.SIGTERM)
+        g.start()
+        assert g.state()["highest_lost"], "it is remembered"
+        (lab.dir / f"gone{number}").rename(folder)
+        until("the folder is followed again", lambda: not g.state()["highest_lost"])
+        assert int(g.state()["activation"].split("-")[0]) > 1_000_000, "no number is given twice"
+
+
+def test_a_version_for_which_the_disk_has_no_room_waits_for_it(lab):
+    up = Upstream()
+    state = lab.dir / "g-state"
+    state.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", state], capture_output=True).returncode != 0:
+        raise Skip("no right to mount a small file system")
+    try:
+        g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
+        assert redacts(g, up, "Halden Bank")
+        with open(state / "filler", "wb", buffering=0) as filler:
+            try:
+                while filler.write(b"x" * 4096):
+                    pass
+            except OSError as full:
+                assert full.errno == errno.ENOSPC
+        bundle(lab.dir / "b", ("Ostwick Savings",))
+        refusal = until("the refusal is told", lambda: g.state()["last_refusal"])
+        assert refusal["phase"] == "STORE" and "No space left" in refusal["message"] and refusal["stands"], refusal
+        assert redacts(g, up, "Halden Bank") and not redacts(g, up, "Ostwick Savings")
+        assert not list(state.glob("**/*.new"))
+        (state / "filler").unlink()
+        until("it is in force once there is room", lambda: redacts(g, up, "Ostwick Savings"))
+        assert not g.state()["last_refusal"]["stands"] and len(g.state()["stored_versions"]) == 2
+        g.kill(signal.SIGTERM)
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)

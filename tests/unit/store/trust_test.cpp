@@ -1,0 +1,216 @@
+// Whose word a node takes: signatures of manifests and activations, with a real Redis in which anybody may have written.
+#include "sluice/store/trust.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ring_fixture.hpp"
+
+namespace sluice::store {
+namespace {
+
+using namespace testing;
+using crypto::signing_key;
+
+constexpr auto build_role = static_cast<unsigned>(key_role::build), activate_role = static_cast<unsigned>(key_role::activate),
+               safety_role = static_cast<unsigned>(key_role::safety);
+
+trusted_key trusted(const std::string& name, const signing_key& key, unsigned roles, std::optional<wall_time> not_after = {}) {
+  return {.name = name, .public_key = key.public_key(), .roles = roles, .not_after = not_after};
+}
+
+TEST(signatures, count_when_key_role_time_and_purpose_fit) {
+  const auto key = signing_key::generate(), other = signing_key::generate();
+  const auto text = open_text(sign_text(build_purpose, R"({"a":1})", key)).value();
+  const auto t = now().wall;
+  const trust whom{.keys = {trusted("ci", key, build_role)}, .required = true};
+  EXPECT_TRUE(check_signatures(whom, text, build_purpose, build_role, t, "it"));
+  const auto says = [&](const trust& by, const signed_text& what, std::string_view purpose, unsigned roles, const std::string& part) {
+    const auto done = check_signatures(by, what, purpose, roles, t, "it");
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, errc::integrity);
+    EXPECT_NE(done.error().message.find(part), std::string::npos) << done.error().message;
+  };
+  says(whom, text, activation_purpose, build_role, "does not fit");
+  says(whom, text, build_purpose, activate_role, "has the role build and not activate");
+  says({.keys = {trusted("ci", other, build_role)}, .required = true}, text, build_purpose, build_role, "does not trust");
+  says({.keys = {trusted("ci", key, build_role, t - seconds(1))}, .required = false}, text, build_purpose, build_role, "key ci, which expired at");
+  says(whom, {.payload = text.payload, .signatures = {}}, build_purpose, build_role, "is not signed");
+  auto changed = text;
+  changed.payload += ' ';
+  says(whom, changed, build_purpose, build_role, "was changed");
+  EXPECT_TRUE(check_signatures({}, {.payload = text.payload, .signatures = {}}, build_purpose, build_role, t, "it")) << "nobody asked for a signature";
+}
+
+TEST(signatures, a_damaged_record_is_none) {
+  const auto key = signing_key::generate();
+  const auto whole = sign_text(build_purpose, "{}", key);
+  const trust whom{.keys = {trusted("ci", key, build_role)}, .required = true};
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    for (const char with : {'\0', 'x', '"'}) {
+      auto changed = whole;
+      if (changed[i] == with) continue;
+      changed[i] = with;
+      const auto text = open_text(changed);
+      EXPECT_FALSE(text && check_signatures(whom, *text, build_purpose, build_role, now().wall, "it")) << "byte " << i << ": " << changed;
+    }
+  }
+}
+
+class trusting : public ring_agent {
+ protected:
+  agent_config strict(const std::string& node = "n1") {
+    auto c = config(node);
+    c.trust = {.keys = {trusted("ci", build_, build_role), trusted("ops", activate_, activate_role), trusted("controller", safety_, safety_role)}, .required = true};
+    return c;
+  }
+  static signing_key copy_of(const signing_key& key) { return signing_key::from_pem(key.to_pem()).value(); }
+  publisher signing(const signing_key& build, const signing_key& activate) {
+    auto to = connect();
+    to.sign_with(copy_of(build), copy_of(activate));
+    return to;
+  }
+  head_record push_signed(const std::string& text, const signing_key& build, const signing_key& activate, const std::string& kind = "activate") {
+    auto to = signing(build, activate);
+    const auto version = to.stage(bundle_of(text)).value();
+    return to.activate({.version = version, .kind = kind, .actor = "me", .note = ""}).value();
+  }
+  const signing_key build_ = signing_key::generate(), activate_ = signing_key::generate(), safety_ = signing_key::generate();
+};
+
+TEST_F(trusting, takes_what_is_signed_by_those_who_may_and_nothing_else) {
+  watched_agent node(strict());
+  node->start();
+  push_signed("one", build_, activate_);
+  ASSERT_TRUE(node.until_version(version_of_text("one")));
+  push("unsigned");
+  EXPECT_TRUE(node.until_event("refused", "is not signed"));
+  push_signed("by the wrong one", build_, build_);
+  EXPECT_TRUE(node.until_event("refused", "has the role build and not activate"));
+  push_signed("built by a stranger", signing_key::generate(), activate_);
+  EXPECT_TRUE(node.until_event("refused", "does not trust"));
+  push_signed("by the controller", build_, safety_);
+  EXPECT_TRUE(node.until_event("refused", "has the role safety and not activate"));
+  EXPECT_EQ(node.active().snapshot != nullptr, true);
+  EXPECT_EQ(node->status().version, version_of_text("one")) << "the old version stays";
+  push_signed("one", build_, safety_, "abort");
+  const auto last = push_signed("two", build_, activate_);
+  ASSERT_TRUE(node.until_version(version_of_text("two")));
+  EXPECT_EQ(node->status().activation, last.activation);
+}
+
+TEST_F(trusting, a_forged_number_does_not_stop_the_true_one) {
+  watched_agent node(strict());
+  node->start();
+  const auto first = push_signed("one", build_, activate_);
+  ASSERT_TRUE(node.until_version(version_of_text("one")));
+  // Somebody with Redis but without a key writes the next activation.
+  const auto forged = push("forged");
+  EXPECT_TRUE(node.until_event("refused", "is not signed"));
+  EXPECT_EQ(node->status().activation, first.activation);
+  // The ring is cleared of it, and the rightful owner activates: the node has not let the forgery take a number away.
+  redis_->run({"DEL", ring_keys("test").head(), ring_keys("test").log()});
+  const auto true_one = push_signed("two", build_, activate_);
+  EXPECT_GE(true_one.activation, forged.activation);
+  EXPECT_TRUE(node.until_version(version_of_text("two")));
+}
+
+TEST_F(trusting, a_replayed_activation_and_one_of_another_ring_are_refused) {
+  watched_agent node(strict());
+  node->start();
+  push_signed("one", build_, activate_);
+  ASSERT_TRUE(node.until_version(version_of_text("one")));
+  const ring_keys keys("test");
+  const auto old = redis_->run({"HGET", keys.head(), "record"}).text;
+  push_signed("two", build_, activate_);
+  ASSERT_TRUE(node.until_version(version_of_text("two")));
+  // The old record again, as the head of a Redis whose log is gone: signed, and behind what the node has seen.
+  redis_->run({"DEL", keys.log()});
+  redis_->run({"HSET", keys.head(), "epoch", "1", "gen", "1", "record", old});
+  redis_->run({"PUBLISH", keys.notify(), "1-1"});
+  EXPECT_TRUE(node.until_log("HEAD_REGRESSED"));
+  EXPECT_EQ(node->status().version, version_of_text("two"));
+  auto elsewhere = publisher::connect(redis_->endpoint(), "other", seconds(5)).value();
+  elsewhere.sign_with(copy_of(build_), copy_of(activate_));
+  const auto version = elsewhere.stage(bundle_of("three")).value();
+  ASSERT_TRUE(connect().stage(bundle_of("three")));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(elsewhere.activate({.version = version, .actor = "", .note = ""}));
+  const auto foreign = redis_->run({"HGET", ring_keys("other").head(), "record"}).text;
+  redis_->run({"HSET", keys.head(), "epoch", "1", "gen", "3", "record", foreign});
+  redis_->run({"PUBLISH", keys.notify(), "1-3"});
+  EXPECT_TRUE(node.until_event("refused", "was made for ring 'other'"));
+}
+
+TEST_F(trusting, one_changed_byte_of_a_manifest_is_found) {
+  auto to = signing(build_, activate_);
+  const auto version = to.stage(bundle_of("one")).value();
+  const ring_keys keys("test");
+  const auto manifest = redis_->run({"HGET", keys.manifest(version), "manifest"}).text;
+  auto client = redis_client::connect(redis_->endpoint(), seconds(5)).value();
+  const auto whom = strict().trust;
+  ASSERT_TRUE(fetch_manifest(client, keys, version, whom, now().wall));
+  for (std::size_t i = 0; i < manifest.size(); ++i) {
+    auto changed = manifest;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    redis_->run({"HSET", keys.manifest(version), "manifest", changed});
+    EXPECT_FALSE(fetch_manifest(client, keys, version, whom, now().wall)) << "byte " << i << ": " << changed;
+  }
+}
+
+TEST_F(trusting, a_signature_may_follow_a_version_that_was_staged_without) {
+  auto to = connect();
+  const auto version = to.stage(bundle_of("one")).value();
+  watched_agent node(strict());
+  node->start();
+  auto signer = signing(build_, activate_);
+  ASSERT_TRUE(signer.activate({.version = version, .actor = "", .note = ""}));
+  EXPECT_TRUE(node.until_event("refused", "the manifest of version"));
+  ASSERT_EQ(signer.stage(bundle_of("one")).value(), version);
+  ASSERT_TRUE(signer.activate({.version = version, .actor = "", .note = ""}));
+  EXPECT_TRUE(node.until_version(version));
+}
+
+class keeping : public ring_agent {};
+
+TEST_F(keeping, a_freeze_lets_harm_be_taken_away_and_nothing_else) {
+  const auto one = push("one");
+  push("two");
+  auto to = connect();
+  ASSERT_TRUE(to.freeze("the audit is here"));
+  EXPECT_EQ(to.frozen().value(), "the audit is here");
+  const auto version = to.stage(bundle_of("three")).value();
+  const auto refused = to.activate({.version = version, .actor = "", .note = ""});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("the audit is here"), std::string::npos);
+  EXPECT_TRUE(to.activate({.version = one.version, .kind = "rollback", .actor = "", .note = ""}));
+  ASSERT_TRUE(to.thaw());
+  EXPECT_EQ(to.thaw().error().code, errc::not_found);
+  EXPECT_TRUE(to.activate({.version = version, .actor = "", .note = ""}));
+}
+
+TEST_F(keeping, a_revoked_version_is_neither_activated_nor_kept) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  const auto two = push("two");
+  ASSERT_TRUE(node.until_version(two.version));
+  auto to = connect();
+  EXPECT_EQ(to.revoke(two.version).error().code, errc::conflict) << "it is live";
+  EXPECT_EQ(to.revoke(std::string(64, 'a')).error().code, errc::not_found);
+  ASSERT_TRUE(to.revoke(one.version));
+  EXPECT_EQ(to.revoked().value(), std::vector{one.version});
+  EXPECT_FALSE(to.activate({.version = one.version, .kind = "rollback", .actor = "", .note = ""}));
+  node.stop();
+  watched_agent again(config());
+  again->start();
+  ASSERT_TRUE(again.until_version(two.version));
+  EXPECT_EQ(again->status().stored_versions, std::vector{two.version}) << "what is revoked is no version to fall back to";
+  ASSERT_TRUE(to.unrevoke(one.version));
+  EXPECT_TRUE(to.activate({.version = one.version, .kind = "rollback", .actor = "", .note = ""}));
+  EXPECT_TRUE(again.until_version(one.version));
+}
+
+}  // namespace
+}  // namespace sluice::store
