@@ -78,10 +78,6 @@ std::string side_story(const json& record, const char* side) {
 
 }  // namespace
 
-void add_from(CLI::App& command, std::vector<std::string>& from) {
-  command.add_option("--from", from, "A folder of audit files; may be given for several nodes")->required();
-}
-
 bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
   if (text.empty()) return true;
   if (const auto back = parse_duration(text)) {

@@ -10,8 +10,6 @@
 
 namespace sluice::app {
 
-void add_from(CLI::App& command, std::vector<std::string>& from);
-
 // A time, or how long ago: 10m. False: complained about.
 [[nodiscard]] bool parse_instant(const std::string& text, std::optional<wall_time>& out);
 // For an option's check: "" when the log knows the word; others are led there.
@@ -24,6 +22,7 @@ void add_from(CLI::App& command, std::vector<std::string>& from);
 [[nodiscard]] std::string record_story(const std::string& line);
 
 // Each command adds itself to `sluice audit`.
+void add_audit_at(CLI::App& audit, invocation& call);
 void add_audit_query(CLI::App& audit, invocation& call);
 void add_audit_verify(CLI::App& audit, invocation& call);
 

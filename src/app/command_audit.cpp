@@ -1,25 +1,17 @@
-// sluice audit: read decision logs back. Here: at and tail; the others have files of their own.
+// sluice audit: read decision logs back. Here: tail; the others have files of their own.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "audit_options.hpp"
-#include "bundle_input.hpp"
 #include "sluice/audit/query.hpp"
 
 namespace sluice::app {
 namespace {
 
-using nlohmann::json;
-
-struct at_options {
-  std::vector<std::string> from;
-  std::string time;
-};
 struct tail_options {
-  std::vector<std::string> from;
+  std::string from;
   std::size_t back = 10;
   bool no_follow = false;
 };
@@ -36,29 +28,9 @@ std::string row_in_line(const std::vector<std::string>& cells) {
   return out + "\n";
 }
 
-int at(const at_options& o, bool raw) {
-  std::optional<wall_time> when;
-  if (!parse_instant(o.time, when) || !when) return 2;
-  const auto found = audit::active_at(o.from, *when);
-  if (!found) return complain(found.error().message), 1;
-  if (raw) {
-    auto out = json::array();
-    for (const auto& n : *found) {
-      out.push_back({{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)}});
-    }
-    std::cout << out.dump(2) << '\n';
-    return 0;
-  }
-  std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "since"}};
-  for (const auto& n : *found) rows.push_back({n.node, n.activation, n.version, n.freshness, rfc3339(n.since)});
-  std::cout << table(rows);
-  if (found->empty()) complain("no node of these logs enforced anything at " + o.time);
-  return 0;
-}
-
 int tail(const tail_options& o, bool raw) {
   if (!raw) std::cout << row_in_line(record_heading()) << std::flush;
-  const auto done = audit::tail(o.from.front(), o.back, [&](const std::string& line) {
+  const auto done = audit::tail(o.from, o.back, [&](const std::string& line) {
     std::cout << (raw ? line + "\n" : row_in_line(record_row(line))) << std::flush;
     return std::cout.good();
   }, [&] { return o.no_follow; });
@@ -73,19 +45,12 @@ void add_audit(CLI::App& root, invocation& call) {
   command->require_subcommand(1);
   add_audit_query(*command, call);
 
-  auto when = std::make_shared<at_options>();
-  auto* a = command->add_subcommand("at", "Which version was active at a time");
-  add_from(*a, when->from);
-  a->add_option("--time", when->time, "2026-12-01T12:00:00Z")->required();
-  add_json(*a, call);
-  a->footer("Example:\n  sluice audit at --from /var/lib/sluice/audit --time 2026-12-01T12:00:00Z");
-  a->callback([when, &call] { call.exit_code = at(*when, call.json); });
-
+  add_audit_at(*command, call);
   add_audit_verify(*command, call);
 
   auto o = std::make_shared<tail_options>();
   auto* t = command->add_subcommand("tail", "Follow decisions as they are written");
-  add_from(*t, o->from);
+  t->add_option("--from", o->from, "A folder of audit files")->required();
   t->add_option("--back", o->back, "Begin with the last so many")->capture_default_str();
   t->add_flag("--no-follow", o->no_follow, "Print them and end");
   add_json(*t, call);

@@ -6,13 +6,14 @@
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
+#include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 
 namespace sluice::app {
 namespace {
 
 struct query_options {
-  std::vector<std::string> from;
+  log_options logs;
   audit::filter filter;
   std::string since, until, user, conversation, value, secret_file;
   std::size_t page = 1;
@@ -44,7 +45,9 @@ int query(query_options o, bool raw) {
   o.filter.skip = (o.page - 1) * o.filter.limit;
   std::vector<std::vector<std::string>> rows = {record_heading()};
   std::size_t count = 0;
-  const auto found = audit::query(o.from, o.filter, [&](const std::string& line) {
+  const auto logs = log_sources::open(o.logs);
+  if (!logs) return 1;
+  const auto found = audit::query(logs->folders(), o.filter, [&](const std::string& line) {
     ++count;
     if (raw) {
       std::cout << line << '\n';
@@ -72,7 +75,7 @@ int query(query_options o, bool raw) {
 void add_audit_query(CLI::App& audit, invocation& call) {
   auto o = std::make_shared<query_options>();
   auto* q = audit.add_subcommand("query", "Find decisions");
-  add_from(*q, o->from);
+  add_from(*q, o->logs);
   for (const auto& [name, to, what] : {std::tuple{"--decision", &o->filter.decision, "The id that the client was given"},
                                        {"--event", &o->filter.event, "decision, opened, closed, aborted; start, stop, activated, refused, state, checkpoint …"},
                                        {"--tenant", &o->filter.tenant, "Of the context"},

@@ -7,6 +7,7 @@
 
 #include "audit_options.hpp"
 #include "bundle_input.hpp"
+#include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -19,7 +20,8 @@ constexpr std::size_t key_digits = 64;
 constexpr std::size_t small_file_max = 1u << 20;
 
 struct verify_options {
-  std::vector<std::string> from, key_files, anchor_files;
+  log_options logs;
+  std::vector<std::string> key_files, anchor_files;
   bool complete = false;
 };
 
@@ -64,7 +66,9 @@ int verify(const verify_options& o, bool raw) {
     complain("an anchor file holds a line that is no checkpoint", "give the audit-checkpoint.json of a gateway's state directory, or lines like it");
     return 2;
   }
-  const auto report = audit::verify(o.from, with);
+  const auto logs = log_sources::open(o.logs);
+  if (!logs) return 1;
+  const auto report = audit::verify(logs->folders(), with);
   if (!report) return complain(report.error().message), 1;
   if (raw) {
     json ends = json::array();
@@ -87,7 +91,7 @@ int verify(const verify_options& o, bool raw) {
 void add_audit_verify(CLI::App& audit, invocation& call) {
   auto o = std::make_shared<verify_options>();
   auto* v = audit.add_subcommand("verify", "Check that no record was changed, removed or moved");
-  add_from(*v, o->from);
+  add_from(*v, o->logs);
   v->add_option("--key", o->key_files, "A file of public keys, the only ones that may have signed: audit-key.pub of a state directory");
   v->add_option("--anchor", o->anchor_files, "A file of checkpoints that were kept elsewhere: each must still be in the log");
   v->add_flag("--complete", o->complete, "Every node was stopped: a log that does not end with the checkpoint of a stop was cut");

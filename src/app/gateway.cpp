@@ -206,6 +206,7 @@ result<void> gateway::open_admin() {
   from.mode = settings_.shadow ? "shadow" : "enforce";
   from.config_digest = settings_.digest;
   from.started = started_;
+  from.audit_directory = settings_.audit.directory;
   from.policy = [this] { return agent_->status(); };
   from.metrics = [this] { return metrics(); };
   from.loaded = [this] {

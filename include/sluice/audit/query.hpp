@@ -55,6 +55,15 @@ struct verify_report {
 };
 [[nodiscard]] result<verify_report> verify(const std::vector<std::string>& directories, const verify_options& options = {});
 
+// What lies in a log's folder, for whoever copies it: names in writing order, bytes written so far.
+struct stored_file {
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+[[nodiscard]] result<std::vector<stored_file>> stored_files(const std::string& directory);
+// At most `bytes_max` bytes of one of them, from `offset` on. errc::not_found for any other name.
+[[nodiscard]] result<std::string> read_piece(const std::string& directory, const std::string& name, std::uint64_t offset, std::size_t bytes_max);
+
 // Calls `line` for records as they are written, starting with the last `back`; returns when `stop` says so.
 [[nodiscard]] result<void> tail(const std::string& directory, std::size_t back, const std::function<bool(const std::string&)>& line,
                                 const std::function<bool()>& stop);
