@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "audit_files.hpp"
 #include "explain.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/wire/dialect.hpp"
@@ -100,6 +101,8 @@ constexpr place_to_go places[] = {
        return net::control_response{.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8",
                                     .body = telemetry::render(from.metrics())};
      }},
+    {"GET", "/v1/audit/files", [](const sources& from, const net::control_request&) { return list_audit_files(from.audit_directory); }},
+    {"GET", "/v1/audit/file", [](const sources& from, const net::control_request& request) { return answer_audit_file(from.audit_directory, request.query); }},
     {"GET", "/v1/coverage", [](const sources&, const net::control_request&) { return coverage(); }},
     {"POST", "/v1/explain",
      [](const sources& from, const net::control_request& request) {
@@ -125,7 +128,7 @@ net::control_response api::handle(const net::control_request& request) const {
     return wrong_method(place.method, place.path);
   }
   return problem(404, "there is no such path",
-                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage and POST /v1/explain");
+                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage, /v1/audit/files, /v1/audit/file and POST /v1/explain");
 }
 
 }  // namespace sluice::admin

@@ -229,6 +229,7 @@ void read_audit(section root, config& out) {
   root.choice("sync", modes, index);
   audit.sync_always = index == 1;
   root.duration("interval", audit.interval);
+  root.duration("checkpoint", audit.checkpoint);
   static constexpr string_view texts[] = {"masked", "none"};
   index = 0;
   root.choice("text", texts, index);

@@ -86,6 +86,7 @@ struct audit_config {
   std::string directory;  // default: <state_directory>/audit
   bool sync_always = false;
   milliseconds interval{50};
+  milliseconds checkpoint{10'000};
   bool masked = true;     // text: masked; none stores no matched values at all
   bool block_when_full = true;
 };

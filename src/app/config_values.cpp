@@ -169,7 +169,7 @@ std::string show_config(const config& c) {
   out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
-  out += "  interval: " + time_text(c.audit.interval) + "\n  text: " + choice(c.audit.masked, "masked", "none");
+  out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + choice(c.audit.masked, "masked", "none");
   out += "  on_full: " + choice(c.audit.block_when_full, "block", "drop");
   if (!c.secrets_file.empty()) out += "secrets:\n" + optional_line("  key_file", c.secrets_file);
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
 #include "trust_file.hpp"
 #include "sluice/telemetry/log.hpp"
@@ -116,20 +117,8 @@ result<void> gateway::read_keys_file() {
 }
 
 result<void> gateway::open_log() {
-  audit::log_config to;
-  to.directory = settings_.audit.directory;
-  to.node = node_;
-  to.engine = build_;
-  to.config_digest = settings_.digest;
-  const auto key = crypto::derive_key(master_secret_, "audit-values");
-  to.value_key.assign(key.begin(), key.end());
-  to.sync = settings_.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
-  to.interval = settings_.audit.interval;
-  to.on_full = settings_.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
-  // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
-  to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings_.limits.in_flight / workers_ * 5 / 4);
-  to.store_masked = settings_.audit.masked;
-  auto opened = audit::log::open(std::move(to), workers_);
+  if (auto kept = keep_checkpoint_key(settings_.policy.state_directory, master_secret_); !kept) return kept;
+  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}), workers_);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
   return {};
@@ -218,6 +207,7 @@ result<void> gateway::open_admin() {
   from.mode = settings_.shadow ? "shadow" : "enforce";
   from.config_digest = settings_.digest;
   from.started = started_;
+  from.audit_directory = settings_.audit.directory;
   from.policy = [this] { return agent_->status(); };
   from.metrics = [this] { return metrics(); };
   from.loaded = [this] {

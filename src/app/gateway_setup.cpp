@@ -97,6 +97,18 @@ result<std::string> read_file(const std::string& path, std::string_view what) {
   return bytes;
 }
 
+result<void> replace_file(const std::string& path, const std::string& bytes) {
+  const auto temporary = path + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return fail(errc::io, "cannot write " + temporary + ": " + std::strerror(errno));
+  const bool fine = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+  ::close(fd);
+  if (fine && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  const std::string why = std::strerror(errno);
+  ::unlink(temporary.c_str());
+  return fail(errc::io, "cannot write " + path + ": " + why);
+}
+
 result<std::string> read_secret(const std::string& path, std::string_view what) {
   auto bytes = read_file(path, what);
   if (!bytes) return bytes;

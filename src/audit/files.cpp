@@ -7,6 +7,8 @@
 #include <fstream>
 #include <tuple>
 
+#include "sluice/audit/query.hpp"
+
 namespace sluice::audit {
 namespace fs = std::filesystem;
 
@@ -85,9 +87,36 @@ result<tail_state> repair_tail(const std::string& directory, const std::string& 
     if (it->node != node) continue;
     const auto whole = repair_file(it->path, state);
     if (!whole) return std::unexpected(whole.error());
-    if (*whole) return state;
+    if (state.newest_boot.empty()) state.newest_boot = it->boot;
+    if (!*whole) continue;
+    state.boot = it->boot;
+    return state;
   }
   return state;
+}
+
+result<std::vector<stored_file>> stored_files(const std::string& directory) {
+  const auto files = list_files(directory);
+  if (!files) return std::unexpected(files.error());
+  std::vector<stored_file> out;
+  for (const auto& file : *files) {
+    std::error_code gone;  // retired since
+    const auto bytes = fs::file_size(file.path, gone);
+    if (!gone) out.push_back({fs::path(file.path).filename().string(), bytes});
+  }
+  return out;
+}
+
+result<std::string> read_piece(const std::string& directory, const std::string& name, std::uint64_t offset, std::size_t bytes_max) {
+  const auto files = stored_files(directory);
+  if (!files) return std::unexpected(files.error());
+  if (std::ranges::find(*files, name, &stored_file::name) == files->end()) return fail(errc::not_found, "there is no such audit file");
+  std::ifstream in(directory + "/" + name, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(offset));
+  std::string out(bytes_max, '\0');
+  in.read(out.data(), static_cast<std::streamsize>(bytes_max));
+  out.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  return out;
 }
 
 }  // namespace sluice::audit

@@ -22,6 +22,7 @@ struct log_file {
 [[nodiscard]] std::string file_name(const std::string& node, const std::string& boot, std::uint32_t number);
 
 struct tail_state {
+  std::string newest_boot, boot;  // of the newest file; of the last record. Empty: there was none
   std::string hash{first_hash};
   std::uint64_t sequence = 0;
   bool torn = false;  // bytes after the last newline were cut off

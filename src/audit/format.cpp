@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -63,9 +64,7 @@ class writer {
 };
 
 std::string keyed(const line_context& in, std::string_view value) {
-  if (value.empty()) return {};
-  const auto mac = crypto::hmac_sha256(in.config.value_key, value);
-  return hex(std::span(mac).first(12));
+  return keyed_hash(in.config.value_key, value);
 }
 
 void head(writer& w, std::string_view event, wall_time time, const line_context& in) {
@@ -136,6 +135,12 @@ void who(writer& w, const record& r, const line_context& in) {
 same_in_all::same_in_all(const log_config& config, std::string_view boot)
     : node(",\"boot\":" + json_quoted(boot) + ",\"node\":" + json_quoted(config.node)),
       engine(",\"engine\":" + json_quoted(config.engine) + ",\"config\":" + json_quoted(config.config_digest)) {}
+
+std::string keyed_hash(std::string_view key, std::string_view value) {
+  if (value.empty()) return {};
+  const auto mac = crypto::hmac_sha256(key, value);
+  return hex(std::span(mac).first(12));
+}
 
 std::string mask_value(std::string_view value) {
   std::string out;

@@ -10,10 +10,12 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "background_sync.hpp"
+#include "checkpoint.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "ring.hpp"
@@ -41,7 +43,8 @@ struct log::impl {
   std::string hash;
   std::uint64_t sequence = 0, written = 0;  // the spool thread's own; statistics has what is on disk
   same_in_all same;
-  std::string batch, line;
+  std::optional<checkpoint_schedule> checkpoints;  // none: without a key
+  std::string batch, line, newest_checkpoint;
   bool unsynced = false;
   mono_time synced{};
   // What a failed sync left in doubt: the kernel may have dropped what it could not write, and says so only once. So no later sync of
@@ -128,10 +131,22 @@ struct log::impl {
 
   // Closes the line that append_record began: links it and adds it to the batch.
   void chain() {
+    link(nullptr);
+    if (checkpoints && checkpoints->full()) checkpoint("interval");
+  }
+
+  void checkpoint(std::string_view kind) {
+    checkpoints->append(line, kind, sluice::now(), context());
+    link(config.signing.get());
+  }
+
+  void link(const crypto::signing_key* signing) {
     line.append(",\"prev\":\"").append(hash).append("\"}");
+    if (signing != nullptr) sign_line(line, *signing);
     hash = crypto::sha256_hex(line);
     batch.append(line, 0, line.size() - 1);
     batch.append(",\"hash\":\"").append(hash).append("\"}\n");
+    if (signing != nullptr) newest_checkpoint = line.substr(0, line.size() - 1) + ",\"hash\":\"" + hash + "\"}";
     line.clear();
     ++written;
   }
@@ -244,6 +259,7 @@ struct log::impl {
         append_event(line, {"stop", sluice::now().wall, "", "", "", ""}, context());
         chain();
       }
+      if (checkpoints && (last || checkpoints->due(mono_now()))) checkpoint(last ? "close" : checkpoints->begun() ? "interval" : "boot");
       busy = !batch.empty();
       if (busy) write_batch(config.sync == sync_mode::always || last || wanted != flush_done);
       look_beside();
@@ -253,6 +269,10 @@ struct log::impl {
         if (batch.empty() && file_bytes > config.file_bytes_max) (void)open_file();
       } else if (batch.empty() && (last || mono_now() >= repair_at)) {
         repair();
+      }
+      if (batch.empty() && !newest_checkpoint.empty()) {
+        if (config.on_checkpoint) config.on_checkpoint(newest_checkpoint);
+        newest_checkpoint.clear();
       }
       behind = more && batch.empty();
       const std::scoped_lock hold(lock);
@@ -283,7 +303,9 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers)
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':' || c == '.'; });
   const auto random = crypto::random_bytes(4);
   x.boot = stamp + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size()));
+  if (x.boot <= tail->newest_boot) x.boot = tail->newest_boot + "z";  // a clock that was set back: files are read in the order of their names
   x.counts.boot = x.boot;
+  if (x.config.signing) x.checkpoints.emplace(x.config, boot_end{tail->boot, tail->hash, tail->sequence});
   x.same = same_in_all(x.config, x.boot);
   if (auto opened = x.open_file(); !opened) {
     if (x.fd >= 0) ::close(x.fd);

@@ -40,10 +40,11 @@ bool fits(const json& r, const filter& f) {
   const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(r, name) == wanted; };
   const auto context = r.value("context", json::object());
   const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(context, name) == wanted; };
-  return same("id", f.decision) && same("verdict", f.verdict) && same("shadow_verdict", f.shadow_verdict) && same("activation", f.activation) &&
+  return same("id", f.decision) && same("event", f.event) && same("reason", f.reason) && in_context("route", f.route) &&
+         in_context("model", f.model) && same("verdict", f.verdict) && same("shadow_verdict", f.shadow_verdict) && same("activation", f.activation) &&
          (f.version.empty() || text(r, "version").starts_with(f.version)) && in_context("tenant", f.tenant) &&
          in_context("user", f.user) && in_context("conversation", f.conversation) &&
-         (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy));
+         (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy)) && (f.value.empty() || has_finding(r, "hmac", f.value));
 }
 
 // Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops.
@@ -66,7 +67,7 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
 
 }  // namespace
 
-result<void> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
+result<std::size_t> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
   // Only where each line stands is kept: a log may be larger than memory.
   struct found_line {
     wall_time time;
@@ -85,8 +86,10 @@ result<void> query(const std::vector<std::string>& directories, const filter& f,
     found.push_back({parse_time(text(r, "time")).value_or(wall_time{}), static_cast<std::uint32_t>(paths.size() - 1), at});
     return true;
   });
-  if (!done) return done;
+  if (!done) return std::unexpected(done.error());
+  const auto fitting = found.size();
   std::ranges::sort(found);
+  found.resize(found.size() - std::min(found.size(), f.skip));
   if (f.limit != 0 && found.size() > f.limit) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(f.limit));
   std::ifstream in;
   std::size_t open = paths.size();
@@ -98,7 +101,7 @@ result<void> query(const std::vector<std::string>& directories, const filter& f,
     in.seekg(each.at);
     if (std::getline(in, l) && !line(l)) break;
   }
-  return {};
+  return fitting;
 }
 
 result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {

@@ -1,9 +1,12 @@
-// Checks a log's chain: every line's hash fits its bytes, every line names the one before, no sequence number is missing.
+// Checks a log's chain: every line's hash fits its bytes, every line names the one before, no sequence number is missing; and its
+// checkpoints: who signed them, and that none of them is gone.
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <map>
 #include <set>
 
+#include "checkpoint.hpp"
 #include "files.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -13,11 +16,15 @@ namespace {
 
 constexpr std::size_t hash_member_bytes = std::string_view(",\"hash\":\"").size() + 64 + std::string_view("\"}").size();
 constexpr std::size_t problems_max = 1000;
+// A log that may be behind by this much before its silence is worth a note: the disk, the scheduler.
+constexpr int intervals_silent = 3;
 
-struct chain_state {
-  std::string hash{first_hash};
-  std::uint64_t sequence = 0;
-};
+std::uint64_t number_of(std::string_view line, std::string_view name) {
+  const auto text = last_member(line, name);
+  std::uint64_t n = 0;
+  std::from_chars(text.data(), text.data() + text.size(), n);
+  return n;
+}
 
 std::uint64_t sequence_of(std::string_view line) {
   std::uint64_t n = 0;
@@ -26,55 +33,192 @@ std::uint64_t sequence_of(std::string_view line) {
   return n;
 }
 
-// Returns what is wrong with a line, or nothing.
-std::string check_line(const std::string& line, chain_state& state) {
-  if (line.size() < hash_member_bytes || !line.ends_with("\"}")) return "the line is no audit record";
-  const auto hash = last_member(line, "hash");
-  const auto body = line.substr(0, line.size() - hash_member_bytes) + "}";
-  const auto sequence = sequence_of(line);
-  std::string wrong;
-  if (line.compare(line.size() - hash_member_bytes, 9, ",\"hash\":\"") != 0 || crypto::sha256_hex(body) != hash) {
-    wrong = "the bytes do not fit their hash: the record was changed";
-  } else if (last_member(body, "prev") != state.hash) {
-    wrong = "the record does not follow the one before: records were removed, added or moved";
-  } else if (sequence != state.sequence + 1) {
-    wrong = "the sequence jumps from " + std::to_string(state.sequence) + " to " + std::to_string(sequence);
-  }
-  state = {std::string(hash), sequence};
-  return wrong;
+// The first member of that name, for those that stand before any text of a client.
+std::string first_text(std::string_view line, std::string_view name) {
+  const auto wanted = "\"" + std::string(name) + "\":\"";
+  const auto at = line.find(wanted);
+  if (at == std::string_view::npos) return {};
+  const auto rest = line.substr(at + wanted.size());
+  return std::string(rest.substr(0, rest.find('"')));
 }
+
+// One node's chain, read line by line.
+struct node_chain {
+  std::string hash{first_hash}, boot, key;
+  std::uint64_t sequence = 0, records = 0;
+  // Of the boot that is being read:
+  std::uint64_t boot_records = 0, checkpoints = 0, since = 0, every_records = 0, every_ms = 0;
+  bool marked = false;  // some boot so far had checkpoints
+  bool closed = false, overdue_told = false;
+  wall_time last_checkpoint{};
+};
+
+class verifier {
+ public:
+  verifier(const verify_options& options, verify_report& out) : options_(options), out_(out) {
+    for (const auto& line : options.anchors) anchors_.insert(std::string(last_member(line, "hash")));
+  }
+
+  void line(const log_file& file, std::size_t number, const std::string& text) {
+    ++out_.records;
+    auto& node = nodes_[file.node];
+    place_ = file.path + ":" + std::to_string(number) + ": ";
+    if (node.boot != file.boot) begin_boot(node, file);
+    ++node.records;
+    ++node.boot_records;
+    ++node.since;
+    check_link(text, node);
+    if (first_text(text, "event") == "checkpoint") {
+      checkpoint(text, node);
+    } else {
+      node.closed = false;
+      if (node.every_records != 0 && node.since > node.every_records && !node.overdue_told) {
+        node.overdue_told = true;
+        problem("a checkpoint is missing: " + std::to_string(node.since) + " records since the last one, of which there is one every " + std::to_string(node.every_records));
+      }
+    }
+  }
+
+  // The file ends inside a record. Only what a crash tore at the very end is no break.
+  void torn(const log_file& file, std::size_t number, bool newest) {
+    place_ = file.path + ":" + std::to_string(number) + ": ";
+    if (!newest) return problem("the file ends inside a record");
+    out_.torn_tail = true;
+    const auto node = nodes_.find(file.node);
+    if (node != nodes_.end() && node->second.boot == file.boot && node->second.closed) problem("bytes stand behind the checkpoint of a stop");
+  }
+
+  void problem(const std::string& what) { problem_at(place_, what); }
+  void problem_at(const std::string& place, const std::string& what) {
+    if (out_.problems.size() < problems_max) out_.problems.push_back(place + what);
+  }
+
+  void finish(const std::string& directory) {
+    for (auto& [name, node] : nodes_) {
+      place_ = directory + ": node " + name + ", end of boot " + node.boot + ": ";
+      end_boot(node);
+      out_.ends.push_back({name, node.boot, node.sequence, node.since, node.closed});
+      if (options_.complete && !node.closed) problem("the log does not end with the checkpoint of a stop: its end was cut off, or the node was killed");
+    }
+    nodes_.clear();
+  }
+  void finish_all() {
+    for (const auto& missing : anchors_) problem_at("", "a checkpoint that was kept elsewhere is not in these logs: hash " + missing);
+    out_.keys.assign(keys_.begin(), keys_.end());
+    out_.boots = boots_;
+  }
+
+ private:
+  void begin_boot(node_chain& node, const log_file& file) {
+    if (!node.boot.empty()) end_boot(node);
+    ++boots_;
+    node.boot = file.boot;
+    node.key.clear();
+    node.boot_records = node.checkpoints = node.since = node.every_records = 0;
+    node.closed = node.overdue_told = false;
+  }
+
+  // A boot of one record may have been killed before its checkpoint reached the disk.
+  void end_boot(node_chain& node) {
+    if (node.checkpoints != 0 || node.boot_records < 2) return;
+    if (node.marked || !options_.keys.empty()) problem("boot " + node.boot + " has no checkpoint: they were removed, or it ran without a key");
+  }
+
+  void check_link(const std::string& text, node_chain& node) {
+    if (text.size() < hash_member_bytes || !text.ends_with("\"}")) return problem("the line is no audit record");
+    const auto hash = last_member(text, "hash");
+    const auto body = text.substr(0, text.size() - hash_member_bytes) + "}";
+    const auto sequence = sequence_of(text);
+    if (text.compare(text.size() - hash_member_bytes, 9, ",\"hash\":\"") != 0 || crypto::sha256_hex(body) != hash) {
+      problem("the bytes do not fit their hash: the record was changed");
+    } else if (last_member(body, "prev") != node.hash) {
+      problem(broken_link(text, sequence, node));
+    } else if (sequence != node.sequence + 1) {
+      problem("the sequence jumps from " + std::to_string(node.sequence) + " to " + std::to_string(sequence));
+    }
+    node.hash = hash;
+    node.sequence = sequence;
+  }
+
+  static std::string broken_link(const std::string& text, std::uint64_t sequence, const node_chain& node) {
+    if (sequence > node.sequence + 1) {
+      return "records " + std::to_string(node.sequence + 1) + " to " + std::to_string(sequence - 1) + " are missing" +
+             (node.boot_records == 1 ? ": boots or files before boot " + node.boot + " were removed" : "");
+    }
+    if (sequence <= node.sequence) return "record " + std::to_string(sequence) + " does not follow record " + std::to_string(node.sequence) + ": records were moved, doubled or added";
+    return "record " + std::to_string(sequence) + " follows another record " + std::to_string(node.sequence) + " than the one before it: that was replaced (" +
+           std::string(last_member(text, "prev").substr(0, 12)) + "… is wanted)";
+  }
+
+  void checkpoint(const std::string& text, node_chain& node) {
+    ++out_.checkpoints;
+    ++node.checkpoints;
+    node.marked = true;
+    const std::string key(last_member(text, "key"));
+    const auto kind = last_member(text, "detail");
+    if (!signature_fits(text, key)) {
+      problem("the signature of the checkpoint does not fit: it was changed, or written by somebody without the key");
+    } else if (!options_.keys.empty() && std::ranges::find(options_.keys, key) == options_.keys.end()) {
+      problem("the checkpoint is signed by a key that was not given: " + key.substr(0, 16) + "…");
+    } else if (!node.key.empty() && node.key != key) {
+      problem("the checkpoint is signed by another key than the one before it, in one boot");
+    }
+    node.key = key;
+    keys_.insert(key);
+    const auto number = number_of(text, "number");
+    if (number != node.checkpoints) {
+      problem("a checkpoint is missing: this is number " + std::to_string(number) + " of its boot and " + std::to_string(node.checkpoints) + " would be next");
+      node.checkpoints = number;
+    }
+    if (number == 1 && node.boot_records != 2) problem("the first checkpoint of boot " + node.boot + " does not stand behind its start");
+    anchors_.erase(std::string(last_member(text, "hash")));
+    const auto when = parse_time(first_text(text, "time"));
+    node.every_records = number_of(text, "every_records");
+    node.every_ms = number_of(text, "every_ms");
+    if (when && number > 1) note_silence(*when, node);
+    if (when) node.last_checkpoint = *when;
+    node.since = 0;
+    node.closed = kind == "close";
+  }
+
+  void note_silence(wall_time when, const node_chain& node) {
+    const auto gap = std::chrono::duration_cast<milliseconds>(when - node.last_checkpoint);
+    if (node.every_ms == 0 || gap <= milliseconds(node.every_ms) * intervals_silent || out_.notes.size() >= problems_max) return;
+    out_.notes.push_back(place_ + "no checkpoint for " + std::to_string(gap.count() / 1000) + " s before this one: the node stood still, its disk did, or its clock was set");
+  }
+
+  const verify_options& options_;
+  verify_report& out_;
+  std::map<std::string, node_chain> nodes_;
+  std::set<std::string> anchors_, keys_;
+  std::string place_;
+  std::uint64_t boots_ = 0;
+};
 
 }  // namespace
 
-result<verify_report> verify(const std::vector<std::string>& directories) {
+result<verify_report> verify(const std::vector<std::string>& directories, const verify_options& options) {
   verify_report report;
-  std::set<std::string> boots;
+  verifier check(options, report);
   for (const auto& directory : directories) {
     auto files = list_files(directory);
     if (!files) return std::unexpected(files.error());
-    std::map<std::string, chain_state> nodes;
     for (std::size_t i = 0; i < files->size(); ++i) {
       const auto& file = (*files)[i];
       ++report.files;
-      boots.insert(file.node + "/" + file.boot);
       std::ifstream in(file.path);
       std::string line;
       for (std::size_t n = 1; std::getline(in, line); ++n) {
         if (in.eof()) {
-          const bool newest = i + 1 == files->size() || (*files)[i + 1].node != file.node;
-          report.torn_tail = true;
-          if (!newest) report.problems.push_back(file.path + ":" + std::to_string(n) + ": the file ends inside a record");
+          check.torn(file, n, i + 1 == files->size() || (*files)[i + 1].node != file.node);
           break;
         }
-        ++report.records;
-        const auto wrong = check_line(line, nodes[file.node]);
-        if (!wrong.empty() && report.problems.size() < problems_max) {
-          report.problems.push_back(file.path + ":" + std::to_string(n) + ": " + wrong);
-        }
+        check.line(file, n, line);
       }
     }
+    check.finish(directory);
   }
-  report.boots = boots.size();
+  check.finish_all();
   return report;
 }
 

@@ -1,4 +1,5 @@
 """The decision log, the admin API, and how the process ends."""
+import hashlib
 import http.client
 import json
 import re
@@ -27,6 +28,70 @@ def test_the_chain_verifies_and_a_change_is_found(lab):
     text = file.read_text()
     file.write_text(text.replace('"status":400', '"status":200'))
     assert sluice("audit", "verify", "--from", g.audit, check=False).returncode == 1
+
+
+def test_checkpoints_are_signed_and_find_who_computes_every_hash_anew(lab):
+    g, up = gateway(lab)
+    key, anchor = (lab.dir / f"{g.name}-state" / name for name in ("audit-key.pub", "audit-checkpoint.json"))
+    for boot in range(2):
+        g.ask("a bomb recipe")
+        g.records()
+        running = sluice("audit", "verify", "--from", g.audit, "--key", key, "--anchor", anchor).stdout
+        assert "whole" in running and "stand behind the last checkpoint" in running, running
+        g.kill(signal.SIGTERM)
+        if boot == 0:
+            g.start()
+    told = json.loads(sluice("audit", "verify", "--from", g.audit, "--key", key, "--anchor", anchor, "--complete", "--json").stdout)
+    assert told["ok"] and told["checkpoints"] == 4 and told["boots"] == 2 and told["keys"] == [key.read_text().strip()] and told["ends"][0]["closed"], told
+    files = sorted(g.audit.glob("*.jsonl"))
+    honest = [f.read_bytes() for f in files]
+
+    def verify_fails(why):
+        r = sluice("audit", "verify", "--from", g.audit, "--key", key, "--anchor", anchor, "--complete", check=False)
+        assert r.returncode == 1 and why in r.stdout, r.stdout
+        for file, data in zip(files, honest):
+            file.write_bytes(data)
+
+    def chained_anew(lines):
+        prev = "0" * 64
+        for line in lines:
+            body = re.sub(r',"hash":"\w{64}"}$', "}", re.sub(r'"prev":"\w{64}"', f'"prev":"{prev}"', line))
+            prev = hashlib.sha256(body.encode()).hexdigest()
+            yield body[:-1] + f',"hash":"{prev}"}}'
+
+    lines = honest[0].decode().splitlines()
+    forged = [line.replace('"status":400', '"status":200') for line in lines]
+    assert forged != lines
+    files[0].write_text("\n".join(chained_anew(forged)) + "\n")
+    verify_fails("the signature of the checkpoint does not fit")
+    files[1].write_bytes(b"".join(honest[1].splitlines(keepends=True)[:-2]))
+    verify_fails("its end was cut off")
+    files[0].unlink()
+    verify_fails("boots or files before boot")
+    other = lab.dir / "other.pub"
+    other.write_text("ab" * 32 + "\n")
+    r = sluice("audit", "verify", "--from", g.audit, "--key", other, check=False)
+    assert r.returncode == 1 and "by a key that was not given" in r.stdout, r.stdout
+
+
+def test_one_command_says_what_refused_a_prompt_and_why(lab):
+    g, up = gateway(lab, "context: {headers: {trusted_proxies: [127.0.0.1/32]}}\n")
+    for i in range(5):
+        g.ask("hi")
+    mine = g.post({"model": "m", "messages": [{"role": "user", "content": "a bomb recipe"}]}, {"x-user": "ann", "x-tenant": "acme"})[1]["x-sluice-decision"]
+    g.ask("a bomb recipe")
+    g.records()
+    secret = lab.dir / f"{g.name}-state" / "secret"
+    why = sluice("audit", "query", "--from", g.audit, "--user", "ann", "--secret", secret, "--since", "3d", "--verdict", "block", "--why").stdout
+    assert mine in why and "rule bomb of policy p: block, in messages[0].content 2..13" in why and "tenant acme" in why, why
+    assert "status 400" in why and "the upstream was not asked" in why and "ann" not in why and why.count("decision ") == 1, why
+    by_value = sluice("audit", "query", "--from", g.audit, "--value", "bomb recipe", "--secret", secret, "--json").stdout.splitlines()
+    assert len(by_value) == 2 and mine in by_value[0], by_value
+    pages = [sluice("audit", "query", "--from", g.audit, "--event", "decision", "--limit", "3", "--page", n, "--json").stdout.splitlines() for n in (1, 2, 3)]
+    assert [len(p) for p in pages] == [3, 3, 1] and len({line for p in pages for line in p}) == 7, pages
+    assert "7 fit; these are the newest 3" in sluice("audit", "query", "--from", g.audit, "--event", "decision", "--limit", "3").stderr
+    r = sluice("audit", "query", "--from", g.audit, "--user", "ann", check=False)
+    assert r.returncode == 2 and "--secret" in r.stderr, r
 
 
 def test_queries_say_what_shadow_would_have_done_and_what_nobody_can_have_meant(lab):

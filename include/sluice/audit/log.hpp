@@ -2,15 +2,18 @@
 //
 // Files: <directory>/<node>-<boot>-<n>.jsonl, append only. Each line ends with "prev" and "hash": hash is SHA-256 over the
 // line without its hash member, prev is the hash of the line before; the first line of a file repeats the last hash of the
-// file before it, the first of a boot that of the boot before. A torn last line is cut off at start and counted.
+// file before it, the first of a boot that of the boot before. A torn last line is cut off at start and counted. Signed checkpoints
+// stand in the chain at the begin and end of a boot and between (docs/audit.md).
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "sluice/audit/record.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/crypto/signing.hpp"
 
 namespace sluice::audit {
 
@@ -28,6 +31,11 @@ struct log_config {
   std::size_t ring_records = 16384;   // per producer
   std::uint64_t file_bytes_max = 256ull << 20;
   bool store_masked = true;           // masked matched values in the findings; false: none
+  std::shared_ptr<const crypto::signing_key> signing;  // of checkpoints; null: the log has none
+  milliseconds checkpoint_interval{10'000};
+  std::uint64_t checkpoint_records = 10'000;           // at most so many lie between two
+  // The line of the newest checkpoint, once it is written: for whoever keeps it elsewhere. On the spool thread.
+  std::function<void(const std::string& line)> on_checkpoint = {};
 };
 
 class log {

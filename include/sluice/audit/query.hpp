@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/base/clock.hpp"
@@ -11,14 +12,20 @@
 
 namespace sluice::audit {
 
+// How a user, a conversation or a matched value stands in a log; `key` is log_config::value_key.
+[[nodiscard]] std::string keyed_hash(std::string_view key, std::string_view value);
+
 struct filter {
   std::optional<wall_time> from, to;
-  std::string decision, tenant, rule, policy, verdict, shadow_verdict, version, activation, user, conversation;
+  std::string decision, event, tenant, route, model, rule, policy, verdict, shadow_verdict, reason, version, activation;
+  std::string user, conversation, value;  // as keyed_hash(); value: of a finding
   std::size_t limit = 0;  // the newest so many; 0: all
+  std::size_t skip = 0;   // without the newest so many: the page before
 };
 
 // Calls `line` for each record line (JSON text without newline) that fits, of all nodes in the order of their times, until it returns false.
-[[nodiscard]] result<void> query(const std::vector<std::string>& directories, const filter& f,
+// Returns how many fit, those before the limit too.
+[[nodiscard]] result<std::size_t> query(const std::vector<std::string>& directories, const filter& f,
                                  const std::function<bool(const std::string& line)>& line);
 
 struct active_version {
@@ -28,12 +35,34 @@ struct active_version {
 // Which version each node enforced at `when`: the last "activated" or "state" event of its chain at or before it.
 [[nodiscard]] result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when);
 
-struct verify_report {
-  std::uint64_t records = 0, files = 0, boots = 0;
-  std::vector<std::string> problems;  // "file:line: what"
-  bool torn_tail = false;             // the last line of the last file is incomplete: repaired at next start, not a break
+struct verify_options {
+  std::vector<std::string> keys;     // public keys in hex; a checkpoint by another is a problem. Empty: any one key, of which the report says
+  std::vector<std::string> anchors;  // checkpoint lines that were kept elsewhere: each must still be there
+  bool complete = false;             // every node was stopped: a log that does not end with its closing checkpoint was cut
 };
-[[nodiscard]] result<verify_report> verify(const std::vector<std::string>& directories);
+struct verify_report {
+  std::uint64_t records = 0, files = 0, boots = 0, checkpoints = 0;
+  std::vector<std::string> problems;  // "file:line: what"
+  std::vector<std::string> notes;     // what is no break and yet worth a look
+  std::vector<std::string> keys;      // public keys that signed checkpoints
+  bool torn_tail = false;             // the last line of the last file is incomplete: repaired at next start, not a break
+  struct log_end {
+    std::string node, boot;
+    std::uint64_t sequence = 0, unsigned_records = 0;  // unsigned: behind the last checkpoint
+    bool closed = false;                               // ends with the checkpoint of a stop
+  };
+  std::vector<log_end> ends;
+};
+[[nodiscard]] result<verify_report> verify(const std::vector<std::string>& directories, const verify_options& options = {});
+
+// What lies in a log's folder, for whoever copies it: names in writing order, bytes written so far.
+struct stored_file {
+  std::string name;
+  std::uint64_t bytes = 0;
+};
+[[nodiscard]] result<std::vector<stored_file>> stored_files(const std::string& directory);
+// At most `bytes_max` bytes of one of them, from `offset` on. errc::not_found for any other name.
+[[nodiscard]] result<std::string> read_piece(const std::string& directory, const std::string& name, std::uint64_t offset, std::size_t bytes_max);
 
 // Calls `line` for records as they are written, starting with the last `back`; returns when `stop` says so.
 [[nodiscard]] result<void> tail(const std::string& directory, std::size_t back, const std::function<bool(const std::string&)>& line,

@@ -1,6 +1,10 @@
 // The admin API as a function: request in, answer out; no sockets.
 #include "sluice/admin/api.hpp"
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace sluice::admin {
@@ -67,6 +71,27 @@ TEST(admin_api, wants_its_token_everywhere_but_for_probes) {
   }
   EXPECT_EQ(ask(from, "GET", "/livez").status, 200);
   EXPECT_EQ(ask(from, "GET", "/readyz").status, 200);
+}
+
+TEST(admin_api, gives_the_decision_log_in_pieces_and_no_other_file) {
+  auto from = healthy();
+  const auto folder = std::filesystem::temp_directory_path() / ("sluice-admin-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  from.audit_directory = folder.string();
+  const std::string name = "n1-20261201T000000000000Zdeadbeef-000001.jsonl";
+  std::ofstream(folder / name) << "0123456789";
+  std::ofstream(folder / "secret") << "no";
+  const auto file = [&](const std::string& query) { return api(from).handle({.method = "GET", .path = "/v1/audit/file", .query = query, .body = {}, .authorization = {}}); };
+  const auto files = json::parse(ask(from, "GET", "/v1/audit/files").body)["files"];
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0]["name"], name);
+  EXPECT_EQ(files[0]["bytes"], 10);
+  EXPECT_EQ(file("name=" + name).body, "0123456789");
+  EXPECT_EQ(file("name=" + name + "&offset=7").body, "789");
+  EXPECT_EQ(file("name=" + name + "&offset=10").body, "");
+  for (const char* other : {"name=secret", "name=../secret", "name=./../etc/passwd"}) EXPECT_EQ(file(other).status, 404) << other;
+  for (const char* none : {"", "offset=1", "name=", "name=x&offset=-1"}) EXPECT_EQ(file(none).status, 400) << none;
+  std::filesystem::remove_all(folder);
 }
 
 TEST(admin_api, explains_only_what_it_can_read) {

@@ -1,0 +1,143 @@
+// See audit_options.hpp.
+#include "audit_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "bundle_input.hpp"
+#include "sluice/base/strings.hpp"
+
+namespace sluice::app {
+namespace {
+
+using nlohmann::json;
+
+std::string word(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+std::string number(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_number() ? std::to_string(it->get<std::int64_t>()) : std::string();
+}
+
+json member(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_object() ? *it : json::object();
+}
+
+json items(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_array() ? *it : json::array();
+}
+
+// The rules that matched, by side: "request: r-1; response: r-2 (shadow)".
+std::string matched_rules(const json& j) {
+  std::string out;
+  for (const char* side : {"request", "response"}) {
+    std::vector<std::string> names;
+    for (const auto& f : items(member(j, side), "findings")) {
+      auto name = word(f, "rule") + (word(f, "enforcement") == "shadow" ? " (shadow)" : "");
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+    if (names.empty()) continue;
+    out += (out.empty() ? "" : "; ") + std::string(side) + ":";
+    for (const auto& name : names) out += " " + name;
+  }
+  return out;
+}
+
+std::string finding_line(const json& f) {
+  std::string span;
+  if (const auto s = items(f, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
+    span = " " + std::to_string(s[0].get<std::int64_t>()) + ".." + std::to_string(s[1].get<std::int64_t>());
+  }
+  const auto masked = word(f, "masked");
+  return "            rule " + word(f, "rule") + " of policy " + word(f, "policy") + ": " + word(f, "action") +
+         (word(f, "enforcement") == "shadow" ? " (shadow: recorded only)" : "") + ", in " + word(f, "channel") + span + (masked.empty() ? "" : " \"" + masked + "\"") + "\n";
+}
+
+// One section of a record; nothing where a side was not judged.
+std::string side_story(const json& record, const char* side) {
+  const auto at = record.find(side);
+  auto label = std::string(side);
+  label.resize(12, ' ');
+  if (at == record.end()) return {};
+  if (!at->is_object()) return label + "not judged\n";
+  const auto shadow = word(*at, "shadow_verdict"), verdict = word(*at, "verdict");
+  std::string out = label + verdict + (shadow == verdict || shadow.empty() ? "" : "; with every shadow rule enforced: " + shadow) + "\n";
+  for (const auto& f : items(*at, "findings")) out += finding_line(f);
+  for (const auto& s : items(*at, "suppressed")) out += "            rule " + word(s, "rule") + " was set aside by exception " + word(s, "by") + "\n";
+  const auto scores = member(*at, "nd");
+  for (const auto& [name, score] : scores.items()) out += "            score " + name + " " + score.dump() + "\n";
+  return out;
+}
+
+}  // namespace
+
+bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
+  if (text.empty()) return true;
+  if (const auto back = parse_duration(text)) {
+    out = now().wall - *back;
+    return true;
+  }
+  const auto t = parse_time(text);
+  if (!t) {
+    complain("'" + text + "' is no time", "write 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m, 2h, 7d");
+    return false;
+  }
+  out = *t;
+  return true;
+}
+
+std::string check_verdict(const std::string& text) {
+  static constexpr std::string_view verdicts[] = {"allow", "flag", "edit", "block"};
+  static constexpr std::pair<std::string_view, std::string_view> others[] = {
+      {"redact", "edit"}, {"rewrite", "edit"}, {"tokenize", "edit"}, {"mask", "edit"}, {"deny", "block"}, {"refuse", "block"}, {"pass", "allow"}};
+  if (std::ranges::find(verdicts, text) != std::end(verdicts)) return {};
+  auto meant = nearest(text, verdicts);
+  for (const auto& [from, to] : others) {
+    if (text == from) meant = to;
+  }
+  return "there is no verdict '" + text + "'; it can be allow, flag, edit or block" + (meant.empty() ? "" : "; did you mean '" + std::string(meant) + "'?");
+}
+
+const std::vector<std::string>& record_heading() {
+  static const std::vector<std::string> heading = {"time", "event", "decision", "verdict", "shadow", "status", "activation", "version", "rules or reason"};
+  return heading;
+}
+
+std::vector<std::string> record_row(const std::string& line) {
+  const auto j = json::parse(line, nullptr, false);
+  if (!j.is_object()) return {"", "unreadable", "", "", "", "", "", "", ""};
+  const std::string rules = matched_rules(j);
+  const auto shadow = word(j, "shadow_verdict");
+  return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), shadow == word(j, "verdict") ? "" : shadow, number(member(j, "sent"), "status"),
+          word(j, "activation"), short_version(word(j, "version")), rules.empty() ? word(j, "reason") + word(j, "detail") : rules};
+}
+
+std::string record_story(const std::string& line) {
+  const auto j = json::parse(line, nullptr, false);
+  if (!j.is_object()) return "an unreadable line\n";
+  if (!j.contains("id")) return word(j, "event") + " at " + word(j, "time") + " on " + word(j, "node") + ": " + word(j, "detail") + "\n";
+  const auto sent = member(j, "sent");
+  std::string out = "decision    " + word(j, "id") + " (" + word(j, "event") + ") at " + word(j, "time") + " on " + word(j, "node") + "\n";
+  out += "done        " + word(j, "verdict") + ": status " + number(sent, "status") + " to the client, " + number(sent, "edits") + " edits; the upstream " +
+         (number(j, "upstream_status") == "0" ? "was not asked" : "answered " + number(j, "upstream_status") + ", " + number(j, "upstream_edits") + " edits in what it was sent") + "\n";
+  if (!word(j, "reason").empty()) out += "reason      " + word(j, "reason") + "\n";
+  std::string who;
+  for (const auto& [name, value] : member(j, "context").items()) {
+    if (value.is_string()) who += (who.empty() ? "" : ", ") + name + " " + value.get<std::string>();
+  }
+  out += "asked       " + word(j, "method") + " " + word(j, "path") + " (" + word(j, "dialect") + ")" + (who.empty() ? "" : "; " + who) + "\n";
+  out += "policy      activation " + word(j, "activation") + ", version " + word(j, "version") + ", " + word(j, "state") + "\n";
+  out += "rules       in force for this context: " + word(j, "effective") + "\n";
+  out += side_story(j, "request") + side_story(j, "response");
+  for (const auto& [why, bytes] : member(j, "unscanned").items()) out += "unscanned   " + bytes.dump() + " bytes: " + why + "\n";
+  return out;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,60 @@
+// See gateway_audit.hpp.
+#include "gateway_audit.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include "gateway_setup.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/proxy/report.hpp"
+#include "sluice/telemetry/log.hpp"
+
+namespace sluice::app {
+namespace {
+
+std::string derived(const std::string& master, std::string_view purpose) {
+  const auto key = crypto::derive_key(master, purpose);
+  return {key.begin(), key.end()};
+}
+
+}  // namespace
+
+std::string audit_value_key(const std::string& master_secret) { return derived(master_secret, "audit-values"); }
+
+std::string checkpoint_key_file(const std::string& state_directory) { return state_directory + "/audit-key.pub"; }
+std::string checkpoint_file(const std::string& state_directory) { return state_directory + "/audit-checkpoint.json"; }
+
+crypto::signing_key checkpoint_key(const std::string& master_secret) { return crypto::signing_key::from_seed(derived(master_secret, "audit-checkpoints")); }
+
+result<void> keep_checkpoint_key(const std::string& state_directory, const std::string& master_secret) {
+  const auto key = checkpoint_key(master_secret);
+  const auto& bytes = key.public_key();
+  return replace_file(checkpoint_key_file(state_directory), hex(std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size())) + "\n");
+}
+
+audit::log_config audit_settings(const config& settings, const log_identity& who) {
+  audit::log_config to;
+  to.directory = settings.audit.directory;
+  to.node = who.node;
+  to.engine = who.build;
+  to.config_digest = settings.digest;
+  to.value_key = audit_value_key(who.master_secret);
+  to.sync = settings.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
+  to.interval = settings.audit.interval;
+  to.on_full = settings.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
+  // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
+  to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
+  to.store_masked = settings.audit.masked;
+  to.signing = std::make_shared<const crypto::signing_key>(checkpoint_key(who.master_secret));
+  to.checkpoint_interval = settings.audit.checkpoint;
+  to.on_checkpoint = [file = checkpoint_file(settings.policy.state_directory), failed = false](const std::string& line) mutable {
+    const auto done = replace_file(file, line + "\n");
+    if (!done && !failed) telemetry::log(telemetry::level::warn, "the newest checkpoint of the decision log cannot be kept", {{"reason", done.error().message}});
+    failed = !done;
+  };
+  return to;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,65 @@
+// See http_call.hpp.
+#include "http_call.hpp"
+
+#include "config.hpp"
+#include "sluice/http/head.hpp"
+#include "sluice/transport/blocking.hpp"
+
+namespace sluice::app {
+namespace {
+
+constexpr std::size_t answer_bytes_max = 64u << 20;
+
+result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, milliseconds timeout) {
+  if (auto sent = stream.write(request, timeout); !sent) return std::unexpected(sent.error());
+  std::string bytes;
+  while (bytes.size() <= answer_bytes_max) {
+    auto got = stream.read(bytes, timeout);
+    if (got) continue;
+    if (got.error().code == errc::closed) return bytes;
+    return std::unexpected(got.error());
+  }
+  return fail(errc::limit, "the answer is larger than 64 MiB");
+}
+
+result<http_answer> parse(const std::string& bytes) {
+  http::response_head head;
+  http::refusal why;
+  std::size_t at = 0;
+  if (http::parse_response_head(bytes, {}, false, head, at, why) != http::parse_status::complete) {
+    return fail(errc::parse, "the answer is not HTTP" + (why.reason.empty() ? std::string() : ": " + why.reason));
+  }
+  http_answer out{.status = head.status, .body = {}};
+  http::body_reader reader(head.framing, head.content_length);
+  auto rest = std::string_view(bytes).substr(at);
+  for (;;) {
+    std::size_t consumed = 0;
+    std::string_view payload;
+    const auto status = reader.feed(rest, consumed, payload);
+    out.body += payload;
+    rest.remove_prefix(consumed);
+    if (status == http::body_reader::status::done) return out;
+    if (status == http::body_reader::status::refused) return fail(errc::parse, "the answer's body is not HTTP: " + reader.reason());
+    if (consumed == 0) break;
+  }
+  if (reader.on_eof() != http::body_reader::status::done) return fail(errc::closed, "the connection ended inside the answer");
+  return out;
+}
+
+}  // namespace
+
+result<http_answer> http_call(const http_request& what, milliseconds timeout) {
+  const auto mark = what.url.find('?');
+  const auto url = parse_base_url(what.url.substr(0, mark));
+  if (!url) return fail(errc::invalid_argument, what.url + " " + url.error().message);
+  auto stream = transport::blocking_stream::connect({.host = url->host, .port = url->port, .tls = url->tls, .ca_file = what.ca_file}, timeout);
+  if (!stream) return std::unexpected(stream.error());
+  std::string request = what.method + " " + (url->path.empty() ? "/" : url->path) + (mark == std::string::npos ? "" : what.url.substr(mark)) + " HTTP/1.1\r\nHost: " + url->authority + "\r\nConnection: close\r\n";
+  for (const auto& [name, value] : what.fields) request += name + ": " + value + "\r\n";
+  if (what.method != "GET") request += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
+  auto bytes = exchange(*stream, request + "\r\n" + what.body, timeout);
+  if (!bytes) return std::unexpected(bytes.error());
+  return parse(*bytes);
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,26 @@
+// One HTTP/1.1 call by a command: asks, waits, returns the whole answer. Not for the data plane.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+
+namespace sluice::app {
+
+struct http_request {
+  std::string method = "GET", url;  // http:// or https://
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::string body;
+  std::string ca_file;              // empty: the system's
+};
+struct http_answer {
+  int status = 0;
+  std::string body;
+};
+// An answer of any status is an answer; an error is a connection that failed, or bytes that are no HTTP.
+[[nodiscard]] result<http_answer> http_call(const http_request& what, milliseconds timeout);
+
+}  // namespace sluice::app
