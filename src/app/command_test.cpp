@@ -12,6 +12,7 @@
 #include "junit.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/policy/diff.hpp"
+#include "sluice/rollout/statistics.hpp"
 
 namespace sluice::app {
 namespace {
@@ -132,7 +133,7 @@ void judge_benign(const options& asked, outcome& out) {
     out.benign_touched += policy::changes_match(each.action) ? 1 : 0;
   }
   if (asked.false_positives_max < 0) return;
-  const double upper = policy::rate_upper95(out.benign_touched, out.benign);
+  const double upper = rollout::rate_upper(out.benign_touched, out.benign);
   if (upper <= asked.false_positives_max) return;
   const std::string seen =
       std::to_string(out.benign_touched) + " of " + std::to_string(out.benign) + " benign cases are changed or blocked";
@@ -181,7 +182,7 @@ void print_json(const bundle_input& input, const outcome& out) {
                    {"benign",
                     {{"cases", out.benign},
                      {"touched", out.benign_touched},
-                     {"rate_upper95", policy::rate_upper95(out.benign_touched, out.benign)}}},
+                     {"rate_upper95", rollout::rate_upper(out.benign_touched, out.benign)}}},
                    {"rules", rules},
                    {"failed", failed}};
   if (out.change) document["effect"] = policy::to_string(out.change->effect);
@@ -214,7 +215,7 @@ void print_text(const bundle_input& input, const outcome& out) {
   const auto judged = std::ranges::count_if(out.golden, [](const auto& each) { return each.judged; });
   std::cout << "\ngolden: " << out.golden.size() << " cases, " << judged << " judged, " << failures(out.golden)
             << " failed; benign: " << out.benign_touched << " of " << out.benign << " changed or blocked (at most "
-            << policy::rate_upper95(out.benign_touched, out.benign) * 100 << " % with 95 % confidence)\n";
+            << rollout::rate_upper(out.benign_touched, out.benign) * 100 << " % with 95 % confidence)\n";
   if (out.change)
     std::cout << "against the active bundle: " << policy::to_string(out.change->effect)
               << "; sluice diff shows each rule\n";
