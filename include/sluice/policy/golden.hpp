@@ -13,6 +13,7 @@
 
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/diagnostic.hpp"
+#include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/policy/source.hpp"
 
@@ -37,6 +38,9 @@ struct golden_case {
                                                     diagnostics& found);
 // All golden files of a bundle. Two cases with one id are an error.
 [[nodiscard]] std::vector<golden_case> golden_of(const bundle_source& source, diagnostics& found);
+
+// What a case holds in one direction, as evaluate() takes it; views into `each`. Empty: nothing.
+[[nodiscard]] std::vector<text_part> parts_of(const golden_case& each, direction which);
 
 struct golden_result {
   std::string id, set;
