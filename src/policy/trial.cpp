@@ -80,17 +80,22 @@ trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch&
   return out;
 }
 
-trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input, scratch& working) {
+trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input, scratch& working,
+                         std::span<const std::uint32_t> pieces) {
   std::string released;
   stream_evaluator stream(with, with->rules_for(input.who), {.direction = direction::response, .given = input.given}, working);
   for (const auto& message : input.messages) {
     released.clear();
     const auto channel = stream.open(message.who, message.part, message.part != part_kind::name);
     const std::string_view text = message.content;
-    for (std::size_t at = 0; at < text.size() && !stream.blocked();) {
-      const std::size_t size = code_point_size(static_cast<unsigned char>(text[at]));
-      (void)stream.feed(channel, text.substr(at, size), released);
-      at += size;
+    std::size_t piece = 0;
+    for (std::size_t at = 0; at < text.size() && !stream.blocked(); ++piece) {
+      std::size_t end = at;
+      for (std::uint32_t left = pieces.empty() ? 1 : std::max(pieces[piece % pieces.size()], 1u); left > 0 && end < text.size(); --left) {
+        end += code_point_size(static_cast<unsigned char>(text[end]));
+      }
+      (void)stream.feed(channel, text.substr(at, end - at), released);
+      at = end;
     }
     (void)stream.finish(channel, released);
   }
