@@ -233,8 +233,8 @@ bool write_junit(const std::string& path, const junit_report& report) {
 
 // The bundle as it goes live; a refused one goes into the report as well.
 std::optional<bundle_input> tested_bundle(const options& asked, bundle_compiler& compiler) {
-  if (asked.junit.empty()) return need_bundle(asked.path, asked.day, compiler);
-  auto input = build_bundle(asked.path, asked.day, compiler);
+  if (asked.junit.empty()) return need_bundle(asked.path, asked.day, compiler, held_against::harmless_texts);
+  auto input = build_bundle(asked.path, asked.day, compiler, held_against::harmless_texts);
   if (!input || input->report.snapshot != nullptr) return input;
   show_diagnostics(*input);
   complain(asked.path + " was refused in phase " + std::string(policy::to_string(input->report.reached)), "correct the lines above");

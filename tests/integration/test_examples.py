@@ -199,6 +199,22 @@ def test_the_clinic_keeps_patients_from_the_model_and_diagnoses_from_patients(la
     is_cut(clients, patient, "Some say: inject bleach twice a day.", "inject bleach")
 
 
+def test_a_rule_that_finds_harmless_texts_is_refused_before_it_goes_anywhere(lab):
+    shutil.copytree(ROOT / "policies/examples/bank", lab.dir / "bank")
+    told = json.loads(sluice("check", lab.dir / "bank", "--json").stdout)
+    assert told["harmless_texts"]["verdict"] == "JUDGED" and not told["diagnostics"], told
+    with open(lab.dir / "bank/advice.yaml", "a") as file:
+        file.write("  - id: wide\n    direction: response\n    match: {regex: '(?i)[a-z]'}\n    action: {type: block, message: m}\n"
+                   "    tests: [{name: a, response: hay, expect: {rules: [wide]}}, {name: b, response: '7', expect: {rules: []}}]\n")
+    for command in (("check",), ("test",), ("push", "--redis", "redis://127.0.0.1:1", "--ring", "r")):
+        done = sluice(command[0], lab.dir / "bank", *command[1:], check=False)
+        assert done.returncode == 1 and "advice.yaml:" in done.stderr and "102 of 102 harmless texts" in done.stderr, (command, done)
+    golden = lab.dir / "bank/golden/bank.jsonl"
+    golden.write_text("".join(line + "\n" for line in golden.read_text().splitlines() if '"benign"' not in line))
+    done = sluice("check", lab.dir / "bank")
+    assert "INSUFFICIENT: 0 harmless texts" in done.stdout, done
+
+
 WORKED = ROOT.parent / "shared/research/policy.md"
 
 
