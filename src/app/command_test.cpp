@@ -9,6 +9,7 @@
 #include <set>
 
 #include "bundle_input.hpp"
+#include "bundle_watch.hpp"
 #include "junit.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/policy/diff.hpp"
@@ -22,6 +23,7 @@ struct options {
   std::string path, against, day, junit;
   std::vector<std::string> golden;
   double false_positives_max = -1;  // below 0: not asked
+  bool watch = false;
 };
 
 // One figure for each rule of the bundle.
@@ -188,17 +190,7 @@ void print_json(const bundle_input& input, const outcome& out) {
   std::cout << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
 
-void print_text(const bundle_input& input, const outcome& out) {
-  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "TESTS", "GOLDEN HITS", ""}};
-  for (const auto& [id, line] : out.rules) {
-    rows.push_back({id, line.policy, line.enforcement,
-                    std::to_string(line.tests - line.failed) + "/" + std::to_string(line.tests),
-                    std::to_string(line.golden_hits),
-                    line.failed > 0  ? "FAIL"
-                    : line.tests > 0 ? "pass"
-                                     : "off"});
-  }
-  std::cout << table(rows);
+void print_failures(const outcome& out) {
   const auto show = [](const auto& results, const char* from, const auto& name) {
     for (const auto& each : results) {
       if (!each.passed)
@@ -211,8 +203,22 @@ void print_text(const bundle_input& input, const outcome& out) {
   show(out.golden, "golden case", case_name);
   show(out.tests_against, "the active bundle's test", test_name);
   show(out.golden_against, "the active bundle's golden case", case_name);
-  const auto judged = std::ranges::count_if(out.golden, [](const auto& each) { return each.judged; });
-  std::cout << "\ngolden: " << out.golden.size() << " cases, " << judged << " judged, " << failures(out.golden)
+}
+
+void print_text(const bundle_input& input, const outcome& out) {
+  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "TESTS", "GOLDEN HITS", ""}};
+  for (const auto& [id, line] : out.rules) {
+    rows.push_back({id, line.policy, line.enforcement,
+                    std::to_string(line.tests - line.failed) + "/" + std::to_string(line.tests),
+                    std::to_string(line.golden_hits),
+                    line.failed > 0  ? "FAIL"
+                    : line.tests > 0 ? "pass"
+                                     : "off"});
+  }
+  std::cout << table(rows);
+  print_failures(out);
+  const auto held = std::ranges::count_if(out.golden, [](const auto& each) { return each.judged; });
+  std::cout << "\ngolden: " << out.golden.size() << " cases, " << held << " judged, " << failures(out.golden)
             << " failed; benign: " << out.benign_touched << " of " << out.benign << " changed or blocked (at most "
             << policy::rate_upper95(out.benign_touched, out.benign) * 100 << " % with 95 % confidence)\n";
   if (out.change)
@@ -244,12 +250,17 @@ std::optional<bundle_input> tested_bundle(const options& asked, bundle_compiler&
   return std::nullopt;
 }
 
-int run(const options& asked, bool json) {
-  bundle_compiler compiler = make_bundle_compiler();
-  const auto input = tested_bundle(asked, compiler);
-  if (!input) return exit_failed;
+struct tested {
+  bundle_input input;
+  outcome out;
+};
+
+// Nothing: the bundle, its golden sets or the active bundle could not be used, and were complained about.
+std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
+  auto input = tested_bundle(asked, compiler);
+  if (!input) return std::nullopt;
   const auto cases = golden_cases(*input, asked.golden);
-  if (!cases) return exit_failed;
+  if (!cases) return std::nullopt;
   outcome out;
   policy::diagnostics found;
   out.tests = policy::run_tests(input->report.bundle, *compiler.backend, *compiler.cache, found);
@@ -260,17 +271,52 @@ int run(const options& asked, bool json) {
   }
   if (const auto n = failures(out.golden); n > 0) out.verdict.fail(std::to_string(n) + " golden cases fail");
   judge_benign(asked, out);
-  if (!asked.against.empty() && !compare_with_active(asked, *input, compiler, out)) return exit_failed;
-  json ? print_json(*input, out) : print_text(*input, out);
-  if (!asked.junit.empty()) {
-    junit_report report;
-    report.add(out.tests, "inline tests");
-    report.add(out.golden, "golden sets");
-    if (!asked.against.empty()) report.add(out.tests_against, "inline tests of the active bundle");
-    if (!asked.against.empty()) report.add(out.golden_against, "golden sets of the active bundle");
-    if (!write_junit(asked.junit, report)) return exit_failed;
+  if (!asked.against.empty() && !compare_with_active(asked, *input, compiler, out)) return std::nullopt;
+  return tested{.input = std::move(*input), .out = std::move(out)};
+}
+
+bool write_junit(const options& asked, const outcome& out) {
+  junit_report report;
+  report.add(out.tests, "inline tests");
+  report.add(out.golden, "golden sets");
+  if (!asked.against.empty()) report.add(out.tests_against, "inline tests of the active bundle");
+  if (!asked.against.empty()) report.add(out.golden_against, "golden sets of the active bundle");
+  return write_junit(asked.junit, report);
+}
+
+int run(const options& asked, bool json) {
+  bundle_compiler compiler = make_bundle_compiler();
+  const auto done = judged(asked, compiler);
+  if (!done) return exit_failed;
+  json ? print_json(done->input, done->out) : print_text(done->input, done->out);
+  if (!asked.junit.empty() && !write_junit(asked, done->out)) return exit_failed;
+  return done->out.verdict.exit_code();
+}
+
+// One line for one run; what failed goes to stderr before it.
+int run_once_watched(const options& asked, bundle_compiler& compiler) {
+  const auto begin = mono_now();
+  const auto done = judged(asked, compiler);
+  const std::string clock = rfc3339(now().wall).substr(11, 8);
+  const auto took = std::chrono::duration_cast<milliseconds>(mono_now() - begin).count();
+  if (!done) {
+    std::cout << clock << "  REFUSED  " << took << " ms" << std::endl;
+    return exit_failed;
   }
-  return out.verdict.exit_code();
+  print_failures(done->out);
+  std::cout << clock << "  " << done->out.verdict.word() << "  version " << short_version(done->input.report.bundle.version) << ": " << done->out.tests.size()
+            << " tests, " << done->out.golden.size() << " golden cases";
+  for (const std::string& why : done->out.verdict.reasons) std::cout << ", " << why;
+  std::cout << "; " << took << " ms" << std::endl;
+  return done->out.verdict.exit_code();
+}
+
+int watch(const options& asked) {
+  bundle_compiler compiler = make_bundle_compiler();
+  bundle_watch folder(asked.path);
+  int code = run_once_watched(asked, compiler);
+  while (folder.wait_for_change()) code = run_once_watched(asked, compiler);
+  return code;
 }
 
 }  // namespace
@@ -286,14 +332,23 @@ void add_test(CLI::App& root, invocation& call) {
       ->add_option("--max-false-positives", asked->false_positives_max,
                    "highest rate of benign cases changed or blocked, shown with 95 % confidence, as 0.005")
       ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
+  auto* junit = command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
+  auto* watched = command->add_flag("--watch", asked->watch, "run again each time that a file of the bundle is saved, a line a run, until ctrl-C");
+  watched->excludes(junit);
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
   add_json(*command, call);
   command->footer(
       "Example:\n  sluice test policies\n  sluice test policies --golden cases.jsonl --against deployed "
       "--max-false-positives 0.005\n\n"
-      "Exit code: 0 pass, 1 fail, 3 insufficient evidence.");
-  command->callback([asked, &call] { call.exit_code = run(*asked, call.json); });
+      "Exit code: 0 pass, 1 fail, 3 insufficient evidence; with --watch of the last run.");
+  command->callback([asked, &call] {
+    if (asked->watch && call.json) {
+      complain("--watch prints lines for people, and --json was asked for", "leave one of them out");
+      call.exit_code = 2;
+      return;
+    }
+    call.exit_code = asked->watch ? watch(*asked) : run(*asked, call.json);
+  });
 }
 
 }  // namespace sluice::app

@@ -3,9 +3,11 @@ model reads."""
 import json
 import re
 import shutil
+import signal
+import subprocess
 import time
 
-from lab import ROOT, Gateway, Upstream, sluice, until
+from lab import ROOT, SLUICE, Gateway, Upstream, sluice, until
 from test_dialects import Speaker
 
 
@@ -213,6 +215,34 @@ def test_a_rule_that_finds_harmless_texts_is_refused_before_it_goes_anywhere(lab
     golden.write_text("".join(line + "\n" for line in golden.read_text().splitlines() if '"benign"' not in line))
     done = sluice("check", lab.dir / "bank")
     assert "INSUFFICIENT: 0 harmless texts" in done.stdout, done
+
+
+def test_a_watched_bundle_is_tested_again_each_time_that_it_is_saved(lab):
+    folder = lab.dir / "social"
+    shutil.copytree(ROOT / "policies/examples/social", folder)
+    out, errors = open(lab.dir / "watch.out", "w"), open(lab.dir / "watch.err", "w")
+    process = subprocess.Popen([SLUICE, "test", "--watch", str(folder)], stdout=out, stderr=errors)
+    lab.processes.append(process)
+    lines = lambda: (lab.dir / "watch.out").read_text().splitlines()
+    said = lambda n: until(f"{n} runs", lambda: lines()[n - 1] if len(lines()) >= n else "", 60)
+    assert re.match(r"\d\d:\d\d:\d\d  PASS  version \w{12}: 32 tests, 119 golden cases; \d+ ms$", said(1)), lines()
+    words = folder / "lists/muted_topics.yaml"
+    whole = words.read_text()
+    words.write_text(whole.replace("  - Marlow Bay landslide\n", ""))
+    assert "  REFUSED  " in said(2) and "trending.yaml:" in (lab.dir / "watch.err").read_text()
+    new = folder / ".muted.new"  # as editors do: written beside it, and renamed
+    new.write_text(whole)
+    new.rename(words)
+    assert "  PASS  " in said(3)
+    (folder / ".words.swp").write_text("an editor's own file")
+    (folder / "notes.txt").write_text("not read")
+    with open(folder / "golden/more.jsonl", "w") as golden:
+        golden.write('{"id": "m-1", "set": "must_block", "request": "good morning"}\n')
+    assert "  FAIL  " in said(4) and "1 golden cases fail" in said(4) and "m-1" in (lab.dir / "watch.err").read_text()
+    time.sleep(0.5)
+    assert len(lines()) == 4, "what does not count starts no run"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 1, "the code of the last run"
 
 
 WORKED = ROOT.parent / "shared/research/policy.md"
