@@ -89,7 +89,7 @@ int push(const push_options& options, bool json) {
   }
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
-  const auto input = need_bundle(options.bundle, "", compiler);
+  const auto input = need_bundle(options.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;
   const auto build_ms = ms_since(begin);
   auto ring = connect_ring(options.ring);

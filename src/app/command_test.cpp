@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "bundle_watch.hpp"
 #include "gate_run.hpp"
 #include "junit.hpp"
 #include "ring_options.hpp"
@@ -18,6 +19,7 @@ struct options {
   std::string path, against, day, junit, html;
   double false_positives_max = -1;  // below 0: not asked
   gate_request gate;
+  bool watch = false;
 };
 
 int exit_code(rollout::verdict v) {
@@ -67,34 +69,69 @@ bool write_reports(const options& asked, const bundle_input& input, const gate_r
   return write_file(asked.junit, report.xml());
 }
 
-int run(options& asked, bool json) {
-  bundle_compiler compiler = make_bundle_compiler();
+struct tested {
+  bundle_input input;
+  gate_run done;
+};
+
+// Nothing: the bundle, its golden sets or the active bundle could not be read, and were complained about.
+std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   const auto today = day_of(asked.day);
-  const auto input = build_bundle(asked.path, asked.day, compiler);
-  if (!today || !input) return exit_failed;
-  std::optional<gate_run> done;
-  std::optional<bundle_input> active;
+  auto input = build_bundle(asked.path, asked.day, compiler, held_against::harmless_texts);
+  if (!today || !input) return std::nullopt;
   if (input->report.snapshot == nullptr) {
     show_diagnostics(*input);
     complain(asked.path + " was refused in phase " + std::string(policy::to_string(input->report.reached)), "correct the lines above");
-    done = refused_gate(*input, *today);
-  } else {
-    if (!asked.against.empty()) {
-      active = need_bundle(asked.against, asked.day, compiler);
-      if (!active) return exit_failed;
-    }
-    if (asked.false_positives_max >= 0) asked.gate.false_positives_max = asked.false_positives_max;
-    asked.gate.actor = actor_name();
-    done = run_gate(*input, active ? &*active : nullptr, asked.gate, *today, compiler);
+    auto done = refused_gate(*input, *today);
+    return tested{std::move(*input), std::move(done)};
   }
-  if (!done) return exit_failed;
+  std::optional<bundle_input> active;
+  if (!asked.against.empty() && !(active = need_bundle(asked.against, asked.day, compiler))) return std::nullopt;
+  auto request = asked.gate;
+  if (asked.false_positives_max >= 0) request.false_positives_max = asked.false_positives_max;
+  request.actor = actor_name();
+  request.from_nothing = !asked.watch;  // whoever waits for each save does not wait for a compile without the cache
+  auto done = run_gate(*input, active ? &*active : nullptr, request, *today, compiler);
+  if (!done) return std::nullopt;
+  return tested{std::move(*input), std::move(*done)};
+}
+
+int run(const options& asked, bool json) {
+  bundle_compiler compiler = make_bundle_compiler();
+  const auto all = judged(asked, compiler);
+  if (!all) return exit_failed;
   if (json) {
-    std::cout << rollout::to_json(done->report, done->evidence, done->terms);
-  } else if (input->report.snapshot != nullptr) {
-    print_text(*done);
+    std::cout << rollout::to_json(all->done.report, all->done.evidence, all->done.terms);
+  } else if (all->input.report.snapshot != nullptr) {
+    print_text(all->done);
   }
-  if (!write_reports(asked, *input, *done)) return exit_failed;
-  return exit_code(done->report.verdict);
+  if (!write_reports(asked, all->input, all->done)) return exit_failed;
+  return exit_code(all->done.report.verdict);
+}
+
+// One line for one run; what failed goes to stderr before it.
+int run_once_watched(const options& asked, bundle_compiler& compiler) {
+  const auto begin = mono_now();
+  const auto all = judged(asked, compiler);
+  const std::string clock = rfc3339(now().wall).substr(11, 8);
+  const auto took = std::chrono::duration_cast<milliseconds>(mono_now() - begin).count();
+  if (!all || all->input.report.snapshot == nullptr) {
+    std::cout << clock << "  REFUSED  " << took << " ms" << std::endl;
+    return exit_failed;
+  }
+  const auto& done = all->done;
+  if (done.report.verdict != rollout::verdict::pass) print_checks(done, std::cerr);
+  std::cout << clock << "  " << rollout::to_string(done.report.verdict) << "  version " << short_version(done.evidence.version) << ": " << done.evidence.tests.size() << " tests, "
+            << done.evidence.results.size() << " golden cases; " << took << " ms" << std::endl;
+  return exit_code(done.report.verdict);
+}
+
+int watch(const options& asked) {
+  bundle_compiler compiler = make_bundle_compiler();
+  bundle_watch folder(asked.path);
+  int code = run_once_watched(asked, compiler);
+  while (folder.wait_for_change()) code = run_once_watched(asked, compiler);
+  return code;
 }
 
 }  // namespace
@@ -111,15 +148,24 @@ void add_test(CLI::App& root, invocation& call) {
       ->add_option("--max-false-positives", asked->false_positives_max,
                    "highest rate of benign cases changed or blocked, shown with 95 % confidence, as 0.005")
       ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
+  auto* junit = command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
+  auto* watched = command->add_flag("--watch", asked->watch, "run again each time that a file of the bundle is saved, a line a run, until ctrl-C");
+  watched->excludes(junit);
   command->add_option("--html", asked->html, "also write the report to this file, as one page with charts");
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions and waivers), as 2026-12-31");
   add_json(*command, call);
   command->footer(
       "Example:\n  sluice test policies\n  sluice test policies --golden cases.jsonl --against deployed "
       "--max-false-positives 0.005 --html report.html\n\n"
-      "docs/gate.md says what each check asks for. Exit code: 0 pass, 1 fail, 3 insufficient evidence.");
-  command->callback([asked, &call] { call.exit_code = run(*asked, call.json); });
+      "docs/gate.md says what each check asks for. Exit code: 0 pass, 1 fail, 3 insufficient evidence; with --watch of the last run.");
+  command->callback([asked, &call] {
+    if (asked->watch && call.json) {
+      complain("--watch prints lines for people, and --json was asked for", "leave one of them out");
+      call.exit_code = 2;
+      return;
+    }
+    call.exit_code = asked->watch ? watch(*asked) : run(*asked, call.json);
+  });
 }
 
 }  // namespace sluice::app
