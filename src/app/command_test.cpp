@@ -122,7 +122,11 @@ int run_once_watched(const options& asked, bundle_compiler& compiler) {
   const auto& done = all->done;
   if (done.report.verdict != rollout::verdict::pass) print_checks(done, std::cerr);
   std::cout << clock << "  " << rollout::to_string(done.report.verdict) << "  version " << short_version(done.evidence.version) << ": " << done.evidence.tests.size() << " tests, "
-            << done.evidence.results.size() << " golden cases; " << took << " ms" << std::endl;
+            << done.evidence.results.size() << " golden cases";
+  for (const auto& row : done.report.rows) {
+    if (row.status == rollout::status::fail) std::cout << ", " << row.check << ": " << row.summary;
+  }
+  std::cout << "; " << took << " ms" << std::endl;
   return exit_code(done.report.verdict);
 }
 

@@ -16,7 +16,6 @@ namespace sluice::text {
 namespace {
 
 bool is_letter(char c) { return (static_cast<unsigned char>(c) | 0x20) >= 'a' && (static_cast<unsigned char>(c) | 0x20) <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // %XX runs that are UTF-8 become it; others stay.
 std::optional<derived_text> percent(std::string_view s) {

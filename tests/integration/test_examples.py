@@ -238,7 +238,7 @@ def test_a_watched_bundle_is_tested_again_each_time_that_it_is_saved(lab):
     (folder / "notes.txt").write_text("not read")
     with open(folder / "golden/more.jsonl", "w") as golden:
         golden.write('{"id": "m-1", "set": "must_block", "request": "good morning"}\n')
-    assert "  FAIL  " in said(4) and "1 golden cases fail" in said(4) and "m-1" in (lab.dir / "watch.err").read_text()
+    assert "  FAIL  " in said(4) and "must_block: 13 cases, 1 missed" in said(4) and "m-1" in (lab.dir / "watch.err").read_text()
     time.sleep(0.5)
     assert len(lines()) == 4, "what does not count starts no run"
     process.send_signal(signal.SIGINT)
