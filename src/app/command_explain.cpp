@@ -79,6 +79,7 @@ void print_json(const policy::explanation& why) {
                     {"verdict", policy::to_string(why.verdict)},
                     {"shadow_verdict", policy::to_string(why.shadow_verdict)},
                     {"reason", why.reason},
+                    {"tags", why.tags},
                     {"text", why.text},
                     {"message", why.message},
                     {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
@@ -122,6 +123,9 @@ void print_text(const policy::explanation& why, bool all) {
     std::cout << "   (with every shadow rule enforced: " << policy::to_string(why.shadow_verdict) << ')';
   if (!why.reason.empty()) std::cout << "   " << why.reason;
   std::cout << '\n';
+  std::string tags;
+  for (const auto& tag : why.tags) tags += (tags.empty() ? "" : ", ") + tag;
+  if (!tags.empty()) std::cout << "tags      " << tags << '\n';
   if (!why.message.empty()) std::cout << "message   " << why.message << '\n';
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
   std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)

@@ -23,6 +23,7 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .end = f.end,
                             .value = f.value});
   }
+  out.tags = from.tags;
   out.suppressed.clear();
   for (const auto& s : from.suppressed) {
     out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), s.exception_id);

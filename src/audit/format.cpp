@@ -43,6 +43,16 @@ class writer {
     key(name);
     out_ += value ? "true" : "false";
   }
+  void texts(std::string_view name, const std::vector<std::string>& values) {
+    open(name, '[');
+    for (const auto& value : values) {
+      if (out_.back() != '[') out_ += ',';
+      out_ += '"';
+      append_json_escaped(out_, value);
+      out_ += '"';
+    }
+    close(']');
+  }
   void raw(std::string_view name, std::string_view json) {
     key(name);
     out_ += json;
@@ -101,6 +111,7 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   for (const auto& f : s.findings) finding(w, f, in);
   w.close(']');
   if (s.truncated) w.flag("truncated", true);
+  if (!s.tags.empty()) w.texts("tags", s.tags);
   w.open("suppressed", '[');
   for (const auto& [rule, exception] : s.suppressed) {
     w.item('{');
@@ -159,6 +170,7 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.text("version", r.version);
   w.text("effective", r.effective);
   who(w, r, in);
+  w.texts("tags", r.who.tags);
   w.text("dialect", r.dialect);
   w.text("endpoint", r.endpoint);
   w.text("method", r.method);

@@ -140,6 +140,7 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
   for (const auto& [name, list] : bundle.lists) {
     if (!list.used) pass.warn(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
   }
+  check_tags(pass);
   check_limits(pass);
 }
 

@@ -36,6 +36,8 @@ void refuse_unsupported(check_pass& pass, const rule& checked);
 void refuse_unsupported(check_pass& pass, const policy_ast& checked);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
+// check_tags.cpp. Tags that lead back to themselves, and tags that nothing sets.
+void check_tags(check_pass& pass);
 // What overlays make of a rule: as sound as any rule, and not weaker unless the rule says relaxable.
 void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& checked);
 // A zone that exists, and so on.

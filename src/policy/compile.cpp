@@ -99,6 +99,7 @@ class compiler {
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;
     c.i18n = r.action.i18n;
+    c.tags = r.action.tags;
     c.rollout = r.rollout;
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());

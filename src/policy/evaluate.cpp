@@ -1,6 +1,7 @@
 // Whole bodies: what part_match.cpp finds in each part is judged. External interface: evaluate().
 #include "sluice/policy/evaluate.hpp"
 
+#include <algorithm>
 #include <set>
 #include <tuple>
 
@@ -85,9 +86,8 @@ void deny(const evaluate_options& options, outcome& out, const char* why) {
   out.reason = why;
 }
 
-}  // namespace
-
-outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+// Everything but the edits, which are made of what `pending` gets.
+outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working, std::vector<pending_edit>& pending) {
   outcome out;
   if (rules.denies_all) {
     deny(options, out, "no policy");
@@ -101,13 +101,86 @@ outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const e
   }
   evaluation run(rules, options, s, out);
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
-  if (out.verdict != verdict::block && !run.edits().empty()) {
-    std::vector<std::string_view> texts;
-    for (const auto& p : parts) texts.push_back(p.text);
-    token_map counted;
-    out.edits = merge_edits(rules, std::move(run.edits()), texts, options, options.tokens != nullptr ? *options.tokens : counted);
-  }
+  pending = std::move(run.edits());
   return out;
+}
+
+void make_edits(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, std::vector<pending_edit> pending, outcome& out) {
+  if (out.verdict == verdict::block || pending.empty()) return;
+  std::vector<std::string_view> texts;
+  for (const auto& p : parts) texts.push_back(p.text);
+  token_map counted;
+  out.edits = merge_edits(rules, std::move(pending), texts, options, options.tokens != nullptr ? *options.tokens : counted);
+}
+
+// True when some of `more` is new.
+bool add_tags(std::vector<std::string>& to, const std::vector<std::string>& more) {
+  const auto before = to.size();
+  for (const auto& tag : more) {
+    if (std::ranges::find(to, tag) == to.end()) to.push_back(tag);
+  }
+  return to.size() > before;
+}
+
+// What the rules would find that apply only when the rules in shadow tag as well. `real` is judged with the enforced tags.
+void add_shadow(const snapshot& with, context who, std::span<const text_part> parts, const evaluate_options& options, scratch& working, judged_request& real) {
+  const ruleset* rules = real.rules;
+  auto tags = real.what.shadow_tags;
+  std::vector<pending_edit> unused;
+  while (add_tags(who.tags, tags)) {
+    const auto& next = with.rules_for(who);
+    if (&next == rules) return;
+    rules = &next;
+    auto would = judge_parts(*rules, parts, options, working, unused);
+    tags = std::move(would.shadow_tags);
+    add_tags(tags, would.tags);
+    real.what.shadow_verdict = std::max(real.what.shadow_verdict, would.shadow_verdict);
+    for (auto& each : would.findings) {
+      if (real.rules->active.has(each.rule)) continue;
+      const auto same = [&](const finding& f) { return f.rule == each.rule && f.part == each.part && f.begin == each.begin && f.end == each.end; };
+      if (std::ranges::any_of(real.what.findings, same)) continue;
+      if (real.what.findings.size() >= findings_max) {
+        real.what.findings_truncated = true;
+        break;
+      }
+      each.enforced = false;
+      real.what.findings.push_back(std::move(each));
+    }
+  }
+}
+
+}  // namespace
+
+outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  std::vector<pending_edit> pending;
+  auto out = judge_parts(rules, parts, options, working, pending);
+  make_edits(rules, parts, options, std::move(pending), out);
+  return out;
+}
+
+judged_request evaluate_request(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  std::vector<pending_edit> pending;
+  judged_request out{.rules = &with.rules_for(who), .what = {}};
+  out.what = judge_parts(*out.rules, parts, options, working, pending);
+  std::vector<std::string> tags;
+  while (add_tags(tags, out.what.tags)) {
+    add_tags(who.tags, tags);
+    const auto& next = with.rules_for(who);
+    if (&next == out.rules) break;
+    out.rules = &next;
+    pending.clear();
+    out.what = judge_parts(next, parts, options, working, pending);
+  }
+  out.what.tags = std::move(tags);
+  if (!out.what.shadow_tags.empty()) add_shadow(with, who, parts, options, working, out);
+  make_edits(*out.rules, parts, options, std::move(pending), out.what);
+  return out;
+}
+
+judged_request evaluate_either(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  if (options.direction == direction::request) return evaluate_request(with, who, parts, options, working);
+  const auto& rules = with.rules_for(who);
+  return {.rules = &rules, .what = evaluate(rules, parts, options, working)};
 }
 
 }  // namespace sluice::policy

@@ -131,11 +131,14 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
                           .direction = asked.direction,
                           .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
   const std::vector<text_part> parts = parts_of(input);
-  const ruleset& rules = compiled.rules_for(asked.who);
   const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow};
   scratch working;
-  const outcome result = evaluate(rules, parts, options, working);
+  explain_request with_tags = asked;  // those among them that the request sets itself
+  const judged_request judged = evaluate_either(compiled, with_tags.who, parts, options, working);
+  const ruleset& rules = *judged.rules;
+  const outcome& result = judged.what;
   explanation out;
+  out.tags = result.tags;
   out.version = compiled.version();
   out.effective = effective_hash(rules);
   out.verdict = result.verdict;
@@ -151,7 +154,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
     for (std::uint32_t base = 0; base < owner.rules.size(); ++base) {
       std::vector<explained_rule::patch> patches;
       const rule& of = in_force(owner, first, base, rules, patches);
-      explained_rule next = describe(owner, of, asked);
+      explained_rule next = describe(owner, of, with_tags);
       next.patches = std::move(patches);
       for (const auto& [rule, ns] : cost.alone_ns) {
         if (next.applies && compiled.rules()[rule].id == of.id) next.alone_ns = ns;

@@ -92,6 +92,10 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
   } else {
     out_.findings_truncated = true;
   }
+  for (const auto& tag : r.tags) {
+    auto& set = enforced ? out_.tags : out_.shadow_tags;
+    if (std::ranges::find(set, tag) == set.end()) set.push_back(tag);
+  }
   raise(r.action, enforced, editable);
   if (!enforced || !changes_match(r.action)) return effect::none;
   if (r.action != action::block && editable) return effect::edit;

@@ -121,6 +121,7 @@ struct compiled_rule {
   int http_status = 400;
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
+  std::vector<std::string> tags;           // tag
   std::optional<rollout_spec> rollout;
 
   [[nodiscard]] bool applies(policy::direction d, role who, part_kind kind, bool last_turn) const {
@@ -182,6 +183,7 @@ class ruleset {
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false, hold_full = false;
+  bool tags_requests = false;          // some rule tags the conversation of a request
   bool tokenizes = false;              // some rule tokenizes
   bool recalls = false;                // and some of those may need the vault
   std::uint8_t role_mask = 0;

@@ -70,8 +70,11 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
 
 trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
   const std::vector<text_part> parts = parts_of(input);
-  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction, .given = input.given}, working);
+  const evaluate_options options{.direction = input.direction, .given = input.given};
+  context who = input.who;
+  const outcome result = evaluate_either(with, who, parts, options, working).what;
   trial_outcome out = summarise(with, result);
+  out.tags = std::move(who.tags);
   if (parts.empty()) return out;
   out.text = std::string(parts.back().text);
   if (result.verdict != verdict::block) {

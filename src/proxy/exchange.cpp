@@ -134,9 +134,18 @@ void exchange::impl::finish(effects& out) {
   out.done = true;
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
+  keep_tags();
   record(opened ? report_kind::closed : report_kind::whole);
   if (counted) worker.counters().in_flight.add(-1);
   counted = false;
+}
+
+// Before the last byte leaves: the client may go on at once.
+void exchange::impl::keep_tags() {
+  if (caller.who.conversation.empty()) return;
+  for (const policy::outcome* judged : std::initializer_list<const policy::outcome*>{&request_outcome, &judged_response()}) {
+    if (!judged->tags.empty()) worker.keep_tags(caller.who, judged->tags);
+  }
 }
 
 void exchange::impl::record(report_kind kind) {

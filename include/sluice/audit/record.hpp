@@ -25,6 +25,7 @@ struct section {  // request or response
   std::vector<finding_record> findings;
   std::vector<std::pair<std::string, std::string>> suppressed;  // rule, exception id
   bool truncated = false;
+  std::vector<std::string> tags;  // that enforced rules set here
 };
 
 struct record {

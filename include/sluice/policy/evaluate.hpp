@@ -65,6 +65,8 @@ struct outcome {
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
+  // What enforced rules tag the conversation with, and what those in shadow would; each once, in the order of being found.
+  std::vector<std::string> tags, shadow_tags;
 };
 
 class token_map;
@@ -98,6 +100,21 @@ struct evaluate_options {
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.
 [[nodiscard]] outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options,
                                scratch& working);
+
+// A request may tag its conversation, and the rules that are bound to that tag then apply to this very request: judged again until no
+// more tags come (a cycle of tags does not compile). What rules in shadow would tag is seen by nothing but findings in shadow and the
+// shadow verdict. `who` gains the tags of enforced rules; the rules are those that apply with them, for the answer too.
+struct judged_request {
+  const ruleset* rules;
+  policy::outcome what;
+};
+[[nodiscard]] judged_request evaluate_request(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options,
+                                              scratch& working);
+// The same, or for an answer, which tags its conversation for the next exchange only, evaluate() with the rules for `who`.
+[[nodiscard]] judged_request evaluate_either(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options,
+                                             scratch& working);
+// True when some rule that applies here may tag the conversation of a request.
+[[nodiscard]] bool tags_requests(const ruleset& rules);
 
 // The hash of the rules that apply: 64 hex digits, the record's `effective`.
 [[nodiscard]] const std::string& effective_hash(const ruleset& rules);

@@ -53,6 +53,7 @@ struct explanation {
   std::string text;                   // after edits; as it was when blocked
   std::string message;                // of a block
   std::string reason;                 // of a verdict without a rule
+  std::vector<std::string> tags;      // what it tags the conversation with
   std::vector<explained_rule> rules;  // in the order of the bundle
   std::uint64_t evaluate_ns = 0;      // of one evaluation of all rules, the best of several
 };

@@ -23,6 +23,8 @@ class snapshot {
   // The rules for a context, composed when the snapshot was made: one look-up, no allocation. The reference lives as long as
   // the snapshot. Thread-safe.
   [[nodiscard]] virtual const ruleset& rules_for(const context& who) const = 0;
+  // True when some scope asks for tags of the conversation.
+  [[nodiscard]] virtual bool asks_for_tags() const = 0;
   // True for the snapshot that stands for "no policy": every request is denied.
   [[nodiscard]] virtual bool denies_all() const = 0;
 

@@ -71,6 +71,9 @@ class services {
   [[nodiscard]] virtual std::string decision_id(const identity& who, wall_time time) = 0;
   // False: the audit log is full and the configuration says block; new exchanges get 503.
   [[nodiscard]] virtual bool accepting() = 0;
+  // Tags of a conversation that has a name, from one exchange to the next. The first adds those that are known to `who`.
+  virtual void recall_tags(policy::context& who) = 0;
+  virtual void keep_tags(const policy::context& who, const std::vector<std::string>& tags) = 0;
   virtual void record(const exchange_report& report) = 0;
   [[nodiscard]] virtual worker_counters& counters() = 0;
 };

@@ -91,6 +91,9 @@ class fake_services final : public services {
   }
   std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
   bool accepting() override { return !full; }
+  void recall_tags(policy::context& who) override { who.tags = kept_tags; }
+  void keep_tags(const policy::context&, const std::vector<std::string>& tags) override { kept_tags.insert(kept_tags.end(), tags.begin(), tags.end()); }
+  std::vector<std::string> kept_tags;
   void record(const exchange_report& r) override { records.emplace_back(r); }
   worker_counters& counters() override { return counters_; }
 

@@ -1,0 +1,92 @@
+"""What holds for a conversation as a whole, on the real binary: its tags."""
+import json
+
+from lab import Gateway, Upstream, bundle
+from test_exchanges import content
+
+PROXY = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}\n"
+TAGS = """  - id: invest
+    title: Talks of investing
+    severity: low
+    direction: both
+    match: {keywords: [portfolio]}
+    action: {type: tag, tags: [investing]}
+    tests: [{name: a, request: "my portfolio", expect: {rules: [invest], action: tag}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+BOUND = """apiVersion: sluice/v1
+kind: Policy
+metadata: {name: advice, owner: it}
+rules:
+  - id: bonds
+    title: Bonds
+    severity: low
+    direction: both
+    match: {keywords: [bonds]}
+    action: {type: redact, mask: "[B]"}
+    tests: [{name: a, request: "buy bonds", expect: {rules: [bonds]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+
+
+def tagged_bundle(folder, enforcement="enforce"):
+    bundle(folder, extra=TAGS.replace("    direction", f"    enforcement: {enforcement}\n    direction").replace(
+        "expect: {rules: [invest], action: tag}", "expect: {rules: [invest]}" if enforcement == "enforce" else "expect: {shadow: [invest]}"))
+    (folder / "advice.yaml").write_text(BOUND)
+    path = folder / "bundle.yaml"
+    path.write_text(path.read_text() + "  - {use: advice, bind: {conversation_tag: investing}}\n")
+    return folder
+
+
+def tag_gateway(lab, name="gw", **more):
+    up = Upstream()
+    return Gateway(lab, name, up.port, f"{{directory: {tagged_bundle(lab.dir / (name + '-b'), **more)}}}", PROXY), up
+
+
+def say(g, *texts, conversation=None, tenant="acme", stream=False):
+    messages = [{"role": "user" if i % 2 == 0 else "assistant", "content": t} for i, t in enumerate(texts)]
+    fields = {"x-tenant": tenant} | ({"x-conversation": conversation} if conversation else {})
+    return g.post({"model": "m", "stream": stream, "messages": messages}, fields)
+
+
+def test_a_tag_of_a_request_counts_in_the_same_request_and_in_its_answer(lab):
+    g, up = tag_gateway(lab)
+    up.text = "bonds are fine"
+    say(g, "buy bonds")
+    assert b"buy bonds" in up.seen[-1]
+    status, headers, body = say(g, "my portfolio: buy bonds")
+    assert b"my portfolio: buy [B]" in up.seen[-1]
+    assert json.loads(body)["choices"][0]["message"]["content"] == "[B] are fine" and headers["x-sluice-verdict"] == "edit"
+    plain, tagged = [r for r in g.records() if r["event"] == "decision"]
+    assert plain["tags"] == [] and plain["verdict"] == "allow"
+    assert tagged["tags"] == ["investing"] and tagged["request"]["tags"] == ["investing"] and "tags" not in tagged["response"]
+    assert plain["effective"] != tagged["effective"]
+    # The client sends its history again: the tag comes of it again, whatever this node remembers.
+    up.text = "ok"
+    say(g, "my portfolio", "ok", "buy bonds")
+    assert b"buy [B]" in up.seen[-1]
+
+
+def test_a_tag_of_an_answer_counts_from_the_next_exchange_of_its_conversation(lab):
+    for stream in (False, True):
+        g, up = tag_gateway(lab, "streamed" if stream else "plain")
+        up.text = "your portfolio holds bonds"
+        up.pieces = list(up.text)
+        status, headers, body = say(g, "what have I?", conversation="c1", stream=stream)
+        said = content(body) if stream else json.loads(body)["choices"][0]["message"]["content"]
+        assert said == "your portfolio holds bonds", said
+        up.text, up.pieces = "ok", ["ok"]
+        for conversation, tenant, expected in (("c1", "acme", b"more [B]"), ("c2", "acme", b"more bonds"), ("c1", "rival", b"more bonds"), (None, "acme", b"more bonds")):
+            say(g, "more bonds", conversation=conversation, tenant=tenant)
+            assert expected in up.seen[-1], (stream, conversation, tenant, up.seen[-1])
+        first = next(r for r in g.records() if r["event"] == ("closed" if stream else "decision"))
+        assert first["tags"] == [] and first["response"]["tags"] == ["investing"]
+
+
+def test_a_rule_in_shadow_tags_nothing_that_acts(lab):
+    g, up = tag_gateway(lab, enforcement="shadow")
+    status, headers, body = say(g, "my portfolio: buy bonds", conversation="c1")
+    assert b"my portfolio: buy bonds" in up.seen[-1] and headers["x-sluice-verdict"] == "allow"
+    say(g, "more bonds", conversation="c1")
+    assert b"more bonds" in up.seen[-1]
+    first = next(r for r in g.records() if r["event"] == "decision")
+    assert first["verdict"] == "allow" and first["shadow_verdict"] == "edit" and first["tags"] == []
+    assert {(f["rule"], f["enforcement"]) for f in first["request"]["findings"]} == {("invest", "shadow"), ("bonds", "shadow")}
