@@ -67,6 +67,7 @@ void print_json(const policy::explanation& why) {
                      {"enforcement", policy::to_string(each.enforcement)},
                      {"action", policy::to_string(each.action)},
                      {"validator", each.validator},
+                     {"score", each.score},
                      {"applies", each.applies},
                      {"why_not", each.why_not},
                      {"matches", spans},
@@ -74,12 +75,18 @@ void print_json(const policy::explanation& why) {
                      {"suppressed_by", each.suppressed_by},
                      {"note", each.note}});
   }
+  json scores = json::array();
+  for (const auto& sum : why.scores) {
+    scores.push_back({{"policy", sum.policy}, {"score", sum.enforced}, {"shadow_score", sum.all}, {"threshold", sum.threshold},
+                      {"action", policy::to_string(sum.action)}, {"crossed", sum.crossed}});
+  }
   const json out = {{"version", why.version},
                     {"effective", why.effective},
                     {"verdict", policy::to_string(why.verdict)},
                     {"shadow_verdict", policy::to_string(why.shadow_verdict)},
                     {"reason", why.reason},
                     {"tags", why.tags},
+                    {"scores", scores},
                     {"text", why.text},
                     {"message", why.message},
                     {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
@@ -125,6 +132,11 @@ void print_text(const policy::explanation& why, bool all) {
   std::cout << '\n';
   std::string tags;
   for (const auto& tag : why.tags) tags += (tags.empty() ? "" : ", ") + tag;
+  for (const auto& sum : why.scores) {
+    std::cout << "score     " << sum.policy << ": " << sum.enforced << " of " << sum.threshold << (sum.crossed ? ", so " + std::string(policy::to_string(sum.action)) : std::string());
+    if (sum.all != sum.enforced) std::cout << "   (with every shadow rule enforced: " << sum.all << ')';
+    std::cout << '\n';
+  }
   if (!tags.empty()) std::cout << "tags      " << tags << '\n';
   if (!why.message.empty()) std::cout << "message   " << why.message << '\n';
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';

@@ -21,9 +21,12 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .channel = names.of(f.part),
                             .begin = f.begin,
                             .end = f.end,
+                            .score = known ? rules[f.rule].score : 0,
                             .value = f.value});
   }
   out.tags = from.tags;
+  out.scores.clear();
+  for (const auto& s : from.scores) out.scores.push_back({std::string(s.policy), s.enforced, s.all, s.threshold, s.action, s.crossed});
   out.suppressed.clear();
   for (const auto& s : from.suppressed) {
     out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), s.exception_id);

@@ -99,9 +99,26 @@ void finding(writer& w, const finding_record& f, const line_context& in) {
   w.word("enforcement", policy::to_string(f.enforcement));
   w.text("channel", f.channel);
   w.raw("span", "[" + std::to_string(f.begin) + "," + std::to_string(f.end) + "]");
+  if (f.score > 0) w.number("score", f.score);
   w.text("hmac", keyed(in, f.value));
   if (in.config.store_masked) w.text("masked", mask_value(f.value));
   w.close('}');
+}
+
+void scores(writer& w, const std::vector<score_record>& all) {
+  if (all.empty()) return;
+  w.open("score", '[');
+  for (const auto& s : all) {
+    w.item('{');
+    w.text("policy", s.policy);
+    w.number("score", s.score);
+    w.number("shadow_score", s.shadow_score);
+    w.number("threshold", s.threshold);
+    w.word("action", policy::to_string(s.action));
+    w.flag("crossed", s.crossed);
+    w.close('}');
+  }
+  w.close(']');
 }
 
 void judged(writer& w, std::string_view name, const section& s, const line_context& in) {
@@ -120,6 +137,7 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
     w.close('}');
   }
   w.close(']');
+  scores(w, s.scores);
   w.raw("nd", "{}");
   w.word("verdict", policy::to_string(s.verdict));
   w.word("shadow_verdict", policy::to_string(s.shadow_verdict));

@@ -33,7 +33,6 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
 [[nodiscard]] std::optional<std::string> exploding_text(std::string_view pattern, const match::regex& of);
 // check_support.cpp
 void refuse_unsupported(check_pass& pass, const rule& checked);
-void refuse_unsupported(check_pass& pass, const policy_ast& checked);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
 // check_tags.cpp. Tags that lead back to themselves, and tags that nothing sets.

@@ -30,8 +30,4 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
   }
 }
 
-void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
-  if (checked.anomaly) refuse(pass, checked.anomaly->place, "'thresholds'");
-}
-
 }  // namespace sluice::policy

@@ -51,6 +51,7 @@ class compiler {
     program_->matcher_unavailable = bundle_.on_error.matcher_unavailable;
     terms_.load_models();
     for (const auto& p : bundle_.policies) {
+      if (p.anomaly) program_->thresholds.push_back({p.name, p.anomaly->request, p.anomaly->response, p.anomaly->action});
       for (const auto& r : p.rules) add_rule(p, r);
       for (const auto& v : p.variants) add_rule(p, v.rule);
     }
@@ -77,7 +78,7 @@ class compiler {
 
   void add_rule(const policy_ast& p, const rule& r) {
     const auto index = static_cast<std::uint32_t>(program_->rules.size());
-    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement});
+    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score)});
     compiled_rule c{};
     c.direction = r.direction;
     c.action = r.action.type;
@@ -100,6 +101,8 @@ class compiler {
     c.message_in_stream = r.action.message_in_stream;
     c.i18n = r.action.i18n;
     c.tags = r.action.tags;
+    c.score = static_cast<std::uint32_t>(r.score);
+    if (p.anomaly && r.score > 0) c.threshold = static_cast<std::uint32_t>(program_->thresholds.size() - 1);
     c.rollout = r.rollout;
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());

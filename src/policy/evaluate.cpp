@@ -31,6 +31,8 @@ class evaluation final : private match_sink {
     if (!rules_.composed.empty()) compose();
   }
 
+  // All of the body was seen.
+  void finish() { (void)judge_.settle(); }
   [[nodiscard]] std::vector<pending_edit>& edits() { return edits_; }
 
  private:
@@ -101,12 +103,13 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
   }
   evaluation run(rules, options, s, out);
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
+  run.finish();
   pending = std::move(run.edits());
   return out;
 }
 
 void make_edits(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, std::vector<pending_edit> pending, outcome& out) {
-  if (out.verdict == verdict::block || pending.empty()) return;
+  if ((out.verdict == verdict::block && !options.edits_of_blocked) || pending.empty()) return;
   std::vector<std::string_view> texts;
   for (const auto& p : parts) texts.push_back(p.text);
   token_map counted;

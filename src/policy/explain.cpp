@@ -111,6 +111,7 @@ explained_rule describe(const policy_ast& owner, const rule& of, const explain_r
   out.place = to_string(of.place);
   out.enforcement = of.enforcement;
   out.action = of.action.type;
+  out.score = static_cast<std::uint32_t>(of.score);
   out.validator = name_of(of.match.validator);
   out.why_not = why_not(owner, of, asked);
   out.applies = out.why_not.empty();
@@ -145,7 +146,10 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   out.shadow_verdict = result.shadow_verdict;
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
   if (result.verdict == verdict::block) out.message = result.block.message;
-  out.reason = result.reason;
+  out.reason = result.why();
+  for (const score_sum& sum : result.scores) {
+    out.scores.push_back({std::string(sum.policy), sum.enforced, sum.all, sum.threshold, sum.action, sum.crossed});
+  }
   const std::vector<sighting> seen = sightings(rules, parts, asked.direction, working);
   const rule_costs cost = costs(rules, parts, options, working);
   out.evaluate_ns = cost.all_ns;

@@ -50,7 +50,7 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
   const trial_outcome streamed = try_stream(with, answer, working);
   take(whole);
   const bool same = whole.verdict == verdict::block
-                        ? streamed.verdict == verdict::block && each.response->starts_with(streamed.text)
+                        ? streamed.verdict == verdict::block && whole.edited.starts_with(streamed.text)
                         : streamed.verdict == whole.verdict && streamed.text == whole.text;
   if (!same) out.what = "streamed in single code points, the answer ends otherwise than whole";
   return out;

@@ -2,6 +2,7 @@
 #include "judge.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -96,11 +97,43 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
     auto& set = enforced ? out_.tags : out_.shadow_tags;
     if (std::ranges::find(set, tag) == set.end()) set.push_back(tag);
   }
+  if (r.threshold != compiled_rule::no_threshold) scored_.push_back({part, begin, rule, enforced});
   raise(r.action, enforced, editable);
   if (!enforced || !changes_match(r.action)) return effect::none;
   if (r.action != action::block && editable) return effect::edit;
   block_by(rule);
   return effect::block;
+}
+
+// True when it crosses a threshold that blocks.
+bool judge::add_score(std::uint32_t rule, bool enforced) {
+  const auto& r = rules_.owner->rules[rule];
+  const auto& threshold = rules_.owner->thresholds[r.threshold];
+  const auto limit = threshold.of(options_.direction);
+  if (limit == 0) return false;
+  auto sum = std::ranges::find(out_.scores, threshold.policy, &score_sum::policy);
+  if (sum == out_.scores.end()) sum = out_.scores.insert(sum, {.policy = threshold.policy, .threshold = limit, .action = threshold.action});
+  sum->all += r.score;
+  if (enforced) sum->enforced += r.score;
+  if (sum->all >= limit) raise(threshold.action, false, true);
+  if (sum->enforced < limit || sum->crossed) return false;
+  sum->crossed = true;
+  raise(threshold.action, true, true);
+  if (threshold.action != action::block) return false;
+  if (out_.crossed.empty()) {
+    out_.crossed = "the score of policy '" + threshold.policy + "' is " + std::to_string(sum->enforced) + ", its threshold " + std::to_string(limit);
+  }
+  return true;
+}
+
+std::optional<judge::crossing> judge::settle() {
+  std::ranges::sort(scored_, [](const scored& a, const scored& b) { return std::tie(a.part, a.begin, a.rule) < std::tie(b.part, b.begin, b.rule); });
+  std::optional<crossing> first;
+  for (const auto& each : scored_) {
+    if (add_score(each.rule, each.enforced) && !first) first = {.part = each.part, .begin = each.begin};
+  }
+  scored_.clear();
+  return first;
 }
 
 judge::effect judge::unavailable(std::uint32_t rule) {

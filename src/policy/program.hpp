@@ -102,6 +102,14 @@ struct expression {
   std::vector<expression> children;
 };
 
+// Sums of a policy's scores at which something happens.
+struct compiled_threshold {
+  std::string policy;
+  std::uint32_t request = 0, response = 0;  // 0: never
+  policy::action action = action::block;
+  [[nodiscard]] std::uint32_t of(policy::direction d) const { return d == direction::request ? request : response; }
+};
+
 struct compiled_rule {
   policy::direction direction;
   policy::action action;
@@ -122,7 +130,10 @@ struct compiled_rule {
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
   std::vector<std::string> tags;           // tag
+  std::uint32_t score = 0, threshold = no_threshold;  // what a match adds, and to which sum
   std::optional<rollout_spec> rollout;
+
+  static constexpr std::uint32_t no_threshold = 0xffffffff;
 
   [[nodiscard]] bool applies(policy::direction d, role who, part_kind kind, bool last_turn) const {
     return (static_cast<unsigned>(direction) & static_cast<unsigned>(d)) != 0 && (role_mask >> static_cast<unsigned>(who) & 1) != 0 &&
@@ -154,6 +165,7 @@ struct program {
   std::string version, bundle_name;
   std::vector<snapshot::rule_info> infos;
   std::vector<compiled_rule> rules;
+  std::vector<compiled_threshold> thresholds;
   std::vector<term> terms;
   std::vector<std::shared_ptr<const match::classifier>> models;
   policy::action matcher_unavailable = action::block;

@@ -317,6 +317,7 @@ struct stream_evaluator::impl {
       compose(c, index);
       c.finished = true;
     }
+    if (const auto crossed = judge.settle()) stop_at(crossed->begin);
     // A channel held in full has sent nothing: the answer can still be a whole refusal.
     if (!(blocked && c.hold_full)) release(c, into);
     if (blocked) return status::blocked;

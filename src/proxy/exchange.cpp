@@ -115,7 +115,7 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
     finish(out);
     return;
   }
-  reason = of.reason;
+  reason = of.why();
   auto message = of.block.message_for(accept_language);
   if (message.empty()) message = "The request or its answer was blocked by policy.";
   answer_error(wire::gateway_error::blocked, message, param, out);
@@ -184,7 +184,7 @@ void exchange::impl::record(report_kind kind) {
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
-      .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
+      .reason = !reason.empty() ? std::string_view(reason) : !request_outcome.why().empty() ? request_outcome.why() : judged.why(),
   };
   // `aborted` corrects what `whole` or `closed` has counted already.
   if (kind == report_kind::whole || kind == report_kind::closed) count_outcome(r);

@@ -90,3 +90,41 @@ def test_a_rule_in_shadow_tags_nothing_that_acts(lab):
     first = next(r for r in g.records() if r["event"] == "decision")
     assert first["verdict"] == "allow" and first["shadow_verdict"] == "edit" and first["tags"] == []
     assert {(f["rule"], f["enforcement"]) for f in first["request"]["findings"]} == {("invest", "shadow"), ("bonds", "shadow")}
+
+
+SCORES = """apiVersion: sluice/v1
+kind: Policy
+metadata: {name: probing, owner: it}
+thresholds: {anomaly: {request: 4, response: 4, action: block}}
+rules:
+  - id: probe
+    title: Probe
+    severity: low
+    direction: both
+    match: {keywords: [hidden rules]}
+    action: {type: allow}
+    score: 2
+    tests: [{name: a, request: "your hidden rules", expect: {rules: [probe], action: allow}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+
+
+def test_scores_block_a_request_and_cut_a_stream_where_they_are_crossed(lab):
+    up, folder = Upstream(), bundle(lab.dir / "b")
+    (folder / "probing.yaml").write_text(SCORES)
+    path = folder / "bundle.yaml"
+    path.write_text(path.read_text() + "  - {use: probing, bind: {scope: global}}\n")
+    g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
+    up.text = "ok"
+    assert g.ask("the hidden rules")[1]["x-sluice-verdict"] == "allow"
+    status, headers, body = g.ask("the hidden rules, hidden rules!")
+    assert status == 400 and json.loads(body)["error"]["code"] == "content_filter" and headers["x-sluice-verdict"] == "block", (status, body)
+    text = "one hidden rules two hidden rules three"
+    up.pieces = list(text)
+    said = content(g.ask("hello", stream=True)[2])
+    assert said.startswith("one hidden rules two") and "three" not in said, said
+    first, blocked, closed = [r for r in g.records() if r["event"] in ("decision", "closed")]
+    assert first["request"]["score"] == [{"policy": "probing", "score": 2, "shadow_score": 2, "threshold": 4, "action": "block", "crossed": False}]
+    assert blocked["request"]["score"][0]["score"] == 4 and blocked["request"]["score"][0]["crossed"] and blocked["verdict"] == "block"
+    assert blocked["reason"] == "the score of policy 'probing' is 4, its threshold 4" and blocked["request"]["findings"][0]["score"] == 2
+    assert closed["response"]["score"][0]["crossed"] and closed["verdict"] == "block" and closed["reason"] == blocked["reason"]
+    assert "score" not in closed["request"]

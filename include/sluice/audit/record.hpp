@@ -16,7 +16,17 @@ struct finding_record {
   policy::enforcement enforcement;
   std::string channel;         // "messages[0].content", "choice 0 content"
   std::uint32_t begin, end;    // bytes of the channel's original text
+  std::uint32_t score = 0;     // what it adds to its policy's threshold
   std::string value;           // in the clear while in memory only: written as hmac and masked form
+};
+
+// What a policy's scores came to in one section.
+struct score_record {
+  std::string policy;
+  std::uint64_t score = 0, shadow_score = 0;  // of enforced matches, and of those in shadow as well
+  std::uint32_t threshold = 0;
+  policy::action action = policy::action::block;
+  bool crossed = false;
 };
 
 struct section {  // request or response
@@ -25,6 +35,7 @@ struct section {  // request or response
   std::vector<finding_record> findings;
   std::vector<std::pair<std::string, std::string>> suppressed;  // rule, exception id
   bool truncated = false;
+  std::vector<score_record> scores;
   std::vector<std::string> tags;  // that enforced rules set here
 };
 

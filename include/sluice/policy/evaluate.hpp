@@ -56,6 +56,15 @@ struct block_terms {
   [[nodiscard]] std::string_view message_for(std::string_view accept_language) const;
 };
 
+// The scores of one policy's matches, held against its threshold. Views into the snapshot.
+struct score_sum {
+  std::string_view policy;
+  std::uint64_t enforced = 0, all = 0;  // of enforced matches, and of those in shadow as well
+  std::uint32_t threshold = 0;          // of this direction
+  policy::action action = action::block;
+  bool crossed = false;                 // by the enforced ones
+};
+
 struct outcome {
   policy::verdict verdict = verdict::allow;         // what is done
   policy::verdict shadow_verdict = verdict::allow;  // what would be done if every shadow rule (and the global flag) enforced
@@ -65,8 +74,12 @@ struct outcome {
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
+  std::vector<score_sum> scores;  // of policies with a threshold here, of which some rule with a score matched
+  std::string crossed;            // the first threshold that blocks: "the score of policy 'pii' is 12, its threshold 10"
   // What enforced rules tag the conversation with, and what those in shadow would; each once, in the order of being found.
   std::vector<std::string> tags, shadow_tags;
+  // Why a verdict came without a rule: `reason`, or the threshold where no rule blocked.
+  [[nodiscard]] std::string_view why() const { return reason.empty() && block.rule == 0xffffffff ? std::string_view(crossed) : std::string_view(reason); }
 };
 
 class token_map;
@@ -95,6 +108,7 @@ struct evaluate_options {
   std::string_view hash_key = {};  // of redactions with `hash`. Empty (tests, explanations): the hash reads 00000000
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
   token_map* tokens = nullptr;  // of the exchange. Null (tests, explanations): the tokens of each call count from 1
+  bool edits_of_blocked = false;  // tests only: a body that is blocked has its edits all the same, to hold against a stream that was cut
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.

@@ -32,6 +32,7 @@ class snapshot {
     std::string id, policy, title, severity, category, place;  // place: file:line:column
     policy::action action;
     policy::enforcement enforcement;
+    std::uint32_t score = 0;  // what a match adds to its policy's threshold
   };
   [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
   // Bytes of compiled databases and tables, shards counted once.
