@@ -104,12 +104,18 @@ json rule_json(const policy::explained_rule& rule) {
     matches.push_back({{"begin", span.begin}, {"end", span.end}, {"enforced", span.enforced},
                        {"action", policy::to_string(span.action)}});
   }
+  json excuses = json::array(), excused_by = json::array();
+  for (const auto& e : rule.suppressed) {
+    excused_by.push_back(e.exception);
+    excuses.push_back({{"by", e.exception}, {"owner", e.owner}, {"ticket", e.ticket}, {"reason", e.reason}, {"expires", e.expires},
+                       {"begin", e.begin}, {"end", e.end}, {"count", e.count}});
+  }
   json overlays = json::array();
   for (const auto& patch : rule.patches) overlays.push_back({{"overlay", patch.overlay}, {"place", patch.place}, {"changed", patch.changed}});
   return {{"rule", rule.id}, {"policy", rule.policy}, {"title", rule.title}, {"place", rule.place}, {"overlays", overlays},
           {"enforcement", policy::to_string(rule.enforcement)}, {"action", policy::to_string(rule.action)},
           {"applies", rule.applies}, {"why_not", rule.why_not}, {"matches", matches},
-          {"score", rule.score}, {"suppressed_by", rule.suppressed_by}, {"note", rule.note}};
+          {"score", rule.score}, {"suppressed_by", excused_by}, {"suppressed", excuses}, {"note", rule.note}};
 }
 
 }  // namespace

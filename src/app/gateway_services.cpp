@@ -29,7 +29,17 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
   for (const auto& s : from.scores) out.scores.push_back({std::string(s.policy), s.enforced, s.all, s.threshold, s.action, s.crossed});
   out.suppressed.clear();
   for (const auto& s : from.suppressed) {
-    out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), s.exception_id);
+    const bool known = s.rule < rules.size();
+    out.suppressed.push_back({.rule = known ? rules[s.rule].id : std::string("?"),
+                              .exception = s.exception_id,
+                              .policy = known ? rules[s.rule].policy : std::string("?"),
+                              .owner = s.owner,
+                              .ticket = s.ticket,
+                              .channel = names.of(s.part),
+                              .begin = s.begin,
+                              .end = s.end,
+                              .count = s.count,
+                              .value = s.value});
   }
 }
 

@@ -105,6 +105,20 @@ void finding(writer& w, const finding_record& f, const line_context& in) {
   w.close('}');
 }
 
+void suppressed(writer& w, const suppressed_record& s, const line_context& in) {
+  w.item('{');
+  w.text("rule", s.rule);
+  w.text("policy", s.policy);
+  w.text("by", s.exception);
+  w.text("owner", s.owner);
+  w.text("ticket", s.ticket);
+  w.text("channel", s.channel);
+  w.raw("span", "[" + std::to_string(s.begin) + "," + std::to_string(s.end) + "]");
+  w.text("hmac", keyed(in, s.value));
+  w.number("count", s.count);
+  w.close('}');
+}
+
 void scores(writer& w, const std::vector<score_record>& all) {
   if (all.empty()) return;
   w.open("score", '[');
@@ -130,12 +144,7 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   if (s.truncated) w.flag("truncated", true);
   if (!s.tags.empty()) w.texts("tags", s.tags);
   w.open("suppressed", '[');
-  for (const auto& [rule, exception] : s.suppressed) {
-    w.item('{');
-    w.text("rule", rule);
-    w.text("by", exception);
-    w.close('}');
-  }
+  for (const auto& each : s.suppressed) suppressed(w, each, in);
   w.close(']');
   scores(w, s.scores);
   w.raw("nd", "{}");

@@ -7,6 +7,7 @@
 
 #include "compile_terms.hpp"
 #include "compiled_snapshot.hpp"
+#include "exception.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/text/view.hpp"
@@ -109,28 +110,12 @@ class compiler {
     auto made = terms_.add_match(r, r.match, index, !composed);
     if (composed) c.expression = std::move(made);
     c.terms_end = static_cast<std::uint32_t>(program_->terms.size());
-    for (const auto& e : r.exceptions) c.exceptions.push_back(make_exception(r, e));
-    program_->rules.push_back(std::move(c));
-  }
-
-  compiled_exception make_exception(const rule& r, const exception_spec& e) {
-    compiled_exception made;
-    made.id = e.id;
-    made.when = e.when;
-    if (!e.match) return made;
-    if (e.match->kind == match_spec::kind::regex) {
-      auto regex = cache_.regex(e.match->regex.pattern);
-      if (regex) {
-        made.regex = *regex;
-      } else {
-        error(e.place, r.id, "the pattern of exception " + e.id + " does not compile: " + regex.error().reason, "correct the pattern");
-      }
-      return made;
+    for (const auto& e : r.exceptions) {
+      c.exceptions.push_back(compile_exception(e, cache_, [&](const place& at, const std::string& reason) {
+        error(at, r.id, "the pattern of exception " + e.id + " does not compile: " + reason, "correct the pattern");
+      }));
     }
-    const auto view = view_of(e.match->keywords);
-    made.fold = view == text::view_kind::folded;
-    for (const auto& w : e.match->keywords.words) made.words.push_back(text::normalise(w, view));
-    return made;
+    program_->rules.push_back(std::move(c));
   }
 
   void build_starts(text::view_kind view) {

@@ -116,6 +116,8 @@ void compare_exceptions(const rule& a, const rule& b, rule_change& out) {
       note(out, effect::none, "exception " + now.id + " changed");
     } else if (was->expires < now.expires) {
       note(out, effect::may_weaken, "exception " + now.id + " lasts longer, until " + now.expires);
+    } else if (was->owner != now.owner || was->ticket != now.ticket) {
+      note(out, effect::none, "exception " + now.id + " is another's: " + now.owner + ", " + now.ticket);
     }
   }
   for (const exception_spec& was : a.exceptions) {

@@ -118,6 +118,15 @@ explained_rule describe(const policy_ast& owner, const rule& of, const explain_r
   return out;
 }
 
+explained_rule::excuse excuse_of(const rule& of, const suppression& kept) {
+  explained_rule::excuse out{.exception = kept.exception_id, .owner = kept.owner, .ticket = kept.ticket, .reason = {}, .expires = {}, .begin = kept.begin, .end = kept.end, .count = kept.count};
+  const auto at = std::ranges::find(of.exceptions, kept.exception_id, &exception_spec::id);
+  if (at == of.exceptions.end()) return out;
+  out.reason = at->reason;
+  out.expires = at->expires;
+  return out;
+}
+
 // The form in which the finding was seen: of an expression, that of the first member that lies on it.
 std::string reading_of(const std::vector<sighting>& seen, const finding& hit) {
   const auto lies_on = [&](const sighting& s) { return s.rule == hit.rule && s.part == hit.part && s.begin < hit.end && hit.begin < s.end; };
@@ -168,9 +177,9 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
         next.matches.push_back({.begin = hit.begin, .end = hit.end, .enforced = hit.enforced, .action = hit.action, .reading = reading_of(seen, hit)});
       }
       for (const suppression& kept : result.suppressed) {
-        if (compiled.rules()[kept.rule].id == of.id) next.suppressed_by.push_back(kept.exception_id);
+        if (compiled.rules()[kept.rule].id == of.id) next.suppressed.push_back(excuse_of(of, kept));
       }
-      if (next.applies && next.matches.empty() && next.suppressed_by.empty())
+      if (next.applies && next.matches.empty() && next.suppressed.empty())
         next.note = near_miss(of.match, asked.text);
       if (next.applies && next.note.empty() && of.enforcement == enforcement::enforce && of.rollout) next.note = rollout_note(*of.rollout);
       out.rules.push_back(std::move(next));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "exception.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -82,8 +83,12 @@ void judge::block_by(std::uint32_t rule) {
 judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
                           std::string_view matched_view, bool editable, match::match_state& state) {
   if (const auto* why = suppressing(rules_, rule, matched_view, state)) {
-    const auto same = [&](const suppression& s) { return s.rule == rule && s.exception_id == why->id; };
-    if (std::none_of(out_.suppressed.begin(), out_.suppressed.end(), same)) out_.suppressed.push_back({rule, why->id});
+    const auto same = std::ranges::find_if(out_.suppressed, [&](const suppression& s) { return s.rule == rule && s.exception_id == why->id; });
+    if (same != out_.suppressed.end()) {
+      ++same->count;
+    } else {
+      out_.suppressed.push_back({.rule = rule, .exception_id = why->id, .owner = why->owner, .ticket = why->ticket, .part = part, .begin = begin, .end = end, .value = std::string(original)});
+    }
     return effect::none;
   }
   const auto& r = rules_.owner->rules[rule];

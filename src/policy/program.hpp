@@ -55,15 +55,6 @@ class index_set {
   std::vector<std::uint64_t> words_;
 };
 
-struct compiled_exception {
-  std::string id;
-  policy::scope when;
-  // A match suppresses only when one of these lies inside the matched text; both empty: always.
-  std::shared_ptr<const regex_program> regex;
-  std::vector<std::string> words;
-  bool fold = true;
-};
-
 // Words that must, or must not, stand within so many code points of a match.
 struct compiled_proximity {
   std::vector<std::string> words;  // folded
@@ -100,6 +91,20 @@ struct expression {
   std::uint32_t term = 0;
   std::uint32_t min_count = 1;
   std::vector<expression> children;
+};
+
+// What an exception looks for in the text that its rule found.
+struct exception_term {
+  term what;                       // a regex, or words without a table
+  std::vector<std::string> words;  // in the view of `what`
+  bool bounded = false;
+};
+
+struct compiled_exception {
+  std::string id, owner, ticket;
+  policy::scope when;
+  std::vector<exception_term> terms;
+  std::optional<expression> match;  // of those terms; none: all that the rule finds
 };
 
 // Sums of a policy's scores at which something happens.

@@ -251,7 +251,11 @@ class composer {
     signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
     const auto local = entry - first;
     const bool patched = local >= p.rules.size();
-    sign_lists(patched ? p.variants[local - p.rules.size()].rule.match : p.rules[local].match, signature);
+    const rule& said = patched ? p.variants[local - p.rules.size()].rule : p.rules[local];
+    sign_lists(said.match, signature);
+    for (const auto& e : said.exceptions) {
+      if (e.match) sign_lists(*e.match, signature);
+    }
     if (patched) {
       for (const auto& name : p.variants[local - p.rules.size()].overlays) {
         const auto o = std::ranges::find(bundle_.overlays, name, &overlay_ast::name);

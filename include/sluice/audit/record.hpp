@@ -20,6 +20,15 @@ struct finding_record {
   std::string value;           // in the clear while in memory only: written as hmac and masked form
 };
 
+// Findings that an exception took away; channel, span and value are the first one's.
+struct suppressed_record {
+  std::string rule, exception;
+  std::string policy = {}, owner = {}, ticket = {}, channel = {};
+  std::uint32_t begin = 0, end = 0;
+  std::uint64_t count = 1;
+  std::string value = {};
+};
+
 // What a policy's scores came to in one section.
 struct score_record {
   std::string policy;
@@ -33,7 +42,7 @@ struct section {  // request or response
   bool judged = false;
   policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
   std::vector<finding_record> findings;
-  std::vector<std::pair<std::string, std::string>> suppressed;  // rule, exception id
+  std::vector<suppressed_record> suppressed;
   bool truncated = false;
   std::vector<score_record> scores;
   std::vector<std::string> tags;  // that enforced rules set here

@@ -33,9 +33,13 @@ struct finding {
   std::string value;        // the matched original text; audit masks it, nothing else may print it
 };
 
+// Findings of one rule that one exception took away. Place and value are the first one's.
 struct suppression {
   std::uint32_t rule;
-  std::string exception_id;
+  std::string exception_id, owner, ticket;
+  std::uint32_t part = 0, begin = 0, end = 0;
+  std::string value;        // as of a finding
+  std::uint64_t count = 1;
 };
 
 // Replace [begin, end) of a part's text.

@@ -42,7 +42,13 @@ struct explained_rule {
   bool applies = false;   // to this context, direction, role and part
   std::string why_not;    // "scope", "direction", … with the values, when it does not apply
   std::vector<span> matches;
-  std::vector<std::string> suppressed_by;  // exceptions
+  // An exception that took findings of the rule away; the place is the first one's.
+  struct excuse {
+    std::string exception, owner, ticket, reason, expires;
+    std::uint32_t begin = 0, end = 0;
+    std::uint64_t count = 0;
+  };
+  std::vector<excuse> suppressed;
   std::uint32_t score = 0;                 // what each match adds to its policy's threshold
   std::uint64_t alone_ns = 0;              // what it costs by itself on this text; 0: it does not apply
   std::string note;                        // "the pattern matches at 4..12, but validator luhn refuses it"
