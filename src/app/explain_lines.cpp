@@ -91,6 +91,7 @@ json findings_of(const policy::snapshot& compiled, const policy::outcome& what, 
     const auto lies_on = [&](const auto& s) { return s.rule == each.rule && s.part == each.part && s.begin < each.end && each.begin < s.end; };
     if (const auto at = std::ranges::find_if(seen, lies_on); at != seen.end()) said["reading"] = at->reading;
     if (with_part) said["part"] = each.part;
+    for (const auto& rest : each.more) said["more"].push_back({{"part", rest.part}, {"begin", rest.begin}, {"end", rest.end}});
     out.push_back(std::move(said));
   }
   return out;

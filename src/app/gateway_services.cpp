@@ -22,7 +22,9 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .begin = f.begin,
                             .end = f.end,
                             .score = known ? rules[f.rule].score : 0,
+                            .more = {},
                             .value = f.value});
+    for (const auto& rest : f.more) out.findings.back().more.push_back({names.of(rest.part), rest.begin, rest.end});
   }
   out.tags = from.tags;
   out.scores.clear();

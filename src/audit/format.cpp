@@ -99,6 +99,16 @@ void finding(writer& w, const finding_record& f, const line_context& in) {
   w.word("enforcement", policy::to_string(f.enforcement));
   w.text("channel", f.channel);
   w.raw("span", "[" + std::to_string(f.begin) + "," + std::to_string(f.end) + "]");
+  if (!f.more.empty()) {
+    w.open("more", '[');
+    for (const auto& rest : f.more) {
+      w.item('{');
+      w.text("channel", rest.channel);
+      w.raw("span", "[" + std::to_string(rest.begin) + "," + std::to_string(rest.end) + "]");
+      w.close('}');
+    }
+    w.close(']');
+  }
   if (f.score > 0) w.number("score", f.score);
   w.text("hmac", keyed(in, f.value));
   if (in.config.store_masked) w.text("masked", mask_value(f.value));

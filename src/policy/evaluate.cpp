@@ -2,10 +2,12 @@
 #include "sluice/policy/evaluate.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
 #include "expression.hpp"
+#include "joined.hpp"
 #include "judge.hpp"
 #include "part_match.hpp"
 
@@ -31,6 +33,16 @@ class evaluation final : private match_sink {
     if (!rules_.composed.empty()) compose();
   }
 
+  // Before the first part of a request with texts that may go on in each other.
+  void expect_seams() { seams_ = true; }
+  // What is split over several parts, once each was judged by itself.
+  void join(std::span<const text_part> parts) {
+    std::vector<joined_match> matches;
+    std::vector<std::uint32_t> failed_terms;
+    find_joined(rules_, parts, matcher_, matches, failed_terms);
+    for (const auto term : failed_terms) failed(term);
+    for (const auto& each : matches) note_joined(parts, each);
+  }
   // All of the body was seen.
   void finish() { (void)judge_.settle(); }
   [[nodiscard]] std::vector<pending_edit>& edits() { return edits_; }
@@ -46,8 +58,40 @@ class evaluation final : private match_sink {
   }
   void failed(std::uint32_t term) override { (void)judge_.unavailable(program_.terms[term].rule); }
 
+  // What a rule found in each part by itself: a match over a seam that only goes on from it says nothing new, and would take away the begin of
+  // the next text with it.
+  struct places {
+    std::uint32_t begin_min = 0xffffffff, end_max = 0;
+  };
+  void remember(std::uint32_t rule, const text_span& at) {
+    auto& known = found_in_[{rule, at.part}];
+    known.begin_min = std::min(known.begin_min, at.begin);
+    known.end_max = std::max(known.end_max, at.end);
+  }
+  [[nodiscard]] bool goes_on(std::uint32_t rule, std::span<const text_span> pieces) const {
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const auto known = found_in_.find({rule, pieces[i].part});
+      if (known == found_in_.end()) continue;
+      const bool first = i == 0, last = i + 1 == pieces.size();
+      if ((!first && !last) || (first && known->second.end_max > pieces[i].begin) || (last && known->second.begin_min < pieces[i].end)) return true;
+    }
+    return false;
+  }
+
+  void note_joined(std::span<const text_part> parts, const joined_match& match) {
+    const auto rule = program_.terms[match.term].rule;
+    if (goes_on(rule, match.pieces)) return;
+    for (const auto& piece : match.pieces) remember(rule, piece);
+    const bool editable = std::ranges::all_of(match.pieces, [&](const text_span& piece) { return parts[piece.part].editable; });
+    const auto& first = match.pieces.front();
+    const auto what = judge_.note(rule, first.part, first.begin, first.end, match.value, match.view, editable, s_.state, std::span(match.pieces).subspan(1));
+    if (what != judge::effect::edit) return;
+    for (const auto& piece : match.pieces) edits_.push_back({piece.part, piece.begin, piece.end, match.term, true});
+  }
+
   void note(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
     const auto what = judge_.note(program_.terms[term].rule, index_, begin, end, original, matched_view, part_->editable, s_.state);
+    if (seams_) remember(program_.terms[term].rule, {index_, begin, end});
     if (what == judge::effect::edit) edits_.push_back({index_, begin, end, term});
   }
 
@@ -80,6 +124,8 @@ class evaluation final : private match_sink {
   std::vector<std::uint32_t> matches_;
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen_;  // of terms that look into several readings
   std::vector<pending_edit> edits_;
+  bool seams_ = false;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, places> found_in_;  // by rule and part, where there are seams
 };
 
 void deny(const evaluate_options& options, outcome& out, const char* why) {
@@ -102,7 +148,10 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
     return out;
   }
   evaluation run(rules, options, s, out);
+  const bool seams = options.direction == direction::request && has_seams(rules, parts);
+  if (seams) run.expect_seams();
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
+  if (seams) run.join(parts);
   run.finish();
   pending = std::move(run.edits());
   return out;

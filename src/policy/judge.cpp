@@ -81,7 +81,8 @@ void judge::block_by(std::uint32_t rule) {
 }
 
 judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
-                          std::string_view matched_view, bool editable, match::match_state& state) {
+                          std::string_view matched_view, bool editable, match::match_state& state,
+                          std::span<const text_span> more) {
   if (const auto* why = suppressing(rules_, rule, matched_view, state)) {
     const auto same = std::ranges::find_if(out_.suppressed, [&](const suppression& s) { return s.rule == rule && s.exception_id == why->id; });
     if (same != out_.suppressed.end()) {
@@ -94,7 +95,7 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
   const auto& r = rules_.owner->rules[rule];
   const bool enforced = enforces(rule);
   if (out_.findings.size() < findings_max) {
-    out_.findings.push_back({rule, part, begin, end, r.action, enforced, std::string(original)});
+    out_.findings.push_back({rule, part, begin, end, r.action, enforced, std::string(original), {more.begin(), more.end()}});
   } else {
     out_.findings_truncated = true;
   }
@@ -178,7 +179,7 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     const auto& rule = rule_of(winner);
     const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
-    const bool alone = j == i + 1;
+    const bool alone = j == i + 1 && !winner.half;
     if (rule.action == action::tokenize) {
       // Only the client has a value back: what an answer brought up itself stays a token.
       const bool back = restores && options.direction == direction::request;

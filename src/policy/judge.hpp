@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "confirm.hpp"
 #include "sluice/policy/tokens.hpp"
@@ -21,7 +22,7 @@ class judge {
 
   enum class effect : std::uint8_t { none, edit, block };
   effect note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
-              std::string_view matched_view, bool editable, match::match_state& state);
+              std::string_view matched_view, bool editable, match::match_state& state, std::span<const text_span> more = {});
   // Adds up the scores of what was noted since the last call, in the order of the text, and holds the sums against their thresholds. Where
   // one is crossed that blocks: the place of the match that crossed it.
   struct crossing {
@@ -52,6 +53,7 @@ class judge {
 // Joins overlapping edits of one part: the stronger action's replacement takes the merged span, then the wider, then the earlier.
 struct pending_edit {
   std::uint32_t part, begin, end, term;
+  bool half = false;  // of a match that goes on in another part
 };
 [[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
                                             const std::vector<std::string_view>& part_text, const evaluate_options& options, token_map& tokens);

@@ -73,6 +73,7 @@ struct term {
   std::vector<std::string> prefilter;  // lower case
   compiled_proximity near, unless_near;  // without words: not asked for
   double entropy_min = 0;              // bits per byte
+  std::uint32_t width = 0;             // code points that a match may have, as far as that is asked (`reach_max`)
   std::uint32_t readings = 0;          // bits of text::reading: where else it looks
   std::uint32_t depth = 1;             // how deeply nested
   std::optional<std::string> replacement = std::nullopt;  // of these words, in place of their rule's
@@ -82,6 +83,9 @@ struct term {
   std::string score_name = {};         // "topic.financial_advice"
   // Code points on either side that decide about a match: it is not decided before they are there.
   [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
+  // How far on either side of a seam between two texts a match over it may lie. What is encoded or spaced takes more room.
+  static constexpr std::uint32_t reach_max = 1024;
+  [[nodiscard]] std::uint32_t reach() const { return width == 0 ? 0 : std::min(reach_max, width * (readings == 0 ? 1 : 4) + context() + 1); }
 };
 
 // What a rule makes of the matches of its terms in one part of text.
@@ -200,6 +204,8 @@ class ruleset {
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false, hold_full = false;
+  std::uint32_t join_reach = 0;        // code points of a text that a match over its end or begin may take; 0: nothing looks at requests
+  bool asks_last_turn = false;         // some rule looks at the last turn alone
   bool tags_requests = false;          // some rule tags the conversation of a request
   bool tokenizes = false;              // some rule tokenizes
   bool recalls = false;                // and some of those may need the vault

@@ -238,10 +238,12 @@ class composer {
       if (term.kind == term::kind::regex) made.regexes[term.view].add(t);
       if (term.kind == term::kind::words) made.words[term.view].add(t);
       if (term.readings != 0) made.deriving.add(t);
+      if ((static_cast<unsigned>(c.direction) & 1) != 0) made.join_reach = std::max(made.join_reach, term.reach());
     }
     if (c.expression) made.composed.push_back(entry);
     made.role_mask = static_cast<std::uint8_t>(made.role_mask | c.role_mask);
     const auto d = static_cast<unsigned>(c.direction);
+    made.asks_last_turn = made.asks_last_turn || c.last_turn_only;
     made.any_request = made.any_request || (d & 1) != 0;
     made.any_response = made.any_response || (d & 2) != 0;
     made.hold_full = made.hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);

@@ -17,6 +17,11 @@ struct finding_record {
   std::string channel;         // "messages[0].content", "choice 0 content"
   std::uint32_t begin, end;    // bytes of the channel's original text
   std::uint32_t score = 0;     // what it adds to its policy's threshold
+  struct place {
+    std::string channel;
+    std::uint32_t begin, end;
+  };
+  std::vector<place> more = {};  // of a match that is split over several texts: the rest of it
   std::string value;           // in the clear while in memory only: written as hmac and masked form
 };
 

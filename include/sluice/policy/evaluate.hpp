@@ -24,6 +24,11 @@ struct text_part {
   std::string_view text;
 };
 
+// Bytes of a part's text.
+struct text_span {
+  std::uint32_t part, begin, end;
+};
+
 struct finding {
   std::uint32_t rule;       // index into snapshot::rules()
   std::uint32_t part;       // index of the text_part, or the channel of a stream
@@ -31,6 +36,8 @@ struct finding {
   policy::action action;
   bool enforced;            // false: a shadow finding
   std::string value;        // the matched original text; audit masks it, nothing else may print it
+  // Where a request's match is split over several parts: the rest of it, in the order of the parts. `value` is all of it.
+  std::vector<text_span> more = {};
 };
 
 // Findings of one rule that one exception took away. Place and value are the first one's.
