@@ -49,9 +49,13 @@ struct joined_text {
   std::string text;
   std::vector<piece> pieces;
   bool cut_front = false, cut_back = false;  // more of the first or last part is there
+  bool has_space = false;                    // between two of the parts
 
   void add(std::uint32_t part, std::string_view whole, std::size_t begin, std::size_t end, bool spaced) {
-    if (spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[begin])) text += ' ';
+    if (spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[begin])) {
+      text += ' ';
+      has_space = true;
+    }
     pieces.push_back({text.size(), {part, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}});
     text += whole.substr(begin, end - begin);
   }
@@ -120,7 +124,7 @@ class seam_reader final : private match_sink {
       }
       now.add(which_[n], text, 0, head, spaced);
       now.cut_back = head < text.size();
-      look(now);
+      if (!spaced || now.has_space) look(now);  // else it is the text that was looked at
       now = {};
       now.cut_front = tail < text.size();
       now.add(which_[n], text, text.size() - tail, text.size(), spaced);

@@ -128,3 +128,60 @@ def test_scores_block_a_request_and_cut_a_stream_where_they_are_crossed(lab):
     assert blocked["reason"] == "the score of policy 'probing' is 4, its threshold 4" and blocked["request"]["findings"][0]["score"] == 2
     assert closed["response"]["score"][0]["crossed"] and closed["verdict"] == "block" and closed["reason"] == blocked["reason"]
     assert "score" not in closed["request"]
+
+
+def test_a_request_split_over_parts_or_messages_is_read_as_one(lab):
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
+    up.text = "ok"
+
+    def parts(*texts):
+        return [{"role": "user", "content": [{"type": "text", "text": t} for t in texts]}]
+
+    def messages(*texts):
+        out = []
+        for t in texts:
+            out += [{"role": "user", "content": t}, {"role": "assistant", "content": "go on"}]
+        return out[:-1]
+
+    for shape in (parts, messages):
+        for cut in range(1, len("bomb recipe")):
+            asked = len(up.seen)
+            status, _, body = g.post({"model": "m", "messages": shape("a " + "bomb recipe"[:cut], "bomb recipe"[cut:] + " please")})
+            assert status == 400 and json.loads(body)["error"]["code"] == "content_filter" and len(up.seen) == asked, (shape.__name__, cut, body)
+        for cut in range(1, len("Halden Bank")):
+            g.post({"model": "m", "messages": shape("pay " + "Halden Bank"[:cut], "Halden Bank"[cut:] + " now")})
+            assert b"pay [R]" in up.seen[-1] and b"[R] now" in up.seen[-1] and b"alden" not in up.seen[-1], (shape.__name__, cut, up.seen[-1])
+        # Side by side, and nothing of it a match: byte for byte as it came.
+        body = json.dumps({"model": "m", "messages": shape("pay Halden", "the bank, with a bomb", "shelter recipe")}).encode()
+        g.post(body)
+        assert up.seen[-1] == body
+    record = next(r for r in g.records() if r.get("upstream_edits") == 2)
+    finding = record["request"]["findings"][0]
+    assert finding["rule"] == "rivals" and finding["channel"] == "messages[0].content[0].text" and finding["span"] == [4, 5]
+    assert finding["more"] == [{"channel": "messages[0].content[1].text", "span": [0, 10]}] and len(record["request"]["findings"]) == 1
+
+
+EXCUSED = """  - id: number
+    title: Number
+    severity: low
+    direction: both
+    match: {regex: '\\bACC-[0-9]{4}\\b'}
+    action: {type: redact, mask: "[N]"}
+    exceptions:
+      - {id: number-tests, match: {any: [{phrase: ["acc", ["0000", "9999"]]}]}, reason: numbers of the test bank, owner: payments, ticket: PAY-1, expires: 2099-12-31}
+    tests: [{name: a, request: "ACC-1234", expect: {rules: [number]}}, {name: b, request: "ACC-0000", expect: {rules: [], suppressed: [number-tests]}}]
+"""
+
+
+def test_the_record_says_what_an_exception_suppressed_and_whose_it_is(lab):
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b', extra=EXCUSED)}}}")
+    g.ask("ACC-0000, ACC-9999 and ACC-1234")
+    assert b"ACC-0000, ACC-9999 and [N]" in up.seen[-1]
+    section = next(r for r in g.records() if r["event"] == "decision")["request"]
+    assert [f["span"] for f in section["findings"]] == [[23, 31]]
+    suppressed, = section["suppressed"]
+    assert {k: v for k, v in suppressed.items() if k != "hmac"} == {
+        "rule": "number", "policy": "p", "by": "number-tests", "owner": "payments", "ticket": "PAY-1", "channel": "messages[0].content", "span": [0, 8], "count": 2}
+    assert "ACC" not in json.dumps(section)
