@@ -15,7 +15,7 @@ namespace sluice::policy {
 namespace {
 
 // Judges the parts of one body: what the matcher finds becomes findings and edits.
-class evaluation final : private match_sink {
+class evaluation final : private match_sink, private joined_sink {
  public:
   evaluation(const ruleset& rules, const evaluate_options& options, scratch::impl& s, outcome& out)
       : rules_(rules), program_(*rules.owner), options_(options), s_(s), matcher_(rules, s, options.given), judge_(rules, options, out) {}
@@ -37,11 +37,8 @@ class evaluation final : private match_sink {
   void expect_seams() { seams_ = true; }
   // What is split over several parts, once each was judged by itself.
   void join(std::span<const text_part> parts) {
-    std::vector<joined_match> matches;
-    std::vector<std::uint32_t> failed_terms;
-    find_joined(rules_, parts, matcher_, matches, failed_terms);
-    for (const auto term : failed_terms) failed(term);
-    for (const auto& each : matches) note_joined(parts, each);
+    parts_ = parts;
+    find_joined(rules_, parts, matcher_, *this);
   }
   // All of the body was seen.
   void finish() { (void)judge_.settle(); }
@@ -78,11 +75,11 @@ class evaluation final : private match_sink {
     return false;
   }
 
-  void note_joined(std::span<const text_part> parts, const joined_match& match) {
+  void found(const joined_match& match) override {
     const auto rule = program_.terms[match.term].rule;
     if (goes_on(rule, match.pieces)) return;
     for (const auto& piece : match.pieces) remember(rule, piece);
-    const bool editable = std::ranges::all_of(match.pieces, [&](const text_span& piece) { return parts[piece.part].editable; });
+    const bool editable = std::ranges::all_of(match.pieces, [&](const text_span& piece) { return parts_[piece.part].editable; });
     const auto& first = match.pieces.front();
     const auto what = judge_.note(rule, first.part, first.begin, first.end, match.value, match.view, editable, s_.state, std::span(match.pieces).subspan(1));
     if (what != judge::effect::edit) return;
@@ -120,6 +117,7 @@ class evaluation final : private match_sink {
   judge judge_;
   std::uint32_t index_ = 0;
   const text_part* part_ = nullptr;
+  std::span<const text_part> parts_;  // of a request with seams, once they are looked at
   std::vector<gathered> gathered_;
   std::vector<std::uint32_t> matches_;
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen_;  // of terms that look into several readings

@@ -6,7 +6,6 @@
 #include <array>
 
 #include "expression.hpp"
-#include "judge.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -78,8 +77,8 @@ bool has_negation(const expression& what) { return what.kind == expression::kind
 
 class seam_reader final : private match_sink {
  public:
-  seam_reader(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, std::vector<joined_match>& out, std::vector<std::uint32_t>& failed)
-      : rules_(rules), program_(*rules.owner), parts_(parts), matcher_(matcher), out_(out), failed_(failed) {}
+  seam_reader(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out)
+      : rules_(rules), program_(*rules.owner), parts_(parts), matcher_(matcher), out_(out) {}
 
   // All texts of one role and kind.
   void read(role who, part_kind kind) {
@@ -150,12 +149,11 @@ class seam_reader final : private match_sink {
     }
     if (!cut) add(term, begin, end, value, view);
   }
-  void failed(std::uint32_t term) override { failed_.push_back(term); }
+  void failed(std::uint32_t term) override { out_.failed(term); }
 
   void add(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view value, std::string_view view) {
     auto pieces = text_->spans(begin, end);
-    if (pieces.size() < 2 || out_.size() >= findings_max) return;
-    out_.push_back({.term = term, .pieces = std::move(pieces), .value = std::string(value), .view = std::string(view)});
+    if (pieces.size() > 1) out_.found({.term = term, .pieces = std::move(pieces), .value = std::string(value), .view = std::string(view)});
   }
 
   // Rules whose match is an expression: what they ask for may stand on either side. One that asks what is not there is not decided by the text
@@ -178,8 +176,7 @@ class seam_reader final : private match_sink {
   const program& program_;
   std::span<const text_part> parts_;
   part_matcher& matcher_;
-  std::vector<joined_match>& out_;
-  std::vector<std::uint32_t>& failed_;
+  joined_sink& out_;
   std::vector<std::uint32_t> which_;
   text_place where_{direction::request, role::user, part_kind::text};
   const joined_text* text_ = nullptr;
@@ -211,8 +208,8 @@ bool has_seams(const ruleset& rules, std::span<const text_part> parts) {
   return rules.join_reach > 0 && each_joined(rules, parts, [](role, part_kind) {});
 }
 
-void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, std::vector<joined_match>& out, std::vector<std::uint32_t>& failed) {
-  seam_reader reader(rules, parts, matcher, out, failed);
+void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out) {
+  seam_reader reader(rules, parts, matcher, out);
   each_joined(rules, parts, [&](role who, part_kind kind) { reader.read(who, kind); });
 }
 

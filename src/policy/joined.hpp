@@ -20,7 +20,14 @@ struct joined_match {
 // True when two texts of one role and kind follow each other in a request, so that there is a seam to look at. Allocates nothing.
 [[nodiscard]] bool has_seams(const ruleset& rules, std::span<const text_part> parts);
 
-// Matches over seams; one may come twice. `failed` gets the terms whose matcher gave up.
-void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, std::vector<joined_match>& out, std::vector<std::uint32_t>& failed);
+class joined_sink {
+ public:
+  virtual void found(const joined_match& match) = 0;  // one may come twice
+  virtual void failed(std::uint32_t term) = 0;
+
+ protected:
+  ~joined_sink() = default;
+};
+void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out);
 
 }  // namespace sluice::policy

@@ -80,6 +80,16 @@ void judge::block_by(std::uint32_t rule) {
   out_.block = {rule, r.message, r.http_status, r.message_in_stream, r.i18n.empty() ? nullptr : &r.i18n};
 }
 
+// What a match means beyond the text: tags of the conversation, and the policy's sum.
+void judge::consequences(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, bool enforced) {
+  const auto& r = rules_.owner->rules[rule];
+  for (const auto& tag : r.tags) {
+    auto& set = enforced ? out_.tags : out_.shadow_tags;
+    if (std::ranges::find(set, tag) == set.end()) set.push_back(tag);
+  }
+  if (r.threshold != compiled_rule::no_threshold) scored_.push_back({part, begin, rule, enforced});
+}
+
 judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
                           std::string_view matched_view, bool editable, match::match_state& state,
                           std::span<const text_span> more) {
@@ -99,11 +109,7 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
   } else {
     out_.findings_truncated = true;
   }
-  for (const auto& tag : r.tags) {
-    auto& set = enforced ? out_.tags : out_.shadow_tags;
-    if (std::ranges::find(set, tag) == set.end()) set.push_back(tag);
-  }
-  if (r.threshold != compiled_rule::no_threshold) scored_.push_back({part, begin, rule, enforced});
+  consequences(rule, part, begin, enforced);
   raise(r.action, enforced, editable);
   if (!enforced || !changes_match(r.action)) return effect::none;
   if (r.action != action::block && editable) return effect::edit;
@@ -145,9 +151,11 @@ std::optional<judge::crossing> judge::settle() {
 judge::effect judge::unavailable(std::uint32_t rule) {
   out_.reason = "matcher unavailable: rule " + rules_.owner->infos[rule].id;
   const auto& r = rules_.owner->rules[rule];
-  // Only a rule that could have changed or stopped the text makes a failure matter.
-  if (!r.changes() || rules_.owner->matcher_unavailable != action::block) return effect::none;
+  if (rules_.owner->matcher_unavailable != action::block) return effect::none;
   const bool enforced = enforces(rule);
+  // What others wait for counts as found; where nobody does, only a rule that could have changed or stopped the text makes a failure matter.
+  consequences(rule, 0, 0, enforced);
+  if (!r.changes()) return effect::none;
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;
   block_by(rule);

@@ -39,6 +39,7 @@ class judge {
  private:
   void raise(action a, bool enforced, bool editable);
   void block_by(std::uint32_t rule);
+  void consequences(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, bool enforced);
   bool add_score(std::uint32_t rule, bool enforced);
   const ruleset& rules_;
   const evaluate_options& options_;

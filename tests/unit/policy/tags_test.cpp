@@ -115,6 +115,34 @@ TEST(policy_tags, that_lead_in_a_circle_do_not_compile_and_both_places_are_named
   EXPECT_TRUE(testing::says(own, "in a circle"));
 }
 
+// What cannot be looked for counts as found: else whoever makes the matcher give up is rid of the policies behind the tag.
+TEST(policy_tags, are_set_when_their_matcher_gives_up) {
+  const std::string shy = "  - id: shy\n    direction: both\n    match: {regex: 'zz', unless_near: [qq], within: 3}\n    action: {type: tag, tags: [investing]}\n    score: 3\n    tests:\n"
+                          "      - {name: hit, request: zz, expect: {rules: [shy]}}\n      - {name: miss, request: zz qq, expect: {rules: []}}\n";
+  std::string flood;
+  for (int i = 0; i < 6000; ++i) flood += "zz qq ";
+  const auto with = [&](const std::string& more) {
+    auto source = tagging();
+    for (auto& file : source.files) {
+      if (file.path == "a.yaml") file = make_source_file("a.yaml", testing::policy_file("ears", shy, "thresholds: {anomaly: {request: 3, action: flag}}\n"));
+      if (file.path == "bundle.yaml") file = make_source_file(file.path, file.bytes + more);
+    }
+    auto report = testing::built(source);
+    EXPECT_NE(report.snapshot, nullptr) << to_text(report.found);
+    return report.snapshot;
+  };
+  const auto strict = with("");
+  EXPECT_EQ(ask(*strict, {"zz qq", "bonds"}).what.verdict, verdict::allow);
+  const auto got = ask(*strict, {flood, "bonds"});
+  EXPECT_EQ(got.what.tags, (strings{"investing"}));
+  EXPECT_EQ(got.what.verdict, verdict::block);
+  EXPECT_TRUE(got.what.reason.contains("matcher unavailable"));
+  ASSERT_EQ(got.what.scores.size(), 1u);
+  EXPECT_TRUE(got.what.scores[0].crossed);
+  // The bundle may say otherwise.
+  EXPECT_EQ(ask(*with("on_error: {matcher_unavailable: allow}\n"), {flood, "bonds"}).what.verdict, verdict::allow);
+}
+
 TEST(policy_tags, that_no_rule_sets_are_warned_of) {
   const auto found = testing::checked(testing::source_of(
       {{"bundle.yaml", testing::bundle_file("  - {use: p, bind: {conversation_tag: investing}}\n")}, {"p.yaml", testing::policy_file("p", rule("r", "x", "{type: flag}"))}}));
