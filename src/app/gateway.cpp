@@ -183,7 +183,7 @@ result<void> gateway::open_server() {
   const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
-        settings_, i, *log_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+        settings_, i, *log_, tags_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
   }
   auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
                                   [this](unsigned worker) -> proxy::services& { return *services_[worker]; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config.hpp"
+#include "conversation_tags.hpp"
 #include "gateway_services.hpp"
 #include "gateway_setup.hpp"
 #include "pinned_snapshots.hpp"
@@ -76,6 +77,7 @@ class gateway {
   std::filesystem::file_time_type keys_time_{};
   std::atomic<std::uint64_t> activations_{0}, refusals_{0};
   std::atomic<bool> stopping_{false};
+  conversation_tags tags_;
   std::vector<std::unique_ptr<gateway_services>> services_;
   std::unique_ptr<net::server> server_;
   bool serving_ = false;

@@ -23,11 +23,27 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .channel = names.of(f.part),
                             .begin = f.begin,
                             .end = f.end,
+                            .score = known ? rules[f.rule].score : 0,
+                            .more = {},
                             .value = f.value});
+    for (const auto& rest : f.more) out.findings.back().more.push_back({names.of(rest.part), rest.begin, rest.end});
   }
+  out.tags = from.tags;
+  out.scores.clear();
+  for (const auto& s : from.scores) out.scores.push_back({std::string(s.policy), s.enforced, s.all, s.threshold, s.action, s.crossed});
   out.suppressed.clear();
   for (const auto& s : from.suppressed) {
-    out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), s.exception_id);
+    const bool known = s.rule < rules.size();
+    out.suppressed.push_back({.rule = known ? rules[s.rule].id : std::string("?"),
+                              .exception = s.exception_id,
+                              .policy = known ? rules[s.rule].policy : std::string("?"),
+                              .owner = s.owner,
+                              .ticket = s.ticket,
+                              .channel = names.of(s.part),
+                              .begin = s.begin,
+                              .end = s.end,
+                              .count = s.count,
+                              .value = s.value});
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config.hpp"
+#include "conversation_tags.hpp"
 #include "decision_id.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
@@ -19,8 +20,8 @@ namespace sluice::app {
 
 class gateway_services final : public proxy::services {
  public:
-  gateway_services(const config& settings, unsigned worker, audit::log& log, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), ids_(std::move(ids)) {}
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -30,6 +31,8 @@ class gateway_services final : public proxy::services {
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
   bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
   void release_records(unsigned unused) override { log_.release(worker_, unused); }
+  void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
+  void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
   void record(const proxy::exchange_report& report) override;
   worker_counters& counters() override { return counters_; }
 
@@ -45,6 +48,7 @@ class gateway_services final : public proxy::services {
   const config& settings_;
   unsigned worker_;
   audit::log& log_;
+  conversation_tags& tags_;
   decision_ids ids_;
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last

@@ -65,11 +65,14 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
     out.text = got.text;
     if (!got.reason.empty()) out.what = got.reason;
   };
+  context who = each.who;
   if (!each.request.empty()) {
-    take(try_whole(*with, {.who = each.who, .direction = direction::request, .messages = each.request, .given = given}, working));
+    auto asked = try_whole(*with, {.who = who, .direction = direction::request, .messages = each.request, .given = given}, working);
+    who.tags = std::move(asked.tags);  // its answer is under the rules that the request brought into force
+    take(asked);
   }
   if (!each.response) return out;
-  const trial_input answer{.who = each.who,
+  const trial_input answer{.who = who,
                            .direction = direction::response,
                            .messages = {{.who = role::assistant, .content = *each.response, .part = part_kind::text}},
                            .given = given};

@@ -16,7 +16,7 @@ constexpr std::string_view features[] = {
     "match.near",   "match.unless_near", "match.entropy", "match.min_count",    "match.prefilter", "match.normalize",
     "match.decode", "scope.region",      "scope.tenant",  "scope.tier",         "scope.route",     "scope.model",
     "scope.time",   "scope.conversation_tag", "enforcement.shadow", "exceptions", "stream.hold.full", "where.roles",
-    "where.parts",  "where.last_turn",   "overlays"};
+    "where.parts",  "where.last_turn",   "overlays", "thresholds"};
 
 bool has_feature(std::string_view asked) {
   if (std::ranges::find(features, asked) != std::end(features)) return true;

@@ -44,6 +44,7 @@ class deny_all_snapshot final : public snapshot {
   [[nodiscard]] const std::string& version() const override { return version_; }
   [[nodiscard]] const std::string& bundle_name() const override { return name_; }
   [[nodiscard]] const ruleset& rules_for(const context&) const override { return rules_; }
+  [[nodiscard]] bool asks_for_tags() const override { return false; }
   [[nodiscard]] bool denies_all() const override { return true; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return none_; }
   [[nodiscard]] std::size_t memory_bytes() const override { return 0; }
@@ -62,6 +63,7 @@ std::shared_ptr<const snapshot> snapshot::deny_all() {
 }
 
 const std::string& effective_hash(const ruleset& rules) { return rules.effective; }
+bool tags_requests(const ruleset& rules) { return rules.tags_requests; }
 bool holds_full(const ruleset& rules, bool global_shadow) { return rules.hold_full && !global_shadow; }
 
 bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {

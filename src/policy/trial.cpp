@@ -60,6 +60,9 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
     if (hit.enforced) out.action = std::max(out.action, hit.action);
   }
   for (const suppression& kept : result.suppressed) out.suppressed.push_back(kept.exception_id);
+  for (const score_sum& sum : result.scores) {
+    if (sum.crossed) out.action = std::max(out.action, sum.action);
+  }
   // A block that no rule asked for ("matcher unavailable") is an action all the same.
   if (result.verdict == verdict::block) out.action = action::block;
   sort_unique(out.rules);
@@ -70,13 +73,14 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
 
 trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
   const std::vector<text_part> parts = parts_of(input);
-  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction, .given = input.given}, working);
+  const evaluate_options options{.direction = input.direction, .given = input.given, .edits_of_blocked = true};
+  context who = input.who;
+  const outcome result = evaluate_either(with, who, parts, options, working).what;
   trial_outcome out = summarise(with, result);
+  out.tags = std::move(who.tags);
   if (parts.empty()) return out;
-  out.text = std::string(parts.back().text);
-  if (result.verdict != verdict::block) {
-    out.text = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
-  }
+  out.edited = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
+  out.text = result.verdict == verdict::block ? std::string(parts.back().text) : out.edited;
   return out;
 }
 

@@ -24,7 +24,9 @@ struct trial_outcome {
   policy::action action = action::allow;               // the strongest that is enforced
   policy::verdict verdict = verdict::allow;
   std::string text;    // the last message after edits; as it was when blocked
+  std::string edited;  // the same as if nothing had been blocked
   std::string reason;  // a verdict without a rule
+  std::vector<std::string> tags;  // that the conversation has now; of a request, those that it set itself among them
 };
 
 // The parts of a trial; views into `input`.

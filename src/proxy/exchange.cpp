@@ -115,7 +115,7 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
     finish(out);
     return;
   }
-  reason = of.reason;
+  reason = of.why();
   auto message = of.block.message_for(accept_language);
   if (message.empty()) message = "The request or its answer was blocked by policy.";
   answer_error(wire::gateway_error::blocked, message, param, out);
@@ -134,6 +134,7 @@ void exchange::impl::finish(effects& out) {
   out.done = true;
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
+  keep_tags();
   record(opened ? report_kind::closed : report_kind::whole);
   keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);
@@ -144,6 +145,14 @@ void exchange::impl::keep_places(unsigned still) {
   if (places <= still) return;
   worker.release_records(places - still);
   places = still;
+}
+
+// Before the last byte leaves: the client may go on at once.
+void exchange::impl::keep_tags() {
+  if (caller.who.conversation.empty()) return;
+  for (const policy::outcome* judged : std::initializer_list<const policy::outcome*>{&request_outcome, &judged_response()}) {
+    if (!judged->tags.empty()) worker.keep_tags(caller.who, judged->tags);
+  }
 }
 
 void exchange::impl::record(report_kind kind) {
@@ -183,7 +192,7 @@ void exchange::impl::record(report_kind kind) {
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
       .reserved = places != 0,
-      .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
+      .reason = !reason.empty() ? std::string_view(reason) : !request_outcome.why().empty() ? request_outcome.why() : judged.why(),
   };
   // `aborted` corrects what `whole` or `closed` has counted already.
   if (kind == report_kind::whole || kind == report_kind::closed) count_outcome(r);

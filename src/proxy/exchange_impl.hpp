@@ -98,6 +98,7 @@ struct exchange::impl {
   void finish(effects& out);
   void record(report_kind kind);
   void keep_places(unsigned still);
+  void keep_tags();
   void count_outcome(const exchange_report& r);
 
   // request.cpp
@@ -109,6 +110,7 @@ struct exchange::impl {
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);
+  void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
   void ask_upstream(std::string_view body_bytes, bool with_body, effects& out);
 

@@ -189,6 +189,7 @@ void exchange::impl::judge_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
   if (!scanned) {
     if (!body.empty()) note_unscanned("passed endpoint", body.size());
+    recall_tags();
     rules = &active->snapshot->rules_for(caller.who);
     return ask_upstream(body, has_body(), out);
   }
@@ -202,13 +203,17 @@ void exchange::impl::judge_request(effects& out) {
   request = std::move(*parsed);
   caller.who.model = request->model();
   if (!choose_upstream(caller.who.model, out)) return;
+  recall_tags();
   rules = &active->snapshot->rules_for(caller.who);
   if (!note_unread(request->unread_parts(), out)) return;
-  if (policy::tokenizes(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
+  // Tags may bring rules into force that tokenize.
+  if (policy::tokenizes(*rules) || policy::tags_requests(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;
   parts.reserve(request->parts().size());
   for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
-  request_outcome = policy::evaluate(*rules, parts, options(policy::direction::request), worker.scratch());
+  auto judged = policy::evaluate_request(*active->snapshot, caller.who, parts, options(policy::direction::request), worker.scratch());
+  rules = judged.rules;
+  request_outcome = std::move(judged.what);
   request_judged = true;
   if (request_outcome.verdict == policy::verdict::block) {
     std::string param;
@@ -227,12 +232,19 @@ void exchange::impl::judge_request(effects& out) {
   ask_upstream(request->edited(changes), true, out);
 }
 
+// What earlier exchanges tagged the conversation with.
+void exchange::impl::recall_tags() {
+  if (caller.who.conversation.empty() || !active->snapshot->asks_for_tags()) return;
+  worker.recall_tags(caller.who);
+}
+
 // In shadow: what would have been refused goes as it came, and so does its answer, because nobody knows what was asked.
 void exchange::impl::pass_request(std::string_view why, std::string_view detail, effects& out) {
   note_unscanned(why, body.size());
   reason = "unreadable: " + std::string(detail);
   request_outcome.shadow_verdict = policy::verdict::block;
   unread_answer = why;
+  recall_tags();
   rules = &active->snapshot->rules_for(caller.who);
   ask_upstream(body, has_body(), out);
 }

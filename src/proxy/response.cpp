@@ -281,7 +281,7 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
     if (by_rule) return answer_block(of, "", out);
     return withhold_answer("The upstream's stream could not be read.", "", out);
   }
-  if (by_rule && reason.empty()) reason = of.reason;
+  if (by_rule && reason.empty()) reason = of.why();
   answer_withheld = answer_withheld || !by_rule;
   stream->cut(by_rule && of.block.message_in_stream ? of.block.message_for(accept_language) : std::string_view(), piece);
   write_stream(out);

@@ -24,6 +24,8 @@ class snapshot {
   // The rules for a context, composed when the snapshot was made: one look-up, no allocation. The reference lives as long as
   // the snapshot. Thread-safe.
   [[nodiscard]] virtual const ruleset& rules_for(const context& who) const = 0;
+  // True when some scope asks for tags of the conversation.
+  [[nodiscard]] virtual bool asks_for_tags() const = 0;
   // True for the snapshot that stands for "no policy": every request is denied.
   [[nodiscard]] virtual bool denies_all() const = 0;
 
@@ -31,6 +33,7 @@ class snapshot {
     std::string id, policy, title, severity, category, place;  // place: file:line:column
     policy::action action;
     policy::enforcement enforcement;
+    std::uint32_t score = 0;  // what a match adds to its policy's threshold
   };
   [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
   // Bytes of compiled databases and tables, shards counted once.

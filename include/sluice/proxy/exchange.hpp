@@ -73,6 +73,9 @@ class services {
   // configuration says block; new exchanges get 503.
   [[nodiscard]] virtual bool reserve_records() = 0;
   virtual void release_records(unsigned unused) = 0;  // of those that were reserved and not recorded
+  // Tags of a conversation that has a name, from one exchange to the next. The first adds those that are known to `who`.
+  virtual void recall_tags(policy::context& who) = 0;
+  virtual void keep_tags(const policy::context& who, const std::vector<std::string>& tags) = 0;
   virtual void record(const exchange_report& report) = 0;
   [[nodiscard]] virtual worker_counters& counters() = 0;
 };

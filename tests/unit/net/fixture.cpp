@@ -29,6 +29,8 @@ class plain_services final : public proxy::services {
   std::string decision_id(const proxy::identity&, wall_time) override { return "id"; }
   bool reserve_records() override { return true; }
   void release_records(unsigned) override {}
+  void recall_tags(policy::context&) override {}
+  void keep_tags(const policy::context&, const std::vector<std::string>&) override {}
   void record(const proxy::exchange_report&) override {}
   worker_counters& counters() override { return counters_; }
 

@@ -102,6 +102,9 @@ class fake_services final : public services {
     places -= r.reserved ? 1 : 0;
     EXPECT_GE(places, 0);
   }
+  void recall_tags(policy::context& who) override { who.tags = kept_tags; }
+  void keep_tags(const policy::context&, const std::vector<std::string>& tags) override { kept_tags.insert(kept_tags.end(), tags.begin(), tags.end()); }
+  std::vector<std::string> kept_tags;
   worker_counters& counters() override { return counters_; }
 
   bool unknown = false, full = false;
