@@ -11,6 +11,7 @@
 #include "bundle_input.hpp"
 #include "bundle_watch.hpp"
 #include "junit.hpp"
+#include "promotion.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/policy/diff.hpp"
 
@@ -52,6 +53,7 @@ struct outcome {
   std::map<std::string, rule_line> rules;
   std::vector<policy::test_result> tests, tests_against;
   std::vector<policy::golden_result> golden, golden_against;
+  std::vector<promotion> waiting;
   std::size_t benign = 0, benign_touched = 0;
   std::optional<policy::bundle_diff> change;
   verdict verdict;
@@ -186,6 +188,21 @@ void print_json(const bundle_input& input, const outcome& out) {
                      {"rate_upper95", policy::rate_upper95(out.benign_touched, out.benign)}}},
                    {"rules", rules},
                    {"failed", failed}};
+  json waiting = json::array();
+  for (const promotion& each : out.waiting) {
+    waiting.push_back({{"rule", each.rule},
+                       {"policy", each.policy},
+                       {"verdict", to_string(each.shown)},
+                       {"samples", each.samples},
+                       {"samples_wanted", each.wanted.min_samples},
+                       {"found", each.found},
+                       {"harmless", each.harmless},
+                       {"wrong", each.wrong},
+                       {"fpr_upper95", each.fpr_upper95},
+                       {"fpr_upper95_wanted", each.wanted.fpr_upper95},
+                       {"days_wanted", each.wanted.min_days}});
+  }
+  document["promotion"] = waiting;
   if (out.change) document["effect"] = policy::to_string(out.change->effect);
   std::cout << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
 }
@@ -221,6 +238,7 @@ void print_text(const bundle_input& input, const outcome& out) {
   std::cout << "\ngolden: " << out.golden.size() << " cases, " << held << " judged, " << failures(out.golden)
             << " failed; benign: " << out.benign_touched << " of " << out.benign << " changed or blocked (at most "
             << policy::rate_upper95(out.benign_touched, out.benign) * 100 << " % with 95 % confidence)\n";
+  for (const promotion& each : out.waiting) std::cout << told(each) << '\n';
   if (out.change)
     std::cout << "against the active bundle: " << policy::to_string(out.change->effect)
               << "; sluice diff shows each rule\n";
@@ -265,6 +283,7 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   policy::diagnostics found;
   out.tests = policy::run_tests(input->report.bundle, *compiler.backend, *compiler.cache, found);
   out.golden = policy::run_golden(*cases, input->report.snapshot);
+  out.waiting = promotions(input->report.bundle, *cases, out.golden);
   count_rules(*input, out);
   if (const auto n = std::ranges::count_if(out.tests, [](const auto& each) { return !each.passed; }); n > 0) {
     out.verdict.fail(std::to_string(n) + " inline tests fail");
