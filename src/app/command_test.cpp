@@ -3,10 +3,12 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bundle_watch.hpp"
 #include "gate_run.hpp"
 #include "junit.hpp"
+#include "promotion.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 
@@ -96,14 +98,34 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   return tested{std::move(*input), std::move(*done)};
 }
 
+std::string as_json(const tested& all) {
+  auto document = nlohmann::ordered_json::parse(rollout::to_json(all.done.report, all.done.evidence, all.done.terms));
+  document["promotion"] = nlohmann::ordered_json::array();
+  for (const promotion& each : promotions(all.input.report.bundle, all.done.evidence.cases, all.done.evidence.results)) {
+    document["promotion"].push_back({{"rule", each.rule},
+                                     {"policy", each.policy},
+                                     {"verdict", to_string(each.shown)},
+                                     {"samples", each.samples},
+                                     {"samples_wanted", each.wanted.min_samples},
+                                     {"found", each.found},
+                                     {"harmless", each.harmless},
+                                     {"wrong", each.wrong},
+                                     {"fpr_upper95", each.fpr_upper95},
+                                     {"fpr_upper95_wanted", each.wanted.fpr_upper95},
+                                     {"days_wanted", each.wanted.min_days}});
+  }
+  return document.dump(2) + "\n";
+}
+
 int run(const options& asked, bool json) {
   bundle_compiler compiler = make_bundle_compiler();
   const auto all = judged(asked, compiler);
   if (!all) return exit_failed;
   if (json) {
-    std::cout << rollout::to_json(all->done.report, all->done.evidence, all->done.terms);
+    std::cout << as_json(*all);
   } else if (all->input.report.snapshot != nullptr) {
     print_text(all->done);
+    for (const promotion& each : promotions(all->input.report.bundle, all->done.evidence.cases, all->done.evidence.results)) std::cout << told(each) << '\n';
   }
   if (!write_reports(asked, all->input, all->done)) return exit_failed;
   return exit_code(all->done.report.verdict);

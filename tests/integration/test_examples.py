@@ -245,6 +245,13 @@ def test_a_watched_bundle_is_tested_again_each_time_that_it_is_saved(lab):
     assert process.wait(20) == 1, "the code of the last run"
 
 
+def test_a_rule_in_shadow_says_how_much_of_what_it_asks_for_is_shown(lab):
+    told = json.loads(sluice("test", ROOT / "policies/examples/bank", "--json").stdout)
+    (rule,) = told["promotion"]
+    assert rule["rule"] == "advice-hot-tip" and rule["verdict"] == "INSUFFICIENT" and rule["wrong"] == 0 and rule["harmless"] > 100, rule
+    assert "advice-hot-tip, in shadow: INSUFFICIENT" in sluice("test", ROOT / "policies/examples/bank").stdout
+
+
 WORKED = ROOT.parent / "shared/research/policy.md"
 
 
