@@ -7,6 +7,7 @@
 #include "event_reader.hpp"
 #include "gemini.hpp"
 #include "gemini_table.hpp"
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/json_stream.hpp"
 #include "sluice/http/sse.hpp"
@@ -55,8 +56,8 @@ class generate_stream final : public response_stream, private event_reader::grow
 
   framing framing_ = framing::unknown;
   std::string head_;  // white space before the first byte that tells the framing
-  http::sse_splitter events_{1u << 20};
-  http::json_splitter elements_{http::json_splitter::framing::array, 1u << 20};
+  http::sse_splitter events_{limits::event_bytes};
+  http::json_splitter elements_{http::json_splitter::framing::array, limits::event_bytes};
   event_reader event_;
   std::map<std::int64_t, candidate> candidates_;
   std::string reason_, released_;

@@ -4,6 +4,7 @@
 #include "event_reader.hpp"
 #include "ollama.hpp"
 #include "ollama_table.hpp"
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/json_stream.hpp"
 
@@ -37,7 +38,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   void note(growing& g, std::string_view fed, std::string_view released);
 
   bool chat_;
-  http::json_splitter lines_{http::json_splitter::framing::lines, 1u << 20};
+  http::json_splitter lines_{http::json_splitter::framing::lines, limits::event_bytes};
   event_reader event_;
   growing texts_[4] = {{"message.content"}, {"message.thinking"}, {"response"}, {"thinking"}};
   std::string model_, created_at_ = "\"1970-01-01T00:00:00Z\"";  // raw tokens
