@@ -104,7 +104,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
 bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const bool unknown = states_[i] == path_table::unknown;
-  if (unknown && !n.key.empty() && !judge_key(n.key, i, sink)) return false;
+  if (unknown && !n.key.empty() && !judge_key(n.key, body_.path(i), sink)) return false;
   if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
     // Tokens spell text that no rule can read.
     const wire::unread what{"unknown part", body_.path(n.parent), body_[n.parent].raw_end - body_[n.parent].raw_begin};
@@ -120,11 +120,29 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
 }
 
 // The keys of a stream are the same from event to event: each is judged once.
-bool event_reader::judge_key(std::string_view key, index i, channel_sink& sink) {
+bool event_reader::judge_key(std::string_view key, std::string name, channel_sink& sink) {
   if (keys_.contains(key)) return true;
   if (!remember(key.size())) return false;
   keys_.emplace(key);
-  return at_once(key, role::assistant, part_kind::annotation, false, body_.path(i), sink);
+  return at_once(key, role::assistant, part_kind::annotation, false, std::move(name), sink);
+}
+
+bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
+  for (std::size_t at = 0; at < raw.size();) {
+    const auto end = std::min(raw.find_first_of("\r\n", at), raw.size());
+    auto line = raw.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
+    const auto colon = line.find(':');
+    const auto name = line.substr(0, colon);
+    if (line.empty() || name == "data") continue;
+    if (colon != std::string_view::npos && (name.empty() || name == "event" || name == "id" || name == "retry")) {
+      line.remove_prefix(colon + 1);
+      if (line.starts_with(' ')) line.remove_prefix(1);
+    }
+    if (!looks_as(text_class::opaque, line) && !judge_key(line, "event", sink)) return false;
+  }
+  return true;
 }
 
 bool event_reader::remember(std::size_t bytes) {

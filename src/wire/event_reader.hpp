@@ -46,6 +46,9 @@ class event_reader {
   [[nodiscard]] bool finish(channel_sink& sink);
   // The stream cannot go on for a reason that no rule gave. Always false.
   bool refuse(std::string why);
+  // What an event says beside its data: comments, and lines that mean nothing to a reader of events but stand in the answer all the same.
+  // What looks like words of the framing passes. False: blocked.
+  [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }
   // Where a value stands, the same in every event: elements of arrays go by their own `index` where they have one.
@@ -71,7 +74,7 @@ class event_reader {
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
-  [[nodiscard]] bool judge_key(std::string_view key, text::json::index i, channel_sink& sink);
+  [[nodiscard]] bool judge_key(std::string_view key, std::string name, channel_sink& sink);
   [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   // A field that is no growing text by its table: what it said last, and the channel of all it said once it changed.

@@ -69,6 +69,10 @@ response_stream::status generate_stream::feed(std::string_view bytes, channel_si
     head_ += bytes;
     const auto first = head_.find_first_not_of(" \t\r\n");
     if (first == std::string::npos) return status::ok;
+    if (head_[first] == '{') {
+      reason_ = "one object where a stream should be";
+      return status::unreadable;
+    }
     framing_ = head_[first] == '[' ? framing::array : framing::events;
     bytes = head_;
   }
@@ -87,6 +91,10 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
       case http::sse_splitter::status::more: return status::ok;
       case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
       case http::sse_splitter::status::event: break;
+    }
+    if (!event_.judge_lines(e.raw, sink)) {
+      reason_ = event_.unread();
+      return reason_.empty() ? status::blocked : status::unreadable;
     }
     if (!e.has_data) {
       out += e.raw;

@@ -19,5 +19,7 @@ inline constexpr std::size_t channels = 64;
 // Fields of a stream that no table knows, with the bytes that are remembered of them.
 inline constexpr std::size_t unknown_fields = 1024;
 inline constexpr std::size_t unknown_bytes = 1u << 20;
+// Texts of a stream that were ever judged apart; each leaves its name and number.
+inline constexpr std::size_t stream_texts = 1u << 18;
 
 }  // namespace sluice::limits

@@ -123,6 +123,16 @@ TEST(chat_text, stands_in_things_of_the_wrong_kind) {
   EXPECT_TRUE(judged(sink, "4111111111111111"));
 }
 
+TEST(chat_text, beside_the_data_of_an_event_is_judged) {
+  for (const char* lines : {": a secret\n\n", "note: a secret\n\n", "{\"error\":\"a secret\"}\n\n", "id: a secret\ndata: {}\n\n", "event: a secret\ndata: {}\n\n", "data: {}\n: a secret\n\n"}) {
+    block_sink sink("secret");
+    EXPECT_EQ(run(lines + done, {}, sink).last, status::blocked) << lines;
+  }
+  const std::string alive = ": OPENROUTER PROCESSING\n\nid: 7\nretry: 30\nevent: ping\ndata: {}\n\n" + done;
+  pass_sink sink;
+  EXPECT_EQ(run(alive, {}, sink).out, alive);
+}
+
 TEST(chat_text, of_a_name_in_pieces_is_found) {
   const auto named = [](const char* part) { return delta(R"("tool_calls":[{"index":0,"function":{"name":")" + std::string(part) + R"("}}])"); };
   block_sink sink("secret");
