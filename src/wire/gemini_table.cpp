@@ -28,6 +28,8 @@ constexpr auto part_rows = std::to_array<row>({
     {"functionCall.willContinue", scalar},
     {"functionCall.partialArgs[].jsonPath", name, kind::tool_call, from::assistant},
     {"functionCall.partialArgs[].stringValue", text, kind::tool_call, from::assistant},
+    {"functionCall.partialArgs[].numberValue", arguments, kind::tool_call, from::assistant},
+    {"functionCall.partialArgs[].boolValue", scalar},
     {"functionCall.partialArgs[].nullValue", parameters},
     {"functionCall.partialArgs[].willContinue", scalar},
     {"functionResponse.id", opaque},

@@ -81,7 +81,7 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
     return reason_.empty() ? status::blocked : status::unreadable;
   }
   const bool last = event_.text("done") == "true", error = !event_.text("error").empty();
-  if (last && !finish(sink, out)) return status::blocked;
+  if (last && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
   // Tokens and their probabilities spell what left otherwise than it came.
   if (event_.edited()) event_.blank(0, "logprobs", "[]");
   if (edited_) event_.blank(0, "context", "[]");
@@ -148,14 +148,17 @@ response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::s
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
   // Clients read a last line that nothing ends, so it is judged like any other; what is added to end it is taken off again.
+  bool ended = false;
   if (lines_.buffered_bytes() > 0) {
     const auto s = feed("\n", sink, out);
     if (s != status::ok && s != status::done) return s;
-    if (out.ends_with('\n')) out.pop_back();
-    if (s == status::done) return s;
+    ended = true;
   }
   for (auto& g : texts_) g.last = none;
-  if (!finish(sink, out)) return status::blocked;
+  const auto before = out.size();
+  if (!over_ && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
+  if (ended && out.size() == before && out.ends_with('\n')) out.pop_back();
+  if (over_) return status::done;
   over_ = true;
   return status::ok;
 }
