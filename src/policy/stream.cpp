@@ -348,13 +348,17 @@ stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool 
 }
 
 stream_evaluator::status stream_evaluator::feed(channel c, std::string_view original, std::string& out) {
+  // Nothing follows the end of a channel, and what would is dropped.
+  if (impl_->channels[c] == nullptr) return impl_->blocked ? status::blocked : status::released;
   return original.empty() ? (impl_->blocked ? status::blocked : status::released) : impl_->run(c, original, false, out);
 }
 stream_evaluator::status stream_evaluator::finish(channel c, std::string& out) {
-  if (impl_->channels[c]->finished) return impl_->blocked ? status::blocked : status::released;
-  return impl_->run(c, {}, true, out);
+  if (impl_->channels[c] == nullptr) return impl_->blocked ? status::blocked : status::released;
+  const auto what = impl_->run(c, {}, true, out);
+  impl_->channels[c].reset();  // a long stream has many, and none is asked again
+  return what;
 }
-std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c]->original.size(); }
+std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c] == nullptr ? 0 : impl_->channels[c]->original.size(); }
 const outcome& stream_evaluator::result() const { return impl_->out; }
 bool stream_evaluator::blocked() const { return impl_->blocked; }
 std::size_t stream_evaluator::edits() const { return impl_->edit_count; }

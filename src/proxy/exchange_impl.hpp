@@ -116,6 +116,7 @@ struct exchange::impl {
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
+  [[nodiscard]] bool is_stream(const http::response_head& head) const;
   void judge_plain(effects& out);
   [[nodiscard]] std::vector<wire::replacement> changes_of(std::span<const policy::text_part> parts);
   void judge_opaque(effects& out);
@@ -129,6 +130,7 @@ struct exchange::impl {
   void write_stream(effects& out);
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);
+  void stop_stream(wire::response_stream::status why, effects& out);
   void cut_stream(const policy::outcome& of, effects& out);
   void end_superseded(effects& out);
   void fail_stream(wire::gateway_error what, std::string_view message, effects& out);

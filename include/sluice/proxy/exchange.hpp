@@ -39,7 +39,6 @@ struct settings {
   bool route_is_upstream = false;  // the context's route is the upstream's name
   std::uint64_t request_body_max = 64ull << 20;
   std::uint64_t response_body_max = 64ull << 20;
-  std::uint32_t event_bytes_max = 1u << 20;
   std::uint32_t json_depth_max = 64;
   unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
                     server_state = unreadable_policy::deny;
