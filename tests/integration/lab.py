@@ -44,6 +44,7 @@ class Upstream:
 
     def __init__(self):
         self.seen, self.pieces, self.text, self.status, self.aborted = [], None, None, 200, threading.Event()
+        self.raw = None  # (status, content type, bytes): the next answers as they are
         self.pause, self.step = 0.0, 4  # seconds between events; letters of one
         outer = self
 
@@ -57,6 +58,8 @@ class Upstream:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 outer.seen.append(body)
                 request = json.loads(body)
+                if outer.raw is not None:
+                    return self.whole(outer.raw[2], outer.raw[0], outer.raw[1])
                 said = outer.text if outer.text is not None else request["messages"][-1]["content"]
                 if outer.status != 200:
                     return self.whole(json.dumps({"error": {"message": "upstream says no", "type": "server_error", "code": "boom", "param": None}}).encode())
@@ -84,9 +87,9 @@ class Upstream:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
                 self.wfile.flush()
 
-            def whole(self, data):
-                self.send_response(outer.status)
-                self.send_header("content-type", "application/json")
+            def whole(self, data, status=None, kind="application/json"):
+                self.send_response(status or outer.status)
+                self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

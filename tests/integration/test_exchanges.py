@@ -84,6 +84,35 @@ def test_what_it_cannot_read_is_refused_in_the_dialect(lab):
     assert b"ends in a slash" in g.post({}, path="/v1/chat/completions/")[2]
 
 
+def sse(*answers):
+    return b"".join(b"data: " + json.dumps(a).encode() + b"\n\n" for a in answers) + b"data: [DONE]\n\n"
+
+
+def test_no_answer_passes_unread_whatever_its_status_and_shape(lab):
+    g, up = gateway(lab)
+    up.raw = (429, "application/json", b'{"error":{"message":"ask Halden B\\u0061nk","type":"x","code":"y"}}')
+    status, headers, body = g.ask("hello")
+    assert status == 429 and json.loads(body)["error"]["message"] == "ask [R]", (status, body)
+    up.raw = (503, "text/event-stream", sse(chunk("at Halden "), chunk("Bank now"), chunk(None, finish="stop")))
+    status, headers, body = g.ask("hello", stream=True)
+    assert status == 503 and content(body) == "at [R] now", (status, body)
+    # What comes behind a choice's end is not put behind what the client has.
+    up.raw = (200, "text/event-stream", sse(chunk("at Halden"), chunk(None, finish="stop"), chunk(" Bank")))
+    status, headers, body = g.ask("hello", stream=True)
+    assert content(body) == "at Halden" and body.endswith(b"data: [DONE]\n\n"), body
+    assert g.records()[-1]["reason"].startswith("unreadable: "), g.records()[-1]
+
+    def delta(**what):
+        return {"id": "c1", "created": 1, "model": "m", "choices": [{"index": 0, "delta": what}]}
+    for pieces in ([delta(thoughts="Halden "), delta(thoughts="Bank it is")],
+                   [delta(tool_calls=[{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": '{"q":"Halden B\\u0061nk'}}])]):
+        up.raw = (200, "text/event-stream", sse(chunk("fine ", role=True), *pieces, chunk(None, finish="stop")))
+        status, headers, body = g.ask("hello", stream=True)
+        assert status == 200 and b"content_filter" in body and b"Bank" not in body and b"0061nk" not in body, body
+    up.raw = (200, "application/json", b'{"choices":{"0":{"message":{"content":"Halden Bank"}}}}')
+    assert g.ask("hello")[0] == 400
+
+
 def raw(port, data, then=b""):
     with socket.create_connection(("127.0.0.1", port), 10) as s:
         s.sendall(data)
