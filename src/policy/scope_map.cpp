@@ -244,7 +244,6 @@ class composer {
     const auto d = static_cast<unsigned>(c.direction);
     made.any_request = made.any_request || (d & 1) != 0;
     made.any_response = made.any_response || (d & 2) != 0;
-    made.hold_full = made.hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);
     made.tokenizes = made.tokenizes || c.action == action::tokenize;
     made.recalls = made.recalls || (c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce);
     signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
