@@ -7,11 +7,11 @@ namespace sluice::app {
 namespace {
 
 // Fills `out` anew; it may hold an older exchange's, whose memory is used again.
-void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, const std::vector<policy::snapshot::rule_info>& rules,
+void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, const std::vector<policy::snapshot::rule_info>& rules,
           const proxy::text_names& names) {
   out.judged = judged;
   out.verdict = refused ? policy::verdict::block : from.verdict;
-  out.shadow_verdict = refused ? policy::verdict::block : from.shadow_verdict;
+  out.shadow_verdict = refused || spared ? policy::verdict::block : from.shadow_verdict;
   out.truncated = from.findings_truncated;
   out.findings.clear();
   for (const auto& f : from.findings) {
@@ -75,8 +75,8 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.method = report.method;
   out.path = report.path;
   out.streamed = report.streamed;
-  fill(out.request, report.request, report.request_judged, report.request_refused, rules, report.request_names);
-  fill(out.response, report.response, report.response_judged, report.answer_withheld, rules, report.response_names);
+  fill(out.request, report.request, report.request_judged, report.request_refused, report.request_spared, rules, report.request_names);
+  fill(out.response, report.response, report.response_judged, report.answer_withheld, report.answer_spared, rules, report.response_names);
   out.status = report.status;
   out.upstream_status = report.upstream_status;
   out.bytes = report.bytes;

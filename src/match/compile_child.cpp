@@ -30,13 +30,13 @@ constexpr bool built_with_sanitizer = false;
 #endif
 
 constexpr std::size_t request_bytes_max = 512u << 20;
-constexpr std::uint32_t kind_block = 0, kind_stream = 1, kind_classifier = 2;
+constexpr std::uint32_t kind_patterns = 0, kind_classifier = 2;
 
 void put(std::string& out, std::uint32_t v) { out.append(reinterpret_cast<const char*>(&v), sizeof v); }
 
 std::string pack(const pattern_set& set) {
   std::string out;
-  put(out, set.streaming ? kind_stream : kind_block);
+  put(out, kind_patterns);
   put(out, static_cast<std::uint32_t>(set.patterns.size()));
   for (const auto& p : set.patterns) {
     put(out, p.flags);
@@ -55,7 +55,6 @@ bool unpack(std::string_view in, pattern_set& set) {
   };
   std::uint32_t kind = 0, count = 0;
   if (!take(kind) || !take(count)) return false;
-  set.streaming = kind == kind_stream;
   for (std::uint32_t i = 0; i < count; ++i) {
     std::uint32_t flags = 0, length = 0;
     if (!take(flags) || !take(length) || in.size() < length) return false;

@@ -23,7 +23,7 @@ class in_process final : public compile_backend {
     hs_database_t* db = nullptr;
     hs_compile_error_t* why = nullptr;
     const auto rc = hs_compile_multi(expressions.data(), flags.data(), ids.data(), static_cast<unsigned>(ids.size()),
-                                     set.streaming ? HS_MODE_STREAM : HS_MODE_BLOCK, nullptr, &db, &why);
+                                     HS_MODE_BLOCK, nullptr, &db, &why);
     if (rc != HS_SUCCESS) {
       std::string message = why != nullptr && why->expression >= 0 ? "pattern " + std::to_string(why->expression) + ": " : "";
       message += why != nullptr ? why->message : "out of memory";

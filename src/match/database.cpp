@@ -67,37 +67,4 @@ bool scan(const database& with, std::string_view text, scan_scratch& scratch, vo
   return hs_scan(with.get().db, text.data(), static_cast<unsigned>(text.size()), 0, scratch.get().scratch, forward, &c) == HS_SUCCESS;
 }
 
-scan_stream::~scan_stream() { close(); }
-scan_stream::scan_stream(scan_stream&& other) noexcept
-    : database_(std::move(other.database_)), stream_(std::exchange(other.stream_, nullptr)) {}
-scan_stream& scan_stream::operator=(scan_stream&& other) noexcept {
-  if (this != &other) {
-    close();
-    database_ = std::move(other.database_);
-    stream_ = std::exchange(other.stream_, nullptr);
-  }
-  return *this;
-}
-
-void scan_stream::close() {
-  // Without scratch and callback the end of the data is not reported; no pattern of ours is anchored there.
-  if (stream_ != nullptr) hs_close_stream(static_cast<hs_stream_t*>(stream_), nullptr, nullptr, nullptr);
-  stream_ = nullptr;
-}
-
-bool scan_stream::open(std::shared_ptr<const database> with) {
-  close();
-  hs_stream_t* s = nullptr;
-  if (hs_open_stream(with->get().db, 0, &s) != HS_SUCCESS) return false;
-  stream_ = s;
-  database_ = std::move(with);
-  return true;
-}
-
-bool scan_stream::feed(std::string_view text, scan_scratch& scratch, void* self, on_hit hit) {
-  call c{self, hit};
-  return hs_scan_stream(static_cast<hs_stream_t*>(stream_), text.data(), static_cast<unsigned>(text.size()), 0, scratch.get().scratch,
-                        forward, &c) == HS_SUCCESS;
-}
-
 }  // namespace sluice::match

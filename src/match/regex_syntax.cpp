@@ -4,34 +4,11 @@
 #include <algorithm>
 #include <optional>
 
-#include "sluice/base/strings.hpp"
+#include "regex_pieces.hpp"
+#include "sluice/base/hex_digit.hpp"
 
 namespace sluice::match {
 namespace {
-
-constexpr std::uint32_t no_bound = 0xffffffff;
-// Beyond these a repeat is opened up or cut down: the filter stays a superset and Hyperscan's automaton stays small.
-constexpr std::uint32_t repeat_max = 16;
-constexpr std::uint32_t group_repeat_max = 4;
-
-std::uint32_t plus(std::uint32_t a, std::uint32_t b) { return a == no_bound || b == no_bound || a > no_bound - 1 - b ? no_bound : a + b; }
-std::uint32_t times(std::uint32_t a, std::uint32_t b) {
-  if (a == 0 || b == 0) return 0;
-  return a == no_bound || b == no_bound || a > (no_bound - 1) / b ? no_bound : a * b;
-}
-
-// One piece of a pattern: how wide, and its superset. `set` is the inside of a byte class when the piece is one code point of
-// a class, so that a repeat of it can stay a class.
-struct piece {
-  std::uint32_t width = 0;
-  std::string superset;
-  std::string ascii;        // of `single`: the class without bytes above 0x7f
-  bool single = false;      // exactly one code point
-  bool wide_chars = false;  // that code point may be above U+007F
-  bool useful = true;       // false: matches anything, says nothing
-};
-
-constexpr std::string_view high_class = "\\x80-\\xff";
 
 class reader {
  public:
@@ -130,91 +107,7 @@ class reader {
     return true;
   }
 
-  // A class that is matched once: one byte of ASCII, or the two to four bytes of something else.
-  static std::string one_code_point(const piece& p) {
-    const std::string high = "[" + std::string(high_class) + "]{2,4}";
-    return p.ascii.empty() ? high : "(?:[" + p.ascii + "]|" + high + ")";
-  }
-
-  static piece repeat(const piece& one, std::uint32_t least, std::uint32_t most) {
-    piece all;
-    all.width = times(one.width, most);
-    if (one.superset.empty()) return all;
-    const auto cap = one.single ? repeat_max : group_repeat_max;
-    const auto low = std::min(least, cap);
-    // A class that holds several bytes a code point, or a repeat past the cap, has no upper bound in the superset.
-    const bool open = most == no_bound || most > cap || (one.single && one.wide_chars && most > 1);
-    all.superset = one.single ? one.superset : "(?:" + one.superset + ")";
-    if (one.single && one.wide_chars && most == 1) all.superset = "(?:" + one_code_point(one) + ")";
-    if (open) {
-      all.superset += low == 0 ? "*" : low == 1 ? "+" : "{" + std::to_string(low) + ",}";
-    } else if (low != 1 || most != 1) {
-      all.superset += low == 0 && most == 1 ? "?" : "{" + std::to_string(low) + "," + std::to_string(most) + "}";
-    }
-    return all;
-  }
-
-  piece class_piece(const std::string& inside, bool high) {
-    piece p;
-    p.width = 1;
-    p.single = true;
-    p.wide_chars = high;
-    p.ascii = caseless_ ? both_cases(inside) : inside;
-    p.superset = "[" + p.ascii + std::string(high ? high_class : "") + "]";
-    return p;
-  }
-
-  // Case variants are written into the class, so that no flag is needed.
-  static std::string both_cases(const std::string& inside) {
-    std::string out = inside;
-    for (std::size_t i = 0; i < inside.size(); ++i) {
-      if (inside[i] == '\\') {  // \xhh: an escaped byte; letters come unescaped
-        i += inside[i + 1] == 'x' ? 3 : 1;
-        continue;
-      }
-      const bool range = i + 2 < inside.size() && inside[i + 1] == '-';
-      const char a = inside[i], b = range ? inside[i + 2] : inside[i];
-      const auto add = [&](char from, char to, int shift) {
-        const char lo = std::max(a, from), hi = std::min(b, to);
-        if (lo > hi) return;
-        out += static_cast<char>(lo + shift);
-        if (hi > lo) (out += '-') += static_cast<char>(hi + shift);
-      };
-      add('a', 'z', 'A' - 'a');
-      add('A', 'Z', 'a' - 'A');
-      if (range) i += 2;
-    }
-    return out;
-  }
-
-  static std::string byte_escape(unsigned char c) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    return {'\\', 'x', digits[c >> 4], digits[c & 15]};
-  }
-  static void add_byte(std::string& inside, unsigned char c) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    plain ? void(inside += static_cast<char>(c)) : void(inside += byte_escape(c));
-  }
-
-  piece literal(char32_t c) {
-    if (c >= 0x80) {
-      piece p = class_piece("", true);
-      return p;
-    }
-    std::string inside;
-    add_byte(inside, static_cast<unsigned char>(c));
-    piece p = class_piece(inside, false);
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!caseless_ || !letter) p.superset = inside;  // a bare character keeps Hyperscan's literals visible
-    return p;
-  }
-
   static piece nothing() { return {}; }
-  piece anything() {
-    piece p = class_piece("\\x00-\\x7f", true);
-    return p;
-  }
-
   char32_t code_point() {
     const auto lead = static_cast<unsigned char>(in_[at_]);
     const std::size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -231,7 +124,7 @@ class reader {
     if (c == '\\') return escape();
     if (c == '^' || c == '$') return ++at_, nothing();
     if (c == '.') return ++at_, anything();
-    return literal(code_point());
+    return literal(code_point(), caseless_);
   }
 
   piece group() {
@@ -300,24 +193,12 @@ class reader {
     return p;
   }
 
-  static std::string_view named_class(char c) {
-    switch (c) {
-      case 'd': return "0-9";
-      case 'w': return "0-9A-Za-z_";
-      case 's': return "\\x09-\\x0d\\x20";
-      case 'h': return "\\x09\\x20";
-      case 'v': return "\\x0a-\\x0d";
-      default: return {};
-    }
-  }
-  static bool any_class(char c) { return std::string_view("DWSHVNRXpP").find(c) != std::string_view::npos; }
-
   piece escape() {
     ++at_;
     const char c = peek();
     if (std::string_view("bBAGzZ").find(c) != std::string_view::npos) return ++at_, nothing();
-    if (const auto inside = named_class(c); !inside.empty()) return ++at_, class_piece(std::string(inside), true);
-    if (any_class(c)) {
+    if (const auto inside = named_class(c); !inside.empty()) return ++at_, class_piece(std::string(inside), true, caseless_);
+    if (is_any_class(c)) {
       ++at_;
       if (c == 'p' || c == 'P') skip_property();
       if (c == 'X' || c == 'R') {
@@ -333,7 +214,7 @@ class reader {
       ++at_;
       piece all;
       while (more() && !take("\\E")) {
-        const piece one = literal(code_point());
+        const piece one = literal(code_point(), caseless_);
         all.width = plus(all.width, 1);
         all.superset += one.wide_chars ? one_code_point(one) : one.superset;
       }
@@ -345,7 +226,7 @@ class reader {
       failed_ = true;  // back references, recursion, \K and friends
       return nothing();
     }
-    return literal(*code);
+    return literal(*code, caseless_);
   }
 
   void skip_property() {
@@ -355,17 +236,18 @@ class reader {
     ++at_;
   }
 
+  static char32_t digit(char c) { return static_cast<char32_t>(hex_value(c)); }  // PCRE2 has seen that it is one
   std::optional<char32_t> escaped_code_point() {
     const char c = peek();
     if (take("x{")) {
       char32_t v = 0;
-      while (more() && peek() != '}') v = v * 16 + hex_value(in_[at_++]);
+      while (more() && peek() != '}') v = v * 16 + digit(in_[at_++]);
       ++at_;
       return v;
     }
     if (take("x")) {
       char32_t v = 0;
-      for (int i = 0; i < 2 && is_hex(peek()); ++i) v = v * 16 + hex_value(in_[at_++]);
+      for (int i = 0; i < 2 && hex_value(peek()) >= 0; ++i) v = v * 16 + digit(in_[at_++]);
       return v;
     }
     switch (c) {
@@ -381,11 +263,6 @@ class reader {
     if ((c >= '1' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return std::nullopt;
     return code_point();
   }
-  static bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-  static char32_t hex_value(char c) {
-    return static_cast<char32_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
-
   piece bracket() {
     ++at_;
     const bool negated = take("^");
@@ -417,7 +294,7 @@ class reader {
     }
     if (!take("]")) failed_ = true;
     if (everything) return anything();
-    return class_piece(inside, high);
+    return class_piece(inside, high, caseless_);
   }
 
   // One member: a code point, or nothing when it was a class of its own that has been added.
@@ -432,7 +309,7 @@ class reader {
       high = true;
       return std::nullopt;
     }
-    if (any_class(c)) {
+    if (is_any_class(c)) {
       ++at_;
       if (c == 'p' || c == 'P') skip_property();
       everything = true;
@@ -444,17 +321,6 @@ class reader {
       ++at_;
     }
     return code;
-  }
-
-  static void add_range(std::string& inside, bool& high, char32_t low, char32_t top) {
-    if (top >= 0x80) high = true;
-    if (low >= 0x80) return;
-    const auto end = std::min<char32_t>(top, 0x7f);
-    add_byte(inside, static_cast<unsigned char>(low));
-    if (end > low) {
-      inside += '-';
-      add_byte(inside, static_cast<unsigned char>(end));
-    }
   }
 
   std::string_view in_;

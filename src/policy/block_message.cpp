@@ -15,15 +15,9 @@ struct language_range {
   std::uint32_t weight;  // thousandths
 };
 
-std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
-
 // "q=0.5" in thousandths; what cannot be read is no wish at all.
 std::uint32_t weight_of(std::string_view parameter) {
-  parameter = trimmed(parameter);
+  parameter = trim(parameter);
   if (parameter.empty()) return 1000;
   if (parameter.size() < 3 || (parameter[0] | 0x20) != 'q' || parameter[1] != '=') return 0;
   parameter.remove_prefix(2);
@@ -46,7 +40,7 @@ std::vector<language_range> wishes_in(std::string_view field) {
     field.remove_prefix(std::min(comma + 1, field.size()));
     const auto semicolon = std::min(item.find(';'), item.size());
     const auto weight = weight_of(item.substr(std::min(semicolon + 1, item.size())));
-    const auto tag = lower(trimmed(item.substr(0, semicolon)));
+    const auto tag = lower(trim(item.substr(0, semicolon)));
     if (tag.empty() || weight == 0) continue;
     const auto at = std::ranges::find_if(out, [&](const language_range& other) { return other.weight < weight; });
     out.insert(at, {tag, weight});

@@ -190,7 +190,6 @@ struct program {
   };
   per_view<searched> in;
   std::uint32_t lookbehind_max = 1;  // code points
-  std::uint32_t width_max = 0;       // bytes, of bounded response regexes
   std::size_t memory_bytes = 0;
 };
 
@@ -203,7 +202,7 @@ class ruleset {
   index_set deriving;                  // of them, those that look into other readings of the text
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
-  bool any_request = false, any_response = false, hold_full = false;
+  bool any_request = false, any_response = false;
   std::uint32_t join_reach = 0;        // code points of a text that a match over its end or begin may take; 0: nothing looks at requests
   bool asks_last_turn = false;         // some rule looks at the last turn alone
   bool tags_requests = false;          // some rule tags the conversation of a request

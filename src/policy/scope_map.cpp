@@ -246,7 +246,6 @@ class composer {
     made.asks_last_turn = made.asks_last_turn || c.last_turn_only;
     made.any_request = made.any_request || (d & 1) != 0;
     made.any_response = made.any_response || (d & 2) != 0;
-    made.hold_full = made.hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);
     made.tags_requests = made.tags_requests || ((d & 1) != 0 && c.action == action::tag);
     made.tokenizes = made.tokenizes || c.action == action::tokenize;
     made.recalls = made.recalls || (c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce);

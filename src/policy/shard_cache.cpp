@@ -28,7 +28,7 @@ constexpr int prune_every = 32;         // files written
 std::string key_of(const match::pattern_set& set) {
   crypto::sha256_stream hash;
   hash.update(match::platform_tag());
-  hash.update(set.streaming ? "/stream" : "/block");
+  hash.update("/block");
   for (const auto& p : set.patterns) {
     hash.update("\n" + std::to_string(p.flags) + ":" + std::to_string(p.expression.size()) + ":");
     hash.update(p.expression);

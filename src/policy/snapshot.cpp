@@ -64,7 +64,6 @@ std::shared_ptr<const snapshot> snapshot::deny_all() {
 
 const std::string& effective_hash(const ruleset& rules) { return rules.effective; }
 bool tags_requests(const ruleset& rules) { return rules.tags_requests; }
-bool holds_full(const ruleset& rules, bool global_shadow) { return rules.hold_full && !global_shadow; }
 
 bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {
   if (s.prepared_raw == for_this.get() && !s.prepared.expired()) return true;

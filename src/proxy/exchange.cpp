@@ -183,6 +183,8 @@ void exchange::impl::record(report_kind kind) {
       .response_judged = response_judged,
       .request_refused = request_refused,
       .answer_withheld = answer_withheld,
+      .request_spared = request_spared,
+      .answer_spared = answer_spared || (shadow() && config.unknown_part == unreadable_policy::deny && sink && sink->passed_unread()),
       .unscanned = unscanned,
       .status = sent_status,
       .upstream_status = answer.get().status,
@@ -206,7 +208,8 @@ void exchange::impl::count_outcome(const exchange_report& r) {
   if (v == policy::verdict::block) c.blocked.add();
   if (v == policy::verdict::edit) c.edited.add();
   if (v == policy::verdict::flag) c.flagged.add();
-  if (const auto would = std::max(r.request.shadow_verdict, r.response.shadow_verdict); would > v) {
+  const bool spared = r.request_spared || r.answer_spared;
+  if (const auto would = spared ? policy::verdict::block : std::max(r.request.shadow_verdict, r.response.shadow_verdict); would > v) {
     if (would == policy::verdict::block) c.shadow_blocked.add();
     if (would == policy::verdict::edit) c.shadow_edited.add();
     if (would == policy::verdict::flag) c.shadow_flagged.add();

@@ -56,6 +56,7 @@ struct exchange::impl {
   policy::outcome request_outcome, response_outcome;
   bool request_judged = false, response_judged = false;
   bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
+  bool request_spared = false, answer_spared = false;     // would have been, if it were not for mode: shadow
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::string body_coding;  // Content-Encoding of a request that shadow passes as it is
 
@@ -78,6 +79,13 @@ struct exchange::impl {
   std::string unread;  // why a part could not be read, when that is why the request is refused
 
   [[nodiscard]] policy::evaluate_options options(policy::direction d) const { return {d, config.global_shadow, nullptr, &caller.who, config.hash_key, caller.caller, tokens.get()}; }
+  // Whether shadow passes what would be refused; then that is on record.
+  [[nodiscard]] bool spares(bool& which, std::string_view why) {
+    if (!shadow()) return false;
+    which = true;
+    if (reason.empty()) reason = why;
+    return true;
+  }
   [[nodiscard]] bool has_body() const { return !body.empty() || method == "POST" || method == "PUT" || method == "PATCH"; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
   // The answer's side of the record. A stream that could not be read on was left by its evaluator with what is in response_outcome.

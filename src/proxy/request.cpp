@@ -52,11 +52,11 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
   if (const auto& canary = active->canary; canary && policy::conversation_bucket(canary->salt, caller.who, caller.caller) < canary->basis_points) {
     active = std::shared_ptr<const policy::active_policy>(canary->policy);  // a copy: what it stands in goes with what was pinned
   }
-  if (active->refuse_all && !shadow()) {
+  if (active->refuse_all && !spares(request_spared, "the policy is too old to be trusted")) {
     answer_error(wire::gateway_error::policy_missing, "The gateway's policy is too old to be trusted and it is set to refuse; tell your operator.", "", out);
     return false;
   }
-  if (active->snapshot->denies_all() && !shadow()) {
+  if (active->snapshot->denies_all() && !spares(request_spared, "there is no policy")) {
     answer_error(wire::gateway_error::policy_missing, "The gateway has no policy yet and denies every request; tell your operator.", "", out);
     return false;
   }
@@ -95,15 +95,15 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     case wire::endpoint_class::scanned: scanned = true; break;
     case wire::endpoint_class::passes: break;
     case wire::endpoint_class::denied:
-      if (shadow()) break;
+      if (spares(request_spared, endpoint.why)) break;
       answer_error(wire::gateway_error::forbidden, endpoint.why, "", out);
       return false;
     case wire::endpoint_class::unknown:
-      if (!endpoint.allowed_method.empty() && !shadow()) {
+      if (!endpoint.allowed_method.empty() && !spares(request_spared, "another method than the path takes")) {
         answer_error(wire::gateway_error::method, "This path takes " + std::string(endpoint.allowed_method) + " only.", "", out);
         return false;
       }
-      if (config.unknown_path == unreadable_policy::deny && !shadow()) {
+      if (config.unknown_path == unreadable_policy::deny && !spares(request_spared, "unreadable: unknown path")) {
         answer_error(wire::gateway_error::not_found, "The gateway does not know this path, so it cannot read its text and does not pass it on.", "", out);
         return false;
       }
@@ -172,7 +172,7 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
 bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& out) {
   for (const auto& u : parts) {
     const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
-    if (rule == unreadable_policy::deny && !shadow()) {
+    if (rule == unreadable_policy::deny && !spares(request_spared, "unreadable: " + u.reason)) {
       unread = u.reason;
       reason = "unreadable: " + u.reason;
       answer_error(wire::gateway_error::bad_request,

@@ -68,7 +68,7 @@ void exchange::impl::judge_plain(effects& out) {
   const bool success = succeeded(answer.get().status);
   // Clients read an error as JSON whatever it calls itself.
   if (!icontains(answer.get().get("content-type"), "json") && (success || !begins_json(answer_body))) {
-    if (success && !shadow() && !answer_body.empty()) {
+    if (success && !answer_body.empty() && !spares(answer_spared, "unreadable: the answer is not JSON")) {
       reason = "unreadable: the answer is not JSON";
       return withhold_answer("The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
     }
@@ -87,7 +87,7 @@ void exchange::impl::judge_plain(effects& out) {
   }
   content = std::move(*parsed);
   for (const auto& u : content->unread_parts()) {
-    if (config.unknown_part == unreadable_policy::deny && !shadow()) {
+    if (config.unknown_part == unreadable_policy::deny && !spares(answer_spared, "unreadable: " + u.reason)) {
       reason = "unreadable: " + u.reason;
       return withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
                           u.path, out);
@@ -132,7 +132,7 @@ void exchange::impl::judge_opaque(effects& out) {
   if (answer_body.empty()) return send_plain(answer_body, out);
   if (!text::is_valid_utf8(answer_body)) {
     unscanned.emplace_back("not UTF-8", answer_body.size());
-    if (shadow()) return send_plain(answer_body, out);
+    if (spares(answer_spared, "unreadable: not UTF-8")) return send_plain(answer_body, out);
     reason = "unreadable: not UTF-8";
     return withhold_answer("The upstream answered with an error that the gateway cannot read.", "", out);
   }

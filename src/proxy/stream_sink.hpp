@@ -80,10 +80,12 @@ class stream_sink final : public wire::channel_sink, public text_names {
   // Counted where it may pass, by reason, as in a body that comes in one piece.
   [[nodiscard]] bool passes(const wire::unread& what) override {
     if (!pass_unread_) return false;
+    passed_unread_ = true;
     const auto known = std::find_if(unscanned_.begin(), unscanned_.end(), [&](const auto& each) { return each.first == what.reason; });
     known == unscanned_.end() ? void(unscanned_.emplace_back(what.reason, what.bytes)) : void(known->second += what.bytes);
     return true;
   }
+  [[nodiscard]] bool passed_unread() const { return passed_unread_; }
 
  private:
   using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
@@ -111,7 +113,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   policy::evaluate_options options_;
   worker_counters& counters_;
   const policy::token_map* tokens_;
-  bool pass_unread_;
+  bool pass_unread_, passed_unread_ = false;
   std::vector<std::pair<std::string, std::uint64_t>>& unscanned_;
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens

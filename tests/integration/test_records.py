@@ -127,6 +127,27 @@ def test_refusals_have_their_reason_in_the_metrics(lab):
         assert f'sluice_exchanges_refused_total{{reason="{reason}"}} 1' in text, reason
 
 
+def test_what_the_gateway_stops_itself_is_a_block_in_header_and_record_in_both_modes(lab):
+    image = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/"}}]}]}
+    for mode in ("enforce", "shadow"):
+        g, up = gateway(lab, extra=f"mode: {mode}\nlimits: {{request_body: 4KiB}}\n", name=mode)
+        asked = [("no upstream", lambda: g.post({}, path="/elsewhere")), ("limit", lambda: g.ask("x" * 5000)), ("keys", lambda: g.post({}, {"x-api-key": "sk-other"})),
+                 ("unknown path", lambda: g.post({}, path="/v1/nothing")), ("method", lambda: g.post(None, method="GET")), ("denied path", lambda: g.post({}, path="/v1/embeddings")),
+                 ("no JSON", lambda: g.post(b"{")), ("unknown part", lambda: g.post(image)), ("coding", lambda: g.post({}, {"content-encoding": "gzip"}))]
+        up.text = "fine"
+        for what, ask in asked:
+            before = len(up.seen)
+            status, head, _ = ask()
+            records = [r for r in g.records() if r.get("id") == head["x-sluice-decision"]]
+            assert len(records) == 1, (mode, what, records)
+            record = records[0]
+            assert record["verdict"] == head["x-sluice-verdict"], (mode, what, head, record)
+            if record["upstream_status"] == 0 and status != 502:  # the scripted upstream hangs up on a body that is no chat
+                assert record["verdict"] == "block" and record["reason"] and len(up.seen) == before, (mode, what, record)
+            else:
+                assert mode == "shadow" and record["verdict"] == "allow" and record["shadow_verdict"] == "block", (what, record)
+
+
 def test_an_edit_is_counted_where_it_was_sent(lab):
     g, up = gateway(lab)
     up.text = "nothing of it"

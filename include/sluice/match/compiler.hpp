@@ -21,7 +21,6 @@ struct pattern {
 };
 struct pattern_set {
   std::vector<pattern> patterns;
-  bool streaming = false;  // HS_MODE_STREAM, else HS_MODE_BLOCK
 };
 
 struct compile_limits {

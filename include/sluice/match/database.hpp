@@ -50,21 +50,4 @@ using on_hit = void (*)(void* self, std::uint32_t id);
 // Scans text with a block-mode database. False: Hyperscan failed, so nothing is known ("unavailable", never "no match").
 [[nodiscard]] bool scan(const database& with, std::string_view text, scan_scratch& scratch, void* self, on_hit hit);
 
-// One stream over a streaming database.
-class scan_stream {
- public:
-  scan_stream() = default;
-  ~scan_stream();
-  scan_stream(scan_stream&&) noexcept;
-  scan_stream& operator=(scan_stream&&) noexcept;
-  [[nodiscard]] bool open(std::shared_ptr<const database> with);
-  [[nodiscard]] bool feed(std::string_view text, scan_scratch& scratch, void* self, on_hit hit);
-  [[nodiscard]] bool is_open() const { return stream_ != nullptr; }
-
- private:
-  void close();
-  std::shared_ptr<const database> database_;
-  void* stream_ = nullptr;
-};
-
 }  // namespace sluice::match

@@ -144,9 +144,6 @@ struct judged_request {
 // The hash of the rules that apply: 64 hex digits, the record's `effective`.
 [[nodiscard]] const std::string& effective_hash(const ruleset& rules);
 
-// True when some enforcing response rule asks for stream.hold: full, so that nothing may leave before the end.
-[[nodiscard]] bool holds_full(const ruleset& rules, bool global_shadow);
-
 // True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
 [[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
 

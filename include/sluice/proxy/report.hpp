@@ -56,6 +56,8 @@ struct exchange_report {
   bool request_judged = false, response_judged = false;
   // Stopped by the gateway itself, without a rule (unreadable, unknown path, over a limit, no policy): the verdict is block.
   bool request_refused = false, answer_withheld = false;
+  // Would have been, if it were not for mode: shadow: the shadow verdict is block.
+  bool request_spared = false, answer_spared = false;
   std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes, each reason once
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked

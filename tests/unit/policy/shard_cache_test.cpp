@@ -20,7 +20,7 @@ class shard_cache_on_disk : public ::testing::Test {
     place_ = name;
   }
   void TearDown() override { fs::remove_all(place_); }
-  static match::pattern_set set_of(int n) { return {.patterns = {{"word" + std::to_string(n), match::single_match_flags()}}, .streaming = false}; }
+  static match::pattern_set set_of(int n) { return {.patterns = {{"word" + std::to_string(n), match::single_match_flags()}}}; }
   fs::path place_;
   std::unique_ptr<match::compile_backend> backend_ = match::in_process_backend();
 };
