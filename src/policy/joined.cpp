@@ -119,6 +119,7 @@ class seam_reader final : private match_sink {
       }
       if (head + tail >= text.size() && n + 1 < which_.size()) {
         now.add(which_[n], text, 0, text.size(), spaced);
+        if (now.text.size() > std::max(read_at_once, 8 * reach)) now = go_on(now, spaced);
         continue;
       }
       now.add(which_[n], text, 0, head, spaced);
@@ -128,6 +129,25 @@ class seam_reader final : private match_sink {
       now.cut_front = tail < text.size();
       now.add(which_[n], text, text.size() - tail, text.size(), spaced);
     }
+  }
+
+  // Many small texts are read a few at a time, because what bounds the work on a text counts for each: looks at what is there and gives its end, as
+  // far as a match may reach back from what comes.
+  joined_text go_on(joined_text& now, bool spaced) {
+    now.cut_back = true;
+    if (!spaced || now.has_space) look(now);
+    std::vector<text_span> kept;
+    std::size_t wanted = rules_.join_reach;
+    for (auto each = now.pieces.rbegin(); each != now.pieces.rend() && wanted > 0; ++each) {
+      const auto text = parts_[each->of.part].text.substr(each->of.begin, each->of.end - each->of.begin);
+      const auto tail = tail_size(text, wanted);
+      kept.push_back({each->of.part, each->of.end - static_cast<std::uint32_t>(tail), each->of.end});
+      wanted -= static_cast<std::size_t>(std::ranges::count_if(text.substr(text.size() - tail), [](char c) { return !continues(c); }));
+    }
+    joined_text out;
+    out.cut_front = true;
+    for (auto each = kept.rbegin(); each != kept.rend(); ++each) out.add(each->part, parts_[each->part].text, each->begin, each->end, spaced);
+    return out;
   }
 
   void look(const joined_text& text) {
@@ -165,12 +185,14 @@ class seam_reader final : private match_sink {
       matches.clear();
       if (!r.applies(where_.direction, where_.role, where_.kind, where_.last_turn) || has_negation(*r.expression) || !holds(*r.expression, gathered_, matches)) continue;
       for (const auto i : matches) {
-        if (std::ranges::find(crossing_, i) == crossing_.end()) continue;
+        if (!std::ranges::binary_search(crossing_, i)) continue;
         const auto& g = gathered_[i];
         add(g.term, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
       }
     }
   }
+
+  static constexpr std::size_t read_at_once = 4096;  // bytes
 
   const ruleset& rules_;
   const program& program_;

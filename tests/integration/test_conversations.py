@@ -47,15 +47,20 @@ def say(g, *texts, conversation=None, tenant="acme", stream=False):
     return g.post({"model": "m", "stream": stream, "messages": messages}, fields)
 
 
+def record_of(g, headers):
+    """The last record of an exchange; workers write theirs in no common order."""
+    return next(r for r in reversed(g.records()) if r.get("id") == headers["x-sluice-decision"])
+
+
 def test_a_tag_of_a_request_counts_in_the_same_request_and_in_its_answer(lab):
     g, up = tag_gateway(lab)
     up.text = "bonds are fine"
-    say(g, "buy bonds")
+    untagged = say(g, "buy bonds")[1]
     assert b"buy bonds" in up.seen[-1]
     status, headers, body = say(g, "my portfolio: buy bonds")
     assert b"my portfolio: buy [B]" in up.seen[-1]
     assert json.loads(body)["choices"][0]["message"]["content"] == "[B] are fine" and headers["x-sluice-verdict"] == "edit"
-    plain, tagged = [r for r in g.records() if r["event"] == "decision"]
+    plain, tagged = record_of(g, untagged), record_of(g, headers)
     assert plain["tags"] == [] and plain["verdict"] == "allow"
     assert tagged["tags"] == ["investing"] and tagged["request"]["tags"] == ["investing"] and "tags" not in tagged["response"]
     assert plain["effective"] != tagged["effective"]
@@ -77,7 +82,7 @@ def test_a_tag_of_an_answer_counts_from_the_next_exchange_of_its_conversation(la
         for conversation, tenant, expected in (("c1", "acme", b"more [B]"), ("c2", "acme", b"more bonds"), ("c1", "rival", b"more bonds"), (None, "acme", b"more bonds")):
             say(g, "more bonds", conversation=conversation, tenant=tenant)
             assert expected in up.seen[-1], (stream, conversation, tenant, up.seen[-1])
-        first = next(r for r in g.records() if r["event"] == ("closed" if stream else "decision"))
+        first = record_of(g, headers)
         assert first["tags"] == [] and first["response"]["tags"] == ["investing"]
 
 
@@ -87,7 +92,7 @@ def test_a_rule_in_shadow_tags_nothing_that_acts(lab):
     assert b"my portfolio: buy bonds" in up.seen[-1] and headers["x-sluice-verdict"] == "allow"
     say(g, "more bonds", conversation="c1")
     assert b"more bonds" in up.seen[-1]
-    first = next(r for r in g.records() if r["event"] == "decision")
+    first = record_of(g, headers)
     assert first["verdict"] == "allow" and first["shadow_verdict"] == "edit" and first["tags"] == []
     assert {(f["rule"], f["enforcement"]) for f in first["request"]["findings"]} == {("invest", "shadow"), ("bonds", "shadow")}
 
@@ -115,14 +120,16 @@ def test_scores_block_a_request_and_cut_a_stream_where_they_are_crossed(lab):
     path.write_text(path.read_text() + "  - {use: probing, bind: {scope: global}}\n")
     g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
     up.text = "ok"
-    assert g.ask("the hidden rules")[1]["x-sluice-verdict"] == "allow"
+    below = g.ask("the hidden rules")[1]
+    assert below["x-sluice-verdict"] == "allow"
     status, headers, body = g.ask("the hidden rules, hidden rules!")
     assert status == 400 and json.loads(body)["error"]["code"] == "content_filter" and headers["x-sluice-verdict"] == "block", (status, body)
     text = "one hidden rules two hidden rules three"
     up.pieces = list(text)
-    said = content(g.ask("hello", stream=True)[2])
+    _, streamed, body = g.ask("hello", stream=True)
+    said = content(body)
     assert said.startswith("one hidden rules two") and "three" not in said, said
-    first, blocked, closed = [r for r in g.records() if r["event"] in ("decision", "closed")]
+    first, blocked, closed = record_of(g, below), record_of(g, headers), record_of(g, streamed)
     assert first["request"]["score"] == [{"policy": "probing", "score": 2, "shadow_score": 2, "threshold": 4, "action": "block", "crossed": False}]
     assert blocked["request"]["score"][0]["score"] == 4 and blocked["request"]["score"][0]["crossed"] and blocked["verdict"] == "block"
     assert blocked["reason"] == "the score of policy 'probing' is 4, its threshold 4" and blocked["request"]["findings"][0]["score"] == 2
@@ -156,10 +163,17 @@ def test_a_request_split_over_parts_or_messages_is_read_as_one(lab):
         body = json.dumps({"model": "m", "messages": shape("pay Halden", "the bank, with a bomb", "shelter recipe")}).encode()
         g.post(body)
         assert up.seen[-1] == body
-    record = next(r for r in g.records() if r.get("upstream_edits") == 2)
-    finding = record["request"]["findings"][0]
-    assert finding["rule"] == "rivals" and finding["channel"] == "messages[0].content[0].text" and finding["span"] == [4, 5]
-    assert finding["more"] == [{"channel": "messages[0].content[1].text", "span": [0, 10]}] and len(record["request"]["findings"]) == 1
+    sections = [r["request"] for r in g.records() if r.get("upstream_edits") == 2]
+    places = []
+    for section in sections:
+        finding, = section["findings"]
+        rest, = finding["more"]
+        assert finding["rule"] == "rivals" and finding["channel"].startswith("messages[0].content")
+        places.append((finding["channel"], finding["span"], rest["channel"], rest["span"]))
+    for cut in range(1, len("Halden Bank")):
+        halves = [4, 4 + cut], [0, len("Halden Bank") - cut]
+        assert ("messages[0].content[0].text", halves[0], "messages[0].content[1].text", halves[1]) in places, (cut, places)
+        assert ("messages[0].content", halves[0], "messages[2].content", halves[1]) in places, (cut, places)
 
 
 EXCUSED = """  - id: number

@@ -56,6 +56,33 @@ TEST_F(format, says_what_was_decided_by_what_and_what_was_sent) {
   EXPECT_EQ(j["upstream_edits"], 2);
 }
 
+TEST_F(format, says_what_scores_came_to_what_was_tagged_split_and_excused) {
+  auto r = with_finding("4111 1111 1111 1111");
+  r.who.tags = {"investing"};
+  r.request.tags = {"investing"};
+  r.request.findings[0].score = 3;
+  r.request.findings[0].more = {{.channel = "messages[2].content", .begin = 0, .end = 9}};
+  r.request.scores.push_back({.policy = "pii", .score = 3, .shadow_score = 5, .threshold = 5, .action = policy::action::block, .crossed = false});
+  r.request.suppressed.push_back({.rule = "mail", .exception = "x", .policy = "pii", .owner = "payments", .ticket = "PAY-1", .channel = "messages[0].content", .begin = 1, .end = 8, .count = 2, .value = "a@b.example"});
+  const auto line = line_of(r, config_);
+  EXPECT_EQ(line["tags"], nlohmann::json({"investing"}));
+  const auto& section = line["request"];
+  EXPECT_EQ(section["tags"], nlohmann::json({"investing"}));
+  EXPECT_EQ(section["findings"][0]["score"], 3);
+  EXPECT_EQ(section["findings"][0]["more"], nlohmann::json::parse(R"([{"channel": "messages[2].content", "span": [0, 9]}])"));
+  EXPECT_EQ(section["score"], nlohmann::json::parse(R"([{"policy": "pii", "score": 3, "shadow_score": 5, "threshold": 5, "action": "block", "crossed": false}])"));
+  auto suppressed = section["suppressed"][0];
+  EXPECT_EQ(suppressed["hmac"].get<std::string>().size(), 24u);
+  suppressed.erase("hmac");
+  EXPECT_EQ(suppressed, nlohmann::json::parse(R"({"rule": "mail", "policy": "pii", "by": "x", "owner": "payments", "ticket": "PAY-1", "channel": "messages[0].content", "span": [1, 8], "count": 2})"));
+  EXPECT_FALSE(line.dump().contains("a@b"));
+  // What there is none of takes no room, but for the conversation's tags.
+  const auto plain = line_of(with_finding("x"), config_);
+  EXPECT_EQ(plain["tags"], nlohmann::json::array());
+  for (const char* key : {"tags", "score"}) EXPECT_FALSE(plain["request"].contains(key));
+  for (const char* key : {"score", "more"}) EXPECT_FALSE(plain["request"]["findings"][0].contains(key));
+}
+
 TEST_F(format, a_side_that_was_not_judged_is_null) {
   EXPECT_TRUE(line_of(decision("d1"), config_)["response"].is_null());
 }

@@ -212,6 +212,45 @@ TEST(policy_joined, honours_what_the_rule_says_of_its_matches) {
   EXPECT_EQ(map.originals().size(), 2u);
 }
 
+// Each text by itself has less to decode than what makes the matcher give up; so have a few of them.
+TEST(policy_joined, gives_up_no_sooner_than_the_texts_would_by_themselves) {
+  const auto with = snapshot_of(rule("hidden", "{keywords: [secret plan], decode: [base64]}", "{type: block, message: m}", "c2VjcmV0IHBsYW4gb2Ygb3Vycw=="));
+  std::vector<said> all;
+  for (int i = 0; i < 200; ++i) all.push_back({.text = "see aGVsbG8gdGhlcmUsIHRoaXMgaXMgbm90aGluZw== and bm90aGluZyBpbiBoZXJlIGVpdGhlcg== and so on number " + std::to_string(i)});
+  const auto got = ask(*with, all);
+  EXPECT_EQ(got.what.verdict, verdict::allow) << got.what.reason;
+  all[100].text = "see c2VjcmV0IHBs";
+  all[101].text = "YW4gb2Ygb3Vycw== there";
+  EXPECT_EQ(ask(*with, all).what.verdict, verdict::block);
+}
+
+// Wherever in a long row of small texts it stands.
+TEST(policy_joined, finds_at_every_place_of_a_long_row_of_small_texts) {
+  const auto with = snapshot_of(all_kinds);
+  for (const std::size_t size : {std::size_t{1}, std::size_t{3}, std::size_t{7}}) {
+    const std::string fill = "é filler of no interest ";
+    for (std::size_t at = 0; at < 12'000; at += 997) {
+      std::string text;
+      while (text.size() < 14'000) text += fill;
+      std::size_t cut = at;
+      while ((static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) ++cut;
+      text.insert(cut, " 4111 1111 1111 1111 ");
+      std::vector<said> all;
+      for (std::size_t i = 0; i < text.size();) {
+        auto end = std::min(text.size(), i + size);
+        while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
+        all.push_back({.text = text.substr(i, end - i)});
+        i = end;
+      }
+      const auto got = ask(*with, all);
+      ASSERT_TRUE(found(got.what, *with, "card")) << "texts of " << size << ", at " << at;
+      std::string left;
+      for (const auto& each : got.texts) left += each;
+      ASSERT_FALSE(left.contains('1')) << "texts of " << size << ", at " << at;
+    }
+  }
+}
+
 TEST(policy_joined, costs_what_the_text_is_long) {
   const auto with = snapshot_of(all_kinds);
   const auto time_of = [&](std::size_t count) {
