@@ -86,7 +86,7 @@ class response_body {
 class channel_sink {
  public:
   virtual ~channel_sink() = default;
-  enum class status : std::uint8_t { released, blocked };
+  enum class status : std::uint8_t { released, blocked, failed };
   // False: no rule may change or stop text of this role and kind, so nothing of it needs to be held; it is fed for the record.
   [[nodiscard]] virtual bool judges(role who, part_kind kind) = 0;
   // `name`: where the text stands, for the record: "choices[0].delta.content".
