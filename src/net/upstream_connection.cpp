@@ -33,6 +33,7 @@ void upstream_connection::open(upstream_user& user, std::string_view request, bo
   user_ = &user;
   request_ = request;
   is_head_ = is_head;
+  // One deadline for all of it: the lookup, every address, TLS.
   pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.connect);
   pool_.connect(*this);
 }
@@ -41,7 +42,7 @@ void upstream_connection::resolved(const transport::address_cache::answer& found
                                    const std::shared_ptr<const transport::tls_context>& tls, const std::string& host) {
   // An empty list fails in the stream, from the loop: the user may be in the middle of asking.
   if (!found) lookup_error_ = found.error().message;
-  stream_.connect(found ? *found : std::vector<transport::endpoint>{}, tls, host);
+  stream_.connect(found ? *found : std::vector<transport::endpoint>{}, tls, host, pool_.owner.config.deadlines.connect);
 }
 
 bool upstream_connection::send(std::string_view request) {

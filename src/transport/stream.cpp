@@ -25,7 +25,7 @@ class stream::core final : public std::enable_shared_from_this<stream::core>, pu
   core& operator=(const core&) = delete;
 
   bool adopt(int descriptor, std::shared_ptr<const tls_context> tls);
-  void connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host);
+  void connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host, milliseconds within);
   void read_on();
   void watch_reset();
   bool write(std::string_view bytes);
@@ -46,6 +46,9 @@ class stream::core final : public std::enable_shared_from_this<stream::core>, pu
  private:
   enum class phase : std::uint8_t { unconnected, connecting, handshaking, established };
   struct pending {  // a connect or handshake that is under way
+    explicit pending(core* of) : patience(deadline_of<&core::no_answer>(of)) {}
+    timer_wheel::entry patience;  // with the endpoint at hand, while there are others
+    milliseconds share{0};
     std::vector<endpoint> where;
     std::size_t next = 0;
     std::shared_ptr<const tls_context> tls;
@@ -59,6 +62,7 @@ class stream::core final : public std::enable_shared_from_this<stream::core>, pu
   void read_tls();
   [[nodiscard]] bool send_some(std::string_view bytes, std::size_t& taken);
   void try_next();
+  void no_answer();
   void connected();
   void start_tls();
   void handshake();
@@ -120,7 +124,7 @@ bool stream::core::adopt(int descriptor, std::shared_ptr<const tls_context> tls)
   if (tls == nullptr) {
     phase_ = phase::established;
   } else {
-    connecting_ = std::make_unique<pending>();
+    connecting_ = std::make_unique<pending>(this);
     connecting_->tls = std::move(tls);
     auto* session = connecting_->tls->session({});
     if (session == nullptr) return close_descriptor(), false;
@@ -132,8 +136,9 @@ bool stream::core::adopt(int descriptor, std::shared_ptr<const tls_context> tls)
   return ticket_ != readiness::none;
 }
 
-void stream::core::connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host) {
-  connecting_ = std::make_unique<pending>();
+void stream::core::connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host, milliseconds within) {
+  connecting_ = std::make_unique<pending>(this);
+  if (!where.empty()) connecting_->share = within / static_cast<int>(where.size());
   connecting_->where = std::move(where);
   connecting_->tls = std::move(tls);
   connecting_->host = std::move(host);
@@ -156,11 +161,21 @@ void stream::core::try_next() {
     phase_ = phase::connecting;
     if (::connect(descriptor_, to.data(), static_cast<socklen_t>(to.size())) == 0 || errno == EINPROGRESS) {
       ticket_ = loop_.sockets().add(descriptor_, shared_from_this());
-      if (ticket_ != readiness::none) return;
+      if (ticket_ != readiness::none) {
+        const bool last = connecting_->next == connecting_->where.size();
+        last ? loop_.wheel().disarm(connecting_->patience) : loop_.wheel().arm(connecting_->patience, connecting_->share);
+        return;
+      }
     }
     connecting_->last_error = std::strerror(errno);
   }
   fail_with(errc::unavailable, "cannot connect: " + connecting_->last_error);
+}
+
+void stream::core::no_answer() {
+  if (listener_ == nullptr || broken_ || phase_ != phase::connecting) return;
+  connecting_->last_error = "no answer in its share of the time";
+  try_next();
 }
 
 void stream::core::connected() {
@@ -171,6 +186,7 @@ void stream::core::connected() {
     connecting_->last_error = std::strerror(failure);
     return try_next();
   }
+  loop_.wheel().disarm(connecting_->patience);
   if (connecting_->tls != nullptr) return start_tls();
   ready();
 }
@@ -349,8 +365,8 @@ stream::~stream() { core_->close(); }
 bool stream::adopt(int descriptor, std::shared_ptr<const tls_context> tls) {
   return core_->adopt(descriptor, std::move(tls));
 }
-void stream::connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host) {
-  core_->connect(std::move(where), std::move(tls), std::move(host));
+void stream::connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host, milliseconds within) {
+  core_->connect(std::move(where), std::move(tls), std::move(host), within);
 }
 void stream::read_on() { core_->read_on(); }
 void stream::read_off() { core_->reading_ = false; }

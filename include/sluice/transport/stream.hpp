@@ -49,8 +49,10 @@ class stream {
   // Takes over an accepted, non-blocking socket; closes it when that fails. With `tls` the handshake is started, and
   // on_connected follows; without, the stream is ready at once and on_connected is not called.
   [[nodiscard]] bool adopt(int descriptor, std::shared_ptr<const tls_context> tls);
-  // Tries the endpoints in turn; on_connected or on_failed follows. `host` is the name to verify when there is `tls`.
-  void connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host);
+  // Tries the endpoints in turn; on_connected or on_failed follows. `host` is the name to verify when there is `tls`. `within` is the
+  // caller's deadline for all of it, which the caller keeps: here it only makes an endpoint that does not answer leave its share of
+  // the time to those behind it.
+  void connect(std::vector<endpoint> where, std::shared_ptr<const tls_context> tls, std::string host, milliseconds within);
 
   // Reading is off at first. Off means: no more on_bytes, the kernel's buffer fills, the peer is slowed down.
   void read_on();

@@ -32,7 +32,7 @@ struct pair {
   stream s{loop, events};
 
   pair() {
-    s.connect({acceptor.local_endpoint()}, nullptr, "localhost");
+    s.connect({acceptor.local_endpoint()}, nullptr, "localhost", seconds(10));
     loop.io().poll();  // connecting begins in the loop
     peer = acceptor.accept();
     until([&] { return events.connected; });
@@ -133,8 +133,8 @@ TEST(stream, tries_the_next_address_and_says_when_none_answered) {
   taken.close();
   recorder first, second;
   stream reaches(loop, first), fails(loop, second);
-  reaches.connect({nobody, open.local_endpoint()}, nullptr, "localhost");
-  fails.connect({nobody}, nullptr, "localhost");
+  reaches.connect({nobody, open.local_endpoint()}, nullptr, "localhost", seconds(10));
+  fails.connect({nobody}, nullptr, "localhost", seconds(10));
   const auto end = mono_now() + seconds(10);
   while ((!first.connected || !second.failed) && mono_now() < end) loop.io().run_one_for(milliseconds(2));
   EXPECT_TRUE(first.connected);
@@ -159,7 +159,7 @@ TEST(stream, may_be_destroyed_by_its_listener) {
   pair p;
   owner o;
   o.s.emplace(p.loop, o);
-  o.s->connect({p.acceptor.local_endpoint()}, nullptr, "");
+  o.s->connect({p.acceptor.local_endpoint()}, nullptr, "", seconds(10));
   p.settle();
   auto peer = p.acceptor.accept();
   p.settle();
@@ -169,6 +169,40 @@ TEST(stream, may_be_destroyed_by_its_listener) {
   peer.close();
   p.settle();
   EXPECT_EQ(o.calls, 1);
+}
+
+// Listens, but its queue is full: who connects gets no answer.
+struct silent {
+  boost::asio::io_context io;
+  tcp::acceptor acceptor{io};
+  std::vector<tcp::socket> queued;
+  silent() {
+    acceptor.open(tcp::v4());
+    acceptor.bind({boost::asio::ip::address_v4::loopback(), 0});
+    acceptor.listen(0);
+    for (int i = 0; i < 3; ++i) {
+      queued.emplace_back(io, tcp::v4());
+      queued.back().non_blocking(true);
+      boost::system::error_code ignored;
+      queued.back().connect(acceptor.local_endpoint(), ignored);
+    }
+  }
+};
+
+TEST(stream, an_endpoint_that_does_not_answer_leaves_the_others_their_share_of_the_time) {
+  silent nobody;
+  pair open;
+  recorder first, second;
+  stream reaches(open.loop, first), waits(open.loop, second);
+  const auto begin = mono_now();
+  reaches.connect({nobody.acceptor.local_endpoint(), open.acceptor.local_endpoint()}, nullptr, "localhost", milliseconds(1000));
+  waits.connect({nobody.acceptor.local_endpoint(), nobody.acceptor.local_endpoint()}, nullptr, "localhost", milliseconds(1000));
+  open.until([&] { return first.connected; });
+  EXPECT_GE(mono_now() - begin, milliseconds(400));
+  EXPECT_LT(mono_now() - begin, milliseconds(1000)) << "within the deadline of all";
+  // The last has what is left, and the deadline is its owner's.
+  while (mono_now() - begin < milliseconds(1500)) open.loop.io().run_one_for(milliseconds(5));
+  EXPECT_FALSE(second.connected || second.failed);
 }
 
 }  // namespace
