@@ -31,6 +31,7 @@ class gateway_services final : public proxy::services {
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
   bool accepting() override { return log_.ready(worker_); }
   void record(const proxy::exchange_report& report) override;
+  [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
 
   void set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table);
@@ -53,7 +54,7 @@ class gateway_services final : public proxy::services {
   std::map<std::string, std::uint64_t> unscanned_;
 };
 
-// A report as the log keeps it. `out` may hold an older one.
+// A report as the log keeps it, without its text. `out` may hold an older one.
 void fill(audit::record& out, const proxy::exchange_report& report);
 
 }  // namespace sluice::app

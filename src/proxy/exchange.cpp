@@ -139,7 +139,34 @@ void exchange::impl::finish(effects& out) {
   counted = false;
 }
 
+judged_text exchange::impl::text_of_both() const {
+  judged_text out;
+  const auto add = [](std::vector<policy::text_part>& to, std::span<const wire::part> parts, bool request) {
+    for (const auto& p : parts) to.push_back({to_policy(p.role), to_policy(p.kind), !request || p.last_turn, p.editable, p.text});
+  };
+  if (request && request_judged) add(out.request, request->parts(), true);
+  if (!response_judged) {
+    // nothing of the answer was judged
+  } else if (sink) {
+    out.response = sink->texts();
+    out.too_large = !sink->keeps_all();
+  } else if (content) {
+    add(out.response, content->parts(), false);
+  } else {
+    out.response.push_back({policy::role::assistant, policy::part_kind::error, true, true, answer_body});
+  }
+  std::size_t bytes = 0;
+  for (const auto* parts : {&out.request, &out.response}) {
+    for (const auto& p : *parts) bytes += p.text.size();
+  }
+  out.too_large = out.too_large || bytes > judged_text::bytes_max;
+  return out;
+}
+
 void exchange::impl::record(report_kind kind) {
+  judged_text text;
+  const bool with_text = (kind == report_kind::whole || kind == report_kind::closed) && worker.keeps_text();
+  if (with_text) text = text_of_both();
   const auto t = worker.mono();
   const auto latency = us_between(started.mono, t);
   const auto& judged = judged_response();
@@ -175,6 +202,8 @@ void exchange::impl::record(report_kind kind) {
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
+      .text = with_text ? &text : nullptr,
+      .caller = caller.caller,
       .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
   };
   // `aborted` corrects what `whole` or `closed` has counted already.

@@ -3,6 +3,7 @@ import json
 import time
 
 from lab import Gateway, Upstream, bundle, sluice, until
+from test_classifier import rows
 from test_exchanges import gateway
 
 
@@ -45,3 +46,111 @@ def test_at_says_which_rules_were_in_force_for_whom_on_every_node(lab):
     assert r.returncode == 1 and "--token-file" in r.stderr, r
     r = sluice("audit", "query", "--from", "http://127.0.0.1:1", check=False)
     assert r.returncode == 1 and "127.0.0.1" in r.stderr, r
+
+
+def replayed(g, lab, decision, *more):
+    return json.loads(sluice("audit", "replay", decision, "--from", g.audit, "--state", lab.dir / f"{g.name}-state", *more, "--json", check=False).stdout)
+
+
+def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
+    g, up = gateway(lab)
+    g.kill()
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.start()
+    up.text = "ask Halden Bank about a bomb recipe"
+    asked = {"block": g.ask("a bomb recipe"), "edit": g.ask("pay Halden Bank", stream=True), "answer": g.ask("whom?"), "stream": g.ask("whom?", stream=True)}
+    up.text = "nothing of it"
+    asked["allow"] = g.ask("hello there")
+    secret = lab.dir / f"{g.name}-state" / "secret"
+    lines = g.records()
+    assert not any("Halden" in json.dumps(r) or "hello there" in json.dumps(r) for r in lines)
+    for what, (_, headers, _) in asked.items():
+        told = replayed(g, lab, headers["x-sluice-decision"], "--secret", secret)
+        assert told["same"] and told["replayed"] == "in full" and told["checked"], (what, told)
+        by_rule = replayed(g, lab, headers["x-sluice-decision"])
+        assert by_rule["same"] and by_rule["replayed"] == "rule by rule" and "--secret" in by_rule["why_not_in_full"], (what, by_rule)
+    stream = replayed(g, lab, asked["stream"][1]["x-sluice-decision"], "--secret", secret)
+    assert any("rule bomb" in c for c in stream["checked"]) and any("rule rivals" in c for c in stream["checked"]), stream
+    # A record that was made up is found, with its text and without.
+    blocked = asked["block"][1]["x-sluice-decision"]
+    file = sorted(g.audit.glob("*.jsonl"))[-1]
+    honest = file.read_text()
+    for was, made_up, what in (('"verdict":"block","shadow_verdict":"block"}', '"verdict":"allow","shadow_verdict":"block"}', "verdict"),
+                               ('"rule":"bomb"', '"rule":"bomb-2"', "bomb-2"), ('"action":"block"', '"action":"flag"', "flag")):
+        file.write_text("".join(line.replace(was, made_up) if blocked in line else line for line in honest.splitlines(keepends=True)))
+        assert file.read_text() != honest, was
+        for more in (["--secret", secret], []):
+            told = replayed(g, lab, blocked, *more)
+            assert not told["same"] and what in json.dumps(told["differences"]), (what, told)
+    file.write_text(honest)
+    # Erased: rule by rule, and the chain stays whole.
+    keys = lab.dir / f"{g.name}-state" / "audit-keys"
+    assert sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--day", time.strftime("%Y-%m-%d", time.gmtime()), check=False).returncode == 2
+    for key in list(keys.glob("*.key")):
+        old = key.with_name("2020-01-01" + key.name[10:])
+        key.rename(old)
+    assert "keys were erased" in sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--before", "2021-01-01").stdout
+    assert not list(keys.glob("*.key"))
+    told = replayed(g, lab, blocked, "--secret", secret)
+    assert told["same"] and told["replayed"] == "rule by rule" and "erased" in told["why_not_in_full"], told
+    assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout
+
+
+def test_scores_of_classifiers_stand_in_the_record_and_a_replay_names_a_version_that_is_gone(lab):
+    data, folder = lab.dir / "rows.jsonl", bundle(lab.dir / "gw-b")
+    rows(data)
+    (folder / "models").mkdir()
+    sluice("classifier", "train", data, "-o", folder / "models" / "m.ftz", "--buckets", "2000", "--cutoff", "500")
+    (folder / "bundle.yaml").write_text((folder / "bundle.yaml").read_text() + "  - {use: topics, bind: {scope: global}}\nclassifiers: [{name: topic, model: models/m.ftz}]\n")
+    (folder / "topics.yaml").write_text("""apiVersion: sluice/v1
+kind: Policy
+metadata: {name: topics, title: T, owner: it}
+rules:
+  - id: fruit
+    title: Fruit
+    severity: low
+    direction: request
+    match: {classifier: {name: topic, label: fruit, threshold: 0.5, on_timeout: no_match}}
+    action: {type: flag}
+    tests: [{name: a, request: a ripe pear, given: {topic.fruit: 0.9}, expect: {rules: [fruit]}}, {name: b, request: nothing, expect: {rules: []}}]
+""")
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
+    flagged, other = (g.ask(text)[1]["x-sluice-decision"] for text in ("a ripe pear and a plum for us", "they melt copper with tin in a pot"))
+    scores = {r["id"]: r["request"]["nd"] for r in g.records() if "id" in r}
+    assert scores[flagged]["topic.fruit"] > 0.5 > scores[other]["topic.fruit"], scores
+    assert "score topic.fruit" in sluice("audit", "query", "--from", g.audit, "--decision", other, "--why").stdout
+    for decision in (flagged, other):
+        told = replayed(g, lab, decision)
+        assert told["same"] and told["replayed"] == "rule by rule", told
+    r = sluice("audit", "replay", flagged, "--from", g.audit, check=False)
+    assert r.returncode == 1 and "--state" in r.stderr and g.state()["version"][:12] in r.stderr, r
+    (folder / "topics.yaml").write_text((folder / "topics.yaml").read_text() + "# another version\n")
+    r = sluice("audit", "replay", flagged, "--from", g.audit, "--bundle", folder, check=False)
+    assert r.returncode == 1 and str(folder) in r.stderr, r
+    r = sluice("audit", "replay", "06h0mqn3047np0000cshjbwck3954r58", "--from", g.audit, "--bundle", folder, check=False)
+    assert r.returncode == 1 and "no decision" in r.stderr, r
+
+
+def test_old_files_are_packed_and_retired_and_the_log_stays_whole(lab):
+    g, up = gateway(lab)
+    g.kill()
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, file_bytes: 4KiB, keep: {{bytes: 24KiB}}}}"))
+    g.start()
+    decisions = []
+    for i in range(60):
+        decisions.append(g.ask("a bomb recipe")[1]["x-sluice-decision"])
+        time.sleep(0.01)
+    until("files are packed and retired", lambda: list(g.audit.glob("*.zst")) and any('"event":"retired"' in f.read_text() for f in g.audit.glob("*.jsonl")), 20)
+    for i in range(10):
+        decisions.append(g.ask("a bomb recipe")[1]["x-sluice-decision"])
+    g.records()
+    key, anchor = (lab.dir / f"{g.name}-state" / name for name in ("audit-key.pub", "audit-checkpoint.json"))
+    assert "whole" in sluice("audit", "verify", "--from", g.audit, "--key", key, "--anchor", anchor).stdout
+    found = [json.loads(line)["id"] for line in sluice("audit", "query", "--from", g.audit, "--rule", "bomb", "--json").stdout.splitlines()]
+    assert found and found == decisions[-len(found):] and len(found) < len(decisions), (len(found), len(decisions))
+    packed = sorted(g.audit.glob("*.zst"))[0]
+    g.kill()
+    packed.unlink()
+    r = sluice("audit", "verify", "--from", g.audit, "--key", key, check=False)
+    assert r.returncode == 1 and "are missing" in r.stdout, r.stdout

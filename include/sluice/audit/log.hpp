@@ -12,6 +12,7 @@
 #include <string>
 
 #include "sluice/audit/record.hpp"
+#include "sluice/audit/text_keys.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/crypto/signing.hpp"
 
@@ -31,6 +32,8 @@ struct log_config {
   std::size_t ring_records = 16384;   // per producer
   std::uint64_t file_bytes_max = 256ull << 20;
   bool store_masked = true;           // masked matched values in the findings; false: none
+  std::shared_ptr<text_keys> text;    // keeps text, sealed with these; null: keeps none. The spool thread's alone
+  bool shadow = false;                // the gateway's `mode: shadow`
   std::shared_ptr<const crypto::signing_key> signing;  // of checkpoints; null: the log has none
   milliseconds checkpoint_interval{10'000};
   std::uint64_t checkpoint_records = 10'000;           // at most so many lie between two
@@ -49,6 +52,8 @@ class log {
   // ready()).
   [[nodiscard]] record* claim(std::size_t producer);
   void publish(std::size_t producer);
+  // For text of that size to wait for the disk in memory; false: it must be left out, for too much waits already. From any thread.
+  [[nodiscard]] bool reserve_text(std::size_t bytes);
   // False while the ring of `producer` has no room for a few more exchanges or the disk failed, and on_full is block.
   [[nodiscard]] bool ready(std::size_t producer) const;
   // From the control thread.

@@ -65,6 +65,8 @@ struct outcome {
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
+  // What classifiers said, whether it reached a threshold or not: "classifier.label" (of the snapshot) and the highest score of all texts.
+  std::vector<std::pair<std::string_view, float>> scores;
 };
 
 class token_map;

@@ -72,6 +72,8 @@ class services {
   // False: the audit log is full and the configuration says block; new exchanges get 503.
   [[nodiscard]] virtual bool accepting() = 0;
   virtual void record(const exchange_report& report) = 0;
+  // True: reports carry the text that was judged.
+  [[nodiscard]] virtual bool keeps_text() { return false; }
   [[nodiscard]] virtual worker_counters& counters() = 0;
 };
 

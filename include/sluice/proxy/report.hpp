@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/evaluate.hpp"
@@ -18,6 +19,13 @@ enum class report_kind : std::uint8_t {
   opened,   // a stream, before its first byte leaves
   closed,   // the same stream, before its last bytes leave
   aborted,  // the client went before all of what `whole` or `closed` counted was written
+};
+
+// What the rules judged, part by part; of a stream, channel by channel. Lent as the report is.
+struct judged_text {
+  static constexpr std::size_t bytes_max = 1u << 20;  // of both sides; above it `too_large`, and the parts mean nothing
+  bool too_large = false;
+  std::vector<policy::text_part> request, response;
 };
 
 // Which text a finding was made in: "messages[0].content".
@@ -61,6 +69,8 @@ struct exchange_report {
   std::uint32_t edits = 0;           // replacements in what the client was sent
   std::uint64_t latency_us = 0;      // whole exchange
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
+  const judged_text* text = nullptr; // where services::keeps_text(), of `whole` and `closed`; null otherwise
+  std::string_view caller;           // of the identity
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise
 };
 
