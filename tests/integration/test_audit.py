@@ -1,8 +1,11 @@
 """Asking the decision log: what was in force when, and for whom; of nodes on disk and of nodes that run elsewhere."""
 import json
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lab import Gateway, Upstream, bundle, sluice, until
+from lab import Gateway, Upstream, bundle, free_port, sluice, until
 from test_classifier import rows
 from test_exchanges import gateway
 
@@ -154,3 +157,81 @@ def test_old_files_are_packed_and_retired_and_the_log_stays_whole(lab):
     packed.unlink()
     r = sluice("audit", "verify", "--from", g.audit, "--key", key, check=False)
     assert r.returncode == 1 and "are missing" in r.stdout, r.stdout
+
+
+class Collector:
+    """What takes OTLP over HTTP: remembers bodies, answers what the test says."""
+
+    def __init__(self):
+        self.seen, self.answers = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                outer.seen.append((self.path, dict(self.headers), json.loads(self.rfile.read(int(self.headers["content-length"])))))
+                status, body = outer.answers.pop(0) if outer.answers else (200, b"{}")
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1/logs"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def records(self):
+        return [r for _, _, body in self.seen for res in body["resourceLogs"] for s in res["scopeLogs"] for r in s["logRecords"]]
+
+
+def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):
+    g, up = gateway(lab)
+    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+    g.ask("hello")
+    g.records()
+
+    def export(to, *more, check=True):
+        return sluice("audit", "export", "--from", g.audit, "--to", to, "--cursor", lab.dir / f"{str(to)[:4]}.cursor".replace("/", "_"), *more, check=check)
+
+    out = lab.dir / "out.jsonl"
+    export(out)
+    whole = g.records(flush=False)
+    first = [json.loads(line) for line in out.read_text().splitlines()]
+    assert blocked in [r.get("id") for r in first] and len(first) <= len(whole), first
+    g.ask("hello again")
+    g.records()
+    export(out)
+    seqs = [json.loads(line)["seq"] for line in out.read_text().splitlines()]
+    assert sorted(seqs) == list(range(1, len(seqs) + 1)) and len(seqs) > len(first), seqs
+
+    collector = Collector()
+    token = lab.dir / "token"
+    token.write_text("a-token\n")
+    collector.answers = [(503, b""), (200, b"{}")]  # tried again
+    export(collector.url, "--to-token-file", token)
+    path, headers, body = collector.seen[-1]
+    assert path == "/v1/logs" and headers["Authorization"] == "Bearer a-token" and headers["Content-Type"] == "application/json", headers
+    record = next(r for r in body["resourceLogs"][0]["scopeLogs"][0]["logRecords"] if blocked in json.dumps(r["attributes"]))
+    assert record["severityText"] == "WARN" and json.loads(record["body"]["stringValue"])["id"] == blocked and record["timeUnixNano"].isdigit(), record
+    assert {"key": "service.instance.id", "value": {"stringValue": "gw"}} in body["resourceLogs"][0]["resource"]["attributes"]
+    count = len(collector.seen)
+    collector.answers = [(400, b"")]
+    late = g.ask("one more")[1]["x-sluice-decision"]
+    g.records()
+    r = export(collector.url, check=False)
+    assert r.returncode == 1 and "400" in r.stderr and len(collector.seen) == count + 1, r
+    collector.answers = [(200, json.dumps({"partialSuccess": {"rejectedLogRecords": "2", "errorMessage": "no room"}}).encode())]
+    r = export(collector.url, check=False)
+    assert r.returncode == 1 and "no room" in r.stderr, r
+    export(collector.url)
+    assert late in json.dumps(collector.seen[-1][2]) and blocked not in json.dumps(collector.seen[-1][2]), "what failed is sent again, what succeeded is not"
+
+    port = free_port()
+    lab.redis(port)
+    export(f"redis://127.0.0.1:{port}", "--stream", "decisions", "--verdict", "block")
+    told = subprocess.run(["redis-cli", "-p", str(port), "XRANGE", "decisions", "-", "+"], capture_output=True, text=True).stdout
+    assert told.count("\nrecord\n") == 1 and blocked in told and "\nnode\ngw\n" in told, told
+    r = sluice("audit", "export", "--from", g.audit, "--to", "redis://127.0.0.1:1", check=False)
+    assert r.returncode == 1 and "127.0.0.1" in r.stderr, r
