@@ -36,7 +36,9 @@ json policy_json(const store::agent_status& s) {
     refusal = {{"time", rfc3339(s.last_refusal->time)}, {"activation", s.last_refusal->activation},
                {"version", s.last_refusal->version}, {"phase", s.last_refusal->phase}, {"message", s.last_refusal->message}, {"stands", s.last_refusal->stands}};
   }
-  return {{"version", s.version}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
+  json canary = nullptr;
+  if (s.canary) canary = {{"version", s.canary->version}, {"percent", s.canary->basis_points / 100.0}};
+  return {{"version", s.version}, {"canary", canary}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
           {"connected", s.connected}, {"age_seconds", age_json(s.last_activation)},
           {"last_activation", time_json(s.last_activation)}, {"last_contact", time_json(s.last_contact)},
           {"contact_age_seconds", age_json(s.last_contact)}, {"last_attempt", time_json(s.last_attempt)},

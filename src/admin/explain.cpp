@@ -104,12 +104,18 @@ json rule_json(const policy::explained_rule& rule) {
     matches.push_back({{"begin", span.begin}, {"end", span.end}, {"enforced", span.enforced},
                        {"action", policy::to_string(span.action)}});
   }
+  json excuses = json::array(), excused_by = json::array();
+  for (const auto& e : rule.suppressed) {
+    excused_by.push_back(e.exception);
+    excuses.push_back({{"by", e.exception}, {"owner", e.owner}, {"ticket", e.ticket}, {"reason", e.reason}, {"expires", e.expires},
+                       {"begin", e.begin}, {"end", e.end}, {"count", e.count}});
+  }
   json overlays = json::array();
   for (const auto& patch : rule.patches) overlays.push_back({{"overlay", patch.overlay}, {"place", patch.place}, {"changed", patch.changed}});
   return {{"rule", rule.id}, {"policy", rule.policy}, {"title", rule.title}, {"place", rule.place}, {"overlays", overlays},
           {"enforcement", policy::to_string(rule.enforcement)}, {"action", policy::to_string(rule.action)},
           {"applies", rule.applies}, {"why_not", rule.why_not}, {"matches", matches},
-          {"suppressed_by", rule.suppressed_by}, {"note", rule.note}};
+          {"score", rule.score}, {"suppressed_by", excused_by}, {"suppressed", excuses}, {"note", rule.note}};
 }
 
 }  // namespace
@@ -130,9 +136,14 @@ net::control_response answer_explain(const std::string& body, const loaded_bundl
   const auto made = policy::explain(loaded->bundle, *loaded->snapshot, asked);
   json rules = json::array();
   for (const auto& rule : made.rules) rules.push_back(rule_json(rule));
+  json scores = json::array();
+  for (const auto& sum : made.scores) {
+    scores.push_back({{"policy", sum.policy}, {"score", sum.enforced}, {"shadow_score", sum.all}, {"threshold", sum.threshold},
+                      {"action", policy::to_string(sum.action)}, {"crossed", sum.crossed}});
+  }
   const json out = {{"version", made.version}, {"effective", made.effective}, {"mode", mode}, {"verdict", policy::to_string(made.verdict)},
                     {"shadow_verdict", policy::to_string(made.shadow_verdict)}, {"text", made.text}, {"message", made.message},
-                    {"reason", made.reason}, {"evaluate_ns", made.evaluate_ns}, {"rules", rules}};
+                    {"reason", made.reason}, {"tags", made.tags}, {"scores", scores}, {"evaluate_ns", made.evaluate_ns}, {"rules", rules}};
   return {.status = 200, .content_type = "application/json",
           .body = out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sluice/match/compiler.hpp"
+#include "sluice/policy/breadth.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/policy/golden.hpp"
 
@@ -23,15 +24,19 @@ struct bundle_input {
   std::string path;
   policy::bundle_source source;
   policy::build_report report;
+  policy::breadth breadth = {};
 };
+
+// What a bundle is held against: the passes that a node makes too, or all that it must pass before it goes live anywhere.
+enum class held_against : unsigned char { passes, harmless_texts };
 
 // Reads and builds; a folder that cannot be read is complained about and gives nothing. `now`: a date for the expiry of
 // exceptions, empty for today.
 [[nodiscard]] std::optional<bundle_input> build_bundle(const std::string& path, const std::string& now,
-                                                       bundle_compiler& with);
+                                                       bundle_compiler& with, held_against what = held_against::passes);
 // The same for commands that need a snapshot: shows what was found and gives nothing when the bundle was refused.
 [[nodiscard]] std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now,
-                                                      bundle_compiler& with);
+                                                      bundle_compiler& with, held_against what = held_against::passes);
 
 // Diagnostics for people, each with its line of the file and a mark under the column. To stderr.
 void show_diagnostics(const bundle_input& input);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sluice/policy/golden.hpp"
+#include "sluice/rollout/statistics.hpp"
 
 namespace sluice::app {
 namespace {
@@ -41,15 +41,15 @@ threshold_choice choose_threshold(const std::vector<scored_row>& rows, const std
   // How many of the others may be taken for the label: as many as the bound allows, else as the rate that is seen allows.
   std::size_t allowed = 0;
   threshold_choice out;
-  out.shown = policy::rate_upper95(0, others.size()) <= rate_max;
+  out.shown = rollout::rate_upper(0, others.size()) <= rate_max;
   const auto fits = [&](std::size_t n) {
-    return n <= others.size() && (out.shown ? policy::rate_upper95(n, others.size()) : ratio(n, others.size())) <= rate_max;
+    return n <= others.size() && (out.shown ? rollout::rate_upper(n, others.size()) : ratio(n, others.size())) <= rate_max;
   };
   while (allowed < others.size() && fits(allowed + 1)) ++allowed;
   out.threshold = 0;
   if (allowed < others.size()) out.threshold = std::min(1.0, (std::floor(others[allowed] * grain) + 1) / grain);
   out.counts = count_at(rows, label, index, out.threshold);
-  out.rate_upper95 = policy::rate_upper95(out.counts.false_alarms, others.size());
+  out.rate_upper95 = rollout::rate_upper(out.counts.false_alarms, others.size());
   if (others.empty()) out.shown = false;
   return out;
 }

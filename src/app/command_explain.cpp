@@ -57,6 +57,12 @@ void print_json(const policy::explanation& why) {
                        {"action", policy::to_string(span.action)},
                        {"reading", span.reading}});
     }
+    json excuses = json::array(), excused_by = json::array();
+    for (const auto& e : each.suppressed) {
+      excused_by.push_back(e.exception);
+      excuses.push_back({{"by", e.exception}, {"owner", e.owner}, {"ticket", e.ticket}, {"reason", e.reason}, {"expires", e.expires},
+                         {"begin", e.begin}, {"end", e.end}, {"count", e.count}});
+    }
     json overlays = json::array();
     for (const auto& patch : each.patches) overlays.push_back({{"overlay", patch.overlay}, {"place", patch.place}, {"changed", patch.changed}});
     rules.push_back({{"rule", each.id},
@@ -67,18 +73,27 @@ void print_json(const policy::explanation& why) {
                      {"enforcement", policy::to_string(each.enforcement)},
                      {"action", policy::to_string(each.action)},
                      {"validator", each.validator},
+                     {"score", each.score},
                      {"applies", each.applies},
                      {"why_not", each.why_not},
                      {"matches", spans},
                      {"alone_us", static_cast<double>(each.alone_ns) / 1000},
-                     {"suppressed_by", each.suppressed_by},
+                     {"suppressed_by", excused_by},
+                     {"suppressed", excuses},
                      {"note", each.note}});
+  }
+  json scores = json::array();
+  for (const auto& sum : why.scores) {
+    scores.push_back({{"policy", sum.policy}, {"score", sum.enforced}, {"shadow_score", sum.all}, {"threshold", sum.threshold},
+                      {"action", policy::to_string(sum.action)}, {"crossed", sum.crossed}});
   }
   const json out = {{"version", why.version},
                     {"effective", why.effective},
                     {"verdict", policy::to_string(why.verdict)},
                     {"shadow_verdict", policy::to_string(why.shadow_verdict)},
                     {"reason", why.reason},
+                    {"tags", why.tags},
+                    {"scores", scores},
                     {"text", why.text},
                     {"message", why.message},
                     {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
@@ -105,7 +120,10 @@ std::string outcome_of(const policy::explained_rule& rule) {
            ".." + std::to_string(span.end) + (span.enforced ? "" : " (shadow)");
     if (!span.reading.empty()) out += " in " + span.reading;
   }
-  for (const std::string& id : rule.suppressed_by) out += (out.empty() ? "" : "; ") + ("suppressed by exception " + id);
+  for (const auto& e : rule.suppressed) {
+    out += (out.empty() ? "" : "; ") + ("suppressed " + std::to_string(e.begin) + ".." + std::to_string(e.end)) +
+           (e.count > 1 ? " and " + std::to_string(e.count - 1) + " more" : std::string()) + " by exception " + e.exception + " of " + e.owner + " (" + e.ticket + ", until " + e.expires + ")";
+  }
   if (!out.empty()) return out;
   return rule.note.empty() ? "no match" : "no match: " + rule.note;
 }
@@ -122,6 +140,14 @@ void print_text(const policy::explanation& why, bool all) {
     std::cout << "   (with every shadow rule enforced: " << policy::to_string(why.shadow_verdict) << ')';
   if (!why.reason.empty()) std::cout << "   " << why.reason;
   std::cout << '\n';
+  std::string tags;
+  for (const auto& tag : why.tags) tags += (tags.empty() ? "" : ", ") + tag;
+  for (const auto& sum : why.scores) {
+    std::cout << "score     " << sum.policy << ": " << sum.enforced << " of " << sum.threshold << (sum.crossed ? ", so " + std::string(policy::to_string(sum.action)) : std::string());
+    if (sum.all != sum.enforced) std::cout << "   (with every shadow rule enforced: " << sum.all << ')';
+    std::cout << '\n';
+  }
+  if (!tags.empty()) std::cout << "tags      " << tags << '\n';
   if (!why.message.empty()) std::cout << "message   " << why.message << '\n';
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
   std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)
@@ -129,7 +155,7 @@ void print_text(const policy::explanation& why, bool all) {
   std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME", "ALONE", "FROM"}};
   std::size_t hidden = 0;
   for (const auto& each : why.rules) {
-    if (!all && each.matches.empty() && each.suppressed_by.empty() && each.note.empty()) {
+    if (!all && each.matches.empty() && each.suppressed.empty() && each.note.empty()) {
       ++hidden;
       continue;
     }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
+#include "gate_run.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 
@@ -17,6 +18,8 @@ struct push_options {
   signing_options signing;
   wait_options wait;
   bool stage_only = false;
+  double canary_percent = 0;
+  gate_request gate;
 };
 
 std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<milliseconds>(mono_now() - from).count(); }
@@ -25,34 +28,76 @@ nlohmann::ordered_json to_json(const store::acknowledgement& a) {
   return {{"node", a.node}, {"state", a.state}, {"phase", a.phase}, {"message", a.message}, {"compile_ms", a.compile.count()}};
 }
 
-// The bundle's golden sets, as `sluice test` judges them. False: they were complained about.
-bool judge_golden(const bundle_input& input) {
-  const auto cases = golden_cases(input, {});
-  if (!cases) return false;
-  const auto results = policy::run_golden(*cases, input.report.snapshot);
-  std::size_t failed = 0;
-  for (const auto& each : results) {
-    if (each.passed) continue;
-    ++failed;
-    std::cerr << to_string(each.place) << ": golden case " << each.id << " of " << each.set << " fails: " << each.what << '\n';
-  }
-  if (failed == 0) return true;
-  complain(std::to_string(failed) + " golden cases fail, so nothing was uploaded", "see them all: sluice test " + input.path);
+// The version that is live in the ring, built here; nothing when there is none. False: it was complained about.
+bool active_of(store::publisher& ring, bundle_compiler& compiler, std::optional<bundle_input>& out) {
+  auto head = ring.head();
+  if (!head && head.error().code == errc::not_found) return true;
+  if (!head) return complain_ring(head.error()), false;
+  auto source = ring.fetch(head->version);
+  if (!source) return complain_ring(source.error()), false;
+  out = bundle_input{.path = "version " + short_version(head->version), .source = std::move(*source), .report = {}};
+  out->report = policy::build(out->source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
+  if (out->report.snapshot != nullptr) return true;
+  complain("the active version " + short_version(head->version) + " does not compile here any more, so nothing can be held against it", "sluice version here and on the nodes may differ");
   return false;
 }
 
+// What a push makes live: the version for everybody, or beside what is live for a share of conversations.
+std::optional<store::activate_request> request_of(const push_options& options, store::publisher& ring, const std::string& staged) {
+  store::activate_request out{.version = staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor,
+                                 .note = options.gate.emergency ? "EMERGENCY, golden sets not asked: " + options.note : options.note};
+  if (options.canary_percent == 0) return out;
+  const auto live = ring.head();
+  if (!live) {
+    complain_ring(live.error());
+    return std::nullopt;
+  }
+  if (live->version == staged) {
+    complain("version " + short_version(staged) + " is live for everybody already", "there is nothing to try out");
+    return std::nullopt;
+  }
+  out.version = live->version;
+  out.kind = "canary";
+  // The salt follows the version: a larger share of the same canary holds all who had it in the smaller one.
+  out.canary = store::canary_version{.version = staged, .basis_points = static_cast<std::uint32_t>(options.canary_percent * 100 + 0.5), .salt = staged.substr(0, 16)};
+  out.only_after = live->activation;
+  return out;
+}
+
+// As `sluice test` judges, against what is live where the bundle has a `gate` block. Nothing when it may not go live: it was complained
+// about.
+std::optional<gate_run> pass_gate(const bundle_input& input, const push_options& options, store::publisher& ring, bundle_compiler& compiler) {
+  std::optional<bundle_input> active;
+  const bool has_block = input.report.bundle.gate.has_value();
+  if (has_block && !options.gate.emergency && !active_of(ring, compiler, active)) return std::nullopt;
+  gate_request asked = options.gate;
+  asked.actor = options.actor.empty() ? actor_name() : options.actor;
+  asked.from_nothing = has_block && !asked.emergency;
+  auto run = run_gate(input, active ? &*active : nullptr, asked, now().wall, compiler);
+  if (!run) return std::nullopt;
+  const auto verdict = run->report.verdict;
+  if (verdict == rollout::verdict::pass || (verdict == rollout::verdict::insufficient && !has_block)) return run;
+  print_checks(*run, std::cerr);
+  complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", "see the whole report: sluice test " + input.path + "; in an emergency: --emergency --note WHY");
+  return std::nullopt;
+}
+
 int push(const push_options& options, bool json) {
+  if (options.gate.emergency && options.note.empty()) {
+    complain("--emergency needs --note", "say why golden sets are not asked: it stands in the history");
+    return 2;
+  }
   const auto begin = mono_now();
   auto compiler = make_bundle_compiler();
-  const auto input = need_bundle(options.bundle, "", compiler);
+  const auto input = need_bundle(options.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;
   const auto build_ms = ms_since(begin);
-  const bool golden_passes = judge_golden(*input);
-  if (!golden_passes) return 1;
-  const auto golden_ms = ms_since(begin) - build_ms;
-  auto mark = mono_now();
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  const auto gate = pass_gate(*input, options, *ring, compiler);
+  if (!gate) return 1;
+  const auto golden_ms = ms_since(begin) - build_ms;
+  auto mark = mono_now();
   auto staged = ring->stage(input->source);
   if (!staged) return complain_ring(staged.error()), 1;
   const auto upload_ms = ms_since(mark);
@@ -62,22 +107,28 @@ int push(const push_options& options, bool json) {
     return 0;
   }
   mark = mono_now();
-  auto head = ring->activate({.version = *staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
+  const auto request = request_of(options, *ring, *staged);
+  if (!request) return 1;
+  auto head = ring->activate(*request);
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
-  if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
+  if (!json && head->canary) {
+    std::cout << "version " << short_version(*staged) << " decides for " << options.canary_percent << " % of conversations as " << policy::to_string(head->activation) << " in ring "
+              << options.ring.ring << "; next: sluice promote, or sluice abort\n" << std::flush;
+  } else if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
   const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
     auto nodes = nlohmann::ordered_json::array();
     for (const auto& a : waited.answers) nodes.push_back(to_json(a));
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"nodes", nodes},
+                                        {"gate", {{"verdict", rollout::to_string(gate->report.verdict)}, {"report", gate->report.digest}}},
                                         {"ms", {{"build", build_ms}, {"golden", golden_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
   } else {
-    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", golden sets " << golden_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << '\n';
+    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << golden_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << '\n';
   }
   return waited.reached ? 0 : 1;
 }
@@ -95,9 +146,13 @@ void add_push(CLI::App& root, invocation& call) {
   auto* stage_only = command->add_flag("--no-activate", options->stage_only, "Upload only: sluice activate makes it live");
   add_wait_options(*command, options->wait);
   stage_only->excludes(command->get_option("--wait"));
+  command->add_option("--canary", options->canary_percent, "Only for this percentage of conversations, beside what is live")->check(CLI::Range(0.01, 99.99))->excludes(stage_only);
+  command->add_option("--approved-by", options->gate.approved_by, "The second person, who agrees that rules may be weaker than those in force");
+  command->add_option("--expected-change", options->gate.expected_change, "Why benign golden cases are decided otherwise than by what is in force");
+  command->add_flag("--emergency", options->gate.emergency, "Without golden sets; never without schema, inline tests, self-test and cost bounds. Say why with --note");
   add_json(*command, call);
   command->footer(
-      "Nothing is uploaded unless the bundle builds, its inline tests pass and no case of its golden sets fails.\n\nExample:\n"
+      "Nothing is uploaded unless the bundle passes its gate, as `sluice test` shows it; where it has a `gate` block, too little evidence is no pass.\n\nExample:\n"
       "  sluice push policies --redis redis://127.0.0.1:6379 --ring prod --wait all --note 'rival names for the campaign'");
   command->callback([options, &call] { call.exit_code = push(*options, call.json); });
 }

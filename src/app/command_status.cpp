@@ -26,6 +26,7 @@ int status(const ring_options& options, bool json) {
       out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
                      {"actor", head->actor}, {"note", head->note}, {"time", head->time}};
     }
+    if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
     if (*frozen) out["frozen"] = **frozen;
     for (const auto& n : *nodes) {
       out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state},
@@ -40,6 +41,7 @@ int status(const ring_options& options, bool json) {
   } else {
     std::cout << "ring " << options.ring << ": nothing was ever activated\n";
   }
+  if (head && head->canary) std::cout << "canary: version " << short_version(head->canary->version) << " for " << head->canary->basis_points / 100.0 << " % of conversations\n";
   if (*frozen) std::cout << "frozen: " << **frozen << '\n';
   std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "heartbeat", "build"}};
   for (const auto& n : *nodes) {

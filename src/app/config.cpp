@@ -161,6 +161,8 @@ void read_policy(section root, policy_config& out) {
   out.fail_closed = reaction == 1;
   root.duration("max_stale", out.max_stale);
   root.path("state_directory", out.state_directory);
+  root.bytes("snapshot_bytes_max", out.snapshot_bytes_max);
+  root.duration("pin_max", out.pin_max);
   section trust = root.sub("trust");
   trust.file("keys_file", out.trust_file);
   trust.boolean("require_signature", out.require_signature);

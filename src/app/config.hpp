@@ -59,6 +59,8 @@ struct policy_config {
   std::string state_directory = "/var/lib/sluice";
   std::string trust_file;          // whose signatures count
   bool require_signature = false;
+  std::uint64_t snapshot_bytes_max = 1ull << 30;
+  milliseconds pin_max = std::chrono::minutes(15);
 };
 
 struct default_context {

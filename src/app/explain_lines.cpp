@@ -25,6 +25,7 @@ struct asked_row {
 };
 
 struct held_row {
+  const policy::ruleset* rules = nullptr;   // that applied
   policy::outcome what;
   std::vector<std::string> left;            // the parts' text as it left; as it came when blocked whole
 };
@@ -90,6 +91,7 @@ json findings_of(const policy::snapshot& compiled, const policy::outcome& what, 
     const auto lies_on = [&](const auto& s) { return s.rule == each.rule && s.part == each.part && s.begin < each.end && each.begin < s.end; };
     if (const auto at = std::ranges::find_if(seen, lies_on); at != seen.end()) said["reading"] = at->reading;
     if (with_part) said["part"] = each.part;
+    for (const auto& rest : each.more) said["more"].push_back({{"part", rest.part}, {"begin", rest.begin}, {"end", rest.end}});
     out.push_back(std::move(said));
   }
   return out;
@@ -111,7 +113,7 @@ std::string edited(const std::string& text, std::uint32_t part, const policy::ou
 // In single code points, the smallest pieces that an answer can come in.
 held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, const policy::ruleset& rules, const asked_row& row,
                        const policy::evaluate_options& options, policy::scratch& working) {
-  held_row out;
+  held_row out{.rules = &rules, .what = {}, .left = {}};
   policy::stream_evaluator stream(compiled, rules, options, working);
   for (const policy::text_part& part : row.parts) {
     std::string& left = out.left.emplace_back();
@@ -128,8 +130,9 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
   return out;
 }
 
-held_row held_whole(const policy::ruleset& rules, const asked_row& row, const policy::evaluate_options& options, policy::scratch& working) {
-  held_row out{.what = policy::evaluate(rules, row.parts, options, working), .left = {}};
+held_row held_whole(const policy::snapshot& compiled, policy::context who, const asked_row& row, const policy::evaluate_options& options, policy::scratch& working) {
+  auto judged = policy::evaluate_either(compiled, who, row.parts, options, working);
+  held_row out{.rules = judged.rules, .what = std::move(judged.what), .left = {}};
   for (std::uint32_t i = 0; i < row.texts.size(); ++i) out.left.push_back(edited(row.texts[i], i, out.what));
   return out;
 }
@@ -137,7 +140,6 @@ held_row held_whole(const policy::ruleset& rules, const asked_row& row, const po
 }  // namespace
 
 int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const policy::explain_request& asked, std::istream& in, std::ostream& out) {
-  const auto& rules = compiled->rules_for(asked.who);
   const policy::evaluate_options options{.direction = asked.direction};
   policy::scratch working;
   std::string line;
@@ -149,12 +151,12 @@ int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const
                R"(give one object a line, as {"text": "my card 4111 1111 1111 1111"})");
       return 1;
     }
-    const auto hold = [&] { return row.stream ? held_streamed(compiled, rules, row, options, working) : held_whole(rules, row, options, working); };
+    const auto hold = [&] { return row.stream ? held_streamed(compiled, compiled->rules_for(asked.who), row, options, working) : held_whole(*compiled, asked.who, row, options, working); };
     held_row held = hold();  // the first time, memory and tables are cold
     const mono_time begin = mono_now();
     held = hold();
     const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(mono_now() - begin).count();
-    const auto seen = held.what.findings.empty() ? std::vector<policy::sighting>() : policy::sightings(rules, row.parts, options.direction, working);
+    const auto seen = held.what.findings.empty() ? std::vector<policy::sighting>() : policy::sightings(*held.rules, row.parts, options.direction, working);
     json said = {{"line", number},
                  {"verdict", policy::to_string(held.what.verdict)},
                  {"us", static_cast<double>(took) / 1000},
@@ -162,7 +164,9 @@ int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const
     // Of a stream that is cut it says what had left; of what is blocked whole, nothing.
     if (held.left != row.texts && row.messages) said["messages"] = held.left;
     if (held.left != row.texts && !row.messages) said["text"] = held.left.front();
-    if (!held.what.reason.empty()) said["reason"] = held.what.reason;
+    if (!held.what.why().empty()) said["reason"] = held.what.why();
+    for (const auto& sum : held.what.scores) said["scores"][std::string(sum.policy)] = sum.enforced;
+    if (!held.what.tags.empty()) said["tags"] = held.what.tags;
     if (held.what.findings_truncated) said["findings_truncated"] = true;
     out << said.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
   }

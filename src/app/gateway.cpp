@@ -44,7 +44,8 @@ net::server_config server_settings(const config& c, unsigned workers) {
 
 gateway::gateway(config settings, std::string build)
     : settings_(std::move(settings)), build_(std::move(build)), workers_(worker_count(settings_.workers)),
-      started_(now().wall), rules_(workers_) {}
+      started_(now().wall), rules_(workers_),
+      pins_(settings_.policy.snapshot_bytes_max, settings_.policy.pin_max) {}
 
 gateway::~gateway() {
   admin_.reset();  // nobody asks any more
@@ -118,7 +119,7 @@ result<void> gateway::read_keys_file() {
 
 result<void> gateway::open_log() {
   if (auto kept = keep_checkpoint_key(settings_.policy.state_directory, master_secret_); !kept) return kept;
-  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_}), workers_);
+  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}), workers_);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
   tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep);
@@ -184,16 +185,16 @@ result<void> gateway::open_server() {
   const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
-        settings_, i, *log_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+        settings_, i, *log_, tags_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
   }
   auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
                                   [this](unsigned worker) -> proxy::services& { return *services_[worker]; });
   if (!opened) return std::unexpected(opened.error());
   server_ = std::move(*opened);
   const std::lock_guard lock(publish_mutex_);
-  const auto table = rules_.table_for(active_->snapshot);
+  const auto tables = tables_in_force();
   for (auto& each : services_) {  // before the workers run, so that their first request meets the policy
-    each->set_policy(active_, table);
+    each->set_policy(active_, tables);
     each->set_keys(keys_);
   }
   serving_ = true;
@@ -244,13 +245,36 @@ result<void> gateway::start() {
   return {};
 }
 
+std::vector<std::shared_ptr<rule_table>> gateway::tables_in_force() {
+  std::vector<std::shared_ptr<rule_table>> out;
+  if (active_->canary) out.push_back(rules_.table_for(active_->canary->policy->snapshot));
+  out.push_back(rules_.table_for(active_->snapshot));
+  return out;
+}
+
 void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   const std::lock_guard lock(publish_mutex_);
   active_ = std::move(active);
+  std::vector<pinned_snapshots::pointer> in_force{active_->snapshot};
+  if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
+  pins_.activate(in_force, mono_now());
   if (!serving_) return;
-  server_->post_each([this, given = active_, table = rules_.table_for(active_->snapshot)](unsigned worker) {
-    services_[worker]->set_policy(given, table);
+  server_->post_each([this, given = active_, tables = tables_in_force()](unsigned worker) {
+    services_[worker]->set_policy(given, tables);
   });
+  let_go();  // behind the new one in each worker's queue: nothing pins the old one after it
+}
+
+void gateway::let_go() {
+  for (const auto& each : pins_.overdue(mono_now())) {
+    telemetry::log(level::info, "streams on a superseded version end, if there are any", {{"version", each->version()}});
+    server_->supersede(each);
+  }
+}
+
+void gateway::watch_pins() {
+  const std::lock_guard lock(publish_mutex_);
+  if (serving_) let_go();
 }
 
 void gateway::on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
@@ -272,6 +296,7 @@ void gateway::reload() {
 void gateway::tick() {
   watch_keys();
   watch_log();
+  watch_pins();
 }
 
 void gateway::watch_log() {
@@ -316,12 +341,14 @@ telemetry::metrics_input gateway::metrics() {
   out.build = build_;
   out.node = node_;
   out.uptime_seconds = age(started_);
-  std::map<std::string, std::uint64_t> unscanned;
+  std::array<std::uint64_t, proxy::unscanned_reasons.size()> unscanned{};
   for (const auto& each : services_) {
     out.workers.push_back(&each->counted());
-    each->add_unscanned(unscanned);
+    for (std::size_t i = 0; i < unscanned.size(); ++i) unscanned[i] += each->unscanned()[i].value();
   }
-  out.unscanned_bytes.assign(unscanned.begin(), unscanned.end());
+  for (std::size_t i = 0; i < unscanned.size(); ++i) {
+    if (unscanned[i] != 0) out.unscanned_bytes.emplace_back(proxy::unscanned_reasons[i], unscanned[i]);
+  }
   out.rules = rules_.totals();
   const auto status = agent_->status();
   out.policy.version = status.version;
@@ -337,6 +364,9 @@ telemetry::metrics_input gateway::metrics() {
     out.policy.bundle = active_->snapshot->bundle_name();
     out.policy.rules = active_->snapshot->rules().size();
     out.policy.memory_bytes = active_->snapshot->memory_bytes();
+    const auto held = pins_.now_held();
+    out.policy.pinned_snapshots = held.snapshots;
+    out.policy.held_bytes = held.bytes;
   }
   const auto audit = log_->stats();
   out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,

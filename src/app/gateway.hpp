@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "config.hpp"
+#include "conversation_tags.hpp"
 #include "gateway_services.hpp"
 #include "gateway_setup.hpp"
 #include "log_packing.hpp"
+#include "pinned_snapshots.hpp"
 #include "policy_loader.hpp"
 #include "sluice/admin/api.hpp"
 #include "sluice/audit/log.hpp"
@@ -32,7 +34,7 @@ class gateway {
 
   [[nodiscard]] result<void> start();  // loads the policy, binds the ports, serves
   void reload();                       // SIGHUP: keys and policy source
-  void tick();                         // each second: keys whose file changed, faults of the audit log
+  void tick();                         // each second: keys whose file changed, faults of the audit log, snapshots that are held too long
   std::size_t stop(milliseconds bound);
 
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
@@ -44,6 +46,8 @@ class gateway {
   gateway(config settings, std::string build);
   void watch_keys();
   void watch_log();
+  void watch_pins();
+  void let_go();  // with publish_mutex_ held
   result<void> read_secrets();
   result<void> read_keys_file();
   result<void> open_log();
@@ -51,6 +55,7 @@ class gateway {
   result<void> open_server();
   result<void> open_admin();
   void publish(std::shared_ptr<const policy::active_policy> active);
+  [[nodiscard]] std::vector<std::shared_ptr<rule_table>> tables_in_force();  // under publish_mutex_
   void on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
                 const std::string& state, const std::string& detail);
   [[nodiscard]] telemetry::metrics_input metrics();
@@ -69,10 +74,12 @@ class gateway {
   std::uint64_t log_sync_failures_ = 0;
   std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
+  pinned_snapshots pins_;
   std::shared_ptr<const key_table> keys_;
   std::filesystem::file_time_type keys_time_{};
   std::atomic<std::uint64_t> activations_{0}, refusals_{0};
   std::atomic<bool> stopping_{false};
+  conversation_tags tags_;
   std::vector<std::unique_ptr<gateway_services>> services_;
   std::unique_ptr<net::server> server_;
   bool serving_ = false;

@@ -1,12 +1,14 @@
 // See gateway_audit.hpp.
 #include "gateway_audit.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
 #include "gateway_setup.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
+#include "sluice/proxy/report.hpp"
 #include "sluice/telemetry/log.hpp"
 
 namespace sluice::app {
@@ -47,6 +49,8 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   to.sync = settings.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
   to.interval = settings.audit.interval;
   to.on_full = settings.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
+  // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
+  to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
   to.store_masked = settings.audit.masked;
   to.file_bytes_max = settings.audit.file_bytes;
   to.shadow = settings.shadow;

@@ -10,6 +10,7 @@ namespace sluice::app {
 
 struct log_identity {
   std::string master_secret, node, build;
+  unsigned workers = 1;
 };
 
 [[nodiscard]] audit::log_config audit_settings(const config& settings, const log_identity& who);

@@ -1,6 +1,8 @@
 // See gateway_services.hpp.
 #include "gateway_services.hpp"
 
+#include <algorithm>
+
 namespace sluice::app {
 namespace {
 
@@ -21,13 +23,29 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .channel = names.of(f.part),
                             .begin = f.begin,
                             .end = f.end,
+                            .score = known ? rules[f.rule].score : 0,
+                            .more = {},
                             .value = f.value});
+    for (const auto& rest : f.more) out.findings.back().more.push_back({names.of(rest.part), rest.begin, rest.end});
   }
+  out.classifier_scores.clear();
+  for (const auto& [name, score] : from.classifier_scores) out.classifier_scores.emplace_back(name, score);
+  out.tags = from.tags;
   out.scores.clear();
-  for (const auto& [name, score] : from.scores) out.scores.emplace_back(name, score);
+  for (const auto& s : from.scores) out.scores.push_back({std::string(s.policy), s.enforced, s.all, s.threshold, s.action, s.crossed});
   out.suppressed.clear();
   for (const auto& s : from.suppressed) {
-    out.suppressed.emplace_back(s.rule < rules.size() ? rules[s.rule].id : std::string("?"), s.exception_id);
+    const bool known = s.rule < rules.size();
+    out.suppressed.push_back({.rule = known ? rules[s.rule].id : std::string("?"),
+                              .exception = s.exception_id,
+                              .policy = known ? rules[s.rule].policy : std::string("?"),
+                              .owner = s.owner,
+                              .ticket = s.ticket,
+                              .channel = names.of(s.part),
+                              .begin = s.begin,
+                              .end = s.end,
+                              .count = s.count,
+                              .value = s.value});
   }
 }
 
@@ -69,6 +87,7 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.activation = policy::to_string(report.policy.activation);
   out.version = report.policy.snapshot->version();
   out.effective = report.effective;
+  out.canary = report.policy.is_canary;
   out.freshness = policy::to_string(report.policy.freshness);
   out.who = report.who;
   out.dialect = report.dialect;
@@ -94,7 +113,7 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
 }
 
 result<proxy::identity> gateway_services::identify(const http::request_head& head, const proxy::peer_info& peer) {
-  return app::identify(settings_.context, settings_.upstreams, keys_.get(), head, peer);
+  return app::identify(settings_.context, keys_.get(), head, peer);
 }
 
 void gateway_services::record(const proxy::exchange_report& report) {
@@ -106,27 +125,23 @@ void gateway_services::record(const proxy::exchange_report& report) {
       for (const auto& f : report.response.findings) (*table)->count(worker_, f);
       break;
     }
-    if (!report.unscanned.empty()) {
-      const std::lock_guard lock(unscanned_mutex_);
-      for (const auto& [reason, bytes] : report.unscanned) unscanned_[reason] += bytes;
+    for (const auto& [reason, bytes] : report.unscanned) {
+      // One that were not listed would still be in the sum of the worker's counters, which telemetry shows as "other".
+      const auto at = std::ranges::find(proxy::unscanned_reasons, reason);
+      if (at != proxy::unscanned_reasons.end()) unscanned_[static_cast<std::size_t>(at - proxy::unscanned_reasons.begin())].add(bytes);
     }
   }
-  if (auto* slot = log_.claim(worker_); slot != nullptr) {
+  if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);
     if (report.text != nullptr) keep_text(*slot, *report.text, log_);
     log_.publish(worker_);
   }
 }
 
-void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table) {
+void gateway_services::set_policy(std::shared_ptr<const policy::active_policy> active, const std::vector<std::shared_ptr<rule_table>>& tables) {
   active_ = std::move(active);
-  std::erase_if(tables_, [&table](const auto& each) { return each->over() || each == table; });
-  tables_.push_back(std::move(table));
-}
-
-void gateway_services::add_unscanned(std::map<std::string, std::uint64_t>& to) const {
-  const std::lock_guard lock(unscanned_mutex_);
-  for (const auto& [reason, bytes] : unscanned_) to[reason] += bytes;
+  std::erase_if(tables_, [&tables](const auto& each) { return each->over() || std::ranges::find(tables, each) != tables.end(); });
+  tables_.insert(tables_.end(), tables.begin(), tables.end());
 }
 
 }  // namespace sluice::app

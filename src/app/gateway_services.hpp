@@ -2,14 +2,14 @@
 // thread only; set_policy and set_keys are posted to that thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "config.hpp"
+#include "conversation_tags.hpp"
 #include "decision_id.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
@@ -20,8 +20,8 @@ namespace sluice::app {
 
 class gateway_services final : public proxy::services {
  public:
-  gateway_services(const config& settings, unsigned worker, audit::log& log, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), ids_(std::move(ids)) {}
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -29,29 +29,34 @@ class gateway_services final : public proxy::services {
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
-  bool accepting() override { return log_.ready(worker_); }
+  bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
+  void release_records(unsigned unused) override { log_.release(worker_, unused); }
+  void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
+  void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
   void record(const proxy::exchange_report& report) override;
   [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
 
-  void set_policy(std::shared_ptr<const policy::active_policy> active, std::shared_ptr<rule_table> table);
+  // `tables`: of the snapshots in force, one or two.
+  void set_policy(std::shared_ptr<const policy::active_policy> active, const std::vector<std::shared_ptr<rule_table>>& tables);
   void set_keys(std::shared_ptr<const key_table> keys) { keys_ = std::move(keys); }
   [[nodiscard]] const worker_counters& counted() const { return counters_; }
-  // From any thread: bytes that passed unscanned, added to `to` by reason.
-  void add_unscanned(std::map<std::string, std::uint64_t>& to) const;
+  // From any thread: bytes that passed unscanned, in the order of proxy::unscanned_reasons.
+  using unscanned_counters = std::array<counter, proxy::unscanned_reasons.size()>;
+  [[nodiscard]] const unscanned_counters& unscanned() const { return unscanned_; }
 
  private:
   const config& settings_;
   unsigned worker_;
   audit::log& log_;
+  conversation_tags& tags_;
   decision_ids ids_;
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last
   std::shared_ptr<const key_table> keys_;            // null: no keys_file
   policy::scratch scratch_;
   worker_counters counters_;
-  mutable std::mutex unscanned_mutex_;               // taken only by exchanges that have unscanned text, and by a scrape
-  std::map<std::string, std::uint64_t> unscanned_;
+  unscanned_counters unscanned_;
 };
 
 // A report as the log keeps it, without its text. `out` may hold an older one.

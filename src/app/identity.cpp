@@ -2,20 +2,21 @@
 #include "identity.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 
 #include "config_reader.hpp"
+#include "sluice/base/hex_digit.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
 
 bool read_digest(std::string_view text, crypto::digest& out) {
-  if (text.size() != 64) return false;
-  const auto value = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  if (text.size() != 64 || text.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = value(text[2 * i]), low = value(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
+    const int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
     out[i] = static_cast<unsigned char>(high << 4 | low);
   }
   return true;
@@ -33,18 +34,55 @@ result<void> take(const http::request_head& head, std::string_view name, std::st
   return {};
 }
 
-std::string_view upstream_of(const std::vector<upstream_config>& upstreams, std::string_view path) {
-  std::string_view name;
-  std::size_t best = 0;
-  for (const auto& each : upstreams) {
-    for (const auto& prefix : each.paths) {
-      if (prefix.size() <= best || !path.starts_with(prefix)) continue;
-      if (path.size() != prefix.size() && !prefix.ends_with('/') && path[prefix.size()] != '/') continue;
-      best = prefix.size();
-      name = each.name;
+// Of a part of a query, as an upstream reads it.
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+    const int low = high < 0 ? -1 : hex_value(text[i + 2]);
+    if (low < 0) {
+      out += text[i] == '+' ? ' ' : text[i];
+      continue;
     }
+    out += static_cast<char>(high << 4 | low);
+    i += 2;
   }
-  return name;
+  return out;
+}
+
+constexpr std::string_view bearer = "bearer";
+constexpr std::array key_fields = {std::string_view("authorization"), std::string_view("x-api-key"), std::string_view("api-key"),
+                                   std::string_view("x-goog-api-key")};
+constexpr std::array key_parameters = {std::string_view("key"), std::string_view("api-key"), std::string_view("api_key"),
+                                       std::string_view("subscription-key"), std::string_view("access_token")};
+
+bool one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::any_of(names, [name](std::string_view each) { return iequals(name, each); });
+}
+
+// Calls `found` with each credential of the request: its value, and whether it is a key (Basic and the like are none).
+template <class Found>
+void each_credential(const http::request_head& head, const Found& found) {
+  for (const auto& field : head.fields) {
+    if (!one_of(field.name, key_fields)) continue;
+    const std::string_view value = trim(field.value);
+    const bool has_scheme = iequals(field.name, key_fields[0]);
+    if (!has_scheme) {
+      if (!value.empty()) found(value, true);
+      continue;
+    }
+    const bool is_bearer = istarts_with(value, bearer) && (value.size() == bearer.size() || value[bearer.size()] == ' ');
+    const auto credential = is_bearer ? trim(value.substr(bearer.size())) : value;
+    if (!credential.empty()) found(credential, is_bearer);
+  }
+  for (auto rest = head.query; !rest.empty();) {
+    const auto end = std::min(rest.find('&'), rest.size());
+    const auto pair = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos || !one_of(decoded(pair.substr(0, equals)), key_parameters)) continue;
+    if (const auto value = decoded(pair.substr(equals + 1)); !value.empty()) found(value, true);
+  }
 }
 
 void prefer(std::string& to, const std::string& own) {
@@ -87,23 +125,28 @@ key_table read_keys(const std::string& file, std::string_view bytes, policy::dia
   return out;
 }
 
-std::string_view client_key(const http::request_head& head) {
-  constexpr std::string_view scheme = "bearer ";
-  const auto authorization = head.get("authorization");
-  if (authorization.size() > scheme.size() && iequals(authorization.substr(0, scheme.size()), scheme)) {
-    return trim(authorization.substr(scheme.size()));
-  }
-  const auto key = head.get("x-api-key");
-  return key.empty() ? head.get("api-key") : key;
+result<std::string> client_key(const http::request_head& head) {
+  std::string first, key;
+  std::size_t different = 0;
+  each_credential(head, [&](std::string_view value, bool is_key) {
+    if (first.empty()) {
+      first = value;
+      if (is_key) key = value;
+    } else if (value != first) {
+      ++different;
+    }
+  });
+  const bool twice = std::ranges::any_of(key_fields, [&](std::string_view name) { return head.count(name) > 1; });
+  if (different == 0 && !twice) return key;
+  return fail(errc::refused, "the request carries more than one key, in its fields or in its query; send one");
 }
 
-result<proxy::identity> identify(const context_config& rules, const std::vector<upstream_config>& upstreams,
-                                 const key_table* keys, const http::request_head& head, const proxy::peer_info& peer) {
+result<proxy::identity> identify(const context_config& rules, const key_table* keys, const http::request_head& head, const proxy::peer_info& peer) {
   proxy::identity out;
   const auto& d = rules.defaults;
   out.who = {.tenant = d.tenant, .region = d.region, .tier = d.tier, .user = d.user, .conversation = {}, .route = d.route, .model = {}};
   if (rules.route == route_by::path) out.who.route = head.path;
-  if (rules.route == route_by::upstream) out.who.route = upstream_of(upstreams, head.path);
+  if (rules.route == route_by::upstream) out.who.route.clear();  // the exchange fills it in when it routes
   if (trusted(rules.headers, peer.address)) {
     const auto& names = rules.headers;
     const std::pair<std::string_view, std::string*> fields[] = {
@@ -113,10 +156,9 @@ result<proxy::identity> identify(const context_config& rules, const std::vector<
       if (auto taken = take(head, name, *to); !taken) return std::unexpected(taken.error());
     }
   }
-  if (keys != nullptr && (head.count("authorization") > 1 || head.count("x-api-key") > 1 || head.count("api-key") > 1)) {
-    return fail(errc::refused, "more than one key is given; send one");
-  }
-  const auto key = client_key(head);
+  const auto given = client_key(head);
+  if (!given) return std::unexpected(given.error());
+  const std::string& key = *given;
   if (key.empty()) {
     out.caller = "peer:" + std::string(peer.address);
   } else {

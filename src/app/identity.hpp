@@ -27,12 +27,14 @@ using key_table = std::unordered_map<crypto::digest, key_entry, digest_hash>;
 // A YAML mapping: SHA-256 of a key in hex → {tenant, region, tier, user}. Every mistake becomes a diagnostic.
 [[nodiscard]] key_table read_keys(const std::string& file, std::string_view bytes, policy::diagnostics& found);
 
-// The client's key: Authorization: Bearer, else x-api-key, else api-key; empty when there is none.
-[[nodiscard]] std::string_view client_key(const http::request_head& head);
+// The client's key: Authorization: Bearer, x-api-key, api-key, x-goog-api-key, or a parameter of the query (key, api-key, api_key,
+// subscription-key, access_token); empty when there is none. errc::refused: credentials that differ, for the upstream may go by
+// another one than the gateway, and a field that stands twice.
+[[nodiscard]] result<std::string> client_key(const http::request_head& head);
 
-// `keys` null: no keys_file is configured. errc::refused: an unknown caller, or fields that contradict each other.
-[[nodiscard]] result<proxy::identity> identify(const context_config& rules, const std::vector<upstream_config>& upstreams,
-                                               const key_table* keys, const http::request_head& head,
+// `keys` null: no keys_file is configured. errc::refused: an unknown caller, or fields that contradict each other. A route by
+// upstream is left empty: routing is the exchange's.
+[[nodiscard]] result<proxy::identity> identify(const context_config& rules, const key_table* keys, const http::request_head& head,
                                                const proxy::peer_info& peer);
 
 }  // namespace sluice::app

@@ -36,7 +36,18 @@ void junit_report::add(std::span<const policy::test_result> tests, const std::st
 void junit_report::add(std::span<const policy::golden_result> cases, const std::string& name) {
   auto& into = suites_.emplace_back(suite{.name = name, .cases = {}});
   for (const auto& each : cases) {
-    if (each.judged) into.cases.push_back({.group = each.set, .name = each.id, .place = to_string(each.place), .failure = each.passed ? "" : each.what});
+    if (each.judged) into.cases.push_back({.group = each.set, .name = each.id, .place = to_string(each.place), .failure = each.what + (each.what.empty() || each.stream.empty() ? "" : "; ") + each.stream});
+  }
+}
+
+void junit_report::add(std::span<const rollout::check_row> rows, const std::string& name) {
+  auto& into = suites_.emplace_back(suite{.name = name, .cases = {}});
+  for (const auto& row : rows) {
+    std::string failure;
+    for (const auto& each : row.findings) {
+      if (each.status >= rollout::status::insufficient) failure += (failure.empty() ? "" : "\n") + (each.of.empty() ? "" : each.of + ": ") + each.what;
+    }
+    into.cases.push_back({.group = "gate", .name = row.check, .place = "bundle.yaml", .failure = failure});
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "sluice/policy/build.hpp"
 #include "sluice/policy/golden.hpp"
+#include "sluice/rollout/gate.hpp"
 
 namespace sluice::app {
 
@@ -14,6 +15,7 @@ class junit_report {
  public:
   void add(std::span<const policy::test_result> tests, const std::string& suite);
   void add(std::span<const policy::golden_result> cases, const std::string& suite);
+  void add(std::span<const rollout::check_row> rows, const std::string& suite);
   // Of a bundle that was refused: each error is a failure.
   void add(const policy::diagnostics& found);
   [[nodiscard]] std::string xml() const;

@@ -104,6 +104,7 @@ int run(int argc, char** argv) {
   app::add_status(root, call);
   app::add_history(root, call);
   app::add_activate(root, call);
+  app::add_promote(root, call);
   app::add_rollback(root, call);
   app::add_freeze(root, call);
   app::add_revoke(root, call);

@@ -56,6 +56,16 @@ class writer {
     key(name);
     out_ += value ? "true" : "false";
   }
+  void texts(std::string_view name, const std::vector<std::string>& values) {
+    open(name, '[');
+    for (const auto& value : values) {
+      if (out_.back() != '[') out_ += ',';
+      out_ += '"';
+      append_json_escaped(out_, value);
+      out_ += '"';
+    }
+    close(']');
+  }
   void raw(std::string_view name, std::string_view json) {
     key(name);
     out_ += json;
@@ -100,9 +110,50 @@ void finding(writer& w, const finding_record& f, const line_context& in) {
   w.word("enforcement", policy::to_string(f.enforcement));
   w.text("channel", f.channel);
   w.raw("span", "[" + std::to_string(f.begin) + "," + std::to_string(f.end) + "]");
+  if (!f.more.empty()) {
+    w.open("more", '[');
+    for (const auto& rest : f.more) {
+      w.item('{');
+      w.text("channel", rest.channel);
+      w.raw("span", "[" + std::to_string(rest.begin) + "," + std::to_string(rest.end) + "]");
+      w.close('}');
+    }
+    w.close(']');
+  }
+  if (f.score > 0) w.number("score", f.score);
   w.text("hmac", keyed(in, f.value));
   if (in.config.store_masked) w.text("masked", mask_value(f.value));
   w.close('}');
+}
+
+void suppressed(writer& w, const suppressed_record& s, const line_context& in) {
+  w.item('{');
+  w.text("rule", s.rule);
+  w.text("policy", s.policy);
+  w.text("by", s.exception);
+  w.text("owner", s.owner);
+  w.text("ticket", s.ticket);
+  w.text("channel", s.channel);
+  w.raw("span", "[" + std::to_string(s.begin) + "," + std::to_string(s.end) + "]");
+  w.text("hmac", keyed(in, s.value));
+  w.number("count", s.count);
+  w.close('}');
+}
+
+void scores(writer& w, const std::vector<score_record>& all) {
+  if (all.empty()) return;
+  w.open("score", '[');
+  for (const auto& s : all) {
+    w.item('{');
+    w.text("policy", s.policy);
+    w.number("score", s.score);
+    w.number("shadow_score", s.shadow_score);
+    w.number("threshold", s.threshold);
+    w.word("action", policy::to_string(s.action));
+    w.flag("crossed", s.crossed);
+    w.close('}');
+  }
+  w.close(']');
 }
 
 void judged(writer& w, std::string_view name, const section& s, const line_context& in) {
@@ -112,16 +163,13 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   for (const auto& f : s.findings) finding(w, f, in);
   w.close(']');
   if (s.truncated) w.flag("truncated", true);
+  if (!s.tags.empty()) w.texts("tags", s.tags);
   w.open("suppressed", '[');
-  for (const auto& [rule, exception] : s.suppressed) {
-    w.item('{');
-    w.text("rule", rule);
-    w.text("by", exception);
-    w.close('}');
-  }
+  for (const auto& each : s.suppressed) suppressed(w, each, in);
   w.close(']');
+  scores(w, s.scores);
   w.open("nd", '{');
-  for (const auto& [label, score] : s.scores) w.score(label, score);
+  for (const auto& [label, score] : s.classifier_scores) w.score(label, score);
   w.close('}');
   w.word("verdict", policy::to_string(s.verdict));
   w.word("shadow_verdict", policy::to_string(s.shadow_verdict));
@@ -174,10 +222,11 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   head(w, names[static_cast<std::size_t>(r.event)], r.time, in);
   w.text("id", r.id);
   w.text("activation", r.activation);
-  w.word("arm", "stable");
+  w.word("arm", r.canary ? "canary" : "stable");
   w.text("version", r.version);
   w.text("effective", r.effective);
   who(w, r, in);
+  w.texts("tags", r.who.tags);
   w.text("dialect", r.dialect);
   w.text("endpoint", r.endpoint);
   w.text("method", r.method);

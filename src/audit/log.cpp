@@ -19,6 +19,7 @@
 #include "files.hpp"
 #include "format.hpp"
 #include "ring.hpp"
+#include "sealed_text.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -31,8 +32,6 @@ constexpr std::size_t text_waiting_max = 64u << 20;
 constexpr milliseconds drain_every{1};
 // After a sync that failed: how soon a new file is tried, at first and at most.
 constexpr milliseconds repair_first{1000}, repair_last{60'000};
-// Room that ready() wants, so that exchanges under way can still be recorded when it says no.
-constexpr std::size_t reserve_share = 4;  // a quarter of the ring
 
 }  // namespace
 
@@ -218,11 +217,7 @@ struct log::impl {
   void forget(record& r) {
     r.request.findings.clear();
     r.response.findings.clear();
-    std::size_t bytes = 0;
-    for (const auto* parts : {&r.request_text, &r.response_text}) {
-      for (const auto& p : *parts) bytes += p.text.size();
-    }
-    text_waiting.fetch_sub(bytes, std::memory_order_relaxed);
+    text_waiting.fetch_sub(text_bytes(r), std::memory_order_relaxed);
     r.request_text.clear();
     r.response_text.clear();
   }
@@ -349,8 +344,18 @@ log::~log() {
   if (impl_->fd >= 0) ::close(impl_->fd);
 }
 
-record* log::claim(std::size_t producer) {
-  if (auto* slot = impl_->rings[producer]->claim(); slot != nullptr) return slot;
+bool log::reserve(std::size_t producer, std::size_t records) {
+  if (impl_->config.on_full == on_full::drop) return true;
+  return !impl_->failed.load(std::memory_order_relaxed) && impl_->rings[producer]->reserve(records);
+}
+
+void log::release(std::size_t producer, std::size_t records) {
+  if (impl_->config.on_full == on_full::block) impl_->rings[producer]->release_reserved(records);
+}
+
+record* log::claim(std::size_t producer, bool reserved) {
+  const bool kept = reserved && impl_->config.on_full == on_full::block;
+  if (auto* slot = impl_->rings[producer]->claim(kept); slot != nullptr) return slot;
   auto& lost = *impl_->dropped[producer];
   lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return nullptr;
@@ -366,12 +371,6 @@ bool log::reserve_text(std::size_t bytes) {
   if (impl_->text_waiting.fetch_add(bytes, std::memory_order_relaxed) + bytes <= text_waiting_max) return true;
   impl_->text_waiting.fetch_sub(bytes, std::memory_order_relaxed);
   return false;
-}
-
-bool log::ready(std::size_t producer) const {
-  if (impl_->config.on_full == on_full::drop) return true;
-  const auto& of = *impl_->rings[producer];
-  return !impl_->failed.load(std::memory_order_relaxed) && of.size() < of.capacity() - of.capacity() / reserve_share;
 }
 
 void log::event(control_event e) {

@@ -37,6 +37,7 @@ class replaying {
     const auto context = record_.value("context", json::object());
     who_ = {.tenant = word(context, "tenant"), .region = word(context, "region"), .tier = word(context, "tier"), .user = {}, .conversation = {},
             .route = word(context, "route"), .model = word(context, "model")};
+    for (const auto& tag : context.value("tags", json::array())) who_.tags.push_back(tag.get<std::string>());
     if (const auto when = parse_time(word(record_, "time"))) who_.minute = minute_of(*when);
     if (in.text) {
       who_.user = in.text->user;
@@ -94,7 +95,7 @@ class replaying {
     for (const auto& s : from.suppressed) out.suppressed.push_back(rules[s.rule].id + " by exception " + s.exception_id);
     out.verdict = policy::to_string(from.verdict);
     out.shadow_verdict = policy::to_string(from.shadow_verdict);
-    for (const auto& [name, score] : from.scores) out.scores[std::string(name)] = static_cast<double>(score);
+    for (const auto& [name, score] : from.classifier_scores) out.scores[std::string(name)] = static_cast<double>(score);
     std::ranges::sort(out.findings);
     std::ranges::sort(out.suppressed);
     return out;
@@ -114,7 +115,8 @@ class replaying {
     }
     std::vector<policy::text_part> parts;
     for (const auto& p : kept) parts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text});
-    return policy::evaluate(rules, parts, options, scratch_);
+    auto who = who_;  // with the tags that the record ends with, so that no further ones come
+    return policy::evaluate_either(*in_.snapshot, who, parts, options, scratch_).what;
   }
 
   void in_full(const std::string& name, const json& section, const policy::ruleset& rules) {

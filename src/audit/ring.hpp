@@ -13,11 +13,23 @@ class ring {
  public:
   explicit ring(std::size_t records) : slots_(records) {}
 
-  // Writer's side: the next slot, with what an older record left in it, until publish(). Null: full.
-  [[nodiscard]] record* claim() {
-    const auto tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_.load(std::memory_order_acquire) == slots_.size()) return nullptr;
-    return &slots_[tail % slots_.size()];
+  // Writer's side: keeps room for records that will come. False: there is not so much, and nothing is kept.
+  [[nodiscard]] bool reserve(std::size_t records) {
+    if (size() + reserved_ + records > slots_.size()) return false;
+    reserved_ += records;
+    return true;
+  }
+  void release_reserved(std::size_t records) { reserved_ -= records; }
+
+  // Writer's side: the next slot, with what an older record left in it, until publish(). Null: full. With `reserved` one place that
+  // was kept is used up, and there is always a slot; without, what is kept for others is left alone.
+  [[nodiscard]] record* claim(bool reserved = false) {
+    if (reserved) {
+      --reserved_;
+    } else if (size() + reserved_ >= slots_.size()) {
+      return nullptr;
+    }
+    return &slots_[tail_.load(std::memory_order_relaxed) % slots_.size()];
   }
   void publish() { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   [[nodiscard]] std::size_t size() const {
@@ -36,6 +48,7 @@ class ring {
   std::vector<record> slots_;
   alignas(64) std::atomic<std::size_t> head_{0};
   alignas(64) std::atomic<std::size_t> tail_{0};
+  std::size_t reserved_ = 0;  // the writer's
 };
 
 }  // namespace sluice::audit

@@ -63,6 +63,14 @@ std::string bound_to(std::string_view decision) { return "audit text of " + std:
 
 }  // namespace
 
+std::size_t text_bytes(const record& r) {
+  std::size_t out = 0;
+  for (const auto* parts : {&r.request_text, &r.response_text}) {
+    for (const auto& p : *parts) out += p.text.size();
+  }
+  return out;
+}
+
 std::string sealed_text(const record& r, text_keys& keys) {
   const auto omitted = [](const std::string& why) { return "{\"omitted\":" + json_quoted(why) + "}"; };
   if (!r.text_omitted.empty()) return omitted(r.text_omitted);

@@ -11,4 +11,7 @@ namespace sluice::audit {
 // The member's value: {"key": …, "sealed": …}, or {"omitted": why}.
 [[nodiscard]] std::string sealed_text(const record& r, text_keys& keys);
 
+// Of both sides, as reserve_text() counts them.
+[[nodiscard]] std::size_t text_bytes(const record& r);
+
 }  // namespace sluice::audit

@@ -1,6 +1,7 @@
 // Taking the framing off a body, and putting chunks on one. Every byte of framing is checked, none is repaired.
 #include <algorithm>
 
+#include "sluice/base/hex_digit.hpp"
 #include "sluice/http/head.hpp"
 
 namespace sluice::http {
@@ -10,13 +11,6 @@ namespace {
 constexpr std::uint32_t extension_bytes_max = 512;
 constexpr std::uint32_t trailer_bytes_max = 8 * 1024;
 constexpr std::uint32_t size_digits_max = 15;
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool is_control(char c) {
   const auto u = static_cast<unsigned char>(c);

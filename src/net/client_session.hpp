@@ -29,6 +29,8 @@ class client_session final : public mortal, private transport::stream_listener, 
   void start(int descriptor, std::shared_ptr<const transport::tls_context> tls);
   void close_if_idle();
   [[nodiscard]] bool busy() const { return exchange_.has_value(); }
+  // The exchange may not hold this snapshot any longer.
+  void supersede(const policy::snapshot* gone);
   // Ends at once, whatever is under way.
   void cut();
 

@@ -140,4 +140,8 @@ void server::post_each(std::function<void(unsigned worker)> task) {
   for (unsigned i = 0; i < workers(); ++i) asio::post(impl_->workers[i]->loop.io(), [task, i] { task(i); });
 }
 
+void server::supersede(std::shared_ptr<const policy::snapshot> gone) {
+  for (auto& w : impl_->workers) asio::post(w->loop.io(), [one = w.get(), gone] { one->supersede(gone.get()); });
+}
+
 }  // namespace sluice::net

@@ -150,6 +150,12 @@ void client_session::apply_if_over() {
   resume_input();
 }
 
+void client_session::supersede(const policy::snapshot* gone) {
+  if (!exchange_ || phase_ == phase::draining) return;
+  exchange_->supersede(gone, owner_.effects);
+  apply_if_over();
+}
+
 void client_session::on_answer_pause() { apply(); }
 
 void client_session::on_answer_end() {

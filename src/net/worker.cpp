@@ -135,6 +135,12 @@ void worker::stop_accepting(std::promise<void>* empty) {
   tell_if_empty();
 }
 
+void worker::supersede(const policy::snapshot* gone) {
+  for (auto i = sessions_.size(); i-- > 0;) {
+    if (i < sessions_.size()) sessions_[i]->supersede(gone);
+  }
+}
+
 std::size_t worker::cut_all() {
   empty_ = nullptr;  // the one who waited for it does not any more
   std::size_t cut = 0;

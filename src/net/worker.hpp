@@ -47,6 +47,8 @@ class worker {
   void stop_accepting(std::promise<void>* empty);
   // On the worker's thread: everything ends now. Returns how many exchanges were cut off.
   std::size_t cut_all();
+  // On the worker's thread: streams that pin this snapshot are cut off.
+  void supersede(const policy::snapshot* gone);
 
   void bury(std::unique_ptr<mortal> dead);
   void remove(client_session& gone);

@@ -32,8 +32,20 @@ void check_audit(check_pass& pass, const std::optional<audit_spec>& audit) {
   if (audit) pass.warn(audit->place, "'audit' is a demand on the nodes' configuration; a bundle cannot change what they record", "hold it against 'audit' in sluice.yaml");
 }
 
+// A sum that no rule adds to is never crossed.
+void check_threshold(check_pass& pass, const policy_ast& policy) {
+  if (!policy.anomaly) return;
+  const auto looks = [&](direction d) {
+    return std::ranges::any_of(policy.rules, [&](const rule& each) {
+      return each.score > 0 && each.enforcement != enforcement::off && (static_cast<unsigned>(each.direction) & static_cast<unsigned>(d)) != 0;
+    });
+  };
+  if (policy.anomaly->request > 0 && !looks(direction::request)) pass.warn(policy.anomaly->place, "no rule for requests has a score, so this threshold is never crossed", "give rules a 'score'");
+  if (policy.anomaly->response > 0 && !looks(direction::response)) pass.warn(policy.anomaly->place, "no rule for answers has a score, so this threshold is never crossed", "give rules a 'score'");
+}
+
 void check_policy(check_pass& pass, policy_ast& policy) {
-  refuse_unsupported(pass, policy);
+  check_threshold(pass, policy);
   check_audit(pass, policy.audit);
   check_scope(pass, policy.scope, policy.place);
   for (const scope& bind : policy.binds) check_scope(pass, bind, policy.place);
@@ -140,6 +152,7 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
   for (const auto& [name, list] : bundle.lists) {
     if (!list.used) pass.warn(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
   }
+  check_tags(pass);
   check_limits(pass);
 }
 

@@ -33,9 +33,10 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
 [[nodiscard]] std::optional<std::string> exploding_text(std::string_view pattern, const match::regex& of);
 // check_support.cpp
 void refuse_unsupported(check_pass& pass, const rule& checked);
-void refuse_unsupported(check_pass& pass, const policy_ast& checked);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
+// check_tags.cpp. Tags that lead back to themselves, and tags that nothing sets.
+void check_tags(check_pass& pass);
 // What overlays make of a rule: as sound as any rule, and not weaker unless the rule says relaxable.
 void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& checked);
 // A zone that exists, and so on.

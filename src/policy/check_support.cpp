@@ -10,6 +10,14 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
   pass.error(at, what + " is not supported by this version", "remove it, or use a newer version");
 }
 
+// An exception looks at what its rule found, and at nothing around it.
+void refuse_in_exception(check_pass& pass, const match_spec& match, const exception_spec& of) {
+  for (const auto& child : match.children) refuse_in_exception(pass, child, of);
+  if (match.kind == match_spec::kind::classifier) refuse(pass, of.place, "an exception that asks a classifier");
+  if (match.near || match.unless_near) refuse(pass, of.place, "an exception with 'near' or 'unless_near'");
+  if (match.decode != 0 || match.views != 0) refuse(pass, of.place, "an exception with 'decode', or with a view that 'normalize' asks for,");
+}
+
 }  // namespace
 
 void refuse_unsupported(check_pass& pass, const rule& checked) {
@@ -21,17 +29,8 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
   }
   if (!act.i18n.empty() && act.type != action::block) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
-    if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {
-      refuse(pass, e.place, "an exception that matches more than words or a regex");
-    }
-    if (e.match && (e.match->near || e.match->unless_near || e.match->entropy_min || e.match->min_count != 1 || e.match->views != 0 || e.match->decode != 0)) {
-      refuse(pass, e.place, "an exception with a condition on its match");
-    }
+    if (e.match) refuse_in_exception(pass, *e.match, e);
   }
-}
-
-void refuse_unsupported(check_pass& pass, const policy_ast& checked) {
-  if (checked.anomaly) refuse(pass, checked.anomaly->place, "'thresholds'");
 }
 
 }  // namespace sluice::policy

@@ -7,6 +7,7 @@
 
 #include "compile_terms.hpp"
 #include "compiled_snapshot.hpp"
+#include "exception.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/text/view.hpp"
@@ -51,6 +52,7 @@ class compiler {
     program_->matcher_unavailable = bundle_.on_error.matcher_unavailable;
     terms_.load_models();
     for (const auto& p : bundle_.policies) {
+      if (p.anomaly) program_->thresholds.push_back({p.name, p.anomaly->request, p.anomaly->response, p.anomaly->action});
       for (const auto& r : p.rules) add_rule(p, r);
       for (const auto& v : p.variants) add_rule(p, v.rule);
     }
@@ -77,7 +79,7 @@ class compiler {
 
   void add_rule(const policy_ast& p, const rule& r) {
     const auto index = static_cast<std::uint32_t>(program_->rules.size());
-    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement});
+    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score)});
     compiled_rule c{};
     c.direction = r.direction;
     c.action = r.action.type;
@@ -99,34 +101,21 @@ class compiler {
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;
     c.i18n = r.action.i18n;
+    c.tags = r.action.tags;
+    c.score = static_cast<std::uint32_t>(r.score);
+    if (p.anomaly && r.score > 0) c.threshold = static_cast<std::uint32_t>(program_->thresholds.size() - 1);
     c.rollout = r.rollout;
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
     auto made = terms_.add_match(r, r.match, index, !composed);
     if (composed) c.expression = std::move(made);
     c.terms_end = static_cast<std::uint32_t>(program_->terms.size());
-    for (const auto& e : r.exceptions) c.exceptions.push_back(make_exception(r, e));
-    program_->rules.push_back(std::move(c));
-  }
-
-  compiled_exception make_exception(const rule& r, const exception_spec& e) {
-    compiled_exception made;
-    made.id = e.id;
-    made.when = e.when;
-    if (!e.match) return made;
-    if (e.match->kind == match_spec::kind::regex) {
-      auto regex = cache_.regex(e.match->regex.pattern);
-      if (regex) {
-        made.regex = *regex;
-      } else {
-        error(e.place, r.id, "the pattern of exception " + e.id + " does not compile: " + regex.error().reason, "correct the pattern");
-      }
-      return made;
+    for (const auto& e : r.exceptions) {
+      c.exceptions.push_back(compile_exception(e, cache_, [&](const place& at, const std::string& reason) {
+        error(at, r.id, "the pattern of exception " + e.id + " does not compile: " + reason, "correct the pattern");
+      }));
     }
-    const auto view = view_of(e.match->keywords);
-    made.fold = view == text::view_kind::folded;
-    for (const auto& w : e.match->keywords.words) made.words.push_back(text::normalise(w, view));
-    return made;
+    program_->rules.push_back(std::move(c));
   }
 
   void build_starts(text::view_kind view) {

@@ -118,6 +118,7 @@ std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::
     return index;
   }
   t.regex = *made;
+  t.width = std::min<std::uint32_t>(term::reach_max, t.regex->regex.info().width_max);
   for (const auto& w : m.regex.prefilter) t.prefilter.push_back(lower(w));
   program_.lookbehind_max = std::max(program_.lookbehind_max, t.regex->regex.info().lookbehind_max);
   return index;
@@ -160,6 +161,7 @@ void term_compiler::add_entries(const keyword_match& all, const std::vector<std:
   for (const auto i : which) {
     auto form = text::normalise(all.words[i], view);
     if (text::may_be_composed(form)) program_.in[view].compose = true;
+    program_.terms[term].width = std::max(program_.terms[term].width, static_cast<std::uint32_t>(std::min<std::size_t>(form.size(), term::reach_max)));
     if (!form.empty()) entries_[view].push_back({std::move(form), term, all.boundary == boundary::word});
   }
 }

@@ -12,9 +12,11 @@ class compiled_snapshot final : public snapshot {
   [[nodiscard]] const std::string& version() const override { return program_->version; }
   [[nodiscard]] const std::string& bundle_name() const override { return program_->bundle_name; }
   [[nodiscard]] const ruleset& rules_for(const context& who) const override { return scopes_.find(who); }
+  [[nodiscard]] bool asks_for_tags() const override { return scopes_.asks_for_tags(); }
   [[nodiscard]] bool denies_all() const override { return false; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return program_->infos; }
   [[nodiscard]] std::size_t memory_bytes() const override { return program_->memory_bytes; }
+  [[nodiscard]] std::vector<shared_piece> shared_pieces() const override;
 
  private:
   std::shared_ptr<const program> program_;

@@ -264,21 +264,6 @@ advance_result advance_keywords(const program& all, text::view_kind view, const 
   return keyword_pass(all, view, wanted, holding, text, more, stable).run(cursor, working, out);
 }
 
-const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched, match::match_state& state) {
-  const auto& all = rules.owner->rules[rule].exceptions;
-  auto at = std::ranges::lower_bound(rules.exceptions, rule, {}, &std::pair<std::uint32_t, std::uint16_t>::first);
-  for (; at != rules.exceptions.end() && at->first == rule; ++at) {
-    const auto& e = all[at->second];
-    if (!e.regex && e.words.empty()) return &e;
-    if (e.regex && e.regex->regex.find(matched, 0, false, state).status == match::regex::status::match) return &e;
-    const auto form = text::normalise(matched, e.fold ? text::view_kind::folded : text::view_kind::regex);
-    for (const auto& w : e.words) {
-      if (form.find(w) != std::string::npos) return &e;
-    }
-  }
-  return nullptr;
-}
-
 std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone, std::string_view hash) {
   if (rule.action == action::rewrite) return by.replacement ? *by.replacement : rule.mask;
   if (!alone) return rule.mask;

@@ -46,10 +46,6 @@ struct keyword_cursor {
                                               std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable,
                                               std::vector<match::keyword_table::found>& working, std::vector<keyword_match_span>& out);
 
-// The exception that suppresses a match of `rule` in this ruleset, or null.
-[[nodiscard]] const compiled_exception* suppressing(const ruleset& rules, std::uint32_t rule, std::string_view matched,
-                                                    match::match_state& state);
-
 // What a rule's edit puts in the place of `original`, found by `by`. `alone` false: other rules' matches are part of it, and nothing of
 // it is kept. `hash` goes behind the mask of a match alone.
 [[nodiscard]] std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone,

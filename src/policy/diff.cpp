@@ -116,6 +116,8 @@ void compare_exceptions(const rule& a, const rule& b, rule_change& out) {
       note(out, effect::none, "exception " + now.id + " changed");
     } else if (was->expires < now.expires) {
       note(out, effect::may_weaken, "exception " + now.id + " lasts longer, until " + now.expires);
+    } else if (was->owner != now.owner || was->ticket != now.ticket) {
+      note(out, effect::none, "exception " + now.id + " is another's: " + now.owner + ", " + now.ticket);
     }
   }
   for (const exception_spec& was : a.exceptions) {
@@ -170,6 +172,17 @@ void compare_rollout(const rule& a, const rule& b, rule_change& out) {
   if (was.basis_points < 10'000 && (was.by != now.by || was.salt != now.salt)) note(out, effect::may_weaken, "rollout: of other conversations");
 }
 
+// True when an exception or an overlay asks for one of the tags: having it may loosen a rule.
+bool loosened_by_tag(const bundle_ast& in, const std::vector<std::string>& tags) {
+  const auto asks = [&](const scope& s) { return std::ranges::any_of(s.conversation_tag, [&](const std::string& tag) { return std::ranges::find(tags, tag) != tags.end(); }); };
+  for (const overlay_ast& overlay : in.overlays) {
+    if (asks(overlay.scope) || std::ranges::any_of(overlay.binds, asks)) return true;
+  }
+  return std::ranges::any_of(in.policies, [&](const policy_ast& policy) {
+    return std::ranges::any_of(policy.rules, [&](const rule& each) { return std::ranges::any_of(each.exceptions, [&](const exception_spec& e) { return asks(e.when); }); });
+  });
+}
+
 // What the match asks of things outside of it: disclaimers of the policy, models and scores.
 void compare_surroundings(const placed_rule& a, const placed_rule& b, rule_change& out) {
   const auto said = [](const placed_rule& in) {
@@ -185,6 +198,11 @@ void compare_surroundings(const placed_rule& a, const placed_rule& b, rule_chang
   if (a.rule->score != b.rule->score && a.owner->anomaly) {
     note(out, b.rule->score < a.rule->score ? effect::may_weaken : effect::stronger, "score: " + std::to_string(a.rule->score) + " → " + std::to_string(b.rule->score));
   }
+  std::vector<std::string> added;
+  for (const std::string& tag : b.rule->action.tags) {
+    if (std::ranges::find(a.rule->action.tags, tag) == a.rule->action.tags.end()) added.push_back(tag);
+  }
+  if (b.bundle != nullptr && loosened_by_tag(*b.bundle, added)) note(out, effect::may_weaken, "action: a tag was added that an exception or an overlay asks for");
   if (a.bundle != nullptr && b.bundle != nullptr) compare_models(*a.bundle, *b.bundle, b.rule->match, out);
 }
 

@@ -1,10 +1,13 @@
 // Whole bodies: what part_match.cpp finds in each part is judged. External interface: evaluate().
 #include "sluice/policy/evaluate.hpp"
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
 #include "expression.hpp"
+#include "joined.hpp"
 #include "judge.hpp"
 #include "part_match.hpp"
 
@@ -12,7 +15,7 @@ namespace sluice::policy {
 namespace {
 
 // Judges the parts of one body: what the matcher finds becomes findings and edits.
-class evaluation final : private match_sink {
+class evaluation final : private match_sink, private joined_sink {
  public:
   evaluation(const ruleset& rules, const evaluate_options& options, scratch::impl& s, outcome& out)
       : rules_(rules), program_(*rules.owner), options_(options), s_(s), out_(out), matcher_(rules, s, options.given), judge_(rules, options, out) {}
@@ -30,6 +33,15 @@ class evaluation final : private match_sink {
     if (!rules_.composed.empty()) compose();
   }
 
+  // Before the first part of a request with texts that may go on in each other.
+  void expect_seams() { seams_ = true; }
+  // What is split over several parts, once each was judged by itself.
+  void join(std::span<const text_part> parts) {
+    parts_ = parts;
+    find_joined(rules_, parts, matcher_, *this);
+  }
+  // All of the body was seen.
+  void finish() { (void)judge_.settle(); }
   [[nodiscard]] std::vector<pending_edit>& edits() { return edits_; }
 
  private:
@@ -44,8 +56,40 @@ class evaluation final : private match_sink {
   void scored(std::string_view name, float score) override { keep_highest(out_, name, score); }
   void failed(std::uint32_t term) override { (void)judge_.unavailable(program_.terms[term].rule); }
 
+  // What a rule found in each part by itself: a match over a seam that only goes on from it says nothing new, and would take away the begin of
+  // the next text with it.
+  struct places {
+    std::uint32_t begin_min = 0xffffffff, end_max = 0;
+  };
+  void remember(std::uint32_t rule, const text_span& at) {
+    auto& known = found_in_[{rule, at.part}];
+    known.begin_min = std::min(known.begin_min, at.begin);
+    known.end_max = std::max(known.end_max, at.end);
+  }
+  [[nodiscard]] bool goes_on(std::uint32_t rule, std::span<const text_span> pieces) const {
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const auto known = found_in_.find({rule, pieces[i].part});
+      if (known == found_in_.end()) continue;
+      const bool first = i == 0, last = i + 1 == pieces.size();
+      if ((!first && !last) || (first && known->second.end_max > pieces[i].begin) || (last && known->second.begin_min < pieces[i].end)) return true;
+    }
+    return false;
+  }
+
+  void found(const joined_match& match) override {
+    const auto rule = program_.terms[match.term].rule;
+    if (goes_on(rule, match.pieces)) return;
+    for (const auto& piece : match.pieces) remember(rule, piece);
+    const bool editable = std::ranges::all_of(match.pieces, [&](const text_span& piece) { return parts_[piece.part].editable; });
+    const auto& first = match.pieces.front();
+    const auto what = judge_.note(rule, first.part, first.begin, first.end, match.value, match.view, editable, s_.state, std::span(match.pieces).subspan(1));
+    if (what != judge::effect::edit) return;
+    for (const auto& piece : match.pieces) edits_.push_back({piece.part, piece.begin, piece.end, match.term, true});
+  }
+
   void note(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
     const auto what = judge_.note(program_.terms[term].rule, index_, begin, end, original, matched_view, part_->editable, s_.state);
+    if (seams_) remember(program_.terms[term].rule, {index_, begin, end});
     if (what == judge::effect::edit) edits_.push_back({index_, begin, end, term});
   }
 
@@ -75,10 +119,13 @@ class evaluation final : private match_sink {
   judge judge_;
   std::uint32_t index_ = 0;
   const text_part* part_ = nullptr;
+  std::span<const text_part> parts_;  // of a request with seams, once they are looked at
   std::vector<gathered> gathered_;
   std::vector<std::uint32_t> matches_;
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen_;  // of terms that look into several readings
   std::vector<pending_edit> edits_;
+  bool seams_ = false;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, places> found_in_;  // by rule and part, where there are seams
 };
 
 void deny(const evaluate_options& options, outcome& out, const char* why) {
@@ -87,9 +134,8 @@ void deny(const evaluate_options& options, outcome& out, const char* why) {
   out.reason = why;
 }
 
-}  // namespace
-
-outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+// Everything but the edits, which are made of what `pending` gets.
+outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working, std::vector<pending_edit>& pending) {
   outcome out;
   if (rules.denies_all) {
     deny(options, out, "no policy");
@@ -102,14 +148,91 @@ outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const e
     return out;
   }
   evaluation run(rules, options, s, out);
+  const bool seams = options.direction == direction::request && has_seams(rules, parts);
+  if (seams) run.expect_seams();
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
-  if (out.verdict != verdict::block && !run.edits().empty()) {
-    std::vector<std::string_view> texts;
-    for (const auto& p : parts) texts.push_back(p.text);
-    token_map counted;
-    out.edits = merge_edits(rules, std::move(run.edits()), texts, options, options.tokens != nullptr ? *options.tokens : counted);
-  }
+  if (seams) run.join(parts);
+  run.finish();
+  pending = std::move(run.edits());
   return out;
+}
+
+void make_edits(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, std::vector<pending_edit> pending, outcome& out) {
+  if ((out.verdict == verdict::block && !options.edits_of_blocked) || pending.empty()) return;
+  std::vector<std::string_view> texts;
+  for (const auto& p : parts) texts.push_back(p.text);
+  token_map counted;
+  out.edits = merge_edits(rules, std::move(pending), texts, options, options.tokens != nullptr ? *options.tokens : counted);
+}
+
+// True when some of `more` is new.
+bool add_tags(std::vector<std::string>& to, const std::vector<std::string>& more) {
+  const auto before = to.size();
+  for (const auto& tag : more) {
+    if (std::ranges::find(to, tag) == to.end()) to.push_back(tag);
+  }
+  return to.size() > before;
+}
+
+// What the rules would find that apply only when the rules in shadow tag as well. `real` is judged with the enforced tags.
+void add_shadow(const snapshot& with, context who, std::span<const text_part> parts, const evaluate_options& options, scratch& working, judged_request& real) {
+  const ruleset* rules = real.rules;
+  auto tags = real.what.shadow_tags;
+  std::vector<pending_edit> unused;
+  while (add_tags(who.tags, tags)) {
+    const auto& next = with.rules_for(who);
+    if (&next == rules) return;
+    rules = &next;
+    auto would = judge_parts(*rules, parts, options, working, unused);
+    tags = std::move(would.shadow_tags);
+    add_tags(tags, would.tags);
+    real.what.shadow_verdict = std::max(real.what.shadow_verdict, would.shadow_verdict);
+    for (auto& each : would.findings) {
+      if (real.rules->active.has(each.rule)) continue;
+      const auto same = [&](const finding& f) { return f.rule == each.rule && f.part == each.part && f.begin == each.begin && f.end == each.end; };
+      if (std::ranges::any_of(real.what.findings, same)) continue;
+      if (real.what.findings.size() >= findings_max) {
+        real.what.findings_truncated = true;
+        break;
+      }
+      each.enforced = false;
+      real.what.findings.push_back(std::move(each));
+    }
+  }
+}
+
+}  // namespace
+
+outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  std::vector<pending_edit> pending;
+  auto out = judge_parts(rules, parts, options, working, pending);
+  make_edits(rules, parts, options, std::move(pending), out);
+  return out;
+}
+
+judged_request evaluate_request(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  std::vector<pending_edit> pending;
+  judged_request out{.rules = &with.rules_for(who), .what = {}};
+  out.what = judge_parts(*out.rules, parts, options, working, pending);
+  std::vector<std::string> tags;
+  while (add_tags(tags, out.what.tags)) {
+    add_tags(who.tags, tags);
+    const auto& next = with.rules_for(who);
+    if (&next == out.rules) break;
+    out.rules = &next;
+    pending.clear();
+    out.what = judge_parts(next, parts, options, working, pending);
+  }
+  out.what.tags = std::move(tags);
+  if (!out.what.shadow_tags.empty()) add_shadow(with, who, parts, options, working, out);
+  make_edits(*out.rules, parts, options, std::move(pending), out.what);
+  return out;
+}
+
+judged_request evaluate_either(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  if (options.direction == direction::request) return evaluate_request(with, who, parts, options, working);
+  const auto& rules = with.rules_for(who);
+  return {.rules = &rules, .what = evaluate(rules, parts, options, working)};
 }
 
 }  // namespace sluice::policy

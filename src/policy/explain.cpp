@@ -111,9 +111,19 @@ explained_rule describe(const policy_ast& owner, const rule& of, const explain_r
   out.place = to_string(of.place);
   out.enforcement = of.enforcement;
   out.action = of.action.type;
+  out.score = static_cast<std::uint32_t>(of.score);
   out.validator = name_of(of.match.validator);
   out.why_not = why_not(owner, of, asked);
   out.applies = out.why_not.empty();
+  return out;
+}
+
+explained_rule::excuse excuse_of(const rule& of, const suppression& kept) {
+  explained_rule::excuse out{.exception = kept.exception_id, .owner = kept.owner, .ticket = kept.ticket, .reason = {}, .expires = {}, .begin = kept.begin, .end = kept.end, .count = kept.count};
+  const auto at = std::ranges::find(of.exceptions, kept.exception_id, &exception_spec::id);
+  if (at == of.exceptions.end()) return out;
+  out.reason = at->reason;
+  out.expires = at->expires;
   return out;
 }
 
@@ -131,18 +141,24 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
                           .direction = asked.direction,
                           .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
   const std::vector<text_part> parts = parts_of(input);
-  const ruleset& rules = compiled.rules_for(asked.who);
   const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow};
   scratch working;
-  const outcome result = evaluate(rules, parts, options, working);
+  explain_request with_tags = asked;  // those among them that the request sets itself
+  const judged_request judged = evaluate_either(compiled, with_tags.who, parts, options, working);
+  const ruleset& rules = *judged.rules;
+  const outcome& result = judged.what;
   explanation out;
+  out.tags = result.tags;
   out.version = compiled.version();
   out.effective = effective_hash(rules);
   out.verdict = result.verdict;
   out.shadow_verdict = result.shadow_verdict;
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
   if (result.verdict == verdict::block) out.message = result.block.message;
-  out.reason = result.reason;
+  out.reason = result.why();
+  for (const score_sum& sum : result.scores) {
+    out.scores.push_back({std::string(sum.policy), sum.enforced, sum.all, sum.threshold, sum.action, sum.crossed});
+  }
   const std::vector<sighting> seen = sightings(rules, parts, asked.direction, working);
   const rule_costs cost = costs(rules, parts, options, working);
   out.evaluate_ns = cost.all_ns;
@@ -151,7 +167,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
     for (std::uint32_t base = 0; base < owner.rules.size(); ++base) {
       std::vector<explained_rule::patch> patches;
       const rule& of = in_force(owner, first, base, rules, patches);
-      explained_rule next = describe(owner, of, asked);
+      explained_rule next = describe(owner, of, with_tags);
       next.patches = std::move(patches);
       for (const auto& [rule, ns] : cost.alone_ns) {
         if (next.applies && compiled.rules()[rule].id == of.id) next.alone_ns = ns;
@@ -161,9 +177,9 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
         next.matches.push_back({.begin = hit.begin, .end = hit.end, .enforced = hit.enforced, .action = hit.action, .reading = reading_of(seen, hit)});
       }
       for (const suppression& kept : result.suppressed) {
-        if (compiled.rules()[kept.rule].id == of.id) next.suppressed_by.push_back(kept.exception_id);
+        if (compiled.rules()[kept.rule].id == of.id) next.suppressed.push_back(excuse_of(of, kept));
       }
-      if (next.applies && next.matches.empty() && next.suppressed_by.empty())
+      if (next.applies && next.matches.empty() && next.suppressed.empty())
         next.note = near_miss(of.match, asked.text);
       if (next.applies && next.note.empty() && of.enforcement == enforcement::enforce && of.rollout) next.note = rollout_note(*of.rollout);
       out.rules.push_back(std::move(next));

@@ -1,8 +1,9 @@
-// Golden sets against a snapshot, and what a number of misses says about a rate.
+// Golden sets against a snapshot.
 #include "sluice/policy/golden.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
+#include <random>
 
 #include "trial.hpp"
 
@@ -26,9 +27,37 @@ std::string listed(const std::vector<std::string>& list) {
   return out + "]";
 }
 
-// Runs one case; a difference between stream and whole goes to `what`.
+// Lengths of the pieces in code points, used over and over, that an answer is cut into. What they are follows from the case's id, so
+// that a failure can be repeated.
+std::vector<std::vector<std::uint32_t>> cuttings(const golden_case& each) {
+  std::minstd_rand random(static_cast<std::uint32_t>(std::hash<std::string_view>{}(each.id) % std::minstd_rand::modulus) | 1u);
+  constexpr std::uint32_t token_max = 8;
+  std::vector<std::uint32_t> tokens(7);
+  for (auto& size : tokens) size = static_cast<std::uint32_t>(1 + random() % token_max);
+  const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(each.response->size(), 1u << 30));
+  const auto first = static_cast<std::uint32_t>(1 + random() % std::max(bytes, 1u));
+  return {{1}, tokens, {first, bytes}};
+}
+
+// How a stream ends otherwise than the whole; empty when it does not.
+std::string stream_difference(const golden_case& each, const trial_input& answer, const trial_outcome& whole,
+                              const std::shared_ptr<const snapshot>& with, scratch& working) {
+  for (const auto& pieces : cuttings(each)) {
+    const trial_outcome streamed = try_stream(with, answer, working, pieces);
+    const bool same = whole.verdict == verdict::block
+                          ? streamed.verdict == verdict::block && whole.edited.starts_with(streamed.text)
+                          : streamed.verdict == whole.verdict && streamed.text == whole.text;
+    if (same) continue;
+    std::string sizes;
+    for (const auto size : pieces) sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+    return "streamed in pieces of " + sizes + " code points, the answer ends otherwise than whole";
+  }
+  return {};
+}
+
 golden_result run_one(const golden_case& each, const std::shared_ptr<const snapshot>& with, scratch& working) {
   golden_result out{.id = each.id, .set = each.set, .place = each.place};
+  const auto* given = each.given.empty() ? nullptr : &each.given;
   const auto take = [&](const trial_outcome& got) {
     out.action = std::max(out.action, got.action);
     merge(out.rules, got.rules);
@@ -36,20 +65,20 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
     out.text = got.text;
     if (!got.reason.empty()) out.what = got.reason;
   };
+  context who = each.who;
   if (!each.request.empty()) {
-    take(try_whole(*with, {.who = each.who, .direction = direction::request, .messages = each.request}, working));
+    auto asked = try_whole(*with, {.who = who, .direction = direction::request, .messages = each.request, .given = given}, working);
+    who.tags = std::move(asked.tags);  // its answer is under the rules that the request brought into force
+    take(asked);
   }
   if (!each.response) return out;
-  const trial_input answer{.who = each.who,
+  const trial_input answer{.who = who,
                            .direction = direction::response,
-                           .messages = {{.who = role::assistant, .content = *each.response, .part = part_kind::text}}};
+                           .messages = {{.who = role::assistant, .content = *each.response, .part = part_kind::text}},
+                           .given = given};
   const trial_outcome whole = try_whole(*with, answer, working);
-  const trial_outcome streamed = try_stream(with, answer, working);
   take(whole);
-  const bool same = whole.verdict == verdict::block
-                        ? streamed.verdict == verdict::block && each.response->starts_with(streamed.text)
-                        : streamed.verdict == whole.verdict && streamed.text == whole.text;
-  if (!same) out.what = "streamed in single code points, the answer ends otherwise than whole";
+  out.stream = stream_difference(each, answer, whole, with, working);
   return out;
 }
 
@@ -60,7 +89,7 @@ void judge(const golden_case& each, golden_result& out) {
                     !expect.text_absent.empty() || !expect.text_present.empty();
   if (each.set == "must_block" && !says) least = action::rewrite;
   if (each.set == "must_pass" && !most) most = action::flag;
-  out.judged = says || each.set == "must_block" || each.set == "must_pass" || !out.what.empty();
+  out.judged = says || each.set == "must_block" || each.set == "must_pass" || !out.what.empty() || !out.stream.empty();
   const auto differ = [&](const std::string& text) { out.what += (out.what.empty() ? "" : "; ") + text; };
   if (least && out.action < *least) {
     differ("expected at least " + std::string(to_string(*least)) + ", got " + std::string(to_string(out.action)) + " " +
@@ -86,21 +115,27 @@ void judge(const golden_case& each, golden_result& out) {
       differ("text_present[" + std::to_string(i) + "] is not in the text");
     }
   }
-  out.passed = out.what.empty();
-}
-
-// P(X <= hits) for a binomial, summed in logarithms so that large n does not underflow.
-double binomial_cdf(std::size_t hits, std::size_t n, double p) {
-  double sum = 0;
-  for (std::size_t i = 0; i <= hits; ++i) {
-    const auto k = static_cast<double>(i), m = static_cast<double>(n);
-    sum += std::exp(std::lgamma(m + 1) - std::lgamma(k + 1) - std::lgamma(m - k + 1) + k * std::log(p) +
-                    (m - k) * std::log1p(-p));
-  }
-  return sum;
+  out.passed = out.what.empty() && out.stream.empty();
 }
 
 }  // namespace
+
+std::vector<text_part> parts_of(const golden_case& each, direction which) {
+  if (which == direction::response) {
+    if (!each.response) return {};
+    return {{.role = role::assistant, .kind = part_kind::text, .last_turn = true, .editable = true, .text = *each.response}};
+  }
+  std::vector<text_part> out;
+  std::size_t last_turn = 0;
+  for (std::size_t i = 0; i < each.request.size(); ++i) {
+    if (each.request[i].who == role::assistant) last_turn = i + 1;
+  }
+  for (std::size_t i = 0; i < each.request.size(); ++i) {
+    const auto& message = each.request[i];
+    out.push_back({.role = message.who, .kind = message.part, .last_turn = i >= last_turn, .editable = message.part != part_kind::name, .text = message.content});
+  }
+  return out;
+}
 
 std::vector<golden_result> run_golden(std::span<const golden_case> cases, const std::shared_ptr<const snapshot>& with) {
   std::vector<golden_result> out;
@@ -111,18 +146,6 @@ std::vector<golden_result> run_golden(std::span<const golden_case> cases, const 
     judge(each, out.back());
   }
   return out;
-}
-
-double rate_upper95(std::size_t hits, std::size_t n) {
-  constexpr double alpha = 0.05;
-  constexpr int halvings = 60;
-  if (hits >= n) return 1;
-  double low = 0, high = 1;
-  for (int i = 0; i < halvings; ++i) {
-    const double middle = (low + high) / 2;
-    (binomial_cdf(hits, n, middle) > alpha ? low : high) = middle;
-  }
-  return high;
 }
 
 }  // namespace sluice::policy

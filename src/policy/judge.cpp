@@ -2,7 +2,9 @@
 #include "judge.hpp"
 
 #include <algorithm>
+#include <tuple>
 
+#include "exception.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -25,21 +27,17 @@ verdict verdict_of(action a, bool editable) {
   return verdict::block;
 }
 
-// Where a conversation falls among ten thousand, always the same for one salt. Each field is led by its length, so that no two sets of
-// fields read alike.
-std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::string_view caller) {
-  using enum rollout_spec::by;
-  const auto first_of = [](std::initializer_list<std::string_view> names) {
-    for (const auto name : names) {
-      if (!name.empty()) return name;
-    }
-    return std::string_view();
-  };
-  const auto sticky = share.by == tenant    ? std::string_view()
-                      : share.by == user_id ? first_of({who.user, caller})
-                                            : first_of({who.conversation, who.user, caller});
+std::string_view first_of(std::initializer_list<std::string_view> names) {
+  for (const auto name : names) {
+    if (!name.empty()) return name;
+  }
+  return {};
+}
+
+// Always the same for one salt. Each field is led by its length, so that no two sets of fields read alike.
+std::uint32_t bucket_of(std::string_view salt, std::string_view tenant, std::string_view sticky) {
   std::string bytes;
-  for (const std::string_view field : {std::string_view(share.salt), std::string_view(who.tenant), sticky}) {
+  for (const auto field : {salt, tenant, sticky}) {
     bytes += std::to_string(field.size()) + ':';
     bytes += field;
   }
@@ -47,6 +45,14 @@ std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::stri
   std::uint64_t high = 0;
   for (std::size_t i = 0; i < 4; ++i) high = high << 8 | digest[i];
   return static_cast<std::uint32_t>(high * 10'000 >> 32);
+}
+
+std::uint32_t bucket_of(const rollout_spec& share, const context& who, std::string_view caller) {
+  using enum rollout_spec::by;
+  const auto sticky = share.by == tenant    ? std::string_view()
+                      : share.by == user_id ? first_of({who.user, caller})
+                                            : first_of({who.conversation, who.user, caller});
+  return bucket_of(share.salt, who.tenant, sticky);
 }
 
 // What tells equal values of one tenant, and nothing else about them.
@@ -58,6 +64,10 @@ std::string short_hash(std::string_view value, const evaluate_options& options) 
 }
 
 }  // namespace
+
+std::uint32_t conversation_bucket(std::string_view salt, const context& who, std::string_view caller) {
+  return bucket_of(salt, who.tenant, first_of({who.conversation, who.user, caller}));
+}
 
 bool enforced_here(const compiled_rule& rule, const evaluate_options& options) {
   if (rule.enforcement != enforcement::enforce || options.global_shadow) return false;
@@ -78,20 +88,36 @@ void judge::block_by(std::uint32_t rule) {
   out_.block = {rule, r.message, r.http_status, r.message_in_stream, r.i18n.empty() ? nullptr : &r.i18n};
 }
 
+// What a match means beyond the text: tags of the conversation, and the policy's sum.
+void judge::consequences(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, bool enforced) {
+  const auto& r = rules_.owner->rules[rule];
+  for (const auto& tag : r.tags) {
+    auto& set = enforced ? out_.tags : out_.shadow_tags;
+    if (std::ranges::find(set, tag) == set.end()) set.push_back(tag);
+  }
+  if (r.threshold != compiled_rule::no_threshold) scored_.push_back({part, begin, rule, enforced});
+}
+
 judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
-                          std::string_view matched_view, bool editable, match::match_state& state) {
+                          std::string_view matched_view, bool editable, match::match_state& state,
+                          std::span<const text_span> more) {
   if (const auto* why = suppressing(rules_, rule, matched_view, state)) {
-    const auto same = [&](const suppression& s) { return s.rule == rule && s.exception_id == why->id; };
-    if (std::none_of(out_.suppressed.begin(), out_.suppressed.end(), same)) out_.suppressed.push_back({rule, why->id});
+    const auto same = std::ranges::find_if(out_.suppressed, [&](const suppression& s) { return s.rule == rule && s.exception_id == why->id; });
+    if (same != out_.suppressed.end()) {
+      ++same->count;
+    } else {
+      out_.suppressed.push_back({.rule = rule, .exception_id = why->id, .owner = why->owner, .ticket = why->ticket, .part = part, .begin = begin, .end = end, .value = std::string(original)});
+    }
     return effect::none;
   }
   const auto& r = rules_.owner->rules[rule];
   const bool enforced = enforces(rule);
   if (out_.findings.size() < findings_max) {
-    out_.findings.push_back({rule, part, begin, end, r.action, enforced, std::string(original)});
+    out_.findings.push_back({rule, part, begin, end, r.action, enforced, std::string(original), {more.begin(), more.end()}});
   } else {
     out_.findings_truncated = true;
   }
+  consequences(rule, part, begin, enforced);
   raise(r.action, enforced, editable);
   if (!enforced || !changes_match(r.action)) return effect::none;
   if (r.action != action::block && editable) return effect::edit;
@@ -99,12 +125,45 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
   return effect::block;
 }
 
+// True when it crosses a threshold that blocks.
+bool judge::add_score(std::uint32_t rule, bool enforced) {
+  const auto& r = rules_.owner->rules[rule];
+  const auto& threshold = rules_.owner->thresholds[r.threshold];
+  const auto limit = threshold.of(options_.direction);
+  if (limit == 0) return false;
+  auto sum = std::ranges::find(out_.scores, threshold.policy, &score_sum::policy);
+  if (sum == out_.scores.end()) sum = out_.scores.insert(sum, {.policy = threshold.policy, .threshold = limit, .action = threshold.action});
+  sum->all += r.score;
+  if (enforced) sum->enforced += r.score;
+  if (sum->all >= limit) raise(threshold.action, false, true);
+  if (sum->enforced < limit || sum->crossed) return false;
+  sum->crossed = true;
+  raise(threshold.action, true, true);
+  if (threshold.action != action::block) return false;
+  if (out_.crossed.empty()) {
+    out_.crossed = "the score of policy '" + threshold.policy + "' is " + std::to_string(sum->enforced) + ", its threshold " + std::to_string(limit);
+  }
+  return true;
+}
+
+std::optional<judge::crossing> judge::settle() {
+  std::ranges::sort(scored_, [](const scored& a, const scored& b) { return std::tie(a.part, a.begin, a.rule) < std::tie(b.part, b.begin, b.rule); });
+  std::optional<crossing> first;
+  for (const auto& each : scored_) {
+    if (add_score(each.rule, each.enforced) && !first) first = {.part = each.part, .begin = each.begin};
+  }
+  scored_.clear();
+  return first;
+}
+
 judge::effect judge::unavailable(std::uint32_t rule) {
   out_.reason = "matcher unavailable: rule " + rules_.owner->infos[rule].id;
   const auto& r = rules_.owner->rules[rule];
-  // Only a rule that could have changed or stopped the text makes a failure matter.
-  if (!r.changes() || rules_.owner->matcher_unavailable != action::block) return effect::none;
+  if (rules_.owner->matcher_unavailable != action::block) return effect::none;
   const bool enforced = enforces(rule);
+  // What others wait for counts as found; where nobody does, only a rule that could have changed or stopped the text makes a failure matter.
+  consequences(rule, 0, 0, enforced);
+  if (!r.changes()) return effect::none;
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;
   block_by(rule);
@@ -136,7 +195,7 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     const auto& rule = rule_of(winner);
     const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
-    const bool alone = j == i + 1;
+    const bool alone = j == i + 1 && !winner.half;
     if (rule.action == action::tokenize) {
       // Only the client has a value back: what an answer brought up itself stays a token.
       const bool back = restores && options.direction == direction::request;

@@ -1,6 +1,9 @@
 // From matches to a record and edits: what whole bodies and streams have in common.
 #pragma once
 
+#include <optional>
+#include <span>
+
 #include "confirm.hpp"
 #include "sluice/policy/tokens.hpp"
 
@@ -19,7 +22,13 @@ class judge {
 
   enum class effect : std::uint8_t { none, edit, block };
   effect note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
-              std::string_view matched_view, bool editable, match::match_state& state);
+              std::string_view matched_view, bool editable, match::match_state& state, std::span<const text_span> more = {});
+  // Adds up the scores of what was noted since the last call, in the order of the text, and holds the sums against their thresholds. Where
+  // one is crossed that blocks: the place of the match that crossed it.
+  struct crossing {
+    std::uint32_t part, begin;
+  };
+  std::optional<crossing> settle();
   // A matcher failed on this rule: the policy's direction decides.
   effect unavailable(std::uint32_t rule);
   // True when the rule may change or stop text here, so that a stream has to hold for it.
@@ -30,14 +39,22 @@ class judge {
  private:
   void raise(action a, bool enforced, bool editable);
   void block_by(std::uint32_t rule);
+  void consequences(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, bool enforced);
+  bool add_score(std::uint32_t rule, bool enforced);
   const ruleset& rules_;
   const evaluate_options& options_;
   outcome& out_;
+  struct scored {
+    std::uint32_t part, begin, rule;
+    bool enforced;
+  };
+  std::vector<scored> scored_;  // not added up yet
 };
 
 // Joins overlapping edits of one part: the stronger action's replacement takes the merged span, then the wider, then the earlier.
 struct pending_edit {
   std::uint32_t part, begin, end, term;
+  bool half = false;  // of a match that goes on in another part
 };
 [[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
                                             const std::vector<std::string_view>& part_text, const evaluate_options& options, token_map& tokens);

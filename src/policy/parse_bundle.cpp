@@ -16,7 +16,7 @@ constexpr std::string_view features[] = {
     "match.near",   "match.unless_near", "match.entropy", "match.min_count",    "match.prefilter", "match.normalize",
     "match.decode", "scope.region",      "scope.tenant",  "scope.tier",         "scope.route",     "scope.model",
     "scope.time",   "scope.conversation_tag", "enforcement.shadow", "exceptions", "stream.hold.full", "where.roles",
-    "where.parts",  "where.last_turn",   "overlays"};
+    "where.parts",  "where.last_turn",   "overlays", "thresholds"};
 
 bool has_feature(std::string_view asked) {
   if (std::ranges::find(features, asked) != std::end(features)) return true;
@@ -265,6 +265,7 @@ std::vector<module_use> read_bundle(reading& in, const yaml_node& document, bund
   check_fixed(in, from);
   if (const yaml_node* limits = from.get("limits")) read_limits(in, *limits, out);
   if (const yaml_node* on_error = from.get("on_error")) read_on_error(in, *on_error, out);
+  if (const yaml_node* gate = from.get("gate")) out.gate = read_gate(in, *gate);
   read_models(in, from, out);
   return read_modules(in, from);
 }

@@ -1,5 +1,6 @@
 // Golden files: JSON lines to cases.
 #include <algorithm>
+#include <charconv>
 #include <unordered_map>
 
 #include "reader.hpp"
@@ -123,24 +124,36 @@ void read_context(line_reader& in, json::index object, context& out) {
   out.minute = minute_of(*read);
 }
 
+void read_given(line_reader& in, json::index object, golden_case& out) {
+  if (!in.is(object, json::kind::object)) return in.error("'given' must be an object from a score's name to the score", "write {\"topic.money\": 0.9}");
+  for (json::index i = in.tape.first_child(object); i != json::none; i = in.tape.sibling(i)) {
+    const std::string_view name = in.tape[i].key, text = in.is(i, json::kind::number) ? in.tape.raw(i) : std::string_view{};
+    double score = -1;
+    const auto [stop, failed] = std::from_chars(text.data(), text.data() + text.size(), score);
+    if (failed != std::errc{} || stop != text.data() + text.size() || !(score >= 0 && score <= 1)) {
+      in.error("'given." + std::string(name) + "' must be a number from 0 to 1");
+    } else if (!name.contains('.')) {
+      in.error("'given." + std::string(name) + "' names no score", "write the classifier's name, a point and the label, as topic.money");
+    } else {
+      out.given.emplace(name, score);
+    }
+  }
+}
+
 void read_case(line_reader& in, golden_case& out) {
   static constexpr std::string_view keys[] = {"id",       "set",   "slice",  "weight", "context", "messages", "request",
                                               "response", "given", "expect", "label",  "expires", "note"};
-  static constexpr std::string_view sets[] = {"must_block", "must_pass", "benign", "attack", "perf", "holdout"};
   const json::index root = in.tape.root();
   if (!in.is(root, json::kind::object)) return in.error("a case must be a JSON object");
   in.known(root, keys);
   out.id = in.string(root, "id");
   out.set = in.string(root, "set");
   if (out.id.empty()) in.error("a case needs 'id'");
-  if (std::ranges::find(sets, out.set) == std::end(sets)) {
+  if (std::ranges::find(golden_set_words, out.set) == std::end(golden_set_words)) {
     in.error("'set' must be one of must_block, must_pass, benign, attack, perf, holdout");
   }
   out.slice = in.strings(root, "slice");
-  if (const json::index given = in.member(root, "given");
-      given != json::none && in.tape.first_child(given) != json::none) {
-    in.error("'given' is not supported by this version", "remove the case, or keep it for a version with classifiers");
-  }
+  if (const json::index given = in.member(root, "given"); given != json::none) read_given(in, given, out);
   if (const json::index i = in.member(root, "context"); i != json::none) read_context(in, i, out.who);
   if (const json::index i = in.member(root, "messages"); i != json::none) read_messages(in, i, out);
   if (in.member(root, "request") != json::none) {

@@ -19,10 +19,10 @@ void on_hit(void* self, std::uint32_t id) {
 }  // namespace
 
 void keep_highest(outcome& out, std::string_view name, float score) {
-  for (auto& [known, highest] : out.scores) {
+  for (auto& [known, highest] : out.classifier_scores) {
     if (known == name) return void(highest = std::max(highest, score));
   }
-  out.scores.emplace_back(name, score);
+  out.classifier_scores.emplace_back(name, score);
 }
 
 bool part_matcher::looks(std::uint32_t term) const {

@@ -55,15 +55,6 @@ class index_set {
   std::vector<std::uint64_t> words_;
 };
 
-struct compiled_exception {
-  std::string id;
-  policy::scope when;
-  // A match suppresses only when one of these lies inside the matched text; both empty: always.
-  std::shared_ptr<const regex_program> regex;
-  std::vector<std::string> words;
-  bool fold = true;
-};
-
 // Words that must, or must not, stand within so many code points of a match.
 struct compiled_proximity {
   std::vector<std::string> words;  // folded
@@ -82,6 +73,7 @@ struct term {
   std::vector<std::string> prefilter;  // lower case
   compiled_proximity near, unless_near;  // without words: not asked for
   double entropy_min = 0;              // bits per byte
+  std::uint32_t width = 0;             // code points that a match may have, as far as that is asked (`reach_max`)
   std::uint32_t readings = 0;          // bits of text::reading: where else it looks
   std::uint32_t depth = 1;             // how deeply nested
   std::optional<std::string> replacement = std::nullopt;  // of these words, in place of their rule's
@@ -91,6 +83,9 @@ struct term {
   std::string score_name = {};         // "topic.financial_advice"
   // Code points on either side that decide about a match: it is not decided before they are there.
   [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
+  // How far on either side of a seam between two texts a match over it may lie. What is encoded or spaced takes more room.
+  static constexpr std::uint32_t reach_max = 1024;
+  [[nodiscard]] std::uint32_t reach() const { return width == 0 ? 0 : std::min(reach_max, width * (readings == 0 ? 1 : 4) + context() + 1); }
 };
 
 // What a rule makes of the matches of its terms in one part of text.
@@ -100,6 +95,28 @@ struct expression {
   std::uint32_t term = 0;
   std::uint32_t min_count = 1;
   std::vector<expression> children;
+};
+
+// What an exception looks for in the text that its rule found.
+struct exception_term {
+  term what;                       // a regex, or words without a table
+  std::vector<std::string> words;  // in the view of `what`
+  bool bounded = false;
+};
+
+struct compiled_exception {
+  std::string id, owner, ticket;
+  policy::scope when;
+  std::vector<exception_term> terms;
+  std::optional<expression> match;  // of those terms; none: all that the rule finds
+};
+
+// Sums of a policy's scores at which something happens.
+struct compiled_threshold {
+  std::string policy;
+  std::uint32_t request = 0, response = 0;  // 0: never
+  policy::action action = action::block;
+  [[nodiscard]] std::uint32_t of(policy::direction d) const { return d == direction::request ? request : response; }
 };
 
 struct compiled_rule {
@@ -121,7 +138,11 @@ struct compiled_rule {
   int http_status = 400;
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
+  std::vector<std::string> tags;           // tag
+  std::uint32_t score = 0, threshold = no_threshold;  // what a match adds, and to which sum
   std::optional<rollout_spec> rollout;
+
+  static constexpr std::uint32_t no_threshold = 0xffffffff;
 
   [[nodiscard]] bool applies(policy::direction d, role who, part_kind kind, bool last_turn) const {
     return (static_cast<unsigned>(direction) & static_cast<unsigned>(d)) != 0 && (role_mask >> static_cast<unsigned>(who) & 1) != 0 &&
@@ -153,6 +174,7 @@ struct program {
   std::string version, bundle_name;
   std::vector<snapshot::rule_info> infos;
   std::vector<compiled_rule> rules;
+  std::vector<compiled_threshold> thresholds;
   std::vector<term> terms;
   std::vector<std::shared_ptr<const match::classifier>> models;
   policy::action matcher_unavailable = action::block;
@@ -182,6 +204,9 @@ class ruleset {
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false, hold_full = false;
+  std::uint32_t join_reach = 0;        // code points of a text that a match over its end or begin may take; 0: nothing looks at requests
+  bool asks_last_turn = false;         // some rule looks at the last turn alone
+  bool tags_requests = false;          // some rule tags the conversation of a request
   bool tokenizes = false;              // some rule tokenizes
   bool recalls = false;                // and some of those may need the vault
   std::uint8_t role_mask = 0;

@@ -95,7 +95,7 @@ class object {
 static_assert(std::size(action_words) == action_count);
 // Those that this engine acts on; the others are read, and refused by name.
 constexpr bool acts_on(action a) {
-  return a == action::allow || a == action::flag || a == action::rewrite || a == action::tokenize || a == action::redact || a == action::block;
+  return a == action::allow || a == action::flag || a == action::tag || a == action::rewrite || a == action::tokenize || a == action::redact || a == action::block;
 }
 
 // Macros by name, read when first asked for, so that their order in files does not matter.
@@ -145,6 +145,7 @@ struct metadata {
 [[nodiscard]] metadata read_metadata(reading& in, const object& from);
 [[nodiscard]] policy_ast read_policy(reading& in, const yaml_node& document);
 [[nodiscard]] list_ast read_list(reading& in, const yaml_node& document);
+[[nodiscard]] gate_spec read_gate(reading& in, const yaml_node& node);
 [[nodiscard]] suite_ast read_suite(reading& in, const yaml_node& document);
 // Fills what the bundle says; modules come back to be bound once every policy is known.
 struct module_use {

@@ -81,6 +81,8 @@ extern const shape scope_shape, time_shape, test_shape, context_shape, message_s
 // schema_document.cpp
 extern const shape bundle_shape, policy_shape, list_shape, macro_shape, overlay_shape, suite_shape, metadata_shape, limits_shape,
     on_error_shape, module_shape, model_shape, thresholds_shape, anomaly_shape, disclaimer_shape, audit_shape, patch_shape, override_shape;
+// schema_gate.cpp
+extern const shape gate_shape, gate_rates_shape, gate_cost_shape, waiver_shape;
 
 inline constexpr std::string_view document_kinds[] = {"Bundle", "Policy", "List", "Macro", "Overlay", "TestSuite"};
 [[nodiscard]] const shape& shape_of_kind(std::size_t kind);  // in their order
@@ -98,6 +100,11 @@ inline constexpr std::string_view severity_words[] = {"low", "medium", "high", "
 inline constexpr words validator_words = match::validator_names;
 inline constexpr std::string_view decode_words[] = {"base64", "base64url", "hex",          "percent",
                                                     "html",   "rot13",     "unicode_tags", "variation_selectors"};
+// The golden sets, and the checks of the gate that a person may set aside for a while: what a version is, and that it weakens nothing
+// unseen, cannot be.
+inline constexpr std::string_view golden_set_words[] = {"must_block", "must_pass", "benign", "attack", "perf", "holdout"};
+inline constexpr std::string_view waivable_words[] = {"must_block", "must_pass", "expectations", "false_positives", "rule_false_positives",
+                                                     "recall",     "changes",   "promises",     "cost"};
 // The first three name what the views do anyway; the others ask for a further view. `collapse_space` and `spaced` are one.
 inline constexpr std::string_view normalize_words[] = {"nfkc", "strip_zero_width", "confusables", "collapse_space", "spaced", "leet", "strip_marks"};
 

@@ -238,19 +238,26 @@ class composer {
       if (term.kind == term::kind::regex) made.regexes[term.view].add(t);
       if (term.kind == term::kind::words) made.words[term.view].add(t);
       if (term.readings != 0) made.deriving.add(t);
+      if ((static_cast<unsigned>(c.direction) & 1) != 0) made.join_reach = std::max(made.join_reach, term.reach());
     }
     if (c.expression) made.composed.push_back(entry);
     made.role_mask = static_cast<std::uint8_t>(made.role_mask | c.role_mask);
     const auto d = static_cast<unsigned>(c.direction);
+    made.asks_last_turn = made.asks_last_turn || c.last_turn_only;
     made.any_request = made.any_request || (d & 1) != 0;
     made.any_response = made.any_response || (d & 2) != 0;
     made.hold_full = made.hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);
+    made.tags_requests = made.tags_requests || ((d & 1) != 0 && c.action == action::tag);
     made.tokenizes = made.tokenizes || c.action == action::tokenize;
     made.recalls = made.recalls || (c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce);
     signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
     const auto local = entry - first;
     const bool patched = local >= p.rules.size();
-    sign_lists(patched ? p.variants[local - p.rules.size()].rule.match : p.rules[local].match, signature);
+    const rule& said = patched ? p.variants[local - p.rules.size()].rule : p.rules[local];
+    sign_lists(said.match, signature);
+    for (const auto& e : said.exceptions) {
+      if (e.match) sign_lists(*e.match, signature);
+    }
     if (patched) {
       for (const auto& name : p.variants[local - p.rules.size()].overlays) {
         const auto o = std::ranges::find(bundle_.overlays, name, &overlay_ast::name);

@@ -28,6 +28,7 @@ class scope_map {
   [[nodiscard]] static scope_map compose(const bundle_ast& bundle, const std::shared_ptr<const program>& owner, diagnostics& found);
 
   [[nodiscard]] const ruleset& find(const context& who) const;
+  [[nodiscard]] bool asks_for_tags() const { return !tag_of_.empty(); }
   [[nodiscard]] std::size_t rulesets() const { return rulesets_.size(); }
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
 

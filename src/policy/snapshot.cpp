@@ -16,6 +16,20 @@ std::string_view to_string(freshness f) {
 compiled_snapshot::compiled_snapshot(std::shared_ptr<const program> made, scope_map scopes)
     : program_(std::move(made)), scopes_(std::move(scopes)) {}
 
+std::vector<snapshot::shared_piece> compiled_snapshot::shared_pieces() const {
+  std::vector<shared_piece> out;
+  for (const auto view : both_views) {
+    for (const auto* shards : {&program_->in[view].regex_shards, &program_->in[view].word_shards}) {
+      for (const auto& s : *shards) out.push_back({s.database.get(), s.database->memory_bytes()});
+    }
+  }
+  for (const auto& m : program_->models) out.push_back({m.get(), m->memory_bytes()});
+  for (const auto& t : program_->terms) {
+    if (t.regex) out.push_back({t.regex.get(), t.regex->regex.memory_bytes()});
+  }
+  return out;
+}
+
 namespace {
 
 class deny_all_snapshot final : public snapshot {
@@ -30,6 +44,7 @@ class deny_all_snapshot final : public snapshot {
   [[nodiscard]] const std::string& version() const override { return version_; }
   [[nodiscard]] const std::string& bundle_name() const override { return name_; }
   [[nodiscard]] const ruleset& rules_for(const context&) const override { return rules_; }
+  [[nodiscard]] bool asks_for_tags() const override { return false; }
   [[nodiscard]] bool denies_all() const override { return true; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return none_; }
   [[nodiscard]] std::size_t memory_bytes() const override { return 0; }
@@ -48,6 +63,7 @@ std::shared_ptr<const snapshot> snapshot::deny_all() {
 }
 
 const std::string& effective_hash(const ruleset& rules) { return rules.effective; }
+bool tags_requests(const ruleset& rules) { return rules.tags_requests; }
 bool holds_full(const ruleset& rules, bool global_shadow) { return rules.hold_full && !global_shadow; }
 
 bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {

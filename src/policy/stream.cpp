@@ -17,16 +17,6 @@ constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its 
 
 }  // namespace
 
-bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
-  if (rules.denies_all || options.global_shadow) return false;
-  bool any = false;
-  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
-    const auto& r = rules.owner->rules[rule];
-    any = any || (r.changes() && r.applies(options.direction, who, kind, true) && enforced_here(r, options));
-  });
-  return any;
-}
-
 struct stream_evaluator::impl {
   std::shared_ptr<const snapshot> pinned;
   const ruleset& rules;
@@ -46,27 +36,6 @@ struct stream_evaluator::impl {
 
   impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
       : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out) {}
-
-  void plan(channel_state& c) {
-    c.holding = c.composing = index_set(prog.terms.size());
-    for (auto& in : c.searched) in.regexes = in.words = index_set(prog.terms.size());
-    rules.active.each_in(rules.active, [&](std::uint32_t rule) {
-      const auto& r = prog.rules[rule];
-      if (!r.applies(direction::response, c.who, c.kind, true)) return;
-      c.judged = true;
-      if (r.expression) c.composed.push_back(rule);
-      const bool holds = r.changes() && judge.enforces(rule);
-      c.hold_full = c.hold_full || (holds && r.hold_full);
-      for (auto t = r.terms_begin; t < r.terms_end; ++t) {
-        const auto& term = prog.terms[t];
-        auto& in = c.searched[static_cast<std::size_t>(term.view)];
-        if (term.kind != term::kind::classifier) (term.kind == term::kind::regex ? in.regexes : in.words).add(t);
-        if (term.kind == term::kind::regex && term.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(t);
-        if (holds) c.holding.add(t);
-        c.wants_whole = c.wants_whole || term.readings != 0 || term.kind == term::kind::classifier;
-      }
-    });
-  }
 
   // A place in a window as an offset from the first original byte ever fed.
   static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
@@ -349,6 +318,7 @@ struct stream_evaluator::impl {
       compose(c, index);
       c.finished = true;
     }
+    if (const auto crossed = judge.settle()) stop_at(crossed->begin);
     // A channel held in full has sent nothing: the answer can still be a whole refusal.
     if (!(blocked && c.hold_full)) release(c, into);
     if (blocked) return status::blocked;
@@ -373,19 +343,23 @@ stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool 
   c->who = who;
   c->kind = kind;
   c->editable = editable;
-  impl_->plan(*c);
+  plan(*c, impl_->rules, impl_->options);
   impl_->channels.push_back(std::move(c));
   return static_cast<channel>(impl_->channels.size() - 1);
 }
 
 stream_evaluator::status stream_evaluator::feed(channel c, std::string_view original, std::string& out) {
+  // Nothing follows the end of a channel, and what would is dropped.
+  if (impl_->channels[c] == nullptr) return impl_->blocked ? status::blocked : status::released;
   return original.empty() ? (impl_->blocked ? status::blocked : status::released) : impl_->run(c, original, false, out);
 }
 stream_evaluator::status stream_evaluator::finish(channel c, std::string& out) {
-  if (impl_->channels[c]->finished) return impl_->blocked ? status::blocked : status::released;
-  return impl_->run(c, {}, true, out);
+  if (impl_->channels[c] == nullptr) return impl_->blocked ? status::blocked : status::released;
+  const auto what = impl_->run(c, {}, true, out);
+  impl_->channels[c].reset();  // a long stream has many, and none is asked again
+  return what;
 }
-std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c]->original.size(); }
+std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c] == nullptr ? 0 : impl_->channels[c]->original.size(); }
 const outcome& stream_evaluator::result() const { return impl_->out; }
 bool stream_evaluator::blocked() const { return impl_->blocked; }
 std::size_t stream_evaluator::edits() const { return impl_->edit_count; }

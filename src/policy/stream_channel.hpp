@@ -1,5 +1,5 @@
 // What a stream keeps of one channel: two normalised windows on its end, how far each term has come in them, and the text that is
-// not released yet. Private to stream.cpp.
+// not released yet. Private to stream.cpp and stream_plan.cpp.
 #pragma once
 
 #include <algorithm>
@@ -109,5 +109,8 @@ struct channel_state {
     for (auto& in : searched) in.trim(lookbehind);
   }
 };
+
+// stream_plan.cpp. What of the rules concerns a channel: which terms look at it, and which of them hold its text.
+void plan(channel_state& c, const ruleset& rules, const evaluate_options& options);
 
 }  // namespace sluice::policy

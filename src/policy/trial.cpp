@@ -60,6 +60,9 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
     if (hit.enforced) out.action = std::max(out.action, hit.action);
   }
   for (const suppression& kept : result.suppressed) out.suppressed.push_back(kept.exception_id);
+  for (const score_sum& sum : result.scores) {
+    if (sum.crossed) out.action = std::max(out.action, sum.action);
+  }
   // A block that no rule asked for ("matcher unavailable") is an action all the same.
   if (result.verdict == verdict::block) out.action = action::block;
   sort_unique(out.rules);
@@ -70,27 +73,33 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
 
 trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
   const std::vector<text_part> parts = parts_of(input);
-  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction, .given = input.given}, working);
+  const evaluate_options options{.direction = input.direction, .given = input.given, .edits_of_blocked = true};
+  context who = input.who;
+  const outcome result = evaluate_either(with, who, parts, options, working).what;
   trial_outcome out = summarise(with, result);
+  out.tags = std::move(who.tags);
   if (parts.empty()) return out;
-  out.text = std::string(parts.back().text);
-  if (result.verdict != verdict::block) {
-    out.text = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
-  }
+  out.edited = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
+  out.text = result.verdict == verdict::block ? std::string(parts.back().text) : out.edited;
   return out;
 }
 
-trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input, scratch& working) {
+trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input, scratch& working,
+                         std::span<const std::uint32_t> pieces) {
   std::string released;
   stream_evaluator stream(with, with->rules_for(input.who), {.direction = direction::response, .given = input.given}, working);
   for (const auto& message : input.messages) {
     released.clear();
     const auto channel = stream.open(message.who, message.part, message.part != part_kind::name);
     const std::string_view text = message.content;
-    for (std::size_t at = 0; at < text.size() && !stream.blocked();) {
-      const std::size_t size = code_point_size(static_cast<unsigned char>(text[at]));
-      (void)stream.feed(channel, text.substr(at, size), released);
-      at += size;
+    std::size_t piece = 0;
+    for (std::size_t at = 0; at < text.size() && !stream.blocked(); ++piece) {
+      std::size_t end = at;
+      for (std::uint32_t left = pieces.empty() ? 1 : std::max(pieces[piece % pieces.size()], 1u); left > 0 && end < text.size(); --left) {
+        end += code_point_size(static_cast<unsigned char>(text[end]));
+      }
+      (void)stream.feed(channel, text.substr(at, end - at), released);
+      at = end;
     }
     (void)stream.finish(channel, released);
   }

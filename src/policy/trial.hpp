@@ -2,6 +2,7 @@
 // share.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,15 +24,17 @@ struct trial_outcome {
   policy::action action = action::allow;               // the strongest that is enforced
   policy::verdict verdict = verdict::allow;
   std::string text;    // the last message after edits; as it was when blocked
+  std::string edited;  // the same as if nothing had been blocked
   std::string reason;  // a verdict without a rule
+  std::vector<std::string> tags;  // that the conversation has now; of a request, those that it set itself among them
 };
 
 // The parts of a trial; views into `input`.
 [[nodiscard]] std::vector<text_part> parts_of(const trial_input& input);
 [[nodiscard]] trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working);
-// A response, one code point at a time. Its text is what left the gateway.
+// A response in pieces of so many code points, over and over; one at a time when none are given. Its text is what left the gateway.
 [[nodiscard]] trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input,
-                                       scratch& working);
+                                       scratch& working, std::span<const std::uint32_t> pieces = {});
 [[nodiscard]] trial_outcome summarise(const snapshot& with, const outcome& result);
 [[nodiscard]] std::string apply_edits(std::string_view text, std::uint32_t part, const std::vector<edit>& edits);
 

@@ -115,7 +115,7 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
     finish(out);
     return;
   }
-  reason = of.reason;
+  reason = of.why();
   auto message = of.block.message_for(accept_language);
   if (message.empty()) message = "The request or its answer was blocked by policy.";
   answer_error(wire::gateway_error::blocked, message, param, out);
@@ -134,33 +134,25 @@ void exchange::impl::finish(effects& out) {
   out.done = true;
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
+  keep_tags();
   record(opened ? report_kind::closed : report_kind::whole);
+  keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);
   counted = false;
 }
 
-judged_text exchange::impl::text_of_both() const {
-  judged_text out;
-  const auto add = [](std::vector<policy::text_part>& to, std::span<const wire::part> parts, bool request) {
-    for (const auto& p : parts) to.push_back({to_policy(p.role), to_policy(p.kind), !request || p.last_turn, p.editable, p.text});
-  };
-  if (request && request_judged) add(out.request, request->parts(), true);
-  if (!response_judged) {
-    // nothing of the answer was judged
-  } else if (sink) {
-    out.response = sink->texts();
-    out.too_large = !sink->keeps_all();
-  } else if (content) {
-    add(out.response, content->parts(), false);
-  } else {
-    out.response.push_back({policy::role::assistant, policy::part_kind::error, true, true, answer_body});
+void exchange::impl::keep_places(unsigned still) {
+  if (places <= still) return;
+  worker.release_records(places - still);
+  places = still;
+}
+
+// Before the last byte leaves: the client may go on at once.
+void exchange::impl::keep_tags() {
+  if (caller.who.conversation.empty()) return;
+  for (const policy::outcome* judged : std::initializer_list<const policy::outcome*>{&request_outcome, &judged_response()}) {
+    if (!judged->tags.empty()) worker.keep_tags(caller.who, judged->tags);
   }
-  std::size_t bytes = 0;
-  for (const auto* parts : {&out.request, &out.response}) {
-    for (const auto& p : *parts) bytes += p.text.size();
-  }
-  out.too_large = out.too_large || bytes > judged_text::bytes_max;
-  return out;
 }
 
 void exchange::impl::record(report_kind kind) {
@@ -204,11 +196,13 @@ void exchange::impl::record(report_kind kind) {
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
       .text = with_text ? &text : nullptr,
       .caller = caller.caller,
-      .reason = !reason.empty() ? reason : !request_outcome.reason.empty() ? request_outcome.reason : judged.reason,
+      .reserved = places != 0,
+      .reason = !reason.empty() ? std::string_view(reason) : !request_outcome.why().empty() ? request_outcome.why() : judged.why(),
   };
   // `aborted` corrects what `whole` or `closed` has counted already.
   if (kind == report_kind::whole || kind == report_kind::closed) count_outcome(r);
   worker.record(r);
+  if (r.reserved) --places;
 }
 
 void exchange::impl::count_outcome(const exchange_report& r) {
@@ -222,19 +216,21 @@ void exchange::impl::count_outcome(const exchange_report& r) {
     if (would == policy::verdict::edit) c.shadow_edited.add();
     if (would == policy::verdict::flag) c.shadow_flagged.add();
   }
-  if (answer_withheld) c.refused[static_cast<std::size_t>(refusal::unreadable_answer)].add();
+  if (answer_withheld) c.refused[static_cast<std::size_t>(superseded ? refusal::policy_superseded : refusal::unreadable_answer)].add();
   for (const auto& [why, bytes] : unscanned) c.unscanned_bytes.add(bytes);
   c.added_latency.observe(r.added_us);
 }
 
 exchange::exchange(const settings& config, services& worker) : impl_(std::make_unique<impl>(config, worker)) {}
 exchange::~exchange() {
+  impl_->keep_places(0);
   if (impl_->counted) impl_->worker.counters().in_flight.add(-1);
 }
 
 void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
   auto& x = *impl_;
   x.open(head, peer);
+  x.find_upstream(head.path);
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
     // A body that is still on its way would be read as the next request.
     if (head.framing != http::framing::none) out.close_client = true;
@@ -353,6 +349,13 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
   x.reason = "client closed";
   x.sent_bytes = written;
   x.finish(out);
+}
+
+void exchange::supersede(const policy::snapshot* gone, effects& out) {
+  auto& x = *impl_;
+  if (x.now == impl::state::finished || x.now == impl::state::idle || x.active->snapshot.get() != gone) return;
+  x.superseded = true;
+  if (x.now == impl::state::stream && !x.stream_over) x.end_superseded(out);
 }
 
 void exchange::expired(effects& out) {

@@ -44,6 +44,7 @@ struct exchange::impl {
   mono_time last_upstream;  // when it last sent something
   std::uint64_t added_us = 0;
   bool counted = false;
+  unsigned places = 0;      // in the audit log, for records that are still to come
 
   // Request.
   std::string upstream_head, body;
@@ -67,6 +68,7 @@ struct exchange::impl {
   std::unique_ptr<wire::response_stream> stream;
   std::string piece;
   bool chunked = false, head_sent = false, stream_over = false, stream_left = false, opened = false;
+  bool superseded = false;            // the pinned snapshot has to be let go
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t stream_bytes = 0;     // of a stream that shadow watches: what came and was not read yet
@@ -96,21 +98,26 @@ struct exchange::impl {
   void finish(effects& out);
   void record(report_kind kind);
   [[nodiscard]] judged_text text_of_both() const;
+  void keep_places(unsigned still);
+  void keep_tags();
   void count_outcome(const exchange_report& r);
 
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
+  void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
   [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);
+  void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
   void ask_upstream(std::string_view body_bytes, bool with_body, effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
+  [[nodiscard]] bool is_stream(const http::response_head& head) const;
   void judge_plain(effects& out);
   [[nodiscard]] std::vector<wire::replacement> changes_of(std::span<const policy::text_part> parts);
   void judge_opaque(effects& out);
@@ -124,7 +131,9 @@ struct exchange::impl {
   void write_stream(effects& out);
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);
+  void stop_stream(wire::response_stream::status why, effects& out);
   void cut_stream(const policy::outcome& of, effects& out);
+  void end_superseded(effects& out);
   void fail_stream(wire::gateway_error what, std::string_view message, effects& out);
   void close_body(effects& out);
 };

@@ -42,10 +42,15 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     answer_error(wire::gateway_error::unauthorized, who.error().message, "", out);
     return false;
   }
-  if (!worker.accepting()) {
+  if (worker.reserve_records()) {
+    places = records_max;
+  } else {
     worker.counters().refused_busy.add();
     answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
     return false;
+  }
+  if (const auto& canary = active->canary; canary && policy::conversation_bucket(canary->salt, caller.who, caller.caller) < canary->basis_points) {
+    active = std::shared_ptr<const policy::active_policy>(canary->policy);  // a copy: what it stands in goes with what was pinned
   }
   if (active->refuse_all && !shadow()) {
     answer_error(wire::gateway_error::policy_missing, "The gateway's policy is too old to be trusted and it is set to refuse; tell your operator.", "", out);
@@ -58,11 +63,12 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
   return true;
 }
 
-bool exchange::impl::route(const http::request_head& head, effects& out) {
+// By path: the upstream with the longest prefix. Before anybody is refused, so that errors are in its dialect.
+void exchange::impl::find_upstream(std::string_view of) {
   std::size_t best = 0;
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     for (const auto& prefix : config.upstreams[i].paths) {
-      if ((prefix.size() < best && upstream != nullptr) || !in_path(head.path, prefix)) continue;
+      if ((prefix.size() < best && upstream != nullptr) || !in_path(of, prefix)) continue;
       if (prefix.size() > best) candidates.clear();
       candidates.emplace_back(i, "");
       // Until a model is known, the one for the rest.
@@ -72,11 +78,15 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       best = prefix.size();
     }
   }
+  if (upstream != nullptr) dialect = upstream->dialect;
+}
+
+bool exchange::impl::route(const http::request_head& head, effects& out) {
   if (upstream == nullptr) {
     answer_error(wire::gateway_error::not_found, "No upstream is configured for this path.", "", out);
     return false;
   }
-  dialect = upstream->dialect;
+  if (config.route_is_upstream) caller.who.route = upstream->name;
   endpoint = dialect->classify(head.method, path);  // it keeps views into the path
   const auto question = head.target.find('?');
   query = question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);
@@ -179,6 +189,7 @@ void exchange::impl::judge_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
   if (!scanned) {
     if (!body.empty()) note_unscanned("passed endpoint", body.size());
+    recall_tags();
     rules = &active->snapshot->rules_for(caller.who);
     return ask_upstream(body, has_body(), out);
   }
@@ -192,13 +203,17 @@ void exchange::impl::judge_request(effects& out) {
   request = std::move(*parsed);
   caller.who.model = request->model();
   if (!choose_upstream(caller.who.model, out)) return;
+  recall_tags();
   rules = &active->snapshot->rules_for(caller.who);
   if (!note_unread(request->unread_parts(), out)) return;
-  if (policy::tokenizes(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
+  // Tags may bring rules into force that tokenize.
+  if (policy::tokenizes(*rules) || policy::tags_requests(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;
   parts.reserve(request->parts().size());
   for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
-  request_outcome = policy::evaluate(*rules, parts, options(policy::direction::request), worker.scratch());
+  auto judged = policy::evaluate_request(*active->snapshot, caller.who, parts, options(policy::direction::request), worker.scratch());
+  rules = judged.rules;
+  request_outcome = std::move(judged.what);
   request_judged = true;
   if (request_outcome.verdict == policy::verdict::block) {
     std::string param;
@@ -217,12 +232,19 @@ void exchange::impl::judge_request(effects& out) {
   ask_upstream(request->edited(changes), true, out);
 }
 
+// What earlier exchanges tagged the conversation with.
+void exchange::impl::recall_tags() {
+  if (caller.who.conversation.empty() || !active->snapshot->asks_for_tags()) return;
+  worker.recall_tags(caller.who);
+}
+
 // In shadow: what would have been refused goes as it came, and so does its answer, because nobody knows what was asked.
 void exchange::impl::pass_request(std::string_view why, std::string_view detail, effects& out) {
   note_unscanned(why, body.size());
   reason = "unreadable: " + std::string(detail);
   request_outcome.shadow_verdict = policy::verdict::block;
   unread_answer = why;
+  recall_tags();
   rules = &active->snapshot->rules_for(caller.who);
   ask_upstream(body, has_body(), out);
 }

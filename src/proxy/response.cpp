@@ -1,5 +1,7 @@
 // The upstream's answer: judged in whole, as a stream, or relayed when it holds no text of the conversation.
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
@@ -11,6 +13,11 @@
 namespace sluice::proxy {
 namespace {
 
+bool begins_json(std::string_view body) {
+  const auto first = body.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && (body[first] == '{' || body[first] == '[');
+}
+bool succeeded(int status) { return status >= 200 && status < 300; }
 bool may_have_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
 
 }  // namespace
@@ -31,12 +38,13 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     now = state::relay;
     return start_relay(out);
   }
-  if (scanned && head.status == 200 && dialect->streams(endpoint, *request, head.get("content-type"))) {
+  if (scanned && may_have_body(head.status, client.head_request) && is_stream(head)) {
+    if (superseded) return end_superseded(out);
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
     sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(),
-                 config.unknown_part == unreadable_policy::pass || shadow(), worker.keeps_text(), unscanned);
+                 config.unknown_part == unreadable_policy::pass || shadow(), worker.keeps_text(), unscanned, config.response_body_max);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
     return;
@@ -49,15 +57,25 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
   start_relay(out);
 }
 
+// An error is a stream only where it says so: one that a dialect would stream as JSON comes as a plain object.
+bool exchange::impl::is_stream(const http::response_head& head) const {
+  const auto type = head.get("content-type");
+  if (!succeeded(head.status) && !istarts_with(type, "text/event-stream") && !istarts_with(type, "application/x-ndjson")) return false;
+  return dialect->streams(endpoint, *request, type);
+}
+
 void exchange::impl::judge_plain(effects& out) {
-  if (answer.get().status != 200 || !icontains(answer.get().get("content-type"), "json")) {
-    if (answer.get().status == 200 && !shadow() && !answer_body.empty()) {
+  const bool success = succeeded(answer.get().status);
+  // Clients read an error as JSON whatever it calls itself.
+  if (!icontains(answer.get().get("content-type"), "json") && (success || !begins_json(answer_body))) {
+    if (success && !shadow() && !answer_body.empty()) {
       reason = "unreadable: the answer is not JSON";
       return withhold_answer("The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
     }
     return judge_opaque(out);
   }
   auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max);
+  if (!parsed && !success) return judge_opaque(out);
   if (!parsed) {
     reason = "unreadable: " + parsed.error().message;
     if (shadow()) {
@@ -118,8 +136,12 @@ void exchange::impl::judge_opaque(effects& out) {
     reason = "unreadable: not UTF-8";
     return withhold_answer("The upstream answered with an error that the gateway cannot read.", "", out);
   }
-  const policy::text_part whole{policy::role::assistant, policy::part_kind::error, true, true, answer_body};
-  response_outcome = policy::evaluate(*rules, {&whole, 1}, options(policy::direction::response), worker.scratch());
+  // What a lenient reader would make of its escapes is text, too. An edit of the one would leave the other, so a redaction blocks.
+  const auto reading = text::json::loosely_unescaped(answer_body);
+  const bool alike = reading == answer_body;
+  const std::array<policy::text_part, 2> whole = {policy::text_part{policy::role::assistant, policy::part_kind::error, true, alike, answer_body},
+                                                  policy::text_part{policy::role::assistant, policy::part_kind::error, true, false, reading}};
+  response_outcome = policy::evaluate(*rules, std::span(whole).first(alike ? 1 : 2), options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
   if (response_outcome.edits.empty()) return send_plain(answer_body, out);
@@ -213,13 +235,16 @@ void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
   if (stream_over) return;  // past the dialect's end: nothing after it is text that a client would read
   using status = wire::response_stream::status;
   const auto what = stream->feed(bytes, *sink, piece);
-  if (what == status::blocked) return cut_stream(evaluator->result(), out);
-  if (what == status::unreadable) {
-    reason = "unreadable: " + stream->reason();
-    return cut_stream({}, out);
-  }
+  if (what == status::blocked || what == status::unreadable) return stop_stream(what, out);
   stream_over = what == status::done;
   write_stream(out);
+}
+
+// By a rule, or because nobody can read on.
+void exchange::impl::stop_stream(wire::response_stream::status why, effects& out) {
+  if (why == wire::response_stream::status::blocked && sink->failure().empty()) return cut_stream(evaluator->result(), out);
+  reason = "unreadable: " + (sink->failure().empty() ? stream->reason() : sink->failure());
+  cut_stream({}, out);
 }
 
 void exchange::impl::write_stream_head(effects& out) {
@@ -256,13 +281,10 @@ void exchange::impl::end_stream(effects& out, bool clean) {
   using status = wire::response_stream::status;
   if (!stream_over) {
     const auto what = stream->end(clean, *sink, piece);
-    if (what == status::blocked) return cut_stream(evaluator->result(), out);
-    if (what == status::unreadable) {
-      if (!shadow()) {
-        reason = "unreadable: " + stream->reason();
-        return cut_stream({}, out);
-      }
+    if (what == status::unreadable && shadow()) {
       leave_stream();
+    } else if (what == status::blocked || what == status::unreadable) {
+      return stop_stream(what, out);
     }
   }
   if (shadow()) piece.clear();  // it has left as it came
@@ -280,9 +302,28 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
     if (by_rule) return answer_block(of, "", out);
     return withhold_answer("The upstream's stream could not be read.", "", out);
   }
-  if (by_rule && reason.empty()) reason = of.reason;
+  if (by_rule && reason.empty()) reason = of.why();
   answer_withheld = answer_withheld || !by_rule;
   stream->cut(by_rule && of.block.message_in_stream ? of.block.message_for(accept_language) : std::string_view(), piece);
+  write_stream(out);
+  close_body(out);
+  finish(out);
+}
+
+// The rules that judge this stream have to be let go: what is held is dropped. Also before its first byte, and in shadow, where nothing
+// can be put behind raw bytes that may have ended within an event.
+void exchange::impl::end_superseded(effects& out) {
+  reason = "policy_superseded";
+  out.abort_upstream = true;
+  answer_withheld = true;
+  if (!head_sent && piece.empty()) {
+    return answer_error(wire::gateway_error::busy, "The policy has changed while this answer was awaited; ask again.", "", out);
+  }
+  if (shadow()) {
+    out.close_client = true;
+    return finish(out);
+  }
+  stream->cut({}, piece);
   write_stream(out);
   close_body(out);
   finish(out);

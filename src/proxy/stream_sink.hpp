@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "sluice/base/counters.hpp"
+#include "sluice/base/limits.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/restore.hpp"
 #include "sluice/policy/tokens.hpp"
@@ -24,13 +25,15 @@ class stream_sink final : public wire::channel_sink, public text_names {
   // `tokens`: of the exchange; null when no rule tokenizes.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
               worker_counters& counters, const policy::token_map* tokens, bool pass_unread, bool keep_text,
-              std::vector<std::pair<std::string, std::uint64_t>>& unscanned)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), pass_unread_(pass_unread), keep_text_(keep_text), unscanned_(unscanned) {}
+              std::vector<std::pair<std::string, std::uint64_t>>& unscanned, std::uint64_t held_bytes_max)
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), pass_unread_(pass_unread), keep_text_(keep_text), unscanned_(unscanned),
+        held_bytes_max_(held_bytes_max) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
     return restores(kind, true) || policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
   }
   [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name) override {
+    if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable);
     if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, {}});
@@ -38,18 +41,27 @@ class stream_sink final : public wire::channel_sink, public text_names {
     return channel;
   }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
+    if (!failure_.empty()) return status::failed;
     if (keep_text_) keep(channel, text);
     const auto behind = restorers_.find(channel);
     const auto held = held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); });
     const auto now = held_bytes(channel, behind);
+    held_ += now;
+    held_ -= held;
+    if (held_ > held_bytes_max_) {
+      failure_ = "more text is held for its rules than limits.response_body";
+      return status::failed;
+    }
     counters_.held_bytes.add(now > held ? std::min<std::size_t>(now - held, text.size()) : 0);
     counters_.released_bytes.add(text.size());
     return translate(what);
   }
   [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override {
+    if (!failure_.empty()) return status::failed;
     const auto behind = restorers_.find(channel);
+    held_ -= held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left); });
     if (behind == restorers_.end()) return translate(what);
     if (what != policy::stream_evaluator::status::blocked) behind->second.finish(out);
@@ -71,6 +83,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text});
     return out;
   }
+  // Why the stream cannot be judged any further; "" while it can.
+  [[nodiscard]] const std::string& failure() const { return failure_; }
 
   // Counted where it may pass, by reason, as in a body that comes in one piece.
   [[nodiscard]] bool passes(const wire::unread& what) override {
@@ -129,6 +143,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;
+  std::uint64_t held_bytes_max_, held_ = 0;  // of all channels
+  std::string failure_;
   std::string left_;
 };
 

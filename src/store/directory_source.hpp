@@ -1,7 +1,7 @@
 // A folder as the source of versions. Its activations are epoch 1, counted by this node.
 #pragma once
 
-#include "directory_watch.hpp"
+#include "sluice/store/directory_watch.hpp"
 #include "node.hpp"
 #include "source.hpp"
 

@@ -1,5 +1,5 @@
-// See directory_watch.hpp; inotify(7).
-#include "directory_watch.hpp"
+// See sluice/store/directory_watch.hpp; inotify(7).
+#include "sluice/store/directory_watch.hpp"
 
 #include <poll.h>
 #include <sys/inotify.h>

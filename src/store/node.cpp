@@ -106,7 +106,7 @@ void node::apply_again() {
   for (const auto& note : applied.notes) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), note);
 }
 
-node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as) {
+node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::optional<canary_version>& canary) {
   {
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
@@ -129,6 +129,10 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
+  if (canary_ != canary) {
+    canary_.reset();
+    canary_snapshot_.reset();
+  }
   adopt(last_result_, version);
   contact();
   freshness_ = compute();
@@ -143,6 +147,22 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
                   std::to_string(last_result_.took.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
   return saved ? outcome::accepted : outcome::unsaved;
+}
+
+bool node::take_canary(const policy::bundle_source& source, const canary_version& share) {
+  const auto applied = calls_.apply(source, share.version);
+  if (!applied.snapshot) {
+    last_result_ = applied;
+    refuse(state_.active, share.version, applied.phase, "as a canary: " + applied.message);
+    return false;
+  }
+  canary_ = share;
+  canary_snapshot_ = applied.snapshot;
+  publish();
+  const auto share_text = std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
+  log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
+  calls_.event("canary", state_.active, share.version, std::string(to_string(freshness_)), share_text);
+  return true;
 }
 
 // Before it is in force: what a node acknowledges survives its restart.
@@ -287,10 +307,17 @@ void node::publish() {
   active->activation = state_.active;
   active->freshness = freshness_;
   active->refuse_all = refuse_all_;
+  if (canary_) {
+    auto other = std::make_shared<policy::active_policy>(*active);
+    other->snapshot = canary_snapshot_;
+    other->is_canary = true;
+    active->canary = {.policy = std::move(other), .basis_points = canary_->basis_points, .salt = canary_->salt};
+  }
   {
     const std::scoped_lock hold(lock_);
     published_.activation = state_.active;
     published_.version = snapshot_ ? state_.version : "";
+    published_.canary = canary_;
     published_.state = to_string(freshness_);
     published_.connected = connected_;
     published_.last_contact = state_.last_contact;

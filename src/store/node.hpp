@@ -21,7 +21,11 @@ class node {
   enum class outcome : std::uint8_t { accepted, refused, unsaved };
   // Applies a candidate, stores it, and then publishes it. Unsaved: it was built but is not on disk. What runs stays where it is on
   // disk itself; otherwise the candidate is in force, because nothing is gained by an older one. Take it again later.
-  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as);
+  // `canary`: what runs beside it from then on, if it already does; none ends it.
+  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::optional<canary_version>& canary = {});
+  // A version beside the one in force. False: it did not build, and what is in force goes on alone.
+  [[nodiscard]] bool take_canary(const policy::bundle_source& source, const canary_version& share);
+  [[nodiscard]] bool runs_canary(const std::optional<canary_version>& share) const { return canary_ == share; }
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
   // Versions that were revoked: not on disk any more, unless one is what runs.
@@ -65,7 +69,8 @@ class node {
   state_store disk_;
   node_state state_;
   apply_result last_result_;
-  std::shared_ptr<const policy::snapshot> snapshot_;
+  std::shared_ptr<const policy::snapshot> snapshot_, canary_snapshot_;
+  std::optional<canary_version> canary_;
   policy::freshness freshness_ = policy::freshness::none;
   bool refuse_all_ = false, connected_ = false, disk_works_ = false;
   std::string lost_told_, disk_fault_;

@@ -30,7 +30,7 @@ return 'STAGED'
 )lua";
 
 // KEYS: head, log, manifest, versions, revoked, freeze. ARGV: expected epoch, expected generation, new epoch, new generation,
-// version, record, channel, kind.
+// version, record, channel, kind, canary version or nothing.
 constexpr std::string_view activate_script = R"lua(
 local passes_freeze = { rollback = true, abort = true, demote = true }
 if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze[ARGV[8]] then
@@ -51,16 +51,20 @@ end
 if redis.call('SISMEMBER', KEYS[5], ARGV[5]) == 1 then
   return redis.error_reply('REVOKED version ' .. ARGV[5])
 end
+if ARGV[9] ~= '' then
+  if not redis.call('ZSCORE', KEYS[4], ARGV[9]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[9]) end
+  if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
+end
 local id = ARGV[3] .. '-' .. ARGV[4]
 redis.call('XADD', KEYS[2], id, 'kind', ARGV[8], 'version', ARGV[5], 'record', ARGV[6])
-redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6], 'canary', ARGV[9])
 redis.call('PUBLISH', ARGV[7], id)
 return id
 )lua";
 
 // KEYS: head, versions, revoked. ARGV: version.
 constexpr std::string_view revoke_script = R"lua(
-if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
+if redis.call('HGET', KEYS[1], 'version') == ARGV[1] or redis.call('HGET', KEYS[1], 'canary') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
 return redis.call('SADD', KEYS[3], ARGV[1])
 )lua";
@@ -129,7 +133,7 @@ struct publisher::impl {
     auto server = replicates();
     if (!server) return std::unexpected(server.error());
     replicas = server->replicas;
-    activation_record r{.activation = {}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
+    activation_record r{.activation = {}, .canary = what.canary, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
                         .time = rfc3339(now().wall), .previous = *last ? (*last)->version : "", .replid = server->id};
     // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
     const bool other_server = *last && !(*last)->replid.empty() && (*last)->replid != server->id;
@@ -183,7 +187,7 @@ result<std::string> publisher::stage(const policy::bundle_source& source) {
 namespace {
 
 head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time};
+  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .canary = r.canary};
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }
@@ -203,13 +207,14 @@ result<head_record> publisher::activate(const activate_request& what) {
     std::size_t replicas = 0;
     auto r = x.next(what, expected, from_nothing, replicas);
     if (!r) return std::unexpected(r.error());
+    if (what.only_after && *what.only_after != expected) return fail(errc::conflict, "another publisher activated " + policy::to_string(expected) + " meanwhile; look again: sluice status");
     if (what.instead_of && *what.instead_of != expected) return fail(errc::conflict, "another publisher activated " + policy::to_string(expected) + " meanwhile");
     r->text = to_json(*r);
     if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
     auto done = x.redis.command({"EVAL", std::string(activate_script), "6", x.keys.head(), x.keys.log(), x.keys.manifest(what.version),
                                  x.keys.versions(), x.keys.revoked(), x.keys.freeze(), std::to_string(expected.epoch),
                                  std::to_string(expected.generation), std::to_string(r->activation.epoch),
-                                 std::to_string(r->activation.generation), what.version, r->text, x.keys.notify(), what.kind});
+                                 std::to_string(r->activation.generation), what.version, r->text, x.keys.notify(), what.kind, what.canary ? what.canary->version : ""});
     if (done) {
       auto head = to_head(*r);
       head.from_nothing = from_nothing;
@@ -329,7 +334,7 @@ result<void> publisher::revoke(const std::string& version) {
   const auto done = impl_->redis.command({"EVAL", std::string(revoke_script), "3", impl_->keys.head(), impl_->keys.versions(), impl_->keys.revoked(), version});
   if (done) return {};
   const auto& why = done.error().message;
-  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; go back first: sluice rollback --revoke");
+  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary");
   if (why.starts_with("NOTSTAGED")) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in this ring; see: sluice history");
   return std::unexpected(done.error());
 }

@@ -127,7 +127,7 @@ bool redis_source::wanted(const activation_record& record) {
     node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
     return false;
   }
-  return !runs_it || node_.unsaved();
+  return !runs_it || node_.unsaved() || !node_.runs_canary(record.canary);
 }
 
 result<policy::bundle_source> redis_source::files_of(const std::string& version) {
@@ -150,7 +150,7 @@ result<void> redis_source::take(const activation_record& record) {
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
-  const auto done = node_.take(*source, record.version, record.activation);
+  const auto done = node_.take(*source, record.version, record.activation, record.canary);
   if (done == node::outcome::refused) {
     refused_ = record.text;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
@@ -158,6 +158,15 @@ result<void> redis_source::take(const activation_record& record) {
   if (done == node::outcome::unsaved) {
     const bool runs_it = node_.state().active == record.activation;
     return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
+  }
+  if (record.canary && !node_.runs_canary(record.canary)) {
+    auto canary = files_of(record.canary->version);
+    if (!canary && canary.error().code != errc::integrity && canary.error().code != errc::not_found) return std::unexpected(canary.error());
+    if (!canary) node_.refuse(record.activation, record.canary->version, "VERIFY", "as a canary: " + canary.error().message);
+    if (!canary || !node_.take_canary(*canary, *record.canary)) {
+      refused_ = record.text;
+      return acknowledge(record, "NACK", canary ? node_.last_result().phase : "VERIFY", "canary: " + (canary ? node_.last_result().message : canary.error().message));
+    }
   }
   refused_.clear();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
@@ -199,7 +208,7 @@ result<void> redis_source::heartbeat() {
   const auto key = keys_.node(config_.node_id);
   const auto& s = node_.state();
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "state",
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.status().canary ? node_.status().canary->version : "", "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},

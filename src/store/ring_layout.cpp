@@ -21,9 +21,11 @@ std::optional<policy::activation> parse_activation(std::string_view text) {
 }
 
 std::string to_json(const activation_record& r) {
+  json canary = nullptr;
+  if (r.canary) canary = {{"version", r.canary->version}, {"basis_points", r.canary->basis_points}, {"salt", r.canary->salt}};
   return json{{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
-              {"prev", r.previous},   {"replid", r.replid},          {"canary", nullptr}}
+              {"prev", r.previous},   {"replid", r.replid},          {"canary", canary}}
       .dump();
 }
 
@@ -49,6 +51,13 @@ result<activation_record> parse_record(const std::string& text) {
   r.previous = string("prev");
   r.replid = string("replid");
   if (r.version.size() != 64) return bad();
+  if (const auto canary = j.find("canary"); canary != j.end() && !canary->is_null()) {
+    if (!canary->is_object() || !canary->value("version", json()).is_string() || !canary->value("basis_points", json()).is_number_unsigned() ||
+        !canary->value("salt", json()).is_string() || (*canary)["basis_points"].get<std::uint64_t>() > 10'000) {
+      return bad();
+    }
+    r.canary = canary_version{(*canary)["version"].get<std::string>(), (*canary)["basis_points"].get<std::uint32_t>(), (*canary)["salt"].get<std::string>()};
+  }
   r.text = text;
   r.signed_as = std::move(*opened);
   return r;

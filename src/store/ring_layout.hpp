@@ -35,9 +35,10 @@ class ring_keys {
 
 [[nodiscard]] std::optional<policy::activation> parse_activation(std::string_view text);
 
-// The activation record. `canary` has its place; nothing fills it yet.
+// The activation record.
 struct activation_record {
   policy::activation activation;
+  std::optional<canary_version> canary = {};
   std::string ring, version, kind, actor, note, time, previous, replid;
   std::string text = {};         // as it stood in Redis
   signed_text signed_as = {};    // what of it was signed, and by whom

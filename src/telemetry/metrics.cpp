@@ -121,6 +121,10 @@ void policy_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_policy_rules", {}, p.rules);
   out.family("sluice_policy_memory_bytes", "gauge", "Compiled databases and tables of the version in force.");
   out.sample("sluice_policy_memory_bytes", {}, p.memory_bytes);
+  out.family("sluice_policy_pinned_snapshots", "gauge", "Versions that are no longer in force and still held, by streams for example.");
+  out.sample("sluice_policy_pinned_snapshots", {}, p.pinned_snapshots);
+  out.family("sluice_policy_held_bytes", "gauge", "Compiled databases and tables of all versions that are held, what they share counted once.");
+  out.sample("sluice_policy_held_bytes", {}, p.held_bytes);
   out.family("sluice_policy_activations_total", "counter", "Activations that went live on this node.");
   out.sample("sluice_policy_activations_total", {}, p.activations);
   out.family("sluice_policy_refusals_total", "counter", "Candidates that this node refused.");

@@ -7,50 +7,15 @@
 
 #include "composition.hpp"
 #include "derived_runs.hpp"
+#include "sluice/base/hex_digit.hpp"
+#include "derived_words.hpp"
+#include "rewriting.hpp"
 #include "utf8.hpp"
 
 namespace sluice::text {
 namespace {
 
-constexpr std::uint32_t bit(reading r) { return static_cast<std::uint32_t>(r); }
-
-// One to one, or one to many, from left to right.
-class rewriting {
- public:
-  explicit rewriting(std::string_view from) : from_(from) {}
-  void copy(std::size_t at, std::size_t n) {
-    for (std::size_t i = at; i < at + n; ++i) put(std::string_view(&from_[i], 1), i, i + 1);
-  }
-  void put(std::string_view bytes, std::size_t begin, std::size_t end) {
-    out_.text += bytes;
-    out_.units.insert(out_.units.end(), bytes.size(), {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
-  }
-  // What comes next belongs to what was put last.
-  void join(std::size_t end) {
-    if (out_.units.empty()) return;
-    const auto begin = out_.units.back().original_begin;
-    for (auto unit = out_.units.rbegin(); unit != out_.units.rend() && unit->original_begin == begin; ++unit) unit->original_end = static_cast<std::uint32_t>(end);
-  }
-  // Nothing when it says what the text said.
-  std::optional<derived_text> finish(reading how) {
-    if (out_.text == from_ || !is_valid_utf8(out_.text)) return std::nullopt;
-    out_.readings = bit(how);
-    return std::move(out_);
-  }
-
- private:
-  std::string_view from_;
-  derived_text out_;
-};
-
 bool is_letter(char c) { return (static_cast<unsigned char>(c) | 0x20) >= 'a' && (static_cast<unsigned char>(c) | 0x20) <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  const auto low = static_cast<char>(c | 0x20);
-  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
 
 // %XX runs that are UTF-8 become it; others stay.
 std::optional<derived_text> percent(std::string_view s) {
@@ -150,38 +115,6 @@ std::optional<derived_text> rot13(std::string_view s) {
   return out.finish(reading::rot13);
 }
 
-// Digits and signs read as letters in words that also hold a letter. `one`: what 1, | and ! stand for.
-std::optional<derived_text> leet(std::string_view s, char one) {
-  constexpr std::string_view signs = "013457$@|!8", letters = "oIeastsaIIb";
-  const auto reads_as = [&](char c) {
-    const auto k = signs.find(c);
-    if (k == std::string_view::npos) return c;
-    return letters[k] == 'I' ? one : letters[k];
-  };
-  rewriting out(s);
-  for (std::size_t i = 0; i < s.size();) {
-    auto end = i;
-    bool letter = false, sign = false;
-    while (end < s.size() && (is_letter(s[end]) || signs.contains(s[end]))) {
-      letter = letter || is_letter(s[end]);
-      sign = sign || signs.contains(s[end]);
-      ++end;
-    }
-    if (end == i) {
-      out.copy(i++, 1);
-      continue;
-    }
-    // What ends a sentence is not a letter.
-    auto last = end;
-    while (last > i && s[last - 1] == '!') --last;
-    for (; i < end; ++i) {
-      const char c = letter && sign && i < last ? reads_as(s[i]) : s[i];
-      out.put({&c, 1}, i, i + 1);
-    }
-  }
-  return out.finish(reading::leet);
-}
-
 // Marks that go on letters of any script; those of one script alone are part of how it is written.
 bool is_mark(char32_t c) {
   return (c >= 0x300 && c < 0x370) || (c >= 0x483 && c < 0x48a) || (c >= 0x1ab0 && c < 0x1b00) || (c >= 0x1dc0 && c < 0x1e00) ||
@@ -206,52 +139,6 @@ std::optional<derived_text> without_marks(std::string_view s) {
     i += size;
   }
   return out.finish(reading::marks);
-}
-
-// Letters with one sign between each two of them read as words; what separates the words is wider.
-std::optional<derived_text> spaced(std::string_view s) {
-  constexpr std::size_t letters_min = 4;  // of the first such word; those that follow it may be short
-  constexpr std::string_view signs = " .-_*/|,";
-  const auto letter_size = [&](std::size_t at) -> std::size_t {
-    if (at >= s.size()) return 0;
-    if (static_cast<unsigned char>(s[at]) < 0x80) return is_letter(s[at]) || is_digit(s[at]) ? 1 : 0;
-    const auto [c, size] = decode(s, at);
-    return is_word(c) ? size : 0;
-  };
-  rewriting out(s);
-  bool follows = false;
-  for (std::size_t i = 0; i < s.size();) {
-    std::vector<std::pair<std::size_t, std::size_t>> letters;
-    const bool begins = i == 0 || letter_size(i - 1) == 0;
-    auto at = i;
-    char sign = 0;
-    while (begins) {
-      const auto size = letter_size(at);
-      if (size == 0) break;
-      const auto next = at + size;
-      const bool alone = letter_size(next) == 0;
-      if (!alone) break;
-      letters.emplace_back(at, size);
-      if (next >= s.size() || !signs.contains(s[next]) || (sign != 0 && s[next] != sign) || letter_size(next + 1) == 0) break;
-      sign = s[next];
-      at = next + 1;
-    }
-    if (letters.size() < (follows ? 1 : letters_min)) {
-      out.copy(i, 1);
-      ++i;
-      follows = false;
-      continue;
-    }
-    follows = true;
-    for (const auto& [from, size] : letters) out.put(s.substr(from, size), from, from + size);
-    i = letters.back().first + letters.back().second;
-    // Two or more signs end a word of such letters.
-    std::size_t gap = i;
-    while (gap < s.size() && signs.contains(s[gap])) ++gap;
-    if (gap > i) out.put(" ", i, gap);
-    i = gap;
-  }
-  return out.finish(reading::spaced);
 }
 
 class deriving {

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "sluice/base/hex_digit.hpp"
 #include "utf8.hpp"
 
 namespace sluice::text {
@@ -18,12 +19,6 @@ int base64_value(char c, bool url) {
   if (c == (url ? '-' : '+')) return 62;
   if (c == (url ? '_' : '/')) return 63;
   return -1;
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const auto low = static_cast<char>(c | 0x20);
-  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
 // Mostly printable; a few control characters are what line ends and tabs are.

@@ -1,6 +1,8 @@
 // See json_string.hpp.
 #include "json_string.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "sluice/text/json.hpp"
@@ -25,6 +27,13 @@ std::uint32_t hex4(std::string_view s, std::size_t at) {
     }
   }
   return v;
+}
+
+// Two of them; more than 0xff when they are not.
+std::uint32_t hex2(std::string_view s, std::size_t at) {
+  if (s.size() < at + 2) return 0x100;
+  const std::string padded = "00" + std::string(s.substr(at, 2));
+  return hex4(padded, 0);
 }
 
 constexpr std::uint32_t size_of(char32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4; }
@@ -76,6 +85,61 @@ bool unescape(std::string& out, std::string_view inside, std::size_t& bad) {
 void append_unescaped(std::string& out, std::string_view inside) {
   std::size_t bad = 0;
   if (!unescape(out, inside, bad)) out.append(inside.substr(bad));
+}
+
+std::string loosely_unescaped(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto stop = std::min(text.find('\\', i), text.size());
+    out.append(text, i, stop - i);
+    i = stop;
+    if (i == text.size()) break;
+    const unit u = escape_at(text, i);
+    if (u.raw != 0) {
+      append_utf8(out, u.c);
+      i += u.raw;
+    } else if (text.substr(i, 2) == "\\u" && hex4(text, i + 2) <= 0xffff) {
+      append_utf8(out, 0xfffd);
+      i += 6;
+    } else if (const auto byte = hex2(text, i + 2); text.substr(i, 2) == "\\x" && byte <= 0xff) {
+      append_utf8(out, byte);
+      i += 4;
+    } else {
+      ++i;  // of an escape that nobody defines, what it escapes
+    }
+  }
+  return out;
+}
+
+std::string without_exponent(std::string_view token) {
+  constexpr int exponent_max = 64;
+  const auto e = token.find_first_of("eE");
+  if (e == std::string_view::npos) return {};
+  auto power = token.substr(e + 1);
+  if (power.starts_with('+')) power.remove_prefix(1);
+  int by = 0;
+  const auto [at, code] = std::from_chars(power.data(), power.data() + power.size(), by);
+  if (code != std::errc() || by > exponent_max || by < -exponent_max) return {};
+  auto number = token.substr(0, e);
+  std::string out;
+  if (number.starts_with('-')) {
+    out = "-";
+    number.remove_prefix(1);
+  }
+  const auto point = std::min(number.find('.'), number.size());
+  std::string digits(number.substr(0, point));
+  if (point < number.size()) digits += number.substr(point + 1);
+  auto whole = static_cast<int>(point) + by;  // digits before the point
+  if (whole <= 0) {
+    digits.insert(0, static_cast<std::size_t>(1 - whole), '0');
+    whole = 1;
+  }
+  if (static_cast<std::size_t>(whole) >= digits.size()) {
+    digits.append(static_cast<std::size_t>(whole) - digits.size(), '0');
+  } else {
+    digits.insert(static_cast<std::size_t>(whole), 1, '.');
+  }
+  return out + digits;
 }
 
 raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end) {

@@ -20,7 +20,7 @@ constexpr auto text_rows = std::to_array<row>({
     {"<text>.citations[].title", text, kind::annotation},
     {"<text>.citations[].url", name, kind::annotation},
     {"<text>.citations[].source", name, kind::annotation},
-    {"<text>.citations[].encrypted_index", opaque},
+    {"<text>.citations[].encrypted_index", sealed},
     {"<text>.citations[].file_id", opaque},
     {"<text>.citations[].document_index", scalar},
     {"<text>.citations[].search_result_index", scalar},
@@ -33,7 +33,7 @@ constexpr auto text_rows = std::to_array<row>({
 });
 constexpr auto common_rows = std::to_array<row>({
     {"type", opaque},
-    {"cache_control", opaque},
+    {"cache_control", parameters},
 });
 constexpr auto image_rows = std::to_array<row>({
     {"<image>.source.type", opaque},
@@ -45,7 +45,7 @@ constexpr auto image_rows = std::to_array<row>({
 constexpr auto document_rows = std::to_array<row>({
     {"<document>.title", text},
     {"<document>.context", text},
-    {"<document>.citations", opaque},
+    {"<document>.citations", parameters},
     {"<document>.source.type", opaque},
     {"<document>.source.media_type", opaque},
     {"<document>.source<text>.data", text},
@@ -57,16 +57,16 @@ constexpr auto document_rows = std::to_array<row>({
 constexpr auto search_rows = std::to_array<row>({
     {"<search_result>.source", name, kind::annotation},
     {"<search_result>.title", text},
-    {"<search_result>.citations", opaque},
+    {"<search_result>.citations", parameters},
 });
 // What a tool was asked and what it said; server tools and MCP servers alike.
 constexpr auto call_rows = std::to_array<row>({
     {"<tool_use>.id", opaque},
-    {"<tool_use>.caller", opaque},
+    {"<tool_use>.caller", parameters},
     {"<tool_use>.name", name, kind::name, from::assistant},
     {"<tool_use>.input", arguments, kind::tool_call, from::assistant},
     {"<server_tool_use>.id", opaque},
-    {"<server_tool_use>.caller", opaque},
+    {"<server_tool_use>.caller", parameters},
     {"<server_tool_use>.name", name, kind::name, from::assistant},
     {"<server_tool_use>.input", arguments, kind::tool_call, from::assistant},
     {"<mcp_tool_use>.id", opaque},
@@ -82,16 +82,16 @@ constexpr auto result_rows = std::to_array<row>({
     {"<mcp_tool_result>.tool_use_id", opaque},
     {"<mcp_tool_result>.content", text, kind::tool_result, from::tool},
     {"<web_search_tool_result>.tool_use_id", opaque},
-    {"<web_search_tool_result>.caller", opaque},
+    {"<web_search_tool_result>.caller", parameters},
     {"<web_search_tool_result>.content.type", opaque},
     {"<web_search_tool_result>.content.error_code", opaque},
     {"<web_search_tool_result>.content[].type", opaque},
     {"<web_search_tool_result>.content[].title", text, kind::tool_result, from::tool},
     {"<web_search_tool_result>.content[].url", name, kind::tool_result, from::tool},
-    {"<web_search_tool_result>.content[].page_age", opaque},
-    {"<web_search_tool_result>.content[].encrypted_content", opaque},
+    {"<web_search_tool_result>.content[].page_age", name, kind::tool_result, from::tool},
+    {"<web_search_tool_result>.content[].encrypted_content", sealed},
     {"<web_fetch_tool_result>.tool_use_id", opaque},
-    {"<web_fetch_tool_result>.caller", opaque},
+    {"<web_fetch_tool_result>.caller", parameters},
     {"<web_fetch_tool_result>.content.type", opaque},
     {"<web_fetch_tool_result>.content.error_code", opaque},
     {"<web_fetch_tool_result>.content.retrieved_at", opaque},
@@ -121,7 +121,7 @@ constexpr auto result_rows = std::to_array<row>({
     {"<advisor_tool_result>.content.type", opaque},
     {"<advisor_tool_result>.content.stop_reason", opaque},
     {"<advisor_tool_result>.content.error_code", opaque},
-    {"<advisor_tool_result>.content.encrypted_content", opaque},
+    {"<advisor_tool_result>.content.encrypted_content", sealed},
     {"<advisor_tool_result>.content.text", text, kind::tool_result, from::tool},
 });
 // Below "<code_execution_tool_result>" and "<bash_code_execution_tool_result>".
@@ -133,20 +133,20 @@ constexpr auto execution_rows = std::to_array<row>({
     {"content.abort_reason", text, kind::tool_result, from::tool},
     {"content.stdout", text, kind::tool_result, from::tool},
     {"content.stderr", text, kind::tool_result, from::tool},
-    {"content.encrypted_stdout", opaque},
+    {"content.encrypted_stdout", sealed},
     {"content.content[].type", opaque},
     {"content.content[].file_id", opaque},
 });
 // Thinking is signed: changed, the next turn is refused by the API. So it is scanned, and what would edit it blocks.
 constexpr auto thought_rows = std::to_array<row>({
     {"<thinking>.thinking", name, kind::reasoning, from::assistant},
-    {"<thinking>.signature", opaque},
-    {"<redacted_thinking>.data", opaque},
+    {"<thinking>.signature", sealed},
+    {"<redacted_thinking>.data", sealed},
     {"<compaction>.content", text},
-    {"<compaction>.encrypted_content", opaque},
-    {"<fallback>.from", opaque},
-    {"<fallback>.to", opaque},
-    {"<fallback>.trigger", opaque},
+    {"<compaction>.encrypted_content", sealed},
+    {"<fallback>.from", parameters},
+    {"<fallback>.to", parameters},
+    {"<fallback>.trigger", parameters},
 });
 constexpr auto tool_reference_rows = std::to_array<row>({{"<tool_reference>.tool_name", name, kind::name}});
 

@@ -4,9 +4,8 @@
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
-#include "event_reader.hpp"
+#include "event_stream.hpp"
 #include "sluice/base/strings.hpp"
-#include "sluice/http/sse.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -14,17 +13,12 @@ namespace {
 using text::json::index;
 using text::json::none;
 
-class messages_stream final : public response_stream, private event_reader::grower {
+class messages_stream final : public event_stream {
  public:
-  messages_stream(std::string_view model, std::uint32_t depth_max)
-      : depth_max_(depth_max), event_(anthropic_event(), depth_max), model_(json_quoted(model)) {}
+  messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
 
-  [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
-  [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
-  [[nodiscard]] const std::string& reason() const override { return reason_; }
-
  private:
   // The texts that grow within a block, and the delta that carries them.
   struct growing {
@@ -39,70 +33,33 @@ class messages_stream final : public response_stream, private event_reader::grow
     call_arguments arguments;
   };
 
-  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out);
+  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
-  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   void remember();
-  void write(const http::sse_event& e, std::string& out);
   void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const;
 
-  std::uint32_t depth_max_;
-  http::sse_splitter splitter_{1u << 20};
-  event_reader event_;
   std::map<std::int64_t, block> blocks_;
   std::int64_t current_ = 0;  // the block of the event at hand
   std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
-  std::string reason_, released_;
-  bool started_ = false, over_ = false, too_large_ = false;
+  bool started_ = false;
 };
 
-response_stream::status messages_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
-  splitter_.feed(bytes);
-  http::sse_event e;
-  while (!over_) {
-    switch (splitter_.next(e)) {
-      case http::sse_splitter::status::more: return status::ok;
-      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
-      case http::sse_splitter::status::event: break;
-    }
-    const auto s = event(e, sink, out);
-    if (s == status::blocked && too_large_) {
-      reason_ = "a tool call's arguments are too large";
-      return status::unreadable;
-    }
-    if (s != status::ok) return s;
-  }
-  return status::done;
-}
-
 response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
-  if (!e.has_data) {
-    out += e.raw;
-    return status::ok;
-  }
-  if (auto parsed = event_.parse(e.data); !parsed) {
-    reason_ = parsed.error().message;
-    return status::unreadable;
-  }
-  if (event_.body()[0].kind != text::json::kind::object) {
-    reason_ = "an event is no JSON object";
-    return status::unreadable;
-  }
+  if (!read(e)) return stopped();
   const std::string type(event_.text("type"));
   current_ = event_.number("index");
   remember();
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
-    if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return status::blocked;
+    if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
     if (type == "content_block_start") blocks_[current_] = {};
   } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
-    return status::blocked;
+    return stopped();
   }
-  if (!event_.judge(0, *this, sink)) {
-    reason_ = event_.unread();
-    return reason_.empty() ? status::blocked : status::unreadable;
-  }
+  if (!event_.judge(0, *this, sink)) return stopped();
+  if (type == "message_stop" && !event_.finish(sink)) return stopped();
   write(e, out);
   started_ = started_ || type == "message_start";
   if (type == "content_block_start") blocks_[current_].begun = true;
@@ -130,12 +87,11 @@ void messages_stream::remember() {
 event_reader::grower::taken messages_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& path = r.path;
   if (!path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
+  if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows"), taken::blocked;
   auto& b = blocks_[current_];
-  if (r.what == text_class::json) {
-    event_.replace(i, b.arguments.take(event_.body()[i].text, sink));
-    too_large_ = b.arguments.too_large;
-    return too_large_ ? taken::blocked : taken::taken;
-  }
+  // A client puts it behind what it has, and what it has was decided.
+  if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
+  if (r.what == text_class::json) return take_arguments(b.arguments, i, sink) ? taken::taken : taken::blocked;
   for (std::size_t t = 0; t < std::size(texts); ++t) {
     const auto& g = texts[t];
     // "…content_block<text>.text" and "….delta<text_delta>.text" are one text.
@@ -153,21 +109,6 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
   return taken::left;
 }
 
-void messages_stream::write(const http::sse_event& e, std::string& out) {
-  if (!event_.edited()) {
-    out += e.raw;
-    return;
-  }
-  const auto edited = event_.apply();
-  if (e.data_offset == 0) {  // data over several lines: written as one
-    out += "event: " + std::string(e.type) + "\ndata: " + edited + "\n\n";
-    return;
-  }
-  out.append(e.raw.substr(0, e.data_offset));
-  out += edited;
-  out.append(e.raw.substr(e.data_offset + e.data.size()));
-}
-
 void messages_stream::delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const {
   out += "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":" + std::to_string(number) +
          ",\"delta\":{\"type\":" + json_quoted(type) + "," + json_quoted(key) + ":" + json_quoted(text) + "}}\n\n";
@@ -178,9 +119,9 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
   if (b.stopped) return true;
   auto& call = b.arguments;
   if (call.begun) {
-    if (!call.judge("content[" + std::to_string(number) + "].input", depth_max_, sink)) return false;
-    if (call.held && !call.text.empty()) delta(number, "input_json_delta", "partial_json", call.text, out);
-    call = {};
+    released_.clear();
+    if (!finish_arguments(call, "content[" + std::to_string(number) + "].input", sink, released_)) return false;
+    if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, out);
   }
   for (std::size_t t = 0; t < std::size(texts); ++t) {
     if (!b.channels[t]) continue;
@@ -198,23 +139,6 @@ bool messages_stream::finish_all(channel_sink& sink, std::string& out) {
     if (!finish(number, b, sink, out)) return false;
   }
   return true;
-}
-
-response_stream::status messages_stream::end(bool clean, channel_sink& sink, std::string& out) {
-  if (over_) return status::done;
-  if (!clean) return status::ok;  // what is held goes with the upstream
-  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken
-  // off again.
-  if (splitter_.buffered_bytes() > 0) {
-    const std::string_view ending = splitter_.rest().ends_with('\n') ? "\n" : "\n\n";
-    const auto s = feed(ending, sink, out);
-    if (s != status::ok && s != status::done) return s;
-    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
-    if (s == status::done) return s;
-  }
-  if (!finish_all(sink, out)) return status::blocked;
-  over_ = true;
-  return status::ok;
 }
 
 void messages_stream::cut(std::string_view message, std::string& out) {

@@ -21,9 +21,28 @@ bool holds_text(const text::json::document& body, index at) {
   return false;
 }
 
-// The last edge of what nobody knows: its parent is known.
+// The first edge of what nobody knows: its parent is known.
 bool begins_unknown(const std::vector<std::uint16_t>& states, const text::json::document& body, index i) {
   return states[i] == path_table::unknown && (i == 0 || states[body[i].parent] != path_table::unknown);
+}
+
+// Keys below it and values in it that are read under a row.
+void list_value(listed_body& listed, index i, const row& r, const part& like, bool below, part_kind as_kind, std::uint32_t depth_max) {
+  const auto& n = listed.body()[i];
+  if (!n.key.empty()) {
+    const bool words = below && (r.what == text_class::schema || r.what == text_class::arguments);
+    const bool odd = below && r.what == text_class::parameters && !looks_as(r.what, n.key);
+    // The keys of a map that its author fills are words, too.
+    if (words || odd || (r.path.ends_with("{*}") && !below)) listed.add_key(i, like);
+  }
+  if (n.kind == kind::string && !n.text.empty()) {
+    auto as = r;
+    as.kind = as_kind;
+    return listed.add(i, as, like, depth_max);
+  }
+  const bool wants_text = r.what == text_class::text || r.what == text_class::name || r.what == text_class::json || r.what == text_class::schema;
+  if (n.kind == kind::number && (wants_text || r.what == text_class::arguments)) listed.add_value(i, like);
+  if ((n.kind == kind::boolean || n.kind == kind::null) && below && r.what == text_class::arguments) listed.add_value(i, like);
 }
 
 }  // namespace
@@ -58,23 +77,41 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
   return {};
 }
 
-// Parts of types that nobody here knows, and content that is elsewhere or no text: told once, and not looked into.
-bool table_request::skips(const path_table& table, index i) {
+// What no table knows: told once where it holds text, and not looked into. A lone number or flag is no text, but its key is somebody's word.
+bool table_request::skips_unknown(index i, part like) {
+  const auto& body = listed_.body();
+  const auto& n = body[i];
+  const bool container = n.kind == kind::object || n.kind == kind::array;
+  if (n.kind == kind::number && body[n.parent].kind == kind::array) {
+    if (i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
+    return true;
+  }
+  if (holds_text(body, i)) {
+    listed_.add_unread("unknown part", i);
+    return container;
+  }
+  like.kind = part_kind::annotation;
+  if (!n.key.empty()) listed_.add_key(i, like);
+  if (n.kind == kind::number) listed_.add_value(i, like);
+  return container;
+}
+
+// Parts of types that nobody here knows, and content that is elsewhere or no text.
+bool table_request::skips(const path_table& table, index i, const part& like) {
   const auto& body = listed_.body();
   const auto& n = body[i];
   if (begins_unknown(states_, body, i)) {
-    if (n.kind == kind::number && body[n.parent].kind == kind::array) {
-      if (i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
-      return true;
-    }
     // Below a place that wants a text, each key is a word of the client's.
     const bool words = i != 0 && body[n.parent].kind == kind::object && table.at(states_[n.parent]) != nullptr;
-    if (holds_text(body, i) || words) listed_.add_unread("unknown part", i);
+    if (!words || holds_text(body, i)) return skips_unknown(i, like);
+    listed_.add_unread("unknown part", i);
     return n.kind == kind::object || n.kind == kind::array;
   }
   const auto* r = table.at(states_[i]);
+  // A value where an object or a list should be.
+  if (r == nullptr && (n.kind == kind::string ? !n.text.empty() : n.kind == kind::number)) listed_.add_unread("unknown part", i);
   if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;
-  if (!holds_text(body, i)) return false;
+  if (!holds_text(body, i) && n.kind != kind::number) return false;
   listed_.add_unread(r->what == text_class::reference ? "server state" : "attachment", i);
   return true;
 }
@@ -93,26 +130,18 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
   for (index i = states_.empty() || states_[0] == path_table::unknown ? 0 : 1; i < states_.size();) {
     const auto& n = body[i];
     if (messages != none && n.parent == messages && i != messages) begin_message(shape, i, like);
-    if (skips(shape.table, i)) {
+    const bool in_messages = messages != none && i > messages && i < body[messages].next;
+    part mine = like;
+    if (!in_messages) mine.last_turn = true;
+    const auto* r = shape.table.at(states_[i]);
+    mine.role = to_role(r == nullptr ? role_source::of_message : r->from, in_messages ? like.role : role::user);
+    if (skips(shape.table, i, mine)) {
       i = n.next;
       continue;
     }
-    const bool in_messages = messages != none && i > messages && i < body[messages].next;
-    const auto* r = shape.table.at(states_[i]);
-    part mine = like;
-    if (!in_messages) mine.last_turn = true;
     if (r != nullptr) {
-      mine.role = to_role(r->from, in_messages ? like.role : role::user);
       mine.kind = r->kind;
-      const bool below = states_[n.parent] == states_[i];
-      if (below && (r->what == text_class::schema || r->what == text_class::arguments) && !n.key.empty()) listed_.add_key(i, mine);
-      // The keys of a map that a client fills are words, too.
-      if (r->path.ends_with("{*}") && !below && !n.key.empty()) listed_.add_key(i, mine);
-      if (n.kind == kind::string && !n.text.empty()) {
-        auto as = *r;
-        as.kind = kind_of(i, *r);
-        listed_.add(i, as, mine, depth_max);
-      }
+      list_value(listed_, i, *r, mine, states_[n.parent] == states_[i], kind_of(i, *r), depth_max);
     }
     ++i;
   }
@@ -134,22 +163,17 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     const auto* r = table.at(states[i]);
     auto mine = like;
     if (r == nullptr) {
-      // A vendor's own field: no table knows what it is, so it is held against the rules where it stands.
+      // A vendor's own field: no table knows what it is, so it is held against the rules where it stands. Tokens spell text that no
+      // rule can read.
       mine.kind = part_kind::annotation;
       if (states[i] == path_table::unknown && !n.key.empty()) listed_.add_key(i, mine);
       if (n.kind == kind::string && !n.text.empty()) listed_.add_plain(i, mine, false);
+      if (n.kind == kind::number && body[n.parent].kind == kind::array && i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
       continue;
     }
     mine.role = to_role(r->from, role::assistant);
     mine.kind = r->kind;
-    const bool below = states[n.parent] == states[i];
-    if (below && (r->what == text_class::schema || r->what == text_class::arguments) && !n.key.empty()) listed_.add_key(i, mine);
-    if (r->path.ends_with("{*}") && !below && !n.key.empty()) listed_.add_key(i, mine);
-    if (n.kind == kind::string && !n.text.empty()) {
-      auto as = *r;
-      as.kind = kind_of(i, *r);
-      listed_.add(i, as, mine, depth_max);
-    }
+    list_value(listed_, i, *r, mine, states[n.parent] == states[i], kind_of(i, *r), depth_max);
   }
   return {};
 }

@@ -39,7 +39,8 @@ class table_request : public request_body {
  private:
   void begin_message(const request_shape& shape, text::json::index message, part& like);
   void list(const request_shape& shape, text::json::index messages, std::uint32_t depth_max);
-  [[nodiscard]] bool skips(const path_table& table, text::json::index i);
+  [[nodiscard]] bool skips(const path_table& table, text::json::index i, const part& like);
+  [[nodiscard]] bool skips_unknown(text::json::index i, part like);
   text::json::index last_assistant_ = 0;
 };
 

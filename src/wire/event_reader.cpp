@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -11,13 +12,6 @@ namespace sluice::wire {
 using text::json::index;
 using text::json::kind;
 using text::json::none;
-
-namespace {
-
-// Bytes of one call's arguments that may be held.
-constexpr std::size_t arguments_bytes_max = 16u << 20;
-
-}  // namespace
 
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
@@ -52,20 +46,44 @@ bool event_reader::at_once(std::string_view text, role who, part_kind what, bool
   return sink.feed(id, text, released_) == channel_sink::status::released && sink.finish(id, released_) == channel_sink::status::released;
 }
 
+bool event_reader::refuse(std::string why) {
+  unread_ = std::move(why);
+  return false;
+}
+
 bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const auto who = to_role(r.from, role::assistant);
   const bool below = i != 0 && states_[n.parent] == states_[i];
-  const bool words_in_keys = (below && (r.what == text_class::schema || r.what == text_class::arguments)) || (!below && r.path.ends_with("{*}"));
-  if (words_in_keys && !n.key.empty() && !at_once(n.key, who, r.kind, false, body_.path(i), sink)) return false;
-  if (n.kind != kind::string || n.text.empty()) return true;
+  if (!n.key.empty()) {
+    const bool words = below && (r.what == text_class::schema || r.what == text_class::arguments);
+    const bool odd = below && r.what == text_class::parameters && !looks_as(r.what, n.key);
+    if ((words || odd || (!below && r.path.ends_with("{*}"))) && !at_once(n.key, who, r.kind, false, body_.path(i), sink)) return false;
+  }
+  if (n.kind == kind::string) return n.text.empty() || judge_string(i, r, dialect, sink);
+  // A number made a string would not be what its reader expects, so it is judged and not edited.
+  const bool leaf = n.kind != kind::object && n.kind != kind::array;
+  const bool wants_text = r.what == text_class::text || r.what == text_class::name || r.what == text_class::json || r.what == text_class::schema;
+  if ((n.kind == kind::number && wants_text) || (leaf && r.what == text_class::arguments)) return judge_value(n, who, r.kind, body_.path(i), sink);
+  return true;
+}
+
+bool event_reader::judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, channel_sink& sink) {
+  if (!at_once(n.text, who, what, false, name, sink)) return false;
+  const auto spoken = text::json::without_exponent(n.text);
+  return spoken.empty() || at_once(spoken, who, what, false, name, sink);
+}
+
+bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_sink& sink) {
+  const auto& n = body_[i];
+  const auto who = to_role(r.from, role::assistant);
   switch (r.what) {
-    case text_class::opaque: case text_class::scalar: return true;
+    case text_class::scalar: case text_class::copy: return true;
+    case text_class::opaque: case text_class::parameters: case text_class::sealed:
+      return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, sink);
     case text_class::binary: case text_class::reference: {
       const wire::unread what{r.what == text_class::binary ? "attachment" : "server state", body_.path(i), n.raw_end - n.raw_begin};
-      if (sink.passes(what)) return true;
-      unread_ = "an answer's part cannot be read (" + what.reason + ")";
-      return false;
+      return sink.passes(what) || refuse("an answer's part cannot be read (" + what.reason + ")");
     }
     case text_class::text: case text_class::json: case text_class::schema: case text_class::name: case text_class::arguments: break;
   }
@@ -74,28 +92,145 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
     case grower::taken::blocked: return false;
     case grower::taken::left: break;
   }
+  // Names come whole, but nothing keeps an upstream from sending them in pieces.
+  if (r.what == text_class::name && r.kind == part_kind::name) return judge_again(i, who, r.kind, sink);
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
   if (!at_once(n.text, who, r.kind, editable, body_.path(i), sink)) return false;
   replace(i, released_);
   return true;
 }
 
+// What no table knows is text that somebody chose: judged where it stands, and never edited.
+bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
+  const auto& n = body_[i];
+  const bool unknown = states_[i] == path_table::unknown;
+  if (unknown && !n.key.empty() && !judge_key(n.key, body_.path(i), sink)) return false;
+  if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
+    // Tokens spell text that no rule can read.
+    const wire::unread what{"unknown part", body_.path(n.parent), body_[n.parent].raw_end - body_[n.parent].raw_begin};
+    return sink.passes(what) || refuse("an answer's part cannot be read (unknown part)");
+  }
+  if (n.kind != kind::string || n.text.empty()) return true;
+  switch (dialect.take_unknown(i, sink)) {
+    case grower::taken::taken: return true;
+    case grower::taken::blocked: return false;
+    case grower::taken::left: return judge_again(i, role::assistant, part_kind::annotation, sink);
+  }
+  return true;
+}
+
+// The keys of a stream are the same from event to event: each is judged once.
+bool event_reader::judge_key(std::string_view key, std::string name, channel_sink& sink) {
+  if (keys_.contains(key)) return true;
+  if (!remember(key.size())) return false;
+  keys_.emplace(key);
+  return at_once(key, role::assistant, part_kind::annotation, false, std::move(name), sink);
+}
+
+bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
+  for (std::size_t at = 0; at < raw.size();) {
+    const auto end = std::min(raw.find_first_of("\r\n", at), raw.size());
+    auto line = raw.substr(at, end - at);
+    at = end + 1;
+    if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
+    const auto colon = line.find(':');
+    const auto name = line.substr(0, colon);
+    if (line.empty() || name == "data") continue;
+    if (colon != std::string_view::npos && (name.empty() || name == "event" || name == "id" || name == "retry")) {
+      line.remove_prefix(colon + 1);
+      if (line.starts_with(' ')) line.remove_prefix(1);
+    }
+    if (!looks_as(text_class::opaque, line) && !judge_key(line, "event", sink)) return false;
+  }
+  return true;
+}
+
+bool event_reader::remember(std::size_t bytes) {
+  remembered_ += bytes;
+  if (keys_.size() + again_.size() < limits::unknown_fields && remembered_ <= limits::unknown_bytes) return true;
+  return refuse("more unknown fields than the gateway follows");
+}
+
+// A text that is whole where it stands, as far as anyone knows. Where the same field says something else in a later event, it may be
+// one text in pieces: then what it has said so far is judged as one, too. It leaves as it came or not at all, because it may as well be
+// a state that changes, which a client must not see cut.
+bool event_reader::judge_again(index i, role who, part_kind what, channel_sink& sink) {
+  const auto text = body_[i].text;
+  const auto name = place(i);
+  const auto [at, fresh] = again_.try_emplace(name);
+  auto& before = at->second;
+  if (!fresh && before.text == text && !before.channel) return true;
+  if (!remember(text.size())) return false;
+  remembered_ -= before.text.size();
+  if (!at_once(text, who, what, false, name, sink)) return false;
+  if (!fresh && !before.channel) {
+    before.channel = sink.open(who, what, false, name);
+    released_.clear();
+    if (sink.feed(*before.channel, before.text, released_) != channel_sink::status::released) return false;
+  }
+  before.text = text;
+  released_.clear();
+  return !before.channel || sink.feed(*before.channel, text, released_) == channel_sink::status::released;
+}
+
+bool event_reader::finish(channel_sink& sink) {
+  for (auto& [name, field] : again_) {
+    if (!field.channel) continue;
+    released_.clear();
+    const auto channel = *field.channel;
+    field.channel.reset();
+    if (sink.finish(channel, released_) != channel_sink::status::released) return false;
+  }
+  return true;
+}
+
 bool event_reader::judge(index from, grower& dialect, channel_sink& sink) {
   unread_.clear();
   for (auto i = from; i < body_[from].next; ++i) {
-    if (const auto* r = at(i); r != nullptr) {
-      if (!judge_known(i, *r, dialect, sink)) return false;
-      continue;
-    }
-    // What no table knows is text that somebody chose: judged where it stands, and never edited.
-    const auto& n = body_[i];
-    if (states_[i] == path_table::unknown && !n.key.empty() &&
-        !at_once(n.key, role::assistant, part_kind::annotation, false, body_.path(i), sink)) {
-      return false;
-    }
-    if (n.kind == kind::string && !n.text.empty() && !at_once(n.text, role::assistant, part_kind::annotation, false, body_.path(i), sink)) return false;
+    const auto* r = at(i);
+    if (!(r != nullptr ? judge_known(i, *r, dialect, sink) : judge_unknown(i, dialect, sink))) return false;
   }
   return true;
+}
+
+std::string event_reader::place(index i) const {
+  if (i == 0) return {};
+  const auto above = body_[i].parent;
+  auto out = place(above);
+  if (body_[above].kind == kind::object) {
+    if (!out.empty()) out += '.';
+    out += body_[i].key;
+    return out;
+  }
+  const auto number = body_[i].kind == kind::object ? body_.member(i, "index") : none;
+  if (number != none && body_[number].kind == kind::number) return out + "[" + std::string(body_[number].text) + "]";
+  std::size_t position = 0;
+  for (auto each = body_.first_child(above); each != i; each = body_.sibling(each)) ++position;
+  return out + "[" + std::to_string(position) + "]";
+}
+
+event_reader::surroundings event_reader::around(index i, index object) const {
+  surroundings out;
+  const auto above = body_[i].parent;
+  if (above != object) out = around(above, object);
+  if (body_[above].kind == kind::object) {
+    // What says which of several a thing is goes along.
+    if (above != object) {
+      for (const char* key : {"index", "type"}) {
+        const auto m = body_.member(above, key);
+        if (m != none && m != i && body_[m].kind != kind::object && body_[m].kind != kind::array) out.before += json_quoted(key) + ":" + std::string(body_.raw(m)) + ",";
+      }
+    }
+    out.before += json_quoted(body_[i].key) + ":";
+  }
+  if (body_[i].kind == kind::object) {
+    out.before += '{';
+    out.after.insert(0, 1, '}');
+  } else if (body_[i].kind == kind::array) {
+    out.before += '[';
+    out.after.insert(0, 1, ']');
+  }
+  return out;
 }
 
 void event_reader::replace(index i, std::string_view released) {
@@ -125,7 +260,7 @@ std::string event_reader::apply() { return text::json::apply(body_.bytes(), std:
 std::string_view call_arguments::take(std::string_view fragment, channel_sink& sink) {
   if (!begun) held = sink.judges(role::assistant, part_kind::tool_call);
   begun = true;
-  too_large = too_large || text.size() + fragment.size() > arguments_bytes_max;
+  too_large = too_large || text.size() + fragment.size() > limits::arguments_bytes;
   if (!too_large) text += fragment;
   return held ? std::string_view() : fragment;
 }
@@ -138,24 +273,38 @@ bool call_arguments::judge(const std::string& name, std::uint32_t depth_max, cha
   };
   text::json::document body;
   std::string released;
-  if (!body.parse(text, depth_max)) {  // not JSON: one text
-    if (!one(text, true, released)) return false;
-    text = std::move(released);
-    return true;
-  }
+  if (!body.parse(text, depth_max)) return judge_broken(name, sink);
   std::vector<text::json::splice> splices;
   for (const auto& n : body.nodes()) {
     released.clear();
     if (!n.key.empty() && !one(n.key, false, released)) return false;
-    if (n.kind != kind::string || n.text.empty()) continue;
+    if (n.kind == kind::object || n.kind == kind::array || n.text.empty()) continue;
+    // A number made a string would not be what the tool's schema promises, so a number is judged and not edited.
     released.clear();
-    if (!one(n.text, true, released)) return false;
-    if (released != n.text) splices.push_back({n.raw_begin, n.raw_end, json_quoted(released)});
+    if (!one(n.text, n.kind == kind::string, released)) return false;
+    if (n.kind == kind::string && released != n.text) splices.push_back({n.raw_begin, n.raw_end, json_quoted(released)});
+    released.clear();
+    if (const auto spoken = text::json::without_exponent(n.kind == kind::number ? n.text : ""); !spoken.empty() && !one(spoken, false, released)) return false;
   }
   if (!splices.empty()) {
     auto edited = text::json::apply(text, std::move(splices));
     text = std::move(edited);
   }
+  return true;
+}
+
+// What should be JSON and is none: one text, and what a lenient reader would make of its escapes. An edit of the one would leave the
+// other, so a redaction of either blocks.
+bool call_arguments::judge_broken(const std::string& name, channel_sink& sink) {
+  const auto one = [&](std::string_view of, bool editable, std::string& out) {
+    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name);
+    return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
+  };
+  const auto reading = text::json::loosely_unescaped(text);
+  std::string released, ignored;
+  if (!one(text, reading == text, released)) return false;
+  if (reading != text && !one(reading, false, ignored)) return false;
+  text = std::move(released);
   return true;
 }
 

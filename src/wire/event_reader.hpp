@@ -2,7 +2,10 @@
 // dialect adds is how its events follow each other.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +33,8 @@ class event_reader {
     enum class taken : std::uint8_t { left, taken, blocked };
     // `i` is a string or, for class `arguments`, what lies below is left to the reader whatever this says.
     [[nodiscard]] virtual taken take(text::json::index i, const row& r, channel_sink& sink) = 0;
+    // A string that no row knows: where it stands, everything is a piece of something that grows.
+    [[nodiscard]] virtual taken take_unknown(text::json::index /*i*/, channel_sink& /*sink*/) { return taken::left; }
 
    protected:
     ~grower() = default;
@@ -37,8 +42,22 @@ class event_reader {
   // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
   [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
 
+  // Resolves what is known only at the stream's end of fields that changed from event to event. False: blocked.
+  [[nodiscard]] bool finish(channel_sink& sink);
+  // The stream cannot go on for a reason that no rule gave. Always false.
+  bool refuse(std::string why);
+  // What an event says beside its data: comments, and lines that mean nothing to a reader of events but stand in the answer all the same.
+  // What looks like words of the framing passes. False: blocked.
+  [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }
+  // Where a value stands, the same in every event: elements of arrays go by their own `index` where they have one.
+  [[nodiscard]] std::string place(text::json::index i) const;
+  // JSON to put around a value so that it stands in `object` where `i` does.
+  struct surroundings {
+    std::string before, after;
+  };
+  [[nodiscard]] surroundings around(text::json::index i, text::json::index object) const;
   // The string at `i` leaves as `released`.
   void replace(text::json::index i, std::string_view released);
   // Adds to the end of what the string at `i` leaves as.
@@ -52,11 +71,25 @@ class event_reader {
  private:
   [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, channel_sink& sink);
+  [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_key(std::string_view key, std::string name, channel_sink& sink);
+  [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, channel_sink& sink);
+  [[nodiscard]] bool remember(std::size_t bytes);
+  // A field that is no growing text by its table: what it said last, and the channel of all it said once it changed.
+  struct field {
+    std::string text;
+    std::optional<std::uint32_t> channel;
+  };
   const path_table& table_;
   std::uint32_t depth_max_;
   text::json::document body_;
   std::vector<std::uint16_t> states_;
   std::vector<text::json::splice> splices_;
+  std::set<std::string, std::less<>> keys_;
+  std::map<std::string, field, std::less<>> again_;
+  std::size_t remembered_ = 0;
   std::string released_, unread_;
 };
 
@@ -69,6 +102,9 @@ struct call_arguments {
   [[nodiscard]] std::string_view take(std::string_view fragment, channel_sink& sink);
   // Judges leaves and keys; `text` becomes what may leave. False: blocked.
   [[nodiscard]] bool judge(const std::string& name, std::uint32_t depth_max, channel_sink& sink);
+
+ private:
+  [[nodiscard]] bool judge_broken(const std::string& name, channel_sink& sink);
 };
 
 }  // namespace sluice::wire

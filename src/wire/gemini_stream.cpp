@@ -7,6 +7,7 @@
 #include "event_reader.hpp"
 #include "gemini.hpp"
 #include "gemini_table.hpp"
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/json_stream.hpp"
 #include "sluice/http/sse.hpp"
@@ -36,6 +37,8 @@ class generate_stream final : public response_stream, private event_reader::grow
     bool open = false, thought = false;
     std::string pending;     // fed and not yet seen to leave
     index last = none;       // its last piece in the event at hand
+    std::string tail;        // the last that it said, for when it goes on after its end
+    std::size_t again = 0;   // bytes that will be released once more, because they left before that end
   };
   struct candidate {
     std::map<std::string, growing> texts;
@@ -47,6 +50,8 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] index candidate_of(index i) const;
+  [[nodiscard]] bool resume(candidate& c, growing& g, std::string name, part_kind what, channel_sink& sink);
+  [[nodiscard]] bool release(growing& g, std::string_view piece, channel_sink& sink);
   [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
   [[nodiscard]] bool resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
@@ -55,8 +60,8 @@ class generate_stream final : public response_stream, private event_reader::grow
 
   framing framing_ = framing::unknown;
   std::string head_;  // white space before the first byte that tells the framing
-  http::sse_splitter events_{1u << 20};
-  http::json_splitter elements_{http::json_splitter::framing::array, 1u << 20};
+  http::sse_splitter events_{limits::event_bytes};
+  http::json_splitter elements_{http::json_splitter::framing::array, limits::event_bytes};
   event_reader event_;
   std::map<std::int64_t, candidate> candidates_;
   std::string reason_, released_;
@@ -68,6 +73,10 @@ response_stream::status generate_stream::feed(std::string_view bytes, channel_si
     head_ += bytes;
     const auto first = head_.find_first_not_of(" \t\r\n");
     if (first == std::string::npos) return status::ok;
+    if (head_[first] == '{') {
+      reason_ = "one object where a stream should be";
+      return status::unreadable;
+    }
     framing_ = head_[first] == '[' ? framing::array : framing::events;
     bytes = head_;
   }
@@ -86,6 +95,10 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
       case http::sse_splitter::status::more: return status::ok;
       case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
       case http::sse_splitter::status::event: break;
+    }
+    if (!event_.judge_lines(e.raw, sink)) {
+      reason_ = event_.unread();
+      return reason_.empty() ? status::blocked : status::unreadable;
     }
     if (!e.has_data) {
       out += e.raw;
@@ -109,7 +122,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       written_ = true;
       continue;
     }
-    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && !finish_all(sink, out)) return status::blocked;
+    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && (!finish_all(sink, out) || !event_.finish(sink))) return status::blocked;
     out += p.raw;
     if (!elements_.closed()) continue;
     over_ = true;
@@ -139,6 +152,10 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
   for (auto n = list == none || body[list].kind != kind::array ? none : body.first_child(list); n != none; n = body.sibling(n)) {
     if (body[n].kind != kind::object) continue;
     const auto number = event_.number("index", n);
+    if (!candidates_.contains(number) && candidates_.size() >= limits::choices) {
+      reason_ = "more candidates than the gateway follows";
+      return status::unreadable;
+    }
     auto& c = candidates_[number];
     if (!event_.text("finishReason", n).empty() && event_.text("finishReason", n) != "null") {
       if (!finish(number, c, sink, out)) return status::blocked;
@@ -189,20 +206,20 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   const auto of = candidate_of(i);
   if (of == none) return taken::left;
   const auto number = event_.number("index", of);
+  if (!candidates_.contains(number) && candidates_.size() >= limits::choices) return event_.refuse("more candidates than the gateway follows"), taken::blocked;
   auto& c = candidates_[number];
   const bool thought = !argument && event_.text("thought", body[i].parent) == "true";
   const auto name = argument ? std::string(event_.text("jsonPath", body[i].parent)) : std::string(thought ? "thought" : "text");
+  if (!c.texts.contains(name) && c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
   auto& g = c.texts[name];
   if (!g.open) {
     const auto what = argument ? part_kind::tool_call : thought ? part_kind::reasoning : part_kind::text;
-    g = {};
-    g.channel = sink.open(role::assistant, what, true, "candidates[" + std::to_string(number) + "].content." + name);
-    g.open = true;
+    if (argument) g = {};  // each says where it ends, and another call may have one of this name
+    if (!resume(c, g, "candidates[" + std::to_string(number) + "].content." + name, what, sink)) return taken::blocked;
     g.thought = thought;
   }
   g.last = i;
-  released_.clear();
-  if (sink.feed(g.channel, body[i].text, released_) != channel_sink::status::released) return taken::blocked;
+  if (!release(g, body[i].text, sink)) return taken::blocked;
   note(c, g, body[i].text, released_);
   // An argument ends where it says so.
   if (argument && event_.text("willContinue", body[i].parent) != "true") {
@@ -216,11 +233,43 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   return taken::taken;
 }
 
+// Opens a text. Some servers name a finish reason in every event: then the text goes on behind what was already decided and sent. The
+// two are one to who reads them, so they are judged as one; and because half of it is out, nothing of it can be edited any more.
+bool generate_stream::resume(candidate& c, growing& g, std::string name, part_kind what, channel_sink& sink) {
+  const bool goes_on = c.finished && !g.tail.empty();
+  g.channel = sink.open(role::assistant, what, !goes_on, std::move(name));
+  g.open = true;
+  g.pending.clear();
+  g.again = 0;
+  if (!goes_on) return true;
+  released_.clear();
+  if (sink.feed(g.channel, g.tail, released_) != channel_sink::status::released) return false;
+  g.again = g.tail.size() - std::min(g.tail.size(), released_.size());
+  return true;
+}
+
+// The next piece; released_ is what may leave for it.
+bool generate_stream::release(growing& g, std::string_view piece, channel_sink& sink) {
+  constexpr std::size_t tail_bytes = 4096;
+  released_.clear();
+  const bool last = piece.empty();
+  const auto what = last ? sink.finish(g.channel, released_) : sink.feed(g.channel, piece, released_);
+  if (what != channel_sink::status::released) return false;
+  const auto out_before = std::min(g.again, released_.size());
+  released_.erase(0, out_before);
+  g.again -= out_before;
+  g.tail += piece;
+  if (g.tail.size() <= 2 * tail_bytes) return true;
+  auto from = g.tail.size() - tail_bytes;
+  while (from < g.tail.size() && (static_cast<unsigned char>(g.tail[from]) & 0xc0) == 0x80) ++from;  // whole code points
+  g.tail.erase(0, from);
+  return true;
+}
+
 bool generate_stream::resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out) {
   if (!g.open) return true;
   g.open = false;
-  released_.clear();
-  if (sink.finish(g.channel, released_) != channel_sink::status::released) return false;
+  if (!release(g, "", sink)) return false;
   note(c, g, "", released_);
   if (released_.empty()) return true;
   if (g.last != none) {
@@ -270,13 +319,15 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
     // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
     const std::string_view ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
     if (const auto s = feed(ending, sink, out); s != status::ok) return s;
-    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
+    const auto before = out.size();
+    if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
+    if (out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   }
   if (framing_ == framing::array && elements_.buffered_bytes() > 0) {
     reason_ = "the array broke off within an element";
     return status::unreadable;
   }
-  if (!finish_all(sink, out)) return status::blocked;
+  if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
   over_ = true;
   return status::ok;
 }

@@ -4,6 +4,7 @@
 #include "event_reader.hpp"
 #include "ollama.hpp"
 #include "ollama_table.hpp"
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/json_stream.hpp"
 
@@ -37,7 +38,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   void note(growing& g, std::string_view fed, std::string_view released);
 
   bool chat_;
-  http::json_splitter lines_{http::json_splitter::framing::lines, 1u << 20};
+  http::json_splitter lines_{http::json_splitter::framing::lines, limits::event_bytes};
   event_reader event_;
   growing texts_[4] = {{"message.content"}, {"message.thinking"}, {"response"}, {"thinking"}};
   std::string model_, created_at_ = "\"1970-01-01T00:00:00Z\"";  // raw tokens
@@ -80,7 +81,7 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
     return reason_.empty() ? status::blocked : status::unreadable;
   }
   const bool last = event_.text("done") == "true", error = !event_.text("error").empty();
-  if (last && !finish(sink, out)) return status::blocked;
+  if (last && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
   // Tokens and their probabilities spell what left otherwise than it came.
   if (event_.edited()) event_.blank(0, "logprobs", "[]");
   if (edited_) event_.blank(0, "context", "[]");
@@ -147,14 +148,17 @@ response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::s
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
   // Clients read a last line that nothing ends, so it is judged like any other; what is added to end it is taken off again.
+  bool ended = false;
   if (lines_.buffered_bytes() > 0) {
     const auto s = feed("\n", sink, out);
     if (s != status::ok && s != status::done) return s;
-    if (out.ends_with('\n')) out.pop_back();
-    if (s == status::done) return s;
+    ended = true;
   }
   for (auto& g : texts_) g.last = none;
-  if (!finish(sink, out)) return status::blocked;
+  const auto before = out.size();
+  if (!over_ && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
+  if (ended && out.size() == before && out.ends_with('\n')) out.pop_back();
+  if (over_) return status::done;
   over_ = true;
   return status::ok;
 }

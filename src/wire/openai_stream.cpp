@@ -1,4 +1,4 @@
-// See openai_stream.hpp. An event is written as it came unless some text of it left otherwise than it came.
+// See openai_stream.hpp.
 #include "openai_stream.hpp"
 
 #include <algorithm>
@@ -13,193 +13,209 @@ using text::json::index;
 using text::json::kind;
 using text::json::none;
 
-namespace {
-
-// A delta that holds nothing but a text in the place of this row.
-std::string delta_of(const row& r, std::string_view text) {
-  constexpr std::string_view above = "choices[].delta.";
-  const auto quoted = json_quoted(text);
-  if (r.path.ends_with("reasoning_details[].text")) return "\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":" + quoted + "}]";
-  if (r.path.ends_with("audio.transcript")) return "\"audio\":{\"transcript\":" + quoted + "}";
-  return json_quoted(r.path.substr(above.size())) + ":" + quoted;
-}
-
-}  // namespace
-
-response_stream::status chat_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
-  splitter_.feed(bytes);
-  http::sse_event e;
-  while (!over_) {
-    switch (splitter_.next(e)) {
-      case http::sse_splitter::status::more: return status::ok;
-      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
-      case http::sse_splitter::status::event: break;
-    }
-    if (const auto s = event(e, sink, out); s != status::ok) return s;
-  }
-  return status::done;
-}
-
 response_stream::status chat_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
-  if (!e.has_data) {
+  if (e.data == "[DONE]") {
+    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    over_ = true;
     out += e.raw;
-    return status::ok;
+    return status::done;
   }
-  if (e.data != "[DONE]") return chunk(e, sink, out);
-  if (!finish_all(sink, out)) return status::blocked;
-  over_ = true;
-  out += e.raw;
-  return status::done;
-}
-
-response_stream::status chat_stream::end(bool clean, channel_sink& sink, std::string& out) {
-  if (over_) return status::done;
-  if (!clean) return status::ok;  // what is held goes with the upstream
-  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken
-  // off again.
-  if (splitter_.buffered_bytes() > 0) {
-    const std::string_view ending = splitter_.rest().ends_with('\n') ? "\n" : "\n\n";
-    const auto s = feed(ending, sink, out);
-    if (s != status::ok && s != status::done) return s;
-    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
-    if (s == status::done) return s;
-  }
-  if (!finish_all(sink, out)) return status::blocked;
-  over_ = true;
-  return status::ok;
-}
-
-response_stream::status chat_stream::chunk(const http::sse_event& e, channel_sink& sink, std::string& out) {
-  if (auto parsed = body_.parse(e.data, depth_max_); !parsed) {
-    reason_ = parsed.error().message;
-    return status::unreadable;
-  }
-  openai_chat_chunk().walk(body_, states_);
-  remember(body_);
-  splices_.clear();
-  const auto choices = body_.member(0, "choices");
-  if (choices != none && body_[choices].kind == kind::array) {
-    for (auto c = body_.first_child(choices); c != none; c = body_.sibling(c)) {
-      if (!choice_fields(c, sink, out)) return status::blocked;
+  if (!read(e)) return stopped();
+  remember();
+  if (!begin_choices() || !event_.judge(0, *this, sink)) return stopped();
+  for (const auto& at : at_hand_) {
+    auto& c = choices_[at.number];
+    const auto why = event_.child(at.node, "finish_reason");
+    if (why != none && event_.body()[why].kind == kind::string) {
+      if (!finish_choice(at.number, c, sink, out)) return stopped();
+      c.finished = true;
     }
+    drop_copies(at, c);
   }
-  // Strings outside of choices: known ones are parameters, the others a vendor's own; an error's message is one of them.
-  const auto from = choices == none ? index{0} : choices, to = choices == none ? index{0} : body_[choices].next;
-  for (index i = 1; i < states_.size(); ++i) {
-    if (i >= from && i < to && choices != none) continue;
-    if (states_[i] == path_table::unknown && !unknown_key(i, sink)) return status::blocked;
-    if (body_[i].kind != kind::string || openai_chat_chunk().at(states_[i]) != nullptr) continue;
-    if (!at_once(i, role::assistant, body_.member(0, "error") != none ? part_kind::error : part_kind::annotation, true, sink)) return status::blocked;
-  }
-  if (splices_.empty()) {
-    out += e.raw;
-    return status::ok;
-  }
-  const auto edited = text::json::apply(e.data, std::move(splices_));
-  if (e.data_offset == 0) {  // data over several lines: written as one
-    out += "data: " + edited + "\n\n";
-  } else {
-    out.append(e.raw.substr(0, e.data_offset));
-    out += edited;
-    out.append(e.raw.substr(e.data_offset + e.data.size()));
-  }
+  write(e, out);
   return status::ok;
 }
 
-void chat_stream::remember(const text::json::document& body) {
-  const auto keep = [&](const char* key, std::string& to) {
-    const auto i = body.member(0, key);
-    if (i != none && to != body.raw(i) && body.raw(i) != "\"\"") to = body.raw(i);
+void chat_stream::remember() {
+  const auto keep = [&](const char* key, kind wanted, std::string& to) {
+    const auto i = event_.child(0, key);
+    if (i != none && event_.body()[i].kind == wanted && event_.body().raw(i) != "\"\"") to = event_.body().raw(i);
   };
-  keep("id", id_);
-  keep("created", created_);
-  keep("model", model_);
+  keep("id", kind::string, id_);
+  keep("created", kind::number, created_);
+  keep("model", kind::string, model_);
 }
 
-bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out) {
-  std::int64_t number = 0;
-  if (const auto n = body_.member(node, "index"); n != none) {
-    const auto t = body_[n].text;
-    std::from_chars(t.data(), t.data() + t.size(), number);
+// What a client takes for another number than the gateway does would put a text together in two ways.
+bool chat_stream::plain_index(index of, std::int64_t& out) {
+  const auto& n = event_.body()[of];
+  const auto [at, code] = std::from_chars(n.text.data(), n.text.data() + n.text.size(), out);
+  if (n.kind == kind::number && code == std::errc() && at == n.text.data() + n.text.size() && out >= 0) return true;
+  return event_.refuse("an index that is no plain number");
+}
+
+bool chat_stream::begin_choices() {
+  for (const auto& at : at_hand_) {
+    auto& c = choices_[at.number];
+    c.touched = false;
+    for (auto& each : c.channels) each.last = none;
+    for (auto& [number, call] : c.tools) call.last = none;
   }
-  auto& c = choices_[number];
-  const auto delta = body_.member(node, "delta");
-  if (delta != none && body_.member(delta, "role") != none) c.role_sent = true;
-  const auto before = splices_.size();
-  for (auto i = node + 1; i < body_[node].next; ++i) {
-    if (states_[i] == path_table::unknown && !unknown_key(i, sink)) return false;
-    if (body_[i].kind != kind::string || body_[i].text.empty()) continue;
-    const auto* r = openai_chat_chunk().at(states_[i]);
-    if (r == nullptr) {
-      if (!at_once(i, role::assistant, part_kind::annotation, false, sink)) return false;
-    } else if (r->what == text_class::json) {
-      fragment(i, *r, c, sink);
-    } else if (r->what != text_class::opaque && !string_field(i, *r, number, sink)) {
-      return false;
+  at_hand_.clear();
+  const auto& body = event_.body();
+  const auto list = event_.child(0, "choices");
+  if (list == none || body[list].kind != kind::array) return true;
+  for (auto node = body.first_child(list); node != none; node = body.sibling(node)) {
+    if (body[node].kind != kind::object) continue;
+    entry at{node, 0};
+    const auto number = event_.child(node, "index");
+    if (number != none && !plain_index(number, at.number)) return false;
+    if (!choices_.contains(at.number) && choices_.size() >= limits::choices) return event_.refuse("more choices than the gateway follows");
+    auto& c = choices_[at.number];
+    const auto delta = event_.child(node, "delta");
+    if (delta != none && event_.child(delta, "role") != none) c.role_sent = true;
+    at_hand_.push_back(at);
+  }
+  return true;
+}
+
+const chat_stream::entry* chat_stream::entry_of(index i) const {
+  for (const auto& at : at_hand_) {
+    if (i > at.node && i < event_.body()[at.node].next) return &at;
+  }
+  return nullptr;
+}
+
+event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
+  if (r.what != text_class::text && r.what != text_class::json) return taken::left;
+  const auto* of = r.path.starts_with("choices[].delta.") ? entry_of(i) : nullptr;
+  if (of == nullptr) return taken::left;
+  if (r.what == text_class::json) return fragment(i, r, *of, sink);
+  // What a citation says is whole where it stands.
+  return r.kind == part_kind::annotation ? taken::left : grow(i, &r, *of, sink);
+}
+
+// In a delta everything is a piece of something, except what says which thing it is.
+event_reader::grower::taken chat_stream::take_unknown(index i, channel_sink& sink) {
+  const auto& body = event_.body();
+  const auto* of = entry_of(i);
+  if (of == nullptr || choices_[of->number].finished || body[i].key == "type" || body[i].key == "id") return taken::left;
+  const auto delta = event_.child(of->node, "delta");
+  if (delta == none || i <= delta || i >= body[delta].next || body[delta].kind != kind::object) return taken::left;
+  return grow(i, nullptr, *of, sink);
+}
+
+// What left must be what was fed, in order, or it was edited.
+void chat_stream::note(choice& c, channel& of, std::string_view fed, std::string_view released) {
+  if (of.pending.empty() && fed == released) return;
+  of.pending += fed;
+  if (std::string_view(of.pending).starts_with(released)) {
+    of.pending.erase(0, released.size());
+  } else {
+    c.edited = true;
+  }
+}
+
+// The next piece of a growing text; without a row, of one that nobody knows.
+event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry& of, channel_sink& sink) {
+  auto& c = choices_[of.number];
+  const auto piece = event_.body()[i].text;
+  // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
+  if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
+  const bool only = r != nullptr && r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos;
+  auto at = only ? std::string() : event_.place(i);
+  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r : each.at == at; });
+  if (it == c.channels.end()) {
+    if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
+    const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at);
+    it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, event_.around(i, event_.child(of.node, "delta"))});
+  }
+  it->last = i;
+  released_.clear();
+  if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
+  note(c, *it, piece, released_);
+  c.touched = c.touched || released_ != piece;
+  event_.replace(i, released_);
+  return taken::taken;
+}
+
+// The next fragment of a call's arguments, of no use before the last one: the event goes on without it when some rule may change or
+// stop it.
+event_reader::grower::taken chat_stream::fragment(index i, const row& r, const entry& of, channel_sink& sink) {
+  auto& c = choices_[of.number];
+  if (c.finished) return event_.refuse("a tool call of a choice after its finish_reason"), taken::blocked;
+  const auto& body = event_.body();
+  std::int64_t number = -1;
+  if (r.path != "choices[].delta.function_call.arguments") {
+    const auto call = body[body[i].parent].parent;
+    number = 0;
+    if (const auto n = body.member(call, "index"); n != none) {
+      if (!plain_index(n, number)) return taken::blocked;
+    } else {
+      for (auto each = body.first_child(body[call].parent); each != call; each = body.sibling(each)) ++number;
     }
   }
-  const auto finish = body_.member(node, "finish_reason");
-  if (finish != none && body_[finish].kind == kind::string) {
-    if (!finish_choice(number, node, sink, out)) return false;
-    c.finished = true;
+  if (!c.tools.contains(number) && c.tools.size() >= limits::calls) return event_.refuse("more tool calls than the gateway follows"), taken::blocked;
+  auto& tool = c.tools[number];
+  tool.last = i;
+  if (!take_arguments(tool.arguments, i, sink)) return taken::blocked;
+  c.touched = c.touched || tool.arguments.held;
+  return taken::taken;
+}
+
+// Judges the calls of a choice at its end, when all of them are whole, and sends what was held of them.
+bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
+  for (auto& [position, call] : c.tools) {
+    const auto place = position < 0 ? std::string("function_call") : "tool_calls[" + std::to_string(position) + "].function";
+    released_.clear();
+    if (!finish_arguments(call.arguments, "choices[" + std::to_string(number) + "].delta." + place + ".arguments", sink, released_)) return false;
+    if (released_.empty()) continue;
+    if (call.last != none) {
+      event_.append(call.last, released_);
+      continue;
+    }
+    const auto arguments = "{\"arguments\":" + json_quoted(released_) + "}";
+    synthetic(number, position < 0 ? "\"function_call\":" + arguments : "\"tool_calls\":[{\"index\":" + std::to_string(position) + ",\"function\":" + arguments + "}]", "", out);
   }
-  // The tokens of a text that left otherwise than it came still spell it.
-  const auto logprobs = body_.member(node, "logprobs");
-  if (splices_.size() > before && logprobs != none && body_[logprobs].kind != kind::null) {
-    splices_.push_back({body_[logprobs].raw_begin, body_[logprobs].raw_end, "null"});
+  c.tools.clear();
+  return true;
+}
+
+// Resolves what a choice still holds, before its last event or within it: what a client reads first must leave first.
+bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
+  if (!finish_calls(number, c, sink, out)) return false;
+  for (auto& each : c.channels) {
+    released_.clear();
+    if (sink.finish(each.id, released_) != channel_sink::status::released) return false;
+    note(c, each, "", released_);
+    c.edited = c.edited || !each.pending.empty();
+    if (released_.empty()) continue;
+    if (each.last != none) {
+      event_.append(each.last, released_);
+    } else {
+      synthetic(number, each.in_delta.before + json_quoted(released_) + each.in_delta.after, "", out);
+    }
+  }
+  c.channels.clear();
+  return true;
+}
+
+bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
+  for (auto& [number, c] : choices_) {
+    for (auto& each : c.channels) each.last = none;
+    for (auto& [position, call] : c.tools) call.last = none;
+    if (!finish_choice(number, c, sink, out)) return false;
   }
   return true;
 }
 
-bool chat_stream::string_field(index i, const row& r, std::int64_t number, channel_sink& sink) {
-  if (r.what == text_class::text) return streamed(i, r, number, sink);
-  return at_once(i, role::assistant, r.kind, false, sink);
-}
-
-void chat_stream::replace(index i, std::string_view released) {
-  if (released == body_[i].text) return;
-  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, json_quoted(released)});
-}
-
-// A channel is named by its choice, which may stand anywhere in the event.
-std::string chat_stream::name_of(index i, std::int64_t number) const {
-  auto path = body_.path(i);
-  const auto open = path.find('['), close = path.find(']');
-  if (open != std::string::npos && close != std::string::npos) path.replace(open + 1, close - open - 1, std::to_string(number));
-  return path;
-}
-
-// The next piece of a growing text.
-bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_sink& sink) {
-  auto& channels = choices_[number].channels;
-  auto it = channels.find(&r);
-  if (it == channels.end()) {
-    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true, name_of(i, number))}).first;
-  }
-  released_.clear();
-  if (sink.feed(it->second.id, body_[i].text, released_) != channel_sink::status::released) return false;
-  replace(i, released_);
-  return true;
-}
-
-// A key that no table knows is text that somebody chose; it cannot be edited, only judged.
-bool chat_stream::unknown_key(index i, channel_sink& sink) {
-  if (body_[i].key.empty()) return true;
-  const auto id = sink.open(role::assistant, part_kind::annotation, false, body_.path(i));
-  released_.clear();
-  return sink.feed(id, body_[i].key, released_) == channel_sink::status::released &&
-         sink.finish(id, released_) == channel_sink::status::released;
-}
-
-// A text that is whole where it stands.
-bool chat_stream::at_once(index i, role who, part_kind what, bool editable, channel_sink& sink) {
-  if (body_[i].text.empty()) return true;
-  const auto id = sink.open(who, what, editable, body_.path(i));
-  released_.clear();
-  if (sink.feed(id, body_[i].text, released_) != channel_sink::status::released) return false;
-  if (sink.finish(id, released_) != channel_sink::status::released) return false;
-  replace(i, released_);
-  return true;
+// What spells a text that left otherwise than it came, and what points into one or says it aloud.
+void chat_stream::drop_copies(const entry& of, const choice& c) {
+  if (c.touched) event_.blank(of.node, "logprobs", "null");
+  if (!c.edited) return;
+  const auto delta = event_.child(of.node, "delta");
+  event_.blank(delta, "annotations", "[]");
+  if (delta != none && event_.body()[delta].kind == kind::object) event_.blank(event_.child(delta, "audio"), "data", "\"\"");
 }
 
 void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const {
@@ -209,48 +225,6 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
   out += "},\"finish_reason\":";
   out += finish_reason.empty() ? "null" : json_quoted(finish_reason);
   out += "}]}\n\n";
-}
-
-// Resolves what a choice still holds, before its last event.
-// Adds `released_` to the text of this row in the choice at `node` of the event at hand, when it has one: what a client reads
-// first must leave first.
-void chat_stream::append_to_event(const row& r, index node) {
-  if (node == none) return;
-  for (auto i = node + 1; i < body_[node].next; ++i) {
-    if (body_[i].kind != kind::string || openai_chat_chunk().at(states_[i]) != &r) continue;
-    auto s = std::find_if(splices_.begin(), splices_.end(), [&](const auto& each) { return each.begin == body_[i].raw_begin; });
-    if (s == splices_.end()) s = splices_.insert(splices_.end(), {body_[i].raw_begin, body_[i].raw_end, json_quoted(body_[i].text)});
-    s->replacement.pop_back();
-    append_json_escaped(s->replacement, released_);
-    s->replacement += '"';
-    released_.clear();
-    return;
-  }
-}
-
-// `node`: the choice in the event at hand, or none.
-bool chat_stream::finish_choice(std::int64_t number, index node, channel_sink& sink, std::string& out) {
-  auto& c = choices_[number];
-  if (c.finished) return true;
-  if (!finish_tools(number, sink, out)) return false;
-  for (auto& [r, ch] : c.channels) {
-    released_.clear();
-    if (sink.finish(ch.id, released_) != channel_sink::status::released) return false;
-    if (released_.empty()) continue;
-    append_to_event(*r, node);
-    if (released_.empty()) continue;
-    synthetic(number, delta_of(*r, released_), "", out);
-  }
-  return true;
-}
-
-bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
-  splices_.clear();
-  states_.clear();
-  for (auto& [number, c] : choices_) {
-    if (!finish_choice(number, none, sink, out)) return false;
-  }
-  return true;
 }
 
 void chat_stream::cut(std::string_view message, std::string& out) {

@@ -17,6 +17,28 @@ void listed_body::add_plain(index node, part like, bool editable) {
   origins_.push_back({});
 }
 
+void listed_body::add_reading(index node, part like, std::string reading) {
+  like.node = node;
+  like.text = readings_.emplace_back(std::move(reading));
+  like.editable = false;
+  parts_.push_back(like);
+  origins_.push_back({});
+}
+
+void listed_body::add_value(index node, part like) {
+  add_plain(node, like, false);
+  if (auto spoken = text::json::without_exponent(body_[node].text); !spoken.empty()) add_reading(node, like, std::move(spoken));
+}
+
+// What should be JSON and is none: one text, and what a lenient reader would make of its escapes. An edit of the one would leave the
+// other, so a redaction of either blocks.
+void listed_body::add_broken(index node, part like) {
+  auto reading = text::json::loosely_unescaped(body_[node].text);
+  if (reading == body_[node].text) return add_plain(node, like, true);
+  add_plain(node, like, false);
+  add_reading(node, like, std::move(reading));
+}
+
 void listed_body::add_key(index node, part like) {
   like.node = node;
   like.text = body_[node].key;
@@ -33,7 +55,11 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
   // What a tool's message says is the tool's result.
   like.kind = like.role == role::tool && r.kind == part_kind::text ? part_kind::tool_result : r.kind;
   switch (r.what) {
-    case text_class::opaque: case text_class::scalar: return;
+    case text_class::scalar: case text_class::copy: return;
+    case text_class::opaque: case text_class::parameters: case text_class::sealed:
+      if (looks_as(r.what, body_[node].text)) return;
+      like.kind = part_kind::annotation;
+      return add_plain(node, like, false);
     case text_class::reference: return add_unread("server state", node);
     case text_class::binary: return add_unread("attachment", node);
     case text_class::name: case text_class::schema: return add_plain(node, like, false);
@@ -41,7 +67,7 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
     case text_class::json: break;
   }
   auto inner = std::make_unique<text::json::document>();
-  if (!inner->parse(body_[node].text, depth_max)) return add_plain(node, like, true);  // not JSON: one text
+  if (!inner->parse(body_[node].text, depth_max)) return add_broken(node, like);
   const auto document = static_cast<std::int32_t>(inner_.size());
   const auto nodes = inner->nodes();
   for (index i = 0; i < nodes.size(); ++i) {
@@ -53,11 +79,17 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
       parts_.push_back(like);
       origins_.push_back({document, i, true});
     }
-    if (nodes[i].kind != kind::string) continue;
+    if (nodes[i].kind == kind::object || nodes[i].kind == kind::array) continue;
+    // A number made a string would not be what the tool's schema promises, so a number is judged and not edited.
     like.text = nodes[i].text;
-    like.editable = true;
+    like.editable = nodes[i].kind == kind::string;
     parts_.push_back(like);
     origins_.push_back({document, i, false});
+    if (auto spoken = text::json::without_exponent(nodes[i].text); !like.editable && !spoken.empty()) {
+      like.text = readings_.emplace_back(std::move(spoken));
+      parts_.push_back(like);
+      origins_.push_back({document, i, true});
+    }
   }
   inner_.push_back(std::move(inner));
 }

@@ -1,6 +1,7 @@
 // The texts of a parsed body: the tape walked along a table, JSON in strings opened, and edits spliced back through both layers.
 #pragma once
 
+#include <deque>
 #include <memory>
 
 #include "table.hpp"
@@ -24,6 +25,8 @@ class listed_body {
   void add(text::json::index node, const row& r, part like, std::uint32_t depth_max);
   // A string of which nothing is known but where it stands; a redaction of it becomes a block.
   void add_plain(text::json::index node, part like, bool editable);
+  // A number or a literal where text may be: it cannot be edited in its place, only judged.
+  void add_value(text::json::index node, part like);
   // The key of a member, for maps that a client can put words into.
   void add_key(text::json::index node, part like);
   void add_unread(std::string reason, text::json::index node);
@@ -32,6 +35,9 @@ class listed_body {
   [[nodiscard]] std::vector<text::json::splice> splices(std::span<const replacement> edits) const;
 
  private:
+  // Text that the body does not hold in these bytes: another reading of what it does.
+  void add_reading(text::json::index node, part like, std::string reading);
+  void add_broken(text::json::index node, part like);
   struct origin {
     std::int32_t document = -1;  // index into inner_, or -1: the body itself
     text::json::index inner = 0;
@@ -42,6 +48,7 @@ class listed_body {
   std::vector<origin> origins_;
   std::vector<unread> unread_;
   std::vector<std::unique_ptr<text::json::document>> inner_;
+  std::deque<std::string> readings_;
 };
 
 }  // namespace sluice::wire

@@ -88,11 +88,11 @@ std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
   return made;
 }
 
-// A schema is scanned whole; what is opaque is opaque down to its leaves.
+// A schema is scanned whole, as are arguments; parameters are known down to their leaves, and so are copies.
 bool path_table::covers_below(std::uint16_t state) const {
   const auto& n = nodes_[state];
   return n.row != nullptr && n.steps.empty() &&
-         (n.row->what == text_class::schema || n.row->what == text_class::opaque || n.row->what == text_class::arguments);
+         (n.row->what == text_class::schema || n.row->what == text_class::arguments || n.row->what == text_class::parameters || n.row->what == text_class::copy);
 }
 
 std::uint16_t path_table::member(std::uint16_t state, std::string_view key) const {
@@ -133,7 +133,10 @@ void path_table::walk(const text::json::document& body, std::vector<std::uint16_
     const auto parent = nodes[i].parent;
     states[i] = nodes[parent].kind == text::json::kind::object ? member(states[parent], nodes[i].key) : element(states[parent]);
     states[i] = typed(states[i], body, static_cast<text::json::index>(i));
-    if (nodes[i].kind == text::json::kind::string && at(states[i]) != nullptr && at(states[i])->what == text_class::scalar) states[i] = unknown;
+    // A string where a number should be, or where what repeats a text in pieces should.
+    if (nodes[i].kind != text::json::kind::string || at(states[i]) == nullptr) continue;
+    const auto what = at(states[i])->what;
+    if (what == text_class::scalar || (what == text_class::copy && states[parent] != states[i])) states[i] = unknown;
   }
 }
 
@@ -194,7 +197,10 @@ std::string_view treatment(const row& r) {
     case text_class::reference: return "unreadable.server_state";
     case text_class::binary: return "unreadable.unknown_part";
     case text_class::scalar: return "passed: a number or a flag; a string there is scanned as any other";
-    case text_class::opaque: return r.path.find("ogprobs") != std::string_view::npos || r.path == "context" ? "dropped when the text is edited" : "passed: an identifier or parameter";
+    case text_class::opaque: return "passed: an identifier; other text there is scanned";
+    case text_class::parameters: return "passed: settings or counts; other text there is scanned";
+    case text_class::sealed: return "passed: signed or encrypted; other text there is scanned";
+    case text_class::copy: return "dropped when the text is edited";
   }
   return "";
 }
@@ -204,14 +210,22 @@ std::string_view treatment(const row& r) {
 void add_coverage(std::vector<dialect::coverage_row>& out, std::string_view endpoint, std::string_view direction, std::string_view streaming,
                   std::span<const row> rows) {
   for (const auto& r : rows) {
-    const bool read = r.what != text_class::opaque && r.what != text_class::scalar;
+    const bool read = r.what < text_class::opaque || r.what == text_class::arguments;
     out.push_back({endpoint, direction, r.path, to_string(r.what), read ? to_string(r.from) : "-", read ? to_string(r.kind) : "-", streaming,
                    treatment(r)});
   }
 }
 
+bool looks_as(text_class what, std::string_view text) {
+  constexpr std::size_t word_bytes_max = 128;
+  if (what != text_class::sealed && text.size() > word_bytes_max) return false;
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("_-.:/+=@~,").find(c) != std::string_view::npos;
+  });
+}
+
 std::string_view to_string(text_class c) {
-  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V", "A"});
+  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V", "A", "P", "E", "C"});
   return names[static_cast<std::size_t>(c)];
 }
 

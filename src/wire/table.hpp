@@ -2,7 +2,7 @@
 // the same rows.
 //
 // A path is keys joined by '.', "[]" for any element, "{*}" for any key, "<t>" for an object whose `type` is t ("<>": that has none).
-// A row of class `schema`, `arguments` or `opaque` that ends there covers everything below it.
+// A row of class `schema`, `arguments`, `parameters` or `copy` that ends there covers everything below it.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,12 @@ enum class text_class : std::uint8_t {
   name,       // N: scanned; a redaction becomes a block
   reference,  // R: content that the upstream holds and the gateway cannot see
   binary,     // B: an attachment
-  opaque,     // O: identifiers and parameters: known, not text
+  opaque,     // O: an identifier or a word of the API: passes as long as it looks like one
   scalar,     // V: numbers and flags under a known key; a string there counts as unknown
   arguments,  // A: a JSON object of a tool call: leaves scanned and edited, keys scanned
+  parameters, // P: an object of settings or counts: its keys and strings pass as long as they look like words of the API
+  sealed,     // E: signed or encrypted, in characters that spell no words; anything else there is scanned
+  copy,       // C: says again what stands elsewhere in the answer, in pieces; dropped when that was edited
 };
 
 // Whose words a row's text is: a fixed role, or the one that the message says.
@@ -104,6 +107,10 @@ class row_list {
 // Rows of the coverage page for a table of one endpoint.
 void add_coverage(std::vector<dialect::coverage_row>& out, std::string_view endpoint, std::string_view direction, std::string_view streaming,
                   std::span<const row> rows);
+
+// True where a string under a row of class `opaque`, `parameters` or `sealed` (or a key below it) is what the row says it is, and so passes
+// unread. What does not look the part is text that somebody put there, and judged as any other that nobody knows.
+[[nodiscard]] bool looks_as(text_class what, std::string_view text);
 
 [[nodiscard]] std::string_view to_string(text_class c);
 [[nodiscard]] std::string_view to_string(part_kind k);

@@ -67,13 +67,14 @@ class Upstream:
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
+                pause = outer.pause  # of this answer, whatever the test decides for the next
                 pieces = outer.pieces if outer.pieces is not None else [said[i:i + outer.step] for i in range(0, len(said), outer.step)]
                 events = [chunk("", role=True)] + [chunk(p) for p in pieces] + [chunk(None, finish="stop")]
                 try:
                     for e in events:
                         self.piece(b"data: " + json.dumps(e).encode() + b"\n\n")
-                        if outer.pause:
-                            time.sleep(outer.pause)
+                        if pause:
+                            time.sleep(pause)
                     self.piece(b"data: [DONE]\n\n")
                     self.wfile.write(b"0\r\n\r\n")
                 except OSError:

@@ -141,6 +141,22 @@ def test_each_dialect_answers_in_one_piece(lab):
     assert g.post({"Messages": []}, path="/api/chat")[0] == 400
 
 
+def test_two_credentials_that_differ_are_refused_in_the_dialect(lab):
+    g, up = gateway(lab)
+    body = {"anthropic": ("/v1/messages", {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}, "x-api-key", lambda e: e["error"]["type"] == "authentication_error"),
+            "gemini": ("/v1beta/models/m:generateContent", {"contents": [{"parts": [{"text": "x"}]}]}, "x-goog-api-key", lambda e: e["error"]["status"] == "UNAUTHENTICATED")}
+    for kind, (path, ask, field, fits) in body.items():
+        assert g.post(ask, {"authorization": "", field: "sk-test"}, path=path)[0] == 200
+        assert g.post(ask, {field: "sk-test"}, path=path)[0] == 200, "the same one twice is one"
+        asked = len(up.seen)
+        for headers, where in (({field: "sk-other"}, path), ({"api-key": "sk-other"}, path), ({}, path + "?key=sk-other"), ({"authorization": ""}, path + "?key=sk-test&key=sk-other")):
+            status, head, data = g.post(ask, headers, path=where)
+            assert status == 401 and fits(json.loads(data)) and head["x-should-retry"] == "false", (kind, headers, status, data)
+            assert b"sk-" not in data and len(up.seen) == asked
+    record = g.records()[-1]
+    assert record["verdict"] == "block" and "more than one key" in record["reason"] and "sk-other" not in json.dumps(record)
+
+
 def test_anthropic_python_sdk(lab):
     try:
         import anthropic

@@ -3,9 +3,11 @@ model reads."""
 import json
 import re
 import shutil
+import signal
+import subprocess
 import time
 
-from lab import ROOT, Gateway, Upstream, sluice, until
+from lab import ROOT, SLUICE, Gateway, Upstream, sluice, until
 from test_dialects import Speaker
 
 
@@ -197,6 +199,57 @@ def test_the_clinic_keeps_patients_from_the_model_and_diagnoses_from_patients(la
     is_answered_by_the_gateway(clients, patient, "Help, my son can't breathe", "call 999")
     is_answered_by_the_gateway(clients, patient, "What is a lethal dose of digoxin?", "poison control")
     is_cut(clients, patient, "Some say: inject bleach twice a day.", "inject bleach")
+
+
+def test_a_rule_that_finds_harmless_texts_is_refused_before_it_goes_anywhere(lab):
+    shutil.copytree(ROOT / "policies/examples/bank", lab.dir / "bank")
+    told = json.loads(sluice("check", lab.dir / "bank", "--json").stdout)
+    assert told["harmless_texts"]["verdict"] == "JUDGED" and not told["diagnostics"], told
+    with open(lab.dir / "bank/advice.yaml", "a") as file:
+        file.write("  - id: wide\n    direction: response\n    match: {regex: '(?i)[a-z]'}\n    action: {type: block, message: m}\n"
+                   "    tests: [{name: a, response: hay, expect: {rules: [wide]}}, {name: b, response: '7', expect: {rules: []}}]\n")
+    for command in (("check",), ("test",), ("push", "--redis", "redis://127.0.0.1:1", "--ring", "r")):
+        done = sluice(command[0], lab.dir / "bank", *command[1:], check=False)
+        assert done.returncode == 1 and "advice.yaml:" in done.stderr and "102 of 102 harmless texts" in done.stderr, (command, done)
+    golden = lab.dir / "bank/golden/bank.jsonl"
+    golden.write_text("".join(line + "\n" for line in golden.read_text().splitlines() if '"benign"' not in line))
+    done = sluice("check", lab.dir / "bank")
+    assert "INSUFFICIENT: 0 harmless texts" in done.stdout, done
+
+
+def test_a_watched_bundle_is_tested_again_each_time_that_it_is_saved(lab):
+    folder = lab.dir / "social"
+    shutil.copytree(ROOT / "policies/examples/social", folder)
+    out, errors = open(lab.dir / "watch.out", "w"), open(lab.dir / "watch.err", "w")
+    process = subprocess.Popen([SLUICE, "test", "--watch", str(folder)], stdout=out, stderr=errors)
+    lab.processes.append(process)
+    lines = lambda: (lab.dir / "watch.out").read_text().splitlines()
+    said = lambda n: until(f"{n} runs", lambda: lines()[n - 1] if len(lines()) >= n else "", 60)
+    assert re.match(r"\d\d:\d\d:\d\d  PASS  version \w{12}: 32 tests, 119 golden cases; \d+ ms$", said(1)), lines()
+    words = folder / "lists/muted_topics.yaml"
+    whole = words.read_text()
+    words.write_text(whole.replace("  - Marlow Bay landslide\n", ""))
+    assert "  REFUSED  " in said(2) and "trending.yaml:" in (lab.dir / "watch.err").read_text()
+    new = folder / ".muted.new"  # as editors do: written beside it, and renamed
+    new.write_text(whole)
+    new.rename(words)
+    assert "  PASS  " in said(3)
+    (folder / ".words.swp").write_text("an editor's own file")
+    (folder / "notes.txt").write_text("not read")
+    with open(folder / "golden/more.jsonl", "w") as golden:
+        golden.write('{"id": "m-1", "set": "must_block", "request": "good morning"}\n')
+    assert "  FAIL  " in said(4) and "must_block: 13 cases, 1 missed" in said(4) and "m-1" in (lab.dir / "watch.err").read_text()
+    time.sleep(0.5)
+    assert len(lines()) == 4, "what does not count starts no run"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 1, "the code of the last run"
+
+
+def test_a_rule_in_shadow_says_how_much_of_what_it_asks_for_is_shown(lab):
+    told = json.loads(sluice("test", ROOT / "policies/examples/bank", "--json").stdout)
+    (rule,) = told["promotion"]
+    assert rule["rule"] == "advice-hot-tip" and rule["verdict"] == "INSUFFICIENT" and rule["wrong"] == 0 and rule["harmless"] > 100, rule
+    assert "advice-hot-tip, in shadow: INSUFFICIENT" in sluice("test", ROOT / "policies/examples/bank").stdout
 
 
 WORKED = ROOT.parent / "shared/research/policy.md"

@@ -7,7 +7,7 @@ import threading
 import time
 
 from lab import Gateway, Upstream, bundle, free_port, sluice, until
-from test_exchanges import gateway
+from test_exchanges import content, events, gateway
 
 
 class Skip(Exception):
@@ -82,6 +82,72 @@ def fleet(lab, extra="", poll="500ms"):
 
 def push(port, folder, *more, check=True):
     return sluice("push", folder, "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", *more, check=check)
+
+
+def streams(g, count):
+    """Long streams; what each came to: its text, how it ended, its record's reason."""
+    out = [None] * count
+
+    def one(i):
+        status, head, body = g.ask("tell", stream=True)
+        out[i] = (content(body), events(body)[-1]["choices"][0]["finish_reason"], head["x-sluice-policy"])
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(count)]
+    for t in threads:
+        t.start()
+    return out, threads
+
+
+def metric(g, name):
+    return next(float(line.split()[-1]) for line in g.get("/metrics")[1].splitlines() if line.startswith(name))
+
+
+def swaps(g, up, folder, names):
+    for name in names:
+        begin = time.monotonic()
+        bundle(folder, (name,))
+        until(f"{name} is enforced", lambda: redacts(g, up, name))
+        assert time.monotonic() - begin < 10, "no swap waits for a stream"
+
+
+def test_streams_on_old_versions_end_after_pin_max_and_swaps_do_not_wait_for_them(lab):
+    g, up = gateway(lab)
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace("  state_directory", "  pin_max: 3s\n  state_directory"))
+    g.start()
+    up.pieces, up.pause = ["word "] * 400, 0.05
+    old, threads = streams(g, 5)
+    until("the streams are under way", lambda: metric(g, "sluice_streams_total") >= 5)
+    up.pieces, up.pause = None, 0
+    swaps(g, up, lab.dir / "gw-b", [f"Rival {i}" for i in range(8)])
+    up.pieces, up.pause = ["late "] * 60, 0.05
+    new, later = streams(g, 2)
+    for t in threads + later:
+        t.join(60)
+    assert all(text.startswith("word ") and end == "content_filter" for text, end, _ in old), old
+    assert all(text == "late " * 60 and end == "stop" for text, end, _ in new), "what is in force is not touched"
+    closed = [r for r in g.records() if r["event"] == "closed"]
+    ended = [r for r in closed if r.get("reason") == "policy_superseded"]
+    assert len(ended) == 5 and all(r["verdict"] == "block" and r["activation"] == "1-1" for r in ended), closed
+    assert 'reason="policy_superseded"} 5' in g.get("/metrics")[1]
+    until("nothing old is held but what the loader keeps", lambda: metric(g, "sluice_policy_pinned_snapshots") <= 1)
+
+
+def test_streams_on_the_oldest_versions_end_at_the_bound_of_memory(lab):
+    g, up = gateway(lab)
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace("  state_directory", "  snapshot_bytes_max: 1KiB\n  state_directory"))
+    g.start()
+    up.pieces, up.pause = ["word "] * 200, 0.05
+    old, threads = streams(g, 3)
+    until("the streams are under way", lambda: metric(g, "sluice_streams_total") >= 3)
+    up.pieces, up.pause = None, 0
+    begin = time.monotonic()
+    swaps(g, up, lab.dir / "gw-b", ["Ostwick Savings"])
+    for t in threads:
+        t.join(30)
+    assert time.monotonic() - begin < 8 and all(end == "content_filter" for _, end, _ in old), old
+    assert [r["reason"] for r in g.records() if r["event"] == "closed"] == ["policy_superseded"] * 3
 
 
 def test_a_push_reaches_every_node_and_survives_redis(lab):

@@ -32,6 +32,7 @@ void add_push(CLI::App& root, invocation& call);
 void add_status(CLI::App& root, invocation& call);
 void add_history(CLI::App& root, invocation& call);
 void add_activate(CLI::App& root, invocation& call);
+void add_promote(CLI::App& root, invocation& call);  // and abort
 void add_rollback(CLI::App& root, invocation& call);
 void add_freeze(CLI::App& root, invocation& call);
 void add_revoke(CLI::App& root, invocation& call);  // and unrevoke

@@ -47,15 +47,16 @@ class log {
   [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers);
   ~log();  // writes what is queued, syncs, ends with a "stop" event
 
-  // From worker `producer`, never blocks: a record to be filled whole (it still holds an older one, for its memory), then
-  // publish(). Null: full, and the record is counted as lost (on_full: drop) or must not have been produced (on_full: block; see
-  // ready()).
-  [[nodiscard]] record* claim(std::size_t producer);
+  // From worker `producer`, none of them blocks. Keeps places for the records of one exchange before it begins, so that on_full: block
+  // never loses one of them. False: there is no room, or the disk failed, and on_full is block. With on_full: drop nothing is kept.
+  [[nodiscard]] bool reserve(std::size_t producer, std::size_t records);
+  void release(std::size_t producer, std::size_t records);  // of reserved ones that are not needed any more
+  // A record to be filled whole (it still holds an older one, for its memory), then publish(). `reserved`: it takes one of the places
+  // that were kept. Null: full, and the record is counted as lost; with on_full: block only one that had no place.
+  [[nodiscard]] record* claim(std::size_t producer, bool reserved = false);
   void publish(std::size_t producer);
   // For text of that size to wait for the disk in memory; false: it must be left out, for too much waits already. From any thread.
   [[nodiscard]] bool reserve_text(std::size_t bytes);
-  // False while the ring of `producer` has no room for a few more exchanges or the disk failed, and on_full is block.
-  [[nodiscard]] bool ready(std::size_t producer) const;
   // From the control thread.
   void event(control_event e);
   // Blocks until what was pushed before is on disk. For tests and shutdown.

@@ -16,6 +16,12 @@ struct finding_record {
   policy::enforcement enforcement;
   std::string channel;         // "messages[0].content", "choice 0 content"
   std::uint32_t begin, end;    // bytes of the channel's original text
+  std::uint32_t score = 0;     // what it adds to its policy's threshold
+  struct place {
+    std::string channel;
+    std::uint32_t begin, end;
+  };
+  std::vector<place> more = {};  // of a match that is split over several texts: the rest of it
   std::string value;           // in the clear while in memory only: written as hmac and masked form
 };
 
@@ -27,13 +33,33 @@ struct kept_part {
   std::string text;
 };
 
+// Findings that an exception took away; channel, span and value are the first one's.
+struct suppressed_record {
+  std::string rule, exception;
+  std::string policy = {}, owner = {}, ticket = {}, channel = {};
+  std::uint32_t begin = 0, end = 0;
+  std::uint64_t count = 1;
+  std::string value = {};
+};
+
+// What a policy's scores came to in one section.
+struct score_record {
+  std::string policy;
+  std::uint64_t score = 0, shadow_score = 0;  // of enforced matches, and of those in shadow as well
+  std::uint32_t threshold = 0;
+  policy::action action = policy::action::block;
+  bool crossed = false;
+};
+
 struct section {  // request or response
   bool judged = false;
   policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
   std::vector<finding_record> findings;
-  std::vector<std::pair<std::string, std::string>> suppressed;  // rule, exception id
-  std::vector<std::pair<std::string, float>> scores;            // of classifiers, by "classifier.label"
+  std::vector<suppressed_record> suppressed;
+  std::vector<std::pair<std::string, float>> classifier_scores;  // of classifiers, by "classifier.label"
   bool truncated = false;
+  std::vector<score_record> scores;
+  std::vector<std::string> tags;  // that enforced rules set here
 };
 
 struct record {
@@ -51,6 +77,7 @@ struct record {
   std::uint64_t latency_us = 0, added_us = 0;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::string reason;
+  bool canary = false;   // decided by the version that a share of conversations gets
   bool stale = false;
   // Only where the log keeps text; in the clear while in memory only.
   bool with_text = false;

@@ -59,6 +59,8 @@ class server {
   [[nodiscard]] unsigned workers() const;
   // Runs `task` on each worker's thread, soon; does not wait. How a new policy reaches the workers.
   void post_each(std::function<void(unsigned worker)> task);
+  // On each worker, soon: streams that pin this snapshot are cut off. Does not wait.
+  void supersede(std::shared_ptr<const policy::snapshot> gone);
 
  private:
   struct impl;

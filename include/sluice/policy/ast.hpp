@@ -281,6 +281,26 @@ struct list_ast {
   policy::place place;
 };
 
+// A check of the gate that a person has set aside for a while.
+struct gate_waiver {
+  std::string check, of;            // of: the slice or rule; empty: the whole check
+  std::string by, reason, expires;  // expires: YYYY-MM-DD
+  policy::place place;
+};
+
+// What a version must show before it goes live (module rollout judges it).
+struct gate_spec {
+  std::vector<std::string> require;      // golden sets that must be there
+  std::map<std::string, double> floors;  // lowest recall, by slice of set `attack`
+  double false_positives_total = 0.005, false_positives_slice = 0.01, false_positives_rule = 0.001;
+  milliseconds compile_max{60'000};
+  std::optional<std::uint64_t> database_bytes_max;
+  std::optional<std::uint32_t> rule_us_max;
+  double slower_max = 1.2;               // times the active version's p99
+  std::vector<gate_waiver> waivers;
+  policy::place place;
+};
+
 struct bundle_ast {
   std::string name, owner;
   std::vector<policy_ast> policies;  // sorted by name: order of files never matters
@@ -298,6 +318,7 @@ struct bundle_ast {
     std::optional<milliseconds> max_stale;
     action matcher_unavailable = action::block;  // what an enforcing rule's failed matcher does: block (default) or allow
   } on_error;
+  std::optional<gate_spec> gate;
   std::string version;               // 64 hex digits
 };
 

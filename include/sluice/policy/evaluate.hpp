@@ -24,6 +24,11 @@ struct text_part {
   std::string_view text;
 };
 
+// Bytes of a part's text.
+struct text_span {
+  std::uint32_t part, begin, end;
+};
+
 struct finding {
   std::uint32_t rule;       // index into snapshot::rules()
   std::uint32_t part;       // index of the text_part, or the channel of a stream
@@ -31,11 +36,17 @@ struct finding {
   policy::action action;
   bool enforced;            // false: a shadow finding
   std::string value;        // the matched original text; audit masks it, nothing else may print it
+  // Where a request's match is split over several parts: the rest of it, in the order of the parts. `value` is all of it.
+  std::vector<text_span> more = {};
 };
 
+// Findings of one rule that one exception took away. Place and value are the first one's.
 struct suppression {
   std::uint32_t rule;
-  std::string exception_id;
+  std::string exception_id, owner, ticket;
+  std::uint32_t part = 0, begin = 0, end = 0;
+  std::string value;        // as of a finding
+  std::uint64_t count = 1;
 };
 
 // Replace [begin, end) of a part's text.
@@ -56,6 +67,15 @@ struct block_terms {
   [[nodiscard]] std::string_view message_for(std::string_view accept_language) const;
 };
 
+// The scores of one policy's matches, held against its threshold. Views into the snapshot.
+struct score_sum {
+  std::string_view policy;
+  std::uint64_t enforced = 0, all = 0;  // of enforced matches, and of those in shadow as well
+  std::uint32_t threshold = 0;          // of this direction
+  policy::action action = action::block;
+  bool crossed = false;                 // by the enforced ones
+};
+
 struct outcome {
   policy::verdict verdict = verdict::allow;         // what is done
   policy::verdict shadow_verdict = verdict::allow;  // what would be done if every shadow rule (and the global flag) enforced
@@ -65,8 +85,14 @@ struct outcome {
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
+  std::vector<score_sum> scores;  // of policies with a threshold here, of which some rule with a score matched
+  std::string crossed;            // the first threshold that blocks: "the score of policy 'pii' is 12, its threshold 10"
+  // What enforced rules tag the conversation with, and what those in shadow would; each once, in the order of being found.
+  std::vector<std::string> tags, shadow_tags;
+  // Why a verdict came without a rule: `reason`, or the threshold where no rule blocked.
+  [[nodiscard]] std::string_view why() const { return reason.empty() && block.rule == 0xffffffff ? std::string_view(crossed) : std::string_view(reason); }
   // What classifiers said, whether it reached a threshold or not: "classifier.label" (of the snapshot) and the highest score of all texts.
-  std::vector<std::pair<std::string_view, float>> scores;
+  std::vector<std::pair<std::string_view, float>> classifier_scores;
 };
 
 class token_map;
@@ -95,11 +121,27 @@ struct evaluate_options {
   std::string_view hash_key = {};  // of redactions with `hash`. Empty (tests, explanations): the hash reads 00000000
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
   token_map* tokens = nullptr;  // of the exchange. Null (tests, explanations): the tokens of each call count from 1
+  bool edits_of_blocked = false;  // tests only: a body that is blocked has its edits all the same, to hold against a stream that was cut
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.
 [[nodiscard]] outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options,
                                scratch& working);
+
+// A request may tag its conversation, and the rules that are bound to that tag then apply to this very request: judged again until no
+// more tags come (a cycle of tags does not compile). What rules in shadow would tag is seen by nothing but findings in shadow and the
+// shadow verdict. `who` gains the tags of enforced rules; the rules are those that apply with them, for the answer too.
+struct judged_request {
+  const ruleset* rules;
+  policy::outcome what;
+};
+[[nodiscard]] judged_request evaluate_request(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options,
+                                              scratch& working);
+// The same, or for an answer, which tags its conversation for the next exchange only, evaluate() with the rules for `who`.
+[[nodiscard]] judged_request evaluate_either(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options,
+                                             scratch& working);
+// True when some rule that applies here may tag the conversation of a request.
+[[nodiscard]] bool tags_requests(const ruleset& rules);
 
 // The hash of the rules that apply: 64 hex digits, the record's `effective`.
 [[nodiscard]] const std::string& effective_hash(const ruleset& rules);

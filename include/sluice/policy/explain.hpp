@@ -42,7 +42,14 @@ struct explained_rule {
   bool applies = false;   // to this context, direction, role and part
   std::string why_not;    // "scope", "direction", … with the values, when it does not apply
   std::vector<span> matches;
-  std::vector<std::string> suppressed_by;  // exceptions
+  // An exception that took findings of the rule away; the place is the first one's.
+  struct excuse {
+    std::string exception, owner, ticket, reason, expires;
+    std::uint32_t begin = 0, end = 0;
+    std::uint64_t count = 0;
+  };
+  std::vector<excuse> suppressed;
+  std::uint32_t score = 0;                 // what each match adds to its policy's threshold
   std::uint64_t alone_ns = 0;              // what it costs by itself on this text; 0: it does not apply
   std::string note;                        // "the pattern matches at 4..12, but validator luhn refuses it"
 };
@@ -52,7 +59,16 @@ struct explanation {
   policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
   std::string text;                   // after edits; as it was when blocked
   std::string message;                // of a block
-  std::string reason;                 // of a verdict without a rule
+  std::string reason;                 // of a verdict without a rule; a threshold that blocks among them
+  struct sum {
+    std::string policy;
+    std::uint64_t enforced = 0, all = 0;  // as in score_sum
+    std::uint32_t threshold = 0;
+    policy::action action = action::block;
+    bool crossed = false;
+  };
+  std::vector<sum> scores;            // of policies with a threshold
+  std::vector<std::string> tags;      // what it tags the conversation with
   std::vector<explained_rule> rules;  // in the order of the bundle
   std::uint64_t evaluate_ns = 0;      // of one evaluation of all rules, the best of several
 };

@@ -3,6 +3,7 @@
 // not. Control plane only. Values returned own their text.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/diagnostic.hpp"
+#include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/policy/source.hpp"
 
@@ -23,6 +25,7 @@ struct golden_case {
   context who;
   std::vector<test_spec::message> request;  // empty: none
   std::optional<std::string> response;
+  std::map<std::string, double> given;  // scores that classifiers are taken to give, others 0; empty: they are asked
   struct {
     std::optional<policy::action> action_at_least, action_at_most;
     std::vector<std::string> rules_any, rules_none, text_absent, text_present;
@@ -36,22 +39,23 @@ struct golden_case {
 // All golden files of a bundle. Two cases with one id are an error.
 [[nodiscard]] std::vector<golden_case> golden_of(const bundle_source& source, diagnostics& found);
 
+// What a case holds in one direction, as evaluate() takes it; views into `each`. Empty: nothing.
+[[nodiscard]] std::vector<text_part> parts_of(const golden_case& each, direction which);
+
 struct golden_result {
   std::string id, set;
   policy::place place;
   bool judged = false;  // false: counted only
-  bool passed = true;
-  std::string what = {};                          // expected and got, when it failed
+  bool passed = true;                             // false: `what` or `stream` says why
+  std::string what = {};                          // expected and got
+  std::string stream = {};                        // how the answer ends otherwise when it comes in pieces
   policy::action action = policy::action::allow;  // the strongest enforced, of request and response
   std::vector<std::string> rules = {}, shadow = {};
   std::string text = {};  // of the response, else of the request's last message, after edits; not for printing
 };
-// A response is also run as a stream of single code points, which must give the same.
+// A response is also run as a stream: of single code points, of tokens of some, and cut in two at places that its id decides. All must
+// give the same. Thread-safe; each call allocates working memory of its own, so give it more than one case.
 [[nodiscard]] std::vector<golden_result> run_golden(std::span<const golden_case> cases,
                                                     const std::shared_ptr<const snapshot>& with);
-
-// Upper end of the exact (Clopper-Pearson) one-sided 95 % interval for a rate of which `hits` in `n` were seen; 1 for n
-// = 0.
-[[nodiscard]] double rate_upper95(std::size_t hits, std::size_t n);
 
 }  // namespace sluice::policy

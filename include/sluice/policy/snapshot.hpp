@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class snapshot {
   // The rules for a context, composed when the snapshot was made: one look-up, no allocation. The reference lives as long as
   // the snapshot. Thread-safe.
   [[nodiscard]] virtual const ruleset& rules_for(const context& who) const = 0;
+  // True when some scope asks for tags of the conversation.
+  [[nodiscard]] virtual bool asks_for_tags() const = 0;
   // True for the snapshot that stands for "no policy": every request is denied.
   [[nodiscard]] virtual bool denies_all() const = 0;
 
@@ -30,10 +33,17 @@ class snapshot {
     std::string id, policy, title, severity, category, place;  // place: file:line:column
     policy::action action;
     policy::enforcement enforcement;
+    std::uint32_t score = 0;  // what a match adds to its policy's threshold
   };
   [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
   // Bytes of compiled databases and tables, shards counted once.
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
+  // Of those bytes, what other snapshots may hold too: databases, patterns and models that did not change.
+  struct shared_piece {
+    const void* what;
+    std::size_t bytes;
+  };
+  [[nodiscard]] virtual std::vector<shared_piece> shared_pieces() const { return {}; }
 
   // An ordinary snapshot that denies every request: what a node starts with, so that nobody ever tests for null.
   [[nodiscard]] static std::shared_ptr<const snapshot> deny_all();
@@ -49,6 +59,18 @@ struct active_policy {
   policy::activation activation;
   policy::freshness freshness = policy::freshness::none;
   bool refuse_all = false;  // fail_closed and past max_stale: answer 503 to everything
+
+  // Another version for a share of conversations, under the same activation: conversation_bucket() below `basis_points` is theirs.
+  struct canary_share {
+    std::shared_ptr<const active_policy> policy;
+    std::uint32_t basis_points = 0;
+    std::string salt;
+  };
+  std::optional<canary_share> canary;
+  bool is_canary = false;  // this is that other version
 };
+
+// Where a conversation falls among ten thousand, the same on every node: by conversation, else by user, else by caller; within its tenant.
+[[nodiscard]] std::uint32_t conversation_bucket(std::string_view salt, const context& who, std::string_view caller);
 
 }  // namespace sluice::policy

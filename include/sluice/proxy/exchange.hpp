@@ -39,7 +39,6 @@ struct settings {
   bool route_is_upstream = false;  // the context's route is the upstream's name
   std::uint64_t request_body_max = 64ull << 20;
   std::uint64_t response_body_max = 64ull << 20;
-  std::uint32_t event_bytes_max = 1u << 20;
   std::uint32_t json_depth_max = 64;
   unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
                     server_state = unreadable_policy::deny;
@@ -69,8 +68,13 @@ class services {
   // refused: unknown caller.
   [[nodiscard]] virtual result<identity> identify(const http::request_head& head, const peer_info& peer) = 0;
   [[nodiscard]] virtual std::string decision_id(const identity& who, wall_time time) = 0;
-  // False: the audit log is full and the configuration says block; new exchanges get 503.
-  [[nodiscard]] virtual bool accepting() = 0;
+  // Keeps room in the audit log for `records_max` records, before an exchange is admitted. False: the log is full or fails, and the
+  // configuration says block; new exchanges get 503.
+  [[nodiscard]] virtual bool reserve_records() = 0;
+  virtual void release_records(unsigned unused) = 0;  // of those that were reserved and not recorded
+  // Tags of a conversation that has a name, from one exchange to the next. The first adds those that are known to `who`.
+  virtual void recall_tags(policy::context& who) = 0;
+  virtual void keep_tags(const policy::context& who, const std::vector<std::string>& tags) = 0;
   virtual void record(const exchange_report& report) = 0;
   // True: reports carry the text that was judged.
   [[nodiscard]] virtual bool keeps_text() { return false; }
@@ -115,6 +119,9 @@ class exchange {
   void client_gone(std::uint64_t written, effects& out);
   // The client was too slow with its request, or the whole exchange took too long.
   void expired(effects& out);
+  // `gone` has to be let go (policy.snapshot_bytes_max, policy.pin_max). Where this exchange pins it, a stream is cut off, and an
+  // answer that is still awaited will not become one. An answer in one piece, and what is only relayed, ends by itself.
+  void supersede(const policy::snapshot* gone, effects& out);
 
  private:
   struct impl;

@@ -27,6 +27,8 @@ struct judged_text {
   bool too_large = false;
   std::vector<policy::text_part> request, response;
 };
+// Of one exchange: opened, closed, aborted.
+inline constexpr unsigned records_max = 3;
 
 // Which text a finding was made in: "messages[0].content".
 class text_names {
@@ -71,6 +73,7 @@ struct exchange_report {
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
   const judged_text* text = nullptr; // where services::keeps_text(), of `whole` and `closed`; null otherwise
   std::string_view caller;           // of the identity
+  bool reserved = false;             // there is a place for it in the audit log: the exchange was admitted
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise
 };
 

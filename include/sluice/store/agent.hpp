@@ -17,6 +17,14 @@
 
 namespace sluice::store {
 
+// A version for a share of conversations (policy::conversation_bucket), beside the one that is live.
+struct canary_version {
+  std::string version;
+  std::uint32_t basis_points = 0;
+  std::string salt;
+  bool operator==(const canary_version&) const = default;
+};
+
 enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
 
 struct agent_config {
@@ -49,6 +57,7 @@ struct apply_result {
 struct agent_status {
   policy::activation activation;
   std::string version, state;               // FRESH STALE EXPIRED NONE
+  std::optional<canary_version> canary;     // that runs beside it here
   std::string source;                       // "directory policies" or "redis://host:port ring R"
   bool connected = false;
   std::optional<wall_time> last_contact, last_activation, last_attempt;

@@ -12,6 +12,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/policy/source.hpp"
 #include "sluice/policy/types.hpp"
+#include "sluice/store/agent.hpp"
 #include "sluice/store/redis_url.hpp"
 #include "sluice/store/trust.hpp"
 
@@ -20,6 +21,7 @@ namespace sluice::store {
 struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
+  std::optional<canary_version> canary = {};
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
@@ -44,7 +46,10 @@ struct node_status {
 };
 
 struct activate_request {
-  std::string version, kind = "activate", actor, note;  // kind: activate, rollback
+  std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, promote, abort
+  std::optional<canary_version> canary = {};            // beside `version`
+  // Only while this is the head: what is decided about it must not hit another. errc::conflict otherwise.
+  std::optional<policy::activation> only_after = {};
   // With the epoch raised, and only while this is still the head: for nodes that do not follow it (ahead_of).
   std::optional<policy::activation> instead_of = {};
 };

@@ -78,4 +78,10 @@ struct raw_span { std::uint32_t begin, end; };
 // Unescapes the inside of a valid literal (without quotes) into out.
 void append_unescaped(std::string& out, std::string_view inside);
 
+// How a lenient reader may understand text that is no JSON: escapes decoded wherever they stand (\xHH among them), half surrogates
+// as U+FFFD, everything else as it is.
+[[nodiscard]] std::string loosely_unescaped(std::string_view text);
+// A number's digits as they are spoken, where its token has an exponent ("4.1e3": "4100"); "" when it has none, or too large a one.
+[[nodiscard]] std::string without_exponent(std::string_view token);
+
 }  // namespace sluice::text::json

@@ -1,6 +1,8 @@
 // Who is asking. The property that matters: nothing a client can write by itself changes a scope.
 #include "identity.hpp"
 
+#include <deque>
+
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -28,18 +30,9 @@ key_table keys() {
   return out;
 }
 
-const std::vector<upstream_config> upstreams = [] {
-  std::vector<upstream_config> out(2);
-  out[0].name = "a";
-  out[0].paths = {"/v1"};
-  out[1].name = "b";
-  out[1].paths = {"/v1/chat"};
-  return out;
-}();
-
 TEST(identity, ignores_headers_of_a_client_that_is_no_trusted_proxy) {
   const auto head = head_with({{"x-tenant", "evil"}, {"x-region", "moon"}, {"x-route", "free"}, {"x-conversation", "1"}});
-  const auto got = identify(rules(), upstreams, nullptr, head, {.address = "192.0.2.1"}).value();
+  const auto got = identify(rules(), nullptr, head, {.address = "192.0.2.1"}).value();
   EXPECT_EQ(got.who.tenant, "");
   EXPECT_EQ(got.who.region, "eu");
   EXPECT_EQ(got.who.conversation, "");
@@ -51,10 +44,10 @@ TEST(identity, takes_headers_of_a_trusted_proxy_and_refuses_them_twice) {
   auto by_header = rules();
   by_header.route = route_by::header;
   const auto head = head_with({{"X-Tenant", "acme"}, {"x-route", "support"}});
-  const auto got = identify(by_header, upstreams, nullptr, head, {.address = "10.1.2.3"}).value();
+  const auto got = identify(by_header, nullptr, head, {.address = "10.1.2.3"}).value();
   EXPECT_EQ(got.who.tenant, "acme");
   EXPECT_EQ(got.who.route, "support");
-  const auto twice = identify(rules(), upstreams, nullptr, head_with({{"x-tenant", "evil"}, {"X-Tenant", "acme"}}), {.address = "10.1.2.3"});
+  const auto twice = identify(rules(), nullptr, head_with({{"x-tenant", "evil"}, {"X-Tenant", "acme"}}), {.address = "10.1.2.3"});
   ASSERT_FALSE(twice.has_value());
   EXPECT_EQ(twice.error().code, errc::refused);
 }
@@ -62,7 +55,7 @@ TEST(identity, takes_headers_of_a_trusted_proxy_and_refuses_them_twice) {
 TEST(identity, a_key_wins_over_headers) {
   const auto table = keys();
   const auto head = head_with({{"authorization", "Bearer sk-acme"}, {"x-tenant", "other"}, {"x-region", "us"}});
-  const auto got = identify(rules(), upstreams, &table, head, {.address = "10.1.2.3"}).value();
+  const auto got = identify(rules(), &table, head, {.address = "10.1.2.3"}).value();
   EXPECT_EQ(got.who.tenant, "acme");
   EXPECT_EQ(got.who.tier, "gold");
   EXPECT_EQ(got.who.region, "us");
@@ -72,8 +65,8 @@ TEST(identity, a_key_wins_over_headers) {
 
 TEST(identity, finds_the_key_where_each_api_puts_it) {
   const auto table = keys();
-  for (const http::field& field : {http::field{"Authorization", "bearer sk-acme"}, {"x-api-key", "sk-acme"}, {"API-Key", "sk-acme"}}) {
-    EXPECT_EQ(identify(rules(), upstreams, &table, head_with({field}), {.address = "192.0.2.1"}).value().who.tenant, "acme") << field.name;
+  for (const http::field& field : {http::field{"Authorization", "bearer sk-acme"}, {"x-api-key", "sk-acme"}, {"API-Key", "sk-acme"}, {"X-Goog-Api-Key", "sk-acme"}}) {
+    EXPECT_EQ(identify(rules(), &table, head_with({field}), {.address = "192.0.2.1"}).value().who.tenant, "acme") << field.name;
   }
 }
 
@@ -82,20 +75,69 @@ TEST(identity, denies_unknown_callers_unless_told_otherwise) {
   auto open = rules();
   open.deny_unknown = false;
   for (const auto& head : {head_with({}), head_with({{"authorization", "Bearer sk-nobody"}})}) {
-    const auto denied = identify(rules(), upstreams, &table, head, {.address = "192.0.2.1"});
+    const auto denied = identify(rules(), &table, head, {.address = "192.0.2.1"});
     ASSERT_FALSE(denied.has_value());
     EXPECT_EQ(denied.error().code, errc::refused);
     EXPECT_EQ(denied.error().message.find("sk-nobody"), std::string::npos);
-    EXPECT_EQ(identify(open, upstreams, &table, head, {.address = "192.0.2.1"}).value().who.tenant, "");
+    EXPECT_EQ(identify(open, &table, head, {.address = "192.0.2.1"}).value().who.tenant, "");
   }
   const auto two = head_with({{"authorization", "Bearer sk-acme"}, {"authorization", "Bearer sk-other"}});
-  EXPECT_FALSE(identify(rules(), upstreams, &table, two, {.address = "192.0.2.1"}).has_value());
+  EXPECT_FALSE(identify(rules(), &table, two, {.address = "192.0.2.1"}).has_value());
 }
 
-TEST(identity, routes_by_the_longest_prefix_of_an_upstream) {
+http::request_head asking(const std::string& query, std::vector<http::field> fields = {}) {
+  auto head = head_with(std::move(fields));
+  static std::deque<std::string> kept;  // a head has views
+  head.target = kept.emplace_back("/v1/chat/completions?" + query);
+  head.query = head.target.substr(head.target.find('?') + 1);
+  return head;
+}
+
+TEST(identity, finds_the_key_in_the_query) {
+  const auto table = keys();
+  for (const char* query : {"key=sk-acme", "alt=sse&key=sk-acme", "key=sk%2Dacme", "%6bey=sk-acme", "KEY=sk-acme&x", "api-key=sk-acme", "access_token=sk-acme"}) {
+    const auto got = identify(rules(), &table, asking(query), {.address = "192.0.2.1"});
+    ASSERT_TRUE(got) << query;
+    EXPECT_EQ(got->who.tenant, "acme") << query;
+  }
+  EXPECT_FALSE(identify(rules(), &table, asking("monkey=sk-acme&key="), {.address = "192.0.2.1"}));
+}
+
+// The upstream might bill, and obey, another than the one that the gateway goes by.
+TEST(identity, refuses_credentials_that_differ_with_and_without_a_keys_file) {
+  const auto table = keys();
+  const http::field bearer{"authorization", "Bearer sk-acme"};
+  const std::vector<http::request_head> two = {
+      head_with({bearer, {"x-api-key", "sk-other"}}),
+      head_with({{"x-api-key", "sk-acme"}, {"Api-Key", "sk-other"}}),
+      head_with({bearer, {"x-goog-api-key", "sk-other"}}),
+      head_with({{"authorization", "Basic c2stYWNtZQ=="}, {"x-api-key", "sk-acme"}}),
+      head_with({bearer, bearer}),
+      asking("key=sk-other", {bearer}),
+      asking("key=sk-acme&key=sk-other"),
+      asking("key=sk-acme&ke%79=sk-other"),
+  };
+  for (const auto& head : two) {
+    for (const auto* known : {&table, static_cast<const key_table*>(nullptr)}) {
+      const auto got = identify(rules(), known, head, {.address = "192.0.2.1"});
+      ASSERT_FALSE(got) << head.target << " " << head.fields.size();
+      EXPECT_EQ(got.error().code, errc::refused);
+      EXPECT_TRUE(got.error().message.contains("more than one key"));
+      EXPECT_FALSE(got.error().message.contains("sk-"));
+    }
+  }
+}
+
+TEST(identity, takes_one_credential_that_is_given_in_several_places) {
+  const auto table = keys();
+  const auto head = asking("key=sk-acme", {{"authorization", "Bearer sk-acme"}, {"x-goog-api-key", "sk-acme"}, {"api-key", ""}});
+  EXPECT_EQ(identify(rules(), &table, head, {.address = "192.0.2.1"}).value().who.tenant, "acme");
+}
+
+TEST(identity, leaves_a_route_by_upstream_to_the_exchange) {
   auto by_upstream = rules();
   by_upstream.route = route_by::upstream;
-  EXPECT_EQ(identify(by_upstream, upstreams, nullptr, head_with({}), {.address = "192.0.2.1"}).value().who.route, "b");
+  EXPECT_EQ(identify(by_upstream, nullptr, head_with({}), {.address = "192.0.2.1"}).value().who.route, "");
 }
 
 TEST(read_keys, says_what_is_wrong_and_where) {

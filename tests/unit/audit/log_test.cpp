@@ -137,7 +137,7 @@ TEST(log, a_full_ring_that_drops_counts_and_says_so_in_the_chain) {
   {
     auto to = log::open(slow_and_small(folder, on_full::drop), 1).value();
     for (int i = 0; i < 10'000; ++i) {
-      EXPECT_TRUE(to->ready(0));
+      EXPECT_TRUE(to->reserve(0, 2));
       refused += push(*to, 0, decision("d")) ? 0 : 1;
     }
     ASSERT_GT(refused, 0u) << "the ring of eight was never full";
@@ -161,16 +161,46 @@ TEST(log, a_ring_that_blocks_says_no_before_it_is_full_and_loses_nothing) {
   {
     auto to = log::open(slow_and_small(folder, on_full::block), 1).value();
     for (int made = 0; made < wanted;) {
-      if (!to->ready(0)) {
+      if (!to->reserve(0, 2)) {
         to->flush();
         continue;
       }
-      ASSERT_TRUE(push(*to, 0, decision("d"))) << "ready, and yet no room";
+      ASSERT_TRUE(push(*to, 0, decision("d"), true)) << "a place was kept, and yet there is no room";
+      to->release(0, 1);
       ++made;
     }
     EXPECT_EQ(to->stats().dropped, 0u);
   }
   EXPECT_EQ(folder.lines().size(), wanted + 2u);
+}
+
+// More exchanges under way than the ring has room for, beside requests that were never admitted: what was admitted is never lost.
+TEST(log, the_closing_record_of_an_exchange_that_was_admitted_has_its_place) {
+  log_folder folder;
+  constexpr std::size_t in_flight = 20, rounds = 200;
+  std::size_t opened = 0, closed = 0;
+  {
+    auto to = log::open(slow_and_small(folder, on_full::block), 1).value();
+    for (std::size_t round = 0; round < rounds; ++round) {
+      std::size_t admitted = 0;
+      for (std::size_t i = 0; i < in_flight; ++i) {
+        if (!to->reserve(0, 2)) continue;
+        ASSERT_TRUE(push(*to, 0, decision("opened"), true));
+        ++admitted;
+      }
+      ASSERT_LE(admitted, 8u);
+      opened += admitted;
+      for (std::size_t i = 0; i < in_flight; ++i) (void)push(*to, 0, decision("never admitted"));
+      for (; admitted > 0; --admitted, ++closed) ASSERT_TRUE(push(*to, 0, decision("closed"), true));
+      to->flush();
+    }
+  }
+  ASSERT_GT(opened, rounds);
+  EXPECT_EQ(closed, opened);
+  std::size_t kept = 0;
+  for (const auto& line : folder.lines()) kept += json::parse(line).value("id", "") == "closed" ? 1 : 0;
+  EXPECT_EQ(kept, closed);
+  EXPECT_TRUE(check(folder).problems.empty());
 }
 
 TEST(log, a_new_file_that_cannot_be_opened_leaves_the_old_one_in_use) {
@@ -220,9 +250,9 @@ TEST_P(failed_sync, is_told_blocks_and_is_made_good_by_a_new_file_that_names_the
   }
   EXPECT_TRUE(to->stats().failure.contains("syncing")) << to->stats().failure;
   EXPECT_EQ(to->stats().sync_failures, 1u);
-  EXPECT_FALSE(to->ready(0)) << "on_full is block";
+  EXPECT_FALSE(to->reserve(0, 2)) << "on_full is block";
   ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
-  EXPECT_TRUE(to->ready(0));
+  EXPECT_TRUE(to->reserve(0, 2));
   ASSERT_TRUE(push(*to, 0, decision("after")));
   to.reset();
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
@@ -243,7 +273,7 @@ TEST(log, a_failed_sync_with_drop_is_told_and_goes_on) {
   const failing_disk once(1, 0);
   ASSERT_TRUE(push(*to, 0, decision("in doubt")));
   ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
-  EXPECT_TRUE(to->ready(0));
+  EXPECT_TRUE(to->reserve(0, 2));
 }
 
 TEST(log, does_not_begin_in_a_folder_whose_names_do_not_survive) {

@@ -56,8 +56,8 @@ log_config config_for(const log_folder& folder, const std::string& node) {
   return config;
 }
 
-bool push(log& to, std::size_t producer, record r) {
-  auto* slot = to.claim(producer);
+bool push(log& to, std::size_t producer, record r, bool reserved) {
+  auto* slot = to.claim(producer, reserved);
   if (slot == nullptr) return false;
   *slot = std::move(r);
   to.publish(producer);

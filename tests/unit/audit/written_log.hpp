@@ -30,7 +30,7 @@ void write(const std::string& path, const std::string& bytes);
 
 [[nodiscard]] log_config config_for(const log_folder& folder, const std::string& node = "n1");
 // False: there was no room.
-[[nodiscard]] bool push(log& to, std::size_t producer, record r);
+[[nodiscard]] bool push(log& to, std::size_t producer, record r, bool reserved = false);
 [[nodiscard]] record decision(const std::string& id, policy::verdict verdict = policy::verdict::allow, const std::string& tenant = "");
 
 }  // namespace sluice::audit::testing

@@ -104,6 +104,13 @@ void exchange::client_gone(std::uint64_t, effects& out) {
   impl_->finish(out);
 }
 
+void exchange::supersede(const policy::snapshot*, effects& out) {
+  if (impl_->finished || !impl_->head_sent) return;
+  fake_log().add("superseded " + impl_->path);
+  out.abort_upstream = true;
+  upstream_end(out);
+}
+
 void exchange::expired(effects& out) {
   fake_log().add("expired " + impl_->path);
   out.abort_upstream = out.close_client = true;

@@ -27,7 +27,10 @@ class plain_services final : public proxy::services {
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head&, const proxy::peer_info&) override { return proxy::identity{}; }
   std::string decision_id(const proxy::identity&, wall_time) override { return "id"; }
-  bool accepting() override { return true; }
+  bool reserve_records() override { return true; }
+  void release_records(unsigned) override {}
+  void recall_tags(policy::context&) override {}
+  void keep_tags(const policy::context&, const std::vector<std::string>&) override {}
   void record(const proxy::exchange_report&) override {}
   worker_counters& counters() override { return counters_; }
 

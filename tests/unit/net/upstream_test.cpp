@@ -57,6 +57,28 @@ TEST(upstream, pieces_of_a_stream_leave_as_they_come) {
   EXPECT_EQ(c.exactly(5), "0\r\n\r\n");
 }
 
+TEST(upstream, is_let_go_when_the_snapshot_of_a_stream_has_to_go_and_the_connection_goes_on) {
+  running r;
+  auto waiting = r.client(), idle = r.client(), c = r.client();
+  c.send(get_x);
+  auto u = r.upstream.accept();
+  (void)u.until("\r\n\r\n");
+  u.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  EXPECT_TRUE(c.until("a\r\n").ends_with("1\r\na\r\n"));
+  waiting.send(get_x);
+  auto later = r.upstream.accept();
+  (void)later.until("\r\n\r\n");
+  r.server->supersede(nullptr);
+  EXPECT_EQ(c.exactly(5), "0\r\n\r\n");
+  EXPECT_EQ(u.until("x"), "") << "nobody reads that answer any more";
+  later.send(ok_hi);
+  EXPECT_EQ(waiting.exactly(relayed_hi.size()), relayed_hi);
+  c.send(get_x);
+  (void)later.until("\r\n\r\n");
+  later.send(ok_hi);
+  EXPECT_EQ(c.exactly(relayed_hi.size()), relayed_hi);
+}
+
 TEST(upstream, interim_answers_are_skipped) {
   running r;
   auto c = r.client();

@@ -6,151 +6,12 @@
 
 #include <algorithm>
 
-#include "sluice/match/compiler.hpp"
-#include "sluice/policy/build.hpp"
+#include "traces.hpp"
 
 namespace sluice::proxy {
 namespace {
 
-const std::string policy_yaml = R"(apiVersion: sluice/v1
-kind: Policy
-metadata: {name: p, owner: o}
-rules:
-  - id: word
-    direction: both
-    match: {keywords: [rival bank]}
-    action: {type: redact, mask: "[R]"}
-    tests: [{name: a, request: the rival bank, expect: {rules: [word]}}, {name: b, request: nothing, expect: {rules: []}}]
-  - id: stop
-    direction: both
-    match: {keywords: [bomb]}
-    action: {type: block, message: "Not here.", i18n: {de: "Hier nicht."}, message_in_stream: true}
-    tests: [{name: a, request: a bomb, expect: {rules: [stop]}}, {name: b, request: nothing, expect: {rules: []}}]
-  - id: polite
-    direction: request
-    match: {keywords: [gossip]}
-    action: {type: block, message: "Let us not.", http_status: 200, i18n: {fr: "Laissons cela."}}
-    tests: [{name: a, request: some gossip, expect: {rules: [polite]}}, {name: b, request: nothing, expect: {rules: []}}]
-  - id: trial
-    direction: both
-    match: {keywords: [halfway]}
-    action: {type: redact, mask: "[T]"}
-    rollout: {percentage: 50}
-    tests: [{name: a, request: the halfway house, expect: {rules: [trial]}}, {name: b, request: nothing, expect: {rules: []}}]
-)";
-
-std::shared_ptr<const policy::snapshot> compiled() {
-  static const auto snapshot = [] {
-    policy::bundle_source source;
-    source.files.push_back(policy::make_source_file(
-        "bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules: [{use: p, bind: {scope: global}}]\n"));
-    source.files.push_back(policy::make_source_file("p.yaml", policy_yaml));
-    auto backend = match::in_process_backend();
-    policy::shard_cache cache{""};
-    auto report = policy::build(source, parse_time("2026-11-23").value(), *backend, cache);
-    EXPECT_NE(report.snapshot, nullptr) << policy::to_text(report.found);
-    return report.snapshot;
-  }();
-  return snapshot;
-}
-
-// What outlives the call of a report that is only lent.
-struct kept_report {
-  explicit kept_report(const exchange_report& r)
-      : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
-    for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
-    for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
-  }
-  report_kind kind;
-  policy::outcome request, response;
-  int status;
-  std::uint64_t bytes;
-  std::uint32_t request_edits, edits;
-  bool request_refused;
-  std::string reason;
-  std::vector<std::pair<std::string, std::uint64_t>> unscanned;
-  std::vector<std::string> channels;
-};
-
-class fake_services final : public services {
- public:
-  fake_services() {
-    active_->snapshot = compiled();
-    active_->activation = {1, 7};
-    active_->freshness = policy::freshness::fresh;
-  }
-  mono_time mono() override { return now().mono; }
-  instant now() override { return {mono_time(microseconds(++time_)), wall_time(microseconds(time_))}; }
-  std::shared_ptr<const policy::active_policy> pin() override { return active_; }
-  policy::scratch& scratch() override { return scratch_; }
-  result<identity> identify(const http::request_head&, const peer_info&) override {
-    if (unknown) return fail(errc::refused, "Unknown API key.");
-    identity who{{}, "caller"};
-    who.who.conversation = conversation;
-    return who;
-  }
-  std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
-  bool accepting() override { return !full; }
-  void record(const exchange_report& r) override { records.emplace_back(r); }
-  worker_counters& counters() override { return counters_; }
-
-  bool unknown = false, full = false;
-  std::string conversation;
-  std::vector<kept_report> records;
-  std::shared_ptr<policy::active_policy> active_ = std::make_shared<policy::active_policy>();
-
- private:
-  std::int64_t time_ = 0;
-  int ids_ = 0;
-  policy::scratch scratch_;
-  worker_counters counters_;
-};
-
-settings make_settings() {
-  settings s;
-  s.upstreams.push_back({"mock", &wire::openai(), {"/v1"}, "mock.example", ""});
-  return s;
-}
-
-struct trace {
-  settings config = make_settings();
-  fake_services worker;
-  effects out;
-
-  void request(exchange& x, const std::string& body, const std::string& target = "/v1/chat/completions", const std::string& method = "POST") {
-    head_ = method + " " + target + " HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nAuthorization: Bearer k\r\nX-Evil: 1\r\n" + fields + "Content-Length: " +
-            std::to_string(body.size()) + "\r\n\r\n";
-    http::request_head head;
-    std::size_t used = 0;
-    http::refusal why;
-    ASSERT_EQ(http::parse_request_head(head_, {}, head, used, why), http::parse_status::complete) << why.reason;
-    x.begin(head, {"127.0.0.1"}, out);
-    if (out.done) return;
-    x.request_body(body, out);
-    x.request_end(out);
-  }
-  void answer(exchange& x, const std::string& head_text, const std::string& body) {
-    response_ = head_text;
-    http::response_head head;
-    std::size_t used = 0;
-    http::refusal why;
-    ASSERT_EQ(http::parse_response_head(response_, {}, false, head, used, why), http::parse_status::complete) << why.reason;
-    x.upstream_head(head, out);
-    if (!body.empty()) x.upstream_body(body, out);
-  }
-  std::string fields;  // of the request's head, each with its end of line
-  std::string head_, response_;
-};
-
-std::string ask(const std::string& text, bool stream = false) {
-  return R"({"model":"m",)" + std::string(stream ? R"("stream":true,)" : "") + R"("messages":[{"role":"user","content":")" + text + R"("}]})";
-}
-const std::string json_head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
-const std::string sse_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-std::string event(const std::string& text) {
-  return R"(data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":")" + text +
-         R"("},"finish_reason":null}]})" + "\n\n";
-}
+using namespace testing;
 
 TEST(exchange, a_clean_request_goes_upstream_with_its_bytes_and_only_allowed_fields) {
   trace t;
@@ -396,6 +257,7 @@ TEST(exchange, has_a_direction_when_something_is_missing) {
   exchange b(full.config, full.worker);
   full.request(b, ask("x"));
   EXPECT_TRUE(full.out.client.starts_with("HTTP/1.1 503 "));
+  EXPECT_EQ(full.worker.without_place, 1);
   trace none;
   none.worker.active_->snapshot = policy::snapshot::deny_all();
   exchange c(none.config, none.worker);
@@ -533,6 +395,67 @@ TEST(exchange, an_answer_that_the_client_left_is_counted_once) {
   ASSERT_EQ(t.worker.records.size(), 2u);
   EXPECT_EQ(t.worker.records.back().kind, report_kind::aborted);
   EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, a_route_by_upstream_is_the_one_with_the_longest_prefix) {
+  for (const auto& [target, route] : {std::pair{"/v1/chat/completions", "chat"}, {"/v1/embeddings", "all"}, {"/v1/chatty", "all"}, {"/v2/chat", ""}}) {
+    trace t;
+    t.config.route_is_upstream = true;
+    t.config.upstreams = {{"all", &wire::openai(), {"/v1"}, "a.example", ""}, {"chat", &wire::openai(), {"/v1/chat"}, "b.example", ""}};
+    exchange x(t.config, t.worker);
+    t.request(x, ask("a bomb"), target);
+    ASSERT_EQ(t.worker.records.size(), 1u) << target;
+    EXPECT_EQ(t.worker.records[0].route, route) << target;
+  }
+}
+
+TEST(exchange, refuses_an_unknown_caller_in_the_dialect_of_the_path) {
+  trace t;
+  t.worker.unknown = true;
+  t.config.upstreams.push_back({"claude", wire::find_dialect("anthropic"), {"/v1/messages"}, "c.example", ""});
+  exchange x(t.config, t.worker);
+  t.request(x, ask("x"), "/v1/messages");
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 401 "));
+  EXPECT_NE(t.out.client.find("\"type\":\"authentication_error\""), std::string::npos) << t.out.client;
+}
+
+TEST(exchange, a_stream_on_a_snapshot_that_has_to_go_is_cut_off_and_what_is_held_is_dropped) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hello", true));
+  t.answer(x, sse_head, event("fine bom"));  // a rule waits for the rest of its word
+  x.supersede(policy::snapshot::deny_all().get(), t.out);
+  EXPECT_FALSE(t.out.done) << "another one";
+  x.supersede(t.worker.active_->snapshot.get(), t.out);
+  EXPECT_TRUE(t.out.done && t.out.abort_upstream);
+  EXPECT_NE(t.out.client.find("\"finish_reason\":\"content_filter\""), std::string::npos) << t.out.client;
+  EXPECT_EQ(t.out.client.find("bom"), std::string::npos) << t.out.client;
+  EXPECT_TRUE(t.out.client.ends_with("0\r\n\r\n"));
+  ASSERT_EQ(t.worker.records.size(), 2u);
+  EXPECT_EQ(t.worker.records[1].kind, report_kind::closed);
+  EXPECT_EQ(t.worker.records[1].reason, "policy_superseded");
+  EXPECT_EQ(t.worker.counters().refused[static_cast<std::size_t>(refusal::policy_superseded)].value(), 1u);
+  EXPECT_EQ(t.worker.counters().blocked.value(), 1u);
+}
+
+TEST(exchange, an_answer_that_is_awaited_when_its_snapshot_has_to_go_becomes_no_stream) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("hello", true));
+  x.supersede(t.worker.active_->snapshot.get(), t.out);
+  EXPECT_FALSE(t.out.done);
+  t.answer(x, sse_head, "");
+  EXPECT_TRUE(t.out.done && t.out.abort_upstream);
+  EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 503 ")) << t.out.client;
+  EXPECT_EQ(t.worker.records.back().reason, "policy_superseded");
+  // One in a piece comes through: it ends by itself.
+  trace plain;
+  exchange y(plain.config, plain.worker);
+  plain.request(y, ask("hello"));
+  y.supersede(plain.worker.active_->snapshot.get(), plain.out);
+  plain.answer(y, json_head, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]})");
+  y.upstream_end(plain.out);
+  EXPECT_TRUE(plain.out.client.starts_with("HTTP/1.1 200 ")) << plain.out.client;
 }
 
 TEST(exchange, a_head_that_the_guard_refuses_is_answered_with_the_guards_status) {

@@ -57,7 +57,10 @@ class fake_worker final : public services {
     return who;
   }
   std::string decision_id(const identity&, wall_time) override { return "d"; }
-  bool accepting() override { return true; }
+  bool reserve_records() override { return true; }
+  void release_records(unsigned) override {}
+  void recall_tags(policy::context&) override {}
+  void keep_tags(const policy::context&, const std::vector<std::string>&) override {}
   void record(const exchange_report& r) override {
     edits = r.edits;
     request_edits = r.request_edits;

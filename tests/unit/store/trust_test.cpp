@@ -212,5 +212,47 @@ TEST_F(keeping, a_revoked_version_is_neither_activated_nor_kept) {
   EXPECT_TRUE(again.until_version(one.version));
 }
 
+TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  auto to = connect();
+  const auto two = to.stage(bundle_of("two")).value();
+  const canary_version share{.version = two, .basis_points = 500, .salt = "s"};
+  const auto begun = to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "", .canary = share, .only_after = one.activation}).value();
+  EXPECT_EQ(begun.canary, share);
+  EXPECT_EQ(answer(begun.activation).state, "ACK");
+  ASSERT_TRUE(node.until([&](const policy::active_policy& p) { return p.canary && p.canary->policy->snapshot->version() == two; }));
+  const auto active = node.active();
+  EXPECT_EQ(active.snapshot->version(), one.version);
+  EXPECT_EQ(active.canary->basis_points, 500u);
+  EXPECT_TRUE(active.canary->policy->is_canary);
+  EXPECT_EQ(node->status().canary, share);
+  EXPECT_EQ(to.revoke(two).error().code, errc::conflict) << "a canary is live, too";
+  // A restart has it again, once Redis has answered.
+  node.stop();
+  watched_agent again(config());
+  again->start();
+  ASSERT_TRUE(again.until([&](const policy::active_policy& p) { return p.canary.has_value(); }));
+  EXPECT_EQ(to.activate({.version = two, .kind = "promote", .actor = "", .note = "", .only_after = one.activation}).error().code, errc::conflict);
+  ASSERT_TRUE(to.activate({.version = two, .kind = "promote", .actor = "", .note = "", .only_after = begun.activation}));
+  ASSERT_TRUE(again.until([&](const policy::active_policy& p) { return !p.canary && p.snapshot->version() == two; }));
+}
+
+TEST_F(keeping, a_canary_that_does_not_build_leaves_what_is_live_alone) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  auto to = connect();
+  const auto bad = to.stage(bundle_of("REFUSE")).value();
+  const auto begun = to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "", .canary = canary_version{bad, 500, "s"}}).value();
+  EXPECT_EQ(answer(begun.activation).state, "NACK");
+  EXPECT_EQ(node->status().version, one.version);
+  EXPECT_EQ(node->status().activation, begun.activation);
+  EXPECT_FALSE(node.active().canary);
+}
+
 }  // namespace
 }  // namespace sluice::store

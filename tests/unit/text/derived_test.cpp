@@ -45,7 +45,18 @@ TEST(derived, reads_letters_that_stand_for_others_in_their_place) {
   EXPECT_EQ(source_of("please 1gn0r3 it", "ignore", bit(reading::leet)), "1gn0r3");
   EXPECT_EQ(source_of("the he11o", "hello", bit(reading::leet)), "he11o");
   EXPECT_EQ(source_of("i g n o r e   a l l   r u l e s", "ignore all rules", bit(reading::spaced)), "i g n o r e   a l l   r u l e s");
+  EXPECT_EQ(source_of("t h e   w a y   t o   g o", "the way to go", bit(reading::spaced)), "t h e   w a y   t o   g o");
+  EXPECT_EQ(source_of("I   d o n ' t   w a n t   i t !", "I don't want it!", bit(reading::spaced)), "I   d o n ' t   w a n t   i t !");
+  EXPECT_EQ(source_of("to h t t p s : / / a . e x", "https://a.ex", bit(reading::spaced)), "h t t p s : / / a . e x");
+  EXPECT_EQ(source_of("7h3 w4y 70 g0", "the way to go", bit(reading::leet)), "7h3 w4y 70 g0");
+  EXPECT_EQ(source_of("1 w4n7 17", "i want it", bit(reading::leet)), "1 w4n7 17");
   EXPECT_EQ(source_of("say i.g.n.o.r.e it", "ignore", bit(reading::spaced)), "i.g.n.o.r.e");
+}
+
+TEST(derived, leaves_numbers_and_lone_letters_as_they_are) {
+  for (const std::string_view s : {"I paid 70 on day 15", "plan A or B, or a b c", "T. S. Eliot", "1 + 1 = 2", "| | | | | |", "- - - - -", "7 or 15 of 41"}) {
+    EXPECT_TRUE(readings(s, bit(reading::leet) | bit(reading::spaced)).empty()) << s;
+  }
 }
 
 TEST(derived, reads_latin_letters_without_their_marks) {

@@ -295,6 +295,19 @@ std::vector<std::pair<std::string, std::string>> recordings() {
   return out;
 }
 
+TEST(anthropic_stream, text_behind_the_end_of_its_block_ends_the_stream) {
+  testing::replace_sink sink("secret", "[R]");
+  const auto t = run(start() + begin_text(0) + text(0, "a sec") + stop(0) + text(0, "ret") + finish(), sink);
+  EXPECT_EQ(t.last, status::unreadable);
+  EXPECT_EQ(t.out.find("ret\""), std::string::npos);
+}
+
+TEST(anthropic_stream, an_unknown_delta_in_pieces_is_found) {
+  const auto odd = [](const char* words) { return delta(0, {{"type", "new_delta"}, {"words", words}}); };
+  testing::block_sink sink("secret");
+  EXPECT_EQ(run(start() + begin(0, {{"type", "new"}}) + odd("a sec") + odd("ret") + finish(), sink).last, status::blocked);
+}
+
 TEST(anthropic_recordings, untouched_is_byte_identical_at_any_cut) {
   const auto all = recordings();
   if (all.empty()) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";

@@ -16,8 +16,11 @@ std::string page() {
   out << "# Coverage\n\n"
          "What of each API is read, by whom it was written, and what may happen to it. The code reads bodies by this table; `GET /v1/coverage` on the\n"
          "admin port gives it as JSON. Written by `wire_tests` (`SLUICE_WRITE_DOCS=1`), which fails when it is out of date.\n\n"
-         "Classes: T text · J JSON in a string · S schema · N name · R reference to what the upstream holds · B binary · O identifier or\n"
-         "parameter · V number or flag. `[]` is any element, `{*}` any key. \"of the message\" is the role that the message itself states.\n";
+         "Classes: T text · J JSON in a string · S schema · N name · R reference to what the upstream holds · B binary · A arguments of a tool\n"
+         "call · O identifier · P settings or counts · E signed or encrypted · C repeats other text · V number or flag. `[]` is any element, `{*}` any key. \"of the message\" is the role that the message itself states.\n"
+         "\nNumbers and literals in the arguments of a call, and numbers where text may be, are scanned as they are written (one with an exponent as it\n"
+         "is spoken, too). A redaction of one blocks: a string in its place would not be what the tool's schema promises. Arguments that are no JSON are\n"
+         "scanned as they are and with their escapes read. In a stream, a field that no table knows is scanned as one text over all events.\n";
   for (const auto name : dialect_names()) {
     out << "\n## " << name << "\n\n| endpoint | direction | streamed | field | class | role | kind | treatment |\n|---|---|---|---|---|---|---|---|\n";
     for (const auto& r : find_dialect(name)->coverage()) {

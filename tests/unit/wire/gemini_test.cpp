@@ -164,6 +164,24 @@ TEST(gemini_stream, arguments_in_pieces_are_one_text_each) {
   EXPECT_EQ(o.out.find("sec"), std::string::npos);
 }
 
+TEST(gemini_stream, goes_on_behind_a_finish_reason_as_the_text_that_it_is) {
+  const auto part = [](const char* text) { return json{{"text", text}}; };
+  for (const auto& bytes : {events({answer(part("a sec"), "STOP"), answer(part("ret"), "STOP")}), array({answer(part("a sec"), "STOP"), answer(part("ret"), "STOP")})}) {
+    testing::block_sink sink("secret");
+    EXPECT_EQ(run(bytes, sink).last, status::blocked);
+  }
+  testing::replace_sink sink("secret", "[R]");
+  const auto t = run(events({answer(part("a sec"), "STOP"), answer(part("ond sec"), "STOP"), answer(part("ond"), "STOP")}), sink);
+  EXPECT_EQ(read(t.out).text.at({0, "text"}), "a second second");
+}
+
+TEST(gemini_stream, that_is_one_object_is_no_stream) {
+  testing::pass_sink sink;
+  const auto t = run(R"({"error":{"message":"a secret"}})", sink);
+  EXPECT_EQ(t.last, status::unreadable);
+  EXPECT_EQ(t.out.find("secret"), std::string::npos);
+}
+
 TEST(gemini_stream, a_cut_ends_every_candidate_in_both_framings) {
   const std::vector<json> all = {answer({{"text", "a"}}), answer({{"text", "b"}}, "STOP", 1), answer({{"text", " bomb"}}), answer({{"text", "never"}}, "STOP")};
   for (const auto& bytes : {events(all), array(all)}) {

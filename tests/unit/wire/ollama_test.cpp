@@ -117,5 +117,12 @@ TEST(ollama_paths, are_known_or_denied) {
   EXPECT_EQ(ollama().classify("POST", "/v1/chat/completions").what, endpoint_class::unknown);
 }
 
+TEST(ollama_stream, what_follows_a_last_line_that_nothing_ends_stands_on_its_own) {
+  testing::replace_sink sink("secret", "[R]");
+  auto open = chat("a secret sec");
+  open.pop_back();
+  EXPECT_EQ(said(run("/api/chat", chat("x ") + open, sink).out), "x a [R] sec");
+}
+
 }  // namespace
 }  // namespace sluice::wire

@@ -1,6 +1,7 @@
 // Where the text is in requests, and that edits touch nothing else.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "sluice/wire/dialect.hpp"
@@ -91,6 +92,61 @@ TEST(chat_request, what_it_cannot_read_is_named_and_never_passed_in_silence) {
     EXPECT_EQ(r->unread_parts()[0].reason, e.reason) << e.body;
     EXPECT_FALSE(r->unread_parts()[0].path.empty());
   }
+}
+
+TEST(chat_request, of_the_sdks_has_nothing_unread) {
+  const std::string body = R"({"model":"gpt-5","messages":[{"role":"user","content":"hi"},
+    {"role":"assistant","content":"x","refusal":null,"annotations":[{"type":"url_citation","url_citation":{"start_index":0,"end_index":1,"title":"T","url":"https://x.example/a b"}}],"audio":null,"function_call":null,
+     "tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":"{}","parsed_arguments":{"a":1}}}],"parsed":{"a":"b"}}],
+    "temperature":0.7,"top_p":1,"max_tokens":16,"max_completion_tokens":16,"n":2,"seed":7,"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},
+    "presence_penalty":0,"frequency_penalty":0.5,"logit_bias":{"50256":-100},"logprobs":true,"top_logprobs":3,"parallel_tool_calls":false,"store":false,
+    "service_tier":"auto","reasoning_effort":"low","verbosity":"low","modalities":["text"],"stop":null,"user":"u","metadata":{"k":"v"},"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object"}}},
+    "tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object","additionalProperties":false}}}],"tool_choice":"auto","prediction":{"type":"content","content":"p"},"web_search_options":{}})";
+  const auto r = read(body);
+  ASSERT_NE(r, nullptr);
+  for (const auto& u : r->unread_parts()) ADD_FAILURE() << u.path << " " << u.reason;
+}
+
+TEST(chat_request, what_stands_where_something_else_should_is_read_or_named) {
+  for (const char* body : {R"({"messages":["HIDDEN"]})", R"({"messages":[["HIDDEN"]]})", R"({"messages":[],"tools":"HIDDEN"})", R"({"messages":[],"tools":["HIDDEN"]})",
+                           R"({"messages":[{"role":"user","content":["HIDDEN"]}]})", R"({"messages":[{"role":"user","content":{"type":"text","text":"HIDDEN"}}]})",
+                           R"({"messages":[{"role":"user","content":[{"text":"HIDDEN"}]}]})", R"({"messages":[{"role":"assistant","tool_calls":"HIDDEN"}]})",
+                           R"({"messages":[{"role":"assistant","tool_calls":{"a":"HIDDEN"}}]})", R"({"messages":[{"role":{"HIDDEN":1},"content":"x"}]})",
+                           R"({"messages":[],"response_format":"HIDDEN"})", R"({"messages":[],"model":{"x":"HIDDEN"}})", R"({"messages":[],"model":"HIDDEN words"})",
+                           R"({"messages":[],"temperature":"HIDDEN"})", R"({"messages":[],"temperature":{"HIDDEN":1}})", R"({"messages":[],"HIDDEN":true})",
+                           R"({"messages":[],"HIDDEN":null})", R"({"messages":[],"x":[1,2,3]})", R"({"messages":[],"x":[[1]]})", R"({"messages":[],"metadata":{"HIDDEN":"v"}})",
+                           R"({"messages":[],"metadata":"HIDDEN"})", R"({"messages":[],"logit_bias":{"HIDDEN":1}})", R"({"messages":[{"role":"tool","tool_call_id":"HIDDEN words","content":"x"}]})",
+                           R"({"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":123}}]}]})"}) {
+    const std::string text = body;
+    const auto r = read(text);
+    ASSERT_NE(r, nullptr);
+    const bool listed = std::ranges::any_of(r->parts(), [](const part& p) { return p.text.find("HIDDEN") != std::string_view::npos; });
+    EXPECT_TRUE(listed || !r->unread_parts().empty()) << body;
+  }
+}
+
+TEST(chat_request, numbers_where_words_may_be_are_judged_and_never_edited) {
+  const std::string body = R"({"top_a":4111111111111111,"messages":[{"role":"user","content":4222222222222},{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"n\":4.333e12,\"b\":true}"}}]}],
+    "tools":[{"type":"function","function":{"name":"f","parameters":{"enum":[4444444444444]}}}]})";
+  const auto r = read(body);
+  ASSERT_NE(r, nullptr);
+  for (const char* text : {"4111111111111111", "top_a", "4222222222222", "4333000000000", "4.333e12", "true", "4444444444444"}) {
+    const auto* p = find(*r, text);
+    ASSERT_NE(p, nullptr) << text;
+    EXPECT_FALSE(p->editable) << text;
+  }
+}
+
+TEST(chat_request, arguments_that_are_no_json_are_judged_with_their_escapes_read) {
+  const std::string body = R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"q\":\"s\\u0065cret"}},{"function":{"name":"g","arguments":"{'plain"}}]}]})";
+  const auto r = read(body);
+  ASSERT_NE(r, nullptr);
+  const auto* raw = find(*r, R"({"q":"s\u0065cret)");
+  const auto* spoken = find(*r, R"({"q":"secret)");
+  ASSERT_NE(raw, nullptr);
+  ASSERT_NE(spoken, nullptr);
+  EXPECT_FALSE(raw->editable || spoken->editable) << "an edit of the one would leave the other";
+  EXPECT_TRUE(find(*r, "{'plain")->editable);
 }
 
 TEST(chat_request, an_edit_changes_its_bytes_and_no_others) {

@@ -40,6 +40,52 @@ TEST(chat_response, logprobs_of_an_edited_choice_are_dropped_and_the_others_stay
   EXPECT_EQ((*r)->edited({}), body);
 }
 
+TEST(chat_response, of_the_wrong_kind_is_read_or_refused) {
+  for (const char* body : {R"({"choices":{"0":{"message":{"content":"HIDDEN"}}}})", R"({"choices":"HIDDEN"})", R"({"choices":["HIDDEN"]})", R"({"choices":[["HIDDEN"]]})",
+                           R"({"choices":[{"message":"HIDDEN"}]})", R"({"choices":[{"message":["HIDDEN"]}]})", R"({"choices":[{"message":{"content":{"a":"HIDDEN"}}}]})",
+                           R"({"choices":[{"message":{"content":[{"type":"text","text":"HIDDEN"}]}}]})", R"({"choices":[{"message":{"tool_calls":"HIDDEN"}}]})",
+                           R"({"choices":[{"finish_reason":{"HIDDEN":1}}]})", R"({"id":"HIDDEN words"})", R"({"model":["HIDDEN"]})", R"({"usage":"HIDDEN"})",
+                           R"({"choices":[{"logprobs":"HIDDEN"}]})", R"({"choices":[{"token_ids":[1,2]}]})"}) {
+    const std::string text = body;
+    const auto r = openai().read_response(chat, text, 64);
+    if (!r) continue;
+    EXPECT_TRUE(!(*r)->unread_parts().empty() || std::ranges::any_of((*r)->parts(), [](const part& p) { return p.text == "HIDDEN" || p.text == "HIDDEN words"; })) << body;
+  }
+  for (const std::string& body : {std::string(R"(["HIDDEN"])"), std::string(R"("HIDDEN")"), std::string("4111111111111111"), std::string()}) {
+    EXPECT_FALSE(openai().read_response(chat, body, 64).has_value()) << body;
+  }
+}
+
+TEST(chat_response, of_an_edited_choice_has_neither_citations_nor_a_voice) {
+  const std::string body = R"({"choices":[{"message":{"content":"my SECRET","audio":{"id":"a","data":"QUJD","transcript":"my SECRET"},"annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":9,"title":"SECRET"}}]}}]})";
+  const auto r = openai().read_response(chat, body, 64);
+  ASSERT_TRUE(r.has_value());
+  std::vector<replacement> edits;
+  for (std::uint32_t i = 0; i < (*r)->parts().size(); ++i) {
+    const auto at = (*r)->parts()[i].text.find("SECRET");
+    if (at != std::string_view::npos) edits.push_back({i, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + 6), "[R]"});
+  }
+  EXPECT_EQ(edits.size(), 3u);
+  const auto message = json::parse((*r)->edited(edits))["choices"][0]["message"];
+  EXPECT_EQ(message["content"], "my [R]");
+  EXPECT_EQ(message["audio"], json({{"id", "a"}, {"data", ""}, {"transcript", "my [R]"}}));
+  EXPECT_EQ(message["annotations"], json::array());
+}
+
+TEST(chat_response, of_an_error_is_text_in_each_shape_that_servers_use) {
+  for (const char* body : {R"({"error":{"message":"TEXT","type":"invalid_request_error","code":400,"param":null}})", R"({"error":"TEXT"})", R"({"object":"error","message":"TEXT","type":"BadRequestError"})",
+                           R"({"detail":"TEXT"})", R"({"detail":[{"type":"missing","loc":["body","x"],"msg":"TEXT"}]})"}) {
+    const std::string text = body;
+    const auto r = openai().read_response(chat, text, 64);
+    ASSERT_TRUE(r.has_value());
+    EXPECT_TRUE((*r)->unread_parts().empty()) << body;
+    const auto p = std::ranges::find_if((*r)->parts(), [](const part& x) { return x.text == "TEXT"; });
+    ASSERT_NE(p, (*r)->parts().end()) << body;
+    EXPECT_EQ(p->kind, part_kind::error) << body;
+    EXPECT_TRUE(p->editable) << body;
+  }
+}
+
 TEST(chat_response, audio_is_unread) {
   const std::string body = R"({"choices":[{"message":{"audio":{"id":"a","data":"QUJD","transcript":"SAID"}}}]})";
   const auto r = openai().read_response(chat, body, 64);

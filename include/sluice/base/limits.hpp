@@ -1,0 +1,25 @@
+// Bounds of what an answer's stream may make the gateway keep. Each ends in an error of the client's dialect, never in text that
+// passes unread.
+#pragma once
+
+#include <cstddef>
+
+namespace sluice::limits {
+
+// One event, line or element of a stream.
+inline constexpr std::size_t event_bytes = 1u << 20;
+// Arguments of all tool calls of a stream that are not whole yet.
+inline constexpr std::size_t arguments_bytes = 16u << 20;
+// Answers to one request; OpenAI's own bound of `n`.
+inline constexpr std::size_t choices = 128;
+// Tool calls of one choice, and content blocks of one message.
+inline constexpr std::size_t calls = 1024;
+// Growing texts of one choice, tool calls aside.
+inline constexpr std::size_t channels = 64;
+// Fields of a stream that no table knows, with the bytes that are remembered of them.
+inline constexpr std::size_t unknown_fields = 1024;
+inline constexpr std::size_t unknown_bytes = 1u << 20;
+// Texts of a stream that were ever judged apart; each leaves its name and number.
+inline constexpr std::size_t stream_texts = 1u << 18;
+
+}  // namespace sluice::limits

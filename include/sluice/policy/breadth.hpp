@@ -1,0 +1,30 @@
+// Does a rule find what nobody means to find? The harmless texts of golden sets tell, before traffic does: a pattern as wide as `.*`
+// passes every test that its author thought of. Control plane only.
+#pragma once
+
+#include <span>
+
+#include "sluice/match/compiler.hpp"
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/diagnostic.hpp"
+#include "sluice/policy/golden.hpp"
+#include "sluice/policy/shard_cache.hpp"
+
+namespace sluice::policy {
+
+// Below this a single text is more than the share that a rule may match, so nothing can be said.
+inline constexpr std::size_t harmless_texts_min = 100;
+inline constexpr std::size_t harmless_percent_max = 1;
+
+struct breadth {
+  std::size_t texts = 0;  // cases of set `benign`
+  [[nodiscard]] bool sufficient() const { return texts >= harmless_texts_min; }
+};
+
+// Holds each rule, as if it were bound to everybody, against the cases of set `benign`: their texts as a user's and as an answer. A rule
+// that matches more of them than it may is an error at its pattern; a warning where a classifier decides, whose threshold has a report of
+// its own, and where the rule only records (`allow`). With too few cases nothing is judged.
+[[nodiscard]] breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cases, match::compile_backend& backend, shard_cache& cache,
+                                    diagnostics& found);
+
+}  // namespace sluice::policy

@@ -1,0 +1,160 @@
+// The gate that a version passes before it goes live: evidence is gathered once (gather), and judged by terms (judge), check by check.
+// Judging is pure: the same evidence and terms give the same report, byte for byte. Control plane only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/policy/build.hpp"
+#include "sluice/policy/diff.hpp"
+#include "sluice/policy/golden.hpp"
+
+namespace sluice::rollout {
+
+// In order of concern. `skipped`: there was nothing to hold against it, and nobody demanded it.
+enum class status : unsigned char { pass, skipped, warning, waived, insufficient, fail };
+std::string_view to_string(status s);
+
+enum class verdict : unsigned char { pass, insufficient, fail };
+std::string_view to_string(verdict v);
+
+// What is demanded, and what people said on the way.
+struct gate_terms {
+  policy::gate_spec limits;
+  bool has_block = false;                     // the bundle has a `gate` block; without it what is missing is a warning
+  std::optional<double> false_positives_max;  // of the command line: demands set `benign`
+  std::string actor, approved_by, expected_change;
+  wall_time today;
+  bool emergency = false;                     // golden sets are not asked
+  [[nodiscard]] bool requires_set(std::string_view set) const;
+};
+[[nodiscard]] gate_terms terms_of(const policy::bundle_ast& bundle, wall_time today);
+
+struct rule_facts {
+  std::string id, policy;
+  policy::enforcement enforcement = policy::enforcement::enforce;
+  policy::action action = policy::action::flag;
+};
+
+struct cost_evidence {
+  std::optional<milliseconds> compile;         // from nothing; not measured when the caller did not ask
+  std::uint64_t database_bytes = 0, database_bytes_max = 0;
+  std::optional<std::uint32_t> rule_us_max;    // of the bundle's limits
+  std::size_t perf_cases = 0;                  // 0: the longest cases of other sets stood in
+  std::vector<double> case_us, active_us;      // of each case measured, sorted
+  std::map<std::string, double> rule_us;       // 99 in 100 cases are cheaper
+};
+
+// The same cases again, by a version compiled from nothing, one after the other from the last to the first.
+struct repeat_evidence {
+  std::size_t compared = 0;
+  std::vector<std::string> differing;  // ids
+  std::string problem;                 // why it could not be repeated
+};
+
+// A fault that was put into the version to see whether the gate notices.
+struct probe {
+  std::string name, needs;  // needs: the sets that could notice it
+  bool possible = false, red = false;
+  std::string what;
+};
+
+struct active_evidence {
+  std::string version;
+  policy::bundle_diff change;
+  std::vector<policy::golden_result> before;   // the candidate's cases by the active version, in their order
+  std::vector<policy::test_result> tests;      // the active version's, by the candidate
+  std::vector<policy::golden_result> golden;   // the active version's, by the candidate
+  bool has_must_block = false;
+};
+
+struct gate_evidence {
+  std::string bundle, version, golden_digest, engine;
+  std::vector<std::string> refusals;  // why the bundle was refused; then nothing else is known
+  std::vector<rule_facts> rules;
+  std::vector<policy::test_result> tests;
+  std::vector<policy::golden_case> cases;
+  std::vector<policy::golden_result> results;  // of each case
+  cost_evidence cost;
+  repeat_evidence repeat;
+  std::vector<probe> probes;
+  std::optional<active_evidence> active;
+};
+
+struct finding {
+  std::string of;        // a slice, a rule, a case, …
+  rollout::status status = rollout::status::pass;
+  std::string what;
+  std::vector<std::string> examples;  // cases by place and id, never their text
+  std::size_t missing = 0;            // how many more cases would settle it
+};
+
+struct check_row {
+  std::string check;
+  rollout::status status = rollout::status::pass;
+  std::string summary;
+  std::vector<finding> findings;
+};
+
+// A rate with its exact 95 % bound: upper for false positives, lower for recall.
+struct rate {
+  std::string name;
+  std::size_t hits = 0, n = 0;
+  double bound = 1;
+  std::optional<double> limit = {};
+};
+
+struct rule_report {
+  rule_facts rule;
+  std::size_t tests = 0, failed = 0, golden_hits = 0, shadow_hits = 0;
+  rate false_positives;
+  double us = 0;
+};
+
+struct gate_report {
+  rollout::verdict verdict = rollout::verdict::fail;
+  std::vector<std::string> reasons;
+  std::vector<check_row> rows;
+  std::vector<rule_report> rules;
+  std::vector<rate> false_positives, recall;  // total first, then by slice
+  std::vector<policy::decision_change> changes;
+  std::string digest;                         // SHA-256 of the report without times
+};
+
+[[nodiscard]] gate_report judge(const gate_evidence& evidence, const gate_terms& terms);
+
+// The report for machines: pretty, in the order of reading. Its digest covers it in canonical form (keys sorted, no white space) without
+// times, costs and the digest itself.
+[[nodiscard]] std::string to_json(const gate_report& report, const gate_evidence& evidence, const gate_terms& terms);
+// One page with its charts, which asks for nothing from elsewhere.
+[[nodiscard]] std::string to_html(const gate_report& report, const gate_evidence& evidence, const gate_terms& terms);
+
+struct candidate {
+  const policy::build_report& build;   // with a snapshot
+  std::string golden_digest;
+  std::vector<policy::golden_case> cases;
+};
+struct gather_options {
+  match::compile_backend& backend;
+  policy::shard_cache& cache;
+  const policy::build_report* active = nullptr;       // with a snapshot
+  std::vector<policy::golden_case> active_cases = {};
+  unsigned threads = 2;
+  bool golden = true;                                  // false: emergency
+  bool from_nothing = true;                            // compile once more, without the cache
+  std::function<void(std::size_t done, std::size_t all)> progress = {};  // from one thread at a time
+};
+[[nodiscard]] gate_evidence gather(const candidate& what, const gather_options& how);
+
+// A golden set held against a snapshot by several threads.
+[[nodiscard]] std::vector<policy::golden_result> run_cases(std::span<const policy::golden_case> cases, const std::shared_ptr<const policy::snapshot>& with,
+                                                           unsigned threads, const std::function<void(std::size_t)>& done = {});
+
+}  // namespace sluice::rollout

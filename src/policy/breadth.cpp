@@ -1,0 +1,93 @@
+// See breadth.hpp.
+#include "sluice/policy/breadth.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "sluice/policy/build.hpp"
+#include "trial.hpp"
+
+namespace sluice::policy {
+namespace {
+
+struct sighted {
+  std::size_t texts = 0;
+  policy::place first;  // of the case that it was seen in first
+};
+
+// Every rule for everybody: a rule that is bound to one tenant may not be wider than one that is bound to all.
+bundle_ast unbound(bundle_ast bundle) {
+  for (policy_ast& each : bundle.policies) {
+    each.scope = {};
+    each.binds = {scope{}};
+  }
+  return bundle;
+}
+
+std::string text_of(const golden_case& each) {
+  if (each.response) return *each.response;
+  return each.request.empty() ? std::string() : each.request.back().content;
+}
+
+// Ids of the rules that match the case's text, enforced or in shadow.
+std::set<std::string> matching(const golden_case& each, const snapshot& with, scratch& working) {
+  const auto text = text_of(each);
+  trial_input asked{.who = each.who, .direction = direction::request, .messages = each.request};
+  if (asked.messages.empty()) asked.messages = {{.who = role::user, .content = text, .part = part_kind::text}};
+  const trial_input answered{.who = each.who, .direction = direction::response, .messages = {{.who = role::assistant, .content = text, .part = part_kind::text}}};
+  std::set<std::string> out;
+  for (const trial_input* input : {&std::as_const(asked), &answered}) {
+    const trial_outcome got = try_whole(with, *input, working);
+    out.insert(got.rules.begin(), got.rules.end());
+    out.insert(got.shadow.begin(), got.shadow.end());
+  }
+  return out;
+}
+
+bool asks_classifier(const match_spec& match) {
+  return match.kind == match_spec::kind::classifier || std::ranges::any_of(match.children, asks_classifier);
+}
+
+void report(const rule& wide, const sighted& seen, std::size_t texts, diagnostics& found) {
+  const bool may = wide.action.type == action::allow || asks_classifier(wide.match);
+  const bool is_pattern = wide.match.kind == match_spec::kind::regex && !wide.match.regex.place.file.empty();
+  found.push_back({.severity = may ? severity::warning : severity::error,
+                   .place = is_pattern ? wide.match.regex.place : wide.match.place.file.empty() ? wide.place : wide.match.place,
+                   .rule = wide.id,
+                   .message = "it matches " + std::to_string(seen.texts) + " of " + std::to_string(texts) + " harmless texts, first at " + to_string(seen.first) +
+                              "; more than " + std::to_string(harmless_percent_max) + " in a hundred is too wide",
+                   .advice = "make the pattern say more, or ask for a word beside it with 'near'; a case that is not harmless does not belong into set benign"});
+}
+
+}  // namespace
+
+breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cases, match::compile_backend& backend, shard_cache& cache, diagnostics& found) {
+  breadth out;
+  std::vector<const golden_case*> harmless;
+  for (const golden_case& each : cases) {
+    if (each.set == "benign") harmless.push_back(&each);
+  }
+  out.texts = harmless.size();
+  if (!out.sufficient()) return out;
+  const auto compiled = compile(unbound(bundle), backend, cache, found);
+  if (compiled == nullptr) return out;
+  std::map<std::string, sighted> seen;
+  scratch working;
+  for (const golden_case* each : harmless) {
+    for (const std::string& id : matching(*each, *compiled, working)) {
+      if (seen[id].texts++ == 0) seen[id].first = each->place;
+    }
+  }
+  for (const policy_ast& owner : bundle.policies) {
+    for (const rule& each : owner.rules) {
+      const auto at = seen.find(each.id);
+      const bool wide = at != seen.end() && at->second.texts * 100 > harmless_percent_max * out.texts;
+      if (wide) report(each, at->second, out.texts, found);
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,71 @@
+// An exception's match to terms of its own: they look at what a rule found, so they are in no database.
+#include "compile_terms.hpp"
+#include "exception.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::policy {
+namespace {
+
+class exception_compiler {
+ public:
+  exception_compiler(std::vector<exception_term>& into, shard_cache& cache, const std::function<void(const place&, std::string)>& error)
+      : terms_(into), cache_(cache), error_(error) {}
+
+  expression add(const match_spec& m) {
+    expression out;
+    out.min_count = m.min_count;
+    switch (m.kind) {
+      case match_spec::kind::any: out.kind = expression::kind::any; break;
+      case match_spec::kind::all: out.kind = expression::kind::all; break;
+      case match_spec::kind::negation: out.kind = expression::kind::negation; break;
+      case match_spec::kind::regex: out.term = add_regex(m); return out;
+      case match_spec::kind::keywords: out.term = add_words(m.keywords); return out;
+      case match_spec::kind::classifier: return out;  // refused by the checker
+    }
+    for (const auto& child : m.children) out.children.push_back(add(child));
+    return out;
+  }
+
+ private:
+  exception_term& add_term(enum term::kind kind, text::view_kind view) {
+    terms_.push_back({.what = {.rule = 0, .kind = kind, .immediate = false, .view = view, .regex = nullptr, .prefilter = {}, .near = {}, .unless_near = {}}, .words = {}, .bounded = false});
+    return terms_.back();
+  }
+
+  std::uint32_t add_regex(const match_spec& m) {
+    auto& made = add_term(term::kind::regex, m.regex.folded ? text::view_kind::folded : text::view_kind::regex).what;
+    made.validator = m.validator;
+    made.entropy_min = m.entropy_min.value_or(0);
+    for (const auto& word : m.regex.prefilter) made.prefilter.push_back(lower(word));
+    auto regex = cache_.regex(m.regex.pattern);
+    if (regex) {
+      made.regex = *regex;
+    } else {
+      error_(m.place, regex.error().reason);
+    }
+    return static_cast<std::uint32_t>(terms_.size() - 1);
+  }
+
+  std::uint32_t add_words(const keyword_match& words) {
+    const auto view = view_of(words);
+    auto& made = add_term(term::kind::words, view);
+    made.bounded = words.boundary == boundary::word;
+    for (const auto& word : words.words) made.words.push_back(text::normalise(word, view));
+    return static_cast<std::uint32_t>(terms_.size() - 1);
+  }
+
+  std::vector<exception_term>& terms_;
+  shard_cache& cache_;
+  const std::function<void(const place&, std::string)>& error_;
+};
+
+}  // namespace
+
+compiled_exception compile_exception(const exception_spec& from, shard_cache& cache, const std::function<void(const place&, std::string)>& error) {
+  compiled_exception out{.id = from.id, .owner = from.owner, .ticket = from.ticket, .when = from.when, .terms = {}, .match = {}};
+  if (from.match) out.match = exception_compiler(out.terms, cache, error).add(*from.match);
+  return out;
+}
+
+}  // namespace sluice::policy

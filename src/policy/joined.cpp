@@ -1,0 +1,216 @@
+// See joined.hpp. Of each text only what a match over a seam can reach is read again, once with nothing between the texts and once with a
+// space: a word may be cut in two, and a sentence between its words. So a request of many small texts costs no more than its length.
+#include "joined.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "expression.hpp"
+
+namespace sluice::policy {
+namespace {
+
+constexpr std::size_t role_count = 5;
+
+// Texts that a model reads one after the other. Names, definitions and arguments are not a text that goes on in the next.
+constexpr bool joins(part_kind kind) {
+  return kind == part_kind::text || kind == part_kind::tool_result || kind == part_kind::attachment || kind == part_kind::transcript;
+}
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+// Bytes of the first, or of the last, so many code points.
+std::size_t head_size(std::string_view text, std::size_t code_points) {
+  std::size_t at = 0;
+  for (; code_points > 0 && at < text.size(); --code_points) {
+    ++at;
+    while (at < text.size() && continues(text[at])) ++at;
+  }
+  return at;
+}
+std::size_t tail_size(std::string_view text, std::size_t code_points) {
+  std::size_t at = text.size();
+  for (; code_points > 0 && at > 0; --code_points) {
+    --at;
+    while (at > 0 && continues(text[at])) --at;
+  }
+  return text.size() - at;
+}
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Parts of a request put together.
+struct joined_text {
+  struct piece {
+    std::size_t at;  // in the text
+    text_span of;
+  };
+  std::string text;
+  std::vector<piece> pieces;
+  bool cut_front = false, cut_back = false;  // more of the first or last part is there
+  bool has_space = false;                    // between two of the parts
+
+  void add(std::uint32_t part, std::string_view whole, std::size_t begin, std::size_t end, bool spaced) {
+    if (spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[begin])) {
+      text += ' ';
+      has_space = true;
+    }
+    pieces.push_back({text.size(), {part, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}});
+    text += whole.substr(begin, end - begin);
+  }
+
+  // What of [begin, end) lies in which part.
+  [[nodiscard]] std::vector<text_span> spans(std::size_t begin, std::size_t end) const {
+    std::vector<text_span> out;
+    auto each = std::ranges::upper_bound(pieces, begin, {}, &piece::at);
+    if (each != pieces.begin()) --each;
+    for (; each != pieces.end() && each->at < end; ++each) {
+      const auto size = static_cast<std::size_t>(each->of.end - each->of.begin);
+      const auto from = std::max(begin, each->at) - each->at, to = std::min(end, each->at + size) - each->at;
+      if (from < to && from < size) out.push_back({each->of.part, each->of.begin + static_cast<std::uint32_t>(from), each->of.begin + static_cast<std::uint32_t>(to)});
+    }
+    return out;
+  }
+};
+
+bool has_negation(const expression& what) { return what.kind == expression::kind::negation || std::ranges::any_of(what.children, has_negation); }
+
+class seam_reader final : private match_sink {
+ public:
+  seam_reader(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out)
+      : rules_(rules), program_(*rules.owner), parts_(parts), matcher_(matcher), out_(out) {}
+
+  // All texts of one role and kind.
+  void read(role who, part_kind kind) {
+    which_.clear();
+    bool old = false, fresh = false;
+    for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+      const auto& p = parts_[i];
+      if (p.role != who || p.kind != kind || p.text.empty()) continue;
+      which_.push_back(i);
+      (p.last_turn ? fresh : old) = true;
+    }
+    where_ = {direction::request, who, kind, !old};
+    read_both();
+    // Rules for the last turn see no text of earlier ones.
+    if (!old || !fresh || !rules_.asks_last_turn) return;
+    std::erase_if(which_, [&](std::uint32_t i) { return !parts_[i].last_turn; });
+    where_.last_turn = true;
+    read_both();
+  }
+
+ private:
+  void read_both() {
+    if (which_.size() < 2) return;
+    read_joined(false);
+    read_joined(true);
+  }
+
+  void read_joined(bool spaced) {
+    const std::size_t reach = rules_.join_reach;
+    joined_text now;
+    for (std::size_t n = 0; n < which_.size(); ++n) {
+      const auto text = parts_[which_[n]].text;
+      const auto head = head_size(text, reach), tail = tail_size(text, reach);
+      if (n == 0) {
+        now.cut_front = tail < text.size();
+        now.add(which_[n], text, text.size() - tail, text.size(), spaced);
+        continue;
+      }
+      if (head + tail >= text.size() && n + 1 < which_.size()) {
+        now.add(which_[n], text, 0, text.size(), spaced);
+        continue;
+      }
+      now.add(which_[n], text, 0, head, spaced);
+      now.cut_back = head < text.size();
+      if (!spaced || now.has_space) look(now);  // else it is the text that was looked at
+      now = {};
+      now.cut_front = tail < text.size();
+      now.add(which_[n], text, text.size() - tail, text.size(), spaced);
+    }
+  }
+
+  void look(const joined_text& text) {
+    text_ = &text;
+    gathered_.clear();
+    crossing_.clear();
+    matcher_.run(text.text, where_, *this);
+    if (rules_.deriving.any()) matcher_.run_derived(text.text, where_, *this);
+    if (!crossing_.empty()) compose();
+  }
+
+  void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
+    const bool cut = (begin == 0 && text_->cut_front) || (end == text_->text.size() && text_->cut_back);  // of what is not known whole
+    const std::string_view value = std::string_view(text_->text).substr(begin, end - begin);
+    if (!program_.terms[term].immediate) {
+      gathered_.push_back({term, begin, end, std::string(value)});
+      if (!cut && text_->spans(begin, end).size() > 1) crossing_.push_back(gathered_.size() - 1);
+      return;
+    }
+    if (!cut) add(term, begin, end, value, view);
+  }
+  void failed(std::uint32_t term) override { out_.failed(term); }
+
+  void add(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view value, std::string_view view) {
+    auto pieces = text_->spans(begin, end);
+    if (pieces.size() > 1) out_.found({.term = term, .pieces = std::move(pieces), .value = std::string(value), .view = std::string(view)});
+  }
+
+  // Rules whose match is an expression: what they ask for may stand on either side. One that asks what is not there is not decided by the text
+  // around a seam.
+  void compose() {
+    std::vector<std::uint32_t> matches;
+    for (const auto rule : rules_.composed) {
+      const auto& r = program_.rules[rule];
+      matches.clear();
+      if (!r.applies(where_.direction, where_.role, where_.kind, where_.last_turn) || has_negation(*r.expression) || !holds(*r.expression, gathered_, matches)) continue;
+      for (const auto i : matches) {
+        if (std::ranges::find(crossing_, i) == crossing_.end()) continue;
+        const auto& g = gathered_[i];
+        add(g.term, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
+      }
+    }
+  }
+
+  const ruleset& rules_;
+  const program& program_;
+  std::span<const text_part> parts_;
+  part_matcher& matcher_;
+  joined_sink& out_;
+  std::vector<std::uint32_t> which_;
+  text_place where_{direction::request, role::user, part_kind::text};
+  const joined_text* text_ = nullptr;
+  std::vector<gathered> gathered_;
+  std::vector<std::size_t> crossing_;  // of those gathered
+};
+
+// Calls f(role, kind) for each that has two texts or more.
+template <class F>
+bool each_joined(const ruleset& rules, std::span<const text_part> parts, F&& f) {
+  std::array<std::array<std::uint8_t, part_kind_count>, role_count> count{};
+  bool any = false;
+  for (const auto& p : parts) {
+    if (!joins(p.kind) || p.text.empty() || (rules.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) continue;
+    auto& n = count[static_cast<std::size_t>(p.role)][static_cast<std::size_t>(p.kind)];
+    if (n < 2 && ++n == 2) any = true;
+  }
+  for (std::size_t r = 0; any && r < role_count; ++r) {
+    for (std::size_t k = 0; k < part_kind_count; ++k) {
+      if (count[r][k] == 2) f(static_cast<role>(r), static_cast<part_kind>(k));
+    }
+  }
+  return any;
+}
+
+}  // namespace
+
+bool has_seams(const ruleset& rules, std::span<const text_part> parts) {
+  return rules.join_reach > 0 && each_joined(rules, parts, [](role, part_kind) {});
+}
+
+void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out) {
+  seam_reader reader(rules, parts, matcher, out);
+  each_joined(rules, parts, [&](role who, part_kind kind) { reader.read(who, kind); });
+}
+
+}  // namespace sluice::policy

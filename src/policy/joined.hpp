@@ -1,0 +1,33 @@
+// What is split over the parts of a request: consecutive texts of one role and kind, read as one around each seam between two of them.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "part_match.hpp"
+#include "sluice/policy/evaluate.hpp"
+
+namespace sluice::policy {
+
+// A match that lies in more than one part.
+struct joined_match {
+  std::uint32_t term;
+  std::vector<text_span> pieces;  // in the order of the parts, two or more, none empty
+  std::string value, view;        // the text over the seam, and as the pattern saw it
+};
+
+// True when two texts of one role and kind follow each other in a request, so that there is a seam to look at. Allocates nothing.
+[[nodiscard]] bool has_seams(const ruleset& rules, std::span<const text_part> parts);
+
+class joined_sink {
+ public:
+  virtual void found(const joined_match& match) = 0;  // one may come twice
+  virtual void failed(std::uint32_t term) = 0;
+
+ protected:
+  ~joined_sink() = default;
+};
+void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out);
+
+}  // namespace sluice::policy

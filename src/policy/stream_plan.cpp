@@ -1,0 +1,38 @@
+// What a stream needs to know of its rules before text comes: whether any may hold it, and which terms look at a channel.
+#include "stream_channel.hpp"
+
+namespace sluice::policy {
+
+bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
+  if (rules.denies_all || options.global_shadow) return false;
+  bool any = false;
+  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+    const auto& r = rules.owner->rules[rule];
+    any = any || (r.changes() && r.applies(options.direction, who, kind, true) && enforced_here(r, options));
+  });
+  return any;
+}
+
+void plan(channel_state& c, const ruleset& rules, const evaluate_options& options) {
+  const auto& prog = *rules.owner;
+  c.holding = c.composing = index_set(prog.terms.size());
+  for (auto& in : c.searched) in.regexes = in.words = index_set(prog.terms.size());
+  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+    const auto& r = prog.rules[rule];
+    if (!r.applies(direction::response, c.who, c.kind, true)) return;
+    c.judged = true;
+    if (r.expression) c.composed.push_back(rule);
+    const bool holds = r.changes() && enforced_here(r, options);
+    c.hold_full = c.hold_full || (holds && r.hold_full);
+    for (auto t = r.terms_begin; t < r.terms_end; ++t) {
+      const auto& term = prog.terms[t];
+      auto& in = c.searched[static_cast<std::size_t>(term.view)];
+      if (term.kind != term::kind::classifier) (term.kind == term::kind::regex ? in.regexes : in.words).add(t);
+      if (term.kind == term::kind::regex && term.regex->regex.info().marks != match::regex_info::marks::ignored) c.composing.add(t);
+      if (holds) c.holding.add(t);
+      c.wants_whole = c.wants_whole || term.readings != 0 || term.kind == term::kind::classifier;
+    }
+  });
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,45 @@
+// The checks of the gate, one function each: evidence and terms in, a row out.
+#pragma once
+
+#include "sluice/rollout/gate.hpp"
+
+namespace sluice::rollout {
+
+// gate_rows_sets.cpp
+[[nodiscard]] check_row judge_tests(const gate_evidence& evidence);
+[[nodiscard]] check_row judge_strict_set(const gate_evidence& evidence, const gate_terms& terms, const std::string& set);
+[[nodiscard]] check_row judge_expectations(const gate_evidence& evidence);
+// gate_rows_rates.cpp
+[[nodiscard]] check_row judge_false_positives(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] check_row judge_rule_false_positives(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] check_row judge_recall(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] std::vector<rate> false_positive_rates(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] std::vector<rate> recall_rates(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] rate false_positives_of(const gate_evidence& evidence, const gate_terms& terms, const std::string& rule);
+// gate_rows_change.cpp
+[[nodiscard]] check_row judge_changes(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] check_row judge_promises(const gate_evidence& evidence);
+// gate_rows_engine.cpp
+[[nodiscard]] check_row judge_cost(const gate_evidence& evidence, const gate_terms& terms);
+[[nodiscard]] check_row judge_determinism(const gate_evidence& evidence);
+[[nodiscard]] check_row judge_streaming(const gate_evidence& evidence);
+[[nodiscard]] check_row judge_self_check(const gate_evidence& evidence, const gate_terms& terms);
+
+// What every check needs.
+constexpr std::size_t examples_max = 5;
+[[nodiscard]] inline bool touched(const policy::golden_result& result) { return policy::changes_match(result.action); }
+// An attack is caught when it ends as its case expects, or is changed or blocked where the case expects nothing.
+[[nodiscard]] inline bool caught(const policy::golden_result& result) { return result.judged ? result.what.empty() : touched(result); }
+[[nodiscard]] std::string percent(double rate);
+[[nodiscard]] std::string counted(std::size_t n, const char* one, const char* many);
+[[nodiscard]] std::string example_of(const policy::golden_result& result);
+void add(check_row& row, finding made);  // and lifts the row's status
+// Nothing to judge by: insufficient where it was demanded, a warning otherwise.
+void lack(check_row& row, bool demanded, finding made);
+[[nodiscard]] double share(std::size_t hits, std::size_t n);
+
+// gate_probes.cpp: the faults of the self-check. Pure but for compiling.
+[[nodiscard]] std::vector<probe> run_probes(const gate_evidence& evidence, const policy::build_report& build, const gather_options& how);
+
+}  // namespace sluice::rollout

@@ -1,0 +1,165 @@
+// Checks against the active version: which decisions change and whether for the worse, what is weaker, and whether what it promised holds.
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "gate_rows.hpp"
+#include "sluice/rollout/statistics.hpp"
+
+namespace sluice::rollout {
+namespace {
+
+constexpr double level = 1 - confidence;
+constexpr double unexplained_max = 0.002;  // of benign decisions that change without a word why
+
+// Cases that two versions decide differently, one way and the other.
+struct pairs {
+  std::size_t worse = 0, better = 0;
+  std::vector<std::string> examples;  // of the worse
+  void count(bool was_good, bool is_good, const policy::golden_result& now) {
+    if (was_good == is_good) return;
+    ++(is_good ? better : worse);
+    if (!is_good && examples.size() < examples_max) examples.push_back(example_of(now));
+  }
+};
+using family = std::map<std::string, pairs>;  // by what is tested
+
+// Whether a family of tests shows that something got worse, no more often falsely than a single test would.
+void judge_family(const family& all, check_row& row) {
+  std::vector<double> p;
+  std::vector<const family::value_type*> tests;
+  for (const auto& test : all) {
+    if (test.second.worse + test.second.better == 0) continue;
+    tests.push_back(&test);
+    p.push_back(paired_worse(test.second.worse, test.second.better));
+  }
+  const auto adjusted = holm(p);
+  for (std::size_t i = 0; i < tests.size(); ++i) {
+    const auto& [of, counts] = *tests[i];
+    char chance[32];
+    std::snprintf(chance, sizeof chance, "%.3g", adjusted[i]);
+    finding made{.of = of, .what = std::to_string(counts.worse) + " cases got worse and " + std::to_string(counts.better) + " better (p = " + chance + ", exact paired test" +
+                                   (tests.size() > 1 ? ", Holm over " + std::to_string(tests.size()) + " tests)" : ")"),
+                 .examples = counts.examples};
+    if (adjusted[i] < level) made.status = status::fail;
+    add(row, std::move(made));
+  }
+}
+
+bool decision_differs(const policy::golden_result& was, const policy::golden_result& now) { return was.action != now.action || was.text != now.text; }
+
+bool has_rule(const policy::golden_result& in, const std::string& rule) { return std::ranges::find(in.rules, rule) != in.rules.end(); }
+
+void compare_benign(const gate_evidence& evidence, const gate_terms& terms, family& total, family& parts, check_row& row) {
+  std::set<std::string> changing;
+  for (const rule_facts& rule : evidence.rules) {
+    if (policy::changes_match(rule.action)) changing.insert(rule.id);
+  }
+  std::size_t n = 0;
+  pairs changed;
+  for (std::size_t i = 0; i < evidence.results.size(); ++i) {
+    const auto& now = evidence.results[i];
+    const auto& was = evidence.active->before[i];
+    if (evidence.cases[i].set != "benign") continue;
+    ++n;
+    changed.count(true, !decision_differs(was, now), now);
+    total["benign"].count(!touched(was), !touched(now), now);
+    for (const auto& slice : evidence.cases[i].slice) parts["benign/" + slice].count(!touched(was), !touched(now), now);
+    for (const auto* ids : {&was.rules, &now.rules}) {
+      for (const auto& id : *ids) {
+        if (has_rule(was, id) != has_rule(now, id) && changing.contains(id)) parts["rule " + id].count(!has_rule(was, id), !has_rule(now, id), now);
+      }
+    }
+  }
+  if (changed.worse == 0) return;
+  finding made{.of = "benign decisions", .what = std::to_string(changed.worse) + " of " + std::to_string(n) + " change", .examples = changed.examples};
+  if (share(changed.worse, n) > unexplained_max && terms.expected_change.empty()) {
+    made.status = status::fail;
+    made.what += ", more than " + percent(unexplained_max) + ": say why with --expected-change";
+  } else if (!terms.expected_change.empty()) {
+    made.what += "; expected: " + terms.expected_change;
+  }
+  add(row, std::move(made));
+}
+
+void compare_attacks(const gate_evidence& evidence, family& total, family& parts) {
+  for (std::size_t i = 0; i < evidence.results.size(); ++i) {
+    if (evidence.cases[i].set != "attack") continue;
+    const auto& now = evidence.results[i];
+    const bool was_caught = caught(evidence.active->before[i]), is_caught = caught(now);
+    total["attack"].count(was_caught, is_caught, now);
+    for (const auto& slice : evidence.cases[i].slice) parts["attack/" + slice].count(was_caught, is_caught, now);
+  }
+}
+
+check_row without_active(const char* check) { return {.check = check, .status = status::skipped, .summary = "no active version to hold it against (--against)", .findings = {}}; }
+
+// Names that a person is known by: with and without the host.
+bool same_person(const std::string& a, const std::string& b) { return a.substr(0, a.find('@')) == b.substr(0, b.find('@')); }
+
+std::string joined(const std::vector<std::string>& list) {
+  std::string out;
+  for (const std::string& each : list) out += (out.empty() ? "" : "; ") + each;
+  return out;
+}
+
+}  // namespace
+
+check_row judge_changes(const gate_evidence& evidence, const gate_terms& terms) {
+  if (!evidence.active) return without_active("changes");
+  check_row row{.check = "changes", .summary = {}, .findings = {}};
+  std::size_t blocked = 0, passed = 0, text = 0, rules = 0;
+  for (const auto& each : policy::diff_decisions(evidence.active->before, evidence.results)) {
+    const bool was = policy::changes_match(each.before), is = policy::changes_match(each.after);
+    ++(was != is ? (is ? blocked : passed) : each.text_differs || each.before != each.after ? text : rules);
+  }
+  row.summary = "of " + counted(evidence.results.size(), "case", "cases") + " " + std::to_string(blocked) + " newly changed or blocked, " + std::to_string(passed) + " newly passed, " + std::to_string(text) +
+                " with another text or action, " + std::to_string(rules) + " by other rules";
+  family totals, parts;
+  compare_benign(evidence, terms, totals, parts, row);
+  compare_attacks(evidence, totals, parts);
+  judge_family(totals, row);
+  judge_family(parts, row);
+  return row;
+}
+
+check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms) {
+  if (!evidence.active) return without_active("weakening");
+  const auto& change = evidence.active->change;
+  check_row row{.check = "weakening", .summary = std::string(to_string(change.effect)) + " than version " + evidence.active->version.substr(0, 12), .findings = {}};
+  if (change.effect < policy::effect::may_weaken) {
+    row.summary = change.effect == policy::effect::none ? "nothing that decides changed" : "nothing is weaker than in version " + evidence.active->version.substr(0, 12);
+    return row;
+  }
+  const bool alone = terms.approved_by.empty(), self = !alone && same_person(terms.approved_by, terms.actor);
+  const std::string word = alone ? "a second person must agree: --approved-by NAME" : self ? "the second person must be another than " + terms.actor : "approved by " + terms.approved_by;
+  const auto weaker = [&](const std::string& of, const std::string& what) { add(row, {.of = of, .status = alone || self ? status::fail : status::pass, .what = what + "; " + word, .examples = {}}); };
+  for (const auto& each : change.rules) {
+    if (each.effect < policy::effect::may_weaken) continue;
+    const std::string where = each.cells.empty() ? "" : " in " + joined(each.cells);
+    const std::string details = each.kind == policy::rule_change::kind::removed ? "removed" : joined(each.details);
+    weaker("rule " + each.rule, std::string(to_string(each.effect)) + where + (details.empty() ? "" : " (" + details + ")"));
+  }
+  if (row.findings.empty()) weaker("bundle", std::string(to_string(change.effect)) + " (" + joined(change.bundle) + ")");
+  if (!evidence.active->has_must_block) {
+    add(row, {.of = "must_block", .status = status::insufficient, .what = "the active version has no golden set must_block to hold the change against", .examples = {}, .missing = 1});
+  }
+  return row;
+}
+
+check_row judge_promises(const gate_evidence& evidence) {
+  if (!evidence.active) return without_active("promises");
+  check_row row{.check = "promises", .summary = {}, .findings = {}};
+  for (const auto& test : evidence.active->tests) {
+    if (!test.passed) add(row, {.of = test.rule + "/" + test.test, .status = status::fail, .what = "a test of the active version: " + test.what, .examples = {to_string(test.place)}});
+  }
+  for (const auto& each : evidence.active->golden) {
+    if (each.judged && !each.what.empty()) add(row, {.of = each.id, .status = status::fail, .what = "a golden case of the active version: " + each.what, .examples = {example_of(each)}});
+  }
+  row.summary = counted(evidence.active->tests.size(), "inline test", "inline tests") + " and " + counted(evidence.active->golden.size(), "golden case", "golden cases") + " of the active version, " +
+                std::to_string(row.findings.size()) + " broken";
+  return row;
+}
+
+}  // namespace sluice::rollout

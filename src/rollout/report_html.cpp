@@ -1,0 +1,206 @@
+// The report as one page: nothing is loaded from elsewhere, no script runs, and it reads on a telephone and on paper, light and dark.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "gate_rows.hpp"
+#include "report.hpp"
+
+namespace sluice::rollout {
+namespace {
+
+constexpr std::size_t bars_max = 25;
+
+constexpr std::string_view style = R"(
+:root{color-scheme:light dark;--text:#1b1f24;--soft:#5b6470;--page:#fff;--line:#d8dee4;--bar:#3b6fb5;--good:#1a7f37;--bad:#c0232c;--doubt:#8a5a00;--limit:#c0232c}
+@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--soft:#9aa4af;--page:#0d1117;--line:#30363d;--bar:#6ea8fe;--good:#3fb950;--bad:#ff7b72;--doubt:#e3b341;--limit:#ff7b72}}
+*{box-sizing:border-box}
+body{margin:0 auto;padding:1rem;max-width:72rem;font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page)}
+h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
+code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}
+.verdict{display:inline-block;padding:.1rem .6rem;border:2px solid;border-radius:.4rem;font-weight:700}
+.pass{color:var(--good)}.FAIL{color:var(--bad)}.INSUFFICIENT,.warning,.waived{color:var(--doubt)}.skipped{color:var(--soft)}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0}
+figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}
+svg{display:block;width:100%;height:auto;max-width:60rem}
+svg text{fill:var(--text);font:13px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg .bar{fill:var(--bar)}svg .reach{stroke:var(--bar);stroke-width:2}svg .limit{stroke:var(--limit);stroke-width:2;stroke-dasharray:4 3}
+@media(max-width:40rem){body{padding:.6rem}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
+)";
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '&': out += "&amp;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", value);
+  return text;
+}
+
+struct bar {
+  std::string name, label, title;
+  double value = 0;          // the bar's length
+  double bound = -1;         // where its interval ends; below 0: none
+  double limit = -1;         // below 0: none
+};
+
+// Bars one below the other on one scale.
+std::string chart(const std::vector<bar>& bars, const std::string& caption) {
+  if (bars.empty()) return {};
+  constexpr double left = 190, width = 360, row = 26, right = 150;
+  double most = 0;
+  for (const bar& each : bars) most = std::max({most, each.value, each.bound, each.limit});
+  const auto at = [&](double value) { return left + (most > 0 ? value / most : 0) * width; };
+  const double height = row * static_cast<double>(bars.size()) + 6;
+  std::string out = "<figure><svg role=\"img\" viewBox=\"0 0 " + number(left + width + right) + " " + number(height) + "\"><title>" + escaped(caption) + "</title>";
+  for (std::size_t i = 0; i < bars.size(); ++i) {
+    const bar& each = bars[i];
+    const double top = row * static_cast<double>(i) + 4, middle = top + row / 2 - 2;
+    out += "<g><title>" + escaped(each.title) + "</title><text x=\"" + number(left - 8) + "\" y=\"" + number(middle + 4) + "\" text-anchor=\"end\">" + escaped(each.name.size() > 28 ? each.name.substr(0, 27) + "…" : each.name) + "</text>";
+    out += "<rect class=\"bar\" x=\"" + number(left) + "\" y=\"" + number(top) + "\" width=\"" + number(std::max(at(each.value) - left, 1.0)) + "\" height=\"" + number(row - 8) + "\" rx=\"2\"/>";
+    const auto line = [&](const char* what, double from, double to, double y1, double y2) {
+      out += std::string("<line class=\"") + what + "\" x1=\"" + number(from) + "\" x2=\"" + number(to) + "\" y1=\"" + number(y1) + "\" y2=\"" + number(y2) + "\"/>";
+    };
+    if (each.bound >= 0) line("reach", at(std::min(each.value, each.bound)), at(std::max(each.value, each.bound)), middle, middle);
+    if (each.bound >= 0) line("reach", at(each.bound), at(each.bound), middle - 5, middle + 5);
+    if (each.limit >= 0) line("limit", at(each.limit), at(each.limit), top - 2, top + row - 6);
+    out += "<text class=\"soft\" x=\"" + number(left + width + 8) + "\" y=\"" + number(middle + 4) + "\">" + escaped(each.label) + "</text></g>";
+  }
+  return out + "</svg><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
+}
+
+std::vector<bar> bars_of(const std::vector<rate>& rates) {
+  std::vector<bar> out;
+  for (const rate& each : rates) {
+    if (each.n == 0 || out.size() == bars_max) continue;
+    const std::string label = std::to_string(each.hits) + " of " + std::to_string(each.n);
+    out.push_back({.name = each.name, .label = label + ", " + percent(each.bound), .title = each.name + ": " + label + ", 95 % bound " + percent(each.bound), .value = share(each.hits, each.n), .bound = each.bound, .limit = each.limit.value_or(-1)});
+  }
+  return out;
+}
+
+std::vector<bar> rule_bars(const gate_report& report) {
+  std::vector<rate> rates;
+  for (const rule_report& each : report.rules) {
+    if (each.false_positives.hits > 0) rates.push_back(each.false_positives);
+  }
+  std::ranges::sort(rates, std::ranges::greater{}, &rate::hits);
+  return bars_of(rates);
+}
+
+std::vector<bar> cost_bars(const gate_report& report, const gate_terms& terms) {
+  std::vector<const rule_report*> rules;
+  for (const rule_report& each : report.rules) {
+    if (each.us > 0) rules.push_back(&each);
+  }
+  std::ranges::sort(rules, std::ranges::greater{}, &rule_report::us);
+  rules.resize(std::min<std::size_t>(rules.size(), 15));
+  std::vector<bar> out;
+  for (const auto* each : rules) {
+    out.push_back({.name = each->rule.id, .label = number(each->us) + " µs", .title = each->rule.id + ": " + number(each->us) + " µs", .value = each->us, .limit = terms.limits.rule_us_max ? static_cast<double>(*terms.limits.rule_us_max) : -1});
+  }
+  return out;
+}
+
+std::string checks(const gate_report& report) {
+  std::string out = "<h2>Checks</h2><div class=\"scroll\"><table><tr><th>check</th><th>status</th><th>what was seen</th></tr>\n";
+  for (const check_row& row : report.rows) {
+    const std::string word(to_string(row.status));
+    out += "<tr><td><code>" + row.check + "</code></td><td class=\"" + word + "\">" + word + "</td><td>" + escaped(row.summary);
+    std::string list;
+    std::size_t shown = 0;
+    for (const finding& each : row.findings) {
+      if (++shown > bars_max) continue;
+      const std::string status(to_string(each.status));
+      list += "<li><span class=\"" + status + "\">" + status + "</span> " + (each.of.empty() ? "" : "<code>" + escaped(each.of) + "</code>: ") + escaped(each.what);
+      for (const std::string& example : each.examples) list += " <code>" + escaped(example) + "</code>";
+      list += "</li>";
+    }
+    if (shown > bars_max) list += "<li>and " + std::to_string(shown - bars_max) + " more</li>";
+    out += (list.empty() ? "" : "<ul>" + list + "</ul>") + "</td></tr>\n";
+  }
+  return out + "</table></div>\n";
+}
+
+std::string rules(const gate_report& report) {
+  std::string out = "<h2>Rules</h2><div class=\"scroll\"><table><tr><th>rule</th><th>policy</th><th>enforcement</th><th>action</th><th class=\"n\">tests</th><th class=\"n\">golden</th><th class=\"n\">shadow</th>"
+                    "<th class=\"n\">benign</th><th class=\"n\">at most</th><th class=\"n\">µs</th></tr>\n";
+  for (const rule_report& each : report.rules) {
+    const auto cell = [&](const std::string& text) { out += "<td class=\"n\">" + text + "</td>"; };
+    out += "<tr><td><code>" + escaped(each.rule.id) + "</code></td><td>" + escaped(each.rule.policy) + "</td><td>" + std::string(policy::to_string(each.rule.enforcement)) + "</td><td>" + std::string(policy::to_string(each.rule.action)) + "</td>";
+    cell(std::to_string(each.tests - each.failed) + "/" + std::to_string(each.tests));
+    cell(std::to_string(each.golden_hits));
+    cell(std::to_string(each.shadow_hits));
+    cell(std::to_string(each.false_positives.hits));
+    cell(each.false_positives.n == 0 ? "–" : percent(each.false_positives.bound));
+    cell(each.us > 0 ? number(each.us) : "–");
+    out += "</tr>\n";
+  }
+  return out + "</table></div>\n";
+}
+
+std::string changes(const gate_report& report) {
+  if (report.changes.empty()) return {};
+  constexpr std::size_t rows_max = 200;
+  std::string out = "<h2>Decisions that change</h2><div class=\"scroll\"><table><tr><th>case</th><th>set</th><th>before</th><th>after</th><th>rules before</th><th>rules after</th></tr>\n";
+  const auto list = [](const std::vector<std::string>& ids) {
+    std::string text;
+    for (const auto& id : ids) text += (text.empty() ? "" : " ") + id;
+    return "<td><code>" + escaped(text) + "</code></td>";
+  };
+  for (std::size_t i = 0; i < std::min(rows_max, report.changes.size()); ++i) {
+    const auto& each = report.changes[i];
+    out += "<tr><td><code>" + escaped(each.id) + "</code></td><td>" + escaped(each.set) + "</td><td>" + std::string(policy::to_string(each.before)) + "</td><td>" + std::string(policy::to_string(each.after)) + "</td>" + list(each.rules_before) + list(each.rules_after) + "</tr>\n";
+  }
+  out += "</table></div>\n";
+  return report.changes.size() > rows_max ? out + "<p>and " + std::to_string(report.changes.size() - rows_max) + " more</p>\n" : out;
+}
+
+}  // namespace
+
+std::string to_html(const gate_report& report, const gate_evidence& evidence, const gate_terms& terms) {
+  const std::string word(to_string(report.verdict)), shown = report.verdict == verdict::pass ? "pass" : word;
+  std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+                    "<title>" + word + ": " + escaped(evidence.bundle) + " " + evidence.version.substr(0, 12) + "</title><style>" + std::string(style) + "</style></head><body>\n";
+  out += "<h1>" + escaped(evidence.bundle) + " <span class=\"verdict " + shown + "\">" + word + "</span></h1>\n<dl>";
+  const auto fact = [&](const char* name, const std::string& value) {
+    if (!value.empty()) out += std::string("<dt>") + name + "</dt><dd><code>" + escaped(value) + "</code></dd>";
+  };
+  fact("version", evidence.version);
+  if (evidence.active) fact("held against", evidence.active->version);
+  fact("golden sets", evidence.golden_digest);
+  fact("engine", evidence.engine);
+  fact("approved by", terms.approved_by);
+  fact("expected change", terms.expected_change);
+  fact("report", report.digest);
+  out += "</dl>\n";
+  if (!report.reasons.empty()) {
+    out += "<h2>Why not</h2><ul>";
+    for (std::size_t i = 0; i < std::min(bars_max, report.reasons.size()); ++i) out += "<li>" + escaped(report.reasons[i]) + "</li>";
+    out += "</ul>\n";
+  }
+  out += checks(report);
+  const auto section = [&](const char* title, const std::string& drawn) {
+    if (!drawn.empty()) out += std::string("<h2>") + title + "</h2>" + drawn;
+  };
+  section("False positives", chart(bars_of(report.false_positives), "Share of benign cases changed or blocked, its 95 % upper bound, and the limit (dashed)."));
+  section("False positives by rule", chart(rule_bars(report), "Rules that match benign cases; their 95 % upper bounds, and the limit (dashed)."));
+  section("Recall", chart(bars_of(report.recall), "Share of attack cases caught, its 95 % lower bound, and the floor (dashed)."));
+  section("Cost by rule", chart(cost_bars(report, terms), "Microseconds of a rule by itself, 99 in 100 cases; the dearest."));
+  return out + changes(report) + rules(report) + "</body></html>\n";
+}
+
+}  // namespace sluice::rollout

@@ -1,0 +1,89 @@
+// See event_stream.hpp. An event is written as it came unless some text of it left otherwise than it came.
+#include "event_stream.hpp"
+
+namespace sluice::wire {
+
+response_stream::status event_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
+  splitter_.feed(bytes);
+  http::sse_event e;
+  while (!over_) {
+    switch (splitter_.next(e)) {
+      case http::sse_splitter::status::more: return status::ok;
+      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
+      case http::sse_splitter::status::event: break;
+    }
+    const bool only_data = e.has_data && e.data_offset == std::string_view("data: ").size() && e.raw.size() == e.data_offset + e.data.size() + 2;
+    if (!only_data && !event_.judge_lines(e.raw, sink)) return stopped();
+    if (!e.has_data) {
+      out += e.raw;
+    } else if (const auto s = event(e, sink, out); s != status::ok) {
+      return s;
+    }
+  }
+  return status::done;
+}
+
+response_stream::status event_stream::end(bool clean, channel_sink& sink, std::string& out) {
+  if (over_) return status::done;
+  if (!clean) return status::ok;  // what is held goes with the upstream
+  // Some clients read a last event that no empty line ends, so it is judged like any other. What is added to end it is taken off again,
+  // unless something follows.
+  std::string_view ending;
+  auto s = status::ok;
+  if (splitter_.buffered_bytes() > 0) {
+    ending = splitter_.rest().ends_with('\n') ? "\n" : "\n\n";
+    s = feed(ending, sink, out);
+    if (s != status::ok && s != status::done) return s;
+  }
+  const auto before = out.size();
+  if (s == status::ok) {
+    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    over_ = true;
+  }
+  if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
+  return s;
+}
+
+bool event_stream::read(const http::sse_event& e) {
+  if (auto parsed = event_.parse(e.data); !parsed) return event_.refuse(parsed.error().message);
+  return event_.body()[0].kind == text::json::kind::object || event_.refuse("an event is no JSON object");
+}
+
+response_stream::status event_stream::stopped() {
+  reason_ = event_.unread();
+  return reason_.empty() ? status::blocked : status::unreadable;
+}
+
+void event_stream::write(const http::sse_event& e, std::string& out) {
+  if (!event_.edited()) {
+    out += e.raw;
+    return;
+  }
+  const auto edited = event_.apply();
+  if (e.data_offset == 0) {  // data over several lines: written as one
+    if (!e.type.empty()) out += "event: " + std::string(e.type) + "\n";
+    out += "data: " + edited + "\n\n";
+    return;
+  }
+  out.append(e.raw.substr(0, e.data_offset));
+  out += edited;
+  out.append(e.raw.substr(e.data_offset + e.data.size()));
+}
+
+bool event_stream::take_arguments(call_arguments& call, text::json::index i, channel_sink& sink) {
+  const auto fragment = event_.body()[i].text;
+  arguments_bytes_ += fragment.size();
+  if (arguments_bytes_ > limits::arguments_bytes) return event_.refuse("arguments of tool calls that are too large");
+  event_.replace(i, call.take(fragment, sink));
+  return true;
+}
+
+bool event_stream::finish_arguments(call_arguments& call, const std::string& name, channel_sink& sink, std::string& out) {
+  arguments_bytes_ -= std::min(arguments_bytes_, call.text.size());
+  if (!call.judge(name, depth_max_, sink)) return false;
+  if (call.held) out += call.text;
+  call = {};
+  return true;
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,47 @@
+// A streamed answer as server-sent events of JSON: how its bytes become events, how an event is written again, and how the stream ends.
+// What a dialect adds is what its events mean.
+#pragma once
+
+#include "event_reader.hpp"
+#include "sluice/base/limits.hpp"
+#include "sluice/http/sse.hpp"
+
+namespace sluice::wire {
+
+class event_stream : public response_stream, protected event_reader::grower {
+ public:
+  [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) final;
+  [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) final;
+  [[nodiscard]] const std::string& reason() const final { return reason_; }
+
+ protected:
+  event_stream(const path_table& table, std::uint32_t depth_max) : depth_max_(depth_max), event_(table, depth_max) {}
+
+  // One event with data. `done` ends the stream.
+  [[nodiscard]] virtual status event(const http::sse_event& e, channel_sink& sink, std::string& out) = 0;
+  // Resolves what is held of every text that is open. False: stopped.
+  [[nodiscard]] virtual bool finish_all(channel_sink& sink, std::string& out) = 0;
+
+  // The event's JSON into event_; false: nobody can read it.
+  [[nodiscard]] bool read(const http::sse_event& e);
+  // Why what went before came to false: a rule, or a reason of the gateway's own.
+  [[nodiscard]] status stopped();
+  // The event as it came, or with its edits.
+  void write(const http::sse_event& e, std::string& out);
+  // The next fragment of a call's arguments, in the place of the string at `i`. False: more than may be kept.
+  [[nodiscard]] bool take_arguments(call_arguments& call, text::json::index i, channel_sink& sink);
+  // Judges them when they are whole, and frees them; `out` is what of them was held and may leave.
+  [[nodiscard]] bool finish_arguments(call_arguments& call, const std::string& name, channel_sink& sink, std::string& out);
+
+  std::uint32_t depth_max_;
+  event_reader event_;
+  std::string released_;
+  bool over_ = false;
+
+ private:
+  http::sse_splitter splitter_{limits::event_bytes};
+  std::string reason_;
+  std::size_t arguments_bytes_ = 0;  // of calls that are not whole yet
+};
+
+}  // namespace sluice::wire

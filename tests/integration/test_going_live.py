@@ -1,0 +1,74 @@
+"""A version that is tried on a share of conversations first, and what stops one from becoming live."""
+import json
+
+from lab import bundle, sluice, until
+from test_policy_swaps import fleet, push, redacts
+
+HEADERS = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}"
+
+
+def ring(port, command, *more, check=True):
+    return sluice(command, *more, "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", check=check)
+
+
+def arms(g, up, conversations):
+    """The conversations that the new version decided."""
+    mine = set()
+    for n in conversations:
+        g.post({"model": "m", "messages": [{"role": "user", "content": "pay Ostwick Savings now"}]}, {"x-conversation": f"c{n}"})
+        if b"[R]" in up.seen[-1]:
+            mine.add(n)
+    return mine
+
+
+def test_a_canary_keeps_to_its_conversations_on_every_node_and_grows_and_ends(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    nodes = [make(n) for n in range(2)]
+    push(port, bundle(lab.dir / "b"), "--wait", "2")
+    some = range(200)
+    assert arms(nodes[0], up, some) == set()
+    trial = bundle(lab.dir / "next", ("Halden Bank", "Ostwick Savings"))
+    push(port, trial, "--canary", "20", "--wait", "2")
+    first = arms(nodes[0], up, some)
+    assert 20 <= len(first) <= 64, f"{len(first)} of 200 conversations, and 20 % were asked for"  # 40 ± more than 4 sigma
+    assert arms(nodes[1], up, some) == first, "every node finds the same share"
+    assert redacts(nodes[0], up, "Halden Bank"), "what is live decides for the others"
+    records = [r for r in nodes[1].records() if r.get("arm")]
+    by_arm = {arm: {r["version"] for r in records if r["arm"] == arm} for arm in ("stable", "canary")}
+    assert len(by_arm["canary"]) == 1 and by_arm["canary"].isdisjoint(by_arm["stable"]), by_arm
+    assert sum(r["arm"] == "canary" for r in records) == len(first)
+    assert "canary: version" in ring(port, "status").stdout
+    push(port, trial, "--canary", "50", "--wait", "2")
+    assert first < arms(nodes[0], up, some), "a larger share holds the smaller one"
+    ring(port, "abort", "--wait", "2")
+    assert arms(nodes[0], up, some) == set() == arms(nodes[1], up, some)
+    assert ring(port, "promote", check=False).returncode != 0, "there is none any more"
+    push(port, trial, "--canary", "5", "--wait", "2")
+    ring(port, "promote", "--wait", "2")
+    assert arms(nodes[0], up, some) == set(some) == arms(nodes[1], up, some)
+    kinds = [e["kind"] for e in json.loads(ring(port, "history", "--json").stdout)]
+    assert kinds == ["promote", "canary", "abort", "canary", "canary", "activate"], kinds
+
+
+def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    g = make(0)
+    push(port, bundle(lab.dir / "one"), "--wait", "1")
+    bad = bundle(lab.dir / "two", ("Ostwick Savings",))
+    push(port, bad, "--wait", "1")
+    ring(port, "freeze", "--note", "audit until Friday")
+    stopped = push(port, bundle(lab.dir / "three", ("Merrow Capital",)), check=False)
+    assert stopped.returncode == 1 and "audit until Friday" in stopped.stderr
+    assert "audit until Friday" in ring(port, "status").stdout
+    ring(port, "rollback", "--revoke", "--wait", "1")
+    assert redacts(g, up, "Halden Bank"), "a rollback passes a freeze"
+    ring(port, "freeze", "--lift")
+    again = push(port, bad, check=False)
+    assert again.returncode == 1 and "revoked" in again.stderr, again
+    until("the node keeps no revoked version", lambda: len(g.state()["stored_versions"]) == 1, seconds=45)
+    version = next(e["version"] for e in json.loads(ring(port, "history", "--json").stdout) if e["version"] != g.state()["version"])
+    ring(port, "unrevoke", version[:12])
+    push(port, bad, "--wait", "1")
+    assert redacts(g, up, "Ostwick Savings")
