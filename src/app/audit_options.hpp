@@ -23,7 +23,10 @@ namespace sluice::app {
 
 // Each command adds itself to `sluice audit`.
 void add_audit_at(CLI::App& audit, invocation& call);
+void add_audit_export(CLI::App& audit, invocation& call);
 void add_audit_query(CLI::App& audit, invocation& call);
+void add_audit_replay(CLI::App& audit, invocation& call);
+void add_audit_erase(CLI::App& audit, invocation& call);
 void add_audit_verify(CLI::App& audit, invocation& call);
 
 }  // namespace sluice::app

@@ -47,6 +47,9 @@ void add_audit(CLI::App& root, invocation& call) {
 
   add_audit_at(*command, call);
   add_audit_verify(*command, call);
+  add_audit_replay(*command, call);
+  add_audit_erase(*command, call);
+  add_audit_export(*command, call);
 
   auto o = std::make_shared<tail_options>();
   auto* t = command->add_subcommand("tail", "Follow decisions as they are written");

@@ -230,14 +230,21 @@ void read_audit(section root, config& out) {
   audit.sync_always = index == 1;
   root.duration("interval", audit.interval);
   root.duration("checkpoint", audit.checkpoint);
-  static constexpr string_view texts[] = {"masked", "none"};
+  static constexpr string_view texts[] = {"masked", "none", "encrypted"};
   index = 0;
   root.choice("text", texts, index);
-  audit.masked = index == 0;
+  audit.masked = index != 1;
+  audit.encrypted = index == 2;
   static constexpr string_view full[] = {"block", "drop"};
   index = 0;
   root.choice("on_full", full, index);
   audit.block_when_full = index == 0;
+  root.bytes("file_bytes", audit.file_bytes);
+  root.boolean("compress", audit.keep.pack);
+  section keep = root.sub("keep");
+  keep.duration("age", audit.keep.age);
+  keep.bytes("bytes", audit.keep.bytes);
+  keep.finish();
   root.finish();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config_reader.hpp"
+#include "sluice/audit/retention.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/diagnostic.hpp"
 #include "sluice/store/redis_url.hpp"
@@ -87,8 +88,11 @@ struct audit_config {
   bool sync_always = false;
   milliseconds interval{50};
   milliseconds checkpoint{10'000};
-  bool masked = true;     // text: masked; none stores no matched values at all
+  bool masked = true;     // text: masked or encrypted; none stores no matched values at all
+  bool encrypted = false; // what was judged, sealed
   bool block_when_full = true;
+  std::uint64_t file_bytes = 256ull << 20;
+  audit::retention keep;
 };
 
 struct limits_config {

@@ -169,8 +169,13 @@ std::string show_config(const config& c) {
   out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
-  out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + choice(c.audit.masked, "masked", "none");
+  out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + (c.audit.encrypted ? "encrypted\n" : choice(c.audit.masked, "masked", "none"));
   out += "  on_full: " + choice(c.audit.block_when_full, "block", "drop");
+  out += "  file_bytes: " + std::to_string(c.audit.file_bytes) + "\n  compress: " + choice(c.audit.keep.pack, "true", "false");
+  if (c.audit.keep.age.count() != 0 || c.audit.keep.bytes != 0) {
+    out += "  keep:\n" + (c.audit.keep.age.count() == 0 ? std::string() : "    age: " + time_text(c.audit.keep.age) + "\n") +
+           (c.audit.keep.bytes == 0 ? std::string() : "    bytes: " + std::to_string(c.audit.keep.bytes) + "\n");
+  }
   if (!c.secrets_file.empty()) out += "secrets:\n" + optional_line("  key_file", c.secrets_file);
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +
          std::to_string(c.limits.response_body) + "\n  header_bytes: " + std::to_string(c.limits.header_bytes) +

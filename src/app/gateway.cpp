@@ -51,6 +51,7 @@ gateway::~gateway() {
   admin_.reset();  // nobody asks any more
   agent_.reset();  // nothing is published any more
   server_.reset();
+  tidying_.reset();
   log_.reset();    // writes what is queued
 }
 
@@ -121,6 +122,7 @@ result<void> gateway::open_log() {
   auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}), workers_);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
+  tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep);
   return {};
 }
 

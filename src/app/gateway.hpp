@@ -12,6 +12,7 @@
 #include "conversation_tags.hpp"
 #include "gateway_services.hpp"
 #include "gateway_setup.hpp"
+#include "log_packing.hpp"
 #include "pinned_snapshots.hpp"
 #include "policy_loader.hpp"
 #include "sluice/admin/api.hpp"
@@ -68,6 +69,7 @@ class gateway {
   rule_counts rules_;
   std::unique_ptr<policy_loader> loader_;
   std::unique_ptr<audit::log> log_;
+  std::unique_ptr<log_tidying> tidying_;
   std::string log_fault_;     // told; the main thread's
   std::uint64_t log_sync_failures_ = 0;
   std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told

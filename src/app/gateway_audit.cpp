@@ -23,6 +23,11 @@ std::string derived(const std::string& master, std::string_view purpose) {
 
 std::string audit_value_key(const std::string& master_secret) { return derived(master_secret, "audit-values"); }
 
+std::string text_key_directory(const std::string& state_directory) { return state_directory + "/audit-keys"; }
+audit::text_keys text_keys_of(const std::string& key_directory, const std::string& master_secret) {
+  return {key_directory, crypto::derive_key(master_secret, "audit-text"), audit_value_key(master_secret)};
+}
+
 std::string checkpoint_key_file(const std::string& state_directory) { return state_directory + "/audit-key.pub"; }
 std::string checkpoint_file(const std::string& state_directory) { return state_directory + "/audit-checkpoint.json"; }
 
@@ -47,6 +52,11 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
   to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
   to.store_masked = settings.audit.masked;
+  to.file_bytes_max = settings.audit.file_bytes;
+  to.shadow = settings.shadow;
+  if (settings.audit.encrypted) {
+    to.text = std::make_shared<audit::text_keys>(text_keys_of(text_key_directory(settings.policy.state_directory), who.master_secret));
+  }
   to.signing = std::make_shared<const crypto::signing_key>(checkpoint_key(who.master_secret));
   to.checkpoint_interval = settings.audit.checkpoint;
   to.on_checkpoint = [file = checkpoint_file(settings.policy.state_directory), failed = false](const std::string& line) mutable {

@@ -21,6 +21,9 @@ struct log_identity {
 // and the newest checkpoint, for `sluice audit verify --anchor`.
 [[nodiscard]] std::string checkpoint_file(const std::string& state_directory);
 
+// Where the keys of kept text lie, and what seals and finds them.
+[[nodiscard]] std::string text_key_directory(const std::string& state_directory);
+[[nodiscard]] audit::text_keys text_keys_of(const std::string& key_directory, const std::string& master_secret);
 // Of matched values, users and conversations.
 [[nodiscard]] std::string audit_value_key(const std::string& master_secret);
 [[nodiscard]] crypto::signing_key checkpoint_key(const std::string& master_secret);

@@ -28,6 +28,8 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .value = f.value});
     for (const auto& rest : f.more) out.findings.back().more.push_back({names.of(rest.part), rest.begin, rest.end});
   }
+  out.classifier_scores.clear();
+  for (const auto& [name, score] : from.classifier_scores) out.classifier_scores.emplace_back(name, score);
   out.tags = from.tags;
   out.scores.clear();
   for (const auto& s : from.scores) out.scores.push_back({std::string(s.policy), s.enforced, s.all, s.threshold, s.action, s.crossed});
@@ -44,6 +46,24 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                               .end = s.end,
                               .count = s.count,
                               .value = s.value});
+  }
+}
+
+void keep_text(audit::record& out, const proxy::judged_text& text, audit::log& log) {
+  std::size_t bytes = 0;
+  for (const auto* parts : {&text.request, &text.response}) {
+    for (const auto& p : *parts) bytes += p.text.size();
+  }
+  if (text.too_large) {
+    out.text_omitted = "larger than 1 MiB";
+  } else if (!log.reserve_text(bytes)) {
+    out.text_omitted = "too much text waited for the disk";
+  } else {
+    const auto copy = [](std::vector<audit::kept_part>& to, const std::vector<policy::text_part>& from) {
+      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text)});
+    };
+    copy(out.request_text, text.request);
+    copy(out.response_text, text.response);
   }
 }
 
@@ -86,6 +106,9 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.added_us = report.added_us;
   out.unscanned.assign(report.unscanned.begin(), report.unscanned.end());
   out.reason = report.reason;
+  out.with_text = report.text != nullptr;
+  out.text_omitted.clear();
+  out.caller = out.with_text ? report.caller : std::string_view();
   out.stale = report.policy.freshness == policy::freshness::stale || report.policy.freshness == policy::freshness::expired;
 }
 
@@ -110,6 +133,7 @@ void gateway_services::record(const proxy::exchange_report& report) {
   }
   if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);
+    if (report.text != nullptr) keep_text(*slot, *report.text, log_);
     log_.publish(worker_);
   }
 }

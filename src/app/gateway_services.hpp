@@ -34,6 +34,7 @@ class gateway_services final : public proxy::services {
   void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
   void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
   void record(const proxy::exchange_report& report) override;
+  [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
 
   // `tables`: of the snapshots in force, one or two.
@@ -58,7 +59,7 @@ class gateway_services final : public proxy::services {
   unscanned_counters unscanned_;
 };
 
-// A report as the log keeps it. `out` may hold an older one.
+// A report as the log keeps it, without its text. `out` may hold an older one.
 void fill(audit::record& out, const proxy::exchange_report& report);
 
 }  // namespace sluice::app

@@ -1,15 +1,16 @@
 // See log_sources.hpp.
 #include "log_sources.hpp"
 
-#include <stdlib.h>
-
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
 
 namespace sluice::app {
 namespace {
@@ -88,9 +89,12 @@ std::optional<log_sources> log_sources::open(const log_options& options) {
       continue;
     }
     if (out.copies_.empty()) {
-      std::string name = (fs::temp_directory_path() / "sluice-audit-XXXXXX").string();
-      if (::mkdtemp(name.data()) == nullptr) return complain("no temporary folder can be made in " + fs::temp_directory_path().string()), std::nullopt;
-      out.copies_ = name;
+      const auto random = crypto::random_bytes(12);
+      auto name = fs::temp_directory_path() / ("sluice-audit-" + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size())));
+      std::error_code why;
+      if (!fs::create_directory(name, why)) return complain("no temporary folder can be made in " + fs::temp_directory_path().string()), std::nullopt;
+      out.copies_ = std::move(name);
+      fs::permissions(out.copies_, fs::perms::owner_all, why);
     }
     const auto folder = out.copies_ / std::to_string(out.folders_.size());
     fs::create_directory(folder);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "completion.hpp"
+#include "log_packing.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/compiler.hpp"
@@ -135,6 +136,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  app::install_log_packing();
   if (argc == 4 && std::string_view(argv[1]) == "compile-worker") return compile_worker(argv + 2);
   try {
     return run(argc, argv);

@@ -22,13 +22,18 @@ result<std::vector<log_file>> list_files(const std::string& directory) {
   std::vector<log_file> all;
   std::error_code why;
   for (fs::directory_iterator it(directory, why), end; !why && it != end; it.increment(why)) {
-    const auto name = it->path().filename().string();
+    auto name = it->path().filename().string();
+    const bool packed = name.ends_with(".jsonl.zst");
+    if (packed) name.resize(name.size() - 4);
     if (!name.ends_with(".jsonl")) continue;
+    // Both are there when a crash came between packing and removing: the one that was written counts.
+    std::error_code ignored;
+    if (packed && fs::exists(directory + "/" + name, ignored)) continue;
     const auto stem = name.substr(0, name.size() - 6);
     const auto second = stem.rfind('-');
     const auto first = second == std::string::npos || second == 0 ? std::string::npos : stem.rfind('-', second - 1);
     if (first == std::string::npos) continue;
-    log_file f{it->path().string(), stem.substr(0, first), stem.substr(first + 1, second - first - 1), 0};
+    log_file f{it->path().string(), stem.substr(0, first), stem.substr(first + 1, second - first - 1), 0, packed};
     const auto* begin = stem.data() + second + 1;
     if (std::from_chars(begin, stem.data() + stem.size(), f.number).ec != std::errc{}) continue;
     all.push_back(std::move(f));
@@ -38,6 +43,13 @@ result<std::vector<log_file>> list_files(const std::string& directory) {
     return std::tie(a.node, a.boot, a.number) < std::tie(b.node, b.boot, b.number);
   });
   return all;
+}
+
+std::uint64_t sequence_of(std::string_view line) {
+  std::uint64_t n = 0;
+  const auto at = line.find("\"seq\":");
+  if (at != std::string_view::npos) std::from_chars(line.data() + at + 6, line.data() + line.size(), n);
+  return n;
 }
 
 std::string_view last_member(std::string_view line, std::string_view name) {
@@ -52,28 +64,28 @@ std::string_view last_member(std::string_view line, std::string_view name) {
 namespace {
 
 // Cuts an incomplete last line and reads the one before it. False: the file holds no whole line.
-result<bool> repair_file(const std::string& path, tail_state& out) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(errc::io, "the audit file " + path + " cannot be read");
-  std::string all{std::istreambuf_iterator<char>(in), {}};
-  const auto last = all.rfind('\n');
-  const auto whole = last == std::string::npos ? 0 : last + 1;
-  if (whole != all.size()) {
+result<bool> repair_file(const log_file& file, tail_state& out) {
+  std::string line;
+  std::streamoff whole = 0;
+  const auto clean = read_lines(file, [&](std::streamoff at, const std::string& l) {
+    line = l;
+    whole = at + static_cast<std::streamoff>(l.size() + 1);
+    return true;
+  });
+  if (!clean) return std::unexpected(clean.error());
+  if (!*clean) {
     std::error_code why;
-    fs::resize_file(path, whole, why);
-    if (why) return fail(errc::io, "the torn tail of " + path + " cannot be cut off: " + why.message());
+    if (!file.packed) fs::resize_file(file.path, static_cast<std::uintmax_t>(whole), why);
+    if (why) return fail(errc::io, "the torn tail of " + file.path + " cannot be cut off: " + why.message());
     out.torn = true;
   }
   if (whole == 0) return false;
-  const auto begin = last == 0 ? 0 : all.rfind('\n', last - 1) + 1;
-  const auto line = std::string_view(all).substr(begin, last - begin);
   const auto hash = last_member(line, "hash");
-  const auto sequence = line.find("\"seq\":");
-  if (hash.size() != 64 || sequence == std::string_view::npos) {
-    return fail(errc::integrity, "the last line of " + path + " is no audit record; move the file away and keep it as evidence");
+  if (hash.size() != 64 || line.find("\"seq\":") == std::string::npos) {
+    return fail(errc::integrity, "the last line of " + file.path + " is no audit record; move the file away and keep it as evidence");
   }
   out.hash = hash;
-  std::from_chars(line.data() + sequence + 6, line.data() + line.size(), out.sequence);
+  out.sequence = sequence_of(line);
   return true;
 }
 
@@ -85,7 +97,7 @@ result<tail_state> repair_tail(const std::string& directory, const std::string& 
   tail_state state;
   for (auto it = files->rbegin(); it != files->rend(); ++it) {
     if (it->node != node) continue;
-    const auto whole = repair_file(it->path, state);
+    const auto whole = repair_file(*it, state);
     if (!whole) return std::unexpected(whole.error());
     if (state.newest_boot.empty()) state.newest_boot = it->boot;
     if (!*whole) continue;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <ios>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@ inline constexpr std::string_view first_hash = "00000000000000000000000000000000
 struct log_file {
   std::string path, node, boot;
   std::uint32_t number = 0;
+  bool packed = false;  // <name>.zst
 };
 
 // All log files of a folder in writing order: by node, then boot, then number.
@@ -30,6 +33,13 @@ struct tail_state {
 // The end of the node's newest non-empty file; cuts off an incomplete last line.
 [[nodiscard]] result<tail_state> repair_tail(const std::string& directory, const std::string& node);
 
+// Every whole line with the place of its first byte in the file as it was written, until `take` returns false. False: bytes stand behind
+// the last newline.
+[[nodiscard]] result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take);
+[[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);
+
+// The sequence number of a line; 0 when it has none.
+[[nodiscard]] std::uint64_t sequence_of(std::string_view line);
 // The value of a top-level member of a line that this program wrote: `name` is matched as `"name":`, from the end. Text or number.
 [[nodiscard]] std::string_view last_member(std::string_view line, std::string_view name);
 

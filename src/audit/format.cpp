@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "sealed_text.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -22,6 +23,12 @@ class writer {
     out_ += name;  // names are this program's own words and need no escape
     out_ += "\":";
   }
+  // A name that a bundle gave.
+  void quoted_key(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    out_ += json_quoted(name);
+    out_ += ':';
+  }
   void text(std::string_view name, std::string_view value) {
     key(name);
     out_ += '"';
@@ -38,6 +45,11 @@ class writer {
   void number(std::string_view name, std::uint64_t value) {
     key(name);
     std::array<char, 20> digits{};
+    out_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  }
+  void score(std::string_view name, float value) {
+    quoted_key(name);
+    std::array<char, 32> digits{};
     out_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
   }
   void flag(std::string_view name, bool value) {
@@ -156,7 +168,9 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   for (const auto& each : s.suppressed) suppressed(w, each, in);
   w.close(']');
   scores(w, s.scores);
-  w.raw("nd", "{}");
+  w.open("nd", '{');
+  for (const auto& [label, score] : s.classifier_scores) w.score(label, score);
+  w.close('}');
   w.word("verdict", policy::to_string(s.verdict));
   w.word("shadow_verdict", policy::to_string(s.shadow_verdict));
   w.close('}');
@@ -182,7 +196,7 @@ void who(writer& w, const record& r, const line_context& in) {
 
 same_in_all::same_in_all(const log_config& config, std::string_view boot)
     : node(",\"boot\":" + json_quoted(boot) + ",\"node\":" + json_quoted(config.node)),
-      engine(",\"engine\":" + json_quoted(config.engine) + ",\"config\":" + json_quoted(config.config_digest)) {}
+      engine(",\"engine\":" + json_quoted(config.engine) + ",\"config\":" + json_quoted(config.config_digest) + (config.shadow ? ",\"mode\":\"shadow\"" : "")) {}
 
 std::string keyed_hash(std::string_view key, std::string_view value) {
   if (value.empty()) return {};
@@ -237,6 +251,7 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.text("reason", r.reason);
   w.text("state", r.freshness);
   w.flag("stale", r.stale);
+  if (r.with_text && in.config.text) w.raw("text", sealed_text(r, *in.config.text));
 }
 
 void append_event(std::string& out, const control_event& e, const line_context& in) {
@@ -246,6 +261,9 @@ void append_event(std::string& out, const control_event& e, const line_context& 
   w.text("version", e.version);
   w.text("state", e.freshness);
   w.text("detail", e.detail);
+  if (e.through == 0) return;
+  w.number("retired_through", e.through);
+  w.text("retired_hash", e.through_hash);
 }
 
 }  // namespace sluice::audit

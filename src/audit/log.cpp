@@ -19,6 +19,7 @@
 #include "files.hpp"
 #include "format.hpp"
 #include "ring.hpp"
+#include "sealed_text.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -26,6 +27,7 @@ namespace sluice::audit {
 namespace {
 
 constexpr std::size_t batch_bytes_max = 1u << 20;
+constexpr std::size_t text_waiting_max = 64u << 20;
 // While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
 constexpr milliseconds drain_every{1};
 // After a sync that failed: how soon a new file is tried, at first and at most.
@@ -64,6 +66,7 @@ struct log::impl {
   bool stopping = false;
   statistics counts;
   std::atomic<bool> failed{false};
+  std::atomic<std::size_t> text_waiting{0};
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>>> dropped;  // by producer
   std::uint64_t dropped_told = 0;
 
@@ -210,6 +213,15 @@ struct log::impl {
     synced = mono_now();
   }
 
+  // Matched text does not outlive its line.
+  void forget(record& r) {
+    r.request.findings.clear();
+    r.response.findings.clear();
+    text_waiting.fetch_sub(text_bytes(r), std::memory_order_relaxed);
+    r.request_text.clear();
+    r.response_text.clear();
+  }
+
   bool drain() {
     bool any = false;
     for (auto& one : rings) {
@@ -217,9 +229,7 @@ struct log::impl {
         any = true;
         append_record(line, *r, context());
         chain();
-        // Matched text does not outlive its line.
-        r->request.findings.clear();
-        r->response.findings.clear();
+        forget(*r);
       }
     }
     return any;
@@ -259,7 +269,9 @@ struct log::impl {
         append_event(line, {"stop", sluice::now().wall, "", "", "", ""}, context());
         chain();
       }
-      if (checkpoints && (last || checkpoints->due(mono_now()))) checkpoint(last ? "close" : checkpoints->begun() ? "interval" : "boot");
+      // What was retired may have been all that was signed.
+      const bool retired = std::ranges::any_of(todo, [](const control_event& e) { return e.kind == "retired"; });
+      if (checkpoints && (last || retired || checkpoints->due(mono_now()))) checkpoint(last ? "close" : checkpoints->begun() ? "interval" : "boot");
       busy = !batch.empty();
       if (busy) write_batch(config.sync == sync_mode::always || last || wanted != flush_done);
       look_beside();
@@ -353,6 +365,12 @@ void log::publish(std::size_t producer) {
   auto& to = *impl_->rings[producer];
   to.publish();
   if (to.size() == to.capacity() / 2) impl_->wake.notify_one();
+}
+
+bool log::reserve_text(std::size_t bytes) {
+  if (impl_->text_waiting.fetch_add(bytes, std::memory_order_relaxed) + bytes <= text_waiting_max) return true;
+  impl_->text_waiting.fetch_sub(bytes, std::memory_order_relaxed);
+  return false;
 }
 
 void log::event(control_event e) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "files.hpp"
@@ -54,16 +55,51 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
     auto files = list_files(directory);
     if (!files) return std::unexpected(files.error());
     for (const auto& file : *files) {
-      std::ifstream in(file.path);
-      std::string l;
-      for (std::streamoff at = 0; std::getline(in, l); at += static_cast<std::streamoff>(l.size() + 1)) {
-        if (in.eof()) break;  // no newline: still being written, or torn
-        if (!line(file, at, l)) return {};
-      }
+      bool go_on = true;
+      const auto read = read_lines(file, [&](std::streamoff at, const std::string& l) { return go_on = line(file, at, l); });
+      if (!read && read.error().code != errc::io) return std::unexpected(read.error());  // io: retired meanwhile
+      if (!go_on) return {};
     }
   }
   return {};
 }
+
+// Lines again by their places, of several files in any order. A packed file is read from its begin once, for all the lines wanted of it.
+class line_store {
+ public:
+  std::uint32_t add(const log_file& file) {
+    if (files_.empty() || files_.back().path != file.path) files_.push_back(file);
+    return static_cast<std::uint32_t>(files_.size() - 1);
+  }
+  void want(std::uint32_t file, std::streamoff at) {
+    if (files_[file].packed) wanted_[file].emplace(at, std::string());
+  }
+  bool get(std::uint32_t file, std::streamoff at, std::string& out) {
+    if (const auto packed = wanted_.find(file); packed != wanted_.end()) {
+      if (filled_.insert(file).second) fill(file, packed->second);
+      out = std::move(packed->second[at]);
+      return true;
+    }
+    if (open_ != file) in_ = std::ifstream(files_[file].path);
+    open_ = file;
+    in_.clear();
+    in_.seekg(at);
+    return static_cast<bool>(std::getline(in_, out));
+  }
+
+ private:
+  void fill(std::uint32_t file, std::map<std::streamoff, std::string>& lines) {
+    (void)read_lines(files_[file], [&](std::streamoff at, const std::string& l) {
+      if (const auto wanted = lines.find(at); wanted != lines.end()) wanted->second = l;
+      return at <= lines.rbegin()->first;
+    });
+  }
+  std::vector<log_file> files_;
+  std::map<std::uint32_t, std::map<std::streamoff, std::string>> wanted_;
+  std::set<std::uint32_t> filled_;
+  std::ifstream in_;
+  std::uint32_t open_ = 0xffffffff;
+};
 
 }  // namespace
 
@@ -76,14 +112,13 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
     auto operator<=>(const found_line&) const = default;
   };
   std::vector<found_line> found;
-  std::vector<std::string> paths;
+  line_store lines;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff at, const std::string& l) {
     // The id is unique enough to spare a parse of every other line.
     if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded() || !fits(r, f)) return true;
-    if (paths.empty() || paths.back() != file.path) paths.push_back(file.path);
-    found.push_back({parse_time(text(r, "time")).value_or(wall_time{}), static_cast<std::uint32_t>(paths.size() - 1), at});
+    found.push_back({parse_time(text(r, "time")).value_or(wall_time{}), lines.add(file), at});
     return true;
   });
   if (!done) return std::unexpected(done.error());
@@ -91,15 +126,10 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
   std::ranges::sort(found);
   found.resize(found.size() - std::min(found.size(), f.skip));
   if (f.limit != 0 && found.size() > f.limit) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(f.limit));
-  std::ifstream in;
-  std::size_t open = paths.size();
+  for (const auto& each : found) lines.want(each.file, each.at);
   std::string l;
   for (const auto& each : found) {
-    if (each.file != open) in = std::ifstream(paths[each.file]);
-    open = each.file;
-    in.clear();
-    in.seekg(each.at);
-    if (std::getline(in, l) && !line(l)) break;
+    if (lines.get(each.file, each.at, l) && !line(l)) break;
   }
   return fitting;
 }
@@ -136,7 +166,8 @@ std::string file_after(const std::string& directory, const log_file& current, lo
   const auto files = list_files(directory);
   if (!files) return {};
   for (std::size_t i = 0; i + 1 < files->size(); ++i) {
-    if ((*files)[i].path != current.path || (*files)[i + 1].node != current.node) continue;
+    const auto& file = (*files)[i];
+    if (file.node != current.node || file.boot != current.boot || file.number != current.number || (*files)[i + 1].node != current.node) continue;
     next = (*files)[i + 1];
     return next.path;
   }

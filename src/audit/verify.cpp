@@ -2,7 +2,6 @@
 // checkpoints: who signed them, and that none of them is gone.
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -26,13 +25,6 @@ std::uint64_t number_of(std::string_view line, std::string_view name) {
   return n;
 }
 
-std::uint64_t sequence_of(std::string_view line) {
-  std::uint64_t n = 0;
-  const auto at = line.find("\"seq\":");
-  if (at != std::string_view::npos) std::from_chars(line.data() + at + 6, line.data() + line.size(), n);
-  return n;
-}
-
 // The first member of that name, for those that stand before any text of a client.
 std::string first_text(std::string_view line, std::string_view name) {
   const auto wanted = "\"" + std::string(name) + "\":\"";
@@ -48,15 +40,21 @@ struct node_chain {
   std::uint64_t sequence = 0, records = 0;
   // Of the boot that is being read:
   std::uint64_t boot_records = 0, checkpoints = 0, since = 0, every_records = 0, every_ms = 0;
+  bool partial = false;  // its begin was retired
   bool marked = false;  // some boot so far had checkpoints
   bool closed = false, overdue_told = false;
+  // Where the chain begins, when it is not with record 1: some later record has to say that what lay before was retired.
+  struct {
+    std::string place, prev;
+    std::uint64_t sequence = 0;
+  } begins_late;
   wall_time last_checkpoint{};
 };
 
 class verifier {
  public:
   verifier(const verify_options& options, verify_report& out) : options_(options), out_(out) {
-    for (const auto& line : options.anchors) anchors_.insert(std::string(last_member(line, "hash")));
+    for (const auto& line : options.anchors) anchors_[std::string(last_member(line, "hash"))] = {first_text(line, "node"), sequence_of(line)};
   }
 
   void line(const log_file& file, std::size_t number, const std::string& text) {
@@ -68,6 +66,7 @@ class verifier {
     ++node.boot_records;
     ++node.since;
     check_link(text, node);
+    if (first_text(text, "event") == "retired") retired(file.node, text, node);
     if (first_text(text, "event") == "checkpoint") {
       checkpoint(text, node);
     } else {
@@ -97,13 +96,25 @@ class verifier {
     for (auto& [name, node] : nodes_) {
       place_ = directory + ": node " + name + ", end of boot " + node.boot + ": ";
       end_boot(node);
+      if (node.begins_late.sequence != 0) {
+        problem_at(node.begins_late.place, "records 1 to " + std::to_string(node.begins_late.sequence - 1) + " are missing, and no record says that they were retired: boots or files before boot " +
+                                               node.boot + " were removed");
+      }
       out_.ends.push_back({name, node.boot, node.sequence, node.since, node.closed});
       if (options_.complete && !node.closed) problem("the log does not end with the checkpoint of a stop: its end was cut off, or the node was killed");
     }
     nodes_.clear();
   }
   void finish_all() {
-    for (const auto& missing : anchors_) problem_at("", "a checkpoint that was kept elsewhere is not in these logs: hash " + missing);
+    for (const auto& [hash, kept] : anchors_) {
+      const auto what = "a checkpoint that was kept elsewhere (record " + std::to_string(kept.sequence) + " of node " + kept.node + ", hash " + hash + ")";
+      const auto retired = retired_.find(kept.node);
+      if (retired != retired_.end() && kept.sequence <= retired->second) {
+        out_.notes.push_back(what + " was retired since");
+      } else {
+        problem_at("", what + " is not in these logs");
+      }
+    }
     out_.keys.assign(keys_.begin(), keys_.end());
     out_.boots = boots_;
   }
@@ -115,12 +126,12 @@ class verifier {
     node.boot = file.boot;
     node.key.clear();
     node.boot_records = node.checkpoints = node.since = node.every_records = 0;
-    node.closed = node.overdue_told = false;
+    node.closed = node.overdue_told = node.partial = false;
   }
 
   // A boot of one record may have been killed before its checkpoint reached the disk.
   void end_boot(node_chain& node) {
-    if (node.checkpoints != 0 || node.boot_records < 2) return;
+    if (node.checkpoints != 0 || node.boot_records < 2 || node.partial) return;
     if (node.marked || !options_.keys.empty()) problem("boot " + node.boot + " has no checkpoint: they were removed, or it ran without a key");
   }
 
@@ -131,6 +142,9 @@ class verifier {
     const auto sequence = sequence_of(text);
     if (text.compare(text.size() - hash_member_bytes, 9, ",\"hash\":\"") != 0 || crypto::sha256_hex(body) != hash) {
       problem("the bytes do not fit their hash: the record was changed");
+    } else if (node.records == 1 && sequence > 1) {
+      node.partial = true;
+      node.begins_late = {place_, std::string(last_member(body, "prev")), sequence};
     } else if (last_member(body, "prev") != node.hash) {
       problem(broken_link(text, sequence, node));
     } else if (sequence != node.sequence + 1) {
@@ -138,6 +152,14 @@ class verifier {
     }
     node.hash = hash;
     node.sequence = sequence;
+  }
+
+  // Names the last record that was removed; the chain may begin before that one's successor where a crash came between.
+  void retired(const std::string& name, const std::string& text, node_chain& node) {
+    auto& late = node.begins_late;
+    const auto through = number_of(text, "retired_through");
+    retired_[name] = std::max(retired_[name], through);
+    if (through + 1 > late.sequence || (through + 1 == late.sequence && last_member(text, "retired_hash") == late.prev)) late = {};
   }
 
   static std::string broken_link(const std::string& text, std::uint64_t sequence, const node_chain& node) {
@@ -166,6 +188,7 @@ class verifier {
     node.key = key;
     keys_.insert(key);
     const auto number = number_of(text, "number");
+    if (node.partial && node.checkpoints == 1) node.checkpoints = number;
     if (number != node.checkpoints) {
       problem("a checkpoint is missing: this is number " + std::to_string(number) + " of its boot and " + std::to_string(node.checkpoints) + " would be next");
       node.checkpoints = number;
@@ -190,7 +213,13 @@ class verifier {
   const verify_options& options_;
   verify_report& out_;
   std::map<std::string, node_chain> nodes_;
-  std::set<std::string> anchors_, keys_;
+  struct anchor {
+    std::string node;
+    std::uint64_t sequence = 0;
+  };
+  std::map<std::string, anchor> anchors_;          // by hash: those that were not met yet
+  std::map<std::string, std::uint64_t> retired_;   // by node, up to which record
+  std::set<std::string> keys_;
   std::string place_;
   std::uint64_t boots_ = 0;
 };
@@ -206,14 +235,12 @@ result<verify_report> verify(const std::vector<std::string>& directories, const 
     for (std::size_t i = 0; i < files->size(); ++i) {
       const auto& file = (*files)[i];
       ++report.files;
-      std::ifstream in(file.path);
-      std::string line;
-      for (std::size_t n = 1; std::getline(in, line); ++n) {
-        if (in.eof()) {
-          check.torn(file, n, i + 1 == files->size() || (*files)[i + 1].node != file.node);
-          break;
-        }
-        check.line(file, n, line);
+      std::size_t n = 0;
+      const auto clean = read_lines(file, [&](std::streamoff, const std::string& line) { return check.line(file, ++n, line), true; });
+      if (!clean) {
+        check.problem_at(file.path + ": ", clean.error().message);
+      } else if (!*clean) {
+        check.torn(file, n + 1, i + 1 == files->size() || (*files)[i + 1].node != file.node);
       }
     }
     check.finish(directory);

@@ -18,7 +18,7 @@ namespace {
 class evaluation final : private match_sink, private joined_sink {
  public:
   evaluation(const ruleset& rules, const evaluate_options& options, scratch::impl& s, outcome& out)
-      : rules_(rules), program_(*rules.owner), options_(options), s_(s), matcher_(rules, s, options.given), judge_(rules, options, out) {}
+      : rules_(rules), program_(*rules.owner), options_(options), s_(s), out_(out), matcher_(rules, s, options.given), judge_(rules, options, out) {}
 
   void part(std::uint32_t index, const text_part& p) {
     if (p.text.empty() || (rules_.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) return;
@@ -53,6 +53,7 @@ class evaluation final : private match_sink, private joined_sink {
     if (!t.immediate) return gathered_.push_back({term, begin, end, std::string(original)});
     note(term, begin, end, original, view);
   }
+  void scored(std::string_view name, float score) override { keep_highest(out_, name, score); }
   void failed(std::uint32_t term) override { (void)judge_.unavailable(program_.terms[term].rule); }
 
   // What a rule found in each part by itself: a match over a seam that only goes on from it says nothing new, and would take away the begin of
@@ -113,6 +114,7 @@ class evaluation final : private match_sink, private joined_sink {
   const program& program_;
   const evaluate_options& options_;
   scratch::impl& s_;
+  outcome& out_;
   part_matcher matcher_;
   judge judge_;
   std::uint32_t index_ = 0;

@@ -1,6 +1,8 @@
 // See part_match.hpp.
 #include "part_match.hpp"
 
+#include <algorithm>
+
 namespace sluice::policy {
 namespace {
 
@@ -15,6 +17,13 @@ void on_hit(void* self, std::uint32_t id) {
 }
 
 }  // namespace
+
+void keep_highest(outcome& out, std::string_view name, float score) {
+  for (auto& [known, highest] : out.classifier_scores) {
+    if (known == name) return void(highest = std::max(highest, score));
+  }
+  out.classifier_scores.emplace_back(name, score);
+}
 
 bool part_matcher::looks(std::uint32_t term) const {
   const auto& t = program_.terms[term];
@@ -74,6 +83,7 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
 bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t& scored) {
   if (given_ != nullptr) {
     const auto at = given_->find(of.score_name);
+    if (at != given_->end()) out_->scored(of.score_name, static_cast<float>(at->second));
     return at != given_->end() && at->second >= of.threshold;
   }
   constexpr match::scoring_condition condition{.bytes_min = 12};
@@ -83,6 +93,7 @@ bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t
     complete_ = true;
     if (match::worth_scoring(condition, folded, s_.scoring)) complete_ = program_.models[of.model]->score(folded, budget_, s_.scoring, s_.scores);
   }
+  if (of.label < s_.scores.size()) out_->scored(of.score_name, s_.scores[of.label].score);
   if (of.label < s_.scores.size() && s_.scores[of.label].score >= of.threshold) return true;
   return !complete_ && of.timeout_matches;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "confirm.hpp"
+#include "sluice/policy/evaluate.hpp"
 #include "sluice/text/derived.hpp"
 
 namespace sluice::policy {
@@ -27,10 +28,13 @@ class match_sink {
   // `view`: the matched text as the pattern saw it.
   virtual void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) = 0;
   virtual void failed(std::uint32_t term) = 0;
+  virtual void scored(std::string_view /*name*/, float /*score*/) {}
 
  protected:
   ~match_sink() = default;
 };
+
+void keep_highest(outcome& out, std::string_view name, float score);
 
 class part_matcher {
  public:

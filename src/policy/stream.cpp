@@ -99,6 +99,7 @@ struct stream_evaluator::impl {
         c_.found.push_back({term, begin, end, std::string(original)});
       }
       void failed(std::uint32_t term) override { x_.failed(term, c_); }
+      void scored(std::string_view name, float score) override { keep_highest(x_.out, name, score); }
 
      private:
       impl& x_;

@@ -156,6 +156,9 @@ void exchange::impl::keep_tags() {
 }
 
 void exchange::impl::record(report_kind kind) {
+  judged_text text;
+  const bool with_text = (kind == report_kind::whole || kind == report_kind::closed) && worker.keeps_text();
+  if (with_text) text = text_of_both();
   const auto t = worker.mono();
   const auto latency = us_between(started.mono, t);
   const auto& judged = judged_response();
@@ -193,6 +196,8 @@ void exchange::impl::record(report_kind kind) {
       .edits = edits + (evaluator ? static_cast<std::uint32_t>(evaluator->edits()) : 0) + (sink ? sink->restored() : 0),
       .latency_us = latency,
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
+      .text = with_text ? &text : nullptr,
+      .caller = caller.caller,
       .reserved = places != 0,
       .reason = !reason.empty() ? std::string_view(reason) : !request_outcome.why().empty() ? request_outcome.why() : judged.why(),
   };

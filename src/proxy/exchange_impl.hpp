@@ -105,6 +105,7 @@ struct exchange::impl {
   void note_unscanned(std::string_view why, std::uint64_t bytes);
   void finish(effects& out);
   void record(report_kind kind);
+  [[nodiscard]] judged_text text_of_both() const;
   void keep_places(unsigned still);
   void keep_tags();
   void count_outcome(const exchange_report& r);

@@ -24,9 +24,9 @@ class stream_sink final : public wire::channel_sink, public text_names {
  public:
   // `tokens`: of the exchange; null when no rule tokenizes.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
-              worker_counters& counters, const policy::token_map* tokens, bool pass_unread,
+              worker_counters& counters, const policy::token_map* tokens, bool pass_unread, bool keep_text,
               std::vector<std::pair<std::string, std::uint64_t>>& unscanned, std::uint64_t held_bytes_max)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), pass_unread_(pass_unread), unscanned_(unscanned),
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), pass_unread_(pass_unread), keep_text_(keep_text), unscanned_(unscanned),
         held_bytes_max_(held_bytes_max) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
@@ -36,11 +36,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable);
+    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, {}});
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
   }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
     if (!failure_.empty()) return status::failed;
+    if (keep_text_) keep(channel, text);
     const auto behind = restorers_.find(channel);
     const auto held = held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); });
@@ -74,6 +76,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
     return all;
   }
 
+  [[nodiscard]] bool keeps_all() const { return kept_bytes_ <= judged_text::bytes_max; }
+  // Of each channel what was fed, in their order.
+  [[nodiscard]] std::vector<policy::text_part> texts() const {
+    std::vector<policy::text_part> out;
+    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text});
+    return out;
+  }
   // Why the stream cannot be judged any further; "" while it can.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
@@ -113,8 +122,26 @@ class stream_sink final : public wire::channel_sink, public text_names {
   policy::evaluate_options options_;
   worker_counters& counters_;
   const policy::token_map* tokens_;
-  bool pass_unread_, passed_unread_ = false;
+  bool pass_unread_, keep_text_, passed_unread_ = false;
   std::vector<std::pair<std::string, std::uint64_t>>& unscanned_;
+  // A stream has no end to its size; a record has.
+  void keep(std::uint32_t channel, std::string_view text) {
+    kept_bytes_ += text.size();
+    if (kept_bytes_ > judged_text::bytes_max) {
+      for (auto& c : kept_) c.text.clear();
+    } else {
+      kept_[channel].text += text;
+    }
+  }
+
+  struct kept_channel {
+    policy::role who;
+    policy::part_kind kind;
+    bool editable;
+    std::string text;
+  };
+  std::size_t kept_bytes_ = 0;
+  std::vector<kept_channel> kept_;  // by channel; empty unless text is kept
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;

@@ -1,8 +1,12 @@
 """Asking the decision log: what was in force when, and for whom; of nodes on disk and of nodes that run elsewhere."""
 import json
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lab import Gateway, Upstream, bundle, sluice, until
+from lab import Gateway, Upstream, bundle, free_port, sluice, until
+from test_classifier import rows
 from test_exchanges import gateway
 
 
@@ -44,4 +48,190 @@ def test_at_says_which_rules_were_in_force_for_whom_on_every_node(lab):
     r = sluice("audit", "query", "--from", f"http://127.0.0.1:{b.admin}", check=False)
     assert r.returncode == 1 and "--token-file" in r.stderr, r
     r = sluice("audit", "query", "--from", "http://127.0.0.1:1", check=False)
+    assert r.returncode == 1 and "127.0.0.1" in r.stderr, r
+
+
+def replayed(g, lab, decision, *more):
+    return json.loads(sluice("audit", "replay", decision, "--from", g.audit, "--state", lab.dir / f"{g.name}-state", *more, "--json", check=False).stdout)
+
+
+def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
+    g, up = gateway(lab)
+    g.kill()
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.start()
+    up.text = "ask Halden Bank about a bomb recipe"
+    asked = {"block": g.ask("a bomb recipe"), "edit": g.ask("pay Halden Bank", stream=True), "answer": g.ask("whom?"), "stream": g.ask("whom?", stream=True)}
+    up.text = "nothing of it"
+    asked["allow"] = g.ask("hello there")
+    secret = lab.dir / f"{g.name}-state" / "secret"
+    lines = g.records()
+    assert not any("Halden" in json.dumps(r) or "hello there" in json.dumps(r) for r in lines)
+    for what, (_, headers, _) in asked.items():
+        told = replayed(g, lab, headers["x-sluice-decision"], "--secret", secret)
+        assert told["same"] and told["replayed"] == "in full" and told["checked"], (what, told)
+        by_rule = replayed(g, lab, headers["x-sluice-decision"])
+        assert by_rule["same"] and by_rule["replayed"] == "rule by rule" and "--secret" in by_rule["why_not_in_full"], (what, by_rule)
+    stream = replayed(g, lab, asked["stream"][1]["x-sluice-decision"], "--secret", secret)
+    assert any("rule bomb" in c for c in stream["checked"]) and any("rule rivals" in c for c in stream["checked"]), stream
+    # A record that was made up is found, with its text and without.
+    blocked = asked["block"][1]["x-sluice-decision"]
+    file = sorted(g.audit.glob("*.jsonl"))[-1]
+    honest = file.read_text()
+    for was, made_up, what in (('"verdict":"block","shadow_verdict":"block"}', '"verdict":"allow","shadow_verdict":"block"}', "verdict"),
+                               ('"rule":"bomb"', '"rule":"bomb-2"', "bomb-2"), ('"action":"block"', '"action":"flag"', "flag")):
+        file.write_text("".join(line.replace(was, made_up) if blocked in line else line for line in honest.splitlines(keepends=True)))
+        assert file.read_text() != honest, was
+        for more in (["--secret", secret], []):
+            told = replayed(g, lab, blocked, *more)
+            assert not told["same"] and what in json.dumps(told["differences"]), (what, told)
+    file.write_text(honest)
+    # Erased: rule by rule, and the chain stays whole.
+    keys = lab.dir / f"{g.name}-state" / "audit-keys"
+    assert sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--day", time.strftime("%Y-%m-%d", time.gmtime()), check=False).returncode == 2
+    for key in list(keys.glob("*.key")):
+        old = key.with_name("2020-01-01" + key.name[10:])
+        key.rename(old)
+    assert "keys were erased" in sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--before", "2021-01-01").stdout
+    assert not list(keys.glob("*.key"))
+    told = replayed(g, lab, blocked, "--secret", secret)
+    assert told["same"] and told["replayed"] == "rule by rule" and "erased" in told["why_not_in_full"], told
+    assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout
+
+
+def test_scores_of_classifiers_stand_in_the_record_and_a_replay_names_a_version_that_is_gone(lab):
+    data, folder = lab.dir / "rows.jsonl", bundle(lab.dir / "gw-b")
+    rows(data)
+    (folder / "models").mkdir()
+    sluice("classifier", "train", data, "-o", folder / "models" / "m.ftz", "--buckets", "2000", "--cutoff", "500")
+    (folder / "bundle.yaml").write_text((folder / "bundle.yaml").read_text() + "  - {use: topics, bind: {scope: global}}\nclassifiers: [{name: topic, model: models/m.ftz}]\n")
+    (folder / "topics.yaml").write_text("""apiVersion: sluice/v1
+kind: Policy
+metadata: {name: topics, title: T, owner: it}
+rules:
+  - id: fruit
+    title: Fruit
+    severity: low
+    direction: request
+    match: {classifier: {name: topic, label: fruit, threshold: 0.5, on_timeout: no_match}}
+    action: {type: flag}
+    tests: [{name: a, request: a ripe pear, given: {topic.fruit: 0.9}, expect: {rules: [fruit]}}, {name: b, request: nothing, expect: {rules: []}}]
+""")
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
+    flagged, other = (g.ask(text)[1]["x-sluice-decision"] for text in ("a ripe pear and a plum for us", "they melt copper with tin in a pot"))
+    scores = {r["id"]: r["request"]["nd"] for r in g.records() if "id" in r}
+    assert scores[flagged]["topic.fruit"] > 0.5 > scores[other]["topic.fruit"], scores
+    assert "score topic.fruit" in sluice("audit", "query", "--from", g.audit, "--decision", other, "--why").stdout
+    for decision in (flagged, other):
+        told = replayed(g, lab, decision)
+        assert told["same"] and told["replayed"] == "rule by rule", told
+    r = sluice("audit", "replay", flagged, "--from", g.audit, check=False)
+    assert r.returncode == 1 and "--state" in r.stderr and g.state()["version"][:12] in r.stderr, r
+    (folder / "topics.yaml").write_text((folder / "topics.yaml").read_text() + "# another version\n")
+    r = sluice("audit", "replay", flagged, "--from", g.audit, "--bundle", folder, check=False)
+    assert r.returncode == 1 and str(folder) in r.stderr, r
+    r = sluice("audit", "replay", "06h0mqn3047np0000cshjbwck3954r58", "--from", g.audit, "--bundle", folder, check=False)
+    assert r.returncode == 1 and "no decision" in r.stderr, r
+
+
+def test_old_files_are_packed_and_retired_and_the_log_stays_whole(lab):
+    g, up = gateway(lab)
+    g.kill()
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, file_bytes: 4KiB, keep: {{bytes: 24KiB}}}}"))
+    g.start()
+    decisions = []
+    for i in range(60):
+        decisions.append(g.ask("a bomb recipe")[1]["x-sluice-decision"])
+        time.sleep(0.01)
+    until("files are packed and retired", lambda: list(g.audit.glob("*.zst")) and any('"event":"retired"' in f.read_text() for f in g.audit.glob("*.jsonl")), 20)
+    for i in range(10):
+        decisions.append(g.ask("a bomb recipe")[1]["x-sluice-decision"])
+    g.records()
+    key, anchor = (lab.dir / f"{g.name}-state" / name for name in ("audit-key.pub", "audit-checkpoint.json"))
+    assert "whole" in sluice("audit", "verify", "--from", g.audit, "--key", key, "--anchor", anchor).stdout
+    found = [json.loads(line)["id"] for line in sluice("audit", "query", "--from", g.audit, "--rule", "bomb", "--json").stdout.splitlines()]
+    assert found and found == decisions[-len(found):] and len(found) < len(decisions), (len(found), len(decisions))
+    packed = sorted(g.audit.glob("*.zst"))[0]
+    g.kill()
+    packed.unlink()
+    r = sluice("audit", "verify", "--from", g.audit, "--key", key, check=False)
+    assert r.returncode == 1 and "are missing" in r.stdout, r.stdout
+
+
+class Collector:
+    """What takes OTLP over HTTP: remembers bodies, answers what the test says."""
+
+    def __init__(self):
+        self.seen, self.answers = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                outer.seen.append((self.path, dict(self.headers), json.loads(self.rfile.read(int(self.headers["content-length"])))))
+                status, body = outer.answers.pop(0) if outer.answers else (200, b"{}")
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1/logs"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def records(self):
+        return [r for _, _, body in self.seen for res in body["resourceLogs"] for s in res["scopeLogs"] for r in s["logRecords"]]
+
+
+def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):
+    g, up = gateway(lab)
+    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+    g.ask("hello")
+    g.records()
+
+    def export(to, *more, check=True):
+        return sluice("audit", "export", "--from", g.audit, "--to", to, "--cursor", lab.dir / f"{str(to)[:4]}.cursor".replace("/", "_"), *more, check=check)
+
+    out = lab.dir / "out.jsonl"
+    export(out)
+    whole = g.records(flush=False)
+    first = [json.loads(line) for line in out.read_text().splitlines()]
+    assert blocked in [r.get("id") for r in first] and len(first) <= len(whole), first
+    g.ask("hello again")
+    g.records()
+    export(out)
+    seqs = [json.loads(line)["seq"] for line in out.read_text().splitlines()]
+    assert sorted(seqs) == list(range(1, len(seqs) + 1)) and len(seqs) > len(first), seqs
+
+    collector = Collector()
+    token = lab.dir / "token"
+    token.write_text("a-token\n")
+    collector.answers = [(503, b""), (200, b"{}")]  # tried again
+    export(collector.url, "--to-token-file", token)
+    path, headers, body = collector.seen[-1]
+    assert path == "/v1/logs" and headers["Authorization"] == "Bearer a-token" and headers["Content-Type"] == "application/json", headers
+    record = next(r for r in body["resourceLogs"][0]["scopeLogs"][0]["logRecords"] if blocked in json.dumps(r["attributes"]))
+    assert record["severityText"] == "WARN" and json.loads(record["body"]["stringValue"])["id"] == blocked and record["timeUnixNano"].isdigit(), record
+    assert {"key": "service.instance.id", "value": {"stringValue": "gw"}} in body["resourceLogs"][0]["resource"]["attributes"]
+    count = len(collector.seen)
+    collector.answers = [(400, b"")]
+    late = g.ask("one more")[1]["x-sluice-decision"]
+    g.records()
+    r = export(collector.url, check=False)
+    assert r.returncode == 1 and "400" in r.stderr and len(collector.seen) == count + 1, r
+    collector.answers = [(200, json.dumps({"partialSuccess": {"rejectedLogRecords": "2", "errorMessage": "no room"}}).encode())]
+    r = export(collector.url, check=False)
+    assert r.returncode == 1 and "no room" in r.stderr, r
+    export(collector.url)
+    assert late in json.dumps(collector.seen[-1][2]) and blocked not in json.dumps(collector.seen[-1][2]), "what failed is sent again, what succeeded is not"
+
+    port = free_port()
+    lab.redis(port)
+    export(f"redis://127.0.0.1:{port}", "--stream", "decisions", "--verdict", "block")
+    told = subprocess.run(["redis-cli", "-p", str(port), "XRANGE", "decisions", "-", "+"], capture_output=True, text=True).stdout
+    assert told.count("\nrecord\n") == 1 and blocked in told and "\nnode\ngw\n" in told, told
+    r = sluice("audit", "export", "--from", g.audit, "--to", "redis://127.0.0.1:1", check=False)
     assert r.returncode == 1 and "127.0.0.1" in r.stderr, r

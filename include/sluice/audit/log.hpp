@@ -12,6 +12,7 @@
 #include <string>
 
 #include "sluice/audit/record.hpp"
+#include "sluice/audit/text_keys.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/crypto/signing.hpp"
 
@@ -31,6 +32,8 @@ struct log_config {
   std::size_t ring_records = 16384;   // per producer
   std::uint64_t file_bytes_max = 256ull << 20;
   bool store_masked = true;           // masked matched values in the findings; false: none
+  std::shared_ptr<text_keys> text;    // keeps text, sealed with these; null: keeps none. The spool thread's alone
+  bool shadow = false;                // the gateway's `mode: shadow`
   std::shared_ptr<const crypto::signing_key> signing;  // of checkpoints; null: the log has none
   milliseconds checkpoint_interval{10'000};
   std::uint64_t checkpoint_records = 10'000;           // at most so many lie between two
@@ -52,6 +55,8 @@ class log {
   // that were kept. Null: full, and the record is counted as lost; with on_full: block only one that had no place.
   [[nodiscard]] record* claim(std::size_t producer, bool reserved = false);
   void publish(std::size_t producer);
+  // For text of that size to wait for the disk in memory; false: it must be left out, for too much waits already. From any thread.
+  [[nodiscard]] bool reserve_text(std::size_t bytes);
   // From the control thread.
   void event(control_event e);
   // Blocks until what was pushed before is on disk. For tests and shutdown.

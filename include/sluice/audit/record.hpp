@@ -25,6 +25,14 @@ struct finding_record {
   std::string value;           // in the clear while in memory only: written as hmac and masked form
 };
 
+// A text as the rules judged it.
+struct kept_part {
+  policy::role role = policy::role::user;
+  policy::part_kind kind = policy::part_kind::text;
+  bool last_turn = true, editable = true;
+  std::string text;
+};
+
 // Findings that an exception took away; channel, span and value are the first one's.
 struct suppressed_record {
   std::string rule, exception;
@@ -48,6 +56,7 @@ struct section {  // request or response
   policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
   std::vector<finding_record> findings;
   std::vector<suppressed_record> suppressed;
+  std::vector<std::pair<std::string, float>> classifier_scores;  // of classifiers, by "classifier.label"
   bool truncated = false;
   std::vector<score_record> scores;
   std::vector<std::string> tags;  // that enforced rules set here
@@ -70,13 +79,20 @@ struct record {
   std::string reason;
   bool canary = false;   // decided by the version that a share of conversations gets
   bool stale = false;
+  // Only where the log keeps text; in the clear while in memory only.
+  bool with_text = false;
+  std::vector<kept_part> request_text, response_text;
+  std::string text_omitted;  // why it is not kept all the same
+  std::string caller;        // what rollouts are sticky by where no user is known
 };
 
 // A control-plane event in the same chain: an activation, a refusal, a start or a stop. `audit at` reads these.
 struct control_event {
-  std::string kind;        // "start", "serving", "activated", "refused", "state", "stop", "lost", "unsynced"
+  std::string kind;        // "start", "serving", "activated", "refused", "state", "stop", "lost", "unsynced", "retired"
   wall_time time;
   std::string activation, version, freshness, detail;
+  std::uint64_t through = 0;         // of "retired": the last record that goes, and its hash
+  std::string through_hash = {};
 };
 
 }  // namespace sluice::audit

@@ -91,6 +91,8 @@ struct outcome {
   std::vector<std::string> tags, shadow_tags;
   // Why a verdict came without a rule: `reason`, or the threshold where no rule blocked.
   [[nodiscard]] std::string_view why() const { return reason.empty() && block.rule == 0xffffffff ? std::string_view(crossed) : std::string_view(reason); }
+  // What classifiers said, whether it reached a threshold or not: "classifier.label" (of the snapshot) and the highest score of all texts.
+  std::vector<std::pair<std::string_view, float>> classifier_scores;
 };
 
 class token_map;

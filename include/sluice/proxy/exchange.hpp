@@ -76,6 +76,8 @@ class services {
   virtual void recall_tags(policy::context& who) = 0;
   virtual void keep_tags(const policy::context& who, const std::vector<std::string>& tags) = 0;
   virtual void record(const exchange_report& report) = 0;
+  // True: reports carry the text that was judged.
+  [[nodiscard]] virtual bool keeps_text() { return false; }
   [[nodiscard]] virtual worker_counters& counters() = 0;
 };
 

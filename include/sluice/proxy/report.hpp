@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/evaluate.hpp"
@@ -20,6 +21,12 @@ enum class report_kind : std::uint8_t {
   aborted,  // the client went before all of what `whole` or `closed` counted was written
 };
 
+// What the rules judged, part by part; of a stream, channel by channel. Lent as the report is.
+struct judged_text {
+  static constexpr std::size_t bytes_max = 1u << 20;  // of both sides; above it `too_large`, and the parts mean nothing
+  bool too_large = false;
+  std::vector<policy::text_part> request, response;
+};
 // Of one exchange: opened, closed, aborted.
 inline constexpr unsigned records_max = 3;
 
@@ -66,6 +73,8 @@ struct exchange_report {
   std::uint32_t edits = 0;           // replacements in what the client was sent
   std::uint64_t latency_us = 0;      // whole exchange
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
+  const judged_text* text = nullptr; // where services::keeps_text(), of `whole` and `closed`; null otherwise
+  std::string_view caller;           // of the identity
   bool reserved = false;             // there is a place for it in the audit log: the exchange was admitted
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise
 };

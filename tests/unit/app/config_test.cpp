@@ -83,7 +83,7 @@ TEST(config, refuses_what_would_be_ignored_or_unsafe) {
   EXPECT_NE(with("context: {route: {by: header}}\n").find("trusted_proxies"), std::string::npos);
   EXPECT_NE(with("context: {headers: {trusted_proxies: [10.0.0.0/40]}}\n").find("not an address block"), std::string::npos);
   EXPECT_NE(with("listen: {tls: {certificate: a.pem}}\n").find("both 'certificate' and 'key'"), std::string::npos);
-  EXPECT_NE(with("audit: {text: encrypted}\n").find("it can be masked, none"), std::string::npos);
+  EXPECT_NE(with("audit: {text: clear}\n").find("it can be masked, none, encrypted"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {}}\n").find("names no source"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: p}, trust: {require_signature: true}}\n")
                 .find("nobody is trusted to sign"),

@@ -1,0 +1,42 @@
+// Runs a decision again from the version that decided it and says whether the record is what comes out. In full where the log kept the
+// text; otherwise rule by rule: that what the record names was in force, and that its verdict follows from its findings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/audit/record.hpp"
+#include "sluice/audit/text_keys.hpp"
+#include "sluice/policy/ast.hpp"
+#include "sluice/policy/snapshot.hpp"
+
+namespace sluice::audit {
+
+// What a record does not show in the clear.
+struct kept_exchange {
+  std::vector<kept_part> request, response;
+  std::string user, conversation, caller;
+  std::vector<std::string> tags;
+  std::int64_t minute = policy::context::no_time;
+};
+// errc::not_found: none was kept, or it was erased; the message says which.
+[[nodiscard]] result<kept_exchange> open_text(const std::string& line, const text_keys& keys);
+
+struct replay_input {
+  std::string line;                        // of a "decision", "closed" or "opened" record
+  const policy::bundle_ast& bundle;        // of its version
+  std::shared_ptr<const policy::snapshot> snapshot;
+  const std::optional<kept_exchange>& text;
+  std::string value_key;                   // to compare matched values; empty: they are not compared
+};
+struct replay_report {
+  bool full = false;                       // the text was judged again; false: rule by rule
+  std::vector<std::string> checked;        // what was found as recorded
+  std::vector<std::string> differences;    // empty: the record is what comes out
+};
+[[nodiscard]] result<replay_report> replay(const replay_input& in);
+
+}  // namespace sluice::audit

@@ -1,0 +1,51 @@
+// The keys under which a log keeps text: one for each day (UTC) and tenant, in a file of its own, sealed with a key from the master
+// secret. Who erases a file erases the text of that day and tenant for good, and no line of the log changes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/crypto/digest.hpp"
+
+namespace sluice::audit {
+
+struct text_key {
+  std::string id;  // "2026-12-01-<hash of the tenant>-<random>": what a record names
+  crypto::digest key{};
+};
+
+class text_keys {
+ public:
+  // `wrapping`: seals the files. `value_key`: hashes tenants, as log_config::value_key.
+  text_keys(std::string directory, crypto::digest wrapping, std::string value_key)
+      : directory_(std::move(directory)), wrapping_(wrapping), value_key_(std::move(value_key)) {}
+
+  // The key to seal with, made and kept when there is none yet. One thread.
+  [[nodiscard]] result<text_key> for_sealing(wall_time day, const std::string& tenant);
+  // errc::not_found: it was erased, or lies elsewhere; the message says when it was erased.
+  [[nodiscard]] result<crypto::digest> find(const std::string& id) const;
+
+ private:
+  [[nodiscard]] result<text_key> load_or_make(const std::string& day, const std::string& tenant) const;
+  std::string directory_;
+  crypto::digest wrapping_;
+  std::string value_key_;
+  std::string cached_day_;
+  std::map<std::string, text_key> cached_;  // of that day, by tenant
+};
+
+// Which keys to erase: those of days before `before`, or of `day`; of one tenant (as it stands in ids) or of all.
+struct erase_request {
+  std::string before, day;  // 2026-12-01; one of them
+  std::string tenant_hash;  // as tenant_hash() gives it; empty: all
+};
+// How a tenant stands in the ids of keys.
+[[nodiscard]] std::string tenant_hash(std::string_view value_key, const std::string& tenant);
+// Overwrites and removes the files, and leaves a note of when for each. Returns their ids.
+[[nodiscard]] result<std::vector<std::string>> erase_keys(const std::string& directory, const erase_request& which, wall_time now);
+
+}  // namespace sluice::audit

@@ -1,0 +1,34 @@
+// Appends entries to a Redis stream, as many as come in one call in one round trip. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/store/redis_url.hpp"
+
+namespace sluice::store {
+
+using stream_entry = std::vector<std::pair<std::string, std::string>>;  // field, value
+
+class stream_writer {
+ public:
+  // `entries_max`: the stream is cut to about so many, the oldest first; 0: never.
+  [[nodiscard]] static result<stream_writer> connect(const redis_endpoint& to, std::string stream, std::uint64_t entries_max, milliseconds timeout);
+  stream_writer(stream_writer&&) noexcept;
+  ~stream_writer();
+  // All of them, or an error; then some may be there.
+  [[nodiscard]] result<void> append(std::span<const stream_entry> entries);
+
+ private:
+  struct impl;
+  explicit stream_writer(std::unique_ptr<impl> made);
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace sluice::store

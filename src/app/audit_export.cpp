@@ -1,0 +1,170 @@
+// See audit_export.hpp.
+#include "audit_export.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "gateway_setup.hpp"
+#include "http_call.hpp"
+#include "sluice/store/stream_writer.hpp"
+
+namespace sluice::app {
+namespace {
+
+using nlohmann::json;
+
+constexpr milliseconds patience{20'000};
+constexpr int info = 9, warn = 13;  // severity numbers of OTLP
+
+std::string word(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+json attribute(std::string_view key, const std::string& value) { return {{"key", key}, {"value", {{"stringValue", value}}}}; }
+
+json log_record(const json& r, const std::string& line) {
+  const auto time = parse_time(word(r, "time")).value_or(wall_time{});
+  const bool blocked = word(r, "verdict") == "block";
+  json attributes = json::array();
+  for (const auto& [name, key] : {std::pair{"id", "sluice.decision"}, {"verdict", "sluice.verdict"}, {"shadow_verdict", "sluice.shadow_verdict"}, {"version", "sluice.version"},
+                                  {"activation", "sluice.activation"}, {"reason", "sluice.reason"}, {"boot", "sluice.boot"}}) {
+    if (const auto value = word(r, name); !value.empty()) attributes.push_back(attribute(key, value));
+  }
+  const auto tenant = word(r.value("context", json::object()), "tenant");
+  if (!tenant.empty()) attributes.push_back(attribute("sluice.tenant", tenant));
+  // With node and boot it names a record for good: who gets one twice can tell.
+  attributes.push_back({{"key", "sluice.seq"}, {"value", {{"intValue", std::to_string(r.value("seq", std::uint64_t{0}))}}}});
+  const auto nanoseconds = std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+  return {{"timeUnixNano", nanoseconds}, {"observedTimeUnixNano", nanoseconds}, {"severityNumber", blocked ? warn : info}, {"severityText", blocked ? "WARN" : "INFO"},
+          {"eventName", "sluice.audit." + word(r, "event")}, {"body", {{"stringValue", line}}}, {"attributes", attributes}};
+}
+
+class file_sink final : public record_sink {
+ public:
+  file_sink(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~file_sink() override {
+    if (fd_ != STDOUT_FILENO) ::close(fd_);
+  }
+  result<void> write(std::span<const std::string> lines) override {
+    std::string bytes;
+    for (const auto& line : lines) bytes += line + "\n";
+    for (std::size_t done = 0; done < bytes.size();) {
+      const auto n = ::write(fd_, bytes.data() + done, bytes.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail(errc::io, "writing " + path_ + ": " + std::strerror(errno));
+      done += static_cast<std::size_t>(n);
+    }
+    return {};
+  }
+  result<void> finish() override {
+    if (fd_ == STDOUT_FILENO || ::fsync(fd_) == 0) return {};
+    return fail(errc::io, "syncing " + path_ + ": " + std::strerror(errno));
+  }
+
+ private:
+  int fd_;
+  std::string path_;
+};
+
+class redis_sink final : public record_sink {
+ public:
+  explicit redis_sink(store::stream_writer to) : to_(std::move(to)) {}
+  result<void> write(std::span<const std::string> lines) override {
+    std::vector<store::stream_entry> entries;
+    for (const auto& line : lines) {
+      const auto r = json::parse(line, nullptr, false);
+      if (!r.is_object()) continue;
+      entries.push_back({{"node", word(r, "node")}, {"boot", word(r, "boot")}, {"seq", std::to_string(r.value("seq", std::uint64_t{0}))}, {"event", word(r, "event")}, {"record", line}});
+    }
+    return to_.append(entries);
+  }
+
+ private:
+  store::stream_writer to_;
+};
+
+class otlp_sink final : public record_sink {
+ public:
+  explicit otlp_sink(http_request ask) : ask_(std::move(ask)) {}
+  result<void> write(std::span<const std::string> lines) override {
+    ask_.body = otlp_logs(lines);
+    result<void> last;
+    for (const auto wait : {std::chrono::seconds(1), std::chrono::seconds(3), std::chrono::seconds(0)}) {
+      bool again = false;
+      last = once(again);
+      if (last || !again) return last;
+      std::this_thread::sleep_for(wait);
+    }
+    return last;
+  }
+
+ private:
+  // OTLP names the answers after which to try again.
+  result<void> once(bool& again) {
+    const auto answer = http_call(ask_, patience);
+    if (!answer) return again = true, fail(answer.error().code, ask_.url + ": " + answer.error().message);
+    again = answer->status == 429 || answer->status == 502 || answer->status == 503 || answer->status == 504;
+    if (answer->status != 200) return fail(errc::unavailable, ask_.url + " answered " + std::to_string(answer->status));
+    const auto j = json::parse(answer->body, nullptr, false);
+    const auto partial = j.is_object() ? j.value("partialSuccess", json::object()) : json::object();
+    const auto rejected = partial.is_object() && partial.contains("rejectedLogRecords") ? partial["rejectedLogRecords"] : json(0);
+    if (rejected == 0 || rejected == "0") return {};
+    return fail(errc::refused, ask_.url + " rejected " + rejected.dump() + " records: " + word(partial, "errorMessage"));
+  }
+  http_request ask_;
+};
+
+result<std::unique_ptr<record_sink>> open_redis(const export_target& target, const std::string& secret) {
+  auto where = store::parse_redis_url(target.to);
+  if (!where) return std::unexpected(where.error());
+  where->ca_file = target.ca_file;
+  if (!secret.empty()) where->password = secret;
+  auto writer = store::stream_writer::connect(*where, target.stream, target.stream_max, patience);
+  if (!writer) return std::unexpected(writer.error());
+  return std::make_unique<redis_sink>(std::move(*writer));
+}
+
+}  // namespace
+
+std::string otlp_logs(std::span<const std::string> lines) {
+  std::map<std::pair<std::string, std::string>, json> by_node;  // node, engine
+  for (const auto& line : lines) {
+    const auto r = json::parse(line, nullptr, false);
+    if (r.is_object()) by_node.try_emplace({word(r, "node"), word(r, "engine")}, json::array()).first->second.push_back(log_record(r, line));
+  }
+  json resources = json::array();
+  for (auto& [of, records] : by_node) {
+    resources.push_back({{"resource", {{"attributes", {attribute("service.name", "sluice"), attribute("service.instance.id", of.first), attribute("service.version", of.second)}}}},
+                         {"scopeLogs", {{{"scope", {{"name", "sluice.audit"}}}, {"logRecords", std::move(records)}}}}});
+  }
+  return json{{"resourceLogs", std::move(resources)}}.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+result<std::unique_ptr<record_sink>> open_sink(const export_target& target) {
+  std::string secret;
+  if (!target.token_file.empty()) {
+    auto read = read_secret(target.token_file, "--to-token-file");
+    if (!read) return std::unexpected(read.error());
+    secret = *read;
+  }
+  if (target.to.starts_with("redis://") || target.to.starts_with("rediss://")) return open_redis(target, secret);
+  if (target.to.starts_with("http://") || target.to.starts_with("https://")) {
+    http_request ask{.method = "POST", .url = target.to, .fields = {{"Content-Type", "application/json"}}, .body = {}, .ca_file = target.ca_file};
+    if (!secret.empty()) ask.fields.emplace_back("Authorization", "Bearer " + secret);
+    return std::make_unique<otlp_sink>(std::move(ask));
+  }
+  if (target.to == "-") return std::make_unique<file_sink>(STDOUT_FILENO, "standard output");
+  const int fd = ::open(target.to.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (fd < 0) return fail(errc::io, "cannot write " + target.to + ": " + std::strerror(errno));
+  return std::make_unique<file_sink>(fd, target.to);
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,97 @@
+// See log_packing.hpp.
+#include "log_packing.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "sluice/audit/packing.hpp"
+#include "sluice/http/zstd.hpp"
+#include "sluice/telemetry/log.hpp"
+
+namespace sluice::app {
+namespace {
+
+constexpr std::size_t piece_bytes = 1u << 18;
+constexpr std::chrono::seconds look_every{5};
+
+result<void> sync_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool fine = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (fine) return {};
+  return fail(errc::io, path + " cannot be synced");
+}
+
+result<void> pack(const std::string& from, const std::string& to) {
+  std::ifstream in(from, std::ios::binary);
+  std::ofstream out(to, std::ios::binary | std::ios::trunc);
+  http::zstd_encoder encoder;
+  std::string piece(piece_bytes, '\0'), packed;
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+    packed.clear();
+    if (auto fed = encoder.feed(std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())), packed); !fed) return fed;
+    out << packed;
+  }
+  packed.clear();
+  if (auto done = encoder.finish(packed); !done) return done;
+  out << packed;
+  out.close();
+  if (in.bad() || !out) return fail(errc::io, "packing " + from + " into " + to + " failed");
+  return sync_file(to);
+}
+
+result<void> unpack(const std::string& from, const std::function<bool(std::string_view)>& take) {
+  std::ifstream in(from, std::ios::binary);
+  if (!in) return fail(errc::io, "the audit file " + from + " cannot be read");
+  http::zstd_decoder decoder;
+  std::string piece(piece_bytes, '\0'), lines;
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+    auto rest = std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount()));
+    while (!rest.empty()) {
+      lines.clear();
+      if (auto fed = decoder.feed(rest, lines, piece_bytes); !fed) return fail(fed.error().code, from + ": " + fed.error().message + ": the file was changed");
+      if (!take(lines)) return {};
+    }
+  }
+  if (!decoder.whole()) return fail(errc::parse, from + ": the end of the packed file is missing");
+  return {};
+}
+
+}  // namespace
+
+void install_log_packing() { audit::set_packing({.pack = pack, .unpack = unpack}); }
+
+log_tidying::log_tidying(audit::log& to, std::string directory, std::string node, audit::retention rules)
+    : to_(to), directory_(std::move(directory)), node_(std::move(node)), rules_(rules), thread_([this] { run(); }) {}
+
+log_tidying::~log_tidying() {
+  {
+    const std::scoped_lock hold(lock_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void log_tidying::run() {
+  std::unique_lock hold(lock_);
+  while (!wake_.wait_for(hold, look_every, [this] { return stopping_; })) {
+    hold.unlock();
+    look();
+    hold.lock();
+  }
+}
+
+void log_tidying::look() {
+  const auto done = audit::tidy(to_, directory_, node_, rules_, now().wall);
+  if (!done.removed.empty()) {
+    telemetry::log(telemetry::level::info, "old files of the decision log were removed", {{"files", std::to_string(done.removed.size())}, {"last", done.removed.back()}});
+  }
+  const auto fault = done.problems.empty() ? std::string() : done.problems.front();
+  if (!fault.empty() && fault != told_) telemetry::log(telemetry::level::warn, "the files of the decision log are not tidied", {{"reason", fault}});
+  told_ = fault;
+}
+
+}  // namespace sluice::app

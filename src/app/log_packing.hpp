@@ -1,0 +1,36 @@
+// Packs and reads the decision log's closed files with Zstandard, and tidies them in the background.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "sluice/audit/retention.hpp"
+
+namespace sluice::app {
+
+// Before any log is read or written.
+void install_log_packing();
+
+// Looks over a node's files now and then, on a thread of its own: packing one takes a second of a processor.
+class log_tidying {
+ public:
+  log_tidying(audit::log& to, std::string directory, std::string node, audit::retention rules);
+  ~log_tidying();
+  log_tidying(const log_tidying&) = delete;
+  log_tidying& operator=(const log_tidying&) = delete;
+
+ private:
+  void run();
+  void look();
+  audit::log& to_;
+  std::string directory_, node_, told_;
+  audit::retention rules_;
+  std::mutex lock_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,236 @@
+// See replay.hpp.
+#include "sluice/audit/replay.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "sluice/audit/query.hpp"
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/explain.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using nlohmann::json;
+
+std::string word(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+// A finding in words, as the record and as the rules tell it: what can be compared.
+std::string finding_words(std::string_view rule, std::string_view policy, std::string_view action, bool enforced, std::uint64_t begin, std::uint64_t end, std::string_view hash) {
+  return "rule " + std::string(rule) + " of policy " + std::string(policy) + ", " + std::string(action) + (enforced ? "" : " (shadow)") + ", " + std::to_string(begin) + ".." +
+         std::to_string(end) + (hash.empty() ? "" : ", value " + std::string(hash));
+}
+
+struct side {
+  std::vector<std::string> findings, suppressed;
+  std::string verdict, shadow_verdict;
+  std::map<std::string, double> scores;
+};
+
+class replaying {
+ public:
+  replaying(const replay_input& in, json record) : in_(in), record_(std::move(record)) {
+    const auto context = record_.value("context", json::object());
+    who_ = {.tenant = word(context, "tenant"), .region = word(context, "region"), .tier = word(context, "tier"), .user = {}, .conversation = {},
+            .route = word(context, "route"), .model = word(context, "model")};
+    for (const auto& tag : context.value("tags", json::array())) who_.tags.push_back(tag.get<std::string>());
+    if (const auto when = parse_time(word(record_, "time"))) who_.minute = minute_of(*when);
+    if (in.text) {
+      who_.user = in.text->user;
+      who_.conversation = in.text->conversation;
+      who_.tags = in.text->tags;
+      who_.minute = in.text->minute;
+    }
+    global_shadow_ = word(record_, "mode") == "shadow";
+  }
+
+  replay_report run() {
+    out_.full = in_.text.has_value();
+    const auto& rules = in_.snapshot->rules_for(who_);
+    compare("the rules in force for this context", word(record_, "effective"), policy::effective_hash(rules));
+    for (const char* name : {"request", "response"}) {
+      const auto at = record_.find(name);
+      if (at == record_.end() || !at->is_object()) {
+        out_.checked.push_back(std::string(name) + ": was not judged, there is nothing to run again");
+        continue;
+      }
+      in_.text ? in_full(name, *at, rules) : by_rule(name, *at);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void compare(const std::string& what, const std::string& recorded, const std::string& now) {
+    if (recorded == now) return out_.checked.push_back(what + ": " + (recorded.empty() ? "none" : recorded));
+    out_.differences.push_back(what + ": the record says " + (recorded.empty() ? "none" : recorded) + ", the replay " + (now.empty() ? "none" : now));
+  }
+
+  side recorded_side(const json& section) const {
+    side out;
+    for (const auto& f : section.value("findings", json::array())) {
+      const auto span = f.value("span", json::array({0, 0}));
+      out.findings.push_back(finding_words(word(f, "rule"), word(f, "policy"), word(f, "action"), word(f, "enforcement") == "enforce", span.at(0), span.at(1),
+                                           in_.value_key.empty() ? std::string() : word(f, "hmac")));
+    }
+    for (const auto& s : section.value("suppressed", json::array())) out.suppressed.push_back(word(s, "rule") + " by exception " + word(s, "by"));
+    out.verdict = word(section, "verdict");
+    out.shadow_verdict = word(section, "shadow_verdict");
+    for (const auto& [name, score] : section.value("nd", json::object()).items()) out.scores[name] = score.get<double>();
+    std::ranges::sort(out.findings);
+    std::ranges::sort(out.suppressed);
+    return out;
+  }
+
+  side side_of(const policy::outcome& from) const {
+    side out;
+    const auto& rules = in_.snapshot->rules();
+    for (const auto& f : from.findings) {
+      out.findings.push_back(finding_words(rules[f.rule].id, rules[f.rule].policy, policy::to_string(f.action), f.enforced, f.begin, f.end,
+                                           in_.value_key.empty() ? std::string() : keyed_hash(in_.value_key, f.value)));
+    }
+    for (const auto& s : from.suppressed) out.suppressed.push_back(rules[s.rule].id + " by exception " + s.exception_id);
+    out.verdict = policy::to_string(from.verdict);
+    out.shadow_verdict = policy::to_string(from.shadow_verdict);
+    for (const auto& [name, score] : from.classifier_scores) out.scores[std::string(name)] = static_cast<double>(score);
+    std::ranges::sort(out.findings);
+    std::ranges::sort(out.suppressed);
+    return out;
+  }
+
+  policy::outcome judge(bool request, const policy::ruleset& rules, const std::map<std::string, double>* given) {
+    const policy::evaluate_options options{.direction = request ? policy::direction::request : policy::direction::response, .global_shadow = global_shadow_, .given = given,
+                                           .who = &who_, .hash_key = {}, .caller = in_.text->caller, .tokens = nullptr};
+    const auto& kept = request ? in_.text->request : in_.text->response;
+    if (!request && record_.value("streamed", false)) {
+      policy::stream_evaluator stream(in_.snapshot, rules, options, scratch_);
+      std::string left;
+      for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable);
+      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
+      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
+      return stream.result();
+    }
+    std::vector<policy::text_part> parts;
+    for (const auto& p : kept) parts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text});
+    auto who = who_;  // with the tags that the record ends with, so that no further ones come
+    return policy::evaluate_either(*in_.snapshot, who, parts, options, scratch_).what;
+  }
+
+  void in_full(const std::string& name, const json& section, const policy::ruleset& rules) {
+    const auto recorded = recorded_side(section);
+    auto now = side_of(judge(name == "request", rules, nullptr));
+    const bool same_scores = now.scores.size() == recorded.scores.size() && std::ranges::all_of(now.scores, [&](const auto& each) {
+      const auto was = recorded.scores.find(each.first);
+      return was != recorded.scores.end() && std::abs(was->second - each.second) < 1e-6;
+    });
+    if (!same_scores) {
+      // The classifiers say something else today: the decision is run again with what they said then.
+      now = side_of(judge(name == "request", rules, &recorded.scores));
+      out_.checked.push_back(name + ": the classifiers' scores differ from the record's; judged with those of the record");
+    }
+    compare_lists(name + ": finding", recorded.findings, now.findings);
+    compare_lists(name + ": rule set aside, ", recorded.suppressed, now.suppressed);
+    const bool by_gateway = recorded.verdict == "block" && now.verdict != "block" && !word(record_, "reason").empty();
+    if (by_gateway) {
+      out_.checked.push_back(name + ": block was the gateway's own, without a rule: " + word(record_, "reason"));
+    } else {
+      compare(name + ": verdict", recorded.verdict, now.verdict);
+      compare(name + ": verdict with every shadow rule enforced", recorded.shadow_verdict, now.shadow_verdict);
+    }
+  }
+
+  void compare_lists(const std::string& what, const std::vector<std::string>& recorded, const std::vector<std::string>& now) {
+    std::vector<std::string> gone, fresh;
+    std::ranges::set_difference(recorded, now, std::back_inserter(gone));
+    std::ranges::set_difference(now, recorded, std::back_inserter(fresh));
+    for (const auto& f : recorded) {
+      if (std::ranges::find(gone, f) == gone.end()) out_.checked.push_back(what + " " + f);
+    }
+    for (const auto& f : gone) out_.differences.push_back(what + " " + f + ": in the record, not in the replay");
+    for (const auto& f : fresh) out_.differences.push_back(what + " " + f + ": in the replay, not in the record");
+  }
+
+  // Without the text: each finding names a rule that was in force and did what the record says; the verdict is the strongest of them.
+  void by_rule(const std::string& name, const json& section) {
+    const auto explained = policy::explain(in_.bundle, *in_.snapshot, {.who = who_, .direction = name == "request" ? policy::direction::request : policy::direction::response, .text = {}});
+    auto strongest = policy::verdict::allow;
+    for (const auto& f : section.value("findings", json::array())) {
+      const auto id = word(f, "rule");
+      const auto what = name + ": rule " + id + " of policy " + word(f, "policy");
+      const auto at = std::ranges::find_if(explained.rules, [&](const auto& r) { return r.id == id && r.policy == word(f, "policy"); });
+      if (at == explained.rules.end()) {
+        out_.differences.push_back(what + ": the version has no such rule");
+        continue;
+      }
+      const auto wrong = contradicts(*at, f);
+      wrong.empty() ? out_.checked.push_back(what + ", " + word(f, "action") + ", " + word(f, "enforcement") + ": was in force, from " + at->place)
+                    : out_.differences.push_back(what + ": " + wrong);
+      if (word(f, "enforcement") == "enforce") strongest = std::max(strongest, verdict_of(at->action));
+    }
+    check_verdict(name, word(section, "verdict"), strongest, section.value("truncated", false));
+  }
+
+  std::string contradicts(const policy::explained_rule& rule, const json& finding) const {
+    if (!rule.applies && !rule.why_not.starts_with("where") && !rule.why_not.contains("conversation_tag")) return "was not in force: " + rule.why_not;
+    if (policy::to_string(rule.action) != word(finding, "action")) return "its action was " + std::string(policy::to_string(rule.action)) + ", the record says " + word(finding, "action");
+    const bool may_enforce = rule.enforcement == policy::enforcement::enforce && !global_shadow_;
+    if (word(finding, "enforcement") == "enforce" && !may_enforce) return "was in shadow, the record says enforce";
+    if (word(finding, "enforcement") == "shadow" && may_enforce && !has_rollout(rule.policy, rule.id)) return "was enforced, the record says shadow";
+    return {};
+  }
+
+  bool has_rollout(const std::string& policy, const std::string& id) const {
+    for (const auto& p : in_.bundle.policies) {
+      if (p.name != policy) continue;
+      for (const auto& r : p.rules) {
+        if (r.id == id) return r.rollout.has_value();
+      }
+    }
+    return false;
+  }
+
+  static policy::verdict verdict_of(policy::action a) {
+    if (a == policy::action::allow) return policy::verdict::allow;
+    if (a <= policy::action::tag) return policy::verdict::flag;
+    return a == policy::action::block ? policy::verdict::block : policy::verdict::edit;
+  }
+
+  // More than its findings say may come of a threshold over many, of text that cannot be edited, or of the gateway itself.
+  void check_verdict(const std::string& name, const std::string& recorded, policy::verdict strongest, bool truncated) {
+    const auto derived = std::string(policy::to_string(strongest));
+    if (recorded == derived || truncated) return out_.checked.push_back(name + ": verdict " + recorded + " follows from its findings");
+    const auto reason = word(record_, "reason");
+    const bool weaker = recorded == "allow" || (recorded == "flag" && strongest > policy::verdict::flag) || (recorded == "edit" && strongest > policy::verdict::edit);
+    if (!weaker && (!reason.empty() || !in_.bundle.suites.empty() || strongest == policy::verdict::edit)) {
+      return out_.checked.push_back(name + ": verdict " + recorded + " is more than its findings alone" + (reason.empty() ? "" : ": " + reason));
+    }
+    out_.differences.push_back(name + ": the record says verdict " + recorded + ", its findings make " + derived);
+  }
+
+  const replay_input& in_;
+  json record_;
+  policy::context who_;
+  bool global_shadow_ = false;
+  policy::scratch scratch_;
+  replay_report out_;
+};
+
+}  // namespace
+
+result<replay_report> replay(const replay_input& in) {
+  auto record = json::parse(in.line, nullptr, false);
+  if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
+  if (word(record, "version") != in.snapshot->version()) {
+    return fail(errc::invalid_argument, "the decision is of version " + word(record, "version") + ", the files are " + in.snapshot->version());
+  }
+  try {
+    return replaying(in, std::move(record)).run();
+  } catch (const json::exception&) {
+    return fail(errc::parse, "the record is not of this release: a member has another type");
+  }
+}
+
+}  // namespace sluice::audit

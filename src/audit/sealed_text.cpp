@@ -1,0 +1,113 @@
+// See sealed_text.hpp; what is sealed is JSON, read back by replay.
+#include "sealed_text.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "sluice/audit/replay.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/sealed.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+// RFC 4648, with padding.
+std::string base64(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t three = 0;
+    for (std::size_t k = 0; k < 3; ++k) three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : alphabet[three >> (18 - 6 * k) & 63];
+  }
+  return out;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0, held = 0;
+  while (text.ends_with('=')) text.remove_suffix(1);
+  for (const char c : text) {
+    const auto digit = alphabet.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    held = held << 6 | static_cast<std::uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out += static_cast<char>(held >> bits & 0xff);
+  }
+  return out;
+}
+
+json parts_json(const std::vector<kept_part>& parts) {
+  json out = json::array();
+  for (const auto& p : parts) {
+    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"text", p.text}});
+  }
+  return out;
+}
+
+std::vector<kept_part> parts_from(const json& in) {
+  std::vector<kept_part> out;
+  for (const auto& p : in) {
+    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text")});
+  }
+  return out;
+}
+
+std::string bound_to(std::string_view decision) { return "audit text of " + std::string(decision); }
+
+}  // namespace
+
+std::size_t text_bytes(const record& r) {
+  std::size_t out = 0;
+  for (const auto* parts : {&r.request_text, &r.response_text}) {
+    for (const auto& p : *parts) out += p.text.size();
+  }
+  return out;
+}
+
+std::string sealed_text(const record& r, text_keys& keys) {
+  const auto omitted = [](const std::string& why) { return "{\"omitted\":" + json_quoted(why) + "}"; };
+  if (!r.text_omitted.empty()) return omitted(r.text_omitted);
+  const auto key = keys.for_sealing(r.time, r.who.tenant);
+  if (!key) return omitted("no key: " + key.error().message);
+  const json whole = {{"request", parts_json(r.request_text)},
+                      {"response", parts_json(r.response_text)},
+                      {"who", {{"user", r.who.user}, {"conversation", r.who.conversation}, {"tags", r.who.tags}, {"minute", r.who.minute}, {"caller", r.caller}}}};
+  return "{\"key\":\"" + key->id + "\",\"sealed\":\"" + base64(crypto::seal(key->key, whole.dump(-1, ' ', false, json::error_handler_t::replace), bound_to(r.id))) + "\"}";
+}
+
+result<kept_exchange> open_text(const std::string& line, const text_keys& keys) {
+  const auto j = json::parse(line, nullptr, false);
+  if (!j.is_object() || !j.contains("text") || !j["text"].is_object()) return fail(errc::not_found, "the log keeps no text (audit.text is not encrypted)");
+  const auto& text = j["text"];
+  const auto word = [](const json& from, const char* name) { return from.contains(name) && from[name].is_string() ? from[name].get<std::string>() : std::string(); };
+  if (text.contains("omitted")) return fail(errc::not_found, "the text was not kept: " + word(text, "omitted"));
+  const auto key = keys.find(word(text, "key"));
+  if (!key) return std::unexpected(key.error());
+  const auto sealed = from_base64(word(text, "sealed"));
+  const auto opened = crypto::open_sealed(*key, sealed.value_or(""), bound_to(word(j, "id")));
+  if (!opened) return fail(errc::integrity, "the sealed text does not open: it was changed, or belongs to another decision");
+  const auto whole = json::parse(*opened, nullptr, false);
+  kept_exchange out;
+  try {
+    out.request = parts_from(whole.at("request"));
+    out.response = parts_from(whole.at("response"));
+    const auto& who = whole.at("who");
+    out.user = who.at("user");
+    out.conversation = who.at("conversation");
+    out.tags = who.at("tags");
+    out.minute = who.at("minute");
+    out.caller = who.at("caller");
+  } catch (const json::exception&) {
+    return fail(errc::parse, "the sealed text is not of this release");
+  }
+  return out;
+}
+
+}  // namespace sluice::audit

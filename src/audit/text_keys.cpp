@@ -1,0 +1,127 @@
+// See text_keys.hpp. Files: <id>.key, the sealed key; <id>.erased, when it was erased.
+#include "sluice/audit/text_keys.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <span>
+
+#include "sluice/audit/query.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/sealed.hpp"
+
+namespace sluice::audit {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t day_digits = 10, tenants_cached_max = 10'000;
+
+std::string day_of(wall_time t) { return rfc3339(t).substr(0, day_digits); }
+
+std::string as_hex(std::string_view bytes) { return hex(std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size())); }
+
+result<void> write_file(const std::string& path, const std::string& bytes, int flags) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+  if (fd < 0) return fail(errc::io, "cannot write " + path + ": " + std::strerror(errno));
+  const bool fine = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd) == 0;
+  const std::string why = std::strerror(errno);
+  ::close(fd);
+  if (fine) return {};
+  return fail(errc::io, "cannot write " + path + ": " + why);
+}
+
+std::string read_all(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// "2026-12-01-<12 digits>-<8 digits>"
+bool is_id(std::string_view id) {
+  constexpr std::size_t size = day_digits + 1 + 12 + 1 + 8;
+  return id.size() == size && id.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
+std::vector<std::string> ids_in(const std::string& directory, std::string_view begin) {
+  std::vector<std::string> out;
+  std::error_code why;
+  for (fs::directory_iterator it(directory, why), end; !why && it != end; it.increment(why)) {
+    const auto stem = it->path().stem().string();
+    if (it->path().extension() == ".key" && is_id(stem) && stem.starts_with(begin)) out.push_back(stem);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+result<crypto::digest> unwrap(const crypto::digest& wrapping, const std::string& sealed, const std::string& id, const std::string& path) {
+  const auto opened = crypto::open_sealed(wrapping, sealed, "audit text key " + id);
+  crypto::digest key{};
+  if (!opened || opened->size() != key.size()) return fail(errc::refused, path + " is damaged, or was sealed with another master secret");
+  std::copy(opened->begin(), opened->end(), key.begin());
+  return key;
+}
+
+}  // namespace
+
+std::string tenant_hash(std::string_view value_key, const std::string& tenant) { return keyed_hash(value_key, "tenant " + tenant).substr(0, 12); }
+
+result<text_key> text_keys::load_or_make(const std::string& day, const std::string& tenant) const {
+  const auto begin = day + "-" + tenant_hash(value_key_, tenant) + "-";
+  for (const auto& id : ids_in(directory_, begin)) {
+    const auto path = directory_ + "/" + id + ".key";
+    if (auto key = unwrap(wrapping_, read_all(path), id, path)) return text_key{id, *key};
+  }
+  const auto bytes = crypto::random_bytes(sizeof(crypto::digest));
+  text_key made{begin + as_hex(crypto::random_bytes(4)), {}};
+  std::copy(bytes.begin(), bytes.end(), made.key.begin());
+  std::error_code why;
+  fs::create_directories(directory_, why);
+  const auto kept = write_file(directory_ + "/" + made.id + ".key", crypto::seal(wrapping_, bytes, "audit text key " + made.id), O_EXCL);
+  if (!kept) return std::unexpected(kept.error());
+  return made;
+}
+
+result<text_key> text_keys::for_sealing(wall_time when, const std::string& tenant) {
+  const auto day = day_of(when);
+  if (day != cached_day_ || cached_.size() > tenants_cached_max) cached_.clear();
+  cached_day_ = day;
+  if (const auto known = cached_.find(tenant); known != cached_.end()) return known->second;
+  auto made = load_or_make(day, tenant);
+  if (made) cached_[tenant] = *made;
+  return made;
+}
+
+result<crypto::digest> text_keys::find(const std::string& id) const {
+  if (!is_id(id)) return fail(errc::parse, "the record names no key");
+  const auto path = directory_ + "/" + id + ".key";
+  const auto sealed = read_all(path);
+  if (!sealed.empty()) return unwrap(wrapping_, sealed, id, path);
+  const auto erased = read_all(directory_ + "/" + id + ".erased");
+  if (!erased.empty()) return fail(errc::not_found, "the text was erased at " + std::string(trim(erased)));
+  return fail(errc::not_found, path + " is not there: the text was erased, or the key lies on another node");
+}
+
+result<std::vector<std::string>> erase_keys(const std::string& directory, const erase_request& which, wall_time now) {
+  std::vector<std::string> out;
+  for (const auto& id : ids_in(directory, "")) {
+    const auto day = id.substr(0, day_digits);
+    const bool in_time = which.day.empty() ? day < which.before : day == which.day;
+    if (!in_time || (!which.tenant_hash.empty() && id.substr(day_digits + 1, which.tenant_hash.size()) != which.tenant_hash)) continue;
+    const auto path = directory + "/" + id + ".key";
+    // The note first: a key that is gone without one would look lost.
+    if (auto done = write_file(directory + "/" + id + ".erased", rfc3339(now) + "\n", O_TRUNC); !done) return std::unexpected(done.error());
+    std::error_code why;
+    const auto size = fs::file_size(path, why);
+    if (auto done = write_file(path, std::string(why ? 0 : size, '\0'), 0); !done) return std::unexpected(done.error());
+    fs::remove(path, why);
+    if (why) return fail(errc::io, "cannot remove " + path + ": " + why.message());
+    out.push_back(id);
+  }
+  return out;
+}
+
+}  // namespace sluice::audit

@@ -1,0 +1,135 @@
+// What becomes of old files: packed and still whole, or gone and the chain says so.
+#include "sluice/audit/retention.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "sluice/audit/packing.hpp"
+#include "sluice/audit/query.hpp"
+#include "written_log.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+
+// Every byte turned round: what packing does is not this module's matter.
+std::string turned(std::string bytes) {
+  for (auto& c : bytes) c = static_cast<char>(c ^ 0x55);
+  return bytes;
+}
+
+class tidying : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    set_packing({.pack = [](const std::string& from, const std::string& to) -> result<void> { return write(to, turned(read(from))), result<void>(); },
+                 .unpack = [](const std::string& from, const std::function<bool(std::string_view)>& take) -> result<void> {
+                   const auto bytes = turned(read(from));
+                   for (std::size_t at = 0; at < bytes.size() && take(std::string_view(bytes).substr(at, 100)); at += 100) {
+                   }
+                   return {};
+                 }});
+    config_ = config_for(folder_);
+    config_.file_bytes_max = 600;  // a file a record
+    config_.signing = std::make_shared<const crypto::signing_key>(crypto::signing_key::from_seed(std::string(32, 'k')));
+    log_ = log::open(config_, 1).value();
+    for (int i = 0; i < 10; ++i) add("d" + std::to_string(i));
+  }
+  void TearDown() override { set_packing({}); }
+  void add(const std::string& id) {
+    ASSERT_TRUE(push(*log_, 0, decision(id)));
+    log_->flush();
+  }
+  std::vector<std::string> found() {
+    std::vector<std::string> out;
+    EXPECT_TRUE(query({folder_.path()}, {}, [&](const std::string& line) {
+      const auto j = nlohmann::json::parse(line);
+      if (j.contains("id")) out.push_back(j["id"]);
+      return true;
+    }));
+    return out;
+  }
+  std::vector<std::string> problems() { return verify({folder_.path()}).value().problems; }
+  kept_files run(const retention& rules, wall_time now = sluice::now().wall) { return tidy(*log_, folder_.path(), "n1", rules, now); }
+  log_folder folder_;
+  log_config config_;
+  std::unique_ptr<log> log_;
+};
+
+TEST_F(tidying, closed_files_are_packed_and_everything_is_found_in_them) {
+  const auto before = folder_.files().size();
+  const auto all = found();
+  ASSERT_GT(before, 5u);
+  const auto done = run({});
+  EXPECT_EQ(done.packed.size(), before - 2);
+  EXPECT_EQ(done.problems, std::vector<std::string>{});
+  EXPECT_EQ(folder_.files().size(), before);
+  EXPECT_EQ(found(), all);
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+  filter newest;
+  newest.limit = 7;
+  newest.event = "decision";
+  std::size_t count = 0;
+  ASSERT_TRUE(query({folder_.path()}, newest, [&](const std::string&) { return ++count, true; }));
+  EXPECT_EQ(count, 7u);
+  EXPECT_TRUE(run({}).packed.empty()) << "once is enough";
+}
+
+TEST_F(tidying, a_boot_goes_on_behind_packed_files_and_a_crash_between_packing_and_removing_is_harmless) {
+  const auto first = folder_.files()[0];
+  const auto bytes = read(first);
+  run({});
+  write(first, bytes);  // as if it had not been removed yet
+  log_.reset();
+  log_ = log::open(config_, 1).value();
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+  EXPECT_EQ(found().size(), 10u);
+}
+
+TEST_F(tidying, a_packed_file_that_was_changed_is_found) {
+  run({});
+  const auto first = folder_.files()[0];
+  ASSERT_TRUE(first.ends_with(".zst"));
+  auto bytes = read(first);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write(first, bytes);
+  ASSERT_FALSE(problems().empty());
+  EXPECT_TRUE(problems()[0].starts_with(first + ":")) << problems()[0];
+}
+
+TEST_F(tidying, files_over_the_bytes_go_oldest_first_and_the_chain_says_so) {
+  const auto files = folder_.files();
+  std::uint64_t all = 0;
+  for (const auto& f : files) all += fs::file_size(f);
+  const auto done = run({.age = {}, .bytes = all - 1, .pack = false});
+  ASSERT_EQ(done.removed.size(), 1u);
+  EXPECT_TRUE(files[0].ends_with(done.removed[0]));
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+  run({.age = {}, .bytes = 1, .pack = true});
+  EXPECT_LE(folder_.files().size(), 3u) << "the newest stay";
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+  log_.reset();
+  log_ = log::open(config_, 1).value();
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+TEST_F(tidying, files_are_kept_for_their_time_and_no_longer) {
+  const auto before = folder_.files().size();
+  EXPECT_TRUE(run({.age = std::chrono::hours(1), .bytes = 0, .pack = false}).removed.empty());
+  EXPECT_EQ(run({.age = std::chrono::hours(1), .bytes = 0, .pack = false}, sluice::now().wall + std::chrono::hours(2)).removed.size(), before - 2);
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+TEST_F(tidying, a_file_that_somebody_else_removed_is_still_missed) {
+  run({.age = {}, .bytes = 3000, .pack = false});
+  ASSERT_EQ(problems(), std::vector<std::string>{});
+  fs::remove(folder_.files()[0]);
+  ASSERT_FALSE(problems().empty());
+  EXPECT_TRUE(problems()[0].contains("no record says that they were retired")) << problems()[0];
+}
+
+}  // namespace
+}  // namespace sluice::audit

@@ -1,0 +1,120 @@
+// Keys of kept text: one a day and tenant, and gone for good when they are erased.
+#include "sluice/audit/text_keys.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sealed_text.hpp"
+#include "sluice/audit/query.hpp"
+#include "sluice/audit/replay.hpp"
+#include "written_log.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+
+class keeping : public ::testing::Test {
+ protected:
+  text_keys keys(char master = 'm') {
+    crypto::digest wrapping;
+    wrapping.fill(static_cast<unsigned char>(master));
+    return {folder_.path() + "/keys", wrapping, "a key of the test"};
+  }
+  // A line of a log that keeps text.
+  std::string line_with(const std::string& text, const std::string& tenant = "acme", const std::string& id = "d1") {
+    log_folder folder;
+    auto config = config_for(folder);
+    config.text = std::make_shared<text_keys>(keys());
+    auto r = decision(id, policy::verdict::allow, tenant);
+    r.with_text = true;
+    r.request_text.push_back({.role = policy::role::system, .kind = policy::part_kind::text, .last_turn = false, .editable = true, .text = text});
+    r.who.user = "ann@example.com";
+    r.caller = "key-7";
+    {
+      auto to = log::open(config, 1).value();
+      EXPECT_TRUE(push(*to, 0, std::move(r)));
+    }
+    EXPECT_TRUE(verify({folder.path()}).value().problems.empty());
+    return folder.lines().at(1);
+  }
+  log_folder folder_;
+};
+
+TEST_F(keeping, text_is_sealed_in_its_line_and_opens_with_the_key_of_its_day_and_tenant) {
+  const auto line = line_with("the wording of a merger");
+  for (const char* secret : {"merger", "ann@", "key-7"}) EXPECT_FALSE(line.contains(secret)) << secret;
+  const auto text = open_text(line, keys()).value();
+  ASSERT_EQ(text.request.size(), 1u);
+  EXPECT_EQ(text.request[0].text, "the wording of a merger");
+  EXPECT_EQ(text.request[0].role, policy::role::system);
+  EXPECT_FALSE(text.request[0].last_turn);
+  EXPECT_EQ(text.user, "ann@example.com");
+  EXPECT_EQ(text.caller, "key-7");
+  const auto other = open_text(line, keys('x'));
+  ASSERT_FALSE(other);
+  EXPECT_TRUE(other.error().message.contains("another master secret"));
+}
+
+TEST_F(keeping, any_bytes_of_text_come_back_as_they_were) {
+  for (std::size_t size = 0; size < 70; ++size) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i % 3 == 0 ? '"' : 1 + i);
+    EXPECT_EQ(open_text(line_with(text), keys()).value().request[0].text, text) << size;
+  }
+}
+
+TEST_F(keeping, sealed_text_does_not_open_in_another_record) {
+  auto line = line_with("words");
+  line.replace(line.find("\"id\":\"d1\""), 9, "\"id\":\"d2\"");
+  const auto opened = open_text(line, keys());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, errc::integrity);
+}
+
+TEST_F(keeping, a_day_and_tenant_has_one_key_across_boots_and_another_has_another) {
+  const auto day = at("2026-12-01T01:00:00Z");
+  auto first = keys(), again = keys();
+  const auto acme = first.for_sealing(day, "acme").value();
+  EXPECT_EQ(first.for_sealing(day + std::chrono::hours(20), "acme").value().id, acme.id);
+  EXPECT_EQ(again.for_sealing(day, "acme").value().key, acme.key);
+  EXPECT_NE(first.for_sealing(day, "globex").value().key, acme.key);
+  EXPECT_NE(first.for_sealing(day + std::chrono::hours(24), "acme").value().key, acme.key);
+  EXPECT_FALSE(acme.id.contains("acme")) << "a tenant's name is no file's name";
+}
+
+TEST_F(keeping, what_was_erased_is_gone_and_says_when_and_the_rest_stays) {
+  const auto mine = line_with("mine"), other = line_with("other", "globex");
+  erase_request which{.before = {}, .day = "2026-12-01", .tenant_hash = tenant_hash("a key of the test", "acme")};
+  EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().size(), 1u);
+  const auto gone = open_text(mine, keys());
+  ASSERT_FALSE(gone);
+  EXPECT_TRUE(gone.error().message.contains("erased at 2026-12-05T08:00:00")) << gone.error().message;
+  EXPECT_TRUE(open_text(other, keys()));
+  which = {.before = "2026-12-01", .day = {}, .tenant_hash = {}};
+  EXPECT_TRUE(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().empty());
+  which.before = "2026-12-02";
+  EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().size(), 1u);
+  EXPECT_FALSE(open_text(other, keys()));
+}
+
+TEST_F(keeping, a_log_without_text_and_a_text_that_was_left_out_say_so) {
+  EXPECT_TRUE(open_text("{\"id\":\"d1\"}", keys()).error().message.contains("keeps no text"));
+  auto r = decision("d1");
+  r.with_text = true;
+  r.text_omitted = "larger than 1 MiB";
+  auto of = keys();
+  EXPECT_TRUE(open_text("{\"id\":\"d1\",\"text\":" + sealed_text(r, of) + "}", of).error().message.contains("larger than 1 MiB"));
+}
+
+TEST_F(keeping, text_waits_in_memory_up_to_a_bound) {
+  auto config = config_for(folder_);
+  config.text = std::make_shared<text_keys>(keys());
+  auto to = log::open(config, 1).value();
+  EXPECT_TRUE(to->reserve_text(60u << 20));
+  EXPECT_FALSE(to->reserve_text(60u << 20));
+  EXPECT_TRUE(to->reserve_text(1u << 20)) << "what was refused holds nothing";
+}
+
+}  // namespace
+}  // namespace sluice::audit
