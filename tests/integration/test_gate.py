@@ -3,8 +3,9 @@ import html.parser
 import json
 import resource
 import shutil
+import subprocess
 
-from lab import ROOT, free_port, sluice
+from lab import ROOT, SLUICE, free_port, sluice
 
 GATE = """gate:
   require: [must_block, must_pass, benign, attack, perf]
@@ -256,6 +257,43 @@ def test_gate_holds_ten_thousand_cases_in_ten_seconds_of_two_cores(lab):
     # Time of the processor, because others share it: twenty seconds of it are ten of two cores.
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent < 20, spent
+
+
+def test_golden_import_takes_each_text_once_and_holds_some_out(lab):
+    table, out, kept = lab.dir / "t.csv", lab.dir / "b" / "golden" / "benign.jsonl", lab.dir / "kept" / "benign.jsonl"
+    write(lab.dir / "b", cases())
+    kept.parent.mkdir()
+    with open(table, "w") as f:
+        f.write("id,prompt\n" + "".join(f'{i},"question {i * i}, about ""{i * 7919}"" and {i * i * i}"\n' for i in range(200)) + '900,"Question 0,  about ""0"" and 0"\n')
+    into = ["golden", "import", table, "--column", "prompt", "--set", "benign", "--slice", "en", "--alike", "0.95", "--out", out, "--holdout", kept, "--holdout-percent", "20"]
+    told = json.loads(sluice(*into, "--json").stdout)
+    assert told["rows"] == 201 and told["duplicates"] == 1 and told["cases"] + told["holdout"] == 200 and 20 < told["holdout"] < 60, told
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == told["cases"] and lines[0]["slice"] == ["en"] and len(kept.read_text().splitlines()) == told["holdout"]
+    again = json.loads(sluice(*into, "--json").stdout)
+    assert again["cases"] == again["holdout"] == 0 and again["duplicates"] == 201, "what is there is not added again"
+    assert sluice("test", lab.dir / "b", "--golden", kept).returncode == 0
+    r = sluice(*into[:-3], lab.dir / "b" / "golden" / "h.jsonl", "--holdout-percent", "20", check=False)
+    assert r.returncode == 2 and "in one folder" in r.stderr, r.stderr
+    r = sluice(*into[:4], "promt", *into[5:], check=False)
+    assert r.returncode == 1 and "no column 'promt'; the first line has id, prompt" in r.stderr, r.stderr
+
+
+def test_golden_add_appends_a_case_that_the_gate_reads(lab):
+    folder = write(lab.dir / "b", cases())
+    out = folder / "golden" / "reported.jsonl"
+    add = lambda text, *args: subprocess.run([SLUICE, "golden", "add", "--out", out, *args], input=text, capture_output=True, text=True, timeout=30)
+    r = add("a needle, please\n", "--set", "must_block", "--slice", "reported", "--rule", "stop", "--at-least", "block")
+    assert r.returncode == 0, r.stderr
+    case = json.loads(out.read_text())
+    assert case["request"] == "a needle, please" and case["expect"] == {"action_at_least": "block", "rules_any": ["stop"]}
+    assert sluice("test", folder).returncode == 0
+    r = add("a needle, please\n", "--set", "must_block")
+    assert r.returncode == 1 and "exists already" in r.stderr, r.stderr
+    r = add("text", "--set", "must_pass", "--at-most", "blok")
+    assert r.returncode == 1 and "'blok' is no value of 'action_at_most'" in r.stderr, r.stderr
+    assert add("", "--set", "must_pass").returncode == 1
+    assert len(out.read_text().splitlines()) == 1
 
 
 def test_gate_decides_what_a_push_uploads(lab):

@@ -34,6 +34,7 @@ void add_history(CLI::App& root, invocation& call);
 void add_rollback(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
 void add_config(CLI::App& root, invocation& call);
+void add_golden(CLI::App& root, invocation& call);
 void add_classifier(CLI::App& root, invocation& call);
 
 // stderr: "sluice: <what>" and, when given, "  → <what to do>". Colour only on a terminal and without NO_COLOR.
