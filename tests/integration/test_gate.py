@@ -320,6 +320,10 @@ def test_gate_decides_what_a_push_uploads(lab):
     r = push(folder, "--approved-by", "Ada")
     assert r.returncode == 0, r.stderr
 
+    # A gate is not got rid of by leaving it out.
+    r = push(write(lab.dir / "b", cases(), gate=""))
+    assert r.returncode == 1 and "gate: it asks for less (the block is gone)" in r.stderr, r.stderr
+
     failing = write(lab.dir / "b", cases() + [{"id": "x", "set": "must_block", "request": "a thorn"}], words=("needle", "rose"))
     assert push(failing).returncode == 1
     r = push(failing, "--emergency")

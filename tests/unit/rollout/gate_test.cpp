@@ -190,6 +190,31 @@ TEST(gate, a_weaker_version_needs_a_second_person_and_cases_that_must_be_blocked
   EXPECT_EQ(judge(evidence, terms).verdict, verdict::insufficient);
 }
 
+TEST(gate, a_gate_that_asks_for_less_needs_a_second_person_too) {
+  auto evidence = good();
+  evidence.active = same_as(evidence);
+  const auto terms = strict();
+  evidence.gate = evidence.active->gate = terms.limits;
+  EXPECT_EQ(off(judge(evidence, terms)), list{});
+  const auto loosen = [&](auto&& how) {
+    auto other = evidence;
+    how(other.gate);
+    auto approved = terms;
+    approved.approved_by = "ada";
+    EXPECT_EQ(off(judge(other, approved)), list{});
+    return off(judge(other, terms)) == list{"weakening FAIL"};
+  };
+  using block = std::optional<policy::gate_spec>;
+  EXPECT_TRUE(loosen([](block& gate) { gate.reset(); }));
+  EXPECT_TRUE(loosen([](block& gate) { gate->require.pop_back(); }));
+  EXPECT_TRUE(loosen([](block& gate) { gate->floors["s"] = 0.8; }));
+  EXPECT_TRUE(loosen([](block& gate) { gate->false_positives_rule = 0.01; }));
+  EXPECT_TRUE(loosen([](block& gate) { gate->waivers.push_back({.check = "recall", .of = {}, .by = "ben", .reason = "r", .expires = "2027-01-01", .place = {}}); }));
+  EXPECT_FALSE(loosen([](block& gate) { gate->floors["s"] = 0.95; }));
+  evidence.active->gate.reset();
+  EXPECT_EQ(off(judge(evidence, terms)), list{});
+}
+
 TEST(gate, an_emergency_asks_no_golden_set_and_keeps_tests_and_costs) {
   auto evidence = good();
   evidence.results[0].what = "expected at least rewrite";
