@@ -1,6 +1,7 @@
 // Checks against the active version: which decisions change and whether for the worse, what is weaker, and whether what it promised holds.
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -141,6 +142,12 @@ std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, c
   higher("false_positives.total", was->false_positives_total, now->false_positives_total);
   higher("false_positives.slice", was->false_positives_slice, now->false_positives_slice);
   higher("false_positives.rule", was->false_positives_rule, now->false_positives_rule);
+  // Without a word, the bundle's own limits hold, which are no part of the block.
+  const auto bound = [](const auto& limit) { return limit ? static_cast<double>(*limit) : std::numeric_limits<double>::infinity(); };
+  higher("cost.compile", static_cast<double>(was->compile_max.count()), static_cast<double>(now->compile_max.count()));
+  higher("cost.database_bytes", bound(was->database_bytes_max), bound(now->database_bytes_max));
+  higher("cost.rule_us", bound(was->rule_us_max), bound(now->rule_us_max));
+  higher("cost.slower", was->slower_max, now->slower_max);
   for (const auto& waiver : now->waivers) {
     const auto same = [&](const policy::gate_waiver& other) { return other.check == waiver.check && (other.of.empty() || other.of == waiver.of) && other.expires >= waiver.expires; };
     if (std::ranges::none_of(was->waivers, same)) out.push_back(waiver.check + (waiver.of.empty() ? "" : " of " + waiver.of) + " is waived until " + waiver.expires);

@@ -210,7 +210,9 @@ TEST(gate, a_gate_that_asks_for_less_needs_a_second_person_too) {
   EXPECT_TRUE(loosen([](block& gate) { gate->floors["s"] = 0.8; }));
   EXPECT_TRUE(loosen([](block& gate) { gate->false_positives_rule = 0.01; }));
   EXPECT_TRUE(loosen([](block& gate) { gate->waivers.push_back({.check = "recall", .of = {}, .by = "ben", .reason = "r", .expires = "2027-01-01", .place = {}}); }));
+  EXPECT_TRUE(loosen([](block& gate) { gate->slower_max = 3; }));
   EXPECT_FALSE(loosen([](block& gate) { gate->floors["s"] = 0.95; }));
+  EXPECT_FALSE(loosen([](block& gate) { gate->rule_us_max = 9; }));
   evidence.active->gate.reset();
   EXPECT_EQ(off(judge(evidence, terms)), list{});
 }
