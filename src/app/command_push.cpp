@@ -28,13 +28,16 @@ nlohmann::ordered_json to_json(const store::acknowledgement& a) {
   return {{"node", a.node}, {"state", a.state}, {"phase", a.phase}, {"message", a.message}, {"compile_ms", a.compile.count()}};
 }
 
-// The version that is live in the ring, built here; nothing when there is none. False: it was complained about.
-bool active_of(store::publisher& ring, bundle_compiler& compiler, std::optional<bundle_input>& out) {
+// The version that is live in the ring, built here; nothing when there is none, or neither it nor the candidate has a `gate` block: a
+// candidate does not get rid of a gate by leaving it out. False: it was complained about.
+bool active_of(const bundle_input& candidate, store::publisher& ring, bundle_compiler& compiler, std::optional<bundle_input>& out) {
   auto head = ring.head();
   if (!head && head.error().code == errc::not_found) return true;
   if (!head) return complain_ring(head.error()), false;
   auto source = ring.fetch(head->version);
   if (!source) return complain_ring(source.error()), false;
+  policy::diagnostics ignored;  // what is wrong with it, building it says
+  if (!candidate.report.bundle.gate && !policy::parse(*source, ignored).gate) return true;
   out = bundle_input{.path = "version " + short_version(head->version), .source = std::move(*source), .report = {}};
   out->report = policy::build(out->source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
   if (out->report.snapshot != nullptr) return true;
@@ -68,8 +71,8 @@ std::optional<store::activate_request> request_of(const push_options& options, s
 // about.
 std::optional<gate_run> pass_gate(const bundle_input& input, const push_options& options, store::publisher& ring, bundle_compiler& compiler) {
   std::optional<bundle_input> active;
-  const bool has_block = input.report.bundle.gate.has_value();
-  if (has_block && !options.gate.emergency && !active_of(ring, compiler, active)) return std::nullopt;
+  if (!options.gate.emergency && !active_of(input, ring, compiler, active)) return std::nullopt;
+  const bool has_block = input.report.bundle.gate.has_value() || active;
   gate_request asked = options.gate;
   asked.actor = options.actor.empty() ? actor_name() : options.actor;
   asked.from_nothing = has_block && !asked.emergency;

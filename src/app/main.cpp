@@ -112,6 +112,7 @@ int run(int argc, char** argv) {
   app::add_audit(root, call);
   app::add_config(root, call);
   app::add_classifier(root, call);
+  app::add_golden(root, call);
   add_completion(root, call);
   add_version(root, call);
   if (complain_of_unknown_command(root, argc, argv)) return 2;

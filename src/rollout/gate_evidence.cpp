@@ -126,6 +126,7 @@ void add_active(gate_evidence& out, const candidate& what, const gather_options&
   made.tests = policy::run_tests(with_tests_of(active.bundle, what.build.bundle), how.backend, how.cache, found);
   made.before = run_cases(out.cases, active.snapshot, how.threads, done);
   made.golden = run_cases(how.active_cases, what.build.snapshot, how.threads, done);
+  made.gate = active.bundle.gate;
   made.has_must_block = std::ranges::any_of(how.active_cases, [](const auto& each) { return each.set == "must_block"; });
   out.active = std::move(made);
 }
@@ -177,6 +178,7 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
   out.cost.database_bytes = what.build.snapshot->memory_bytes();
   out.cost.database_bytes_max = what.build.bundle.limits.database_bytes_max;
   out.cost.rule_us_max = what.build.bundle.limits.rule_cpu_us_p99;
+  out.gate = what.build.bundle.gate;
   policy::diagnostics found;
   out.tests = policy::run_tests(what.build.bundle, how.backend, how.cache, found);
   if (how.golden) out.cases = what.cases;

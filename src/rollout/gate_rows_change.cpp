@@ -1,6 +1,7 @@
 // Checks against the active version: which decisions change and whether for the worse, what is weaker, and whether what it promised holds.
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -124,11 +125,42 @@ check_row judge_changes(const gate_evidence& evidence, const gate_terms& terms) 
   return row;
 }
 
+std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, const std::optional<policy::gate_spec>& now) {
+  std::vector<std::string> out;
+  if (!was) return out;
+  if (!now) return {"the block is gone"};
+  for (const auto& set : was->require) {
+    if (std::ranges::find(now->require, set) == now->require.end()) out.push_back("set " + set + " is not required any more");
+  }
+  for (const auto& [slice, floor] : was->floors) {
+    const auto at = now->floors.find(slice);
+    if (at == now->floors.end() || at->second < floor) out.push_back("the floor of " + slice + " is " + (at == now->floors.end() ? "gone" : "lower"));
+  }
+  const auto higher = [&](const char* what, double before, double after) {
+    if (after > before) out.push_back(std::string(what) + " may be higher");
+  };
+  higher("false_positives.total", was->false_positives_total, now->false_positives_total);
+  higher("false_positives.slice", was->false_positives_slice, now->false_positives_slice);
+  higher("false_positives.rule", was->false_positives_rule, now->false_positives_rule);
+  // Without a word, the bundle's own limits hold, which are no part of the block.
+  const auto bound = [](const auto& limit) { return limit ? static_cast<double>(*limit) : std::numeric_limits<double>::infinity(); };
+  higher("cost.compile", static_cast<double>(was->compile_max.count()), static_cast<double>(now->compile_max.count()));
+  higher("cost.database_bytes", bound(was->database_bytes_max), bound(now->database_bytes_max));
+  higher("cost.rule_us", bound(was->rule_us_max), bound(now->rule_us_max));
+  higher("cost.slower", was->slower_max, now->slower_max);
+  for (const auto& waiver : now->waivers) {
+    const auto same = [&](const policy::gate_waiver& other) { return other.check == waiver.check && (other.of.empty() || other.of == waiver.of) && other.expires >= waiver.expires; };
+    if (std::ranges::none_of(was->waivers, same)) out.push_back(waiver.check + (waiver.of.empty() ? "" : " of " + waiver.of) + " is waived until " + waiver.expires);
+  }
+  return out;
+}
+
 check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms) {
   if (!evidence.active) return without_active("weakening");
   const auto& change = evidence.active->change;
   check_row row{.check = "weakening", .summary = std::string(to_string(change.effect)) + " than version " + evidence.active->version.substr(0, 12), .findings = {}};
-  if (change.effect < policy::effect::may_weaken) {
+  const auto less = loosened(evidence.active->gate, evidence.gate);
+  if (change.effect < policy::effect::may_weaken && less.empty()) {
     row.summary = change.effect == policy::effect::none ? "nothing that decides changed" : "nothing is weaker than in version " + evidence.active->version.substr(0, 12);
     return row;
   }
@@ -141,7 +173,12 @@ check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms
     const std::string details = each.kind == policy::rule_change::kind::removed ? "removed" : joined(each.details);
     weaker("rule " + each.rule, std::string(to_string(each.effect)) + where + (details.empty() ? "" : " (" + details + ")"));
   }
-  if (row.findings.empty()) weaker("bundle", std::string(to_string(change.effect)) + " (" + joined(change.bundle) + ")");
+  if (!less.empty()) weaker("gate", "it asks for less (" + joined(less) + ")");
+  if (change.effect < policy::effect::may_weaken) {
+    row.summary = "the rules are no weaker, and the gate asks for less than that of version " + evidence.active->version.substr(0, 12);
+    return row;
+  }
+  if (row.findings.size() == (less.empty() ? 0 : 1)) weaker("bundle", std::string(to_string(change.effect)) + " (" + joined(change.bundle) + ")");
   if (!evidence.active->has_must_block) {
     add(row, {.of = "must_block", .status = status::insufficient, .what = "the active version has no golden set must_block to hold the change against", .examples = {}, .missing = 1});
   }

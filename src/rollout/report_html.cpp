@@ -5,6 +5,7 @@
 
 #include "gate_rows.hpp"
 #include "report.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::rollout {
 namespace {
@@ -25,7 +26,7 @@ th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);v
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0}
 figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}
-svg{display:block;width:100%;height:auto;max-width:60rem}
+svg{display:block;width:100%;min-width:36rem;height:auto;max-width:60rem}
 svg text{fill:var(--text);font:13px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg .bar{fill:var(--bar)}svg .reach{stroke:var(--bar);stroke-width:2}svg .limit{stroke:var(--limit);stroke-width:2;stroke-dasharray:4 3}
 @media(max-width:40rem){body{padding:.6rem}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
 )";
@@ -65,11 +66,11 @@ std::string chart(const std::vector<bar>& bars, const std::string& caption) {
   for (const bar& each : bars) most = std::max({most, each.value, each.bound, each.limit});
   const auto at = [&](double value) { return left + (most > 0 ? value / most : 0) * width; };
   const double height = row * static_cast<double>(bars.size()) + 6;
-  std::string out = "<figure><svg role=\"img\" viewBox=\"0 0 " + number(left + width + right) + " " + number(height) + "\"><title>" + escaped(caption) + "</title>";
+  std::string out = "<figure><div class=\"scroll\"><svg role=\"img\" viewBox=\"0 0 " + number(left + width + right) + " " + number(height) + "\"><title>" + escaped(caption) + "</title>";
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const bar& each = bars[i];
     const double top = row * static_cast<double>(i) + 4, middle = top + row / 2 - 2;
-    out += "<g><title>" + escaped(each.title) + "</title><text x=\"" + number(left - 8) + "\" y=\"" + number(middle + 4) + "\" text-anchor=\"end\">" + escaped(each.name.size() > 28 ? each.name.substr(0, 27) + "…" : each.name) + "</text>";
+    out += "<g><title>" + escaped(each.title) + "</title><text x=\"" + number(left - 8) + "\" y=\"" + number(middle + 4) + "\" text-anchor=\"end\">" + escaped(clipped(each.name, 28)) + "</text>";
     out += "<rect class=\"bar\" x=\"" + number(left) + "\" y=\"" + number(top) + "\" width=\"" + number(std::max(at(each.value) - left, 1.0)) + "\" height=\"" + number(row - 8) + "\" rx=\"2\"/>";
     const auto line = [&](const char* what, double from, double to, double y1, double y2) {
       out += std::string("<line class=\"") + what + "\" x1=\"" + number(from) + "\" x2=\"" + number(to) + "\" y1=\"" + number(y1) + "\" y2=\"" + number(y2) + "\"/>";
@@ -79,7 +80,7 @@ std::string chart(const std::vector<bar>& bars, const std::string& caption) {
     if (each.limit >= 0) line("limit", at(each.limit), at(each.limit), top - 2, top + row - 6);
     out += "<text class=\"soft\" x=\"" + number(left + width + 8) + "\" y=\"" + number(middle + 4) + "\">" + escaped(each.label) + "</text></g>";
   }
-  return out + "</svg><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
+  return out + "</svg></div><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
 }
 
 std::vector<bar> bars_of(const std::vector<rate>& rates) {

@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/policy_language.md": 16, "docs/redis.md": 3}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/gate.md": 4, "docs/policy_language.md": 16, "docs/redis.md": 3}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -258,6 +258,32 @@ def check_piece(folder, what, text):
         for name, content in files.items():
             (folder / name).write_text(content)
     shell(f"sluice check {folder.name}", folder.parent)
+
+
+def test_gate_commands(lab):
+    tests, block, grow, pushes = (text for _, text in blocks("docs/gate.md"))
+    shutil.copytree(ROOT / "policies", lab.dir / "policies")
+    shutil.copytree(ROOT / "policies", lab.dir / "deployed")
+    assert "PASS" in shell(tests, lab.dir)
+    assert json.loads((lab.dir / "report.json").read_text())["verdict"] == "PASS" and "<svg" in (lab.dir / "report.html").read_text()
+    (lab.dir / "kept").mkdir()
+    (lab.dir / "traffic.csv").write_text("id,prompt\n" + "".join(f"{i},what is the weather like on day {i} of {i * i * 7919} in the valley of {i * 104729} springs?\n" for i in range(50)))
+    told = shell(grow, lab.dir)
+    assert "50 rows" in told and "held out to kept/benign.jsonl" in told and "of must_block added" in told and "PASS" in told, told
+    # The block is one that a bundle may have; these few cases do not show what it demands.
+    bundle_file = lab.dir / "policies/bundle.yaml"
+    plain = bundle_file.read_text()
+    bundle_file.write_text(plain + block)
+    demanded = subprocess.run([SLUICE, "test", lab.dir / "policies", "--json"], capture_output=True, text=True, timeout=90)
+    told = {c["check"]: c["status"] for c in json.loads(demanded.stdout)["checks"]}
+    assert demanded.returncode != 0 and told["cost"] == "INSUFFICIENT" and told["rule_false_positives"] == "waived", told
+    bundle_file.write_text(plain)
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    out = shell(pushes.replace("127.0.0.1:6379", f"127.0.0.1:{port}"), lab.dir)
+    assert out.count("is active as") == 2, out
 
 
 def test_redis_commands(lab):

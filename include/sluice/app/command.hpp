@@ -39,6 +39,7 @@ void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
 void add_keygen(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
 void add_config(CLI::App& root, invocation& call);
+void add_golden(CLI::App& root, invocation& call);
 void add_classifier(CLI::App& root, invocation& call);
 
 // stderr: "sluice: <what>" and, when given, "  → <what to do>". Colour only on a terminal and without NO_COLOR.

@@ -73,6 +73,7 @@ struct active_evidence {
   std::vector<policy::test_result> tests;      // the active version's, by the candidate
   std::vector<policy::golden_result> golden;   // the active version's, by the candidate
   bool has_must_block = false;
+  std::optional<policy::gate_spec> gate = {};  // what the active version demanded of itself
 };
 
 struct gate_evidence {
@@ -85,6 +86,7 @@ struct gate_evidence {
   cost_evidence cost;
   repeat_evidence repeat;
   std::vector<probe> probes;
+  std::optional<policy::gate_spec> gate = {};  // what the candidate demands
   std::optional<active_evidence> active;
 };
 

@@ -1,0 +1,338 @@
+"""The gate: each check fails for a bundle that was made to fail it, and only that check; pushes obey it."""
+import html.parser
+import json
+import resource
+import shutil
+import subprocess
+
+from lab import ROOT, SLUICE, free_port, sluice
+
+GATE = """gate:
+  require: [must_block, must_pass, benign, attack, perf]
+  floors: {word: 0.9}
+  false_positives: {total: 0.05, slice: 0.05, rule: 0.05}
+  cost: {slower: 100}
+"""
+
+
+class Skip(Exception):
+    pass
+
+
+def cases():
+    """Golden cases with which the bundle below is green: as many as its limits ask for."""
+    return ([{"id": "mb", "set": "must_block", "request": "a needle", "expect": {"action_at_least": "block"}},
+             {"id": "mp", "set": "must_pass", "request": "hay", "response": "more hay"},
+             {"id": "perf", "set": "perf", "request": "hay " * 500, "response": "more hay " * 100}] +
+            [{"id": f"b{i}", "set": "benign", "slice": ["en"], "request": f"the weather on day {i}"} for i in range(60)] +
+            [{"id": f"a{i}", "set": "attack", "slice": ["word"], "request": f"needle number {i}"} for i in range(40)])
+
+
+def write(folder, golden, words=("needle",), gate=GATE, mask="#", extra=""):
+    (folder / "golden").mkdir(parents=True, exist_ok=True)
+    (folder / "bundle.yaml").write_text("apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b, owner: o}\nmodules:\n  - {use: p, bind: {scope: global}}\n" + gate)
+    (folder / "p.yaml").write_text(f"""apiVersion: sluice/v1
+kind: Policy
+metadata: {{name: p, owner: o}}
+rules:
+  - id: stop
+    direction: request
+    match: {{keywords: [{', '.join(words)}]}}
+    action: {{type: block, message: stopped}}
+    tests:
+      - {{name: hit, request: a needle, expect: {{rules: [stop]}}}}
+      - {{name: miss, request: hay, expect: {{rules: []}}}}
+  - id: hide
+    direction: response
+    match: {{keywords: [secret]}}
+    action: {{type: redact, mask: "{mask}"}}
+    tests:
+      - {{name: hit, response: the secret, expect: {{rules: [hide]}}}}
+      - {{name: miss, response: hay, expect: {{rules: []}}}}
+{extra}""")
+    (folder / "golden" / "g.jsonl").write_text("".join(json.dumps(c) + "\n" for c in golden))
+    return folder
+
+
+def held(lab, golden, *args, against=None, **kw):
+    """Exit code, report, and the checks that are neither passed nor skipped."""
+    folder = write(lab.dir / "candidate", golden, **kw)
+    more = ["--against", against] if against else []
+    r = sluice("test", folder, "--json", "--now", "2026-11-23", *more, *args, check=False)
+    report = json.loads(r.stdout)
+    assert (r.returncode == 0) == (report["verdict"] == "PASS"), (r.returncode, report["verdict"])
+    return r.returncode, report, {c["check"]: c["status"] for c in report["checks"] if c["status"] not in ("pass", "skipped")}
+
+
+def what(report, check):
+    return " | ".join(f["of"] + ": " + f.get("what", "") for c in report["checks"] if c["check"] == check for f in c["findings"])
+
+
+def changed(golden, **by_id):
+    return [c | by_id.pop(c["id"], {}) for c in golden]
+
+
+def test_gate_passes_a_bundle_with_evidence_and_says_the_same_twice(lab):
+    active = write(lab.dir / "active", cases())
+    code, report, off = held(lab, cases(), against=active)
+    assert code == 0 and off == {}, (off, report["reasons"])
+    assert len(report["checks"]) == 14 and all(c["status"] == "pass" for c in report["checks"] if c["check"] not in ("expectations",)), report["checks"]
+    again = held(lab, cases(), against=active)[1]
+    assert again["digest"] == report["digest"] and len(report["digest"]) == 64
+    assert held(lab, cases()[1:] + cases()[:1], against=active)[1]["digest"] != report["digest"]
+
+
+def test_gate_tests_fail(lab):
+    bad = "  - id: more\n    direction: request\n    match: {keywords: [thorn]}\n    action: {type: flag}\n    tests:\n      - {name: hit, request: rose, expect: {rules: [more]}}\n      - {name: miss, request: x, expect: {rules: []}}\n"
+    code, report, off = held(lab, cases(), extra=bad)
+    assert code == 1 and off == {"tests": "FAIL"} and "test 'hit' failed" in what(report, "tests"), report
+
+
+def test_gate_must_block_fails(lab):
+    code, report, off = held(lab, cases() + [{"id": "x", "set": "must_block", "request": "a thorn"}])
+    assert code == 1 and off == {"must_block": "FAIL"} and "x: expected at least" in what(report, "must_block"), report["reasons"]
+
+
+def test_gate_must_pass_fails(lab):
+    code, report, off = held(lab, cases() + [{"id": "x", "set": "must_pass", "response": "a secret"}])
+    assert code == 1 and off == {"must_pass": "FAIL"}, report["reasons"]
+
+
+def test_gate_expectations_fail(lab):
+    code, report, off = held(lab, cases() + [{"id": "x", "set": "perf", "request": "hay", "expect": {"action_at_least": "block"}}])
+    assert code == 1 and off == {"expectations": "FAIL"}, report["reasons"]
+
+
+def test_gate_false_positives_fail_in_total_and_by_slice(lab):
+    bad = {f"b{i}": {"request": "a needle"} for i in range(6)}
+    code, report, off = held(lab, changed(cases(), **bad), gate=GATE.replace("rule: 0.05", "rule: 0.5"))
+    assert code == 1 and off == {"false_positives": "FAIL"} and "6 of 60" in what(report, "false_positives"), report["reasons"]
+    many = cases() + [{"id": f"d{i}", "set": "benign", "slice": ["de"], "request": "needle" if i < 15 else f"das Wetter {i}"} for i in range(300)]
+    loose = GATE.replace("total: 0.05, slice: 0.05, rule: 0.05", "total: 0.5, slice: 0.01, rule: 0.5")
+    code, report, off = held(lab, many, gate=loose)
+    assert code == 1 and off == {"false_positives": "FAIL"}, report["reasons"]
+    failed = [f["of"] for c in report["checks"] for f in c["findings"] if f["status"] == "FAIL"]
+    assert failed == ["de"], failed
+
+
+def test_gate_rule_false_positives_fail(lab):
+    bad = {f"b{i}": {"request": "a needle"} for i in range(6)}
+    code, report, off = held(lab, changed(cases(), **bad), gate=GATE.replace("total: 0.05", "total: 0.5"))
+    assert code == 1 and off == {"rule_false_positives": "FAIL"}, report["reasons"]
+    assert "stop: 6 of 60" in what(report, "rule_false_positives")
+
+
+def test_gate_recall_fails_below_the_floor_and_is_insufficient_near_it(lab):
+    bad = {f"a{i}": {"request": "hay"} for i in range(20)}
+    code, report, off = held(lab, changed(cases(), **bad))
+    assert code == 1 and off == {"recall": "FAIL"} and "20 of 40" in what(report, "recall"), report["reasons"]
+    few = [c for c in cases() if c["set"] != "attack" or int(c["id"][1:]) < 10]
+    code, report, off = held(lab, few)
+    assert code == 3 and off == {"recall": "INSUFFICIENT"} and "19 more cases" in what(report, "recall"), report["reasons"]
+    code, report, off = held(lab, cases(), gate=GATE.replace("{word: 0.9}", "{word: 0.9, novel: 0.5}"))
+    assert code == 3 and off == {"recall": "INSUFFICIENT"} and "novel" in what(report, "recall"), report["reasons"]
+
+
+def test_gate_changes_fail_when_attacks_pass_anew_or_benign_decisions_change_unexplained(lab):
+    open_gate = GATE.replace("floors: {word: 0.9}", "floors: {}")
+    thorns = {f"a{i}": {"request": f"thorn {i}"} for i in range(10)}
+    golden = changed(cases(), **thorns)
+    active = write(lab.dir / "active", golden, words=("needle", "thorn"), gate=open_gate)
+    code, report, off = held(lab, golden, "--approved-by", "Ada", against=active, gate=open_gate)
+    assert code == 1 and off == {"changes": "FAIL"}, report["reasons"]
+    assert "attack: 10 cases got worse and 0 better (p = 0.000977" in what(report, "changes"), what(report, "changes")
+    loose = GATE.replace("total: 0.05, slice: 0.05, rule: 0.05", "total: 0.5, slice: 0.5, rule: 0.5")
+    golden = changed(cases(), b0={"response": "a secret"})
+    active = write(lab.dir / "active", golden, gate=loose)
+    code, report, off = held(lab, golden, against=active, gate=loose, mask="##")
+    assert code == 1 and off == {"changes": "FAIL"} and "1 of 60 change" in what(report, "changes"), report["reasons"]
+    assert [c["id"] for c in report["changes"]] == ["b0"] and report["changes"][0]["text_differs"]
+    code, report, off = held(lab, golden, "--expected-change", "another mask", against=active, gate=loose, mask="##")
+    assert code == 0 and off == {} and report["expected_change"] == "another mask", report["reasons"]
+
+
+def test_gate_weakening_needs_a_second_person(lab):
+    active = write(lab.dir / "active", cases(), words=("needle", "thorn"))
+    code, report, off = held(lab, cases(), against=active)
+    assert code == 1 and off == {"weakening": "FAIL"} and "1 words removed" in what(report, "weakening"), report["reasons"]
+    code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
+    assert code == 0 and off == {} and "approved by Ada" in what(report, "weakening"), report["reasons"]
+    me = sluice("test", "--help").returncode == 0 and __import__("pwd").getpwuid(__import__("os").geteuid()).pw_name
+    code, report, off = held(lab, cases(), "--approved-by", me, against=active)
+    assert code == 1 and off == {"weakening": "FAIL"} and "must be another" in what(report, "weakening"), report["reasons"]
+
+
+def test_gate_keeps_what_the_active_version_promised(lab):
+    promised = cases() + [{"id": "thorn", "set": "must_block", "request": "a thorn"}]
+    active = write(lab.dir / "active", promised, words=("needle", "thorn"))
+    code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
+    assert code == 1 and off == {"promises": "FAIL"} and "thorn: a golden case of the active version" in what(report, "promises"), report["reasons"]
+
+
+def test_gate_cost_fails(lab):
+    code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, database_bytes: 10"))
+    assert code == 1 and off == {"cost": "FAIL"} and "at most 10" in what(report, "cost"), report["reasons"]
+    code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, compile: 1ms"))
+    assert code == 1 and off == {"cost": "FAIL"} and "compile" in what(report, "cost"), report["reasons"]
+
+
+def test_gate_self_check_fails_when_no_case_would_notice_a_bad_rule(lab):
+    blind = [{"id": "mb", "set": "must_block", "request": "a needle", "expect": {"action_at_least": "allow"}},
+             {"id": "mp", "set": "must_pass", "request": "hay", "expect": {"action_at_most": "block"}}]
+    code, report, off = held(lab, blind, gate="gate:\n  require: [must_block, must_pass]\n")
+    bad = {k: v for k, v in off.items() if v != "warning"}
+    assert code == 1 and bad == {"self_check": "FAIL"}, report["reasons"]
+    assert what(report, "self_check").count("cases expect?") == 2
+
+
+def test_gate_without_evidence_is_insufficient_where_it_was_asked_for_and_a_warning_elsewhere(lab):
+    code, report, off = held(lab, cases()[:2])
+    assert code == 3 and report["verdict"] == "INSUFFICIENT", report["reasons"]
+    missing = {c["check"]: [f.get("missing") for f in c["findings"]] for c in report["checks"] if c["status"] == "INSUFFICIENT"}
+    assert missing["false_positives"] == [59] and missing["rule_false_positives"] == [59] and missing["recall"] == [29] and missing["cost"][-1] == 1, missing
+    code, report, off = held(lab, [], gate="")
+    assert code == 0 and set(off.values()) == {"warning"} and off.keys() >= {"must_block", "must_pass", "false_positives", "recall", "self_check"}, off
+    code, report, off = held(lab, cases(), "--max-false-positives", "0.01", gate="")
+    assert code == 3 and off["false_positives"] == "INSUFFICIENT", report["reasons"]
+
+
+def test_gate_waivers_have_a_person_a_reason_and_an_end(lab):
+    bad = {f"a{i}": {"request": "hay"} for i in range(20)}
+    waiver = "  waivers:\n    - {check: recall, of: word, by: Ada, reason: the new model comes in May, expires: 2026-12-31}\n"
+    code, report, off = held(lab, changed(cases(), **bad), gate=GATE + waiver)
+    assert code == 0 and off == {"recall": "waived"} and "waived by Ada until 2026-12-31: the new model" in what(report, "recall"), report
+    code, report, off = held(lab, changed(cases(), **bad), gate=GATE + waiver.replace("2026-12-31", "2026-11-22"))
+    assert code == 1 and off == {"recall": "FAIL"} and "ended on 2026-11-22" in what(report, "recall"), report
+    code, report, off = held(lab, changed(cases(), **bad), gate=GATE + waiver.replace("of: word", "of: other"))
+    assert code == 1 and off == {"recall": "FAIL"}, report
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.problems = [], set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+        self.problems += [f"{tag} {k}={v}" for k, v in attrs if k in ("src", "href", "action") or k.startswith("on")]
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(f"</{tag}>")
+
+
+def test_gate_report_is_one_page_that_asks_for_nothing(lab):
+    golden = changed(cases(), **{f"b{i}": {"request": "a needle"} for i in range(6)})
+    active = write(lab.dir / "active", cases(), words=("needle", "<thorn>"))
+    page, xml = lab.dir / "r.html", lab.dir / "r.xml"
+    held(lab, golden, "--html", page, "--junit", xml, against=active)
+    text = page.read_text()
+    read = Page()
+    read.feed(text)
+    assert read.problems == [] and read.open == [], (read.problems, read.open)
+    assert {"svg", "table", "figure"} <= read.tags and "script" not in read.tags and "link" not in read.tags
+    assert "prefers-color-scheme:dark" in text and "max-width:40rem" in text and "url(" not in text and "@import" not in text
+    assert "FAIL" in text and "rule_false_positives" in text
+    assert 'classname="gate" name="weakening"' in xml.read_text() and "second person" in xml.read_text()
+    for secret in ("needle number", "weather on day"):
+        assert secret not in text, "a report names cases and never their text"
+
+
+def test_gate_holds_ten_thousand_cases_in_ten_seconds_of_two_cores(lab):
+    long = lab.dir / "long.jsonl"
+    words = "please look at the figures of our branch in the north and tell me what changed since spring".split()
+    with open(long, "w") as out:
+        for i in range(10_000):
+            text = " ".join(words[(i + j * 7) % len(words)] for j in range(60)) + f" {i}"
+            out.write(json.dumps({"id": f"x{i}", "set": "benign", "slice": [str(i % 3)], ("response" if i % 4 == 0 else "request"): text}) + "\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    r = sluice("test", ROOT / "policies", "--golden", long, "--json", check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert json.loads(r.stdout)["golden"] > 10_000 and "%" not in r.stderr, "progress is for terminals"
+    # Time of the processor, because others share it: twenty seconds of it are ten of two cores.
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 20, spent
+
+
+def test_golden_import_takes_each_text_once_and_holds_some_out(lab):
+    table, out, kept = lab.dir / "t.csv", lab.dir / "b" / "golden" / "benign.jsonl", lab.dir / "kept" / "benign.jsonl"
+    write(lab.dir / "b", cases())
+    kept.parent.mkdir()
+    with open(table, "w") as f:
+        f.write("id,prompt\n" + "".join(f'{i},"question {i * i}, about ""{i * 7919}"" and {i * i * i}"\n' for i in range(200)) + '900,"Question 0,  about ""0"" and 0"\n')
+    into = ["golden", "import", table, "--column", "prompt", "--set", "benign", "--slice", "en", "--alike", "0.95", "--out", out, "--holdout", kept, "--holdout-percent", "20"]
+    told = json.loads(sluice(*into, "--json").stdout)
+    assert told["rows"] == 201 and told["duplicates"] == 1 and told["cases"] + told["holdout"] == 200 and 20 < told["holdout"] < 60, told
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == told["cases"] and lines[0]["slice"] == ["en"] and len(kept.read_text().splitlines()) == told["holdout"]
+    again = json.loads(sluice(*into, "--json").stdout)
+    assert again["cases"] == again["holdout"] == 0 and again["duplicates"] == 201, "what is there is not added again"
+    assert sluice("test", lab.dir / "b", "--golden", kept).returncode == 0
+    r = sluice(*into[:-3], lab.dir / "b" / "golden" / "h.jsonl", "--holdout-percent", "20", check=False)
+    assert r.returncode == 2 and "in one folder" in r.stderr, r.stderr
+    r = sluice(*into[:4], "promt", *into[5:], check=False)
+    assert r.returncode == 1 and "no column 'promt'; the first line has id, prompt" in r.stderr, r.stderr
+
+
+def test_golden_add_appends_a_case_that_the_gate_reads(lab):
+    folder = write(lab.dir / "b", cases())
+    out = folder / "golden" / "reported.jsonl"
+    add = lambda text, *args: subprocess.run([SLUICE, "golden", "add", "--out", out, *args], input=text, capture_output=True, text=True, timeout=30)
+    r = add("a needle, please\n", "--set", "must_block", "--slice", "reported", "--rule", "stop", "--at-least", "block")
+    assert r.returncode == 0, r.stderr
+    case = json.loads(out.read_text())
+    assert case["request"] == "a needle, please" and case["expect"] == {"action_at_least": "block", "rules_any": ["stop"]}
+    assert sluice("test", folder).returncode == 0
+    r = add("a needle, please\n", "--set", "must_block")
+    assert r.returncode == 1 and "exists already" in r.stderr, r.stderr
+    r = add("text", "--set", "must_pass", "--at-most", "blok")
+    assert r.returncode == 1 and "'blok' is no value of 'action_at_most'" in r.stderr, r.stderr
+    assert add("", "--set", "must_pass").returncode == 1
+    assert len(out.read_text().splitlines()) == 1
+
+
+def test_gate_decides_what_a_push_uploads(lab):
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    history = lambda: json.loads(sluice("history", *ring, "--json").stdout)
+    push = lambda folder, *args: sluice("push", folder, *ring, *args, check=False)
+
+    folder = write(lab.dir / "b", cases()[:2])
+    r = push(folder)
+    assert r.returncode == 1 and "the gate says INSUFFICIENT, so nothing was uploaded" in r.stderr and "58 more" not in r.stderr, r.stderr
+    r = push(write(lab.dir / "b", cases()[:2], gate=""))
+    assert r.returncode == 0, r.stderr  # nobody demanded more
+    r = push(write(lab.dir / "b", cases(), words=("needle", "thorn")), "--json")
+    told = json.loads(r.stdout)
+    assert r.returncode == 0 and told["gate"]["verdict"] == "PASS" and len(told["gate"]["report"]) == 64, r.stderr
+    # Weaker than what is live: the ring's own version is what it is held against.
+    folder = write(lab.dir / "b", cases())
+    r = push(folder)
+    assert r.returncode == 1 and "1 words removed" in r.stderr and "--approved-by" in r.stderr, r.stderr
+    r = push(folder, "--approved-by", "Ada")
+    assert r.returncode == 0, r.stderr
+
+    # A gate is not got rid of by leaving it out.
+    r = push(write(lab.dir / "b", cases(), gate=""))
+    assert r.returncode == 1 and "gate: it asks for less (the block is gone)" in r.stderr, r.stderr
+
+    failing = write(lab.dir / "b", cases() + [{"id": "x", "set": "must_block", "request": "a thorn"}], words=("needle", "rose"))
+    assert push(failing).returncode == 1
+    r = push(failing, "--emergency")
+    assert r.returncode == 2 and "--note" in r.stderr, r.stderr
+    before = len(history())
+    r = push(failing, "--emergency", "--note", "the rose incident")
+    assert r.returncode == 0 and history()[0]["note"] == "EMERGENCY, golden sets not asked: the rose incident" and len(history()) == before + 1, r.stderr
+    r = push(write(lab.dir / "b", cases(), words=("needle", "lily"), gate=GATE.replace("slower: 100", "database_bytes: 10")), "--emergency", "--note", "why")
+    assert r.returncode == 1 and "at most 10" in r.stderr, r.stderr
+    bad = "  - id: more\n    direction: request\n    match: {keywords: [thorn]}\n    action: {type: flag}\n    tests: [{name: hit, request: rose, expect: {rules: [more]}}, {name: miss, request: x, expect: {rules: []}}]\n"
+    assert push(write(lab.dir / "b", cases(), extra=bad), "--emergency", "--note", "why").returncode == 1
+    assert len(history()) == before + 1
