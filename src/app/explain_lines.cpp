@@ -162,6 +162,7 @@ int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const
     // Of a stream that is cut it says what had left; of what is blocked whole, nothing.
     if (held.left != row.texts && row.messages) said["messages"] = held.left;
     if (held.left != row.texts && !row.messages) said["text"] = held.left.front();
+    if (held.what.system.rules > 0) said["system"] = {{"before", held.what.system.before}, {"behind", held.what.system.behind}};
     if (!held.what.reason.empty()) said["reason"] = held.what.reason;
     if (held.what.findings_truncated) said["findings_truncated"] = true;
     out << said.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';

@@ -125,6 +125,14 @@ void check_action(check_pass& pass, rule& of) {
                "an answer is always the assistant's, and where.roles leaves it out, so the rule never matches",
                "add assistant to where.roles, or leave it out");
   }
+  if (adds_text(act.type)) {
+    const direction where = act.type == action::inject_system ? direction::request : direction::response;
+    if (of.direction != where) {
+      pass.error(of.place, std::string(to_string(act.type)) + " adds to " + (where == direction::request ? "requests" : "answers") + ", and the rule says direction: " +
+                               std::string(to_string(of.direction)),
+                 "write direction: " + std::string(to_string(where)));
+    }
+  }
   if (act.restore && of.direction == direction::response) {
     pass.warn(act.place, "restore does nothing in a rule for answers: only a value that a request carried is put back", "remove it, or use direction: both");
   }

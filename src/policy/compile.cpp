@@ -25,6 +25,13 @@ std::uint16_t mask_of(const std::vector<E>& values, std::size_t count) {
   return static_cast<std::uint16_t>(mask);
 }
 
+// What a client reads when text that a rule adds has no place, unless the rule says it better.
+std::string message_of(const action_spec& act) {
+  if (!act.message.empty() || !adds_text(act.type)) return act.message;
+  return act.type == action::inject_system ? "A safety policy adds to the system's words, and a request of this form has no place for them."
+                                           : "A safety policy adds a text to such answers, and an answer of this form has no place for it.";
+}
+
 // A literal as a regex that Hyperscan cannot misread: letters and digits as they are, every other byte by its number.
 std::string escaped(std::string_view literal) {
   std::string out;
@@ -95,11 +102,14 @@ class compiler {
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
     c.hashed = r.action.hashed;
-    c.message = r.action.message;
+    c.message = message_of(r.action);
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;
     c.i18n = r.action.i18n;
     c.rollout = r.rollout;
+    c.text = r.action.text;
+    c.position = r.action.position;
+    c.on_structured = r.action.on_structured;
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
     auto made = terms_.add_match(r, r.match, index, !composed);

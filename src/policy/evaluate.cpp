@@ -31,6 +31,9 @@ class evaluation final : private match_sink {
   }
 
   [[nodiscard]] std::vector<pending_edit>& edits() { return edits_; }
+  void settle() {
+    if (options_.direction == direction::request) judge_.settle_request();
+  }
 
  private:
   void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
@@ -101,6 +104,7 @@ outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const e
   }
   evaluation run(rules, options, s, out);
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
+  run.settle();
   if (out.verdict != verdict::block && !run.edits().empty()) {
     std::vector<std::string_view> texts;
     for (const auto& p : parts) texts.push_back(p.text);

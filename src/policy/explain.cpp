@@ -141,6 +141,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   out.verdict = result.verdict;
   out.shadow_verdict = result.shadow_verdict;
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
+  out.system = result.system;
   if (result.verdict == verdict::block) out.message = result.block.message;
   out.reason = result.reason;
   const std::vector<sighting> seen = sightings(rules, parts, asked.direction, working);

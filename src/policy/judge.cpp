@@ -92,6 +92,10 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
   } else {
     out_.findings_truncated = true;
   }
+  if (adds_text(r.action)) {
+    await(rule, part);
+    return effect::none;
+  }
   raise(r.action, enforced, editable);
   if (!enforced || !changes_match(r.action)) return effect::none;
   if (r.action != action::block && editable) return effect::edit;
@@ -102,8 +106,8 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
 judge::effect judge::unavailable(std::uint32_t rule) {
   out_.reason = "matcher unavailable: rule " + rules_.owner->infos[rule].id;
   const auto& r = rules_.owner->rules[rule];
-  // Only a rule that could have changed or stopped the text makes a failure matter.
-  if (!r.changes() || rules_.owner->matcher_unavailable != action::block) return effect::none;
+  // Only a rule that could have changed or stopped the text, or added to it, makes a failure matter.
+  if (!(r.changes() || adds_text(r.action)) || rules_.owner->matcher_unavailable != action::block) return effect::none;
   const bool enforced = enforces(rule);
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;

@@ -22,17 +22,26 @@ class judge {
               std::string_view matched_view, bool editable, match::match_state& state);
   // A matcher failed on this rule: the policy's direction decides.
   effect unavailable(std::uint32_t rule);
+  // additions.cpp. Once all parts of a request were judged: what the rules that matched add to the system's words.
+  void settle_request();
   // True when the rule may change or stop text here, so that a stream has to hold for it.
   [[nodiscard]] bool enforces(std::uint32_t rule) const {
     return enforced_here(rules_.owner->rules[rule], options_);
   }
 
  private:
+  // A rule that adds text matched in this part; what becomes of it is decided when all is known.
+  struct waiting {
+    std::uint32_t rule, part;
+  };
+  void await(std::uint32_t rule, std::uint32_t part);
+  void conclude(std::uint32_t rule, action done);
   void raise(action a, bool enforced, bool editable);
   void block_by(std::uint32_t rule);
   const ruleset& rules_;
   const evaluate_options& options_;
   outcome& out_;
+  std::vector<waiting> waiting_;
 };
 
 // Joins overlapping edits of one part: the stronger action's replacement takes the merged span, then the wider, then the earlier.

@@ -121,7 +121,8 @@ action_spec read_action(reading& in, const yaml_node& node) {
   const auto type = from.word("type");
   if (!type) return out;
   out.type = static_cast<action>(*type);
-  out.on_structured = from.word("on_structured", on_structured::skip);
+  // What steers the model must not be lost because a client chose a request that has no place for it.
+  out.on_structured = from.word("on_structured", out.type == action::inject_system ? on_structured::block : on_structured::skip);
   switch (out.type) {
     case action::allow:
     case action::flag: break;

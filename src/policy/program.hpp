@@ -122,6 +122,9 @@ struct compiled_rule {
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
   std::optional<rollout_spec> rollout;
+  std::string text;  // inject_system: what is added
+  inject_position position = inject_position::append;
+  policy::on_structured on_structured = on_structured::skip;
 
   [[nodiscard]] bool applies(policy::direction d, role who, part_kind kind, bool last_turn) const {
     return (static_cast<unsigned>(direction) & static_cast<unsigned>(d)) != 0 && (role_mask >> static_cast<unsigned>(who) & 1) != 0 &&

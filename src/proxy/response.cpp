@@ -84,7 +84,8 @@ void exchange::impl::judge_plain(effects& out) {
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
   edits += static_cast<std::uint32_t>(response_outcome.edits.size());
   const auto changes = changes_of(parts);
-  send_plain(changes.empty() ? std::string_view(answer_body) : content->edited(changes), out);
+  const bool as_it_came = changes.empty() && !endpoint.words_added;
+  send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes), out);
 }
 
 // What the rules changed, and the values that are put back behind them.

@@ -24,11 +24,16 @@ class table_request : public request_body {
   [[nodiscard]] bool stream() const override { return stream_; }
   [[nodiscard]] std::string_view model() const override { return model_; }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
-  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
-    return text::json::apply(listed_.body().bytes(), listed_.splices(edits));
+  using request_body::edited;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits, const system_words& added) const override {
+    auto splices = listed_.splices(edits);
+    if (!added.empty()) add_system(added, splices);
+    return text::json::apply(listed_.body().bytes(), std::move(splices));
   }
 
  protected:
+  // Adds to the system's words, in requests that take some (system_place.hpp).
+  virtual void add_system(const system_words& /*added*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What a text is, where more than its place says so.
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
   bool stream_ = false;

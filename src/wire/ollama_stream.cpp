@@ -16,7 +16,8 @@ using text::json::none;
 
 class lines_stream final : public response_stream, private event_reader::grower {
  public:
-  lines_stream(bool chat, std::string_view model, std::uint32_t depth_max) : chat_(chat), event_(ollama_response(), depth_max), model_(json_quoted(model)) {}
+  lines_stream(bool chat, bool hides_request, std::string_view model, std::uint32_t depth_max)
+      : chat_(chat), hides_request_(hides_request), event_(ollama_response(), depth_max), model_(json_quoted(model)) {}
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
@@ -36,7 +37,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   [[nodiscard]] bool finish(channel_sink& sink, std::string& out);
   void note(growing& g, std::string_view fed, std::string_view released);
 
-  bool chat_;
+  bool chat_, hides_request_;
   http::json_splitter lines_{http::json_splitter::framing::lines, 1u << 20};
   event_reader event_;
   growing texts_[4] = {{"message.content"}, {"message.thinking"}, {"response"}, {"thinking"}};
@@ -83,7 +84,7 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
   if (last && !finish(sink, out)) return status::blocked;
   // Tokens and their probabilities spell what left otherwise than it came.
   if (event_.edited()) event_.blank(0, "logprobs", "[]");
-  if (edited_) event_.blank(0, "context", "[]");
+  if (edited_ || hides_request_) event_.blank(0, "context", "[]");
   if (event_.edited()) {
     const auto edited = event_.apply();
     out += p.raw.substr(0, p.data_offset);
@@ -174,7 +175,7 @@ void lines_stream::fail(std::string_view message, std::string_view decision_id, 
 }  // namespace
 
 std::unique_ptr<response_stream> ollama_open_stream(const endpoint& to, std::string_view model, std::uint32_t depth_max) {
-  return std::make_unique<lines_stream>(to.name == "chat", model, depth_max);
+  return std::make_unique<lines_stream>(to.name == "chat", to.words_added, model, depth_max);
 }
 
 }  // namespace sluice::wire

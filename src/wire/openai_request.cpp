@@ -4,6 +4,7 @@
 #include "openai.hpp"
 #include "openai_table.hpp"
 #include "parts.hpp"
+#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -53,8 +54,12 @@ class chat_request final : public request_body {
   [[nodiscard]] bool include_usage() const { return usage_; }
   [[nodiscard]] std::string_view model() const override { return model_; }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
-  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
-    return text::json::apply(listed_.body().bytes(), listed_.splices(edits));
+  [[nodiscard]] bool takes_system_words() const override { return true; }
+  using request_body::edited;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits, const system_words& added) const override {
+    auto splices = listed_.splices(edits);
+    if (!added.empty()) add_system_message(listed_.body(), listed_.body().member(0, "messages"), added, splices);
+    return text::json::apply(listed_.body().bytes(), std::move(splices));
   }
 
  private:

@@ -14,6 +14,7 @@ using text::json::none;
 
 class chat_response final : public response_body {
  public:
+  explicit chat_response(bool hides_request) : hides_request_(hides_request) {}
   result<void> read(std::string_view bytes, std::uint32_t depth_max) {
     if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
     const auto& body = listed_.body();
@@ -58,6 +59,7 @@ class chat_response final : public response_body {
     }
     // The tokens of an edited choice still spell what was taken out.
     for (const auto choice : touched) drop_logprobs(static_cast<index>(choice), splices);
+    if (hides_request_) drop_prompt(listed_.body(), splices);
     return text::json::apply(listed_.body().bytes(), std::move(splices));
   }
 
@@ -68,14 +70,24 @@ class chat_response final : public response_body {
     if (logprobs != none && body[logprobs].kind != kind::null) splices.push_back({body[logprobs].raw_begin, body[logprobs].raw_end, "null"});
   }
 
+  bool hides_request_;
   listed_body listed_;
   index choices_ = none;
 };
 
 }  // namespace
 
-result<std::unique_ptr<response_body>> openai_read_response(std::string_view body, std::uint32_t depth_max) {
-  auto made = std::make_unique<chat_response>();
+void drop_prompt(const text::json::document& body, std::vector<text::json::splice>& splices) {
+  for (const auto key : {"prompt_text", "prompt_logprobs", "prompt_token_ids"}) {
+    const auto at = body.member(0, key);
+    if (at == none || body[at].kind == kind::null) continue;
+    std::erase_if(splices, [&](const auto& s) { return s.begin >= body[at].raw_begin && s.end <= body[at].raw_end; });
+    splices.push_back({body[at].raw_begin, body[at].raw_end, "null"});
+  }
+}
+
+result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
+  auto made = std::make_unique<chat_response>(to.words_added);
   if (auto done = made->read(body, depth_max); !done) return std::unexpected(done.error());
   return made;
 }

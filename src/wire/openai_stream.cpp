@@ -91,6 +91,7 @@ response_stream::status chat_stream::chunk(const http::sse_event& e, channel_sin
     if (body_[i].kind != kind::string || openai_chat_chunk().at(states_[i]) != nullptr) continue;
     if (!at_once(i, role::assistant, body_.member(0, "error") != none ? part_kind::error : part_kind::annotation, true, sink)) return status::blocked;
   }
+  if (hides_request_) drop_prompt(body_, splices_);
   if (splices_.empty()) {
     out += e.raw;
     return status::ok;
@@ -281,8 +282,8 @@ void chat_stream::fail(std::string_view message, std::string_view decision_id, s
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
 }
 
-std::unique_ptr<response_stream> openai_open_stream(bool include_usage, std::uint32_t depth_max) {
-  return std::make_unique<chat_stream>(include_usage, depth_max);
+std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max) {
+  return std::make_unique<chat_stream>(include_usage, to.words_added, depth_max);
 }
 
 }  // namespace sluice::wire

@@ -10,7 +10,8 @@ namespace sluice::wire {
 
 class chat_stream final : public response_stream {
  public:
-  chat_stream(bool include_usage, std::uint32_t depth_max) : include_usage_(include_usage), depth_max_(depth_max) {}
+  chat_stream(bool include_usage, bool hides_request, std::uint32_t depth_max)
+      : include_usage_(include_usage), hides_request_(hides_request), depth_max_(depth_max) {}
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
@@ -53,7 +54,7 @@ class chat_stream final : public response_stream {
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   void synthetic(std::int64_t index, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 
-  bool include_usage_;
+  bool include_usage_, hides_request_;
   std::uint32_t depth_max_;
   http::sse_splitter splitter_{1u << 20};
   text::json::document body_, arguments_;

@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/policy_language.md": 14, "docs/redis.md": 2}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/policy_language.md": 15, "docs/redis.md": 2}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),

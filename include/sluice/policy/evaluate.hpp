@@ -28,7 +28,7 @@ struct finding {
   std::uint32_t rule;       // index into snapshot::rules()
   std::uint32_t part;       // index of the text_part, or the channel of a stream
   std::uint32_t begin, end; // bytes of the part's (or the channel's whole) original text
-  policy::action action;
+  policy::action action;    // what was done, or would be: of a rule that adds text, `flag` where it found no place for it
   bool enforced;            // false: a shadow finding
   std::string value;        // the matched original text; audit masks it, nothing else may print it
 };
@@ -42,6 +42,12 @@ struct suppression {
 struct edit {
   std::uint32_t part, begin, end;
   std::string replacement;
+};
+
+// What rules add to the system's words of a request: in the order of the rules' policies and ids, a blank line between two texts.
+struct system_addition {
+  std::string before, behind;
+  std::uint32_t rules = 0;  // how many say so
 };
 
 // What a blocking rule says about its answer. Views into the snapshot.
@@ -62,6 +68,7 @@ struct outcome {
   std::vector<finding> findings;
   std::vector<suppression> suppressed;
   std::vector<edit> edits;   // disjoint, sorted by (part, begin); empty when blocked
+  system_addition system;    // of a request; empty when blocked
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
@@ -93,6 +100,7 @@ struct evaluate_options {
   std::string_view hash_key = {};  // of redactions with `hash`. Empty (tests, explanations): the hash reads 00000000
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
   token_map* tokens = nullptr;  // of the exchange. Null (tests, explanations): the tokens of each call count from 1
+  bool takes_system_words = true;  // the request has a place for what inject_system adds
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.

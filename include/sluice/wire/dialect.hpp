@@ -45,6 +45,12 @@ struct replacement {
   std::string text;
 };
 
+// Words that the policy adds to a request, where its dialect has those of the system; see request_body::edited.
+struct system_words {
+  std::string_view before, behind;
+  [[nodiscard]] bool empty() const { return before.empty() && behind.empty(); }
+};
+
 // What an endpoint is. `scanned`: text in both directions; `passes`: no text of the conversation; `denied`: stated, with why.
 enum class endpoint_class : std::uint8_t { scanned, passes, denied, unknown };
 struct endpoint {
@@ -54,6 +60,7 @@ struct endpoint {
   std::string_view why;            // for denied
   std::string_view model = {};     // where the path names it; a view into the path
   std::string_view query = {};     // of the request, without '?'; whoever classifies fills it in
+  bool words_added = false;        // to the request, by the proxy: what of an answer repeats the request must not leave
 };
 
 // A parsed request.
@@ -66,8 +73,12 @@ class request_body {
   [[nodiscard]] virtual std::string_view model() const = 0;
   // Dotted path of a part, for errors (`param`).
   [[nodiscard]] virtual std::string path(const part& p) const = 0;
-  // The body with replacements made; nothing else changes.
-  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits) const = 0;
+  // False: the endpoint, or a request of this form, has no place for words of the system.
+  [[nodiscard]] virtual bool takes_system_words() const { return false; }
+  // The body with replacements made and words added before and behind those of the system; nothing else changes. The same words make
+  // the same bytes, so that an upstream's prompt cache still fits.
+  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits, const system_words& added) const = 0;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }
 };
 
 // A parsed plain answer. `edited` also drops what would repeat the old text (logprobs, audio of a redacted transcript).
