@@ -113,6 +113,7 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
                        const policy::evaluate_options& options, policy::scratch& working) {
   held_row out;
   policy::stream_evaluator stream(compiled, rules, options, working);
+  std::vector<policy::stream_evaluator::channel> channels;
   for (const policy::text_part& part : row.parts) {
     std::string& left = out.left.emplace_back();
     const auto channel = stream.open(part.role, part.kind, part.editable);
@@ -122,8 +123,13 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
       (void)stream.feed(channel, part.text.substr(at, size), left);
       at += size;
     }
-    (void)stream.finish(channel, left);
+    (void)stream.finish(channel, left, true);
+    channels.push_back(channel);
   }
+  std::string behind;
+  (void)stream.close(0, false, behind);
+  for (std::size_t i = 0; i < channels.size(); ++i) stream.rest(channels[i], out.left[i]);
+  if (!out.left.empty()) out.left.back() += behind;
   out.what = stream.result();
   return out;
 }
@@ -131,6 +137,7 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
 held_row held_whole(const policy::ruleset& rules, const asked_row& row, const policy::evaluate_options& options, policy::scratch& working) {
   held_row out{.what = policy::evaluate(rules, row.parts, options, working), .left = {}};
   for (std::uint32_t i = 0; i < row.texts.size(); ++i) out.left.push_back(edited(row.texts[i], i, out.what));
+  for (const auto& behind : out.what.additions) out.left.back() += behind.text;
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include "check_pass.hpp"
 #include "parse_overlay.hpp"
+#include "presence.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/text/time_zone.hpp"
 
@@ -32,9 +33,24 @@ void check_audit(check_pass& pass, const std::optional<audit_spec>& audit) {
   if (audit) pass.warn(audit->place, "'audit' is a demand on the nodes' configuration; a bundle cannot change what they record", "hold it against 'audit' in sluice.yaml");
 }
 
+void check_disclaimers(check_pass& pass, policy_ast& policy) {
+  for (auto& [name, each] : policy.disclaimers) {
+    const auto asks = [&wanted = name](const rule& r) { return r.action.disclaimer == wanted; };
+    if (std::ranges::none_of(policy.rules, asks) && std::ranges::none_of(policy.variants, asks, &rule_variant::rule)) {
+      pass.warn(each.place, "disclaimer '" + name + "' is asked for by no rule", "use it or remove it");
+    }
+    if (!each.present_if) continue;
+    check_match(pass, *each.present_if, rule{}, false);
+    if (is_sign(*each.present_if)) continue;
+    pass.error(each.place, "'present_if' of disclaimer '" + name + "' is more than words and patterns, or asks for something around them",
+               "write keywords, a list, a phrase, a regex, or any: of these");
+  }
+}
+
 void check_policy(check_pass& pass, policy_ast& policy) {
   refuse_unsupported(pass, policy);
   check_audit(pass, policy.audit);
+  check_disclaimers(pass, policy);
   check_scope(pass, policy.scope, policy.place);
   for (const scope& bind : policy.binds) check_scope(pass, bind, policy.place);
   check_dates(pass, "policy '" + policy.name + "'", policy.place, policy.review_by, policy.expires);

@@ -19,7 +19,7 @@ void refuse_unsupported(check_pass& pass, const rule& checked) {
     pass.warn(act.place, "this version has no vault: a value that a later request does not repeat stays a token, whatever 'vault_ttl' says",
               "let clients send the history, or remove 'vault_ttl'");
   }
-  if (!act.i18n.empty() && act.type != action::block) refuse(pass, act.place, "'i18n'");
+  if (!act.i18n.empty() && act.type != action::block && act.type != action::require_disclaimer) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
     if (e.match && e.match->kind != match_spec::kind::keywords && e.match->kind != match_spec::kind::regex) {
       refuse(pass, e.place, "an exception that matches more than words or a regex");

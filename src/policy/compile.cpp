@@ -93,7 +93,7 @@ class compiler {
     c.kind_mask = mask_of(r.where.parts, part_kind_count);
     c.last_turn_only = r.where.last_turn_only;
     c.hold_full = r.hold_full;
-    c.mask = r.action.type == action::rewrite    ? r.action.replacement
+    c.mask = r.action.type == action::rewrite || r.action.type == action::require_disclaimer ? r.action.replacement
              : r.action.type == action::tokenize ? r.action.token
              : r.action.mask.empty()             ? "[REDACTED]"
                                                  : r.action.mask;
@@ -110,6 +110,8 @@ class compiler {
     c.text = r.action.text;
     c.position = r.action.position;
     c.on_structured = r.action.on_structured;
+    c.on_missing = r.action.on_missing;
+    if (const auto wanted = p.disclaimers.find(r.action.disclaimer); wanted != p.disclaimers.end()) c.disclaimer = compile_disclaimer(wanted->second, cache_);
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
     auto made = terms_.add_match(r, r.match, index, !composed);

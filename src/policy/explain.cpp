@@ -132,7 +132,8 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
                           .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
   const std::vector<text_part> parts = parts_of(input);
   const ruleset& rules = compiled.rules_for(asked.who);
-  const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow};
+  const std::uint8_t structured = is_structured(input) ? 1 : 0;
+  const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow, .structured = {&structured, 1}};
   scratch working;
   const outcome result = evaluate(rules, parts, options, working);
   explanation out;
@@ -141,6 +142,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   out.verdict = result.verdict;
   out.shadow_verdict = result.shadow_verdict;
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
+  for (const addition& behind : result.additions) out.text += behind.text;
   out.system = result.system;
   if (result.verdict == verdict::block) out.message = result.block.message;
   out.reason = result.reason;

@@ -65,6 +65,16 @@ bool enforced_here(const compiled_rule& rule, const evaluate_options& options) {
   return bucket_of(*rule.rollout, *options.who, options.caller) < rule.rollout->basis_points;
 }
 
+bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
+  if (rules.denies_all || options.global_shadow) return false;
+  bool any = false;
+  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+    const auto& r = rules.owner->rules[rule];
+    any = any || (r.changes() && r.applies(options.direction, who, kind, true) && enforced_here(r, options));
+  });
+  return any;
+}
+
 void judge::raise(action a, bool enforced, bool editable) {
   const auto v = verdict_of(a, editable);
   if (enforced) out_.verdict = std::max(out_.verdict, v);

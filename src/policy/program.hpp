@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "presence.hpp"
 #include "regex_program.hpp"
 #include "sluice/match/classifier.hpp"
 #include "sluice/match/database.hpp"
@@ -122,16 +123,20 @@ struct compiled_rule {
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
   std::optional<rollout_spec> rollout;
-  std::string text;  // inject_system: what is added
+  std::string text;  // inject_system, append: what is added
   inject_position position = inject_position::append;
   policy::on_structured on_structured = on_structured::skip;
+  policy::on_missing on_missing = on_missing::append;
+  std::shared_ptr<const compiled_disclaimer> disclaimer;  // require_disclaimer; with on_missing: rewrite, `mask` is what stands for the answer
 
   [[nodiscard]] bool applies(policy::direction d, role who, part_kind kind, bool last_turn) const {
     return (static_cast<unsigned>(direction) & static_cast<unsigned>(d)) != 0 && (role_mask >> static_cast<unsigned>(who) & 1) != 0 &&
            (kind_mask >> static_cast<unsigned>(kind) & 1) != 0 && (last_turn || !last_turn_only);
   }
   // May change or stop the text, so a stream must hold for it.
-  [[nodiscard]] bool changes() const { return changes_match(action); }
+  [[nodiscard]] bool changes() const { return changes_match(action) || replaces_choice(); }
+  // May rewrite or stop a choice when it ends.
+  [[nodiscard]] bool replaces_choice() const { return action == action::require_disclaimer && on_missing != on_missing::append; }
 };
 
 // A Hyperscan database over the patterns of some terms: hit N belongs to term_of[N].
@@ -187,6 +192,8 @@ class ruleset {
   bool any_request = false, any_response = false, hold_full = false;
   bool tokenizes = false;              // some rule tokenizes
   bool recalls = false;                // and some of those may need the vault
+  bool adds = false;                   // some rule puts text behind answers
+  std::vector<const compiled_disclaimer*> disclaimers;  // that some rule asks for
   std::uint8_t role_mask = 0;
   std::string effective;
   bool denies_all = false;

@@ -95,7 +95,7 @@ class object {
 static_assert(std::size(action_words) == action_count);
 // Those that this engine acts on; the others are read, and refused by name.
 constexpr bool acts_on(action a) {
-  return a == action::allow || a == action::flag || a == action::inject_system || a == action::rewrite || a == action::tokenize || a == action::redact || a == action::block;
+  return a != action::tag;
 }
 
 // Macros by name, read when first asked for, so that their order in files does not matter.

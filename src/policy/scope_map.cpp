@@ -245,12 +245,17 @@ class composer {
     made.any_request = made.any_request || (d & 1) != 0;
     made.any_response = made.any_response || (d & 2) != 0;
     made.hold_full = made.hold_full || ((d & 2) != 0 && c.hold_full && c.changes() && c.enforcement == enforcement::enforce);
+    made.adds = made.adds || c.action == action::append || c.action == action::require_disclaimer;
+    if (c.disclaimer) made.disclaimers.push_back(c.disclaimer.get());
     made.tokenizes = made.tokenizes || c.action == action::tokenize;
     made.recalls = made.recalls || (c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce);
     signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
     const auto local = entry - first;
     const bool patched = local >= p.rules.size();
-    sign_lists(patched ? p.variants[local - p.rules.size()].rule.match : p.rules[local].match, signature);
+    const rule& source = patched ? p.variants[local - p.rules.size()].rule : p.rules[local];
+    sign_lists(source.match, signature);
+    const auto disclaimer = p.disclaimers.find(source.action.disclaimer);
+    if (disclaimer != p.disclaimers.end() && disclaimer->second.present_if) sign_lists(*disclaimer->second.present_if, signature);
     if (patched) {
       for (const auto& name : p.variants[local - p.rules.size()].overlays) {
         const auto o = std::ranges::find(bundle_.overlays, name, &overlay_ast::name);

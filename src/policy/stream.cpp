@@ -7,25 +7,13 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <utility>
 
-#include "stream_channel.hpp"
+#include "stream_choices.hpp"
 
 namespace sluice::policy {
-namespace {
 
 constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its other readings
-
-}  // namespace
-
-bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
-  if (rules.denies_all || options.global_shadow) return false;
-  bool any = false;
-  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
-    const auto& r = rules.owner->rules[rule];
-    any = any || (r.changes() && r.applies(options.direction, who, kind, true) && enforced_here(r, options));
-  });
-  return any;
-}
 
 struct stream_evaluator::impl {
   std::shared_ptr<const snapshot> pinned;
@@ -36,6 +24,7 @@ struct stream_evaluator::impl {
   outcome out;
   std::optional<token_map> counted;  // where the exchange has none
   policy::judge judge;
+  stream_choices choices;
   std::vector<std::unique_ptr<channel_state>> channels;
   std::vector<match_span> spans;
   std::vector<keyword_match_span> words;
@@ -45,14 +34,16 @@ struct stream_evaluator::impl {
   std::size_t limit = nowhere;     // of the channel at hand: first original byte that some rule waits for
 
   impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
-      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out) {}
+      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out), choices(r) {}
 
   void plan(channel_state& c) {
     c.holding = c.composing = index_set(prog.terms.size());
     for (auto& in : c.searched) in.regexes = in.words = index_set(prog.terms.size());
     rules.active.each_in(rules.active, [&](std::uint32_t rule) {
       const auto& r = prog.rules[rule];
-      if (!r.applies(direction::response, c.who, c.kind, true)) return;
+      const bool here = r.applies(direction::response, c.who, c.kind, true);
+      c.keeps = c.keeps || (r.replaces_choice() && judge.enforces(rule) && c.choice >= 0 && (here || is_read(c.kind)));
+      if (!here) return;
       c.judged = true;
       if (r.expression) c.composed.push_back(rule);
       const bool holds = r.changes() && judge.enforces(rule);
@@ -66,6 +57,7 @@ struct stream_evaluator::impl {
         c.wants_whole = c.wants_whole || term.readings != 0 || term.kind == term::kind::classifier;
       }
     });
+    if (c.keeps) c.judged = c.hold_full = true;
   }
 
   // A place in a window as an offset from the first original byte ever fed.
@@ -286,14 +278,7 @@ struct stream_evaluator::impl {
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::string& into) {
     const auto end = c.released + c.original.size();
-    auto until = std::min({limit, block_at, end});
-    // An edit that reaches past the limit waits, and so does all from its beginning on.
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (const auto& e : c.edits) {
-        if (e.begin < until && e.end > until) until = e.begin, moved = true;
-      }
-    }
+    const auto until = c.before_waiting_edits(std::min({limit, block_at, end}));
     if (until <= c.released) return;
     std::vector<pending_edit> ready;
     std::erase_if(c.edits, [&](pending_edit e) {
@@ -320,11 +305,13 @@ struct stream_evaluator::impl {
     }
   }
 
-  status run(std::uint32_t index, std::string_view text, bool last, std::string& into) {
+  status run(std::uint32_t index, std::string_view text, bool last, std::string& into, bool may_keep = false) {
     auto& c = *channels[index];
     if (blocked) return status::blocked;
+    judge.in_choice(c.choice);
     if (!c.judged) {
       into += text;
+      choices.hear(c, text, s.state);
       c.released += static_cast<std::uint32_t>(text.size());
       return status::released;
     }
@@ -347,9 +334,14 @@ struct stream_evaluator::impl {
       if (c.wants_whole) look_at_whole(c, index);
       compose(c, index);
       c.finished = true;
+      if (c.choice < 0 && !choices.close_alone(c, judge, s.state)) stop_at(c.released);
+      c.kept = c.keeps && may_keep;
     }
+    auto& to = c.kept ? c.rest : into;
+    const auto before = to.size();
     // A channel held in full has sent nothing: the answer can still be a whole refusal.
-    if (!(blocked && c.hold_full)) release(c, into);
+    if (!(blocked && c.hold_full)) release(c, to);
+    choices.hear(c, std::string_view(to).substr(before), s.state);
     if (blocked) return status::blocked;
     c.trim(prog.lookbehind_max);
     return status::released;
@@ -367,11 +359,12 @@ stream_evaluator::stream_evaluator(std::shared_ptr<const snapshot> pinned, const
 }
 stream_evaluator::~stream_evaluator() = default;
 
-stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable) {
+stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable, std::int64_t choice) {
   auto c = std::make_unique<channel_state>();
   c->who = who;
   c->kind = kind;
   c->editable = editable;
+  c->choice = choice;
   impl_->plan(*c);
   impl_->channels.push_back(std::move(c));
   return static_cast<channel>(impl_->channels.size() - 1);
@@ -380,11 +373,25 @@ stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool 
 stream_evaluator::status stream_evaluator::feed(channel c, std::string_view original, std::string& out) {
   return original.empty() ? (impl_->blocked ? status::blocked : status::released) : impl_->run(c, original, false, out);
 }
-stream_evaluator::status stream_evaluator::finish(channel c, std::string& out) {
+stream_evaluator::status stream_evaluator::finish(channel c, std::string& out, bool may_keep) {
   if (impl_->channels[c]->finished) return impl_->blocked ? status::blocked : status::released;
-  return impl_->run(c, {}, true, out);
+  return impl_->run(c, {}, true, out, may_keep);
 }
-std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c]->original.size(); }
+stream_evaluator::status stream_evaluator::close(std::int64_t choice, bool structured, std::string& addition) {
+  auto& x = *impl_;
+  x.blocked = x.blocked || !x.choices.close(choice, structured, x.judge, x.channels, x.s.state, addition, x.edit_count);
+  return x.blocked ? status::blocked : status::released;
+}
+stream_evaluator::status stream_evaluator::close_all() {
+  std::string no_place;
+  for (const auto choice : impl_->judge.unsettled()) (void)close(choice, true, no_place);
+  return impl_->blocked ? status::blocked : status::released;
+}
+bool stream_evaluator::keeps(channel c) const { return impl_->channels[c]->kept; }
+void stream_evaluator::rest(channel c, std::string& out) {
+  if (const auto rest = std::exchange(impl_->channels[c]->rest, {}); !impl_->blocked) out += rest;
+}
+std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c]->original.size() + impl_->channels[c]->rest.size(); }
 const outcome& stream_evaluator::result() const { return impl_->out; }
 bool stream_evaluator::blocked() const { return impl_->blocked; }
 std::size_t stream_evaluator::edits() const { return impl_->edit_count; }

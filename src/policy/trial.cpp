@@ -20,6 +20,10 @@ std::size_t code_point_size(unsigned char lead) {
 
 }  // namespace
 
+bool is_structured(const trial_input& input) {
+  return std::ranges::any_of(input.messages, [](const auto& message) { return message.part == part_kind::tool_call; });
+}
+
 std::vector<text_part> parts_of(const trial_input& input) {
   std::vector<text_part> parts;
   std::size_t last_turn = 0;
@@ -70,12 +74,14 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
 
 trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
   const std::vector<text_part> parts = parts_of(input);
-  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction, .given = input.given}, working);
+  const std::uint8_t structured = is_structured(input) ? 1 : 0;
+  const outcome result = evaluate(with.rules_for(input.who), parts, {.direction = input.direction, .given = input.given, .structured = {&structured, 1}}, working);
   trial_outcome out = summarise(with, result);
   if (parts.empty()) return out;
   out.text = std::string(parts.back().text);
   if (result.verdict != verdict::block) {
     out.text = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
+    for (const addition& behind : result.additions) out.text += behind.text;
   }
   return out;
 }
@@ -92,7 +98,11 @@ trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const tria
       (void)stream.feed(channel, text.substr(at, size), released);
       at += size;
     }
-    (void)stream.finish(channel, released);
+    (void)stream.finish(channel, released, true);
+    std::string behind;
+    (void)stream.close(0, is_structured(input), behind);
+    stream.rest(channel, released);
+    released += behind;
   }
   trial_outcome out = summarise(*with, stream.result());
   out.text = released;

@@ -35,7 +35,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
-    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(),
+    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
                  config.unknown_part == unreadable_policy::pass || shadow(), unscanned);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
@@ -78,14 +78,20 @@ void exchange::impl::judge_plain(effects& out) {
   }
   std::vector<policy::text_part> parts;
   parts.reserve(content->parts().size());
-  for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text});
-  response_outcome = policy::evaluate(*rules, parts, options(policy::direction::response), worker.scratch());
+  for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text, p.choice});
+  std::vector<std::uint8_t> structured;
+  for (const auto& choice : content->choices()) structured.push_back(choice.structured || request->json_answer() ? 1 : 0);
+  auto asked_of_rules = options(policy::direction::response);
+  asked_of_rules.structured = structured;
+  response_outcome = policy::evaluate(*rules, parts, asked_of_rules, worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
-  edits += static_cast<std::uint32_t>(response_outcome.edits.size());
+  edits += static_cast<std::uint32_t>(response_outcome.edits.size() + response_outcome.additions.size());
+  std::vector<wire::text_addition> additions;
+  for (const auto& behind : response_outcome.additions) additions.push_back({behind.choice, behind.text});
   const auto changes = changes_of(parts);
-  const bool as_it_came = changes.empty() && !endpoint.words_added;
-  send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes), out);
+  const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added;
+  send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes, additions), out);
 }
 
 // What the rules changed, and the values that are put back behind them.
@@ -119,7 +125,7 @@ void exchange::impl::judge_opaque(effects& out) {
     reason = "unreadable: not UTF-8";
     return withhold_answer("The upstream answered with an error that the gateway cannot read.", "", out);
   }
-  const policy::text_part whole{policy::role::assistant, policy::part_kind::error, true, true, answer_body};
+  const policy::text_part whole{policy::role::assistant, policy::part_kind::error, true, true, answer_body, -1};
   response_outcome = policy::evaluate(*rules, {&whole, 1}, options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
@@ -266,6 +272,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
       leave_stream();
     }
   }
+  if (evaluator && !stream_left) (void)evaluator->close_all();  // for the record: a dialect that told no end has no place for text
   if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);
   write_stream_head(out);  // an empty stream still has a head

@@ -46,8 +46,8 @@ std::int64_t event_reader::number(std::string_view key, index object) const {
   return out;
 }
 
-bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, channel_sink& sink) {
-  const auto id = sink.open(who, what, editable, std::move(name));
+bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, index i, const grower& dialect, channel_sink& sink) {
+  const auto id = sink.open(who, what, editable, body_.path(i), dialect.choice_of(i));
   released_.clear();
   return sink.feed(id, text, released_) == channel_sink::status::released && sink.finish(id, released_) == channel_sink::status::released;
 }
@@ -57,7 +57,7 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
   const auto who = to_role(r.from, role::assistant);
   const bool below = i != 0 && states_[n.parent] == states_[i];
   const bool words_in_keys = (below && (r.what == text_class::schema || r.what == text_class::arguments)) || (!below && r.path.ends_with("{*}"));
-  if (words_in_keys && !n.key.empty() && !at_once(n.key, who, r.kind, false, body_.path(i), sink)) return false;
+  if (words_in_keys && !n.key.empty() && !at_once(n.key, who, r.kind, false, i, dialect, sink)) return false;
   if (n.kind != kind::string || n.text.empty()) return true;
   switch (r.what) {
     case text_class::opaque: case text_class::scalar: return true;
@@ -75,7 +75,7 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
     case grower::taken::left: break;
   }
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
-  if (!at_once(n.text, who, r.kind, editable, body_.path(i), sink)) return false;
+  if (!at_once(n.text, who, r.kind, editable, i, dialect, sink)) return false;
   replace(i, released_);
   return true;
 }
@@ -90,10 +90,10 @@ bool event_reader::judge(index from, grower& dialect, channel_sink& sink) {
     // What no table knows is text that somebody chose: judged where it stands, and never edited.
     const auto& n = body_[i];
     if (states_[i] == path_table::unknown && !n.key.empty() &&
-        !at_once(n.key, role::assistant, part_kind::annotation, false, body_.path(i), sink)) {
+        !at_once(n.key, role::assistant, part_kind::annotation, false, i, dialect, sink)) {
       return false;
     }
-    if (n.kind == kind::string && !n.text.empty() && !at_once(n.text, role::assistant, part_kind::annotation, false, body_.path(i), sink)) return false;
+    if (n.kind == kind::string && !n.text.empty() && !at_once(n.text, role::assistant, part_kind::annotation, false, i, dialect, sink)) return false;
   }
   return true;
 }
@@ -133,7 +133,7 @@ std::string_view call_arguments::take(std::string_view fragment, channel_sink& s
 bool call_arguments::judge(const std::string& name, std::uint32_t depth_max, channel_sink& sink) {
   if (text.empty()) return true;
   const auto one = [&](std::string_view of, bool editable, std::string& out) {
-    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name);
+    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, 0);
     return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
   };
   text::json::document body;

@@ -30,6 +30,8 @@ class event_reader {
     enum class taken : std::uint8_t { left, taken, blocked };
     // `i` is a string or, for class `arguments`, what lies below is left to the reader whatever this says.
     [[nodiscard]] virtual taken take(text::json::index i, const row& r, channel_sink& sink) = 0;
+    // The choice that a text belongs to: most dialects have one.
+    [[nodiscard]] virtual std::int64_t choice_of(text::json::index /*i*/) const { return 0; }
 
    protected:
     ~grower() = default;
@@ -50,7 +52,7 @@ class event_reader {
   [[nodiscard]] std::string apply();
 
  private:
-  [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, channel_sink& sink);
+  [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   const path_table& table_;
   std::uint32_t depth_max_;

@@ -59,6 +59,13 @@ class gemini_request_body final : public table_request {
   }
   bool events = false;
 
+  [[nodiscard]] bool json_answer() const override {
+    const auto config = member(0, "generationConfig");
+    if (config == none || listed_.body()[config].kind != kind::object) return false;
+    const auto type = member(config, "responseMimeType");
+    if (is_there(type) && !listed_.body()[type].text.empty() && listed_.body()[type].text != "text/plain") return true;
+    return is_there(member(config, "responseSchema")) || is_there(member(config, "responseJsonSchema"));
+  }
   [[nodiscard]] bool takes_system_words() const override {
     if (system_at_ == none) return false;
     const auto at = instruction();
@@ -99,6 +106,33 @@ class gemini_response_body final : public table_response {
     const auto& body = listed_.body();
     blank(body, choice, "logprobsResult", "{}", splices);
     blank(body, body.member(choice, "groundingMetadata"), "groundingSupports", "[]", splices);
+  }
+  [[nodiscard]] bool structured(index choice) const override {
+    const auto& body = listed_.body();
+    if (body[choice].kind != kind::object) return true;
+    const auto content = member(choice, "content");
+    if (content != none && body[content].kind != kind::object && body[content].kind != kind::null) return true;
+    const auto parts = member(content, "parts");
+    if (parts == none || body[parts].kind != kind::array) return parts != none && body[parts].kind != kind::null;
+    for (auto p = body.first_child(parts); p != none; p = body.sibling(p)) {
+      if (member(p, "functionCall") != none) return true;
+    }
+    return false;
+  }
+  void add_text(index choice, std::string_view text, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto content = member(choice, "content"), parts = member(content, "parts");
+    const auto list = "[" + text_part(text) + "]";
+    if (content == none || body[content].kind == kind::null) {
+      return set_member(body, choice, content, "content", "{\"parts\":" + list + ",\"role\":\"model\"}", splices);
+    }
+    if (parts == none || body[parts].kind == kind::null) return set_member(body, content, parts, "parts", list, splices);
+    auto last = none;
+    for (auto p = body.first_child(parts); p != none; p = body.sibling(p)) last = p;
+    const auto literal = last == none || body[last].kind != kind::object ? none : body.member(last, "text");
+    const auto thought = member(last, "thought");
+    const bool is_text = literal != none && body[literal].kind == kind::string && (thought == none || body[thought].text != "true");
+    is_text ? add_behind(body, literal, text, splices) : add_to_list(body, parts, {{}, text}, text_part, splices);
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "event_reader.hpp"
 #include "gemini.hpp"
@@ -36,10 +37,12 @@ class generate_stream final : public response_stream, private event_reader::grow
     bool open = false, thought = false;
     std::string pending;     // fed and not yet seen to leave
     index last = none;       // its last piece in the event at hand
+    bool ends = false;
+    std::string left;        // what it leaves at the end
   };
   struct candidate {
     std::map<std::string, growing> texts;
-    bool finished = false, edited = false;
+    bool finished = false, edited = false, calls = false;
   };
 
   [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
@@ -48,7 +51,9 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] index candidate_of(index i) const;
   [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
-  [[nodiscard]] bool resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out);
+  [[nodiscard]] std::int64_t choice_of(index i) const override;
+  [[nodiscard]] bool calls_tool(index candidate) const;
+  void write(std::int64_t number, const std::string& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
   void emit(const std::string& json, std::string& out);
@@ -140,6 +145,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
     if (body[n].kind != kind::object) continue;
     const auto number = event_.number("index", n);
     auto& c = candidates_[number];
+    c.calls = c.calls || calls_tool(n);
     if (!event_.text("finishReason", n).empty() && event_.text("finishReason", n) != "null") {
       if (!finish(number, c, sink, out)) return status::blocked;
       c.finished = true;
@@ -196,7 +202,7 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   if (!g.open) {
     const auto what = argument ? part_kind::tool_call : thought ? part_kind::reasoning : part_kind::text;
     g = {};
-    g.channel = sink.open(role::assistant, what, true, "candidates[" + std::to_string(number) + "].content." + name);
+    g.channel = sink.open(role::assistant, what, true, "candidates[" + std::to_string(number) + "].content." + name, number);
     g.open = true;
     g.thought = thought;
   }
@@ -216,31 +222,52 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   return taken::taken;
 }
 
-bool generate_stream::resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out) {
-  if (!g.open) return true;
-  g.open = false;
-  released_.clear();
-  if (sink.finish(g.channel, released_) != channel_sink::status::released) return false;
-  note(c, g, "", released_);
-  if (released_.empty()) return true;
-  if (g.last != none) {
-    event_.append(g.last, released_);
-    return true;
+std::int64_t generate_stream::choice_of(index i) const {
+  const auto of = candidate_of(i);
+  return of == none ? channel_sink::no_choice : event_.number("index", of);
+}
+
+bool generate_stream::calls_tool(index candidate) const {
+  const auto& body = event_.body();
+  const auto content = event_.child(candidate, "content");
+  const auto parts = content == none || body[content].kind != kind::object ? none : event_.child(content, "parts");
+  for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
+    if (body[p].kind == kind::object && event_.child(p, "functionCall") != none) return true;
   }
+  return false;
+}
+
+// What is left of a text: into the event at hand where that has some of it, in an answer of its own before otherwise.
+void generate_stream::write(std::int64_t number, const std::string& name, const growing& g, std::string& out) {
+  if (g.left.empty()) return;
+  if (g.last != none) return event_.append(g.last, g.left);
   std::string part;
   if (name.starts_with('$')) {
-    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name) + ",\"stringValue\":" + json_quoted(released_) + "}],\"willContinue\":true}}";
+    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name) + ",\"stringValue\":" + json_quoted(g.left) + "}],\"willContinue\":true}}";
   } else {
-    part = "{\"text\":" + json_quoted(released_) + (g.thought ? ",\"thought\":true}" : "}");
+    part = "{\"text\":" + json_quoted(g.left) + (g.thought ? ",\"thought\":true}" : "}");
   }
   emit("{\"candidates\":[{\"content\":{\"parts\":[" + part + "],\"role\":\"model\"},\"index\":" + std::to_string(number) + "}]}", out);
-  return true;
 }
 
 bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out) {
   for (auto& [name, g] : c.texts) {
-    if (!resolve(number, c, name, g, sink, out)) return false;
+    g.left.clear();
+    g.ends = std::exchange(g.open, false);
+    if (g.ends && sink.end(g.channel, g.left) != channel_sink::status::released) return false;
   }
+  // Some answers say in each event that it is the last.
+  if (c.finished && std::ranges::none_of(c.texts, [](const auto& each) { return each.second.ends; })) return true;
+  growing said;  // where no text was said
+  if (sink.closing(number, c.calls, said.left) != channel_sink::status::released) return false;
+  for (auto& [name, g] : c.texts) {
+    if (!g.ends) continue;
+    sink.rest(g.channel, g.left);
+    note(c, g, "", g.left);
+    if (name == "text") g.left += std::exchange(said.left, {});
+    write(number, name, g, out);
+  }
+  write(number, "text", said, out);
   return true;
 }
 

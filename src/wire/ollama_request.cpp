@@ -35,6 +35,10 @@ class ollama_request_body final : public table_request {
   }
   bool chat = false;
 
+  [[nodiscard]] bool json_answer() const override {
+    const auto format = listed_.body().member(0, "format");
+    return format != none && listed_.body()[format].kind != kind::null && listed_.body().raw(format) != "\"\"";
+  }
   // A raw prompt goes to the model as it is, and a chat without messages only loads it.
   [[nodiscard]] bool takes_system_words() const override {
     const auto& body = listed_.body();
@@ -67,19 +71,32 @@ class ollama_request_body final : public table_request {
 class ollama_response_body final : public table_response {
  public:
   explicit ollama_response_body(bool hides_request) : hides_request_(hides_request) {}
-  // `context` spells the request as well.
-  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
-    if (!hides_request_ || !edits.empty()) return table_response::edited(edits);
-    std::vector<text::json::splice> splices;
-    blank(listed_.body(), 0, "context", "[]", splices);
-    return text::json::apply(listed_.body().bytes(), std::move(splices));
-  }
 
  protected:
   // Tokens and their probabilities spell the text.
   void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
     blank(listed_.body(), choice, "logprobs", "[]", splices);
     blank(listed_.body(), choice, "context", "[]", splices);
+  }
+  // `context` spells the request as well.
+  void drop_request(std::vector<text::json::splice>& splices) const override {
+    if (hides_request_) blank(listed_.body(), 0, "context", "[]", splices);
+  }
+  [[nodiscard]] bool structured(index choice) const override {
+    const auto& body = listed_.body();
+    const auto message = member(choice, "message"), response = member(choice, "response");
+    if (response != none) return body[response].kind != kind::string;
+    if (message == none || body[message].kind != kind::object) return true;
+    const auto calls = member(message, "tool_calls"), content = member(message, "content");
+    if (calls != none && body[calls].kind == kind::array && body.first_child(calls) != none) return true;
+    return content != none && body[content].kind != kind::string && body[content].kind != kind::null;
+  }
+  void add_text(index choice, std::string_view text, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    if (const auto response = member(choice, "response"); response != none) return add_behind(body, response, text, splices);
+    const auto message = member(choice, "message"), content = member(message, "content");
+    if (content != none && body[content].kind == kind::string) return add_behind(body, content, text, splices);
+    set_member(body, message, content, "content", json_quoted(text), splices);
   }
 
  private:

@@ -55,6 +55,16 @@ class chat_request final : public request_body {
   [[nodiscard]] std::string_view model() const override { return model_; }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
   [[nodiscard]] bool takes_system_words() const override { return true; }
+  // The API's own switch, and those of vLLM and llama.cpp.
+  [[nodiscard]] bool json_answer() const override {
+    const auto& body = listed_.body();
+    for (const auto key : {"guided_json", "guided_choice", "guided_regex", "guided_grammar", "structured_outputs", "grammar", "json_schema"}) {
+      if (const auto at = body.member(0, key); at != none && body[at].kind != kind::null) return true;
+    }
+    const auto format = body.member(0, "response_format");
+    const auto type = format != none && body[format].kind == kind::object ? body.member(format, "type") : none;
+    return type != none && body[type].text != "text";
+  }
   using request_body::edited;
   [[nodiscard]] std::string edited(std::span<const replacement> edits, const system_words& added) const override {
     auto splices = listed_.splices(edits);

@@ -4,6 +4,8 @@
 #include "openai.hpp"
 #include "openai_table.hpp"
 #include "parts.hpp"
+#include "sluice/base/strings.hpp"
+#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -26,7 +28,11 @@ class chat_response final : public response_body {
     part like{role::assistant, part_kind::text, true, true, {}, 0};
     for (index i = 1; i < states.size(); ++i) {
       const auto& n = body[i];
-      if (choices_ != none && n.parent == choices_) like.choice = static_cast<std::int32_t>(i);
+      if (choices_ != none && n.parent == choices_) {
+        like.choice = static_cast<std::int32_t>(nodes_.size());
+        nodes_.push_back(i);
+        list_.push_back({structured(i)});
+      }
       if (choices_ != none && i >= body[choices_].next) like.choice = -1;
       if (states[i] == path_table::unknown && !n.key.empty()) {
         auto mine = like;
@@ -50,20 +56,42 @@ class chat_response final : public response_body {
   [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
 
-  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
+  [[nodiscard]] std::span<const answer_choice> choices() const override { return list_; }
+
+  using response_body::edited;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const override {
     auto splices = listed_.splices(edits);
+    for (const auto& each : additions) add_text(nodes_[static_cast<std::size_t>(each.choice)], each.text, splices);
     std::vector<std::int32_t> touched;
     for (const auto& e : edits) {
       const auto choice = listed_.parts()[e.part].choice;
       if (choice >= 0 && std::find(touched.begin(), touched.end(), choice) == touched.end()) touched.push_back(choice);
     }
     // The tokens of an edited choice still spell what was taken out.
-    for (const auto choice : touched) drop_logprobs(static_cast<index>(choice), splices);
+    for (const auto choice : touched) drop_logprobs(nodes_[static_cast<std::size_t>(choice)], splices);
     if (hides_request_) drop_prompt(listed_.body(), splices);
     return text::json::apply(listed_.body().bytes(), std::move(splices));
   }
 
  private:
+  // A choice that calls tools, or one in whose message nobody could write.
+  [[nodiscard]] bool structured(index choice) const {
+    const auto& body = listed_.body();
+    const auto message = body[choice].kind == kind::object ? body.member(choice, "message") : none;
+    if (message == none || body[message].kind != kind::object) return true;
+    const auto calls = body.member(message, "tool_calls"), call = body.member(message, "function_call"), content = body.member(message, "content");
+    if (calls != none && body[calls].kind == kind::array && body.first_child(calls) != none) return true;
+    if (call != none && body[call].kind == kind::object) return true;
+    return content != none && body[content].kind != kind::string && body[content].kind != kind::null && body[content].kind != kind::array;
+  }
+  void add_text(index choice, std::string_view text, splice_list& splices) const {
+    const auto& body = listed_.body();
+    const auto message = body.member(choice, "message"), content = body.member(message, "content");
+    if (content != none && body[content].kind == kind::string) return add_behind(body, content, text, splices);
+    if (content == none || body[content].kind == kind::null) return set_member(body, message, content, "content", json_quoted(text), splices);
+    const auto block = [](std::string_view words) { return "{\"type\":\"text\",\"text\":" + json_quoted(words) + "}"; };
+    add_to_list(body, content, {{}, text}, block, splices);
+  }
   void drop_logprobs(index choice, std::vector<text::json::splice>& splices) const {
     const auto& body = listed_.body();
     const auto logprobs = body.member(choice, "logprobs");
@@ -73,6 +101,8 @@ class chat_response final : public response_body {
   bool hides_request_;
   listed_body listed_;
   index choices_ = none;
+  std::vector<index> nodes_;         // of the choices
+  std::vector<answer_choice> list_;
 };
 
 }  // namespace

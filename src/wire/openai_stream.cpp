@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "openai.hpp"
 #include "sluice/base/strings.hpp"
@@ -14,6 +15,8 @@ using text::json::kind;
 using text::json::none;
 
 namespace {
+
+constexpr std::string_view said_row = "choices[].delta.content";
 
 // A delta that holds nothing but a text in the place of this row.
 std::string delta_of(const row& r, std::string_view text) {
@@ -126,13 +129,17 @@ bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out
   auto& c = choices_[number];
   const auto delta = body_.member(node, "delta");
   if (delta != none && body_.member(delta, "role") != none) c.role_sent = true;
+  for (const auto key : {"tool_calls", "function_call"}) {
+    const auto calls = delta != none && body_[delta].kind == kind::object ? body_.member(delta, key) : none;
+    c.calls = c.calls || (calls != none && (body_[calls].kind == kind::object || body_.first_child(calls) != none));
+  }
   const auto before = splices_.size();
   for (auto i = node + 1; i < body_[node].next; ++i) {
-    if (states_[i] == path_table::unknown && !unknown_key(i, sink)) return false;
+    if (states_[i] == path_table::unknown && !unknown_key(i, sink, number)) return false;
     if (body_[i].kind != kind::string || body_[i].text.empty()) continue;
     const auto* r = openai_chat_chunk().at(states_[i]);
     if (r == nullptr) {
-      if (!at_once(i, role::assistant, part_kind::annotation, false, sink)) return false;
+      if (!at_once(i, role::assistant, part_kind::annotation, false, sink, number)) return false;
     } else if (r->what == text_class::json) {
       fragment(i, *r, c, sink);
     } else if (r->what != text_class::opaque && !string_field(i, *r, number, sink)) {
@@ -154,7 +161,7 @@ bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out
 
 bool chat_stream::string_field(index i, const row& r, std::int64_t number, channel_sink& sink) {
   if (r.what == text_class::text) return streamed(i, r, number, sink);
-  return at_once(i, role::assistant, r.kind, false, sink);
+  return at_once(i, role::assistant, r.kind, false, sink, number);
 }
 
 void chat_stream::replace(index i, std::string_view released) {
@@ -175,7 +182,7 @@ bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_s
   auto& channels = choices_[number].channels;
   auto it = channels.find(&r);
   if (it == channels.end()) {
-    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true, name_of(i, number))}).first;
+    it = channels.emplace(&r, channel{sink.open(role::assistant, r.kind, true, name_of(i, number), number)}).first;
   }
   released_.clear();
   if (sink.feed(it->second.id, body_[i].text, released_) != channel_sink::status::released) return false;
@@ -184,18 +191,18 @@ bool chat_stream::streamed(index i, const row& r, std::int64_t number, channel_s
 }
 
 // A key that no table knows is text that somebody chose; it cannot be edited, only judged.
-bool chat_stream::unknown_key(index i, channel_sink& sink) {
+bool chat_stream::unknown_key(index i, channel_sink& sink, std::int64_t number) {
   if (body_[i].key.empty()) return true;
-  const auto id = sink.open(role::assistant, part_kind::annotation, false, body_.path(i));
+  const auto id = sink.open(role::assistant, part_kind::annotation, false, body_.path(i), number);
   released_.clear();
   return sink.feed(id, body_[i].key, released_) == channel_sink::status::released &&
          sink.finish(id, released_) == channel_sink::status::released;
 }
 
 // A text that is whole where it stands.
-bool chat_stream::at_once(index i, role who, part_kind what, bool editable, channel_sink& sink) {
+bool chat_stream::at_once(index i, role who, part_kind what, bool editable, channel_sink& sink, std::int64_t number) {
   if (body_[i].text.empty()) return true;
-  const auto id = sink.open(who, what, editable, body_.path(i));
+  const auto id = sink.open(who, what, editable, body_.path(i), number);
   released_.clear();
   if (sink.feed(id, body_[i].text, released_) != channel_sink::status::released) return false;
   if (sink.finish(id, released_) != channel_sink::status::released) return false;
@@ -229,19 +236,32 @@ void chat_stream::append_to_event(const row& r, index node) {
   }
 }
 
+// Writes `released_` as text of this row: into the event at hand where that has some, before it otherwise.
+void chat_stream::write(const row& r, std::int64_t number, index node, std::string& out) {
+  if (!released_.empty()) append_to_event(r, node);
+  if (!released_.empty()) synthetic(number, delta_of(r, released_), "", out);
+}
+
 // `node`: the choice in the event at hand, or none.
 bool chat_stream::finish_choice(std::int64_t number, index node, channel_sink& sink, std::string& out) {
   auto& c = choices_[number];
   if (c.finished) return true;
   if (!finish_tools(number, sink, out)) return false;
+  std::vector<std::string> left;
   for (auto& [r, ch] : c.channels) {
-    released_.clear();
-    if (sink.finish(ch.id, released_) != channel_sink::status::released) return false;
-    if (released_.empty()) continue;
-    append_to_event(*r, node);
-    if (released_.empty()) continue;
-    synthetic(number, delta_of(*r, released_), "", out);
+    if (sink.end(ch.id, left.emplace_back()) != channel_sink::status::released) return false;
   }
+  std::string addition;
+  if (sink.closing(number, c.calls || !c.tools.empty(), addition) != channel_sink::status::released) return false;
+  std::size_t at = 0;
+  for (auto& [r, ch] : c.channels) {
+    released_ = std::move(left[at++]);
+    sink.rest(ch.id, released_);
+    if (r->path == said_row) released_ += std::exchange(addition, {});
+    write(*r, number, node, out);
+  }
+  released_ = std::move(addition);
+  if (!released_.empty()) write(*std::ranges::find(openai_chat_chunk().rows(), said_row, &row::path), number, node, out);
   return true;
 }
 

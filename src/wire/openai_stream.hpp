@@ -31,7 +31,7 @@ class chat_stream final : public response_stream {
     bool held = false, over = false;
   };
   struct choice {
-    bool role_sent = false, finished = false;
+    bool role_sent = false, finished = false, calls = false;
     std::map<const row*, channel> channels;
     std::map<std::int64_t, tool_call> tools;
   };
@@ -43,13 +43,15 @@ class chat_stream final : public response_stream {
   [[nodiscard]] bool string_field(text::json::index i, const row& r, std::int64_t index, channel_sink& sink);
   [[nodiscard]] std::string name_of(text::json::index i, std::int64_t number) const;
   [[nodiscard]] bool streamed(text::json::index i, const row& r, std::int64_t index, channel_sink& sink);
-  [[nodiscard]] bool at_once(text::json::index i, role who, part_kind kind, bool editable, channel_sink& sink);
+  [[nodiscard]] bool at_once(text::json::index i, role who, part_kind kind, bool editable, channel_sink& sink,
+                             std::int64_t number = channel_sink::no_choice);
   void fragment(text::json::index i, const row& r, choice& of, channel_sink& sink);
   void replace(text::json::index i, std::string_view released);
   [[nodiscard]] bool finish_tools(std::int64_t index, channel_sink& sink, std::string& out);
-  [[nodiscard]] bool judge_arguments(tool_call& call, const std::string& name, channel_sink& sink);
-  [[nodiscard]] bool unknown_key(text::json::index i, channel_sink& sink);
+  [[nodiscard]] bool judge_arguments(tool_call& call, const std::string& name, std::int64_t number, channel_sink& sink);
+  [[nodiscard]] bool unknown_key(text::json::index i, channel_sink& sink, std::int64_t number = channel_sink::no_choice);
   void append_to_event(const row& r, text::json::index node);
+  void write(const row& r, std::int64_t number, text::json::index node, std::string& out);
   [[nodiscard]] bool finish_choice(std::int64_t number, text::json::index node, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   void synthetic(std::int64_t index, std::string_view delta, std::string_view finish_reason, std::string& out) const;

@@ -37,9 +37,9 @@ void chat_stream::fragment(index i, const row& r, choice& of, channel_sink& sink
 }
 
 // Judges the leaves and keys of a whole call; its arguments become what may leave.
-bool chat_stream::judge_arguments(tool_call& call, const std::string& name, channel_sink& sink) {
+bool chat_stream::judge_arguments(tool_call& call, const std::string& name, std::int64_t number, channel_sink& sink) {
   const auto one = [&](std::string_view text, bool editable, std::string& out) {
-    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name);
+    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, number);
     return sink.feed(id, text, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
   };
   std::string released;
@@ -72,7 +72,7 @@ bool chat_stream::finish_tools(std::int64_t number, channel_sink& sink, std::str
     const auto name = call.field == "function_call" ? of + "function_call.arguments"
                       : call.field == "custom.input" ? of + "tool_calls[" + std::to_string(position) + "].custom.input"
                                                      : of + "tool_calls[" + std::to_string(position) + "].function.arguments";
-    if (!judge_arguments(call, name, sink)) return false;
+    if (!judge_arguments(call, name, number, sink)) return false;
     if (!call.held || call.arguments.empty()) continue;
     const auto text = json_quoted(call.arguments);
     std::string delta;

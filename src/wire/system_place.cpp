@@ -57,6 +57,10 @@ void add_system_message(const text::json::document& body, index messages, const 
   if (!added.behind.empty()) insert(body[last].raw_end, "," + message(last_role, added.behind), splices);
 }
 
+void add_behind(const text::json::document& body, index literal, std::string_view text, splice_list& splices) {
+  insert(body[literal].raw_end - 1, escaped(text), splices);
+}
+
 void add_to_text(const text::json::document& body, index literal, const system_words& added, splice_list& splices) {
   const auto& n = body[literal];
   if (n.text.empty()) return insert(n.raw_begin + 1, escaped(joined(added)), splices);

@@ -18,6 +18,8 @@ using splice_list = std::vector<text::json::splice>;
 // A message of its own before all others, and one behind the last of those with which the system begins. It is `developer` where the
 // client says so, `system` otherwise.
 void add_system_message(const text::json::document& body, text::json::index messages, const system_words& added, splice_list& splices);
+// Behind a string literal's text, as it is.
+void add_behind(const text::json::document& body, text::json::index literal, std::string_view text, splice_list& splices);
 // At the two ends of a string literal.
 void add_to_text(const text::json::document& body, text::json::index literal, const system_words& added, splice_list& splices);
 // As elements at the two ends of an array; `block` makes one of a text.

@@ -22,6 +22,7 @@ struct text_part {
   bool last_turn = true;  // after the last assistant message (requests); always true for responses
   bool editable = true;   // false: a name or signed text; a redaction becomes a block
   std::string_view text;
+  std::int32_t choice = 0;  // of an answer: which of its choices; -1: none of them
 };
 
 struct finding {
@@ -50,6 +51,12 @@ struct system_addition {
   std::uint32_t rules = 0;  // how many say so
 };
 
+// A text behind all that a choice of an answer says.
+struct addition {
+  std::int32_t choice;
+  std::string text;
+};
+
 // What a blocking rule says about its answer. Views into the snapshot.
 struct block_terms {
   std::uint32_t rule = 0xffffffff;  // 0xffffffff: no rule; see outcome::reason
@@ -69,6 +76,7 @@ struct outcome {
   std::vector<suppression> suppressed;
   std::vector<edit> edits;   // disjoint, sorted by (part, begin); empty when blocked
   system_addition system;    // of a request; empty when blocked
+  std::vector<addition> additions;  // of an answer, one a choice at most; empty when blocked
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
@@ -101,6 +109,8 @@ struct evaluate_options {
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
   token_map* tokens = nullptr;  // of the exchange. Null (tests, explanations): the tokens of each call count from 1
   bool takes_system_words = true;  // the request has a place for what inject_system adds
+  // Answers, by choice: not 0 where text behind it would break it, as behind JSON or a call of a tool. Choices past its end: 0.
+  std::span<const std::uint8_t> structured = {};
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.
@@ -116,12 +126,18 @@ struct evaluate_options {
 // True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
 [[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
 
+// True when some rule, in shadow too, may put text behind an answer.
+[[nodiscard]] bool adds_to_answers(const ruleset& rules);
+
 // The response side of one streamed exchange: any number of channels, each a growing text.
 //
 // feed() takes the next original bytes of a channel (whole UTF-8 code points) and appends to `out` what may leave now:
 // everything that can no longer become part of a match of a rule that may change or stop it, with edits made. Fed text
 // either left, was replaced, or is held; finish() resolves what is held. Any cut of the same text gives the same
 // concatenated output. Once blocked, nothing is ever released again (latched).
+//
+// When all channels of a choice are finished, close() says what rules put behind its text. Where a rule may still rewrite or stop
+// the choice then, finish() keeps what it would release, and rest() gives it out after close().
 class stream_evaluator {
  public:
   stream_evaluator(std::shared_ptr<const snapshot> pinned, const ruleset& rules, const evaluate_options& options,
@@ -132,11 +148,20 @@ class stream_evaluator {
 
   using channel = std::uint32_t;
   // Opens the next channel (0, 1, …).
-  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable);
+  // `choice`: which of the answer's; below 0: none, so that nothing can be put behind it.
+  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable, std::int64_t choice = 0);
 
   enum class status : std::uint8_t { released, blocked };
   [[nodiscard]] status feed(channel c, std::string_view original, std::string& out);
-  [[nodiscard]] status finish(channel c, std::string& out);
+  // `may_keep`: the caller asks for what was kept with rest().
+  [[nodiscard]] status finish(channel c, std::string& out, bool may_keep = false);
+  // `structured`: see evaluate_options. `addition`: what belongs behind the choice's text; "" for nothing.
+  [[nodiscard]] status close(std::int64_t choice, bool structured, std::string& addition);
+  // Closes every choice that was left open, as one that has no place for text.
+  [[nodiscard]] status close_all();
+  // True when finish() kept the channel's text; and that text, once its choice was closed.
+  [[nodiscard]] bool keeps(channel c) const;
+  void rest(channel c, std::string& out);
   // Original bytes of the channel that are neither released nor replaced yet.
   [[nodiscard]] std::size_t held_bytes(channel c) const;
   // The record so far. Complete after every channel was finished or the stream was blocked.

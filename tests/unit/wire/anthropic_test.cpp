@@ -231,9 +231,9 @@ TEST(anthropic_stream, a_tools_input_in_fragments_is_judged_whole) {
 TEST(anthropic_stream, thinking_is_not_editable_and_its_signature_leaves_as_it_came) {
   class asks : public testing::pass_sink {
    public:
-    std::uint32_t open(role who, part_kind kind, bool editable, std::string name) override {
+    std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice) override {
       if (kind == part_kind::reasoning) reasoning_editable = editable;
-      return pass_sink::open(who, kind, editable, std::move(name));
+      return pass_sink::open(who, kind, editable, std::move(name), choice);
     }
     bool reasoning_editable = true;
   } sink;
