@@ -7,6 +7,10 @@ from lab import Gateway, Upstream, bundle
 from test_dialects import gateway
 
 
+class Skip(Exception):
+    pass
+
+
 def rule(name, direction, match, action, hit, more=""):
     expect = "{rules_any: [%s]}" % name
     way = "request" if direction == "request" else "response"
@@ -378,3 +382,42 @@ def test_a_missing_disclaimer_rewrites_or_blocks_the_answer_before_any_of_it_lea
         assert b"should" not in data and b"Not like this." in data, (dialect.kind, stream, data)
         assert (status == 400 and heard == "block") or all(end in ("content_filter", "refusal", "SAFETY", "stop") for _, end in heard), (dialect.kind, stream, data)
         assert asked(g, up, dialect, stream, ["invest: no advice", "x"])[2][0][0] == "invest: no advice"
+
+
+def test_rules_in_shadow_add_nothing(lab):
+    shadow = "    enforcement: shadow\n    stream: {hold: full}\n"
+    tried = rule("later", "response", "{keywords: [invest]}", '{type: append, text: "%s", on_structured: block}' % NOTICE, "invest", shadow) + \
+        rule("strict", "response", "{keywords: [invest]}", "{type: require_disclaimer, disclaimer: general, on_missing: block, message: No.}", "invest", shadow)
+    tried = tried.replace("expect: {rules_any: [later]}", "expect: {shadow: [later]}").replace("expect: {rules_any: [strict]}", "expect: {shadow: [strict]}")
+    g, up = scripted(lab, tried, DISCLAIMER)
+    for dialect, stream in each_way():
+        sent = dialect.say(["you should invest", "invest"][:dialect.choices], "stop", stream)
+        status, data, _ = asked(g, up, dialect, stream, ["you should invest", "invest"])
+        assert status == 200 and data == b"".join(sent[1]), (dialect.kind, stream, data)
+    closed = [r for r in g.records() if r["event"] in ("closed", "decision")]
+    assert all((r["response"]["verdict"], r["response"]["shadow_verdict"], r["sent"]["edits"]) == ("allow", "block", 0) for r in closed), closed
+    assert {(f["rule"], f["action"], f["enforcement"]) for r in closed for f in r["response"]["findings"]} == {("later", "append", "shadow"), ("strict", "block", "shadow")}
+
+
+def test_python_sdks_read_the_text_behind_an_answer(lab):
+    try:
+        import anthropic
+        import ollama
+        from google import genai
+    except ImportError as e:
+        raise Skip(f"a Python SDK is not installed (see build/sdks/pip.log): {e}")
+    g, up = gateway(lab, BEHIND)
+    up.pieces = ["you may ", "inv", "est"]
+    said = "you may invest\n\n" + NOTICE
+    client = anthropic.Anthropic(base_url=f"http://127.0.0.1:{g.port}", api_key="sk-x")
+    ask = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    assert client.messages.create(**ask).content[0].text == said
+    with client.messages.stream(**ask) as s:
+        assert s.get_final_message().content[0].text == said
+    client = genai.Client(api_key="x", http_options={"base_url": f"http://127.0.0.1:{g.port}"})
+    assert client.models.generate_content(model="m", contents="hi").text == said
+    assert "".join(c.text or "" for c in client.models.generate_content_stream(model="m", contents="hi")) == said
+    client = ollama.Client(host=f"http://127.0.0.1:{g.port}")
+    messages = [{"role": "user", "content": "hi"}]
+    assert client.chat(model="m", messages=messages).message.content == said
+    assert "".join(c.message.content for c in client.chat(model="m", messages=messages, stream=True)) == said

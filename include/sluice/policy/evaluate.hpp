@@ -126,7 +126,7 @@ struct evaluate_options {
 // True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
 [[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
 
-// True when some rule, in shadow too, may put text behind an answer.
+// True when some enforcing rule may put text behind an answer: for those in shadow no event has to wait.
 [[nodiscard]] bool adds_to_answers(const ruleset& rules);
 
 // The response side of one streamed exchange: any number of channels, each a growing text.

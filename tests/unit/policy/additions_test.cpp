@@ -280,6 +280,19 @@ TEST(policy_additions, nothing_is_added_to_what_was_blocked_and_shadow_only_says
   EXPECT_EQ(both(tried, {answer("Invest. Not advice.")}), (said{verdict::allow, {"Invest. Not advice."}, {action::allow}}));
 }
 
+TEST(policy_additions, only_what_is_enforced_lets_the_end_of_an_answer_wait) {
+  const std::string shadow = "  - id: r\n    direction: response\n    enforcement: shadow\n    match: {keywords: [bonds]}\n    action: {type: append, text: x}\n"
+                             "    tests: [{name: a, response: bonds, expect: {shadow: [r]}}, {name: b, response: hay, expect: {rules: []}}]\n";
+  const auto adds = [](const std::string& rules) {
+    const auto made = built(one_policy(rules));
+    EXPECT_NE(made.snapshot, nullptr) << to_text(made.found);
+    return made.snapshot != nullptr && adds_to_answers(made.snapshot->rules_for({}));
+  };
+  EXPECT_FALSE(adds(shadow));
+  EXPECT_TRUE(adds(answering("r", "bonds", "type: append, text: x")));
+  EXPECT_FALSE(adds(answering("r", "bonds", "type: redact")));
+}
+
 TEST(policy_additions, a_disclaimer_in_a_very_long_answer_is_seen_wherever_it_stands) {
   const auto made = built(one_policy(answering("r", "invest", "type: require_disclaimer, disclaimer: plain"), notices));
   std::string first = "Invest. Not advice. ", last = "Invest. ";
