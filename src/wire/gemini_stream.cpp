@@ -64,6 +64,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
   void emit(const std::string& json, std::string& out);
+  [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
 
   framing framing_ = framing::unknown;
   std::string head_;  // white space before the first byte that tells the framing
@@ -103,10 +104,7 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
       case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
       case http::sse_splitter::status::event: break;
     }
-    if (!event_.judge_lines(e.raw, sink)) {
-      reason_ = event_.unread();
-      return reason_.empty() ? status::blocked : status::unreadable;
-    }
+    if (!event_.judge_lines(e.raw, sink)) return stopped();
     if (!e.has_data) {
       out += e.raw;
       continue;
@@ -151,10 +149,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
   for (auto& [number, c] : candidates_) {
     for (auto& [name, g] : c.texts) g.last = none;
   }
-  if (!event_.judge(0, *this, sink)) {
-    reason_ = event_.unread();
-    return reason_.empty() ? status::blocked : status::unreadable;
-  }
+  if (!event_.judge(0, *this, sink)) return stopped();
   const auto list = event_.child(0, "candidates");
   for (auto n = list == none || body[list].kind != kind::array ? none : body.first_child(list); n != none; n = body.sibling(n)) {
     if (body[n].kind != kind::object) continue;
