@@ -142,8 +142,9 @@ net::control_response answer_explain(const std::string& body, const loaded_bundl
                       {"action", policy::to_string(sum.action)}, {"crossed", sum.crossed}});
   }
   const json out = {{"version", made.version}, {"effective", made.effective}, {"mode", mode}, {"verdict", policy::to_string(made.verdict)},
-                    {"shadow_verdict", policy::to_string(made.shadow_verdict)}, {"text", made.text}, {"message", made.message},
-                    {"reason", made.reason}, {"tags", made.tags}, {"scores", scores}, {"evaluate_ns", made.evaluate_ns}, {"rules", rules}};
+                    {"shadow_verdict", policy::to_string(made.shadow_verdict)}, {"text", made.text}, {"system_before", made.system.before},
+                    {"system_behind", made.system.behind}, {"message", made.message}, {"reason", made.reason}, {"tags", made.tags},
+                    {"scores", scores}, {"evaluate_ns", made.evaluate_ns}, {"rules", rules}};
   return {.status = 200, .content_type = "application/json",
           .body = out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }

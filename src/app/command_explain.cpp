@@ -95,6 +95,8 @@ void print_json(const policy::explanation& why) {
                     {"tags", why.tags},
                     {"scores", scores},
                     {"text", why.text},
+                    {"system_before", why.system.before},
+                    {"system_behind", why.system.behind},
                     {"message", why.message},
                     {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
                     {"rules", rules}};
@@ -150,6 +152,8 @@ void print_text(const policy::explanation& why, bool all) {
   if (!tags.empty()) std::cout << "tags      " << tags << '\n';
   if (!why.message.empty()) std::cout << "message   " << why.message << '\n';
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
+  if (!why.system.before.empty()) std::cout << "before the system's words   " << why.system.before << '\n';
+  if (!why.system.behind.empty()) std::cout << "behind the system's words   " << why.system.behind << '\n';
   std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)
             << ", evaluated in " << static_cast<double>(why.evaluate_ns) / 1000 << " µs\n\n";
   std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME", "ALONE", "FROM"}};

@@ -115,6 +115,7 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
                        const policy::evaluate_options& options, policy::scratch& working) {
   held_row out{.rules = &rules, .what = {}, .left = {}};
   policy::stream_evaluator stream(compiled, rules, options, working);
+  std::vector<policy::stream_evaluator::channel> channels;
   for (const policy::text_part& part : row.parts) {
     std::string& left = out.left.emplace_back();
     const auto channel = stream.open(part.role, part.kind, part.editable);
@@ -124,8 +125,13 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
       (void)stream.feed(channel, part.text.substr(at, size), left);
       at += size;
     }
-    (void)stream.finish(channel, left);
+    (void)stream.finish(channel, left, true);
+    channels.push_back(channel);
   }
+  std::string behind;
+  (void)stream.close(0, false, behind);
+  for (std::size_t i = 0; i < channels.size(); ++i) stream.rest(channels[i], out.left[i]);
+  if (!out.left.empty()) out.left.back() += behind;
   out.what = stream.result();
   return out;
 }
@@ -134,6 +140,7 @@ held_row held_whole(const policy::snapshot& compiled, policy::context who, const
   auto judged = policy::evaluate_either(compiled, who, row.parts, options, working);
   held_row out{.rules = judged.rules, .what = std::move(judged.what), .left = {}};
   for (std::uint32_t i = 0; i < row.texts.size(); ++i) out.left.push_back(edited(row.texts[i], i, out.what));
+  for (const auto& behind : out.what.additions) out.left.back() += behind.text;
   return out;
 }
 
@@ -164,6 +171,7 @@ int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const
     // Of a stream that is cut it says what had left; of what is blocked whole, nothing.
     if (held.left != row.texts && row.messages) said["messages"] = held.left;
     if (held.left != row.texts && !row.messages) said["text"] = held.left.front();
+    if (held.what.system.rules > 0) said["system"] = {{"before", held.what.system.before}, {"behind", held.what.system.behind}};
     if (!held.what.why().empty()) said["reason"] = held.what.why();
     for (const auto& sum : held.what.scores) said["scores"][std::string(sum.policy)] = sum.enforced;
     if (!held.what.tags.empty()) said["tags"] = held.what.tags;

@@ -5,6 +5,7 @@
 
 #include "check_pass.hpp"
 #include "parse_overlay.hpp"
+#include "presence.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/text/time_zone.hpp"
 
@@ -44,9 +45,24 @@ void check_threshold(check_pass& pass, const policy_ast& policy) {
   if (policy.anomaly->response > 0 && !looks(direction::response)) pass.warn(policy.anomaly->place, "no rule for answers has a score, so this threshold is never crossed", "give rules a 'score'");
 }
 
+void check_disclaimers(check_pass& pass, policy_ast& policy) {
+  for (auto& [name, each] : policy.disclaimers) {
+    const auto asks = [&wanted = name](const rule& r) { return r.action.disclaimer == wanted; };
+    if (std::ranges::none_of(policy.rules, asks) && std::ranges::none_of(policy.variants, asks, &rule_variant::rule)) {
+      pass.warn(each.place, "disclaimer '" + name + "' is asked for by no rule", "use it or remove it");
+    }
+    if (!each.present_if) continue;
+    check_match(pass, *each.present_if, rule{}, false);
+    if (is_sign(*each.present_if)) continue;
+    pass.error(each.place, "'present_if' of disclaimer '" + name + "' is more than words and patterns, or asks for something around them",
+               "write keywords, a list, a phrase, a regex, or any: of these");
+  }
+}
+
 void check_policy(check_pass& pass, policy_ast& policy) {
   check_threshold(pass, policy);
   check_audit(pass, policy.audit);
+  check_disclaimers(pass, policy);
   check_scope(pass, policy.scope, policy.place);
   for (const scope& bind : policy.binds) check_scope(pass, bind, policy.place);
   check_dates(pass, "policy '" + policy.name + "'", policy.place, policy.review_by, policy.expires);

@@ -125,7 +125,8 @@ void check_exception(check_pass& pass, const rule& of, exception_spec& exception
 
 void check_action(check_pass& pass, rule& of) {
   action_spec& act = of.action;
-  if (act.type == action::block && act.message.empty()) {
+  const bool stops = act.type == action::require_disclaimer && act.on_missing == on_missing::block;
+  if ((act.type == action::block || stops) && act.message.empty()) {
     act.message = default_message;
     pass.warn(act.place, "a block without 'message'; people will read: " + act.message, "say what they can do instead");
   }
@@ -135,6 +136,18 @@ void check_action(check_pass& pass, rule& of) {
     pass.error(of.place,
                "an answer is always the assistant's, and where.roles leaves it out, so the rule never matches",
                "add assistant to where.roles, or leave it out");
+  }
+  if (adds_text(act.type)) {
+    const direction where = act.type == action::inject_system ? direction::request : direction::response;
+    if (of.direction != where) {
+      pass.error(of.place, std::string(to_string(act.type)) + " adds to " + (where == direction::request ? "requests" : "answers") + ", and the rule says direction: " +
+                               std::string(to_string(of.direction)),
+                 "write direction: " + std::string(to_string(where)));
+    }
+  }
+  if (act.type == action::require_disclaimer && act.on_missing != on_missing::append && !of.hold_full && of.enforcement != enforcement::off) {
+    pass.error(act.place, "whether the disclaimer is missing is known at the end of an answer, and on_missing is " + std::string(stops ? "block" : "rewrite"),
+               "write stream: {hold: full}, which holds every streamed answer to its end, or on_missing: append");
   }
   if (act.restore && of.direction == direction::response) {
     pass.warn(act.place, "restore does nothing in a rule for answers: only a value that a request carried is put back", "remove it, or use direction: both");

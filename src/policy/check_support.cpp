@@ -22,12 +22,11 @@ void refuse_in_exception(check_pass& pass, const match_spec& match, const except
 
 void refuse_unsupported(check_pass& pass, const rule& checked) {
   const auto& act = checked.action;
-  if (!acts_on(act.type)) refuse(pass, act.place, "action '" + std::string(to_string(act.type)) + "'");
   if (act.vault_ttl.count() > 0) {
     pass.warn(act.place, "this version has no vault: a value that a later request does not repeat stays a token, whatever 'vault_ttl' says",
               "let clients send the history, or remove 'vault_ttl'");
   }
-  if (!act.i18n.empty() && act.type != action::block) refuse(pass, act.place, "'i18n'");
+  if (!act.i18n.empty() && act.type != action::block && act.type != action::require_disclaimer) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
     if (e.match) refuse_in_exception(pass, *e.match, e);
   }

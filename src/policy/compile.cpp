@@ -26,6 +26,13 @@ std::uint16_t mask_of(const std::vector<E>& values, std::size_t count) {
   return static_cast<std::uint16_t>(mask);
 }
 
+// What a client reads when text that a rule adds has no place, unless the rule says it better.
+std::string message_of(const action_spec& act) {
+  if (!act.message.empty() || !adds_text(act.type)) return act.message;
+  return act.type == action::inject_system ? "A safety policy adds to the system's words, and a request of this form has no place for them."
+                                           : "A safety policy adds a text to such answers, and an answer of this form has no place for it.";
+}
+
 // A literal as a regex that Hyperscan cannot misread: letters and digits as they are, every other byte by its number.
 std::string escaped(std::string_view literal) {
   std::string out;
@@ -88,7 +95,7 @@ class compiler {
     c.kind_mask = mask_of(r.where.parts, part_kind_count);
     c.last_turn_only = r.where.last_turn_only;
     c.hold_full = r.hold_full;
-    c.mask = r.action.type == action::rewrite    ? r.action.replacement
+    c.mask = r.action.type == action::rewrite || r.action.type == action::require_disclaimer ? r.action.replacement
              : r.action.type == action::tokenize ? r.action.token
              : r.action.mask.empty()             ? "[REDACTED]"
                                                  : r.action.mask;
@@ -97,7 +104,7 @@ class compiler {
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
     c.hashed = r.action.hashed;
-    c.message = r.action.message;
+    c.message = message_of(r.action);
     c.http_status = r.action.http_status;
     c.message_in_stream = r.action.message_in_stream;
     c.i18n = r.action.i18n;
@@ -105,6 +112,11 @@ class compiler {
     c.score = static_cast<std::uint32_t>(r.score);
     if (p.anomaly && r.score > 0) c.threshold = static_cast<std::uint32_t>(program_->thresholds.size() - 1);
     c.rollout = r.rollout;
+    c.text = r.action.text;
+    c.position = r.action.position;
+    c.on_structured = r.action.on_structured;
+    c.on_missing = r.action.on_missing;
+    if (const auto wanted = p.disclaimers.find(r.action.disclaimer); wanted != p.disclaimers.end()) c.disclaimer = compile_disclaimer(wanted->second, cache_);
     const bool composed = needs_expression(r.match);
     c.terms_begin = static_cast<std::uint32_t>(program_->terms.size());
     auto made = terms_.add_match(r, r.match, index, !composed);

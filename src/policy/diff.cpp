@@ -141,7 +141,9 @@ void compare_wording(const action_spec& a, const action_spec& b, rule_change& ou
 
 void compare_action(const action_spec& a, const action_spec& b, rule_change& out) {
   if (a.type != b.type) {
-    note(out, effect::none, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
+    // What always did something does nothing now where the disclaimer is there.
+    const bool passes = b.type == action::require_disclaimer && strength_of(a) > 1;
+    note(out, passes ? effect::may_weaken : effect::none, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
     return;
   }
   if (b.keep_first > a.keep_first || b.keep_last > a.keep_last)

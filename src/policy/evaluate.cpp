@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "expression.hpp"
 #include "joined.hpp"
@@ -24,6 +25,7 @@ class evaluation final : private match_sink, private joined_sink {
     if (p.text.empty() || (rules_.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) return;
     index_ = index;
     part_ = &p;
+    judge_.in_choice(options_.direction == direction::response ? p.choice : 0);
     gathered_.clear();
     seen_.clear();
     const text_place where{options_.direction, p.role, p.kind, p.last_turn};
@@ -43,6 +45,25 @@ class evaluation final : private match_sink, private joined_sink {
   // All of the body was seen.
   void finish() { (void)judge_.settle(); }
   [[nodiscard]] std::vector<pending_edit>& edits() { return edits_; }
+  // What rules add, once every part was judged and its edits are known.
+  void settle(std::span<const text_part> parts, outcome& out) {
+    if (options_.direction == direction::request) {
+      judge_.in_choice(0);
+      return judge_.settle_request();
+    }
+    for (const auto choice : judge_.unsettled()) {
+      const auto at = static_cast<std::size_t>(choice);
+      const bool structured = choice < 0 || (at < options_.structured.size() && options_.structured[at] != 0);
+      auto made = judge_.settle(choice, structured, text_of(choice, parts, out.edits), s_.state);
+      // Without a text to rewrite the other one comes by itself.
+      if (made.rewritten != nullptr && !rewrite(choice, parts, *made.rewritten, out)) made.addition.insert(0, *made.rewritten);
+      if (!made.addition.empty()) out.additions.push_back({static_cast<std::int32_t>(choice), std::move(made.addition)});
+    }
+    std::ranges::sort(out.additions, {}, &addition::choice);
+    if (out.verdict != verdict::block) return;
+    if (!options_.edits_of_blocked) out.edits.clear();
+    out.additions.clear();
+  }
 
  private:
   void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
@@ -85,6 +106,40 @@ class evaluation final : private match_sink, private joined_sink {
     const auto what = judge_.note(rule, first.part, first.begin, first.end, match.value, match.view, editable, s_.state, std::span(match.pieces).subspan(1));
     if (what != judge::effect::edit) return;
     for (const auto& piece : match.pieces) edits_.push_back({piece.part, piece.begin, piece.end, match.term, true});
+  }
+
+  // What a client reads of a choice.
+  [[nodiscard]] choice_text text_of(std::int64_t choice, std::span<const text_part> parts, const std::vector<edit>& edits) {
+    choice_text out;
+    auto e = edits.begin();
+    for (std::uint32_t i = 0; i < parts.size(); ++i) {
+      while (e != edits.end() && e->part < i) ++e;
+      if (parts[i].choice != choice || !is_read(parts[i].kind)) continue;
+      std::string left;
+      std::size_t at = 0;
+      for (; e != edits.end() && e->part == i; ++e) {
+        left.append(parts[i].text, at, e->begin - at);
+        left += e->replacement;
+        at = e->end;
+      }
+      left.append(parts[i].text, at);
+      out.add(left, rules_.disclaimers, s_.state);
+    }
+    return out;
+  }
+
+  // The first text of a choice becomes another, and the rest of them empty.
+  static bool rewrite(std::int64_t choice, std::span<const text_part> parts, const std::string& with, outcome& out) {
+    const auto in = [&](std::uint32_t part) { return parts[part].choice == choice && is_read(parts[part].kind) && parts[part].editable; };
+    std::erase_if(out.edits, [&](const edit& e) { return in(e.part); });
+    bool first = true;
+    for (std::uint32_t i = 0; i < parts.size(); ++i) {
+      if (!in(i)) continue;
+      out.edits.push_back({i, 0, static_cast<std::uint32_t>(parts[i].text.size()), first ? with : std::string()});
+      first = false;
+    }
+    std::ranges::sort(out.edits, [](const edit& a, const edit& b) { return std::tie(a.part, a.begin) < std::tie(b.part, b.begin); });
+    return !first;
   }
 
   void note(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
@@ -134,7 +189,15 @@ void deny(const evaluate_options& options, outcome& out, const char* why) {
   out.reason = why;
 }
 
-// Everything but the edits, which are made of what `pending` gets.
+void make_edits(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, std::vector<pending_edit> pending, outcome& out) {
+  if ((out.verdict == verdict::block && !options.edits_of_blocked) || pending.empty()) return;
+  std::vector<std::string_view> texts;
+  for (const auto& p : parts) texts.push_back(p.text);
+  token_map counted;
+  out.edits = merge_edits(rules, std::move(pending), texts, options, options.tokens != nullptr ? *options.tokens : counted);
+}
+
+// Everything but a request's edits, which are made of what `pending` gets once its tags are known.
 outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working, std::vector<pending_edit>& pending) {
   outcome out;
   if (rules.denies_all) {
@@ -154,15 +217,10 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
   if (seams) run.join(parts);
   run.finish();
   pending = std::move(run.edits());
+  // What comes behind an answer depends on what its edits leave.
+  if (options.direction == direction::response) make_edits(rules, parts, options, std::exchange(pending, {}), out);
+  run.settle(parts, out);
   return out;
-}
-
-void make_edits(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, std::vector<pending_edit> pending, outcome& out) {
-  if ((out.verdict == verdict::block && !options.edits_of_blocked) || pending.empty()) return;
-  std::vector<std::string_view> texts;
-  for (const auto& p : parts) texts.push_back(p.text);
-  token_map counted;
-  out.edits = merge_edits(rules, std::move(pending), texts, options, options.tokens != nullptr ? *options.tokens : counted);
 }
 
 // True when some of `more` is new.

@@ -141,7 +141,8 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
                           .direction = asked.direction,
                           .messages = {{.who = asked.role, .content = asked.text, .part = asked.part}}};
   const std::vector<text_part> parts = parts_of(input);
-  const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow};
+  const std::uint8_t structured = is_structured(input) ? 1 : 0;
+  const evaluate_options options{.direction = asked.direction, .global_shadow = asked.global_shadow, .structured = {&structured, 1}};
   scratch working;
   explain_request with_tags = asked;  // those among them that the request sets itself
   const judged_request judged = evaluate_either(compiled, with_tags.who, parts, options, working);
@@ -154,6 +155,8 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   out.verdict = result.verdict;
   out.shadow_verdict = result.shadow_verdict;
   out.text = result.verdict == verdict::block ? asked.text : apply_edits(asked.text, 0, result.edits);
+  for (const addition& behind : result.additions) out.text += behind.text;
+  out.system = result.system;
   if (result.verdict == verdict::block) out.message = result.block.message;
   out.reason = result.why();
   for (const score_sum& sum : result.scores) {

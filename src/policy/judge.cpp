@@ -118,6 +118,10 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
     out_.findings_truncated = true;
   }
   consequences(rule, part, begin, enforced);
+  if (adds_text(r.action)) {
+    await(rule, part);
+    return effect::none;
+  }
   raise(r.action, enforced, editable);
   if (!enforced || !changes_match(r.action)) return effect::none;
   if (r.action != action::block && editable) return effect::edit;
@@ -161,9 +165,10 @@ judge::effect judge::unavailable(std::uint32_t rule) {
   const auto& r = rules_.owner->rules[rule];
   if (rules_.owner->matcher_unavailable != action::block) return effect::none;
   const bool enforced = enforces(rule);
-  // What others wait for counts as found; where nobody does, only a rule that could have changed or stopped the text makes a failure matter.
+  // What others wait for counts as found; where nobody does, only a rule that could have changed or stopped the text, or added to it,
+  // makes a failure matter.
   consequences(rule, 0, 0, enforced);
-  if (!r.changes()) return effect::none;
+  if (!r.changes() && !adds_text(r.action)) return effect::none;
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;
   block_by(rule);

@@ -31,12 +31,34 @@ class judge {
   std::optional<crossing> settle();
   // A matcher failed on this rule: the policy's direction decides.
   effect unavailable(std::uint32_t rule);
+  // additions.cpp. Once all parts of a request were judged: what the rules that matched add to the system's words.
+  void settle_request();
+  // What is noted from here on is of this choice of the answer.
+  void in_choice(std::int64_t choice) { choice_ = choice; }
+  // The same for a choice, once all of it was judged. `said`: what a client reads of it.
+  struct settled {
+    bool blocked = false;
+    const std::string* rewritten = nullptr;  // what the choice says instead
+    std::string addition;                    // what comes behind that
+  };
+  [[nodiscard]] settled settle(std::int64_t choice, bool structured, const choice_text& said, match::match_state& state);
+  // The choices in which some rule waits.
+  [[nodiscard]] std::vector<std::int64_t> unsettled() const;
   // True when the rule may change or stop text here, so that a stream has to hold for it.
   [[nodiscard]] bool enforces(std::uint32_t rule) const {
     return enforced_here(rules_.owner->rules[rule], options_);
   }
 
  private:
+  // A rule that adds text matched in this part; what becomes of it is decided when all is known.
+  struct waiting {
+    std::uint32_t rule, part;
+    std::int64_t choice;
+  };
+  void await(std::uint32_t rule, std::uint32_t part);
+  [[nodiscard]] std::vector<std::uint32_t> rules_in(std::int64_t choice) const;
+  [[nodiscard]] action decide(const compiled_rule& rule, bool structured, const choice_text& said, match::match_state& state) const;
+  void conclude(std::uint32_t rule, std::int64_t choice, action done);
   void raise(action a, bool enforced, bool editable);
   void block_by(std::uint32_t rule);
   void consequences(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, bool enforced);
@@ -49,6 +71,8 @@ class judge {
     bool enforced;
   };
   std::vector<scored> scored_;  // not added up yet
+  std::vector<waiting> waiting_;
+  std::int64_t choice_ = 0;
 };
 
 // Joins overlapping edits of one part: the stronger action's replacement takes the merged span, then the wider, then the earlier.

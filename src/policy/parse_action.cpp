@@ -96,6 +96,10 @@ void read_disclaimer(reading& in, const object& from, action_spec& out) {
     in.error(*text, "'replacement' does nothing without on_missing: rewrite", "remove it");
   }
   read_block(in, from, out);
+  if (out.on_missing == on_missing::block || out.on_structured == on_structured::block) return;
+  for (const char* key : {"message", "i18n", "http_status", "message_in_stream"}) {
+    if (const yaml_node* idle = from.get(key)) in.error(*idle, "'" + std::string(key) + "' does nothing without on_missing: block or on_structured: block", "remove it");
+  }
 }
 
 void read_tags(reading& in, const object& from, action_spec& out) {
@@ -121,7 +125,8 @@ action_spec read_action(reading& in, const yaml_node& node) {
   const auto type = from.word("type");
   if (!type) return out;
   out.type = static_cast<action>(*type);
-  out.on_structured = from.word("on_structured", on_structured::skip);
+  // What steers the model must not be lost because a client chose a request that has no place for it.
+  out.on_structured = from.word("on_structured", out.type == action::inject_system ? on_structured::block : on_structured::skip);
   switch (out.type) {
     case action::allow:
     case action::flag: break;

@@ -23,10 +23,7 @@ bool has_feature(std::string_view asked) {
   const auto in = [&](std::string_view prefix, words known) {
     return asked.starts_with(prefix) && std::ranges::find(known, asked.substr(prefix.size())) != known.end();
   };
-  for (std::size_t i = 0; i < std::size(action_words); ++i) {
-    if (asked == "action." + std::string(action_words[i])) return acts_on(static_cast<action>(i));
-  }
-  return in("match.", match_shape.kinds) || (in("validator.", validator_words) && asked != "validator.none");
+  return in("action.", action_words) || in("match.", match_shape.kinds) || (in("validator.", validator_words) && asked != "validator.none");
 }
 
 // "0.1" and "0.1.2" as numbers; nothing when it is no version.

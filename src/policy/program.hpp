@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "presence.hpp"
 #include "regex_program.hpp"
 #include "sluice/match/classifier.hpp"
 #include "sluice/match/database.hpp"
@@ -141,6 +142,11 @@ struct compiled_rule {
   std::vector<std::string> tags;           // tag
   std::uint32_t score = 0, threshold = no_threshold;  // what a match adds, and to which sum
   std::optional<rollout_spec> rollout;
+  std::string text;  // inject_system, append: what is added
+  inject_position position = inject_position::append;
+  policy::on_structured on_structured = on_structured::skip;
+  policy::on_missing on_missing = on_missing::append;
+  std::shared_ptr<const compiled_disclaimer> disclaimer;  // require_disclaimer; with on_missing: rewrite, `mask` is what stands for the answer
 
   static constexpr std::uint32_t no_threshold = 0xffffffff;
 
@@ -149,7 +155,9 @@ struct compiled_rule {
            (kind_mask >> static_cast<unsigned>(kind) & 1) != 0 && (last_turn || !last_turn_only);
   }
   // May change or stop the text, so a stream must hold for it.
-  [[nodiscard]] bool changes() const { return changes_match(action); }
+  [[nodiscard]] bool changes() const { return changes_match(action) || replaces_choice(); }
+  // May rewrite or stop a choice when it ends.
+  [[nodiscard]] bool replaces_choice() const { return action == action::require_disclaimer && on_missing != on_missing::append; }
 };
 
 // A Hyperscan database over the patterns of some terms: hit N belongs to term_of[N].
@@ -208,6 +216,8 @@ class ruleset {
   bool tags_requests = false;          // some rule tags the conversation of a request
   bool tokenizes = false;              // some rule tokenizes
   bool recalls = false;                // and some of those may need the vault
+  bool adds = false;                   // some rule puts text behind answers
+  std::vector<const compiled_disclaimer*> disclaimers;  // that some rule asks for
   std::uint8_t role_mask = 0;
   std::string effective;
   bool denies_all = false;

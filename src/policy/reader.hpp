@@ -93,11 +93,6 @@ class object {
 [[nodiscard]] std::string read_name(reading& in, const yaml_node* node, std::string_view what);
 
 static_assert(std::size(action_words) == action_count);
-// Those that this engine acts on; the others are read, and refused by name.
-constexpr bool acts_on(action a) {
-  return a == action::allow || a == action::flag || a == action::tag || a == action::rewrite || a == action::tokenize || a == action::redact || a == action::block;
-}
-
 // Macros by name, read when first asked for, so that their order in files does not matter.
 class macro_table {
  public:

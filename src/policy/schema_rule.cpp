@@ -21,7 +21,7 @@ constexpr std::string_view a_tokenize[] = {"tokenize"};
 constexpr std::string_view a_inject[] = {"inject_system"};
 constexpr std::string_view a_text[] = {"inject_system", "append"};
 constexpr std::string_view a_disclaimer[] = {"require_disclaimer"};
-constexpr std::string_view a_structured[] = {"require_disclaimer", "append"};
+constexpr std::string_view a_structured[] = {"require_disclaimer", "append", "inject_system"};
 constexpr std::string_view a_tag[] = {"tag"};
 
 constexpr field rule_fields[] = {
@@ -83,7 +83,7 @@ constexpr field action_fields[] = {
      .with = a_inject},
     {.key = "disclaimer", .holds = holds::text, .doc = "One of the policy's `disclaimers`.", .with = a_disclaimer},
     {.key = "on_missing", .holds = holds::word, .doc = "What happens without it; `append` by default.", .known = missing_words, .with = a_disclaimer},
-    {.key = "on_structured", .holds = holds::word, .doc = "In a tool call or an answer in JSON: `skip` (default) or `block`.",
+    {.key = "on_structured", .holds = holds::word, .doc = "Where the text has no place: in a tool call or an answer in JSON, `skip` (default) or `block`; for inject_system a request that takes no system words, `block` (default) or `skip`.",
      .known = structured_words, .with = a_structured},
     {.key = "tags", .holds = holds::texts, .doc = "Tags of the conversation from here on.", .with = a_tag},
     {.key = "message", .holds = holds::text, .doc = "What the caller reads.", .with = a_message},

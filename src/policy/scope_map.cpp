@@ -247,6 +247,8 @@ class composer {
     made.any_request = made.any_request || (d & 1) != 0;
     made.any_response = made.any_response || (d & 2) != 0;
     made.tags_requests = made.tags_requests || ((d & 1) != 0 && c.action == action::tag);
+    made.adds = made.adds || c.action == action::append || c.action == action::require_disclaimer;
+    if (c.disclaimer) made.disclaimers.push_back(c.disclaimer.get());
     made.tokenizes = made.tokenizes || c.action == action::tokenize;
     made.recalls = made.recalls || (c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce);
     signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
@@ -257,6 +259,8 @@ class composer {
     for (const auto& e : said.exceptions) {
       if (e.match) sign_lists(*e.match, signature);
     }
+    const auto disclaimer = p.disclaimers.find(said.action.disclaimer);
+    if (disclaimer != p.disclaimers.end() && disclaimer->second.present_if) sign_lists(*disclaimer->second.present_if, signature);
     if (patched) {
       for (const auto& name : p.variants[local - p.rules.size()].overlays) {
         const auto o = std::ranges::find(bundle_.overlays, name, &overlay_ast::name);

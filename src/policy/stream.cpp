@@ -7,15 +7,13 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <utility>
 
-#include "stream_channel.hpp"
+#include "stream_choices.hpp"
 
 namespace sluice::policy {
-namespace {
 
 constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its other readings
-
-}  // namespace
 
 struct stream_evaluator::impl {
   std::shared_ptr<const snapshot> pinned;
@@ -26,6 +24,7 @@ struct stream_evaluator::impl {
   outcome out;
   std::optional<token_map> counted;  // where the exchange has none
   policy::judge judge;
+  stream_choices choices;
   std::vector<std::unique_ptr<channel_state>> channels;
   std::vector<match_span> spans;
   std::vector<keyword_match_span> words;
@@ -35,7 +34,7 @@ struct stream_evaluator::impl {
   std::size_t limit = nowhere;     // of the channel at hand: first original byte that some rule waits for
 
   impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
-      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out) {}
+      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out), choices(r) {}
 
   // A place in a window as an offset from the first original byte ever fed.
   static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
@@ -256,14 +255,7 @@ struct stream_evaluator::impl {
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::string& into) {
     const auto end = c.released + c.original.size();
-    auto until = std::min({limit, block_at, end});
-    // An edit that reaches past the limit waits, and so does all from its beginning on.
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (const auto& e : c.edits) {
-        if (e.begin < until && e.end > until) until = e.begin, moved = true;
-      }
-    }
+    const auto until = c.before_waiting_edits(std::min({limit, block_at, end}));
     if (until <= c.released) return;
     std::vector<pending_edit> ready;
     std::erase_if(c.edits, [&](pending_edit e) {
@@ -284,17 +276,21 @@ struct stream_evaluator::impl {
     c.released = static_cast<std::uint32_t>(until);
   }
 
+  [[nodiscard]] bool over(std::uint32_t index) const { return channels[index] == nullptr || channels[index]->finished; }
+
   void push(channel_state& c, std::string_view text) {
     for (auto& in : c.searched) {
       if (in.any()) in.text.feed(text);
     }
   }
 
-  status run(std::uint32_t index, std::string_view text, bool last, std::string& into) {
+  status run(std::uint32_t index, std::string_view text, bool last, std::string& into, bool may_keep = false) {
     auto& c = *channels[index];
     if (blocked) return status::blocked;
+    judge.in_choice(c.choice);
     if (!c.judged) {
       into += text;
+      choices.hear(c, text, s.state);
       c.released += static_cast<std::uint32_t>(text.size());
       return status::released;
     }
@@ -317,10 +313,15 @@ struct stream_evaluator::impl {
       if (c.wants_whole) look_at_whole(c, index);
       compose(c, index);
       c.finished = true;
+      if (c.choice < 0 && !choices.close_alone(c, judge, s.state)) stop_at(c.released);
+      c.kept = c.keeps && may_keep;
     }
     if (const auto crossed = judge.settle()) stop_at(crossed->begin);
+    auto& to = c.kept ? c.rest : into;
+    const auto before = to.size();
     // A channel held in full has sent nothing: the answer can still be a whole refusal.
-    if (!(blocked && c.hold_full)) release(c, into);
+    if (!(blocked && c.hold_full)) release(c, to);
+    choices.hear(c, std::string_view(to).substr(before), s.state);
     if (blocked) return status::blocked;
     c.trim(prog.lookbehind_max);
     return status::released;
@@ -338,11 +339,12 @@ stream_evaluator::stream_evaluator(std::shared_ptr<const snapshot> pinned, const
 }
 stream_evaluator::~stream_evaluator() = default;
 
-stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable) {
+stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable, std::int64_t choice) {
   auto c = std::make_unique<channel_state>();
   c->who = who;
   c->kind = kind;
   c->editable = editable;
+  c->choice = choice;
   plan(*c, impl_->rules, impl_->options);
   impl_->channels.push_back(std::move(c));
   return static_cast<channel>(impl_->channels.size() - 1);
@@ -350,16 +352,34 @@ stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool 
 
 stream_evaluator::status stream_evaluator::feed(channel c, std::string_view original, std::string& out) {
   // Nothing follows the end of a channel, and what would is dropped.
-  if (impl_->channels[c] == nullptr) return impl_->blocked ? status::blocked : status::released;
+  if (impl_->over(c)) return impl_->blocked ? status::blocked : status::released;
   return original.empty() ? (impl_->blocked ? status::blocked : status::released) : impl_->run(c, original, false, out);
 }
-stream_evaluator::status stream_evaluator::finish(channel c, std::string& out) {
-  if (impl_->channels[c] == nullptr) return impl_->blocked ? status::blocked : status::released;
-  const auto what = impl_->run(c, {}, true, out);
-  impl_->channels[c].reset();  // a long stream has many, and none is asked again
+stream_evaluator::status stream_evaluator::finish(channel c, std::string& out, bool may_keep) {
+  if (impl_->over(c)) return impl_->blocked ? status::blocked : status::released;
+  const auto what = impl_->run(c, {}, true, out, may_keep);
+  if (!keeps(c)) impl_->channels[c].reset();  // a long stream has many, and none is asked again
   return what;
 }
-std::size_t stream_evaluator::held_bytes(channel c) const { return impl_->channels[c] == nullptr ? 0 : impl_->channels[c]->original.size(); }
+stream_evaluator::status stream_evaluator::close(std::int64_t choice, bool structured, std::string& addition) {
+  auto& x = *impl_;
+  x.blocked = x.blocked || !x.choices.close(choice, structured, x.judge, x.channels, x.s.state, addition, x.edit_count);
+  return x.blocked ? status::blocked : status::released;
+}
+stream_evaluator::status stream_evaluator::close_all() {
+  std::string no_place;
+  for (const auto choice : impl_->judge.unsettled()) (void)close(choice, true, no_place);
+  return impl_->blocked ? status::blocked : status::released;
+}
+bool stream_evaluator::keeps(channel c) const { return impl_->channels[c] != nullptr && impl_->channels[c]->kept; }
+void stream_evaluator::rest(channel c, std::string& out) {
+  if (!keeps(c)) return;
+  if (!impl_->blocked) out += impl_->channels[c]->rest;
+  impl_->channels[c].reset();
+}
+std::size_t stream_evaluator::held_bytes(channel c) const {
+  return impl_->channels[c] == nullptr ? 0 : impl_->channels[c]->original.size() + impl_->channels[c]->rest.size();
+}
 const outcome& stream_evaluator::result() const { return impl_->out; }
 bool stream_evaluator::blocked() const { return impl_->blocked; }
 std::size_t stream_evaluator::edits() const { return impl_->edit_count; }

@@ -101,9 +101,24 @@ struct channel_state {
   bool wants_whole = false;             // some term looks into other readings of the whole text, or scores it, when the channel ends
   std::string whole;                    // the text so far, where that is so and it is not held in full
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen;  // places of such terms that are noted
+  std::int64_t choice = 0;          // of the answer; below 0: none
+  bool keeps = false;               // a rule may rewrite or stop the choice when it ends: what is left then waits for that
+  bool kept = false;                // and does
+  std::string rest;
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
   std::string original;             // what is not released, and nothing before it
   std::uint32_t released = 0;       // bytes from the first ever fed
+
+  // An edit that reaches past the limit waits, and so does all from its beginning on.
+  [[nodiscard]] std::size_t before_waiting_edits(std::size_t until) const {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const auto& e : edits) {
+        if (e.begin < until && e.end > until) until = e.begin, moved = true;
+      }
+    }
+    return until;
+  }
 
   void trim(std::uint32_t lookbehind) {
     for (auto& in : searched) in.trim(lookbehind);

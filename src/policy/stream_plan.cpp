@@ -19,7 +19,9 @@ void plan(channel_state& c, const ruleset& rules, const evaluate_options& option
   for (auto& in : c.searched) in.regexes = in.words = index_set(prog.terms.size());
   rules.active.each_in(rules.active, [&](std::uint32_t rule) {
     const auto& r = prog.rules[rule];
-    if (!r.applies(direction::response, c.who, c.kind, true)) return;
+    const bool here = r.applies(direction::response, c.who, c.kind, true);
+    c.keeps = c.keeps || (r.replaces_choice() && enforced_here(r, options) && c.choice >= 0 && (here || is_read(c.kind)));
+    if (!here) return;
     c.judged = true;
     if (r.expression) c.composed.push_back(rule);
     const bool holds = r.changes() && enforced_here(r, options);
@@ -33,6 +35,7 @@ void plan(channel_state& c, const ruleset& rules, const evaluate_options& option
       c.wants_whole = c.wants_whole || term.readings != 0 || term.kind == term::kind::classifier;
     }
   });
+  if (c.keeps) c.judged = c.hold_full = true;
 }
 
 }  // namespace sluice::policy

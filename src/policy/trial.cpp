@@ -20,6 +20,10 @@ std::size_t code_point_size(unsigned char lead) {
 
 }  // namespace
 
+bool is_structured(const trial_input& input) {
+  return std::ranges::any_of(input.messages, [](const auto& message) { return message.part == part_kind::tool_call; });
+}
+
 std::vector<text_part> parts_of(const trial_input& input) {
   std::vector<text_part> parts;
   std::size_t last_turn = 0;
@@ -73,13 +77,15 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
 
 trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working) {
   const std::vector<text_part> parts = parts_of(input);
-  const evaluate_options options{.direction = input.direction, .given = input.given, .edits_of_blocked = true};
+  const std::uint8_t structured = is_structured(input) ? 1 : 0;
+  const evaluate_options options{.direction = input.direction, .given = input.given, .edits_of_blocked = true, .structured = {&structured, 1}};
   context who = input.who;
   const outcome result = evaluate_either(with, who, parts, options, working).what;
   trial_outcome out = summarise(with, result);
   out.tags = std::move(who.tags);
   if (parts.empty()) return out;
   out.edited = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
+  for (const addition& behind : result.additions) out.edited += behind.text;
   out.text = result.verdict == verdict::block ? std::string(parts.back().text) : out.edited;
   return out;
 }
@@ -101,7 +107,11 @@ trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const tria
       (void)stream.feed(channel, text.substr(at, end - at), released);
       at = end;
     }
-    (void)stream.finish(channel, released);
+    (void)stream.finish(channel, released, true);
+    std::string behind;
+    (void)stream.close(0, is_structured(input), behind);
+    stream.rest(channel, released);
+    released += behind;
   }
   trial_outcome out = summarise(*with, stream.result());
   out.text = released;

@@ -29,6 +29,8 @@ struct trial_outcome {
   std::vector<std::string> tags;  // that the conversation has now; of a request, those that it set itself among them
 };
 
+// True for an answer that is a call of a tool: no text belongs behind it.
+[[nodiscard]] bool is_structured(const trial_input& input);
 // The parts of a trial; views into `input`.
 [[nodiscard]] std::vector<text_part> parts_of(const trial_input& input);
 [[nodiscard]] trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working);

@@ -211,7 +211,9 @@ void exchange::impl::judge_request(effects& out) {
   std::vector<policy::text_part> parts;
   parts.reserve(request->parts().size());
   for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
-  auto judged = policy::evaluate_request(*active->snapshot, caller.who, parts, options(policy::direction::request), worker.scratch());
+  auto asked_of_rules = options(policy::direction::request);
+  asked_of_rules.takes_system_words = request->takes_system_words();
+  auto judged = policy::evaluate_request(*active->snapshot, caller.who, parts, asked_of_rules, worker.scratch());
   rules = judged.rules;
   request_outcome = std::move(judged.what);
   request_judged = true;
@@ -225,11 +227,13 @@ void exchange::impl::judge_request(effects& out) {
     }
     return answer_block(request_outcome, param, out);
   }
-  if (request_outcome.edits.empty()) return ask_upstream(body, true, out);
+  const auto& system = request_outcome.system;
+  endpoint.words_added = system.rules > 0;
+  if (request_outcome.edits.empty() && system.rules == 0) return ask_upstream(body, true, out);
   std::vector<wire::replacement> changes;
   for (const auto& e : request_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
-  request_edits = static_cast<std::uint32_t>(changes.size());
-  ask_upstream(request->edited(changes), true, out);
+  request_edits = static_cast<std::uint32_t>(changes.size()) + system.rules;
+  ask_upstream(request->edited(changes, {system.before, system.behind}), true, out);
 }
 
 // What earlier exchanges tagged the conversation with.

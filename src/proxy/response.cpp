@@ -43,7 +43,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     now = state::stream;
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
-    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(),
+    sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
                  config.unknown_part == unreadable_policy::pass || shadow(), worker.keeps_text(), unscanned, config.response_body_max);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
@@ -96,13 +96,20 @@ void exchange::impl::judge_plain(effects& out) {
   }
   std::vector<policy::text_part> parts;
   parts.reserve(content->parts().size());
-  for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text});
-  response_outcome = policy::evaluate(*rules, parts, options(policy::direction::response), worker.scratch());
+  for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text, p.choice});
+  std::vector<std::uint8_t> structured;
+  for (const auto& choice : content->choices()) structured.push_back(choice.structured || request->json_answer() ? 1 : 0);
+  auto asked_of_rules = options(policy::direction::response);
+  asked_of_rules.structured = structured;
+  response_outcome = policy::evaluate(*rules, parts, asked_of_rules, worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
-  edits += static_cast<std::uint32_t>(response_outcome.edits.size());
+  edits += static_cast<std::uint32_t>(response_outcome.edits.size() + response_outcome.additions.size());
+  std::vector<wire::text_addition> additions;
+  for (const auto& behind : response_outcome.additions) additions.push_back({behind.choice, behind.text});
   const auto changes = changes_of(parts);
-  send_plain(changes.empty() ? std::string_view(answer_body) : content->edited(changes), out);
+  const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added;
+  send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes, additions), out);
 }
 
 // What the rules changed, and the values that are put back behind them.
@@ -139,8 +146,8 @@ void exchange::impl::judge_opaque(effects& out) {
   // What a lenient reader would make of its escapes is text, too. An edit of the one would leave the other, so a redaction blocks.
   const auto reading = text::json::loosely_unescaped(answer_body);
   const bool alike = reading == answer_body;
-  const std::array<policy::text_part, 2> whole = {policy::text_part{policy::role::assistant, policy::part_kind::error, true, alike, answer_body},
-                                                  policy::text_part{policy::role::assistant, policy::part_kind::error, true, false, reading}};
+  const std::array<policy::text_part, 2> whole = {policy::text_part{policy::role::assistant, policy::part_kind::error, true, alike, answer_body, -1},
+                                                  policy::text_part{policy::role::assistant, policy::part_kind::error, true, false, reading, -1}};
   response_outcome = policy::evaluate(*rules, std::span(whole).first(alike ? 1 : 2), options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
@@ -287,6 +294,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
       return stop_stream(what, out);
     }
   }
+  if (evaluator && !stream_left) (void)evaluator->close_all();  // for the record: a dialect that told no end has no place for text
   if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);
   write_stream_head(out);  // an empty stream still has a head

@@ -24,18 +24,18 @@ class stream_sink final : public wire::channel_sink, public text_names {
  public:
   // `tokens`: of the exchange; null when no rule tokenizes.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
-              worker_counters& counters, const policy::token_map* tokens, bool pass_unread, bool keep_text,
+              worker_counters& counters, const policy::token_map* tokens, bool json_answer, bool pass_unread, bool keep_text,
               std::vector<std::pair<std::string, std::uint64_t>>& unscanned, std::uint64_t held_bytes_max)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), pass_unread_(pass_unread), keep_text_(keep_text), unscanned_(unscanned),
-        held_bytes_max_(held_bytes_max) {}
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), json_answer_(json_answer), pass_unread_(pass_unread), keep_text_(keep_text),
+        unscanned_(unscanned), held_bytes_max_(held_bytes_max) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
     return restores(kind, true) || policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
   }
-  [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name) override {
+  [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name, std::int64_t choice) override {
     if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
     names_.push_back(std::move(name));
-    const auto channel = judge_.open(to_policy(who), to_policy(kind), editable);
+    const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice);
     if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, {}});
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
@@ -58,17 +58,23 @@ class stream_sink final : public wire::channel_sink, public text_names {
     return translate(what);
   }
   [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
-  [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override {
-    if (!failure_.empty()) return status::failed;
+  [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return finished(channel, out, false); }
+  [[nodiscard]] status end(std::uint32_t channel, std::string& out) override { return finished(channel, out, true); }
+  [[nodiscard]] bool keeps(std::uint32_t channel) const override { return judge_.keeps(channel); }
+  void rest(std::uint32_t channel, std::string& out) override {
     const auto behind = restorers_.find(channel);
     held_ -= held_bytes(channel, behind);
-    const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left); });
-    if (behind == restorers_.end()) return translate(what);
-    if (what != policy::stream_evaluator::status::blocked) behind->second.finish(out);
-    restored_ += behind->second.restored();
-    restorers_.erase(behind);
-    return translate(what);
+    if (behind == restorers_.end()) return judge_.rest(channel, out);
+    left_.clear();
+    judge_.rest(channel, left_);
+    behind->second.feed(left_, out);
+    end_restoring(behind, out);
   }
+  [[nodiscard]] status closing(std::int64_t choice, bool structured, std::string& addition) override {
+    if (!failure_.empty()) return status::failed;
+    return translate(judge_.close(choice, structured || json_answer_, addition));
+  }
+  [[nodiscard]] bool adds() const override { return policy::adds_to_answers(rules_); }
   // Values that were put back.
   [[nodiscard]] std::uint32_t restored() const {
     auto all = restored_;
@@ -99,6 +105,27 @@ class stream_sink final : public wire::channel_sink, public text_names {
  private:
   using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
 
+  status finished(std::uint32_t channel, std::string& out, bool may_keep) {
+    if (!failure_.empty()) return status::failed;
+    const auto behind = restorers_.find(channel);
+    held_ -= held_bytes(channel, behind);
+    const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left, may_keep); });
+    if (judge_.keeps(channel)) held_ += held_bytes(channel, behind);
+    if (behind == restorers_.end() || judge_.keeps(channel)) return translate(what);
+    if (what == policy::stream_evaluator::status::blocked) {
+      restored_ += behind->second.restored();
+      restorers_.erase(behind);
+    } else {
+      end_restoring(behind, out);
+    }
+    return translate(what);
+  }
+  void end_restoring(restorers::iterator behind, std::string& out) {
+    behind->second.finish(out);
+    restored_ += behind->second.restored();
+    restorers_.erase(behind);
+  }
+
   [[nodiscard]] bool restores(wire::part_kind kind, bool editable) const {
     return tokens_ != nullptr && tokens_->restores() && policy::restorable(to_policy(kind), editable);
   }
@@ -122,6 +149,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   policy::evaluate_options options_;
   worker_counters& counters_;
   const policy::token_map* tokens_;
+  bool json_answer_;
   bool pass_unread_, keep_text_, passed_unread_ = false;
   std::vector<std::pair<std::string, std::uint64_t>>& unscanned_;
   // A stream has no end to its size; a record has.

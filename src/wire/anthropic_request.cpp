@@ -2,8 +2,14 @@
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
 #include "body_reader.hpp"
+#include "sluice/base/strings.hpp"
+#include "system_place.hpp"
 
 namespace sluice::wire {
+
+using text::json::kind;
+using text::json::none;
+
 namespace {
 
 bool role_of(std::string_view word, role& out) {
@@ -13,17 +19,72 @@ bool role_of(std::string_view word, role& out) {
   return word == "user" || word == "assistant" || word == "system";
 }
 
+std::string text_block(std::string_view text) { return "{\"type\":\"text\",\"text\":" + json_quoted(text) + "}"; }
+
+class messages_request final : public table_request {
+ public:
+  [[nodiscard]] bool json_answer() const override {
+    const auto& body = listed_.body();
+    const auto is_there = [&](text::json::index i) { return i != none && body[i].kind != kind::null; };
+    const auto config = body.member(0, "output_config");
+    return is_there(body.member(0, "output_format")) || (config != none && body[config].kind == kind::object && is_there(body.member(config, "format")));
+  }
+  // `system` is a text or a list of blocks; in another form the API would refuse it.
+  [[nodiscard]] bool takes_system_words() const override {
+    const auto& body = listed_.body();
+    const auto at = body.member(0, "system");
+    return at == none || body[at].kind == kind::null || body[at].kind == kind::string || body[at].kind == kind::array;
+  }
+
+ protected:
+  void add_system(const system_words& added, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto at = body.member(0, "system");
+    if (at == none || body[at].kind == kind::null) return set_member(body, 0, at, "system", json_quoted(joined(added)), splices);
+    if (body[at].kind == kind::string) return add_to_text(body, at, added, splices);
+    add_to_list(body, at, added, text_block, splices);
+  }
+};
+
+bool is_of(const text::json::document& body, text::json::index block, std::string_view type) {
+  const auto at = body[block].kind == kind::object ? body.member(block, "type") : none;
+  return at != none && body[at].text == type;
+}
+
+class messages_response final : public table_response {
+ protected:
+  [[nodiscard]] bool structured(text::json::index choice) const override {
+    const auto& body = listed_.body();
+    const auto content = body.member(choice, "content");
+    if (content == none || body[content].kind != kind::array) return true;
+    for (auto b = body.first_child(content); b != none; b = body.sibling(b)) {
+      if (is_of(body, b, "tool_use")) return true;
+    }
+    return false;
+  }
+  // Behind the last block when that is a text, so that a client that reads one block reads it too.
+  void add_text(text::json::index choice, std::string_view text, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto content = body.member(choice, "content");
+    auto last = none;
+    for (auto b = body.first_child(content); b != none; b = body.sibling(b)) last = b;
+    const auto literal = last != none && is_of(body, last, "text") ? body.member(last, "text") : none;
+    if (literal != none && body[literal].kind == kind::string) return add_behind(body, literal, text, splices);
+    add_to_list(body, content, {{}, text}, text_block, splices);
+  }
+};
+
 }  // namespace
 
 result<std::unique_ptr<request_body>> anthropic_read_request(std::string_view body, std::uint32_t depth_max) {
-  auto made = std::make_unique<table_request>();
+  auto made = std::make_unique<messages_request>();
   const request_shape shape{anthropic_request(), "messages", true, role_of, false};
   if (auto done = made->read(body, shape, depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 
 result<std::unique_ptr<response_body>> anthropic_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
-  auto made = std::make_unique<table_response>();
+  auto made = std::make_unique<messages_response>();
   const auto& table = to.name == "messages" ? anthropic_response() : anthropic_count();
   if (auto done = made->read(body, table, "", depth_max); !done) return std::unexpected(done.error());
   return made;

@@ -1,6 +1,10 @@
-// One streamed Messages answer. Each content block has its own texts; what is held of one leaves before its content_block_stop.
+// One streamed Messages answer. Each content block has its own texts; what is held of one leaves before its content_block_stop. Where
+// rules may put text behind the answer, the end of a text block waits until the next event shows whether it was the last; where they
+// may still change what was said, all that follows waits with it.
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
@@ -28,15 +32,31 @@ class messages_stream final : public event_stream {
                                       {"<thinking>.thinking", "thinking_delta", "thinking"},
                                       {"<compaction>.content", "compaction_delta", "content"}};
   struct block {
-    bool begun = false, stopped = false;  // as the client has seen it
+    bool begun = false, stopped = false;
+    bool shown = false, ended = false;  // the same, as the client has seen it
+    bool says = false;                  // a block of text
     std::optional<std::uint32_t> channels[3];
     call_arguments arguments;
+  };
+
+  // A place in the events that wait, where text of a block is still to come.
+  struct gap {
+    std::size_t at;
+    std::int64_t block;
+    std::size_t text;                      // index into texts
+    std::optional<std::uint32_t> channel;  // what it kept; none: only what is added
   };
 
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool close(channel_sink& sink, std::string& out);
+  void begin_block(std::string& out);
+  void end_block(channel_sink& sink);
+  [[nodiscard]] std::string& next(std::string& out) { return waits_ ? waiting_ : out; }
+  void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
+  void let_go(std::string& out);
   void remember();
   void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const;
 
@@ -44,6 +64,10 @@ class messages_stream final : public event_stream {
   std::int64_t current_ = 0;  // the block of the event at hand
   std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
   bool started_ = false;
+  bool waits_ = false, calls_tool_ = false, closed_ = false;
+  std::string waiting_;                // events behind the first gap
+  std::vector<gap> gaps_;
+  std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
 };
 
 response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
@@ -54,18 +78,86 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
-    if (type == "content_block_start") blocks_[current_] = {};
+    type == "content_block_start" ? begin_block(out) : end_block(sink);
   } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
     return stopped();
   }
   if (!event_.judge(0, *this, sink)) return stopped();
   if (type == "message_stop" && !event_.finish(sink)) return stopped();
-  write(e, out);
+  if (type == "error") {  // nothing of what waits is worth more than the reason
+    waits_ = false;
+    waiting_.clear();
+  }
+  write(e, type == "ping" ? out : next(out));
   started_ = started_ || type == "message_start";
   if (type == "content_block_start") blocks_[current_].begun = true;
   if (type == "content_block_stop") blocks_[current_].stopped = true;
+  if (!waits_ && type.starts_with("content_block_st")) {
+    blocks_[current_].shown = blocks_[current_].begun;
+    blocks_[current_].ended = blocks_[current_].stopped;
+  }
   over_ = type == "message_stop" || type == "error";
   return over_ ? status::done : status::ok;
+}
+
+void messages_stream::begin_block(std::string& out) {
+  // The text block before was not the last: nothing comes behind it.
+  tail_.reset();
+  if (std::ranges::none_of(gaps_, [](const gap& g) { return g.channel.has_value(); })) let_go(out);
+  auto& b = blocks_[current_] = {};
+  const auto made = event_.child(0, "content_block");
+  if (made == none || event_.body()[made].kind != text::json::kind::object) return;
+  b.says = event_.text("type", made) == "text";
+  calls_tool_ = calls_tool_ || event_.text("type", made) == "tool_use";
+}
+
+void messages_stream::end_block(channel_sink& sink) {
+  if (!blocks_[current_].says || closed_ || !sink.adds()) return;
+  if (gaps_.empty() || gaps_.back().block != current_) wait(current_, 0, {});
+  tail_ = gaps_.size() - 1;
+}
+
+void messages_stream::wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel) {
+  waits_ = true;
+  gaps_.push_back({waiting_.size(), block, text, channel});
+}
+
+void messages_stream::let_go(std::string& out) {
+  out += waiting_;
+  waiting_.clear();
+  gaps_.clear();
+  tail_.reset();
+  waits_ = false;
+  for (auto& [number, b] : blocks_) {
+    b.shown = b.begun;
+    b.ended = b.stopped;
+  }
+}
+
+// The end of the answer: what rules made of it goes into the gaps, and what they add behind the last text.
+bool messages_stream::close(channel_sink& sink, std::string& out) {
+  if (std::exchange(closed_, true)) return true;
+  std::string addition;
+  if (sink.closing(0, calls_tool_, addition) != channel_sink::status::released) return false;
+  const auto events = std::exchange(waiting_, {});
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < gaps_.size(); ++i) {
+    const auto& g = gaps_[i];
+    out.append(events, from, g.at - from);
+    from = g.at;
+    released_.clear();
+    if (g.channel) sink.rest(*g.channel, released_);
+    if (tail_ == i) released_ += std::exchange(addition, {});
+    if (!released_.empty()) delta(g.block, texts[g.text].delta_type, texts[g.text].key, released_, out);
+  }
+  out.append(events, from);
+  let_go(out);
+  if (addition.empty()) return true;
+  const auto number = blocks_.empty() ? 0 : blocks_.rbegin()->first + 1;
+  auto& b = blocks_[number];
+  b.begun = b.stopped = b.shown = b.ended = true;
+  out += anthropic_text_block(number, addition);
+  return true;
 }
 
 void messages_stream::remember() {
@@ -99,7 +191,7 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
     const bool more = path.ends_with(g.key) && path.find(g.delta_type) != std::string_view::npos;
     if (!first && !more) continue;
     if (!b.channels[t]) {
-      b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key));
+      b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key), 0);
     }
     released_.clear();
     if (sink.feed(*b.channels[t], event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
@@ -120,16 +212,17 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
   auto& call = b.arguments;
   if (call.begun) {
     released_.clear();
-    if (!finish_arguments(call, "content[" + std::to_string(number) + "].input", sink, released_)) return false;
-    if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, out);
+    if (!finish_arguments(call, "content[" + std::to_string(number) + "].input", 0, sink, released_)) return false;
+    if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, next(out));
   }
   for (std::size_t t = 0; t < std::size(texts); ++t) {
     if (!b.channels[t]) continue;
     released_.clear();
     const auto channel = *b.channels[t];
     b.channels[t].reset();
-    if (sink.finish(channel, released_) != channel_sink::status::released) return false;
-    if (!released_.empty()) delta(number, texts[t].delta_type, texts[t].key, released_, out);
+    if (sink.end(channel, released_) != channel_sink::status::released) return false;
+    if (!released_.empty()) delta(number, texts[t].delta_type, texts[t].key, released_, next(out));
+    if (sink.keeps(channel)) wait(number, t, channel);
   }
   return true;
 }
@@ -138,21 +231,21 @@ bool messages_stream::finish_all(channel_sink& sink, std::string& out) {
   for (auto& [number, b] : blocks_) {
     if (!finish(number, b, sink, out)) return false;
   }
-  return true;
+  return close(sink, out);
 }
 
 void messages_stream::cut(std::string_view message, std::string& out) {
   if (over_) return;
   over_ = true;
   if (!started_) out += anthropic_message_start(id_, model_);
-  std::int64_t next = 0;
+  std::int64_t behind = 0;
   for (const auto& [number, b] : blocks_) {
-    next = std::max(next, number + 1);
-    if (b.begun && !b.stopped) {
+    if (b.shown) behind = std::max(behind, number + 1);
+    if (b.shown && !b.ended) {
       out += "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":" + std::to_string(number) + "}\n\n";
     }
   }
-  if (!message.empty()) out += anthropic_text_block(next, message);
+  if (!message.empty()) out += anthropic_text_block(behind, message);
   out += anthropic_refusal_end(message, output_tokens_);
 }
 

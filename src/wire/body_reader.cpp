@@ -151,14 +151,19 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
   if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
   const auto& body = listed_.body();
   if (body[0].kind != kind::object) return fail(errc::parse, "the answer is no JSON object");
-  std::vector<std::uint16_t> states;
+  table_ = &table;
+  auto& states = states_;
   table.walk(body, states);
   const auto list = choices.empty() ? none : table.child(body, states, 0, choices);
   part like{role::assistant, part_kind::text, true, true, {}, 0};
   like.choice = choices.empty() ? 0 : -1;
+  if (choices.empty()) nodes_.push_back(0);
   for (index i = 1; i < states.size(); ++i) {
     const auto& n = body[i];
-    if (list != none && n.parent == list) like.choice = static_cast<std::int32_t>(i);
+    if (list != none && n.parent == list) {
+      like.choice = static_cast<std::int32_t>(nodes_.size());
+      nodes_.push_back(i);
+    }
     if (list != none && i >= body[list].next) like.choice = -1;
     const auto* r = table.at(states[i]);
     auto mine = like;
@@ -175,18 +180,25 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     mine.kind = r->kind;
     list_value(listed_, i, *r, mine, states[n.parent] == states[i], kind_of(i, *r), depth_max);
   }
+  for (const auto node : nodes_) choices_.push_back({structured(node)});
   return {};
 }
 
-std::string table_response::edited(std::span<const replacement> edits) const {
+index table_response::member(index object, std::string_view key) const {
+  return object == none || listed_.body()[object].kind != kind::object ? none : table_->child(listed_.body(), states_, object, key);
+}
+
+std::string table_response::edited(std::span<const replacement> edits, std::span<const text_addition> additions) const {
   auto splices = listed_.splices(edits);
+  for (const auto& each : additions) add_text(nodes_[static_cast<std::size_t>(each.choice)], each.text, splices);
   std::vector<std::int32_t> touched;
   for (const auto& e : edits) {
     const auto choice = listed_.parts()[e.part].choice;
     if (choice >= 0 && std::find(touched.begin(), touched.end(), choice) == touched.end()) touched.push_back(choice);
   }
   std::vector<text::json::splice> dropped;
-  for (const auto choice : touched) drop_copies(static_cast<index>(choice), dropped);
+  drop_request(dropped);
+  for (const auto choice : touched) drop_copies(nodes_[static_cast<std::size_t>(choice)], dropped);
   // What is dropped goes with the edits in it.
   for (auto& d : dropped) {
     std::erase_if(splices, [&](const text::json::splice& s) { return s.begin >= d.begin && s.end <= d.end; });

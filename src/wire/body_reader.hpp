@@ -24,11 +24,16 @@ class table_request : public request_body {
   [[nodiscard]] bool stream() const override { return stream_; }
   [[nodiscard]] std::string_view model() const override { return model_; }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
-  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override {
-    return text::json::apply(listed_.body().bytes(), listed_.splices(edits));
+  using request_body::edited;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits, const system_words& added) const override {
+    auto splices = listed_.splices(edits);
+    if (!added.empty()) add_system(added, splices);
+    return text::json::apply(listed_.body().bytes(), std::move(splices));
   }
 
  protected:
+  // Adds to the system's words, in requests that take some (system_place.hpp).
+  virtual void add_system(const system_words& /*added*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What a text is, where more than its place says so.
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
   bool stream_ = false;
@@ -52,13 +57,27 @@ class table_response : public response_body {
   [[nodiscard]] std::span<const part> parts() const override { return listed_.parts(); }
   [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
-  [[nodiscard]] std::string edited(std::span<const replacement> edits) const override;
+  [[nodiscard]] std::span<const answer_choice> choices() const override { return choices_; }
+  using response_body::edited;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const override;
 
  protected:
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
+  // Whether text has no place behind this choice (an element of the array, or the root); and how it gets there.
+  [[nodiscard]] virtual bool structured(text::json::index /*choice*/) const { return true; }
+  virtual void add_text(text::json::index /*choice*/, std::string_view /*text*/, std::vector<text::json::splice>& /*splices*/) const {}
+  // What of any answer repeats the request, where that must not leave.
+  virtual void drop_request(std::vector<text::json::splice>& /*splices*/) const {}
+  [[nodiscard]] text::json::index member(text::json::index object, std::string_view key) const;
   // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out.
   virtual void drop_copies(text::json::index /*choice*/, std::vector<text::json::splice>& /*splices*/) const {}
   listed_body listed_;
+
+ private:
+  const path_table* table_ = nullptr;
+  std::vector<std::uint16_t> states_;
+  std::vector<text::json::index> nodes_;  // of choices_
+  std::vector<answer_choice> choices_;
 };
 
 // Splices in `with` for a member that is there and not null.

@@ -23,11 +23,11 @@ class openai_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
     return openai_read_request(body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
-    return openai_read_response(body, depth_max);
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return openai_read_response(to, body, depth_max);
   }
-  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
-    return openai_open_stream(openai_includes_usage(request), depth_max);
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
+    return openai_open_stream(to, openai_includes_usage(request), depth_max);
   }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
@@ -92,8 +92,8 @@ class ollama_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
     return ollama_read_request(to, body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
-    return ollama_read_response(body, depth_max);
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    return ollama_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
     return ollama_open_stream(to, request.model(), depth_max);

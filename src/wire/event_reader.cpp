@@ -40,8 +40,8 @@ std::int64_t event_reader::number(std::string_view key, index object) const {
   return out;
 }
 
-bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, channel_sink& sink) {
-  const auto id = sink.open(who, what, editable, std::move(name));
+bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, std::int64_t choice, channel_sink& sink) {
+  const auto id = sink.open(who, what, editable, std::move(name), choice);
   released_.clear();
   return sink.feed(id, text, released_) == channel_sink::status::released && sink.finish(id, released_) == channel_sink::status::released;
 }
@@ -58,20 +58,22 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
   if (!n.key.empty()) {
     const bool words = below && (r.what == text_class::schema || r.what == text_class::arguments);
     const bool odd = below && r.what == text_class::parameters && !looks_as(r.what, n.key);
-    if ((words || odd || (!below && r.path.ends_with("{*}"))) && !at_once(n.key, who, r.kind, false, body_.path(i), sink)) return false;
+    if ((words || odd || (!below && r.path.ends_with("{*}"))) && !at_once(n.key, who, r.kind, false, body_.path(i), dialect.choice_of(i), sink)) return false;
   }
   if (n.kind == kind::string) return n.text.empty() || judge_string(i, r, dialect, sink);
   // A number made a string would not be what its reader expects, so it is judged and not edited.
   const bool leaf = n.kind != kind::object && n.kind != kind::array;
   const bool wants_text = r.what == text_class::text || r.what == text_class::name || r.what == text_class::json || r.what == text_class::schema;
-  if ((n.kind == kind::number && wants_text) || (leaf && r.what == text_class::arguments)) return judge_value(n, who, r.kind, body_.path(i), sink);
+  if ((n.kind == kind::number && wants_text) || (leaf && r.what == text_class::arguments)) {
+    return judge_value(n, who, r.kind, body_.path(i), dialect.choice_of(i), sink);
+  }
   return true;
 }
 
-bool event_reader::judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, channel_sink& sink) {
-  if (!at_once(n.text, who, what, false, name, sink)) return false;
+bool event_reader::judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink) {
+  if (!at_once(n.text, who, what, false, name, choice, sink)) return false;
   const auto spoken = text::json::without_exponent(n.text);
-  return spoken.empty() || at_once(spoken, who, what, false, name, sink);
+  return spoken.empty() || at_once(spoken, who, what, false, name, choice, sink);
 }
 
 bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_sink& sink) {
@@ -80,7 +82,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return true;
     case text_class::opaque: case text_class::parameters: case text_class::sealed:
-      return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, sink);
+      return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, dialect, sink);
     case text_class::binary: case text_class::reference: {
       const wire::unread what{r.what == text_class::binary ? "attachment" : "server state", body_.path(i), n.raw_end - n.raw_begin};
       return sink.passes(what) || refuse("an answer's part cannot be read (" + what.reason + ")");
@@ -93,9 +95,9 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
     case grower::taken::left: break;
   }
   // Names come whole, but nothing keeps an upstream from sending them in pieces.
-  if (r.what == text_class::name && r.kind == part_kind::name) return judge_again(i, who, r.kind, sink);
+  if (r.what == text_class::name && r.kind == part_kind::name) return judge_again(i, who, r.kind, dialect, sink);
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
-  if (!at_once(n.text, who, r.kind, editable, body_.path(i), sink)) return false;
+  if (!at_once(n.text, who, r.kind, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
   replace(i, released_);
   return true;
 }
@@ -104,7 +106,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
 bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const bool unknown = states_[i] == path_table::unknown;
-  if (unknown && !n.key.empty() && !judge_key(n.key, body_.path(i), sink)) return false;
+  if (unknown && !n.key.empty() && !judge_key(n.key, body_.path(i), dialect.choice_of(i), sink)) return false;
   if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
     // Tokens spell text that no rule can read.
     const wire::unread what{"unknown part", body_.path(n.parent), body_[n.parent].raw_end - body_[n.parent].raw_begin};
@@ -114,17 +116,17 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   switch (dialect.take_unknown(i, sink)) {
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;
-    case grower::taken::left: return judge_again(i, role::assistant, part_kind::annotation, sink);
+    case grower::taken::left: return judge_again(i, role::assistant, part_kind::annotation, dialect, sink);
   }
   return true;
 }
 
 // The keys of a stream are the same from event to event: each is judged once.
-bool event_reader::judge_key(std::string_view key, std::string name, channel_sink& sink) {
+bool event_reader::judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink) {
   if (keys_.contains(key)) return true;
   if (!remember(key.size())) return false;
   keys_.emplace(key);
-  return at_once(key, role::assistant, part_kind::annotation, false, std::move(name), sink);
+  return at_once(key, role::assistant, part_kind::annotation, false, std::move(name), choice, sink);
 }
 
 bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
@@ -140,7 +142,7 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
       line.remove_prefix(colon + 1);
       if (line.starts_with(' ')) line.remove_prefix(1);
     }
-    if (!looks_as(text_class::opaque, line) && !judge_key(line, "event", sink)) return false;
+    if (!looks_as(text_class::opaque, line) && !judge_key(line, "event", channel_sink::no_choice, sink)) return false;
   }
   return true;
 }
@@ -154,7 +156,7 @@ bool event_reader::remember(std::size_t bytes) {
 // A text that is whole where it stands, as far as anyone knows. Where the same field says something else in a later event, it may be
 // one text in pieces: then what it has said so far is judged as one, too. It leaves as it came or not at all, because it may as well be
 // a state that changes, which a client must not see cut.
-bool event_reader::judge_again(index i, role who, part_kind what, channel_sink& sink) {
+bool event_reader::judge_again(index i, role who, part_kind what, const grower& dialect, channel_sink& sink) {
   const auto text = body_[i].text;
   const auto name = place(i);
   const auto [at, fresh] = again_.try_emplace(name);
@@ -162,9 +164,9 @@ bool event_reader::judge_again(index i, role who, part_kind what, channel_sink& 
   if (!fresh && before.text == text && !before.channel) return true;
   if (!remember(text.size())) return false;
   remembered_ -= before.text.size();
-  if (!at_once(text, who, what, false, name, sink)) return false;
+  if (!at_once(text, who, what, false, name, dialect.choice_of(i), sink)) return false;
   if (!fresh && !before.channel) {
-    before.channel = sink.open(who, what, false, name);
+    before.channel = sink.open(who, what, false, name);  // of no choice: it ends with the stream, when all choices have
     released_.clear();
     if (sink.feed(*before.channel, before.text, released_) != channel_sink::status::released) return false;
   }
@@ -249,7 +251,8 @@ void event_reader::append(index i, std::string_view more) {
 
 void event_reader::blank(index object, std::string_view key, std::string_view with) {
   if (object == none || body_[object].kind != kind::object) return;
-  const auto i = child(object, key);
+  const auto known = child(object, key);
+  const auto i = known != none ? known : body_.member(object, key);
   if (i == none || body_[i].kind == kind::null || body_.raw(i) == with) return;
   std::erase_if(splices_, [&](const auto& s) { return s.begin >= body_[i].raw_begin && s.end <= body_[i].raw_end; });
   splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::string(with)});
@@ -265,15 +268,15 @@ std::string_view call_arguments::take(std::string_view fragment, channel_sink& s
   return held ? std::string_view() : fragment;
 }
 
-bool call_arguments::judge(const std::string& name, std::uint32_t depth_max, channel_sink& sink) {
+bool call_arguments::judge(const std::string& name, std::int64_t choice, std::uint32_t depth_max, channel_sink& sink) {
   if (text.empty()) return true;
   const auto one = [&](std::string_view of, bool editable, std::string& out) {
-    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name);
+    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
     return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
   };
   text::json::document body;
   std::string released;
-  if (!body.parse(text, depth_max)) return judge_broken(name, sink);
+  if (!body.parse(text, depth_max)) return judge_broken(name, choice, sink);
   std::vector<text::json::splice> splices;
   for (const auto& n : body.nodes()) {
     released.clear();
@@ -295,9 +298,9 @@ bool call_arguments::judge(const std::string& name, std::uint32_t depth_max, cha
 
 // What should be JSON and is none: one text, and what a lenient reader would make of its escapes. An edit of the one would leave the
 // other, so a redaction of either blocks.
-bool call_arguments::judge_broken(const std::string& name, channel_sink& sink) {
+bool call_arguments::judge_broken(const std::string& name, std::int64_t choice, channel_sink& sink) {
   const auto one = [&](std::string_view of, bool editable, std::string& out) {
-    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name);
+    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
     return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
   };
   const auto reading = text::json::loosely_unescaped(text);

@@ -35,6 +35,8 @@ class event_reader {
     [[nodiscard]] virtual taken take(text::json::index i, const row& r, channel_sink& sink) = 0;
     // A string that no row knows: where it stands, everything is a piece of something that grows.
     [[nodiscard]] virtual taken take_unknown(text::json::index /*i*/, channel_sink& /*sink*/) { return taken::left; }
+    // The choice that a text belongs to: most dialects have one.
+    [[nodiscard]] virtual std::int64_t choice_of(text::json::index /*i*/) const { return 0; }
 
    protected:
     ~grower() = default;
@@ -69,13 +71,13 @@ class event_reader {
   [[nodiscard]] std::string apply();
 
  private:
-  [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, channel_sink& sink);
+  [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
-  [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, channel_sink& sink);
+  [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
-  [[nodiscard]] bool judge_key(std::string_view key, std::string name, channel_sink& sink);
-  [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, channel_sink& sink);
+  [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
+  [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   // A field that is no growing text by its table: what it said last, and the channel of all it said once it changed.
   struct field {
@@ -101,10 +103,10 @@ struct call_arguments {
   // The next fragment. The event goes on with what this returns: the fragment, or "" when a rule may yet change or stop it.
   [[nodiscard]] std::string_view take(std::string_view fragment, channel_sink& sink);
   // Judges leaves and keys; `text` becomes what may leave. False: blocked.
-  [[nodiscard]] bool judge(const std::string& name, std::uint32_t depth_max, channel_sink& sink);
+  [[nodiscard]] bool judge(const std::string& name, std::int64_t choice, std::uint32_t depth_max, channel_sink& sink);
 
  private:
-  [[nodiscard]] bool judge_broken(const std::string& name, channel_sink& sink);
+  [[nodiscard]] bool judge_broken(const std::string& name, std::int64_t choice, channel_sink& sink);
 };
 
 }  // namespace sluice::wire

@@ -78,9 +78,9 @@ bool event_stream::take_arguments(call_arguments& call, text::json::index i, cha
   return true;
 }
 
-bool event_stream::finish_arguments(call_arguments& call, const std::string& name, channel_sink& sink, std::string& out) {
+bool event_stream::finish_arguments(call_arguments& call, const std::string& name, std::int64_t choice, channel_sink& sink, std::string& out) {
   arguments_bytes_ -= std::min(arguments_bytes_, call.text.size());
-  if (!call.judge(name, depth_max_, sink)) return false;
+  if (!call.judge(name, choice, depth_max_, sink)) return false;
   if (call.held) out += call.text;
   call = {};
   return true;

@@ -31,7 +31,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   // The next fragment of a call's arguments, in the place of the string at `i`. False: more than may be kept.
   [[nodiscard]] bool take_arguments(call_arguments& call, text::json::index i, channel_sink& sink);
   // Judges them when they are whole, and frees them; `out` is what of them was held and may leave.
-  [[nodiscard]] bool finish_arguments(call_arguments& call, const std::string& name, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool finish_arguments(call_arguments& call, const std::string& name, std::int64_t choice, channel_sink& sink, std::string& out);
 
   std::uint32_t depth_max_;
   event_reader event_;

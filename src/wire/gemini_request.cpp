@@ -1,6 +1,8 @@
 // Gemini requests and answers that come in one piece.
 #include "body_reader.hpp"
 #include "gemini.hpp"
+#include "sluice/base/strings.hpp"
+#include "system_place.hpp"
 #include "gemini_table.hpp"
 
 namespace sluice::wire {
@@ -31,6 +33,8 @@ part_kind thought_or(const text::json::document& body, index i, const row& r) {
   return thought != none && body[thought].text == "true" ? part_kind::reasoning : r.kind;
 }
 
+std::string text_part(std::string_view text) { return "{\"text\":" + json_quoted(text) + "}"; }
+
 class gemini_request_body final : public table_request {
  public:
   result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
@@ -38,6 +42,11 @@ class gemini_request_body final : public table_request {
     const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : gemini_embed();
     if (auto done = read(bytes, {table, "contents", generates, role_of, true, "generateContentRequest"}, depth_max); !done) return done;
     stream_ = to.name == "streamGenerateContent";
+    table_ = &table;
+    // A count of contents alone has no place for an instruction.
+    if (generates) system_at_ = 0;
+    if (to.name == "countTokens") system_at_ = table.child(listed_.body(), states_, 0, "generateContentRequest");
+    if (system_at_ != none && listed_.body()[system_at_].kind != kind::object) system_at_ = none;
     model_text_ = to.model;
     model_ = model_text_;
     for (auto q = to.query; !q.empty();) {
@@ -50,11 +59,43 @@ class gemini_request_body final : public table_request {
   }
   bool events = false;
 
+  [[nodiscard]] bool json_answer() const override {
+    const auto config = member(0, "generationConfig");
+    if (config == none || listed_.body()[config].kind != kind::object) return false;
+    const auto type = member(config, "responseMimeType");
+    if (is_there(type) && !listed_.body()[type].text.empty() && listed_.body()[type].text != "text/plain") return true;
+    return is_there(member(config, "responseSchema")) || is_there(member(config, "responseJsonSchema"));
+  }
+  [[nodiscard]] bool takes_system_words() const override {
+    if (system_at_ == none) return false;
+    const auto at = instruction();
+    if (!is_there(at)) return true;
+    if (listed_.body()[at].kind != kind::object) return false;
+    const auto parts = member(at, "parts");
+    return !is_there(parts) || listed_.body()[parts].kind == kind::array;
+  }
+
  protected:
+  void add_system(const system_words& added, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto at = instruction();
+    auto all = added.before.empty() ? std::string() : text_part(added.before);
+    if (!added.behind.empty()) all += (all.empty() ? "" : ",") + text_part(added.behind);
+    const auto list = "[" + all + "]";
+    if (!is_there(at)) return set_member(body, system_at_, at, "systemInstruction", "{\"parts\":" + list + "}", splices);
+    const auto parts = member(at, "parts");
+    if (!is_there(parts)) return set_member(body, at, parts, "parts", list, splices);
+    add_to_list(body, parts, added, text_part, splices);
+  }
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
 
  private:
+  [[nodiscard]] index member(index object, std::string_view key) const { return table_->child(listed_.body(), states_, object, key); }
+  [[nodiscard]] index instruction() const { return member(system_at_, "systemInstruction"); }
+  [[nodiscard]] bool is_there(index i) const { return i != none && listed_.body()[i].kind != kind::null; }
   std::string model_text_;
+  const path_table* table_ = nullptr;
+  index system_at_ = none;  // the object that may hold an instruction
 };
 
 class gemini_response_body final : public table_response {
@@ -65,6 +106,33 @@ class gemini_response_body final : public table_response {
     const auto& body = listed_.body();
     blank(body, choice, "logprobsResult", "{}", splices);
     blank(body, body.member(choice, "groundingMetadata"), "groundingSupports", "[]", splices);
+  }
+  [[nodiscard]] bool structured(index choice) const override {
+    const auto& body = listed_.body();
+    if (body[choice].kind != kind::object) return true;
+    const auto content = member(choice, "content");
+    if (content != none && body[content].kind != kind::object && body[content].kind != kind::null) return true;
+    const auto parts = member(content, "parts");
+    if (parts == none || body[parts].kind != kind::array) return parts != none && body[parts].kind != kind::null;
+    for (auto p = body.first_child(parts); p != none; p = body.sibling(p)) {
+      if (member(p, "functionCall") != none) return true;
+    }
+    return false;
+  }
+  void add_text(index choice, std::string_view text, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto content = member(choice, "content"), parts = member(content, "parts");
+    const auto list = "[" + text_part(text) + "]";
+    if (content == none || body[content].kind == kind::null) {
+      return set_member(body, choice, content, "content", "{\"parts\":" + list + ",\"role\":\"model\"}", splices);
+    }
+    if (parts == none || body[parts].kind == kind::null) return set_member(body, content, parts, "parts", list, splices);
+    auto last = none;
+    for (auto p = body.first_child(parts); p != none; p = body.sibling(p)) last = p;
+    const auto literal = last == none || body[last].kind != kind::object ? none : body.member(last, "text");
+    const auto thought = member(last, "thought");
+    const bool is_text = literal != none && body[literal].kind == kind::string && (thought == none || body[thought].text != "true");
+    is_text ? add_behind(body, literal, text, splices) : add_to_list(body, parts, {{}, text}, text_part, splices);
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "event_reader.hpp"
 #include "gemini.hpp"
@@ -38,11 +39,14 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::string pending;     // fed and not yet seen to leave
     index last = none;       // its last piece in the event at hand
     std::string tail;        // the last that it said, for when it goes on after its end
-    std::size_t again = 0;   // bytes that will be released once more, because they left before that end
+    std::string before;      // of it, what will be released once more, because it left before that end
+    bool ends = false;
+    std::string left;        // what it leaves at the end
   };
   struct candidate {
     std::map<std::string, growing> texts;
-    bool finished = false, edited = false;
+    bool finished = false, edited = false, calls = false;
+    std::string added;  // behind what it said, when it last ended
   };
 
   [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
@@ -50,13 +54,17 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] index candidate_of(index i) const;
-  [[nodiscard]] bool resume(candidate& c, growing& g, std::string name, part_kind what, channel_sink& sink);
+  [[nodiscard]] bool resume(std::int64_t number, candidate& c, growing& g, const std::string& name, part_kind what, channel_sink& sink);
+  static void drop_before(growing& g, std::string& released);
   [[nodiscard]] bool release(growing& g, std::string_view piece, channel_sink& sink);
   [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
-  [[nodiscard]] bool resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out);
+  [[nodiscard]] std::int64_t choice_of(index i) const override;
+  [[nodiscard]] bool calls_tool(index candidate) const;
+  void write(std::int64_t number, const std::string& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
   void emit(const std::string& json, std::string& out);
+  [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
 
   framing framing_ = framing::unknown;
   std::string head_;  // white space before the first byte that tells the framing
@@ -96,10 +104,7 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
       case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
       case http::sse_splitter::status::event: break;
     }
-    if (!event_.judge_lines(e.raw, sink)) {
-      reason_ = event_.unread();
-      return reason_.empty() ? status::blocked : status::unreadable;
-    }
+    if (!event_.judge_lines(e.raw, sink)) return stopped();
     if (!e.has_data) {
       out += e.raw;
       continue;
@@ -144,10 +149,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
   for (auto& [number, c] : candidates_) {
     for (auto& [name, g] : c.texts) g.last = none;
   }
-  if (!event_.judge(0, *this, sink)) {
-    reason_ = event_.unread();
-    return reason_.empty() ? status::blocked : status::unreadable;
-  }
+  if (!event_.judge(0, *this, sink)) return stopped();
   const auto list = event_.child(0, "candidates");
   for (auto n = list == none || body[list].kind != kind::array ? none : body.first_child(list); n != none; n = body.sibling(n)) {
     if (body[n].kind != kind::object) continue;
@@ -157,6 +159,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
       return status::unreadable;
     }
     auto& c = candidates_[number];
+    c.calls = c.calls || calls_tool(n);
     if (!event_.text("finishReason", n).empty() && event_.text("finishReason", n) != "null") {
       if (!finish(number, c, sink, out)) return status::blocked;
       c.finished = true;
@@ -215,7 +218,7 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   if (!g.open) {
     const auto what = argument ? part_kind::tool_call : thought ? part_kind::reasoning : part_kind::text;
     if (argument) g = {};  // each says where it ends, and another call may have one of this name
-    if (!resume(c, g, "candidates[" + std::to_string(number) + "].content." + name, what, sink)) return taken::blocked;
+    if (!resume(number, c, g, name, what, sink)) return taken::blocked;
     g.thought = thought;
   }
   g.last = i;
@@ -235,29 +238,32 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
 
 // Opens a text. Some servers name a finish reason in every event: then the text goes on behind what was already decided and sent. The
 // two are one to who reads them, so they are judged as one; and because half of it is out, nothing of it can be edited any more.
-bool generate_stream::resume(candidate& c, growing& g, std::string name, part_kind what, channel_sink& sink) {
+bool generate_stream::resume(std::int64_t number, candidate& c, growing& g, const std::string& name, part_kind what, channel_sink& sink) {
   const bool goes_on = c.finished && !g.tail.empty();
-  g.channel = sink.open(role::assistant, what, !goes_on, std::move(name));
+  g.channel = sink.open(role::assistant, what, !goes_on, "candidates[" + std::to_string(number) + "].content." + name, number);
   g.open = true;
   g.pending.clear();
-  g.again = 0;
+  g.before.clear();
   if (!goes_on) return true;
   released_.clear();
   if (sink.feed(g.channel, g.tail, released_) != channel_sink::status::released) return false;
-  g.again = g.tail.size() - std::min(g.tail.size(), released_.size());
+  g.before = g.tail.substr(std::min(g.tail.size(), released_.size()));
   return true;
+}
+
+// Takes off what the client has. What a rule put in its place was put there before, too.
+void generate_stream::drop_before(growing& g, std::string& released) {
+  const auto n = std::min(g.before.size(), released.size());
+  released.erase(0, released.starts_with(std::string_view(g.before).substr(0, n)) ? n : std::string::npos);
+  g.before.erase(0, n);
 }
 
 // The next piece; released_ is what may leave for it.
 bool generate_stream::release(growing& g, std::string_view piece, channel_sink& sink) {
   constexpr std::size_t tail_bytes = 4096;
   released_.clear();
-  const bool last = piece.empty();
-  const auto what = last ? sink.finish(g.channel, released_) : sink.feed(g.channel, piece, released_);
-  if (what != channel_sink::status::released) return false;
-  const auto out_before = std::min(g.again, released_.size());
-  released_.erase(0, out_before);
-  g.again -= out_before;
+  if (sink.feed(g.channel, piece, released_) != channel_sink::status::released) return false;
+  drop_before(g, released_);
   g.tail += piece;
   if (g.tail.size() <= 2 * tail_bytes) return true;
   auto from = g.tail.size() - tail_bytes;
@@ -266,30 +272,60 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
   return true;
 }
 
-bool generate_stream::resolve(std::int64_t number, candidate& c, const std::string& name, growing& g, channel_sink& sink, std::string& out) {
-  if (!g.open) return true;
-  g.open = false;
-  if (!release(g, "", sink)) return false;
-  note(c, g, "", released_);
-  if (released_.empty()) return true;
-  if (g.last != none) {
-    event_.append(g.last, released_);
-    return true;
+std::int64_t generate_stream::choice_of(index i) const {
+  const auto of = candidate_of(i);
+  return of == none ? channel_sink::no_choice : event_.number("index", of);
+}
+
+bool generate_stream::calls_tool(index candidate) const {
+  const auto& body = event_.body();
+  const auto content = event_.child(candidate, "content");
+  const auto parts = content == none || body[content].kind != kind::object ? none : event_.child(content, "parts");
+  for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
+    if (body[p].kind == kind::object && event_.child(p, "functionCall") != none) return true;
   }
+  return false;
+}
+
+// What is left of a text: into the event at hand where that has some of it, in an answer of its own before otherwise.
+void generate_stream::write(std::int64_t number, const std::string& name, const growing& g, std::string& out) {
+  if (g.left.empty()) return;
+  if (g.last != none) return event_.append(g.last, g.left);
   std::string part;
   if (name.starts_with('$')) {
-    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name) + ",\"stringValue\":" + json_quoted(released_) + "}],\"willContinue\":true}}";
+    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name) + ",\"stringValue\":" + json_quoted(g.left) + "}],\"willContinue\":true}}";
   } else {
-    part = "{\"text\":" + json_quoted(released_) + (g.thought ? ",\"thought\":true}" : "}");
+    part = "{\"text\":" + json_quoted(g.left) + (g.thought ? ",\"thought\":true}" : "}");
   }
   emit("{\"candidates\":[{\"content\":{\"parts\":[" + part + "],\"role\":\"model\"},\"index\":" + std::to_string(number) + "}]}", out);
-  return true;
 }
 
 bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out) {
   for (auto& [name, g] : c.texts) {
-    if (!resolve(number, c, name, g, sink, out)) return false;
+    g.left.clear();
+    g.ends = std::exchange(g.open, false);
+    if (!g.ends) continue;
+    if (sink.end(g.channel, g.left) != channel_sink::status::released) return false;
+    if (!sink.keeps(g.channel)) drop_before(g, g.left);
   }
+  // Some answers say in each event that it is the last.
+  if (c.finished && std::ranges::none_of(c.texts, [](const auto& each) { return each.second.ends; })) return true;
+  growing said;  // where no text was said
+  if (sink.closing(number, c.calls, said.left) != channel_sink::status::released) return false;
+  // What was judged again asks for the same again.
+  if (c.finished && said.left == c.added) said.left.clear();
+  if (!said.left.empty()) c.added = said.left;
+  for (auto& [name, g] : c.texts) {
+    if (!g.ends) continue;
+    if (sink.keeps(g.channel)) {
+      sink.rest(g.channel, g.left);
+      drop_before(g, g.left);
+    }
+    note(c, g, "", g.left);
+    if (name == "text") g.left += std::exchange(said.left, {});
+    write(number, name, g, out);
+  }
+  write(number, "text", said, out);
   return true;
 }
 

@@ -17,7 +17,8 @@ using text::json::none;
 
 class lines_stream final : public response_stream, private event_reader::grower {
  public:
-  lines_stream(bool chat, std::string_view model, std::uint32_t depth_max) : chat_(chat), event_(ollama_response(), depth_max), model_(json_quoted(model)) {}
+  lines_stream(bool chat, bool hides_request, std::string_view model, std::uint32_t depth_max)
+      : chat_(chat), hides_request_(hides_request), event_(ollama_response(), depth_max), model_(json_quoted(model)) {}
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
@@ -31,19 +32,21 @@ class lines_stream final : public response_stream, private event_reader::grower 
     std::optional<std::uint32_t> channel = {};
     std::string pending = {};  // fed and not yet seen to leave
     index last = none;         // its piece in the line at hand
+    std::string left = {};     // what it leaves at the end
   };
   [[nodiscard]] status line(const http::json_piece& p, channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool finish(channel_sink& sink, std::string& out);
+  void write(growing& g, std::string& out);
   void note(growing& g, std::string_view fed, std::string_view released);
 
-  bool chat_;
+  bool chat_, hides_request_;
   http::json_splitter lines_{http::json_splitter::framing::lines, limits::event_bytes};
   event_reader event_;
   growing texts_[4] = {{"message.content"}, {"message.thinking"}, {"response"}, {"thinking"}};
   std::string model_, created_at_ = "\"1970-01-01T00:00:00Z\"";  // raw tokens
   std::string reason_, released_;
-  bool edited_ = false, over_ = false;
+  bool edited_ = false, over_ = false, calls_ = false;
 };
 
 response_stream::status lines_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
@@ -80,11 +83,14 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
     reason_ = event_.unread();
     return reason_.empty() ? status::blocked : status::unreadable;
   }
+  const auto message = event_.child(0, "message");
+  const auto calls = message == none || event_.body()[message].kind != kind::object ? none : event_.child(message, "tool_calls");
+  calls_ = calls_ || (calls != none && event_.body().first_child(calls) != none);
   const bool last = event_.text("done") == "true", error = !event_.text("error").empty();
   if (last && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
   // Tokens and their probabilities spell what left otherwise than it came.
   if (event_.edited()) event_.blank(0, "logprobs", "[]");
-  if (edited_) event_.blank(0, "context", "[]");
+  if (edited_ || hides_request_) event_.blank(0, "context", "[]");
   if (event_.edited()) {
     const auto edited = event_.apply();
     out += p.raw.substr(0, p.data_offset);
@@ -110,7 +116,7 @@ void lines_stream::note(growing& g, std::string_view fed, std::string_view relea
 event_reader::grower::taken lines_stream::take(index i, const row& r, channel_sink& sink) {
   for (auto& g : texts_) {
     if (r.path != g.path) continue;
-    if (!g.channel) g.channel = sink.open(role::assistant, r.kind, true, std::string(g.path));
+    if (!g.channel) g.channel = sink.open(role::assistant, r.kind, true, std::string(g.path), 0);
     g.last = i;
     released_.clear();
     if (sink.feed(*g.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
@@ -121,25 +127,31 @@ event_reader::grower::taken lines_stream::take(index i, const row& r, channel_si
   return taken::left;
 }
 
+// What is left of a text: into the line at hand where that has some of it, on a line of its own before otherwise.
+void lines_stream::write(growing& g, std::string& out) {
+  if (g.left.empty()) return;
+  if (g.last != none) return event_.append(g.last, g.left);
+  const auto key = g.path.starts_with("message.") ? g.path.substr(8) : g.path;
+  const auto text = json_quoted(key) + ":" + json_quoted(g.left);
+  out += "{\"model\":" + model_ + ",\"created_at\":" + created_at_ + ",";
+  out += g.path.starts_with("message.") ? "\"message\":{\"role\":\"assistant\"," + std::string(key == "content" ? "" : "\"content\":\"\",") + text + "}"
+                                        : (key == "response" ? "" : "\"response\":\"\",") + text;
+  out += ",\"done\":false}\n";
+}
+
 bool lines_stream::finish(channel_sink& sink, std::string& out) {
   for (auto& g : texts_) {
-    if (!g.channel) continue;
-    released_.clear();
-    const auto channel = *g.channel;
+    g.left.clear();
+    if (g.channel && sink.end(*g.channel, g.left) != channel_sink::status::released) return false;
+  }
+  std::string addition;
+  if (sink.closing(0, calls_, addition) != channel_sink::status::released) return false;
+  for (auto& g : texts_) {
+    if (g.channel) sink.rest(*g.channel, g.left);
     g.channel.reset();
-    if (sink.finish(channel, released_) != channel_sink::status::released) return false;
-    note(g, "", released_);
-    if (released_.empty()) continue;
-    if (g.last != none) {
-      event_.append(g.last, released_);
-      continue;
-    }
-    const auto key = g.path.starts_with("message.") ? g.path.substr(8) : g.path;
-    const auto text = json_quoted(key) + ":" + json_quoted(released_);
-    out += "{\"model\":" + model_ + ",\"created_at\":" + created_at_ + ",";
-    out += g.path.starts_with("message.") ? "\"message\":{\"role\":\"assistant\"," + std::string(key == "content" ? "" : "\"content\":\"\",") + text + "}"
-                                          : (key == "response" ? "" : "\"response\":\"\",") + text;
-    out += ",\"done\":false}\n";
+    note(g, "", g.left);
+    if (g.path == (chat_ ? "message.content" : "response")) g.left += addition;
+    write(g, out);
   }
   return true;
 }
@@ -178,7 +190,7 @@ void lines_stream::fail(std::string_view message, std::string_view decision_id, 
 }  // namespace
 
 std::unique_ptr<response_stream> ollama_open_stream(const endpoint& to, std::string_view model, std::uint32_t depth_max) {
-  return std::make_unique<lines_stream>(to.name == "chat", model, depth_max);
+  return std::make_unique<lines_stream>(to.name == "chat", to.words_added, model, depth_max);
 }
 
 }  // namespace sluice::wire

@@ -7,10 +7,12 @@ namespace sluice::wire {
 
 [[nodiscard]] endpoint openai_classify(std::string_view method, std::string_view path);
 [[nodiscard]] result<std::unique_ptr<request_body>> openai_read_request(std::string_view body, std::uint32_t depth_max);
-[[nodiscard]] result<std::unique_ptr<response_body>> openai_read_response(std::string_view body, std::uint32_t depth_max);
-[[nodiscard]] std::unique_ptr<response_stream> openai_open_stream(bool include_usage, std::uint32_t depth_max);
+[[nodiscard]] result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
+[[nodiscard]] std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max);
 [[nodiscard]] std::string openai_error_body(const error_text& text);
 [[nodiscard]] std::string openai_refusal_body(const request_body& request, std::string_view message, std::string_view decision_id);
+// Where vLLM repeats a request that asks for it, at the top of an answer or chunk.
+inline constexpr std::string_view openai_prompt_copies[] = {"prompt_text", "prompt_logprobs", "prompt_token_ids"};
 [[nodiscard]] bool openai_includes_usage(const request_body& request);
 
 }  // namespace sluice::wire

@@ -2,6 +2,7 @@
 #include "body_reader.hpp"
 #include "openai.hpp"
 #include "openai_table.hpp"
+#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -36,6 +37,22 @@ class chat_request final : public table_request {
     return {};
   }
   [[nodiscard]] bool include_usage() const { return usage_; }
+  [[nodiscard]] bool takes_system_words() const override { return true; }
+  // The API's own switch, and those of vLLM and llama.cpp.
+  [[nodiscard]] bool json_answer() const override {
+    const auto& body = listed_.body();
+    for (const auto key : {"guided_json", "guided_choice", "guided_regex", "guided_grammar", "structured_outputs", "grammar", "json_schema"}) {
+      if (const auto at = body.member(0, key); at != none && body[at].kind != kind::null) return true;
+    }
+    const auto format = body.member(0, "response_format");
+    const auto type = format != none && body[format].kind == kind::object ? body.member(format, "type") : none;
+    return type != none && body[type].text != "text";
+  }
+
+ protected:
+  void add_system(const system_words& added, splice_list& splices) const override {
+    add_system_message(listed_.body(), listed_.body().member(0, "messages"), added, splices);
+  }
 
  private:
   bool usage_ = false;

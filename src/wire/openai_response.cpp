@@ -2,6 +2,8 @@
 #include "body_reader.hpp"
 #include "openai.hpp"
 #include "openai_table.hpp"
+#include "sluice/base/strings.hpp"
+#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -11,7 +13,35 @@ using text::json::kind;
 using text::json::none;
 
 class chat_response final : public table_response {
+ public:
+  explicit chat_response(bool hides_request) : hides_request_(hides_request) {}
+
  protected:
+  // A choice that calls tools, or one in whose message nobody could write.
+  [[nodiscard]] bool structured(index choice) const override {
+    const auto& body = listed_.body();
+    const auto message = body[choice].kind == kind::object ? body.member(choice, "message") : none;
+    if (message == none || body[message].kind != kind::object) return true;
+    const auto calls = body.member(message, "tool_calls"), call = body.member(message, "function_call"), content = body.member(message, "content");
+    if (calls != none && body[calls].kind == kind::array && body.first_child(calls) != none) return true;
+    if (call != none && body[call].kind == kind::object) return true;
+    return content != none && body[content].kind != kind::string && body[content].kind != kind::null && body[content].kind != kind::array;
+  }
+  void add_text(index choice, std::string_view text, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto message = body.member(choice, "message"), content = body.member(message, "content");
+    if (content != none && body[content].kind == kind::string) return add_behind(body, content, text, splices);
+    if (content == none || body[content].kind == kind::null) return set_member(body, message, content, "content", json_quoted(text), splices);
+    const auto block = [](std::string_view words) { return "{\"type\":\"text\",\"text\":" + json_quoted(words) + "}"; };
+    add_to_list(body, content, {{}, text}, block, splices);
+  }
+  void drop_request(splice_list& splices) const override {
+    if (!hides_request_) return;
+    for (const auto key : openai_prompt_copies) {
+      const auto at = listed_.body().member(0, key);
+      if (at != none) splices.push_back({listed_.body()[at].raw_begin, listed_.body()[at].raw_end, "null"});
+    }
+  }
   // Tokens spell the text, citations point into it by offset, and a voice says it.
   void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
     const auto& body = listed_.body();
@@ -22,12 +52,15 @@ class chat_response final : public table_response {
     blank(body, message, "annotations", "[]", splices);
     blank(body, body.member(message, "audio"), "data", "\"\"", splices);
   }
+
+ private:
+  bool hides_request_;
 };
 
 }  // namespace
 
-result<std::unique_ptr<response_body>> openai_read_response(std::string_view body, std::uint32_t depth_max) {
-  auto made = std::make_unique<chat_response>();
+result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
+  auto made = std::make_unique<chat_response>(to.words_added);
   if (auto done = made->read(body, openai_chat_response(), "choices", depth_max); !done) return std::unexpected(done.error());
   return made;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "openai.hpp"
 #include "sluice/base/strings.hpp"
@@ -12,6 +13,12 @@ namespace sluice::wire {
 using text::json::index;
 using text::json::kind;
 using text::json::none;
+
+namespace {
+
+constexpr std::string_view said_row = "choices[].delta.content";
+
+}  // namespace
 
 response_stream::status chat_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
@@ -32,6 +39,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
     }
     drop_copies(at, c);
   }
+  for (const auto key : hides_request_ ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
   write(e, out);
   return status::ok;
 }
@@ -74,6 +82,10 @@ bool chat_stream::begin_choices() {
     auto& c = choices_[at.number];
     const auto delta = event_.child(node, "delta");
     if (delta != none && event_.child(delta, "role") != none) c.role_sent = true;
+    for (const auto key : {"tool_calls", "function_call"}) {
+      const auto calls = delta != none && body[delta].kind == kind::object ? event_.child(delta, key) : none;
+      c.calls = c.calls || (calls != none && (body[calls].kind == kind::object || (body[calls].kind == kind::array && body.first_child(calls) != none)));
+    }
     at_hand_.push_back(at);
   }
   return true;
@@ -84,6 +96,11 @@ const chat_stream::entry* chat_stream::entry_of(index i) const {
     if (i > at.node && i < event_.body()[at.node].next) return &at;
   }
   return nullptr;
+}
+
+std::int64_t chat_stream::choice_of(index i) const {
+  const auto* of = entry_of(i);
+  return of == nullptr ? channel_sink::no_choice : of->number;
 }
 
 event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
@@ -127,7 +144,7 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r : each.at == at; });
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
-    const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at);
+    const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
     it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, event_.around(i, event_.child(of.node, "delta"))});
   }
   it->last = i;
@@ -168,7 +185,7 @@ bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sin
   for (auto& [position, call] : c.tools) {
     const auto place = position < 0 ? std::string("function_call") : "tool_calls[" + std::to_string(position) + "].function";
     released_.clear();
-    if (!finish_arguments(call.arguments, "choices[" + std::to_string(number) + "].delta." + place + ".arguments", sink, released_)) return false;
+    if (!finish_arguments(call.arguments, "choices[" + std::to_string(number) + "].delta." + place + ".arguments", number, sink, released_)) return false;
     if (released_.empty()) continue;
     if (call.last != none) {
       event_.append(call.last, released_);
@@ -183,21 +200,33 @@ bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sin
 
 // Resolves what a choice still holds, before its last event or within it: what a client reads first must leave first.
 bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
+  if (c.finished) return true;
   if (!finish_calls(number, c, sink, out)) return false;
+  std::vector<std::string> left;
+  for (const auto& each : c.channels) {
+    if (sink.end(each.id, left.emplace_back()) != channel_sink::status::released) return false;
+  }
+  std::string addition;
+  if (sink.closing(number, c.calls, addition) != channel_sink::status::released) return false;
+  std::size_t at = 0;
   for (auto& each : c.channels) {
-    released_.clear();
-    if (sink.finish(each.id, released_) != channel_sink::status::released) return false;
+    released_ = std::move(left[at++]);
+    sink.rest(each.id, released_);
     note(c, each, "", released_);
     c.edited = c.edited || !each.pending.empty();
-    if (released_.empty()) continue;
-    if (each.last != none) {
-      event_.append(each.last, released_);
-    } else {
-      synthetic(number, each.in_delta.before + json_quoted(released_) + each.in_delta.after, "", out);
-    }
+    if (each.of != nullptr && each.of->path == said_row) released_ += std::exchange(addition, {});
+    finish_text(number, each, out);
   }
   c.channels.clear();
+  if (!addition.empty()) synthetic(number, "\"content\":" + json_quoted(addition), "", out);
   return true;
+}
+
+// The end of a text, in released_: into the event at hand where that has some of it, in a chunk of its own before otherwise.
+void chat_stream::finish_text(std::int64_t number, const channel& of, std::string& out) {
+  if (released_.empty()) return;
+  if (of.last != none) return event_.append(of.last, released_);
+  synthetic(number, of.in_delta.before + json_quoted(released_) + of.in_delta.after, "", out);
 }
 
 bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
@@ -255,8 +284,8 @@ void chat_stream::fail(std::string_view message, std::string_view decision_id, s
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
 }
 
-std::unique_ptr<response_stream> openai_open_stream(bool include_usage, std::uint32_t depth_max) {
-  return std::make_unique<chat_stream>(include_usage, depth_max);
+std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max) {
+  return std::make_unique<chat_stream>(include_usage, to.words_added, depth_max);
 }
 
 }  // namespace sluice::wire

@@ -10,7 +10,8 @@ namespace sluice::wire {
 
 class chat_stream final : public event_stream {
  public:
-  chat_stream(bool include_usage, std::uint32_t depth_max) : event_stream(openai_chat_chunk(), depth_max), include_usage_(include_usage) {}
+  chat_stream(bool include_usage, bool hides_request, std::uint32_t depth_max)
+      : event_stream(openai_chat_chunk(), depth_max), include_usage_(include_usage), hides_request_(hides_request) {}
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
@@ -32,6 +33,7 @@ class chat_stream final : public event_stream {
   };
   struct choice {
     bool role_sent = false, finished = false;
+    bool calls = false;    // a tool of the client's
     bool edited = false;   // some text of it left otherwise than it came
     bool touched = false;  // some text of it in the event at hand did
     std::vector<channel> channels;
@@ -47,6 +49,8 @@ class chat_stream final : public event_stream {
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] taken take_unknown(text::json::index i, channel_sink& sink) override;
 
+  [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
+
   void remember();
   [[nodiscard]] bool begin_choices();
   [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out);
@@ -55,11 +59,12 @@ class chat_stream final : public event_stream {
   [[nodiscard]] taken fragment(text::json::index i, const row& r, const entry& of, channel_sink& sink);
   static void note(choice& c, channel& of, std::string_view fed, std::string_view released);
   [[nodiscard]] bool finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
+  void finish_text(std::int64_t number, const channel& of, std::string& out);
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   void drop_copies(const entry& of, const choice& c);
   void synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 
-  bool include_usage_;
+  bool include_usage_, hides_request_;
   std::map<std::int64_t, choice> choices_;
   std::vector<entry> at_hand_;
   std::string id_ = "\"chatcmpl-sluice\"", created_ = "0", model_ = "\"\"";  // raw tokens

@@ -27,7 +27,7 @@ class sink final : public channel_sink {
  public:
   explicit sink(bool holds) : holds_(holds) {}
   bool judges(role, part_kind) override { return holds_; }
-  std::uint32_t open(role, part_kind, bool editable, std::string) override {
+  std::uint32_t open(role, part_kind, bool editable, std::string, std::int64_t) override {
     held_.emplace_back();
     holding_.push_back(holds_ && editable);
     return static_cast<std::uint32_t>(held_.size() - 1);

@@ -76,9 +76,9 @@ class Speaker:
         return "application/x-ndjson", [json.dumps(line(p, False)).encode() + b"\n" for p in self.pieces] + [json.dumps(line("", True) | {"done_reason": "stop"}).encode() + b"\n"]
 
 
-def gateway(lab):
+def gateway(lab, rules=""):
     up = Speaker()
-    g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle"))
+    g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle", extra=rules))
     text = g.config.read_text()
     one = f'  - {{name: up, base_url: "http://127.0.0.1:{up.port}", dialect: openai, paths: ["/v1"]}}\n'
     more = "".join(f'  - {{name: {d}, base_url: "http://127.0.0.1:{up.port}", dialect: {d}, paths: ["{p}"]}}\n'

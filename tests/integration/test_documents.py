@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/gate.md": 4, "docs/policy_language.md": 16, "docs/redis.md": 3}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/gate.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 3}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -247,7 +247,7 @@ def check_piece(folder, what, text):
         name = re.search(r"metadata: {name: ([\w-]+)", text)[1]
         bundle_file.write_text(bundle_file.read_text().rstrip("\n") + f"\n  - {{use: {name}, bind: {{region: [eu, eea]}}}}\n")
     elif what == "policy":
-        modules = f"  - {{use: {re.search(r'name: ([a-z-]+)', text)[1]}, bind: {{scope: global}}}}\n"
+        modules = "  - {use: %s, bind: {scope: global}}\n" % re.search(r"name: ([\w-]+)", text)[1]
         files["p.yaml"] = text
     elif what == "rule":
         files["p.yaml"] = head + "rules:\n" + text

@@ -114,7 +114,8 @@ struct where_spec {
 
 enum class inject_position : std::uint8_t { prepend, append };
 enum class on_missing : std::uint8_t { append, rewrite, block };
-// What require_disclaimer and append do in a tool call or an answer that must be JSON.
+// What require_disclaimer and append do in a tool call or an answer that must be JSON, and inject_system in a request that takes no
+// system words.
 enum class on_structured : std::uint8_t { skip, block };
 
 struct action_spec {

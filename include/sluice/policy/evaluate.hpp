@@ -22,6 +22,7 @@ struct text_part {
   bool last_turn = true;  // after the last assistant message (requests); always true for responses
   bool editable = true;   // false: a name or signed text; a redaction becomes a block
   std::string_view text;
+  std::int32_t choice = 0;  // of an answer: which of its choices; -1: none of them
 };
 
 // Bytes of a part's text.
@@ -33,7 +34,7 @@ struct finding {
   std::uint32_t rule;       // index into snapshot::rules()
   std::uint32_t part;       // index of the text_part, or the channel of a stream
   std::uint32_t begin, end; // bytes of the part's (or the channel's whole) original text
-  policy::action action;
+  policy::action action;    // what was done, or would be: of a rule that adds text, `flag` where it found no place for it
   bool enforced;            // false: a shadow finding
   std::string value;        // the matched original text; audit masks it, nothing else may print it
   // Where a request's match is split over several parts: the rest of it, in the order of the parts. `value` is all of it.
@@ -53,6 +54,18 @@ struct suppression {
 struct edit {
   std::uint32_t part, begin, end;
   std::string replacement;
+};
+
+// What rules add to the system's words of a request: in the order of the rules' policies and ids, a blank line between two texts.
+struct system_addition {
+  std::string before, behind;
+  std::uint32_t rules = 0;  // how many say so
+};
+
+// A text behind all that a choice of an answer says.
+struct addition {
+  std::int32_t choice;
+  std::string text;
 };
 
 // What a blocking rule says about its answer. Views into the snapshot.
@@ -82,6 +95,8 @@ struct outcome {
   std::vector<finding> findings;
   std::vector<suppression> suppressed;
   std::vector<edit> edits;   // disjoint, sorted by (part, begin); empty when blocked
+  system_addition system;    // of a request; empty when blocked
+  std::vector<addition> additions;  // of an answer, one a choice at most; empty when blocked
   block_terms block;         // meaningful when verdict == block
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
@@ -122,6 +137,9 @@ struct evaluate_options {
   std::string_view caller = {};  // what a rollout is sticky by where neither conversation nor user is known
   token_map* tokens = nullptr;  // of the exchange. Null (tests, explanations): the tokens of each call count from 1
   bool edits_of_blocked = false;  // tests only: a body that is blocked has its edits all the same, to hold against a stream that was cut
+  bool takes_system_words = true;  // the request has a place for what inject_system adds
+  // Answers, by choice: not 0 where text behind it would break it, as behind JSON or a call of a tool. Choices past its end: 0.
+  std::span<const std::uint8_t> structured = {};
 };
 
 // Holds all parts of one body against the rules. Never fails: a matcher that does becomes the policy's stated direction.
@@ -149,12 +167,18 @@ struct judged_request {
 // True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
 [[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
 
+// True when some enforcing rule may put text behind an answer: for those in shadow no event has to wait.
+[[nodiscard]] bool adds_to_answers(const ruleset& rules);
+
 // The response side of one streamed exchange: any number of channels, each a growing text.
 //
 // feed() takes the next original bytes of a channel (whole UTF-8 code points) and appends to `out` what may leave now:
 // everything that can no longer become part of a match of a rule that may change or stop it, with edits made. Fed text
 // either left, was replaced, or is held; finish() resolves what is held. Any cut of the same text gives the same
 // concatenated output. Once blocked, nothing is ever released again (latched).
+//
+// When all channels of a choice are finished, close() says what rules put behind its text. Where a rule may still rewrite or stop
+// the choice then, finish() keeps what it would release, and rest() gives it out after close().
 class stream_evaluator {
  public:
   stream_evaluator(std::shared_ptr<const snapshot> pinned, const ruleset& rules, const evaluate_options& options,
@@ -165,11 +189,20 @@ class stream_evaluator {
 
   using channel = std::uint32_t;
   // Opens the next channel (0, 1, …).
-  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable);
+  // `choice`: which of the answer's; below 0: none, so that nothing can be put behind it.
+  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable, std::int64_t choice = 0);
 
   enum class status : std::uint8_t { released, blocked };
   [[nodiscard]] status feed(channel c, std::string_view original, std::string& out);
-  [[nodiscard]] status finish(channel c, std::string& out);
+  // `may_keep`: the caller asks for what was kept with rest().
+  [[nodiscard]] status finish(channel c, std::string& out, bool may_keep = false);
+  // `structured`: see evaluate_options. `addition`: what belongs behind the choice's text; "" for nothing.
+  [[nodiscard]] status close(std::int64_t choice, bool structured, std::string& addition);
+  // Closes every choice that was left open, as one that has no place for text.
+  [[nodiscard]] status close_all();
+  // True when finish() kept the channel's text; and that text, once its choice was closed.
+  [[nodiscard]] bool keeps(channel c) const;
+  void rest(channel c, std::string& out);
   // Original bytes of the channel that are neither released nor replaced yet.
   [[nodiscard]] std::size_t held_bytes(channel c) const;
   // The record so far. Complete after every channel was finished or the stream was blocked.

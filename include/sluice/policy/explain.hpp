@@ -58,6 +58,7 @@ struct explanation {
   std::string version, effective;
   policy::verdict verdict = policy::verdict::allow, shadow_verdict = policy::verdict::allow;
   std::string text;                   // after edits; as it was when blocked
+  system_addition system;             // what a request gets beside it
   std::string message;                // of a block
   std::string reason;                 // of a verdict without a rule; a threshold that blocks among them
   struct sum {

@@ -13,6 +13,8 @@ enum class action : std::uint8_t { allow, flag, tag, append, require_disclaimer,
 inline constexpr std::size_t action_count = 10;
 // Replaces the matched text or stops the exchange: a stream has to hold text for it.
 constexpr bool changes_match(action a) { return a >= action::rewrite; }
+// Adds text of its own once the whole request, or the whole of a choice, is known.
+constexpr bool adds_text(action a) { return a >= action::append && a <= action::inject_system; }
 enum class enforcement : std::uint8_t { off, shadow, enforce };
 enum class direction : std::uint8_t { request = 1, response = 2, both = 3 };
 enum class role : std::uint8_t { system, developer, user, assistant, tool };

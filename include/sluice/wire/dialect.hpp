@@ -30,7 +30,7 @@ struct part {
   std::string_view text;
   text::json::index node;         // the string literal in the body
   std::int32_t inner = -1;        // JSON in a string: which leaf or key of the inner document
-  std::int32_t choice = -1;       // answers: index of the choice, -1 elsewhere
+  std::int32_t choice = -1;       // answers: place in response_body::choices(), -1 elsewhere
 };
 
 // Text that nobody can scan, and why; the policy `unreadable` decides.
@@ -45,6 +45,21 @@ struct replacement {
   std::string text;
 };
 
+// Words that the policy adds to a request, where its dialect has those of the system; see request_body::edited.
+struct system_words {
+  std::string_view before, behind;
+  [[nodiscard]] bool empty() const { return before.empty() && behind.empty(); }
+};
+
+// One of an answer's choices, as far as text behind what it says goes.
+struct answer_choice {
+  bool structured = false;  // it calls a tool of the client's, or has no place for text
+};
+struct text_addition {
+  std::int32_t choice;  // a place in response_body::choices()
+  std::string_view text;
+};
+
 // What an endpoint is. `scanned`: text in both directions; `passes`: no text of the conversation; `denied`: stated, with why.
 enum class endpoint_class : std::uint8_t { scanned, passes, denied, unknown };
 struct endpoint {
@@ -54,6 +69,7 @@ struct endpoint {
   std::string_view why;            // for denied
   std::string_view model = {};     // where the path names it; a view into the path
   std::string_view query = {};     // of the request, without '?'; whoever classifies fills it in
+  bool words_added = false;        // to the request, by the proxy: what of an answer repeats the request must not leave
 };
 
 // A parsed request.
@@ -66,8 +82,14 @@ class request_body {
   [[nodiscard]] virtual std::string_view model() const = 0;
   // Dotted path of a part, for errors (`param`).
   [[nodiscard]] virtual std::string path(const part& p) const = 0;
-  // The body with replacements made; nothing else changes.
-  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits) const = 0;
+  // The answer is to be JSON, or of another form that text behind it would break.
+  [[nodiscard]] virtual bool json_answer() const { return false; }
+  // False: the endpoint, or a request of this form, has no place for words of the system.
+  [[nodiscard]] virtual bool takes_system_words() const { return false; }
+  // The body with replacements made and words added before and behind those of the system; nothing else changes. The same words make
+  // the same bytes, so that an upstream's prompt cache still fits.
+  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits, const system_words& added) const = 0;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }
 };
 
 // A parsed plain answer. `edited` also drops what would repeat the old text (logprobs, audio of a redacted transcript).
@@ -78,7 +100,10 @@ class response_body {
   [[nodiscard]] virtual std::span<const unread> unread_parts() const = 0;
   // Dotted path of a part, for the record.
   [[nodiscard]] virtual std::string path(const part& p) const = 0;
-  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits) const = 0;
+  [[nodiscard]] virtual std::span<const answer_choice> choices() const { return {}; }
+  // `additions`: behind what each choice says, one a choice at most, and to none that is structured.
+  [[nodiscard]] virtual std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const = 0;
+  [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }
 };
 
 // How a stream's text is judged: the proxy implements this over policy's stream evaluator. A channel is one growing text,
@@ -86,13 +111,25 @@ class response_body {
 class channel_sink {
  public:
   virtual ~channel_sink() = default;
+  // `failed`: nobody can judge it any further, which is no rule's doing.
   enum class status : std::uint8_t { released, blocked, failed };
   // False: no rule may change or stop text of this role and kind, so nothing of it needs to be held; it is fed for the record.
   [[nodiscard]] virtual bool judges(role who, part_kind kind) = 0;
-  // `name`: where the text stands, for the record: "choices[0].delta.content".
-  [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable, std::string name) = 0;
+  // `name`: where the text stands, for the record: "choices[0].delta.content". `choice`: whose it is; no_choice: nobody's.
+  static constexpr std::int64_t no_choice = -1;
+  [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice = no_choice) = 0;
   [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
   [[nodiscard]] virtual status finish(std::uint32_t channel, std::string& out) = 0;
+  // As finish(), for a text of a choice whose end is told with closing(): what a rule may still change then is kept until after it,
+  // and rest() gives it out.
+  [[nodiscard]] virtual status end(std::uint32_t channel, std::string& out) { return finish(channel, out); }
+  [[nodiscard]] virtual bool keeps(std::uint32_t /*channel*/) const { return false; }
+  virtual void rest(std::uint32_t /*channel*/, std::string& /*out*/) {}
+  // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs
+  // behind what it says.
+  [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
+  // False: closing() never adds anything, so that no event has to wait for it.
+  [[nodiscard]] virtual bool adds() const { return false; }
   // A part that nobody can scan, as in a body that comes in one piece. False: it must not leave.
   [[nodiscard]] virtual bool passes(const wire::unread& /*what*/) { return false; }
 };

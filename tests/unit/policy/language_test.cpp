@@ -26,6 +26,10 @@ bundle_source around(const std::string& kind, const std::string& piece) {
   std::istringstream lines(piece);
   for (std::string line; std::getline(lines, line);) indented += "    " + line + "\n";
   if (kind == "rule") return one_policy(indented);
+  if (kind == "policy") {
+    const auto name = piece.substr(piece.find("name: ") + 6);
+    return testing::source_of({{"bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules:\n  - {use: " + name.substr(0, name.find(',')) + ", bind: global}\n"}, {"p.yaml", piece}});
+  }
   if (kind == "match") {
     std::string deeper;
     std::istringstream again(indented);

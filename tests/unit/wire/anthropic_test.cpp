@@ -231,9 +231,9 @@ TEST(anthropic_stream, a_tools_input_in_fragments_is_judged_whole) {
 TEST(anthropic_stream, thinking_is_not_editable_and_its_signature_leaves_as_it_came) {
   class asks : public testing::pass_sink {
    public:
-    std::uint32_t open(role who, part_kind kind, bool editable, std::string name) override {
+    std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice) override {
       if (kind == part_kind::reasoning) reasoning_editable = editable;
-      return pass_sink::open(who, kind, editable, std::move(name));
+      return pass_sink::open(who, kind, editable, std::move(name), choice);
     }
     bool reasoning_editable = true;
   } sink;
@@ -355,6 +355,37 @@ TEST(anthropic_recordings, a_word_is_edited_out_of_its_block_and_blocked_as_a_re
     }
   }
   EXPECT_GT(words, 10);
+}
+
+TEST(anthropic_recordings, a_text_is_put_behind_the_last_block_and_nothing_else_changes) {
+  const auto all = recordings();
+  if (all.empty()) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
+  std::mt19937 rng(13);
+  int added = 0;
+  for (const auto& [name, bytes] : all) {
+    if (name.find("message-start") != std::string::npos) continue;  // streams that are wrong on purpose
+    const auto before = read(bytes);
+    for (const bool keep : {false, true}) {
+      testing::adding_sink sink(" +", keep);
+      const auto after = read(run(bytes, sink, testing::random_cuts(rng, bytes.size())).out);
+      auto expected = before.blocks;
+      if (before.stopped && !sink.closed.empty() && !sink.closed.at(0).second) {
+        ++added;
+        const auto last = expected.empty() ? 0 : expected.rbegin()->first;
+        if (expected.empty() || expected[last]["type"] != "text") {
+          expected[expected.empty() ? 0 : last + 1] = {{"type", "text"}, {"text", " +"}, {"json", ""}};
+        } else {
+          expected[last]["text"] = expected[last]["text"].get<std::string>() + " +";
+        }
+      }
+      ASSERT_EQ(json(after.blocks), json(expected)) << name << (keep ? " kept" : "");
+      ASSERT_EQ(after.stop_reason, before.stop_reason) << name;
+      ASSERT_EQ(after.stopped, before.stopped) << name;
+      ASSERT_EQ(after.left_open, before.left_open) << name;
+      ASSERT_LE(sink.closed.size(), 1u) << name;
+    }
+  }
+  EXPECT_GT(added, 10);
 }
 
 TEST(anthropic_recordings, whole_answers_are_read_without_an_unknown_part) {

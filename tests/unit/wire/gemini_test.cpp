@@ -225,6 +225,16 @@ TEST(gemini_recordings, untouched_is_byte_identical_and_a_word_is_edited_out) {
       testing::block_sink block(m.str());
       ASSERT_EQ(read(run(bytes, block).out).finished.at(where.first), "SAFETY") << name;
     }
+    for (const bool keep : {false, true}) {
+      testing::adding_sink adds(" +", keep);
+      const auto after = read(run(bytes, adds, testing::random_cuts(rng, bytes.size())).out);
+      auto expected = before.text;
+      for (const auto& [choice, structured] : adds.closed) {
+        if (!structured) expected[{static_cast<int>(choice), "text"}] += " +";
+      }
+      ASSERT_EQ(after.text, expected) << name << (keep ? " kept" : "");
+      ASSERT_EQ(after.finished, before.finished) << name;
+    }
   }
   if (files == 0) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
   EXPECT_GT(words, 2);

@@ -2,7 +2,9 @@
 // blocks at a word. They stand for a policy, not for how one is evaluated.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sluice/wire/dialect.hpp"
@@ -12,7 +14,7 @@ namespace sluice::wire::testing {
 class pass_sink : public channel_sink {
  public:
   bool judges(role, part_kind) override { return false; }
-  std::uint32_t open(role, part_kind kind, bool, std::string name) override {
+  std::uint32_t open(role, part_kind kind, bool, std::string name, std::int64_t) override {
     kinds.push_back(kind);
     names.push_back(std::move(name));
     texts.emplace_back();
@@ -33,6 +35,51 @@ class pass_sink : public channel_sink {
   std::vector<std::string> texts;  // what each channel was fed
   std::vector<part_kind> kinds;
   std::vector<std::string> names;
+};
+
+// Puts `addition` behind every choice, and keeps what the channels that end with a choice say until then, when `keep` says so.
+class adding_sink : public pass_sink {
+ public:
+  explicit adding_sink(std::string addition, bool keep = false) : addition_(std::move(addition)), keep_(keep) {}
+  bool judges(role, part_kind kind) override { return keep_ && kind == part_kind::text; }
+  std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice) override {
+    choices.push_back(choice);
+    held_.emplace_back();
+    return pass_sink::open(who, kind, editable, std::move(name), choice);
+  }
+  status feed(std::uint32_t c, std::string_view text, std::string& out) override {
+    std::string left;
+    (void)pass_sink::feed(c, text, left);
+    (holds(c) ? held_[c] : out) += left;
+    return status::released;
+  }
+  status finish(std::uint32_t c, std::string& out) override {
+    out += std::exchange(held_[c], {});
+    return status::released;
+  }
+  status end(std::uint32_t c, std::string& out) override { return holds(c) ? status::released : finish(c, out); }
+  bool keeps(std::uint32_t c) const override { return holds(c) && !held_[c].empty(); }
+  void rest(std::uint32_t c, std::string& out) override {
+    if (holds(c)) out += rewritten.value_or(std::exchange(held_[c], {}));
+    if (holds(c) && rewritten) rewritten = "";
+  }
+  status closing(std::int64_t choice, bool structured, std::string& addition) override {
+    closed.emplace_back(choice, structured);
+    if (blocks) return status::blocked;
+    if (!structured) addition = addition_;
+    return status::released;
+  }
+  bool adds() const override { return true; }
+  std::vector<std::pair<std::int64_t, bool>> closed;  // choices in the order in which they ended, and whether they were structured
+  std::vector<std::int64_t> choices;                  // of each channel
+  std::optional<std::string> rewritten;               // what the first kept text becomes
+  bool blocks = false;
+
+ private:
+  [[nodiscard]] bool holds(std::uint32_t c) const { return keep_ && kinds[c] == part_kind::text; }
+  std::string addition_;
+  bool keep_;
+  std::vector<std::string> held_;
 };
 
 // Replaces every `word`; holds what could still become it.

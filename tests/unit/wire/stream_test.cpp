@@ -199,6 +199,28 @@ TEST(recordings, a_word_that_is_edited_is_nowhere_in_the_clients_bytes) {
   EXPECT_GT(words, 5);
 }
 
+TEST(recordings, a_text_is_put_behind_each_choice_and_nothing_else_changes) {
+  const auto all = recordings();
+  if (all.empty()) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
+  int added = 0;
+  for (const auto& [name, bytes] : all) {
+    const auto before = read(bytes);
+    for (const bool keep : {false, true}) {
+      testing::adding_sink sink(" +", keep);
+      const auto after = read(run(bytes, {}, sink).out);
+      auto expected = before.text;
+      for (const auto& [choice, structured] : sink.closed) {
+        if (structured) continue;
+        expected[{static_cast<int>(choice), "content"}] += " +";
+        ++added;
+      }
+      ASSERT_EQ(after.text, expected) << name << (keep ? " kept" : "");
+      ASSERT_EQ(after.finished, before.finished) << name;
+    }
+  }
+  EXPECT_GT(added, 20);
+}
+
 TEST(chat_stream, judges_text_and_not_the_numbers_around_it) {
   testing::pass_sink sink;
   const auto bytes = content("one", 1) + content("two", 1) + finish(1) +
