@@ -57,7 +57,7 @@ void exchange::impl::judge_plain(effects& out) {
     }
     return judge_opaque(out);
   }
-  auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max);
+  auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max, request.get());
   if (!parsed) {
     reason = "unreadable: " + parsed.error().message;
     if (shadow()) {

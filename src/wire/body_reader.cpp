@@ -52,6 +52,9 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
       const auto r = shape.table.child(body, states_, m, "role");
       role who{};
       if (r != none && shape.role_of(body[r].text, who) && who == role::assistant) last_assistant_ = m;
+      if (r != none || shape.made_by_model == nullptr) continue;
+      const auto type = shape.table.child(body, states_, m, "type");
+      if (type != none && shape.made_by_model(body[type].text)) last_assistant_ = m;
     }
   }
   list(shape, messages, depth_max);
@@ -73,7 +76,17 @@ bool table_request::skips(const path_table& table, index i) {
     return n.kind == kind::object || n.kind == kind::array;
   }
   const auto* r = table.at(states_[i]);
+  // A text, or a token, where an object should stand.
+  if (r == nullptr && n.kind == kind::string && !n.text.empty()) {
+    listed_.add_unread("unknown part", i);
+    return true;
+  }
+  if (r == nullptr && n.kind == kind::number && body[n.parent].kind == kind::array) {
+    if (i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
+    return true;
+  }
   if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;
+  if (n.kind == kind::object && table.leads_on(states_[i])) return false;  // what it names is in its members
   if (!holds_text(body, i)) return false;
   listed_.add_unread(r->what == text_class::reference ? "server state" : "attachment", i);
   return true;
@@ -140,12 +153,12 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
       if (n.kind == kind::string && !n.text.empty()) listed_.add_plain(i, mine, false);
       continue;
     }
-    mine.role = to_role(r->from, role::assistant);
+    mine.role = role_of(i, *r);
     mine.kind = r->kind;
     const bool below = states[n.parent] == states[i];
-    if (below && (r->what == text_class::schema || r->what == text_class::arguments) && !n.key.empty()) listed_.add_key(i, mine);
-    if (r->path.ends_with("{*}") && !below && !n.key.empty()) listed_.add_key(i, mine);
-    if (n.kind == kind::string && !n.text.empty()) {
+    const bool word = (below && (r->what == text_class::schema || r->what == text_class::arguments)) || (!below && r->path.ends_with("{*}"));
+    if (word && !n.key.empty() && !echoes(n.key, *r)) listed_.add_key(i, mine);
+    if (n.kind == kind::string && !n.text.empty() && !echoes(n.text, *r)) {
       auto as = *r;
       as.kind = kind_of(i, *r);
       listed_.add(i, as, mine, depth_max);

@@ -57,7 +57,7 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
   const auto who = to_role(r.from, role::assistant);
   const bool below = i != 0 && states_[n.parent] == states_[i];
   const bool words_in_keys = (below && (r.what == text_class::schema || r.what == text_class::arguments)) || (!below && r.path.ends_with("{*}"));
-  if (words_in_keys && !n.key.empty() && !at_once(n.key, who, r.kind, false, body_.path(i), sink)) return false;
+  if (words_in_keys && !n.key.empty() && !dialect.knows_key(i, r) && !at_once(n.key, who, r.kind, false, body_.path(i), sink)) return false;
   if (n.kind != kind::string || n.text.empty()) return true;
   switch (r.what) {
     case text_class::opaque: case text_class::scalar: return true;
@@ -116,8 +116,12 @@ void event_reader::blank(index object, std::string_view key, std::string_view wi
   if (object == none || body_[object].kind != kind::object) return;
   const auto i = child(object, key);
   if (i == none || body_[i].kind == kind::null || body_.raw(i) == with) return;
+  set(i, std::string(with));
+}
+
+void event_reader::set(index i, std::string raw) {
   std::erase_if(splices_, [&](const auto& s) { return s.begin >= body_[i].raw_begin && s.end <= body_[i].raw_end; });
-  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::string(with)});
+  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::move(raw)});
 }
 
 std::string event_reader::apply() { return text::json::apply(body_.bytes(), std::move(splices_)); }

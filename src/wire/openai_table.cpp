@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "responses_table.hpp"
+
 namespace sluice::wire {
 namespace {
 
@@ -211,6 +213,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   add(response_rows, "response", "no");
   add(chunk_rows, "response", "yes");
   out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+  add_responses_coverage(out);
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;

@@ -97,6 +97,7 @@ const std::vector<trial>& trials() {
       {gemini(), "POST", "/v1beta/models/m:countTokens", R"({})"},
       {gemini(), "POST", "/v1beta/models/m:embedContent", R"({})"},
       {gemini(), "POST", "/v1beta/models/m:batchEmbedContents", R"({})"},
+      {openai(), "POST", "/v1/responses", R"({"model":"m"})"},
       {ollama(), "POST", "/api/chat", R"({"model":"m","messages":[]})", false},
       {ollama(), "POST", "/api/generate", R"({"model":"m"})", false},
       {ollama(), "POST", "/api/embed", R"({"model":"m"})", false},
