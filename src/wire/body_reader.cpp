@@ -81,8 +81,11 @@ bool table_request::skips(const path_table& table, index i) {
     listed_.add_unread("unknown part", i);
     return true;
   }
-  if (r == nullptr && n.kind == kind::number && body[n.parent].kind == kind::array) {
-    if (i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
+  const bool wants_text = r == nullptr || r->what == text_class::text || r->what == text_class::name || r->what == text_class::json;
+  if (wants_text && n.kind == kind::number && body[n.parent].kind == kind::array) {
+    // Told once for a row of them: at the array, or where it begins among texts.
+    const bool first = i == body.first_child(n.parent);
+    if (first || body[i - 1].kind != kind::number) listed_.add_unread("unknown part", first ? n.parent : i);
     return true;
   }
   if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;

@@ -5,6 +5,7 @@
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
+#include "completions.hpp"
 #include "gemini.hpp"
 #include "gemini_table.hpp"
 #include "ollama.hpp"
@@ -23,20 +24,24 @@ class openai_dialect final : public dialect {
   [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return openai_classify(method, path); }
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
     if (is_responses(to)) return responses_read_request(to, body, depth_max);
-    return openai_read_request(body, depth_max);
+    if (const auto* as = find_text_endpoint(to.name)) return text_read_request(to, *as, body, depth_max);
+    return openai_read_request(to, body, depth_max);
   }
   [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max,
                                                                      const request_body* asked) const override {
     if (is_responses(to)) return responses_read_response(to, body, asked, depth_max);
+    if (const auto* as = find_text_endpoint(to.name)) return text_read_response(*as, body, depth_max);
     return openai_read_response(body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
     if (is_responses(to)) return responses_open_stream(request, depth_max);
+    if (find_text_endpoint(to.name) != nullptr) return completions_open_stream(request, depth_max);
     return openai_open_stream(openai_includes_usage(request), depth_max);
   }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
     if (dynamic_cast<const responses_request_body*>(&request) != nullptr) return responses_refusal_body(request, message, decision_id);
+    if (const auto* text = dynamic_cast<const text_request_body*>(&request)) return completions_refusal_body(*text, message, decision_id);
     return openai_refusal_body(request, message, decision_id);
   }
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return openai_coverage(); }

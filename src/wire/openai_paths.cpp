@@ -12,6 +12,9 @@ constexpr auto paths = std::to_array<known_path>({
     {"/v1/responses", "POST", "responses", endpoint_class::scanned, ""},
     {"/v1/responses/input_tokens", "POST", "responses.input_tokens", endpoint_class::scanned, ""},
     {"/v1/responses/compact", "POST", "responses.compact", endpoint_class::scanned, ""},
+    {"/v1/completions", "POST", "completions", endpoint_class::scanned, ""},
+    {"/v1/embeddings", "POST", "embeddings", endpoint_class::scanned, ""},
+    {"/v1/moderations", "POST", "moderations", endpoint_class::scanned, ""},
     {"/v1/models", "GET", "models", endpoint_class::passes, ""},
 });
 

@@ -29,13 +29,17 @@ bool role_of(std::string_view word, role& out) {
 
 class chat_request final : public request_body {
  public:
-  result<void> read(std::string_view bytes, std::uint32_t depth_max) {
+  result<void> read(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
     if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
     const auto& body = listed_.body();
     if (body[0].kind != kind::object) return fail(errc::parse, "the request body is no JSON object");
     const auto messages = body.member(0, "messages");
     if (messages == none || body[messages].kind != kind::array) return fail(errc::parse, "messages is missing or is no array");
     if (const auto m = body.member(0, "model"); m != none && body[m].kind == kind::string) model_ = body[m].text;
+    if (!to.model.empty()) {  // Azure's path decides, whatever the body says
+      model_text_ = to.model;
+      model_ = model_text_;
+    }
     const auto stream = body.member(0, "stream");
     stream_ = stream != none && body[stream].text == "true";
     if (const auto options = body.member(0, "stream_options"); options != none) {
@@ -119,15 +123,16 @@ class chat_request final : public request_body {
 
   listed_body listed_;
   std::string_view model_;
+  std::string model_text_;
   bool stream_ = false, usage_ = false;
   index last_assistant_ = 0;
 };
 
 }  // namespace
 
-result<std::unique_ptr<request_body>> openai_read_request(std::string_view body, std::uint32_t depth_max) {
+result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<chat_request>();
-  if (auto done = made->read(body, depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read(to, body, depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

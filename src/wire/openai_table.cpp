@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "completions.hpp"
 #include "responses_table.hpp"
 
 namespace sluice::wire {
@@ -214,7 +215,9 @@ std::vector<dialect::coverage_row> make_coverage() {
   add(chunk_rows, "response", "yes");
   out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
   add_responses_coverage(out);
+  add_text_endpoints_coverage(out);
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"conversations, images, audio, files, uploads, batches, assistants, threads, realtime, vector stores, stored completions", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;
 }
