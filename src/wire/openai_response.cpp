@@ -64,8 +64,10 @@ class chat_response final : public response_body {
  private:
   void drop_logprobs(index choice, std::vector<text::json::splice>& splices) const {
     const auto& body = listed_.body();
-    const auto logprobs = body.member(choice, "logprobs");
-    if (logprobs != none && body[logprobs].kind != kind::null) splices.push_back({body[logprobs].raw_begin, body[logprobs].raw_end, "null"});
+    for (const char* spelled : {"logprobs", "token_ids"}) {
+      const auto at = body.member(choice, spelled);
+      if (at != none && body[at].kind != kind::null) splices.push_back({body[at].raw_begin, body[at].raw_end, "null"});
+    }
   }
 
   listed_body listed_;

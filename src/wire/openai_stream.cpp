@@ -15,13 +15,29 @@ using text::json::none;
 
 namespace {
 
+// The JSON that a path leads through, with a text at its end.
+std::string led_to(std::string_view path, const std::string& quoted) {
+  if (path.empty()) return quoted;
+  if (path.starts_with("[]")) return "[" + led_to(path.substr(2), quoted) + "]";
+  std::string type;
+  if (path.starts_with('<')) {
+    const auto end = path.find('>');
+    type = "\"type\":" + json_quoted(path.substr(1, end - 1)) + ",";
+    path.remove_prefix(end + 1);
+  }
+  if (path.starts_with('.')) path.remove_prefix(1);
+  const auto end = std::min(path.find_first_of(".[<", 1), path.size());
+  return "{" + type + json_quoted(path.substr(0, end)) + ":" + led_to(path.substr(end), quoted) + "}";
+}
+
 // A delta that holds nothing but a text in the place of this row.
 std::string delta_of(const row& r, std::string_view text) {
   constexpr std::string_view above = "choices[].delta.";
   const auto quoted = json_quoted(text);
   if (r.path.ends_with("reasoning_details[].text")) return "\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":" + quoted + "}]";
-  if (r.path.ends_with("audio.transcript")) return "\"audio\":{\"transcript\":" + quoted + "}";
-  return json_quoted(r.path.substr(above.size())) + ":" + quoted;
+  if (r.path.ends_with("reasoning_details[].summary")) return "\"reasoning_details\":[{\"type\":\"reasoning.summary\",\"summary\":" + quoted + "}]";
+  const auto all = led_to(r.path.substr(above.size()), quoted);
+  return all.substr(1, all.size() - 2);
 }
 
 }  // namespace
@@ -144,9 +160,9 @@ bool chat_stream::choice_fields(index node, channel_sink& sink, std::string& out
     c.finished = true;
   }
   // The tokens of a text that left otherwise than it came still spell it.
-  const auto logprobs = body_.member(node, "logprobs");
-  if (splices_.size() > before && logprobs != none && body_[logprobs].kind != kind::null) {
-    splices_.push_back({body_[logprobs].raw_begin, body_[logprobs].raw_end, "null"});
+  for (const char* spelled : {"logprobs", "token_ids"}) {
+    const auto at = body_.member(node, spelled);
+    if (splices_.size() > before && at != none && body_[at].kind != kind::null) splices_.push_back({body_[at].raw_begin, body_[at].raw_end, "null"});
   }
   return true;
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "completions.hpp"
+#include "openai_vendors.hpp"
 #include "responses_table.hpp"
 
 namespace sluice::wire {
@@ -187,6 +188,12 @@ constexpr auto chunk_rows = std::to_array<row>({
     {"choices[].logprobs", opaque},
 });
 
+std::vector<row> with_vendors(std::span<const row> own, std::span<const row> theirs) {
+  std::vector<row> out(own.begin(), own.end());
+  out.insert(out.end(), theirs.begin(), theirs.end());
+  return out;
+}
+
 std::string_view treatment(const row& r, std::string_view direction) {
   switch (r.what) {
     case text: return "scanned, edited";
@@ -195,7 +202,7 @@ std::string_view treatment(const row& r, std::string_view direction) {
     case reference: return "unreadable.server_state";
     case binary: return direction == "request" ? "unreadable.unknown_part" : "unreadable.unknown_part; blanked when its transcript is edited";
     case scalar: return "passed: a number or a flag; a string there is scanned as any other";
-    case opaque: return r.path.ends_with("logprobs") ? "dropped when the choice is edited" : "passed: an identifier or parameter";
+    case opaque: return r.path.ends_with("logprobs") || r.path.ends_with("token_ids") ? "dropped when the choice is edited" : "passed: an identifier or parameter";
   }
   return "";
 }
@@ -210,9 +217,12 @@ std::vector<dialect::coverage_row> make_coverage() {
     }
   };
   add(request_rows, "request", "no");
+  add(vendor_request_rows(), "request", "no");
   out.push_back({"chat.completions", "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
   add(response_rows, "response", "no");
+  add(vendor_response_rows(), "response", "no");
   add(chunk_rows, "response", "yes");
+  add(vendor_chunk_rows(), "response", "yes");
   out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
   add_responses_coverage(out);
   add_text_endpoints_coverage(out);
@@ -225,15 +235,18 @@ std::vector<dialect::coverage_row> make_coverage() {
 }  // namespace
 
 const path_table& openai_chat_request() {
-  static const path_table table(request_rows);
+  static const auto rows = with_vendors(request_rows, vendor_request_rows());
+  static const path_table table(rows);
   return table;
 }
 const path_table& openai_chat_response() {
-  static const path_table table(response_rows);
+  static const auto rows = with_vendors(response_rows, vendor_response_rows());
+  static const path_table table(rows);
   return table;
 }
 const path_table& openai_chat_chunk() {
-  static const path_table table(chunk_rows);
+  static const auto rows = with_vendors(chunk_rows, vendor_chunk_rows());
+  static const path_table table(rows);
   return table;
 }
 std::span<const dialect::coverage_row> openai_coverage() {
