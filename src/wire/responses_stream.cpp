@@ -201,8 +201,13 @@ void responses_stream::follow_edits() {
   for (const auto i : edited_) {
     const auto around = event_.body()[i].parent;
     if (event_.body()[around].kind != kind::object) continue;
-    event_.blank(around, "logprobs", "[]");
-    event_.blank(around, "annotations", "[]");
+    // Only beside a text of this API: in what somebody else named, the same keys are theirs.
+    const auto key = event_.body()[i].key;
+    if (event_.at(i)->what != text_class::text || (key != "text" && key != "delta")) continue;
+    for (const char* beside : {"logprobs", "annotations"}) {
+      const auto at = event_.body().member(around, beside);
+      if (at != none && event_.body()[at].kind == kind::array) event_.set(at, "[]");
+    }
   }
 }
 

@@ -435,6 +435,80 @@ TEST(responses_stream, a_dead_upstream_drops_what_is_held_and_ends_in_an_error) 
   EXPECT_EQ(e["error"]["code"], "upstream_error");
 }
 
+// A text in each place that the tables name, in an event of a type that has it.
+TEST(responses_stream, every_text_of_every_event_is_judged) {
+  const std::string marker = "QXMARKERQX";
+  const auto put = [](const auto& self, json& where, std::string_view path, const json& leaf) -> void {
+    if (path.starts_with('.')) path.remove_prefix(1);
+    if (path.empty()) {
+      where = leaf;
+      return;
+    }
+    if (path.starts_with("[]")) {
+      if (!where.is_array()) where = json::array({json()});
+      return self(self, where[0], path.substr(2), leaf);
+    }
+    if (!where.is_object()) where = json::object();
+    if (path.starts_with('<')) {
+      const auto end = path.find('>');
+      if (end > 1) where["type"] = path.substr(1, end - 1);
+      return self(self, where, path.substr(end + 1), leaf);
+    }
+    const auto end = std::min(path.find_first_of(".[<", 1), path.size());
+    self(self, where[path.substr(0, end) == "{*}" ? "anykey" : std::string(path.substr(0, end))], path.substr(end), leaf);
+  };
+  int looked = 0;
+  for (const auto& r : openai().coverage()) {
+    if (r.endpoint != "responses" || r.streaming != "yes" || r.text_class == "-" || r.text_class == "O" || r.text_class == "V") continue;
+    const std::string path(r.path);
+    const char* type = path.starts_with("response.") ? "response.completed" : path.starts_with("item") ? "response.output_item.done"
+                       : path.starts_with("part")    ? "response.content_part.done" : path.starts_with("annotation") ? "response.output_text.annotation.added" : nullptr;
+    json e = json::object();
+    put(put, e, path, r.text_class == "J" ? json(json({{"k", marker}}).dump()) : r.text_class == "A" || r.text_class == "S" ? json{{"k", marker}} : json(marker));
+    if (type != nullptr) e["type"] = type;
+    testing::replace_sink sink(marker, "#");
+    const auto o = run_raw(event(e), sink);
+    const bool cannot_be_read = r.text_class == "B" || r.text_class == "R";
+    EXPECT_EQ(o.last, cannot_be_read ? status::unreadable : status::ok) << e.dump();
+    const bool edits = r.text_class == "T" || r.text_class == "J" || r.text_class == "A";
+    if (edits) EXPECT_EQ(o.out.find(marker), std::string::npos) << e.dump() << o.out;
+    if (edits) EXPECT_NE(o.out.find('#'), std::string::npos) << o.out;
+    ++looked;
+  }
+  EXPECT_GT(looked, 100);
+}
+
+// The same in answers in one piece: each is read, and leaves as it came when nobody edits it.
+TEST(responses_recordings, an_answer_in_one_piece_loses_a_word_and_nothing_else) {
+  int seen = 0, words = 0;
+  const auto to = openai().classify("POST", "/v1/responses");
+  for (const auto& [name, bytes] : testing::fixture_files()) {
+    if (!name.ends_with(".json") || (bytes.find("\"object\": \"response\"") == std::string::npos && bytes.find("\"object\":\"response\"") == std::string::npos)) continue;
+    const auto r = openai().read_response(to, bytes, 64);
+    if (!r) continue;  // two are not JSON
+    ++seen;
+    EXPECT_EQ((*r)->edited({}), bytes) << name;
+    for (const auto& p : (*r)->parts()) {
+      if (p.kind != part_kind::text || p.role != role::assistant || p.text.size() < 20) continue;
+      auto from = p.text.size() / 2;
+      while (from < p.text.size() && !std::isalpha(static_cast<unsigned char>(p.text[from]))) ++from;
+      auto end = from;
+      while (end < p.text.size() && std::isalpha(static_cast<unsigned char>(p.text[end]))) ++end;
+      const std::string word(p.text.substr(from, end - from));
+      if (word.size() < 6) continue;
+      ++words;
+      const auto after = json::parse(edited(bytes, word, "#"));
+      for (const auto& item : after["output"]) {
+        if (item["type"] == "message") EXPECT_EQ(item.dump().find(word), std::string::npos) << name << " " << word;
+      }
+      EXPECT_EQ(after["usage"], json::parse(bytes)["usage"]);
+      break;
+    }
+  }
+  if (seen == 0) GTEST_SKIP() << "no recordings: set SLUICE_FIXTURES";
+  EXPECT_GT(words, 5);
+}
+
 TEST(responses_errors, a_refusal_has_the_form_that_was_asked_for) {
   const auto to = openai().classify("POST", "/v1/responses");
   const std::string plain = R"({"model":"m","input":"x"})";
