@@ -81,6 +81,7 @@ constexpr auto response_rows = std::to_array<row>({
     {"max_output_tokens", scalar},
     {"max_tool_calls", scalar},
     {"usage", opaque},
+    {"tool_usage", opaque},
     {"billing", opaque},
     {"error", text, kind::error, from::assistant},
     {"error.type", opaque},
@@ -147,6 +148,7 @@ constexpr auto event_rows = std::to_array<row>({
     {"item_id", opaque},
     {"call_id", opaque},
     {"obfuscation", opaque},
+    {"copilot_usage", opaque},  // GitHub Copilot
     {"logprobs", opaque},
     {"status", opaque},
     {"part.type", opaque},

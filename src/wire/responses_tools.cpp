@@ -60,6 +60,7 @@ constexpr auto hosted_rows = std::to_array<row>({
     {"<image_generation>.background", opaque},
     {"<image_generation>.input_fidelity", opaque},
     {"<image_generation>.model", opaque},
+    {"<image_generation>.n", scalar},
     {"<image_generation>.moderation", opaque},
     {"<image_generation>.output_compression", scalar},
     {"<image_generation>.output_format", opaque},
