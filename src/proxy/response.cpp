@@ -69,7 +69,8 @@ void exchange::impl::judge_plain(effects& out) {
   }
   content = std::move(*parsed);
   for (const auto& u : content->unread_parts()) {
-    if (config.unknown_part == unreadable_policy::deny && !shadow()) {
+    const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
+    if (rule == unreadable_policy::deny && !shadow()) {
       reason = "unreadable: " + u.reason;
       return withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
                           u.path, out);

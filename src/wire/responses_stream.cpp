@@ -114,7 +114,10 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
     reason_ = event_.unread();
     return reason_.empty() ? status::blocked : status::unreadable;
   }
-  if (drops()) return status::ok;
+  if (drops()) {
+    out += ": held\n\n";  // a comment, so that nobody on the way takes the stream for dead
+    return status::ok;
+  }
   follow_edits();
   write(e, out);
   return status::ok;

@@ -19,7 +19,7 @@ class Speaker:
     """An upstream that says `pieces` on each of the paths."""
 
     def __init__(self):
-        self.pieces, self.seen, self.heads, self.methods = ["hello"], [], [], []
+        self.pieces, self.seen, self.heads, self.methods, self.items = ["hello"], [], [], [], None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ class Speaker:
                                         "metadata": {}, "model": "m", "output": output, "parallel_tool_calls": True, "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0,
                                         "usage": None, "background": False}
         if path.endswith("/input_items"):
-            return "application/json", [json.dumps({"object": "list", "data": [item("completed", [part(text)])], "first_id": "msg_1", "last_id": "msg_1", "has_more": False}).encode()]
+            return "application/json", [json.dumps({"object": "list", "data": self.items or [item("completed", [part(text)])], "first_id": "msg_1", "last_id": "msg_1", "has_more": False}).encode()]
         done = item("completed", [part(text)])
         if not body.get("stream") and "stream=true" not in path:
             return "application/json", [json.dumps(response("completed", [done])).encode()]
@@ -160,9 +160,13 @@ def test_what_the_upstream_holds_is_denied_or_counted(lab):
         error = json.loads(data)["error"]
         assert status == 400 and "server state" in error["message"] and error["param"].split("[")[0].split(".")[0] in more, data
     assert up.seen == []
+    up.items = [{"type": "message", "role": "user", "id": "msg_0", "content": [{"type": "input_file", "file_id": "file_1"}]}]
+    items = lambda: g.post(None, path="/v1/responses/resp_1/input_items", method="GET")[0]
+    assert items() == 502
     g.kill()
     g.config.write_text(g.config.read_text() + "unreadable: {server_state: pass}\n")
     g.start()
+    assert items() == 200
     for more in held:
         assert g.post({"model": "m", "input": "x"} | more, path="/v1/responses")[0] == 200, more
     assert "server state" in json.dumps([r.get("request", {}).get("unscanned", r) for r in g.records() if r["event"] == "decision"][-1]), g.records()[-1]

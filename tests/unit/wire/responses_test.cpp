@@ -283,6 +283,7 @@ TEST(responses_stream, what_is_held_leaves_before_the_text_ends_and_numbers_rise
   EXPECT_EQ(v.told, std::vector<std::string>(4, "it was a sec"));
   EXPECT_TRUE(v.numbers_rise);
   const auto whole = run(one_text({"it was a ", "sec"}), sink);
+  EXPECT_NE(whole.out.find("\n\n: held\n\n"), std::string::npos) << "a stream that is held is not dead";
   EXPECT_EQ(read(whole.out).grown.at("0/0"), "it was a sec");
   EXPECT_EQ(events(whole.out).back()["sequence_number"], events(numbered(one_text({"it was a ", "sec"}))).back()["sequence_number"])
       << "an event that was held whole gives its number to the one that takes its place";
