@@ -35,6 +35,8 @@ class event_reader {
     [[nodiscard]] virtual taken take(text::json::index i, const row& r, channel_sink& sink) = 0;
     // A string that no row knows: where it stands, everything is a piece of something that grows.
     [[nodiscard]] virtual taken take_unknown(text::json::index /*i*/, channel_sink& /*sink*/) { return taken::left; }
+    // Whether the key of a member needs no judging, because the client itself wrote it or it was judged before.
+    [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
 
    protected:
     ~grower() = default;
@@ -62,6 +64,8 @@ class event_reader {
   void replace(text::json::index i, std::string_view released);
   // Adds to the end of what the string at `i` leaves as.
   void append(text::json::index i, std::string_view more);
+  // The value at `i` leaves as this JSON.
+  void set(text::json::index i, std::string raw);
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }
