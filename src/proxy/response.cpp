@@ -74,7 +74,7 @@ void exchange::impl::judge_plain(effects& out) {
     }
     return judge_opaque(out);
   }
-  auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max);
+  auto parsed = dialect->read_response(endpoint, answer_body, config.json_depth_max, request.get());
   if (!parsed && !success) return judge_opaque(out);
   if (!parsed) {
     reason = "unreadable: " + parsed.error().message;
@@ -87,7 +87,8 @@ void exchange::impl::judge_plain(effects& out) {
   }
   content = std::move(*parsed);
   for (const auto& u : content->unread_parts()) {
-    if (config.unknown_part == unreadable_policy::deny && !spares(answer_spared, "unreadable: " + u.reason)) {
+    const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
+    if (rule == unreadable_policy::deny && !spares(answer_spared, "unreadable: " + u.reason)) {
       reason = "unreadable: " + u.reason;
       return withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
                           u.path, out);

@@ -26,15 +26,19 @@ bool begins_unknown(const std::vector<std::uint16_t>& states, const text::json::
   return states[i] == path_table::unknown && (i == 0 || states[body[i].parent] != path_table::unknown);
 }
 
-// Keys below it and values in it that are read under a row.
+// Whether the key of what a row covers or names is somebody's word. `below`: it stands within what the row covers.
+bool key_is_text(const text::json::document& body, index i, const row& r, bool below) {
+  const auto& n = body[i];
+  if (n.key.empty()) return false;
+  const bool words = below && (r.what == text_class::schema || r.what == text_class::arguments);
+  const bool odd = below && r.what == text_class::parameters && !looks_as(r.what, n.key);
+  // The keys of a map that its author fills are words, too.
+  return words || odd || (r.path.ends_with("{*}") && !below);
+}
+
+// A value that is read under a row.
 void list_value(listed_body& listed, index i, const row& r, const part& like, bool below, part_kind as_kind, std::uint32_t depth_max) {
   const auto& n = listed.body()[i];
-  if (!n.key.empty()) {
-    const bool words = below && (r.what == text_class::schema || r.what == text_class::arguments);
-    const bool odd = below && r.what == text_class::parameters && !looks_as(r.what, n.key);
-    // The keys of a map that its author fills are words, too.
-    if (words || odd || (r.path.ends_with("{*}") && !below)) listed.add_key(i, like);
-  }
   if (n.kind == kind::string && !n.text.empty()) {
     auto as = r;
     as.kind = as_kind;
@@ -71,6 +75,9 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
       const auto r = shape.table.child(body, states_, m, "role");
       role who{};
       if (r != none && shape.role_of(body[r].text, who) && who == role::assistant) last_assistant_ = m;
+      if (r != none || shape.made_by_model == nullptr) continue;
+      const auto type = shape.table.child(body, states_, m, "type");
+      if (type != none && shape.made_by_model(body[type].text)) last_assistant_ = m;
     }
   }
   list(shape, messages, depth_max);
@@ -108,9 +115,20 @@ bool table_request::skips(const path_table& table, index i, const part& like) {
     return n.kind == kind::object || n.kind == kind::array;
   }
   const auto* r = table.at(states_[i]);
+  const bool wants_text = r == nullptr || r->what == text_class::text || r->what == text_class::name || r->what == text_class::json;
+  if (wants_text && n.kind == kind::number && body[n.parent].kind == kind::array) {
+    // Tokens, told once for a row of them: at the array, or where it begins among texts.
+    const bool first = i == body.first_child(n.parent);
+    if (first || body[i - 1].kind != kind::number) listed_.add_unread("unknown part", first ? n.parent : i);
+    return true;
+  }
   // A value where an object or a list should be.
-  if (r == nullptr && (n.kind == kind::string ? !n.text.empty() : n.kind == kind::number)) listed_.add_unread("unknown part", i);
+  if (r == nullptr && (n.kind == kind::string ? !n.text.empty() : n.kind == kind::number)) {
+    listed_.add_unread("unknown part", i);
+    return true;
+  }
   if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;
+  if (n.kind == kind::object && table.leads_on(states_[i])) return false;  // what it names is in its members
   if (!holds_text(body, i) && n.kind != kind::number) return false;
   listed_.add_unread(r->what == text_class::reference ? "server state" : "attachment", i);
   return true;
@@ -141,7 +159,9 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
     }
     if (r != nullptr) {
       mine.kind = r->kind;
-      list_value(listed_, i, *r, mine, states_[n.parent] == states_[i], kind_of(i, *r), depth_max);
+      const bool below = states_[n.parent] == states_[i];
+      if (key_is_text(body, i, *r, below)) listed_.add_key(i, mine);
+      list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
     }
     ++i;
   }
@@ -176,9 +196,11 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
       if (n.kind == kind::number && body[n.parent].kind == kind::array && i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
       continue;
     }
-    mine.role = to_role(r->from, role::assistant);
+    mine.role = role_of(i, *r);
     mine.kind = r->kind;
-    list_value(listed_, i, *r, mine, states[n.parent] == states[i], kind_of(i, *r), depth_max);
+    const bool below = states[n.parent] == states[i];
+    if (key_is_text(body, i, *r, below) && !echoes(n.key, *r)) listed_.add_key(i, mine);
+    if (!echoes(n.text, *r)) list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
   }
   for (const auto node : nodes_) choices_.push_back({structured(node)});
   return {};

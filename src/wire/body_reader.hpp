@@ -13,6 +13,7 @@ struct request_shape {
   bool (*role_of)(std::string_view word, role& out);  // false: nobody knows this role
   bool role_may_lack;                               // a message that names no role is the user's
   std::string_view within = {};                     // an object that may hold the request
+  bool (*made_by_model)(std::string_view type) = nullptr;  // of elements that name no role: those that the model made
 };
 
 class table_request : public request_body {
@@ -69,6 +70,9 @@ class table_response : public response_body {
   // What of any answer repeats the request, where that must not leave.
   virtual void drop_request(std::vector<text::json::splice>& /*splices*/) const {}
   [[nodiscard]] text::json::index member(text::json::index object, std::string_view key) const;
+  [[nodiscard]] virtual role role_of(text::json::index /*i*/, const row& r) const { return to_role(r.from, role::assistant); }
+  // Whether a text, or the key of a member, is the client's own that comes back to it: it is not judged again.
+  [[nodiscard]] virtual bool echoes(std::string_view /*text*/, const row& /*r*/) const { return false; }
   // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out.
   virtual void drop_copies(text::json::index /*choice*/, std::vector<text::json::splice>& /*splices*/) const {}
   listed_body listed_;

@@ -5,12 +5,14 @@
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
+#include "completions.hpp"
 #include "gemini.hpp"
 #include "gemini_table.hpp"
 #include "ollama.hpp"
 #include "ollama_table.hpp"
 #include "openai.hpp"
 #include "openai_table.hpp"
+#include "responses.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -20,17 +22,26 @@ class openai_dialect final : public dialect {
  public:
   [[nodiscard]] std::string_view name() const override { return "openai"; }
   [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return openai_classify(method, path); }
-  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
-    return openai_read_request(body, depth_max);
+  [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+    if (is_responses(to)) return responses_read_request(to, body, depth_max);
+    if (const auto* as = find_text_endpoint(to.name)) return text_read_request(to, *as, body, depth_max);
+    return openai_read_request(to, body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max,
+                                                                     const request_body* asked) const override {
+    if (is_responses(to)) return responses_read_response(to, body, asked, depth_max);
+    if (const auto* as = find_text_endpoint(to.name)) return text_read_response(*as, body, depth_max);
     return openai_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
+    if (is_responses(to)) return responses_open_stream(request, depth_max);
+    if (find_text_endpoint(to.name) != nullptr) return completions_open_stream(request, depth_max);
     return openai_open_stream(to, openai_includes_usage(request), depth_max);
   }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
+    if (dynamic_cast<const responses_request_body*>(&request) != nullptr) return responses_refusal_body(request, message, decision_id);
+    if (const auto* text = dynamic_cast<const text_request_body*>(&request)) return completions_refusal_body(*text, message, decision_id);
     return openai_refusal_body(request, message, decision_id);
   }
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return openai_coverage(); }
@@ -43,7 +54,7 @@ class anthropic_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
     return anthropic_read_request(body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max, const request_body*) const override {
     return anthropic_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
@@ -63,7 +74,7 @@ class gemini_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
     return gemini_read_request(to, body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max) const override {
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max, const request_body*) const override {
     return gemini_read_response(body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body&, std::uint32_t depth_max) const override {
@@ -92,7 +103,7 @@ class ollama_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
     return ollama_read_request(to, body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max, const request_body*) const override {
     return ollama_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {

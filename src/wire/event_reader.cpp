@@ -58,7 +58,8 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
   if (!n.key.empty()) {
     const bool words = below && (r.what == text_class::schema || r.what == text_class::arguments);
     const bool odd = below && r.what == text_class::parameters && !looks_as(r.what, n.key);
-    if ((words || odd || (!below && r.path.ends_with("{*}"))) && !at_once(n.key, who, r.kind, false, body_.path(i), dialect.choice_of(i), sink)) return false;
+    const bool judged = words || odd || (!below && r.path.ends_with("{*}"));
+    if (judged && !dialect.knows_key(i, r) && !at_once(n.key, who, r.kind, false, body_.path(i), dialect.choice_of(i), sink)) return false;
   }
   if (n.kind == kind::string) return n.text.empty() || judge_string(i, r, dialect, sink);
   // A number made a string would not be what its reader expects, so it is judged and not edited.
@@ -254,8 +255,12 @@ void event_reader::blank(index object, std::string_view key, std::string_view wi
   const auto known = child(object, key);
   const auto i = known != none ? known : body_.member(object, key);
   if (i == none || body_[i].kind == kind::null || body_.raw(i) == with) return;
+  set(i, std::string(with));
+}
+
+void event_reader::set(index i, std::string raw) {
   std::erase_if(splices_, [&](const auto& s) { return s.begin >= body_[i].raw_begin && s.end <= body_[i].raw_end; });
-  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::string(with)});
+  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::move(raw)});
 }
 
 std::string event_reader::apply() { return text::json::apply(body_.bytes(), std::move(splices_)); }

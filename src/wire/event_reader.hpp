@@ -37,6 +37,8 @@ class event_reader {
     [[nodiscard]] virtual taken take_unknown(text::json::index /*i*/, channel_sink& /*sink*/) { return taken::left; }
     // The choice that a text belongs to: most dialects have one.
     [[nodiscard]] virtual std::int64_t choice_of(text::json::index /*i*/) const { return 0; }
+    // Whether the key of a member needs no judging, because the client itself wrote it or it was judged before.
+    [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
 
    protected:
     ~grower() = default;
@@ -64,6 +66,8 @@ class event_reader {
   void replace(text::json::index i, std::string_view released);
   // Adds to the end of what the string at `i` leaves as.
   void append(text::json::index i, std::string_view more);
+  // The value at `i` leaves as this JSON.
+  void set(text::json::index i, std::string raw);
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }

@@ -54,20 +54,21 @@ response_stream::status event_stream::stopped() {
   return reason_.empty() ? status::blocked : status::unreadable;
 }
 
-void event_stream::write(const http::sse_event& e, std::string& out) {
+std::string_view event_stream::write(const http::sse_event& e, std::string& out) {
   if (!event_.edited()) {
     out += e.raw;
-    return;
+    return e.data;
   }
-  const auto edited = event_.apply();
+  written_ = event_.apply();
   if (e.data_offset == 0) {  // data over several lines: written as one
     if (!e.type.empty()) out += "event: " + std::string(e.type) + "\n";
-    out += "data: " + edited + "\n\n";
-    return;
+    out += "data: " + written_ + "\n\n";
+    return written_;
   }
   out.append(e.raw.substr(0, e.data_offset));
-  out += edited;
+  out += written_;
   out.append(e.raw.substr(e.data_offset + e.data.size()));
+  return written_;
 }
 
 bool event_stream::take_arguments(call_arguments& call, text::json::index i, channel_sink& sink) {

@@ -15,7 +15,8 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] const std::string& reason() const final { return reason_; }
 
  protected:
-  event_stream(const path_table& table, std::uint32_t depth_max) : depth_max_(depth_max), event_(table, depth_max) {}
+  event_stream(const path_table& table, std::uint32_t depth_max, std::size_t event_bytes = limits::event_bytes)
+      : depth_max_(depth_max), event_(table, depth_max), splitter_(event_bytes) {}
 
   // One event with data. `done` ends the stream.
   [[nodiscard]] virtual status event(const http::sse_event& e, channel_sink& sink, std::string& out) = 0;
@@ -26,8 +27,8 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] bool read(const http::sse_event& e);
   // Why what went before came to false: a rule, or a reason of the gateway's own.
   [[nodiscard]] status stopped();
-  // The event as it came, or with its edits.
-  void write(const http::sse_event& e, std::string& out);
+  // The event as it came, or with its edits. Its data as they left, until the next call.
+  std::string_view write(const http::sse_event& e, std::string& out);
   // The next fragment of a call's arguments, in the place of the string at `i`. False: more than may be kept.
   [[nodiscard]] bool take_arguments(call_arguments& call, text::json::index i, channel_sink& sink);
   // Judges them when they are whole, and frees them; `out` is what of them was held and may leave.
@@ -39,8 +40,8 @@ class event_stream : public response_stream, protected event_reader::grower {
   bool over_ = false;
 
  private:
-  http::sse_splitter splitter_{limits::event_bytes};
-  std::string reason_;
+  http::sse_splitter splitter_;
+  std::string reason_, written_;
   std::size_t arguments_bytes_ = 0;  // of calls that are not whole yet
 };
 

@@ -6,7 +6,7 @@
 namespace sluice::wire {
 
 [[nodiscard]] endpoint openai_classify(std::string_view method, std::string_view path);
-[[nodiscard]] result<std::unique_ptr<request_body>> openai_read_request(std::string_view body, std::uint32_t depth_max);
+[[nodiscard]] result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max);
 [[nodiscard]] std::string openai_error_body(const error_text& text);

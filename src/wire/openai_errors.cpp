@@ -1,9 +1,5 @@
-// The OpenAI dialect's words for "no": errors, refusals, and which paths there are.
-#include <algorithm>
-#include <array>
-
+// The OpenAI dialect's words for "no": errors and refusals.
 #include "openai.hpp"
-#include "paths.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -37,31 +33,7 @@ words words_of(gateway_error e) {
   return {"server_error", "internal_error"};
 }
 
-constexpr std::string_view not_yet = "This gateway does not read this API's text yet, so it does not pass it on; use /v1/chat/completions.";
-constexpr auto paths = std::to_array<known_path>({
-    {"/v1/chat/completions", "POST", "chat.completions", endpoint_class::scanned, ""},
-    {"/v1/models", "GET", "models", endpoint_class::passes, ""},
-    {"/v1/completions", "POST", "completions", endpoint_class::denied, not_yet},
-    {"/v1/responses", "POST", "responses", endpoint_class::denied, not_yet},
-    {"/v1/embeddings", "POST", "embeddings", endpoint_class::denied, not_yet},
-    {"/v1/moderations", "POST", "moderations", endpoint_class::denied, not_yet},
-});
-// Stored completions and the APIs that are not read.
-constexpr auto denied_below = std::to_array<std::string_view>({"/v1/chat/completions/", "/v1/responses/", "/v1/images", "/v1/audio", "/v1/files",
-                                                              "/v1/uploads", "/v1/batches", "/v1/assistants", "/v1/threads", "/v1/vector_stores",
-                                                              "/v1/conversations", "/v1/realtime", "/v1/fine_tuning", "/v1/containers", "/v1/evals",
-                                                              "/v1/videos"});
-
 }  // namespace
-
-endpoint openai_classify(std::string_view method, std::string_view path) {
-  if (const auto found = classify_known(paths, method, path)) return *found;
-  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method);
-  for (const auto prefix : denied_below) {
-    if (path.starts_with(prefix)) return {endpoint_class::denied, "other", "", not_yet};
-  }
-  return {};
-}
 
 std::string openai_error_body(const error_text& text) {
   const auto w = words_of(text.what);

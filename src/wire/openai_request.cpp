@@ -27,8 +27,12 @@ bool role_of(std::string_view word, role& out) {
 
 class chat_request final : public table_request {
  public:
-  result<void> read_chat(std::string_view bytes, std::uint32_t depth_max) {
+  result<void> read_for(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
     if (auto done = read(bytes, {openai_chat_request(), "messages", true, role_of, false}, depth_max); !done) return done;
+    if (!to.model.empty()) {  // Azure's path decides, whatever the body says
+      model_text_ = to.model;
+      model_ = model_text_;
+    }
     const auto& body = listed_.body();
     const auto options = body.member(0, "stream_options");
     if (options == none || body[options].kind != kind::object) return {};
@@ -55,14 +59,15 @@ class chat_request final : public table_request {
   }
 
  private:
+  std::string model_text_;
   bool usage_ = false;
 };
 
 }  // namespace
 
-result<std::unique_ptr<request_body>> openai_read_request(std::string_view body, std::uint32_t depth_max) {
+result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<chat_request>();
-  if (auto done = made->read_chat(body, depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read_for(to, body, depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

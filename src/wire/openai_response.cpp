@@ -1,4 +1,6 @@
 // Chat Completions answers that come in one piece.
+#include <algorithm>
+
 #include "body_reader.hpp"
 #include "openai.hpp"
 #include "openai_table.hpp"
@@ -15,6 +17,21 @@ using text::json::none;
 class chat_response final : public table_response {
  public:
   explicit chat_response(bool hides_request) : hides_request_(hides_request) {}
+  result<void> read_chat(std::string_view bytes, std::uint32_t depth_max) {
+    if (auto done = read(bytes, openai_chat_response(), "choices", depth_max); !done) return done;
+    const auto& body = listed_.body();
+    const auto choices = body.member(0, "choices");
+    if (choices == none || body[choices].kind != kind::array) return {};
+    for (auto c = body.first_child(choices); c != none; c = body.sibling(c)) {
+      if (body[c].kind != kind::object) continue;
+      // Tokens beside a text are that text again; alone they are text that no rule can read.
+      const auto tokens = body.member(c, "token_ids");
+      if (tokens == none || body[tokens].kind == kind::null || body.raw(tokens) == "[]") continue;
+      const bool text = std::ranges::any_of(listed_.parts(), [&](const part& p) { return p.choice == static_cast<std::int32_t>(c) && p.kind != part_kind::annotation; });
+      if (!text) listed_.add_unread("unknown part", tokens);
+    }
+    return {};
+  }
 
  protected:
   // A choice that calls tools, or one in whose message nobody could write.
@@ -46,7 +63,7 @@ class chat_response final : public table_response {
   void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
     const auto& body = listed_.body();
     if (body[choice].kind != kind::object) return;
-    blank(body, choice, "logprobs", "null", splices);
+    for (const char* spelled : {"logprobs", "token_ids"}) blank(body, choice, spelled, "null", splices);
     const auto message = body.member(choice, "message");
     if (message == none || body[message].kind != kind::object) return;
     blank(body, message, "annotations", "[]", splices);
@@ -61,7 +78,7 @@ class chat_response final : public table_response {
 
 result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<chat_response>(to.words_added);
-  if (auto done = made->read(body, openai_chat_response(), "choices", depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read_chat(body, depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

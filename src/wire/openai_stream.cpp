@@ -32,6 +32,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   if (!begin_choices() || !event_.judge(0, *this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
+    if (!knows_tokens(at, c, sink)) return stopped();
     const auto why = event_.child(at.node, "finish_reason");
     if (why != none && event_.body()[why].kind == kind::string) {
       if (!finish_choice(at.number, c, sink, out)) return stopped();
@@ -238,9 +239,19 @@ bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
   return true;
 }
 
+// Tokens of a choice with a text are that text again; alone they are text that no rule can read.
+bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& sink) {
+  const auto tokens = event_.child(of.node, "token_ids");
+  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || !c.channels.empty() || !c.tools.empty()) return true;
+  const auto& n = event_.body()[tokens];
+  return sink.passes({"unknown part", event_.body().path(tokens), n.raw_end - n.raw_begin}) || event_.refuse("tokens without the text that they spell");
+}
+
 // What spells a text that left otherwise than it came, and what points into one or says it aloud.
 void chat_stream::drop_copies(const entry& of, const choice& c) {
-  if (c.touched) event_.blank(of.node, "logprobs", "null");
+  for (const char* spelled : {"logprobs", "token_ids"}) {
+    if (c.touched) event_.blank(of.node, spelled, "null");
+  }
   if (!c.edited) return;
   const auto delta = event_.child(of.node, "delta");
   event_.blank(delta, "annotations", "[]");

@@ -61,6 +61,7 @@ class chat_stream final : public event_stream {
   [[nodiscard]] bool finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   void finish_text(std::int64_t number, const channel& of, std::string& out);
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool knows_tokens(const entry& of, const choice& c, channel_sink& sink);
   void drop_copies(const entry& of, const choice& c);
   void synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 

@@ -3,6 +3,10 @@
 
 #include <array>
 
+#include "completions.hpp"
+#include "openai_vendors.hpp"
+#include "responses_table.hpp"
+
 namespace sluice::wire {
 namespace {
 
@@ -283,16 +287,25 @@ constexpr auto chunk_rows = std::to_array<row>({
     {"moderation", parameters},
 });
 
+std::vector<row> with_vendors(std::span<const row> own, std::span<const row> theirs) {
+  std::vector<row> out(own.begin(), own.end());
+  out.insert(out.end(), theirs.begin(), theirs.end());
+  return out;
+}
+
 std::vector<dialect::coverage_row> make_coverage() {
   std::vector<dialect::coverage_row> out;
-  add_coverage(out, "chat.completions", "request", "no", request_rows);
+  add_coverage(out, "chat.completions", "request", "no", openai_chat_request().rows());
   out.push_back({"chat.completions", "request", "any other string, object or list", "-", "-", "-", "no", "unreadable.unknown_part"});
   out.push_back({"chat.completions", "request", "any other number or flag, and its key", "-", "-", "-", "no", "scanned; a redaction blocks"});
-  add_coverage(out, "chat.completions", "response", "no", response_rows);
-  add_coverage(out, "chat.completions", "response", "yes", chunk_rows);
+  add_coverage(out, "chat.completions", "response", "no", openai_chat_response().rows());
+  add_coverage(out, "chat.completions", "response", "yes", openai_chat_chunk().rows());
   out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
   out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
+  add_responses_coverage(out);
+  add_text_endpoints_coverage(out);
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"conversations, images, audio, files, uploads, batches, assistants, threads, realtime, vector stores, stored completions", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;
 }
@@ -300,15 +313,18 @@ std::vector<dialect::coverage_row> make_coverage() {
 }  // namespace
 
 const path_table& openai_chat_request() {
-  static const path_table table(request_rows);
+  static const auto rows = with_vendors(request_rows, vendor_request_rows());
+  static const path_table table(rows);
   return table;
 }
 const path_table& openai_chat_response() {
-  static const path_table table(response_rows);
+  static const auto rows = with_vendors(response_rows, vendor_response_rows());
+  static const path_table table(rows);
   return table;
 }
 const path_table& openai_chat_chunk() {
-  static const path_table table(chunk_rows);
+  static const auto rows = with_vendors(chunk_rows, vendor_chunk_rows());
+  static const path_table table(rows);
   return table;
 }
 std::span<const dialect::coverage_row> openai_coverage() {

@@ -60,6 +60,8 @@ class path_table {
   [[nodiscard]] std::uint16_t element(std::uint16_t state) const;
   // The row that a state stands for; null for a mere step on the way.
   [[nodiscard]] const row* at(std::uint16_t state) const { return state == unknown ? nullptr : nodes_[state].row; }
+  // Whether rows stand below this state.
+  [[nodiscard]] bool leads_on(std::uint16_t state) const { return state != unknown && !nodes_[state].steps.empty(); }
   [[nodiscard]] std::span<const row> rows() const { return rows_; }
 
   // The state of every node of a document, in the order of its tape.

@@ -196,8 +196,10 @@ class dialect {
   // Strict JSON; errors are for the client and name the place. Views into `body`, which must outlive the result.
   [[nodiscard]] virtual result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body,
                                                                            std::uint32_t depth_max) const = 0;
-  [[nodiscard]] virtual result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body,
-                                                                             std::uint32_t depth_max) const = 0;
+  // `asked`: the request, so that what an answer repeats of it is known for the client's own; null when nobody knows.
+  [[nodiscard]] virtual result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max,
+                                                                             const request_body* asked = nullptr) const = 0;
+  // The stream keeps views into the request.
   [[nodiscard]] virtual std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request,
                                                                      std::uint32_t depth_max) const = 0;
   // JSON body of an error; the status is http_status(text.what).
@@ -216,7 +218,8 @@ class dialect {
   [[nodiscard]] virtual std::span<const coverage_row> coverage() const = 0;
 };
 
-// The OpenAI dialect: Chat Completions whole; models pass; every other path has a stated policy.
+// The OpenAI dialect: Chat Completions and Responses whole, Completions, Embeddings, Moderations; Azure's paths to them; every other
+// path has a stated policy.
 [[nodiscard]] const dialect& openai();
 // Anthropic Messages, plain and streamed, and the counting of its tokens.
 [[nodiscard]] const dialect& anthropic();

@@ -226,7 +226,7 @@ TEST(exchange, refuses_in_the_dialect_what_it_may_not_or_cannot_pass) {
     int status;
   };
   for (const auto& e : {expected{ask("x"), "/v1/unknown", "POST", 404}, {ask("x"), "/other", "POST", 404}, {"", "/v1/chat/completions", "GET", 405},
-                        {ask("x"), "/v1/embeddings", "POST", 403}, {"{", "/v1/chat/completions", "POST", 400},
+                        {ask("x"), "/v1/images/generations", "POST", 403}, {"{", "/v1/chat/completions", "POST", 400},
                         {R"({"messages":[],"messages":[]})", "/v1/chat/completions", "POST", 400},
                         {R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]})", "/v1/chat/completions", "POST", 400}}) {
     trace t;

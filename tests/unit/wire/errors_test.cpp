@@ -21,7 +21,7 @@ TEST(openai, a_block_is_the_error_that_its_sdks_know) {
 }
 
 TEST(openai, a_slash_at_the_end_of_a_known_path_is_what_is_told) {
-  for (const char* path : {"/v1/chat/completions/", "/v1/models/", "/v1/embeddings/"}) {
+  for (const char* path : {"/v1/chat/completions/", "/v1/models/", "/v1/responses/"}) {
     const auto found = openai().classify("POST", path);
     EXPECT_EQ(found.what, endpoint_class::denied) << path;
     EXPECT_NE(found.why.find("ends in a slash"), std::string_view::npos) << path;
@@ -42,14 +42,53 @@ TEST(openai, knows_its_paths_and_denies_the_others_with_a_reason) {
   EXPECT_EQ(openai().classify("POST", "/v1/chat/completions").what, endpoint_class::scanned);
   EXPECT_EQ(openai().classify("GET", "/v1/models").what, endpoint_class::passes);
   EXPECT_EQ(openai().classify("GET", "/v1/models/gpt-4.1").what, endpoint_class::passes);
-  for (const char* p : {"/v1/responses", "/v1/completions", "/v1/embeddings"}) {
-    EXPECT_EQ(openai().classify("POST", p).what, endpoint_class::denied) << p;
-    EXPECT_FALSE(openai().classify("POST", p).why.empty());
+  for (const std::string p : {"/v1/images/generations", "/v1/audio/speech", "/v1/files", "/v1/batches", "/v1/assistants", "/v1/threads/t/messages", "/v1/realtime",
+                              "/v1/conversations/c/items", "/v1/responses/r/unheard_of"}) {
+    const auto found = openai().classify("POST", p);
+    EXPECT_EQ(found.what, endpoint_class::denied) << p;
+    EXPECT_NE(found.why.find(p.substr(0, p.find('/', 4))), std::string_view::npos) << found.why;
   }
   EXPECT_EQ(openai().classify("GET", "/v1/chat/completions/abc/messages").what, endpoint_class::denied);
   EXPECT_EQ(openai().classify("GET", "/v1/chat/completions").allowed_method, "POST");
   for (const char* p : {"/v1/chat/completions/", "/v1//chat/completions", "/v1/chat/%63ompletions", "/v1/models/..", "/v1/models/a/b", "/V1/models", "/v2/x"}) {
     EXPECT_NE(openai().classify("POST", p).what, endpoint_class::scanned) << p;
+    EXPECT_NE(openai().classify("GET", p).what, endpoint_class::passes) << p;
+  }
+}
+
+TEST(openai, knows_what_can_be_asked_of_a_stored_response) {
+  const auto is = [](const char* method, const char* path, endpoint_class what, const char* name) {
+    const auto found = openai().classify(method, path);
+    EXPECT_EQ(found.what, what) << method << " " << path;
+    EXPECT_EQ(found.name, name) << method << " " << path;
+  };
+  is("POST", "/v1/responses", endpoint_class::scanned, "responses");
+  is("POST", "/v1/responses/compact", endpoint_class::scanned, "responses.compact");
+  is("POST", "/v1/responses/input_tokens", endpoint_class::scanned, "responses.input_tokens");
+  is("GET", "/v1/responses/resp_1", endpoint_class::scanned, "responses.retrieve");
+  is("DELETE", "/v1/responses/resp_1", endpoint_class::passes, "responses.delete");
+  is("POST", "/v1/responses/resp_1/cancel", endpoint_class::scanned, "responses.cancel");
+  is("GET", "/v1/responses/resp_1/input_items", endpoint_class::scanned, "responses.input_items");
+  is("POST", "/v1/responses/resp_1", endpoint_class::unknown, "responses.retrieve");
+  EXPECT_EQ(openai().classify("GET", "/v1/responses/..").what, endpoint_class::denied);
+}
+
+TEST(openai, reads_azures_paths_as_its_own) {
+  const auto chat = openai().classify("POST", "/openai/deployments/gpt-4o/chat/completions");
+  EXPECT_EQ(chat.what, endpoint_class::scanned);
+  EXPECT_EQ(chat.name, "chat.completions");
+  EXPECT_EQ(chat.model, "gpt-4o");
+  EXPECT_EQ(openai().classify("POST", "/openai/v1/chat/completions").name, "chat.completions");
+  EXPECT_EQ(openai().classify("POST", "/openai/v1/responses").name, "responses");
+  EXPECT_EQ(openai().classify("POST", "/openai/responses").name, "responses");
+  EXPECT_EQ(openai().classify("GET", "/openai/v1/responses/r1").name, "responses.retrieve");
+  EXPECT_EQ(openai().classify("GET", "/openai/models").what, endpoint_class::passes);
+  EXPECT_EQ(openai().classify("GET", "/openai/deployments/gpt-4o/chat/completions").allowed_method, "POST");
+  EXPECT_EQ(openai().classify("POST", "/openai/deployments/dalle/images/generations").what, endpoint_class::denied);
+  EXPECT_EQ(openai().classify("POST", "/openai/threads").what, endpoint_class::denied);
+  for (const char* p : {"/openai/deployments/gpt-4o", "/openai/deployments/../chat/completions", "/openai/deployments/a%2fb/chat/completions", "/openai/deployments/g/models",
+                        "/openai/deployments/g/v1/chat/completions", "/openai/v1/v1/chat/completions", "/openai//chat/completions"}) {
+    EXPECT_EQ(openai().classify("POST", p).what, endpoint_class::unknown) << p;
     EXPECT_NE(openai().classify("GET", p).what, endpoint_class::passes) << p;
   }
 }

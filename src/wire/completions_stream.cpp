@@ -1,0 +1,158 @@
+// One streamed answer of Completions: each choice is one growing text.
+#include <map>
+#include <optional>
+
+#include "completions.hpp"
+#include "event_stream.hpp"
+#include "openai.hpp"
+#include "sluice/base/strings.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+class completions_stream final : public event_stream {
+ public:
+  completions_stream(bool include_usage, std::string_view model, std::uint32_t depth_max)
+      : event_stream(find_text_endpoint("completions")->response, depth_max), include_usage_(include_usage), model_(json_quoted(model)) {}
+
+  void cut(std::string_view message, std::string& out) override;
+  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+
+ private:
+  struct choice {
+    std::optional<std::uint32_t> channel;
+    bool finished = false;
+  };
+  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] bool finish_choices(channel_sink& sink, std::string& out);
+  [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
+  void remember();
+  void synthetic(std::int64_t number, std::string_view text, std::string_view finish_reason, std::string& out) const;
+
+  bool include_usage_;
+  std::map<std::int64_t, choice> choices_;
+  std::string id_ = "\"cmpl-sluice\"", created_ = "0", model_;  // raw
+  std::vector<index> edited_;  // choices of the event at hand
+};
+
+response_stream::status completions_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
+  if (e.data == "[DONE]") {
+    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    over_ = true;
+    out += e.raw;
+    return status::done;
+  }
+  if (!read(e)) return stopped();
+  remember();
+  edited_.clear();
+  if (!event_.judge(0, *this, sink) || !finish_choices(sink, out)) return stopped();
+  // The tokens of a text that left otherwise than it came still spell it.
+  for (const auto c : edited_) event_.blank(c, "logprobs", "null");
+  write(e, out);
+  return status::ok;
+}
+
+void completions_stream::remember() {
+  const auto keep = [&](const char* key, std::string& to) {
+    const auto raw = event_.raw(key);
+    if (!raw.empty() && raw != "\"\"") to = raw;
+  };
+  keep("id", id_);
+  keep("created", created_);
+  keep("model", model_);
+}
+
+event_reader::grower::taken completions_stream::take(index i, const row& r, channel_sink& sink) {
+  if (r.path != "choices[].text") return taken::left;
+  const auto at = event_.body()[i].parent;
+  const auto number = event_.number("index", at);
+  auto& c = choices_[number];
+  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(number) + "].text");
+  released_.clear();
+  if (sink.feed(*c.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
+  if (released_ != event_.body()[i].text) edited_.push_back(at);
+  event_.replace(i, released_);
+  return taken::taken;
+}
+
+// What a choice holds leaves with the event that ends it.
+bool completions_stream::finish_choices(channel_sink& sink, std::string& out) {
+  const auto list = event_.child(0, "choices");
+  if (list == none || event_.body()[list].kind != kind::array) return true;
+  for (auto c = event_.body().first_child(list); c != none; c = event_.body().sibling(c)) {
+    if (event_.body()[c].kind != kind::object) continue;
+    const auto number = event_.number("index", c);
+    const auto why = event_.child(c, "finish_reason");
+    auto& mine = choices_[number];
+    if (why == none || event_.body()[why].kind != kind::string) continue;
+    const auto text = event_.child(c, "text");
+    if (!finish(number, mine, text, sink, out)) return false;
+    mine.finished = true;
+  }
+  return true;
+}
+
+// `text`: of the event at hand, or none.
+bool completions_stream::finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out) {
+  if (!c.channel) return true;
+  released_.clear();
+  const auto channel = *c.channel;
+  c.channel.reset();
+  if (sink.finish(channel, released_) != channel_sink::status::released) return false;
+  if (released_.empty()) return true;
+  if (text == none || event_.body()[text].kind != kind::string) {
+    synthetic(number, released_, "", out);
+  } else {
+    event_.append(text, released_);
+  }
+  return true;
+}
+
+bool completions_stream::finish_all(channel_sink& sink, std::string& out) {
+  for (auto& [number, c] : choices_) {
+    if (!finish(number, c, none, sink, out)) return false;
+  }
+  return true;
+}
+
+void completions_stream::synthetic(std::int64_t number, std::string_view text, std::string_view finish_reason, std::string& out) const {
+  out += "data: {\"id\":" + id_ + ",\"object\":\"text_completion\",\"created\":" + created_ + ",\"model\":" + model_ +
+         ",\"choices\":[{\"text\":" + json_quoted(text) + ",\"index\":" + std::to_string(number) +
+         ",\"logprobs\":null,\"finish_reason\":" + (finish_reason.empty() ? std::string("null") : json_quoted(finish_reason)) + "}]}\n\n";
+}
+
+void completions_stream::cut(std::string_view message, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  if (choices_.empty()) choices_[0];
+  for (const auto& [number, c] : choices_) {
+    if (c.finished) continue;
+    synthetic(number, message, "content_filter", out);
+    message = {};
+  }
+  if (include_usage_) {
+    out += "data: {\"id\":" + id_ + ",\"object\":\"text_completion\",\"created\":" + created_ + ",\"model\":" + model_ +
+           ",\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n";
+  }
+  out += "data: [DONE]\n\n";
+}
+
+void completions_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+  if (over_) return;
+  over_ = true;
+  out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+}
+
+}  // namespace
+
+std::unique_ptr<response_stream> completions_open_stream(const request_body& request, std::uint32_t depth_max) {
+  return std::make_unique<completions_stream>(static_cast<const text_request_body&>(request).include_usage(), request.model(), depth_max);
+}
+
+}  // namespace sluice::wire

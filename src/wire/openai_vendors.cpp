@@ -1,0 +1,125 @@
+// See openai_vendors.hpp. Not named here, and so unreadable: what makes a text that the gateway does not see (templates, prompts as
+// tensors, searches of stores that the upstream holds).
+#include "openai_vendors.hpp"
+
+#include <array>
+
+namespace sluice::wire {
+namespace {
+
+using enum text_class;
+using kind = part_kind;
+using from = role_source;
+
+constexpr auto request_rows = std::to_array<row>({
+    // vLLM.
+    {"documents[].title", text, kind::text, from::user},
+    {"documents[].text", text, kind::text, from::user},
+    {"chat_template_kwargs", schema, kind::text, from::system},
+    {"bad_words[]", name, kind::text, from::system},
+    {"guided_json", schema, kind::tool_definition, from::system},
+    {"guided_regex", name, kind::tool_definition, from::system},
+    {"guided_choice[]", name, kind::tool_definition, from::system},
+    {"guided_grammar", name, kind::tool_definition, from::system},
+    {"structured_outputs", schema, kind::tool_definition, from::system},
+    {"request_id", opaque},
+    // llama.cpp.
+    {"grammar", name, kind::tool_definition, from::system},
+    {"json_schema", schema, kind::tool_definition, from::system},
+    {"samplers[]", opaque},
+    // DeepSeek, Groq.
+    {"thinking.type", opaque},
+    {"reasoning_format", opaque},
+    {"citation_options", opaque},
+    {"documents[].id", opaque},
+    {"documents[].source.type", opaque},
+    {"documents[].source.text", text, kind::text, from::user},
+    {"search_settings.include_domains[]", name, kind::tool_definition, from::system},
+    {"search_settings.exclude_domains[]", name, kind::tool_definition, from::system},
+    {"search_settings.country", name, kind::tool_definition, from::system},
+    // OpenRouter.
+    {"models[]", opaque},
+    {"route", opaque},
+    {"provider", parameters},
+    {"transforms[]", opaque},
+    {"reasoning.effort", opaque},
+    {"plugins", schema, kind::tool_definition, from::system},
+    // xAI.
+    {"search_parameters.mode", opaque},
+    {"search_parameters.from_date", opaque},
+    {"search_parameters.to_date", opaque},
+    {"search_parameters.sources", schema, kind::tool_definition, from::system},
+});
+
+// Of an answer and of a chunk, outside of its message.
+constexpr auto common_rows = std::to_array<row>({
+    // Azure.
+    {"prompt_annotations", parameters},
+    {"choices[].content_filter_result", parameters},
+    {"choices[].content_filter_offsets", parameters},
+    {"usage.audio_prompt_tokens", scalar},
+    {"usage.reasoning_tokens", scalar},
+    // vLLM, SGLang: a stop that is a text repeats what the client asked for.
+    {"choices[].stop_reason", name, kind::annotation, from::assistant},
+    {"choices[].matched_stop", name, kind::annotation, from::assistant},
+    {"choices[].token_ids", copy},
+    // DeepSeek, xAI, Groq, OpenRouter.
+    {"usage.prompt_cache_hit_tokens", scalar},
+    {"usage.prompt_cache_miss_tokens", scalar},
+    {"usage.prompt_tokens_details.text_tokens", scalar},
+    {"usage.prompt_tokens_details.image_tokens", scalar},
+    {"usage.num_sources_used", scalar},
+    {"usage.cost_in_usd_ticks", scalar},
+    {"usage.queue_time", scalar},
+    {"usage.prompt_time", scalar},
+    {"usage.completion_time", scalar},
+    {"usage.total_time", scalar},
+    {"usage.cost", scalar},
+    {"usage.is_byok", scalar},
+    {"usage.cost_details", parameters},
+    {"usage_breakdown", parameters},
+    {"x_groq.id", opaque},
+    {"x_groq.seed", scalar},
+    {"x_groq.usage", parameters},
+    {"provider", opaque},
+    {"choices[].native_finish_reason", opaque},
+    {"choices[].error.code", opaque},
+    {"choices[].error.message", name, kind::error, from::assistant},
+});
+
+// Below "choices[].message" and "choices[].delta".
+constexpr auto message_rows = std::to_array<row>({
+    {"index", scalar},
+    {"tool_calls[].index", scalar},
+});
+
+// In an answer in one piece. (Of a chunk, what stands outside of its choices is judged where it stands.)
+constexpr auto answer_rows = std::to_array<row>({
+    {"citations[]", name, kind::annotation, from::assistant},
+});
+
+// What the table of the API itself has already is left out.
+row_list made(const char* message, bool whole) {
+  row_list out;
+  out.add("", common_rows);
+  if (whole) out.add("", answer_rows);
+  for (const auto& r : message_rows) {
+    if (!whole && r.path == "tool_calls[].index") continue;
+    out.add(message, {&r, 1});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const row> vendor_request_rows() { return request_rows; }
+std::span<const row> vendor_response_rows() {
+  static const auto list = made("choices[].message", true);
+  return list.rows();
+}
+std::span<const row> vendor_chunk_rows() {
+  static const auto list = made("choices[].delta", false);
+  return list.rows();
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,104 @@
+// Responses requests. Some have no body: what they ask for is in the path.
+#include "responses.hpp"
+#include "responses_table.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+bool role_of(std::string_view word, role& out) {
+  struct name {
+    std::string_view word;
+    role who;
+  };
+  for (const auto& n : {name{"user", role::user}, {"assistant", role::assistant}, {"system", role::system}, {"developer", role::developer}, {"tool", role::tool}}) {
+    if (n.word == word) {
+      out = n.who;
+      return true;
+    }
+  }
+  return false;
+}
+
+// What a tool gave back is new to the model; what the model asked of it is not.
+bool made_by_model(std::string_view type) { return type == "reasoning" || type == "program" || type.ends_with("_call") || type == "mcp_approval_request"; }
+
+// "%5F" as '_': two spellings of a key are one to the upstream.
+std::string decoded(std::string_view key) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; };
+  std::string out;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key[i] == '%' && i + 2 < key.size() && digit(key[i + 1]) >= 0 && digit(key[i + 2]) >= 0) {
+      out += static_cast<char>(digit(key[i + 1]) * 16 + digit(key[i + 2]));
+      i += 2;
+    } else {
+      out += key[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+bool is_responses(const endpoint& to) { return to.name.starts_with("responses"); }
+
+result<void> responses_request_body::read_for(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
+  if (!bytes.empty() || (to.allowed_method == "POST" && to.name != "responses.cancel")) {
+    const request_shape shape{responses_request(), "input", false, role_of, true, {}, made_by_model};
+    if (auto done = read(bytes, shape, depth_max); !done) return done;
+    const auto found = listed_.unread_parts();
+    unread_.assign(found.begin(), found.end());
+    const auto& body = listed_.body();
+    const auto background = body.member(0, "background");
+    if (background != none && body[background].text != "false" && body[background].kind != kind::null) {
+      unread_.push_back({"server state", "background", body[background].raw_end - body[background].raw_begin});
+    }
+  }
+  read_query(to.query);
+  if (!to.model.empty()) {
+    model_text_ = to.model;
+    model_ = model_text_;
+  }
+  return {};
+}
+
+// A stream that begins in its middle would begin within a text, and half a secret is no match.
+void responses_request_body::read_query(std::string_view query) {
+  while (!query.empty()) {
+    const auto one = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(one.size() + 1, query.size()));
+    const auto key = decoded(one.substr(0, one.find('=')));
+    if (key == "starting_after") unread_.push_back({"server state", key, one.size()});
+    if (key == "stream" && one.ends_with("=true")) stream_ = true;
+  }
+}
+
+responses_request_body::words responses_request_body::own_words() const {
+  words out;
+  const auto& body = listed_.body();
+  if (body.nodes().empty()) return out;
+  const auto input = body.member(0, "input");
+  for (const auto& p : listed_.parts()) {
+    if (input == none || p.node < input || p.node >= body[input].next) out.insert(p.text);
+  }
+  return out;
+}
+
+bool repeats_request(std::string_view path) {
+  if (path.starts_with("response.")) path.remove_prefix(9);
+  for (const std::string_view part : {"instructions", "tools", "tool_choice", "metadata", "prompt.", "prompt_cache_key", "safety_identifier", "user", "text.format"}) {
+    if (path.starts_with(part)) return true;
+  }
+  return false;
+}
+
+result<std::unique_ptr<request_body>> responses_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
+  auto made = std::make_unique<responses_request_body>();
+  if (auto done = made->read_for(to, body, depth_max); !done) return std::unexpected(done.error());
+  return made;
+}
+
+}  // namespace sluice::wire

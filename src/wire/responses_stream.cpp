@@ -1,0 +1,220 @@
+// See responses_stream.hpp. An event is written as it came unless some text of it left otherwise than it came.
+#include "responses_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "responses_events.hpp"
+#include "responses_table.hpp"
+#include "sluice/base/strings.hpp"
+
+namespace sluice::wire {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+std::span<const growing_text> growing_texts() {
+  using enum part_kind;
+  static constexpr auto all = std::to_array<growing_text>({
+      {"response.output_text", ".delta>.delta", "content_index", "<message>.content[]<output_text>.text", "<output_text>.text", "text", "content", role::assistant, text},
+      {"response.refusal", ".delta>.delta", "content_index", "<message>.content[]<refusal>.refusal", "<refusal>.refusal", "refusal", "content", role::assistant, part_kind::refusal},
+      {"response.reasoning_text", ".delta>.delta", "content_index", "<reasoning>.content[]<reasoning_text>.text", "<reasoning_text>.text", "text", "content", role::assistant, reasoning},
+      {"response.reasoning_summary_text", ".delta>.delta", "summary_index", "<reasoning>.summary[]<summary_text>.text", "<summary_text>.text", "text", "summary", role::assistant, reasoning},
+      {"response.function_call_arguments", ".delta>.delta", "", "<function_call>.arguments", "", "arguments", "arguments", role::assistant, tool_call, true},
+      {"response.custom_tool_call_input", ".delta>.delta", "", "<custom_tool_call>.input", "", "input", "input", role::assistant, tool_call},
+      {"response.mcp_call_arguments", ".delta>.delta", "", "<mcp_call>.arguments", "", "arguments", "arguments", role::assistant, tool_call, true},
+      {"response.code_interpreter_call_code", ".delta>.delta", "", "<code_interpreter_call>.code", "", "code", "code", role::assistant, tool_call},
+      {"response.shell_call_command", ".delta>.delta", "command_index", "<shell_call>.action.commands[]", "", "command", "action.commands", role::assistant, tool_call},
+      {"response.shell_call_output_content", ".delta>.delta.stdout", "command_index", "", "", "output", "output.stdout", role::tool, tool_result},
+      {"response.shell_call_output_content", ".delta>.delta.stderr", "command_index", "", "", "output", "output.stderr", role::tool, tool_result},
+      {"response.apply_patch_call_operation_diff", ".delta>.delta", "", "<apply_patch_call>.operation.diff", "", "diff", "operation.diff", role::assistant, tool_call},
+      {"response.audio.transcript", ".delta>.delta", "", "", "", "", "audio.transcript", role::assistant, part_kind::transcript},
+  });
+  return all;
+}
+
+namespace {
+
+bool is_of(std::string_view type, const growing_text& g, std::string_view what) {
+  return type.size() == g.stem.size() + what.size() && type.ends_with(what) && type.starts_with(g.stem);
+}
+
+bool ends_response(std::string_view type) {
+  return type == "response.completed" || type == "response.incomplete" || type == "response.failed" || type == "response.cancelled";
+}
+
+}  // namespace
+
+responses_stream::responses_stream(const request_body& request, std::uint32_t depth_max)
+    : event_stream(responses_events(), depth_max, limits::whole_answer_bytes),
+      own_(static_cast<const responses_request_body&>(request).own_words()),
+      model_(json_quoted(request.model())) {}
+
+response_stream::status responses_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
+  if (e.data == "[DONE]") {  // not of this API, and some of its imitators send it
+    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    over_ = true;
+    out += e.raw;
+    return status::done;
+  }
+  if (!read(e)) return stopped();
+  begin_event();
+  if (!knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
+  if (drops()) {
+    out += ": held\n\n";  // a comment, so that nobody on the way takes the stream for dead
+    return status::ok;
+  }
+  follow_edits();
+  number();
+  remember(write(e, out));
+  return status::ok;
+}
+
+void responses_stream::begin_event() {
+  const auto& body = event_.body();
+  const auto type = body.member(0, "type");
+  type_ = type == none ? std::string_view() : body[type].text;
+  item_ = number_of("output_index");
+  padded_ = padded_ || event_.child(0, "obfuscation") != none;
+  edited_.clear();
+  piece_gone_ = false;
+  delta_of_ = nullptr;
+  for (const auto& g : growing_texts()) {
+    if (is_of(type_, g, ".delta")) delta_of_ = &g;
+    if (delta_of_ != nullptr) break;
+  }
+  if (type_ == "response.created" || type_ == "response.queued") begin_anew();
+}
+
+// A growing text of a kind that is not known is no match in pieces.
+bool responses_stream::knows_piece(channel_sink& sink) {
+  const auto& body = event_.body();
+  const bool known = body.member(0, "type") == none || event_.child(0, "type") != none;
+  const auto piece = body.member(0, "delta");
+  if (known || piece == none || !type_.ends_with(".delta")) return true;
+  return sink.passes({"unknown part", "delta", body[piece].raw_end - body[piece].raw_begin}) ||
+         event_.refuse("an event of a type that is not known carries a piece of a text");
+}
+
+// Some upstreams send one response behind the other.
+void responses_stream::begin_anew() {
+  if (!closed_) return;
+  closed_ = false;
+  created_.clear();
+  items_.clear();
+  texts_.clear();
+  own_number_ = last_number_ = -1;
+}
+
+// What an event ends leaves before it.
+bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
+  if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink);
+  if (ends_response(type_)) {
+    texts_.clear();  // what is held of a failure is dropped
+    return true;
+  }
+  const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
+  const bool ends_content = type_ == "response.content_part.done", ends_summary = type_ == "response.reasoning_summary_part.done";
+  for (auto t = texts_.lower_bound({item_, family::output_text, 0}); t != texts_.end() && t->first.item == item_; ++t) {
+    const auto& g = growing_texts()[static_cast<std::size_t>(t->first.of)];
+    bool ends = ends_item;
+    if (ends_content) ends = g.part_index == "content_index" && t->first.part == number_of("content_index");
+    if (ends_summary) ends = g.part_index == "summary_index" && t->first.part == number_of("summary_index");
+    if (is_of(type_, g, ".done")) ends = g.part_index.empty() || t->first.part == number_of(g.part_index);
+    if (ends && !finish(t->first, t->second, sink, out)) return false;
+  }
+  if (type_ == "response.output_item.added") {
+    texts_.erase(texts_.lower_bound({item_, family::output_text, 0}), texts_.lower_bound({item_ + 1, family::output_text, 0}));
+  }
+  return true;
+}
+
+// A piece that is held whole needs no event, and the positions of an annotation mean nothing in a text that was changed.
+bool responses_stream::drops() const {
+  if (type_ == "response.output_text.annotation.added") {
+    const auto t = texts_.find({item_, family::output_text, number_of("content_index")});
+    return t != texts_.end() && t->second.changed;
+  }
+  return piece_gone_;
+}
+
+std::int64_t responses_stream::number_of(std::string_view key) const {
+  const auto at = event_.body().member(0, key);
+  std::int64_t out = 0;
+  if (at == none || event_.body()[at].kind != kind::number) return out;
+  const auto t = event_.body()[at].text;
+  std::from_chars(t.data(), t.data() + t.size(), out);
+  return out;
+}
+
+// What spells a text beside it, or counts its characters, goes with what was taken out of it.
+void responses_stream::follow_edits() {
+  for (const auto i : edited_) {
+    const auto around = event_.body()[i].parent;
+    if (event_.body()[around].kind != kind::object) continue;
+    // Only beside a text of this API: in what somebody else named, the same keys are theirs.
+    const auto key = event_.body()[i].key;
+    if (event_.at(i)->what != text_class::text || (key != "text" && key != "delta")) continue;
+    for (const char* beside : {"logprobs", "annotations"}) {
+      const auto at = event_.body().member(around, beside);
+      if (at != none && event_.body()[at].kind == kind::array) event_.set(at, "[]");
+    }
+  }
+}
+
+// Padding hides the length of a piece; of an edited one, it hides the length that it had as well.
+void responses_stream::repad(index delta, std::string_view left) {
+  const auto at = event_.child(0, "obfuscation");
+  if (at == none || event_.body()[at].kind != kind::string) return;
+  const auto size = event_.body()[at].text.size() + event_.body().raw(delta).size(), now = json_quoted(left).size();
+  event_.replace(at, std::string(size > now ? size - now : 0, 'x'));
+}
+
+// Numbers go on rising behind the events that the gateway put in; the gaps of those that it left out let them fall in step again.
+void responses_stream::number() {
+  const auto& body = event_.body();
+  const auto at = body.member(0, "sequence_number");
+  if (at == none || body[at].kind != kind::number) return;
+  numbered_ = true;
+  last_number_ = 0;
+  std::from_chars(body[at].text.data(), body[at].text.data() + body[at].text.size(), last_number_);
+  if (last_number_ > own_number_) return;
+  last_number_ = ++own_number_;
+  event_.set(at, std::to_string(last_number_));
+}
+
+// What a cut needs of what the client has seen.
+void responses_stream::remember(std::string_view as_left) {
+  constexpr std::size_t bytes_max = 32u << 20;
+  const bool room = kept_bytes_ + as_left.size() <= bytes_max;
+  const auto keep = [&](std::string& to) {
+    if (!room) return;
+    kept_bytes_ += as_left.size();
+    to = as_left;
+  };
+  if ((type_ == "response.created" || type_ == "response.queued" || type_ == "response.in_progress") && created_.empty()) keep(created_);
+  if (type_ == "response.output_item.added") {
+    items_[item_] = {};
+    keep(items_[item_].added);
+  }
+  if (type_ == "response.output_item.done") {
+    keep(items_[item_].done);
+    texts_.erase(texts_.lower_bound({item_, family::output_text, 0}), texts_.lower_bound({item_ + 1, family::output_text, 0}));
+  }
+  for (auto& [at, t] : texts_) {
+    const auto& g = growing_texts()[static_cast<std::size_t>(at.of)];
+    if (at.item != item_) continue;
+    if (is_of(type_, g, ".done") && (g.part_index.empty() || at.part == number_of(g.part_index))) t.done_sent = true;
+    if (type_ == "response.content_part.done" && g.part_index == "content_index" && at.part == number_of("content_index")) t.part_done_sent = true;
+    if (type_ == "response.reasoning_summary_part.done" && g.part_index == "summary_index" && at.part == number_of("summary_index")) t.part_done_sent = true;
+  }
+  if (ends_response(type_)) closed_ = true;
+}
+
+std::unique_ptr<response_stream> responses_open_stream(const request_body& request, std::uint32_t depth_max) {
+  return std::make_unique<responses_stream>(request, depth_max);
+}
+
+}  // namespace sluice::wire

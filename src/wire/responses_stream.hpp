@@ -1,0 +1,113 @@
+// One streamed response: events in, events out. A text of it comes in pieces and then up to four times whole, in the events that end
+// it, its part, its item and the response; what was edited in the pieces is edited there in the same way.
+#pragma once
+
+#include <compare>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "event_stream.hpp"
+#include "responses.hpp"
+
+namespace sluice::wire {
+
+// A kind of text that grows from event to event.
+struct growing_text {
+  std::string_view stem;        // of its events: "response.output_text" and ".delta", ".done"
+  std::string_view delta;       // the row of its piece, behind the stem
+  std::string_view part_index;  // the member that tells several of an item apart; "" when there is one
+  std::string_view in_item, in_part;  // rows of the whole text, below "item" and "part"; "" when there is none
+  std::string_view done_key;    // its member in ".done"
+  std::string_view label;       // for the record
+  role who;
+  part_kind kind;
+  bool json = false;
+};
+enum class family : std::uint8_t { output_text, refusal, reasoning_text, summary_text, function_arguments, custom_input, mcp_arguments, code, command, stdout_text, stderr_text, patch, transcript };
+[[nodiscard]] std::span<const growing_text> growing_texts();
+
+class responses_stream final : public event_stream {
+ public:
+  responses_stream(const request_body& request, std::uint32_t depth_max);
+
+  void cut(std::string_view message, std::string& out) override;
+  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+
+ private:
+  struct place {
+    std::int64_t item = 0;
+    family of = family::output_text;
+    std::int64_t part = 0;
+    auto operator<=>(const place&) const = default;
+  };
+  // A text as it came and as it left. Nothing is copied as long as both are the same.
+  struct growth {
+    std::string original, released, item_id;  // item_id: raw
+    std::size_t same = 0;                     // bytes of `original` that left as they are, while nothing was changed
+    bool changed = false, whole = true, over = false, done_sent = false, part_done_sent = false;
+    std::optional<std::uint32_t> channel;
+    call_arguments call;
+    void came(std::string_view piece);
+    void left(std::string_view piece);
+    [[nodiscard]] std::string_view sent() const { return changed ? std::string_view(released) : std::string_view(original).substr(0, same); }
+  };
+  struct item {
+    std::string added, done;  // the events as they left
+  };
+
+  // responses_stream.cpp: events as they come.
+  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
+  void begin_event();
+  [[nodiscard]] bool knows_piece(channel_sink& sink);
+  [[nodiscard]] bool finish_before(channel_sink& sink, std::string& out);
+  void begin_anew();
+  [[nodiscard]] bool drops() const;
+  [[nodiscard]] std::int64_t number_of(std::string_view key) const;  // of the event at hand
+  void follow_edits();
+  void repad(text::json::index delta, std::string_view left);
+  void number();
+  void remember(std::string_view as_left);
+
+  // responses_texts.cpp: texts, judged piece by piece or at once.
+  [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] bool knows_key(text::json::index i, const row& r) override;
+  [[nodiscard]] std::optional<place> grows(text::json::index i, const row& r) const;
+  [[nodiscard]] taken grow(const place& at, text::json::index i, channel_sink& sink);
+  [[nodiscard]] taken settle(text::json::index i, const row& r, channel_sink& sink);
+  void leave(text::json::index i, std::string_view left);
+  [[nodiscard]] bool finish(const place& at, growth& t, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
+  void know(std::string key, std::string_view original, std::string_view left);
+  [[nodiscard]] static std::string name_of(const place& at);
+  void delta(const place& at, const growth& t, std::string_view more, std::string& out);
+
+  // responses_cut.cpp: the end that the gateway gives it.
+  void write_event(std::string_view type, std::string_view rest, std::string& out);
+  void close_texts(std::int64_t number, const std::string& id_raw, std::string& parts, std::string& summary, std::string& out);
+  [[nodiscard]] std::string close_item(std::int64_t number, const item& of, std::string& out);
+  [[nodiscard]] std::string say(std::int64_t number, std::string_view message, std::string& out);
+
+  responses_request_body::words own_;  // what the answer may repeat of the request
+  std::string model_;                  // raw
+  std::map<place, growth> texts_;
+  std::map<std::int64_t, item> items_;
+  // Texts that were judged, with what left of them when it is something else; and keys.
+  std::unordered_map<std::string, std::optional<std::string>> judged_;
+  std::unordered_set<std::string> keys_;
+  std::size_t kept_bytes_ = 0;
+  std::string created_;  // the first event that held the response, as it left
+  std::int64_t last_number_ = -1;  // of the last event that left
+  std::int64_t own_number_ = -1;   // the highest that the gateway gave; what comes with less gets a number behind it
+  bool numbered_ = false, padded_ = false, closed_ = false;
+
+  // Of the event at hand.
+  std::string type_;
+  std::int64_t item_ = 0;
+  const growing_text* delta_of_ = nullptr;
+  bool piece_gone_ = false;  // its piece of a text is held whole
+  std::vector<text::json::index> edited_;
+};
+
+}  // namespace sluice::wire

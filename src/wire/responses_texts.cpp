@@ -1,0 +1,207 @@
+// The texts of a streamed response: see responses_stream.hpp.
+#include "responses_events.hpp"
+#include "responses_stream.hpp"
+#include "sluice/base/strings.hpp"
+
+namespace sluice::wire {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+namespace {
+
+// Bytes of one text, and of all, that are remembered; what is longer is judged again where it is repeated.
+constexpr std::size_t text_bytes_max = 16u << 20, kept_bytes_max = 32u << 20;
+
+// How a text is judged, and the text. Where any of it differs, the outcome may.
+std::string key_of(role who, part_kind kind, text_class what, std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 3);
+  out += static_cast<char>('a' + static_cast<int>(who));
+  out += static_cast<char>('a' + static_cast<int>(kind));
+  out += what == text_class::json ? 'j' : what == text_class::text || what == text_class::arguments ? 'e' : 'n';
+  return out.append(text);
+}
+
+const growing_text& row_of(family f) { return growing_texts()[static_cast<std::size_t>(f)]; }
+
+// The position of an element in its array.
+std::int64_t position(const text::json::document& body, index element) {
+  std::int64_t out = 0;
+  for (auto i = body.first_child(body[element].parent); i != none && i != element; i = body.sibling(i)) ++out;
+  return out;
+}
+
+}  // namespace
+
+void responses_stream::growth::came(std::string_view piece) {
+  whole = whole && original.size() + piece.size() <= text_bytes_max;
+  if (whole) original += piece;
+}
+
+void responses_stream::growth::left(std::string_view piece) {
+  if (!whole) return;
+  if (!changed && std::string_view(original).substr(same).starts_with(piece)) {
+    same += piece.size();
+    return;
+  }
+  if (!changed) released = original.substr(0, same);
+  changed = true;
+  released += piece;
+}
+
+bool responses_stream::knows_key(index i, const row& r) {
+  const auto key = event_.body()[i].key;
+  if (own_.contains(key) && repeats_request(r.path)) return true;
+  if (kept_bytes_ + key.size() > kept_bytes_max) return false;
+  kept_bytes_ += key.size();
+  return !keys_.insert(key_of(to_role(r.from, role::assistant), r.kind, text_class::name, key)).second;
+}
+
+event_reader::grower::taken responses_stream::take(index i, const row& r, channel_sink& sink) {
+  if (const auto at = grows(i, r)) return grow(*at, i, sink);
+  return settle(i, r, sink);
+}
+
+// Whether the text at `i` is one that further events may go on with, and which.
+std::optional<responses_stream::place> responses_stream::grows(index i, const row& r) const {
+  const auto path = r.path;
+  const bool added = type_.ends_with(".added");
+  if (delta_of_ == nullptr && !added) return std::nullopt;
+  for (std::size_t f = 0; f < growing_texts().size(); ++f) {
+    const auto& g = growing_texts()[f];
+    const auto at = [&](std::int64_t part) { return place{item_, static_cast<family>(f), part}; };
+    if (delta_of_ != nullptr) {
+      if (g.stem == delta_of_->stem && path.ends_with(g.delta) && path.starts_with('<') && path.size() == 1 + g.stem.size() + g.delta.size()) {
+        return at(g.part_index.empty() ? 0 : number_of(g.part_index));
+      }
+      continue;
+    }
+    if (path.starts_with("item<") && !g.in_item.empty() && path.substr(4) == g.in_item) {
+      const auto& body = event_.body();
+      if (g.part_index.empty()) return at(0);
+      return at(position(body, body[body[i].parent].kind == kind::array ? i : body[i].parent));
+    }
+    if (path.starts_with("part<") && !g.in_part.empty() && path.substr(4) == g.in_part) return at(number_of(g.part_index));
+    if (static_cast<family>(f) == family::command && path == "<response.shell_call_command.added>.command") return at(number_of(g.part_index));
+  }
+  return std::nullopt;
+}
+
+event_reader::grower::taken responses_stream::grow(const place& at, index i, channel_sink& sink) {
+  const auto& g = row_of(at.of);
+  auto& t = texts_[at];
+  if (t.over) t = {};
+  const auto piece = event_.body()[i].text;
+  t.came(piece);
+  if (const auto id = event_.body().member(0, "item_id"); id != none) t.item_id = event_.body().raw(id);
+  if (g.json) {
+    released_ = t.call.take(piece, sink);
+    if (t.call.too_large) return event_.refuse("a tool call's arguments are too large"), taken::blocked;
+  } else {
+    if (!t.channel) t.channel = sink.open(g.who, g.kind, true, name_of(at));
+    released_.clear();
+    if (sink.feed(*t.channel, piece, released_) != channel_sink::status::released) return taken::blocked;
+  }
+  t.left(released_);
+  if (delta_of_ != nullptr && released_ != piece) {
+    piece_gone_ = released_.empty() && g.delta.ends_with(".delta");
+    repad(i, released_);
+  }
+  leave(i, released_);
+  return taken::taken;
+}
+
+// A text that is whole where it stands: it was judged in pieces or somewhere else in the stream, or it is judged now.
+event_reader::grower::taken responses_stream::settle(index i, const row& r, channel_sink& sink) {
+  const auto text = event_.body()[i].text;
+  if (repeats_request(r.path) && own_.contains(text)) return taken::taken;
+  const auto who = to_role(r.from, role::assistant);
+  auto key = key_of(who, r.kind, r.what, text);
+  if (const auto known = judged_.find(key); known != judged_.end()) {
+    if (known->second) leave(i, *known->second);
+    return taken::taken;
+  }
+  if (r.what == text_class::json) {
+    call_arguments call;
+    call.text = text;
+    if (!call.judge(event_.body().path(i), channel_sink::no_choice, depth_max_, sink)) return taken::blocked;
+    released_ = std::move(call.text);
+  } else {
+    const bool editable = r.what == text_class::text || r.what == text_class::arguments;
+    const auto channel = sink.open(who, r.kind, editable, event_.body().path(i));
+    released_.clear();
+    if (sink.feed(channel, text, released_) != channel_sink::status::released) return taken::blocked;
+    if (sink.finish(channel, released_) != channel_sink::status::released) return taken::blocked;
+  }
+  leave(i, released_);
+  know(std::move(key), text, released_);
+  return taken::taken;
+}
+
+void responses_stream::leave(index i, std::string_view left) {
+  if (left == event_.body()[i].text) return;
+  event_.replace(i, left);
+  edited_.push_back(i);
+}
+
+void responses_stream::know(std::string key, std::string_view original, std::string_view left) {
+  const auto bytes = key.size() + (left == original ? 0 : left.size());
+  if (kept_bytes_ + bytes > kept_bytes_max) return;
+  kept_bytes_ += bytes;
+  judged_.emplace(std::move(key), left == original ? std::nullopt : std::optional<std::string>(left));
+}
+
+std::string responses_stream::name_of(const place& at) {
+  const auto& g = row_of(at.of);
+  auto out = "output[" + std::to_string(at.item) + "]." + std::string(g.label);
+  if (!g.part_index.empty()) out += "[" + std::to_string(at.part) + "]";
+  return out;
+}
+
+// Resolves what a text still holds.
+bool responses_stream::finish(const place& at, growth& t, channel_sink& sink, std::string& out) {
+  if (t.over) return true;
+  t.over = true;
+  const auto& g = row_of(at.of);
+  if (g.json) {
+    if (!t.call.judge(name_of(at), channel_sink::no_choice, depth_max_, sink)) return false;
+    if (t.call.held) {
+      t.left(t.call.text);
+      if (!t.call.text.empty()) delta(at, t, t.call.text, out);
+    }
+    t.call = {};
+  } else if (t.channel) {
+    released_.clear();
+    if (sink.finish(*t.channel, released_) != channel_sink::status::released) return false;
+    t.left(released_);
+    if (!released_.empty()) delta(at, t, released_, out);
+  }
+  if (t.whole) know(key_of(g.who, g.kind, g.json ? text_class::json : text_class::text, t.original), t.original, t.sent());
+  return true;
+}
+
+bool responses_stream::finish_all(channel_sink& sink, std::string& out) {
+  for (auto& [at, t] : texts_) {
+    if (!finish(at, t, sink, out)) return false;
+  }
+  return true;
+}
+
+// A piece that the gateway itself puts in.
+void responses_stream::delta(const place& at, const growth& t, std::string_view more, std::string& out) {
+  const auto& g = row_of(at.of);
+  std::string rest;
+  if (!t.item_id.empty()) rest += ",\"item_id\":" + t.item_id;
+  rest += ",\"output_index\":" + std::to_string(at.item);
+  if (!g.part_index.empty()) rest += "," + json_quoted(g.part_index) + ":" + std::to_string(at.part);
+  const auto text = json_quoted(more);
+  const auto inner = g.delta.substr(g.delta.rfind('.') + 1);
+  rest += ",\"delta\":" + (inner == "delta" ? text : "{" + json_quoted(inner) + ":" + text + "}");
+  if (at.of == family::output_text) rest += ",\"logprobs\":[]";
+  if (padded_) rest += ",\"obfuscation\":\"" + std::string(16 - text.size() % 16, 'x') + "\"";
+  write_event(std::string(g.stem) + ".delta", rest, out);
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,102 @@
+// What servers that speak Chat Completions add to it: read in requests, answers and streams.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "traces.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using nlohmann::json;
+using status = response_stream::status;
+
+const endpoint chat = openai().classify("POST", "/v1/chat/completions");
+const std::string asked = R"({"model":"m","messages":[],"stream":true})";
+
+testing::trace run(std::string_view bytes, channel_sink& sink, const std::vector<std::size_t>& cuts = {}) {
+  return testing::run(openai(), "/v1/chat/completions", asked, bytes, cuts, sink);
+}
+std::string chunk(const json& delta, const json& more = json::object(), const json& finish = nullptr) {
+  json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", finish}};
+  choice.update(more);
+  return "data: " + json({{"id", "c"}, {"object", "chat.completion.chunk"}, {"created", 1}, {"model", "m"}, {"choices", json::array({choice})}}).dump() + "\n\n";
+}
+const std::string done = "data: [DONE]\n\n";
+
+// All strings at this key, joined.
+std::string joined(const std::string& sse, const std::string& key) {
+  std::string out;
+  const auto walk = [&](const auto& self, const json& j) -> void {
+    if (j.is_object() && j.contains(key) && j[key].is_string()) out += j[key].get<std::string>();
+    if (j.is_structured()) {
+      for (const auto& each : j) self(self, each);
+    }
+  };
+  for (const auto& line : testing::lines_of(sse)) {
+    if (line.starts_with("data: {")) walk(walk, json::parse(line.substr(6)));
+  }
+  return out;
+}
+
+TEST(vendors, what_a_request_carries_besides_is_listed_or_refused) {
+  const std::string body = R"({"model":"m","messages":[{"role":"assistant","content":"A","reasoning_details":[{"type":"reasoning.text","text":"B","signature":"s"}]}],
+    "documents":[{"title":"C","text":"D"}],"guided_regex":"E","plugins":[{"id":"web","search_prompt":"F"}],"search_parameters":{"mode":"on","sources":[{"type":"web","allowed_websites":["G"]}]}})";
+  const auto r = openai().read_request(chat, body, 64);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_TRUE((*r)->unread_parts().empty());
+  for (const char* text : {"A", "B", "C", "D", "E", "F", "G"}) EXPECT_EQ(std::ranges::count((*r)->parts(), text, &part::text), 1) << text;
+  for (const char* member : {R"("chat_template":"{{ x }}")", R"("prompt_embeds":"AAAA")", R"("data_sources":[{"type":"azure_search","parameters":{"endpoint":"u"}}])"}) {
+    const auto unreadable = openai().read_request(chat, R"({"messages":[],)" + std::string(member) + "}", 64);
+    ASSERT_TRUE(unreadable.has_value());
+    EXPECT_FALSE((*unreadable)->unread_parts().empty()) << member;
+  }
+}
+
+TEST(vendors, a_word_over_two_events_is_edited_in_each_field_that_grows) {
+  const auto detail = [](const char* key, const char* text) { return json{{"reasoning_details", json::array({{{"type", std::string("reasoning.") + key}, {key, text}, {"index", 0}}})}}; };
+  const auto thinking = [](const char* text) {
+    return json{{"content", json::array({{{"type", "thinking"}, {"thinking", json::array({{{"type", "text"}, {"text", text}}})}}})}};
+  };
+  const auto content = [](const char* text) { return json{{"content", json::array({{{"type", "text"}, {"text", text}}})}}; };
+  struct field {
+    std::function<json(const char*)> of;
+    const char* key;
+  };
+  for (const auto& f : {field{[](const char* t) { return json{{"reasoning_content", t}}; }, "reasoning_content"}, field{[](const char* t) { return json{{"reasoning", t}}; }, "reasoning"},
+                        field{[&](const char* t) { return detail("text", t); }, "text"}, field{[&](const char* t) { return detail("summary", t); }, "summary"},
+                        field{thinking, "text"}, field{content, "text"}}) {
+    testing::replace_sink sink("secret", "[R]");
+    const json ids = {{"token_ids", {1, 2, 3}}};
+    const auto o = run(chunk(f.of("my sec"), ids) + chunk(f.of("ret and a sec"), ids) + chunk(json::object(), json::object(), "stop") + done, sink);
+    EXPECT_EQ(o.last, status::done);
+    EXPECT_EQ(joined(o.out, f.key), "my [R] and a sec") << o.out;
+    EXPECT_EQ(o.out.find("1,2,3"), std::string::npos) << "tokens spell the text";
+    testing::pass_sink pass;
+    const auto bytes = chunk(f.of("my"), ids) + chunk(json::object(), json::object(), "stop") + done;
+    EXPECT_EQ(run(bytes, pass).out, bytes);
+  }
+}
+
+TEST(vendors, an_error_within_a_chunk_is_judged) {
+  const auto bytes = "data: " + json({{"id", "c"}, {"provider", "p"}, {"error", {{"code", 502}, {"message", "about the secret"}}},
+                                      {"choices", json::array({{{"index", 0}, {"delta", {{"content", ""}}}, {"finish_reason", "error"}}})}}).dump() + "\n\n" + done;
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(bytes, sink);
+  EXPECT_EQ(joined(o.out, "message"), "about the [R]");
+  testing::block_sink block("secret");
+  EXPECT_EQ(run(bytes, block).last, status::blocked);
+}
+
+TEST(vendors, filter_results_of_azure_pass_and_hold_nothing_to_judge) {
+  const json results = {{"hate", {{"filtered", false}, {"severity", "safe"}}}};
+  const auto bytes = "data: " + json({{"id", ""}, {"model", ""}, {"choices", json::array()}, {"prompt_filter_results", json::array({{{"prompt_index", 0}, {"content_filter_results", results}}})}}).dump() +
+                     "\n\n" + chunk({{"content", "hi"}}, {{"content_filter_results", results}}) + chunk(json::object(), json::object(), "stop") + done;
+  testing::pass_sink sink;
+  EXPECT_EQ(run(bytes, sink).out, bytes);
+  EXPECT_EQ(sink.texts, std::vector<std::string>{"hi"});
+}
+
+}  // namespace
+}  // namespace sluice::wire
