@@ -107,7 +107,9 @@ def test_gate_false_positives_fail_in_total_and_by_slice(lab):
     bad = {f"b{i}": {"request": "a needle"} for i in range(6)}
     code, report, off = held(lab, changed(cases(), **bad), gate=GATE.replace("rule: 0.05", "rule: 0.5"))
     assert code == 1 and off == {"false_positives": "FAIL"} and "6 of 60" in what(report, "false_positives"), report["reasons"]
-    many = cases() + [{"id": f"d{i}", "set": "benign", "slice": ["de"], "request": "needle" if i < 15 else f"das Wetter {i}"} for i in range(300)]
+    # One slice is hit hard, and all of them together less than a rule may match at all.
+    many = cases() + [{"id": f"d{i}", "set": "benign", "slice": ["de"], "request": "needle" if i < 12 else f"das Wetter {i}"} for i in range(300)]
+    many += [{"id": f"f{i}", "set": "benign", "slice": ["fr"], "request": f"le temps {i}"} for i in range(1500)]
     loose = GATE.replace("total: 0.05, slice: 0.05, rule: 0.05", "total: 0.5, slice: 0.01, rule: 0.5")
     code, report, off = held(lab, many, gate=loose)
     assert code == 1 and off == {"false_positives": "FAIL"}, report["reasons"]
