@@ -132,7 +132,7 @@ def test_what_the_gateway_stops_itself_is_a_block_in_header_and_record_in_both_m
     for mode in ("enforce", "shadow"):
         g, up = gateway(lab, extra=f"mode: {mode}\nlimits: {{request_body: 4KiB}}\n", name=mode)
         asked = [("no upstream", lambda: g.post({}, path="/elsewhere")), ("limit", lambda: g.ask("x" * 5000)), ("keys", lambda: g.post({}, {"x-api-key": "sk-other"})),
-                 ("unknown path", lambda: g.post({}, path="/v1/nothing")), ("method", lambda: g.post(None, method="GET")), ("denied path", lambda: g.post({}, path="/v1/embeddings")),
+                 ("unknown path", lambda: g.post({}, path="/v1/nothing")), ("method", lambda: g.post(None, method="GET")), ("denied path", lambda: g.post({}, path="/v1/images/generations")),
                  ("no JSON", lambda: g.post(b"{")), ("unknown part", lambda: g.post(image)), ("coding", lambda: g.post({}, {"content-encoding": "gzip"}))]
         up.text = "fine"
         for what, ask in asked:
