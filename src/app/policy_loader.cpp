@@ -1,6 +1,8 @@
 // See policy_loader.hpp.
 #include "policy_loader.hpp"
 
+#include <algorithm>
+
 #include "sluice/policy/build.hpp"
 
 namespace sluice::app {
@@ -52,7 +54,9 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, co
   made->snapshot = std::move(built.snapshot);
   const std::lock_guard lock(mutex_);
   loaded_.push_back(std::move(made));
-  if (loaded_.size() > kept) loaded_.erase(loaded_.begin());
+  // What is in force is not built again, so it may be the oldest: only what nobody else holds goes.
+  const auto unused = std::ranges::find_if(loaded_, [](const auto& each) { return each->snapshot.use_count() == 1; });
+  if (loaded_.size() > kept && unused != loaded_.end()) loaded_.erase(unused);
   return out;
 }
 

@@ -76,6 +76,7 @@ std::optional<policy::bundle_source> node::stored(const std::string& version) co
 
 void node::adopt(const apply_result& applied, const std::string& version) {
   snapshot_ = applied.snapshot;
+  applied_ = applied;
   // A bundle may only make its node stricter.
   max_stale_ = applied.bundle_max_stale ? std::min(config_.max_stale, *applied.bundle_max_stale) : config_.max_stale;
   on_unavailable_ = config_.on_unavailable;
@@ -111,8 +112,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
   }
-  const bool built = unsaved_ && unsaved_->version == version && last_result_.snapshot;
-  if (!built) last_result_ = calls_.apply(source, version);
+  last_result_ = built(source, version);
   if (!last_result_.snapshot) {
     unsaved_.reset();
     refuse(as, version, last_result_.phase, last_result_.message);
@@ -131,7 +131,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.version = version;
   if (canary_ != canary) {
     canary_.reset();
-    canary_snapshot_.reset();
+    canary_applied_ = {};
   }
   adopt(last_result_, version);
   contact();
@@ -149,15 +149,27 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   return saved ? outcome::accepted : outcome::unsaved;
 }
 
+// What is in force already, for everybody or for some, is not built again: a canary begins, grows, and ends for everybody at once.
+apply_result node::built(const policy::bundle_source& source, const std::string& version) const {
+  if (unsaved_ && unsaved_->version == version && last_result_.snapshot) return last_result_;
+  for (const auto& [known, of] : {std::pair(&applied_, state_.version), std::pair(&canary_applied_, canary_ ? canary_->version : "")}) {
+    if (!known->snapshot || of != version) continue;
+    auto again = *known;
+    again.took = milliseconds(0);
+    return again;
+  }
+  return calls_.apply(source, version);
+}
+
 bool node::take_canary(const policy::bundle_source& source, const canary_version& share) {
-  const auto applied = calls_.apply(source, share.version);
+  auto applied = built(source, share.version);
   if (!applied.snapshot) {
     last_result_ = applied;
     refuse(state_.active, share.version, applied.phase, "as a canary: " + applied.message);
     return false;
   }
   canary_ = share;
-  canary_snapshot_ = applied.snapshot;
+  canary_applied_ = std::move(applied);
   publish();
   const auto share_text = std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
   log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
@@ -309,7 +321,7 @@ void node::publish() {
   active->refuse_all = refuse_all_;
   if (canary_) {
     auto other = std::make_shared<policy::active_policy>(*active);
-    other->snapshot = canary_snapshot_;
+    other->snapshot = canary_applied_.snapshot;
     other->is_canary = true;
     active->canary = {.policy = std::move(other), .basis_points = canary_->basis_points, .salt = canary_->salt};
   }

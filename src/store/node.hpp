@@ -25,6 +25,7 @@ class node {
   outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::optional<canary_version>& canary = {});
   // A version beside the one in force. False: it did not build, and what is in force goes on alone.
   [[nodiscard]] bool take_canary(const policy::bundle_source& source, const canary_version& share);
+  [[nodiscard]] const std::optional<canary_version>& canary() const { return canary_; }
   [[nodiscard]] bool runs_canary(const std::optional<canary_version>& share) const { return canary_ == share; }
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
@@ -62,6 +63,7 @@ class node {
   [[nodiscard]] bool runs_what_is_stored() const;
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
+  [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;
   void adopt(const apply_result& applied, const std::string& version);
   void apply_again();
   const agent_config& config_;
@@ -69,7 +71,8 @@ class node {
   state_store disk_;
   node_state state_;
   apply_result last_result_;
-  std::shared_ptr<const policy::snapshot> snapshot_, canary_snapshot_;
+  std::shared_ptr<const policy::snapshot> snapshot_;
+  apply_result applied_, canary_applied_;  // what snapshot_ and the canary came of
   std::optional<canary_version> canary_;
   policy::freshness freshness_ = policy::freshness::none;
   bool refuse_all_ = false, connected_ = false, disk_works_ = false;

@@ -208,7 +208,7 @@ result<void> redis_source::heartbeat() {
   const auto key = keys_.node(config_.node_id);
   const auto& s = node_.state();
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.status().canary ? node_.status().canary->version : "", "state",
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.canary() ? node_.canary()->version : "", "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},

@@ -230,14 +230,17 @@ TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
   EXPECT_TRUE(active.canary->policy->is_canary);
   EXPECT_EQ(node->status().canary, share);
   EXPECT_EQ(to.revoke(two).error().code, errc::conflict) << "a canary is live, too";
+  EXPECT_EQ(node.applied(), 2u) << "what is in force is not built again beside its canary";
   // A restart has it again, once Redis has answered.
   node.stop();
   watched_agent again(config());
   again->start();
   ASSERT_TRUE(again.until([&](const policy::active_policy& p) { return p.canary.has_value(); }));
+  const auto before = again.applied();
   EXPECT_EQ(to.activate({.version = two, .kind = "promote", .actor = "", .note = "", .only_after = one.activation}).error().code, errc::conflict);
   ASSERT_TRUE(to.activate({.version = two, .kind = "promote", .actor = "", .note = "", .only_after = begun.activation}));
   ASSERT_TRUE(again.until([&](const policy::active_policy& p) { return !p.canary && p.snapshot->version() == two; }));
+  EXPECT_EQ(again.applied(), before) << "nor is the canary, when it is promoted";
 }
 
 TEST_F(keeping, a_canary_that_does_not_build_leaves_what_is_live_alone) {
