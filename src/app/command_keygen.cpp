@@ -45,7 +45,7 @@ int keygen(const keygen_options& options, bool json) {
   if (options.days > 0) entry.not_after = now().wall + std::chrono::days(options.days);
   if (!write_private(options.file, key.to_pem())) return 1;
   if (json) {
-    const auto digits = hex({reinterpret_cast<const unsigned char*>(entry.public_key.data()), entry.public_key.size()});
+    const auto digits = hex(entry.public_key);
     std::cout << nlohmann::ordered_json{{"file", options.file}, {"id", crypto::key_id(entry.public_key)}, {"public_key", digits}, {"trusted_keys_entry", trusted_key_text(entry)}}.dump(2) << '\n';
   } else {
     std::cout << "# " << options.file << " holds the private key " << crypto::key_id(entry.public_key) << ": keep it where only '" << options.name << "' can read it.\n"

@@ -36,7 +36,7 @@ crypto::signing_key checkpoint_key(const std::string& master_secret) { return cr
 result<void> keep_checkpoint_key(const std::string& state_directory, const std::string& master_secret) {
   const auto key = checkpoint_key(master_secret);
   const auto& bytes = key.public_key();
-  return replace_file(checkpoint_key_file(state_directory), hex(std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size())) + "\n");
+  return replace_file(checkpoint_key_file(state_directory), hex(bytes) + "\n");
 }
 
 audit::log_config audit_settings(const config& settings, const log_identity& who) {

@@ -24,7 +24,7 @@ namespace {
 
 std::string random_hex(std::size_t bytes) {
   const auto random = crypto::random_bytes(bytes);
-  return hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size()));
+  return hex(random);
 }
 
 // What the file holds, or `fresh`, written there. Two starts at once agree on whoever came first.

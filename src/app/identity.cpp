@@ -14,11 +14,9 @@ namespace sluice::app {
 namespace {
 
 bool read_digest(std::string_view text, crypto::digest& out) {
-  if (text.size() != 64 || text.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
-    out[i] = static_cast<unsigned char>(high << 4 | low);
-  }
+  const auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != out.size()) return false;
+  std::ranges::copy(*bytes, out.begin());
   return true;
 }
 

@@ -90,7 +90,7 @@ std::optional<log_sources> log_sources::open(const log_options& options) {
     }
     if (out.copies_.empty()) {
       const auto random = crypto::random_bytes(12);
-      auto name = fs::temp_directory_path() / ("sluice-audit-" + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size())));
+      auto name = fs::temp_directory_path() / ("sluice-audit-" + hex(random));
       std::error_code why;
       if (!fs::create_directory(name, why)) return complain("no temporary folder can be made in " + fs::temp_directory_path().string()), std::nullopt;
       out.copies_ = std::move(name);

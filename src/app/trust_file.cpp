@@ -2,7 +2,6 @@
 #include "trust_file.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "config_reader.hpp"
 #include "sluice/base/strings.hpp"
@@ -11,19 +10,6 @@ namespace sluice::app {
 namespace {
 
 constexpr std::size_t public_key_bytes = 32;
-
-std::string public_key_of(const std::string& digits) {
-  std::string out;
-  if (digits.size() != 2 * public_key_bytes) return out;
-  for (std::size_t i = 0; i < digits.size(); i += 2) {
-    unsigned char byte = 0;
-    const auto* end = digits.data() + i + 2;
-    const auto read = std::from_chars(digits.data() + i, end, byte, 16);
-    if (read.ec != std::errc{} || read.ptr != end) return {};
-    out += static_cast<char>(byte);
-  }
-  return out;
-}
 
 store::trusted_key read_key(section entry) {
   store::trusted_key out;
@@ -34,8 +20,8 @@ store::trusted_key read_key(section entry) {
   entry.list("roles", roles);
   entry.text("not_after", not_after);
   if (out.name.empty()) entry.complain("name", "a trusted key has no name", "name it after whoever holds it: ci, operations");
-  out.public_key = public_key_of(digits);
-  if (out.public_key.empty()) entry.complain("public_key", "'public_key' is not a public key: 64 digits 0-9 a-f are wanted", "sluice keygen prints the entry");
+  out.public_key = from_hex(digits).value_or("");
+  if (out.public_key.size() != public_key_bytes) entry.complain("public_key", "'public_key' is not a public key: 64 digits 0-9 a-f are wanted", "sluice keygen prints the entry");
   for (const auto& word : roles) {
     const auto known = std::ranges::find(role_names, word, &role_name::name);
     if (known == std::end(role_names)) {
@@ -80,7 +66,7 @@ std::string trusted_key_text(const store::trusted_key& key) {
   for (const auto& each : role_names) {
     if ((key.roles & static_cast<unsigned>(each.role)) != 0) roles += (roles.empty() ? "" : ", ") + std::string(each.name);
   }
-  const auto digits = hex({reinterpret_cast<const unsigned char*>(key.public_key.data()), key.public_key.size()});
+  const auto digits = hex(key.public_key);
   return "  - {name: " + json_quoted(key.name) + ", public_key: " + digits + ", roles: [" + roles + "]" +
          (key.not_after ? ", not_after: " + rfc3339(*key.not_after) : "") + "}\n";
 }

@@ -314,7 +314,7 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers)
   auto stamp = rfc3339(now().wall);
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':' || c == '.'; });
   const auto random = crypto::random_bytes(4);
-  x.boot = stamp + hex(std::span(reinterpret_cast<const unsigned char*>(random.data()), random.size()));
+  x.boot = stamp + hex(random);
   if (x.boot <= tail->newest_boot) x.boot = tail->newest_boot + "z";  // a clock that was set back: files are read in the order of their names
   x.counts.boot = x.boot;
   if (x.config.signing) x.checkpoints.emplace(x.config, boot_end{tail->boot, tail->hash, tail->sequence});

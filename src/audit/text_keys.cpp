@@ -23,8 +23,6 @@ constexpr std::size_t day_digits = 10, tenants_cached_max = 10'000;
 
 std::string day_of(wall_time t) { return rfc3339(t).substr(0, day_digits); }
 
-std::string as_hex(std::string_view bytes) { return hex(std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size())); }
-
 result<void> write_file(const std::string& path, const std::string& bytes, int flags) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
   if (fd < 0) return fail(errc::io, "cannot write " + path + ": " + std::strerror(errno));
@@ -76,7 +74,7 @@ result<text_key> text_keys::load_or_make(const std::string& day, const std::stri
     if (auto key = unwrap(wrapping_, read_all(path), id, path)) return text_key{id, *key};
   }
   const auto bytes = crypto::random_bytes(sizeof(crypto::digest));
-  text_key made{begin + as_hex(crypto::random_bytes(4)), {}};
+  text_key made{begin + hex(crypto::random_bytes(4)), {}};
   std::copy(bytes.begin(), bytes.end(), made.key.begin());
   std::error_code why;
   fs::create_directories(directory_, why);

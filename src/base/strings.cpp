@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include "sluice/base/hex_digit.hpp"
+
 namespace sluice {
 namespace {
 
@@ -39,6 +41,16 @@ std::string hex(std::span<const unsigned char> bytes) {
     out += digits[b >> 4];
     out += digits[b & 15];
   }
+  return out;
+}
+
+std::string hex(std::string_view bytes) { return hex(std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size())); }
+
+std::optional<std::string> from_hex(std::string_view digits) {
+  if (digits.size() % 2 != 0 || digits.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+  std::string out;
+  out.reserve(digits.size() / 2);
+  for (std::size_t i = 0; i < digits.size(); i += 2) out += static_cast<char>(hex_value(digits[i]) << 4 | hex_value(digits[i + 1]));
   return out;
 }
 

@@ -2,7 +2,6 @@
 #include "sluice/store/trust.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "sluice/base/strings.hpp"
@@ -15,20 +14,6 @@ constexpr std::size_t signatures_max = 16;
 
 std::string signed_bytes(std::string_view purpose, std::string_view payload) {
   return "sluice " + std::string(purpose) + " v1\n" + std::string(payload);
-}
-
-std::string digits(std::string_view bytes) { return hex({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}); }
-
-std::optional<std::string> bytes_of(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-    unsigned char byte = 0;
-    const auto* end = text.data() + i + 2;
-    const auto read = std::from_chars(text.data() + i, end, byte, 16);
-    if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
-    out += static_cast<char>(byte);
-  }
-  return text.size() % 2 == 0 ? std::optional(out) : std::nullopt;
 }
 
 std::string roles_text(unsigned roles) {
@@ -53,7 +38,7 @@ std::string wrong_with(const trust& whom, const signature& by, std::string_view 
 }  // namespace
 
 std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key) {
-  const json signature = {{"key", crypto::key_id(key.public_key())}, {"value", digits(key.sign(signed_bytes(purpose, payload)))}};
+  const json signature = {{"key", crypto::key_id(key.public_key())}, {"value", hex(key.sign(signed_bytes(purpose, payload)))}};
   return json{{"payload", payload}, {"signatures", json::array({signature})}}.dump();
 }
 
@@ -68,7 +53,7 @@ result<signed_text> open_text(const std::string& text) {
   signed_text out{.payload = payload->get<std::string>(), .signatures = {}};
   for (const auto& s : *signatures) {
     if (!s.is_object() || s.size() != 2 || !s.contains("key") || !s["key"].is_string() || !s.contains("value") || !s["value"].is_string()) return damaged();
-    auto value = bytes_of(s["value"].get<std::string>());
+    auto value = from_hex(s["value"].get<std::string>());
     if (!value) return damaged();
     out.signatures.push_back({s["key"].get<std::string>(), std::move(*value)});
   }

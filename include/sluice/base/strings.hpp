@@ -10,7 +10,8 @@ namespace sluice {
 
 [[nodiscard]] std::string hex(std::span<const unsigned char> bytes);
 [[nodiscard]] std::string hex(std::string_view bytes);
-// The bytes that pairs of digits spell, in either case; nothing when a digit is none or one is left over.
+// The bytes that pairs of digits spell, as hex() writes them: small letters only, so that a text has one spelling. Nothing when a digit is
+// none or one is left over.
 [[nodiscard]] std::optional<std::string> from_hex(std::string_view digits);
 [[nodiscard]] bool iequals(std::string_view a, std::string_view b);
 [[nodiscard]] bool istarts_with(std::string_view text, std::string_view prefix);

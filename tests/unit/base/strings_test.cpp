@@ -9,7 +9,8 @@ namespace {
 TEST(strings, hex_writes_two_lower_case_digits_a_byte) {
   const std::array<unsigned char, 3> bytes = {0x00, 0xaf, 0xff};
   EXPECT_EQ(hex(bytes), "00afff");
-  EXPECT_EQ(hex({}), "");
+  EXPECT_EQ(hex(std::span<const unsigned char>()), "");
+  EXPECT_EQ(hex("\x0a\xff"), "0aff");
 }
 
 TEST(strings, iequals_folds_ascii_letters_only) {
@@ -52,6 +53,14 @@ TEST(strings, json_escaping_leaves_no_control_character_and_no_bare_quote) {
   for (const char c : quoted) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
   EXPECT_EQ(json_quoted("a\"b\\c\n\x01/"), "\"a\\\"b\\\\c\\n\\u0001/\"");
   EXPECT_EQ(json_quoted("\xf0\x9f\x98\x80"), "\"\xf0\x9f\x98\x80\"");
+}
+
+TEST(strings, hexadecimal_digits_have_one_spelling) {
+  std::string all;
+  for (int b = 0; b < 256; ++b) all += static_cast<char>(b);
+  EXPECT_EQ(from_hex(hex(all)), all);
+  EXPECT_EQ(from_hex(""), "");
+  for (const char* wrong : {"0", "0g", "AB", " 0", "0x"}) EXPECT_EQ(from_hex(wrong), std::nullopt) << wrong;
 }
 
 }  // namespace
