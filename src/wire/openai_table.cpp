@@ -191,6 +191,10 @@ constexpr auto response_rows = std::to_array<row>({
     {"choices[].message.audio.transcript", text, kind::transcript, from::assistant},
     {"choices[].logprobs", copy},
     {"metadata.{*}", name, kind::annotation, from::assistant},
+});
+
+// What an error is made of, on its own and within an answer or a chunk, and what Azure puts beside either.
+constexpr auto error_rows = std::to_array<row>({
     {"error", text, kind::error, from::assistant},
     {"error.message", text, kind::error, from::assistant},
     {"error.type", opaque},
@@ -267,29 +271,11 @@ constexpr auto chunk_rows = std::to_array<row>({
     {"choices[].delta.audio.data", binary, kind::attachment, from::assistant},
     {"choices[].delta.audio.transcript", text, kind::transcript, from::assistant},
     {"choices[].logprobs", copy},
-    {"error", text, kind::error, from::assistant},
-    {"error.message", text, kind::error, from::assistant},
-    {"error.type", opaque},
-    {"error.code", opaque},
-    {"error.param", name, kind::error, from::assistant},
-    {"error.metadata", schema, kind::error, from::assistant},
-    {"message", text, kind::error, from::assistant},
-    {"type", opaque},
-    {"code", opaque},
-    {"param", name, kind::error, from::assistant},
-    {"detail", text, kind::error, from::assistant},
-    {"detail[].msg", text, kind::error, from::assistant},
-    {"detail[].type", opaque},
-    {"detail[].loc[]", name, kind::error, from::assistant},
-    {"detail[].input", schema, kind::error, from::assistant},
-    {"prompt_filter_results", parameters},
-    {"choices[].content_filter_results", parameters},
-    {"moderation", parameters},
 });
 
-std::vector<row> with_vendors(std::span<const row> own, std::span<const row> theirs) {
-  std::vector<row> out(own.begin(), own.end());
-  out.insert(out.end(), theirs.begin(), theirs.end());
+std::vector<row> joined(std::initializer_list<std::span<const row>> pieces) {
+  std::vector<row> out;
+  for (const auto& piece : pieces) out.insert(out.end(), piece.begin(), piece.end());
   return out;
 }
 
@@ -313,17 +299,17 @@ std::vector<dialect::coverage_row> make_coverage() {
 }  // namespace
 
 const path_table& openai_chat_request() {
-  static const auto rows = with_vendors(request_rows, vendor_request_rows());
+  static const auto rows = joined({request_rows, vendor_request_rows()});
   static const path_table table(rows);
   return table;
 }
 const path_table& openai_chat_response() {
-  static const auto rows = with_vendors(response_rows, vendor_response_rows());
+  static const auto rows = joined({response_rows, error_rows, vendor_response_rows()});
   static const path_table table(rows);
   return table;
 }
 const path_table& openai_chat_chunk() {
-  static const auto rows = with_vendors(chunk_rows, vendor_chunk_rows());
+  static const auto rows = joined({chunk_rows, error_rows, vendor_chunk_rows()});
   static const path_table table(rows);
   return table;
 }
