@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
@@ -23,13 +22,11 @@ int activate(const activate_options& options, bool json) {
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
-  const auto head = ring->activate({.version = *version, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
+  const auto head = ring->activate({.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
   if (!json) std::cout << "version " << short_version(*version) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
-  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", *version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
-  return waited.reached ? 0 : 1;
+  return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json);
 }
 
 }  // namespace

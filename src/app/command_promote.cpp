@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
@@ -28,7 +27,7 @@ int end_canary(const canary_options& options, bool promote, bool json) {
     return 1;
   }
   const auto version = promote ? live->canary->version : live->version;
-  const auto head = ring->activate({.version = version, .kind = promote ? "promote" : "abort", .actor = options.actor.empty() ? actor_name() : options.actor,
+  const auto head = ring->activate({.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor),
                                     .note = options.note, .only_after = live->activation});
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
@@ -36,9 +35,7 @@ int end_canary(const canary_options& options, bool promote, bool json) {
     std::cout << (promote ? "the canary " : "the canary is over; version ") << short_version(version) << (promote ? " is live for everybody as " : " goes on as ")
               << policy::to_string(head->activation) << '\n' << std::flush;
   }
-  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
-  return waited.reached ? 0 : 1;
+  return wait_and_tell(*ring, options.ring.ring, version, *head, options.wait, json);
 }
 
 void add_ending(CLI::App& root, invocation& call, bool promote) {

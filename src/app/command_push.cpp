@@ -47,7 +47,7 @@ bool active_of(const bundle_input& candidate, store::publisher& ring, bundle_com
 
 // What a push makes live: the version for everybody, or beside what is live for a share of conversations.
 std::optional<store::activate_request> request_of(const push_options& options, store::publisher& ring, const std::string& staged) {
-  store::activate_request out{.version = staged, .kind = "activate", .actor = options.actor.empty() ? actor_name() : options.actor,
+  store::activate_request out{.version = staged, .kind = "activate", .actor = actor_name(options.actor),
                                  .note = options.gate.emergency ? "EMERGENCY, golden sets not asked: " + options.note : options.note};
   if (options.canary_percent == 0) return out;
   const auto live = ring.head();
@@ -74,7 +74,7 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   if (!options.gate.emergency && !active_of(input, ring, compiler, active)) return std::nullopt;
   const bool has_block = input.report.bundle.gate.has_value() || active;
   gate_request asked = options.gate;
-  asked.actor = options.actor.empty() ? actor_name() : options.actor;
+  asked.actor = actor_name(options.actor);
   asked.from_nothing = has_block && !asked.emergency;
   auto run = run_gate(input, active ? &*active : nullptr, asked, now().wall, compiler);
   if (!run) return std::nullopt;

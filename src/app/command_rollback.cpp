@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
@@ -50,7 +49,7 @@ int rollback(const rollback_options& options, bool json) {
              "see: sluice history");
     return 1;
   }
-  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = options.actor.empty() ? actor_name() : options.actor, .note = options.note});
+  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_of_replicas(*head);
@@ -58,9 +57,7 @@ int rollback(const rollback_options& options, bool json) {
     if (const auto done = ring->revoke(left); !done) return complain_ring(done.error()), 1;
     if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
   }
-  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", *version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
-  return waited.reached ? 0 : 1;
+  return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json);
 }
 
 }  // namespace

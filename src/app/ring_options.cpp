@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -114,7 +115,8 @@ void warn_of_replicas(const store::head_record& head) {
            "a failover to one that lacks it loses it, and the next push repairs that; see docs/redis.md");
 }
 
-std::string actor_name() {
+std::string actor_name(const std::string& given) {
+  if (!given.empty()) return given;
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const char* user = std::getenv("USER");
@@ -268,6 +270,12 @@ class node_wait {
 wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet) {
   if (options.who.empty() && !head.from_nothing) return {.reached = true, .ring = name, .head = head, .answers = {}};
   return node_wait(ring, name, head, options, quiet).run();
+}
+
+int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head, const wait_options& options, bool json) {
+  const auto waited = wait_for_nodes(ring, name, head, options, json);
+  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}}.dump(2) << '\n';
+  return waited.reached ? 0 : 1;
 }
 
 }  // namespace sluice::app

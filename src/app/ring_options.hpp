@@ -53,8 +53,11 @@ struct wait_outcome {
 
 // An activation that no replica has is lost by a failover: said on stderr.
 void warn_of_replicas(const store::head_record& head);
+// The end of a command that made `version` live as `head`: waits as asked, prints the outcome as JSON, and gives the exit code.
+[[nodiscard]] int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head,
+                                const wait_options& options, bool json);
 
-// Who is at the keyboard: user@host.
-[[nodiscard]] std::string actor_name();
+// Who is at the keyboard: user@host, unless a command line names somebody.
+[[nodiscard]] std::string actor_name(const std::string& given = {});
 
 }  // namespace sluice::app
