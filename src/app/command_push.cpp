@@ -131,7 +131,7 @@ int push(const push_options& options, bool json) {
                                         {"ms", {{"build", build_ms}, {"golden", golden_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
   } else {
-    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << golden_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << '\n';
+    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << golden_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << "; gate report " << short_version(gate->report.digest) << '\n';
   }
   return waited.reached ? 0 : 1;
 }

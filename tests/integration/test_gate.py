@@ -1,6 +1,7 @@
 """The gate: each check fails for a bundle that was made to fail it, and only that check; pushes obey it."""
 import html.parser
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -321,6 +322,7 @@ def test_gate_decides_what_a_push_uploads(lab):
     assert r.returncode == 1 and "1 words removed" in r.stderr and "--approved-by" in r.stderr, r.stderr
     r = push(folder, "--approved-by", "Ada")
     assert r.returncode == 0, r.stderr
+    assert re.search(r"gate report [0-9a-f]{12}$", r.stdout, re.MULTILINE), r.stdout
 
     # A gate is not got rid of by leaving it out.
     r = push(write(lab.dir / "b", cases(), gate=""))
