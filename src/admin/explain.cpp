@@ -133,7 +133,7 @@ net::control_response answer_explain(const std::string& body, const loaded_bundl
   asked.global_shadow = mode == "shadow";
   asked.who.minute = minute_of(now().wall);
   if (const auto wrong = read_request(from, asked)) return problem(400, wrong->message, wrong->advice);
-  const auto made = policy::explain(loaded->bundle, *loaded->snapshot, asked);
+  const auto made = policy::explain(*loaded->bundle, *loaded->snapshot, asked);
   json rules = json::array();
   for (const auto& rule : made.rules) rules.push_back(rule_json(rule));
   json scores = json::array();

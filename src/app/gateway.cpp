@@ -214,7 +214,7 @@ result<void> gateway::open_admin() {
   from.metrics = [this] { return metrics(); };
   from.loaded = [this] {
     const std::lock_guard lock(publish_mutex_);
-    return loader_->made_of(active_->snapshot.get());
+    return loader_->made_of(active_->snapshot);
   };
   from.not_ready = [this] {
     if (stopping_.load()) return std::string("stopping");

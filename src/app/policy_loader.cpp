@@ -1,14 +1,11 @@
 // See policy_loader.hpp.
 #include "policy_loader.hpp"
 
-#include <algorithm>
-
 #include "sluice/policy/build.hpp"
 
 namespace sluice::app {
 namespace {
 
-constexpr std::size_t kept = 2;      // the version in force, and the candidate that may follow it
 constexpr std::size_t shown_max = 5; // diagnostics in a refusal; `sluice check` shows all
 
 void describe_refusal(const policy::diagnostics& found, store::apply_result& out) {
@@ -49,21 +46,17 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, co
   out.bundle_max_stale = wish.max_stale;
   out.notes = std::move(built.left_out);
   out.apply_again = built.next_expiry;
-  auto made = std::make_shared<admin::loaded_bundle>();
-  made->bundle = std::move(built.bundle);
-  made->snapshot = std::move(built.snapshot);
   const std::lock_guard lock(mutex_);
-  loaded_.push_back(std::move(made));
-  // What is in force is not built again, so it may be the oldest: only what nobody else holds goes.
-  const auto unused = std::ranges::find_if(loaded_, [](const auto& each) { return each->snapshot.use_count() == 1; });
-  if (loaded_.size() > kept && unused != loaded_.end()) loaded_.erase(unused);
+  std::erase_if(made_, [](const made& each) { return each.snapshot.expired(); });
+  made_.push_back({.snapshot = out.snapshot, .bundle = std::make_shared<const policy::bundle_ast>(std::move(built.bundle))});
   return out;
 }
 
-std::shared_ptr<const admin::loaded_bundle> policy_loader::made_of(const policy::snapshot* snapshot) const {
+std::shared_ptr<const admin::loaded_bundle> policy_loader::made_of(const std::shared_ptr<const policy::snapshot>& snapshot) const {
   const std::lock_guard lock(mutex_);
-  for (const auto& each : loaded_) {
-    if (each->snapshot.get() == snapshot) return each;
+  for (const auto& each : made_) {
+    if (each.snapshot.lock() != snapshot) continue;
+    return std::make_shared<const admin::loaded_bundle>(admin::loaded_bundle{.bundle = each.bundle, .snapshot = snapshot});
   }
   return nullptr;
 }

@@ -1,5 +1,5 @@
 // What a node does with a candidate: all passes of policy::build in this process, Hyperscan in a child, unchanged databases
-// from the cache. Keeps what the last versions were made of, for explain. Thread-safe.
+// from the cache. Keeps what living snapshots were made of, for explain, and keeps none of them alive. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -18,14 +18,18 @@ class policy_loader {
  public:
   explicit policy_loader(const std::string& state_directory);
   [[nodiscard]] store::apply_result apply(const policy::bundle_source& source, const std::string& version);
-  // What this snapshot was made of; null when it is not among the last ones.
-  [[nodiscard]] std::shared_ptr<const admin::loaded_bundle> made_of(const policy::snapshot* snapshot) const;
+  // The snapshot with what it was made of; null when it was not made here.
+  [[nodiscard]] std::shared_ptr<const admin::loaded_bundle> made_of(const std::shared_ptr<const policy::snapshot>& snapshot) const;
 
  private:
   std::unique_ptr<match::compile_backend> backend_;
   policy::shard_cache cache_;
   mutable std::mutex mutex_;
-  std::vector<std::shared_ptr<const admin::loaded_bundle>> loaded_;  // the newest last
+  struct made {
+    std::weak_ptr<const policy::snapshot> snapshot;
+    std::shared_ptr<const policy::bundle_ast> bundle;
+  };
+  std::vector<made> made_;
 };
 
 }  // namespace sluice::app

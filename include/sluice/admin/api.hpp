@@ -16,7 +16,7 @@ namespace sluice::admin {
 
 // What POST /v1/explain works with: a snapshot and what it was made of.
 struct loaded_bundle {
-  policy::bundle_ast bundle;
+  std::shared_ptr<const policy::bundle_ast> bundle;
   std::shared_ptr<const policy::snapshot> snapshot;
 };
 

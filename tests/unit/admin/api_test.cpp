@@ -98,6 +98,7 @@ TEST(admin_api, explains_only_what_it_can_read) {
   EXPECT_EQ(ask(healthy(), "POST", "/v1/explain", {}, "{}").status, 503);
   auto from = healthy();
   auto loaded = std::make_shared<loaded_bundle>();
+  loaded->bundle = std::make_shared<policy::bundle_ast>();
   loaded->snapshot = policy::snapshot::deny_all();
   from.loaded = [loaded] { return loaded; };
   for (const char* body : {"", "[]", "{}", R"({"text":1})", R"({"text":"a","direction":"up"})", R"({"text":"a","context":{"tenent":"x"}})"}) {
@@ -108,6 +109,7 @@ TEST(admin_api, explains_only_what_it_can_read) {
 TEST(admin_api, a_question_that_is_mistyped_is_told_which_word) {
   auto from = healthy();
   auto loaded = std::make_shared<loaded_bundle>();
+  loaded->bundle = std::make_shared<policy::bundle_ast>();
   loaded->snapshot = policy::snapshot::deny_all();
   from.loaded = [loaded] { return loaded; };
   const auto told = [&](const char* body) {
@@ -126,6 +128,7 @@ TEST(admin_api, a_question_that_is_mistyped_is_told_which_word) {
 TEST(admin_api, a_node_in_shadow_explains_that_it_changes_nothing) {
   auto from = healthy();
   auto loaded = std::make_shared<loaded_bundle>();
+  loaded->bundle = std::make_shared<policy::bundle_ast>();
   loaded->snapshot = policy::snapshot::deny_all();
   from.loaded = [loaded] { return loaded; };
   EXPECT_EQ(json::parse(ask(from, "POST", "/v1/explain", {}, R"({"text":"x"})").body)["verdict"], "block");
