@@ -255,8 +255,8 @@ def check_piece(folder, what, text):
         raise AssertionError(f"an example is marked '{what}'")
     if files:
         files["bundle.yaml"] = "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b, owner: o}\nmodules:\n" + modules
-        for name, content in files.items():
-            (folder / name).write_text(content)
+        for name, made in files.items():
+            (folder / name).write_text(made)
     shell(f"sluice check {folder.name}", folder.parent)
 
 

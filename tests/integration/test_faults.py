@@ -4,7 +4,6 @@ import signal
 import subprocess
 
 from lab import Gateway, Upstream, bundle, until
-from test_exchanges import gateway
 
 
 class Skip(Exception):

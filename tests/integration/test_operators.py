@@ -4,7 +4,7 @@ import os
 import pwd
 import subprocess
 
-from lab import SLUICE, Gateway, Upstream, bundle, free_port, sluice, until
+from lab import SLUICE, bundle, free_port, sluice, until
 from test_exchanges import gateway
 from test_policy_swaps import fleet, push
 

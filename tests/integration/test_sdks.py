@@ -4,7 +4,6 @@ import os
 import subprocess
 from pathlib import Path
 
-from lab import Upstream
 from test_exchanges import gateway
 
 SDKS = Path(os.environ["SLUICE_SDKS"])
