@@ -234,9 +234,12 @@ void client_session::client_expired() {
 }
 
 void client_session::whole_expired() {
-  if (!exchange_ || phase_ == phase::draining) return;
+  if (!exchange_) return;
+  if (phase_ == phase::draining) return gone();  // one that takes its answer too slowly: the bound holds for it as well
   exchange_->expired(owner_.effects);
   apply();
+  // What is said of it has its own time to leave.
+  if (exchange_ && phase_ == phase::draining) owner_.loop.wheel().arm(whole_deadline_, owner_.config.deadlines.client_body);
 }
 
 }  // namespace sluice::net

@@ -96,7 +96,6 @@ void client_session::on_drained() {
 // The answer is complete as far as the exchange goes.
 void client_session::complete() {
   drop_upstream();
-  owner_.loop.wheel().disarm(whole_deadline_);
   // A request that was not read to its end cannot be followed by another.
   const bool unread = phase_ == phase::body;
   close_after_ |= unread || owner_.stopping();
@@ -107,6 +106,7 @@ void client_session::complete() {
 }
 
 void client_session::finish_exchange() {
+  owner_.loop.wheel().disarm(whole_deadline_);
   exchange_.reset();
   owner_.shared.in_flight.fetch_sub(1, std::memory_order_relaxed);
   release_request();

@@ -124,7 +124,7 @@ struct stream_evaluator::impl {
     for (const auto* terms : {&rules.deriving, &rules.scoring}) {
       terms->each_in(*terms, [&](std::uint32_t term) {
         const auto& r = prog.rules[prog.terms[term].rule];
-        if (r.applies(direction::response, c.who, c.kind, true)) (void)judge.unavailable(prog.terms[term].rule);
+        if (r.applies(direction::response, c.who, c.kind, true) && judge.unavailable(prog.terms[term].rule) == judge::effect::block) stop_at(c.released);
       });
     }
   }
@@ -295,9 +295,9 @@ struct stream_evaluator::impl {
       return status::released;
     }
     c.original += text;
-    if (c.wants_whole && !c.hold_full) keep(c, text);
     if (c.hold_full && !last) return status::released;
     limit = block_at = nowhere;
+    if (c.wants_whole && !c.hold_full) keep(c, text);
     // A channel that is held in full meets its rules only once, at its end.
     const auto fresh = c.hold_full ? std::string_view(c.original) : text;
     if (!fresh.empty()) {

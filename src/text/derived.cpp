@@ -147,7 +147,7 @@ class deriving {
 
   bool run(std::string_view original) {
     std::vector<derived_text> level;
-    (void)read(original, level);
+    (void)read(original, asked_, level);
     for (std::uint32_t depth = 1; !level.empty(); ++depth) {
       std::vector<derived_text> deeper;
       for (auto& one : level) {
@@ -161,10 +161,9 @@ class deriving {
   }
 
  private:
-  [[nodiscard]] bool wants(reading r) const { return (asked_ & bit(r)) != 0; }
-
   // Every reading of one text.
-  bool read(std::string_view s, std::vector<derived_text>& into) {
+  bool read(std::string_view s, std::uint32_t asked, std::vector<derived_text>& into) const {
+    const auto wants = [asked](reading r) { return (asked & bit(r)) != 0; };
     const auto keep = [&](std::optional<derived_text> one) {
       if (one) into.push_back(std::move(*one));
     };
@@ -177,20 +176,18 @@ class deriving {
       keep(leet(s, 'i'));
       if (s.find_first_of("1|!") != std::string_view::npos) keep(leet(s, 'l'));
     }
-    return find_runs(s, asked_, limits_.count_max, into);
+    return find_runs(s, asked, limits_.count_max, into);
   }
 
   void nest(const derived_text& outer, std::vector<derived_text>& into) {
     const auto before = into.size();
-    fits_ = read(outer.text, into) && fits_;
+    // Reading back what one has just read says nothing new.
+    fits_ = read(outer.text, asked_ & ~(outer.readings & bit(reading::rot13)), into) && fits_;
     for (auto i = before; i < into.size(); ++i) {
       auto& inner = into[i];
-      // Reading back what one has just read says nothing new.
-      if (inner.readings == bit(reading::rot13) && (outer.readings & bit(reading::rot13)) != 0) inner.text.clear(), inner.units.clear();
       for (auto& u : inner.units) u = {outer.units[u.original_begin].original_begin, outer.units[u.original_end - 1].original_end};
       inner.readings |= outer.readings;
     }
-    std::erase_if(into, [](const derived_text& d) { return d.text.empty(); });
   }
 
   void add(derived_text&& one) {

@@ -17,7 +17,10 @@ class rewriting {
  public:
   explicit rewriting(std::string_view from) : from_(from) {}
   void copy(std::size_t at, std::size_t n) {
-    for (std::size_t i = at; i < at + n; ++i) put(std::string_view(&from_[i], 1), i, i + 1);
+    out_.text += from_.substr(at, n);
+    const auto before = out_.units.size();
+    out_.units.resize(before + n);
+    for (std::size_t i = 0; i < n; ++i) out_.units[before + i] = {static_cast<std::uint32_t>(at + i), static_cast<std::uint32_t>(at + i + 1)};
   }
   void put(std::string_view bytes, std::size_t begin, std::size_t end) {
     out_.text += bytes;

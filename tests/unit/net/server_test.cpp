@@ -129,6 +129,13 @@ TEST(server, bounds_the_length_of_a_whole_exchange) {
   EXPECT_TRUE(proxy::fake_log().has("expired /busy-wait"));
 }
 
+TEST(server, bounds_an_exchange_whose_answer_is_taken_too_slowly) {
+  running r([](server_config& c) { c.deadlines.whole = milliseconds{300}; });
+  auto c = r.client(4096);
+  c.send(echo(std::string(32u << 20, 'x')));  // more than sockets take by themselves
+  EXPECT_TRUE(proxy::fake_log().wait_for("gone"));
+}
+
 TEST(server, refuses_what_exceeds_the_in_flight_limit) {
   running r([](server_config& c) { c.in_flight_max = 1; });
   auto first = r.client();

@@ -270,6 +270,23 @@ TEST(policy_additions, what_may_still_be_rewritten_does_not_leave_before_its_cho
   EXPECT_EQ(stream.result().block.message, "No.");
 }
 
+TEST(policy_additions, an_answer_too_long_for_the_other_readings_of_a_rule_is_cut_where_its_text_still_ends) {
+  const auto made = built(one_policy("  - id: r\n    direction: response\n    match: {keywords: [bonds], decode: [base64]}\n    action: {type: append, text: x}\n"
+                                     "    tests: [{name: a, response: bonds, expect: {rules_any: [r]}}, {name: b, response: hay, expect: {rules: []}}]\n"));
+  ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);
+  scratch working;
+  stream_evaluator stream(made.snapshot, made.snapshot->rules_for({}), {.direction = direction::response}, working);
+  const auto c = stream.open(role::assistant, part_kind::text, true, 0);
+  const std::string piece(1u << 16, 'w');
+  std::string left;
+  auto status = stream_evaluator::status::released;
+  for (int i = 0; i < 32 && status == stream_evaluator::status::released; ++i) status = stream.feed(c, piece, left);
+  EXPECT_EQ(status, stream_evaluator::status::blocked);
+  EXPECT_LE(left.size(), 1u << 20) << "nothing is sent that the record says was stopped";
+  EXPECT_EQ(stream.result().verdict, verdict::block);
+  EXPECT_TRUE(stream.result().reason.starts_with("matcher unavailable"));
+}
+
 TEST(policy_additions, nothing_is_added_to_what_was_blocked_and_shadow_only_says_so) {
   const auto made = built(one_policy(answering("r", "bonds", "type: append, text: x") + answering("stop", "bomb", "type: block, message: m")));
   EXPECT_EQ(both(made, {answer("bonds and a bomb")}).texts, std::vector<std::string>{});
