@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
@@ -318,6 +319,9 @@ void gateway::watch_keys() {
   if (file.empty()) return;
   std::error_code failed;
   const auto time = std::filesystem::last_write_time(file, failed);
+  if (std::exchange(keys_lost_, bool(failed)) != bool(failed) && failed) {
+    telemetry::log(level::error, "the keys stay as they were: their file cannot be looked at", {{"file", file}, {"reason", failed.message()}});
+  }
   if (failed || time == keys_time_) return;
   keys_time_ = time;  // a file with a mistake is complained about once
   if (auto done = read_keys_file(); done) {

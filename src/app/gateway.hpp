@@ -77,6 +77,7 @@ class gateway {
   pinned_snapshots pins_;
   std::shared_ptr<const key_table> keys_;
   std::filesystem::file_time_type keys_time_{};
+  bool keys_lost_ = false;
   std::atomic<std::uint64_t> activations_{0}, refusals_{0};
   std::atomic<bool> stopping_{false};
   conversation_tags tags_;

@@ -139,7 +139,7 @@ std::vector<wire::replacement> exchange::impl::changes_of(std::span<const policy
 void exchange::impl::judge_opaque(effects& out) {
   if (answer_body.empty()) return send_plain(answer_body, out);
   if (!text::is_valid_utf8(answer_body)) {
-    unscanned.emplace_back("not UTF-8", answer_body.size());
+    note_unscanned("not UTF-8", answer_body.size());
     if (spares(answer_spared, "unreadable: not UTF-8")) return send_plain(answer_body, out);
     reason = "unreadable: not UTF-8";
     return withhold_answer("The upstream answered with an error that the gateway cannot read.", "", out);

@@ -198,6 +198,9 @@ def test_keys_select_the_tenant_and_strangers_are_refused(lab):
     keys.write_text(f"{hashlib.sha256(b'sk-two').hexdigest()}: {{tenant: wealth}}\n")
     until("the new key is taken without a restart", lambda: g.post(hello, {"authorization": "Bearer sk-two"})[0] == 200)
     assert g.post(hello, {"authorization": "Bearer sk-one"})[0] == 401
+    keys.unlink()
+    until("a file that is gone is complained about", lambda: "the keys stay as they were" in (lab.dir / f"{g.name}.log").read_text())
+    assert g.post(hello, {"authorization": "Bearer sk-two"})[0] == 200
 
 
 def test_a_block_speaks_the_clients_language_and_a_rollout_keeps_to_its_conversations(lab):
