@@ -88,7 +88,8 @@ bool run_passes(const bundle_source& source, wall_time today, match::compile_bac
   report.snapshot = compile(report.bundle, backend, cache, report.found);
   if (report.snapshot == nullptr || has_errors(report.found)) return false;
   report.reached = phase::selftest;
-  add_failures(run_tests(published ? *published : report.bundle, backend, cache, report.found), report.found);
+  add_failures(published ? run_tests(*published, backend, cache, report.found) : run_tests(report.bundle, report.snapshot, report.found),
+               report.found);
   // A test that fails alone says why; that the rule is not found in the whole bundle either would only repeat it.
   if (has_errors(report.found)) return false;
   self_test(report.bundle, *report.snapshot, report.found);

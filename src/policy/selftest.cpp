@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compiled_snapshot.hpp"
 #include "sluice/policy/build.hpp"
 #include "time_windows.hpp"
 #include "trial.hpp"
@@ -89,22 +90,28 @@ std::string compare_stream(const trial_outcome& whole, const trial_outcome& stre
   return {};
 }
 
-bundle_ast alone(const bundle_ast& bundle, const policy_ast& policy) {
-  bundle_ast one;
-  one.name = bundle.name;
-  one.version = bundle.version;
-  one.limits = bundle.limits;
-  one.on_error = bundle.on_error;
-  one.models = bundle.models;
-  for (const rule& each : policy.rules) {
-    if (const auto at = bundle.lists.find(each.match.keywords.list); at != bundle.lists.end()) one.lists.insert(*at);
+// The rules of one policy alone in force, for everybody; overlays where they are bound. The compiled patterns are those of the whole
+// bundle: what a test runs is what will be in force, and nothing is compiled for it.
+class one_at_a_time {
+ public:
+  one_at_a_time(const bundle_ast& bundle, const snapshot& compiled) : unbound_(bundle), owner_(compiled.rules_for({}).owner) {
+    for (policy_ast& each : unbound_.policies) {
+      each.scope = {};
+      each.binds.clear();
+    }
   }
-  one.overlays = bundle.overlays;
-  one.policies.push_back(policy);
-  one.policies.back().scope = {};
-  one.policies.back().binds = {scope{}};
-  return one;
-}
+  // Null when its scopes cannot be composed; `found` says why.
+  std::shared_ptr<const snapshot> alone(std::size_t policy, diagnostics& found) {
+    unbound_.policies[policy].binds = {scope{}};
+    auto scopes = scope_map::compose(unbound_, owner_, found);
+    unbound_.policies[policy].binds.clear();
+    return has_errors(found) ? nullptr : std::make_shared<const compiled_snapshot>(owner_, std::move(scopes));
+  }
+
+ private:
+  bundle_ast unbound_;
+  std::shared_ptr<const program> owner_;
+};
 
 // Rules of the bundle, or of one policy of it, that are off.
 std::set<std::string> off_in(const bundle_ast& bundle) {
@@ -120,7 +127,7 @@ std::set<std::string> off_in(const bundle_ast& bundle) {
 struct test_bench {
   std::shared_ptr<const snapshot> compiled;
   std::set<std::string> off;
-  scratch working = {};
+  scratch& working;
   std::vector<test_result>& out;
 
   void run(const std::string& policy, const std::string& rule, const test_spec& test) {
@@ -136,8 +143,9 @@ struct test_bench {
   }
 };
 
-void run_policy(const bundle_ast& bundle, const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled, std::vector<test_result>& out) {
-  test_bench bench{.compiled = compiled, .off = {}, .out = out};
+void run_policy(const bundle_ast& bundle, const policy_ast& policy, const std::shared_ptr<const snapshot>& compiled, scratch& working,
+                std::vector<test_result>& out) {
+  test_bench bench{.compiled = compiled, .off = {}, .working = working, .out = out};
   for (const rule& each : policy.rules) {
     if (each.enforcement == enforcement::off) bench.off.insert(each.id);
   }
@@ -198,21 +206,27 @@ bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of,
 
 }  // namespace
 
-std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache,
-                                   diagnostics& found) {
+std::vector<test_result> run_tests(const bundle_ast& bundle, const std::shared_ptr<const snapshot>& compiled, diagnostics& found) {
   std::vector<test_result> out;
-  for (const policy_ast& policy : bundle.policies) {
-    const auto compiled = compile(alone(bundle, policy), backend, cache, found);
-    if (compiled != nullptr) run_policy(bundle, policy, compiled, out);
+  scratch working;
+  one_at_a_time policies(bundle, *compiled);
+  for (std::size_t i = 0; i < bundle.policies.size(); ++i) {
+    const auto alone = policies.alone(i, found);
+    if (alone == nullptr) return out;
+    run_policy(bundle, bundle.policies[i], alone, working, out);
   }
-  const auto of_bundle = [](const suite_ast& suite) { return suite.policy.empty(); };
-  if (std::ranges::none_of(bundle.suites, of_bundle)) return out;
-  test_bench bench{.compiled = compile(bundle, backend, cache, found), .off = off_in(bundle), .out = out};
+  test_bench bench{.compiled = compiled, .off = off_in(bundle), .working = working, .out = out};
   for (const suite_ast& suite : bundle.suites) {
-    if (!of_bundle(suite) || bench.compiled == nullptr) continue;
+    if (!suite.policy.empty()) continue;
     for (const test_spec& test : suite.tests) bench.run("", suite.name, test);
   }
   return out;
+}
+
+std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache,
+                                   diagnostics& found) {
+  const auto compiled = compile(bundle, backend, cache, found);
+  return compiled == nullptr ? std::vector<test_result>{} : run_tests(bundle, compiled, found);
 }
 
 void self_test(const bundle_ast& bundle, const snapshot& compiled, diagnostics& found) {

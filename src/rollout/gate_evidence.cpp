@@ -180,7 +180,7 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
   out.cost.rule_us_max = what.build.bundle.limits.rule_cpu_us_p99;
   out.gate = what.build.bundle.gate;
   policy::diagnostics found;
-  out.tests = policy::run_tests(what.build.bundle, how.backend, how.cache, found);
+  out.tests = policy::run_tests(what.build.bundle, what.build.snapshot, found);
   if (how.golden) out.cases = what.cases;
   const auto measured = measured_cases(out.cases, out.cost.perf_cases);
   std::size_t finished = 0;

@@ -158,15 +158,19 @@ def test_the_bank_by_region_tenant_tier_and_route(lab):
     is_cut(clients, customer, "It has a guaranteed return of 9 %.", "guaranteed return")
 
 
-def test_an_account_number_goes_up_as_a_token_and_comes_back_as_itself(lab):
-    _, clients = behind(lab, ROOT / "policies/examples/bank")
+def account_comes_back(clients, who):
     for client, stream in each(clients):
         client.says("x")
-        client.ask("pay DE89370400440532013000", {"x-region": "eu"}, stream)
+        client.ask("pay DE89370400440532013000", who, stream)
         token = "<IBAN_" + client.seen()[-1].split("<IBAN_")[1].split(">")[0] + ">"
         client.says(f"I pay {token} now.")
-        got = client.ask("pay DE89370400440532013000", {"x-region": "eu"}, stream)
+        got = client.ask("pay DE89370400440532013000", who, stream)
         assert got.text == "I pay DE89370400440532013000 now.", (type(client).__name__, stream, token, got.text)
+
+
+def test_an_account_number_goes_up_as_a_token_and_comes_back_as_itself(lab):
+    _, clients = behind(lab, ROOT / "policies/examples/bank")
+    account_comes_back(clients, {"x-region": "eu"})
 
 
 def test_the_social_network_cares_and_mutes_a_topic_in_seconds(lab):
@@ -287,3 +291,28 @@ def test_the_worked_example_of_the_schema_is_refused_only_for_what_the_language_
     assert all(d["line"] > 0 and d["advice"] for d in errors)
     assert (done.returncode == 0) == (not refused)
     assert told["rules"] == 8 and told["tests"] == 17, told
+
+
+def test_the_worked_example_of_the_schema_behind_the_sdks(lab):
+    if not WORKED.exists():
+        raise Skip(f"{WORKED.relative_to(ROOT.parent)} is not beside the tree")
+    if not_acted_on(worked_example(lab.dir / "worked")):
+        raise Skip("docs/policy_language.md says that this version does not act on all of it")
+    done = sluice("test", lab.dir / "worked", "--now", "2026-12-01", "--json", check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode in (0, 3) and told["verdict"] in ("PASS", "INSUFFICIENT"), told  # it has no golden sets
+    _, clients = behind(lab, lab.dir / "worked")
+    retail = {"x-region": "us", "x-tenant": "retail"}
+    reads(clients, retail, "You could also try Halden Bank.", "You could also try another bank.")
+    reads(clients, retail, "Try Ostwick\u200b Savings today", "Try another bank today")
+    reads(clients, retail, "Our branch is at Halden Road 4.", "Our branch is at Halden Road 4.")
+    if time.strftime("%Y-%m-%d") <= "2027-03-31":  # until then a receipt may name the bank
+        reads(clients, retail | {"x-route": "payments"}, "Sent 50 EUR to Halden Bank.", "Sent 50 EUR to Halden Bank.")
+    reads(clients, retail, "You should invest in bonds.", "You should invest in bonds.\n\nThis is general information, not financial advice.")
+    reads(clients, retail, "You should buy. This is not financial advice.", "You should buy. This is not financial advice.")
+    reads(clients, retail, "A guaranteed return of 9%.", "A guaranteed return of 9%.")
+    model_reads(clients, retail, "my card 4111 1111 1111 1111", "my card [CARD]1111", "4111")
+    model_reads(clients, retail, "write to a.b@example.org", "write to a.b@example.org", "[EMAIL]")
+    model_reads(clients, {"x-region": "eu"}, "write to a.b@example.org", "write to [EMAIL]", "a.b@")
+    is_answered_by_the_gateway(clients, retail, "use nbk_a8Fk2Lq9Zx7Pw3Rt6Yb1Nc5D", "Please remove the API key")
+    account_comes_back(clients, retail)

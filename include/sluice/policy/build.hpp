@@ -40,6 +40,8 @@ struct test_result {
   bool passed = false;
   std::string what;  // expected and got, when it failed
 };
+// `compiled`: of this very bundle; otherwise it is compiled first.
+[[nodiscard]] std::vector<test_result> run_tests(const bundle_ast& bundle, const std::shared_ptr<const snapshot>& compiled, diagnostics& found);
 [[nodiscard]] std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache,
                                                  diagnostics& found);
 void self_test(const bundle_ast& bundle, const snapshot& compiled, diagnostics& found);
