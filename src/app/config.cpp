@@ -121,24 +121,39 @@ void read_upstreams(section& root, config& out) {
   }
 }
 
-void read_redis(section root, source_config& out) {
-  root.text("url", out.redis_url);
-  root.text("ring", out.ring);
-  root.file("password_file", out.password_file);
-  root.duration("poll", out.poll);
-  std::string ca_file;
+// What `policy.source.redis` and `vault.redis` have in common: where it is, and which ring.
+void read_ring(section& root, string_view name, std::optional<store::redis_endpoint>& redis, std::string& ring, std::string& password_file) {
+  std::string url, ca_file;
+  root.text("url", url);
+  root.text("ring", ring);
+  root.file("password_file", password_file);
   root.file("ca_file", ca_file);
-  if (root.present()) {
-    auto endpoint = store::parse_redis_url(out.redis_url);
-    if (endpoint) {
-      endpoint->ca_file = ca_file;
-      out.redis = *endpoint;
-    } else {
-      root.complain("url", "'policy.source.redis.url' " + endpoint.error().message, "write it like redis://127.0.0.1:6379");
-    }
-    if (out.ring.empty() || out.ring.find_first_of("{} \t\n") != std::string::npos) {
-      root.complain("ring", "a ring's name is one word without braces");
-    }
+  if (!root.present()) return;
+  auto endpoint = store::parse_redis_url(url);
+  if (endpoint) {
+    endpoint->ca_file = ca_file;
+    redis = *endpoint;
+  } else {
+    root.complain("url", "'" + std::string(name) + ".url' " + endpoint.error().message, "write it like redis://127.0.0.1:6379");
+  }
+  if (ring.empty() || ring.find_first_of("{} \t\n") != std::string::npos) root.complain("ring", "a ring's name is one word without braces");
+}
+
+void read_redis(section root, source_config& out) {
+  read_ring(root, "policy.source.redis", out.redis, out.ring, out.password_file);
+  root.duration("poll", out.poll);
+  root.finish();
+}
+
+void read_vault(section root, config& out) {
+  section redis = root.sub("redis");
+  read_ring(redis, "vault.redis", out.vault.redis, out.vault.ring, out.vault.password_file);
+  redis.finish();
+  root.duration("timeout", out.vault.timeout);
+  if (root.present() && !root.has("redis")) root.complain("redis", "'vault' names no Redis", "set 'redis: {url: …, ring: …}', or remove 'vault'");
+  // Gateways that each made their own secret could not read what the others keep, and none what it kept before its disk was new.
+  if (root.present() && out.secrets_file.empty()) {
+    root.complain("", "'vault' needs 'secrets.key_file'", "give all gateways of the fleet the same secret");
   }
   root.finish();
 }
@@ -336,6 +351,7 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
   read_policy(root.sub("policy"), out.policy);
   read_context(root.sub("context"), out.context);
   read_audit(root.sub("audit"), out);
+  read_vault(root.sub("vault"), out);
   read_limits(root.sub("limits"), out.limits);
   read_deadlines(root.sub("deadlines"), out.deadlines);
   read_unreadable(root.sub("unreadable"), out.unreadable);

@@ -48,7 +48,7 @@ struct address_block {
 struct source_config {
   std::string directory;                         // one of directory and redis
   std::optional<store::redis_endpoint> redis;
-  std::string redis_url, ring = "default", password_file;
+  std::string ring = "default", password_file;
   milliseconds poll{5000};
 };
 
@@ -95,6 +95,13 @@ struct audit_config {
   audit::retention keep;
 };
 
+// Where values are kept that a later request does not repeat; without a Redis there is no vault.
+struct vault_settings {
+  std::optional<store::redis_endpoint> redis;
+  std::string ring = "default", password_file;
+  milliseconds timeout{500};
+};
+
 struct limits_config {
   std::uint64_t request_body = 64ull << 20, response_body = 64ull << 20;
   std::uint32_t header_bytes = 32 * 1024, json_depth = 64, in_flight = 10'000, client_connections = 20'000;
@@ -133,6 +140,7 @@ struct config {
   context_config context;
   audit_config audit;
   std::string secrets_file;
+  vault_settings vault;
   limits_config limits;
   deadlines_config deadlines;
   unreadable_config unreadable;

@@ -43,17 +43,18 @@ std::string list_text(const std::vector<std::string>& items) {
   return out + "]";
 }
 
-std::string show_source(const source_config& s) {
-  if (!s.redis) return "    directory: " + json_quoted(s.directory) + "\n";
-  std::string out = "    redis:\n      url: " + json_quoted(s.redis->display()) + "\n      ring: " + json_quoted(s.ring) +
-                    "\n      poll: " + time_text(s.poll) + "\n";
-  if (!s.password_file.empty()) out += "      password_file: " + json_quoted(s.password_file) + "\n";
-  if (!s.redis->ca_file.empty()) out += "      ca_file: " + json_quoted(s.redis->ca_file) + "\n";
-  return out;
-}
-
 std::string optional_line(std::string_view indent_and_key, const std::string& value) {
   return value.empty() ? std::string() : std::string(indent_and_key) + ": " + json_quoted(value) + "\n";
+}
+
+std::string show_ring(const std::string& indent, const store::redis_endpoint& redis, const std::string& ring, const std::string& password_file) {
+  return indent + "url: " + json_quoted(redis.display()) + "\n" + indent + "ring: " + json_quoted(ring) + "\n" +
+         optional_line(indent + "password_file", password_file) + optional_line(indent + "ca_file", redis.ca_file);
+}
+
+std::string show_source(const source_config& s) {
+  if (!s.redis) return "    directory: " + json_quoted(s.directory) + "\n";
+  return "    redis:\n" + show_ring("      ", *s.redis, s.ring, s.password_file) + "      poll: " + time_text(s.poll) + "\n";
 }
 
 std::string show_front(const config& c) {
@@ -177,6 +178,9 @@ std::string show_config(const config& c) {
            (c.audit.keep.bytes == 0 ? std::string() : "    bytes: " + std::to_string(c.audit.keep.bytes) + "\n");
   }
   if (!c.secrets_file.empty()) out += "secrets:\n" + optional_line("  key_file", c.secrets_file);
+  if (c.vault.redis) {
+    out += "vault:\n  redis:\n" + show_ring("    ", *c.vault.redis, c.vault.ring, c.vault.password_file) + "  timeout: " + time_text(c.vault.timeout) + "\n";
+  }
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +
          std::to_string(c.limits.response_body) + "\n  header_bytes: " + std::to_string(c.limits.header_bytes) +
          "\n  json_depth: " + std::to_string(c.limits.json_depth) + "\n  in_flight: " + std::to_string(c.limits.in_flight) +

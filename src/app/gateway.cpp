@@ -51,6 +51,7 @@ gateway::gateway(config settings, std::string build)
 gateway::~gateway() {
   admin_.reset();  // nobody asks any more
   agent_.reset();  // nothing is published any more
+  if (vault_) vault_->stop();  // no worker is told any more; they may still ask
   server_.reset();
   tidying_.reset();
   log_.reset();    // writes what is queued
@@ -73,7 +74,7 @@ result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string b
   if (auto done = made->read_secrets(); !done) return std::unexpected(done.error());
   if (auto done = made->read_keys_file(); !done) return std::unexpected(done.error());
   if (auto done = made->open_log(); !done) return std::unexpected(done.error());
-  made->loader_ = std::make_unique<policy_loader>(state);
+  made->loader_ = std::make_unique<policy_loader>(state, made->settings_.vault.redis.has_value());
   return made;
 }
 
@@ -88,11 +89,9 @@ result<void> gateway::read_secrets() {
     admin_token_ = *token;
   }
   auto& source = settings_.policy.source;
-  if (!source.password_file.empty() && source.redis) {
-    auto password = read_secret(source.password_file, "policy.source.redis.password_file");
-    if (!password) return std::unexpected(password.error());
-    source.redis->password = *password;
-  }
+  auto& vault = settings_.vault;
+  if (auto done = read_password(source.password_file, "policy.source.redis", source.redis); !done) return done;
+  if (auto done = read_password(vault.password_file, "vault.redis", vault.redis); !done) return done;
   node_ = settings_.node.id;
   if (node_ != "auto") return {};
   auto named = kept_node_id(state);
@@ -125,6 +124,18 @@ result<void> gateway::open_log() {
   log_ = std::move(*opened);
   tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep);
   return {};
+}
+
+void gateway::open_vault() {
+  const auto& v = settings_.vault;
+  if (!v.redis) return;
+  store::vault::callbacks calls;
+  calls.answered = [this](unsigned worker, std::uint64_t ticket, policy::vault_answer answer) {
+    server_->vault_answered(worker, ticket, std::move(answer));
+  };
+  calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  vault_ = std::make_unique<store::vault>(
+      store::vault_config{.redis = *v.redis, .ring = v.ring, .timeout = v.timeout, .secret = crypto::derive_key(master_secret_, "vault")}, std::move(calls));
 }
 
 result<void> gateway::open_agent() {
@@ -186,7 +197,7 @@ result<void> gateway::open_server() {
   const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
-        settings_, i, *log_, tags_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+        settings_, i, *log_, tags_, vault_.get(), decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
   }
   auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
                                   [this](unsigned worker) -> proxy::services& { return *services_[worker]; });
@@ -232,6 +243,7 @@ result<void> gateway::open_admin() {
 }
 
 result<void> gateway::start() {
+  open_vault();
   if (auto done = open_agent(); !done) return done;
   if (auto done = open_server(); !done) return done;
   if (auto done = open_admin(); !done) return done;
@@ -371,6 +383,11 @@ telemetry::metrics_input gateway::metrics() {
     const auto held = pins_.now_held();
     out.policy.pinned_snapshots = held.snapshots;
     out.policy.held_bytes = held.bytes;
+  }
+  if (vault_) {
+    const auto vault = vault_->stats();
+    out.vault = {.asked = vault.asked, .unavailable = vault.unavailable, .kept = vault.kept, .recalled = vault.recalled,
+                 .unreadable = vault.unreadable, .present = true, .connected = vault.connected};
   }
   const auto audit = log_->stats();
   out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,

@@ -20,6 +20,7 @@
 #include "sluice/net/control_server.hpp"
 #include "sluice/net/server.hpp"
 #include "sluice/store/agent.hpp"
+#include "sluice/store/vault.hpp"
 
 namespace sluice::app {
 
@@ -51,6 +52,7 @@ class gateway {
   result<void> read_secrets();
   result<void> read_keys_file();
   result<void> open_log();
+  void open_vault();
   result<void> open_agent();
   result<void> open_server();
   result<void> open_admin();
@@ -81,6 +83,7 @@ class gateway {
   std::atomic<std::uint64_t> activations_{0}, refusals_{0};
   std::atomic<bool> stopping_{false};
   conversation_tags tags_;
+  std::unique_ptr<store::vault> vault_;  // null where none is configured
   std::vector<std::unique_ptr<gateway_services>> services_;
   std::unique_ptr<net::server> server_;
   bool serving_ = false;

@@ -116,6 +116,12 @@ result<proxy::identity> gateway_services::identify(const http::request_head& hea
   return app::identify(settings_.context, keys_.get(), head, peer);
 }
 
+std::uint64_t gateway_services::ask_vault(policy::vault_question question) {
+  if (vault_ == nullptr) return 0;
+  const auto ticket = ++vault_tickets_;
+  return vault_->ask(worker_, ticket, std::move(question)) ? ticket : 0;
+}
+
 void gateway_services::record(const proxy::exchange_report& report) {
   // `opened` names what the request found; `closed` has it again, and the answer's.
   if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {

@@ -15,13 +15,15 @@
 #include "rule_counts.hpp"
 #include "sluice/audit/log.hpp"
 #include "sluice/proxy/exchange.hpp"
+#include "sluice/store/vault.hpp"
 
 namespace sluice::app {
 
 class gateway_services final : public proxy::services {
  public:
-  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), tags_(tags), ids_(std::move(ids)) {}
+  // `vault`: null where there is none.
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, store::vault* vault, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), vault_(vault), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -33,6 +35,7 @@ class gateway_services final : public proxy::services {
   void release_records(unsigned unused) override { log_.release(worker_, unused); }
   void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
   void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
+  std::uint64_t ask_vault(policy::vault_question question) override;
   void record(const proxy::exchange_report& report) override;
   [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
@@ -50,6 +53,8 @@ class gateway_services final : public proxy::services {
   unsigned worker_;
   audit::log& log_;
   conversation_tags& tags_;
+  store::vault* vault_;
+  std::uint64_t vault_tickets_ = 0;
   decision_ids ids_;
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last

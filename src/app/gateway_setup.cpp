@@ -117,6 +117,14 @@ result<std::string> read_secret(const std::string& path, std::string_view what) 
   return text;
 }
 
+result<void> read_password(const std::string& file, const std::string& of, std::optional<store::redis_endpoint>& redis) {
+  if (file.empty() || !redis) return {};
+  auto password = read_secret(file, of + ".password_file");
+  if (!password) return std::unexpected(password.error());
+  redis->password = *password;
+  return {};
+}
+
 result<std::string> kept_secret(const std::string& path) { return kept_text(path, random_hex(32)); }
 
 result<std::string> kept_node_id(const std::string& state_directory) {

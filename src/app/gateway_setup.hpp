@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sluice/base/result.hpp"
+#include "sluice/store/redis_url.hpp"
 
 namespace sluice::app {
 
@@ -36,6 +38,8 @@ class directory_lock {
 [[nodiscard]] result<void> replace_file(const std::string& path, const std::string& bytes);
 // A line of text from a file, surrounding white space removed; an empty one is an error.
 [[nodiscard]] result<std::string> read_secret(const std::string& path, std::string_view what);
+// Puts the password from a file, where one is named, into the endpoint. `of`: the configuration's key for it.
+[[nodiscard]] result<void> read_password(const std::string& file, const std::string& of, std::optional<store::redis_endpoint>& redis);
 // From `path`, or 32 random bytes in hex that are made and kept there, readable by this user only.
 [[nodiscard]] result<std::string> kept_secret(const std::string& path);
 // The host's name and a suffix that is made once and kept in the state directory.

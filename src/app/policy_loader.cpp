@@ -22,10 +22,22 @@ void describe_refusal(const policy::diagnostics& found, store::apply_result& out
   if (errors > shown) out.message += "\nand " + std::to_string(errors - shown) + " more";
 }
 
+// Rules that ask for what this gateway does not have.
+void note_missing_vault(const policy::bundle_ast& bundle, std::vector<std::string>& notes) {
+  for (const auto& p : bundle.policies) {
+    for (const auto& r : p.rules) {
+      if (r.action.vault_ttl.count() == 0 || r.enforcement != policy::enforcement::enforce) continue;
+      const bool refuses = r.action.on_vault_unavailable == policy::on_vault_unavailable::block;
+      notes.push_back("rule " + r.id + " asks for a vault, and sluice.yaml names none ('vault'): " +
+                      (refuses ? "conversations with a name are refused" : "what a request does not repeat stays a token"));
+    }
+  }
+}
+
 }  // namespace
 
-policy_loader::policy_loader(const std::string& state_directory)
-    : backend_(match::child_backend("/proc/self/exe", {})), cache_(state_directory + "/cache") {}
+policy_loader::policy_loader(const std::string& state_directory, bool has_vault)
+    : backend_(match::child_backend("/proc/self/exe", {})), cache_(state_directory + "/cache"), has_vault_(has_vault) {}
 
 store::apply_result policy_loader::apply(const policy::bundle_source& source, const std::string&) {
   auto built = policy::build(source, now().wall, *backend_, cache_, policy::expired_exceptions::leave_out);
@@ -45,6 +57,7 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, co
   }
   out.bundle_max_stale = wish.max_stale;
   out.notes = std::move(built.left_out);
+  if (!has_vault_) note_missing_vault(built.bundle, out.notes);
   out.apply_again = built.next_expiry;
   const std::lock_guard lock(mutex_);
   std::erase_if(made_, [](const made& each) { return each.snapshot.expired(); });

@@ -189,6 +189,7 @@ void client_session::close() {
   if (phase_ == phase::closed) return;
   phase_ = phase::closed;
   drop_upstream();
+  drop_vault();
   owner_.loop.wheel().disarm(client_deadline_);
   owner_.loop.wheel().disarm(whole_deadline_);
   stream_.close();

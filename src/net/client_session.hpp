@@ -31,6 +31,8 @@ class client_session final : public mortal, private transport::stream_listener, 
   [[nodiscard]] bool busy() const { return exchange_.has_value(); }
   // The exchange may not hold this snapshot any longer.
   void supersede(const policy::snapshot* gone);
+  // What the exchange waits for.
+  void vault_answered(const policy::vault_answer& what);
   // Ends at once, whatever is under way.
   void cut();
 
@@ -79,6 +81,7 @@ class client_session final : public mortal, private transport::stream_listener, 
   void finish_exchange();
   void resume_input();
   void drop_upstream();
+  void drop_vault();
   void release_request();
   void gone();
   void linger();
@@ -97,6 +100,7 @@ class client_session final : public mortal, private transport::stream_listener, 
   upstream_connection* upstream_ = nullptr;
   std::size_t upstream_index_ = 0;
   std::uint64_t sent_before_ = 0, sent_at_arm_ = 0;
+  std::uint64_t vault_ticket_ = 0;  // 0: no answer of the vault is awaited
   bool behind_ = false;  // bytes wait for the client since its deadline was armed
   std::uint32_t lingered_bytes_ = 0;
   phase phase_ = phase::idle;

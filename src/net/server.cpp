@@ -144,4 +144,9 @@ void server::supersede(std::shared_ptr<const policy::snapshot> gone) {
   for (auto& w : impl_->workers) asio::post(w->loop.io(), [one = w.get(), gone] { one->supersede(gone.get()); });
 }
 
+void server::vault_answered(unsigned worker, std::uint64_t ticket, policy::vault_answer what) {
+  auto& to = *impl_->workers[worker];
+  asio::post(to.loop.io(), [&to, ticket, answer = std::move(what)] { to.vault_answered(ticket, answer); });
+}
+
 }  // namespace sluice::net

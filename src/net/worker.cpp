@@ -141,6 +141,14 @@ void worker::supersede(const policy::snapshot* gone) {
   }
 }
 
+void worker::vault_answered(std::uint64_t ticket, const policy::vault_answer& what) {
+  const auto at = awaiting_vault_.find(ticket);
+  if (at == awaiting_vault_.end()) return;
+  auto& who = *at->second;
+  awaiting_vault_.erase(at);
+  who.vault_answered(what);
+}
+
 std::size_t worker::cut_all() {
   empty_ = nullptr;  // the one who waited for it does not any more
   std::size_t cut = 0;

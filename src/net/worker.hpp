@@ -7,6 +7,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -50,6 +51,11 @@ class worker {
   // On the worker's thread: streams that pin this snapshot are cut off.
   void supersede(const policy::snapshot* gone);
 
+  // Who waits for a ticket's answer; one that nobody waits for any more is dropped.
+  void await_vault(std::uint64_t ticket, client_session& who) { awaiting_vault_.emplace(ticket, &who); }
+  void forget_vault(std::uint64_t ticket) { awaiting_vault_.erase(ticket); }
+  void vault_answered(std::uint64_t ticket, const policy::vault_answer& what);
+
   void bury(std::unique_ptr<mortal> dead);
   void remove(client_session& gone);
   [[nodiscard]] bool stopping() const { return stopping_; }
@@ -78,6 +84,7 @@ class worker {
   transport::timer_wheel::entry accept_pause_;
   std::shared_ptr<const transport::tls_context> client_side_tls_;
   std::vector<std::unique_ptr<client_session>> sessions_;
+  std::unordered_map<std::uint64_t, client_session*> awaiting_vault_;  // by ticket
   std::vector<std::unique_ptr<mortal>> graves_;
   std::string spare_;
   bool stopping_ = false;

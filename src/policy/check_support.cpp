@@ -1,5 +1,5 @@
-// What the language can say and this engine does not act on yet: refused by name, never ignored; where less is done than is asked, and nothing let through, a warning. Each entry goes with the work that
-// makes it true.
+// What the language can say and this engine does not act on yet: refused by name, never ignored. Each entry goes with
+// the work that makes it true.
 #include "check_pass.hpp"
 #include "reader.hpp"
 
@@ -22,10 +22,6 @@ void refuse_in_exception(check_pass& pass, const match_spec& match, const except
 
 void refuse_unsupported(check_pass& pass, const rule& checked) {
   const auto& act = checked.action;
-  if (act.vault_ttl.count() > 0) {
-    pass.warn(act.place, "this version has no vault: a value that a later request does not repeat stays a token, whatever 'vault_ttl' says",
-              "let clients send the history, or remove 'vault_ttl'");
-  }
   if (!act.i18n.empty() && act.type != action::block && act.type != action::require_disclaimer) refuse(pass, act.place, "'i18n'");
   for (const auto& e : checked.exceptions) {
     if (e.match) refuse_in_exception(pass, *e.match, e);

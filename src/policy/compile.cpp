@@ -101,6 +101,7 @@ class compiler {
                                                  : r.action.mask;
     c.restores = r.action.restore;
     c.vault_ttl = r.action.vault_ttl;
+    c.needs_vault = r.action.on_vault_unavailable == on_vault_unavailable::block;
     c.keep_first = r.action.keep_first;
     c.keep_last = r.action.keep_last;
     c.hashed = r.action.hashed;

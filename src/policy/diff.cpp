@@ -153,6 +153,9 @@ void compare_action(const action_spec& a, const action_spec& b, rule_change& out
   if (a.hashed != b.hashed) note(out, b.hashed ? effect::may_weaken : effect::stronger, std::string("action: equal values can ") + (b.hashed ? "" : "no longer ") + "be told");
   if (a.restore != b.restore) note(out, b.restore ? effect::may_weaken : effect::stronger, std::string("action: values are ") + (b.restore ? "" : "not ") + "put back into answers now");
   if (a.vault_ttl != b.vault_ttl) note(out, b.vault_ttl > a.vault_ttl ? effect::may_weaken : effect::stronger, "action: values are kept another time");
+  if (a.on_vault_unavailable != b.on_vault_unavailable) {
+    note(out, b.on_vault_unavailable == on_vault_unavailable::block ? effect::stronger : effect::weaker, "action: on_vault_unavailable changed");
+  }
   if (a.token != b.token) note(out, effect::none, "action: token \"" + a.token + "\" → \"" + b.token + "\"");
   if (a.mask != b.mask) note(out, effect::none, "action: mask \"" + a.mask + "\" → \"" + b.mask + "\"");
   if (a.message != b.message) note(out, effect::none, "action: the message changed");

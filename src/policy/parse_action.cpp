@@ -8,6 +8,7 @@ namespace sluice::policy {
 namespace {
 
 constexpr std::size_t text_bytes_max = 4096;
+constexpr milliseconds vault_ttl_max = std::chrono::hours(24 * 30);
 
 // A text that goes out with every message: bounded, and there when the type needs it.
 std::string read_text(reading& in, const object& from, std::string_view key, bool needed) {
@@ -84,6 +85,9 @@ void read_tokenize(reading& in, const object& from, action_spec& out) {
   out.restore = from.boolean("restore", false);
   out.vault_ttl = from.duration("vault_ttl").value_or(milliseconds{0});
   if (from.has("vault_ttl") && !out.restore) in.error(*from.get("vault_ttl"), "'vault_ttl' does nothing without restore: true", "remove it, or add restore: true");
+  if (out.vault_ttl > vault_ttl_max) in.error(*from.get("vault_ttl"), "'vault_ttl' may be 30d at most", "what has to be known for longer belongs into a store of the client's");
+  out.on_vault_unavailable = from.word("on_vault_unavailable", on_vault_unavailable::keep);
+  if (from.has("on_vault_unavailable") && !from.has("vault_ttl")) in.error(*from.get("on_vault_unavailable"), "'on_vault_unavailable' does nothing without 'vault_ttl'", "remove it, or write how long values are kept");
 }
 
 void read_disclaimer(reading& in, const object& from, action_spec& out) {

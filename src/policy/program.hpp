@@ -136,6 +136,7 @@ struct compiled_rule {
   bool restores = false;  // tokenize: the value may be put back
   milliseconds vault_ttl{0};
   std::string message;
+  bool needs_vault = false;  // on_vault_unavailable: block
   int http_status = 400;
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
@@ -218,6 +219,7 @@ class ruleset {
   bool recalls = false;                // and some of those may need the vault
   bool adds = false;                   // some rule puts text behind answers
   std::vector<const compiled_disclaimer*> disclaimers;  // that some rule asks for
+  bool needs_vault = false;            // and one of them rather refuses than goes without
   std::uint8_t role_mask = 0;
   std::string effective;
   bool denies_all = false;

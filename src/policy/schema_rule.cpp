@@ -10,6 +10,7 @@ constexpr std::string_view then_words[] = {"allow", "flag"};
 constexpr std::string_view position_words[] = {"prepend", "append"};
 constexpr std::string_view missing_words[] = {"append", "rewrite", "block"};
 constexpr std::string_view structured_words[] = {"skip", "block"};
+constexpr std::string_view vault_words[] = {"keep", "block"};
 constexpr std::string_view finish_words[] = {"content_filter"};
 constexpr std::string_view by_words[] = {"conversation_id", "user_id", "tenant"};
 
@@ -74,7 +75,9 @@ constexpr field action_fields[] = {
     {.key = "hash", .holds = holds::boolean, .doc = "The mask ends in a short keyed hash, so that equal values can be told.", .with = a_redact},
     {.key = "token", .holds = holds::text, .doc = "What stands for the value, with `{n}` once: \"<IBAN_{n}>\".", .with = a_tokenize},
     {.key = "restore", .holds = holds::boolean, .doc = "Put the value back in answers to the same conversation.", .with = a_tokenize},
-    {.key = "vault_ttl", .holds = holds::duration, .doc = "How long a value is kept that a later request does not repeat.", .with = a_tokenize},
+    {.key = "vault_ttl", .holds = holds::duration, .doc = "How long a value is kept that a later request does not repeat: at most `30d`, since the last request that says it.", .with = a_tokenize},
+    {.key = "on_vault_unavailable", .holds = holds::word, .doc = "When the vault cannot be reached: `keep` (default), tokens that only it knows stay tokens; `block`, the request is refused.",
+     .known = vault_words, .with = a_tokenize},
     {.key = "replacement", .holds = holds::text, .doc = "What stands for the match; an item's own goes before it. With `on_missing: rewrite`: for the answer.",
      .with = a_replacement},
     {.key = "then", .holds = holds::word, .doc = "`flag`: also show it in the verdict header.", .known = then_words, .with = a_rewrite},

@@ -250,7 +250,9 @@ class composer {
     made.adds = made.adds || c.action == action::append || c.action == action::require_disclaimer;
     if (c.disclaimer) made.disclaimers.push_back(c.disclaimer.get());
     made.tokenizes = made.tokenizes || c.action == action::tokenize;
-    made.recalls = made.recalls || (c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce);
+    const bool recalls = c.restores && c.vault_ttl.count() > 0 && c.enforcement == enforcement::enforce;
+    made.recalls = made.recalls || recalls;
+    made.needs_vault = made.needs_vault || (recalls && c.needs_vault);
     signature += owner_->infos[entry].id + '\0' + p.file_sha256 + '\0' + std::string(to_string(c.enforcement));
     const auto local = entry - first;
     const bool patched = local >= p.rules.size();

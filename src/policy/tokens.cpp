@@ -136,6 +136,16 @@ token_map::found token_map::at_begin(std::string_view text) const {
   return out;
 }
 
+std::vector<kept_value> token_map::for_vault() const {
+  std::vector<kept_value> out;
+  for (const auto& [token, of] : impl_->originals) {
+    if (of.vault_ttl.count() > 0) out.push_back({.token = token, .value = of.value, .ttl = of.vault_ttl});
+  }
+  return out;
+}
+
 bool tokenizes(const ruleset& rules) { return rules.tokenizes; }
+bool recalls_values(const ruleset& rules) { return rules.recalls; }
+bool needs_vault(const ruleset& rules) { return rules.needs_vault; }
 
 }  // namespace sluice::policy

@@ -50,7 +50,7 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
     case target_too_long:
     case head_too_large: return refusal::too_large;
     case media_type: return refusal::media_type;
-    case busy: return refusal::no_room;
+    case busy: return vault_away ? refusal::vault_unavailable : refusal::no_room;
     case policy_missing: return refusal::no_policy;
     default: return unread == "server state" ? refusal::server_state : unread.empty() ? refusal::unreadable_request : refusal::unknown_part;
   }
@@ -277,6 +277,15 @@ void exchange::request_broken(std::string_view why, effects& out) {
   out.close_client = true;
   x.worker.counters().bad_requests.add();
   x.answer_error(wire::gateway_error::bad_request, why, "", out);
+}
+
+void exchange::vault_answered(const policy::vault_answer& what, effects& out) {
+  auto& x = *impl_;
+  if (x.now != impl::state::recalling) return;
+  for (const auto& each : what.values) x.tokens->recall(each.token, each.value);
+  if (!what.available && !x.goes_without_vault(out)) return;
+  out.upstream_request = std::move(x.upstream_request);
+  x.start_upstream(out);
 }
 
 void exchange::upstream_head(const http::response_head& head, effects& out) {

@@ -17,6 +17,7 @@ struct exchange::impl {
   enum class state : std::uint8_t {
     idle,       // no head yet
     body,       // reading the request
+    recalling,  // the vault was asked, the upstream will be
     waiting,    // the upstream was asked
     plain,      // gathering an answer that is judged in whole
     stream,     // an event stream, judged as it comes
@@ -58,6 +59,8 @@ struct exchange::impl {
   bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
   bool request_spared = false, answer_spared = false;     // would have been, if it were not for mode: shadow
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
+  bool vault_away = false;  // and a rule refuses to go without it
+  std::string upstream_request;  // written, while the vault is waited for
   std::string body_coding;  // Content-Encoding of a request that shadow passes as it is
 
   // Answer.
@@ -122,6 +125,9 @@ struct exchange::impl {
   void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
   void ask_upstream(std::string_view body_bytes, bool with_body, effects& out);
+  void ask_vault(effects& out);
+  [[nodiscard]] bool goes_without_vault(effects& out);
+  void start_upstream(effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);

@@ -258,10 +258,38 @@ void exchange::impl::ask_upstream(std::string_view body_bytes, bool with_body, e
   if (with_body) upstream_head += "Content-Length: " + std::to_string(body_bytes.size()) + "\r\n";
   if (!body_coding.empty()) upstream_head += "Content-Encoding: " + body_coding + "\r\n";
   upstream_head += "\r\n";
-  out.connect = upstream_index;
   out.upstream_request.reserve(upstream_head.size() + body_bytes.size());
   out.upstream_request += upstream_head;
   out.upstream_request += body_bytes;
+  if (tokens && !shadow() && policy::recalls_values(*rules) && !caller.who.conversation.empty()) return ask_vault(out);
+  start_upstream(out);
+}
+
+// Values that later requests may not repeat are kept, and those of earlier requests recalled, before the upstream is asked: what a rule
+// will not go without is refused while nobody has paid for an answer.
+void exchange::impl::ask_vault(effects& out) {
+  const auto ticket = worker.ask_vault({.tenant = caller.who.tenant, .conversation = caller.who.conversation, .keep = tokens->for_vault()});
+  if (ticket == 0) {
+    if (goes_without_vault(out)) start_upstream(out);
+    return;
+  }
+  upstream_request = std::exchange(out.upstream_request, {});
+  out.awaits_vault = ticket;
+  now = state::recalling;
+}
+
+// False: the answer was written.
+bool exchange::impl::goes_without_vault(effects& out) {
+  reason = "vault unavailable";
+  if (!policy::needs_vault(*rules)) return true;
+  vault_away = true;
+  out.upstream_request.clear();
+  answer_error(wire::gateway_error::busy, "The gateway cannot reach what it keeps of this conversation; try again later.", "", out);
+  return false;
+}
+
+void exchange::impl::start_upstream(effects& out) {
+  out.connect = upstream_index;
   now = state::waiting;
   asked = worker.mono();
   last_upstream = asked;

@@ -48,9 +48,13 @@ struct redis_client::impl {
     }
   }
 
+  [[nodiscard]] milliseconds wait_until(mono_time until) const {
+    return until == mono_time::max() ? timeout : std::clamp(std::chrono::duration_cast<milliseconds>(until - mono_now()), milliseconds(0), timeout);
+  }
+
   // Of a command that was sent: silence is an error of its own.
-  result<redis_reply> answer() {
-    auto reply = receive(timeout, -1);
+  result<redis_reply> answer(mono_time until = mono_time::max()) {
+    auto reply = receive(wait_until(until), -1);
     if (!reply && reply.error().code == errc::timeout) {
       return fail(errc::timeout, "Redis did not answer within " + std::to_string(timeout.count()) + " ms");
     }
@@ -92,7 +96,7 @@ result<redis_reply> redis_client::command(const redis_command& words) {
   return reply;
 }
 
-result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_command>& commands) {
+result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_command>& commands, mono_time until) {
   // In pieces: with everything in flight at once, both sides could wait for the other to read.
   constexpr std::size_t piece_bytes = 256u << 10, piece_commands = 64;
   std::vector<redis_reply> replies;
@@ -103,9 +107,9 @@ result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_
     do {
       if (auto done = append_formatted(out, commands[i++]); !done) return std::unexpected(done.error());
     } while (i < commands.size() && i - first < piece_commands && out.size() < piece_bytes);
-    if (auto sent = impl_->stream.write(out, impl_->timeout); !sent) return std::unexpected(sent.error());
+    if (auto sent = impl_->stream.write(out, impl_->wait_until(until)); !sent) return std::unexpected(sent.error());
     for (auto n = first; n < i; ++n) {
-      auto reply = impl_->answer();
+      auto reply = impl_->answer(until);
       if (!reply) return std::unexpected(reply.error());
       replies.push_back(std::move(*reply));
     }

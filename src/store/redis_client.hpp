@@ -24,8 +24,9 @@ class redis_client {
   // Sends one command and waits for its reply. A Redis error is errc::refused with Redis' words; after any other error the
   // connection is of no use.
   [[nodiscard]] result<redis_reply> command(const redis_command& words);
-  // Sends all, then reads all: one round trip. A Redis error stays a reply of kind error.
-  [[nodiscard]] result<std::vector<redis_reply>> pipeline(const std::vector<redis_command>& commands);
+  // Sends all, then reads all: one round trip. A Redis error stays a reply of kind error. `until`: for all of them together; without it
+  // each has the client's timeout.
+  [[nodiscard]] result<std::vector<redis_reply>> pipeline(const std::vector<redis_command>& commands, mono_time until = mono_time::max());
   // Sends without waiting; for a subscribed connection, whose replies come through next().
   [[nodiscard]] result<void> send(const redis_command& words);
   // The next pushed reply of a subscribed connection; errc::timeout when none came, or when `wake_fd` became readable.

@@ -27,6 +27,7 @@ class ring_keys {
   [[nodiscard]] std::string notify() const { return base_ + "notify"; }
   [[nodiscard]] std::string nodes() const { return base_ + "nodes"; }
   [[nodiscard]] std::string revoked() const { return base_ + "revoked"; }
+  [[nodiscard]] std::string vault() const { return base_ + "vault:"; }  // a conversation's name follows
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }
 
  private:

@@ -153,6 +153,22 @@ void audit_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_audit_failed", {}, std::uint64_t{in.audit.failed});
 }
 
+void vault_state(exposition& out, const metrics_input& in) {
+  if (!in.vault.present) return;
+  out.family("sluice_vault_connected", "gauge", "1 while the vault is reached.");
+  out.sample("sluice_vault_connected", {}, std::uint64_t{in.vault.connected});
+  out.family("sluice_vault_questions_total", "counter", "Exchanges that asked the vault.");
+  out.sample("sluice_vault_questions_total", {}, in.vault.asked);
+  out.family("sluice_vault_unavailable_total", "counter", "Of those, exchanges that it did not, or not wholly, answer.");
+  out.sample("sluice_vault_unavailable_total", {}, in.vault.unavailable);
+  out.family("sluice_vault_kept_total", "counter", "Values that were kept or renewed.");
+  out.sample("sluice_vault_kept_total", {}, in.vault.kept);
+  out.family("sluice_vault_recalled_total", "counter", "Values of earlier requests that exchanges were told.");
+  out.sample("sluice_vault_recalled_total", {}, in.vault.recalled);
+  out.family("sluice_vault_unreadable_total", "counter", "Entries that did not open: of another secret, or altered.");
+  out.sample("sluice_vault_unreadable_total", {}, in.vault.unreadable);
+}
+
 void process_state(exposition& out, const metrics_input& in) {
   std::uint64_t pages = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> pages >> resident;
@@ -211,6 +227,7 @@ std::string render(const metrics_input& in) {
   added_latency(out, in);
   policy_state(out, in);
   audit_state(out, in);
+  vault_state(out, in);
   return out.take();
 }
 

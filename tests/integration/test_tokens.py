@@ -2,9 +2,10 @@
 import json
 import re
 import resource
+import socket
 import threading
 
-from lab import Gateway, Upstream, bundle
+from lab import ROOT, Gateway, Upstream, bundle, free_port, until
 from test_exchanges import content
 
 RULE = """  - id: account
@@ -98,3 +99,123 @@ def test_a_thousand_conversations_at_once_keep_their_values_apart_and_lose_none(
     for body in up.seen:
         number = int(re.search(rb"number ([0-9]+),", body)[1])
         assert b"ACC-" not in body and body.count(tokens[number].encode()) == 3
+
+
+def vault_rule(more):
+    return RULE.replace("restore: true", f"restore: true, {more}")
+
+
+def vault_fleet(lab, more, redis_port, names=("a", "b"), user=""):
+    """Gateways with one secret and one vault, and the upstream behind them."""
+    up = Upstream()
+    (lab.dir / "secret").write_text("a secret that all of the fleet have\n")
+    source = f"{{directory: {bundle(lab.dir / names[0] / 'bundle', extra=vault_rule(more))}}}"
+    extra = PROXY + f"secrets: {{key_file: {lab.dir}/secret}}\nvault: {{redis: {{url: 'redis://{user}127.0.0.1:{redis_port}', ring: it}}}}\n"
+    return [Gateway(lab, name, up.port, source, extra) for name in names], up
+
+
+def said(gateway, up, answer, conversation="c1", tenant="acme", stream=False, question="and now?"):
+    """What the client reads of an answer to a request that repeats nothing."""
+    up.text = answer
+    body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": question}]}
+    status, _, got = gateway.post(body, {"x-conversation": conversation, "x-tenant": tenant})
+    assert status == 200, (status, got)
+    return content(got) if stream else json.loads(got)["choices"][0]["message"]["content"]
+
+
+def redis_says(port, *words):
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(b"".join(b"*%d\r\n" % len(c) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in c) for c in (words, (b"QUIT",))))
+        got = b""
+        while piece := s.recv(65536):
+            got += piece
+    return got
+
+
+def all_of(port):
+    """Every byte that the vault has in this Redis, and its keys."""
+    keys = re.findall(rb"\{sluice:it\}:vault:[0-9a-f]+", redis_says(port, b"KEYS", b"*"))
+    return b"".join([redis_says(port, b"HGETALL", k) for k in keys]) + b"".join(keys), keys
+
+
+def vault_user(port):
+    """The user that docs/deploy.md gives the vault, and nothing more; how a URL names it."""
+    line = re.search(r"^ACL SETUSER vault .*$", (ROOT / "docs" / "deploy.md").read_text(), re.M)[0]
+    said = redis_says(port, *line.replace("production", "it").replace("PASSWORD", "pw").encode().split(" ".encode()))
+    assert said.startswith(b"+OK"), said
+    return "vault:pw@"
+
+
+def test_a_value_of_an_earlier_turn_comes_back_from_the_vault_on_another_node_in_the_same_conversation_only(lab):
+    port = free_port()
+    lab.redis(port)
+    (a, b), up = vault_fleet(lab, "vault_ttl: 10m", port, user=vault_user(port))
+    assert said(a, up, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
+    token = re.search(rb"<ACCOUNT_[a-z]{12}>", up.seen[-1])[0].decode()
+    answer = f"I paid {token}; a link: https://x.example/{token}."
+    expected = answer.replace(token, "ACC-123456", 1)
+    for gateway in (b, a):
+        assert said(gateway, up, answer) == expected
+        for step in (1, 3, 1000):
+            up.step = step
+            assert said(gateway, up, answer, stream=True) == expected, step
+    for elsewhere in ({"conversation": "c2"}, {"tenant": "other"}, {"conversation": "", "tenant": "acme"}, {"conversation": "c1", "tenant": ""}):
+        for stream in (False, True):
+            assert said(b, up, answer, stream=stream, **elsewhere) == answer, elsewhere
+    kept, keys = all_of(port)
+    assert len(keys) == 1 and len(kept) > 100
+    for clear in (b"ACC-123456", b"123456", b"ACCOUNT", token.encode(), b"acme"):
+        assert clear not in kept, clear
+    for gateway in (a, b):
+        written = b"".join(f.read_bytes() for f in gateway.audit.glob("*")) + (lab.dir / f"{gateway.name}.log").read_bytes()
+        assert b"ACC-123456" not in written and token.encode() not in written
+        metrics = gateway.get("/metrics")[1]
+        assert "\nsluice_vault_connected 1\n" in metrics and "\nsluice_vault_unavailable_total 0\n" in metrics
+    # A second turn that says another value: both come back.
+    assert said(b, up, None, question="also ACC-654321") == "also ACC-654321"
+    other = re.search(rb"<ACCOUNT_[a-z]{12}>", up.seen[-1])[0].decode()
+    assert said(a, up, f"{token} and {other}", stream=True) == "ACC-123456 and ACC-654321"
+
+
+def test_the_vault_forgets_in_time(lab):
+    port = free_port()
+    lab.redis(port)
+    (a, b), up = vault_fleet(lab, "vault_ttl: 1s", port)
+    assert said(a, up, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
+    token = re.search(rb"<ACCOUNT_[a-z]{12}>", up.seen[-1])[0].decode()
+    assert said(b, up, token) == "ACC-123456"
+    until("the value is forgotten", lambda: said(b, up, token) == token, 10)
+    assert said(b, up, token, stream=True) == token
+    until("Redis forgets it, too", lambda: not all_of(port)[1], 10)
+
+
+def test_without_its_vault_an_exchange_does_what_the_rule_says(lab):
+    port = free_port()
+    redis = lab.redis(port)
+    (keeps,), up = vault_fleet(lab, "vault_ttl: 10m", port, ["keeps"])
+    (blocks,), other = vault_fleet(lab, "vault_ttl: 10m, on_vault_unavailable: block", port, ["blocks"])
+    assert said(keeps, up, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
+    assert said(blocks, other, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
+    token = re.search(rb"<ACCOUNT_[a-z]{12}>", up.seen[-1])[0].decode()
+    redis.kill()
+    redis.wait()
+    assert said(keeps, up, token) == token
+    assert said(keeps, up, None, question="again ACC-123456") == "again ACC-123456"  # its own values it knows all the same
+    assert keeps.records()[-1]["reason"] == "vault unavailable"
+    asked = len(other.seen)
+    status, _, body = blocks.post({"model": "m", "messages": [{"role": "user", "content": "hello"}]}, {"x-conversation": "c1"})
+    assert status == 503 and b"gateway_busy" in body and len(other.seen) == asked, body
+    status, _, _ = blocks.post({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+    assert status == 200  # without a name there is nothing to recall
+    assert 'sluice_exchanges_refused_total{reason="vault_unavailable"} 1' in blocks.get("/metrics")[1]
+    lab.redis(port)
+    until("the vault is found again", lambda: "\nsluice_vault_connected 1\n" in blocks.get("/metrics")[1])
+    assert said(blocks, other, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
+
+
+def test_a_gateway_without_a_vault_says_which_rules_ask_for_one(lab):
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b', extra=vault_rule('vault_ttl: 10m'))}}}", PROXY)
+    assert said(g, up, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
+    assert g.records()[-1]["reason"] == "vault unavailable"
+    assert "rule account asks for a vault" in (lab.dir / "gw.log").read_text()

@@ -49,11 +49,12 @@ class latency_histogram {
 // Why the gateway itself stopped an exchange, without a rule.
 enum class refusal : std::uint8_t {
   unreadable_request, unknown_part, server_state, unknown_path, denied_path, method, unknown_caller, too_large, media_type, no_policy, no_room,
-  unreadable_answer, policy_superseded
+  unreadable_answer, policy_superseded, vault_unavailable
 };
-inline constexpr std::array<std::string_view, 13> refusal_names = {"unreadable_request", "unknown_part", "server_state", "unknown_path",
+inline constexpr std::array<std::string_view, 14> refusal_names = {"unreadable_request", "unknown_part", "server_state", "unknown_path",
                                                                    "denied_path",        "method",       "unknown_caller", "too_large",
-                                                                   "media_type",         "no_policy",    "no_room",        "unreadable_answer", "policy_superseded"};
+                                                                   "media_type",         "no_policy",    "no_room",        "unreadable_answer",
+                                                                   "policy_superseded",  "vault_unavailable"};
 
 // What one worker counts. Telemetry adds the workers up.
 struct worker_counters {

@@ -117,6 +117,8 @@ enum class on_missing : std::uint8_t { append, rewrite, block };
 // What require_disclaimer and append do in a tool call or an answer that must be JSON, and inject_system in a request that takes no
 // system words.
 enum class on_structured : std::uint8_t { skip, block };
+// What tokenize does with an exchange whose vault cannot be reached: tokens that only the vault knows stay tokens, or it is refused.
+enum class on_vault_unavailable : std::uint8_t { keep, block };
 
 struct action_spec {
   action type = action::flag;
@@ -129,6 +131,7 @@ struct action_spec {
   std::string token;              // tokenize: "<IBAN_{n}>"
   bool restore = false;           // tokenize
   milliseconds vault_ttl{0};      // tokenize; 0: what a request does not repeat is not restored
+  policy::on_vault_unavailable on_vault_unavailable = on_vault_unavailable::keep;
   std::string text;               // inject_system, append
   inject_position position = inject_position::append;  // inject_system
   std::string disclaimer;         // require_disclaimer: a name of the policy's `disclaimers`

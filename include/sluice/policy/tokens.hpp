@@ -19,6 +19,21 @@
 
 namespace sluice::policy {
 
+// What the vault (store/vault.hpp) is told and asked of one conversation, in one question: values that later requests may not repeat, and
+// what earlier ones said. Only conversations with a name have one, so that no two callers ever share it.
+struct kept_value {
+  std::string token, value;
+  milliseconds ttl{0};
+};
+struct vault_question {
+  std::string tenant, conversation;
+  std::vector<kept_value> keep;
+};
+struct vault_answer {
+  bool available = false;          // false: not all of it was kept, or not all of it is known
+  std::vector<kept_value> values;  // of earlier requests; `ttl`: what is left of it
+};
+
 class token_map {
  public:
   // Entries of one exchange. Past it values still become tokens, which stay tokens in the answer.
@@ -44,6 +59,9 @@ class token_map {
   [[nodiscard]] bool restores() const;
   [[nodiscard]] const std::map<std::string, original, std::less<>>& originals() const;
 
+  // Those of this exchange that the vault should have.
+  [[nodiscard]] std::vector<kept_value> for_vault() const;
+
   // The next place at or after `from` where such a token could begin; the text's size when there is none.
   [[nodiscard]] std::size_t next_begin(std::string_view text, std::size_t from) const;
   // The longest of them at the text's first byte.
@@ -61,5 +79,9 @@ class token_map {
 
 // True when some rule that applies here tokenizes, so that an exchange needs a map.
 [[nodiscard]] bool tokenizes(const ruleset& rules);
+// True when values of an earlier request may have to be put back, so that the vault is asked; and when an exchange that cannot ask it is
+// refused.
+[[nodiscard]] bool recalls_values(const ruleset& rules);
+[[nodiscard]] bool needs_vault(const ruleset& rules);
 
 }  // namespace sluice::policy

@@ -1,8 +1,8 @@
 // The data plane's state machine: one object per exchange. Sans-I/O: net feeds it what arrived and performs the effects it
 // asks for. It knows no socket, clock, log, file or Redis; time and identity are handed in through `services`.
 //
-// Order of calls: begin, request_body*, request_end, then (after effects.connect) upstream_head, upstream_body*,
-// upstream_end or upstream_failed. client_gone and expired may come at any time. Calls after `effects.done` are ignored.
+// Order of calls: begin, request_body*, request_end, then (after effects.awaits_vault) vault_answered, then (after effects.connect)
+// upstream_head, upstream_body*, upstream_end or upstream_failed. client_gone and expired may come at any time. Calls after `effects.done` are ignored.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "sluice/base/counters.hpp"
 #include "sluice/http/head.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/tokens.hpp"
 #include "sluice/proxy/report.hpp"
 #include "sluice/wire/dialect.hpp"
 
@@ -75,6 +76,9 @@ class services {
   // Tags of a conversation that has a name, from one exchange to the next. The first adds those that are known to `who`.
   virtual void recall_tags(policy::context& who) = 0;
   virtual void keep_tags(const policy::context& who, const std::vector<std::string>& tags) = 0;
+  // Hands the question to the vault and does not wait: exchange::vault_answered is called with the ticket's answer, later and from outside
+  // of this call. 0: there is no vault, or it is away, as is known at once.
+  [[nodiscard]] virtual std::uint64_t ask_vault(policy::vault_question) { return 0; }
   virtual void record(const exchange_report& report) = 0;
   // True: reports carry the text that was judged.
   [[nodiscard]] virtual bool keeps_text() { return false; }
@@ -87,6 +91,7 @@ enum class upstream_failure : std::uint8_t { connect, tls, reset, bad_response, 
 // What net must do after a call, in this order: write `client` bytes; start or abort the upstream side; end.
 struct effects {
   std::string client;               // bytes for the client, framed; appended, taken by net
+  std::uint64_t awaits_vault = 0;   // the exchange waits for this ticket's answer (services::ask_vault)
   bool send_continue = false;       // write "HTTP/1.1 100 Continue" now
   std::optional<std::size_t> connect;  // index into settings.upstreams: send `upstream_request` there
   std::string upstream_request;     // head and body in one piece
@@ -109,6 +114,8 @@ class exchange {
   void request_end(effects& out);
   // The body's framing was broken, or the client closed in the middle.
   void request_broken(std::string_view reason, effects& out);
+
+  void vault_answered(const policy::vault_answer& what, effects& out);
 
   void upstream_head(const http::response_head& head, effects& out);
   void upstream_body(std::string_view bytes, effects& out);

@@ -50,6 +50,10 @@ struct metrics_input {
     bool failed = false;
     std::string failure = {};  // while failed
   } audit;
+  struct {
+    std::uint64_t asked = 0, unavailable = 0, kept = 0, recalled = 0, unreadable = 0;
+    bool present = false, connected = false;  // present: there is a vault
+  } vault;
 };
 
 [[nodiscard]] std::string render(const metrics_input& in);

@@ -52,6 +52,8 @@ limits: {request_body: 1MiB, in_flight: 7}
 deadlines: {connect: 250ms}
 unreadable: {unknown_part: pass}
 audit: {on_full: drop, text: none, sync: always}
+secrets: {key_file: master}
+vault: {redis: {url: "redis://v@redis.internal:7000/2", ring: fleet, password_file: vault-password}, timeout: 250ms}
 )";
   const auto first = read_config("/etc/sluice/sluice.yaml", text, found);
   ASSERT_EQ(policy::to_text(found), "");
@@ -63,6 +65,12 @@ audit: {on_full: drop, text: none, sync: always}
   EXPECT_TRUE(second.shadow);
   EXPECT_EQ(second.context.headers.trusted_proxies.size(), 2u);
   EXPECT_EQ(second.deadlines.connect, milliseconds(250));
+  ASSERT_TRUE(second.vault.redis);
+  EXPECT_EQ(second.vault.redis->port, 7000);
+  EXPECT_EQ(second.vault.redis->database, 2);
+  EXPECT_EQ(second.vault.ring, "fleet");
+  EXPECT_EQ(second.vault.password_file, "/etc/sluice/vault-password");
+  EXPECT_EQ(second.vault.timeout, milliseconds(250));
 }
 
 TEST(config, says_every_mistake_at_once_with_its_place) {
@@ -83,6 +91,9 @@ TEST(config, refuses_what_would_be_ignored_or_unsafe) {
   EXPECT_NE(with("context: {route: {by: header}}\n").find("trusted_proxies"), std::string::npos);
   EXPECT_NE(with("context: {headers: {trusted_proxies: [10.0.0.0/40]}}\n").find("not an address block"), std::string::npos);
   EXPECT_NE(with("listen: {tls: {certificate: a.pem}}\n").find("both 'certificate' and 'key'"), std::string::npos);
+  EXPECT_NE(with("vault: {timeout: 1s}\nsecrets: {key_file: k}\n").find("'vault' names no Redis"), std::string::npos);
+  EXPECT_NE(with("vault: {redis: {url: \"redis://r\"}}\n").find("'vault' needs 'secrets.key_file'"), std::string::npos);
+  EXPECT_NE(with("vault: {redis: {url: \"http://r\"}}\nsecrets: {key_file: k}\n").find("'vault.redis.url'"), std::string::npos);
   EXPECT_NE(with("audit: {text: clear}\n").find("it can be masked, none, encrypted"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {}}\n").find("names no source"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: p}, trust: {require_signature: true}}\n")

@@ -41,6 +41,39 @@ TEST(departure, a_half_close_behind_pipelined_requests_is_no_departure) {
   EXPECT_NE(got.find("hi", relayed_hi.size()), std::string::npos);
 }
 
+TEST(vault, an_answer_reaches_the_exchange_that_waits_for_it_and_the_connection_goes_on) {
+  running r;
+  auto a = r.client(), b = r.client();
+  const std::string ask = "GET /vault HTTP/1.1\r\nHost: a\r\n\r\n";
+  a.send(ask + ask);
+  ASSERT_TRUE(proxy::fake_log().wait_for("asked 1"));
+  b.send(ask);
+  ASSERT_TRUE(proxy::fake_log().wait_for("asked 2"));
+  r.server->vault_answered(0, 2, {.available = true, .values = {{.token = "t", .value = "second", .ttl = seconds(1)}}});
+  EXPECT_TRUE(b.until("second").ends_with("second"));
+  r.server->vault_answered(0, 1, {.available = true, .values = {{.token = "t", .value = "first", .ttl = seconds(1)}}});
+  EXPECT_TRUE(a.until("first").ends_with("first"));
+  // The request that was sent ahead is taken up.
+  ASSERT_TRUE(proxy::fake_log().wait_for("asked 3"));
+  r.server->vault_answered(0, 3, {});
+  EXPECT_TRUE(a.until("nothing").ends_with("nothing"));
+  EXPECT_TRUE(proxy::fake_log().has("vault unavailable"));
+}
+
+TEST(vault, an_answer_that_nobody_waits_for_any_more_is_dropped) {
+  running r;
+  auto gone = r.client(), next = r.client();
+  gone.send("GET /vault HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(proxy::fake_log().wait_for("asked 1"));
+  gone.reset();
+  ASSERT_TRUE(proxy::fake_log().wait_for("gone /vault"));
+  r.server->vault_answered(0, 1, {.available = true, .values = {}});
+  r.server->vault_answered(0, 99, {.available = true, .values = {}});
+  next.send("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_NE(next.until("\r\n\r\n").find("200"), std::string::npos);
+  EXPECT_FALSE(proxy::fake_log().has("vault "));
+}
+
 TEST(departure, a_client_that_takes_nothing_is_let_go_in_time) {
   running r([](server_config& c) {
     c.write_buffer_max = 64 * 1024;

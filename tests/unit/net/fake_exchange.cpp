@@ -1,5 +1,5 @@
 // A stand-in for proxy::exchange, chosen by the request's path. It keeps the contract of exchange.hpp and decides nothing:
-// /echo answers with the body's size and bytes, /busy-wait never answers, everything else is relayed to upstream 0.
+// /echo answers with the body's size and bytes, /busy-wait never answers, /vault answers what the vault said, everything else is relayed to upstream 0.
 #include "sluice/proxy/exchange.hpp"
 
 #include "fake_log.hpp"
@@ -55,6 +55,10 @@ void exchange::request_end(effects& out) {
   auto& x = *impl_;
   if (x.path == "/echo") return x.answer(200, x.body, out);
   if (x.path == "/busy-wait") return;
+  if (x.path == "/vault") {
+    out.awaits_vault = x.worker.ask_vault({.tenant = "t", .conversation = "c", .keep = {}});
+    return;
+  }
   x.asked = true;
   out.connect = 0;
   http::request_head head;
@@ -62,6 +66,11 @@ void exchange::request_end(effects& out) {
   for (const auto& [name, value] : x.fields) head.fields.push_back({name, value});
   http::append_upstream_request(out.upstream_request, head, "upstream", x.path, static_cast<std::int64_t>(x.body.size()));
   out.upstream_request += x.body;
+}
+
+void exchange::vault_answered(const policy::vault_answer& what, effects& out) {
+  fake_log().add(std::string("vault ") + (what.available ? "answered" : "unavailable"));
+  impl_->answer(200, what.values.empty() ? "nothing" : what.values.front().value, out);
 }
 
 void exchange::request_broken(std::string_view reason, effects& out) {

@@ -33,10 +33,16 @@ class plain_services final : public proxy::services {
   void keep_tags(const policy::context&, const std::vector<std::string>&) override {}
   void record(const proxy::exchange_report&) override {}
   worker_counters& counters() override { return counters_; }
+  std::uint64_t ask_vault(policy::vault_question) override {
+    const auto ticket = ++tickets_;
+    proxy::fake_log().add("asked " + std::to_string(ticket));
+    return ticket;
+  }
 
  private:
   policy::scratch scratch_;
   worker_counters counters_;
+  std::uint64_t tickets_ = 0;
 };
 
 void set_time_limit(int fd) {

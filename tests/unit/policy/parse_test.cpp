@@ -233,6 +233,8 @@ TEST(policy_parse, reads_every_action) {
   EXPECT_EQ(token.token, "<IBAN_{n}>");
   EXPECT_TRUE(token.restore);
   EXPECT_EQ(token.vault_ttl, std::chrono::minutes(15));
+  EXPECT_EQ(token.on_vault_unavailable, on_vault_unavailable::keep);
+  EXPECT_EQ(act("{type: tokenize, restore: true, vault_ttl: 30d, on_vault_unavailable: block}").on_vault_unavailable, on_vault_unavailable::block);
   EXPECT_EQ(act("{type: inject_system, text: t, position: prepend}").position, inject_position::prepend);
   EXPECT_EQ(act("{type: append, text: t, on_structured: block}").on_structured, on_structured::block);
   const auto disclaimer = act("{type: require_disclaimer, disclaimer: general, on_missing: block, message: m}");
@@ -252,6 +254,8 @@ TEST(policy_parse, refuses_actions_that_lack_or_mix_something) {
       {"{type: tag}", "action tag needs 'tags'"},
       {"{type: tag, tags: [A b]}", "is no name"},
       {"{type: tokenize, token: IBAN}", "must hold {n} once"},
+      {"{type: tokenize, restore: true, vault_ttl: 31d}", "'vault_ttl' may be 30d at most"},
+      {"{type: tokenize, restore: true, on_vault_unavailable: block}", "does nothing without 'vault_ttl'"},
       {"{type: tokenize, vault_ttl: 5m}", "does nothing without restore: true"},
       {"{type: require_disclaimer}", "needs 'disclaimer'"},
       {"{type: require_disclaimer, disclaimer: genral}", "disclaimer 'genral' does not exist in this policy; did you mean 'general'?"},

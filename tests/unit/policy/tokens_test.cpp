@@ -284,8 +284,7 @@ const std::string rules_of_the_worked_example = R"(
 TEST(tokenize, the_worked_example_passes_its_own_tests) {
   const auto report = built(one_policy(rules_of_the_worked_example));
   EXPECT_NE(report.snapshot, nullptr);
-  EXPECT_EQ(report.found.size(), 1u) << to_text(report.found);
-  EXPECT_TRUE(testing::says(report.found, "this version has no vault"));
+  EXPECT_EQ(report.found.size(), 0u) << to_text(report.found);
 }
 
 TEST(tokenize, in_shadow_changes_nothing) {

@@ -106,6 +106,13 @@ class fake_services final : public services {
   void recall_tags(policy::context& who) override { who.tags = kept_tags; }
   void keep_tags(const policy::context&, const std::vector<std::string>& tags) override { kept_tags.insert(kept_tags.end(), tags.begin(), tags.end()); }
   std::vector<std::string> kept_tags;
+  std::uint64_t ask_vault(policy::vault_question question) override {
+    if (!has_vault) return 0;
+    questions.push_back(std::move(question));
+    return questions.size();
+  }
+  std::vector<policy::vault_question> questions;
+  bool has_vault = false;
   worker_counters& counters() override { return counters_; }
 
   bool unknown = false, full = false;
