@@ -128,6 +128,7 @@ admin: {{address: 127.0.0.1, port: {admin}}}
 workers: 1
 upstreams:
   - {{name: mock, base_url: "http://127.0.0.1:{upstream}", dialect: openai, paths: ["/v1"]}}
+  - {{name: messages, base_url: "http://127.0.0.1:{upstream}", dialect: anthropic, paths: ["/v1/messages"]}}
 policy:
   source: {{{source}}}
   state_directory: {self.dir}/{name}-state

@@ -287,6 +287,7 @@ void read_deadlines(section root, deadlines_config& out) {
   root.duration("client_head", out.client_head);
   root.duration("client_body", out.client_body);
   root.duration("client_idle", out.client_idle);
+  root.duration("keep_alive", out.keep_alive);
   root.finish();
 }
 

@@ -109,7 +109,7 @@ struct limits_config {
 
 struct deadlines_config {
   milliseconds connect{5000}, first_byte{600'000}, idle{600'000}, whole{1'800'000}, client_head{10'000}, client_body{60'000},
-      client_idle{75'000};
+      client_idle{75'000}, keep_alive{15'000};
 };
 
 struct unreadable_config {

@@ -188,7 +188,7 @@ std::string show_config(const config& c) {
   const auto& d = c.deadlines;
   out += "deadlines:\n  connect: " + time_text(d.connect) + "\n  first_byte: " + time_text(d.first_byte) + "\n  idle: " +
          time_text(d.idle) + "\n  whole: " + time_text(d.whole) + "\n  client_head: " + time_text(d.client_head) +
-         "\n  client_body: " + time_text(d.client_body) + "\n  client_idle: " + time_text(d.client_idle) + "\n";
+         "\n  client_body: " + time_text(d.client_body) + "\n  client_idle: " + time_text(d.client_idle) + "\n  keep_alive: " + time_text(d.keep_alive) + "\n";
   out += "unreadable:\n  unknown_path: " + choice(c.unreadable.pass_unknown_path, "pass", "deny") + "  unknown_part: " +
          choice(c.unreadable.pass_unknown_part, "pass", "deny") + "  server_state: " +
          choice(c.unreadable.pass_server_state, "pass", "deny");

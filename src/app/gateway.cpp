@@ -37,7 +37,7 @@ net::server_config server_settings(const config& c, unsigned workers) {
   }
   const auto& d = c.deadlines;
   out.deadlines = {.connect = d.connect, .first_byte = d.first_byte, .idle = d.idle, .whole = d.whole,
-                   .client_head = d.client_head, .client_body = d.client_body, .client_idle = d.client_idle};
+                   .client_head = d.client_head, .client_body = d.client_body, .client_idle = d.client_idle, .keep_alive = d.keep_alive};
   return out;
 }
 

@@ -17,7 +17,8 @@ client_session::client_session(worker& owner, std::size_t at)
       owner_(owner),
       stream_(owner.loop, *this),
       client_deadline_(transport::deadline_of<&client_session::client_expired>(this)),
-      whole_deadline_(transport::deadline_of<&client_session::whole_expired>(this)) {}
+      whole_deadline_(transport::deadline_of<&client_session::whole_expired>(this)),
+      quiet_deadline_(transport::deadline_of<&client_session::keep_alive>(this)) {}
 
 client_session::~client_session() {
   if (exchange_) owner_.shared.in_flight.fetch_sub(1, std::memory_order_relaxed);
@@ -192,6 +193,7 @@ void client_session::close() {
   drop_vault();
   owner_.loop.wheel().disarm(client_deadline_);
   owner_.loop.wheel().disarm(whole_deadline_);
+  owner_.loop.wheel().disarm(quiet_deadline_);
   stream_.close();
   owner_.remove(*this);
 }
@@ -232,6 +234,16 @@ void client_session::client_expired() {
     default:
       return close();
   }
+}
+
+// A client that has not taken what it was sent already needs no more.
+void client_session::keep_alive() {
+  if (!exchange_ || phase_ != phase::answering) return;
+  if (stream_.queued_bytes() == 0) {
+    exchange_->quiet(owner_.effects);
+    apply();
+  }
+  if (phase_ == phase::answering && exchange_->streaming()) owner_.loop.wheel().arm(quiet_deadline_, owner_.config.deadlines.keep_alive);
 }
 
 void client_session::whole_expired() {

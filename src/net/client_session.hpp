@@ -58,6 +58,7 @@ class client_session final : public mortal, private transport::stream_listener, 
   void on_failed(const error& why) override;
   void client_expired();
   void whole_expired();
+  void keep_alive();
 
   // Of the upstream.
   void on_answer_head(const http::response_head& head) override;
@@ -91,7 +92,7 @@ class client_session final : public mortal, private transport::stream_listener, 
 
   worker& owner_;
   transport::stream stream_;
-  transport::timer_wheel::entry client_deadline_, whole_deadline_;
+  transport::timer_wheel::entry client_deadline_, whole_deadline_, quiet_deadline_;
   std::string address_;
   std::string input_;    // bytes behind the current request, or the beginning of a head
   std::string request_;  // what the upstream was sent, kept while it may have to be sent again

@@ -102,6 +102,7 @@ void client_session::on_drained() {
 void client_session::complete() {
   drop_upstream();
   drop_vault();
+  owner_.loop.wheel().disarm(quiet_deadline_);
   // A request that was not read to its end cannot be followed by another.
   const bool unread = phase_ == phase::body;
   close_after_ |= unread || owner_.stopping();
@@ -152,6 +153,7 @@ void client_session::release_request() { owner_.give_spare(std::exchange(request
 void client_session::on_answer_head(const http::response_head& head) {
   release_request();
   exchange_->upstream_head(head, owner_.effects);
+  if (exchange_->streaming()) owner_.loop.wheel().arm(quiet_deadline_, owner_.config.deadlines.keep_alive);
   apply_if_over();
 }
 

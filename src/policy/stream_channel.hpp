@@ -108,6 +108,7 @@ struct channel_state {
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
   std::string original;             // what is not released, and nothing before it
   std::uint32_t released = 0;       // bytes from the first ever fed
+  std::int64_t characters = 0;      // the same in code points
 
   // An edit that reaches past the limit waits, and so does all from its beginning on.
   [[nodiscard]] std::size_t before_waiting_edits(std::size_t until) const {

@@ -21,19 +21,22 @@ class stream_choices {
     if (rules_.adds && c.choice >= 0 && is_read(c.kind)) said_[c.choice].add(text, rules_.disclaimers, state);
   }
 
-  // False: blocked. `edits` counts what was added or rewritten.
+  // False: blocked. `edits` counts what was added or rewritten; `tell` is called with each channel that was.
+  template <class Tell>
   [[nodiscard]] bool close(std::int64_t choice, bool structured, judge& by, std::vector<std::unique_ptr<channel_state>>& channels,
-                           match::match_state& state, std::string& addition, std::size_t& edits) {
+                           match::match_state& state, std::string& addition, std::size_t& edits, Tell&& tell) {
     auto made = by.settle(choice, structured, said_[choice], state);
     if (made.blocked) return false;
     edits += made.addition.empty() ? 0 : 1;
     if (made.rewritten != nullptr) {
       ++edits;
       bool first = true;
-      for (auto& c : channels) {
+      for (std::size_t i = 0; i < channels.size(); ++i) {
+        auto& c = channels[i];
         if (c == nullptr || c->choice != choice || !c->kept || !is_read(c->kind)) continue;
         c->rest = first ? *made.rewritten : std::string();
         first = false;
+        tell(i);
       }
       if (first) made.addition.insert(0, *made.rewritten);
     }

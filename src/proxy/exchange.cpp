@@ -363,6 +363,9 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
   x.finish(out);
 }
 
+bool exchange::streaming() const { return impl_->now == impl::state::stream; }
+void exchange::quiet(effects& out) { impl_->keep_alive(out); }
+
 void exchange::supersede(const policy::snapshot* gone, effects& out) {
   auto& x = *impl_;
   if (x.now == impl::state::finished || x.now == impl::state::idle || x.active->snapshot.get() != gone) return;

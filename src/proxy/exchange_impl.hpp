@@ -75,6 +75,7 @@ struct exchange::impl {
   bool superseded = false;            // the pinned snapshot has to be let go
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
+  std::uint64_t sent_when_quiet = 0;  // at the last call of quiet()
   std::uint64_t stream_bytes = 0;     // of a stream that shadow watches: what came and was not read yet
   std::string_view unread_answer;     // why the rest of the answer passes unscanned; "" while it is read
   std::uint32_t request_edits = 0, edits = 0;
@@ -148,6 +149,7 @@ struct exchange::impl {
   void stop_stream(wire::response_stream::status why, effects& out);
   void cut_stream(const policy::outcome& of, effects& out);
   void end_superseded(effects& out);
+  void keep_alive(effects& out);
   void fail_stream(wire::gateway_error what, std::string_view message, effects& out);
   void close_body(effects& out);
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
@@ -336,6 +337,16 @@ void exchange::impl::end_superseded(effects& out) {
   write_stream(out);
   close_body(out);
   finish(out);
+}
+
+// A client that waits for held text, or a machine between, must not take the stream for dead. With the first of these bytes the answer has
+// begun: what is blocked from then on is cut off.
+void exchange::impl::keep_alive(effects& out) {
+  if (now != state::stream || stream_over || shadow() || (sink->held_bytes() == 0 && !stream->keeps_back())) return;
+  if (std::exchange(sent_when_quiet, sent_bytes) != sent_bytes) return;
+  stream->keep_alive(piece);
+  write_stream(out);
+  sent_when_quiet = sent_bytes;
 }
 
 // The upstream died within a stream: what is held is dropped, and the dialect's error ends it.

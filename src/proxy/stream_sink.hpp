@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "sluice/base/counters.hpp"
 #include "sluice/base/limits.hpp"
@@ -74,6 +75,14 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (!failure_.empty()) return status::failed;
     return translate(judge_.close(choice, structured || json_answer_, addition));
   }
+  [[nodiscard]] std::optional<std::vector<wire::text_edit>> edits(std::uint32_t channel) const override {
+    const auto behind = restorers_.find(channel);
+    const auto* made = judge_.placed(channel);
+    if (made == nullptr || put_back_.contains(channel) || (behind != restorers_.end() && behind->second.restored() > 0)) return std::nullopt;
+    std::vector<wire::text_edit> out;
+    for (const auto& e : *made) out.push_back({e.begin, e.end, e.length});
+    return out;
+  }
   [[nodiscard]] bool adds() const override { return policy::adds_to_answers(rules_); }
   // Values that were put back.
   [[nodiscard]] std::uint32_t restored() const {
@@ -89,6 +98,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text});
     return out;
   }
+  // Original bytes of all channels that are not released yet.
+  [[nodiscard]] std::uint64_t held_bytes() const { return held_; }
   // Why the stream cannot be judged any further; "" while it can.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
@@ -123,6 +134,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   void end_restoring(restorers::iterator behind, std::string& out) {
     behind->second.finish(out);
     restored_ += behind->second.restored();
+    if (behind->second.restored() > 0) put_back_.insert(behind->first);
     restorers_.erase(behind);
   }
 
@@ -173,6 +185,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;
+  std::unordered_set<std::uint32_t> put_back_;  // channels that are over and in which values were put back
   std::uint64_t held_bytes_max_, held_ = 0;  // of all channels
   std::string failure_;
   std::string left_;

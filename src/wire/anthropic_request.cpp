@@ -1,4 +1,6 @@
 // Messages requests and answers that come in one piece; the counting of a request's tokens takes the same request.
+#include <algorithm>
+
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
 #include "body_reader.hpp"
@@ -53,6 +55,19 @@ bool is_of(const text::json::document& body, text::json::index block, std::strin
 
 class messages_response final : public table_response {
  protected:
+  // A block of text of which an edit leaves nothing goes as a whole, because the API takes no empty one back; not the first, and none into
+  // which something else was put.
+  void follow(const part& of, std::span<const replacement> edits, splice_list& splices, splice_list& dropped) const override {
+    const auto& body = listed_.body();
+    const auto block = body[of.node].parent;
+    if (of.node == 0 || body[of.node].key != "text" || !is_of(body, block, "text") || body[block].parent != member(0, "content")) return;
+    std::size_t gone = 0;
+    for (const auto& e : edits) gone += e.text.empty() ? e.end - e.begin : 0;
+    auto before = none;
+    for (auto b = body.first_child(body[block].parent); b != block; b = body.sibling(b)) before = b;
+    const auto put_in = std::ranges::count_if(splices, [&](const auto& s) { return s.begin >= body[block].raw_begin && s.end <= body[block].raw_end; });
+    if (gone == of.text.size() && before != none && put_in == 1) dropped.push_back({body[before].raw_end, body[block].raw_end, ""});
+  }
   [[nodiscard]] bool structured(text::json::index choice) const override {
     const auto& body = listed_.body();
     const auto content = body.member(choice, "content");

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "anthropic.hpp"
@@ -17,12 +19,28 @@ namespace {
 using text::json::index;
 using text::json::none;
 
+// An event as one of another block.
+std::string renumbered(std::string_view event, std::int64_t number) {
+  text::json::document body;
+  const auto begin = event.find("data: ") + 6, end = event.find_first_of("\r\n", begin);
+  const auto data = event.substr(begin, end - begin);
+  if (!body.parse(data, 1024)) return std::string(event);  // it was read before
+  const auto at = body.member(0, "index");
+  if (at == none) return std::string(event);
+  auto out = std::string(event.substr(0, begin)) + text::json::apply(data, {{body[at].raw_begin, body[at].raw_end, std::to_string(number)}});
+  return out += event.substr(end);
+}
+
 class messages_stream final : public event_stream {
  public:
   messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] bool keeps_back() const override {
+    return waits_ || std::ranges::any_of(blocks_, [](const auto& b) { return b.second.arguments.waits(); });
+  }
+
  private:
   // The texts that grow within a block, and the delta that carries them.
   struct growing {
@@ -35,11 +53,17 @@ class messages_stream final : public event_stream {
     bool begun = false, stopped = false;
     bool shown = false, ended = false;  // the same, as the client has seen it
     bool says = false;                  // a block of text
+    bool left = false;                  // some of it has left
     std::optional<std::uint32_t> channels[3];
     call_arguments arguments;
   };
 
-  // A place in the events that wait, where text of a block is still to come.
+  // What waits, and of which block it is; below 0: of none.
+  struct waiting {
+    std::string bytes;
+    std::int64_t block;
+  };
+  // A place in the events that wait, before one of them, where text of a block is still to come.
   struct gap {
     std::size_t at;
     std::int64_t block;
@@ -54,7 +78,8 @@ class messages_stream final : public event_stream {
   [[nodiscard]] bool close(channel_sink& sink, std::string& out);
   void begin_block(std::string& out);
   void end_block(channel_sink& sink);
-  [[nodiscard]] std::string& next(std::string& out) { return waits_ ? waiting_ : out; }
+  [[nodiscard]] std::string& next(std::int64_t block, std::string& out) { return waits_ ? waiting_.emplace_back(waiting{{}, block}).bytes : out; }
+  [[nodiscard]] bool stays_empty(std::int64_t number, std::span<const std::string> filling) const;
   void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
   void let_go(std::string& out);
   void remember();
@@ -65,7 +90,7 @@ class messages_stream final : public event_stream {
   std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
   bool started_ = false;
   bool waits_ = false, calls_tool_ = false, closed_ = false;
-  std::string waiting_;                // events behind the first gap
+  std::vector<waiting> waiting_;       // events behind the first gap
   std::vector<gap> gaps_;
   std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
 };
@@ -88,7 +113,7 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
     waits_ = false;
     waiting_.clear();
   }
-  write(e, type == "ping" ? out : next(out));
+  write(e, type == "ping" ? out : next(type.starts_with("content_block_") ? current_ : -1, out));
   started_ = started_ || type == "message_start";
   if (type == "content_block_start") blocks_[current_].begun = true;
   if (type == "content_block_stop") blocks_[current_].stopped = true;
@@ -123,7 +148,7 @@ void messages_stream::wait(std::int64_t block, std::size_t text, std::optional<s
 }
 
 void messages_stream::let_go(std::string& out) {
-  out += waiting_;
+  for (const auto& w : waiting_) out += w.bytes;
   waiting_.clear();
   gaps_.clear();
   tail_.reset();
@@ -134,23 +159,41 @@ void messages_stream::let_go(std::string& out) {
   }
 }
 
+// A block of text that the client has not seen, and of which rules kept all and left nothing.
+bool messages_stream::stays_empty(std::int64_t number, std::span<const std::string> filling) const {
+  const auto b = blocks_.find(number);
+  if (b == blocks_.end() || !b->second.says || b->second.shown || b->second.left) return false;
+  for (std::size_t i = 0; i < gaps_.size(); ++i) {
+    if (gaps_[i].block == number && !filling[i].empty()) return false;
+  }
+  return true;
+}
+
 // The end of the answer: what rules made of it goes into the gaps, and what they add behind the last text.
 bool messages_stream::close(channel_sink& sink, std::string& out) {
   if (std::exchange(closed_, true)) return true;
   std::string addition;
   if (sink.closing(0, calls_tool_, addition) != channel_sink::status::released) return false;
-  const auto events = std::exchange(waiting_, {});
-  std::size_t from = 0;
+  std::vector<std::string> filling;
   for (std::size_t i = 0; i < gaps_.size(); ++i) {
-    const auto& g = gaps_[i];
-    out.append(events, from, g.at - from);
-    from = g.at;
-    released_.clear();
-    if (g.channel) sink.rest(*g.channel, released_);
-    if (tail_ == i) released_ += std::exchange(addition, {});
-    if (!released_.empty()) delta(g.block, texts[g.text].delta_type, texts[g.text].key, released_, out);
+    auto& words = filling.emplace_back();
+    if (gaps_[i].channel) sink.rest(*gaps_[i].channel, words);
+    if (tail_ == i) words += std::exchange(addition, {});
   }
-  out.append(events, from);
+  const auto events = std::exchange(waiting_, {});
+  std::set<std::int64_t> empty;  // blocks of which nothing is left: the API takes none back
+  for (const auto& g : gaps_) {
+    if (stays_empty(g.block, filling)) empty.insert(g.block);
+  }
+  const auto number_of = [&](std::int64_t block) { return block - std::distance(empty.begin(), empty.lower_bound(block)); };
+  std::size_t at = 0;
+  for (std::size_t i = 0; i <= gaps_.size(); ++i) {
+    for (const auto until = i < gaps_.size() ? gaps_[i].at : events.size(); at < until; ++at) {
+      const auto& e = events[at];
+      if (!empty.contains(e.block)) out += e.block < 0 || number_of(e.block) == e.block ? e.bytes : renumbered(e.bytes, number_of(e.block));
+    }
+    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts[gaps_[i].text].delta_type, texts[gaps_[i].text].key, filling[i], out);
+  }
   let_go(out);
   if (addition.empty()) return true;
   const auto number = blocks_.empty() ? 0 : blocks_.rbegin()->first + 1;
@@ -195,6 +238,7 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
     }
     released_.clear();
     if (sink.feed(*b.channels[t], event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
+    b.left = b.left || !released_.empty();
     event_.replace(i, released_);
     return taken::taken;
   }
@@ -213,7 +257,7 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
   if (call.begun) {
     released_.clear();
     if (!finish_arguments(call, "content[" + std::to_string(number) + "].input", 0, sink, released_)) return false;
-    if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, next(out));
+    if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, next(number, out));
   }
   for (std::size_t t = 0; t < std::size(texts); ++t) {
     if (!b.channels[t]) continue;
@@ -221,7 +265,8 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
     const auto channel = *b.channels[t];
     b.channels[t].reset();
     if (sink.end(channel, released_) != channel_sink::status::released) return false;
-    if (!released_.empty()) delta(number, texts[t].delta_type, texts[t].key, released_, next(out));
+    b.left = b.left || !released_.empty();
+    if (!released_.empty()) delta(number, texts[t].delta_type, texts[t].key, released_, next(number, out));
     if (sink.keeps(channel)) wait(number, t, channel);
   }
   return true;
@@ -235,8 +280,7 @@ bool messages_stream::finish_all(channel_sink& sink, std::string& out) {
 }
 
 void messages_stream::cut(std::string_view message, std::string& out) {
-  if (over_) return;
-  over_ = true;
+  if (!ends()) return;
   if (!started_) out += anthropic_message_start(id_, model_);
   std::int64_t behind = 0;
   for (const auto& [number, b] : blocks_) {
@@ -250,8 +294,7 @@ void messages_stream::cut(std::string_view message, std::string& out) {
 }
 
 void messages_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
-  if (over_) return;
-  over_ = true;
+  if (!ends()) return;
   out += "event: error\ndata: " + anthropic_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
 }
 

@@ -187,6 +187,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     if (list != none && i >= body[list].next) like.choice = -1;
     const auto* r = table.at(states[i]);
     auto mine = like;
+    if (list == none && mine.choice == 0 && !of_choice(i)) mine.choice = -1;
     if (r == nullptr) {
       // A vendor's own field: no table knows what it is, so it is held against the rules where it stands. Tokens spell text that no
       // rule can read.
@@ -220,6 +221,11 @@ std::string table_response::edited(std::span<const replacement> edits, std::span
   }
   std::vector<text::json::splice> dropped;
   drop_request(dropped);
+  for (auto first = edits.begin(); first != edits.end();) {
+    const auto last = std::find_if(first, edits.end(), [&](const replacement& e) { return e.part != first->part; });
+    follow(listed_.parts()[first->part], {first, last}, splices, dropped);
+    first = last;
+  }
   for (const auto choice : touched) drop_copies(nodes_[static_cast<std::size_t>(choice)], dropped);
   // What is dropped goes with the edits in it.
   for (auto& d : dropped) {

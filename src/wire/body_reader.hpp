@@ -66,6 +66,8 @@ class table_response : public response_body {
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
   // Whether text has no place behind this choice (an element of the array, or the root); and how it gets there.
   [[nodiscard]] virtual bool structured(text::json::index /*choice*/) const { return true; }
+  // Whether what stands at `i` belongs to the one choice of an answer that has no list of them.
+  [[nodiscard]] virtual bool of_choice(text::json::index /*i*/) const { return true; }
   virtual void add_text(text::json::index /*choice*/, std::string_view /*text*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What of any answer repeats the request, where that must not leave.
   virtual void drop_request(std::vector<text::json::splice>& /*splices*/) const {}
@@ -73,6 +75,9 @@ class table_response : public response_body {
   [[nodiscard]] virtual role role_of(text::json::index /*i*/, const row& r) const { return to_role(r.from, role::assistant); }
   // Whether a text, or the key of a member, is the client's own that comes back to it: it is not judged again.
   [[nodiscard]] virtual bool echoes(std::string_view /*text*/, const row& /*r*/) const { return false; }
+  // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out.
+  virtual void follow(const part& /*of*/, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& /*splices*/,
+                      std::vector<text::json::splice>& /*dropped*/) const {}
   // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out.
   virtual void drop_copies(text::json::index /*choice*/, std::vector<text::json::splice>& /*splices*/) const {}
   listed_body listed_;

@@ -99,8 +99,9 @@ const std::array<text_endpoint, 3>& endpoints() {
 
 class text_response_body final : public table_response {
  protected:
-  // Log probabilities spell the text.
-  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override { blank(listed_.body(), choice, "logprobs", "null", splices); }
+  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
+    for (const auto key : completions_copies) blank(listed_.body(), choice, key, "null", splices);
+  }
 };
 
 bool no_role(std::string_view /*word*/, role& /*out*/) { return false; }

@@ -16,6 +16,9 @@ struct text_endpoint {
 [[nodiscard]] const text_endpoint* find_text_endpoint(std::string_view name);
 void add_text_endpoints_coverage(std::vector<dialect::coverage_row>& out);
 
+// What of a choice spells its text, or the prompt before it, in tokens.
+inline constexpr std::string_view completions_copies[] = {"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids"};
+
 class text_request_body final : public table_request {
  public:
   [[nodiscard]] result<void> read_for(const endpoint& to, const text_endpoint& as, std::string_view bytes, std::uint32_t depth_max);

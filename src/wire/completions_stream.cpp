@@ -1,4 +1,5 @@
 // One streamed answer of Completions: each choice is one growing text.
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -27,7 +28,14 @@ class completions_stream final : public event_stream {
     std::optional<std::uint32_t> channel;
     bool finished = false;
   };
+  struct entry {  // of `choices` in the event at hand
+    index node;
+    choice* mine;
+    std::int64_t number;
+    bool edited = false;
+  };
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] bool begin_choices();
   [[nodiscard]] bool finish_choices(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
@@ -38,7 +46,7 @@ class completions_stream final : public event_stream {
   bool include_usage_;
   std::map<std::int64_t, choice> choices_;
   std::string id_ = "\"cmpl-sluice\"", created_ = "0", model_;  // raw
-  std::vector<index> edited_;  // choices of the event at hand
+  std::vector<entry> at_hand_;
 };
 
 response_stream::status completions_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
@@ -50,10 +58,11 @@ response_stream::status completions_stream::event(const http::sse_event& e, chan
   }
   if (!read(e)) return stopped();
   remember();
-  edited_.clear();
-  if (!event_.judge(0, *this, sink) || !finish_choices(sink, out)) return stopped();
+  if (!begin_choices() || !event_.judge(0, *this, sink) || !finish_choices(sink, out)) return stopped();
   // The tokens of a text that left otherwise than it came still spell it.
-  for (const auto c : edited_) event_.blank(c, "logprobs", "null");
+  for (const auto& c : at_hand_) {
+    for (const auto key : c.edited ? std::span(completions_copies) : std::span<const std::string_view>()) event_.blank(c.node, key, "null");
+  }
   write(e, out);
   return status::ok;
 }
@@ -68,32 +77,44 @@ void completions_stream::remember() {
   keep("model", model_);
 }
 
+// Every choice of the event is one that the gateway follows.
+bool completions_stream::begin_choices() {
+  const auto& body = event_.body();
+  at_hand_.clear();
+  const auto list = event_.child(0, "choices");
+  if (list == none || body[list].kind != kind::array) return true;
+  for (auto c = body.first_child(list); c != none; c = body.sibling(c)) {
+    if (body[c].kind != kind::object) continue;
+    std::int64_t number = 0;
+    if (const auto at = event_.child(c, "index"); at != none && !event_.plain_index(at, number)) return false;
+    if (!choices_.contains(number) && choices_.size() >= limits::choices) return event_.refuse("more choices than the gateway follows");
+    at_hand_.push_back({c, &choices_[number], number});
+  }
+  return true;
+}
+
 event_reader::grower::taken completions_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.path != "choices[].text") return taken::left;
-  const auto at = event_.body()[i].parent;
-  const auto number = event_.number("index", at);
-  auto& c = choices_[number];
-  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(number) + "].text");
+  const auto of = std::ranges::find(at_hand_, event_.body()[i].parent, &entry::node);
+  if (of == at_hand_.end()) return taken::left;
+  auto& c = *of->mine;
+  // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
+  if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
+  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text", of->number);
   released_.clear();
   if (sink.feed(*c.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
-  if (released_ != event_.body()[i].text) edited_.push_back(at);
+  if (released_ != event_.body()[i].text) of->edited = true;
   event_.replace(i, released_);
   return taken::taken;
 }
 
 // What a choice holds leaves with the event that ends it.
 bool completions_stream::finish_choices(channel_sink& sink, std::string& out) {
-  const auto list = event_.child(0, "choices");
-  if (list == none || event_.body()[list].kind != kind::array) return true;
-  for (auto c = event_.body().first_child(list); c != none; c = event_.body().sibling(c)) {
-    if (event_.body()[c].kind != kind::object) continue;
-    const auto number = event_.number("index", c);
-    const auto why = event_.child(c, "finish_reason");
-    auto& mine = choices_[number];
-    if (why == none || event_.body()[why].kind != kind::string) continue;
-    const auto text = event_.child(c, "text");
-    if (!finish(number, mine, text, sink, out)) return false;
-    mine.finished = true;
+  for (auto& [node, mine, number, edited] : at_hand_) {
+    const auto why = event_.child(node, "finish_reason");
+    if (why == none || event_.body()[why].kind != kind::string || event_.body()[why].text.empty()) continue;
+    if (!finish(number, *mine, event_.child(node, "text"), sink, out)) return false;
+    mine->finished = true;
   }
   return true;
 }
@@ -128,8 +149,7 @@ void completions_stream::synthetic(std::int64_t number, std::string_view text, s
 }
 
 void completions_stream::cut(std::string_view message, std::string& out) {
-  if (over_) return;
-  over_ = true;
+  if (!ends()) return;
   if (choices_.empty()) choices_[0];
   for (const auto& [number, c] : choices_) {
     if (c.finished) continue;
@@ -144,8 +164,7 @@ void completions_stream::cut(std::string_view message, std::string& out) {
 }
 
 void completions_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
-  if (over_) return;
-  over_ = true;
+  if (!ends()) return;
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
 }
 

@@ -34,7 +34,7 @@ class openai_dialect final : public dialect {
     return openai_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
-    if (is_responses(to)) return responses_open_stream(request, depth_max);
+    if (is_responses(to)) return responses_open_stream(to, request, depth_max);
     if (find_text_endpoint(to.name) != nullptr) return completions_open_stream(request, depth_max);
     return openai_open_stream(to, openai_includes_usage(request), depth_max);
   }

@@ -6,6 +6,7 @@
 
 #include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
 
@@ -33,11 +34,23 @@ std::string_view event_reader::raw(std::string_view key, index object) const {
   return i == none ? std::string_view() : body_.raw(i);
 }
 
+bool event_reader::tells_error() const {
+  const auto type = body_.member(0, "type"), error = body_.member(0, "error");
+  return (type != none && body_[type].text == "error") || (error != none && body_[error].kind == kind::object);
+}
+
 std::int64_t event_reader::number(std::string_view key, index object) const {
   std::int64_t out = 0;
   const auto t = text(key, object);
   std::from_chars(t.data(), t.data() + t.size(), out);
   return out;
+}
+
+bool event_reader::plain_index(index of, std::int64_t& out) {
+  const auto& n = body_[of];
+  const auto [at, code] = std::from_chars(n.text.data(), n.text.data() + n.text.size(), out);
+  if (n.kind == kind::number && code == std::errc() && at == n.text.data() + n.text.size() && out >= 0) return true;
+  return refuse("an index that is no plain number");
 }
 
 bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, std::int64_t choice, channel_sink& sink) {
@@ -241,6 +254,11 @@ void event_reader::replace(index i, std::string_view released) {
   splices_.push_back({body_[i].raw_begin, body_[i].raw_end, json_quoted(released)});
 }
 
+void event_reader::add_element(index i, std::string_view element) {
+  const auto end = body_[i].raw_end - 1;
+  splices_.push_back({end, end, (body_.first_child(i) == none ? "" : ",") + std::string(element)});
+}
+
 void event_reader::append(index i, std::string_view more) {
   if (more.empty()) return;
   auto s = std::find_if(splices_.begin(), splices_.end(), [&](const auto& each) { return each.begin == body_[i].raw_begin; });
@@ -249,6 +267,8 @@ void event_reader::append(index i, std::string_view more) {
   append_json_escaped(s->replacement, more);
   s->replacement += '"';
 }
+
+void event_reader::shift(index annotation, std::span<const text_edit> edits) { shift_annotation(body_, annotation, edits, splices_); }
 
 void event_reader::blank(index object, std::string_view key, std::string_view with) {
   if (object == none || body_[object].kind != kind::object) return;
@@ -268,8 +288,7 @@ std::string event_reader::apply() { return text::json::apply(body_.bytes(), std:
 std::string_view call_arguments::take(std::string_view fragment, channel_sink& sink) {
   if (!begun) held = sink.judges(role::assistant, part_kind::tool_call);
   begun = true;
-  too_large = too_large || text.size() + fragment.size() > limits::arguments_bytes;
-  if (!too_large) text += fragment;
+  text += fragment;
   return held ? std::string_view() : fragment;
 }
 

@@ -25,6 +25,9 @@ class event_reader {
   [[nodiscard]] std::string_view text(std::string_view key, text::json::index object = 0) const;
   [[nodiscard]] std::string_view raw(std::string_view key, text::json::index object = 0) const;
   [[nodiscard]] std::int64_t number(std::string_view key, text::json::index object = 0) const;
+  // The number at `of` that says which of several a thing is. What a client takes for another number than the gateway does would put a
+  // text together in two ways: false, and the stream cannot go on.
+  [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out);
   [[nodiscard]] text::json::index child(text::json::index object, std::string_view key) const { return table_.child(body_, states_, object, key); }
 
   // What a dialect does with a text itself: one that grows from event to event.
@@ -53,6 +56,8 @@ class event_reader {
   // What an event says beside its data: comments, and lines that mean nothing to a reader of events but stand in the answer all the same.
   // What looks like words of the framing passes. False: blocked.
   [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
+  // Whether the event is an upstream's error, as every dialect but Ollama's writes one into a stream.
+  [[nodiscard]] bool tells_error() const;
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }
   // Where a value stands, the same in every event: elements of arrays go by their own `index` where they have one.
@@ -64,10 +69,14 @@ class event_reader {
   [[nodiscard]] surroundings around(text::json::index i, text::json::index object) const;
   // The string at `i` leaves as `released`.
   void replace(text::json::index i, std::string_view released);
+  // One more element of the array at `i`; raw.
+  void add_element(text::json::index i, std::string_view element);
   // Adds to the end of what the string at `i` leaves as.
   void append(text::json::index i, std::string_view more);
   // The value at `i` leaves as this JSON.
   void set(text::json::index i, std::string raw);
+  // An annotation leaves as one of the text as it was edited.
+  void shift(text::json::index annotation, std::span<const text_edit> edits);
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }
@@ -103,7 +112,7 @@ class event_reader {
 struct call_arguments {
   std::string text;
   bool held = false, begun = false;
-  bool too_large = false;  // more than may be held: the stream cannot go on
+  [[nodiscard]] bool waits() const { return held && !text.empty(); }
   // The next fragment. The event goes on with what this returns: the fragment, or "" when a rule may yet change or stop it.
   [[nodiscard]] std::string_view take(std::string_view fragment, channel_sink& sink);
   // Judges leaves and keys; `text` becomes what may leave. False: blocked.

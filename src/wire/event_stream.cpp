@@ -55,6 +55,7 @@ response_stream::status event_stream::stopped() {
 }
 
 std::string_view event_stream::write(const http::sse_event& e, std::string& out) {
+  told_error_ = told_error_ || event_.tells_error();
   if (!event_.edited()) {
     out += e.raw;
     return e.data;
@@ -71,16 +72,20 @@ std::string_view event_stream::write(const http::sse_event& e, std::string& out)
   return written_;
 }
 
+bool event_stream::has_room(std::size_t bytes) {
+  arguments_bytes_ += bytes;
+  return arguments_bytes_ <= limits::arguments_bytes || event_.refuse("arguments of tool calls that are too large");
+}
+
 bool event_stream::take_arguments(call_arguments& call, text::json::index i, channel_sink& sink) {
   const auto fragment = event_.body()[i].text;
-  arguments_bytes_ += fragment.size();
-  if (arguments_bytes_ > limits::arguments_bytes) return event_.refuse("arguments of tool calls that are too large");
+  if (!has_room(fragment.size())) return false;
   event_.replace(i, call.take(fragment, sink));
   return true;
 }
 
 bool event_stream::finish_arguments(call_arguments& call, const std::string& name, std::int64_t choice, channel_sink& sink, std::string& out) {
-  arguments_bytes_ -= std::min(arguments_bytes_, call.text.size());
+  free_room(call.text.size());
   if (!call.judge(name, choice, depth_max_, sink)) return false;
   if (call.held) out += call.text;
   call = {};

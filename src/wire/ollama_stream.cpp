@@ -24,6 +24,8 @@ class lines_stream final : public response_stream, private event_reader::grower 
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  // Its framing has no comments, and its clients read each line as JSON: a piece of no text.
+  void keep_alive(std::string& out) override { piece(chat_ ? "\"content\":\"\"" : "\"response\":\"\"", out); }
   [[nodiscard]] const std::string& reason() const override { return reason_; }
 
  private:
@@ -38,6 +40,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool finish(channel_sink& sink, std::string& out);
   void write(growing& g, std::string& out);
+  void piece(std::string_view says, std::string& out) const;
   void note(growing& g, std::string_view fed, std::string_view released);
 
   bool chat_, hides_request_;
@@ -132,11 +135,14 @@ void lines_stream::write(growing& g, std::string& out) {
   if (g.left.empty()) return;
   if (g.last != none) return event_.append(g.last, g.left);
   const auto key = g.path.starts_with("message.") ? g.path.substr(8) : g.path;
-  const auto text = json_quoted(key) + ":" + json_quoted(g.left);
-  out += "{\"model\":" + model_ + ",\"created_at\":" + created_at_ + ",";
-  out += g.path.starts_with("message.") ? "\"message\":{\"role\":\"assistant\"," + std::string(key == "content" ? "" : "\"content\":\"\",") + text + "}"
-                                        : (key == "response" ? "" : "\"response\":\"\",") + text;
-  out += ",\"done\":false}\n";
+  const std::string_view main = chat_ ? "content" : "response";
+  piece((key == main ? std::string() : json_quoted(main) + ":\"\",") + json_quoted(key) + ":" + json_quoted(g.left), out);
+}
+
+// A line of the gateway's own among the upstream's. `says`: members of what the model says.
+void lines_stream::piece(std::string_view says, std::string& out) const {
+  out += "{\"model\":" + model_ + ",\"created_at\":" + created_at_ + (chat_ ? ",\"message\":{\"role\":\"assistant\"," : ",");
+  out.append(says).append(chat_ ? "},\"done\":false}\n" : ",\"done\":false}\n");
 }
 
 bool lines_stream::finish(channel_sink& sink, std::string& out) {

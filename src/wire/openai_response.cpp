@@ -6,6 +6,7 @@
 #include "openai_table.hpp"
 #include "sluice/base/strings.hpp"
 #include "system_place.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -59,14 +60,24 @@ class chat_response final : public table_response {
       if (at != none) splices.push_back({listed_.body()[at].raw_begin, listed_.body()[at].raw_end, "null"});
     }
   }
-  // Tokens spell the text, citations point into it by offset, and a voice says it.
+  // Citations point into the text by offset.
+  void follow(const part& of, std::span<const replacement> edits, splice_list& splices, splice_list& /*dropped*/) const override {
+    const auto& body = listed_.body();
+    const auto message = body[of.node].parent;
+    if (of.kind != part_kind::text || body[of.node].key != "content" || body[message].key != "message") return;
+    const auto annotations = body.member(message, "annotations");
+    if (annotations == none || body[annotations].kind != kind::array) return;
+    const auto moves = edits_of(of.text, edits);
+    for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
+  }
+  // Tokens spell the text, and a voice says it.
   void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
     const auto& body = listed_.body();
     if (body[choice].kind != kind::object) return;
     for (const char* spelled : {"logprobs", "token_ids"}) blank(body, choice, spelled, "null", splices);
+    for (const auto spelled : openai_prompt_copies) blank(body, 0, spelled, "null", splices);
     const auto message = body.member(choice, "message");
     if (message == none || body[message].kind != kind::object) return;
-    blank(body, message, "annotations", "[]", splices);
     blank(body, body.member(message, "audio"), "data", "\"\"", splices);
   }
 

@@ -2,7 +2,6 @@
 #include "openai_stream.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "openai.hpp"
@@ -30,18 +29,22 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   if (!read(e)) return stopped();
   remember();
   if (!begin_choices() || !event_.judge(0, *this, sink)) return stopped();
+  bool touched = hides_request_;
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
     if (!knows_tokens(at, c, sink)) return stopped();
     const auto why = event_.child(at.node, "finish_reason");
-    if (why != none && event_.body()[why].kind == kind::string) {
+    // Some servers send an empty one with every chunk, and no client takes it for an end.
+    if (why != none && event_.body()[why].kind == kind::string && !event_.body()[why].text.empty()) {
       if (!finish_choice(at.number, c, sink, out)) return stopped();
       c.finished = true;
     }
-    drop_copies(at, c);
+    drop_copies(at, c, sink);
+    touched = touched || c.touched;
   }
-  for (const auto key : hides_request_ ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
+  for (const auto key : touched ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
   write(e, out);
+  for (const auto& at : at_hand_) choices_[at.number].role_sent |= choices_[at.number].role_at_hand;
   return status::ok;
 }
 
@@ -53,14 +56,6 @@ void chat_stream::remember() {
   keep("id", kind::string, id_);
   keep("created", kind::number, created_);
   keep("model", kind::string, model_);
-}
-
-// What a client takes for another number than the gateway does would put a text together in two ways.
-bool chat_stream::plain_index(index of, std::int64_t& out) {
-  const auto& n = event_.body()[of];
-  const auto [at, code] = std::from_chars(n.text.data(), n.text.data() + n.text.size(), out);
-  if (n.kind == kind::number && code == std::errc() && at == n.text.data() + n.text.size() && out >= 0) return true;
-  return event_.refuse("an index that is no plain number");
 }
 
 bool chat_stream::begin_choices() {
@@ -78,11 +73,11 @@ bool chat_stream::begin_choices() {
     if (body[node].kind != kind::object) continue;
     entry at{node, 0};
     const auto number = event_.child(node, "index");
-    if (number != none && !plain_index(number, at.number)) return false;
+    if (number != none && !event_.plain_index(number, at.number)) return false;
     if (!choices_.contains(at.number) && choices_.size() >= limits::choices) return event_.refuse("more choices than the gateway follows");
     auto& c = choices_[at.number];
     const auto delta = event_.child(node, "delta");
-    if (delta != none && event_.child(delta, "role") != none) c.role_sent = true;
+    c.role_at_hand = delta != none && event_.child(delta, "role") != none;
     for (const auto key : {"tool_calls", "function_call"}) {
       const auto calls = delta != none && body[delta].kind == kind::object ? event_.child(delta, key) : none;
       c.calls = c.calls || (calls != none && (body[calls].kind == kind::object || (body[calls].kind == kind::array && body.first_child(calls) != none)));
@@ -146,6 +141,7 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
+    if (r != nullptr && r->path == said_row) c.said = id;
     it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, event_.around(i, event_.child(of.node, "delta"))});
   }
   it->last = i;
@@ -168,7 +164,7 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
     const auto call = body[body[i].parent].parent;
     number = 0;
     if (const auto n = body.member(call, "index"); n != none) {
-      if (!plain_index(n, number)) return taken::blocked;
+      if (!event_.plain_index(n, number)) return taken::blocked;
     } else {
       for (auto each = body.first_child(body[call].parent); each != call; each = body.sibling(each)) ++number;
     }
@@ -248,14 +244,28 @@ bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& s
 }
 
 // What spells a text that left otherwise than it came, and what points into one or says it aloud.
-void chat_stream::drop_copies(const entry& of, const choice& c) {
+void chat_stream::drop_copies(const entry& of, const choice& c, const channel_sink& sink) {
   for (const char* spelled : {"logprobs", "token_ids"}) {
     if (c.touched) event_.blank(of.node, spelled, "null");
   }
-  if (!c.edited) return;
   const auto delta = event_.child(of.node, "delta");
-  event_.blank(delta, "annotations", "[]");
-  if (delta != none && event_.body()[delta].kind == kind::object) event_.blank(event_.child(delta, "audio"), "data", "\"\"");
+  if (!c.edited || delta == none || event_.body()[delta].kind != kind::object) return;
+  follow_citations(delta, c, sink);
+  event_.blank(event_.child(delta, "audio"), "data", "\"\"");
+}
+
+// Citations go where their words have gone.
+void chat_stream::follow_citations(index delta, const choice& c, const channel_sink& sink) {
+  const auto& body = event_.body();
+  const auto annotations = event_.child(delta, "annotations");
+  if (annotations == none || body[annotations].kind != kind::array || !c.said) return;
+  const auto edits = sink.edits(*c.said);
+  if (!edits) return event_.blank(delta, "annotations", "[]");
+  for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) event_.shift(a, *edits);
+}
+
+bool chat_stream::keeps_back() const {
+  return std::ranges::any_of(choices_, [](const auto& c) { return std::ranges::any_of(c.second.tools, [](const auto& t) { return t.second.arguments.waits(); }); });
 }
 
 void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const {
@@ -268,8 +278,7 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
 }
 
 void chat_stream::cut(std::string_view message, std::string& out) {
-  if (over_) return;
-  over_ = true;
+  if (!ends()) return;
   if (choices_.empty()) choices_[0];
   bool first = true;
   for (auto& [number, c] : choices_) {
@@ -290,8 +299,7 @@ void chat_stream::cut(std::string_view message, std::string& out) {
 }
 
 void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
-  if (over_) return;
-  over_ = true;
+  if (!ends()) return;
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
 }
 

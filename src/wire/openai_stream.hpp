@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "event_stream.hpp"
 #include "openai_table.hpp"
@@ -15,6 +16,7 @@ class chat_stream final : public event_stream {
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] bool keeps_back() const override;
 
  private:
   // A growing text: one field of one choice.
@@ -32,10 +34,11 @@ class chat_stream final : public event_stream {
     text::json::index last = text::json::none;
   };
   struct choice {
-    bool role_sent = false, finished = false;
+    bool role_sent = false, role_at_hand = false, finished = false;
     bool calls = false;    // a tool of the client's
     bool edited = false;   // some text of it left otherwise than it came
     bool touched = false;  // some text of it in the event at hand did
+    std::optional<std::uint32_t> said;  // the channel of its content, also when that is over
     std::vector<channel> channels;
     std::map<std::int64_t, tool_call> tools;  // -1: the one function_call
   };
@@ -53,7 +56,6 @@ class chat_stream final : public event_stream {
 
   void remember();
   [[nodiscard]] bool begin_choices();
-  [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out);
   [[nodiscard]] const entry* entry_of(text::json::index i) const;
   [[nodiscard]] taken grow(text::json::index i, const row* r, const entry& of, channel_sink& sink);
   [[nodiscard]] taken fragment(text::json::index i, const row& r, const entry& of, channel_sink& sink);
@@ -62,7 +64,8 @@ class chat_stream final : public event_stream {
   void finish_text(std::int64_t number, const channel& of, std::string& out);
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   [[nodiscard]] bool knows_tokens(const entry& of, const choice& c, channel_sink& sink);
-  void drop_copies(const entry& of, const choice& c);
+  void drop_copies(const entry& of, const choice& c, const channel_sink& sink);
+  void follow_citations(text::json::index delta, const choice& c, const channel_sink& sink);
   void synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 
   bool include_usage_, hides_request_;

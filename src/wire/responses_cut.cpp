@@ -56,11 +56,11 @@ std::string responses_stream::close_item(std::int64_t number, const item& of, st
 }
 
 // A message of the gateway's own.
-std::string responses_stream::say(std::int64_t number, std::string_view message, std::string& out) {
+std::string responses_stream::say(std::int64_t number, std::string_view message, std::string_view how, std::string& out) {
   const std::string id = "\"msg_sluice\"", text = json_quoted(message);
   const auto index = ",\"output_index\":" + std::to_string(number), at = ",\"item_id\":" + id + index + ",\"content_index\":0";
-  const auto part = [](std::string_view said) { return "{\"type\":\"output_text\",\"text\":" + std::string(said) + ",\"annotations\":[],\"logprobs\":[]}"; };
-  const auto whole = responses_message_item(id, "incomplete", part(text));
+  const auto part = responses_text_part;
+  const auto whole = responses_message_item(id, how, part(text));
   write_event("response.output_item.added", index + ",\"item\":" + responses_message_item(id, "in_progress", ""), out);
   write_event("response.content_part.added", at + ",\"part\":" + part("\"\""), out);
   write_event("response.output_text.delta", at + ",\"delta\":" + text + ",\"logprobs\":[]", out);
@@ -70,10 +70,22 @@ std::string responses_stream::say(std::int64_t number, std::string_view message,
   return whole;
 }
 
+// The end of the response: what rules kept of it until now, and what they add behind it, is a message of its own.
+bool responses_stream::close(channel_sink& sink, std::string& out) {
+  std::string words, addition;
+  if (sink.closing(0, calls_, addition) != channel_sink::status::released) return false;
+  for (const auto channel : kept_) sink.rest(channel, words);
+  kept_.clear();
+  words += addition;
+  if (words.empty()) return true;
+  const auto number = items_.empty() ? 0 : items_.rbegin()->first + 1;
+  added_ = say(number, words, "completed", out);
+  items_[number].added = items_[number].done = "{\"item\":" + added_ + "}";
+  return true;
+}
+
 void responses_stream::cut(std::string_view message, std::string& out) {
-  const bool ended = closed_ || over_;
-  closed_ = over_ = true;
-  if (ended) return;
+  if (!ends() || std::exchange(closed_, true)) return;
   auto response = raw_member(created_, "response");
   if (response.empty()) {
     response = responses_object("\"resp_sluice\"", model_, "in_progress", "");
@@ -88,7 +100,7 @@ void responses_stream::cut(std::string_view message, std::string& out) {
     const auto whole = of.done.empty() ? close_item(number, of, out) : raw_member(of.done, "item");
     if (!whole.empty()) join(items, whole);
   }
-  if (!message.empty()) join(items, say(next, message, out));
+  if (!message.empty()) join(items, say(next, message, "incomplete", out));
   write_event("response.incomplete",
               ",\"response\":" + with_members(response, {{"status", "\"incomplete\""}, {"incomplete_details", "{\"reason\":\"content_filter\"}"}, {"output", "[" + items + "]"}}),
               out);
@@ -96,9 +108,7 @@ void responses_stream::cut(std::string_view message, std::string& out) {
 
 // Flat, as the API writes an error, and within it as its SDKs raise one.
 void responses_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
-  const bool ended = closed_ || over_;
-  closed_ = over_ = true;
-  if (ended) return;
+  if (!ends() || std::exchange(closed_, true)) return;
   const auto error = raw_member(openai_error_body({gateway_error::upstream, message, "", decision_id}), "error");
   write_event("error", ",\"code\":" + raw_member(error, "code") + ",\"message\":" + raw_member(error, "message") + ",\"param\":null,\"error\":" + error, out);
 }

@@ -33,6 +33,11 @@ std::string responses_object(std::string_view id_raw, std::string_view model_raw
   return out;
 }
 
+std::string responses_text_part(std::string_view text_raw) {
+  std::string out = "{\"type\":\"output_text\",\"text\":";
+  return out.append(text_raw).append(",\"annotations\":[],\"logprobs\":[]}");
+}
+
 std::string responses_message_item(std::string_view id_raw, std::string_view status, std::string_view parts_raw) {
   std::string out = "{\"id\":";
   out.append(id_raw).append(",\"type\":\"message\",\"status\":").append(json_quoted(status));

@@ -1,6 +1,8 @@
 // Responses requests. Some have no body: what they ask for is in the path.
 #include "responses.hpp"
 #include "responses_table.hpp"
+#include "sluice/base/strings.hpp"
+#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -43,9 +45,14 @@ std::string decoded(std::string_view key) {
 
 }  // namespace
 
+bool calls_client(std::string_view type) {
+  return type == "function_call" || type == "custom_tool_call" || type == "computer_call" || type == "local_shell_call" || type == "shell_call" || type == "apply_patch_call";
+}
+
 bool is_responses(const endpoint& to) { return to.name.starts_with("responses"); }
 
 result<void> responses_request_body::read_for(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
+  instructed_ = to.name == "responses" || to.name == "responses.input_tokens" || to.name == "responses.compact";
   if (!bytes.empty() || (to.allowed_method == "POST" && to.name != "responses.cancel")) {
     const request_shape shape{responses_request(), "input", false, role_of, true, {}, made_by_model};
     if (auto done = read(bytes, shape, depth_max); !done) return done;
@@ -85,6 +92,33 @@ responses_request_body::words responses_request_body::own_words() const {
     if (input == none || p.node < input || p.node >= body[input].next) out.insert(p.text);
   }
   return out;
+}
+
+std::string responses_request_body::instructions() const {
+  const auto& body = listed_.body();
+  const auto at = body.nodes().empty() ? none : body.member(0, "instructions");
+  return at == none ? "null" : std::string(body.raw(at));
+}
+
+bool responses_request_body::json_answer() const {
+  const auto& body = listed_.body();
+  const auto text = body.nodes().empty() ? none : body.member(0, "text");
+  const auto format = text != none && body[text].kind == kind::object ? body.member(text, "format") : none;
+  const auto type = format != none && body[format].kind == kind::object ? body.member(format, "type") : none;
+  return type != none && body[type].text != "text";
+}
+
+bool responses_request_body::takes_system_words() const {
+  const auto& body = listed_.body();
+  const auto at = body.nodes().empty() ? none : body.member(0, "instructions");
+  return instructed_ && (at == none || body[at].kind == kind::null || body[at].kind == kind::string);
+}
+
+void responses_request_body::add_system(const system_words& added, splice_list& splices) const {
+  const auto& body = listed_.body();
+  const auto at = body.member(0, "instructions");
+  if (at == none || body[at].kind == kind::null) return set_member(body, 0, at, "instructions", json_quoted(joined(added)), splices);
+  add_to_text(body, at, added, splices);
 }
 
 bool repeats_request(std::string_view path) {

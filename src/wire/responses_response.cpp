@@ -1,11 +1,12 @@
 // Responses answers that come in one piece, and the refusal that takes the place of one.
 #include <algorithm>
-#include <charconv>
 
 #include "responses.hpp"
 #include "responses_events.hpp"
 #include "responses_table.hpp"
 #include "sluice/base/strings.hpp"
+#include "system_place.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -14,47 +15,10 @@ using text::json::index;
 using text::json::kind;
 using text::json::none;
 
-// An edit in characters, as annotations count.
-struct moved {
-  std::int64_t begin, end, length;
-};
-
-std::int64_t characters(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-}
-
-// Where a position is after the edits, which are in order. One within an edit goes to its edge.
-std::int64_t shifted(std::int64_t at, std::span<const moved> edits, bool is_end) {
-  std::int64_t by = 0;
-  for (const auto& e : edits) {
-    if (at <= e.begin) break;
-    if (at < e.end) return e.begin + by + (is_end ? e.length : 0);
-    by += e.length - (e.end - e.begin);
-  }
-  return at + by;
-}
-
 class responses_body final : public table_response {
  public:
-  explicit responses_body(responses_request_body::words own) : own_(std::move(own)) {}
-
-  using table_response::edited;
-  // No choice of it takes text behind what it says: every one is structured.
-  [[nodiscard]] std::string edited(std::span<const replacement> edits, std::span<const text_addition> /*additions*/) const override {
-    auto splices = listed_.splices(edits);
-    std::vector<text::json::splice> dropped;
-    for (std::size_t first = 0; first < edits.size();) {
-      auto last = first;
-      while (last < edits.size() && edits[last].part == edits[first].part) ++last;
-      follow(edits.subspan(first, last - first), splices, dropped);
-      first = last;
-    }
-    for (auto& d : dropped) {
-      std::erase_if(splices, [&](const text::json::splice& s) { return s.begin >= d.begin && s.end <= d.end; });
-      splices.push_back(std::move(d));
-    }
-    return text::json::apply(listed_.body().bytes(), std::move(splices));
-  }
+  // `instructions`: what the client said there, as JSON, where words were added to them; "" otherwise.
+  responses_body(responses_request_body::words own, std::string instructions) : own_(std::move(own)), instructions_(std::move(instructions)) {}
 
  protected:
   // An item of a list of inputs may be anybody's.
@@ -70,37 +34,59 @@ class responses_body final : public table_response {
     }
     return role::user;
   }
-  [[nodiscard]] bool echoes(std::string_view text, const row& r) const override { return repeats_request(r.path) && own_.contains(text); }
-
- private:
-  // What stands beside a text and counts its characters or spells it.
-  void follow(std::span<const replacement> edits, std::vector<text::json::splice>& splices, std::vector<text::json::splice>& dropped) const {
+  [[nodiscard]] bool echoes(std::string_view text, const row& r) const override {
+    return repeats_request(r.path) && (own_.contains(text) || (!instructions_.empty() && r.path == "instructions"));
+  }
+  [[nodiscard]] bool of_choice(index i) const override {
+    const auto output = listed_.body().member(0, "output");
+    return output != none && i > output && i < listed_.body()[output].next;
+  }
+  // What is no finished response, or asks the client to do something.
+  [[nodiscard]] bool structured(index /*choice*/) const override {
     const auto& body = listed_.body();
-    const auto& part = listed_.parts()[edits[0].part];
+    const auto output = body.member(0, "output"), how = body.member(0, "status");
+    if (output == none || body[output].kind != kind::array || how == none || (body[how].text != "completed" && body[how].text != "incomplete")) return true;
+    for (auto i = body.first_child(output); i != none; i = body.sibling(i)) {
+      const auto type = body[i].kind == kind::object ? body.member(i, "type") : none;
+      if (type != none && calls_client(body[type].text)) return true;
+    }
+    return false;
+  }
+  // Behind the last text when that is the last thing said, as a message of its own otherwise.
+  void add_text(index /*choice*/, std::string_view text, splice_list& splices) const override {
+    const auto& body = listed_.body();
+    const auto output = body.member(0, "output");
+    const auto last_of = [&](index list) {
+      auto last = none;
+      for (auto i = list == none || body[list].kind != kind::array ? none : body.first_child(list); i != none; i = body.sibling(i)) last = i;
+      return last == none || body[last].kind != kind::object ? none : last;
+    };
+    const auto item = last_of(output), part = item == none ? none : last_of(body.member(item, "content"));
+    const auto literal = part == none ? none : body.member(part, "text"), type = part == none ? none : body.member(part, "type");
+    if (literal != none && body[literal].kind == kind::string && type != none && body[type].text == "output_text") return add_behind(body, literal, text, splices);
+    const auto message = [](std::string_view words) { return responses_message_item("\"msg_sluice\"", "completed", responses_text_part(json_quoted(words))); };
+    add_to_list(body, output, {{}, text}, message, splices);
+  }
+  void drop_request(splice_list& splices) const override {
+    const auto at = instructions_.empty() ? none : listed_.body().member(0, "instructions");
+    if (at != none) splices.push_back({listed_.body()[at].raw_begin, listed_.body()[at].raw_end, instructions_});
+  }
+
+  void follow(const part& part, std::span<const replacement> edits, std::vector<text::json::splice>& splices,
+              std::vector<text::json::splice>& dropped) const override {
+    const auto& body = listed_.body();
     if (part.inner >= 0 || part.node == 0 || body[part.node].key != "text") return;
     const auto around = body[part.node].parent;
     blank(body, around, "logprobs", "[]", dropped);
     const auto annotations = body.member(around, "annotations");
     if (annotations == none || body[annotations].kind != kind::array) return;
-    std::vector<moved> moves;
-    for (const auto& e : edits) {
-      const auto begin = characters(part.text.substr(0, e.begin));
-      moves.push_back({begin, begin + characters(part.text.substr(e.begin, e.end - e.begin)), characters(e.text)});
-    }
-    std::ranges::sort(moves, {}, &moved::begin);
-    for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) {
-      if (body[a].kind != kind::object) continue;
-      for (const char* key : {"start_index", "end_index"}) {
-        const auto n = body.member(a, key);
-        if (n == none || body[n].kind != kind::number) continue;
-        std::int64_t at = 0;
-        std::from_chars(body[n].text.data(), body[n].text.data() + body[n].text.size(), at);
-        splices.push_back({body[n].raw_begin, body[n].raw_end, std::to_string(shifted(at, moves, key[0] == 'e'))});
-      }
-    }
+    const auto moves = edits_of(part.text, edits);
+    for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
   }
 
+ private:
   responses_request_body::words own_;
+  std::string instructions_;
 };
 
 }  // namespace
@@ -108,8 +94,12 @@ class responses_body final : public table_response {
 result<std::unique_ptr<response_body>> responses_read_response(const endpoint& to, std::string_view body, const request_body* asked,
                                                                std::uint32_t depth_max) {
   responses_request_body::words own;
-  if (asked != nullptr) own = static_cast<const responses_request_body*>(asked)->own_words();
-  auto made = std::make_unique<responses_body>(std::move(own));
+  std::string instructions;
+  if (const auto* request = static_cast<const responses_request_body*>(asked); request != nullptr) {
+    own = request->own_words();
+    if (to.words_added) instructions = request->instructions();
+  }
+  auto made = std::make_unique<responses_body>(std::move(own), std::move(instructions));
   const auto& table = to.name == "responses.input_items" ? responses_items() : to.name == "responses.input_tokens" ? responses_count() : responses_response();
   if (auto done = made->read(body, table, "", depth_max); !done) return std::unexpected(done.error());
   return made;

@@ -47,10 +47,11 @@ bool ends_response(std::string_view type) {
 
 }  // namespace
 
-responses_stream::responses_stream(const request_body& request, std::uint32_t depth_max)
+responses_stream::responses_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max)
     : event_stream(responses_events(), depth_max, limits::whole_answer_bytes),
       own_(static_cast<const responses_request_body&>(request).own_words()),
-      model_(json_quoted(request.model())) {}
+      model_(json_quoted(request.model())),
+      instructions_(to.words_added ? static_cast<const responses_request_body&>(request).instructions() : std::string()) {}
 
 response_stream::status responses_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {  // not of this API, and some of its imitators send it
@@ -62,11 +63,13 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
   if (!read(e)) return stopped();
   begin_event();
   if (!knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
+  follow_annotation(sink);
   if (drops()) {
-    out += ": held\n\n";  // a comment, so that nobody on the way takes the stream for dead
+    keep_alive(out);
     return status::ok;
   }
   follow_edits();
+  restore_request();
   number();
   remember(write(e, out));
   return status::ok;
@@ -79,13 +82,16 @@ void responses_stream::begin_event() {
   item_ = number_of("output_index");
   padded_ = padded_ || event_.child(0, "obfuscation") != none;
   edited_.clear();
-  piece_gone_ = false;
+  piece_gone_ = annotation_gone_ = false;
+  added_.clear();
   delta_of_ = nullptr;
   for (const auto& g : growing_texts()) {
     if (is_of(type_, g, ".delta")) delta_of_ = &g;
     if (delta_of_ != nullptr) break;
   }
   if (type_ == "response.created" || type_ == "response.queued") begin_anew();
+  const auto item = type_ == "response.output_item.added" ? event_.child(0, "item") : none;
+  calls_ = calls_ || (item != none && body[item].kind == kind::object && calls_client(event_.text("type", item)));
 }
 
 // A growing text of a kind that is not known is no match in pieces.
@@ -105,12 +111,25 @@ void responses_stream::begin_anew() {
   created_.clear();
   items_.clear();
   texts_.clear();
+  kept_.clear();
+  calls_ = false;
+  grown_bytes_ = 0;
   own_number_ = last_number_ = -1;
+}
+
+// What the response repeats of the request is the client's own, and what it holds is all that the client was sent.
+void responses_stream::restore_request() {
+  const auto response = event_.child(0, "response");
+  if (response == none || event_.body()[response].kind != kind::object) return;
+  const auto instructions = event_.child(response, "instructions"), output = event_.child(response, "output");
+  if (!instructions_.empty() && instructions != none && event_.body().raw(instructions) != instructions_) event_.set(instructions, instructions_);
+  if (!added_.empty() && output != none && event_.body()[output].kind == kind::array) event_.add_element(output, added_);
 }
 
 // What an event ends leaves before it.
 bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
-  if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink);
+  if (type_ == "response.output_item.added" && !items_.contains(item_) && items_.size() >= limits::calls) return event_.refuse("more items of a response than the gateway follows");
+  if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
     texts_.clear();  // what is held of a failure is dropped
     return true;
@@ -131,13 +150,22 @@ bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
   return true;
 }
 
-// A piece that is held whole needs no event, and the positions of an annotation mean nothing in a text that was changed.
-bool responses_stream::drops() const {
-  if (type_ == "response.output_text.annotation.added") {
-    const auto t = texts_.find({item_, family::output_text, number_of("content_index")});
-    return t != texts_.end() && t->second.changed;
-  }
-  return piece_gone_;
+// A piece that is held whole needs no event, nor does an annotation that points to nowhere.
+bool responses_stream::drops() const { return annotation_gone_ || piece_gone_; }
+
+// What the annotation of an event points to has moved with the edits before it.
+void responses_stream::follow_annotation(const channel_sink& sink) {
+  if (type_ != "response.output_text.annotation.added") return;
+  const auto t = texts_.find({item_, family::output_text, number_of("content_index")});
+  const auto annotation = event_.body().member(0, "annotation");
+  if (t == texts_.end() || !t->second.changed || annotation == none) return;
+  const auto edits = t->second.channel ? sink.edits(*t->second.channel) : std::nullopt;
+  annotation_gone_ = !edits;
+  if (edits) event_.shift(annotation, *edits);
+}
+
+bool responses_stream::keeps_back() const {
+  return std::ranges::any_of(texts_, [](const auto& t) { return t.second.call.waits(); });
 }
 
 std::int64_t responses_stream::number_of(std::string_view key) const {
@@ -149,18 +177,20 @@ std::int64_t responses_stream::number_of(std::string_view key) const {
   return out;
 }
 
-// What spells a text beside it, or counts its characters, goes with what was taken out of it.
+// What spells a text beside it goes with what was taken out of it, and what points into it moves.
 void responses_stream::follow_edits() {
-  for (const auto i : edited_) {
-    const auto around = event_.body()[i].parent;
-    if (event_.body()[around].kind != kind::object) continue;
+  const auto& body = event_.body();
+  for (const auto& [node, edits] : edited_) {
+    const auto around = body[node].parent;
+    if (body[around].kind != kind::object) continue;
     // Only beside a text of this API: in what somebody else named, the same keys are theirs.
-    const auto key = event_.body()[i].key;
-    if (event_.at(i)->what != text_class::text || (key != "text" && key != "delta")) continue;
-    for (const char* beside : {"logprobs", "annotations"}) {
-      const auto at = event_.body().member(around, beside);
-      if (at != none && event_.body()[at].kind == kind::array) event_.set(at, "[]");
-    }
+    const auto key = body[node].key;
+    if (event_.at(node)->what != text_class::text || (key != "text" && key != "delta")) continue;
+    const auto spelled = body.member(around, "logprobs"), annotations = body.member(around, "annotations");
+    if (spelled != none && body[spelled].kind == kind::array) event_.set(spelled, "[]");
+    if (annotations == none || body[annotations].kind != kind::array) continue;
+    if (!edits) event_.set(annotations, "[]");
+    for (auto a = edits ? body.first_child(annotations) : none; a != none; a = body.sibling(a)) event_.shift(a, *edits);
   }
 }
 
@@ -213,8 +243,8 @@ void responses_stream::remember(std::string_view as_left) {
   if (ends_response(type_)) closed_ = true;
 }
 
-std::unique_ptr<response_stream> responses_open_stream(const request_body& request, std::uint32_t depth_max) {
-  return std::make_unique<responses_stream>(request, depth_max);
+std::unique_ptr<response_stream> responses_open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) {
+  return std::make_unique<responses_stream>(to, request, depth_max);
 }
 
 }  // namespace sluice::wire

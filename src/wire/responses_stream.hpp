@@ -30,10 +30,11 @@ enum class family : std::uint8_t { output_text, refusal, reasoning_text, summary
 
 class responses_stream final : public event_stream {
  public:
-  responses_stream(const request_body& request, std::uint32_t depth_max);
+  responses_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max);
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] bool keeps_back() const override;
 
  private:
   struct place {
@@ -46,12 +47,20 @@ class responses_stream final : public event_stream {
   struct growth {
     std::string original, released, item_id;  // item_id: raw
     std::size_t same = 0;                     // bytes of `original` that left as they are, while nothing was changed
-    bool changed = false, whole = true, over = false, done_sent = false, part_done_sent = false;
+    bool changed = false, over = false, done_sent = false, part_done_sent = false;
     std::optional<std::uint32_t> channel;
     call_arguments call;
-    void came(std::string_view piece);
     void left(std::string_view piece);
     [[nodiscard]] std::string_view sent() const { return changed ? std::string_view(released) : std::string_view(original).substr(0, same); }
+  };
+  // What a text left as, and the edits that made it so, as far as anyone can say.
+  struct judged_text {
+    std::string left;
+    std::optional<std::vector<text_edit>> edits;
+  };
+  struct edited_text {  // of the event at hand
+    text::json::index node;
+    std::optional<std::vector<text_edit>> edits;
   };
   struct item {
     std::string added, done;  // the events as they left
@@ -63,9 +72,11 @@ class responses_stream final : public event_stream {
   [[nodiscard]] bool knows_piece(channel_sink& sink);
   [[nodiscard]] bool finish_before(channel_sink& sink, std::string& out);
   void begin_anew();
+  void restore_request();
   [[nodiscard]] bool drops() const;
   [[nodiscard]] std::int64_t number_of(std::string_view key) const;  // of the event at hand
   void follow_edits();
+  void follow_annotation(const channel_sink& sink);
   void repad(text::json::index delta, std::string_view left);
   void number();
   void remember(std::string_view as_left);
@@ -76,10 +87,10 @@ class responses_stream final : public event_stream {
   [[nodiscard]] std::optional<place> grows(text::json::index i, const row& r) const;
   [[nodiscard]] taken grow(const place& at, text::json::index i, channel_sink& sink);
   [[nodiscard]] taken settle(text::json::index i, const row& r, channel_sink& sink);
-  void leave(text::json::index i, std::string_view left);
+  void leave(text::json::index i, std::string_view left, std::optional<std::vector<text_edit>> edits = {});
   [[nodiscard]] bool finish(const place& at, growth& t, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
-  void know(std::string key, std::string_view original, std::string_view left);
+  void know(std::string key, std::string_view original, std::string_view left, std::optional<std::vector<text_edit>> edits);
   [[nodiscard]] static std::string name_of(const place& at);
   void delta(const place& at, const growth& t, std::string_view more, std::string& out);
 
@@ -87,27 +98,34 @@ class responses_stream final : public event_stream {
   void write_event(std::string_view type, std::string_view rest, std::string& out);
   void close_texts(std::int64_t number, const std::string& id_raw, std::string& parts, std::string& summary, std::string& out);
   [[nodiscard]] std::string close_item(std::int64_t number, const item& of, std::string& out);
-  [[nodiscard]] std::string say(std::int64_t number, std::string_view message, std::string& out);
+  [[nodiscard]] bool close(channel_sink& sink, std::string& out);
+  [[nodiscard]] std::string say(std::int64_t number, std::string_view message, std::string_view how, std::string& out);
 
   responses_request_body::words own_;  // what the answer may repeat of the request
   std::string model_;                  // raw
+  std::string instructions_;           // the client's own, raw, where words were added to them; "" otherwise
   std::map<place, growth> texts_;
   std::map<std::int64_t, item> items_;
   // Texts that were judged, with what left of them when it is something else; and keys.
-  std::unordered_map<std::string, std::optional<std::string>> judged_;
+  std::unordered_map<std::string, std::optional<judged_text>> judged_;
   std::unordered_set<std::string> keys_;
   std::size_t kept_bytes_ = 0;
+  std::size_t grown_bytes_ = 0;  // of all texts that came in pieces
   std::string created_;  // the first event that held the response, as it left
   std::int64_t last_number_ = -1;  // of the last event that left
   std::int64_t own_number_ = -1;   // the highest that the gateway gave; what comes with less gets a number behind it
   bool numbered_ = false, padded_ = false, closed_ = false;
+  bool calls_ = false;                // it asks the client to do something
+  std::vector<std::uint32_t> kept_;   // channels whose rest waits for the end of the response
 
   // Of the event at hand.
   std::string type_;
   std::int64_t item_ = 0;
   const growing_text* delta_of_ = nullptr;
-  bool piece_gone_ = false;  // its piece of a text is held whole
-  std::vector<text::json::index> edited_;
+  bool piece_gone_ = false;       // its piece of a text is held whole
+  std::string added_;             // raw: the message that the gateway put behind all others
+  bool annotation_gone_ = false;  // nobody can say where its annotation points now
+  std::vector<edited_text> edited_;
 };
 
 }  // namespace sluice::wire

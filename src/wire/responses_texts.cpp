@@ -11,8 +11,8 @@ using text::json::none;
 
 namespace {
 
-// Bytes of one text, and of all, that are remembered; what is longer is judged again where it is repeated.
-constexpr std::size_t text_bytes_max = 16u << 20, kept_bytes_max = 32u << 20;
+// Bytes of judged texts that are remembered; what is more is judged again where it is repeated.
+constexpr std::size_t kept_bytes_max = 32u << 20;
 
 // How a text is judged, and the text. Where any of it differs, the outcome may.
 std::string key_of(role who, part_kind kind, text_class what, std::string_view text) {
@@ -35,13 +35,7 @@ std::int64_t position(const text::json::document& body, index element) {
 
 }  // namespace
 
-void responses_stream::growth::came(std::string_view piece) {
-  whole = whole && original.size() + piece.size() <= text_bytes_max;
-  if (whole) original += piece;
-}
-
 void responses_stream::growth::left(std::string_view piece) {
-  if (!whole) return;
   if (!changed && std::string_view(original).substr(same).starts_with(piece)) {
     same += piece.size();
     return;
@@ -91,16 +85,20 @@ std::optional<responses_stream::place> responses_stream::grows(index i, const ro
 
 event_reader::grower::taken responses_stream::grow(const place& at, index i, channel_sink& sink) {
   const auto& g = row_of(at.of);
+  if (!texts_.contains(at) && texts_.size() >= limits::calls) return event_.refuse("more texts of a response than the gateway follows"), taken::blocked;
+  const auto piece = event_.body()[i].text;
+  // An end that repeats more could not be read.
+  grown_bytes_ += piece.size();
+  if (grown_bytes_ > limits::whole_answer_bytes) return event_.refuse("more text than a response may hold"), taken::blocked;
   auto& t = texts_[at];
   if (t.over) t = {};
-  const auto piece = event_.body()[i].text;
-  t.came(piece);
+  t.original += piece;
   if (const auto id = event_.body().member(0, "item_id"); id != none) t.item_id = event_.body().raw(id);
   if (g.json) {
+    if (!has_room(piece.size())) return taken::blocked;
     released_ = t.call.take(piece, sink);
-    if (t.call.too_large) return event_.refuse("a tool call's arguments are too large"), taken::blocked;
   } else {
-    if (!t.channel) t.channel = sink.open(g.who, g.kind, true, name_of(at));
+    if (!t.channel) t.channel = sink.open(g.who, g.kind, true, name_of(at), 0);
     released_.clear();
     if (sink.feed(*t.channel, piece, released_) != channel_sink::status::released) return taken::blocked;
   }
@@ -116,13 +114,14 @@ event_reader::grower::taken responses_stream::grow(const place& at, index i, cha
 // A text that is whole where it stands: it was judged in pieces or somewhere else in the stream, or it is judged now.
 event_reader::grower::taken responses_stream::settle(index i, const row& r, channel_sink& sink) {
   const auto text = event_.body()[i].text;
-  if (repeats_request(r.path) && own_.contains(text)) return taken::taken;
+  if (repeats_request(r.path) && (own_.contains(text) || (!instructions_.empty() && r.path == "response.instructions"))) return taken::taken;
   const auto who = to_role(r.from, role::assistant);
   auto key = key_of(who, r.kind, r.what, text);
   if (const auto known = judged_.find(key); known != judged_.end()) {
-    if (known->second) leave(i, *known->second);
+    if (known->second) leave(i, known->second->left, known->second->edits);
     return taken::taken;
   }
+  std::optional<std::vector<text_edit>> edits;
   if (r.what == text_class::json) {
     call_arguments call;
     call.text = text;
@@ -134,23 +133,24 @@ event_reader::grower::taken responses_stream::settle(index i, const row& r, chan
     released_.clear();
     if (sink.feed(channel, text, released_) != channel_sink::status::released) return taken::blocked;
     if (sink.finish(channel, released_) != channel_sink::status::released) return taken::blocked;
+    if (released_ != text) edits = sink.edits(channel);
   }
-  leave(i, released_);
-  know(std::move(key), text, released_);
+  leave(i, released_, edits);
+  know(std::move(key), text, released_, std::move(edits));
   return taken::taken;
 }
 
-void responses_stream::leave(index i, std::string_view left) {
+void responses_stream::leave(index i, std::string_view left, std::optional<std::vector<text_edit>> edits) {
   if (left == event_.body()[i].text) return;
   event_.replace(i, left);
-  edited_.push_back(i);
+  edited_.push_back({i, std::move(edits)});
 }
 
-void responses_stream::know(std::string key, std::string_view original, std::string_view left) {
+void responses_stream::know(std::string key, std::string_view original, std::string_view left, std::optional<std::vector<text_edit>> edits) {
   const auto bytes = key.size() + (left == original ? 0 : left.size());
   if (kept_bytes_ + bytes > kept_bytes_max) return;
   kept_bytes_ += bytes;
-  judged_.emplace(std::move(key), left == original ? std::nullopt : std::optional<std::string>(left));
+  judged_.emplace(std::move(key), left == original ? std::nullopt : std::optional(judged_text{std::string(left), std::move(edits)}));
 }
 
 std::string responses_stream::name_of(const place& at) {
@@ -166,7 +166,8 @@ bool responses_stream::finish(const place& at, growth& t, channel_sink& sink, st
   t.over = true;
   const auto& g = row_of(at.of);
   if (g.json) {
-    if (!t.call.judge(name_of(at), channel_sink::no_choice, depth_max_, sink)) return false;
+    free_room(t.call.text.size());
+    if (!t.call.judge(name_of(at), 0, depth_max_, sink)) return false;
     if (t.call.held) {
       t.left(t.call.text);
       if (!t.call.text.empty()) delta(at, t, t.call.text, out);
@@ -174,11 +175,12 @@ bool responses_stream::finish(const place& at, growth& t, channel_sink& sink, st
     t.call = {};
   } else if (t.channel) {
     released_.clear();
-    if (sink.finish(*t.channel, released_) != channel_sink::status::released) return false;
+    if (sink.end(*t.channel, released_) != channel_sink::status::released) return false;
+    if (sink.keeps(*t.channel)) kept_.push_back(*t.channel);
     t.left(released_);
     if (!released_.empty()) delta(at, t, released_, out);
   }
-  if (t.whole) know(key_of(g.who, g.kind, g.json ? text_class::json : text_class::text, t.original), t.original, t.sent());
+  know(key_of(g.who, g.kind, g.json ? text_class::json : text_class::text, t.original), t.original, t.sent(), t.channel && t.changed ? sink.edits(*t.channel) : std::nullopt);
   return true;
 }
 

@@ -101,6 +101,48 @@ class Upstream:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
+class Script:
+    """An upstream that answers whatever it is asked with what the test puts into `answer`: a content type and the pieces of a body. A piece
+    that is a threading.Event is waited for. `dies`: behind the last piece the connection breaks."""
+
+    def __init__(self):
+        self.answer, self.status, self.dies, self.seen = ("application/json", [b"{}"]), 200, False, []  # seen: (path, body)
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                outer.seen.append((self.path, json.loads(body or b"null")))
+                kind, pieces = outer.answer
+                dies = outer.dies
+                self.send_response(outer.status)
+                self.send_header("content-type", kind)
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                for piece in pieces:
+                    if isinstance(piece, threading.Event):
+                        piece.wait(20)
+                    elif piece:
+                        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                        self.wfile.flush()
+                self.close_connection = dies
+                if not dies:
+                    self.wfile.write(b"0\r\n\r\n")
+
+            do_GET = do_POST
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
 class Gateway:
     def __init__(self, lab, name, upstream, policy, extra="", trust=""):
         self.lab, self.name, self.port, self.admin = lab, name, free_port(), free_port()
@@ -153,10 +195,31 @@ audit: {{directory: {self.audit}}}
     def ask(self, text, **more):
         return self.post({"model": "m", "messages": [{"role": "user", "content": text}]} | more)
 
+    def stream(self, body, path="/v1/chat/completions"):
+        """The answer, to be read as it comes."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        c.request("POST", path, json.dumps(body).encode(), {"content-type": "application/json", "authorization": "Bearer sk-test"})
+        return c.getresponse()
+
     def records(self, flush=True):
         if flush:
             time.sleep(0.15)  # the log is written every few milliseconds
         return [json.loads(line) for f in sorted(self.audit.glob("*.jsonl")) for line in f.read_text().splitlines()]
+
+
+DIALECT_PATHS = (("anthropic", "/v1/messages"), ("gemini", "/v1beta"), ("ollama", "/api"))
+
+
+def every_dialect(lab, up, name="g", rules="", config=""):
+    """A gateway with each dialect behind its own path, all of them in front of `up`. `rules`, `config`: more of each, as YAML."""
+    g = Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / f"{name}-bundle", extra=rules), config)
+    text = g.config.read_text()
+    one = f'  - {{name: up, base_url: "http://127.0.0.1:{up.port}", dialect: openai, paths: ["/v1"]}}\n'
+    assert one in text
+    g.config.write_text(text.replace(one, one + "".join(f'  - {{name: {d}, base_url: "http://127.0.0.1:{up.port}", dialect: {d}, paths: ["{p}"]}}\n' for d, p in DIALECT_PATHS)))
+    g.kill()
+    g.start()
+    return g
 
 
 class Lab:

@@ -1,9 +1,7 @@
 """Words that the policy adds, on the real binary, in every dialect: beside the system's, and behind answers."""
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lab import Gateway, Upstream, bundle
+from lab import Gateway, Script, Upstream, bundle, every_dialect
 from test_dialects import gateway
 
 
@@ -90,41 +88,10 @@ def test_a_request_without_a_place_for_system_words_is_refused_or_flagged_as_the
     assert skipped and all(r["request"]["findings"][0]["action"] == "flag" and r["upstream_edits"] == 0 for r in skipped)
 
 
-class Script:
-    """An upstream that answers whatever it is asked with the bytes that the test puts into `answer`."""
-
-    def __init__(self):
-        self.answer = ("application/json", [b"{}"])
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["content-length"]))
-                kind, pieces = outer.answer
-                self.send_response(200)
-                self.send_header("content-type", kind)
-                self.send_header("content-length", str(sum(map(len, pieces))))
-                self.end_headers()
-                for piece in pieces:
-                    self.wfile.write(piece)
-                    self.wfile.flush()
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 NOTICE = "General information, no advice."
 # What every dialect says in the tests below: an answer of several choices where it has some, each with its words and its end.
-LENGTHS = {"stop": {"anthropic": "end_turn", "gemini": "STOP", "ollama": "stop"}, "length": {"anthropic": "max_tokens", "gemini": "MAX_TOKENS", "ollama": "length"},
-           "tool": {"openai": "tool_calls", "anthropic": "tool_use", "gemini": "STOP", "ollama": "stop"}}
+LENGTHS = {"stop": {"responses": "completed", "anthropic": "end_turn", "gemini": "STOP", "ollama": "stop"}, "length": {"responses": "max_output_tokens", "anthropic": "max_tokens", "gemini": "MAX_TOKENS", "ollama": "length"},
+           "tool": {"responses": "completed", "openai": "tool_calls", "anthropic": "tool_use", "gemini": "STOP", "ollama": "stop"}}
 
 
 def ended(kind, why):
@@ -260,22 +227,53 @@ class Ollama:
         return [("".join(l["response"] if self.generate else l["message"]["content"] for l in lines), lines[-1]["done_reason"])]
 
 
-SPEAKERS = [OpenAI(), Anthropic(), Gemini(), Ollama(), Ollama(generate=True)]
+class Responses:
+    kind, choices = "responses", 1
+
+    def ask(self, stream, structured=False):
+        return "/v1/responses", {"model": "m", "input": "x", "stream": stream} | ({"text": {"format": {"type": "json_object"}}} if structured else {})
+
+    def say(self, texts, why, stream):
+        limit = why == "length"
+        part = lambda text: {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        message = lambda how, parts: {"id": "msg_1", "type": "message", "status": how, "role": "assistant", "content": parts}
+        call = lambda how, arguments: {"id": "fc_1", "type": "function_call", "call_id": "t", "name": "f", "arguments": arguments, "status": how}
+        arguments = json.dumps({"q": texts[0]})
+        done = call("completed", arguments) if why == "tool" else message("incomplete" if limit else "completed", [part(texts[0])])
+        response = lambda how, output: {"id": "resp_1", "object": "response", "created_at": 1, "status": how, "error": None, "instructions": None, "metadata": {}, "model": "m",
+                                        "incomplete_details": {"reason": "max_output_tokens"} if how == "incomplete" else None, "output": output, "usage": None}
+        whole = response("incomplete" if limit else "completed", [done])
+        if not stream:
+            return "application/json", [json.dumps(whole).encode()]
+        at = {"item_id": done["id"], "output_index": 0}
+        events = [{"type": "response.created", "response": response("in_progress", [])}, {"type": "response.output_item.added", "output_index": 0, "item": call("in_progress", "") if why == "tool" else message("in_progress", [])}]
+        if why == "tool":
+            events += [{"type": "response.function_call_arguments.delta", "delta": arguments} | at, {"type": "response.function_call_arguments.done", "arguments": arguments} | at]
+        else:
+            at |= {"content_index": 0}
+            events += [{"type": "response.content_part.added", "part": part("")} | at] + [{"type": "response.output_text.delta", "delta": letter, "logprobs": []} | at for letter in texts[0]]
+            events += [{"type": "response.output_text.done", "text": texts[0], "logprobs": []} | at, {"type": "response.content_part.done", "part": part(texts[0])} | at]
+        events += [{"type": "response.output_item.done", "output_index": 0, "item": done}, {"type": "response." + whole["status"], "response": whole}]
+        return "text/event-stream", [f"event: {e['type']}\ndata: {json.dumps(e | {'sequence_number': n})}\n\n".encode() for n, e in enumerate(events)]
+
+    def hear(self, data, stream):
+        events = [json.loads(l[6:]) for l in data.decode().splitlines() if l.startswith("data: ")] if stream else [{"response": json.loads(data)}]
+        last = events[-1]["response"]
+        text = "".join(p["text"] for i in last["output"] if i["type"] == "message" for p in i["content"])
+        if stream:  # what grew is what the end repeats, and numbers rise
+            assert "".join(e["delta"] for e in events if e["type"] == "response.output_text.delta") == text, data
+            numbers = [e["sequence_number"] for e in events]
+            assert numbers == sorted(set(numbers)) and [e["type"] for e in events].count("response." + last["status"]) == 1, data
+        return [(text, last["incomplete_details"]["reason"] if last["status"] == "incomplete" else last["status"])]
+
+
+SPEAKERS = [OpenAI(), Responses(), Anthropic(), Gemini(), Ollama(), Ollama(generate=True)]
 BEHIND = rule("notice", "response", "{keywords: [invest]}", '{type: append, text: "%s"}' % NOTICE, "invest")
 
 
 def scripted(lab, rules, more=""):
     up = Script()
-    folder = bundle(lab.dir / "script", extra=rules + more)
-    g = Gateway(lab, "s", up.port, "{directory: %s}" % folder)
-    text = g.config.read_text()
-    one = f'  - {{name: up, base_url: "http://127.0.0.1:{up.port}", dialect: openai, paths: ["/v1"]}}\n'
-    assert one in text
-    g.config.write_text(text.replace(one, one + "".join(f'  - {{name: {d}, base_url: "http://127.0.0.1:{up.port}", dialect: {d}, paths: ["{p}"]}}\n'
-                                                        for d, p in (("anthropic", "/v1/messages"), ("gemini", "/v1beta"), ("ollama", "/api")))))
-    g.kill()
-    g.start()
-    return g, up
+    return every_dialect(lab, up, "s", rules + more), up
 
 
 def each_way():

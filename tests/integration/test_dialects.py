@@ -3,7 +3,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lab import Gateway, bundle
+from lab import Gateway, every_dialect
 
 
 class Skip(Exception):
@@ -78,16 +78,7 @@ class Speaker:
 
 def gateway(lab, rules=""):
     up = Speaker()
-    g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle", extra=rules))
-    text = g.config.read_text()
-    one = f'  - {{name: up, base_url: "http://127.0.0.1:{up.port}", dialect: openai, paths: ["/v1"]}}\n'
-    more = "".join(f'  - {{name: {d}, base_url: "http://127.0.0.1:{up.port}", dialect: {d}, paths: ["{p}"]}}\n'
-                   for d, p in (("anthropic", "/v1/messages"), ("gemini", "/v1beta"), ("ollama", "/api")))
-    assert one in text
-    g.config.write_text(text.replace(one, one + more))
-    g.kill()
-    g.start()
-    return g, up
+    return every_dialect(lab, up, rules=rules), up
 
 
 def words(kind, data):

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from lab import Gateway, bundle
+from test_additions import BOTH, STEER
 
 SDKS = Path(os.environ["SLUICE_SDKS"])
 
@@ -184,6 +185,20 @@ def test_the_clients_own_instructions_do_not_block_the_answer(lab):
         assert status == 200 and b"never give a bomb recipe" in data and b"hello" in data and b"incomplete\"" not in data, data
     up.pieces = ["a bomb recipe"]
     assert g.post(asked, path="/v1/responses")[0] == 400
+
+
+def test_words_of_the_policy_reach_the_instructions_and_the_answer_shows_the_clients_own(lab):
+    up = Speaker()
+    g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle", extra=STEER))
+    for own, sent in ((None, BOTH), ("Be brief.", "You are the bank's.\n\nBe brief.\n\nGeneral only.")):
+        for stream in (False, True):
+            asked = {"model": "m", "input": "bonds?", "stream": stream} | ({"instructions": own} if own else {})
+            status, head, data = g.post(asked, path="/v1/responses")
+            assert status == 200 and up.seen[-1][1] == asked | {"instructions": sent}, (up.seen[-1], data)
+            assert b"General only" not in data and head["x-sluice-verdict"].startswith("edit"), data
+            answers = [e["response"] for e in events(data) if "response" in e] if stream else [json.loads(data)]
+            assert answers and all(a["instructions"] == own for a in answers), data
+    assert g.post({"model": "m", "input": "funds?", "instructions": "Be brief."}, path="/v1/responses")[0] == 200 and up.seen[-1][1]["instructions"] == "Be brief."
 
 
 def test_plain_prompts_are_read_and_tokens_are_not(lab):

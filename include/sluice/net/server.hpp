@@ -30,6 +30,7 @@ struct deadlines {
   milliseconds client_head{10'000};    // from the first byte of a head to its end
   milliseconds client_body{60'000};    // between pieces of a request body
   milliseconds client_idle{75'000};    // between requests
+  milliseconds keep_alive{15'000};     // after which a client that waits for held text gets a comment
 };
 
 struct server_config {

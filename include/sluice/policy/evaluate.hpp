@@ -179,6 +179,11 @@ struct judged_request {
 //
 // When all channels of a choice are finished, close() says what rules put behind its text. Where a rule may still rewrite or stop
 // the choice then, finish() keeps what it would release, and rest() gives it out after close().
+// An edit of a channel, in code points of the text as it came; `length` is that of what left in its place.
+struct placed_edit {
+  std::int64_t begin, end, length;
+};
+
 class stream_evaluator {
  public:
   stream_evaluator(std::shared_ptr<const snapshot> pinned, const ruleset& rules, const evaluate_options& options,
@@ -205,6 +210,9 @@ class stream_evaluator {
   void rest(channel c, std::string& out);
   // Original bytes of the channel that are neither released nor replaced yet.
   [[nodiscard]] std::size_t held_bytes(channel c) const;
+  // Where the text that left of the channel is another than came, in order; null when nobody can say any more (too many, or the whole was
+  // rewritten). Also of a channel that is finished.
+  [[nodiscard]] const std::vector<placed_edit>* placed(channel c) const;
   // The record so far. Complete after every channel was finished or the stream was blocked.
   [[nodiscard]] const outcome& result() const;
   [[nodiscard]] bool blocked() const;

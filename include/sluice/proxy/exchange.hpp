@@ -126,6 +126,10 @@ class exchange {
   void client_gone(std::uint64_t written, effects& out);
   // The client was too slow with its request, or the whole exchange took too long.
   void expired(effects& out);
+  // An answer is judged as it comes: then quiet() is to be called at intervals. It writes a comment where something is held for a rule
+  // and nothing has left since the last call.
+  [[nodiscard]] bool streaming() const;
+  void quiet(effects& out);
   // `gone` has to be let go (policy.snapshot_bytes_max, policy.pin_max). Where this exchange pins it, a stream is cut off, and an
   // answer that is still awaited will not become one. An answer in one piece, and what is only relayed, ends by itself.
   void supersede(const policy::snapshot* gone, effects& out);

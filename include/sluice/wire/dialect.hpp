@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +107,11 @@ class response_body {
   [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }
 };
 
+// Where a text that left is another than came, in code points of the text as it came; `length` is that of what left in its place.
+struct text_edit {
+  std::int64_t begin, end, length;
+};
+
 // How a stream's text is judged: the proxy implements this over policy's stream evaluator. A channel is one growing text,
 // opened by the dialect; feed() appends to `out` what may leave now. `blocked`: stop, nothing more leaves.
 class channel_sink {
@@ -125,6 +131,8 @@ class channel_sink {
   [[nodiscard]] virtual status end(std::uint32_t channel, std::string& out) { return finish(channel, out); }
   [[nodiscard]] virtual bool keeps(std::uint32_t /*channel*/) const { return false; }
   virtual void rest(std::uint32_t /*channel*/, std::string& /*out*/) {}
+  // What was edited of a channel so far, in order, also when it is finished; none: nobody can say, so that what points into it must go.
+  [[nodiscard]] virtual std::optional<std::vector<text_edit>> edits(std::uint32_t /*channel*/) const { return std::nullopt; }
   // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs
   // behind what it says.
   [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
@@ -153,6 +161,10 @@ class response_stream {
   virtual void cut(std::string_view message, std::string& out) = 0;
   // Ends the stream as the dialect says an upstream failure ends.
   virtual void fail(std::string_view message, std::string_view decision_id, std::string& out) = 0;
+  // Whether it waits with something that came, beside what its sink holds.
+  [[nodiscard]] virtual bool keeps_back() const { return false; }
+  // Bytes between two events that say nothing, so that nobody on the way takes the stream for dead: a comment, where the framing has some.
+  virtual void keep_alive(std::string& out) { out += ": held\n\n"; }
   // Why the last status was `unreadable`.
   [[nodiscard]] virtual const std::string& reason() const = 0;
 };

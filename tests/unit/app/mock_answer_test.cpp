@@ -49,8 +49,8 @@ answered ask(const json& request, const mock_options& options = {}, std::string_
     const auto event = out.body.substr(begin, end - begin);
     if (event == "data: [DONE]") {
       out.done = true;
-    } else if (event.starts_with("data: ")) {
-      out.events.push_back(json::parse(event.substr(6), nullptr, false));
+    } else if (const auto data = event.find("data: "); data != std::string::npos) {
+      out.events.push_back(json::parse(event.substr(data + 6), nullptr, false));
     }
   }
   return out;
@@ -104,6 +104,51 @@ TEST(mock_answer, calls_a_tool_when_the_request_demands_it) {
   }
   EXPECT_EQ(json::parse(arguments)["text"], "please look_up this");
   EXPECT_EQ(json::parse(ask(chat("hi", {{"tools", tools}})).body)["choices"][0]["finish_reason"], "stop");
+}
+
+TEST(mock_answer, speaks_responses_whole_and_as_numbered_events) {
+  const json request = {{"model", "mock"}, {"instructions", "be kind"}, {"input", {{{"role", "user"}, {"content", {{{"type", "input_text"}, {"text", "two words"}}}}}}}};
+  const auto said = [](const json& response) { return response["output"][0]["content"][0]["text"]; };
+  EXPECT_EQ(said(json::parse(ask(request, {}, "/v1/responses").body)), "two words");
+  EXPECT_EQ(said(json::parse(ask({{"input", "hi"}}, {}, "/v1/responses").body)), "hi");
+  auto streamed = request;
+  streamed["stream"] = true;
+  const auto got = ask(streamed, {}, "/v1/responses");
+  std::string text;
+  for (std::size_t i = 0; i < got.events.size(); ++i) {
+    EXPECT_EQ(got.events[i]["sequence_number"], i);
+    if (got.events[i]["type"] == "response.output_text.delta") text += got.events[i]["delta"].get<std::string>();
+  }
+  EXPECT_EQ(text, "two words");
+  EXPECT_EQ(got.events.back()["type"], "response.completed");
+  EXPECT_EQ(said(got.events.back()["response"]), "two words");
+  streamed.update({{"tools", {{{"type", "function"}, {"name", "look_up"}}}}, {"tool_choice", "required"}});
+  EXPECT_EQ(json::parse(ask(streamed, {}, "/v1/responses").events.back()["response"]["output"][0]["arguments"].get<std::string>())["text"], "two words");
+  EXPECT_EQ(json::parse(ask(json::object(), {}, "/v1/responses").body)["error"]["message"], "Missing required parameter: 'input'.");
+}
+
+TEST(mock_answer, speaks_messages_whole_and_as_named_events) {
+  json request = {{"model", "mock"}, {"max_tokens", 9}, {"messages", {{{"role", "user"}, {"content", "two words"}}}}};
+  const auto plain = json::parse(ask(request, {}, "/v1/messages").body);
+  EXPECT_EQ(plain["content"][0]["text"], "two words");
+  EXPECT_EQ(plain["stop_reason"], "end_turn");
+  request["stream"] = true;
+  const auto got = ask(request, {}, "/v1/messages");
+  std::string text;
+  for (const auto& e : got.events) {
+    if (e["type"] == "content_block_delta") text += e["delta"]["text"].get<std::string>();
+  }
+  EXPECT_EQ(text, "two words");
+  EXPECT_EQ(got.events.front()["type"], "message_start");
+  EXPECT_EQ(got.events.back()["type"], "message_stop");
+  request.update({{"tools", {{{"name", "look_up"}, {"input_schema", json::object()}}}}, {"tool_choice", {{"type", "any"}}}});
+  std::string input;
+  for (const auto& e : ask(request, {}, "/v1/messages").events) {
+    if (e["type"] == "content_block_delta") input += e["delta"]["partial_json"].get<std::string>();
+  }
+  EXPECT_EQ(json::parse(input)["text"], "two words");
+  request["model"] = "mock-529";
+  EXPECT_EQ(json::parse(ask(request, {}, "/v1/messages").body)["type"], "error");
 }
 
 TEST(mock_answer, lies_as_its_model_says) {

@@ -120,6 +120,12 @@ void exchange::supersede(const policy::snapshot*, effects& out) {
   upstream_end(out);
 }
 
+bool exchange::streaming() const { return impl_->head_sent && !impl_->finished && impl_->path == "/stream"; }
+void exchange::quiet(effects& out) {
+  fake_log().add("quiet " + impl_->path);
+  http::append_chunk(out.client, ": held\n\n");
+}
+
 void exchange::expired(effects& out) {
   fake_log().add("expired " + impl_->path);
   out.abort_upstream = out.close_client = true;

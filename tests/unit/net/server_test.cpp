@@ -136,6 +136,25 @@ TEST(server, bounds_an_exchange_whose_answer_is_taken_too_slowly) {
   EXPECT_TRUE(proxy::fake_log().wait_for("gone"));
 }
 
+TEST(server, asks_a_stream_at_intervals_whether_its_client_needs_a_sign_of_life) {
+  running r([](server_config& c) { c.deadlines.keep_alive = milliseconds{120}; });
+  auto c = r.client();
+  c.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  auto u = r.upstream.accept();
+  (void)u.until("\r\n\r\n");
+  u.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  (void)c.until(": held\n\n");
+  (void)c.until(": held\n\n");
+  u.send("2\r\nhi\r\n0\r\n\r\n");
+  EXPECT_TRUE(c.until("0\r\n\r\n").ends_with("2\r\nhi\r\n0\r\n\r\n"));
+  // A plain answer is not asked.
+  c.send(get_x);
+  (void)u.until("\r\n\r\n");
+  u.send(ok_hi);
+  EXPECT_EQ(c.until("0\r\n\r\n"), relayed_hi);
+  EXPECT_FALSE(proxy::fake_log().has("quiet /x"));
+}
+
 TEST(server, refuses_what_exceeds_the_in_flight_limit) {
   running r([](server_config& c) { c.in_flight_max = 1; });
   auto first = r.client();

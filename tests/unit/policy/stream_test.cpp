@@ -121,6 +121,41 @@ TEST(stream, any_cut_gives_what_the_whole_text_gives) {
   }
 }
 
+// What points into a text must find its words again: outside of the edits that are told, both texts are the same.
+TEST(stream, says_where_it_edited_in_code_points) {
+  scratch working;
+  std::mt19937 rng(11);
+  std::size_t told = 0;
+  for (const auto& rules : {bounded_rules, mixed_rules}) {
+    const auto with = snapshot_of(rules);
+    ASSERT_NE(with, nullptr);
+    for (int round = 0; round < 1500; ++round) {
+      const auto text = random_text(rng);
+      stream_evaluator e(with, with->rules_for({}), {direction::response, false}, working);
+      const auto c = e.open(role::assistant, part_kind::text, true);
+      std::string out;
+      for (const auto& p : random_cut(rng, text)) (void)e.feed(c, p, out);
+      (void)e.finish(c, out);
+      const auto* placed = e.placed(c);
+      ASSERT_NE(placed, nullptr);
+      const auto before = code_points(text), after = code_points(out);
+      std::size_t from = 0, at = 0;
+      const auto same_until = [&](std::size_t to) {
+        for (; from < to; ++from, ++at) ASSERT_TRUE(at < after.size() && before[from] == after[at]) << text << " -> " << out;
+      };
+      for (const auto& edit : *placed) {
+        same_until(static_cast<std::size_t>(edit.begin));
+        from = static_cast<std::size_t>(edit.end);
+        at += static_cast<std::size_t>(edit.length);
+        ++told;
+      }
+      same_until(before.size());
+      ASSERT_EQ(at, after.size()) << text << " -> " << out;
+    }
+  }
+  EXPECT_GT(told, 500u);
+}
+
 // What must be held of `text`: everything from the first place where PCRE2 says that a match could still begin, or, where a
 // finished match reaches past that place, from that match on.
 std::size_t oracle_released(const match::regex& r, const std::string& text, match::match_state& state) {

@@ -65,6 +65,18 @@ TEST(answer_additions, anthropic_has_them_in_its_last_text) {
   is(R"([{"type":"text","text":"a"},{"type":"tool_use","id":"1","name":"f","input":{}}])", R"([{"type":"text","text":"a"},{"type":"tool_use","id":"1","name":"f","input":{}}])");
 }
 
+TEST(answer_additions, an_anthropic_block_that_is_rewritten_to_nothing_goes) {
+  const std::string body = R"({"content":[{"type":"text","text":"a"}, {"type":"text","text":"b"},{"type":"text","text":"c"},{"type":"text","text":"d"}]})";
+  const auto made = anthropic().read_response(anthropic().classify("POST", "/v1/messages"), body, 64);
+  ASSERT_TRUE(made.has_value());
+  std::vector<replacement> edits;
+  for (std::uint32_t i = 0; i < (*made)->parts().size(); ++i) {
+    if ((*made)->parts()[i].kind == part_kind::text && (*made)->parts()[i].text != "d") edits.push_back({i, 0, 1, i == 0 ? "new" : ""});
+  }
+  ASSERT_EQ(edits.size(), 3u);
+  EXPECT_EQ((*made)->edited(edits), R"({"content":[{"type":"text","text":"new"},{"type":"text","text":"d"}]})");
+}
+
 TEST(answer_additions, gemini_has_them_in_each_candidates_last_part) {
   const auto is = [](const std::string& before, const std::string& after) { EXPECT_EQ(plain(gemini(), gemini_path, before), after); };
   is(R"({"candidates":[{"content":{"parts":[{"text":"a"},{"text":"b"}]}},{"content":{"parts":[{"text":"c"}]}}]})",
@@ -82,6 +94,20 @@ TEST(answer_additions, ollama_has_them_in_its_text) {
   EXPECT_EQ(plain(ollama(), "/api/chat", call), call);
 }
 
+TEST(answer_additions, responses_has_them_behind_its_last_text) {
+  const auto is = [](const std::string& before, const std::string& after) {
+    const auto whole = [](const std::string& output) { return R"({"object":"response","status":"completed","output":)" + output + "}"; };
+    EXPECT_EQ(plain(openai(), "/v1/responses", whole(before)), whole(after));
+  };
+  is(R"([{"type":"message","content":[{"type":"output_text","text":"a"}]}])", R"([{"type":"message","content":[{"type":"output_text","text":"a +\""}]}])");
+  is(R"([{"type":"message","content":[{"type":"output_text","text":"a"}]},{"type":"web_search_call","id":"w"}])",
+     R"([{"type":"message","content":[{"type":"output_text","text":"a"}]},{"type":"web_search_call","id":"w"},{"id":"msg_sluice","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":" +\"","annotations":[],"logprobs":[]}]}])");
+  for (const char* call : {"function_call", "custom_tool_call"}) {
+    const auto same = R"([{"type":"message","content":[{"type":"output_text","text":"a"}]},{"type":")" + std::string(call) + R"(","name":"f"}])";
+    is(same, same);
+  }
+}
+
 TEST(answer_additions, requests_say_whether_the_answer_is_to_be_structured) {
   const auto asks = [](const dialect& speaks, const char* path, const std::string& body) {
     const auto made = speaks.read_request(speaks.classify("POST", path), body, 64);
@@ -94,6 +120,8 @@ TEST(answer_additions, requests_say_whether_the_answer_is_to_be_structured) {
   EXPECT_TRUE(asks(openai(), chat_path, with(R"(,"response_format":{"type":"json_object"})")));
   EXPECT_TRUE(asks(openai(), chat_path, with(R"(,"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}})")));
   EXPECT_TRUE(asks(openai(), chat_path, with(R"(,"guided_json":{})")));
+  EXPECT_FALSE(asks(openai(), "/v1/responses", R"({"model":"m","input":"q","text":{"format":{"type":"text"}}})"));
+  EXPECT_TRUE(asks(openai(), "/v1/responses", R"({"model":"m","input":"q","text":{"format":{"type":"json_schema","name":"n","schema":{}}}})"));
   EXPECT_FALSE(asks(anthropic(), "/v1/messages", with(R"(,"output_config":{"effort":"low"})")));
   EXPECT_TRUE(asks(anthropic(), "/v1/messages", with(R"(,"output_config":{"format":{"type":"json_schema","schema":{}}})")));
   EXPECT_TRUE(asks(anthropic(), "/v1/messages", with(R"(,"output_format":{"type":"json_schema","schema":{}})")));
@@ -176,7 +204,12 @@ TEST(answer_additions, what_an_anthropic_answer_said_is_kept_to_its_end_where_ru
   adding_sink rewrites("", true);
   rewrites.rewritten = "new";
   EXPECT_EQ(run(anthropic(), "/v1/messages", bytes, rewrites).out,
-            started + begins(0) + delta(0, "") + delta(0, "new") + ends(0) + begins(1, "server_tool_use") + ends(1) + begins(2) + delta(2, "") + ends(2) + over("end_turn"));
+            started + begins(0) + delta(0, "") + delta(0, "new") + ends(0) + begins(1, "server_tool_use") + ends(1) + over("end_turn"));
+  // Of a block of which nothing is left nothing is told, and those behind it move up.
+  adding_sink again("", true);
+  again.rewritten = "new";
+  EXPECT_EQ(run(anthropic(), "/v1/messages", started + begins(0) + delta(0, "a") + ends(0) + begins(1) + delta(1, "b") + ends(1) + begins(2, "server_tool_use") + ends(2) + over("end_turn"), again).out,
+            started + begins(0) + delta(0, "") + delta(0, "new") + ends(0) + begins(1, "server_tool_use") + ends(1) + over("end_turn"));
   // Cut there, the client has a whole message of what it has seen: the first block, which is open, and the message.
   adding_sink blocks("", true);
   blocks.blocks = true;

@@ -167,13 +167,32 @@ TEST(chat_text, that_is_spoken_is_an_attachment_with_a_transcript) {
   EXPECT_EQ(run(bytes, {}, pass).out, bytes);
 }
 
-TEST(chat_text, that_was_edited_has_no_citations_that_point_into_it) {
-  const auto cited = delta(R"("annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":9,"title":"T","url":"https://x.example"}}])");
+TEST(chat_text, that_was_edited_has_citations_that_point_to_where_their_words_are_now) {
+  const auto cited = [](int begin, int end) {
+    return delta(R"("annotations":[{"type":"url_citation","url_citation":{"start_index":)" + std::to_string(begin) + R"(,"end_index":)" + std::to_string(end) + R"(,"title":"T","url":"https://x.example"}}])");
+  };
+  const std::string bytes = content("my secret is") + cited(3, 9) + content(" a secret") + cited(10, 12) + finish() + done;
   replace_sink sink("secret", "[R]");
-  const auto o = run(content("my secret is") + cited + finish() + done, {}, sink);
-  EXPECT_EQ(o.out.find("start_index"), std::string::npos);
+  const auto o = run(bytes, {}, sink);
+  EXPECT_NE(o.out.find(cited(3, 6)), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find(cited(7, 9)), std::string::npos) << o.out;
   replace_sink other("other", "[R]");
-  EXPECT_NE(run(content("my secret is") + cited + finish() + done, {}, other).out.find(cited), std::string::npos);
+  EXPECT_NE(run(bytes, {}, other).out.find(cited(3, 9)), std::string::npos);
+  // Where nobody can say what was edited, they go.
+  class silent final : public replace_sink {
+   public:
+    using replace_sink::replace_sink;
+    std::optional<std::vector<text_edit>> edits(std::uint32_t) const override { return std::nullopt; }
+  } mute("secret", "[R]");
+  EXPECT_EQ(run(bytes, {}, mute).out.find("start_index"), std::string::npos);
+}
+
+TEST(chat_text, goes_on_behind_a_finish_reason_that_is_empty) {
+  const std::string piece = chunk(R"([{"index":0,"delta":{"content":"my sec"},"finish_reason":""}])"), rest = chunk(R"([{"index":0,"delta":{"content":"ret"},"finish_reason":""}])");
+  replace_sink sink("secret", "[R]");
+  const auto o = run(piece + rest + finish() + done, {}, sink);
+  EXPECT_EQ(o.last, response_stream::status::done);
+  EXPECT_EQ(read(o.out).text.at({0, "content"}), "my [R]");
 }
 
 TEST(chat_text, that_is_too_much_ends_the_stream) {

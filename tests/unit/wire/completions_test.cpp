@@ -102,6 +102,30 @@ TEST(completions_stream, a_cut_ends_every_open_choice) {
   EXPECT_EQ(o.out.find("bomb"), std::string::npos);
 }
 
+TEST(completions_stream, text_behind_the_finish_of_its_choice_ends_the_stream) {
+  testing::pass_sink sink;
+  const auto o = run(chunk("a", 0, "stop") + chunk("b", 1) + chunk("c", 0) + done, sink);
+  EXPECT_EQ(o.last, status::unreadable);
+  const auto v = read(o.out);
+  EXPECT_EQ(v.text.at(0), "a");
+  EXPECT_EQ(v.finished.at(0), "stop");
+  EXPECT_EQ(v.finished.at(1), "content_filter");
+}
+
+TEST(completions_stream, has_a_bound_of_its_choices_and_knows_them_by_plain_numbers) {
+  std::string many;
+  for (int i = 0; i <= 128; ++i) many += chunk("a", i);
+  testing::pass_sink sink, other;
+  EXPECT_EQ(run(many + done, sink).last, status::unreadable);
+  EXPECT_EQ(run("data: {\"choices\":[{\"index\":0.5,\"text\":\"a\"}]}\n\n" + done, other).last, status::unreadable);
+}
+
+TEST(completions_stream, an_empty_finish_reason_is_no_end) {
+  testing::replace_sink sink("secret", "[R]");
+  const auto v = read(run(chunk("my sec", 0, "") + chunk("ret", 0, "") + chunk("", 0, "stop") + done, sink).out);
+  EXPECT_EQ(v.text.at(0), "my [R]");
+}
+
 TEST(completions_answer, an_edit_drops_the_log_probabilities_of_its_choice) {
   const std::string body = R"({"choices":[{"index":0,"text":"a secret","logprobs":{"tokens":["secret"]}},{"index":1,"text":"fine","logprobs":{"tokens":["fine"]}}]})";
   const auto r = openai().read_response(openai().classify("POST", "/v1/completions"), body, 64);

@@ -56,8 +56,8 @@ TEST(chat_response, of_the_wrong_kind_is_read_or_refused) {
   }
 }
 
-TEST(chat_response, of_an_edited_choice_has_neither_citations_nor_a_voice) {
-  const std::string body = R"({"choices":[{"message":{"content":"my SECRET","audio":{"id":"a","data":"QUJD","transcript":"my SECRET"},"annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":9,"title":"SECRET"}}]}}]})";
+TEST(chat_response, of_an_edited_choice_has_its_citations_moved_and_no_voice) {
+  const std::string body = R"({"choices":[{"message":{"content":"my SECRET so","audio":{"id":"a","data":"QUJD","transcript":"my SECRET"},"annotations":[{"type":"url_citation","url_citation":{"start_index":3,"end_index":9,"title":"SECRET"}},{"type":"url_citation","url_citation":{"start_index":10,"end_index":12,"title":"T"}}]}}],"prompt_logprobs":[{"1":{"decoded_token":"x"}}]})";
   const auto r = openai().read_response(chat, body, 64);
   ASSERT_TRUE(r.has_value());
   std::vector<replacement> edits;
@@ -67,9 +67,12 @@ TEST(chat_response, of_an_edited_choice_has_neither_citations_nor_a_voice) {
   }
   EXPECT_EQ(edits.size(), 3u);
   const auto message = json::parse((*r)->edited(edits))["choices"][0]["message"];
-  EXPECT_EQ(message["content"], "my [R]");
+  EXPECT_EQ(message["content"], "my [R] so");
   EXPECT_EQ(message["audio"], json({{"id", "a"}, {"data", ""}, {"transcript", "my [R]"}}));
-  EXPECT_EQ(message["annotations"], json::array());
+  const auto cited = [&](int i) { return message["annotations"][i]["url_citation"]; };
+  EXPECT_EQ(cited(0), json({{"start_index", 3}, {"end_index", 6}, {"title", "[R]"}}));
+  EXPECT_EQ(cited(1), json({{"start_index", 7}, {"end_index", 9}, {"title", "T"}}));
+  EXPECT_EQ(json::parse((*r)->edited(edits))["prompt_logprobs"], nullptr);
 }
 
 TEST(chat_response, of_an_error_is_text_in_each_shape_that_servers_use) {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "responses_traces.hpp"
+#include "sluice/base/limits.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -100,14 +101,23 @@ TEST(responses_stream, arguments_in_fragments_are_judged_whole_and_alike_everywh
   EXPECT_EQ(read(cut.out).last["response"]["output"][0]["arguments"], "");
 }
 
-TEST(responses_stream, an_annotation_of_a_text_that_was_changed_goes) {
-  const json note = {{"type", "url_citation"}, {"start_index", 2}, {"end_index", 8}, {"title", "a title"}, {"url", "https://x"}};
-  const auto noted = event(with(at("response.output_text.annotation.added"), {{"annotation_index", 0}, {"annotation", note}}));
+TEST(responses_stream, an_annotation_of_a_text_that_was_changed_moves_with_its_words) {
+  const auto note = [](int begin, int end) { return json{{"type", "url_citation"}, {"start_index", begin}, {"end_index", end}, {"title", "a title"}, {"url", "https://x"}}; };
+  const auto noted = [&](int begin, int end) { return event(with(at("response.output_text.annotation.added"), {{"annotation_index", 0}, {"annotation", note(begin, end)}})); };
+  const auto whole = json::array({note(2, 8), note(9, 11)});
+  const auto bytes = created() + begin_text() + piece("a secret so") + noted(2, 8) + noted(9, 11) + end_text("a secret so", 0, whole) + completed(json::array({message("completed", json::array({text_part("a secret so", whole)}))}));
   for (const char* word : {"secret", "other"}) {
+    const bool moved = std::string(word) == "secret";
     testing::replace_sink sink(word, "[R]");
-    const auto bytes = created() + begin_text() + piece("a secret") + noted + end_text("a secret", 0, json::array({note})) + completed(json::array({message("completed", json::array({text_part("a secret", json::array({note}))}))}));
-    const auto o = run(bytes, sink);
-    EXPECT_EQ(o.out.find("a title") != std::string::npos, std::string(word) == "other");
+    const auto expected = moved ? json::array({note(2, 5), note(6, 8)}) : whole;
+    std::vector<json> told;
+    for (const auto& e : events(run(bytes, sink).out)) {
+      if (e["type"] == "response.output_text.annotation.added") told.push_back(e["annotation"]);
+      if (e["type"] == "response.content_part.done") EXPECT_EQ(e["part"]["annotations"], expected) << e;
+      if (e["type"] == "response.output_item.done") EXPECT_EQ(e["item"]["content"][0]["annotations"], expected) << e;
+      if (e["type"] == "response.completed") EXPECT_EQ(e["response"]["output"][0]["content"][0]["annotations"], expected) << e;
+    }
+    EXPECT_EQ(json(told), expected);
   }
 }
 
@@ -159,6 +169,52 @@ TEST(responses_stream, nothing_is_added_behind_the_end_of_a_response) {
   const auto o = run(one_text({"a"}) + event({{"type", "error"}, {"message", "a bomb"}}), sink);
   EXPECT_EQ(o.last, status::blocked);
   EXPECT_EQ(o.out, numbered(one_text({"a"})));
+}
+
+TEST(responses_stream, text_behind_the_answer_is_a_message_of_its_own_that_the_end_repeats) {
+  const auto bytes = one_text({"a ", "text"});
+  for (const bool keep : {false, true}) {
+    testing::adding_sink sink(" +", keep);
+    const auto o = run(bytes, sink);
+    const auto v = read(o.out);
+    EXPECT_EQ(o.last, status::ok);
+    EXPECT_TRUE(v.numbers_rise) << o.out;
+    const auto& output = v.last["response"]["output"];
+    ASSERT_EQ(output.size(), 2u) << o.out;
+    EXPECT_EQ(output[0]["content"][0]["text"], keep ? "" : "a text");
+    EXPECT_EQ(output[1]["content"][0]["text"], keep ? "a text +" : " +");
+    EXPECT_EQ(v.grown.contains("0/0"), !keep);
+    EXPECT_EQ(v.grown.at("1/0"), keep ? "a text +" : " +");
+    EXPECT_EQ(sink.closed, (std::vector<std::pair<std::int64_t, bool>>{{0, false}}));
+  }
+  testing::adding_sink blocking(" +", true);
+  blocking.blocks = true;
+  const auto cut = run(bytes, blocking);
+  EXPECT_EQ(cut.last, status::blocked);
+  EXPECT_EQ(cut.out.find("a text"), std::string::npos) << "what is kept for the end has not left";
+  EXPECT_EQ(read(cut.out).last["type"], "response.incomplete");
+  testing::adding_sink called(" +");
+  (void)run(created() + event({{"type", "response.output_item.added"}, {"output_index", 0}, {"item", call_item("", "in_progress")}}) + completed(json::array()), called);
+  EXPECT_EQ(called.closed, (std::vector<std::pair<std::int64_t, bool>>{{0, true}}));
+}
+
+TEST(responses_stream, has_bounds_of_its_items_its_texts_and_their_sum) {
+  std::string items = created(), texts = created() + begin_text(), sum = created() + begin_text(), arguments = created();
+  for (int n = 0; n <= 1024; ++n) {
+    items += event({{"type", "response.output_item.added"}, {"output_index", n}, {"item", message("in_progress", json::array(), n)}});
+    texts += event({{"type", "response.output_text.delta"}, {"item_id", "msg_0"}, {"output_index", 0}, {"content_index", n}, {"delta", "a"}});
+  }
+  const std::string half(std::size_t{1} << 19, 'x');
+  for (std::size_t bytes = 0; bytes <= limits::whole_answer_bytes; bytes += half.size()) sum += piece(half, static_cast<int>(bytes / half.size() % 3));
+  for (std::size_t bytes = 0; bytes <= limits::whole_answer_bytes; bytes += half.size()) {
+    arguments += event({{"type", "response.function_call_arguments.delta"}, {"item_id", "f"}, {"output_index", bytes / half.size()}, {"delta", half}});
+  }
+  for (const auto& bytes : {items, texts, sum, arguments}) {
+    testing::pass_sink sink;
+    const auto o = run(bytes, sink);
+    EXPECT_EQ(o.last, status::unreadable) << bytes.substr(bytes.size() - 200);
+    EXPECT_EQ(read(o.out).last["type"], "response.incomplete");
+  }
 }
 
 TEST(responses_stream, what_is_no_json_is_unreadable_and_nothing_of_it_leaves) {

@@ -97,6 +97,15 @@ class replace_sink : public pass_sink {
     held_.resize(texts.size());
     return resolve(c, true, out);
   }
+  // Texts of these tests are ASCII, so that a byte is a character.
+  std::optional<std::vector<text_edit>> edits(std::uint32_t c) const override {
+    std::vector<text_edit> out;
+    const auto length = static_cast<std::int64_t>(word_.size());
+    for (auto at = texts[c].find(word_); at != std::string::npos; at = texts[c].find(word_, at + word_.size())) {
+      out.push_back({static_cast<std::int64_t>(at), static_cast<std::int64_t>(at) + length, static_cast<std::int64_t>(with_.size())});
+    }
+    return out;
+  }
 
  private:
   status resolve(std::uint32_t c, bool last, std::string& out) {

@@ -1,10 +1,11 @@
 // Words added to those of the system: in each dialect's own place, with every other byte as it came.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "sluice/wire/dialect.hpp"
+#include "sinks.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -104,6 +105,36 @@ TEST(system_place, edits_at_both_ends_of_the_systems_text_stay_inside_of_what_is
   const auto request = read(messages, body);
   ASSERT_EQ(request->parts().size(), 1u);
   EXPECT_EQ(added(messages, body, "A", "B", {{0, 0, 6, "[x]"}, {0, 13, 19, "[y]"}}), R"({"system":"A\n\n[x] words [y]\n\nB","messages":[]})");
+}
+
+TEST(system_place, responses_gets_them_in_its_instructions_and_its_answers_repeat_the_clients_own) {
+  auto to = openai().classify("POST", "/v1/responses");
+  to.words_added = true;
+  const system_words added{"First.", "Last."};
+  for (const auto& [before, after, own] : std::vector<std::array<std::string, 3>>{
+           {R"({"model":"m","input":"q"})", R"({"instructions":"First.\n\nLast.","model":"m","input":"q"})", "null"},
+           {R"({"instructions":null,"input":"q"})", R"({"instructions":"First.\n\nLast.","input":"q"})", "null"},
+           {R"({"instructions":"Be brief.","input":"q"})", R"({"instructions":"First.\n\nBe brief.\n\nLast.","input":"q"})", R"("Be brief.")"}}) {
+    const auto request = openai().read_request(to, before, 64);
+    ASSERT_TRUE(request.has_value());
+    EXPECT_TRUE((*request)->takes_system_words());
+    EXPECT_EQ((*request)->edited({}, added), after);
+    const auto echo = [](const std::string& instructions) { return R"({"object":"response","status":"completed","instructions":)" + instructions + R"(,"output":[]})"; };
+    const auto sent = json::parse(after)["instructions"].dump(), came = echo(sent);
+    const auto answer = openai().read_response(to, came, 64, request->get());
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ((*answer)->edited({}), echo(own));
+    EXPECT_TRUE((*answer)->parts().empty()) << "the gateway's own words are not judged as the model's";
+    const auto stream = openai().open_stream(to, **request, 64);
+    testing::block_sink sink("First");
+    std::string out;
+    const auto event = [&](const std::string& instructions) { return R"(data: {"type":"response.created","sequence_number":0,"response":)" + echo(instructions) + "}\n\n"; };
+    EXPECT_EQ(stream->feed(event(sent), sink, out), response_stream::status::ok);
+    EXPECT_EQ(out, event(own));
+  }
+  for (const char* path : {"/v1/responses/resp_1", "/v1/responses/resp_1/input_items"}) {
+    EXPECT_FALSE((*openai().read_request(openai().classify("GET", path), "", 64))->takes_system_words()) << path;
+  }
 }
 
 TEST(system_place, what_an_answer_repeats_of_the_request_does_not_leave) {

@@ -1,0 +1,68 @@
+// The inside of the stream evaluator. stream.cpp: what a channel's text means and what of it leaves; stream_follow.cpp: how far each rule
+// has come in it.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+
+#include "stream_choices.hpp"
+
+namespace sluice::policy {
+
+struct stream_evaluator::impl {
+  std::shared_ptr<const snapshot> pinned;
+  const ruleset& rules;
+  const program& prog;
+  evaluate_options options;
+  scratch::impl& s;
+  outcome out;
+  std::optional<token_map> counted;  // where the exchange has none
+  policy::judge judge;
+  stream_choices choices;
+  std::vector<std::unique_ptr<channel_state>> channels;
+  std::vector<match_span> spans;
+  std::vector<keyword_match_span> words;
+  bool blocked = false;
+  std::size_t edit_count = 0;
+  std::unordered_map<std::uint32_t, std::vector<placed_edit>> placed;  // by channel; of those with an edit
+  static constexpr std::size_t placed_max = 4096;                     // of one channel; more are not told
+  std::size_t block_at = nowhere;  // of the channel at hand: nothing at or after it leaves
+  std::size_t limit = nowhere;     // of the channel at hand: first original byte that some rule waits for
+
+  impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
+      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out), choices(r) {}
+
+  // A place in a window as an offset from the first original byte ever fed.
+  static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
+    return at < w.map.size() ? text::first_original(w.map, at, w.map.size()) : c.released + static_cast<std::uint32_t>(c.original.size());
+  }
+  void note(channel_state& c, std::uint32_t index, std::uint32_t term, const window& w, std::size_t begin, std::size_t end);
+  void note_found(channel_state& c, std::uint32_t index, std::uint32_t term, std::uint32_t from, std::uint32_t to, std::string_view visible,
+                 std::string_view matched_view);
+  // The rules whose match is an expression: a channel is decided at its end, and those that change it hold it until then.
+  void compose(channel_state& c, std::uint32_t index);
+  void stop_at(std::size_t original);
+  // The other readings of a channel's text and its scores, once it is all there. Text that is out can only be recorded: what changes it
+  // is held in full.
+  void look_at_whole(channel_state& c, std::uint32_t index);
+  // Keeps the text for its other readings; past the bound they are unavailable.
+  void keep(channel_state& c, std::string_view text);
+  void failed(std::uint32_t term, channel_state& c);
+  void follow_regexes(channel_state& c, searched_channel& in, std::uint32_t index, bool more);
+  // A term to which it matters that the text's end may still change: what does not depend on that end is decided, and text is held
+  // when the rule waits for any of the forms that the end may take. Returns where the rule waits.
+  std::size_t follow_composing(channel_state& c, searched_channel& in, std::uint32_t index, std::uint32_t term, bool asked, std::size_t from);
+  void follow_words(channel_state& c, searched_channel& in, std::uint32_t index, bool more);
+  // The same for words: decided is what the stable text decides, held is what some form of the end would hold.
+  void follow_words_to_open_end(channel_state& c, searched_channel& in, std::uint32_t index);
+  void follow(channel_state& c, std::uint32_t index, bool more);
+  token_map& tokens();
+  // Sends out what lies before the limit, with its edits.
+  void release(channel_state& c, std::uint32_t index, std::string& into);
+  [[nodiscard]] bool over(std::uint32_t index) const { return channels[index] == nullptr || channels[index]->finished; }
+  void place(std::uint32_t index, const channel_state& c, std::size_t begin, std::size_t end, std::string_view replacement);
+  void push(channel_state& c, std::string_view text);
+  status run(std::uint32_t index, std::string_view text, bool last, std::string& into, bool may_keep = false);
+};
+
+}  // namespace sluice::policy

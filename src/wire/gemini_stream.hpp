@@ -1,0 +1,75 @@
+// One streamed Gemini answer: each event is a whole answer with the next pieces of text, as server-sent events or as the elements of an
+// array. What is held of a candidate leaves with the event that ends it.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "event_reader.hpp"
+#include "gemini_table.hpp"
+#include "sluice/base/limits.hpp"
+#include "sluice/http/json_stream.hpp"
+#include "sluice/http/sse.hpp"
+
+namespace sluice::wire {
+
+class generate_stream final : public response_stream, private event_reader::grower {
+ public:
+  explicit generate_stream(std::uint32_t depth_max) : event_(gemini_response(), depth_max) {}
+
+  [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
+  [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
+  void cut(std::string_view message, std::string& out) override;
+  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void keep_alive(std::string& out) override { framing_ == framing::array ? void(out += '\n') : response_stream::keep_alive(out); }
+  [[nodiscard]] const std::string& reason() const override { return reason_; }
+
+ private:
+  enum class framing : std::uint8_t { unknown, events, array };
+  // A text that grows: answer, thoughts, or an argument of a call by its path.
+  struct growing {
+    std::uint32_t channel = 0;
+    bool open = false, thought = false;
+    std::string pending;     // fed and not yet seen to leave
+    text::json::index last = text::json::none;      // its last piece in the event at hand
+    std::string tail;        // the last that it said, for when it goes on after its end
+    std::string before;      // of it, what will be released once more, because it left before that end
+    bool ends = false;
+    std::string left;        // what it leaves at the end
+  };
+  struct candidate {
+    std::map<std::string, growing> texts;
+    bool finished = false, edited = false, calls = false;
+    std::string added;  // behind what it said, when it last ended
+  };
+
+  [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
+  [[nodiscard]] status feed_events(channel_sink& sink, std::string& out);
+  [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
+  [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] text::json::index candidate_of(text::json::index i) const;
+  [[nodiscard]] bool resume(std::int64_t number, candidate& c, growing& g, const std::string& name, part_kind what, channel_sink& sink);
+  static void drop_before(growing& g, std::string& released);
+  [[nodiscard]] bool release(growing& g, std::string_view piece, channel_sink& sink);
+  [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
+  [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
+  [[nodiscard]] bool calls_tool(text::json::index candidate) const;
+  void write(std::int64_t number, const std::string& name, const growing& g, std::string& out);
+  [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
+  static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
+  void emit(const std::string& json, std::string& out);
+  [[nodiscard]] bool ends(std::string& out);
+  [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
+
+  framing framing_ = framing::unknown;
+  std::string head_;  // white space before the first byte that tells the framing
+  http::sse_splitter events_{limits::event_bytes};
+  http::json_splitter elements_{http::json_splitter::framing::array, limits::event_bytes};
+  event_reader event_;
+  std::map<std::int64_t, candidate> candidates_;
+  std::string reason_, released_;
+  bool written_ = false, over_ = false;
+  bool told_error_ = false;  // to the client, in the upstream's words
+};
+
+}  // namespace sluice::wire

@@ -1,0 +1,65 @@
+"""What long streams cost, on the real binary: memory stays bounded however much is said."""
+import json
+
+from lab import Gateway, Script, bundle, every_dialect
+from test_additions import SPEAKERS
+from test_responses import Speaker as ResponsesSpeaker
+
+PIECE = ("Nothing of this is worth a rule. " * 32)[:1024]
+
+
+def resident_kb(pid, peak=False):
+    text = open(f"/proc/{pid}/status").read()
+    return int(text.split("VmHWM:" if peak else "VmRSS:")[1].split()[0])
+
+
+def forget_peak(pid):
+    open(f"/proc/{pid}/clear_refs", "w").write("5")
+
+
+def long_answer(dialect, pieces):
+    kind, events = dialect.say(["Q"] * dialect.choices, "stop", True)
+    return kind, [p for e in events for p in ([e.replace(b'"Q"', json.dumps(PIECE).encode())] * (pieces // dialect.choices) if b'"Q"' in e else [e])]
+
+
+def read_all(response):
+    size, tail = 0, b""
+    while piece := response.read1(1 << 16):
+        size += len(piece)
+        tail = (tail + piece)[-4096:]
+    return size, tail
+
+
+def test_ten_megabytes_stream_in_bounded_memory(lab):
+    up = Script()
+    g = every_dialect(lab, up)
+    for dialect in (d for d in SPEAKERS if d.kind != "responses"):  # which says everything again at its end, in one event
+        path, body = dialect.ask(True)
+        up.answer = long_answer(dialect, 200)
+        read_all(g.stream(body, path))  # what a first stream makes the process keep
+        up.answer = long_answer(dialect, 10_240)
+        expected = sum(map(len, up.answer[1]))
+        assert expected > 10 << 20
+        before = resident_kb(g.process.pid)
+        forget_peak(g.process.pid)
+        size, tail = read_all(g.stream(body, path))
+        grown = resident_kb(g.process.pid, peak=True) - before
+        print(f"  {dialect.kind} {path}: {size >> 20} MiB streamed, {grown} KB more at the peak")
+        assert size == expected and grown < 4096, (dialect.kind, size, expected, grown)
+
+
+def test_a_response_of_a_megabyte_is_followed_and_let_go(lab):
+    up = ResponsesSpeaker()
+    g = Gateway(lab, "r", up.port, "{directory: %s}" % bundle(lab.dir / "bundle"))
+    ask = {"model": "m", "input": "x", "stream": True}
+    up.pieces = [PIECE] * 16
+    read_all(g.stream(ask, "/v1/responses"))
+    up.pieces = [PIECE] * 1024
+    before = resident_kb(g.process.pid)
+    for _ in range(5):  # what one needed serves the next
+        forget_peak(g.process.pid)
+        _, tail = read_all(g.stream(ask, "/v1/responses"))
+        assert b'"status": "completed"' in tail or PIECE.encode()[-20:] in tail, tail
+    grown = resident_kb(g.process.pid, peak=True) - before
+    print(f"  a response of 1 MiB, told five times: {grown} KB more at the peak")
+    assert grown < 32 * 1024, grown

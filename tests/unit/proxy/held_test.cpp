@@ -1,0 +1,146 @@
+// Text that a stream holds for its rules, in every dialect: it is bounded in bytes and in time, a client that waits for it is kept alive,
+// and when the upstream dies it goes nowhere. Time is what the test says that it is: quiet(), expired() and a failure are calls.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "traces.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+using namespace testing;
+
+// How a dialect begins to say something, goes on and ends.
+struct speech {
+  std::string path, body, type, opens;
+  std::function<std::string(const std::string& text)> says;
+  std::string closes;
+  std::string sign_of_life, error, cut;  // what a client finds in the bytes
+};
+
+std::vector<speech> speeches() {
+  const auto with = [](std::string before, std::string after) {
+    return [before, after](const std::string& text) { return before + text + after; };
+  };
+  const std::string responses_at = R"("item_id":"m","output_index":0,"content_index":0)";
+  return {
+      {"/v1/chat/completions", ask("hi", true), "text/event-stream", "", with(R"(data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":")", R"("},"finish_reason":null}]})" "\n\n"),
+       R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})" "\n\ndata: [DONE]\n\n", ": held\n\n", R"(data: {"error":{"message":)", "content_filter"},
+      {"/v1/completions", R"({"model":"m","prompt":"x","stream":true})", "text/event-stream", "", with(R"(data: {"choices":[{"index":0,"text":")", R"(","finish_reason":null}]})" "\n\n"),
+       R"(data: {"choices":[{"index":0,"text":"","finish_reason":"stop"}]})" "\n\ndata: [DONE]\n\n", ": held\n\n", R"(data: {"error":{"message":)", "content_filter"},
+      {"/v1/responses", R"({"model":"m","input":"x","stream":true})", "text/event-stream",
+       R"(data: {"type":"response.created","sequence_number":0,"response":{"id":"r","object":"response","status":"in_progress","output":[]}})" "\n\n"
+       R"(data: {"type":"response.output_item.added","sequence_number":1,"output_index":0,"item":{"id":"m","type":"message","role":"assistant","status":"in_progress","content":[]}})" "\n\n",
+       with(R"(data: {"type":"response.output_text.delta","sequence_number":2,)" + responses_at + R"(,"delta":")", R"("})" "\n\n"),
+       R"(data: {"type":"response.completed","sequence_number":9,"response":{"id":"r","object":"response","status":"completed","output":[]}})" "\n\n", ": held\n\n", "event: error\n", "response.incomplete"},
+      {"/v1/messages", R"({"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]})", "text/event-stream",
+       "event: message_start\n" R"(data: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"model":"m","usage":{"output_tokens":1}}})" "\n\n"
+       "event: content_block_start\n" R"(data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})" "\n\n",
+       with("event: content_block_delta\n" R"(data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":")", R"("}})" "\n\n"),
+       "event: content_block_stop\n" R"(data: {"type":"content_block_stop","index":0})" "\n\nevent: message_stop\n" R"(data: {"type":"message_stop"})" "\n\n", ": held\n\n", "event: error\n", R"("stop_reason":"refusal")"},
+      {"/v1beta/models/m:streamGenerateContent?alt=sse", R"({"contents":[{"parts":[{"text":"hi"}]}]})", "text/event-stream", "",
+       with(R"(data: {"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":")", R"("}]}}]})" "\r\n\r\n"),
+       R"(data: {"candidates":[{"index":0,"finishReason":"STOP"}]})" "\r\n\r\n", ": held\n\n", R"(data: {"error":{"code":)", "SAFETY"},
+      {"/v1beta/models/m:streamGenerateContent", R"({"contents":[{"parts":[{"text":"hi"}]}]})", "application/json", "[",
+       with(R"({"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":")", R"("}]}}]})"), R"(,{"candidates":[{"index":0,"finishReason":"STOP"}]}])", "\n1\r\n\n\r\n", R"({"error":{"code":)", "SAFETY"},
+      {"/api/chat", R"({"model":"m","messages":[{"role":"user","content":"hi"}]})", "application/x-ndjson", "",
+       with(R"({"model":"m","created_at":"t","message":{"role":"assistant","content":")", R"("},"done":false})" "\n"), R"({"model":"m","message":{"role":"assistant","content":""},"done":true})" "\n",
+       R"("message":{"role":"assistant","content":""},"done":false})", R"({"error":")", "content_filter"},
+      {"/api/generate", R"({"model":"m","prompt":"hi"})", "application/x-ndjson", "", with(R"({"model":"m","created_at":"t","response":")", R"(","done":false})" "\n"), R"({"model":"m","response":"","done":true})" "\n",
+       R"("response":"","done":false})", R"({"error":")", "content_filter"},
+  };
+}
+
+struct held : trace {
+  explicit held(const speech& of, const std::string& yaml = policy_yaml, std::uint64_t bytes_max = 64u << 20) : trace(yaml), x(config, worker) {
+    config.response_body_max = bytes_max;
+    config.upstreams = {{"openai", &wire::openai(), {"/v1"}, "h", ""}, {"anthropic", &wire::anthropic(), {"/v1/messages"}, "h", ""},
+                        {"gemini", &wire::gemini(), {"/v1beta"}, "h", ""}, {"ollama", &wire::ollama(), {"/api"}, "h", ""}};
+    request(x, of.body, of.path);
+    EXPECT_TRUE(out.connect.has_value()) << of.path << out.client;
+    answer(x, "HTTP/1.1 200 OK\r\nContent-Type: " + of.type + "\r\nTransfer-Encoding: chunked\r\n\r\n", of.opens);
+  }
+  // What leaves for what happens.
+  std::string on(const std::function<void()>& what) {
+    out.client.clear();
+    what();
+    return out.client;
+  }
+  std::string says(const std::string& bytes) {
+    return on([&] { x.upstream_body(bytes, out); });
+  }
+  std::string quiet() {
+    return on([&] { x.quiet(out); });
+  }
+  exchange x;
+};
+
+TEST(held, text_is_waited_for_with_signs_of_life_that_clients_read_over) {
+  for (const auto& of : speeches()) {
+    held h(of);
+    EXPECT_TRUE(h.x.streaming());
+    const auto first = h.says(of.says("at the rival"));
+    EXPECT_NE(first.find("at the "), std::string::npos) << of.path << first;
+    EXPECT_EQ(first.find("rival"), std::string::npos) << of.path;
+    EXPECT_EQ(h.quiet(), "") << "something left since the last time";
+    for (int i = 0; i < 3; ++i) {
+      const auto sign = h.quiet();
+      EXPECT_NE(("\n" + sign).find(of.sign_of_life), std::string::npos) << of.path << sign;
+      EXPECT_EQ(sign.find("rival"), std::string::npos);
+    }
+    const auto sep = of.opens == "[" ? "," : "";
+    EXPECT_NE(h.says(sep + of.says("ry")).find("rivalry"), std::string::npos) << of.path << h.out.client;
+    EXPECT_EQ(h.quiet(), "") << of.path;
+    EXPECT_EQ(h.quiet(), "") << of.path << ": nothing is held, so the silence is the upstream's";
+    (void)h.says(of.closes);
+    (void)h.on([&] { h.x.upstream_end(h.out); });
+    EXPECT_TRUE(h.out.done) << of.path;
+    EXPECT_EQ(h.worker.records.back().response.verdict, policy::verdict::allow);
+  }
+}
+
+// Death, silence and an answer that takes too long are one to what is held.
+TEST(held, text_of_an_upstream_that_dies_goes_nowhere_and_the_error_is_the_dialects) {
+  for (const auto& of : speeches()) {
+    for (const auto what : {upstream_failure::reset, upstream_failure::idle_timeout, upstream_failure::whole_timeout}) {
+      held h(of);
+      (void)h.says(of.says("at the rival"));
+      const auto last = h.on([&] { what == upstream_failure::whole_timeout ? h.x.expired(h.out) : h.x.upstream_failed(what, "gone", h.out); });
+      EXPECT_EQ(last.find("rival"), std::string::npos) << of.path << last;
+      EXPECT_NE(last.find(of.error), std::string::npos) << of.path << last;
+      EXPECT_EQ(last.find(of.cut), std::string::npos) << of.path << ": no rule ended it: " << last;
+      EXPECT_TRUE(h.out.done && h.out.close_client) << of.path;
+      EXPECT_EQ(h.quiet(), "");
+    }
+  }
+}
+
+TEST(held, text_has_a_bound_in_bytes_behind_which_the_answer_ends) {
+  const std::string full = R"(apiVersion: sluice/v1
+kind: Policy
+metadata: {name: p, owner: o}
+rules:
+  - id: word
+    direction: response
+    match: {keywords: [rival bank]}
+    action: {type: redact, mask: "[R]"}
+    stream: {hold: full}
+    tests: [{name: a, response: the rival bank, expect: {rules: [word]}}, {name: b, response: nothing, expect: {rules: []}}]
+)";
+  for (const auto& of : speeches()) {
+    held h(of, full, 1000);
+    const auto sep = of.opens == "[" ? "," : "";
+    std::string all = h.says(of.says(std::string(400, 'x')));
+    all += h.says(sep + of.says(std::string(400, 'x')));
+    EXPECT_FALSE(h.out.done) << of.path << all;
+    all += h.says(sep + of.says(std::string(400, 'x')));
+    EXPECT_TRUE(h.out.done && h.out.abort_upstream) << of.path;
+    EXPECT_EQ(all.find("xxx"), std::string::npos) << of.path;
+    EXPECT_TRUE(all.find(of.cut) != std::string::npos || all.find("HTTP/1.1 502") != std::string::npos) << of.path << all;
+    EXPECT_EQ(h.worker.records.back().reason, "unreadable: more text is held for its rules than limits.response_body");
+  }
+}
+
+}  // namespace
+}  // namespace sluice::proxy
