@@ -101,8 +101,13 @@ class Upstream:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
+def to(port, dialect="openai", paths=("/v1",)):
+    """A line of `upstreams:`."""
+    return f'  - {{name: {"up" if dialect == "openai" else dialect}, base_url: "http://127.0.0.1:{port}", dialect: {dialect}, paths: {json.dumps(paths)}}}'
+
+
 class Gateway:
-    def __init__(self, lab, name, upstream, policy, extra="", trust=""):
+    def __init__(self, lab, name, upstream, policy, extra="", trust="", upstreams=None):
         self.lab, self.name, self.port, self.admin = lab, name, free_port(), free_port()
         self.audit = lab.dir / f"{name}-audit"
         self.config = lab.dir / f"{name}.yaml"
@@ -112,7 +117,7 @@ admin: {{address: 127.0.0.1, port: {self.admin}}}
 node: {{id: {name}}}
 workers: 2
 upstreams:
-  - {{name: up, base_url: "http://127.0.0.1:{upstream}", dialect: openai, paths: ["/v1"]}}
+{upstreams or to(upstream)}
 policy:
   source: {policy}
   state_directory: {lab.dir}/{name}-state

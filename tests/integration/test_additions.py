@@ -4,6 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lab import Gateway, Upstream, bundle
+from speaker import every_dialect
 from test_dialects import gateway
 
 
@@ -267,15 +268,7 @@ BEHIND = rule("notice", "response", "{keywords: [invest]}", '{type: append, text
 def scripted(lab, rules, more=""):
     up = Script()
     folder = bundle(lab.dir / "script", extra=rules + more)
-    g = Gateway(lab, "s", up.port, "{directory: %s}" % folder)
-    text = g.config.read_text()
-    one = f'  - {{name: up, base_url: "http://127.0.0.1:{up.port}", dialect: openai, paths: ["/v1"]}}\n'
-    assert one in text
-    g.config.write_text(text.replace(one, one + "".join(f'  - {{name: {d}, base_url: "http://127.0.0.1:{up.port}", dialect: {d}, paths: ["{p}"]}}\n'
-                                                        for d, p in (("anthropic", "/v1/messages"), ("gemini", "/v1beta"), ("ollama", "/api")))))
-    g.kill()
-    g.start()
-    return g, up
+    return Gateway(lab, "s", up.port, "{directory: %s}" % folder, upstreams=every_dialect(up.port)), up
 
 
 def each_way():
