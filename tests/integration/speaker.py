@@ -15,6 +15,7 @@ class Speaker:
         self.dies = False           # a stream ends behind the text, without its end
         self.pause = 0.0            # seconds between the events of a stream
         self.items = None           # of Responses' input_items
+        self.recorded = None        # content type and pieces of the next answers, as they are
         self.seen, self.heads, self.methods = [], [], []
         self.aborted = threading.Event()
         outer = self
@@ -71,6 +72,8 @@ class Speaker:
 
     def say(self, path, body):
         """Content type and pieces of the answer."""
+        if self.recorded is not None:
+            return self.recorded
         if path.startswith("/v1/messages"):
             return self.error(anthropic_error) or self.anthropic(body)
         if path.startswith("/v1beta/"):
