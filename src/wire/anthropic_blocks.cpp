@@ -36,6 +36,7 @@ constexpr auto common_rows = std::to_array<row>({
     {"cache_control", parameters},
 });
 constexpr auto image_rows = std::to_array<row>({
+    {"<image>.transformations", parameters},
     {"<image>.source.type", opaque},
     {"<image>.source<base64>.media_type", opaque},
     {"<image>.source<base64>.data", binary, kind::attachment},
@@ -63,6 +64,7 @@ constexpr auto search_rows = std::to_array<row>({
 constexpr auto call_rows = std::to_array<row>({
     {"<tool_use>.id", opaque},
     {"<tool_use>.caller", parameters},
+    {"<tool_use>.toolset_name", name, kind::name, from::assistant},
     {"<tool_use>.name", name, kind::name, from::assistant},
     {"<tool_use>.input", arguments, kind::tool_call, from::assistant},
     {"<server_tool_use>.id", opaque},
@@ -77,6 +79,7 @@ constexpr auto call_rows = std::to_array<row>({
 constexpr auto result_rows = std::to_array<row>({
     {"<tool_result>.tool_use_id", opaque},
     {"<tool_result>.is_error", scalar},
+    {"<tool_result>.toolset_name", name, kind::name, from::tool},
     {"<mcp_tool_result>.is_error", scalar},
     {"<tool_result>.content", text, kind::tool_result, from::tool},
     {"<mcp_tool_result>.tool_use_id", opaque},
@@ -101,6 +104,7 @@ constexpr auto result_rows = std::to_array<row>({
     {"<tool_search_tool_result>.content.error_code", opaque},
     {"<tool_search_tool_result>.content.error_message", text, kind::tool_result, from::tool},
     {"<tool_search_tool_result>.content.tool_references[].type", opaque},
+    {"<tool_search_tool_result>.content.tool_references[].cache_control", parameters},
     {"<tool_search_tool_result>.content.tool_references[].tool_name", name, kind::name, from::tool},
     {"<text_editor_code_execution_tool_result>.tool_use_id", opaque},
     {"<text_editor_code_execution_tool_result>.content.type", opaque},
@@ -144,9 +148,26 @@ constexpr auto thought_rows = std::to_array<row>({
     {"<redacted_thinking>.data", sealed},
     {"<compaction>.content", text},
     {"<compaction>.encrypted_content", sealed},
+    {"<compaction>.signature", sealed},
+    {"<compaction>.tool_changes", schema, kind::tool_definition, from::system},
+    {"<mcp_tool_listing>.mcp_server_name", name, kind::name, from::system},
+    {"<mcp_tool_listing>.tools", schema, kind::tool_definition, from::system},
     {"<fallback>.from", parameters},
     {"<fallback>.to", parameters},
     {"<fallback>.trigger", parameters},
+});
+// What a browser shows beside its picture, in the result of a tool.
+constexpr auto browser_rows = std::to_array<row>({
+    {"<browser_state>.tabs[].tab_id", opaque},
+    {"<browser_state>.tabs[].title", text},
+    {"<browser_state>.tabs[].url", name},
+    {"<browser_state>.tabs[].active", scalar},
+    {"<browser_state>.state_changes[].type", opaque},
+    {"<browser_state>.state_changes[].tab_id", opaque},
+    {"<browser_state>.state_changes[].download_id", opaque},
+    {"<browser_state>.state_changes[].url", name},
+    {"<browser_state>.state_changes[].path", name},
+    {"<browser_state>.state_changes[].error", text},
 });
 constexpr auto tool_reference_rows = std::to_array<row>({{"<tool_reference>.tool_name", name, kind::name}});
 
@@ -183,6 +204,7 @@ void add_anthropic_blocks(row_list& out, const std::string& at, role_source who)
     out.add(at + inner, common_rows, from::tool);
     add_readings(out, at + inner, from::tool);
     out.add(at + inner, tool_reference_rows, from::tool);
+    out.add(at + inner, browser_rows, from::tool);
   }
   const auto fetched = at + "<web_fetch_tool_result>.content.content";
   out.add(fetched, common_rows, from::tool);

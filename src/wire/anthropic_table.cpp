@@ -16,6 +16,7 @@ constexpr auto request_block_rows = std::to_array<row>({
     {"<tool_addition>.tool.type", opaque},
     {"<tool_addition>.tool.name", name, kind::name, from::system},
     {"<tool_addition>.tool.server_name", name, kind::name, from::system},
+    {"<tool_addition>.tool.definition", schema, kind::tool_definition, from::system},
     {"<tool_removal>.tool.type", opaque},
     {"<tool_removal>.tool.name", name, kind::name, from::system},
     {"<tool_removal>.tool.server_name", name, kind::name, from::system},
@@ -30,10 +31,18 @@ constexpr auto request_rows = std::to_array<row>({
     {"system", text, kind::text, from::system},
     {"messages[].role", opaque},
     {"messages[].content", text},
+    {"messages[].clear_at", opaque},
+    {"messages[].output_config.effort", opaque},
     {"metadata.user_id", name, kind::name, from::user},
     {"stop_sequences[]", name, kind::text, from::user},
     {"service_tier", opaque},
     {"inference_geo", opaque},
+    {"workspace_id", opaque},
+    {"billing_policy", parameters},
+    {"thread.type", opaque},
+    {"thread.previous_message_id", reference},
+    {"compaction.type", opaque},
+    {"compaction.instructions", text, kind::text, from::system},
     {"speed", opaque},
     {"user_profile_id", name, kind::name, from::user},
     {"thinking", parameters},
@@ -63,6 +72,10 @@ constexpr auto request_rows = std::to_array<row>({
     {"output_format.schema", schema, kind::tool_definition, from::system},
     {"diagnostics", parameters},
     {"fallback_credit_token", sealed},
+    {"fallback_credit_token.token", sealed},
+    {"fallback_credit_token.mode", opaque},
+    {"fallbacks", opaque},
+    {"fallbacks[].output_config.task_budget", parameters},
     {"fallbacks[].model", opaque},
     {"fallbacks[].speed", opaque},
     {"fallbacks[].thinking", parameters},
@@ -76,6 +89,9 @@ constexpr auto request_rows = std::to_array<row>({
     {"tools[].description", text, kind::tool_definition, from::system},
     {"tools[].input_schema", schema, kind::tool_definition, from::system},
     {"tools[].input_examples[]", schema, kind::tool_definition, from::system},
+    {"tools[].tools", schema, kind::tool_definition, from::system},
+    {"tools[].url_sources", parameters},
+    {"tools[].response_inclusion", opaque},
     {"tools[].cache_control", parameters},
     {"tools[].allowed_callers[]", opaque},
     {"tools[].allowed_domains[]", name, kind::annotation, from::system},
@@ -106,6 +122,7 @@ constexpr auto message_rows = std::to_array<row>({
     {"stop_details.explanation", text, kind::refusal, from::assistant},
     {"stop_details.recommended_model", opaque},
     {"stop_details.fallback_credit_token", sealed},
+    {"input_transformations", parameters},
     {"container", parameters},
     {"context_management", parameters},
     {"usage", parameters},
@@ -155,6 +172,7 @@ constexpr auto event_rows = std::to_array<row>({
     {"<message_delta>.delta.stop_details.fallback_credit_token", sealed},
     {"<message_delta>.delta.container", parameters},
     {"<message_delta>.usage", parameters},
+    {"<message_delta>.input_transformations", parameters},
     {"<message_delta>.context_management", parameters},
     {"<message_stop>.type", opaque},
     {"<ping>.type", opaque},
@@ -187,6 +205,7 @@ row_list make_event() {
   out.add("", event_rows);
   out.add("<message_start>.message", message_rows);
   add_anthropic_blocks(out, "<message_start>.message.content[]", from::assistant);
+  out.add("<message_start>.message.content[]", upload);
   add_anthropic_blocks(out, "<content_block_start>.content_block", from::assistant);
   out.add("<content_block_start>.content_block", upload);
   return out;

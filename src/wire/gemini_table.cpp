@@ -16,6 +16,15 @@ constexpr auto part_rows = std::to_array<row>({
     {"thoughtSignature", sealed},
     {"videoMetadata", parameters},
     {"mediaResolution", parameters},
+    {"mediaProcessing", opaque},
+    {"partMetadata", schema, kind::annotation},
+    {"speechMetadata.speaker", name, kind::name},
+    {"speechMetadata.style", name, kind::annotation},
+    {"audioTranscription.text", text, kind::transcript},
+    {"audioTranscription.speakerLabel", name, kind::name},
+    {"audioTranscription.languageCode", opaque},
+    {"audioTranscription.startOffset", opaque},
+    {"audioTranscription.endOffset", opaque},
     {"inlineData.mimeType", opaque},
     {"inlineData.displayName", name, kind::name},
     {"inlineData.data", binary, kind::attachment},
@@ -36,6 +45,7 @@ constexpr auto part_rows = std::to_array<row>({
     {"functionResponse.scheduling", opaque},
     {"functionResponse.name", name, kind::name, from::tool},
     {"functionResponse.response", arguments, kind::tool_result, from::tool},
+    {"functionResponse.parts[].mediaProcessing", opaque},
     {"functionResponse.parts[].inlineData.mimeType", opaque},
     {"functionResponse.parts[].inlineData.displayName", name, kind::name, from::tool},
     {"functionResponse.parts[].inlineData.data", binary, kind::attachment, from::tool},
@@ -56,6 +66,14 @@ constexpr auto part_rows = std::to_array<row>({
     {"toolResponse.response", arguments, kind::tool_result, from::tool},
 });
 
+// A transcript said again word by word. In an answer no rule could find in it what it finds in the whole, so it is no text there.
+constexpr auto asked_word_rows = std::to_array<row>({
+    {"audioTranscription.words[].word", text, kind::transcript},
+    {"audioTranscription.words[].startOffset", opaque},
+    {"audioTranscription.words[].endOffset", opaque},
+});
+constexpr auto told_word_rows = std::to_array<row>({{"audioTranscription.words", binary, kind::attachment}});
+
 constexpr auto request_rows = std::to_array<row>({
     {"model", opaque},
     {"contents[].role", opaque},
@@ -75,6 +93,9 @@ constexpr auto request_rows = std::to_array<row>({
     {"tools[].urlContext", parameters},
     {"tools[].computerUse.environment", opaque},
     {"tools[].computerUse.excludedPredefinedFunctions[]", name, kind::name, from::system},
+    {"tools[].computerUse.disabledSafetyPolicies[]", opaque},
+    {"tools[].exaAiSearch", reference, kind::attachment},
+    {"tools[].parallelAiSearch", reference, kind::attachment},
     {"tools[].fileSearch", reference, kind::attachment},
     {"tools[].retrieval", reference, kind::attachment},
     {"tools[].mcpServers", reference, kind::attachment},
@@ -92,6 +113,10 @@ constexpr auto request_rows = std::to_array<row>({
     {"generationConfig.thinkingConfig", parameters},
     {"generationConfig.imageConfig", parameters},
     {"generationConfig.routingConfig", parameters},
+    {"generationConfig.modelSelectionConfig", parameters},
+    {"generationConfig.translationConfig", parameters},
+    {"generationConfig.responseFormat", schema, kind::tool_definition, from::system},
+    {"generationConfig.audioTranscriptionConfig", schema, kind::tool_definition, from::system},
     {"cachedContent", reference, kind::attachment},
     {"labels.{*}", name, kind::annotation, from::user},
     {"serviceTier", opaque},
@@ -114,6 +139,7 @@ constexpr auto response_rows = std::to_array<row>({
     {"candidates[].finishMessage", text, kind::refusal, from::assistant},
     {"candidates[].safetyRatings", parameters},
     {"candidates[].logprobsResult", copy},
+    {"candidates[].continuationToken", sealed},
     {"candidates[].citationMetadata.citations[].startIndex", scalar},
     {"candidates[].citationMetadata.citations[].endIndex", scalar},
     {"candidates[].citationMetadata.citations[].title", text, kind::annotation, from::assistant},
@@ -122,6 +148,10 @@ constexpr auto response_rows = std::to_array<row>({
     {"candidates[].citationMetadata.citationSources[].uri", name, kind::annotation, from::assistant},
     {"candidates[].citationMetadata.citationSources[].license", name, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.webSearchQueries[]", text, kind::tool_call, from::assistant},
+    {"candidates[].groundingMetadata.imageSearchQueries[]", text, kind::tool_call, from::assistant},
+    {"candidates[].groundingMetadata.retrievalQueries[]", text, kind::tool_call, from::assistant},
+    {"candidates[].groundingMetadata.googleMapsWidgetContextToken", sealed},
+    {"candidates[].groundingMetadata.sourceFlaggingUris", schema, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.searchEntryPoint.renderedContent", text, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.searchEntryPoint.sdkBlob", sealed},
     {"candidates[].groundingMetadata.groundingChunks[].web.title", text, kind::annotation, from::assistant},
@@ -130,6 +160,16 @@ constexpr auto response_rows = std::to_array<row>({
     {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.title", text, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.uri", name, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.text", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.documentName", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.fileSearchStore", name, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.mediaId", opaque},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.pageNumber", scalar},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.ragChunk", schema, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].retrievedContext.customMetadata", schema, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].image", schema, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].maps.text", text, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].maps.placeAnswerSources", schema, kind::annotation, from::assistant},
+    {"candidates[].groundingMetadata.groundingChunks[].maps.route", schema, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.groundingChunks[].maps.title", text, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.groundingChunks[].maps.uri", name, kind::annotation, from::assistant},
     {"candidates[].groundingMetadata.groundingChunks[].maps.placeId", opaque},
@@ -160,13 +200,16 @@ constexpr auto response_rows = std::to_array<row>({
     {"cacheTokensDetails", parameters},
     {"embedding.values[]", scalar},
     {"embeddings[].values[]", scalar},
+    {"embeddings[].statistics", parameters},
 });
 
 void add_request(row_list& out, const std::string& at) {
   out.add(at, request_rows);
   const auto below = at.empty() ? std::string() : at + ".";
   out.add(below + "contents[].parts[]", part_rows);
+  out.add(below + "contents[].parts[]", asked_word_rows);
   out.add(below + "systemInstruction.parts[]", part_rows, from::system);
+  out.add(below + "systemInstruction.parts[]", asked_word_rows, from::system);
 }
 
 const row_list& request_list() {
@@ -202,6 +245,7 @@ const row_list& response_list() {
     row_list out;
     out.add("", response_rows);
     out.add("candidates[].content.parts[]", part_rows, from::assistant);
+    out.add("candidates[].content.parts[]", told_word_rows, from::assistant);
     return out;
   }();
   return list;

@@ -32,6 +32,7 @@ constexpr auto request_rows = std::to_array<row>({
     {"messages[].content[]<file>.file.filename", name, kind::name},
     {"messages[].content[].cache_control.type", opaque},
     {"messages[].content[].cache_control.ttl", opaque},
+    {"messages[].content[].prompt_cache_breakpoint", parameters},
     {"messages[].name", name, kind::name},
     {"messages[].refusal", text, kind::refusal},
     {"messages[].reasoning_content", text, kind::reasoning},
@@ -93,6 +94,7 @@ constexpr auto request_rows = std::to_array<row>({
     {"prediction.content", text, kind::text, from::user},
     {"prediction.content[].type", opaque},
     {"prediction.content[].text", text, kind::text, from::user},
+    {"prediction.content[].prompt_cache_breakpoint", parameters},
     {"stop", name, kind::text, from::user},
     {"stop[]", name, kind::text, from::user},
     {"metadata.{*}", name, kind::annotation, from::user},
@@ -130,10 +132,12 @@ constexpr auto request_rows = std::to_array<row>({
     {"audio.voice.id", opaque},
     {"audio.format", opaque},
     {"moderation.model", opaque},
+    {"moderation.policy", parameters},
     {"reasoning_effort", opaque},
     {"service_tier", opaque},
     {"verbosity", opaque},
     {"prompt_cache_retention", opaque},
+    {"prompt_cache_options", parameters},
 });
 
 constexpr auto response_rows = std::to_array<row>({

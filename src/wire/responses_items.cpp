@@ -33,6 +33,7 @@ constexpr auto message_rows = std::to_array<row>({
 // Parts of a message, and of what a tool gave back.
 constexpr auto part_rows = std::to_array<row>({
     {"type", opaque},
+    {"prompt_cache_breakpoint", parameters},
     {"<input_text>.text", text},
     {"<text>.text", text},
     {"<summary_text>.text", text, kind::reasoning},

@@ -31,10 +31,12 @@ constexpr auto request_rows = std::to_array<row>({
     {"prompt.version", opaque},
     {"prompt.variables.{*}", text, kind::text, from::user},
     {"prompt.variables.{*}.type", opaque},
+    {"prompt.variables.{*}.prompt_cache_breakpoint", parameters},
     {"prompt.variables.{*}<input_text>.text", text, kind::text, from::user},
     {"prompt.variables.{*}<input_image>.image_url", binary, kind::attachment, from::user},
     {"prompt.variables.{*}<input_image>.file_id", reference, kind::attachment, from::user},
     {"prompt.variables.{*}<input_image>.detail", opaque},
+    {"prompt.variables.{*}<input_file>.detail", opaque},
     {"prompt.variables.{*}<input_file>.file_data", binary, kind::attachment, from::user},
     {"prompt.variables.{*}<input_file>.file_url", binary, kind::attachment, from::user},
     {"prompt.variables.{*}<input_file>.file_id", reference, kind::attachment, from::user},
@@ -61,6 +63,9 @@ constexpr auto request_rows = std::to_array<row>({
     {"context_management[].type", opaque},
     {"context_management[].compact_threshold", scalar},
     {"moderation.model", opaque},
+    {"moderation.policy", parameters},
+    {"personality", opaque},
+    {"prompt_cache_options", parameters},
 });
 
 // What a response says of itself and repeats of what was asked.
@@ -97,6 +102,7 @@ constexpr auto response_rows = std::to_array<row>({
     {"previous_response_id", opaque},
     {"conversation", parameters},
     {"prompt_cache_retention", opaque},
+    {"prompt_cache_options", parameters},
     {"prompt_cache_key", text, kind::name, from::user},
     {"safety_identifier", text, kind::name, from::user},
     {"user", text, kind::name, from::user},
@@ -117,9 +123,18 @@ constexpr auto response_rows = std::to_array<row>({
     {"text.format.schema", arguments, kind::tool_definition, from::system},
     {"text.verbosity", opaque},
     {"context_management", parameters},
-    {"moderation", parameters},
-    {"moderation.input.message", text, kind::error, from::assistant},
-    {"moderation.output.message", text, kind::error, from::assistant},
+});
+
+// Below "moderation.input" and "moderation.output".
+constexpr auto moderation_rows = std::to_array<row>({
+    {"type", opaque},
+    {"model", opaque},
+    {"flagged", scalar},
+    {"categories", parameters},
+    {"category_applied_input_types", parameters},
+    {"category_scores", parameters},
+    {"code", opaque},
+    {"message", text, kind::error, from::assistant},
 });
 
 constexpr auto list_rows = std::to_array<row>({
@@ -238,6 +253,8 @@ constexpr auto plain_event_rows = std::to_array<row>({{"type", opaque}});
 void add_response(row_list& out, const std::string& at) {
   const auto below = at.empty() ? at : at + ".";
   out.add(at, response_rows, from::assistant);
+  out.add(below + "moderation.input", moderation_rows);
+  out.add(below + "moderation.output", moderation_rows);
   add_response_items(out, below + "output[]", from::assistant);
   add_response_items(out, below + "instructions[]", from::system);
   add_response_tools(out, below + "tools[]", true);

@@ -48,6 +48,7 @@ constexpr auto hosted_rows = std::to_array<row>({
     {"<mcp>.allowed_tools", schema, kind::tool_definition, from::system},
     {"<mcp>.require_approval", schema, kind::tool_definition, from::system},
     {"<mcp>.defer_loading", scalar},
+    {"<mcp>.allowed_callers[]", opaque},
     {"<code_interpreter>.container", reference, kind::attachment, from::system},
     {"<code_interpreter>.container.type", opaque},
     {"<code_interpreter>.container.memory_limit", opaque},

@@ -143,8 +143,18 @@ class Script:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
+def to(port, dialect="openai", paths=("/v1",)):
+    """A line of `upstreams:`."""
+    return f'  - {{name: {"up" if dialect == "openai" else dialect}, base_url: "http://127.0.0.1:{port}", dialect: {dialect}, paths: {json.dumps(paths)}}}'
+
+
+def to_every_dialect(port):
+    """`upstreams:` that lead each dialect's paths to one server."""
+    return "\n".join([to(port, "openai", ["/v1", "/openai"]), to(port, "anthropic", ["/v1/messages"]), to(port, "gemini", ["/v1beta"]), to(port, "ollama", ["/api"])])
+
+
 class Gateway:
-    def __init__(self, lab, name, upstream, policy, extra="", trust=""):
+    def __init__(self, lab, name, upstream, policy, extra="", trust="", upstreams=None):
         self.lab, self.name, self.port, self.admin = lab, name, free_port(), free_port()
         self.audit = lab.dir / f"{name}-audit"
         self.config = lab.dir / f"{name}.yaml"
@@ -154,7 +164,7 @@ admin: {{address: 127.0.0.1, port: {self.admin}}}
 node: {{id: {name}}}
 workers: 2
 upstreams:
-  - {{name: up, base_url: "http://127.0.0.1:{upstream}", dialect: openai, paths: ["/v1"]}}
+{upstreams or to(upstream)}
 policy:
   source: {policy}
   state_directory: {lab.dir}/{name}-state
@@ -207,19 +217,9 @@ audit: {{directory: {self.audit}}}
         return [json.loads(line) for f in sorted(self.audit.glob("*.jsonl")) for line in f.read_text().splitlines()]
 
 
-DIALECT_PATHS = (("anthropic", "/v1/messages"), ("gemini", "/v1beta"), ("ollama", "/api"))
-
-
 def every_dialect(lab, up, name="g", rules="", config=""):
     """A gateway with each dialect behind its own path, all of them in front of `up`. `rules`, `config`: more of each, as YAML."""
-    g = Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / f"{name}-bundle", extra=rules), config)
-    text = g.config.read_text()
-    one = f'  - {{name: up, base_url: "http://127.0.0.1:{up.port}", dialect: openai, paths: ["/v1"]}}\n'
-    assert one in text
-    g.config.write_text(text.replace(one, one + "".join(f'  - {{name: {d}, base_url: "http://127.0.0.1:{up.port}", dialect: {d}, paths: ["{p}"]}}\n' for d, p in DIALECT_PATHS)))
-    g.kill()
-    g.start()
-    return g
+    return Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / f"{name}-bundle", extra=rules), config, upstreams=to_every_dialect(up.port))
 
 
 class Lab:

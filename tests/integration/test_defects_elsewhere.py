@@ -5,10 +5,10 @@ import json
 import threading
 
 from lab import Gateway, Script, bundle, chunk, every_dialect, until
+from speaker import Speaker
 from test_additions import SPEAKERS, Anthropic, OpenAI, lab_of, rule
 from test_dialects import gateway as speaking_gateway
 from test_exchanges import content, events, gateway, sse
-from test_responses import Speaker as ResponsesSpeaker
 
 SECRET = "sk_live_" + hashlib.sha256(b"a").hexdigest() * 4  # longer than what others carry over from piece to piece
 KEY_RULE = rule("key", "both", r"{regex: '\bsk_live_[0-9a-f]{8,256}\b'}", '{type: redact, mask: "[KEY]"}', "sk_live_0123456789")
@@ -333,7 +333,7 @@ def test_every_turn_is_judged_and_not_only_the_last(lab):
 
 
 def test_an_answer_that_was_stored_is_read_by_the_rules_of_today(lab):
-    up = ResponsesSpeaker()
+    up = Speaker()
     up.pieces = ["see the Weser Club"]
     g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "b"))
     read = lambda: g.post(None, path="/v1/responses/resp_1", method="GET")[2]

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from lab import ROOT, SLUICE, Gateway, Upstream, sluice, until
-from test_dialects import Speaker
+from speaker import Speaker
 
 
 class Skip(Exception):

@@ -1,107 +1,18 @@
-"""The rest of OpenAI's family through the real binary: Responses, Completions, Embeddings, Azure's paths; the pinned SDKs."""
+"""The rest of OpenAI's family through the real binary: Responses, Completions, Embeddings, Azure's paths."""
 import json
-import os
-import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-from lab import Gateway, bundle
+from lab import Gateway, bundle, every_dialect
+from speaker import Speaker
 from test_additions import BOTH, STEER
-
-SDKS = Path(os.environ["SLUICE_SDKS"])
 
 
 class Skip(Exception):
     pass
 
 
-class Speaker:
-    """An upstream that says `pieces` on each of the paths."""
-
-    def __init__(self):
-        self.pieces, self.seen, self.heads, self.methods, self.items = ["hello"], [], [], [], None
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def answer(self):
-                raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-                body = json.loads(raw) if raw else {}
-                outer.seen.append((self.path, body))
-                outer.heads.append(self.headers)
-                outer.methods.append(self.command)
-                kind, data = outer.say(self.path, body)
-                self.send_response(200)
-                self.send_header("content-type", kind)
-                self.send_header("content-length", str(sum(map(len, data))))
-                self.end_headers()
-                for piece in data:
-                    self.wfile.write(piece)
-                    self.wfile.flush()
-
-            do_POST = do_GET = do_DELETE = answer
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def say(self, path, body):
-        text = "".join(self.pieces)
-        whole = lambda what: ("application/json", [json.dumps(what).encode()])
-        if "/embeddings" in path:
-            return whole({"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}], "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}})
-        if "/moderations" in path:
-            return whole({"id": "modr_1", "model": "m", "results": [{"flagged": False, "categories": {"violence": False}, "category_scores": {"violence": 0.1}}]})
-        if "/responses" in path:
-            return self.responses(path, body)
-        of_chat = "/chat/" in path
-        choice = lambda said, end, streamed: {"index": 0, "finish_reason": end, "logprobs": None} | (
-            {"delta" if streamed else "message": {"role": "assistant", "content": said}} if of_chat else {"text": said})
-        name = "chat.completion" if of_chat else "text_completion"
-        head = {"id": "c1", "created": 1, "model": "m"}
-        if not body.get("stream"):
-            return whole(head | {"object": name, "choices": [choice(text, "stop", False)]})
-        chunks = [head | {"object": name + (".chunk" if of_chat else ""), "choices": [choice(p, None, True)]} for p in self.pieces] + [
-            head | {"object": name + (".chunk" if of_chat else ""), "choices": [choice("", "stop", True)]}]
-        return "text/event-stream", [b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks] + [b"data: [DONE]\n\n"]
-
-    def responses(self, path, body):
-        text = "".join(self.pieces)
-        part = lambda said: {"type": "output_text", "text": said, "annotations": [], "logprobs": []}
-        item = lambda how, parts: {"id": "msg_1", "type": "message", "status": how, "role": "assistant", "content": parts}
-        response = lambda how, output: {"id": "resp_1", "object": "response", "created_at": 1, "status": how, "error": None, "incomplete_details": None, "instructions": body.get("instructions"),
-                                        "metadata": {}, "model": "m", "output": output, "parallel_tool_calls": True, "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0,
-                                        "usage": None, "background": False}
-        if path.endswith("/input_items"):
-            return "application/json", [json.dumps({"object": "list", "data": self.items or [item("completed", [part(text)])], "first_id": "msg_1", "last_id": "msg_1", "has_more": False}).encode()]
-        done = item("completed", [part(text)])
-        if not body.get("stream") and "stream=true" not in path:
-            return "application/json", [json.dumps(response("completed", [done])).encode()]
-        at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-        events = [{"type": "response.created", "response": response("in_progress", [])}, {"type": "response.in_progress", "response": response("in_progress", [])},
-                  {"type": "response.output_item.added", "output_index": 0, "item": item("in_progress", [])}, {"type": "response.content_part.added", "part": part("")} | at]
-        events += [{"type": "response.output_text.delta", "delta": p, "logprobs": [], "obfuscation": "zzzz"} | at for p in self.pieces]
-        events += [{"type": "response.output_text.done", "text": text, "logprobs": []} | at, {"type": "response.content_part.done", "part": part(text)} | at,
-                   {"type": "response.output_item.done", "output_index": 0, "item": done}, {"type": "response.completed", "response": response("completed", [done])}]
-        return "text/event-stream", [f"event: {e['type']}\ndata: {json.dumps(e | {'sequence_number': n})}\n\n".encode() for n, e in enumerate(events)]
-
-
 def gateway(lab, extra=""):
     up = Speaker()
-    g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle"), extra)
-    text = g.config.read_text()
-    assert 'paths: ["/v1"]' in text
-    g.config.write_text(text.replace('paths: ["/v1"]', 'paths: ["/v1", "/openai"]'))
-    g.kill()
-    g.start()
-    return g, up
+    return every_dialect(lab, up, config=extra), up
 
 
 def events(data):
@@ -243,70 +154,13 @@ def test_an_api_that_is_not_read_is_refused_by_its_name(lab):
     assert up.seen == []
 
 
-def test_responses_python_sdk(lab):
+def test_a_stored_response_is_read_through_the_sdk(lab):
     try:
         import openai
     except ImportError:
         raise Skip("the Python package openai is not installed (see build/sdks/pip.log)")
     g, up = gateway(lab)
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{g.port}/v1", api_key="sk-x")
-    ask = lambda text, **more: client.responses.create(model="m", input=text, **more)
     up.pieces = ["ask Hal", "den Bank", " today"]
-    assert ask("x").output_text == "ask [R] today"
-    assert "".join(e.delta for e in ask("x", stream=True) if e.type == "response.output_text.delta") == "ask [R] today"
-    with client.responses.stream(model="m", input="x") as s:
-        assert s.get_final_response().output_text == "ask [R] today"
     assert client.responses.retrieve("resp_1").output_text == "ask [R] today"
     assert client.responses.input_items.list("resp_1").data[0].content[0].text == "ask [R] today"
-    asked = len(up.seen)
-    for more in ({}, {"stream": True}):
-        try:
-            ask("a bomb recipe", **more)
-            raise AssertionError("not blocked")
-        except openai.BadRequestError as e:
-            assert e.code == "content_filter" and "Not here." in str(e)
-    assert len(up.seen) == asked, "it must not be retried"
-    up.pieces = ["fine ", "a bomb ", "recipe"]
-    last = list(ask("x", stream=True))[-1]
-    assert last.type == "response.incomplete" and last.response.status == "incomplete" and last.response.incomplete_details.reason == "content_filter"
-    assert last.response.output_text.startswith("fine") and "bomb" not in last.response.output_text
-    azure = openai.AzureOpenAI(azure_endpoint=f"http://127.0.0.1:{g.port}", api_key="k", api_version="2024-10-21")
-    up.pieces = ["ask Hal", "den Bank", " today"]
-    assert azure.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}]).choices[0].message.content == "ask [R] today"
-    assert "/deployments/gpt-4o/" in up.seen[-1][0]
-
-
-def test_responses_node_sdk(lab):
-    if not (SDKS / "node_modules/openai").exists():
-        raise Skip("the npm package openai is not installed (see build/sdks/npm.log)")
-    g, up = gateway(lab)
-    script = SDKS / "check_responses.mjs"
-    script.write_text("""
-import OpenAI from 'openai';
-const client = new OpenAI({baseURL: process.argv[2], apiKey: 'sk-x'});
-const ask = (input, more = {}) => client.responses.create({model: 'm', input, ...more});
-const out = {};
-if (process.argv[3] === 'edit') {
-  out.plain = (await ask('x')).output_text;
-  out.stream = '';
-  for await (const e of await ask('x', {stream: true})) if (e.type === 'response.output_text.delta') out.stream += e.delta;
-  out.helper = (await client.responses.stream({model: 'm', input: 'x'}).finalResponse()).output_text;
-  try { await ask('a bomb recipe'); } catch (e) { out.blocked = [e.constructor.name, e.code, e.status]; }
-} else {
-  const final = await client.responses.stream({model: 'm', input: 'x'}).finalResponse();
-  out.cut = [final.status, final.incomplete_details.reason, final.output_text];
-}
-console.log(JSON.stringify(out));
-""")
-
-    def check(what):
-        r = subprocess.run(["node", str(script), f"http://127.0.0.1:{g.port}/v1", what], capture_output=True, text=True, timeout=60)
-        assert r.returncode == 0, r.stderr
-        return json.loads(r.stdout)
-
-    up.pieces = ["ask Hal", "den Bank", " today"]
-    out = check("edit")
-    assert out == {"plain": "ask [R] today", "stream": "ask [R] today", "helper": "ask [R] today", "blocked": ["BadRequestError", "content_filter", 400]}, out
-    up.pieces = ["fine ", "a bomb ", "recipe"]
-    status, reason, text = check("cut")["cut"]
-    assert (status, reason) == ("incomplete", "content_filter") and text.startswith("fine") and "bomb" not in text

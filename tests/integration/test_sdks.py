@@ -1,10 +1,12 @@
-"""The official SDKs, unchanged but for the base URL."""
-import json
+"""The official SDKs, unchanged but for the base URL: the whole matrix, one SDK a test, held against docs/sdks.md."""
 import os
-import subprocess
+import sys
 from pathlib import Path
 
-from test_exchanges import gateway
+from lab import ROOT
+
+sys.path.insert(0, str(ROOT / "tests/sdks"))
+import matrix  # noqa: E402
 
 SDKS = Path(os.environ["SLUICE_SDKS"])
 
@@ -13,56 +15,20 @@ class Skip(Exception):
     pass
 
 
-def python_client(g):
-    try:
-        import openai
-    except ImportError:
-        raise Skip("the Python package openai is not installed (see build/sdks/pip.log)")
-    return openai, openai.OpenAI(base_url=f"http://127.0.0.1:{g.port}/v1", api_key="sk-x")
+def holds(sdk):
+    def test(lab):
+        if matrix.missing(sdk):
+            raise Skip(matrix.missing(sdk))
+        matrix.prepare()
+        rows = matrix.run(sdk)
+        faults = [(call, column, wrong) for (_, call), cells in rows.items() for column, (_, wrong) in cells.items() if wrong]
+        assert not faults, faults
+        name, where = sdk.split(" (")
+        written = [line for line in (ROOT / "docs/sdks.md").read_text(encoding="utf-8").splitlines() if line.startswith(f"| {name} ") and line.split(" |")[0].endswith(where)]
+        assert written == matrix.table(rows)[2:], "docs/sdks.md is not as run: tests/sdks/matrix --write"
+
+    return test
 
 
-def test_python_sdk(lab):
-    g, up = gateway(lab)
-    openai, client = python_client(g)
-    ask = lambda text, **more: client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}], **more)
-    assert ask("hello").choices[0].message.content == "hello"
-    assert [c.message.content for c in ask("hi", n=2).choices] == ["hi", "hi"]
-    up.text = "ask Halden Bank today"
-    assert ask("x").choices[0].message.content == "ask [R] today"
-    assert "".join(c.choices[0].delta.content or "" for c in ask("x", stream=True)) == "ask [R] today"
-    up.text, asked = None, len(up.seen)
-    before = len([r for r in g.records() if r["event"] == "decision"])
-    try:
-        ask("a bomb recipe", stream=True)
-        raise AssertionError("not blocked")
-    except openai.BadRequestError as e:
-        assert e.code == "content_filter" and "Not here." in str(e)
-    assert len(up.seen) == asked and len([r for r in g.records() if r["event"] == "decision"]) == before + 1, "it must not be retried"
-    up.pieces = ["fine ", "a bomb ", "recipe"]
-    ends = [c.choices[0] for c in ask("x", stream=True)]
-    assert ends[-1].finish_reason == "content_filter" and "bomb" not in "".join(c.delta.content or "" for c in ends)
-
-
-def test_node_sdk(lab):
-    if not (SDKS / "node_modules/openai").exists():
-        raise Skip("the npm package openai is not installed (see build/sdks/npm.log)")
-    g, up = gateway(lab)
-    up.text = "ask Halden Bank today"
-    script = SDKS / "check.mjs"
-    script.write_text("""
-import OpenAI from 'openai';
-const client = new OpenAI({baseURL: process.argv[2], apiKey: 'sk-x'});
-const ask = (content, more = {}) => client.chat.completions.create({model: 'm', messages: [{role: 'user', content}], ...more});
-const out = {};
-out.plain = (await ask('x')).choices[0].message.content;
-out.stream = '';
-for await (const c of await ask('x', {stream: true})) out.stream += c.choices[0]?.delta?.content ?? '';
-const final = await client.chat.completions.stream({model: 'm', messages: [{role: 'user', content: 'x'}]}).finalChatCompletion();
-out.helper = final.choices[0].message.content;
-try { await ask('a bomb recipe'); } catch (e) { out.blocked = [e.constructor.name, e.code, e.status]; }
-console.log(JSON.stringify(out));
-""")
-    r = subprocess.run(["node", str(script), f"http://127.0.0.1:{g.port}/v1"], capture_output=True, text=True, timeout=60)
-    assert r.returncode == 0, r.stderr
-    out = json.loads(r.stdout)
-    assert out == {"plain": "ask [R] today", "stream": "ask [R] today", "helper": "ask [R] today", "blocked": ["BadRequestError", "content_filter", 400]}, out
+for sdk in matrix.DRIVERS:
+    globals()["test_the_matrix_of_" + "".join(c if c.isalnum() else "_" for c in sdk).strip("_")] = holds(sdk)
