@@ -175,6 +175,8 @@ def test_gate_keeps_what_the_active_version_promised(lab):
 def test_gate_cost_fails(lab):
     code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, database_bytes: 10"))
     assert code == 1 and off == {"cost": "FAIL"} and "at most 10" in what(report, "cost"), report["reasons"]
+    code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, compile_bytes: 4096"))
+    assert code == 1 and off == {"cost": "FAIL"} and "the compiler held" in what(report, "cost"), report["reasons"]
     code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, compile: 1ms"))
     assert code == 1 and off == {"cost": "FAIL"} and "compile" in what(report, "cost"), report["reasons"]
 
