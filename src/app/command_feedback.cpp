@@ -166,7 +166,7 @@ int export_patch(const options& o, bool raw) {
     return 0;
   }
   std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << proposal.exceptions.size() << " exceptions that two people agree on";
-  std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply " + o.out + ", and sluice test\n");
+  std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply --directory " + o.bundle + " " + o.out + ", and sluice test\n");
   for (const auto& each : patch.left_out) std::cout << "left out: " << each << '\n';
   return 0;
 }

@@ -154,7 +154,6 @@ result<void> gateway::open_agent() {
     to.download = std::move(*download);
     to.download_from = p.source.https->url;
     to.download_wait = p.source.https->wait;
-    to.poll = std::max(to.poll, to.download_wait);  // a server that may wait is not lost while it does
   }
   to.on_unavailable = p.fail_closed ? store::on_unavailable::fail_closed : store::on_unavailable::last_known_good;
   to.max_stale = p.max_stale;

@@ -269,7 +269,7 @@ result<short_decision> recorded_decision(const std::string& line) {
     }
     std::ranges::sort(out.rules);
     out.rules.erase(std::ranges::unique(out.rules).begin(), out.rules.end());
-    out.by_gateway = out.verdict == policy::verdict::block && !word(record, "reason").empty();
+    out.by_gateway = out.verdict == policy::verdict::block && out.rules.empty();
     return out;
   } catch (const json::exception&) {
     return fail(errc::parse, "the record is not of this release: a member has another type");

@@ -17,6 +17,9 @@ using json = nlohmann::ordered_json;
 constexpr std::size_t clustered_max = 500;  // texts are compared with each other
 constexpr std::size_t case_id_digits = 12;
 
+// The last digits: the first ones are a time, which decisions share.
+std::string short_id(const std::string& decision) { return decision.substr(decision.size() - std::min(case_id_digits, decision.size())); }
+
 const logged_decision* decision_of(std::span<const logged_decision> logged, const std::string& id) {
   const auto at = std::ranges::find(logged, id, &logged_decision::id);
   return at == logged.end() ? nullptr : &*at;
@@ -38,14 +41,14 @@ std::string people(const reviewed_decision& of) {
 std::string exception_yaml(const reviewed_decision& of, const acted_rule& rule, const proposal_options& how) {
   const auto until = rfc3339(how.today + std::chrono::days(how.days)).substr(0, 10);
   const auto scope = of.tenant.empty() ? std::string() : ", when: {tenant: [" + json_quoted(of.tenant) + "]}";
-  return "{id: feedback-" + of.decision.substr(0, case_id_digits) + "-" + rule.rule + scope + ", match: {keywords: [" + json_quoted(rule.value) + "]}, reason: " +
+  return "{id: feedback-" + short_id(of.decision) + "-" + rule.rule + scope + ", match: {keywords: [" + json_quoted(rule.value) + "]}, reason: " +
          json_quoted("reported as a false positive, and " + people(of) + " agree") + ", owner: " + json_quoted(of.labels.front().by) + ", ticket: " +
          json_quoted("decision " + of.decision) + ", expires: " + until + "}";
 }
 
 std::string golden_case_line(const reviewed_decision& of, const logged_decision& logged, const std::string& side, const std::string& text) {
   const bool wrongly_acted = of.settled == judgement::false_positive;
-  json made = {{"id", "feedback-" + of.decision.substr(0, case_id_digits)}, {"set", wrongly_acted ? "must_pass" : "must_block"}, {"slice", {"feedback"}}};
+  json made = {{"id", "feedback-" + short_id(of.decision)}, {"set", wrongly_acted ? "must_pass" : "must_block"}, {"slice", {"feedback"}}};
   if (!of.tenant.empty()) made["context"] = {{"tenant", of.tenant}};
   made[side] = text;
   if (wrongly_acted) {

@@ -290,7 +290,8 @@ policy::freshness node::compute() const {
     age = std::chrono::duration_cast<milliseconds>(now().wall - *state_.last_contact);
   }
   if (age > max_stale_) return expired;
-  return contact_ && age <= config_.poll * 3 ? fresh : stale;
+  // A server that may hold its answer back is not lost while it does.
+  return contact_ && age <= std::max(config_.poll, config_.download_wait) * 3 ? fresh : stale;
 }
 
 bool node::refuses_all() const { return freshness_ == policy::freshness::expired && on_unavailable_ == on_unavailable::fail_closed; }

@@ -118,7 +118,7 @@ def test_a_bundle_behind_a_url_is_followed_at_once_where_the_server_waits(lab):
         assert server.asked <= asked + 2, "nothing was asked while nothing was new"
         version = g.state()["version"]
         server.serve(gzip.compress(b"no tar at all"))
-        until("what is none is refused", lambda: "tar" in json.dumps(g.state()["last_refusal"]))
+        until("what is none is refused", lambda: "archive" in json.dumps(g.state()["last_refusal"]))
         server.status = 500
         server.serve(b"x")
         until("an error is told", lambda: not g.state()["connected"])
