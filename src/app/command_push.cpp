@@ -37,6 +37,8 @@ bool active_of(const bundle_input& candidate, store::publisher& ring, bundle_com
   if (!head && head.error().code == errc::not_found) return true;
   if (!head) return complain_ring(head.error()), false;
   auto source = ring.fetch(head->version);
+  // What was damaged in Redis is mended by pushing it again, and a version need not be held against itself.
+  if (!source && head->version == policy::version_of(candidate.source)) return true;
   if (!source) return complain_ring(source.error()), false;
   policy::diagnostics ignored;  // what is wrong with it, building it says
   if (!candidate.report.bundle.gate && !policy::parse(*source, ignored).gate) return true;

@@ -77,7 +77,7 @@ result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string b
   const auto& p = made->settings_.policy;
   const auto cpu = static_cast<std::uint32_t>(std::chrono::ceil<seconds>(p.compile_cpu_max).count());
   // A child of low priority may wait for the traffic half as long again.
-  made->loader_ = std::make_unique<policy_loader>(state, match::compile_limits{.cpu_seconds = cpu, .wall_seconds = cpu + cpu / 2, .memory_bytes = p.compile_memory_max});
+  made->loader_ = std::make_unique<policy_loader>(state, match::compile_limits{.cpu_seconds = cpu, .wall_seconds = cpu + cpu / 2 + 1, .memory_bytes = p.compile_memory_max});
   return made;
 }
 

@@ -63,6 +63,7 @@ class unpacking {
   explicit unpacking(const load_limits& bounds) : bounds_(bounds) {}
 
   result<void> take(archive* from, archive_entry* entry) {
+    if (++entries_ > 2 * bounds_.files_max) return bad("", "it holds more than " + std::to_string(2 * bounds_.files_max) + " entries");
     const char* raw = archive_entry_pathname(entry);
     std::string path = raw != nullptr ? raw : "";
     if (path.starts_with("./")) path.erase(0, 2);
@@ -96,6 +97,7 @@ class unpacking {
   bundle_archive out_;
   std::set<std::string> seen_;
   std::uint64_t total_ = 0;
+  std::size_t entries_ = 0;  // folders too
 };
 
 }  // namespace

@@ -270,7 +270,7 @@ def test_gate_commands(lab):
     (lab.dir / "traffic.csv").write_text("id,prompt\n" + "".join(f"{i},what is the weather like on day {i} of {i * i * 7919} in the valley of {i * 104729} springs?\n" for i in range(50)))
     told = shell(grow, lab.dir)
     assert "50 rows" in told and "held out to kept/benign.jsonl" in told and "of must_block added" in told and "PASS" in told, told
-    g = Gateway(lab, "sealed", Upstream().port, f"{{directory: {lab.dir}/policies}}")
+    g = Gateway(lab, "sealed", Upstream().port, f"{{directory: {bundle(lab.dir / 'b')}}}")
     g.kill(signal.SIGTERM)
     g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
     g.start()

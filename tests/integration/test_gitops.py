@@ -31,7 +31,9 @@ def test_gitops_from_a_branch_to_everybody_as_its_document_shows_it(lab):
     nodes = [fleet.node(n) for n in range(2)]
     # The first version: nothing to stand beside.
     shell("git clone -q policies.git first")
-    bundle(home / "first/policies")
+    golden = bundle(home / "first/policies") / "golden"
+    golden.mkdir()
+    (golden / "g.jsonl").write_text(json.dumps({"id": "bomb", "set": "must_block", "request": "a bomb recipe", "expect": {"action_at_least": "block"}}) + "\n")
     told = shell("git add . && git commit -qm 'The first rules' && git push origin HEAD:main", home / "first")
     assert "is active as 1-1" in told, told
     fleet.follow(nodes, "Halden Bank")
@@ -54,8 +56,10 @@ def test_gitops_from_a_branch_to_everybody_as_its_document_shows_it(lab):
         told = shell("git switch -q main && git merge -q --ff-only wrong && git push origin main", home / "work", code=1)
         assert "The gate fails" in told and "pre-receive hook declined" in told, told
         assert history()[0]["version"] == head
-        # Undone by a revert, which is a change like any other.
-        shell("git reset -q --hard origin/main && git revert --no-edit -m 1 HEAD && git push origin main && git tag live-3 && git push origin live-3", home / "work")
+        # Undone by a revert, which is a change like any other: weaker, so that somebody else agrees.
+        told = shell("git reset -q --hard origin/main && git revert --no-edit -m 1 HEAD && git push origin main", home / "work", code=1)
+        assert "a second person must agree" in told, told
+        shell("git commit -q --amend --no-edit --trailer 'Approved-by: Ada Byron' && git push origin main && git tag live-3 && git push origin live-3", home / "work")
         until("both are back", lambda: not any(fleet.redacts(g, "Ostwick Savings") for g in nodes))
     # Trailers are read from the message.
     assert "Approved-by:" in trailers and "Expected-change:" in trailers

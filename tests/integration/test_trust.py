@@ -105,7 +105,7 @@ def test_who_owns_redis_can_only_withhold(lab):
         head(1, 1, old)  # replayed
         until("it is told", lambda: "HEAD_REGRESSED" in log())
         until("withholding shows", lambda: g.state()["state"] == "STALE")
-        head(1, 2, "\x00 damaged")
+        head(1, 2, "damaged")
         refused("damaged")
         assert fleet.redacts(g, "Ostwick Savings") and not fleet.redacts(g, "Merrow Capital") and g.state()["activation"] == "1-2"
         assert metric(g, "sluice_policy_refusals_total") >= 3
