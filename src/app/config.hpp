@@ -45,8 +45,14 @@ struct address_block {
 };
 [[nodiscard]] result<address_block> parse_address_block(std::string_view text);
 
+struct https_config {
+  std::string url, token_file, ca_file;
+  milliseconds wait{60'000};                     // how long the server may hold its answer back; 0: it is asked at each poll
+};
+
 struct source_config {
-  std::string directory;                         // one of directory and redis
+  std::string directory;                         // one of directory, redis and https
+  std::optional<https_config> https;
   std::optional<store::redis_endpoint> redis;
   std::string ring = "default", password_file;
   milliseconds poll{5000};
@@ -58,7 +64,9 @@ struct policy_config {
   milliseconds max_stale = std::chrono::hours(24);
   std::string state_directory = "/var/lib/sluice";
   std::string trust_file;          // whose signatures count
-  bool require_signature = false;
+  bool require_signature = false, require_gate = false, require_approval = false;
+  milliseconds compile_cpu_max{60'000};             // of one compile, in the child
+  std::uint64_t compile_memory_max = 2ull << 30;
   std::uint64_t snapshot_bytes_max = 1ull << 30;
   milliseconds pin_max = std::chrono::minutes(15);
 };
@@ -102,6 +110,11 @@ struct vault_settings {
   milliseconds timeout{500};
 };
 
+struct feedback_config {
+  bool accept = true;
+  std::uint32_t per_minute = 20;  // of one caller
+};
+
 struct limits_config {
   std::uint64_t request_body = 64ull << 20, response_body = 64ull << 20;
   std::uint32_t header_bytes = 32 * 1024, decoding_ratio = 100, json_depth = 64, in_flight = 10'000, client_connections = 20'000;
@@ -141,6 +154,7 @@ struct config {
   audit_config audit;
   std::string secrets_file;
   vault_settings vault;
+  feedback_config feedback;
   limits_config limits;
   deadlines_config deadlines;
   unreadable_config unreadable;

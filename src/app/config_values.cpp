@@ -48,11 +48,19 @@ std::string optional_line(std::string_view indent_and_key, const std::string& va
 }
 
 std::string show_ring(const std::string& indent, const store::redis_endpoint& redis, const std::string& ring, const std::string& password_file) {
-  return indent + "url: " + json_quoted(redis.display()) + "\n" + indent + "ring: " + json_quoted(ring) + "\n" +
+  std::vector<std::string> sentinels;
+  for (const auto& each : redis.sentinels) sentinels.push_back(each.host + ":" + std::to_string(each.port));
+  // By Sentinels, who know the port.
+  const auto url = sentinels.empty() ? redis.display() : (redis.tls ? "rediss://" : "redis://") + redis.host;
+  return indent + "url: " + json_quoted(url) + "\n" + (sentinels.empty() ? "" : indent + "sentinels: " + list_text(sentinels) + "\n") + indent + "ring: " + json_quoted(ring) + "\n" +
          optional_line(indent + "password_file", password_file) + optional_line(indent + "ca_file", redis.ca_file);
 }
 
 std::string show_source(const source_config& s) {
+  if (s.https) {
+    return "    https:\n      url: " + json_quoted(s.https->url) + "\n      ring: " + json_quoted(s.ring) + "\n      wait: " + time_text(s.https->wait) + "\n      poll: " + time_text(s.poll) + "\n" +
+           optional_line("      token_file", s.https->token_file) + optional_line("      ca_file", s.https->ca_file);
+  }
   if (!s.redis) return "    directory: " + json_quoted(s.directory) + "\n";
   return "    redis:\n" + show_ring("      ", *s.redis, s.ring, s.password_file) + "      poll: " + time_text(s.poll) + "\n";
 }
@@ -165,9 +173,11 @@ std::string show_config(const config& c) {
   out += "  on_unavailable: " + choice(c.policy.fail_closed, "fail_closed", "last_known_good");
   out += "  max_stale: " + time_text(c.policy.max_stale) + "\n  state_directory: " + json_quoted(c.policy.state_directory) + "\n";
   if (!c.policy.trust_file.empty()) {
-    out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false");
+    out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false") +
+           "    require_gate: " + choice(c.policy.require_gate, "true", "false") + "    require_approval: " + choice(c.policy.require_approval, "true", "false");
   }
   out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
+  out += "  compile_cpu_max: " + time_text(c.policy.compile_cpu_max) + "\n  compile_memory_max: " + std::to_string(c.policy.compile_memory_max) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
   out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + (c.audit.encrypted ? "encrypted\n" : choice(c.audit.masked, "masked", "none"));
@@ -181,6 +191,7 @@ std::string show_config(const config& c) {
   if (c.vault.redis) {
     out += "vault:\n  redis:\n" + show_ring("    ", *c.vault.redis, c.vault.ring, c.vault.password_file) + "  timeout: " + time_text(c.vault.timeout) + "\n";
   }
+  out += "feedback:\n  accept: " + choice(c.feedback.accept, "true", "false") + "  per_minute: " + std::to_string(c.feedback.per_minute) + "\n";
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +
          std::to_string(c.limits.response_body) + "\n  header_bytes: " + std::to_string(c.limits.header_bytes) +
          "\n  decoding_ratio: " + std::to_string(c.limits.decoding_ratio) + "\n  json_depth: " + std::to_string(c.limits.json_depth) + "\n  in_flight: " + std::to_string(c.limits.in_flight) +

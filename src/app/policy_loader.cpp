@@ -36,8 +36,8 @@ void note_missing_vault(const policy::bundle_ast& bundle, std::vector<std::strin
 
 }  // namespace
 
-policy_loader::policy_loader(const std::string& state_directory, bool has_vault)
-    : backend_(match::child_backend("/proc/self/exe", {})), cache_(state_directory + "/cache"), has_vault_(has_vault) {}
+policy_loader::policy_loader(const std::string& state_directory, match::compile_limits limits, bool has_vault)
+    : backend_(match::child_backend("/proc/self/exe", limits)), cache_(state_directory + "/cache"), has_vault_(has_vault) {}
 
 store::apply_result policy_loader::apply(const policy::bundle_source& source, const std::string&) {
   auto built = policy::build(source, now().wall, *backend_, cache_, policy::expired_exceptions::leave_out);

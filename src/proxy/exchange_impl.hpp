@@ -22,6 +22,7 @@ struct exchange::impl {
     waiting,    // the upstream was asked
     plain,      // gathering an answer that is judged in whole
     stream,     // an event stream, judged as it comes
+    own,        // what is for the gateway itself
     relay,      // an answer without text of the conversation, passed as it comes
     finished,
   };
@@ -146,6 +147,13 @@ struct exchange::impl {
   void ask_vault(effects& out);
   [[nodiscard]] bool goes_without_vault(effects& out);
   void start_upstream(effects& out);
+
+  // own.cpp
+  void begin_own(const http::request_head& head, const peer_info& peer, effects& out);
+  void take_own(std::string_view bytes, effects& out);
+  void end_own(effects& out);
+  void break_own(int status, std::string_view why, effects& out);
+  void answer_own(const services::own_answer& what, effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);

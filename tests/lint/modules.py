@@ -15,7 +15,7 @@ MODULES = {
     "proxy": ("the exchange: a state machine without sockets", ["base", "text", "http", "wire", "policy"], []),
     "audit": ("decision records, the hash-chained log and its retention, query, replay", ["base", "crypto", "policy"], []),
     "store": ("policy sources, publisher, whose signatures count, last known good", ["base", "crypto", "transport", "policy"],
-              ["hiredis/"]),
+              ["hiredis/", "archive.h", "archive_entry.h"]),
     "rollout": ("what a version must show before it goes live: the golden gate and its statistics", ["base", "crypto", "policy", "audit", "store"],
                 ["boost/math"]),
     "telemetry": ("metrics, structured log", ["base"], ["spdlog/"]),
