@@ -9,6 +9,7 @@
 #include <set>
 #include <tuple>
 
+#include "config_policy.hpp"
 #include "config_reader.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -119,103 +120,6 @@ void read_upstreams(section& root, config& out) {
     root.complain("upstreams", "no upstream is named, so there is nobody to pass requests to",
                   "add upstreams: [{name: openai, base_url: \"https://api.openai.com\"}]");
   }
-}
-
-// What `policy.source.redis` and `vault.redis` have in common: where it is, and which ring.
-void read_ring(section& root, string_view name, std::optional<store::redis_endpoint>& redis, std::string& ring, std::string& password_file) {
-  std::string url, ca_file;
-  std::vector<std::string> sentinels;
-  root.text("url", url);
-  root.list("sentinels", sentinels);
-  root.text("ring", ring);
-  root.file("password_file", password_file);
-  root.file("ca_file", ca_file);
-  if (!root.present()) return;
-  auto endpoint = store::parse_redis_url(url);
-  if (endpoint) {
-    endpoint->ca_file = ca_file;
-    for (const auto& each : sentinels) {
-      if (auto at = store::parse_sentinel(each)) endpoint->sentinels.push_back(*at);
-      else root.complain("sentinels", at.error().message, "sentinels: [\"10.0.0.1:26379\", \"10.0.0.2:26379\"]; the host in 'url' is then the name by which they know the master");
-    }
-    redis = *endpoint;
-  } else {
-    root.complain("url", "'" + std::string(name) + ".url' " + endpoint.error().message, "write it like redis://127.0.0.1:6379");
-  }
-  if (ring.empty() || ring.find_first_of("{} \t\n") != std::string::npos) root.complain("ring", "a ring's name is one word without braces");
-}
-
-void read_redis(section root, source_config& out) {
-  read_ring(root, "policy.source.redis", out.redis, out.ring, out.password_file);
-  root.duration("poll", out.poll);
-  root.finish();
-}
-
-void read_vault(section root, config& out) {
-  section redis = root.sub("redis");
-  read_ring(redis, "vault.redis", out.vault.redis, out.vault.ring, out.vault.password_file);
-  redis.finish();
-  root.duration("timeout", out.vault.timeout);
-  if (root.present() && !root.has("redis")) root.complain("redis", "'vault' names no Redis", "set 'redis: {url: …, ring: …}', or remove 'vault'");
-  // Gateways that each made their own secret could not read what the others keep, and none what it kept before its disk was new.
-  if (root.present() && out.secrets_file.empty()) {
-    root.complain("", "'vault' needs 'secrets.key_file'", "give all gateways of the fleet the same secret");
-  }
-  root.finish();
-}
-
-void read_https(section root, source_config& out) {
-  https_config read;
-  root.text("url", read.url);
-  root.text("ring", out.ring);
-  root.file("token_file", read.token_file);
-  root.file("ca_file", read.ca_file);
-  root.duration("wait", read.wait);
-  root.duration("poll", out.poll);
-  if (root.present()) {
-    if (!read.url.starts_with("https://")) root.complain("url", "'policy.source.https.url' must begin with https://", "write it like https://policies.example.com/prod.tar.gz");
-    out.https = read;
-  }
-  root.finish();
-}
-
-void read_policy(section root, policy_config& out) {
-  section source = root.sub("source");
-  source.path("directory", out.source.directory);
-  read_redis(source.sub("redis"), out.source);
-  read_https(source.sub("https"), out.source);
-  const int named = (source.has("directory") ? 1 : 0) + (source.has("redis") ? 1 : 0) + (source.has("https") ? 1 : 0);
-  if (named > 1) source.complain("redis", "'policy.source' names more than one source", "keep one of directory, redis and https");
-  if (named == 0) {
-    root.complain("source", "'policy.source' names no source of policies",
-                  "set 'directory: policies', 'redis: {url: …, ring: …}' or 'https: {url: …}'");
-  }
-  source.finish();
-  static constexpr string_view reactions[] = {"last_known_good", "fail_closed"};
-  std::size_t reaction = 0;
-  root.choice("on_unavailable", reactions, reaction);
-  out.fail_closed = reaction == 1;
-  root.duration("max_stale", out.max_stale);
-  root.path("state_directory", out.state_directory);
-  root.bytes("snapshot_bytes_max", out.snapshot_bytes_max);
-  root.duration("pin_max", out.pin_max);
-  root.duration("compile_cpu_max", out.compile_cpu_max);
-  root.bytes("compile_memory_max", out.compile_memory_max);
-  section trust = root.sub("trust");
-  trust.file("keys_file", out.trust_file);
-  trust.boolean("require_signature", out.require_signature);
-  trust.boolean("require_gate", out.require_gate);
-  trust.boolean("require_approval", out.require_approval);
-  if ((out.require_gate || out.require_approval) && !out.require_signature) {
-    trust.complain("require_signature", "what a manifest says of gates and approvals counts only when it must be signed", "set 'require_signature: true' too");
-  }
-  if (out.require_signature && out.trust_file.empty()) {
-    trust.complain("require_signature", "signatures are required, and nobody is trusted to sign", "name a 'keys_file'; sluice keygen prints its entries");
-  }
-  // A setting that would be ignored is worse than one that is missing.
-  if (!out.trust_file.empty() && source.has("directory")) trust.complain("keys_file", "a directory carries no signatures", "sign what goes through Redis or HTTPS, or remove 'trust'");
-  trust.finish();
-  root.finish();
 }
 
 void read_header_names(section root, header_names& out) {

@@ -46,9 +46,7 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
     case forbidden: return refusal::denied_path;
     case not_found: return refusal::unknown_path;
     case method: return refusal::method;
-    case too_large:
-    case target_too_long:
-    case head_too_large: return refusal::too_large;
+    case too_large: case target_too_long: case head_too_large: return refusal::too_large;
     case media_type: return refusal::media_type;
     case busy: return vault_away ? refusal::vault_unavailable : refusal::no_room;
     case policy_missing: return refusal::no_policy;
