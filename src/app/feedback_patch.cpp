@@ -36,7 +36,9 @@ std::string joined(const std::vector<std::string>& lines, const insertions& adde
 }
 
 // One hunk for each place: places that lie close to each other share theirs.
-std::string diff_of(const std::string& path, bool is_new, const std::vector<std::string>& lines, const insertions& added) {
+// `open_end`: the last line of the file has no end.
+std::string diff_of(const std::string& path, bool is_new, const std::vector<std::string>& lines, const insertions& added, bool open_end) {
+  constexpr const char* no_end = "\\ No newline at end of file\n";
   std::string out = is_new ? "--- /dev/null\n+++ b/" + path + "\n" : "--- a/" + path + "\n+++ b/" + path + "\n";
   std::size_t shift = 0;
   for (auto at = added.begin(); at != added.end();) {
@@ -53,7 +55,12 @@ std::string diff_of(const std::string& path, bool is_new, const std::vector<std:
       if (const auto here = added.find(i); here != added.end() && here->first >= at->first && here->first <= last->first) {
         for (const auto& line : here->second) out += "+" + line + "\n";
       }
-      if (i < end) out += " " + lines[i] + "\n";
+      if (i >= end) continue;
+      const bool last_line = open_end && i + 1 == lines.size();
+      const bool goes_on = last_line && last->first == lines.size();  // what follows needs the end that is missing
+      out += (goes_on ? "-" : " ") + lines[i] + "\n";
+      if (last_line) out += no_end;
+      if (goes_on) out += "+" + lines[i] + "\n";
     }
     shift += count;
     at = std::next(last);
@@ -127,7 +134,8 @@ bundle_patch patch_of(const bundle_input& bundle, const rollout::proposal& what)
   for (const auto& [path, places] : added) {
     const auto file = file_of(path);
     const auto lines = file == out.patched.files.end() ? std::vector<std::string>{} : lines_of(file->bytes);
-    out.text += diff_of(path, file == out.patched.files.end(), lines, places);
+    const bool open_end = file != out.patched.files.end() && !file->bytes.empty() && !file->bytes.ends_with('\n');
+    out.text += diff_of(path, file == out.patched.files.end(), lines, places, open_end);
     auto made = policy::make_source_file(path, joined(lines, places));
     if (file == out.patched.files.end()) out.patched.files.push_back(std::move(made));
     else *file = std::move(made);

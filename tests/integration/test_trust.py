@@ -1,11 +1,13 @@
 """Who owns Redis owns nothing else: users, signatures, gates and approvals that nodes demand, and a Redis that has no room."""
 import json
+import random
 import re
 import signal
+import socket
 import subprocess
 
 from lab import ROOT, Gateway, sluice, until
-from redis_lab import RING, Fleet, Server, metric, traffic
+from redis_lab import RING, Fleet, Proxy, Server, metric, traffic
 from test_gate import cases, write
 
 
@@ -196,3 +198,48 @@ def test_the_history_says_from_which_commit(lab):
     assert [e["commit"] for e in history] == [git("rev-parse", "HEAD") + "-dirty", git("rev-parse", "HEAD")], history
     fleet.run("rollback")
     assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD"), "a rollback is of that commit again"
+
+
+def raw(redis, *words):
+    """One command, whatever bytes are in it."""
+    with socket.create_connection(("127.0.0.1", redis.port), 5) as s:
+        parts = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+        s.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        with s.makefile("rb") as answer:
+            head = answer.readline()
+            assert head[:1] in b"$:+", head
+            return answer.read(int(head[1:])) if head[:1] == b"$" else head[1:-2]
+
+
+def flipped(bytes_, at):
+    return bytes_[:at] + bytes([bytes_[at] ^ (1 << at % 8)]) + bytes_[at + 1:]
+
+
+def test_one_changed_byte_anywhere_is_refused_and_named(lab):
+    redis = Server(lab)
+    path = Proxy(redis.port)
+    key = keys(lab, ci="build,activate")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, path.port, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true}}", poll="200ms")
+    fleet.push(wait=1, more=["--key", key["ci"]])
+    dice = random.Random(7)
+    with traffic(g):
+        for trial in range(15):
+            before, refusals = g.state()["version"], metric(g, "sluice_policy_refusals_total")
+            path.dark = True
+            answer = json.loads(fleet.push(f"Rival {trial}", more=["--key", key["ci"], "--json"]).stdout)
+            blobs = redis("--scan", "--pattern", redis.key("blob:*")).split()
+            # The node has the blobs of what it runs: one of those that are new is what it will read.
+            blob = next(b for b in blobs if f"Rival {trial}" in redis("get", b))
+            where = [("get", "set", blob), ("hget", "hset", redis.key(f"manifest:{answer['version']}"), "manifest"), ("hget", "hset", redis.key("head"), "record")][trial % 3]
+            whole = raw(redis, where[0], *where[2:])
+            raw(redis, where[1], *where[2:], flipped(whole, dice.randrange(len(whole))))
+            if where[2] == redis.key("head"):
+                redis("del", redis.key("log"))  # what lies in the log would be right
+            path.dark = False
+            until(f"trial {trial} in {where[2]} is refused", lambda: metric(g, "sluice_policy_refusals_total") > refusals)
+            refusal = g.state()["last_refusal"]
+            assert refusal["phase"] in ("VERIFY", "GEN_FORK") and refusal["message"] and g.state()["version"] == before, (where, refusal)
+            raw(redis, where[1], *where[2:], whole)
+            fleet.push(f"Rival {trial}", wait=1, more=["--key", key["ci"]])
+            assert g.state()["version"] == answer["version"]
