@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -82,6 +84,8 @@ class child final : public compile_backend {
 
   result<std::string> compile(const pattern_set& set) override { return run(pack(set), {"pattern compiler", "the patterns", "simplify them"}); }
 
+  std::uint64_t peak_bytes() const override { return peak_.load(); }
+
   result<void> try_classifier(std::string_view bytes) override {
     std::string request;
     put(request, kind_classifier);
@@ -99,7 +103,7 @@ class child final : public compile_backend {
     const char* advice;
   };
 
-  [[nodiscard]] result<std::string> run(const std::string& request, const task& of) const {
+  [[nodiscard]] result<std::string> run(const std::string& request, const task& of) {
     std::array<descriptor, 2> in, out;
     std::array<int, 2> a{}, b{};
     if (::pipe2(a.data(), O_CLOEXEC) != 0 || ::pipe2(b.data(), O_CLOEXEC) != 0) {
@@ -122,7 +126,11 @@ class child final : public compile_backend {
     const bool in_time = exchange(in[1], out[0].fd, request, answer);
     if (!in_time) ::kill(pid, SIGKILL);
     int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    rusage used{};
+    while (::wait4(pid, &status, 0, &used) < 0 && errno == EINTR) {
+    }
+    const auto held = static_cast<std::uint64_t>(std::max(used.ru_maxrss, 0L)) << 10;
+    for (auto most = peak_.load(); held > most && !peak_.compare_exchange_weak(most, held);) {
     }
     return judge(in_time, status, std::move(answer), of);
   }
@@ -172,6 +180,7 @@ class child final : public compile_backend {
 
   std::string program_;
   compile_limits limits_;
+  std::atomic<std::uint64_t> peak_{0};
 };
 
 // The child's work: what it answers to a request.

@@ -24,6 +24,11 @@ class in_process final : public compile_backend {
     hs_compile_error_t* why = nullptr;
     const auto rc = hs_compile_multi(expressions.data(), flags.data(), ids.data(), static_cast<unsigned>(ids.size()),
                                      HS_MODE_BLOCK, nullptr, &db, &why);
+    // Hyperscan blames the first pattern for it: without its help nothing would be gained.
+    if (rc != HS_SUCCESS && why != nullptr && std::string_view(why->message).starts_with("Unable to allocate memory")) {
+      hs_free_compile_error(why);
+      return fail(errc::limit, "they need more memory than the compiler may have");
+    }
     if (rc != HS_SUCCESS) {
       std::string message = why != nullptr && why->expression >= 0 ? "pattern " + std::to_string(why->expression) + ": " : "";
       message += why != nullptr ? why->message : "out of memory";
