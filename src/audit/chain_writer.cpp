@@ -17,6 +17,8 @@ namespace {
 
 // After a sync that failed: how soon a new file is tried, at first and at most.
 constexpr milliseconds repair_first{1000}, repair_last{60'000};
+// How often the reserve is taken again after it was needed.
+constexpr milliseconds reserve_every{10'000};
 
 }  // namespace
 
@@ -38,6 +40,8 @@ result<void> chain_writer::open() {
   if (counts_.boot <= tail->newest_boot) counts_.boot = tail->newest_boot + "z";  // a clock that was set back: files are read in the order of their names
   if (config_.signing) checkpoints_.emplace(config_, boot_end{tail->boot, tail->hash, tail->sequence});
   same_ = same_in_all(config_, counts_.boot);
+  reserve_.take();
+  counts_.reserve_held = reserve_.held();
   return open_file();
 }
 
@@ -77,13 +81,22 @@ void chain_writer::link(const crypto::signing_key* signing) {
   ++chained_;
 }
 
-void chain_writer::write(bool sync_too) {
+void chain_writer::write(bool sync_too, bool makes_room) {
+  write_batch(sync_too);
+  if (!makes_room || !counts_.full || !reserve_.held()) return;
+  reserve_.give();
+  reserve_at_ = mono_now() + reserve_every;
+  write_batch(sync_too);
+}
+
+void chain_writer::write_batch(bool sync_too) {
   std::size_t done = 0;
   while (done < batch_.size()) {
     const auto n = ::write(fd_, batch_.data() + done, batch_.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
-      write_fault_ = std::string("writing the audit log failed: ") + std::strerror(errno);
+      write_error_ = errno;
+      write_fault_ = std::string("writing the audit log failed: ") + std::strerror(write_error_);
       note_faults();
       break;
     }
@@ -112,6 +125,11 @@ void chain_writer::keep_up(bool waited_for, bool last) {
   } else if (batch_.empty() && (last || mono_now() >= repair_at_)) {
     repair();
   }
+  if (batch_.empty() && !reserve_.held() && mono_now() >= reserve_at_) {
+    reserve_.take();
+    reserve_at_ = mono_now() + reserve_every;
+  }
+  counts_.reserve_held = reserve_.held();
   if (!batch_.empty() || newest_checkpoint_.empty()) return;
   if (config_.on_checkpoint) config_.on_checkpoint(newest_checkpoint_);
   newest_checkpoint_.clear();
@@ -121,6 +139,7 @@ void chain_writer::note_faults() {
   const auto& fault = write_fault_.empty() ? sync_fault_ : write_fault_;
   counts_.failed = !fault.empty();
   if (counts_.failed) counts_.failure = fault;
+  counts_.full = !write_fault_.empty() && (write_error_ == ENOSPC || write_error_ == EDQUOT);
 }
 
 void chain_writer::note_synced() {
@@ -184,7 +203,7 @@ result<void> chain_writer::open_file() {
 void chain_writer::repair() {
   if (!open_file()) return postpone_repair();
   add({"unsynced", sluice::now().wall, "", "", "", sync_fault_});
-  write(false);
+  write_batch(false);
   if (!batch_.empty()) return postpone_repair();
   if (::fdatasync(fd_) != 0) return sync_failed(current_file(), errno);
   sync_fault_.clear();

@@ -9,6 +9,7 @@
 
 #include "background_sync.hpp"
 #include "checkpoint.hpp"
+#include "disk_reserve.hpp"
 #include "files.hpp"
 #include "format.hpp"
 #include "sluice/audit/log.hpp"
@@ -31,8 +32,9 @@ class chain_writer {
   void add(const record& r);
   void add(const control_event& e);
   void checkpoint_when_due(std::string_view kind, bool now);
-  // On a full disk it keeps the batch, and tries again with the next one.
-  void write(bool sync_too);
+  // On a full disk it keeps the batch, and tries again with the next one. `makes_room`: once it is written, files can go, so it may have
+  // the reserve.
+  void write(bool sync_too, bool makes_room);
   // Syncs, goes on in a new file, repairs. `waited_for`: somebody waits for the sync; `last`: no turn comes after this one.
   void keep_up(bool waited_for, bool last);
   [[nodiscard]] bool waiting() const { return !batch_.empty(); }  // lines that could not be written
@@ -44,6 +46,7 @@ class chain_writer {
 
  private:
   static constexpr std::size_t batch_bytes_max = 1u << 20;
+  static constexpr std::uint64_t reserve_bytes = 2 * batch_bytes_max;  // a batch, its last line, and a checkpoint
 
   [[nodiscard]] line_context context() { return {config_, same_, ++sequence_}; }
   [[nodiscard]] std::string current_file() const { return config_.directory + "/" + file_name(config_.node, counts_.boot, file_number_); }
@@ -57,6 +60,7 @@ class chain_writer {
   void sync_beside();
   void look_beside();
   void sync_failed(const std::string& what, int why);
+  void write_batch(bool sync_too);
   void repair();
   void postpone_repair();
 
@@ -78,6 +82,9 @@ class chain_writer {
   std::string write_fault_, sync_fault_;         // what fails at the moment; empty: nothing
   mono_time repair_at_{};
   milliseconds repair_after_{0};
+  int write_error_ = 0;                          // of the last write that failed
+  mono_time reserve_at_{};
+  disk_reserve reserve_{config_.directory + "/" + config_.node + ".reserve", reserve_bytes};
   log::statistics counts_;
   background_sync beside_;
 };

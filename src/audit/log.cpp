@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t text_waiting_max = 64u << 20;
 // While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
 constexpr milliseconds drain_every{1};
+// How soon a disk that took nothing is asked again.
+constexpr milliseconds retry_every{100};
+constexpr std::size_t events_waiting_max = 256;
 
 }  // namespace
 
@@ -27,8 +30,8 @@ struct log::impl {
   impl(log_config from, std::size_t producers) : config(std::move(from)), chain(config) {
     for (std::size_t i = 0; i < producers; ++i) {
       rings.push_back(std::make_unique<ring>(config.ring_records));
-      dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
     }
+    for (std::size_t i = 0; i <= producers; ++i) dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
   }
 
   log_config config;
@@ -41,11 +44,12 @@ struct log::impl {
   std::condition_variable wake, flushed;
   std::vector<control_event> events;
   std::uint64_t flush_wanted = 0, flush_done = 0;
+  std::uint64_t turns_begun = 0, turns_ended = 0;
   bool stopping = false;
   statistics counts;  // as the last turn left them
   std::atomic<bool> failed{false};
   std::atomic<std::size_t> text_waiting{0};
-  std::vector<std::unique_ptr<std::atomic<std::uint64_t>>> dropped;  // by producer
+  std::vector<std::unique_ptr<std::atomic<std::uint64_t>>> dropped;  // by producer; of events, behind them
 
   // Matched text does not outlive its line.
   void forget(record& r) {
@@ -76,32 +80,57 @@ struct log::impl {
     dropped_told = now;
   }
 
+  // Under the lock. While the disk takes nothing only what makes room on it goes before the others.
+  std::vector<control_event> take_events() {
+    if (chain.room()) return std::exchange(events, {});
+    std::vector<control_event> out;
+    std::erase_if(events, [&](const control_event& e) { return e.kind == "retired" && (out.push_back(e), true); });
+    return out;
+  }
+
+  // Until something comes, somebody waits, or it is time.
+  void wait_for_work(std::unique_lock<std::mutex>& hold, bool behind, bool busy) {
+    if (chain.waiting()) {
+      wake.wait_for(hold, std::min(retry_every, config.interval), [&] { return stopping; });
+      return;
+    }
+    // What did not fit into the last batch does not wait.
+    const auto pause = behind ? milliseconds(0) : config.sync == sync_mode::always ? milliseconds(1) : busy ? std::min(drain_every, config.interval) : config.interval;
+    wake.wait_for(hold, pause, [&] { return stopping || !events.empty() || flush_wanted != flush_done || crowded(); });
+  }
+
+  [[nodiscard]] bool crowded() const {
+    return std::ranges::any_of(rings, [](const auto& each) { return each->size() >= each->capacity() / 2; });
+  }
+
   void run() {
     bool behind = false, busy = false;
-    for (bool last = false; !last;) {
+    for (bool over = false; !over;) {
       std::vector<control_event> todo;
       std::uint64_t wanted = 0;
+      bool ending = false;
       {
         std::unique_lock hold(lock);
-        // What did not fit into the last batch does not wait.
-        const auto pause = behind ? milliseconds(0) : config.sync == sync_mode::always ? milliseconds(1) : busy ? std::min(drain_every, config.interval) : config.interval;
-        wake.wait_for(hold, pause, [&] { return stopping || !events.empty() || flush_wanted != flush_done; });
-        todo.swap(events);
+        wait_for_work(hold, behind, busy);
+        todo = take_events();
         wanted = flush_wanted;
-        last = stopping;
+        ending = stopping;
+        ++turns_begun;
       }
       bool more = true;
       while (more && chain.room()) more = drain();
       for (const auto& e : todo) chain.add(e);
-      note_drops();
+      if (chain.room()) note_drops();
+      const bool last = ending && !more;
       if (last) chain.add({"stop", sluice::now().wall, "", "", "", ""});
       // What was retired may have been all that was signed.
       const bool retired = std::ranges::any_of(todo, [](const control_event& e) { return e.kind == "retired"; });
-      chain.checkpoint_when_due(last ? "close" : chain.checkpoints_begun() ? "interval" : "boot", last || retired);
+      if (last || retired || chain.room()) chain.checkpoint_when_due(last ? "close" : chain.checkpoints_begun() ? "interval" : "boot", last || retired);
       busy = chain.waiting();
-      if (busy) chain.write(config.sync == sync_mode::always || last || wanted != flush_done);
+      if (busy) chain.write(config.sync == sync_mode::always || last || wanted != flush_done, retired);
       chain.keep_up(wanted != flush_done, last);
       behind = more && !chain.waiting();
+      over = last || (ending && chain.waiting());
       end_turn(wanted, more);
     }
   }
@@ -111,6 +140,7 @@ struct log::impl {
     const std::scoped_lock hold(lock);
     counts = chain.counts();
     if (!chain.waiting() && !more) flush_done = wanted;
+    turns_ended = turns_begun;
     flushed.notify_all();
   }
 };
@@ -163,7 +193,7 @@ record* log::claim(std::size_t producer, bool reserved) {
 void log::publish(std::size_t producer) {
   auto& to = *impl_->rings[producer];
   to.publish();
-  if (to.size() == to.capacity() / 2) impl_->wake.notify_one();
+  if (to.size() >= to.capacity() / 2) impl_->wake.notify_one();
 }
 
 bool log::reserve_text(std::size_t bytes) {
@@ -175,7 +205,11 @@ bool log::reserve_text(std::size_t bytes) {
 void log::event(control_event e) {
   {
     const std::scoped_lock hold(impl_->lock);
-    impl_->events.push_back(std::move(e));
+    if (impl_->events.size() < events_waiting_max || e.kind == "retired") {  // retention waits for its own, one at a time
+      impl_->events.push_back(std::move(e));
+    } else {
+      impl_->dropped.back()->fetch_add(1, std::memory_order_relaxed);
+    }
   }
   impl_->wake.notify_all();
 }
@@ -183,8 +217,10 @@ void log::event(control_event e) {
 void log::flush() {
   std::unique_lock hold(impl_->lock);
   const auto mine = ++impl_->flush_wanted;
+  const auto begun = impl_->turns_begun;
   impl_->wake.notify_all();
-  impl_->flushed.wait(hold, [&] { return impl_->flush_done >= mine || impl_->stopping || impl_->counts.failed; });
+  // A turn that began earlier may not have seen what was pushed.
+  impl_->flushed.wait(hold, [&] { return impl_->flush_done >= mine || impl_->stopping || (impl_->counts.failed && impl_->turns_ended > begun); });
 }
 
 log::statistics log::stats() const {

@@ -52,7 +52,14 @@ result<control_event> last_record(const std::vector<candidate>& files, std::size
   return out;
 }
 
+// The record has to be on disk before the files go. On a full disk, which their going may heal, it has the log's reserve.
+bool can_say_so(const log& to) {
+  const auto now = to.stats();
+  return !now.failed || (now.full && now.reserve_held);
+}
+
 void remove_oldest(log& to, std::vector<candidate>& files, std::size_t count, wall_time now, kept_files& out) {
+  if (!can_say_so(to)) return out.problems.push_back("no file is removed while the log cannot be written");
   auto event = last_record(files, count);
   if (!event) return out.problems.push_back(event.error().message);
   event->time = now;

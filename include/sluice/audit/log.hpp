@@ -45,7 +45,7 @@ class log {
  public:
   // Opens or continues the log and starts the spool thread.
   [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers);
-  ~log();  // writes what is queued, syncs, ends with a "stop" event
+  ~log();  // writes all that is queued, however much, syncs, ends with a "stop" event; what a full disk does not take is lost
 
   // From worker `producer`, none of them blocks. Keeps places for the records of one exchange before it begins, so that on_full: block
   // never loses one of them. False: there is no room, or the disk failed, and on_full is block. With on_full: drop nothing is kept.
@@ -57,14 +57,16 @@ class log {
   void publish(std::size_t producer);
   // For text of that size to wait for the disk in memory; false: it must be left out, for too much waits already. From any thread.
   [[nodiscard]] bool reserve_text(std::size_t bytes);
-  // From the control thread.
+  // From a control thread. While the disk is full a few hundred wait; what comes then is counted as lost.
   void event(control_event e);
-  // Blocks until what was pushed before is on disk. For tests and shutdown.
+  // Blocks until what was pushed before is on disk, or could not be written: stats() says which. For tests, shutdown and retention.
   void flush();
 
   struct statistics {
     std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0, sync_failures = 0, torn_repaired = 0;
     bool failed = false;               // records cannot be written, or a sync failed and has not been made good: `failure` says which
+    bool full = false;                 // it failed because the disk has no room
+    bool reserve_held = false;         // there is room on the disk for a "retired" event all the same
     std::string failure, boot, last_hash;
     std::uint64_t sequence = 0;
   };

@@ -14,7 +14,7 @@ struct finding_record {
   std::string rule, policy;
   policy::action action;
   policy::enforcement enforcement;
-  std::string channel;         // "messages[0].content", "choice 0 content"
+  std::string channel;         // "messages[0].content", "choices[0].delta.content"
   std::uint32_t begin, end;    // bytes of the channel's original text
   std::uint32_t score = 0;     // what it adds to its policy's threshold
   struct place {
@@ -86,9 +86,11 @@ struct record {
   std::string caller;        // what rollouts are sticky by where no user is known
 };
 
-// A control-plane event in the same chain: an activation, a refusal, a start or a stop. `audit at` reads these.
+// An event of the control plane in the same chain. `audit at` reads these.
 struct control_event {
-  std::string kind;        // "start", "serving", "activated", "refused", "state", "stop", "lost", "unsynced", "retired"
+  // "start", "serving", "activated", "refused", "state", "canary" (which `audit at` leaves out: it does not change what is active), "stop";
+  // of the log itself "lost", "unsynced", "retired", "checkpoint"
+  std::string kind;
   wall_time time;
   std::string activation, version, freshness, detail;
   std::uint64_t through = 0;         // of "retired": the last record that goes, and its hash

@@ -61,7 +61,8 @@ struct exchange_report {
   const text_names& request_names;
   const text_names& response_names;
   bool request_judged = false, response_judged = false;
-  // Stopped by the gateway itself, without a rule (unreadable, unknown path, over a limit, no policy): the verdict is block.
+  // The verdict is block, whatever the outcome says. `request_refused`: the client got an error of the gateway's before the upstream was asked: a
+  // rule's block, or one without a rule (unreadable, unknown path, over a limit, no policy). `answer_withheld`: of an answer, without a rule.
   bool request_refused = false, answer_withheld = false;
   // Would have been, if it were not for mode: shadow: the shadow verdict is block.
   bool request_spared = false, answer_spared = false;

@@ -1,7 +1,9 @@
-// Lets the next syncs of files, or of folders, fail in this process as on a disk that is dying.
+// Lets the next syncs of files, or of folders, fail in this process as on a disk that is dying, or lets a full one take no more of a log.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <string>
 
 namespace sluice::audit::testing {
 
@@ -16,6 +18,16 @@ struct failing_disk {
     file_syncs.store(0);
     folder_syncs.store(0);
   }
+};
+
+// While one is there no log file takes a byte. With `reserve`: until that file is gone.
+class full_disk {
+ public:
+  explicit full_disk(std::string reserve = {});
+  ~full_disk();
+  full_disk(const full_disk&) = delete;
+  full_disk& operator=(const full_disk&) = delete;
+  [[nodiscard]] std::uint64_t refused() const;  // writes
 };
 
 }  // namespace sluice::audit::testing

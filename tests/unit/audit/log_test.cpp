@@ -1,15 +1,11 @@
-// The log on disk: chained, rotated, continued, repaired, and what happens when it is full or cannot be written.
+// The log on disk: chained, rotated, continued, repaired, and what happens when its rings are full.
 #include "sluice/audit/log.hpp"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "failing_disk.hpp"
 #include "sluice/audit/query.hpp"
 #include "written_log.hpp"
 
@@ -174,6 +170,15 @@ TEST(log, a_ring_that_blocks_says_no_before_it_is_full_and_loses_nothing) {
   EXPECT_EQ(folder.lines().size(), wanted + 2u);
 }
 
+TEST(log, a_ring_that_is_half_full_does_not_wait_for_the_interval) {
+  log_folder folder;
+  auto to = log::open(slow_and_small(folder, on_full::block), 1).value();
+  EXPECT_TRUE(within_ten_seconds([&] {
+    if (to->reserve(0, 1)) EXPECT_TRUE(push(*to, 0, decision("d"), true));
+    return to->stats().written > 1;
+  }));
+}
+
 // More exchanges under way than the ring has room for, beside requests that were never admitted: what was admitted is never lost.
 TEST(log, the_closing_record_of_an_exchange_that_was_admitted_has_its_place) {
   log_folder folder;
@@ -228,73 +233,16 @@ TEST(log, a_new_file_that_cannot_be_opened_leaves_the_old_one_in_use) {
   EXPECT_GE(check(folder).files, 2u);
 }
 
-bool within_ten_seconds(const std::function<bool()>& holds) {
-  const auto end = mono_now() + seconds(10);
-  while (!holds() && mono_now() < end) std::this_thread::sleep_for(milliseconds(2));
-  return holds();
-}
-
-// Of both ways to sync: beside the writer, and after each batch.
-class failed_sync : public ::testing::TestWithParam<sync_mode> {};
-
-TEST_P(failed_sync, is_told_blocks_and_is_made_good_by_a_new_file_that_names_the_records_in_doubt) {
+TEST(log, whatever_is_queued_at_a_stop_is_written) {
   log_folder folder;
-  auto config = config_for(folder);
-  config.sync = GetParam();
-  auto to = log::open(config, 1).value();
-  const auto before = to->stats().sequence;
+  auto config = slow_and_small(folder, on_full::block);
+  config.ring_records = 1024;
   {
-    const failing_disk once(1, 0);
-    ASSERT_TRUE(push(*to, 0, decision("in doubt")));
-    ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
+    auto to = log::open(config, 1).value();
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(push(*to, 0, large("d")));  // six batches
   }
-  EXPECT_TRUE(to->stats().failure.contains("syncing")) << to->stats().failure;
-  EXPECT_EQ(to->stats().sync_failures, 1u);
-  EXPECT_FALSE(to->reserve(0, 2)) << "on_full is block";
-  ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
-  EXPECT_TRUE(to->reserve(0, 2));
-  ASSERT_TRUE(push(*to, 0, decision("after")));
-  to.reset();
-  EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
-  EXPECT_EQ(check(folder).files, 2u);
-  const auto lines = folder.lines();
-  const auto told = std::ranges::find_if(lines, [](const auto& l) { return json::parse(l)["event"] == "unsynced"; });
-  ASSERT_NE(told, lines.end());
-  EXPECT_TRUE(json::parse(*told)["detail"].get<std::string>().contains("records after " + std::to_string(before) + " may")) << *told;
-}
-
-INSTANTIATE_TEST_SUITE_P(ways, failed_sync, ::testing::Values(sync_mode::interval, sync_mode::always));
-
-TEST(log, a_failed_sync_with_drop_is_told_and_goes_on) {
-  log_folder folder;
-  auto config = config_for(folder);
-  config.on_full = on_full::drop;
-  auto to = log::open(config, 1).value();
-  const failing_disk once(1, 0);
-  ASSERT_TRUE(push(*to, 0, decision("in doubt")));
-  ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
-  EXPECT_TRUE(to->reserve(0, 2));
-}
-
-TEST(log, does_not_begin_in_a_folder_whose_names_do_not_survive) {
-  log_folder folder;
-  const failing_disk names(0, 1);
-  const auto to = log::open(config_for(folder), 1);
-  ASSERT_FALSE(to);
-  EXPECT_TRUE(to.error().message.contains(folder.path())) << to.error().message;
-}
-
-TEST(log, a_rotation_whose_name_may_not_survive_is_a_failed_sync) {
-  log_folder folder;
-  auto config = config_for(folder);
-  config.file_bytes_max = 500;
-  auto to = log::open(config, 1).value();
-  const failing_disk names(0, 1);
-  ASSERT_TRUE(push(*to, 0, decision("d")));
-  ASSERT_TRUE(push(*to, 0, decision("d")));
-  ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
-  ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
-  to.reset();
+  EXPECT_EQ(folder.lines().size(), 102u);
+  EXPECT_EQ(json::parse(folder.lines().back())["event"], "stop");
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
 }
 

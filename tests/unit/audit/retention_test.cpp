@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "failing_disk.hpp"
 #include "sluice/audit/packing.hpp"
 #include "sluice/audit/query.hpp"
 #include "written_log.hpp"
@@ -114,6 +116,54 @@ TEST_F(tidying, files_over_the_bytes_go_oldest_first_and_the_chain_says_so) {
   log_.reset();
   log_ = log::open(config_, 1).value();
   EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+TEST_F(tidying, a_full_disk_has_room_for_the_record_that_lets_old_files_go) {
+  const auto before = folder_.files().size();
+  const auto reserve = folder_.path() + "/n1.reserve";
+  ASSERT_GT(fs::file_size(reserve), 1u << 20);
+  const full_disk disk(reserve);
+  ASSERT_TRUE(push(*log_, 0, decision("waits")));
+  log_->flush();
+  ASSERT_TRUE(log_->stats().full);
+  const auto done = run({.age = {}, .bytes = 1, .pack = false});
+  EXPECT_EQ(done.problems, std::vector<std::string>{});
+  EXPECT_EQ(done.removed.size(), before - 2);
+  EXPECT_FALSE(fs::exists(reserve));
+  EXPECT_FALSE(log_->stats().failed);
+  EXPECT_EQ(found().back(), "waits");
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+// As when somebody else took what the reserve gave.
+TEST_F(tidying, on_a_disk_that_stays_full_nothing_goes_and_the_chain_is_not_filled_with_promises) {
+  const auto before = folder_.files();
+  {
+    const full_disk disk;
+    ASSERT_TRUE(push(*log_, 0, decision("waits")));
+    for (int i = 0; i < 5; ++i) {
+      const auto done = run({.age = {}, .bytes = 1, .pack = false});
+      EXPECT_TRUE(done.removed.empty());
+      ASSERT_EQ(done.problems.size(), 1u);
+    }
+  }
+  log_->flush();
+  EXPECT_FALSE(log_->stats().failed);
+  EXPECT_EQ(folder_.files().front(), before.front());
+  const auto lines = folder_.lines();
+  EXPECT_LE(std::ranges::count_if(lines, [](const std::string& l) { return l.contains("\"event\":\"retired\""); }), 1);
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+TEST_F(tidying, while_a_sync_is_in_doubt_nothing_goes_and_nothing_says_so) {
+  {
+    const failing_disk once(1, 0);
+    ASSERT_TRUE(push(*log_, 0, decision("in doubt")));
+    ASSERT_TRUE(within_ten_seconds([&] { return log_->stats().failed; }));
+  }
+  EXPECT_EQ(run({.age = {}, .bytes = 1, .pack = false}).problems.size(), 1u);
+  log_.reset();
+  EXPECT_TRUE(std::ranges::none_of(folder_.lines(), [](const std::string& l) { return l.contains("\"event\":\"retired\""); }));
 }
 
 TEST_F(tidying, files_are_kept_for_their_time_and_no_longer) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <fstream>
+#include <thread>
 
 #include "files.hpp"
 
@@ -75,6 +76,18 @@ record decision(const std::string& id, policy::verdict verdict, const std::strin
   r.request.verdict = verdict;
   r.status = 200;
   return r;
+}
+
+record large(const std::string& id) {
+  auto r = decision(id);
+  r.path = std::string(64u << 10, 'p');
+  return r;
+}
+
+bool within_ten_seconds(const std::function<bool()>& holds) {
+  const auto end = mono_now() + seconds(10);
+  while (!holds() && mono_now() < end) std::this_thread::sleep_for(milliseconds(2));
+  return holds();
 }
 
 }  // namespace sluice::audit::testing

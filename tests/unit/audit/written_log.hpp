@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ void write(const std::string& path, const std::string& bytes);
 [[nodiscard]] log_config config_for(const log_folder& folder, const std::string& node = "n1");
 // False: there was no room.
 [[nodiscard]] bool push(log& to, std::size_t producer, record r, bool reserved = false);
+// One that fills a batch soon.
+[[nodiscard]] record large(const std::string& id);
+[[nodiscard]] bool within_ten_seconds(const std::function<bool()>& holds);
 [[nodiscard]] record decision(const std::string& id, policy::verdict verdict = policy::verdict::allow, const std::string& tenant = "");
 
 }  // namespace sluice::audit::testing
