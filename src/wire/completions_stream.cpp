@@ -100,7 +100,8 @@ event_reader::grower::taken completions_stream::take(index i, const row& r, chan
   auto& c = *of->mine;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
-  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text", of->number);
+  // Of no choice: a text that the client may put into the middle of its own takes none behind it.
+  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text");
   released_.clear();
   if (sink.feed(*c.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
   if (released_ != event_.body()[i].text) of->edited = true;

@@ -3,7 +3,7 @@ import json
 
 from lab import Gateway, bundle, every_dialect
 from speaker import Speaker
-from test_additions import BOTH, STEER
+from test_additions import BEHIND, BOTH, DISCLAIMER, NOTICE, STEER, rule
 
 
 class Skip(Exception):
@@ -164,3 +164,21 @@ def test_a_stored_response_is_read_through_the_sdk(lab):
     up.pieces = ["ask Hal", "den Bank", " today"]
     assert client.responses.retrieve("resp_1").output_text == "ask [R] today"
     assert client.responses.input_items.list("resp_1").data[0].content[0].text == "ask [R] today"
+
+
+def test_responses_python_sdk_reads_the_text_behind_an_answer(lab):
+    try:
+        import openai
+    except ImportError:
+        raise Skip("the Python package openai is not installed (see build/sdks/pip.log)")
+    up = Speaker()
+    full = rule("demand", "response", "{keywords: [gamble]}", '{type: require_disclaimer, disclaimer: general, on_missing: rewrite, replacement: "Ask us."}', "gamble", "    stream: {hold: full}\n") + DISCLAIMER
+    for name, rules, said, whole in (("append", BEHIND, ["you may ", "inv", "est"], "you may invest\n\n" + NOTICE), ("rewrite", full, ["just ", "gamble"], "Ask us.")):
+        g = Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / f"{name}-bundle", extra=rules))
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{g.port}/v1", api_key="sk-x")
+        up.pieces = said
+        assert client.responses.create(model="m", input="x").output_text == whole
+        with client.responses.stream(model="m", input="x") as s:
+            events = list(s)
+            assert s.get_final_response().output_text == whole
+        assert "".join(e.delta for e in events if e.type == "response.output_text.delta") == whole

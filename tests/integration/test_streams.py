@@ -1,9 +1,14 @@
-"""What long streams cost, on the real binary: memory stays bounded however much is said."""
+"""Streams on the real binary: what long ones cost, and what is left of those whose upstream dies."""
 import json
 
 from lab import Gateway, Script, bundle, every_dialect
 from test_additions import SPEAKERS
 from test_responses import Speaker as ResponsesSpeaker
+
+
+class Skip(Exception):
+    pass
+
 
 PIECE = ("Nothing of this is worth a rule. " * 32)[:1024]
 
@@ -63,3 +68,48 @@ def test_a_response_of_a_megabyte_is_followed_and_let_go(lab):
     grown = resident_kb(g.process.pid, peak=True) - before
     print(f"  a response of 1 MiB, told five times: {grown} KB more at the peak")
     assert grown < 32 * 1024, grown
+
+
+def test_what_is_held_of_an_upstream_that_dies_is_dropped_and_the_error_is_the_dialects(lab):
+    up = Script()
+    g = every_dialect(lab, up)
+    up.dies = True
+    errors = {"openai": b'data: {"error":{"message":', "responses": b"event: error\n", "anthropic": b"event: error\n", "gemini": b'data: {"error":{"code":', "ollama": b'{"error":"'}
+    for dialect in SPEAKERS:
+        kind, events = dialect.say(["Q"] * dialect.choices, "stop", True)
+        at = next(i for i, e in enumerate(events) if b'"Q"' in e)
+        up.answer = kind, events[:at] + [events[at].replace(b'"Q"', b'"safe words at Halden"')]
+        path, body = dialect.ask(True)
+        data = g.stream(body, path).read()
+        assert b"safe words at" in data and b"Halden" not in data and errors[dialect.kind] in data, (dialect.kind, data)
+        assert not any(end in data for end in (b"[DONE]", b"message_stop", b"finishReason", b"response.completed", b'"done":true')), (dialect.kind, data)
+    assert {r["verdict"] for r in g.records() if r["event"] == "closed"} == {"allow"}
+
+
+def test_python_sdks_raise_their_error_once_when_an_upstream_dies(lab):
+    try:
+        import anthropic
+        import openai
+    except ImportError as e:
+        raise Skip(f"a Python SDK is not installed (see build/sdks/pip.log): {e}")
+    up = Script()
+    g = every_dialect(lab, up)
+    up.dies = True
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{g.port}/v1", api_key="sk-x")
+    messages = anthropic.Anthropic(base_url=f"http://127.0.0.1:{g.port}", api_key="sk-x")
+    user = [{"role": "user", "content": "x"}]
+    calls = {"openai": (openai.APIError, lambda: client.chat.completions.create(model="m", messages=user, stream=True)),
+             "responses": (openai.APIError, lambda: client.responses.create(model="m", input="x", stream=True)),
+             "anthropic": (anthropic.APIError, lambda: messages.messages.create(model="m", max_tokens=9, messages=user, stream=True))}
+    for dialect in (d for d in SPEAKERS if d.kind in calls):
+        kind, events = dialect.say(["Q"] * dialect.choices, "stop", True)
+        at = next(i for i, e in enumerate(events) if b'"Q"' in e)
+        up.answer = kind, events[:at + 1]
+        raises, call = calls[dialect.kind]
+        asked, heard = len(up.seen), 0
+        try:
+            for _ in call():
+                heard += 1
+            raise AssertionError(f"{dialect.kind}: no error")
+        except raises as e:
+            assert "broke off" in str(e) and heard > 0 and len(up.seen) == asked + 1, (dialect.kind, str(e), heard)

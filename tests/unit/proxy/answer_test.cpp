@@ -102,6 +102,21 @@ TEST(answer, whose_stream_is_held_in_full_has_a_bound) {
   EXPECT_EQ(t.worker.records.back().reason, "unreadable: more text is held for its rules than limits.response_body");
 }
 
+// Annotations count code points, and a value that was put back in has moved what nobody can count.
+TEST(answer, that_was_edited_has_citations_where_their_words_are_now) {
+  trace t;
+  const auto cited = [](int begin, int end) {
+    return R"({"type":"url_citation","url_citation":{"start_index":)" + std::to_string(begin) + R"(,"end_index":)" + std::to_string(end) + R"(,"title":"T","url":"https://x.example"}})";
+  };
+  const auto note = [&](int begin, int end) { return R"(data: {"choices":[{"index":0,"delta":{"annotations":[)" + cited(begin, end) + R"(]},"finish_reason":null}]})" + "\n\n"; };
+  const auto end = R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})" + std::string("\n\ndata: [DONE]\n\n");
+  const auto out = answered(t, sse_head, event("\xc3\xa9 the rival ") + event("bank so") + note(6, 16) + note(17, 19) + end, true);
+  EXPECT_NE(out.find(note(6, 9)), std::string::npos) << out;
+  EXPECT_NE(out.find(note(10, 12)), std::string::npos) << out;
+  const auto plain = answered(t, json_head, R"({"choices":[{"index":0,"message":{"role":"assistant","content":"é the rival bank so","annotations":[)" + cited(17, 19) + R"(]},"finish_reason":"stop"}]})");
+  EXPECT_NE(plain.find(cited(10, 12)), std::string::npos) << plain;
+}
+
 TEST(answer, in_more_than_a_stream_may_hold_ends_as_the_dialect_says) {
   trace t;
   std::string choices;
