@@ -15,6 +15,7 @@ MODULES = [
     "test_exchanges",
     "test_sdks",
     "test_fields",
+    "test_markers",
     "test_recordings",
     "test_differential",
     "test_dialects",

@@ -1,7 +1,5 @@
 """What people say of decisions: on any node, only of their own, through a spool, to a patch that two people agree on."""
-import http.client
 import json
-import os
 import shutil
 import signal
 import subprocess
