@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 #include <unordered_map>
 
 #include "sluice/base/counters.hpp"
@@ -15,8 +17,17 @@
 
 namespace sluice::proxy {
 
-static_assert(static_cast<int>(wire::role::tool) == static_cast<int>(policy::role::tool));
-static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy::part_kind::name));
+template <auto of_wire, auto of_policy>
+inline constexpr bool same_place = static_cast<int>(of_wire) == static_cast<int>(of_policy);
+static_assert(same_place<wire::role::system, policy::role::system> && same_place<wire::role::developer, policy::role::developer> &&
+              same_place<wire::role::user, policy::role::user> && same_place<wire::role::assistant, policy::role::assistant> && same_place<wire::role::tool, policy::role::tool> &&
+              static_cast<std::size_t>(wire::role::tool) + 1 == policy::role_count);
+static_assert(same_place<wire::part_kind::text, policy::part_kind::text> && same_place<wire::part_kind::reasoning, policy::part_kind::reasoning> &&
+              same_place<wire::part_kind::refusal, policy::part_kind::refusal> && same_place<wire::part_kind::tool_definition, policy::part_kind::tool_definition> &&
+              same_place<wire::part_kind::tool_call, policy::part_kind::tool_call> && same_place<wire::part_kind::tool_result, policy::part_kind::tool_result> &&
+              same_place<wire::part_kind::attachment, policy::part_kind::attachment> && same_place<wire::part_kind::annotation, policy::part_kind::annotation> &&
+              same_place<wire::part_kind::transcript, policy::part_kind::transcript> && same_place<wire::part_kind::error, policy::part_kind::error> &&
+              same_place<wire::part_kind::name, policy::part_kind::name> && static_cast<std::size_t>(wire::part_kind::name) + 1 == policy::part_kind_count);
 [[nodiscard]] inline policy::role to_policy(wire::role r) { return static_cast<policy::role>(r); }
 [[nodiscard]] inline policy::part_kind to_policy(wire::part_kind k) { return static_cast<policy::part_kind>(k); }
 
