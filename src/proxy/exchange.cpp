@@ -56,7 +56,7 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
   }
 }
 
-void exchange::impl::open(const http::request_head& head, const peer_info&) {
+void exchange::impl::open(const http::request_head& head) {
   started = worker.now();
   active = worker.pin();
   method = head.method;
@@ -232,7 +232,7 @@ exchange::~exchange() {
 
 void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
   auto& x = *impl_;
-  x.open(head, peer);
+  x.open(head);
   x.find_upstream(head.path);
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
     // A body that is still on its way would be read as the next request.
@@ -247,7 +247,7 @@ void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effe
   auto& x = *impl_;
   http::request_head none;
   none.keep_alive = false;
-  x.open(none, peer);
+  x.open(none);
   x.caller.caller = peer.address;
   x.decision = x.worker.decision_id(x.caller, x.started.wall);
   x.worker.counters().bad_requests.add(why.status == 503 ? 0 : 1);

@@ -95,7 +95,7 @@ struct exchange::impl {
   }
 
   // exchange.cpp
-  void open(const http::request_head& head, const peer_info& peer);
+  void open(const http::request_head& head);
   void send(effects& out, std::string_view bytes);
   [[nodiscard]] gateway_fields fields(policy::verdict v, bool own, bool pending = false) const;
   [[nodiscard]] refusal refusal_of(wire::gateway_error what) const;

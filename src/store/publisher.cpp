@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ring_layout.hpp"
+#include "sluice/base/json_word.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
@@ -78,11 +79,6 @@ std::string milliseconds_now() {
 milliseconds age_of(std::int64_t ms) {
   const auto t = std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count();
   return milliseconds(std::max<std::int64_t>(0, t - ms));
-}
-
-std::string text(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -305,7 +301,7 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
   for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
     const auto j = json::parse(all->items[i + 1].text, nullptr, false);
     if (!j.is_object()) continue;
-    acknowledgement a{all->items[i].text, text(j, "state"), text(j, "phase"), text(j, "message"), text(j, "rule"), text(j, "version")};
+    acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
     a.compile = milliseconds(j.value("compile_ms", 0));
     a.age = age_of(j.value("ts", std::int64_t{0}));
     out.push_back(std::move(a));
