@@ -47,7 +47,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice);
-    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, {}});
+    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, of_record(choice), {}});
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
   }
@@ -83,7 +83,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
   }
   [[nodiscard]] status closing(std::int64_t choice, bool structured, std::string& addition) override {
     if (!failure_.empty()) return status::failed;
+    if (keep_text_) choices_.push_back({of_record(choice), structured || json_answer_});
     return translate(judge_.close(choice, structured || json_answer_, addition));
+  }
+  // The answer is over: no choice is open any more.
+  void end_all() {
+    ended_ = true;
+    (void)judge_.close_all();
   }
   [[nodiscard]] bool adds() const override { return policy::adds_to_answers(rules_); }
   // Values that were put back.
@@ -97,9 +103,12 @@ class stream_sink final : public wire::channel_sink, public text_names {
   // Of each channel what was fed, in their order.
   [[nodiscard]] std::vector<policy::text_part> texts() const {
     std::vector<policy::text_part> out;
-    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text});
+    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text, c.choice});
     return out;
   }
+  // Those that ended, in that order; empty unless text is kept.
+  [[nodiscard]] std::span<const judged_text::choice_end> choices() const { return choices_; }
+  [[nodiscard]] bool ended() const { return ended_; }
   // Why the stream cannot be judged any further; "" while it can.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
@@ -152,6 +161,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
     behind->second.feed(left_, out);
     return what;
   }
+  // The numbers are the upstream's; those beyond share one.
+  static std::int32_t of_record(std::int64_t choice) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(choice, -1, INT32_MAX)); }
   static status translate(policy::stream_evaluator::status s) {
     return s == policy::stream_evaluator::status::blocked ? status::blocked : status::released;
   }
@@ -177,10 +188,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
     policy::role who;
     policy::part_kind kind;
     bool editable;
+    std::int32_t choice;
     std::string text;
   };
   std::size_t kept_bytes_ = 0;
   std::vector<kept_channel> kept_;  // by channel; empty unless text is kept
+  std::vector<judged_text::choice_end> choices_;
+  bool ended_ = false;
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;

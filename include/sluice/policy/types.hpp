@@ -67,6 +67,7 @@ struct context {
   std::vector<std::string> tags = {};   // of the conversation so far
   static constexpr std::int64_t no_time = INT64_MIN;
   std::int64_t minute = no_time;        // since 1970 in UTC; without it no time window fits
+  bool operator==(const context&) const = default;
 };
 
 // An activation makes a version live. Ordered; nodes only move forward. {0,0} is "none yet".
