@@ -18,12 +18,14 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array directions = {policy::direction::request, policy::direction::response};
-constexpr std::array roles = {policy::role::system, policy::role::developer, policy::role::user, policy::role::assistant,
-                              policy::role::tool};
-constexpr std::array parts = {policy::part_kind::text, policy::part_kind::reasoning, policy::part_kind::refusal,
-                              policy::part_kind::tool_definition, policy::part_kind::tool_call, policy::part_kind::tool_result,
-                              policy::part_kind::attachment, policy::part_kind::annotation, policy::part_kind::transcript,
-                              policy::part_kind::error, policy::part_kind::name};
+template <class E, std::size_t N>
+constexpr std::array<E, N> all_of() {
+  std::array<E, N> out{};
+  for (std::size_t i = 0; i < N; ++i) out[i] = static_cast<E>(i);
+  return out;
+}
+constexpr auto roles = all_of<policy::role, policy::role_count>();
+constexpr auto parts = all_of<policy::part_kind, policy::part_kind_count>();
 
 struct complaint {
   std::string message, advice;

@@ -13,6 +13,7 @@
 
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
+#include "sluice/base/json_word.hpp"
 #include "sluice/store/stream_writer.hpp"
 
 namespace sluice::app {
@@ -22,11 +23,6 @@ using nlohmann::json;
 
 constexpr milliseconds patience{20'000};
 constexpr int info = 9, warn = 13;  // severity numbers of OTLP
-
-std::string word(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 json attribute(std::string_view key, const std::string& value) { return {{"key", key}, {"value", {{"stringValue", value}}}}; }
 

@@ -7,17 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
+#include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
 
 using nlohmann::json;
-
-std::string word(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 std::string number(const json& j, const char* name) {
   const auto it = j.find(name);

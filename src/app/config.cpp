@@ -212,7 +212,7 @@ void read_limits(section root, limits_config& out) {
   root.finish();
 }
 
-void read_deadlines(section root, deadlines_config& out) {
+void read_deadlines(section root, net::deadlines& out) {
   root.duration("connect", out.connect);
   root.duration("first_byte", out.first_byte);
   root.duration("idle", out.idle);

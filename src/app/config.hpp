@@ -11,6 +11,7 @@
 #include "config_reader.hpp"
 #include "sluice/audit/retention.hpp"
 #include "sluice/base/clock.hpp"
+#include "sluice/net/deadlines.hpp"
 #include "sluice/policy/diagnostic.hpp"
 #include "sluice/store/redis_url.hpp"
 
@@ -120,11 +121,6 @@ struct limits_config {
   std::uint32_t header_bytes = 32 * 1024, decoding_ratio = 100, json_depth = 64, in_flight = 10'000, client_connections = 20'000;
 };
 
-struct deadlines_config {
-  milliseconds connect{5000}, first_byte{600'000}, idle{600'000}, whole{1'800'000}, client_head{10'000}, client_body{60'000},
-      client_idle{75'000}, keep_alive{15'000};
-};
-
 struct unreadable_config {
   bool pass_unknown_path = false, pass_unknown_part = false, pass_server_state = false;
 };
@@ -156,7 +152,7 @@ struct config {
   vault_settings vault;
   feedback_config feedback;
   limits_config limits;
-  deadlines_config deadlines;
+  net::deadlines deadlines;
   unreadable_config unreadable;
   std::string digest;  // SHA-256 (hex) of the file's bytes
   std::vector<named_path> named;  // files and folders, with their places

@@ -36,9 +36,7 @@ net::server_config server_settings(const config& c, unsigned workers) {
   for (const auto& u : c.upstreams) {
     out.upstreams.push_back({.host = u.parsed.host, .port = u.parsed.port, .tls = u.parsed.tls, .ca_file = u.ca_file});
   }
-  const auto& d = c.deadlines;
-  out.deadlines = {.connect = d.connect, .first_byte = d.first_byte, .idle = d.idle, .whole = d.whole,
-                   .client_head = d.client_head, .client_body = d.client_body, .client_idle = d.client_idle, .keep_alive = d.keep_alive};
+  out.deadlines = c.deadlines;
   return out;
 }
 

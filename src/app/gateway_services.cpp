@@ -60,10 +60,13 @@ void keep_text(audit::record& out, const proxy::judged_text& text, audit::log& l
     out.text_omitted = "too much text waited for the disk";
   } else {
     const auto copy = [](std::vector<audit::kept_part>& to, const std::vector<policy::text_part>& from) {
-      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text)});
+      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text), p.choice});
     };
     copy(out.request_text, text.request);
     copy(out.response_text, text.response);
+    for (const auto& c : text.choices) out.choices.push_back({c.choice, c.structured});
+    out.answer_ended = text.answer_ended;
+    out.takes_system_words = text.takes_system_words;
   }
 }
 
@@ -108,6 +111,11 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.reason = report.reason;
   out.with_text = report.text != nullptr;
   out.text_omitted.clear();
+  out.request_text.clear();
+  out.response_text.clear();
+  out.choices.clear();
+  out.answer_ended = false;
+  out.takes_system_words = true;
   out.caller = out.with_text ? report.caller : std::string_view();
   out.stale = report.policy.freshness == policy::freshness::stale || report.policy.freshness == policy::freshness::expired;
 }

@@ -1,5 +1,6 @@
 // Reading records back: filters, the state at a time, and following a log. Control plane only.
 #include "sluice/audit/query.hpp"
+#include "sluice/base/json_word.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -18,32 +19,27 @@ namespace {
 
 using nlohmann::json;
 
-std::string text(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 bool has_finding(const json& record, const char* member, const std::string& wanted) {
   for (const char* side : {"request", "response"}) {
     const auto s = record.find(side);
     if (s == record.end() || !s->is_object()) continue;
     for (const auto& f : s->value("findings", json::array())) {
-      if (text(f, member) == wanted) return true;
+      if (word(f, member) == wanted) return true;
     }
   }
   return false;
 }
 
 bool fits(const json& r, const filter& f) {
-  const auto when = parse_time(text(r, "time"));
+  const auto when = parse_time(word(r, "time"));
   if (f.from && (!when || *when < *f.from)) return false;
   if (f.to && (!when || *when >= *f.to)) return false;
-  const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(r, name) == wanted; };
+  const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || word(r, name) == wanted; };
   const auto context = r.value("context", json::object());
-  const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || text(context, name) == wanted; };
+  const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || word(context, name) == wanted; };
   return same("id", f.decision) && same("event", f.event) && same("reason", f.reason) && in_context("route", f.route) &&
          in_context("model", f.model) && same("verdict", f.verdict) && same("shadow_verdict", f.shadow_verdict) && same("activation", f.activation) &&
-         (f.version.empty() || text(r, "version").starts_with(f.version)) && in_context("tenant", f.tenant) &&
+         (f.version.empty() || word(r, "version").starts_with(f.version)) && in_context("tenant", f.tenant) &&
          in_context("user", f.user) && in_context("conversation", f.conversation) &&
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy)) && (f.value.empty() || has_finding(r, "hmac", f.value));
 }
@@ -118,7 +114,7 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
     if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded() || !fits(r, f)) return true;
-    found.push_back({parse_time(text(r, "time")).value_or(wall_time{}), lines.add(file), at});
+    found.push_back({parse_time(word(r, "time")).value_or(wall_time{}), lines.add(file), at});
     return true;
   });
   if (!done) return std::unexpected(done.error());
@@ -142,15 +138,14 @@ result<std::vector<active_version>> active_at(const std::vector<std::string>& di
     if (!change && !ends) return true;
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded()) return true;
-    const auto at = parse_time(text(r, "time"));
+    const auto at = parse_time(word(r, "time"));
     if (!at || *at > when) return true;
-    const auto node = text(r, "node");
-    // A start that names a version comes after the policy was loaded; one that names none begins a boot.
-    if (ends && text(r, "version").empty()) {
+    const auto node = word(r, "node");
+    if (ends) {
       nodes.erase(node);  // a node that is not running enforces nothing
       return true;
     }
-    nodes[node] = {node, file.boot, text(r, "activation"), text(r, "version"), text(r, "state"), *at};
+    nodes[node] = {node, file.boot, word(r, "activation"), word(r, "version"), word(r, "state"), *at};
     return true;
   });
   if (!done) return std::unexpected(done.error());

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "sluice/audit/query.hpp"
+#include "sluice/base/json_word.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/explain.hpp"
 
@@ -13,11 +15,6 @@ namespace sluice::audit {
 namespace {
 
 using nlohmann::json;
-
-std::string word(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 // A finding in words, as the record and as the rules tell it: what can be compared.
 std::string finding_words(std::string_view rule, std::string_view policy, std::string_view action, bool enforced, std::uint64_t begin, std::uint64_t end, std::string_view hash) {
@@ -31,13 +28,22 @@ struct side {
   std::map<std::string, double> scores;
 };
 
+// When it was asked: `time` of a record of an end is that end.
+std::optional<wall_time> began(const json& record) {
+  const auto time = parse_time(word(record, "time"));
+  const auto event = word(record, "event");
+  if (!time) return std::nullopt;
+  if (event != "closed" && event != "aborted") return *time;
+  return *time - microseconds(record.value("latency_us", std::int64_t{0}));
+}
+
 // The context of a decision: what its record shows, and what was kept with its text.
 policy::context context_of(const json& record, const kept_exchange* text) {
   const auto context = record.value("context", json::object());
   policy::context who{.tenant = word(context, "tenant"), .region = word(context, "region"), .tier = word(context, "tier"), .user = {}, .conversation = {},
                       .route = word(context, "route"), .model = word(context, "model")};
-  for (const auto& tag : context.value("tags", json::array())) who.tags.push_back(tag.get<std::string>());
-  if (const auto when = parse_time(word(record, "time"))) who.minute = minute_of(*when);
+  for (const auto& tag : record.value("tags", json::array())) who.tags.push_back(tag.get<std::string>());
+  if (const auto when = began(record)) who.minute = minute_of(*when);
   if (text == nullptr) return who;
   who.user = text->user;
   who.conversation = text->conversation;
@@ -54,21 +60,33 @@ struct kept_judge {
   bool streamed = false, global_shadow = false;
 
   policy::outcome judge(bool request, const policy::ruleset& rules, const std::map<std::string, double>* given, policy::scratch& scratch) const {
-    const policy::evaluate_options options{.direction = request ? policy::direction::request : policy::direction::response, .global_shadow = global_shadow, .given = given,
-                                           .who = &who, .hash_key = {}, .caller = text.caller, .tokens = nullptr};
-    const auto& kept = request ? text.request : text.response;
-    if (!request && streamed) {
-      policy::stream_evaluator stream(with, rules, options, scratch);
-      std::string left;
-      for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable);
-      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
-      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
-      return stream.result();
+    policy::evaluate_options options{.direction = request ? policy::direction::request : policy::direction::response, .global_shadow = global_shadow, .given = given,
+                                     .who = &who, .hash_key = {}, .caller = text.caller, .tokens = nullptr, .takes_system_words = text.takes_system_words};
+    if (!request && streamed) return judge_stream(rules, options, scratch);
+    std::vector<std::uint8_t> structured;
+    for (const auto& c : text.choices) {
+      if (c.choice >= 0 && c.structured) structured.resize(std::max(structured.size(), static_cast<std::size_t>(c.choice) + 1));
+      if (c.choice >= 0 && c.structured) structured[static_cast<std::size_t>(c.choice)] = 1;
     }
+    options.structured = structured;
     std::vector<policy::text_part> parts;
-    for (const auto& p : kept) parts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text});
+    for (const auto& p : request ? text.request : text.response) parts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text, p.choice});
     auto asker = who;  // with the tags that the record ends with, so that no further ones come
     return policy::evaluate_either(*with, asker, parts, options, scratch).what;
+  }
+
+  policy::outcome judge_stream(const policy::ruleset& rules, const policy::evaluate_options& options, policy::scratch& scratch) const {
+    const auto& kept = text.response;
+    policy::stream_evaluator stream(with, rules, options, scratch);
+    std::string left;
+    for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable, p.choice);
+    for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
+    for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
+    for (const auto& c : text.choices) {
+      if (!stream.blocked()) (void)stream.close(c.choice, c.structured, left);
+    }
+    if (text.answer_ended && !stream.blocked()) (void)stream.close_all();
+    return stream.result();
   }
 };
 
@@ -187,14 +205,27 @@ class replaying {
       const auto wrong = contradicts(*at, f);
       wrong.empty() ? out_.checked.push_back(what + ", " + word(f, "action") + ", " + word(f, "enforcement") + ": was in force, from " + at->place)
                     : out_.differences.push_back(what + ": " + wrong);
-      if (word(f, "enforcement") == "enforce") strongest = std::max(strongest, verdict_of(at->action));
+      if (word(f, "enforcement") == "enforce") strongest = std::max(strongest, policy::traits_of(done(f).value_or(at->action)).verdict);
     }
     check_verdict(name, word(section, "verdict"), strongest, section.value("truncated", false));
   }
 
+  static std::optional<policy::action> done(const json& finding) {
+    const auto name = word(finding, "action");
+    const auto row = std::ranges::find(policy::actions, name, &policy::action_traits::name);
+    return row == policy::actions.end() ? std::nullopt : std::optional(row->is);
+  }
+
+  // A rule that adds text tells what became of it: it was there, it had no place, or what on_structured and on_missing say.
+  static bool may_do(policy::action rule, std::optional<policy::action> done) {
+    using enum policy::action;
+    if (!done || *done == rule || !policy::adds_text(rule)) return done == rule;
+    return done == flag || done == block || (rule == require_disclaimer && (done == allow || done == rewrite));
+  }
+
   std::string contradicts(const policy::explained_rule& rule, const json& finding) const {
     if (!rule.applies && !rule.why_not.starts_with("where") && !rule.why_not.contains("conversation_tag")) return "was not in force: " + rule.why_not;
-    if (policy::to_string(rule.action) != word(finding, "action")) return "its action was " + std::string(policy::to_string(rule.action)) + ", the record says " + word(finding, "action");
+    if (!may_do(rule.action, done(finding))) return "its action was " + std::string(policy::to_string(rule.action)) + ", the record says " + word(finding, "action");
     const bool may_enforce = rule.enforcement == policy::enforcement::enforce && !global_shadow_;
     if (word(finding, "enforcement") == "enforce" && !may_enforce) return "was in shadow, the record says enforce";
     if (word(finding, "enforcement") == "shadow" && may_enforce && !has_rollout(rule.policy, rule.id)) return "was enforced, the record says shadow";
@@ -209,12 +240,6 @@ class replaying {
       }
     }
     return false;
-  }
-
-  static policy::verdict verdict_of(policy::action a) {
-    if (a == policy::action::allow) return policy::verdict::allow;
-    if (a <= policy::action::tag) return policy::verdict::flag;
-    return a == policy::action::block ? policy::verdict::block : policy::verdict::edit;
   }
 
   // More than its findings say may come of a threshold over many, of text that cannot be edited, or of the gateway itself.

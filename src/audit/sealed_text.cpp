@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/audit/replay.hpp"
+#include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/sealed.hpp"
 
@@ -46,15 +47,21 @@ std::optional<std::string> from_base64(std::string_view text) {
 json parts_json(const std::vector<kept_part>& parts) {
   json out = json::array();
   for (const auto& p : parts) {
-    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"text", p.text}});
+    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"choice", p.choice}, {"text", p.text}});
   }
+  return out;
+}
+
+json choices_json(const std::vector<kept_choice>& choices) {
+  json out = json::array();
+  for (const auto& c : choices) out.push_back({{"choice", c.choice}, {"structured", c.structured}});
   return out;
 }
 
 std::vector<kept_part> parts_from(const json& in) {
   std::vector<kept_part> out;
   for (const auto& p : in) {
-    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text")});
+    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text"), p.value("choice", 0)});
   }
   return out;
 }
@@ -78,6 +85,9 @@ std::string sealed_text(const record& r, text_keys& keys) {
   if (!key) return omitted("no key: " + key.error().message);
   const json whole = {{"request", parts_json(r.request_text)},
                       {"response", parts_json(r.response_text)},
+                      {"choices", choices_json(r.choices)},
+                      {"answer_ended", r.answer_ended},
+                      {"takes_system_words", r.takes_system_words},
                       {"who", {{"user", r.who.user}, {"conversation", r.who.conversation}, {"tags", r.who.tags}, {"minute", r.who.minute}, {"caller", r.caller}}}};
   return "{\"key\":\"" + key->id + "\",\"sealed\":\"" + base64(crypto::seal(key->key, whole.dump(-1, ' ', false, json::error_handler_t::replace), bound_to(r.id))) + "\"}";
 }
@@ -86,7 +96,6 @@ result<kept_exchange> open_text(const std::string& line, const text_keys& keys) 
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object() || !j.contains("text") || !j["text"].is_object()) return fail(errc::not_found, "the log keeps no text (audit.text is not encrypted)");
   const auto& text = j["text"];
-  const auto word = [](const json& from, const char* name) { return from.contains(name) && from[name].is_string() ? from[name].get<std::string>() : std::string(); };
   if (text.contains("omitted")) return fail(errc::not_found, "the text was not kept: " + word(text, "omitted"));
   const auto key = keys.find(word(text, "key"));
   if (!key) return std::unexpected(key.error());
@@ -98,6 +107,9 @@ result<kept_exchange> open_text(const std::string& line, const text_keys& keys) 
   try {
     out.request = parts_from(whole.at("request"));
     out.response = parts_from(whole.at("response"));
+    for (const auto& c : whole.value("choices", json::array())) out.choices.push_back({c.at("choice"), c.at("structured")});
+    out.answer_ended = whole.value("answer_ended", false);
+    out.takes_system_words = whole.value("takes_system_words", true);
     const auto& who = whole.at("who");
     out.user = who.at("user");
     out.conversation = who.at("conversation");

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "keccak.hpp"
 #include "compact.hpp"
+#include "keccak.hpp"
+#include "sluice/crypto/digest.hpp"
 #include "sluice/match/validator.hpp"
 
 namespace sluice::match {
@@ -27,7 +28,8 @@ bool base58check(std::string_view text) {
     if (carry != 0) return false;
   }
   if (bytes[0] != 0 && bytes[0] != 5) return false;
-  const auto check = sha256_short(sha256_short(std::span(bytes).first(21)));
+  const auto digest_of = [](std::span<const std::uint8_t> of) { return crypto::sha256({reinterpret_cast<const char*>(of.data()), of.size()}); };
+  const auto check = digest_of(digest_of(std::span(bytes).first(21)));
   return std::equal(check.begin(), check.begin() + 4, bytes.begin() + 21);
 }
 

@@ -9,8 +9,6 @@ using proxy::upstream_failure;
 
 namespace {
 
-// Upstreams close idle connections after a minute or more; letting go first avoids most stale ones.
-constexpr milliseconds idle_in_pool{55'000};
 // A kept connection that ends this soon was gone before it was asked. Later the upstream may have begun to work on the request, and
 // asking again would pay for two answers.
 constexpr milliseconds found_dead_within{1000};
@@ -155,7 +153,7 @@ void upstream_connection::end_answer(bool clean) {
   auto* user = std::exchange(user_, nullptr);
   if (clean) {
     phase_ = phase::idle;
-    pool_.owner.loop.wheel().arm(deadline_, idle_in_pool);
+    pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.pool_idle);
     pool_.put_idle(*this);
   } else {
     pool_.remove(*this);

@@ -173,19 +173,13 @@ class text_changes {
 }  // namespace
 
 int strength_of(const action_spec& act) {
-  switch (act.type) {
-    case action::allow: return 0;
-    case action::flag:
-    case action::tag: return 1;
-    case action::append: return 2;
-    case action::require_disclaimer: return act.on_missing == on_missing::append ? 2 : act.on_missing == on_missing::rewrite ? 4 : 7;
-    case action::inject_system: return 3;
-    case action::rewrite: return 4;
-    case action::tokenize: return 5;
-    case action::redact: return 6;
-    case action::block: return 7;
+  if (act.type != action::require_disclaimer) return traits_of(act.type).strength;
+  switch (act.on_missing) {
+    case on_missing::append: break;
+    case on_missing::rewrite: return traits_of(action::rewrite).strength;
+    case on_missing::block: return traits_of(action::block).strength;
   }
-  return 0;
+  return traits_of(act.type).strength;
 }
 
 bool same_scope(const scope& a, const scope& b) { return a == b; }

@@ -12,19 +12,7 @@ namespace sluice::policy {
 namespace {
 
 verdict verdict_of(action a, bool editable) {
-  switch (a) {
-    case action::allow: return verdict::allow;
-    case action::flag:
-    case action::tag: return verdict::flag;
-    case action::append:
-    case action::require_disclaimer:
-    case action::inject_system: return verdict::edit;
-    case action::rewrite:
-    case action::tokenize:
-    case action::redact: return editable ? verdict::edit : verdict::block;
-    case action::block: return verdict::block;
-  }
-  return verdict::block;
+  return changes_match(a) && !editable ? verdict::block : traits_of(a).verdict;
 }
 
 std::string_view first_of(std::initializer_list<std::string_view> names) {

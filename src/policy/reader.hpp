@@ -92,7 +92,6 @@ class object {
 [[nodiscard]] bool is_name(std::string_view text);
 [[nodiscard]] std::string read_name(reading& in, const yaml_node* node, std::string_view what);
 
-static_assert(std::size(action_words) == action_count);
 // Macros by name, read when first asked for, so that their order in files does not matter.
 class macro_table {
  public:

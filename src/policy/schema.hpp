@@ -3,12 +3,14 @@
 // reference. So there is one place that says what the language is.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string_view>
 
 #include "sluice/match/validator.hpp"
+#include "sluice/policy/types.hpp"
 
 namespace sluice::policy {
 
@@ -89,8 +91,11 @@ inline constexpr std::string_view document_kinds[] = {"Bundle", "Policy", "List"
 
 // Words of the language in the order of their enums.
 inline constexpr std::string_view enforcement_words[] = {"off", "shadow", "enforce"};
-inline constexpr std::string_view action_words[] = {"allow",         "flag",    "tag",      "append", "require_disclaimer",
-                                                    "inject_system", "rewrite", "tokenize", "redact", "block"};
+inline constexpr auto action_words = [] {
+  std::array<std::string_view, action_count> out;
+  for (std::size_t i = 0; i < action_count; ++i) out[i] = actions[i].name;
+  return out;
+}();
 inline constexpr std::string_view role_words[] = {"system", "developer", "user", "assistant", "tool"};
 inline constexpr std::string_view part_words[] = {"text",       "reasoning",   "refusal",    "tool_definition",
                                                   "tool_call",  "tool_result", "attachment", "annotation",

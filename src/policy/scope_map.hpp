@@ -29,7 +29,6 @@ class scope_map {
 
   [[nodiscard]] const ruleset& find(const context& who) const;
   [[nodiscard]] bool asks_for_tags() const { return !tag_of_.empty(); }
-  [[nodiscard]] std::size_t rulesets() const { return rulesets_.size(); }
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
 
  private:

@@ -54,7 +54,7 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
   }
 }
 
-void exchange::impl::open(const http::request_head& head, const peer_info&) {
+void exchange::impl::open(const http::request_head& head) {
   started = worker.now();
   active = worker.pin();
   method = head.method;
@@ -232,7 +232,7 @@ exchange::~exchange() {
 void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
   auto& x = *impl_;
   if (head.path.starts_with("/sluice/")) return x.begin_own(head, peer, out);
-  x.open(head, peer);
+  x.open(head);
   x.find_upstream(head.path);
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
     // A body that is still on its way would be read as the next request.
@@ -247,7 +247,7 @@ void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effe
   auto& x = *impl_;
   http::request_head none;
   none.keep_alive = false;
-  x.open(none, peer);
+  x.open(none);
   x.caller.caller = peer.address;
   x.decision = x.worker.decision_id(x.caller, x.started.wall);
   x.worker.counters().bad_requests.add(why.status == 503 ? 0 : 1);
@@ -338,7 +338,7 @@ void exchange::upstream_failed(upstream_failure what, std::string_view detail, e
   if (x.now == impl::state::finished || x.now == impl::state::idle) return;
   x.worker.counters().upstream_errors.add();
   const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout ||
-                       what == upstream_failure::idle_timeout || what == upstream_failure::whole_timeout;
+                       what == upstream_failure::idle_timeout;
   const auto error = timeout ? wire::gateway_error::upstream_timeout : wire::gateway_error::upstream;
   x.reason = "upstream: " + std::string(detail);
   const auto message = timeout ? "The upstream did not answer in time." : "The upstream could not be reached or broke off its answer.";

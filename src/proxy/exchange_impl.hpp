@@ -72,6 +72,7 @@ struct exchange::impl {
   // Answer.
   kept_head answer;
   std::string answer_body;
+  std::string lenient_reading;  // of an answer that is no JSON: where a lenient reader of its escapes has another text
   std::unique_ptr<wire::response_body> content;  // views into answer_body
   std::unique_ptr<policy::stream_evaluator> evaluator;
   std::optional<stream_sink> sink;
@@ -105,7 +106,7 @@ struct exchange::impl {
   }
 
   // exchange.cpp
-  void open(const http::request_head& head, const peer_info& peer);
+  void open(const http::request_head& head);
   void send(effects& out, std::string_view bytes);
   [[nodiscard]] gateway_fields fields(policy::verdict v, bool own, bool pending = false) const;
   [[nodiscard]] refusal refusal_of(wire::gateway_error what) const;
@@ -159,6 +160,8 @@ struct exchange::impl {
   void take_head(const http::response_head& head, effects& out);
   [[nodiscard]] bool is_stream(const http::response_head& head) const;
   void judge_plain(effects& out);
+  [[nodiscard]] std::vector<std::uint8_t> structured_choices() const;
+  [[nodiscard]] std::vector<policy::text_part> opaque_parts() const;
   [[nodiscard]] std::vector<wire::replacement> changes_of(std::span<const policy::text_part> parts);
   void judge_opaque(effects& out);
   void send_plain(std::string_view bytes, effects& out);

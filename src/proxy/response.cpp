@@ -88,8 +88,7 @@ void exchange::impl::judge_plain(effects& out) {
   std::vector<policy::text_part> parts;
   parts.reserve(content->parts().size());
   for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text, p.choice});
-  std::vector<std::uint8_t> structured;
-  for (const auto& choice : content->choices()) structured.push_back(choice.structured || request->json_answer() ? 1 : 0);
+  const auto structured = structured_choices();
   auto asked_of_rules = options(policy::direction::response);
   asked_of_rules.structured = structured;
   response_outcome = policy::evaluate(*rules, parts, asked_of_rules, worker.scratch());
@@ -101,6 +100,12 @@ void exchange::impl::judge_plain(effects& out) {
   const auto changes = changes_of(parts);
   const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added;
   send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes, additions), out);
+}
+
+std::vector<std::uint8_t> exchange::impl::structured_choices() const {
+  std::vector<std::uint8_t> out;
+  for (const auto& choice : content->choices()) out.push_back(choice.structured || request->json_answer() ? 1 : 0);
+  return out;
 }
 
 // What the rules changed, and the values that are put back behind them.
@@ -135,11 +140,9 @@ void exchange::impl::judge_opaque(effects& out) {
     return withhold_answer("The upstream answered with an error that the gateway cannot read.", "", out);
   }
   // What a lenient reader would make of its escapes is text, too. An edit of the one would leave the other, so a redaction blocks.
-  const auto reading = text::json::loosely_unescaped(answer_body);
-  const bool alike = reading == answer_body;
-  const std::array<policy::text_part, 2> whole = {policy::text_part{policy::role::assistant, policy::part_kind::error, true, alike, answer_body, -1},
-                                                  policy::text_part{policy::role::assistant, policy::part_kind::error, true, false, reading, -1}};
-  response_outcome = policy::evaluate(*rules, std::span(whole).first(alike ? 1 : 2), options(policy::direction::response), worker.scratch());
+  lenient_reading = text::json::loosely_unescaped(answer_body);
+  if (lenient_reading == answer_body) lenient_reading.clear();
+  response_outcome = policy::evaluate(*rules, opaque_parts(), options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
   if (response_outcome.edits.empty()) return send_plain(answer_body, out);
@@ -147,6 +150,13 @@ void exchange::impl::judge_opaque(effects& out) {
   for (const auto& e : response_outcome.edits) splices.push_back({e.begin, e.end, e.replacement});
   edits += static_cast<std::uint32_t>(splices.size());
   send_plain(text::json::apply(answer_body, std::move(splices)), out);
+}
+
+std::vector<policy::text_part> exchange::impl::opaque_parts() const {
+  const bool alike = lenient_reading.empty();
+  std::vector<policy::text_part> out{{policy::role::assistant, policy::part_kind::error, true, alike, answer_body, -1}};
+  if (!alike) out.push_back({policy::role::assistant, policy::part_kind::error, true, false, lenient_reading, -1});
+  return out;
 }
 
 void exchange::impl::send_plain(std::string_view bytes, effects& out) {
@@ -288,7 +298,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
       return stop_stream(what, out);
     }
   }
-  if (evaluator && !stream_left) (void)evaluator->close_all();  // for the record: a dialect that told no end has no place for text
+  if (sink && !stream_left) sink->end_all();  // for the record: a dialect that told no end has no place for text
   if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);
   write_stream_head(out);  // an empty stream still has a head

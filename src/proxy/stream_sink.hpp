@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -16,8 +18,17 @@
 
 namespace sluice::proxy {
 
-static_assert(static_cast<int>(wire::role::tool) == static_cast<int>(policy::role::tool));
-static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy::part_kind::name));
+template <auto of_wire, auto of_policy>
+inline constexpr bool same_place = static_cast<int>(of_wire) == static_cast<int>(of_policy);
+static_assert(same_place<wire::role::system, policy::role::system> && same_place<wire::role::developer, policy::role::developer> &&
+              same_place<wire::role::user, policy::role::user> && same_place<wire::role::assistant, policy::role::assistant> && same_place<wire::role::tool, policy::role::tool> &&
+              static_cast<std::size_t>(wire::role::tool) + 1 == policy::role_count);
+static_assert(same_place<wire::part_kind::text, policy::part_kind::text> && same_place<wire::part_kind::reasoning, policy::part_kind::reasoning> &&
+              same_place<wire::part_kind::refusal, policy::part_kind::refusal> && same_place<wire::part_kind::tool_definition, policy::part_kind::tool_definition> &&
+              same_place<wire::part_kind::tool_call, policy::part_kind::tool_call> && same_place<wire::part_kind::tool_result, policy::part_kind::tool_result> &&
+              same_place<wire::part_kind::attachment, policy::part_kind::attachment> && same_place<wire::part_kind::annotation, policy::part_kind::annotation> &&
+              same_place<wire::part_kind::transcript, policy::part_kind::transcript> && same_place<wire::part_kind::error, policy::part_kind::error> &&
+              same_place<wire::part_kind::name, policy::part_kind::name> && static_cast<std::size_t>(wire::part_kind::name) + 1 == policy::part_kind_count);
 [[nodiscard]] inline policy::role to_policy(wire::role r) { return static_cast<policy::role>(r); }
 [[nodiscard]] inline policy::part_kind to_policy(wire::part_kind k) { return static_cast<policy::part_kind>(k); }
 
@@ -37,7 +48,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice);
-    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, {}});
+    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, of_record(choice), {}});
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
   }
@@ -73,6 +84,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   }
   [[nodiscard]] status closing(std::int64_t choice, bool structured, std::string& addition) override {
     if (!failure_.empty()) return status::failed;
+    if (keep_text_) choices_.push_back({of_record(choice), structured || json_answer_});
     return translate(judge_.close(choice, structured || json_answer_, addition));
   }
   [[nodiscard]] std::optional<std::vector<wire::text_edit>> edits(std::uint32_t channel) const override {
@@ -82,6 +94,11 @@ class stream_sink final : public wire::channel_sink, public text_names {
     std::vector<wire::text_edit> out;
     for (const auto& e : *made) out.push_back({e.begin, e.end, e.length});
     return out;
+  }
+  // The answer is over: no choice is open any more.
+  void end_all() {
+    ended_ = true;
+    (void)judge_.close_all();
   }
   [[nodiscard]] bool adds() const override { return policy::adds_to_answers(rules_); }
   // Values that were put back.
@@ -95,11 +112,14 @@ class stream_sink final : public wire::channel_sink, public text_names {
   // Of each channel what was fed, in their order.
   [[nodiscard]] std::vector<policy::text_part> texts() const {
     std::vector<policy::text_part> out;
-    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text});
+    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text, c.choice});
     return out;
   }
   // Original bytes of all channels that are not released yet.
   [[nodiscard]] std::uint64_t held_bytes() const { return held_; }
+  // Those that ended, in that order; empty unless text is kept.
+  [[nodiscard]] std::span<const judged_text::choice_end> choices() const { return choices_; }
+  [[nodiscard]] bool ended() const { return ended_; }
   // Why the stream cannot be judged any further; "" while it can.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
@@ -153,6 +173,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
     behind->second.feed(left_, out);
     return what;
   }
+  // The numbers are the upstream's; those beyond share one.
+  static std::int32_t of_record(std::int64_t choice) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(choice, -1, INT32_MAX)); }
   static status translate(policy::stream_evaluator::status s) {
     return s == policy::stream_evaluator::status::blocked ? status::blocked : status::released;
   }
@@ -178,10 +200,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
     policy::role who;
     policy::part_kind kind;
     bool editable;
+    std::int32_t choice;
     std::string text;
   };
   std::size_t kept_bytes_ = 0;
   std::vector<kept_channel> kept_;  // by channel; empty unless text is kept
+  std::vector<judged_text::choice_end> choices_;
+  bool ended_ = false;
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -118,10 +119,7 @@ result<std::vector<import_row>> read_json_lines(std::string_view bytes, const st
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
     if (text.empty()) continue;
     const auto object = nlohmann::json::parse(text, nullptr, false);
-    const auto string = [&](const std::string& name) {
-      const auto member = object.find(name);
-      return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
-    };
+    const auto string = [&](const std::string& name) { return word(object, name.c_str()); };
     if (!object.is_object()) return fail(errc::parse, "line " + std::to_string(line) + ": no JSON object");
     import_row row{.line = line, .text = string(key), .request = {}, .response = {}};
     if (!object.contains(key)) {

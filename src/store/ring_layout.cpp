@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "sluice/base/json_word.hpp"
 #include "sluice/store/directory.hpp"
 
 namespace sluice::store {
@@ -36,10 +37,7 @@ result<activation_record> parse_record(const std::string& text) {
   const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
   if (!j.is_object()) return bad();
-  const auto string = [&](const char* name) {
-    const auto it = j.find(name);
-    return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-  };
+  const auto string = [&](const char* name) { return word(j, name); };
   activation_record r;
   if (!j.value("epoch", json()).is_number_unsigned() || !j.value("gen", json()).is_number_unsigned()) return bad();
   r.activation = {j["epoch"].get<std::uint64_t>(), j["gen"].get<std::uint64_t>()};

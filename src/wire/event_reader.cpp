@@ -292,12 +292,15 @@ std::string_view call_arguments::take(std::string_view fragment, channel_sink& s
   return held ? std::string_view() : fragment;
 }
 
+// A text that is whole, as a channel of its own. False: it was stopped.
+bool call_arguments::judge_one(std::string_view of, bool editable, std::string& out, const std::string& name, std::int64_t choice, channel_sink& sink) {
+  const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
+  return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
+}
+
 bool call_arguments::judge(const std::string& name, std::int64_t choice, std::uint32_t depth_max, channel_sink& sink) {
   if (text.empty()) return true;
-  const auto one = [&](std::string_view of, bool editable, std::string& out) {
-    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
-    return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
-  };
+  const auto one = [&](std::string_view of, bool editable, std::string& out) { return judge_one(of, editable, out, name, choice, sink); };
   text::json::document body;
   std::string released;
   if (!body.parse(text, depth_max)) return judge_broken(name, choice, sink);
@@ -323,14 +326,10 @@ bool call_arguments::judge(const std::string& name, std::int64_t choice, std::ui
 // What should be JSON and is none: one text, and what a lenient reader would make of its escapes. An edit of the one would leave the
 // other, so a redaction of either blocks.
 bool call_arguments::judge_broken(const std::string& name, std::int64_t choice, channel_sink& sink) {
-  const auto one = [&](std::string_view of, bool editable, std::string& out) {
-    const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
-    return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
-  };
   const auto reading = text::json::loosely_unescaped(text);
   std::string released, ignored;
-  if (!one(text, reading == text, released)) return false;
-  if (reading != text && !one(reading, false, ignored)) return false;
+  if (!judge_one(text, reading == text, released, name, choice, sink)) return false;
+  if (reading != text && !judge_one(reading, false, ignored, name, choice, sink)) return false;
   text = std::move(released);
   return true;
 }

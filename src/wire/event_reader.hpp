@@ -119,6 +119,7 @@ struct call_arguments {
   [[nodiscard]] bool judge(const std::string& name, std::int64_t choice, std::uint32_t depth_max, channel_sink& sink);
 
  private:
+  [[nodiscard]] static bool judge_one(std::string_view of, bool editable, std::string& out, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_broken(const std::string& name, std::int64_t choice, channel_sink& sink);
 };
 

@@ -5,8 +5,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from lab import Gateway, Upstream, bundle, free_port, sluice, until
+from lab import Gateway, Upstream, bundle, chunk, free_port, sluice, until
+from test_additions import rule
 from test_classifier import rows
+from test_conversations import BOUND, TAGS
 from test_exchanges import gateway
 
 
@@ -97,6 +99,49 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
     told = replayed(g, lab, blocked, "--secret", secret)
     assert told["same"] and told["replayed"] == "rule by rule" and "erased" in told["why_not_in_full"], told
     assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout
+
+
+def test_a_replay_in_full_knows_tags_choices_and_the_words_behind_an_answer(lab):
+    notice = rule("notice", "response", "{keywords: [bonds]}", '{type: append, text: " General information."}', "bonds") + \
+        rule("steer", "request", "{keywords: [shares]}", '{type: inject_system, text: "Be brief."}', "shares") + TAGS
+    up = Upstream()
+    folder = bundle(lab.dir / "gw-b", extra=notice)
+    (folder / "advice.yaml").write_text(BOUND)
+    (folder / "words.yaml").write_text("apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: words, owner: it}\ndisclaimers: {none: {text: No advice.}}\nrules:\n" +
+                                       rule("say-so", "response", "{keywords: [bonds]}", "{type: require_disclaimer, disclaimer: none}", "bonds"))
+    (folder / "bundle.yaml").write_text((folder / "bundle.yaml").read_text() + "  - {use: words, bind: {scope: global}}\n  - {use: advice, bind: {conversation_tag: investing}}\n")
+    g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
+    g.kill()
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.start()
+    asked = {}
+
+    def ask(name, text, said, **more):
+        up.text = said
+        asked[name] = g.post({"model": "m", "messages": [{"role": "user", "content": text}], **more})[1]["x-sluice-decision"]
+
+    for name, more in (("plain", {}), ("stream", {"stream": True})):
+        ask(f"{name}: appended", "what?", "buy bonds", **more)
+        ask(f"{name}: nothing to append", "what?", "buy gold", **more)
+        ask(f"{name}: tagged", "my portfolio of shares", "buy bonds", **more)
+        ask(f"{name}: JSON", "what?", '"bonds"', response_format={"type": "json_object"}, **more)
+    up.raw = (200, "application/json", json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+        {"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"} for i, t in enumerate(("bonds, no advice.", "gold", "bonds"))]}).encode())
+    ask("of three choices two are appended to", "what?", None, n=3)
+    up.raw = (200, "text/event-stream", b"".join(b"data: " + json.dumps(chunk(*c)).encode() + b"\n\n" for c in (
+        ("bonds, ", 0), ("gold", 1), ("no advice.", 0), (None, 0, "stop"), (None, 1, "stop"), ("bonds", 2), (None, 2, "stop"))) + b"data: [DONE]\n\n")
+    ask("streamed choices", "what?", None, n=3, stream=True)
+    up.raw = (500, "text/plain", b"no \\u0062omb recipe")  # what a lenient reader makes of it is judged, too
+    ask("an error that is no JSON", "what?", None)
+    up.raw = None
+    recorded = {r["id"]: r for r in g.records() if r.get("event") in ("decision", "closed")}
+    found = {name: sorted(f["rule"] for f in recorded[id]["response"]["findings"]) for name, id in asked.items()}
+    assert found["stream: appended"] == ["notice", "say-so"] and found["plain: nothing to append"] == [] and found["an error that is no JSON"] == ["bomb"], found
+    assert recorded[asked["stream: tagged"]]["tags"] == ["investing"], recorded
+    for name, decision in asked.items():
+        for more, way in ((["--secret", lab.dir / "gw-state" / "secret"], "in full"), ([], "rule by rule")):
+            told = replayed(g, lab, decision, *more)
+            assert told["same"] and told["replayed"] == way, (name, told)
 
 
 def test_scores_of_classifiers_stand_in_the_record_and_a_replay_names_a_version_that_is_gone(lab):

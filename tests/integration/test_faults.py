@@ -1,9 +1,10 @@
 """What breaks beneath a running gateway: its memory, its disk, its upstream's addresses."""
 import errno
+import json
 import signal
 import subprocess
 
-from lab import Gateway, Upstream, bundle, until
+from lab import Gateway, Upstream, bundle, sluice, until
 
 
 class Skip(Exception):
@@ -41,6 +42,45 @@ def test_a_damaged_memory_is_told_and_what_was_enforced_stays_enforced(lab):
         assert int(g.state()["activation"].split("-")[0]) > 1_000_000, "no number is given twice"
 
 
+def fill(folder):
+    with open(folder / "filler", "wb", buffering=0) as filler:
+        try:
+            while filler.write(b"x" * 4096):
+                pass
+        except OSError as full:
+            assert full.errno == errno.ENOSPC
+
+
+def test_a_decision_log_on_a_full_disk_stops_requests_and_its_retention_makes_room(lab):
+    up = Upstream()
+    audit = lab.dir / "g-audit"
+    audit.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", audit], capture_output=True).returncode != 0:
+        raise Skip("no right to mount a small file system")
+    try:
+        g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
+        config = g.config.read_text()
+        g.config.write_text(config.replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, file_bytes: 8KiB}}"))
+        g.kill(signal.SIGTERM)
+        g.start()
+        for _ in range(60):
+            assert g.ask("hello")[0] == 200
+        fill(audit)
+        until("requests are refused", lambda: g.ask("hello")[0] == 503)
+        told = json.loads(g.get("/v1/status")[1])["audit"]
+        assert told["failed"] and "No space left" in told["failure"], told
+        g.kill(signal.SIGTERM)
+        # It begins on the full disk, too.
+        g.config.write_text(config.replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, file_bytes: 8KiB, keep: {{bytes: 24KiB}}}}"))
+        g.start()
+        assert g.ask("hello")[0] == 503
+        until("old files made room", lambda: g.ask("hello")[0] == 200, 30)
+        assert events(g, "retired") and "whole" in sluice("audit", "verify", "--from", audit).stdout
+        g.kill(signal.SIGTERM)
+    finally:
+        subprocess.run(["umount", "-l", audit], check=True)
+
+
 def test_a_version_for_which_the_disk_has_no_room_waits_for_it(lab):
     up = Upstream()
     state = lab.dir / "g-state"
@@ -50,12 +90,7 @@ def test_a_version_for_which_the_disk_has_no_room_waits_for_it(lab):
     try:
         g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
         assert redacts(g, up, "Halden Bank")
-        with open(state / "filler", "wb", buffering=0) as filler:
-            try:
-                while filler.write(b"x" * 4096):
-                    pass
-            except OSError as full:
-                assert full.errno == errno.ENOSPC
+        fill(state)
         bundle(lab.dir / "b", ("Ostwick Savings",))
         refusal = until("the refusal is told", lambda: g.state()["last_refusal"])
         assert refusal["phase"] == "STORE" and "No space left" in refusal["message"] and refusal["stands"], refusal

@@ -6,7 +6,7 @@ MODULES = {
     "crypto": ("digests, HMAC, key derivation, Ed25519 signatures, sealing over libcrypto", ["base"], ["openssl/"]),
     "transport": ("TCP and TLS streams, readiness of sockets, timer wheel, resolver (Asio)", ["base", "crypto"], ["boost/asio", "openssl/"]),
     "text": ("UTF-8, normalised views with a way back, JSON tape and splicing, time zones", ["base"], ["simdjson.h", "unicode/"]),
-    "match": ("word filter, Hyperscan filter, PCRE2 confirm and partial matching, keyword table, validators, classifiers (fastText)", ["base", "text"],
+    "match": ("word filter, Hyperscan filter, PCRE2 confirm and partial matching, keyword table, validators, classifiers (fastText)", ["base", "crypto", "text"],
               ["hs.h", "pcre2.h", "phonenumbers/", "fasttext/"]),
     "policy": ("source → parse → check → compile → snapshot → evaluate", ["base", "crypto", "text", "match"], ["yaml-cpp/"]),
     "http": ("heads, framing guard, which fields travel, bodies and their codings (Zstandard), SSE and JSON streams: bytes, no sockets", ["base"],

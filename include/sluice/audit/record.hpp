@@ -20,9 +20,11 @@ struct finding_record {
   struct place {
     std::string channel;
     std::uint32_t begin, end;
+    bool operator==(const place&) const = default;
   };
   std::vector<place> more = {};  // of a match that is split over several texts: the rest of it
   std::string value;           // in the clear while in memory only: written as hmac and masked form
+  bool operator==(const finding_record&) const = default;
 };
 
 // A text as the rules judged it.
@@ -31,6 +33,14 @@ struct kept_part {
   policy::part_kind kind = policy::part_kind::text;
   bool last_turn = true, editable = true;
   std::string text;
+  std::int32_t choice = 0;  // of an answer, as in policy::text_part
+  bool operator==(const kept_part&) const = default;
+};
+// A choice of an answer that came to its end, and whether text could be put behind it.
+struct kept_choice {
+  std::int32_t choice = 0;
+  bool structured = false;
+  bool operator==(const kept_choice&) const = default;
 };
 
 // Findings that an exception took away; channel, span and value are the first one's.
@@ -40,6 +50,7 @@ struct suppressed_record {
   std::uint32_t begin = 0, end = 0;
   std::uint64_t count = 1;
   std::string value = {};
+  bool operator==(const suppressed_record&) const = default;
 };
 
 // What a policy's scores came to in one section.
@@ -49,6 +60,7 @@ struct score_record {
   std::uint32_t threshold = 0;
   policy::action action = policy::action::block;
   bool crossed = false;
+  bool operator==(const score_record&) const = default;
 };
 
 struct section {  // request or response
@@ -60,6 +72,7 @@ struct section {  // request or response
   bool truncated = false;
   std::vector<score_record> scores;
   std::vector<std::string> tags;  // that enforced rules set here
+  bool operator==(const section&) const = default;
 };
 
 struct record {
@@ -82,8 +95,12 @@ struct record {
   // Only where the log keeps text; in the clear while in memory only.
   bool with_text = false;
   std::vector<kept_part> request_text, response_text;
+  std::vector<kept_choice> choices;  // of the answer, in the order in which they ended
+  bool answer_ended = false;         // of a stream: none goes on
+  bool takes_system_words = true;    // the request has a place for them
   std::string text_omitted;  // why it is not kept all the same
   std::string caller;        // what rollouts are sticky by where no user is known
+  bool operator==(const record&) const = default;
 };
 
 // An event of the control plane in the same chain. `audit at` reads these.

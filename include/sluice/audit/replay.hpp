@@ -18,6 +18,8 @@ namespace sluice::audit {
 // What a record does not show in the clear.
 struct kept_exchange {
   std::vector<kept_part> request, response;
+  std::vector<kept_choice> choices;
+  bool answer_ended = false, takes_system_words = true;
   std::string user, conversation, caller;
   std::vector<std::string> tags;
   std::int64_t minute = policy::context::no_time;

@@ -42,7 +42,6 @@ class keyword_table {
   [[nodiscard]] bool may_begin(unsigned char first) const { return first_[first]; }
   [[nodiscard]] bool empty() const { return words_.empty(); }
   [[nodiscard]] bool has_unbounded() const { return has_unbounded_; }
-  [[nodiscard]] std::uint32_t length_max() const { return length_max_; }
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:

@@ -11,6 +11,7 @@
 #include "sluice/base/clock.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/http/head.hpp"
+#include "sluice/net/deadlines.hpp"
 #include "sluice/proxy/exchange.hpp"
 
 namespace sluice::net {
@@ -20,17 +21,6 @@ struct upstream_endpoint {
   std::uint16_t port = 443;
   bool tls = true;
   std::string ca_file;  // empty: the system's
-};
-
-struct deadlines {
-  milliseconds connect{5000};
-  milliseconds first_byte{600'000};
-  milliseconds idle{600'000};
-  milliseconds whole{1'800'000};
-  milliseconds client_head{10'000};    // from the first byte of a head to its end
-  milliseconds client_body{60'000};    // between pieces of a request body
-  milliseconds client_idle{75'000};    // between requests
-  milliseconds keep_alive{15'000};     // after which a client that waits for held text gets a comment
 };
 
 struct server_config {

@@ -26,6 +26,13 @@ struct judged_text {
   static constexpr std::size_t bytes_max = 1u << 20;  // of both sides; above it `too_large`, and the parts mean nothing
   bool too_large = false;
   std::vector<policy::text_part> request, response;
+  struct choice_end {
+    std::int32_t choice;
+    bool structured;
+  };
+  std::vector<choice_end> choices;  // of the answer, in the order in which they ended
+  bool answer_ended = false;        // of a stream: by its end, so that no choice is open
+  bool takes_system_words = true;   // the request has a place for them
 };
 // Of one exchange: opened, closed, aborted.
 inline constexpr unsigned records_max = 3;

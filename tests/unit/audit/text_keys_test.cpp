@@ -29,6 +29,10 @@ class keeping : public ::testing::Test {
     auto r = decision(id, policy::verdict::allow, tenant);
     r.with_text = true;
     r.request_text.push_back({.role = policy::role::system, .kind = policy::part_kind::text, .last_turn = false, .editable = true, .text = text});
+    r.response_text.push_back({.role = policy::role::assistant, .kind = policy::part_kind::text, .last_turn = true, .editable = true, .text = "yes", .choice = 3});
+    r.choices = {{.choice = 3, .structured = true}, {.choice = -1, .structured = false}};
+    r.answer_ended = true;
+    r.takes_system_words = false;
     r.who.user = "ann@example.com";
     r.caller = "key-7";
     {
@@ -49,6 +53,15 @@ TEST_F(keeping, text_is_sealed_in_its_line_and_opens_with_the_key_of_its_day_and
   EXPECT_EQ(text.request[0].text, "the wording of a merger");
   EXPECT_EQ(text.request[0].role, policy::role::system);
   EXPECT_FALSE(text.request[0].last_turn);
+  ASSERT_EQ(text.response.size(), 1u);
+  EXPECT_EQ(text.response[0].choice, 3);
+  ASSERT_EQ(text.choices.size(), 2u);
+  EXPECT_EQ(text.choices[0].choice, 3);
+  EXPECT_TRUE(text.choices[0].structured);
+  EXPECT_EQ(text.choices[1].choice, -1);
+  EXPECT_FALSE(text.choices[1].structured);
+  EXPECT_TRUE(text.answer_ended);
+  EXPECT_FALSE(text.takes_system_words);
   EXPECT_EQ(text.user, "ann@example.com");
   EXPECT_EQ(text.caller, "key-7");
   const auto other = open_text(line, keys('x'));
