@@ -1,8 +1,10 @@
 """Streams on the real binary: what long ones cost, and what is left of those whose upstream dies."""
 import json
+import socket
+import threading
 
 from lab import Gateway, Script, bundle, every_dialect
-from test_additions import SPEAKERS
+from test_additions import SPEAKERS, rule
 from test_responses import Speaker as ResponsesSpeaker
 
 
@@ -113,3 +115,67 @@ def test_python_sdks_raise_their_error_once_when_an_upstream_dies(lab):
             raise AssertionError(f"{dialect.kind}: no error")
         except raises as e:
             assert "broke off" in str(e) and heard > 0 and len(up.seen) == asked + 1, (dialect.kind, str(e), heard)
+
+
+class Tap:
+    """A wire between a client and the gateway; `seen` is set when the gateway has sent `sign` once more."""
+
+    def __init__(self, port):
+        self.sign, self.seen, self.to = b"", threading.Event(), port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            gateway = socket.create_connection(("127.0.0.1", self.to))
+            threading.Thread(target=self.copy, args=(client, gateway, False), daemon=True).start()
+            threading.Thread(target=self.copy, args=(gateway, client, True), daemon=True).start()
+
+    def copy(self, source, sink, back):
+        try:
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+                if back and self.sign in data:
+                    self.seen.set()
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_python_sdks_read_over_the_signs_of_life_of_held_text(lab):
+    try:
+        import anthropic
+        import ollama
+        import openai
+        from google import genai
+    except ImportError as e:
+        raise Skip(f"a Python SDK is not installed (see build/sdks/pip.log): {e}")
+    up = Script()
+    full = rule("whole", "response", "{keywords: [black swan]}", '{type: redact, mask: "[S]"}', "black swan", "    stream: {hold: full}\n")
+    g = every_dialect(lab, up, rules=full, config="deadlines: {keep_alive: 200ms}\n")
+    tap = Tap(g.port)
+    url, user = f"http://127.0.0.1:{tap.port}", [{"role": "user", "content": "x"}]
+    gpt, claude = openai.OpenAI(base_url=url + "/v1", api_key="sk-x"), anthropic.Anthropic(base_url=url, api_key="sk-x")
+    google, llama = genai.Client(api_key="x", http_options={"base_url": url}), ollama.Client(host=url)
+
+    def claude_says():
+        with claude.messages.stream(model="m", max_tokens=9, messages=user) as s:
+            return s.get_final_message().content[0].text
+    # In the order of SPEAKERS.
+    calls = [lambda: "".join(c.choices[0].delta.content or "" for c in gpt.chat.completions.create(model="m", messages=user, stream=True) if c.choices[0].index == 0),
+             lambda: "".join(e.delta for e in gpt.responses.create(model="m", input="x", stream=True) if e.type == "response.output_text.delta"), claude_says,
+             lambda: "".join(c.text or "" for c in google.models.generate_content_stream(model="m", contents="x")),
+             lambda: "".join(c.message.content for c in llama.chat(model="m", messages=user, stream=True))]
+    for dialect, call in zip(SPEAKERS, calls):
+        kind, events = dialect.say(["QZ"], "stop", True)
+        words = {b'"Q"': b'"a black "', b'"Z"': b'"swan"', b'"QZ"': b'"a black swan"'}
+        events = [next((e.replace(q, w) for q, w in words.items() if q in e), e) for e in events]
+        if dialect.kind == "responses":  # whose end says it three times
+            events = [e.replace(b'"QZ"', b'"a black swan"') for e in events]
+        tap.sign, tap.seen = {"ollama": b'"done":false}\n', "gemini": b"2\r\n\r\n\r\n"}.get(dialect.kind, b": held\n\n"), threading.Event()
+        at = next(i for i, e in enumerate(events) if b'"a black "' in e)
+        up.answer = kind, events[:at + 1] + [tap.seen] + events[at + 1:]
+        said = call()
+        assert said == "a [S]" and tap.seen.is_set(), (dialect.kind, said)

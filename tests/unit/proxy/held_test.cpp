@@ -41,7 +41,7 @@ std::vector<speech> speeches() {
        "event: content_block_stop\n" R"(data: {"type":"content_block_stop","index":0})" "\n\nevent: message_stop\n" R"(data: {"type":"message_stop"})" "\n\n", ": held\n\n", "event: error\n", R"("stop_reason":"refusal")"},
       {"/v1beta/models/m:streamGenerateContent?alt=sse", R"({"contents":[{"parts":[{"text":"hi"}]}]})", "text/event-stream", "",
        with(R"(data: {"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":")", R"("}]}}]})" "\r\n\r\n"),
-       R"(data: {"candidates":[{"index":0,"finishReason":"STOP"}]})" "\r\n\r\n", ": held\n\n", R"(data: {"error":{"code":)", "SAFETY"},
+       R"(data: {"candidates":[{"index":0,"finishReason":"STOP"}]})" "\r\n\r\n", "\n2\r\n\r\n\r\n", R"(data: {"error":{"code":)", "SAFETY"},
       {"/v1beta/models/m:streamGenerateContent", R"({"contents":[{"parts":[{"text":"hi"}]}]})", "application/json", "[",
        with(R"({"candidates":[{"index":0,"content":{"role":"model","parts":[{"text":")", R"("}]}}]})"), R"(,{"candidates":[{"index":0,"finishReason":"STOP"}]}])", "\n1\r\n\n\r\n", R"({"error":{"code":)", "SAFETY"},
       {"/api/chat", R"({"model":"m","messages":[{"role":"user","content":"hi"}]})", "application/x-ndjson", "",

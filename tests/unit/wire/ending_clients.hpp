@@ -146,7 +146,8 @@ class messages_client final : public client {
     }
     if (type_ == "content_block_stop") expect(open_.erase(block) == 1, "a block ended that is not open");
     if (type_ == "message_delta") {
-      expect(open_.empty() && !std::exchange(told_, true), "an end within a block, or a second one");
+      expect(open_.empty(), "an end within a block");
+      told_ = true;  // the API may tell more than one; the last counts
       end_.filtered = e["delta"]["stop_reason"] == "refusal";
     }
     if (type_ == "message_stop") over_ = true;
@@ -173,8 +174,8 @@ class gemini_client final : public client {
   void event(const json& e) override {
     for (const auto& c : e["candidates"]) {
       const int n = c.value("index", 0);
-      // The end of the framing ends the answer, so a candidate may be told to end once more.
-      expect(!finished_.contains(n) || !c.contains("content"), "a candidate goes on behind its finish");
+      // The end of the framing ends the answer, so a candidate may be stopped behind its finish.
+      expect(!finished_.contains(n) || c.value("finishReason", "") == "SAFETY", "a candidate goes on behind its finish");
       begun_.insert(n);
       for (const auto& part : c.contains("content") ? c["content"]["parts"] : json::array()) {
         end_.texts[std::to_string(n) + (part.value("thought", false) ? "thought" : "")] += part.value("text", "");
@@ -195,7 +196,9 @@ class ollama_client final : public client {
   }
   void event(const json& e) override {
     const auto& says = e.contains("message") ? e["message"] : e;
-    for (const char* key : {"content", "thinking", "response"}) end_.texts[key] += says.value(key, "");
+    for (const char* key : {"content", "thinking", "response"}) {
+      if (!says.value(key, "").empty()) end_.texts[key] += says.value(key, "");
+    }
     if (!e.value("done", false)) return;
     over_ = true;
     end_.filtered = e["done_reason"] == "content_filter";

@@ -214,18 +214,20 @@ TEST(ending, in_every_state_of_every_dialect_is_one_that_a_strict_client_takes) 
       for (const auto how : {way::blocked, way::unreadable, way::superseded, way::dead}) {
         for (const char* message : {"", "Not here."}) {
           if (how == way::dead && *message == 0) continue;
+          // Before a first byte that tells the framing, the exchange answers with an error of HTTP.
+          if (count == 0 && !of.opens.empty() && how != way::blocked) continue;
           const auto t = ended(of, count, how, message);
           const auto heard = of.listener()->hear(t.out);
-          ASSERT_EQ(heard.complaint, "") << of.name << " behind " << count << " events, way " << static_cast<int>(how) << ":\n" << t.out;
-          ASSERT_EQ(t.out.find("bomb"), std::string::npos) << of.name << " " << count;
+          EXPECT_EQ(heard.complaint, "") << of.name << " behind " << count << " events, way " << static_cast<int>(how) << ":\n" << t.out;
+          EXPECT_EQ(t.out.find("bomb"), std::string::npos) << of.name << " " << count;
           if (t.ended) {
-            ASSERT_FALSE(heard.filtered || heard.failed) << of.name;
+            EXPECT_FALSE(heard.filtered || heard.failed) << of.name;
             continue;
           }
-          ASSERT_EQ(heard.failed, how == way::dead) << of.name << " " << count << t.out;
+          if (count < of.events.size()) EXPECT_EQ(heard.failed, how == way::dead) << of.name << " " << count << "\n" << t.out;
           // Where all choices are finished there is none to say it of.
-          if (how != way::dead && count + 3 < of.events.size()) ASSERT_TRUE(heard.filtered) << of.name << " behind " << count << ":\n" << t.out;
-          for (const auto& [name, text] : heard.texts) ASSERT_FALSE(text.ends_with("se")) << of.name << " " << count << ": held text of " << name << " left: " << text;
+          if (how != way::dead && count + 3 < of.events.size()) EXPECT_TRUE(heard.filtered) << of.name << " behind " << count << ":\n" << t.out;
+          for (const auto& [name, text] : heard.texts) EXPECT_FALSE(text.ends_with("se")) << of.name << " " << count << ": held text of " << name << " left: " << text;
           ++endings;
         }
       }
