@@ -98,7 +98,7 @@ def judge(scenario, got, asked, aborted):
     if "error" in expect:
         if error is None:
             wrong.append("no error")
-        elif expect["error"] not in error["message"] or ("status" in expect and error["status"] != expect["status"]):
+        elif any(words not in error["message"] for words in expect["error"]) or ("status" in expect and error["status"] != expect["status"]):
             wrong.append(f"error {error}")
     elif error is not None and "cut" not in expect:
         wrong.append(f"error {error}")
