@@ -56,7 +56,9 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
     switch (elements_.next(p)) {
       case http::json_splitter::status::more: return status::ok;
       case http::json_splitter::status::too_large: reason_ = "an element is too large"; return status::unreadable;
-      case http::json_splitter::status::broken: reason_ = "the answer is no array of objects"; return status::unreadable;
+      case http::json_splitter::status::broken:
+        if (over_) return status::done;  // behind the end is nothing that a client reads
+        reason_ = "the answer is no array of objects"; return status::unreadable;
       case http::json_splitter::status::piece: break;
     }
     if (p.has_data) {
@@ -66,9 +68,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
     }
     if (elements_.closed() && p.raw.find(']') != std::string_view::npos && (!finish_all(sink, out) || !event_.finish(sink))) return status::blocked;
     out += p.raw;
-    if (!elements_.closed()) continue;
-    over_ = true;
-    return status::done;
+    over_ = over_ || elements_.closed();  // white space may still come
   }
 }
 

@@ -14,7 +14,7 @@ using sluice::http::json_piece;
 using sluice::http::json_splitter;
 
 struct piece {
-  std::string raw, data;
+  std::string raw, data;  // no data: separators, and how many pieces they come in is the cut's affair
   bool operator==(const piece&) const = default;
 };
 struct reading {
@@ -32,7 +32,11 @@ reading split(json_splitter::framing how, std::string_view bytes, std::size_t bo
     s.feed(bytes.substr(at, step));
     json_piece p;
     while ((out.last = s.next(p)) == json_splitter::status::piece) {
-      out.pieces.push_back({std::string(p.raw), std::string(p.data)});
+      if (!p.has_data && !out.pieces.empty() && out.pieces.back().data.empty()) {
+        out.pieces.back().raw += p.raw;
+      } else {
+        out.pieces.push_back({std::string(p.raw), std::string(p.data)});
+      }
       SLUICE_REQUIRE(p.has_data || p.data.empty());
       if (p.has_data) SLUICE_REQUIRE(p.raw.substr(p.data_offset, p.data.size()) == p.data && p.data.size() <= bound);
     }

@@ -4,6 +4,7 @@ What an answer says is read here by a plain walk over its JSON that knows no dia
 place is the path of keys, with what tells one item, block or choice from another. A text that grows over events is one string then."""
 import base64
 import binascii
+import functools
 import json
 import os
 import re
@@ -59,6 +60,10 @@ class Recording:
     @property
     def kind(self):
         return "text/event-stream" if self.streamed else "application/json"
+
+    @functools.cached_property
+    def said(self):
+        return places(self.events())
 
     def ask(self):
         body = {k: v for k, v in self.api.body.items() if k != "stream" or self.streamed}

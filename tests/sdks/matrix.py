@@ -32,6 +32,12 @@ DRIVERS = {  # by the package's name: what runs its driver
 }
 DATA = json.loads((HERE / "scenarios.json").read_text())
 COLUMNS = DATA["columns"]
+REFUSING = """  - id: tips
+    direction: request
+    match: {keywords: [hot tip]}
+    action: {type: block, message: "Ask your advisor.", http_status: 200}
+    tests: [{name: a, request: a hot tip, expect: {rules: [tips]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
 CUT = {"content_filter", "refusal", "SAFETY", "content-filter"}  # how a dialect says that an answer was cut
 NO_ROW = "–"
 
@@ -92,7 +98,7 @@ def judge(scenario, got, asked, aborted):
     if "error" in expect:
         if error is None:
             wrong.append("no error")
-        elif expect["error"] not in error["message"] or ("status" in expect and error["status"] != expect["status"]):
+        elif any(words not in error["message"] for words in expect["error"]) or ("status" in expect and error["status"] != expect["status"]):
             wrong.append(f"error {error}")
     elif error is not None and "cut" not in expect:
         wrong.append(f"error {error}")
@@ -119,7 +125,7 @@ def run(sdk, only=None):
     """Rows of one SDK: {(sdk and version, call): {column: (words, faults)}}."""
     lab, up = Lab(), Speaker()
     try:
-        g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'bundle')}}}", upstreams=every_dialect(up.port))
+        g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'bundle', extra=REFUSING)}}}", upstreams=every_dialect(up.port))
         driver = Driver(sdk, f"http://127.0.0.1:{g.port}")
         rows = {}
         for call, about in driver.calls.items():

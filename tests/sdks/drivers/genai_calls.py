@@ -30,6 +30,8 @@ def ending(r):
 
 def answered(g, r):
     out = {"text": r.text or "", "ended": ending(r)}
+    if out["ended"] == "SAFETY":
+        return out
     if g["want"] == "call":
         out["call"] = r.function_calls[0].args
     if g["want"] == "object":

@@ -30,6 +30,8 @@ def chat_calls(client):
 
     def answered(g, choice):
         message, out = choice.message, {"text": choice.message.content or "", "ended": choice.finish_reason}
+        if choice.finish_reason == "content_filter":  # who parses himself reads the end before
+            return out
         if g["want"] == "call":
             out["call"] = json.loads(message.tool_calls[0].function.arguments)
         if g["want"] == "object":
@@ -47,7 +49,7 @@ def chat_calls(client):
                 ended = choice.finish_reason or ended
                 if g.get("abort") and text:
                     return {}
-        if ended == "content_filter":  # who adds up himself reads the end before he parses
+        if ended == "content_filter":
             return {"text": text, "ended": ended}
         return {"text": text, "ended": ended} | ({"call": json.loads(call)} if g["want"] == "call" else {}) | ({"object": json.loads(text)} if g["want"] == "object" else {})
 

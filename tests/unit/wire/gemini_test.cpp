@@ -142,7 +142,7 @@ TEST(gemini_stream, a_word_over_two_events_is_edited_in_both_framings) {
     EXPECT_EQ(read(o.out).finished.at(0), "STOP");
     EXPECT_NE(o.out.find("c2ln"), std::string::npos);
     testing::pass_sink pass;
-    for (std::size_t cut = 1; cut < bytes.size(); cut += 7) EXPECT_EQ(run(bytes, pass, {cut}).out, bytes);
+    for (std::size_t cut = 1; cut < bytes.size(); ++cut) EXPECT_EQ(run(bytes, pass, {cut}).out, bytes) << cut;
   }
 }
 
