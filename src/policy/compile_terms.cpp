@@ -119,7 +119,13 @@ std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::
   }
   t.regex = *made;
   t.width = std::min<std::uint32_t>(term::reach_max, t.regex->regex.info().width_max);
-  for (const auto& w : m.regex.prefilter) t.prefilter.push_back(lower(w));
+  for (const auto& w : m.regex.prefilter) {
+    t.prefilter.push_back(lower(w));
+    if (r.direction == direction::request) continue;
+    program_.in[t.view].prefilters.add(t.prefilter.back(), index);
+    // What a stream keeps before what it looks at: a word may have begun there.
+    program_.lookbehind_max = std::max(program_.lookbehind_max, static_cast<std::uint32_t>(w.size()));
+  }
   program_.lookbehind_max = std::max(program_.lookbehind_max, t.regex->regex.info().lookbehind_max);
   return index;
 }

@@ -35,7 +35,8 @@ bool excuses(const compiled_exception& exception, std::string_view matched, matc
     }
     spans.clear();
     // A matcher that fails excuses nothing, whatever the others say.
-    if (advance_regex(each.what, text, 0, false, text.size(), state, spans).failed) return false;
+    prefilter_state prefilter{.anywhere = true, .first_end = {}};
+    if (advance_regex(each.what, text, 0, false, text.size(), prefilter, state, spans).failed) return false;
     for (const auto& span : spans) all.push_back({.term = i, .begin = static_cast<std::uint32_t>(span.begin), .end = static_cast<std::uint32_t>(span.end), .value = {}});
   }
   std::vector<std::uint32_t> matches;
