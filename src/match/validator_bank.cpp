@@ -62,14 +62,35 @@ constexpr std::string_view countries =
 
 }  // namespace
 
-bool luhn_valid(std::string_view text) {
-  const auto digits = compact(text, " -");
-  if (digits.size() < 12 || digits.size() > 19 || !all_digits(digits) || all_same(digits)) return false;
-  const auto first = number(std::string_view(digits).substr(0, 6));
-  const bool known = std::ranges::any_of(issuers, [&](const issuer& each) {
-    return first >= each.low && first <= each.high && (each.lengths >> digits.size() & 1) != 0;
-  });
-  return known && luhn(digits);
+bool luhn_valid(std::string_view text) { return !text.empty() && luhn_longest(text) == text.size(); }
+
+std::size_t luhn_longest(std::string_view text) {
+  constexpr int issuer_digits = 6, digits_max = 19;
+  std::size_t best = 0;
+  std::uint32_t first = 0, lengths = 0;
+  int count = 0, even_doubled = 0, odd_doubled = 0;  // sums in which every digit at an even, or at an odd, place counts twice
+  bool separated = true, same = true;
+  for (std::size_t i = 0; i < text.size() && count < digits_max; ++i) {
+    if (!is_digit(text[i])) {
+      if (separated || (text[i] != ' ' && text[i] != '-')) break;
+      separated = true;
+      continue;
+    }
+    separated = false;
+    const int d = digit(text[i]), twice = d * 2 > 9 ? d * 2 - 9 : d * 2;
+    even_doubled += count % 2 == 0 ? twice : d;
+    odd_doubled += count % 2 == 0 ? d : twice;
+    same = same && d == digit(text[0]);
+    if (++count <= issuer_digits) first = first * 10 + static_cast<std::uint32_t>(d);
+    if (count < issuer_digits) continue;
+    if (count == issuer_digits) {
+      for (const auto& each : issuers) lengths |= first >= each.low && first <= each.high ? each.lengths : 0;
+      if (lengths == 0) break;
+    }
+    // The check digit counts once, so those beside it in every other place count twice.
+    if (!same && (lengths >> count & 1) != 0 && (count % 2 == 0 ? even_doubled : odd_doubled) % 10 == 0) best = i + 1;
+  }
+  return best;
 }
 
 bool iban_valid(std::string_view text) {

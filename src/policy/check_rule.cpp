@@ -88,10 +88,6 @@ void check_tests(check_pass& pass, const policy_ast& owner, const rule& of) {
   }
 }
 
-bool asks_for_neighbours(const match_spec& match) {
-  return std::ranges::any_of(match.keywords.options, [](const auto& o) { return o.second.near || o.second.unless_near; }) || std::ranges::any_of(match.children, asks_for_neighbours);
-}
-
 void check_exception(check_pass& pass, const rule& of, exception_spec& exception) {
   // Variants of a rule hold its exceptions too: the same one is no second one.
   const auto [first, fresh] = pass.exception_ids.emplace(exception.id, exception.place);
@@ -114,10 +110,6 @@ void check_exception(check_pass& pass, const rule& of, exception_spec& exception
   }
   // An exception's own pattern never holds a stream: what it looks at is the finding's part as far as it is known.
   if (exception.match) check_match(pass, *exception.match, of, false);
-  if (exception.match && asks_for_neighbours(*exception.match)) {
-    pass.error(exception.place, "exception '" + exception.id + "' uses a list with words that need others beside them, and an exception looks only at what its rule found",
-               "use keywords, or a list without near and unless_near");
-  }
   if (!exception.match && exception.when.global()) {
     pass.error(exception.place, "exception '" + exception.id + "' holds for everybody and every finding, so it switches the rule off", "name where it holds, or what it excuses");
   }

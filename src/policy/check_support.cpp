@@ -10,12 +10,10 @@ void refuse(check_pass& pass, const place& at, const std::string& what) {
   pass.error(at, what + " is not supported by this version", "remove it, or use a newer version");
 }
 
-// An exception looks at what its rule found, and at nothing around it.
+// Of the few words of a finding a model says too little, and whoever writes them has a say in what it says.
 void refuse_in_exception(check_pass& pass, const match_spec& match, const exception_spec& of) {
   for (const auto& child : match.children) refuse_in_exception(pass, child, of);
   if (match.kind == match_spec::kind::classifier) refuse(pass, of.place, "an exception that asks a classifier");
-  if (match.near || match.unless_near) refuse(pass, of.place, "an exception with 'near' or 'unless_near'");
-  if (match.decode != 0 || match.views != 0) refuse(pass, of.place, "an exception with 'decode', or with a view that 'normalize' asks for,");
 }
 
 }  // namespace

@@ -139,6 +139,7 @@ class compiler {
     std::vector<const match::start_set*> sets;
     for (const auto& t : program_->terms) sets.push_back(t.regex && t.view == view ? &t.regex->starts : &never);
     program_->in[view].starts = match::start_filter(sets);
+    program_->in[view].prefilters.seal();
   }
 
   struct shard_word {

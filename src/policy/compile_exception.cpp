@@ -20,7 +20,7 @@ class exception_compiler {
       case match_spec::kind::all: out.kind = expression::kind::all; break;
       case match_spec::kind::negation: out.kind = expression::kind::negation; break;
       case match_spec::kind::regex: out.term = add_regex(m); return out;
-      case match_spec::kind::keywords: out.term = add_words(m.keywords); return out;
+      case match_spec::kind::keywords: return add_words(m);
       case match_spec::kind::classifier: return out;  // refused by the checker
     }
     for (const auto& child : m.children) out.children.push_back(add(child));
@@ -28,13 +28,15 @@ class exception_compiler {
   }
 
  private:
-  exception_term& add_term(enum term::kind kind, text::view_kind view) {
-    terms_.push_back({.what = {.rule = 0, .kind = kind, .immediate = false, .view = view, .regex = nullptr, .prefilter = {}, .near = {}, .unless_near = {}}, .words = {}, .bounded = false});
+  exception_term& add_term(const match_spec& m, enum term::kind kind, text::view_kind view) {
+    terms_.push_back({.what = {.rule = 0, .kind = kind, .immediate = false, .view = view, .regex = nullptr, .prefilter = {},
+                               .near = compiled(m.near), .unless_near = compiled(m.unless_near), .readings = readings_of(m), .depth = m.decode_depth},
+                      .words = {}, .bounded = false});
     return terms_.back();
   }
 
   std::uint32_t add_regex(const match_spec& m) {
-    auto& made = add_term(term::kind::regex, m.regex.folded ? text::view_kind::folded : text::view_kind::regex).what;
+    auto& made = add_term(m, term::kind::regex, m.regex.folded ? text::view_kind::folded : text::view_kind::regex).what;
     made.validator = m.validator;
     made.entropy_min = m.entropy_min.value_or(0);
     for (const auto& word : m.regex.prefilter) made.prefilter.push_back(lower(word));
@@ -47,12 +49,20 @@ class exception_compiler {
     return static_cast<std::uint32_t>(terms_.size() - 1);
   }
 
-  std::uint32_t add_words(const keyword_match& words) {
+  // As in a rule: one term for all words that ask for the same around them.
+  expression add_words(const match_spec& m) {
+    const auto& words = m.keywords;
     const auto view = view_of(words);
-    auto& made = add_term(term::kind::words, view);
-    made.bounded = words.boundary == boundary::word;
-    for (const auto& word : words.words) made.words.push_back(text::normalise(word, view));
-    return static_cast<std::uint32_t>(terms_.size() - 1);
+    expression out{.kind = expression::kind::any, .min_count = m.min_count, .children = {}};
+    for (const auto& [options, which] : groups_of(words)) {
+      auto& made = add_term(m, term::kind::words, view);
+      made.bounded = words.boundary == boundary::word;
+      if (options != nullptr && options->near) made.what.near = compiled(options->near);
+      if (options != nullptr && options->unless_near) made.what.unless_near = compiled(options->unless_near);
+      for (const auto i : which) made.words.push_back(text::normalise(words.words[i], view));
+      out.children.push_back({.term = static_cast<std::uint32_t>(terms_.size() - 1), .children = {}});
+    }
+    return out;
   }
 
   std::vector<exception_term>& terms_;

@@ -8,9 +8,7 @@
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
-namespace {
 
-// What a leaf asks for beside its own view, as text::derive names it.
 std::uint32_t readings_of(const match_spec& m) {
   using enum text::reading;
   std::uint32_t out = m.decode;  // the same bits
@@ -30,7 +28,20 @@ compiled_proximity compiled(const std::optional<proximity>& from) {
   return out;
 }
 
-}  // namespace
+std::vector<word_group> groups_of(const keyword_match& all) {
+  std::vector<word_group> groups(1);
+  for (std::uint32_t i = 0; i < all.words.size(); ++i) {
+    const auto own = all.options.find(i);
+    const auto* options = own == all.options.end() || own->second == word_options{} ? nullptr : &own->second;
+    auto group = std::ranges::find_if(groups, [&](const word_group& g) {
+      return options == nullptr || g.options == nullptr ? options == g.options : *g.options == *options;
+    });
+    if (group == groups.end()) group = groups.insert(groups.end(), {options, {}});
+    group->which.push_back(i);
+  }
+  std::erase_if(groups, [](const word_group& g) { return g.which.empty(); });
+  return groups;
+}
 
 text::view_kind view_of(const keyword_match& words) {
   return words.fold && !words.case_sensitive ? text::view_kind::folded : text::view_kind::regex;
@@ -119,7 +130,13 @@ std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::
   }
   t.regex = *made;
   t.width = std::min<std::uint32_t>(term::reach_max, t.regex->regex.info().width_max);
-  for (const auto& w : m.regex.prefilter) t.prefilter.push_back(lower(w));
+  for (const auto& w : m.regex.prefilter) {
+    t.prefilter.push_back(lower(w));
+    if (r.direction == direction::request) continue;
+    program_.in[t.view].prefilters.add(t.prefilter.back(), index);
+    // What a stream keeps before what it looks at: a word may have begun there.
+    program_.lookbehind_max = std::max(program_.lookbehind_max, static_cast<std::uint32_t>(w.size()));
+  }
   program_.lookbehind_max = std::max(program_.lookbehind_max, t.regex->regex.info().lookbehind_max);
   return index;
 }
@@ -127,22 +144,10 @@ std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::
 // Words are one term, and those that ask for something around them one more for each thing they ask for.
 expression term_compiler::add_words(const match_spec& m, std::uint32_t rule, bool immediate) {
   const auto& all = m.keywords;
-  std::vector<std::pair<const word_options*, std::vector<std::uint32_t>>> groups = {{nullptr, {}}};
-  for (std::uint32_t i = 0; i < all.words.size(); ++i) {
-    const auto own = all.options.find(i);
-    const auto* options = own == all.options.end() || own->second == word_options{} ? nullptr : &own->second;
-    auto group = std::ranges::find_if(groups, [&](const auto& g) {
-      return options == nullptr || g.first == nullptr ? options == g.first
-                                                      : *g.first == *options;
-    });
-    if (group == groups.end()) group = groups.insert(groups.end(), {options, {}});
-    group->second.push_back(i);
-  }
   expression out;
   out.kind = expression::kind::any;
   out.min_count = m.min_count;
-  for (auto& [options, words] : groups) {
-    if (words.empty()) continue;
+  for (auto& [options, words] : groups_of(all)) {
     const auto view = view_of(all);
     const auto index = static_cast<std::uint32_t>(program_.terms.size());
     auto& t = add_term(m, rule, immediate, view);

@@ -1,6 +1,7 @@
 // Rules to terms: what compile.cpp makes shards of. Private to the compiling pass.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,15 @@ namespace sluice::policy {
 
 // The view that words are looked for in.
 [[nodiscard]] text::view_kind view_of(const keyword_match& words);
+// What a leaf asks for beside its own view: bits of text::reading.
+[[nodiscard]] std::uint32_t readings_of(const match_spec& m);
+[[nodiscard]] compiled_proximity compiled(const std::optional<proximity>& from);
+// Words that ask for the same around them, as indexes into all; those that ask for nothing first, without options.
+struct word_group {
+  const word_options* options = nullptr;
+  std::vector<std::uint32_t> which;
+};
+[[nodiscard]] std::vector<word_group> groups_of(const keyword_match& all);
 // True when a match of one leaf is not yet a match of the rule.
 [[nodiscard]] bool needs_expression(const match_spec& m);
 

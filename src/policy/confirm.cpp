@@ -14,20 +14,17 @@ namespace sluice::policy {
 namespace {
 
 // Matches that a validator or the words beside them turned down, in one text and for one term: past it the text is built to cost
-// time. A table of numbers is not: it has one for each eight bytes or so, and may be long.
-std::size_t rejections_max(std::string_view text) { return std::clamp<std::size_t>(text.size() / 8, 4096, 65'536); }
+// time. A table of numbers is not: it has one for each eight bytes or so, and may be long. Where turning one down is one walk over it, each
+// byte may begin one.
+std::size_t rejections_max(const term& of, std::string_view text) {
+  if (match::entry_of(of.validator).longest != nullptr) return std::clamp<std::size_t>(text.size(), 4096, 262'144);
+  return std::clamp<std::size_t>(text.size() / 8, 4096, 65'536);
+}
 
 std::size_t next_code_point(std::string_view text, std::size_t at) {
   ++at;
   while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
   return at;
-}
-
-bool has_prefilter_word(const term& of, std::string_view matched) {
-  if (of.prefilter.empty()) return true;
-  const auto lowered = lower(matched);
-  return std::any_of(of.prefilter.begin(), of.prefilter.end(),
-                     [&](const std::string& w) { return lowered.find(w) != std::string::npos; });
 }
 
 // Shannon's, in bits per byte: what random keys have and placeholders have not.
@@ -43,27 +40,35 @@ double entropy(std::string_view text) {
   return bits;
 }
 
-bool accepts(const term& of, std::string_view matched) {
-  return has_prefilter_word(of, matched) && (of.entropy_min <= 0 || entropy(matched) >= of.entropy_min);
-}
+bool has_entropy(const term& of, std::string_view matched) { return of.entropy_min <= 0 || entropy(matched) >= of.entropy_min; }
 
-// The longest end of the match at `hit.begin` that the validator accepts; 0: none.
+// The longest end of the match at `hit.begin` that the validator accepts; 0: none. Where the validator itself finds the longest that it
+// could accept, PCRE2 is only asked whether the pattern has an end there.
 std::size_t accepted_end(const term& of, std::string_view text, const match::regex::hit& hit, match::match_state& state,
                          bool& failed) {
+  const auto& validator = match::entry_of(of.validator);
   auto end = hit.end;
-  while (!match::entry_of(of.validator).accepts(text.substr(hit.begin, end - hit.begin))) {
-    if (end <= hit.begin + 1) return 0;
-    const auto shorter = of.regex->regex.find_within(text, hit.begin, end - 1, state);
+  for (;;) {
+    const auto matched = text.substr(hit.begin, end - hit.begin);
+    auto next = end - 1;
+    if (validator.longest != nullptr) {
+      const auto size = validator.longest(matched);
+      if (size == matched.size()) return end;
+      next = hit.begin + size;
+    } else if (validator.accepts(matched)) {
+      return end;
+    }
+    if (next <= hit.begin) return 0;
+    const auto shorter = of.regex->regex.find_within(text, hit.begin, next, state);
     failed = failed || shorter.status == match::regex::status::unavailable;
     if (shorter.status != match::regex::status::match || shorter.end <= hit.begin || shorter.end >= end) return 0;
     end = shorter.end;
   }
-  return end;
 }
 
 }  // namespace
 
-advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable,
+advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable, prefilter_state& words,
                              match::match_state& state, std::vector<match_span>& out) {
   std::size_t rejections = 0;
   while (from < text.size()) {
@@ -83,11 +88,12 @@ advance_result advance_regex(const term& of, std::string_view text, std::size_t 
     }
     // Later text may still change the end of the view, and with it this match.
     if (more && hit.end > stable) return {hit.begin, hit.begin, false};
+    if (words.excludes_all(of, text)) return {text.size(), nowhere, false};
     bool failed = false;
     const auto end = accepted_end(of, text, hit, state, failed);
-    if (failed || rejections > rejections_max(text)) return {from, nowhere, true};
+    if (failed || rejections > rejections_max(of, text)) return {from, nowhere, true};
     auto around = surroundings::differ;
-    if (end != 0 && accepts(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable);
+    if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable);
     if (around == surroundings::open) return {hit.begin, hit.begin, false};
     if (around == surroundings::differ) {
       ++rejections;

@@ -6,11 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "prefilter.hpp"
 #include "program.hpp"
 
 namespace sluice::policy {
-
-inline constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
 
 struct match_span {
   std::size_t begin, end;  // bytes of the view text
@@ -23,9 +22,9 @@ struct advance_result {
 };
 
 // Finds a regex term's matches in text[from..) and appends them. `more`: the text may go on, and nothing that ends after
-// `stable` is decided.
-[[nodiscard]] advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more,
-                                           std::size_t stable, match::match_state& state, std::vector<match_span>& out);
+// `stable` is decided. `words`: of this term and this text.
+[[nodiscard]] advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable,
+                                           prefilter_state& words, match::match_state& state, std::vector<match_span>& out);
 
 struct keyword_match_span {
   std::uint32_t term;

@@ -5,6 +5,8 @@
 
 #include "confirm.hpp"
 #include "expression.hpp"
+#include "proximity.hpp"
+#include "sluice/text/derived.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
@@ -12,34 +14,67 @@ namespace {
 
 bool ends_word(std::string_view text, std::size_t at) { return !(text::is_word(text::code_point_before(text, at)) && text::is_word(text::code_point_at(text, at))); }
 
-void find_words(const exception_term& of, std::uint32_t index, std::string_view text, std::vector<gathered>& out) {
-  for (const auto& word : of.words) {
-    for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-      const auto end = at + word.size();
-      if (of.bounded && !(ends_word(text, at) && ends_word(text, end))) continue;
-      out.push_back({.term = index, .begin = static_cast<std::uint32_t>(at), .end = static_cast<std::uint32_t>(end), .value = {}});
+// What is said inside of a finding, in its own text and in the other readings that a term asks for.
+class finding_reader {
+ public:
+  finding_reader(std::string_view matched, match::match_state& state) : matched_(matched), state_(state) {}
+
+  // False: the matcher failed, or not all readings could be made.
+  [[nodiscard]] bool find(const exception_term& of, std::uint32_t index) {
+    if (!look(of, index, matched_, nullptr)) return false;
+    if (of.what.readings == 0) return true;
+    std::vector<text::derived_text> readings;
+    const bool all = text::derive(matched_, of.what.readings, {.depth_max = of.what.depth, .bytes_max = readings_bytes_max, .count_max = readings_max}, readings);
+    return all && std::ranges::all_of(readings, [&](const text::derived_text& one) { return look(of, index, one.text, &one); });
+  }
+  [[nodiscard]] const std::vector<gathered>& found() const { return found_; }
+
+ private:
+  [[nodiscard]] bool look(const exception_term& of, std::uint32_t index, std::string_view original, const text::derived_text* derived) {
+    text::make_view(original, of.what.view, view_);
+    spans_.clear();
+    if (of.what.kind == term::kind::words) {
+      find_words(of, view_.text());
+    } else {
+      prefilter_state prefilter{.anywhere = true, .first_end = {}};
+      if (advance_regex(of.what, view_.text(), 0, false, view_.text().size(), prefilter, state_, spans_).failed) return false;
+    }
+    for (const auto& span : spans_) {
+      auto at = view_.to_original(static_cast<std::uint32_t>(span.begin), static_cast<std::uint32_t>(span.end));
+      if (derived != nullptr && at.begin < at.end) at = {derived->units[at.begin].original_begin, derived->units[at.end - 1].original_end};
+      found_.push_back({.term = index, .begin = at.begin, .end = at.end, .value = {}});
+    }
+    return true;
+  }
+
+  void find_words(const exception_term& of, std::string_view text) {
+    for (const auto& word : of.words) {
+      for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+        const auto end = at + word.size();
+        if (of.bounded && !(ends_word(text, at) && ends_word(text, end))) continue;
+        if (look_around(of.what, text, at, end, false, text.size()) == surroundings::fit) spans_.push_back({at, end});
+      }
     }
   }
-}
 
+  static constexpr std::size_t readings_bytes_max = 64u << 10, readings_max = 64;
+
+  std::string_view matched_;
+  match::match_state& state_;
+  text::view view_;
+  std::vector<match_span> spans_;
+  std::vector<gathered> found_;
+};
+
+// What fails excuses nothing, whatever the others say.
 bool excuses(const compiled_exception& exception, std::string_view matched, match::match_state& state) {
   if (!exception.match) return true;
-  std::vector<gathered> all;
-  std::vector<match_span> spans;
+  finding_reader reader(matched, state);
   for (std::uint32_t i = 0; i < exception.terms.size(); ++i) {
-    const auto& each = exception.terms[i];
-    const auto text = each.what.view == text::view_kind::folded ? text::normalise(matched, text::view_kind::folded) : std::string(matched);
-    if (each.what.kind == term::kind::words) {
-      find_words(each, i, text, all);
-      continue;
-    }
-    spans.clear();
-    // A matcher that fails excuses nothing, whatever the others say.
-    if (advance_regex(each.what, text, 0, false, text.size(), state, spans).failed) return false;
-    for (const auto& span : spans) all.push_back({.term = i, .begin = static_cast<std::uint32_t>(span.begin), .end = static_cast<std::uint32_t>(span.end), .value = {}});
+    if (!reader.find(exception.terms[i], i)) return false;
   }
   std::vector<std::uint32_t> matches;
-  return holds(*exception.match, all, matches);
+  return holds(*exception.match, reader.found(), matches);
 }
 
 }  // namespace

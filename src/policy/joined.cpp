@@ -102,8 +102,12 @@ class seam_reader final : private match_sink {
  private:
   void read_both() {
     if (which_.size() < 2) return;
+    std::vector<std::string_view> whole;
+    for (const auto i : which_) whole.push_back(parts_[i].text);
+    matcher_.set_whole(std::move(whole));
     read_joined(false);
     read_joined(true);
+    matcher_.set_whole({});
   }
 
   void read_joined(bool spaced) {

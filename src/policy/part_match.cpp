@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/strings.hpp"
+
 namespace sluice::policy {
 namespace {
 
@@ -122,10 +124,31 @@ void part_matcher::regexes(text::view_kind view) {
   s_.candidates.each_in(rules_.regexes[view], [&](std::uint32_t term) {
     if (!looks(term)) return;
     spans_.clear();
-    const auto state = advance_regex(program_.terms[term], text, 0, false, text.size(), s_.state, spans_);
+    const auto& t = program_.terms[term];
+    prefilter_state prefilter{.anywhere = where_->direction == direction::request, .first_end = {}};
+    auto state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_);
+    if (prefilter.first_end == nowhere && in_whole(t)) {
+      prefilter.first_end = 0;
+      state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_);
+    }
     for (const auto& m : spans_) note(term, m.begin, m.end);
     if (state.failed) out_->failed(term);
   });
+}
+
+void part_matcher::set_whole(std::vector<std::string_view> texts) {
+  whole_ = std::move(texts);
+  for (const auto view : both_views) whole_view_[view].reset();
+}
+
+bool part_matcher::in_whole(const term& of) {
+  if (whole_.empty()) return false;
+  auto& text = whole_view_[of.view];
+  if (!text) {
+    text.emplace();
+    for (const auto each : whole_) *text += lower(text::normalise(each, of.view)) + '\n';
+  }
+  return std::ranges::any_of(of.prefilter, [&](const std::string& word) { return text->find(word) != std::string::npos; });
 }
 
 void part_matcher::words(text::view_kind view) {

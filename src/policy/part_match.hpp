@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,8 @@ class part_matcher {
   void run_derived(std::string_view text, const text_place& where, match_sink& out);
   // What its classifiers say of it; a match is all of the text. One matcher's texts share a budget.
   void run_scores(std::string_view text, const text_place& where, match_sink& out);
+  // The texts that the next ones are pieces of, until the next call: a prefilter's word may stand anywhere in them.
+  void set_whole(std::vector<std::string_view> texts);
   // While the sink is told of a match: bits of text::reading of the text that it stands in; 0 for the text itself.
   [[nodiscard]] std::uint32_t reading() const { return derived_ == nullptr ? 0 : derived_->readings; }
 
@@ -56,6 +59,7 @@ class part_matcher {
   void look(std::string_view text);
   void scan(const shard& one, std::string_view text);
   void regexes(text::view_kind view);
+  [[nodiscard]] bool in_whole(const term& of);
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end);
   [[nodiscard]] bool scores(const term& of, std::string_view folded, std::uint32_t& scored);
@@ -69,6 +73,8 @@ class part_matcher {
   const text_place* where_ = nullptr;
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand
+  std::vector<std::string_view> whole_;
+  per_view<std::optional<std::string>> whole_view_;  // of those together, in lower case, once it was asked for
   std::vector<match_span> spans_;
   std::vector<keyword_match_span> words_;
 };

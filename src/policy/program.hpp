@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "prefilter.hpp"
 #include "presence.hpp"
 #include "regex_program.hpp"
 #include "sluice/match/classifier.hpp"
@@ -135,8 +136,8 @@ struct compiled_rule {
   bool hashed = false;  // redact: a short keyed hash of the match behind the mask
   bool restores = false;  // tokenize: the value may be put back
   milliseconds vault_ttl{0};
-  std::string message;
   bool needs_vault = false;  // on_vault_unavailable: block
+  std::string message;
   int http_status = 400;
   bool message_in_stream = false;
   std::map<std::string, std::string> i18n;  // block: message by language
@@ -192,6 +193,7 @@ struct program {
     std::vector<shard> regex_shards;
     index_set unfiltered;             // regexes without a usable filter: always looked at
     match::start_filter starts;       // by term number
+    prefilter_table prefilters;       // of terms that look at answers
     std::vector<shard> word_shards;
     match::word_filter filter;        // which of those a text concerns
     match::keyword_table words;       // owners are terms
@@ -217,9 +219,9 @@ class ruleset {
   bool tags_requests = false;          // some rule tags the conversation of a request
   bool tokenizes = false;              // some rule tokenizes
   bool recalls = false;                // and some of those may need the vault
+  bool needs_vault = false;            // and one of them rather refuses than goes without
   bool adds = false;                   // some rule puts text behind answers
   std::vector<const compiled_disclaimer*> disclaimers;  // that some rule asks for
-  bool needs_vault = false;            // and one of them rather refuses than goes without
   std::uint8_t role_mask = 0;
   std::string effective;
   bool denies_all = false;

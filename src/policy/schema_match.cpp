@@ -35,7 +35,7 @@ constexpr field match_fields[] = {
      .with = with_phrase, .otherwise = "phrase"},
     {.key = "validator", .holds = holds::word, .doc = "A check that the matched text must pass.", .known = validator_words,
      .with = with_regex, .otherwise = "regex"},
-    {.key = "prefilter", .holds = holds::texts, .doc = "Words of which one must be in the text, else the pattern is not tried.",
+    {.key = "prefilter", .holds = holds::texts, .doc = "Words of which one must be in the text, else a match does not count; of an answer in what comes before the match's end.",
      .with = with_regex, .otherwise = "regex"},
     {.key = "entropy", .holds = holds::mapping, .doc = "How random the matched text must be.", .of = &entropy_shape, .with = with_text,
      .otherwise = "a match of text"},

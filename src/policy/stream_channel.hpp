@@ -70,7 +70,28 @@ struct searched_channel {
   index_set regexes, words;  // terms that apply here
   keyword_cursor cursor;
   std::vector<live_regex> live;
+  std::vector<std::pair<std::uint32_t, std::size_t>> prefilter_ends;  // by term: where the first of its words ends, in the window
+  std::size_t prefilter_from = 0;                                     // where the next may begin
   [[nodiscard]] bool any() const { return regexes.any() || words.any(); }
+
+  // Looks at what came for words of prefilters. `seen`: the window as far as it is stable.
+  void find_prefilter_words(const prefilter_table& table, std::string_view seen) {
+    if (table.empty()) return;
+    table.each(seen, std::min(prefilter_from, seen.size()), [this](std::uint32_t term, std::size_t end) {
+      if (!regexes.has(term)) return;
+      for (auto& [known, at] : prefilter_ends) {
+        if (known == term) return void(at = std::min(at, end));
+      }
+      prefilter_ends.emplace_back(term, end);
+    });
+    prefilter_from = seen.size() - std::min(seen.size(), table.longest() - 1);
+  }
+  [[nodiscard]] prefilter_state prefilter_of(std::uint32_t term) const {
+    for (const auto& [known, at] : prefilter_ends) {
+      if (known == term) return {.anywhere = false, .first_end = at};
+    }
+    return {.anywhere = false, .first_end = nowhere};
+  }
 
   // Drops what no term can look at any more from the front, but for so many code points before it.
   void trim(std::uint32_t lookbehind) {
@@ -82,6 +103,8 @@ struct searched_channel {
     while (n > 0 && (static_cast<unsigned char>(text.text[n]) & 0xc0) == 0x80) --n;
     text.drop_front(n);
     for (auto& l : live) l.from -= n;
+    for (auto& [term, at] : prefilter_ends) at -= std::min(at, n);
+    prefilter_from -= std::min(prefilter_from, n);
     cursor.from -= std::min(cursor.from, n);
     for (auto& [term, at] : cursor.term_from) at -= std::min(at, n);
     std::erase_if(cursor.term_from, [](const auto& t) { return t.second == 0; });

@@ -23,6 +23,7 @@ void stream_evaluator::impl::note(channel_state& c, std::uint32_t index, std::ui
 
 void stream_evaluator::impl::follow_regexes(channel_state& c, searched_channel& in, std::uint32_t index, bool more) {
   auto& w = in.text;
+  in.find_prefilter_words(prog.in[in.view].prefilters, more ? w.stable_text() : std::string_view(w.text));
   const auto& starts = prog.in[in.view].starts;
   starts.candidates(w.text, w.changed_from, s.words);
   auto todo = index_set(prog.terms.size());
@@ -46,7 +47,8 @@ void stream_evaluator::impl::follow_regexes(channel_state& c, searched_channel& 
   todo.each_in(in.regexes, [&](std::uint32_t term) {
     if (open && c.composing.has(term)) return;
     spans.clear();
-    const auto state = advance_regex(prog.terms[term], w.text, from_of(term), more, w.stable(), s.state, spans);
+    auto prefilter = in.prefilter_of(term);
+    const auto state = advance_regex(prog.terms[term], w.text, from_of(term), more, w.stable(), prefilter, s.state, spans);
     for (const auto& m : spans) note(c, index, term, w, m.begin, m.end);
     if (state.failed) return failed(term, c);
     if (state.live == nowhere) return;
@@ -71,7 +73,8 @@ std::size_t stream_evaluator::impl::follow_composing(channel_state& c, searched_
   std::size_t live = nowhere;
   if (asked) {
     spans.clear();
-    const auto state = advance_regex(r, w.stable_text(), from, true, w.stable(), s.state, spans);
+    auto prefilter = in.prefilter_of(term);
+    const auto state = advance_regex(r, w.stable_text(), from, true, w.stable(), prefilter, s.state, spans);
     for (const auto& m : spans) note(c, index, term, w, m.begin, m.end);
     if (state.failed) return failed(term, c), nowhere;
     live = state.live;

@@ -14,6 +14,7 @@ namespace sluice::match {
 // --- banks and cards (validator_bank.cpp)
 // ISO/IEC 7812-1: issuer ranges with their lengths, and the check digit of annex B. Single spaces or dashes between digits.
 [[nodiscard]] bool luhn_valid(std::string_view text);
+[[nodiscard]] std::size_t luhn_longest(std::string_view text);
 // ISO 13616: country length and mod 97. Spaces between groups allowed.
 [[nodiscard]] bool iban_valid(std::string_view text);
 // ABA routing number: ranges of the Federal Reserve, weights 3 7 1.
@@ -95,11 +96,13 @@ struct validator_entry {
   std::string_view name;  // the word in a policy
   std::string_view doc;   // one line
   bool (*accepts)(std::string_view text);
+  // The bytes of the longest beginning that it accepts, in one walk; 0: none. Null: there is no such walk.
+  std::size_t (*longest)(std::string_view text) = nullptr;
 };
 
 inline constexpr std::array validator_table = std::to_array<validator_entry>({
     {"none", "no check", [](std::string_view) { return true; }},
-    {"luhn", "payment card: issuer ranges with their lengths, check digit (ISO/IEC 7812-1)", luhn_valid},
+    {"luhn", "payment card: issuer ranges with their lengths, check digit (ISO/IEC 7812-1)", luhn_valid, luhn_longest},
     {"iban", "bank account: length of the country, mod 97 (ISO 13616)", iban_valid},
     {"aba", "US bank routing number", aba_valid},
     {"bic", "bank identifier (ISO 9362)", bic_valid},

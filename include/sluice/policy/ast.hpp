@@ -65,7 +65,7 @@ struct keyword_match {
 
 struct regex_match {
   std::string pattern;              // PCRE2 syntax, UTF and UCP on
-  std::vector<std::string> prefilter;  // words of which one must be in the text, else the rule does not match
+  std::vector<std::string> prefilter;  // words of which one must be in the text (of an answer: before the match's end), else a match does not count
   bool folded = false;                 // matched on the folded view (phrases, or normalize: [confusables]), not on the one that keeps case
   policy::place place;                 // of the pattern's first character, for errors inside it
 };

@@ -201,5 +201,24 @@ TEST(ip, agrees_with_inet_pton) {
   }
 }
 
+// A walk gives what trying every end gives.
+TEST(validators, the_longest_beginning_is_the_longest_that_is_accepted) {
+  std::mt19937 rng(17);
+  std::size_t found = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    static const char* const starts[] = {"4111 1111 1111 1111", "378282246310005", "6304 2737 3398", "5555-5555-5555-4444", "4", "37", "7", "0", "4 4 4", "6011"};
+    std::string text = starts[rng() % std::size(starts)];
+    for (auto n = rng() % 24; n > 0; --n) text += "0123456789012345678901234567890123456789 -  -x"[rng() % 46];
+    for (const auto& each : validators()) {
+      if (each.longest == nullptr) continue;
+      std::size_t longest = 0;
+      for (std::size_t n = 1; n <= text.size(); ++n) longest = each.accepts(std::string_view(text).substr(0, n)) ? n : longest;
+      ASSERT_EQ(each.longest(text), longest) << each.name << ": " << text;
+      found += longest != 0;
+    }
+  }
+  EXPECT_GT(found, 5000u);
+}
+
 }  // namespace
 }  // namespace sluice::match

@@ -63,6 +63,38 @@ TEST(policy_exceptions, excuse_by_every_kind_of_match) {
   }
 }
 
+// A rule that finds whole lines, so that a finding has an inside.
+bundle_source line_with_exception(const std::string& match) {
+  auto source = testing::one_policy("  - id: r\n    direction: both\n    match: {regex: 'LINE [^\\n]{1,200}'}\n    action: {type: block, message: m}\n    exceptions:\n      - {id: x, match: " + match +
+                                    ", reason: test lines, owner: payments, ticket: T-1, expires: 2026-12-31}\n    tests:\n      - {name: hit, request: \"LINE a\", expect: {rules: [r]}}\n      - {name: miss, request: nothing, expect: {rules: []}}\n");
+  source.files.push_back(make_source_file("words.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: streets, owner: o}\nitems: [{value: halden, near: [street], within: 9}, ostwick]\n"));
+  return source;
+}
+
+TEST(policy_exceptions, look_beside_and_behind_disguises_inside_of_the_finding) {
+  const std::vector<excused_by> all = {
+      {"{keywords: [halden], near: [street], within: 12}", {"LINE halden street", "LINE street of halden"}, {"LINE halden", "LINE halden road", "LINE halden and then the next street"}},
+      {"{keywords: [halden], unless_near: [street], within: 9}", {"LINE halden", "LINE halden road"}, {"LINE halden street", "LINE ostwick"}},
+      {"{regex: '[0-9]{4}', near: {of: [test], within: 12}}", {"LINE test 1234"}, {"LINE 1234", "LINE test, and after more than that 1234"}},
+      {"{list: streets}", {"LINE halden street", "LINE ostwick"}, {"LINE halden", "LINE merrow"}},
+      {"{keywords: [halden bank], decode: [base64]}", {"LINE halden bank", "LINE aGFsZGVuIGJhbms= said"}, {"LINE aGFsZGVuIGJhbXM= said"}},
+      {"{keywords: [halden], decode: [base64, percent], max_depth: 2}", {"LINE JTY4JTYxJTZjJTY0JTY1JTZl said"}, {"LINE JTY4JTYxJTZjJTY0JTY1JTYx said"}},
+      {"{keywords: [halden], normalize: [leet]}", {"LINE h4ld3n"}, {"LINE h4ld3r"}},
+      {"{keywords: [halden], normalize: [collapse_space]}", {"LINE h a l d e n"}, {"LINE h a l d e r"}},
+      {"{keywords: [halden], min_count: 2, decode: [base64]}", {"LINE halden halden", "LINE halden aGFsZGVuIGJhbms="}, {"LINE halden", "LINE aGFsZGVuIGJhbms="}},
+  };
+  for (const auto& each : all) {
+    const auto report = testing::built(line_with_exception(each.match));
+    ASSERT_NE(report.snapshot, nullptr) << each.match << "\n" << to_text(report.found);
+    for (const std::string text : each.excused) EXPECT_EQ(ask(*report.snapshot, text).verdict, verdict::allow) << each.match << ": " << text;
+    for (const std::string text : each.found) {
+      EXPECT_EQ(ask(*report.snapshot, text).verdict, verdict::block) << each.match << ": " << text;
+      // Nothing of another line counts, wherever it stands.
+      EXPECT_EQ(ask(*report.snapshot, "street test\n" + text + "\nstreet test halden halden ostwick").verdict, verdict::block) << each.match << ": " << text;
+    }
+  }
+}
+
 TEST(policy_exceptions, say_what_was_suppressed_and_whose_they_are) {
   const auto report = testing::built(with_exception("match: {list: testers}"));
   ASSERT_NE(report.snapshot, nullptr) << to_text(report.found);
@@ -103,16 +135,10 @@ TEST(policy_exceptions, that_ask_for_more_than_the_finding_are_refused) {
     EXPECT_TRUE(testing::says(testing::checked(with_exception(match, more)), why)) << match;
   };
   refuses("match: {classifier: {name: c, label: l, threshold: 0.5, on_timeout: match}}", "an exception that asks a classifier");
-  refuses("match: {keywords: [a], near: [b], within: 9}", "an exception with 'near'");
-  refuses("match: {any: [{keywords: [a]}, {regex: b, decode: [base64]}]}", "an exception with 'decode'");
-  refuses("match: {keywords: [a], normalize: [leet]}", "an exception with 'decode', or with a view");
   refuses("when: global", "so it switches the rule off");
   refuses("match: {list: nobody}", "list 'nobody' does not exist");
   refuses("match: {keywords: [a]}", "expired on 2026-11-22", ", ticket: T-1, expires: 2026-11-22");
   refuses("match: {keywords: [a]}", "ticket", ", expires: 2026-12-31");
-  auto source = with_exception("match: {list: near_words}");
-  source.files.push_back(make_source_file("z.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: near_words, owner: o}\nitems: [{value: halden, near: [street], within: 9}]\n"));
-  EXPECT_TRUE(testing::says(testing::checked(source), "words that need others beside them"));
 }
 
 TEST(policy_exceptions, with_another_list_are_other_rules) {
