@@ -21,6 +21,33 @@ int base64_value(char c, bool url) {
   return -1;
 }
 
+// True where a run of at least `run_min` bytes may stand, of those that `fits`: of a long text only every twelfth byte is looked at.
+template <class Fits>
+bool may_hold_run(std::string_view s, const Fits& fits) {
+  for (std::size_t at = run_min - 1; at < s.size();) {
+    if (!fits[static_cast<unsigned char>(s[at])]) {
+      at += run_min;
+      continue;
+    }
+    auto begin = at, end = at + 1;
+    while (begin > 0 && end - begin < run_min && fits[static_cast<unsigned char>(s[begin - 1])]) --begin;
+    while (end < s.size() && end - begin < run_min && fits[static_cast<unsigned char>(s[end])]) ++end;
+    if (end - begin >= run_min) return true;
+    at = end + run_min;
+  }
+  return false;
+}
+
+// The bytes that stand in a run of base64, its folds included, and of hex with what may stand between two pairs.
+constexpr std::array<bool, 256> bytes_of(std::string_view ones, bool all_letters) {
+  std::array<bool, 256> out{};
+  for (unsigned c = '0'; c <= '9'; ++c) out[c] = true;
+  for (unsigned c = 'a'; c <= (all_letters ? 'z' : 'f'); ++c) out[c] = out[c - 'a' + 'A'] = true;
+  for (const char c : ones) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}
+constexpr auto in_base64 = bytes_of("+/-_=\r\n", true), in_hex = bytes_of(" :,-\\x%", false);
+
 // Mostly printable; a few control characters are what line ends and tabs are.
 bool readable(std::string_view bytes) {
   if (bytes.empty() || !is_valid_utf8(bytes)) return false;
@@ -41,15 +68,23 @@ class runs {
   [[nodiscard]] bool fit() const { return fit_; }
 
   void base64(bool url) {
+    if (!may_hold_run(s_, in_base64)) return;
     for (std::size_t i = 0; i < s_.size();) {
       if (base64_value(s_[i], url) < 0) {
         ++i;
         continue;
       }
+      // A word that is too short is passed without being decoded.
+      auto end = i;
+      while (end < s_.size() && end - i < run_min && in_base64[static_cast<unsigned char>(s_[end])]) ++end;
+      if (end - i < run_min) {
+        i = end;
+        continue;
+      }
       std::string bytes;
       std::uint32_t bits = 0;
       int have = 0;
-      auto end = i;
+      end = i;
       std::size_t symbols = 0;
       while (end < s_.size()) {
         if (const int v = base64_value(s_[end], url); v >= 0) {
@@ -74,6 +109,7 @@ class runs {
 
   // "48656c6c6f", "48 65 6c", "48:65", "\x48\x65", "0x48 0x65".
   void hex() {
+    if (!may_hold_run(s_, in_hex)) return;
     for (std::size_t i = 0; i < s_.size();) {
       std::string bytes;
       auto end = i;
@@ -175,6 +211,7 @@ bool find_runs(std::string_view s, std::uint32_t asked, std::size_t count_max, s
   if (wants(reading::base64)) found.base64(false);
   if (wants(reading::base64url)) found.base64(true);
   if (wants(reading::hex)) found.hex();
+  if (is_ascii(s)) return found.fit();
   if (wants(reading::unicode_tags)) found.tags();
   if (wants(reading::variation_selectors)) found.selectors();
   return found.fit();

@@ -2,6 +2,7 @@
 #include "derived_words.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -119,34 +120,57 @@ bool stands_beside(std::string_view s, const sign_word& word, const sign_word& o
 std::optional<derived_text> spaced(std::string_view s) {
   constexpr std::size_t word_min = 4, run_min = 6;  // letters: in one word, or in several that follow each other
   rewriting out(s);
+  std::size_t copied = 0;  // nothing is written before something is read otherwise
+  bool changed = false;
   for (std::size_t i = 0; i < s.size();) {
-    const bool begins = i == 0 || letter_size(s, i - 1) == 0;
-    const auto run = begins ? run_apart(s, i) : apart_run{};
-    if (run.longest < word_min && run.letters < run_min) {
-      const auto n = run.words.empty() ? 1 : run.end - i;
-      out.copy(i, n);
-      i += n;
+    // A word of more than one letter has none that stands apart: most of a text.
+    auto end = i;
+    while (end < s.size() && (is_letter(s[end]) || is_digit(s[end]))) ++end;
+    if (end - i > 1) {
+      i = end;
       continue;
     }
+    const bool begins = i == 0 || letter_size(s, i - 1) == 0;
+    if (!begins || (letter_size(s, i) == 0 && visible_size(s, i) == 0)) {
+      ++i;
+      continue;
+    }
+    const auto run = run_apart(s, i);
+    if (run.longest < word_min && run.letters < run_min) {
+      i += run.words.empty() ? 1 : run.end - i;
+      continue;
+    }
+    out.copy(copied, i - copied);
+    changed = true;
     for (const apart& word : run.words) {
       for (const auto& [from, size] : word.characters) out.put(s.substr(from, size), from, from + size);
       // What separates words is wider than what separates their letters.
       if (const auto gap = gap_end(s, word.end); gap > word.end) out.put(" ", word.end, gap);
     }
-    i = run.end;
+    i = copied = run.end;
   }
+  if (!changed) return std::nullopt;
+  out.copy(copied, s.size() - copied);
   return out.finish(reading::spaced);
 }
 
 std::optional<derived_text> leet(std::string_view s, char one) {
+  static constexpr auto is_sign = [] {
+    std::array<bool, 256> out{};
+    for (const char c : signs) out[static_cast<unsigned char>(c)] = true;
+    return out;
+  }();
+  if (std::ranges::none_of(s, [](char c) { return is_sign[static_cast<unsigned char>(c)]; })) return std::nullopt;
   const auto words = sign_words(s);
   rewriting out(s);
   std::size_t at = 0;
+  bool changed = false;
   for (std::size_t k = 0; k < words.size(); ++k) {
     const sign_word& word = words[k];
     const bool number = word.sign && !word.letter;
     const bool beside = number && ((k > 0 && stands_beside(s, word, words[k - 1])) || (k + 1 < words.size() && stands_beside(s, word, words[k + 1])));
     if (!word.mixed() && !beside) continue;
+    changed = true;
     out.copy(at, word.begin - at);
     for (at = word.begin; at < word.end; ++at) {
       const auto sign = signs.find(s[at]);
@@ -154,6 +178,7 @@ std::optional<derived_text> leet(std::string_view s, char one) {
       out.put({&c, 1}, at, at + 1);
     }
   }
+  if (!changed) return std::nullopt;
   out.copy(at, s.size() - at);
   return out.finish(reading::leet);
 }
