@@ -69,6 +69,10 @@ class part_matcher {
   const text_place* where_ = nullptr;
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand
+  per_view<bool> derives_in_;                    // some term looks into readings of this view
+  [[nodiscard]] const program::searched::shards& searched(text::view_kind view) const {
+    return derived_ == nullptr ? program_.in[view].all : program_.in[view].derived;
+  }
   std::vector<match_span> spans_;
   std::vector<keyword_match_span> words_;
 };

@@ -113,7 +113,7 @@ struct stream_evaluator::impl {
     part_matcher matcher(rules, s, options.given);
     matcher.run_scores(text, where, into);
     if (prepare(s, rules.owner)) return matcher.run_derived(text, where, into);
-    rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) { into.failed(term); });
+    rules.deriving.each([&](std::uint32_t term) { into.failed(term); });
   }
 
   // Keeps the text for its other readings; past the bound they are unavailable.
@@ -122,7 +122,7 @@ struct stream_evaluator::impl {
     c.whole += text;
     if (c.whole.size() <= whole_max) return;
     for (const auto* terms : {&rules.deriving, &rules.scoring}) {
-      terms->each_in(*terms, [&](std::uint32_t term) {
+      terms->each([&](std::uint32_t term) {
         const auto& r = prog.rules[prog.terms[term].rule];
         if (r.applies(direction::response, c.who, c.kind, true)) (void)judge.unavailable(prog.terms[term].rule);
       });
