@@ -8,17 +8,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "sluice/base/clock.hpp"
+#include "answers.hpp"
 #include "sluice/match/compiler.hpp"
-#include "sluice/policy/build.hpp"
 #include "sluice/policy/evaluate.hpp"
-#include "sluice/store/directory.hpp"
-#include "sluice/text/json.hpp"
 
 namespace {
 
@@ -29,35 +25,12 @@ struct price {
   [[nodiscard]] double share(std::size_t part) const { return bytes == 0 ? 1 : static_cast<double>(part) / static_cast<double>(bytes); }
 };
 
-std::vector<std::string> texts_of(const char* path) {
-  std::vector<std::string> out;
-  std::ifstream in(path);
-  text::json::document line;
-  for (std::string l; std::getline(in, l);) {
-    if (!line.parse(l, 8)) continue;
-    if (const auto t = line.member(0, "text"); t != text::json::none) out.emplace_back(line[t].text);
-  }
-  return out;
-}
-
-// The pieces in which a text comes: whole code points, a word with the blank before it, at most four letters or so at a time.
-std::vector<std::string_view> events_of(std::string_view text) {
-  std::vector<std::string_view> out;
-  for (std::size_t at = 0; at < text.size();) {
-    auto end = at + 1;
-    while (end < text.size() && ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80 || (end - at < 5 && text[end] != ' '))) ++end;
-    out.push_back(text.substr(at, end - at));
-    at = end;
-  }
-  return out;
-}
-
 void feed(const std::shared_ptr<const policy::snapshot>& with, std::string_view text, policy::scratch& working, price& into) {
   policy::stream_evaluator judge(with, with->rules_for({}), {policy::direction::response, false}, working);
   const auto channel = judge.open(policy::role::assistant, policy::part_kind::text, true);
   std::size_t fed = 0, last = 0;
   std::string out;
-  for (const auto event : events_of(text)) {
+  for (const auto event : bench::events_of(text)) {
     if (judge.feed(channel, event, out) == policy::stream_evaluator::status::blocked) {
       ++into.blocked;
       return;
@@ -92,17 +65,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s BUNDLE TEXT.jsonl [BOUND]\n", argv[0]);
     return 2;
   }
-  const auto source = store::load_directory(argv[1], {});
-  const auto texts = texts_of(argv[2]);
-  if (!source || texts.empty()) {
-    std::fprintf(stderr, "%s\n", source ? "no text was found" : source.error().message.c_str());
-    return 2;
-  }
+  const auto texts = bench::texts_of(argv[2]);
   const auto backend = match::in_process_backend();
   policy::shard_cache cache{""};
-  const auto built = policy::build(*source, now().wall, *backend, cache);
-  if (built.snapshot == nullptr) {
-    std::fprintf(stderr, "%s", policy::to_text(built.found).c_str());
+  const auto built = bench::built_from(argv[1], *backend, cache);
+  if (built.snapshot == nullptr || texts.empty()) {
+    std::fprintf(stderr, "%s", texts.empty() ? "no text was found\n" : "");
     return 2;
   }
   std::printf("%zu texts\n%-36s %11s %11s %8s %8s\n", texts.size(), "", "with it", "by the next", "edits", "blocked");
@@ -112,15 +80,8 @@ int main(int argc, char** argv) {
   for (const auto& owner : built.bundle.policies) {
     for (const auto& rule : owner.rules) {
       if (!policy::changes_match(rule.action.type) || rule.direction == policy::direction::request || rule.enforcement != policy::enforcement::enforce) continue;
-      auto alone = built.bundle;
-      for (auto& p : alone.policies) {
-        p.variants.clear();
-        for (auto& r : p.rules) {
-          if (r.id != rule.id) r.enforcement = policy::enforcement::off;
-        }
-      }
       policy::diagnostics found;
-      if (const auto one = policy::compile(alone, *backend, cache, found)) {
+      if (const auto one = policy::compile(bench::only(built.bundle, rule.id), *backend, cache, found)) {
         const auto p = price_of(one, texts);
         dear.emplace(p.share(p.at_once), std::pair(rule.id, p));
       }

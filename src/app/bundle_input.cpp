@@ -93,10 +93,11 @@ void check_rule_ids(const bundle_input& input, const std::vector<policy::golden_
 // Too wide a rule is refused here and not on a node: what runs there has been published, and its golden sets stay at home.
 void hold_against_harmless_texts(bundle_input& input, bundle_compiler& with) {
   policy::build_report& report = input.report;
-  if (report.snapshot == nullptr) return;
+  // What could not be read was not checked either.
+  if (report.snapshot == nullptr && report.reached != policy::phase::check) return;
   const auto cases = policy::golden_of(input.source, report.found);
   input.breadth = policy::judge_breadth(report.bundle, cases, *with.backend, *with.cache, report.found);
-  if (!policy::has_errors(report.found)) return;
+  if (report.snapshot == nullptr || !policy::has_errors(report.found)) return;
   report.snapshot = nullptr;
   report.reached = policy::phase::selftest;
 }

@@ -9,6 +9,9 @@ namespace {
 // Beyond these a repeat is opened up or cut down: the filter stays a superset and Hyperscan's automaton stays small.
 constexpr std::uint32_t repeat_max = 16;
 constexpr std::uint32_t group_repeat_max = 4;
+// A longer group that repeats without end becomes a repeat of its bytes: of many words each may follow each, which takes Hyperscan seconds
+// to lay out, and what stands before and behind says more.
+constexpr std::size_t long_group_min = 256;
 constexpr std::string_view high_class = "\\x80-\\xff";
 
 // Case variants are written into the class, so that no flag is needed.
@@ -58,7 +61,8 @@ piece class_piece(const std::string& inside, bool high, bool caseless) {
   p.single = true;
   p.wide_chars = high;
   p.ascii = caseless ? both_cases(inside) : inside;
-  p.superset = "[" + p.ascii + std::string(high ? high_class : "") + "]";
+  p.bytes = p.ascii + std::string(high ? high_class : "");
+  p.superset = "[" + p.bytes + "]";
   return p;
 }
 
@@ -82,12 +86,17 @@ std::string one_code_point(const piece& p) {
 piece repeat(const piece& one, std::uint32_t least, std::uint32_t most) {
   piece all;
   all.width = times(one.width, most);
+  all.bytes = one.bytes;
   if (one.superset.empty()) return all;
   const auto cap = one.single ? repeat_max : group_repeat_max;
   const auto low = std::min(least, cap);
   // A class that holds several bytes a code point, or a repeat past the cap, has no upper bound in the superset.
   const bool open = most == no_bound || most > cap || (one.single && one.wide_chars && most > 1);
   all.superset = one.single ? one.superset : "(?:" + one.superset + ")";
+  if (open && !one.single && one.superset.size() >= long_group_min && !one.bytes.empty()) {
+    all.superset = (low == 0 ? "" : all.superset) + "[" + one.bytes + "]*";
+    return all;
+  }
   if (one.single && one.wide_chars && most == 1) all.superset = "(?:" + one_code_point(one) + ")";
   if (open) {
     all.superset += low == 0 ? "*" : low == 1 ? "+" : "{" + std::to_string(low) + ",}";

@@ -19,6 +19,7 @@ struct piece {
   std::uint32_t width = 0;  // code points
   std::string superset;
   std::string ascii;        // of `single`: the class without bytes above 0x7f
+  std::string bytes;        // the inside of a class of all bytes that a match of it may hold
   bool single = false;      // exactly one code point
   bool wide_chars = false;  // that code point may be above U+007F
 };

@@ -39,6 +39,7 @@ class reader {
       piece next = sequence();
       all.width = std::max(all.width, next.width);
       all.superset += "|" + next.superset;
+      all.bytes += next.bytes;
     }
     caseless_ = outer_caseless;
     extended_ = outer_extended;
@@ -54,6 +55,7 @@ class reader {
       one = repeated(std::move(one));
       all.width = plus(all.width, one.width);
       all.superset += one.superset;
+      all.bytes += one.bytes;
     }
     return all;
   }
@@ -158,6 +160,7 @@ class reader {
     piece p;
     p.width = inside.width;
     p.superset = inside.superset.empty() ? "" : "(?:" + inside.superset + ")";
+    p.bytes = inside.bytes;
     return p;
   }
 
@@ -206,6 +209,7 @@ class reader {
         p.single = false;
         p.width = c == 'R' ? 2 : no_bound;
         p.superset = "[\\x00-\\xff]+";
+        p.bytes = "\\x00-\\xff";
         return p;
       }
       return anything();
@@ -217,6 +221,7 @@ class reader {
         const piece one = literal(code_point(), caseless_);
         all.width = plus(all.width, 1);
         all.superset += one.wide_chars ? one_code_point(one) : one.superset;
+        all.bytes += one.bytes;
       }
       return all;
     }

@@ -120,7 +120,7 @@ judge::settled judge::settle(std::int64_t choice, bool structured, const choice_
 bool adds_to_answers(const ruleset& rules) {
   if (!rules.adds || rules.denies_all) return false;
   bool some = false;
-  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+  rules.active.each([&](std::uint32_t rule) {
     const auto& r = rules.owner->rules[rule];
     some = some || (r.enforcement == enforcement::enforce && (r.action == action::append || r.action == action::require_disclaimer));
   });

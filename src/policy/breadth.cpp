@@ -2,6 +2,7 @@
 #include "sluice/policy/breadth.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -26,6 +27,24 @@ bundle_ast unbound(bundle_ast bundle) {
   return bundle;
 }
 
+bool asks_classifier(const match_spec& match) {
+  return match.kind == match_spec::kind::classifier || std::ranges::any_of(match.children, asks_classifier);
+}
+
+// What was refused for another reason goes, so that one run shows it all: rules with an error, and those of a classifier whose file may
+// be what is wrong.
+void leave_out_refused(bundle_ast& bundle, const diagnostics& found) {
+  std::set<std::string> refused;
+  for (const diagnostic& each : found) {
+    if (each.severity == severity::error && !each.rule.empty()) refused.insert(each.rule);
+  }
+  bundle.models.clear();
+  for (policy_ast& each : bundle.policies) {
+    each.variants.clear();
+    std::erase_if(each.rules, [&](const rule& r) { return refused.contains(r.id) || asks_classifier(r.match); });
+  }
+}
+
 std::string text_of(const golden_case& each) {
   if (each.response) return *each.response;
   return each.request.empty() ? std::string() : each.request.back().content;
@@ -44,10 +63,6 @@ std::set<std::string> matching(const golden_case& each, const snapshot& with, sc
     out.insert(got.shadow.begin(), got.shadow.end());
   }
   return out;
-}
-
-bool asks_classifier(const match_spec& match) {
-  return match.kind == match_spec::kind::classifier || std::ranges::any_of(match.children, asks_classifier);
 }
 
 void report(const rule& wide, const sighted& seen, std::size_t texts, diagnostics& found) {
@@ -71,8 +86,15 @@ breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cas
   }
   out.texts = harmless.size();
   if (!out.sufficient()) return out;
-  const auto compiled = compile(unbound(bundle), backend, cache, found);
-  if (compiled == nullptr) return out;
+  auto judged = unbound(bundle);
+  const bool refused = has_errors(found);
+  if (refused) leave_out_refused(judged, found);
+  diagnostics of_compiling;
+  const auto compiled = compile(judged, backend, cache, of_compiling);
+  if (compiled == nullptr) {
+    if (!refused) std::ranges::move(of_compiling, std::back_inserter(found));
+    return out;
+  }
   std::map<std::string, sighted> seen;
   scratch working;
   for (const golden_case* each : harmless) {
@@ -80,7 +102,7 @@ breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cas
       if (seen[id].texts++ == 0) seen[id].first = each->place;
     }
   }
-  for (const policy_ast& owner : bundle.policies) {
+  for (const policy_ast& owner : judged.policies) {
     for (const rule& each : owner.rules) {
       const auto at = seen.find(each.id);
       const bool wide = at != seen.end() && at->second.texts * 100 > harmless_percent_max * out.texts;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "check_pass.hpp"
+#include "compile_terms.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -34,6 +35,11 @@ void check_what_was_read(build_report& report, wall_time today) {
   for (diagnostic& each : more) {
     if (!each.rule.empty() && !broken.contains(each.rule)) report.found.push_back(std::move(each));
   }
+}
+
+// What is refused before anything is compiled is told together with what is wrong with the classifiers' files.
+void try_models(build_report& report, match::compile_backend& backend, shard_cache& cache) {
+  for (const model_ast& each : report.bundle.models) (void)load_model(each, backend, cache, report.found);
 }
 
 bool has_expired(const exception_spec& exception, wall_time today) {
@@ -76,11 +82,15 @@ bool run_passes(const bundle_source& source, wall_time today, match::compile_bac
   report.bundle = parse(source, report.found);
   if (has_errors(report.found)) {
     check_what_was_read(report, today);
+    try_models(report, backend, cache);
     return false;
   }
   report.reached = phase::check;
   check(report.bundle, today, report.found, how);
-  if (has_errors(report.found)) return false;
+  if (has_errors(report.found)) {
+    try_models(report, backend, cache);
+    return false;
+  }
   report.reached = phase::compile;
   // The tests are of the rules as they were published: some show an exception at work.
   std::optional<bundle_ast> published;

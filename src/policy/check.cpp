@@ -166,7 +166,10 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
   for (policy_ast& policy : bundle.policies) check_policy(pass, policy);
   for (const suite_ast& suite : bundle.suites) check_suite(pass, suite);
   for (const auto& [name, list] : bundle.lists) {
-    if (!list.used) pass.warn(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
+    if (list.used) continue;
+    // Whoever publishes means it to act; a node goes on with what was published before.
+    const auto say = pass.how == expired_exceptions::refuse ? &check_pass::error : &check_pass::warn;
+    (pass.*say)(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
   }
   check_tags(pass);
   check_limits(pass);

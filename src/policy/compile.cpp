@@ -208,16 +208,23 @@ class compiler {
 
   void shard_patterns(text::view_kind view) {
     auto& in = program_->in[view];
-    shard_by_policy(in.regex_shards, in.unfiltered, [&](std::uint32_t index, group& into) {
+    shard_terms(view, in.all, [](const term&) { return true; });
+    shard_terms(view, in.derived, [](const term& t) { return t.readings != 0; });
+  }
+
+  template <class Wanted>
+  void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
+    auto& unfiltered = program_->in[view].unfiltered;
+    shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
       const auto& t = program_->terms[index];
-      if (t.kind != term::kind::regex || t.view != view) return;
-      if (t.regex->regex.superset().empty()) return in.unfiltered.add(index);
+      if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
+      if (t.regex->regex.superset().empty()) return unfiltered.add(index);
       into.set.patterns.push_back({t.regex->regex.superset(), match::single_match_flags()});
       into.term_of.push_back(index);
     });
-    shard_by_policy(in.word_shards, in.unfiltered, [&](std::uint32_t index, group& into) {
+    shard_by_policy(out.words, unfiltered, [&](std::uint32_t index, group& into) {
       const auto& t = program_->terms[index];
-      if (t.kind != term::kind::words || t.view != view) return;
+      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
       const auto& [all, which] = terms_.words_of(index);
       for (const auto i : which) {
         const auto form = text::normalise(all->words[i], view);
@@ -227,7 +234,7 @@ class compiler {
         into.words.push_back({form, all->boundary == boundary::word});
       }
     });
-    in.filter = filter_of(in.word_shards);
+    out.filter = filter_of(out.words);
   }
 
   match::word_filter filter_of(const std::vector<shard>& shards) {
@@ -241,12 +248,10 @@ class compiler {
 
   void measure() {
     auto& bytes = program_->memory_bytes;
+    program_->each_shard([&](const shard& s) { bytes += s.database->memory_bytes() + s.term_of.capacity() * 4; });
     for (const auto view : both_views) {
       const auto& in = program_->in[view];
-      for (const auto* shards : {&in.regex_shards, &in.word_shards}) {
-        for (const auto& s : *shards) bytes += s.database->memory_bytes() + s.term_of.capacity() * 4;
-      }
-      bytes += in.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
+      bytes += in.all.filter.memory_bytes() + in.derived.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
     }
     for (const auto& m : program_->models) bytes += m->memory_bytes();
     bytes += program_->rules.size() * sizeof(compiled_rule);

@@ -111,12 +111,19 @@ std::uint32_t term_compiler::add_classifier(const rule& r, const match_spec& m, 
   return index;
 }
 
+std::shared_ptr<const match::classifier> load_model(const model_ast& model, match::compile_backend& backend, shard_cache& cache, diagnostics& found) {
+  auto loaded = model.bytes ? cache.classifier(model.sha256, *model.bytes, backend) : fail(errc::not_found, "the file is not in the bundle");
+  if (loaded) return *loaded;
+  found.push_back({.severity = severity::error,
+                   .place = model.place,
+                   .rule = {},
+                   .message = "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + loaded.error().message,
+                   .advice = "train it anew with sluice classifier train"});
+  return nullptr;
+}
+
 void term_compiler::load_models() {
-  for (const auto& model : bundle_.models) {
-    auto loaded = model.bytes ? cache_.classifier(model.sha256, *model.bytes, backend_) : fail(errc::not_found, "the file is not in the bundle");
-    if (!loaded) error(model.place, "", "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + loaded.error().message, "train it anew with sluice classifier train");
-    program_.models.push_back(loaded ? *loaded : nullptr);
-  }
+  for (const auto& model : bundle_.models) program_.models.push_back(load_model(model, backend_, cache_, found_));
 }
 
 std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::uint32_t rule, bool immediate) {

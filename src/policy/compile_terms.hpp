@@ -27,6 +27,9 @@ struct word_group {
 // True when a match of one leaf is not yet a match of the rule.
 [[nodiscard]] bool needs_expression(const match_spec& m);
 
+// From the cache, or loaded in the backend's child first; null when it cannot be, and `found` says why.
+[[nodiscard]] std::shared_ptr<const match::classifier> load_model(const model_ast& model, match::compile_backend& backend, shard_cache& cache, diagnostics& found);
+
 class term_compiler {
  public:
   term_compiler(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache, program& into, diagnostics& found)

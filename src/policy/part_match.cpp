@@ -44,10 +44,12 @@ void part_matcher::run_derived(std::string_view text, const text_place& where, m
   where_ = &where;
   out_ = &out;
   std::uint32_t asked = 0;
+  derives_in_ = {};
   text::derive_limits limits;
-  rules_.deriving.each_in(rules_.deriving, [&](std::uint32_t term) {
+  rules_.deriving.each([&](std::uint32_t term) {
     derived_ = nullptr;
     if (!looks(term)) return;
+    derives_in_[program_.terms[term].view] = true;
     asked |= program_.terms[term].readings;
     limits.depth_max = std::max(limits.depth_max, program_.terms[term].depth);
   });
@@ -60,7 +62,7 @@ void part_matcher::run_derived(std::string_view text, const text_place& where, m
   }
   derived_ = nullptr;
   if (all) return;
-  rules_.deriving.each_in(rules_.deriving, [&](std::uint32_t term) {
+  rules_.deriving.each([&](std::uint32_t term) {
     if (looks(term)) out_->failed(term);
   });
 }
@@ -72,7 +74,7 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
   constexpr std::uint32_t none = 0xffffffff;
   std::uint32_t scored = none;  // the model that s_.scores belong to
   bool viewed = false;
-  rules_.scoring.each_in(rules_.scoring, [&](std::uint32_t term) {
+  rules_.scoring.each([&](std::uint32_t term) {
     if (!looks(term)) return;
     if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
     viewed = true;
@@ -102,7 +104,7 @@ bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t
 
 void part_matcher::look(std::string_view text) {
   for (const auto view : both_views) {
-    if (!rules_.regexes[view].any() && !rules_.words[view].any()) continue;
+    if (derived_ != nullptr ? !derives_in_[view] : !rules_.regexes[view].any() && !rules_.words[view].any()) continue;
     text::make_view(text, view, s_.view[view]);
     regexes(view);
     words(view);
@@ -120,7 +122,7 @@ void part_matcher::regexes(text::view_kind view) {
   if (!rules_.regexes[view].any()) return;
   const auto text = s_.view[view].text();
   s_.candidates = program_.in[view].unfiltered;
-  for (const auto& one : program_.in[view].regex_shards) scan(one, text);
+  for (const auto& one : searched(view).regexes) scan(one, text);
   s_.candidates.each_in(rules_.regexes[view], [&](std::uint32_t term) {
     if (!looks(term)) return;
     spans_.clear();
@@ -153,12 +155,13 @@ bool part_matcher::in_whole(const term& of) {
 
 void part_matcher::words(text::view_kind view) {
   if (!rules_.words[view].any()) return;
-  const auto& in = program_.in[view];
+  const auto& in = searched(view);
+  if (in.words.empty()) return;
   const auto text = s_.view[view].text();
   s_.candidates.clear();
   in.filter.candidates(text, s_.words);
-  for (std::size_t i = 0; i < in.word_shards.size(); ++i) {
-    if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.word_shards[i], text);
+  for (std::size_t i = 0; i < in.words.size(); ++i) {
+    if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], text);
   }
   index_set here(program_.terms.size());
   bool any = false;

@@ -75,6 +75,10 @@ class part_matcher {
   const text::derived_text* derived_ = nullptr;  // the reading at hand
   std::vector<std::string_view> whole_;
   per_view<std::optional<std::string>> whole_view_;  // of those together, in lower case, once it was asked for
+  per_view<bool> derives_in_;                    // some term looks into readings of this view
+  [[nodiscard]] const program::searched::shards& searched(text::view_kind view) const {
+    return derived_ == nullptr ? program_.in[view].all : program_.in[view].derived;
+  }
   std::vector<match_span> spans_;
   std::vector<keyword_match_span> words_;
 };

@@ -26,6 +26,52 @@
 
 namespace sluice::policy {
 
+// Few of many: what is in force for one context. Its memory is that of its members, so that a thousand tenants with a policy each do not
+// pay for each other's rules.
+class sparse_set {
+ public:
+  void add(std::uint32_t i) {
+    const auto at = place_of(i / 64);
+    if (at == words_.end() || at->number != i / 64) {
+      words_.insert(at, {i / 64, 0, 0});
+      return add(i);
+    }
+    at->set(at->bits() | 1ull << (i % 64));
+  }
+  void clear() { words_.clear(); }
+  [[nodiscard]] bool has(std::uint32_t i) const {
+    const auto at = std::ranges::lower_bound(words_, i / 64, {}, &word::number);
+    return at != words_.end() && at->number == i / 64 && (at->bits() >> (i % 64) & 1) != 0;
+  }
+  [[nodiscard]] bool any() const { return !words_.empty(); }
+  // Calls f(i) for each member, in order.
+  template <class F>
+  void each(F&& f) const {
+    for (const word& w : words_) {
+      for (auto bits = w.bits(); bits != 0; bits &= bits - 1) f(w.number * 64 + static_cast<std::uint32_t>(__builtin_ctzll(bits)));
+    }
+  }
+  // Calls f(number, bits) for each word that holds a member, in order.
+  template <class F>
+  void each_word(F&& f) const {
+    for (const word& w : words_) f(w.number, w.bits());
+  }
+  [[nodiscard]] std::size_t memory_bytes() const { return words_.capacity() * sizeof(word); }
+  void shrink() { words_.shrink_to_fit(); }
+
+ private:
+  struct word {  // in halves, so that it takes twelve bytes
+    std::uint32_t number, low, high;
+    [[nodiscard]] std::uint64_t bits() const { return static_cast<std::uint64_t>(high) << 32 | low; }
+    void set(std::uint64_t to) {
+      low = static_cast<std::uint32_t>(to);
+      high = static_cast<std::uint32_t>(to >> 32);
+    }
+  };
+  std::vector<word>::iterator place_of(std::uint32_t number) { return std::ranges::lower_bound(words_, number, {}, &word::number); }
+  std::vector<word> words_;
+};
+
 // One bit a member: rules, or terms, by number.
 class index_set {
  public:
@@ -49,6 +95,14 @@ class index_set {
         f(static_cast<std::uint32_t>(w * 64 + static_cast<std::size_t>(__builtin_ctzll(bits))));
       }
     }
+  }
+  template <class F>
+  void each_in(const sparse_set& mask, F&& f) const {
+    mask.each_word([&](std::uint32_t number, std::uint64_t of_mask) {
+      for (auto bits = words_[number] & of_mask; bits != 0; bits &= bits - 1) {
+        f(number * 64 + static_cast<std::uint32_t>(__builtin_ctzll(bits)));
+      }
+    });
   }
   std::vector<std::uint64_t>& words() { return words_; }
   [[nodiscard]] const std::vector<std::uint64_t>& words() const { return words_; }
@@ -190,16 +244,27 @@ struct program {
   policy::action matcher_unavailable = action::block;
   // What of the terms is looked for in one view.
   struct searched {
-    std::vector<shard> regex_shards;
+    struct shards {
+      std::vector<shard> regexes, words;
+      match::word_filter filter;      // which of the words' a text concerns
+    };
+    shards all, derived;              // of every term; of those that look into other readings, which are most of a request's texts
     index_set unfiltered;             // regexes without a usable filter: always looked at
     match::start_filter starts;       // by term number
     prefilter_table prefilters;       // of terms that look at answers
-    std::vector<shard> word_shards;
-    match::word_filter filter;        // which of those a text concerns
     match::keyword_table words;       // owners are terms
     bool compose = false;             // some word holds a letter with a mark on it
   };
   per_view<searched> in;
+  template <class F>
+  void each_shard(F&& f) const {
+    for (const auto view : both_views) {
+      for (const auto* of : {&in[view].all, &in[view].derived}) {
+        for (const shard& one : of->regexes) f(one);
+        for (const shard& one : of->words) f(one);
+      }
+    }
+  }
   std::uint32_t lookbehind_max = 1;  // code points
   std::size_t memory_bytes = 0;
 };
@@ -207,10 +272,10 @@ struct program {
 class ruleset {
  public:
   std::shared_ptr<const program> owner;
-  index_set active;                    // rules: enforced or shadow here
-  per_view<index_set> regexes, words;  // the terms of those
-  index_set scoring;                   // classifiers
-  index_set deriving;                  // of them, those that look into other readings of the text
+  sparse_set active;                    // rules: enforced or shadow here
+  per_view<sparse_set> regexes, words;  // the terms of those
+  sparse_set scoring;                   // classifiers
+  sparse_set deriving;                  // of them, those that look into other readings of the text
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false;
@@ -227,9 +292,9 @@ class ruleset {
   bool denies_all = false;
 
   [[nodiscard]] std::size_t memory_bytes() const {
-    std::size_t bits = active.words().size() + deriving.words().size() + scoring.words().size();
-    for (const auto view : both_views) bits += regexes[view].words().size() + words[view].words().size();
-    return sizeof(*this) + bits * 8 + composed.capacity() * 4 + exceptions.capacity() * 8 + effective.capacity();
+    std::size_t sets = active.memory_bytes() + deriving.memory_bytes() + scoring.memory_bytes();
+    for (const auto view : both_views) sets += regexes[view].memory_bytes() + words[view].memory_bytes();
+    return sizeof(*this) + sets + composed.capacity() * 4 + exceptions.capacity() * 8 + effective.capacity();
   }
 };
 

@@ -208,9 +208,6 @@ class composer {
   std::unique_ptr<ruleset> compose_one(const bits& state, std::string& signature) {
     auto made = std::make_unique<ruleset>();
     made->owner = owner_;
-    made->active = index_set(owner_->rules.size());
-    made->deriving = made->scoring = index_set(owner_->terms.size());
-    for (const auto view : both_views) made->regexes[view] = made->words[view] = index_set(owner_->terms.size());
     signature.clear();
     std::uint32_t first = 0;
     for (std::size_t p = 0; p < bundle_.policies.size(); ++p) {
@@ -225,6 +222,11 @@ class composer {
     // A variant's entry stands behind those of rules that come later.
     std::ranges::sort(made->exceptions);
     std::ranges::sort(made->composed);
+    for (auto* set : {&made->active, &made->scoring, &made->deriving}) set->shrink();
+    for (const auto view : both_views) {
+      made->regexes[view].shrink();
+      made->words[view].shrink();
+    }
     return made;
   }
 

@@ -48,9 +48,9 @@ class recorder final : public match_sink {
 ruleset only(const ruleset& all, std::uint32_t rule) {
   ruleset one = all;
   const auto& r = all.owner->rules[rule];
-  const auto keep = [&](index_set& set) {
-    index_set kept(all.owner->terms.size());
-    set.each_in(set, [&](std::uint32_t term) {
+  const auto keep = [&](sparse_set& set) {
+    sparse_set kept;
+    set.each([&](std::uint32_t term) {
       if (term >= r.terms_begin && term < r.terms_end) kept.add(term);
     });
     set = std::move(kept);
@@ -100,7 +100,7 @@ rule_costs costs(const ruleset& rules, std::span<const text_part> parts, const e
   rule_costs out;
   out.all_ns = best_time(rules, parts, options, working, runs);
   if (rules.denies_all) return out;
-  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+  rules.active.each([&](std::uint32_t rule) {
     out.alone_ns.emplace(rule, best_time(only(rules, rule), parts, options, working, runs));
   });
   return out;

@@ -18,11 +18,7 @@ compiled_snapshot::compiled_snapshot(std::shared_ptr<const program> made, scope_
 
 std::vector<snapshot::shared_piece> compiled_snapshot::shared_pieces() const {
   std::vector<shared_piece> out;
-  for (const auto view : both_views) {
-    for (const auto* shards : {&program_->in[view].regex_shards, &program_->in[view].word_shards}) {
-      for (const auto& s : *shards) out.push_back({s.database.get(), s.database->memory_bytes()});
-    }
-  }
+  program_->each_shard([&](const shard& s) { out.push_back({s.database.get(), s.database->memory_bytes()}); });
   for (const auto& m : program_->models) out.push_back({m.get(), m->memory_bytes()});
   for (const auto& t : program_->terms) {
     if (t.regex) out.push_back({t.regex.get(), t.regex->regex.memory_bytes()});
@@ -67,13 +63,9 @@ bool tags_requests(const ruleset& rules) { return rules.tags_requests; }
 
 bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {
   if (s.prepared_raw == for_this.get() && !s.prepared.expired()) return true;
-  for (const auto view : both_views) {
-    for (const auto* shards : {&for_this->in[view].regex_shards, &for_this->in[view].word_shards}) {
-      for (const auto& shard : *shards) {
-        if (!s.scan.prepare(*shard.database)) return false;
-      }
-    }
-  }
+  bool fits = true;
+  for_this->each_shard([&](const shard& one) { fits = fits && s.scan.prepare(*one.database); });
+  if (!fits) return false;
   s.prepared = for_this;
   s.prepared_raw = for_this.get();
   s.candidates = index_set(for_this->terms.size());

@@ -75,7 +75,7 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
   part_matcher matcher(rules, s, options.given);
   matcher.run_scores(text, where, into);
   if (prepare(s, rules.owner)) return matcher.run_derived(text, where, into);
-  rules.deriving.each_in(rules.deriving, [&](std::uint32_t term) { into.failed(term); });
+  rules.deriving.each([&](std::uint32_t term) { into.failed(term); });
 }
 
 void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
@@ -83,7 +83,7 @@ void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
   c.whole += text;
   if (c.whole.size() <= whole_max) return;
   for (const auto* terms : {&rules.deriving, &rules.scoring}) {
-    terms->each_in(*terms, [&](std::uint32_t term) {
+    terms->each([&](std::uint32_t term) {
       const auto& r = prog.rules[prog.terms[term].rule];
       if (r.applies(direction::response, c.who, c.kind, true) && judge.unavailable(prog.terms[term].rule) == judge::effect::block) stop_at(c.released);
     });

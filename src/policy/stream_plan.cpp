@@ -6,7 +6,7 @@ namespace sluice::policy {
 bool may_change(const ruleset& rules, const evaluate_options& options, role who, part_kind kind) {
   if (rules.denies_all || options.global_shadow) return false;
   bool any = false;
-  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+  rules.active.each([&](std::uint32_t rule) {
     const auto& r = rules.owner->rules[rule];
     any = any || (r.changes() && r.applies(options.direction, who, kind, true) && enforced_here(r, options));
   });
@@ -17,7 +17,7 @@ void plan(channel_state& c, const ruleset& rules, const evaluate_options& option
   const auto& prog = *rules.owner;
   c.holding = c.composing = index_set(prog.terms.size());
   for (auto& in : c.searched) in.regexes = in.words = index_set(prog.terms.size());
-  rules.active.each_in(rules.active, [&](std::uint32_t rule) {
+  rules.active.each([&](std::uint32_t rule) {
     const auto& r = prog.rules[rule];
     const bool here = r.applies(direction::response, c.who, c.kind, true);
     c.keeps = c.keeps || (r.replaces_choice() && enforced_here(r, options) && c.choice >= 0 && (here || is_read(c.kind)));

@@ -103,16 +103,23 @@ std::optional<derived_text> html(std::string_view s) {
 }
 
 std::optional<derived_text> rot13(std::string_view s) {
-  rewriting out(s);
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    char c = s[i];
-    if (is_letter(c)) {
-      const char base = static_cast<char>(c & ~0x1f);
-      c = static_cast<char>(base + ((c & 0x1f) - 1 + 13) % 26 + 1);
+  static constexpr auto turned = [] {
+    std::array<char, 256> out{};
+    for (unsigned c = 0; c < out.size(); ++c) out[c] = static_cast<char>(c);
+    for (unsigned k = 0; k < 26; ++k) {
+      out['a' + k] = static_cast<char>('a' + (k + 13) % 26);
+      out['A' + k] = static_cast<char>('A' + (k + 13) % 26);
     }
-    out.put({&c, 1}, i, i + 1);
-  }
-  return out.finish(reading::rot13);
+    return out;
+  }();
+  if (std::ranges::none_of(s, is_letter)) return std::nullopt;
+  derived_text out;
+  out.text = s;
+  for (char& c : out.text) c = turned[static_cast<unsigned char>(c)];
+  out.units.resize(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i) out.units[i] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + 1)};
+  out.readings = bit(reading::rot13);
+  return out;
 }
 
 // Marks that go on letters of any script; those of one script alone are part of how it is written.
@@ -161,9 +168,9 @@ class deriving {
   }
 
  private:
-  // Every reading of one text.
-  bool read(std::string_view s, std::uint32_t asked, std::vector<derived_text>& into) const {
-    const auto wants = [asked](reading r) { return (asked & bit(r)) != 0; };
+  // Every reading of one text that is asked for.
+  bool read(std::string_view s, std::uint32_t asked, std::vector<derived_text>& into) {
+    const auto wants = [&](reading r) { return (asked & bit(r)) != 0; };
     const auto keep = [&](std::optional<derived_text> one) {
       if (one) into.push_back(std::move(*one));
     };
@@ -173,8 +180,10 @@ class deriving {
     if (wants(reading::spaced)) keep(spaced(s));
     if (wants(reading::marks)) keep(without_marks(s));
     if (wants(reading::leet)) {
-      keep(leet(s, 'i'));
-      if (s.find_first_of("1|!") != std::string_view::npos) keep(leet(s, 'l'));
+      auto one = leet(s, 'i');
+      const bool either = one && s.find_first_of("1|!") != std::string_view::npos;
+      keep(std::move(one));
+      if (either) keep(leet(s, 'l'));
     }
     return find_runs(s, asked, limits_.count_max, into);
   }
@@ -182,7 +191,8 @@ class deriving {
   void nest(const derived_text& outer, std::vector<derived_text>& into) {
     const auto before = into.size();
     // Reading back what one has just read says nothing new.
-    fits_ = read(outer.text, asked_ & ~(outer.readings & bit(reading::rot13)), into) && fits_;
+    const auto again = outer.readings & bit(reading::rot13);
+    fits_ = read(outer.text, asked_ & ~again, into) && fits_;
     for (auto i = before; i < into.size(); ++i) {
       auto& inner = into[i];
       for (auto& u : inner.units) u = {outer.units[u.original_begin].original_begin, outer.units[u.original_end - 1].original_end};

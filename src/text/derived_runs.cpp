@@ -12,22 +12,41 @@ namespace {
 
 constexpr std::size_t run_min = 12;  // characters of base64 or hex: below it too much is one by chance
 
-// The value of each character of an alphabet; -1: not one of it.
-consteval std::array<std::int8_t, 256> base64_alphabet(char last_but_one, char last) {
-  std::array<std::int8_t, 256> out{};
-  out.fill(-1);
-  for (int i = 0; i < 26; ++i) {
-    out[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(i);
-    out[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(26 + i);
+int base64_value(char c, bool url) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == (url ? '-' : '+')) return 62;
+  if (c == (url ? '_' : '/')) return 63;
+  return -1;
+}
+
+// True where a run of at least `run_min` bytes may stand, of those that `fits`: of a long text only every twelfth byte is looked at.
+template <class Fits>
+bool may_hold_run(std::string_view s, const Fits& fits) {
+  for (std::size_t at = run_min - 1; at < s.size();) {
+    if (!fits[static_cast<unsigned char>(s[at])]) {
+      at += run_min;
+      continue;
+    }
+    auto begin = at, end = at + 1;
+    while (begin > 0 && end - begin < run_min && fits[static_cast<unsigned char>(s[begin - 1])]) --begin;
+    while (end < s.size() && end - begin < run_min && fits[static_cast<unsigned char>(s[end])]) ++end;
+    if (end - begin >= run_min) return true;
+    at = end + run_min;
   }
-  for (int i = 0; i < 10; ++i) out[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(52 + i);
-  out[static_cast<unsigned char>(last_but_one)] = 62;
-  out[static_cast<unsigned char>(last)] = 63;
+  return false;
+}
+
+// The bytes that stand in a run of base64, its folds included, and of hex with what may stand between two pairs.
+constexpr std::array<bool, 256> bytes_of(std::string_view ones, bool all_letters) {
+  std::array<bool, 256> out{};
+  for (unsigned c = '0'; c <= '9'; ++c) out[c] = true;
+  for (unsigned c = 'a'; c <= (all_letters ? 'z' : 'f'); ++c) out[c] = out[c - 'a' + 'A'] = true;
+  for (const char c : ones) out[static_cast<unsigned char>(c)] = true;
   return out;
 }
-constexpr auto plain_alphabet = base64_alphabet('+', '/'), url_alphabet = base64_alphabet('-', '_');
-
-int base64_value(char c, bool url) { return (url ? url_alphabet : plain_alphabet)[static_cast<unsigned char>(c)]; }
+constexpr auto in_base64 = bytes_of("+/-_=\r\n", true), in_hex = bytes_of(" :,-\\x%", false);
 
 // Mostly printable; a few control characters are what line ends and tabs are.
 bool readable(std::string_view bytes) {
@@ -49,17 +68,30 @@ class runs {
   [[nodiscard]] bool fit() const { return fit_; }
 
   void base64(bool url) {
+    if (!may_hold_run(s_, in_base64)) return;
     for (std::size_t i = 0; i < s_.size();) {
       if (base64_value(s_[i], url) < 0) {
         ++i;
         continue;
       }
-      // Most runs are words: only what is long enough is decoded.
+      // A word that is too short is passed without being decoded.
       auto end = i;
+      while (end < s_.size() && end - i < run_min && in_base64[static_cast<unsigned char>(s_[end])]) ++end;
+      if (end - i < run_min) {
+        i = end;
+        continue;
+      }
+      std::string bytes;
+      std::uint32_t bits = 0;
+      int have = 0;
+      end = i;
       std::size_t symbols = 0;
       while (end < s_.size()) {
-        if (base64_value(s_[end], url) >= 0) {
+        if (const int v = base64_value(s_[end], url); v >= 0) {
           ++symbols;
+          bits = bits << 6 | static_cast<std::uint32_t>(v);
+          have += 6;
+          if (have >= 8) bytes += static_cast<char>(bits >> (have -= 8) & 0xff);
           ++end;
         } else if (const auto skip = line_end(end); skip > 0 && symbols >= 4 && end + skip < s_.size() && base64_value(s_[end + skip], url) >= 0) {
           end += skip;  // MIME folds long runs (RFC 2045 6.8)
@@ -67,22 +99,18 @@ class runs {
           break;
         }
       }
-      const auto coded = s_.substr(i, end - i);
       while (end < s_.size() && s_[end] == '=' && symbols % 4 != 0) ++end, ++symbols;
       // Without its two own signs it is plain base64, which was read before.
-      const bool same = url && coded.find_first_of("-_") == std::string_view::npos;
-      if (symbols >= run_min && !same) add(decoded(coded, url), i, end, url ? reading::base64url : reading::base64);
+      const bool same = url && s_.substr(i, end - i).find_first_of("-_") == std::string_view::npos;
+      if (symbols >= run_min && !same) add(bytes, i, end, url ? reading::base64url : reading::base64);
       i = end;
     }
   }
 
   // "48656c6c6f", "48 65 6c", "48:65", "\x48\x65", "0x48 0x65".
   void hex() {
+    if (!may_hold_run(s_, in_hex)) return;
     for (std::size_t i = 0; i < s_.size();) {
-      if (hex_value(s_[i]) < 0 && s_[i] != '\\' && s_[i] != '%') {
-        ++i;
-        continue;
-      }
       std::string bytes;
       auto end = i;
       std::size_t digits = 0;
@@ -119,21 +147,6 @@ class runs {
   }
 
  private:
-  // Without the line ends between.
-  static std::string decoded(std::string_view coded, bool url) {
-    std::string bytes;
-    std::uint32_t bits = 0;
-    int have = 0;
-    for (const char c : coded) {
-      const int v = base64_value(c, url);
-      if (v < 0) continue;
-      bits = bits << 6 | static_cast<std::uint32_t>(v);
-      have += 6;
-      if (have >= 8) bytes += static_cast<char>(bits >> (have -= 8) & 0xff);
-    }
-    return bytes;
-  }
-
   [[nodiscard]] std::size_t line_end(std::size_t at) const {
     if (s_[at] == '\n') return 1;
     return s_.substr(at, 2) == "\r\n" ? 2 : 0;
@@ -143,9 +156,8 @@ class runs {
   [[nodiscard]] std::size_t hex_prefix(std::size_t at, bool separated) const {
     std::size_t n = 0;
     if (separated && at < s_.size() && (s_[at] == ' ' || s_[at] == ':' || s_[at] == ',' || s_[at] == '-')) n = 1;
-    if (at + n + 1 >= s_.size() || s_[at + n + 1] != 'x') return n;
-    const char mark = s_[at + n];
-    return mark == '\\' || mark == '0' || mark == '%' ? n + 2 : n;
+    const auto rest = s_.substr(at + n, 2);
+    return rest == "\\x" || rest == "0x" || rest == "%x" ? n + 2 : n;
   }
 
   // Runs of code points that carry a byte each. `lead`: below it no character is one, so that most texts are skipped fast.
@@ -199,6 +211,7 @@ bool find_runs(std::string_view s, std::uint32_t asked, std::size_t count_max, s
   if (wants(reading::base64)) found.base64(false);
   if (wants(reading::base64url)) found.base64(true);
   if (wants(reading::hex)) found.hex();
+  if (is_ascii(s)) return found.fit();
   if (wants(reading::unicode_tags)) found.tags();
   if (wants(reading::variation_selectors)) found.selectors();
   return found.fit();

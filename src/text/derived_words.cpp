@@ -91,31 +91,17 @@ struct sign_word {
   [[nodiscard]] bool mixed() const { return letter && sign; }
 };
 
-// What a byte is to sign_words(): 1 a letter, 2 a sign.
-constexpr auto sign_kinds = [] {
-  std::array<std::uint8_t, 256> out{};
-  for (unsigned char c = 'a'; c <= 'z'; ++c) out[c] = out[c - 32u] = 1;
-  for (const char c : signs) out[static_cast<unsigned char>(c)] = 2;
-  return out;
-}();
-
-// Those that hold a sign. One of letters alone changes nothing and parts its neighbours by more than stands_beside() allows.
 std::vector<sign_word> sign_words(std::string_view s) {
   std::vector<sign_word> out;
   for (std::size_t i = 0; i < s.size(); ++i) {
     sign_word word{.begin = i, .end = i};
-    unsigned kinds = 0;
-    for (; word.end < s.size(); ++word.end) {
-      const auto kind = sign_kinds[static_cast<unsigned char>(s[word.end])];
-      if (kind == 0) break;
-      kinds |= kind;
+    for (; word.end < s.size() && (is_letter(s[word.end]) || signs.contains(s[word.end])); ++word.end) {
+      (is_letter(s[word.end]) ? word.letter : word.sign) = true;
     }
+    if (word.end == i) continue;
     i = word.end;
-    if ((kinds & 2) == 0) continue;
     // What ends a sentence is not a letter.
     while (word.end > word.begin && s[word.end - 1] == '!') --word.end;
-    word.letter = (kinds & 1) != 0;
-    word.sign = true;
     if (word.end > word.begin) out.push_back(word);
   }
   return out;
@@ -133,49 +119,68 @@ bool stands_beside(std::string_view s, const sign_word& word, const sign_word& o
 
 std::optional<derived_text> spaced(std::string_view s) {
   constexpr std::size_t word_min = 4, run_min = 6;  // letters: in one word, or in several that follow each other
-  std::optional<rewriting> out;  // most texts have nothing that stands apart, and are not copied
-  std::size_t copied = 0;
+  rewriting out(s);
+  std::size_t copied = 0;  // nothing is written before something is read otherwise
+  bool changed = false;
   for (std::size_t i = 0; i < s.size();) {
+    // A word of more than one letter has none that stands apart: most of a text.
+    auto end = i;
+    while (end < s.size() && (is_letter(s[end]) || is_digit(s[end]))) ++end;
+    if (end - i > 1) {
+      i = end;
+      continue;
+    }
     const bool begins = i == 0 || letter_size(s, i - 1) == 0;
-    const auto run = begins ? run_apart(s, i) : apart_run{};
+    if (!begins || (letter_size(s, i) == 0 && visible_size(s, i) == 0)) {
+      ++i;
+      continue;
+    }
+    const auto run = run_apart(s, i);
     if (run.longest < word_min && run.letters < run_min) {
       i += run.words.empty() ? 1 : run.end - i;
       continue;
     }
-    if (!out) out.emplace(s);
-    out->copy(copied, i - copied);
+    out.copy(copied, i - copied);
+    changed = true;
     for (const apart& word : run.words) {
-      for (const auto& [from, size] : word.characters) out->put(s.substr(from, size), from, from + size);
+      for (const auto& [from, size] : word.characters) out.put(s.substr(from, size), from, from + size);
       // What separates words is wider than what separates their letters.
-      if (const auto gap = gap_end(s, word.end); gap > word.end) out->put(" ", word.end, gap);
+      if (const auto gap = gap_end(s, word.end); gap > word.end) out.put(" ", word.end, gap);
     }
     i = copied = run.end;
   }
-  if (!out) return std::nullopt;
-  out->copy(copied, s.size() - copied);
-  return out->finish(reading::spaced);
+  if (!changed) return std::nullopt;
+  out.copy(copied, s.size() - copied);
+  return out.finish(reading::spaced);
 }
 
 std::optional<derived_text> leet(std::string_view s, char one) {
+  static constexpr auto is_sign = [] {
+    std::array<bool, 256> out{};
+    for (const char c : signs) out[static_cast<unsigned char>(c)] = true;
+    return out;
+  }();
+  if (std::ranges::none_of(s, [](char c) { return is_sign[static_cast<unsigned char>(c)]; })) return std::nullopt;
   const auto words = sign_words(s);
-  std::optional<rewriting> out;
+  rewriting out(s);
   std::size_t at = 0;
+  bool changed = false;
   for (std::size_t k = 0; k < words.size(); ++k) {
     const sign_word& word = words[k];
     const bool number = word.sign && !word.letter;
     const bool beside = number && ((k > 0 && stands_beside(s, word, words[k - 1])) || (k + 1 < words.size() && stands_beside(s, word, words[k + 1])));
     if (!word.mixed() && !beside) continue;
-    if (!out) out.emplace(s);
-    out->copy(at, word.begin - at);
+    changed = true;
+    out.copy(at, word.begin - at);
     for (at = word.begin; at < word.end; ++at) {
       const auto sign = signs.find(s[at]);
       const char c = sign == std::string_view::npos ? s[at] : letters[sign] == 'I' ? one : letters[sign];
-      out->put({&c, 1}, at, at + 1);
+      out.put({&c, 1}, at, at + 1);
     }
   }
-  if (!out) return std::nullopt;
-  out->copy(at, s.size() - at);
-  return out->finish(reading::leet);
+  if (!changed) return std::nullopt;
+  out.copy(at, s.size() - at);
+  return out.finish(reading::leet);
 }
 
 }  // namespace sluice::text

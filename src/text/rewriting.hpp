@@ -17,14 +17,14 @@ class rewriting {
  public:
   explicit rewriting(std::string_view from) : from_(from) {}
   void copy(std::size_t at, std::size_t n) {
-    out_.text += from_.substr(at, n);
-    const auto before = out_.units.size();
-    out_.units.resize(before + n);
-    for (std::size_t i = 0; i < n; ++i) out_.units[before + i] = {static_cast<std::uint32_t>(at + i), static_cast<std::uint32_t>(at + i + 1)};
+    out_.text.append(from_.substr(at, n));
+    const auto first = out_.units.size();
+    out_.units.resize(first + n);
+    for (std::size_t k = 0; k < n; ++k) out_.units[first + k] = {static_cast<std::uint32_t>(at + k), static_cast<std::uint32_t>(at + k + 1)};
   }
   void put(std::string_view bytes, std::size_t begin, std::size_t end) {
     out_.text += bytes;
-    out_.units.insert(out_.units.end(), bytes.size(), {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+    for (std::size_t k = bytes.size(); k > 0; --k) out_.units.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
   }
   // What comes next belongs to what was put last.
   void join(std::size_t end) {

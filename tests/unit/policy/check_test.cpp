@@ -43,7 +43,7 @@ TEST(policy_check, resolves_lists_and_knows_the_unused_ones) {
   EXPECT_TRUE(says(checked(one_policy(rule_with("{list: nedles}"))), "list 'nedles' does not exist"));
   source.files.push_back(
       make_source_file("zz.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: spare}\nitems: [x]\n"));
-  EXPECT_TRUE(says(checked(source), "zz.yaml:3:18: warning: list 'spare' is used by no rule"));
+  EXPECT_TRUE(says(checked(source), "zz.yaml:3:18: error: list 'spare' is used by no rule"));
 }
 
 TEST(policy_check, knows_every_action_as_one_that_the_engine_does) {

@@ -50,13 +50,46 @@ struct model_scope {
   }
 };
 
-constexpr const char* actions[] = {"allow", "flag", "redact", "block"};
-constexpr action action_of[] = {action::allow, action::flag, action::redact, action::block};
-constexpr const char* enforcements[] = {"shadow", "enforce"};
+// Every action of the language, as a rule says it, as a finding of it is told, and how strong it is.
+struct model_action {
+  const char* yaml;
+  action told;
+  int strength;
+  bool requests, answers;
+};
+constexpr model_action actions[] = {
+    {"{type: allow}", action::allow, 0, true, true},
+    {"{type: flag}", action::flag, 1, true, true},
+    {"{type: tag, tags: [z]}", action::tag, 1, true, true},
+    {"{type: append, text: a}", action::append, 2, false, true},
+    {"{type: require_disclaimer, disclaimer: d}", action::require_disclaimer, 2, false, true},
+    {"{type: inject_system, text: i}", action::inject_system, 3, true, false},
+    {"{type: rewrite, replacement: r}", action::rewrite, 4, true, true},
+    {"{type: require_disclaimer, disclaimer: d, on_missing: rewrite, replacement: r}", action::rewrite, 4, false, true},
+    {"{type: tokenize}", action::tokenize, 5, true, true},
+    {"{type: redact}", action::redact, 6, true, true},
+    {"{type: block, message: stopped}", action::block, 7, true, true},
+    {"{type: require_disclaimer, disclaimer: d, on_missing: block, message: stopped}", action::block, 7, false, true},
+};
+constexpr const char* enforcements[] = {"shadow", "enforce", "off"};
+constexpr std::size_t enforced = 1, off = 2;
+
+// Whose words a rule of requests looks at: a bit a role. A rule of answers looks at the assistant's, the second bit.
+constexpr role roles[] = {role::system, role::user, role::tool};
+constexpr unsigned every_role = 7, the_assistant = 2;
+std::string roles_yaml(unsigned mask) {
+  std::string out;
+  for (std::size_t i = 0; i < std::size(roles); ++i) {
+    if ((mask >> i & 1) != 0) out += (out.empty() ? "" : ", ") + std::string(to_string(roles[i]));
+  }
+  return "[" + out + "]";
+}
 
 struct model_rule {
   std::string id;
-  std::size_t action = 0, enforcement = 1;
+  bool answers = false;  // the direction that it looks at
+  unsigned roles = every_role;
+  std::size_t action = 0, enforcement = enforced;
   bool relaxable = false;
   std::vector<std::pair<std::string, model_scope>> exceptions;
 };
@@ -69,6 +102,7 @@ struct model_overlay {
   std::string name;
   std::vector<model_scope> binds;
   std::map<std::string, std::size_t> action, enforcement;  // by rule
+  std::map<std::string, unsigned> roles;
 };
 struct model_bundle {
   std::vector<model_policy> policies;
@@ -89,6 +123,15 @@ model_scope random_scope(dice& d) {
   return out;
 }
 
+std::size_t random_action(dice& d, bool answers) {
+  for (;;) {
+    const auto one = roll(d, std::size(actions));
+    if (answers ? actions[one].answers : actions[one].requests) return one;
+  }
+}
+unsigned random_roles(dice& d) { return roll(d, 2) == 0 ? every_role : 1 + static_cast<unsigned>(roll(d, every_role)); }
+std::size_t random_enforcement(dice& d) { return roll(d, 4) != 0 ? enforced : roll(d, 2) == 0 ? off : 0; }
+
 model_bundle random_bundle(dice& d) {
   model_bundle out;
   for (std::size_t p = 0, n = 1 + roll(d, 3); p < n; ++p) {
@@ -98,8 +141,10 @@ model_bundle random_bundle(dice& d) {
     for (std::size_t r = 0, rules = 1 + roll(d, 3); r < rules; ++r) {
       auto& rule = policy.rules.emplace_back();
       rule.id = policy.name + "r" + std::to_string(r);
-      rule.action = roll(d, 4);
-      rule.enforcement = roll(d, 4) == 0 ? 0 : 1;
+      rule.answers = roll(d, 2) == 0;
+      rule.roles = rule.answers ? the_assistant : random_roles(d);
+      rule.action = random_action(d, rule.answers);
+      rule.enforcement = random_enforcement(d);
       rule.relaxable = roll(d, 2) == 0;
       if (roll(d, 4) == 0) {
         auto when = random_scope(d);
@@ -114,20 +159,23 @@ model_bundle random_bundle(dice& d) {
     overlay.binds.push_back(random_scope(d));
     for (const auto& policy : out.policies) {
       for (const auto& rule : policy.rules) {
-        if (roll(d, 3) == 0) (o == 0 ? overlay.action : overlay.enforcement)[rule.id] = o == 0 ? roll(d, 4) : roll(d, 2);
+        if (roll(d, 3) != 0) continue;
+        if (o == 0) overlay.action[rule.id] = random_action(d, rule.answers);
+        else if (rule.answers || roll(d, 2) == 0) overlay.enforcement[rule.id] = random_enforcement(d);
+        else overlay.roles[rule.id] = random_roles(d);
       }
     }
-    if (overlay.action.empty() && overlay.enforcement.empty()) out.overlays.pop_back();
+    if (overlay.action.empty() && overlay.enforcement.empty() && overlay.roles.empty()) out.overlays.pop_back();
   }
   return out;
 }
 
 std::string rule_yaml(const model_rule& rule) {
-  const std::string list = rule.enforcement == 1 ? "rules: [" + rule.id + "]" : "shadow: [" + rule.id + "]";
-  std::string out = "  - id: " + rule.id + "\n    direction: request\n    match: {keywords: [word" + rule.id + "]}\n    action: {type: " + actions[rule.action] +
-                    (rule.action == 3 ? ", message: stopped" : "") + "}\n    enforcement: " + enforcements[rule.enforcement] +
-                    (rule.relaxable ? "\n    relaxable: true" : "") + "\n    tests:\n      - {name: hit, context: {tier: t}, request: word" + rule.id + ", expect: {" + list +
-                    "}}\n      - {name: miss, request: hay, expect: {rules: []}}\n";
+  const std::string list = rule.enforcement == 0 ? "shadow: [" + rule.id + "]" : "rules: [" + rule.id + "]", side = rule.answers ? "response" : "request";
+  std::string out = "  - id: " + rule.id + "\n    direction: " + side + "\n    match: {keywords: [word" + rule.id + "]}\n    action: " + actions[rule.action].yaml + "\n    enforcement: " +
+                    enforcements[rule.enforcement] + (rule.answers ? "\n    stream: {hold: full}" : "") +
+                    (rule.answers || rule.roles == every_role ? "" : "\n    where: {roles: " + roles_yaml(rule.roles) + "}") + (rule.relaxable ? "\n    relaxable: true" : "") +
+                    "\n    tests:\n      - {name: hit, context: {tier: t}, " + side + ": word" + rule.id + ", expect: {" + list + "}}\n      - {name: miss, " + side + ": hay, expect: {rules: []}}\n";
   if (!rule.exceptions.empty()) out += "    exceptions:\n";
   for (const auto& [id, when] : rule.exceptions) {
     out += "      - {id: " + id + ", when: " + when.yaml() + ", reason: r, owner: o, ticket: t, expires: 2026-12-31}\n";
@@ -143,15 +191,16 @@ bundle_source source_of(const model_bundle& bundle, dice* shuffled = nullptr) {
     for (const auto& bind : policy.binds) modules.push_back("  - {use: " + policy.name + ", bind: " + bind.yaml() + "}\n");
     std::string rules;
     for (const auto& rule : policy.rules) rules += rule_yaml(rule);
-    add_file(policy.name, testing::policy_file(policy.name, rules));
+    add_file(policy.name, testing::policy_file(policy.name, rules, "disclaimers: {d: {text: It is so.}}\n"));
   }
   for (const auto& overlay : bundle.overlays) {
     for (const auto& bind : overlay.binds) modules.push_back("  - {use: " + overlay.name + ", bind: " + bind.yaml() + "}\n");
     std::string patches;
     for (const auto& [rule, to] : overlay.action) {
-      patches += "  - {rule: " + rule + ", override: {replace: {action: {type: " + actions[to] + (to == 3 ? ", message: stopped" : "") + "}}}}\n";
+      patches += "  - {rule: " + rule + ", override: {replace: {action: " + actions[to].yaml + "}}}\n";
     }
     for (const auto& [rule, to] : overlay.enforcement) patches += "  - {rule: " + rule + ", override: {replace: {enforcement: " + enforcements[to] + "}}}\n";
+    for (const auto& [rule, to] : overlay.roles) patches += "  - {rule: " + rule + ", override: {replace: {where.roles: " + roles_yaml(to) + "}}}\n";
     add_file(overlay.name, "apiVersion: sluice/v1\nkind: Overlay\nmetadata: {name: " + overlay.name + ", owner: o}\npatches:\n" + patches);
   }
   if (shuffled != nullptr) {
@@ -164,20 +213,27 @@ bundle_source source_of(const model_bundle& bundle, dice* shuffled = nullptr) {
   return testing::source_of(files);
 }
 
-// What a rule does in a context: 0 to 3 as `actions`, and whether it enforces; nothing when it is not in force or excepted.
-std::optional<std::pair<std::size_t, bool>> oracle(const model_bundle& in, const model_policy& policy, const model_rule& rule, const context& who, std::size_t time) {
-  const auto fit = [&](const std::vector<model_scope>& binds) { return std::ranges::any_of(binds, [&](const auto& b) { return b.fits(who, time); }); };
-  if (!fit(policy.binds)) return std::nullopt;
-  for (const auto& [id, when] : rule.exceptions) {
-    if (when.fits(who, time)) return std::nullopt;
-  }
-  std::pair out{rule.action, rule.enforcement == 1};
+bool fit(const std::vector<model_scope>& binds, const context& who, std::size_t time) {
+  return std::ranges::any_of(binds, [&](const auto& b) { return b.fits(who, time); });
+}
+bool in_force(const model_policy& policy, const model_rule& rule, const context& who, std::size_t time) {
+  return fit(policy.binds, who, time) && std::ranges::none_of(rule.exceptions, [&](const auto& e) { return e.second.fits(who, time); });
+}
+
+// What a rule does in a context to the words of a role, as `actions`, and whether it enforces; nothing when it is not in force, off,
+// excepted or does not look there.
+std::optional<std::pair<std::size_t, bool>> oracle(const model_bundle& in, const model_policy& policy, const model_rule& rule, const context& who, std::size_t time, std::size_t whose) {
+  if (!in_force(policy, rule, who, time)) return std::nullopt;
+  auto action = rule.action, how = rule.enforcement;
+  auto looks_at = rule.roles;
   for (const auto& overlay : in.overlays) {
-    if (!fit(overlay.binds)) continue;
-    if (overlay.action.contains(rule.id)) out.first = overlay.action.at(rule.id);
-    if (overlay.enforcement.contains(rule.id)) out.second = overlay.enforcement.at(rule.id) == 1;
+    if (!fit(overlay.binds, who, time)) continue;
+    if (overlay.action.contains(rule.id)) action = overlay.action.at(rule.id);
+    if (overlay.enforcement.contains(rule.id)) how = overlay.enforcement.at(rule.id);
+    if (overlay.roles.contains(rule.id)) looks_at = overlay.roles.at(rule.id);
   }
-  return out;
+  if (how == off || (looks_at >> whose & 1) == 0) return std::nullopt;
+  return std::pair{action, how == enforced};
 }
 
 template <class F>
@@ -199,14 +255,19 @@ void each_context(F&& f) {
   }
 }
 
-using seen = std::map<std::string, std::pair<action, bool>>;
+// By rule and role.
+using seen = std::map<std::pair<std::string, std::size_t>, std::pair<action, bool>>;
 
 seen evaluated(const snapshot& with, const context& who, const std::string& text, scratch& working) {
   seen out;
-  const std::vector<text_part> parts = {{.text = text}};
-  for (const auto& f : evaluate(with.rules_for(who), parts, {.direction = direction::request}, working).findings) {
-    out[with.rules()[f.rule].id] = {f.action, f.enforced};
-  }
+  const auto look = [&](direction side, std::span<const text_part> parts, std::size_t first) {
+    for (const auto& f : evaluate(with.rules_for(who), parts, {.direction = side}, working).findings) out[{with.rules()[f.rule].id, first + f.part}] = {f.action, f.enforced};
+  };
+  std::vector<text_part> asked;
+  for (const auto whose : roles) asked.push_back({.role = whose, .text = text});
+  look(direction::request, asked, 0);
+  const text_part answered{.role = role::assistant, .text = text};
+  look(direction::response, {&answered, 1}, 1);
   return out;
 }
 
@@ -214,7 +275,9 @@ seen expected(const model_bundle& in, const context& who, std::size_t time) {
   seen out;
   for (const auto& policy : in.policies) {
     for (const auto& rule : policy.rules) {
-      if (const auto does = oracle(in, policy, rule, who, time)) out[rule.id] = {action_of[does->first], does->second};
+      for (std::size_t whose = 0; whose < std::size(roles); ++whose) {
+        if (const auto does = oracle(in, policy, rule, who, time, whose)) out[{rule.id, whose}] = {actions[does->first].told, does->second};
+      }
     }
   }
   return out;
@@ -240,7 +303,7 @@ std::shared_ptr<const snapshot> compiled(const bundle_source& source, bundle_ast
   return out;
 }
 
-int strength(const std::optional<std::pair<std::size_t, bool>>& does) { return does && does->second ? static_cast<int>(does->first) : 0; }
+int strength(const std::optional<std::pair<std::size_t, bool>>& does) { return does && does->second ? actions[does->first].strength : 0; }
 
 TEST(policy_composition, is_what_a_slow_oracle_says_in_every_context) {
   dice d(7);
@@ -276,10 +339,11 @@ TEST(policy_composition, never_ends_weaker_in_a_narrower_scope_than_what_is_not_
       for (const auto& rule : policy.rules) {
         if (rule.relaxable) continue;
         each_context([&](const context& who, std::size_t time) {
-          const auto does = oracle(model, policy, rule, who, time);
-          if (!does) return;
-          ++looked_at;
-          ASSERT_GE(strength(does), rule.enforcement == 1 ? static_cast<int>(rule.action) : 0) << "round " << round << " " << rule.id;
+          for (std::size_t whose = 0; whose < std::size(roles); ++whose) {
+            if (!in_force(policy, rule, who, time) || (rule.roles >> whose & 1) == 0) continue;
+            ++looked_at;
+            ASSERT_GE(strength(oracle(model, policy, rule, who, time, whose)), rule.enforcement == enforced ? actions[rule.action].strength : 0) << "round " << round << " " << rule.id;
+          }
         });
         if (HasFatalFailure()) return;
       }
@@ -309,12 +373,15 @@ TEST(policy_composition, does_not_depend_on_the_order_of_files_or_modules) {
 model_bundle changed(model_bundle in, dice& d) {
   auto& policy = in.policies[roll(d, in.policies.size())];
   auto& rule = policy.rules[roll(d, policy.rules.size())];
-  switch (roll(d, 6)) {
+  switch (roll(d, 7)) {
     case 0: policy.binds[0] = random_scope(d); break;
-    case 1: rule.action = roll(d, 4); break;
-    case 2: rule.enforcement = 1 - rule.enforcement; break;
+    case 1: rule.action = random_action(d, rule.answers); break;
+    case 2: rule.enforcement = rule.enforcement == enforced ? roll(d, 2) * off : enforced; break;
     case 3: rule.exceptions.clear(); break;
     case 4:
+      if (!rule.answers) rule.roles = random_roles(d);
+      break;
+    case 5:
       if (!in.overlays.empty()) in.overlays.pop_back();
       break;
     default:
@@ -336,9 +403,11 @@ TEST(policy_diff, finds_every_weakening_that_the_oracle_finds_and_no_other) {
     for (std::size_t p = 0; p < before.policies.size(); ++p) {
       for (std::size_t r = 0; r < before.policies[p].rules.size(); ++r) {
         each_context([&](const context& who, std::size_t time) {
-          const int was = strength(oracle(before, before.policies[p], before.policies[p].rules[r], who, time));
-          const int now = strength(oracle(after, after.policies[p], after.policies[p].rules[r], who, time));
-          if (now < was) oracle_says.insert(before.policies[p].rules[r].id);
+          for (std::size_t whose = 0; whose < std::size(roles); ++whose) {
+            const int was = strength(oracle(before, before.policies[p], before.policies[p].rules[r], who, time, whose));
+            const int now = strength(oracle(after, after.policies[p], after.policies[p].rules[r], who, time, whose));
+            if (now < was) oracle_says.insert(before.policies[p].rules[r].id);
+          }
         });
       }
     }

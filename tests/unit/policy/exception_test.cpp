@@ -16,7 +16,8 @@ bundle_source with_exception(const std::string& match, const std::string& more =
   auto source = testing::one_policy(std::string("  - id: r\n    direction: both\n    match: ") + card_rule +
                                     "\n    action: {type: block, message: m}\n    exceptions:\n      - {id: x, " + match + ", reason: test numbers, owner: payments" + more +
                                     "}\n    tests:\n      - {name: hit, request: \"Zeta-9999\", expect: {rules: [r]}}\n      - {name: miss, request: nothing, expect: {rules: []}}\n");
-  source.files.push_back(make_source_file("words.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: testers, owner: o}\nitems: [halden, ostwick]\n"));
+  // A list that nobody uses is refused.
+  if (match.contains("testers")) source.files.push_back(make_source_file("words.yaml", "apiVersion: sluice/v1\nkind: List\nmetadata: {name: testers, owner: o}\nitems: [halden, ostwick]\n"));
   source.files.push_back(make_source_file("x.yaml", "apiVersion: sluice/v1\nkind: Macro\nmetadata: {name: test_name, owner: o}\nmatch: {any: [{keywords: [halden]}, {regex: 'Ost'}]}\n"));
   return source;
 }
