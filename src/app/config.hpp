@@ -13,6 +13,7 @@
 #include "sluice/base/clock.hpp"
 #include "sluice/net/deadlines.hpp"
 #include "sluice/policy/diagnostic.hpp"
+#include "sluice/proxy/exchange.hpp"
 #include "sluice/store/redis_url.hpp"
 
 namespace sluice::app {
@@ -122,7 +123,9 @@ struct limits_config {
 };
 
 struct unreadable_config {
-  bool pass_unknown_path = false, pass_unknown_part = false, pass_server_state = false;
+  bool pass_unknown_path = false, pass_unknown_part = false, scan_forms = false;
+  proxy::unreadable_policy server_state = proxy::unreadable_policy::deny;
+  std::array<proxy::unreadable_policy, wire::attachment_names.size()> attachments{};  // by wire::attachment_type
 };
 
 struct config {

@@ -12,6 +12,7 @@
 #include "conversation_tags.hpp"
 #include "decision_id.hpp"
 #include "feedback_intake.hpp"
+#include "handle_ledger.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
 #include "sluice/audit/log.hpp"
@@ -23,8 +24,8 @@ namespace sluice::app {
 class gateway_services final : public proxy::services {
  public:
   // `vault`: null where there is none.
-  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, store::vault* vault, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), tags_(tags), vault_(vault), ids_(std::move(ids)) {}
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, store::vault* vault, handle_ledger& ledger, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), vault_(vault), ledger_(ledger), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -37,6 +38,8 @@ class gateway_services final : public proxy::services {
   void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
   void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
   std::uint64_t ask_vault(policy::vault_question question) override;
+  std::shared_ptr<const proxy::ledger_entry> recall_handle(const proxy::ledger_key& of) override { return ledger_.recall(of, mono_now()); }
+  void keep_handle(const proxy::ledger_key& of, std::shared_ptr<const proxy::ledger_entry> as) override { ledger_.keep(of, mono_now(), std::move(as)); }
   void record(const proxy::exchange_report& report) override;
   [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
@@ -58,6 +61,7 @@ class gateway_services final : public proxy::services {
   conversation_tags& tags_;
   store::vault* vault_;
   std::uint64_t vault_tickets_ = 0;
+  handle_ledger& ledger_;
   decision_ids ids_;
   feedback_intake* feedback_ = nullptr;  // null: clients are not asked
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();

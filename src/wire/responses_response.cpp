@@ -15,12 +15,25 @@ using text::json::index;
 using text::json::kind;
 using text::json::none;
 
+const path_table& table_of(std::string_view endpoint) {
+  if (endpoint == "responses.input_items" || endpoint == "conversations.items" || endpoint == "conversations.items.create") return responses_items();
+  if (endpoint == "responses.input_tokens") return responses_count();
+  if (endpoint == "conversations.item") return conversation_item();
+  return endpoint.starts_with("conversations") ? conversation_object() : responses_response();
+}
+
 class responses_body final : public table_response {
  public:
   // `instructions`: what the client said there, as JSON, where words were added to them; "" otherwise.
   responses_body(responses_request_body::words own, std::string instructions) : own_(std::move(own)), instructions_(std::move(instructions)) {}
 
  protected:
+  // In the background, or in a stream that somebody else reads.
+  [[nodiscard]] bool unfinished() const override {
+    const auto at = listed_.body().member(0, "status");
+    const auto word = at == none ? std::string_view() : listed_.body()[at].text;
+    return word == "queued" || word == "in_progress";
+  }
   // An item of a list of inputs may be anybody's.
   [[nodiscard]] role role_of(index i, const row& r) const override {
     const auto& body = listed_.body();
@@ -100,8 +113,7 @@ result<std::unique_ptr<response_body>> responses_read_response(const endpoint& t
     if (to.words_added) instructions = request->instructions();
   }
   auto made = std::make_unique<responses_body>(std::move(own), std::move(instructions));
-  const auto& table = to.name == "responses.input_items" ? responses_items() : to.name == "responses.input_tokens" ? responses_count() : responses_response();
-  if (auto done = made->read(body, table, "", depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read(body, table_of(to.name), "", depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

@@ -43,6 +43,7 @@ MODULES = [
     "test_defects_elsewhere",
     "test_streams",
     "test_bodies",
+    "test_server_state",
 ]
 
 
