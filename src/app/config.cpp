@@ -258,6 +258,7 @@ void read_limits(section root, limits_config& out) {
   } else {
     out.header_bytes = static_cast<std::uint32_t>(header_bytes);
   }
+  root.number("decoding_ratio", 1u, 10'000u, out.decoding_ratio);
   root.number("json_depth", 1u, 1024u, out.json_depth);
   root.number("in_flight", 1u, 10'000'000u, out.in_flight);
   root.number("client_connections", 1u, 10'000'000u, out.client_connections);

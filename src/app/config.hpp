@@ -97,7 +97,7 @@ struct audit_config {
 
 struct limits_config {
   std::uint64_t request_body = 64ull << 20, response_body = 64ull << 20;
-  std::uint32_t header_bytes = 32 * 1024, json_depth = 64, in_flight = 10'000, client_connections = 20'000;
+  std::uint32_t header_bytes = 32 * 1024, decoding_ratio = 100, json_depth = 64, in_flight = 10'000, client_connections = 20'000;
 };
 
 struct deadlines_config {

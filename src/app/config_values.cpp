@@ -179,7 +179,7 @@ std::string show_config(const config& c) {
   if (!c.secrets_file.empty()) out += "secrets:\n" + optional_line("  key_file", c.secrets_file);
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +
          std::to_string(c.limits.response_body) + "\n  header_bytes: " + std::to_string(c.limits.header_bytes) +
-         "\n  json_depth: " + std::to_string(c.limits.json_depth) + "\n  in_flight: " + std::to_string(c.limits.in_flight) +
+         "\n  decoding_ratio: " + std::to_string(c.limits.decoding_ratio) + "\n  json_depth: " + std::to_string(c.limits.json_depth) + "\n  in_flight: " + std::to_string(c.limits.in_flight) +
          "\n  client_connections: " + std::to_string(c.limits.client_connections) + "\n";
   const auto& d = c.deadlines;
   out += "deadlines:\n  connect: " + time_text(d.connect) + "\n  first_byte: " + time_text(d.first_byte) + "\n  idle: " +

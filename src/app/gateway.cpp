@@ -166,6 +166,7 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   out->route_is_upstream = settings_.context.route == route_by::upstream;
   out->request_body_max = settings_.limits.request_body;
   out->response_body_max = settings_.limits.response_body;
+  out->decoding_ratio_max = settings_.limits.decoding_ratio;
   out->json_depth_max = settings_.limits.json_depth;
   out->unknown_path = unreadable(settings_.unreadable.pass_unknown_path);
   out->unknown_part = unreadable(settings_.unreadable.pass_unknown_part);

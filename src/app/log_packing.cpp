@@ -49,10 +49,12 @@ result<void> unpack(const std::string& from, const std::function<bool(std::strin
   std::string piece(piece_bytes, '\0'), lines;
   while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
     auto rest = std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount()));
-    while (!rest.empty()) {
+    for (bool more = !rest.empty(); more;) {
       lines.clear();
-      if (auto fed = decoder.feed(rest, lines, piece_bytes); !fed) return fail(fed.error().code, from + ": " + fed.error().message + ": the file was changed");
+      const auto fed = decoder.feed(rest, lines, piece_bytes);
+      if (!fed) return fail(fed.error().code, from + ": " + fed.error().message + ": the file was changed");
       if (!take(lines)) return {};
+      more = *fed;
     }
   }
   if (!decoder.whole()) return fail(errc::parse, from + ": the end of the packed file is missing");

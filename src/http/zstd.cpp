@@ -44,7 +44,7 @@ result<void> zstd_encoder::finish(std::string& out) { return impl_->run({}, ZSTD
 
 struct zstd_decoder::impl {
   std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context{ZSTD_createDCtx(), &ZSTD_freeDCtx};
-  bool whole = true;
+  bool whole = true, pending = false;
 };
 
 zstd_decoder::zstd_decoder() : impl_(std::make_unique<impl>()) {
@@ -52,11 +52,12 @@ zstd_decoder::zstd_decoder() : impl_(std::make_unique<impl>()) {
 }
 zstd_decoder::~zstd_decoder() = default;
 
-result<void> zstd_decoder::feed(std::string_view& bytes, std::string& out, std::size_t out_max) {
+result<bool> zstd_decoder::feed(std::string_view& bytes, std::string& out, std::size_t out_max) {
   if (!impl_->context) return fail(errc::unavailable, "zstd: out of memory");
   const auto start = out.size();
   ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-  for (bool more = !bytes.empty(); more && out.size() - start < out_max;) {
+  bool more = !bytes.empty() || impl_->pending;
+  while (more && out.size() - start < out_max) {
     const auto before = out.size();
     out.resize(before + std::min(out_max, ZSTD_DStreamOutSize()));
     ZSTD_outBuffer room{out.data() + before, out.size() - before, 0};
@@ -64,10 +65,11 @@ result<void> zstd_decoder::feed(std::string_view& bytes, std::string& out, std::
     out.resize(before + room.pos);
     if (ZSTD_isError(left) != 0) return failed(errc::parse, left);
     impl_->whole = left == 0;
-    more = in.pos < in.size || room.pos == room.size;
+    impl_->pending = room.pos == room.size && left != 0;
+    more = in.pos < in.size || impl_->pending;
   }
   bytes.remove_prefix(in.pos);
-  return {};
+  return more;
 }
 
 bool zstd_decoder::whole() const { return impl_->whole; }

@@ -1,6 +1,8 @@
 // See answer.hpp.
 #include "answer.hpp"
 
+#include "sluice/base/strings.hpp"
+
 namespace sluice::proxy {
 
 void kept_head::keep(const http::response_head& head) {
@@ -17,15 +19,20 @@ void kept_head::keep(const http::response_head& head) {
   for (auto& f : head_.fields) f = {own(f.name), own(f.value)};
 }
 
+void kept_head::drop(std::string_view name) {
+  std::erase_if(head_.fields, [name](const http::field& f) { return iequals(f.name, name); });
+}
+
 gateway_fields::listed gateway_fields::list() const {
+  const bool method = !allow.empty();
   return {{{{"x-sluice-decision", decision},
             {"x-sluice-policy", policy},
             {"x-sluice-verdict", verdict},
             {"content-type", content_type},
             {"x-should-retry", "false"},
             {"x-request-id", decision},
-            {"allow", allow}}},
-          !own_answer ? 3u : allow.empty() ? 6u : 7u};
+            {method ? "allow" : "accept-encoding", method ? allow : codings}}},
+          !own_answer ? 3u : !method && codings.empty() ? 6u : 7u};
 }
 
 std::string policy_field(const policy::active_policy& active) {

@@ -16,6 +16,7 @@ namespace sluice::proxy {
 class kept_head {
  public:
   void keep(const http::response_head& head);
+  void drop(std::string_view name);
   // Views into this object.
   [[nodiscard]] const http::response_head& get() const { return head_; }
 
@@ -37,7 +38,8 @@ struct gateway_fields {
   std::string policy, verdict;
   bool own_answer = false;  // made by the gateway: x-should-retry, x-request-id and content-type are its own
   std::string_view content_type = "application/json";
-  std::string_view allow = {};  // of a 405: the method that the path takes (RFC 9110 15.5.6)
+  std::string_view allow = {};   // of a 405: the method that the path takes (RFC 9110 15.5.6)
+  std::string_view codings = {}; // of a 415: what the gateway reads (RFC 9110 15.5.16)
   struct listed {
     std::array<http::extra_field, 7> fields;
     std::size_t count;

@@ -90,6 +90,7 @@ void exchange::impl::answer_error(wire::gateway_error what, std::string_view mes
   sent_status = wire::http_status(what);
   auto own = fields(what == wire::gateway_error::blocked ? policy::verdict::block : strongest(), true);
   if (what == wire::gateway_error::method) own.allow = endpoint.allowed_method == "GET" ? "GET, HEAD" : endpoint.allowed_method;
+  if (what == wire::gateway_error::media_type) own.codings = http::content_codings;
   append_own_answer(bytes, sent_status, own, text, client);
   send(out, bytes);
   if (reason.empty() && what != wire::gateway_error::blocked) reason = message;
@@ -257,18 +258,20 @@ void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effe
 void exchange::request_body(std::string_view bytes, effects& out) {
   auto& x = *impl_;
   if (x.now != impl::state::body) return;
-  if (x.body.size() + bytes.size() > x.config.request_body_max) {
+  x.body_bytes += bytes.size();
+  if (x.body_bytes > x.config.request_body_max) {
     out.close_client = true;
     x.answer_error(wire::gateway_error::too_large,
                    "The request body is larger than " + std::to_string(x.config.request_body_max) + " bytes; send less text.", "", out);
     return;
   }
+  if (x.request_coding) return x.take_coded_request(bytes, out);
   x.body += bytes;
 }
 
 void exchange::request_end(effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::body) x.judge_request(out);
+  if (x.now == impl::state::body && x.ends_coded_request(out)) x.judge_request(out);
 }
 
 void exchange::request_broken(std::string_view why, effects& out) {
@@ -290,14 +293,16 @@ void exchange::upstream_body(std::string_view bytes, effects& out) {
   auto& x = *impl_;
   switch (x.now) {
     case impl::state::plain:
-      if (x.answer_body.size() + bytes.size() > x.config.response_body_max) {
+      x.body_bytes += bytes.size();
+      if (x.body_bytes > x.config.response_body_max) {
         out.abort_upstream = true;
         x.withhold_answer("The upstream's answer is larger than this gateway may hold.", "", out);
         return;
       }
+      if (x.answer_coding) return x.take_coded_answer(bytes, out);
       x.answer_body += bytes;
       return;
-    case impl::state::stream: return x.feed_stream(bytes, out);
+    case impl::state::stream: return x.answer_coding ? x.feed_coded_stream(bytes, out) : x.feed_stream(bytes, out);
     case impl::state::relay: return x.relay(bytes, out);
     default: return;
   }

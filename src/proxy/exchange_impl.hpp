@@ -1,10 +1,11 @@
 // The inside of an exchange, shared by its three sources: exchange.cpp (order of calls, record), request.cpp (until the upstream
-// is asked), response.cpp (its answer).
+// is asked), response.cpp (its answer), codings.cpp (compressed bodies of both).
 #pragma once
 
 #include <optional>
 
 #include "answer.hpp"
+#include "sluice/http/content_coding.hpp"
 #include "sluice/policy/tokens.hpp"
 #include "sluice/proxy/exchange.hpp"
 #include "stream_sink.hpp"
@@ -59,6 +60,10 @@ struct exchange::impl {
   bool request_spared = false, answer_spared = false;     // would have been, if it were not for mode: shadow
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::string body_coding;  // Content-Encoding of a request that shadow passes as it is
+  // Bodies that come compressed; none once nothing more can be made of one. In shadow, what came is kept beside what it becomes.
+  std::optional<http::body_decoder> request_coding, answer_coding;
+  std::string coded_request, coded_answer, decoded_piece;
+  std::uint64_t body_bytes = 0;  // of the body at hand, as it came
 
   // Answer.
   kept_head answer;
@@ -110,6 +115,18 @@ struct exchange::impl {
   void keep_tags();
   void count_outcome(const exchange_report& r);
 
+  // codings.cpp
+  [[nodiscard]] bool accepts_coding(const http::request_head& head, effects& out);
+  void take_coded_request(std::string_view bytes, effects& out);
+  [[nodiscard]] bool ends_coded_request(effects& out);
+  void spoil_coded_request(const error& why, effects& out);
+  [[nodiscard]] bool opens_coded_answer(const http::response_head& head, effects& out);
+  void refuse_coded_answer(std::string_view why, effects& out);
+  void take_coded_answer(std::string_view bytes, effects& out);
+  [[nodiscard]] bool ends_coded_answer(effects& out);
+  void feed_coded_stream(std::string_view bytes, effects& out);
+  void stop_coded_stream(std::string_view why, std::size_t left, effects& out);
+
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
   void find_upstream(std::string_view of);
@@ -121,7 +138,7 @@ struct exchange::impl {
   void judge_request(effects& out);
   void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
-  void ask_upstream(std::string_view body_bytes, bool with_body, effects& out);
+  void ask_upstream(std::string_view asked_for, bool with_body, effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
@@ -134,7 +151,7 @@ struct exchange::impl {
   void relay(std::string_view bytes, effects& out);
   void pass_answer(std::string_view why, std::string_view detail, policy::outcome judged);
   void feed_stream(std::string_view bytes, effects& out);
-  void watch_stream(std::string_view bytes, effects& out);
+  void watch_stream(std::string_view bytes);
   void leave_stream();
   void write_stream(effects& out);
   void write_stream_head(effects& out);

@@ -151,15 +151,7 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
     answer_error(wire::gateway_error::too_large, "The request body is larger than " + std::to_string(config.request_body_max) + " bytes; send less text.", "", out);
     return false;
   }
-  const auto coding = head.get("content-encoding");
-  if (!coding.empty() && !iequals(coding, "identity")) {
-    if (shadow() && head.count("content-encoding") == 1) {
-      body_coding = coding;
-      return true;
-    }
-    answer_error(wire::gateway_error::media_type, "The gateway reads request bodies as they are; send this one without Content-Encoding.", "", out);
-    return false;
-  }
+  if (!accepts_coding(head, out)) return false;
   const auto type = head.get("content-type");
   if (scanned && !shadow() && (istarts_with(type, "multipart/") || istarts_with(type, "application/x-www-form-urlencoded"))) {
     answer_error(wire::gateway_error::media_type, "This path takes a JSON body (Content-Type: application/json).", "", out);
@@ -193,7 +185,7 @@ void exchange::impl::judge_request(effects& out) {
     rules = &active->snapshot->rules_for(caller.who);
     return ask_upstream(body, has_body(), out);
   }
-  if (!body_coding.empty()) return pass_request("compressed request", "a body with Content-Encoding", out);
+  if (!body_coding.empty() && coded_request.empty()) return pass_request("compressed request", "a body with a Content-Encoding", out);
   auto parsed = dialect->read_request(endpoint, body, config.json_depth_max);
   if (!parsed) {
     if (shadow()) return pass_request("unreadable request", parsed.error().message, out);
@@ -253,16 +245,18 @@ void exchange::impl::pass_request(std::string_view why, std::string_view detail,
   ask_upstream(body, has_body(), out);
 }
 
-void exchange::impl::ask_upstream(std::string_view body_bytes, bool with_body, effects& out) {
+void exchange::impl::ask_upstream(std::string_view asked_for, bool with_body, effects& out) {
+  if (!coded_request.empty()) asked_for = coded_request;  // in shadow, where nothing is changed
   upstream_head.resize(upstream_head.size() - 2);  // the blank line
-  if (with_body) upstream_head += "Content-Length: " + std::to_string(body_bytes.size()) + "\r\n";
+  if (with_body) upstream_head += "Content-Length: " + std::to_string(asked_for.size()) + "\r\n";
   if (!body_coding.empty()) upstream_head += "Content-Encoding: " + body_coding + "\r\n";
   upstream_head += "\r\n";
   out.connect = upstream_index;
-  out.upstream_request.reserve(upstream_head.size() + body_bytes.size());
+  out.upstream_request.reserve(upstream_head.size() + asked_for.size());
   out.upstream_request += upstream_head;
-  out.upstream_request += body_bytes;
+  out.upstream_request += asked_for;
   now = state::waiting;
+  body_bytes = 0;
   asked = worker.mono();
   last_upstream = asked;
   added_us = static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(asked - started.mono).count());

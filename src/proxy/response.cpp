@@ -24,21 +24,13 @@ bool may_have_body(int status, bool head_request) { return !head_request && stat
 
 void exchange::impl::take_head(const http::response_head& head, effects& out) {
   answer.keep(head);
-  const auto coding = head.get("content-encoding");
-  if (scanned && !coding.empty() && !iequals(coding, "identity")) {
-    reason = "unreadable: compressed answer";
-    if (shadow()) {
-      pass_answer("compressed answer", reason, {});
-      return start_relay(out);
-    }
-    out.abort_upstream = true;
-    return withhold_answer("The upstream sent a compressed answer although it was asked not to.", "", out);
-  }
   if (!unread_answer.empty()) {
     now = state::relay;
     return start_relay(out);
   }
-  if (scanned && may_have_body(head.status, client.head_request) && is_stream(head)) {
+  const bool read = scanned && may_have_body(head.status, client.head_request);
+  if (read && !opens_coded_answer(head, out)) return;
+  if (read && is_stream(head)) {
     if (superseded) return end_superseded(out);
     now = state::stream;
     worker.counters().streams.add();
@@ -49,12 +41,8 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     response_judged = true;
     return;
   }
-  if (scanned && may_have_body(head.status, client.head_request)) {
-    now = state::plain;
-    return;
-  }
-  now = state::relay;
-  start_relay(out);
+  now = read ? state::plain : state::relay;
+  if (!read) start_relay(out);
 }
 
 // An error is a stream only where it says so: one that a dialect would stream as JSON comes as a plain object.
@@ -65,6 +53,7 @@ bool exchange::impl::is_stream(const http::response_head& head) const {
 }
 
 void exchange::impl::judge_plain(effects& out) {
+  if (answer_coding && !ends_coded_answer(out)) return;
   const bool success = succeeded(answer.get().status);
   // Clients read an error as JSON whatever it calls itself.
   if (!icontains(answer.get().get("content-type"), "json") && (success || !begins_json(answer_body))) {
@@ -160,6 +149,7 @@ void exchange::impl::judge_opaque(effects& out) {
 }
 
 void exchange::impl::send_plain(std::string_view bytes, effects& out) {
+  if (!coded_answer.empty()) bytes = coded_answer;  // in shadow, where nothing is changed
   const auto f = fields(strongest(), false);
   const auto extra = f.list();
   const auto before = out.client.size();
@@ -215,13 +205,8 @@ void exchange::impl::close_body(effects& out) {
 }
 
 // In shadow the client has each byte as it came, and the evaluator only watches: what it cannot read stops nothing.
-void exchange::impl::watch_stream(std::string_view bytes, effects& out) {
-  write_stream_head(out);
-  if (stream_over) {
-    note_unscanned("behind the end", bytes.size());
-    return relay(bytes, out);
-  }
-  relay(bytes, out);
+void exchange::impl::watch_stream(std::string_view bytes) {
+  if (stream_over) return note_unscanned("behind the end", bytes.size());
   using status = wire::response_stream::status;
   stream_bytes += bytes.size();
   const auto what = stream->feed(bytes, *sink, piece);
@@ -239,7 +224,11 @@ void exchange::impl::leave_stream() {
 }
 
 void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
-  if (shadow()) return watch_stream(bytes, out);
+  if (shadow()) {
+    write_stream_head(out);
+    relay(bytes, out);
+    return watch_stream(bytes);
+  }
   if (stream_over) return;  // past the dialect's end: nothing after it is text that a client would read
   using status = wire::response_stream::status;
   const auto what = stream->feed(bytes, *sink, piece);
@@ -287,7 +276,10 @@ void exchange::impl::write_stream(effects& out) {
 
 void exchange::impl::end_stream(effects& out, bool clean) {
   using status = wire::response_stream::status;
-  if (!stream_over) {
+  if (!stream_over && clean && answer_coding && !answer_coding->whole()) {
+    stop_coded_stream("its end is missing", 0, out);
+    if (now == state::finished) return;
+  } else if (!stream_over) {
     const auto what = stream->end(clean, *sink, piece);
     if (what == status::unreadable && shadow()) {
       leave_stream();

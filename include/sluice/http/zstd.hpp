@@ -31,8 +31,9 @@ class zstd_decoder {
   zstd_decoder(const zstd_decoder&) = delete;
   zstd_decoder& operator=(const zstd_decoder&) = delete;
   // Appends to `out` and takes what it read off the front of `bytes`; at most about `out_max` bytes a call, so that a small input cannot
-  // become a large one unasked: call again while `bytes` is not empty. errc::parse: no Zstandard, or changed (frames carry a checksum).
-  [[nodiscard]] result<void> feed(std::string_view& bytes, std::string& out, std::size_t out_max);
+  // become a large one unasked. True: call again, also when `bytes` is empty by now. errc::parse: no Zstandard, or changed, as far as
+  // frames carry a checksum.
+  [[nodiscard]] result<bool> feed(std::string_view& bytes, std::string& out, std::size_t out_max);
   // False inside of a frame: the end is missing.
   [[nodiscard]] bool whole() const;
 

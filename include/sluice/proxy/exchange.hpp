@@ -39,6 +39,7 @@ struct settings {
   bool route_is_upstream = false;  // the context's route is the upstream's name
   std::uint64_t request_body_max = 64ull << 20;
   std::uint64_t response_body_max = 64ull << 20;
+  std::uint32_t decoding_ratio_max = 100;  // bytes that one byte of a compressed body may become
   std::uint32_t json_depth_max = 64;
   unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
                     server_state = unreadable_policy::deny;

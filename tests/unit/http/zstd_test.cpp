@@ -19,8 +19,10 @@ result<std::string> unpacked(const std::string& bytes, std::size_t piece, std::s
   std::string out;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     auto rest = std::string_view(bytes).substr(at, piece);
-    while (!rest.empty()) {
-      if (auto fed = decoder.feed(rest, out, out_max); !fed) return std::unexpected(fed.error());
+    for (bool more = !rest.empty(); more;) {
+      const auto fed = decoder.feed(rest, out, out_max);
+      if (!fed) return std::unexpected(fed.error());
+      more = *fed;
     }
   }
   if (!decoder.whole()) return fail(errc::closed, "the end is missing");
