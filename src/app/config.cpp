@@ -276,6 +276,23 @@ void read_deadlines(section root, deadlines_config& out) {
   root.finish();
 }
 
+void read_attachments(section root, unreadable_config& out) {
+  const auto read = [&](string_view key, wire::attachment_type type) {
+    static constexpr string_view words[] = {"deny", "pass", "flag"};
+    static constexpr proxy::unreadable_policy meant[] = {proxy::unreadable_policy::deny, proxy::unreadable_policy::pass, proxy::unreadable_policy::flag};
+    std::size_t index = 0;
+    root.choice(key, words, index);
+    out.attachments[static_cast<std::size_t>(type)] = meant[index];
+  };
+  read("image", wire::attachment_type::image);
+  read("audio", wire::attachment_type::audio);
+  read("video", wire::attachment_type::video);
+  read("pdf", wire::attachment_type::pdf);
+  read("url", wire::attachment_type::url);
+  read("other", wire::attachment_type::other);
+  root.finish();
+}
+
 void read_unreadable(section root, unreadable_config& out) {
   static constexpr string_view words[] = {"deny", "pass"};
   const auto read = [&root](string_view key, bool& pass) {
@@ -285,7 +302,15 @@ void read_unreadable(section root, unreadable_config& out) {
   };
   read("unknown_path", out.pass_unknown_path);
   read("unknown_part", out.pass_unknown_part);
-  read("server_state", out.pass_server_state);
+  static constexpr string_view forms[] = {"deny", "scan"};
+  std::size_t form = 0;
+  root.choice("forms", forms, form);
+  out.scan_forms = form == 1;
+  static constexpr string_view states[] = {"deny", "pass", "ledger"};
+  std::size_t state = 0;
+  root.choice("server_state", states, state);
+  out.server_state = static_cast<proxy::unreadable_policy>(state);
+  read_attachments(root.sub("attachments"), out);
   root.finish();
 }
 

@@ -12,6 +12,7 @@
 #include "sluice/audit/retention.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/diagnostic.hpp"
+#include "sluice/proxy/exchange.hpp"
 #include "sluice/store/redis_url.hpp"
 
 namespace sluice::app {
@@ -106,7 +107,9 @@ struct deadlines_config {
 };
 
 struct unreadable_config {
-  bool pass_unknown_path = false, pass_unknown_part = false, pass_server_state = false;
+  bool pass_unknown_path = false, pass_unknown_part = false, scan_forms = false;
+  proxy::unreadable_policy server_state = proxy::unreadable_policy::deny;
+  std::array<proxy::unreadable_policy, wire::attachment_names.size()> attachments{};  // by wire::attachment_type
 };
 
 struct config {

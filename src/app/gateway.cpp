@@ -170,7 +170,9 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   out->json_depth_max = settings_.limits.json_depth;
   out->unknown_path = unreadable(settings_.unreadable.pass_unknown_path);
   out->unknown_part = unreadable(settings_.unreadable.pass_unknown_part);
-  out->server_state = unreadable(settings_.unreadable.pass_server_state);
+  out->server_state = settings_.unreadable.server_state;
+  out->attachments = settings_.unreadable.attachments;
+  out->reads_forms = settings_.unreadable.scan_forms;
   out->global_shadow = settings_.shadow;
   const auto key = crypto::derive_key(master_secret_, "redaction-hash");
   out->hash_key.assign(key.begin(), key.end());
@@ -186,7 +188,7 @@ result<void> gateway::open_server() {
   const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
-        settings_, i, *log_, tags_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+        settings_, i, *log_, tags_, ledger_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
   }
   auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
                                   [this](unsigned worker) -> proxy::services& { return *services_[worker]; });

@@ -12,6 +12,7 @@
 #include "conversation_tags.hpp"
 #include "gateway_services.hpp"
 #include "gateway_setup.hpp"
+#include "handle_ledger.hpp"
 #include "log_packing.hpp"
 #include "pinned_snapshots.hpp"
 #include "policy_loader.hpp"
@@ -80,6 +81,7 @@ class gateway {
   std::atomic<std::uint64_t> activations_{0}, refusals_{0};
   std::atomic<bool> stopping_{false};
   conversation_tags tags_;
+  handle_ledger ledger_;
   std::vector<std::unique_ptr<gateway_services>> services_;
   std::unique_ptr<net::server> server_;
   bool serving_ = false;

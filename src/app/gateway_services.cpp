@@ -7,11 +7,12 @@ namespace sluice::app {
 namespace {
 
 // Fills `out` anew; it may hold an older exchange's, whose memory is used again.
-void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, const std::vector<policy::snapshot::rule_info>& rules,
+void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, bool flagged, const std::vector<policy::snapshot::rule_info>& rules,
           const proxy::text_names& names) {
   out.judged = judged;
-  out.verdict = refused ? policy::verdict::block : from.verdict;
-  out.shadow_verdict = refused || spared ? policy::verdict::block : from.shadow_verdict;
+  const auto least = flagged ? policy::verdict::flag : policy::verdict::allow;
+  out.verdict = refused ? policy::verdict::block : std::max(from.verdict, least);
+  out.shadow_verdict = refused || spared ? policy::verdict::block : std::max(from.shadow_verdict, least);
   out.truncated = from.findings_truncated;
   out.findings.clear();
   for (const auto& f : from.findings) {
@@ -95,8 +96,8 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.method = report.method;
   out.path = report.path;
   out.streamed = report.streamed;
-  fill(out.request, report.request, report.request_judged, report.request_refused, report.request_spared, rules, report.request_names);
-  fill(out.response, report.response, report.response_judged, report.answer_withheld, report.answer_spared, rules, report.response_names);
+  fill(out.request, report.request, report.request_judged, report.request_refused, report.request_spared, report.request_flagged, rules, report.request_names);
+  fill(out.response, report.response, report.response_judged, report.answer_withheld, report.answer_spared, report.answer_flagged, rules, report.response_names);
   out.status = report.status;
   out.upstream_status = report.upstream_status;
   out.bytes = report.bytes;
@@ -105,6 +106,10 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.latency_us = report.latency_us;
   out.added_us = report.added_us;
   out.unscanned.assign(report.unscanned.begin(), report.unscanned.end());
+  out.attachments.clear();
+  for (const auto& each : report.attachments) out.attachments.push_back({each.path, std::string(each.type), std::string(proxy::to_string(each.how)), each.bytes});
+  out.recalled.clear();
+  for (const auto& each : report.recalled) out.recalled.push_back({each.path, each.version, each.verdict});
   out.reason = report.reason;
   out.with_text = report.text != nullptr;
   out.text_omitted.clear();

@@ -11,6 +11,7 @@
 #include "config.hpp"
 #include "conversation_tags.hpp"
 #include "decision_id.hpp"
+#include "handle_ledger.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
 #include "sluice/audit/log.hpp"
@@ -20,8 +21,8 @@ namespace sluice::app {
 
 class gateway_services final : public proxy::services {
  public:
-  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), tags_(tags), ids_(std::move(ids)) {}
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, handle_ledger& ledger, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), ledger_(ledger), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -33,6 +34,8 @@ class gateway_services final : public proxy::services {
   void release_records(unsigned unused) override { log_.release(worker_, unused); }
   void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
   void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
+  std::shared_ptr<const proxy::ledger_entry> recall_handle(const proxy::ledger_key& of) override { return ledger_.recall(of, mono_now()); }
+  void keep_handle(const proxy::ledger_key& of, std::shared_ptr<const proxy::ledger_entry> as) override { ledger_.keep(of, mono_now(), std::move(as)); }
   void record(const proxy::exchange_report& report) override;
   [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
@@ -50,6 +53,7 @@ class gateway_services final : public proxy::services {
   unsigned worker_;
   audit::log& log_;
   conversation_tags& tags_;
+  handle_ledger& ledger_;
   decision_ids ids_;
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last

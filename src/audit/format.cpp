@@ -176,6 +176,33 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   w.close('}');
 }
 
+void attachments(writer& w, const std::vector<attachment_record>& all) {
+  if (all.empty()) return;
+  w.open("attachments", '[');
+  for (const auto& each : all) {
+    w.item('{');
+    w.text("path", each.path);
+    w.text("type", each.type);
+    w.text("treatment", each.treatment);
+    w.number("bytes", each.bytes);
+    w.close('}');
+  }
+  w.close(']');
+}
+
+void recalled(writer& w, const std::vector<recalled_record>& all) {
+  if (all.empty()) return;
+  w.open("recalled", '[');
+  for (const auto& each : all) {
+    w.item('{');
+    w.text("path", each.path);
+    w.text("version", each.version);
+    w.word("verdict", policy::to_string(each.verdict));
+    w.close('}');
+  }
+  w.close(']');
+}
+
 void who(writer& w, const record& r, const line_context& in) {
   w.open("context", '{');
   const auto some = [&](std::string_view name, const std::string& value) {
@@ -248,6 +275,8 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.open("unscanned", '{');
   for (const auto& [why, bytes] : r.unscanned) w.number(why, bytes);
   w.close('}');
+  attachments(w, r.attachments);
+  recalled(w, r.recalled);
   w.text("reason", r.reason);
   w.text("state", r.freshness);
   w.flag("stale", r.stale);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "compact.hpp"
+#include "sluice/base/base64.hpp"
 #include "sluice/match/validator.hpp"
 
 namespace sluice::match {
@@ -10,16 +11,8 @@ namespace {
 
 constexpr std::size_t header_bytes_max = 2048;
 
-int base64url_value(char c) {
-  if (is_upper(c)) return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (is_digit(c)) return digit(c) + 52;
-  if (c == '-') return 62;
-  return c == '_' ? 63 : -1;
-}
-
 bool is_base64url(std::string_view text) {
-  return text.size() % 4 != 1 && std::ranges::all_of(text, [](char c) { return base64url_value(c) >= 0; });
+  return text.size() % 4 != 1 && std::ranges::all_of(text, [](char c) { return base64_value(c, true) >= 0; });
 }
 
 std::string decoded(std::string_view text) {
@@ -27,7 +20,7 @@ std::string decoded(std::string_view text) {
   unsigned bits = 0;
   int have = 0;
   for (const char c : text) {
-    bits = bits << 6 | static_cast<unsigned>(base64url_value(c));
+    bits = bits << 6 | static_cast<unsigned>(base64_value(c, true));
     have += 6;
     if (have < 8) continue;
     have -= 8;

@@ -136,6 +136,7 @@ void exchange::impl::finish(effects& out) {
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
   keep_tags();
+  keep_handles();
   record(opened ? report_kind::closed : report_kind::whole);
   keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);
@@ -188,8 +189,12 @@ void exchange::impl::record(report_kind kind) {
       .request_refused = request_refused,
       .answer_withheld = answer_withheld,
       .request_spared = request_spared,
-      .answer_spared = answer_spared || (shadow() && config.unknown_part == unreadable_policy::deny && sink && sink->passed_unread()),
+      .answer_spared = answer_spared,
       .unscanned = unscanned,
+      .recalled = recalled,
+      .attachments = attachments,
+      .request_flagged = request_flagged,
+      .answer_flagged = answer_flagged,
       .status = sent_status,
       .upstream_status = answer.get().status,
       .bytes = sent_bytes,
@@ -210,7 +215,8 @@ void exchange::impl::record(report_kind kind) {
 
 void exchange::impl::count_outcome(const exchange_report& r) {
   auto& c = worker.counters();
-  const auto v = request_refused || answer_withheld ? policy::verdict::block : std::max(r.request.verdict, r.response.verdict);
+  auto v = request_refused || answer_withheld ? policy::verdict::block : std::max(r.request.verdict, r.response.verdict);
+  if (r.request_flagged || r.answer_flagged) v = std::max(v, policy::verdict::flag);
   if (v == policy::verdict::block) c.blocked.add();
   if (v == policy::verdict::edit) c.edited.add();
   if (v == policy::verdict::flag) c.flagged.add();

@@ -1,5 +1,6 @@
 // The inside of an exchange, shared by its three sources: exchange.cpp (order of calls, record), request.cpp (until the upstream
-// is asked), response.cpp (its answer), codings.cpp (compressed bodies of both).
+// is asked), response.cpp (its answer), codings.cpp (compressed bodies of both), server_state.cpp (what the
+// upstream holds), unreadable.cpp (what nobody can scan).
 #pragma once
 
 #include <optional>
@@ -48,7 +49,7 @@ struct exchange::impl {
   unsigned places = 0;      // in the audit log, for records that are still to come
 
   // Request.
-  std::string upstream_head, body;
+  std::string upstream_head, body, boundary;  // boundary: of a form
   // Where several upstreams share the path: each with its head, until the body has named the model.
   std::vector<std::pair<std::size_t, std::string>> candidates;
   std::unique_ptr<wire::request_body> request;
@@ -58,12 +59,18 @@ struct exchange::impl {
   bool request_judged = false, response_judged = false;
   bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
   bool request_spared = false, answer_spared = false;     // would have been, if it were not for mode: shadow
+  bool request_flagged = false, answer_flagged = false;   // by an attachment
+  std::vector<seen_attachment> attachments;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   std::string body_coding;  // Content-Encoding of a request that shadow passes as it is
   // Bodies that come compressed; none once nothing more can be made of one. In shadow, what came is kept beside what it becomes.
   std::optional<http::body_decoder> request_coding, answer_coding;
   std::string coded_request, coded_answer, decoded_piece;
   std::uint64_t body_bytes = 0;  // of the body at hand, as it came
+
+  // Of the ledger: what the request builds upon, its tags, and what grows by this exchange.
+  std::vector<recalled_handle> recalled;
+  std::vector<std::string> handle_tags, grown;
 
   // Answer.
   kept_head answer;
@@ -74,6 +81,7 @@ struct exchange::impl {
   std::unique_ptr<wire::response_stream> stream;
   std::string piece;
   bool chunked = false, head_sent = false, stream_over = false, stream_left = false, opened = false;
+  bool answer_read = false;           // to its end
   bool superseded = false;            // the pinned snapshot has to be let go
   int sent_status = 0;
   std::uint64_t sent_bytes = 0;
@@ -96,7 +104,8 @@ struct exchange::impl {
   // The answer's side of the record. A stream that could not be read on was left by its evaluator with what is in response_outcome.
   [[nodiscard]] const policy::outcome& judged_response() const { return evaluator && !stream_left ? evaluator->result() : response_outcome; }
   [[nodiscard]] policy::verdict strongest() const {
-    return request_refused || answer_withheld ? policy::verdict::block : std::max(request_outcome.verdict, response_outcome.verdict);
+    if (request_refused || answer_withheld) return policy::verdict::block;
+    return std::max({request_outcome.verdict, response_outcome.verdict, request_flagged || answer_flagged ? policy::verdict::flag : policy::verdict::allow});
   }
 
   // exchange.cpp
@@ -127,14 +136,27 @@ struct exchange::impl {
   void feed_coded_stream(std::string_view bytes, effects& out);
   void stop_coded_stream(std::string_view why, std::size_t left, effects& out);
 
+  // server_state.cpp
+  [[nodiscard]] std::shared_ptr<const ledger_entry> recall(std::string_view handle, std::string_view at);
+  [[nodiscard]] bool recall_path(effects& out);
+  [[nodiscard]] bool recall_field(const wire::unread& field, effects& out);
+  [[nodiscard]] bool refuse_state(std::string_view why, std::string_view param, effects& out);
+  void keep_handles();
+
+  // unreadable.cpp
+  [[nodiscard]] unreadable_policy rule_for(const wire::unread& part) const;
+  [[nodiscard]] bool admits(const wire::unread& part, policy::direction of);
+  [[nodiscard]] bool admits_request(std::span<const wire::unread> parts, effects& out);
+  [[nodiscard]] bool admits_answer(std::span<const wire::unread> parts, effects& out);
+
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
   void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
   [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
+  [[nodiscard]] bool accepts_form(const http::request_head& head, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
-  [[nodiscard]] bool note_unread(std::span<const wire::unread> parts, effects& out);
   void judge_request(effects& out);
   void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);

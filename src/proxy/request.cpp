@@ -1,7 +1,11 @@
 // From a request's head to the upstream: admission, routing, judging, and the request written anew.
+#include <algorithm>
+
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/fields.hpp"
+#include "sluice/http/media_type.hpp"
+#include "sluice/http/multipart.hpp"
 
 namespace sluice::proxy {
 namespace {
@@ -92,7 +96,11 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
   query = question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);
   endpoint.query = query;
   switch (endpoint.what) {
-    case wire::endpoint_class::scanned: scanned = true; break;
+    case wire::endpoint_class::scanned:
+      scanned = !endpoint.form || config.reads_forms;
+      if (scanned || spares(request_spared, "a form")) break;
+      answer_error(wire::gateway_error::forbidden, "This gateway reads no forms, as " + path + " takes, unless its operator says so (unreadable.forms: scan).", "", out);
+      return false;
     case wire::endpoint_class::passes: break;
     case wire::endpoint_class::denied:
       if (spares(request_spared, endpoint.why)) break;
@@ -146,35 +154,31 @@ bool exchange::impl::choose_upstream(std::string_view model, effects& out) {
   return false;
 }
 
+bool exchange::impl::accepts_form(const http::request_head& head, effects& out) {
+  const auto named = http::form_boundary(head.get("content-type"));
+  if (named && head.count("content-type") == 1) {
+    boundary = *named;
+    endpoint.boundary = boundary;
+    return true;
+  }
+  if (!scanned || shadow()) return true;
+  answer_error(wire::gateway_error::media_type, "This path takes a form (Content-Type: multipart/form-data; boundary=…, once).", "", out);
+  return false;
+}
+
 bool exchange::impl::accepts_body(const http::request_head& head, effects& out) {
   if (head.content_length > config.request_body_max) {
     answer_error(wire::gateway_error::too_large, "The request body is larger than " + std::to_string(config.request_body_max) + " bytes; send less text.", "", out);
     return false;
   }
   if (!accepts_coding(head, out)) return false;
-  const auto type = head.get("content-type");
-  if (scanned && !shadow() && (istarts_with(type, "multipart/") || istarts_with(type, "application/x-www-form-urlencoded"))) {
-    answer_error(wire::gateway_error::media_type, "This path takes a JSON body (Content-Type: application/json).", "", out);
-    return false;
-  }
-  return true;
-}
-
-// Text that nobody can read: denied as configured, or counted. False: the answer was written.
-bool exchange::impl::note_unread(std::span<const wire::unread> parts, effects& out) {
-  for (const auto& u : parts) {
-    const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
-    if (rule == unreadable_policy::deny && !spares(request_spared, "unreadable: " + u.reason)) {
-      unread = u.reason;
-      reason = "unreadable: " + u.reason;
-      answer_error(wire::gateway_error::bad_request,
-                   "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; remove it or ask your operator.", u.path,
-                   out);
-      return false;
-    }
-    note_unscanned(u.reason, u.bytes);
-  }
-  return true;
+  // Whatever else a body calls itself, it is read as JSON here, and so must be by the upstream.
+  const auto type = http::parse_media_type(head.get("content-type"));
+  if (endpoint.form) return accepts_form(head, out);
+  const bool form = istarts_with(type.type, "multipart/") || iequals(type.type, "application/x-www-form-urlencoded");
+  if (!scanned || shadow() || (!form && http::is_utf8(type) && head.count("content-type") < 2)) return true;
+  answer_error(wire::gateway_error::media_type, form ? "This path takes a JSON body (Content-Type: application/json)." : "This path takes JSON in UTF-8 (Content-Type: application/json, once).", "", out);
+  return false;
 }
 
 void exchange::impl::judge_request(effects& out) {
@@ -194,10 +198,13 @@ void exchange::impl::judge_request(effects& out) {
   }
   request = std::move(*parsed);
   caller.who.model = request->model();
-  if (!choose_upstream(caller.who.model, out)) return;
+  if (!recall_path(out) || !choose_upstream(caller.who.model, out)) return;
   recall_tags();
+  if (!admits_request(request->unread_parts(), out)) return;
+  for (const auto& tag : handle_tags) {
+    if (std::ranges::find(caller.who.tags, tag) == caller.who.tags.end()) caller.who.tags.push_back(tag);
+  }
   rules = &active->snapshot->rules_for(caller.who);
-  if (!note_unread(request->unread_parts(), out)) return;
   // Tags may bring rules into force that tokenize.
   if (policy::tokenizes(*rules) || policy::tags_requests(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;

@@ -36,7 +36,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
     sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
-                 config.unknown_part == unreadable_policy::pass || shadow(), worker.keeps_text(), unscanned, config.response_body_max);
+                 [this](const wire::unread& part) { return admits(part, policy::direction::response); }, worker.keeps_text(), config.response_body_max);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
     return;
@@ -75,15 +75,7 @@ void exchange::impl::judge_plain(effects& out) {
     return withhold_answer("The upstream's answer could not be read: " + parsed.error().message, "", out);
   }
   content = std::move(*parsed);
-  for (const auto& u : content->unread_parts()) {
-    const auto rule = u.reason == "server state" ? config.server_state : config.unknown_part;
-    if (rule == unreadable_policy::deny && !spares(answer_spared, "unreadable: " + u.reason)) {
-      reason = "unreadable: " + u.reason;
-      return withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").",
-                          u.path, out);
-    }
-    note_unscanned(u.reason, u.bytes);
-  }
+  if (!admits_answer(content->unread_parts(), out)) return;
   std::vector<policy::text_part> parts;
   parts.reserve(content->parts().size());
   for (const auto& p : content->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), true, p.editable, p.text, p.choice});
@@ -92,7 +84,7 @@ void exchange::impl::judge_plain(effects& out) {
   auto asked_of_rules = options(policy::direction::response);
   asked_of_rules.structured = structured;
   response_outcome = policy::evaluate(*rules, parts, asked_of_rules, worker.scratch());
-  response_judged = true;
+  response_judged = answer_read = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
   edits += static_cast<std::uint32_t>(response_outcome.edits.size() + response_outcome.additions.size());
   std::vector<wire::text_addition> additions;
@@ -249,7 +241,7 @@ void exchange::impl::write_stream_head(effects& out) {
   head_sent = true;
   chunked = client.minor_version == 1;
   if (!chunked) client.keep_alive = false;
-  const auto f = fields(request_outcome.verdict, false, true);
+  const auto f = fields(std::max(request_outcome.verdict, request_flagged ? policy::verdict::flag : policy::verdict::allow), false, true);
   const auto extra = f.list();
   std::string all;
   sent_status = answer.get().status;
@@ -287,6 +279,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
       return stop_stream(what, out);
     }
   }
+  answer_read = clean && !stream_left;
   if (evaluator && !stream_left) (void)evaluator->close_all();  // for the record: a dialect that told no end has no place for text
   if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);

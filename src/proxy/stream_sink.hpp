@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 #include "sluice/base/counters.hpp"
@@ -22,12 +23,12 @@ static_assert(static_cast<int>(wire::part_kind::name) == static_cast<int>(policy
 
 class stream_sink final : public wire::channel_sink, public text_names {
  public:
-  // `tokens`: of the exchange; null when no rule tokenizes.
+  // `tokens`: of the exchange; null when no rule tokenizes. `admits`: whether a part that nobody can scan may leave.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
-              worker_counters& counters, const policy::token_map* tokens, bool json_answer, bool pass_unread, bool keep_text,
-              std::vector<std::pair<std::string, std::uint64_t>>& unscanned, std::uint64_t held_bytes_max)
-      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), json_answer_(json_answer), pass_unread_(pass_unread), keep_text_(keep_text),
-        unscanned_(unscanned), held_bytes_max_(held_bytes_max) {}
+              worker_counters& counters, const policy::token_map* tokens, bool json_answer, std::function<bool(const wire::unread&)> admits, bool keep_text,
+              std::uint64_t held_bytes_max)
+      : judge_(judge), rules_(rules), options_(options), counters_(counters), tokens_(tokens), json_answer_(json_answer), admits_(std::move(admits)), keep_text_(keep_text),
+        held_bytes_max_(held_bytes_max) {}
 
   [[nodiscard]] bool judges(wire::role who, wire::part_kind kind) override {
     return restores(kind, true) || policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
@@ -92,15 +93,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   // Why the stream cannot be judged any further; "" while it can.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
-  // Counted where it may pass, by reason, as in a body that comes in one piece.
-  [[nodiscard]] bool passes(const wire::unread& what) override {
-    if (!pass_unread_) return false;
-    passed_unread_ = true;
-    const auto known = std::find_if(unscanned_.begin(), unscanned_.end(), [&](const auto& each) { return each.first == what.reason; });
-    known == unscanned_.end() ? void(unscanned_.emplace_back(what.reason, what.bytes)) : void(known->second += what.bytes);
-    return true;
-  }
-  [[nodiscard]] bool passed_unread() const { return passed_unread_; }
+  [[nodiscard]] bool passes(const wire::unread& what) override { return admits_(what); }
 
  private:
   using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
@@ -150,8 +143,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
   worker_counters& counters_;
   const policy::token_map* tokens_;
   bool json_answer_;
-  bool pass_unread_, keep_text_, passed_unread_ = false;
-  std::vector<std::pair<std::string, std::uint64_t>>& unscanned_;
+  std::function<bool(const wire::unread&)> admits_;
+  bool keep_text_;
   // A stream has no end to its size; a record has.
   void keep(std::uint32_t channel, std::string_view text) {
     kept_bytes_ += text.size();

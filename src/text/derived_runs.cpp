@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "sluice/base/base64.hpp"
 #include "sluice/base/hex_digit.hpp"
 #include "utf8.hpp"
 
@@ -11,15 +12,6 @@ namespace sluice::text {
 namespace {
 
 constexpr std::size_t run_min = 12;  // characters of base64 or hex: below it too much is one by chance
-
-int base64_value(char c, bool url) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == (url ? '-' : '+')) return 62;
-  if (c == (url ? '_' : '/')) return 63;
-  return -1;
-}
 
 // Mostly printable; a few control characters are what line ends and tabs are.
 bool readable(std::string_view bytes) {

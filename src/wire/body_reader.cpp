@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/limits.hpp"
+
 namespace sluice::wire {
 
 using text::json::index;
@@ -130,7 +132,11 @@ bool table_request::skips(const path_table& table, index i, const part& like) {
   if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;
   if (n.kind == kind::object && table.leads_on(states_[i])) return false;  // what it names is in its members
   if (!holds_text(body, i) && n.kind != kind::number) return false;
-  listed_.add_unread(r->what == text_class::reference ? "server state" : "attachment", i);
+  if (r->what == text_class::binary) {
+    listed_.add_attachment(i, *r, like);
+  } else {
+    listed_.add_unread("server state", i);
+  }
   return true;
 }
 
@@ -196,6 +202,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
       if (n.kind == kind::number && body[n.parent].kind == kind::array && i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
       continue;
     }
+    if (r->what == text_class::handle && n.kind == kind::string && looks_as(r->what, n.text) && handles_.size() < limits::handles) handles_.push_back({n.text});
     mine.role = role_of(i, *r);
     mine.kind = r->kind;
     const bool below = states[n.parent] == states[i];
@@ -203,6 +210,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     if (!echoes(n.text, *r)) list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
   }
   for (const auto node : nodes_) choices_.push_back({structured(node)});
+  for (auto& each : handles_) each.whole = !unfinished();
   return {};
 }
 

@@ -59,6 +59,7 @@ class table_response : public response_body {
   [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
   [[nodiscard]] std::span<const answer_choice> choices() const override { return choices_; }
+  [[nodiscard]] std::span<const handle> handles() const override { return handles_; }
   using response_body::edited;
   [[nodiscard]] std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const override;
 
@@ -70,6 +71,8 @@ class table_response : public response_body {
   // What of any answer repeats the request, where that must not leave.
   virtual void drop_request(std::vector<text::json::splice>& /*splices*/) const {}
   [[nodiscard]] text::json::index member(text::json::index object, std::string_view key) const;
+  // Whether the upstream is still making what the answer's handles stand for.
+  [[nodiscard]] virtual bool unfinished() const { return false; }
   [[nodiscard]] virtual role role_of(text::json::index /*i*/, const row& r) const { return to_role(r.from, role::assistant); }
   // Whether a text, or the key of a member, is the client's own that comes back to it: it is not judged again.
   [[nodiscard]] virtual bool echoes(std::string_view /*text*/, const row& /*r*/) const { return false; }
@@ -82,6 +85,7 @@ class table_response : public response_body {
   std::vector<std::uint16_t> states_;
   std::vector<text::json::index> nodes_;  // of choices_
   std::vector<answer_choice> choices_;
+  std::vector<handle> handles_;
 };
 
 // Splices in `with` for a member that is there and not null.

@@ -6,6 +6,7 @@
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
 #include "completions.hpp"
+#include "forms.hpp"
 #include "gemini.hpp"
 #include "gemini_table.hpp"
 #include "ollama.hpp"
@@ -24,12 +25,14 @@ class openai_dialect final : public dialect {
   [[nodiscard]] endpoint classify(std::string_view method, std::string_view path) const override { return openai_classify(method, path); }
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
     if (is_responses(to)) return responses_read_request(to, body, depth_max);
+    if (const auto* as = find_form_endpoint(to.name)) return form_read_request(to, *as, body);
     if (const auto* as = find_text_endpoint(to.name)) return text_read_request(to, *as, body, depth_max);
     return openai_read_request(to, body, depth_max);
   }
   [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max,
                                                                      const request_body* asked) const override {
     if (is_responses(to)) return responses_read_response(to, body, asked, depth_max);
+    if (const auto* as = find_form_endpoint(to.name)) return form_read_response(*as, body, depth_max);
     if (const auto* as = find_text_endpoint(to.name)) return text_read_response(*as, body, depth_max);
     return openai_read_response(to, body, depth_max);
   }
@@ -38,8 +41,13 @@ class openai_dialect final : public dialect {
     if (find_text_endpoint(to.name) != nullptr) return completions_open_stream(request, depth_max);
     return openai_open_stream(to, openai_includes_usage(request), depth_max);
   }
+  // What takes a form never asked for a stream.
+  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const override {
+    return !to.form && dialect::streams(to, request, content_type);
+  }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
+    if (const auto* form = form_endpoint_of(request)) return form_refusal_body(*form, message);
     if (dynamic_cast<const responses_request_body*>(&request) != nullptr) return responses_refusal_body(request, message, decision_id);
     if (const auto* text = dynamic_cast<const text_request_body*>(&request)) return completions_refusal_body(*text, message, decision_id);
     return openai_refusal_body(request, message, decision_id);
@@ -74,8 +82,8 @@ class gemini_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) const override {
     return gemini_read_request(to, body, depth_max);
   }
-  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint&, std::string_view body, std::uint32_t depth_max, const request_body*) const override {
-    return gemini_read_response(body, depth_max);
+  [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max, const request_body*) const override {
+    return gemini_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body&, std::uint32_t depth_max) const override {
     return gemini_open_stream(depth_max);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "attachments.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -82,12 +83,14 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
   const auto who = to_role(r.from, role::assistant);
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return true;
+    case text_class::handle:
+      if (looks_as(r.what, n.text)) remember_handle(n.text);
+      [[fallthrough]];
     case text_class::opaque: case text_class::parameters: case text_class::sealed:
       return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, dialect, sink);
-    case text_class::binary: case text_class::reference: {
-      const wire::unread what{r.what == text_class::binary ? "attachment" : "server state", body_.path(i), n.raw_end - n.raw_begin};
-      return sink.passes(what) || refuse("an answer's part cannot be read (" + what.reason + ")");
-    }
+    case text_class::binary: return judge_attachment(i, r, dialect, sink);
+    case text_class::reference:
+      return sink.passes({"server state", body_.path(i), n.raw_end - n.raw_begin}) || refuse("an answer's part cannot be read (server state)");
     case text_class::text: case text_class::json: case text_class::schema: case text_class::name: case text_class::arguments: break;
   }
   switch (dialect.take(i, r, sink)) {
@@ -101,6 +104,17 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
   if (!at_once(n.text, who, r.kind, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
   replace(i, released_);
   return true;
+}
+
+bool event_reader::judge_attachment(index i, const row& r, grower& dialect, channel_sink& sink) {
+  const auto& n = body_[i];
+  auto what = read_attachment(n.text, media_type_beside(body_, i));
+  if (r.carries != attachment_type::other) what.text.reset();  // whatever a piece looks like
+  const auto who = to_role(r.from, role::assistant);
+  if (what.text) return what.text->empty() || at_once(*what.text, who, part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink);
+  if (what.type == attachment_type::url && !at_once(n.text, who, part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink)) return false;
+  const auto type = what.type == attachment_type::other ? r.carries : what.type;
+  return sink.passes({"attachment", body_.path(i), n.raw_end - n.raw_begin, type}) || refuse("an answer's part cannot be read (attachment)");
 }
 
 // What no table knows is text that somebody chose: judged where it stands, and never edited.
@@ -146,6 +160,10 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
     if (!looks_as(text_class::opaque, line) && !judge_key(line, "event", channel_sink::no_choice, sink)) return false;
   }
   return true;
+}
+
+void event_reader::remember_handle(std::string_view id) {
+  if (handles_.size() < limits::handles && std::ranges::find(handles_, id) == handles_.end()) handles_.emplace_back(id);
 }
 
 bool event_reader::remember(std::size_t bytes) {

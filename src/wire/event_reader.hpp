@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ class event_reader {
   [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }
+  // Of all events so far.
+  [[nodiscard]] std::span<const std::string> handles() const { return handles_; }
   // Where a value stands, the same in every event: elements of arrays go by their own `index` where they have one.
   [[nodiscard]] std::string place(text::json::index i) const;
   // JSON to put around a value so that it stands in `object` where `i` does.
@@ -78,11 +81,13 @@ class event_reader {
   [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_attachment(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
+  void remember_handle(std::string_view id);
   // A field that is no growing text by its table: what it said last, and the channel of all it said once it changed.
   struct field {
     std::string text;
@@ -95,6 +100,7 @@ class event_reader {
   std::vector<text::json::splice> splices_;
   std::set<std::string, std::less<>> keys_;
   std::map<std::string, field, std::less<>> again_;
+  std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
 };

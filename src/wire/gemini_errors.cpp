@@ -26,6 +26,8 @@ std::string_view status_of(gateway_error e) {
 constexpr std::string_view not_read = "This gateway does not read this API's text, so it does not pass it on; use generateContent or streamGenerateContent.";
 constexpr auto scanned = std::to_array<std::string_view>({"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents"});
 
+constexpr std::string_view caches = "cachedContents";
+
 // "models/x", and Vertex's "projects/p/locations/l/publishers/google/models/x": what stands before the model's own name.
 bool cut_models(std::string_view& path) {
   if (path.starts_with("projects/")) {
@@ -50,6 +52,10 @@ endpoint gemini_classify(std::string_view method, std::string_view path) {
     if (!path.starts_with(version)) continue;
     rest.remove_prefix(std::string_view(version).size());
     if (rest == "models") return only_get("models", method);
+    if (rest == caches && method == "POST") return {endpoint_class::scanned, caches, "POST", ""};
+    if (rest.starts_with(caches) && rest.substr(caches.size()).starts_with('/') && plain_segment(rest.substr(caches.size() + 1)) && (method == "GET" || method == "DELETE")) {
+      return {endpoint_class::passes, method == "GET" ? "cachedContents.get" : "cachedContents.delete", method == "GET" ? "GET" : "DELETE", ""};
+    }
     const auto whole = rest;
     if (!cut_models(rest)) break;
     const auto colon = rest.rfind(':');

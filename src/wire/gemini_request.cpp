@@ -39,7 +39,7 @@ class gemini_request_body final : public table_request {
  public:
   result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
     const bool generates = to.name == "generateContent" || to.name == "streamGenerateContent";
-    const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : gemini_embed();
+    const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : to.name == "cachedContents" ? gemini_cache() : gemini_embed();
     if (auto done = read(bytes, {table, "contents", generates, role_of, true, "generateContentRequest"}, depth_max); !done) return done;
     stream_ = to.name == "streamGenerateContent";
     table_ = &table;
@@ -144,9 +144,10 @@ result<std::unique_ptr<request_body>> gemini_read_request(const endpoint& to, st
   return made;
 }
 
-result<std::unique_ptr<response_body>> gemini_read_response(std::string_view body, std::uint32_t depth_max) {
+result<std::unique_ptr<response_body>> gemini_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<gemini_response_body>();
-  if (auto done = made->read(body, gemini_response(), "candidates", depth_max); !done) return std::unexpected(done.error());
+  const bool of_cache = to.name == "cachedContents";
+  if (auto done = made->read(body, of_cache ? gemini_cache_answer() : gemini_response(), of_cache ? "" : "candidates", depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

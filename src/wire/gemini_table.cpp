@@ -162,6 +162,26 @@ constexpr auto response_rows = std::to_array<row>({
     {"embeddings[].values[]", scalar},
 });
 
+// What is kept for later requests: all that a request may say, and for how long.
+constexpr auto cache_rows = std::to_array<row>({
+    {"displayName", name, kind::name, from::user},
+    {"ttl", opaque},
+    {"expireTime", opaque},
+});
+constexpr auto cache_answer_rows = std::to_array<row>({
+    {"name", handle},
+    {"displayName", text, kind::name, from::user},
+    {"model", opaque},
+    {"createTime", opaque},
+    {"updateTime", opaque},
+    {"expireTime", opaque},
+    {"usageMetadata", parameters},
+    {"error.code", scalar},
+    {"error.status", opaque},
+    {"error.message", text, kind::error, from::assistant},
+    {"error.details", schema, kind::error, from::assistant},
+});
+
 void add_request(row_list& out, const std::string& at) {
   out.add(at, request_rows);
   const auto below = at.empty() ? std::string() : at + ".";
@@ -182,6 +202,15 @@ const row_list& count_list() {
     row_list out;
     add_request(out, "");
     add_request(out, "generateContentRequest");
+    return out;
+  }();
+  return list;
+}
+const row_list& cache_list() {
+  static const auto list = [] {
+    row_list out;
+    add_request(out, "");
+    out.add("", cache_rows);
     return out;
   }();
   return list;
@@ -220,8 +249,13 @@ std::vector<dialect::coverage_row> make_coverage() {
   endpoint("countTokens", count_list().rows());
   endpoint("embedContent", embed_list().rows());
   endpoint("batchEmbedContents", embed_list().rows());
+  add_coverage(out, "cachedContents", "request", "no", cache_list().rows());
+  out.push_back({"cachedContents", "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
+  add_coverage(out, "cachedContents", "response", "no", cache_answer_rows);
+  out.push_back({"cachedContents", "response", "any other string", "N", "assistant", "annotation", "no", "scanned; a redaction blocks"});
+  out.push_back({"cachedContents.get, cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
-  out.push_back({"other methods of a model, files, caches, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});
+  out.push_back({"other methods of a model, files, caches listed and changed, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;
 }
@@ -234,6 +268,14 @@ const path_table& gemini_request() {
 }
 const path_table& gemini_count() {
   static const path_table table(count_list().rows(), key_form::camel_or_snake);
+  return table;
+}
+const path_table& gemini_cache() {
+  static const path_table table(cache_list().rows(), key_form::camel_or_snake);
+  return table;
+}
+const path_table& gemini_cache_answer() {
+  static const path_table table(cache_answer_rows, key_form::camel_or_snake);
   return table;
 }
 const path_table& gemini_embed() {

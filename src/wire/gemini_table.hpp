@@ -8,6 +8,8 @@ namespace sluice::wire {
 
 [[nodiscard]] const path_table& gemini_request();
 [[nodiscard]] const path_table& gemini_count();
+[[nodiscard]] const path_table& gemini_cache();
+[[nodiscard]] const path_table& gemini_cache_answer();
 [[nodiscard]] const path_table& gemini_embed();
 [[nodiscard]] const path_table& gemini_response();
 [[nodiscard]] std::span<const dialect::coverage_row> gemini_coverage();

@@ -1,6 +1,7 @@
 // The paths of the OpenAI dialect: its own, and Azure's to the same.
 #include <array>
 
+#include "forms.hpp"
 #include "openai.hpp"
 #include "paths.hpp"
 
@@ -12,9 +13,15 @@ constexpr auto paths = std::to_array<known_path>({
     {"/v1/responses", "POST", "responses", endpoint_class::scanned, ""},
     {"/v1/responses/input_tokens", "POST", "responses.input_tokens", endpoint_class::scanned, ""},
     {"/v1/responses/compact", "POST", "responses.compact", endpoint_class::scanned, ""},
+    {"/v1/conversations", "POST", "conversations", endpoint_class::scanned, ""},
     {"/v1/completions", "POST", "completions", endpoint_class::scanned, ""},
     {"/v1/embeddings", "POST", "embeddings", endpoint_class::scanned, ""},
     {"/v1/moderations", "POST", "moderations", endpoint_class::scanned, ""},
+    {"/v1/audio/transcriptions", "POST", "audio.transcriptions", endpoint_class::scanned, ""},
+    {"/v1/audio/translations", "POST", "audio.translations", endpoint_class::scanned, ""},
+    {"/v1/images/edits", "POST", "images.edits", endpoint_class::scanned, ""},
+    {"/v1/images/variations", "POST", "images.variations", endpoint_class::scanned, ""},
+    {"/v1/files", "POST", "files", endpoint_class::scanned, ""},
     {"/v1/models", "GET", "models", endpoint_class::passes, ""},
 });
 
@@ -46,6 +53,41 @@ const denial* denied(std::string_view path) {
   return nullptr;
 }
 
+endpoint of_handle(std::string_view id, bool right, endpoint_class what, std::string_view name, std::string_view takes) {
+  endpoint out{right ? what : endpoint_class::unknown, name, takes, ""};
+  out.handle = id;
+  return out;
+}
+
+// One conversation: "/v1/conversations/{id}", its items, and one of them. Where a path takes several methods, the answer to another one
+// names the first of them.
+std::optional<endpoint> classify_conversation(std::string_view method, std::string_view path) {
+  constexpr std::string_view above = "/v1/conversations/", items = "/items";
+  if (!path.starts_with(above)) return std::nullopt;
+  auto id = path.substr(above.size());
+  const auto slash = id.find('/');
+  auto below = slash == std::string_view::npos ? std::string_view() : id.substr(slash);
+  id = id.substr(0, slash);
+  if (!plain_segment(id)) return std::nullopt;
+  const bool reads = method == "GET" || method == "HEAD";
+  using enum endpoint_class;
+  const auto as = [id](endpoint_class what, std::string_view name, std::string_view takes) { return of_handle(id, true, what, name, takes); };
+  if (below.empty()) {
+    if (method == "POST") return as(scanned, "conversations.update", "POST");
+    if (method == "DELETE") return as(passes, "conversations.delete", "DELETE");
+    return reads ? as(scanned, "conversations.retrieve", "GET") : as(unknown, "conversations.retrieve", "GET");
+  }
+  if (below == items) {
+    auto adds = as(scanned, "conversations.items.create", "POST");
+    adds.grows = true;
+    if (method == "POST") return adds;
+    return reads ? as(scanned, "conversations.items", "GET") : as(unknown, "conversations.items", "GET");
+  }
+  if (!below.starts_with(items) || below[items.size()] != '/' || !plain_segment(below.substr(items.size() + 1))) return std::nullopt;
+  if (method == "DELETE") return as(passes, "conversations.item.delete", "DELETE");
+  return reads ? as(scanned, "conversations.item", "GET") : as(unknown, "conversations.item", "GET");
+}
+
 // One stored response: "/v1/responses/{id}" and what is below it.
 std::optional<endpoint> classify_response(std::string_view method, std::string_view path) {
   constexpr std::string_view above = "/v1/responses/";
@@ -56,9 +98,7 @@ std::optional<endpoint> classify_response(std::string_view method, std::string_v
   id = id.substr(0, slash);
   if (!plain_segment(id)) return std::nullopt;
   const bool reads = method == "GET" || method == "HEAD";
-  const auto as = [](bool right, endpoint_class what, std::string_view name, std::string_view takes) {
-    return endpoint{right ? what : endpoint_class::unknown, name, takes, ""};
-  };
+  const auto as = [id](bool right, endpoint_class what, std::string_view name, std::string_view takes) { return of_handle(id, right, what, name, takes); };
   if (below == "/cancel") return as(method == "POST", endpoint_class::scanned, "responses.cancel", "POST");
   if (below == "/input_items") return as(reads, endpoint_class::scanned, "responses.input_items", "GET");
   if (!below.empty()) return std::nullopt;
@@ -67,8 +107,12 @@ std::optional<endpoint> classify_response(std::string_view method, std::string_v
 }
 
 endpoint classify_v1(std::string_view method, std::string_view path) {
-  if (const auto found = classify_known(paths, method, path)) return *found;
+  if (auto found = classify_known(paths, method, path)) {
+    found->form = find_form_endpoint(found->name) != nullptr;
+    if (!found->form || found->what != endpoint_class::unknown) return *found;
+  }
   if (const auto found = classify_response(method, path)) return *found;
+  if (const auto found = classify_conversation(method, path)) return *found;
   if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method);
   if (const auto* why = denied(path)) return {endpoint_class::denied, "other", "", why->why};
   return {};
@@ -90,8 +134,11 @@ endpoint openai_classify(std::string_view method, std::string_view path) {
     if (slash == std::string_view::npos || !plain_segment(model)) return {};
     rest.remove_prefix(slash + 1);
   }
-  auto found = classify_v1(method, "/v1/" + std::string(rest));
+  const auto whole = "/v1/" + std::string(rest);
+  auto found = classify_v1(method, whole);
   found.model = model;
+  // Of the path, not of its copy.
+  if (!found.handle.empty()) found.handle = rest.substr(static_cast<std::size_t>(found.handle.data() - whole.data()) - 4, found.handle.size());
   const bool of_model = found.what != endpoint_class::passes;
   return model.empty() || (of_model && found.name != "models") ? found : endpoint{};
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "completions.hpp"
+#include "forms.hpp"
 #include "openai_vendors.hpp"
 #include "responses_table.hpp"
 
@@ -185,9 +186,9 @@ constexpr auto response_rows = std::to_array<row>({
     {"choices[].message.annotations[].url_citation.end_index", scalar},
     {"choices[].message.annotations[].url_citation.title", text, kind::annotation, from::assistant},
     {"choices[].message.annotations[].url_citation.url", name, kind::annotation, from::assistant},
-    {"choices[].message.audio.id", opaque},
+    {"choices[].message.audio.id", handle},
     {"choices[].message.audio.expires_at", scalar},
-    {"choices[].message.audio.data", binary, kind::attachment, from::assistant},
+    {"choices[].message.audio.data", binary, kind::attachment, from::assistant, attachment_type::audio},
     {"choices[].message.audio.transcript", text, kind::transcript, from::assistant},
     {"choices[].logprobs", copy},
     {"metadata.{*}", name, kind::annotation, from::assistant},
@@ -266,9 +267,9 @@ constexpr auto chunk_rows = std::to_array<row>({
     {"choices[].delta.annotations[].url_citation.end_index", scalar},
     {"choices[].delta.annotations[].url_citation.title", text, kind::annotation, from::assistant},
     {"choices[].delta.annotations[].url_citation.url", name, kind::annotation, from::assistant},
-    {"choices[].delta.audio.id", opaque},
+    {"choices[].delta.audio.id", handle},
     {"choices[].delta.audio.expires_at", scalar},
-    {"choices[].delta.audio.data", binary, kind::attachment, from::assistant},
+    {"choices[].delta.audio.data", binary, kind::attachment, from::assistant, attachment_type::audio},
     {"choices[].delta.audio.transcript", text, kind::transcript, from::assistant},
     {"choices[].logprobs", copy},
 });
@@ -289,9 +290,11 @@ std::vector<dialect::coverage_row> make_coverage() {
   out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
   out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
   add_responses_coverage(out);
+  add_conversations_coverage(out);
   add_text_endpoints_coverage(out);
+  add_forms_coverage(out);
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
-  out.push_back({"conversations, images, audio, files, uploads, batches, assistants, threads, realtime, vector stores, stored completions", "both", "any", "-", "-", "-", "both", "denied: not read"});
+  out.push_back({"images made, speech, files read, uploads, batches, assistants, threads, realtime, vector stores, stored completions", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;
 }

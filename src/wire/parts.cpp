@@ -1,6 +1,7 @@
 // See parts.hpp.
 #include "parts.hpp"
 
+#include "attachments.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -47,8 +48,23 @@ void listed_body::add_key(index node, part like) {
   origins_.push_back({.document = -1, .inner = 0, .key = true});
 }
 
-void listed_body::add_unread(std::string reason, index node) {
-  unread_.push_back({std::move(reason), body_.path(node), body_[node].raw_end - body_[node].raw_begin});
+void listed_body::add_unread(std::string reason, index node, std::optional<attachment_type> attachment) {
+  const bool named = reason == "server state" && body_[node].kind == kind::string;
+  unread_.push_back({std::move(reason), body_.path(node), body_[node].raw_end - body_[node].raw_begin, attachment, named ? std::string(body_[node].text) : std::string()});
+}
+
+// What it says, where it is text; otherwise what it is. An address is text, too, whatever is found there.
+void listed_body::add_attachment(index node, const row& r, part like) {
+  like.kind = part_kind::attachment;
+  if (body_[node].kind != kind::string) return add_unread("attachment", node, attachment_type::other);
+  auto what = read_attachment(body_[node].text, media_type_beside(body_, node));
+  if (r.carries != attachment_type::other) what.text.reset();  // whatever it looks like
+  if (what.text) {
+    if (!what.text->empty()) add_reading(node, like, std::move(*what.text));
+    return;
+  }
+  if (what.type == attachment_type::url) add_plain(node, like, false);
+  add_unread("attachment", node, what.type == attachment_type::other ? r.carries : what.type);
 }
 
 void listed_body::add(index node, const row& r, part like, std::uint32_t depth_max) {
@@ -56,12 +72,12 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
   like.kind = like.role == role::tool && r.kind == part_kind::text ? part_kind::tool_result : r.kind;
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return;
-    case text_class::opaque: case text_class::parameters: case text_class::sealed:
+    case text_class::opaque: case text_class::handle: case text_class::parameters: case text_class::sealed:
       if (looks_as(r.what, body_[node].text)) return;
       like.kind = part_kind::annotation;
       return add_plain(node, like, false);
     case text_class::reference: return add_unread("server state", node);
-    case text_class::binary: return add_unread("attachment", node);
+    case text_class::binary: return add_attachment(node, r, like);
     case text_class::name: case text_class::schema: return add_plain(node, like, false);
     case text_class::text: case text_class::arguments: return add_plain(node, like, true);
     case text_class::json: break;

@@ -29,7 +29,8 @@ class listed_body {
   void add_value(text::json::index node, part like);
   // The key of a member, for maps that a client can put words into.
   void add_key(text::json::index node, part like);
-  void add_unread(std::string reason, text::json::index node);
+  void add_attachment(text::json::index node, const row& r, part like);
+  void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
 
   // Replacements as splices of the body's bytes.
   [[nodiscard]] std::vector<text::json::splice> splices(std::span<const replacement> edits) const;

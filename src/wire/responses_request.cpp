@@ -43,19 +43,21 @@ std::string decoded(std::string_view key) {
 
 }  // namespace
 
-bool is_responses(const endpoint& to) { return to.name.starts_with("responses"); }
+bool is_responses(const endpoint& to) { return to.name.starts_with("responses") || to.name.starts_with("conversations"); }
 
 result<void> responses_request_body::read_for(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
-  if (!bytes.empty() || (to.allowed_method == "POST" && to.name != "responses.cancel")) {
-    const request_shape shape{responses_request(), "input", false, role_of, true, {}, made_by_model};
+  const bool of_conversation = to.name.starts_with("conversations");
+  if (!bytes.empty() || (to.allowed_method == "POST" && to.name != "responses.cancel" && to.name != "conversations")) {
+    const request_shape shape{of_conversation ? conversation_request() : responses_request(), of_conversation ? "items" : "input", false, role_of, true, {}, made_by_model};
     if (auto done = read(bytes, shape, depth_max); !done) return done;
     const auto found = listed_.unread_parts();
     unread_.assign(found.begin(), found.end());
     const auto& body = listed_.body();
     const auto background = body.member(0, "background");
     if (background != none && body[background].text != "false" && body[background].kind != kind::null) {
-      unread_.push_back({"server state", "background", body[background].raw_end - body[background].raw_begin});
+      unread_.push_back({.reason = "server state", .path = "background", .bytes = body[background].raw_end - body[background].raw_begin, .later = true});
     }
+    for (auto& each : unread_) each.grows = each.path == "conversation" || each.path == "conversation.id";
   }
   read_query(to.query);
   if (!to.model.empty()) {
@@ -71,7 +73,7 @@ void responses_request_body::read_query(std::string_view query) {
     const auto one = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(one.size() + 1, query.size()));
     const auto key = decoded(one.substr(0, one.find('=')));
-    if (key == "starting_after") unread_.push_back({"server state", key, one.size()});
+    if (key == "starting_after") unread_.push_back({.reason = "server state", .path = key, .bytes = one.size()});
     if (key == "stream" && one.ends_with("=true")) stream_ = true;
   }
 }
@@ -80,7 +82,8 @@ responses_request_body::words responses_request_body::own_words() const {
   words out;
   const auto& body = listed_.body();
   if (body.nodes().empty()) return out;
-  const auto input = body.member(0, "input");
+  const auto asked = body.member(0, "input");
+  const auto input = asked != none ? asked : body.member(0, "items");
   for (const auto& p : listed_.parts()) {
     if (input == none || p.node < input || p.node >= body[input].next) out.insert(p.text);
   }

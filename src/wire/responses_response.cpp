@@ -34,6 +34,13 @@ std::int64_t shifted(std::int64_t at, std::span<const moved> edits, bool is_end)
   return at + by;
 }
 
+const path_table& table_of(std::string_view endpoint) {
+  if (endpoint == "responses.input_items" || endpoint == "conversations.items" || endpoint == "conversations.items.create") return responses_items();
+  if (endpoint == "responses.input_tokens") return responses_count();
+  if (endpoint == "conversations.item") return conversation_item();
+  return endpoint.starts_with("conversations") ? conversation_object() : responses_response();
+}
+
 class responses_body final : public table_response {
  public:
   explicit responses_body(responses_request_body::words own) : own_(std::move(own)) {}
@@ -57,6 +64,12 @@ class responses_body final : public table_response {
   }
 
  protected:
+  // In the background, or in a stream that somebody else reads.
+  [[nodiscard]] bool unfinished() const override {
+    const auto at = listed_.body().member(0, "status");
+    const auto word = at == none ? std::string_view() : listed_.body()[at].text;
+    return word == "queued" || word == "in_progress";
+  }
   // An item of a list of inputs may be anybody's.
   [[nodiscard]] role role_of(index i, const row& r) const override {
     const auto& body = listed_.body();
@@ -110,8 +123,7 @@ result<std::unique_ptr<response_body>> responses_read_response(const endpoint& t
   responses_request_body::words own;
   if (asked != nullptr) own = static_cast<const responses_request_body*>(asked)->own_words();
   auto made = std::make_unique<responses_body>(std::move(own));
-  const auto& table = to.name == "responses.input_items" ? responses_items() : to.name == "responses.input_tokens" ? responses_count() : responses_response();
-  if (auto done = made->read(body, table, "", depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read(body, table_of(to.name), "", depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

@@ -213,6 +213,12 @@ void responses_stream::remember(std::string_view as_left) {
   if (ends_response(type_)) closed_ = true;
 }
 
+std::vector<handle> responses_stream::handles() const {
+  std::vector<handle> out;
+  for (const auto& id : event_.handles()) out.push_back({id, closed_});
+  return out;
+}
+
 std::unique_ptr<response_stream> responses_open_stream(const request_body& request, std::uint32_t depth_max) {
   return std::make_unique<responses_stream>(request, depth_max);
 }

@@ -34,6 +34,7 @@ class responses_stream final : public event_stream {
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  [[nodiscard]] std::vector<handle> handles() const override;
 
  private:
   struct place {

@@ -65,7 +65,7 @@ constexpr auto request_rows = std::to_array<row>({
 
 // What a response says of itself and repeats of what was asked.
 constexpr auto response_rows = std::to_array<row>({
-    {"id", opaque},
+    {"id", handle},
     {"object", opaque},
     {"status", opaque},
     {"model", opaque},
@@ -205,7 +205,7 @@ constexpr auto event_rows = std::to_array<row>({
     {"<response.shell_call_output_content.done>.output[].created_by", opaque},
     {"<response.apply_patch_call_operation_diff.delta>.delta", text, kind::tool_call, from::assistant},
     {"<response.apply_patch_call_operation_diff.done>.diff", text, kind::tool_call, from::assistant},
-    {"<response.audio.delta>.delta", binary, kind::attachment, from::assistant},
+    {"<response.audio.delta>.delta", binary, kind::attachment, from::assistant, attachment_type::audio},
     {"<response.audio.transcript.delta>.delta", text, kind::transcript, from::assistant},
     {"<response.image_generation_call.partial_image>.partial_image_b64", binary, kind::attachment, from::tool},
     {"<response.image_generation_call.partial_image>.partial_image_index", scalar},
@@ -239,6 +239,7 @@ void add_response(row_list& out, const std::string& at) {
   const auto below = at.empty() ? at : at + ".";
   out.add(at, response_rows, from::assistant);
   add_response_items(out, below + "output[]", from::assistant);
+  out.change(below + "output[].id", handle);
   add_response_items(out, below + "instructions[]", from::system);
   add_response_tools(out, below + "tools[]", true);
   add_tool_choice(out, below + "tool_choice", true);
@@ -268,6 +269,7 @@ const row_list& items_list() {
     row_list out;
     out.add("", list_rows);
     add_response_items(out, "data[]", from::of_message);
+    out.change("data[].id", handle);
     return out;
   }();
   return list;
@@ -278,6 +280,7 @@ const row_list& event_list() {
     out.add("", event_rows);
     for (const auto* type : plain_events) out.add("<" + std::string(type) + ">", plain_event_rows);
     add_response_items(out, "item", from::assistant);
+    out.change("item.id", handle);
     add_response(out, "response");
     return out;
   }();
@@ -313,7 +316,7 @@ void add_responses_coverage(std::vector<dialect::coverage_row>& out) {
   };
   for (const auto& [place, as] : repeated_places) out.push_back({"responses", "both", place, "-", "-", "-", "both", as});
   add("responses", "request", "no", request_list().rows());
-  out.push_back({"responses", "request", "background", "R", "-", "-", "no", "true is unreadable.server_state: the answer goes to nobody who waits for it"});
+  out.push_back({"responses", "request", "background", "R", "-", "-", "no", "true is unreadable.server_state: the answer is read by a later request"});
   out.push_back({"responses", "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
   add("responses", "response", "no", response_list().rows());
   add("responses", "response", "yes", event_list().rows());

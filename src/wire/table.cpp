@@ -187,6 +187,12 @@ void row_list::add(std::string_view prefix, std::span<const row> rows, role_sour
   }
 }
 
+void row_list::change(std::string_view path, text_class what) {
+  for (auto& r : rows_) {
+    if (r.path == path) r.what = what;
+  }
+}
+
 namespace {
 
 std::string_view treatment(const row& r) {
@@ -195,11 +201,12 @@ std::string_view treatment(const row& r) {
     case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";
     case text_class::schema: case text_class::name: return "scanned; a redaction blocks";
     case text_class::reference: return "unreadable.server_state";
-    case text_class::binary: return "unreadable.unknown_part";
+    case text_class::binary: return "text is scanned, a redaction blocks; unreadable.attachments";
     case text_class::scalar: return "passed: a number or a flag; a string there is scanned as any other";
     case text_class::opaque: return "passed: an identifier; other text there is scanned";
     case text_class::parameters: return "passed: settings or counts; other text there is scanned";
     case text_class::sealed: return "passed: signed or encrypted; other text there is scanned";
+    case text_class::handle: return "passed: an identifier, kept by unreadable.server_state: ledger; other text there is scanned";
     case text_class::copy: return "dropped when the text is edited";
   }
   return "";
@@ -225,7 +232,7 @@ bool looks_as(text_class what, std::string_view text) {
 }
 
 std::string_view to_string(text_class c) {
-  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V", "A", "P", "E", "C"});
+  static constexpr auto names = std::to_array<std::string_view>({"T", "J", "S", "N", "R", "B", "O", "V", "A", "P", "E", "H", "C"});
   return names[static_cast<std::size_t>(c)];
 }
 

@@ -29,6 +29,7 @@ enum class text_class : std::uint8_t {
   arguments,  // A: a JSON object of a tool call: leaves scanned and edited, keys scanned
   parameters, // P: an object of settings or counts: its keys and strings pass as long as they look like words of the API
   sealed,     // E: signed or encrypted, in characters that spell no words; anything else there is scanned
+  handle,     // H: an identifier as `opaque`, by which later requests call what is said here
   copy,       // C: says again what stands elsewhere in the answer, in pieces; dropped when that was edited
 };
 
@@ -47,6 +48,7 @@ struct row {
   text_class what;
   part_kind kind = part_kind::text;
   role_source from = role_source::of_message;
+  attachment_type carries = attachment_type::other;  // of class `binary`: what it is where its bytes do not show it
 };
 
 // The rows as a tree of steps.
@@ -99,6 +101,8 @@ class row_list {
  public:
   // Each row below `prefix`; "" as they are. `of_message` says whose a text is where the rows leave that to the message.
   void add(std::string_view prefix, std::span<const row> rows, role_source of_message = role_source::of_message);
+  // The row of this path is of another class here.
+  void change(std::string_view path, text_class what);
   [[nodiscard]] std::span<const row> rows() const { return rows_; }
 
  private:
@@ -110,7 +114,7 @@ class row_list {
 void add_coverage(std::vector<dialect::coverage_row>& out, std::string_view endpoint, std::string_view direction, std::string_view streaming,
                   std::span<const row> rows);
 
-// True where a string under a row of class `opaque`, `parameters` or `sealed` (or a key below it) is what the row says it is, and so passes
+// True where a string under a row of class `opaque`, `handle`, `parameters` or `sealed` (or a key below it) is what the row says it is, and so passes
 // unread. What does not look the part is text that somebody put there, and judged as any other that nobody knows.
 [[nodiscard]] bool looks_as(text_class what, std::string_view text);
 

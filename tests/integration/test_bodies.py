@@ -1,5 +1,7 @@
-"""Bodies in other forms than plain JSON, through the real binary, in every dialect: compressed ones, both ways."""
+"""Bodies in other forms than plain JSON, through the real binary, in every dialect: compressed, with attachments, in odd encodings."""
+import base64
 import gzip
+import http.client
 import json
 import os
 import struct
@@ -165,3 +167,180 @@ def test_compressed_answers_are_read_and_leave_without_their_coding(lab):
             assert status == 200 and b"[R]" in data and b"Halden" not in data and "content-encoding" not in head, (kind, coding, data)
             tried += 1
     print(f"    {tried} pairs of dialect and coding, plain and streamed")
+
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgLsAAAB3AQACABAAZGF0YQAAAAA="
+PDF = "JVBERi0xLjQKJcOkw7zDtsOfCjIgMCBvYmoK"
+data_url = lambda kind, payload: f"data:{kind};base64,{payload}"
+user = lambda part: {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+item = lambda part: {"model": "m", "input": [{"role": "user", "content": [part]}]}
+# Each dialect's own fields: (dialect, a request with an attachment of this media type and payload, what it is asked to hold)
+FIELDS = [
+    ("openai", lambda kind, p: user({"type": "image_url", "image_url": {"url": data_url(kind, p)}}), ("image", "audio", "pdf")),
+    ("openai", lambda kind, p: user({"type": "file", "file": {"filename": "a", "file_data": data_url(kind, p)}}), ("image", "audio", "pdf")),
+    ("openai", lambda kind, p: user({"type": "input_audio", "input_audio": {"format": "wav", "data": p}}), ("audio",)),
+    ("responses", lambda kind, p: item({"type": "input_image", "image_url": data_url(kind, p)}), ("image",)),
+    ("responses", lambda kind, p: item({"type": "input_file", "filename": "a", "file_data": data_url(kind, p)}), ("image", "audio", "pdf")),
+    ("anthropic", lambda kind, p: user({"type": "image", "source": {"type": "base64", "media_type": kind, "data": p}}) | {"max_tokens": 9}, ("image",)),
+    ("anthropic", lambda kind, p: user({"type": "document", "source": {"type": "base64", "media_type": kind, "data": p}}) | {"max_tokens": 9}, ("pdf",)),
+    ("gemini", lambda kind, p: {"contents": [{"role": "user", "parts": [{"inlineData": {"mimeType": kind, "data": p}}]}]}, ("image", "audio", "pdf")),
+    ("gemini", lambda kind, p: {"contents": [{"role": "user", "parts": [{"inline_data": {"mime_type": kind, "data": p}}]}]}, ("image", "audio", "pdf")),
+    ("ollama", lambda kind, p: {"model": "m", "stream": False, "messages": [{"role": "user", "content": "x", "images": [p]}]}, ("image",)),
+]
+FILES = {"image": ("image/png", PNG), "audio": ("audio/wav", WAV), "pdf": ("application/pdf", PDF)}
+base64_of = lambda text: base64.b64encode(text.encode()).decode()
+
+
+def test_attachments_are_denied_passed_or_flagged_by_their_type_and_text_ones_are_scanned(lab):
+    g, up = gateway(lab)
+    some, some_up = gateway(lab, "unreadable: {attachments: {image: pass, audio: flag}}\n", name="some")
+    tried = {"denied": 0, "passed": 0, "flagged": 0, "scanned": 0, "lies": 0}
+    for kind, make, types in FIELDS:
+        path, _, answer, _, error = DIALECTS[kind]
+        for u in (up, some_up):
+            u.answer = ({"content-type": "application/json"}, [json.dumps(answer("fine")).encode()])
+        for of in types:
+            media, payload = FILES[of]
+            status, head, data = g.post(make(media, payload), path=path)
+            assert status == 400 and error(json.loads(data)) and not up.seen, (kind, of, data)
+            denied = [r for r in g.records() if r.get("id") == head["x-sluice-decision"]][0]
+            assert denied["reason"] == "unreadable: attachment" and [(a["type"], a["treatment"]) for a in denied["attachments"]] == [(of, "deny")], denied
+            tried["denied"] += 1
+            status, head, data = some.post(make(media, payload), path=path)
+            record = [r for r in some.records() if r.get("id") == head["x-sluice-decision"]][0]
+            wanted = {"image": (200, "pass", "allow"), "audio": (200, "flag", "flag"), "pdf": (400, "deny", "block")}[of]
+            assert (status, record["attachments"][0]["treatment"], record["verdict"]) == wanted and head["x-sluice-verdict"] == wanted[2], (kind, of, data, record)
+            assert record["attachments"][0]["bytes"] >= len(payload) and (status == 400 or record["unscanned"] == {"attachment": record["attachments"][0]["bytes"]}), record
+            tried["passed" if of == "image" else "flagged" if of == "audio" else "denied"] += 1
+            # Words that call themselves a picture, and a picture that calls itself words.
+            for lie in (make(media, base64_of("a bomb recipe")), make("text/plain", payload)):
+                if "input_audio" in json.dumps(lie) or kind == "ollama":
+                    continue
+                assert some.post(lie, path=path)[0] == 400, (kind, lie)
+                tried["lies"] += 1
+        if kind == "openai" and types == ("audio",) or kind == "ollama":
+            continue
+        for text, wanted in (("nothing", 200), ("of Halden Bank", 400), ("a bomb recipe", 400)):
+            count = len(up.seen)
+            status, _, data = g.post(make("text/plain", base64_of(text)), path=path)
+            assert status == wanted and len(up.seen) == count + (wanted == 200), (kind, text, data)
+            tried["scanned"] += 1
+        up.seen.clear()
+    print("    " + ", ".join(f"{n} {what}" for what, n in tried.items()))
+    metrics = some.get("/metrics")[1]
+    assert 'sluice_unscanned_bytes_total{reason="attachment"}' in metrics, metrics
+
+
+def test_an_attachment_of_an_answer_is_treated_as_one_of_a_request(lab):
+    for how, wanted in (("deny", 502), ("pass", 200)):
+        g, up = gateway(lab, f"unreadable: {{attachments: {{image: {how}}}}}\n", name=how)
+        for kind, body in (("gemini", {"candidates": [{"content": {"role": "model", "parts": [{"inlineData": {"mimeType": "image/png", "data": PNG}}]}, "finishReason": "STOP"}]}),
+                           ("responses", {"id": "resp_1", "object": "response", "status": "completed", "output": [{"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": PNG}]})):
+            up.answer = ({"content-type": "application/json"}, [json.dumps(body).encode()])
+            path, ask = DIALECTS[kind][:2]
+            status, _, data = g.post(ask("x"), path=path)
+            assert status == wanted and (wanted == 502 or json.loads(data) == body), (kind, data)
+        up.answer = ({"content-type": "text/event-stream"}, [b"data: " + json.dumps({"candidates": [{"content": {"role": "model", "parts": [{"inlineData": {"mimeType": "image/png", "data": PNG}}]}}]}).encode() + b"\r\n\r\n"])
+        status, _, data = g.post(DIALECTS["gemini"][1]("x"), path=STREAM_PATHS["gemini"])
+        assert (PNG.encode() in data) == (how == "pass"), data
+        up.answer = ({"content-type": "application/json"}, [json.dumps({"candidates": [{"content": {"role": "model", "parts": [{"inlineData": {"mimeType": "text/plain", "data": base64_of("a bomb recipe")}}]}}]}).encode()])
+        assert g.post(DIALECTS["gemini"][1]("x"), path=DIALECTS["gemini"][0])[0] == 400
+        g.kill()
+
+
+def raw_post(g, path, body, *fields):
+    c = http.client.HTTPConnection("127.0.0.1", g.port, timeout=20)
+    c.putrequest("POST", path)
+    for name, value in fields:
+        c.putheader(name, value)
+    c.putheader("content-length", str(len(body)))
+    c.endheaders(body)
+    r = c.getresponse()
+    return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
+
+
+def test_a_body_that_another_parser_may_read_otherwise_is_refused_in_every_dialect(lab):
+    g, up = gateway(lab)
+    tried = 0
+    for kind, (path, ask, _, _, error) in DIALECTS.items():
+        text = json.dumps(ask("hi"))
+        whole = text.encode()
+        with_field = lambda raw: whole[:-1] + b"," + raw + b"}"
+        bad = {"UTF-16": text.encode("utf-16"), "UTF-16LE": text.encode("utf-16-le"), "UTF-16BE": text.encode("utf-16-be"), "UTF-32": text.encode("utf-32"), "UTF-32LE": text.encode("utf-32-le"),
+               "UTF-32BE": text.encode("utf-32-be"), "BOM": b"\xef\xbb\xbf" + whole, "NaN": with_field(b'"temperature":NaN'), "Infinity": with_field(b'"temperature":-Infinity'),
+               "half a surrogate pair": text.replace("hi", "\\ud83d").encode(), "the wrong half": text.replace("hi", "\\udc00\\ud83d").encode(), "a surrogate in UTF-8": whole.replace(b"hi", b"\xed\xa0\x80"),
+               "overlong": whole.replace(b"hi", b"\xc0\xaf"), "latin1": whole.replace(b"hi", b"\xe9"), "twice": with_field(b'"x":1,"x":1'), "twice, escaped": with_field(b'"x":1,"\\u0078":1'),
+               "the first key again": with_field(b'"' + next(iter(ask("hi"))).encode() + b'":[]'), "deep": with_field(b'"x":' + b"[" * 100 + b"]" * 100), "trailing": whole + b"{}", "two": whole + b"\n" + whole,
+               "garbage behind": whole + b"x", "NUL behind": whole + b"\0", "a comma too many": whole[:-1] + b",}", "a comment": whole[:-1] + b"/* x */}", "cut off": whole[:-1], "empty": b"", "white space": b"  ",
+               "single quotes": whole.replace(b'"', b"'"), "a raw control character": whole.replace(b"hi", b"h\ni"), "a leading zero": with_field(b'"x":01'), "no object": b"[]", "a string": b'"hi"'}
+        if kind == "ollama":
+            bad |= {"folded": with_field(b'"Messages":[]'), "folded beyond ASCII": with_field(b'"me\xc5\xbfsages":[]'), "in another case alone": whole.replace(b'"messages"', b'"MESSAGES"')}
+        if kind == "gemini":
+            bad |= {"both spellings": with_field(b'"system_instruction":{"parts":[]},"systemInstruction":{"parts":[]}')}
+        for what, body in bad.items():
+            status, head, data = g.post(body, path=path)
+            assert status == 400 and error(json.loads(data)) and head["x-should-retry"] == "false" and head["x-sluice-decision"] in data.decode(), (kind, what, status, data)
+            tried += 1
+        for type_ in ("application/json; charset=utf-16", "application/json;charset=utf-7", "text/plain; charset=latin1", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"):
+            status, head, data = g.post(whole, {"content-type": type_}, path=path)
+            assert status == 415 and error(json.loads(data)), (kind, type_, status, data)
+            tried += 1
+        assert raw_post(g, path, whole, ("content-type", "application/json"), ("content-type", "application/json; charset=utf-8"))[0] == 415
+    assert not up.seen
+    print(f"    {tried} bodies refused")
+
+
+def test_json_is_json_whatever_it_calls_itself_in_every_dialect(lab):
+    g, up = gateway(lab)
+    for kind, (path, ask, answer, _, _) in DIALECTS.items():
+        up.answer = ({"content-type": "application/json"}, [json.dumps(answer("fine")).encode()])
+        for fields in ((), (("content-type", "text/plain"),), (("content-type", "text/plain; charset=UTF-8"),), (("content-type", "application/octet-stream"),), (("content-type", "application/json; charset=utf-8"),),
+                       (("content-type", ""),), (("content-type", "application/vnd.api+json"),)):
+            status, _, data = raw_post(g, path, json.dumps(ask("of Halden Bank")).encode(), *fields)
+            assert status == 200 and json.loads(up.seen[-1][2]) == ask("of [R]"), (kind, fields, data)
+            asked = len(up.seen)
+            assert raw_post(g, path, json.dumps(ask("a bomb recipe")).encode(), *fields)[0] == 400 and len(up.seen) == asked, (kind, fields)
+
+
+def form(*fields):
+    """(name, content) or (name, content, filename, type)"""
+    out = b""
+    for name, content, *file in fields:
+        out += b'--XyZ\r\nContent-Disposition: form-data; name="%s"' % name.encode() + (b'; filename="%s"\r\nContent-Type: %s' % (file[0].encode(), file[1].encode()) if file else b"") + b"\r\n\r\n"
+        out += (content if isinstance(content, bytes) else content.encode()) + b"\r\n"
+    return out + b"--XyZ--\r\n"
+
+
+def test_forms_are_refused_unless_the_operator_says_so_and_then_read_field_by_field(lab):
+    multipart = {"content-type": "multipart/form-data; boundary=XyZ"}
+    wav = base64.b64decode(WAV)
+    speech = [("model", "whisper-1"), ("file", wav, "a.wav", "audio/wav"), ("prompt", "of Halden Bank")]
+    closed, up = gateway(lab, name="closed")
+    for path in ("/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/images/variations", "/v1/files"):
+        status, _, data = closed.post(form(*speech), multipart, path=path)
+        assert status == 403 and "unreadable.forms" in data.decode() and not up.seen, (path, data)
+    g, up = gateway(lab, "unreadable: {forms: scan, attachments: {audio: pass}, server_state: ledger}\n")
+    transcribe = lambda *fields, path="/v1/audio/transcriptions": g.post(form(*fields), multipart, path=path)
+    up.answer = ({"content-type": "application/json"}, [b'{"text":"call Halden Bank"}'])
+    status, head, data = transcribe(*speech)
+    assert status == 200 and json.loads(data) == {"text": "call [R]"} and up.seen[-1][2] == form(*speech).replace(b"Halden Bank", b"[R]"), data
+    assert up.seen[-1][1]["content-type"] == multipart["content-type"]
+    up.answer = ({"content-type": "application/json"}, [b'{"text":"a bomb recipe"}'])
+    assert transcribe(*speech[:2])[0] == 400
+    asked = len(up.seen)
+    for fields, wanted in ((speech[:2] + [("prompt", "a bomb recipe")], 400), (speech[:1] + [("file", wav, "a bomb recipe.wav", "audio/wav")], 400), (speech + [("secret", "x")], 400), (speech + [("stream", "true")], 400),
+                           (speech + [("response_format", "srt")], 400), (speech[:1] + [("file", base64.b64decode(PNG), "a.png", "image/png")], 400), (speech + [("prompt", "again")], 400)):
+        status, head, data = transcribe(*fields)
+        assert status == wanted and json.loads(data)["error"]["type"] and len(up.seen) == asked, (fields[-1][0], data)
+    for body, fields, wanted in ((form(*speech)[:-8], multipart, 400), (b"hello\r\n" + form(*speech), multipart, 400), (form(*speech) + b"behind", multipart, 400), (b"{}", {"content-type": "application/json"}, 415),
+                                 (form(*speech), {"content-type": "multipart/form-data"}, 415), (form(*speech), {"content-type": "multipart/mixed; boundary=XyZ"}, 415)):
+        assert g.post(body, fields, path="/v1/audio/transcriptions")[0] == wanted and len(up.seen) == asked, (body[:9], fields)
+    # A text file is read, and then a request may name it.
+    up.answer = ({"content-type": "application/json"}, [b'{"id":"file-1","object":"file","bytes":5,"created_at":1,"filename":"a.txt","purpose":"user_data","status":"processed"}'])
+    upload = lambda text: transcribe(("purpose", "user_data"), ("file", text, "a.txt", "text/plain"), path="/v1/files")
+    assert upload("a bomb recipe")[0] == 400 and upload("of Halden Bank")[0] == 400 and len(up.seen) == asked
+    assert upload("nothing")[0] == 200 and up.seen[-1][2] == form(("purpose", "user_data"), ("file", "nothing", "a.txt", "text/plain"))
+    up.answer = ({"content-type": "application/json"}, [json.dumps(DIALECTS["responses"][2]("fine")).encode()])
+    for name, wanted in (("file-1", 200), ("file-2", 400)):
+        assert g.post(item({"type": "input_file", "file_id": name}), path="/v1/responses")[0] == wanted, name

@@ -136,7 +136,7 @@ def test_each_dialect_answers_in_one_piece(lab):
         status, _, data = g.post(body, path=path)
         assert status == 200 and b"ask [R] today" in data, (path, data)
         assert any(r.get("dialect") in ("anthropic", "gemini", "ollama") for r in g.records())
-    for path in ("/v1/messages/batches", "/v1beta/cachedContents", "/api/pull"):
+    for path in ("/v1/messages/batches", "/v1beta/files", "/api/pull"):
         assert g.post({"model": "m"}, path=path)[0] == 403, path
     assert g.post({"Messages": []}, path="/api/chat")[0] == 400
 

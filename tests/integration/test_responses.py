@@ -222,7 +222,7 @@ def test_azure_names_the_model_in_the_path_and_keeps_its_key(lab):
 
 def test_an_api_that_is_not_read_is_refused_by_its_name(lab):
     g, up = gateway(lab)
-    for path in ("/v1/images/generations", "/v1/audio/speech", "/v1/files", "/v1/batches", "/v1/assistants", "/v1/threads/t/messages", "/v1/realtime", "/v1/conversations/c/items"):
+    for path in ("/v1/images/generations", "/v1/audio/speech", "/v1/files", "/v1/batches", "/v1/assistants", "/v1/threads/t/messages", "/v1/realtime", "/v1/conversations/c/unheard_of"):
         status, _, data = g.post({"prompt": "x"}, path=path)
         assert status == 403 and "/v1/" + path.split("/")[2] in json.loads(data)["error"]["message"], (path, data)
     assert up.seen == []

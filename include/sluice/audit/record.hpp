@@ -62,6 +62,18 @@ struct section {  // request or response
   std::vector<std::string> tags;  // that enforced rules set here
 };
 
+// What the request builds upon without repeating it: text that the upstream holds, and how that was judged.
+struct recalled_record {
+  std::string path, version;
+  policy::verdict verdict = policy::verdict::allow;
+};
+
+// What of a body nobody scanned because it is no text.
+struct attachment_record {
+  std::string path, type, treatment;  // "messages[0].content[1].image_url.url", "image", "flag"
+  std::uint64_t bytes = 0;
+};
+
 struct record {
   enum class event : std::uint8_t { decision, opened, closed, aborted } event = event::decision;
   std::string id;
@@ -76,6 +88,8 @@ struct record {
   std::uint32_t upstream_edits = 0, edits = 0;  // replacements in what the upstream and in what the client was sent
   std::uint64_t latency_us = 0, added_us = 0;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
+  std::vector<attachment_record> attachments;
+  std::vector<recalled_record> recalled;
   std::string reason;
   bool canary = false;   // decided by the version that a share of conversations gets
   bool stale = false;

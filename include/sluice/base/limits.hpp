@@ -16,6 +16,8 @@ inline constexpr std::size_t arguments_bytes = 16u << 20;
 inline constexpr std::size_t choices = 128;
 // Tool calls of one choice, and content blocks of one message.
 inline constexpr std::size_t calls = 1024;
+// Handles of one answer that are remembered; what is named by others is not known afterwards.
+inline constexpr std::size_t handles = 1024;
 // Growing texts of one choice, tool calls aside.
 inline constexpr std::size_t channels = 64;
 // Fields of a stream that no table knows, with the bytes that are remembered of them.

@@ -5,6 +5,7 @@
 // upstream_end or upstream_failed. client_gone and expired may come at any time. Calls after `effects.done` are ignored.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,8 +22,6 @@
 #include "sluice/wire/dialect.hpp"
 
 namespace sluice::proxy {
-
-enum class unreadable_policy : std::uint8_t { deny, pass };
 
 struct upstream_route {
   std::string name;
@@ -43,6 +42,8 @@ struct settings {
   std::uint32_t json_depth_max = 64;
   unreadable_policy unknown_path = unreadable_policy::deny, unknown_part = unreadable_policy::deny,
                     server_state = unreadable_policy::deny;
+  bool reads_forms = false;  // multipart bodies, on the paths that take them; false: those paths are denied
+  std::array<unreadable_policy, wire::attachment_names.size()> attachments{};  // by wire::attachment_type
   bool global_shadow = false;
   std::string hash_key;  // of redactions that end in a hash
   std::string token_key; // of tokens
@@ -52,6 +53,18 @@ struct settings {
 struct identity {
   policy::context who;
   std::string caller;  // what decision ids are bound to: digest of the key, or the peer
+};
+
+// A handle (wire::handle) as the ledger knows it: a tenant's, of one dialect.
+struct ledger_key {
+  std::string_view tenant, dialect, handle;
+};
+// How what it stands for was judged.
+struct ledger_entry {
+  std::string version;
+  policy::verdict verdict = policy::verdict::allow;
+  bool whole = true;     // false: an answer that was begun, and not read to its end
+  policy::context who;   // in which it was made, with the tags that it set
 };
 
 struct peer_info {
@@ -76,6 +89,9 @@ class services {
   // Tags of a conversation that has a name, from one exchange to the next. The first adds those that are known to `who`.
   virtual void recall_tags(policy::context& who) = 0;
   virtual void keep_tags(const policy::context& who, const std::vector<std::string>& tags) = 0;
+  // The ledger of handles, from one exchange to a later one. Asked only with server_state: ledger.
+  [[nodiscard]] virtual std::shared_ptr<const ledger_entry> recall_handle(const ledger_key&) { return nullptr; }
+  virtual void keep_handle(const ledger_key&, std::shared_ptr<const ledger_entry>) {}
   virtual void record(const exchange_report& report) = 0;
   // True: reports carry the text that was judged.
   [[nodiscard]] virtual bool keeps_text() { return false; }

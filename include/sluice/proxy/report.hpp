@@ -14,6 +14,12 @@
 
 namespace sluice::proxy {
 
+// `ledger`: of server state only; what the ledger knows passes, the rest is denied. `flag`: of attachments only; they pass, and the
+// exchange is flagged.
+enum class unreadable_policy : std::uint8_t { deny, pass, ledger, flag };
+
+[[nodiscard]] std::string_view to_string(unreadable_policy p);
+
 enum class report_kind : std::uint8_t {
   whole,    // an exchange that was not streamed, complete
   opened,   // a stream, before its first byte leaves
@@ -45,6 +51,21 @@ inline constexpr auto unscanned_reasons = std::to_array<std::string_view>({
     "unknown path", "passed endpoint", "unknown part", "attachment", "server state", "not UTF-8", "unreadable request", "compressed request",
     "unreadable answer", "compressed answer", "behind the end"});
 
+// What of the ledger an exchange built upon.
+struct recalled_handle {
+  std::string path;     // of the field that named it; "path" where the path did
+  std::string version;  // under which it was judged
+  policy::verdict verdict;
+};
+
+// What of a body nobody scanned because it is no text.
+struct seen_attachment {
+  std::string path;
+  std::string_view type;  // one of wire::attachment_names
+  unreadable_policy how;
+  std::uint64_t bytes;    // of its literal in the body
+};
+
 // Lent by the exchange for the call of services::record, so that a record costs no copy but the log's own.
 struct exchange_report {
   report_kind kind = report_kind::whole;
@@ -66,6 +87,9 @@ struct exchange_report {
   // Would have been, if it were not for mode: shadow: the shadow verdict is block.
   bool request_spared = false, answer_spared = false;
   std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes, each reason once
+  std::span<const recalled_handle> recalled;
+  std::span<const seen_attachment> attachments;  // the first of them
+  bool request_flagged = false, answer_flagged = false;  // by an attachment, without a rule: the verdict is flag at least
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked
   std::uint64_t bytes = 0;           // handed to the socket for the client, head included

@@ -2,8 +2,10 @@
 // parts, splices edits, and writes errors, refusals and cut-offs. Sans-I/O; no policy.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,11 +35,26 @@ struct part {
   std::int32_t choice = -1;       // answers: place in response_body::choices(), -1 elsewhere
 };
 
+// What an attachment is, by what it says of itself and what it begins with; `url`: the upstream fetches it from an address.
+enum class attachment_type : std::uint8_t { other, image, audio, video, pdf, url };
+inline constexpr std::array<std::string_view, 6> attachment_names = {"other", "image", "audio", "video", "pdf", "url"};
+
 // Text that nobody can scan, and why; the policy `unreadable` decides.
 struct unread {
   std::string reason;  // "unknown part", "attachment", "server state", …
   std::string path;    // "messages[0].content[1]"
   std::uint64_t bytes = 0;
+  std::optional<attachment_type> attachment = std::nullopt;  // where it is one
+  // Of server state:
+  std::string handle = {};  // the handle that it is named by; "" when it is named otherwise
+  bool grows = false;       // what this exchange says is added to it
+  bool later = false;       // the answer itself: it is stored, and read by a later request
+};
+
+// The name by which an upstream keeps what an exchange said for later requests: a response's id, a conversation's.
+struct handle {
+  std::string_view id;
+  bool whole = true;  // false: the upstream is still making what it stands for
 };
 
 struct replacement {
@@ -69,6 +86,10 @@ struct endpoint {
   std::string_view why;            // for denied
   std::string_view model = {};     // where the path names it; a view into the path
   std::string_view query = {};     // of the request, without '?'; whoever classifies fills it in
+  std::string_view handle = {};    // where the path names one: what is read, continued or ended; a view into the path
+  bool form = false;               // it takes a multipart form
+  std::string_view boundary = {};  // of the form; whoever classifies fills it in
+  bool grows = false;              // what is sent is added to what the handle stands for
   bool words_added = false;        // to the request, by the proxy: what of an answer repeats the request must not leave
 };
 
@@ -101,6 +122,8 @@ class response_body {
   // Dotted path of a part, for the record.
   [[nodiscard]] virtual std::string path(const part& p) const = 0;
   [[nodiscard]] virtual std::span<const answer_choice> choices() const { return {}; }
+  // By which later requests call what is said here.
+  [[nodiscard]] virtual std::span<const handle> handles() const { return {}; }
   // `additions`: behind what each choice says, one a choice at most, and to none that is structured.
   [[nodiscard]] virtual std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const = 0;
   [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }
@@ -153,6 +176,8 @@ class response_stream {
   virtual void cut(std::string_view message, std::string& out) = 0;
   // Ends the stream as the dialect says an upstream failure ends.
   virtual void fail(std::string_view message, std::string_view decision_id, std::string& out) = 0;
+  // As of a response_body, of what was fed so far.
+  [[nodiscard]] virtual std::vector<handle> handles() const { return {}; }
   // Why the last status was `unreadable`.
   [[nodiscard]] virtual const std::string& reason() const = 0;
 };

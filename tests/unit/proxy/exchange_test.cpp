@@ -377,7 +377,7 @@ TEST(exchange, the_global_shadow_passes_requests_that_cannot_be_read_and_their_a
 
 TEST(exchange, what_passes_unscanned_for_one_reason_is_one_sum) {
   trace t;
-  t.config.unknown_part = unreadable_policy::pass;
+  t.config.attachments.fill(unreadable_policy::pass);
   exchange x(t.config, t.worker);
   t.request(x, R"({"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}},{"type":"image_url","image_url":{"url":"v"}}]}]})");
   ASSERT_TRUE(t.out.connect.has_value());

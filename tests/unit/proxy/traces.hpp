@@ -73,7 +73,7 @@ struct kept_report {
   std::vector<std::string> channels;
 };
 
-class fake_services final : public services {
+class fake_services : public services {
  public:
   explicit fake_services(const std::string& yaml = policy_yaml) {
     active_->snapshot = compiled(yaml);

@@ -42,8 +42,8 @@ TEST(openai, knows_its_paths_and_denies_the_others_with_a_reason) {
   EXPECT_EQ(openai().classify("POST", "/v1/chat/completions").what, endpoint_class::scanned);
   EXPECT_EQ(openai().classify("GET", "/v1/models").what, endpoint_class::passes);
   EXPECT_EQ(openai().classify("GET", "/v1/models/gpt-4.1").what, endpoint_class::passes);
-  for (const std::string p : {"/v1/images/generations", "/v1/audio/speech", "/v1/files", "/v1/batches", "/v1/assistants", "/v1/threads/t/messages", "/v1/realtime",
-                              "/v1/conversations/c/items", "/v1/responses/r/unheard_of"}) {
+  for (const std::string p : {"/v1/images/generations", "/v1/audio/speech", "/v1/files/f/content", "/v1/batches", "/v1/assistants", "/v1/threads/t/messages", "/v1/realtime",
+                              "/v1/conversations/c/items/i/x", "/v1/conversations/c/unheard_of", "/v1/responses/r/unheard_of"}) {
     const auto found = openai().classify("POST", p);
     EXPECT_EQ(found.what, endpoint_class::denied) << p;
     EXPECT_NE(found.why.find(p.substr(0, p.find('/', 4))), std::string_view::npos) << found.why;

@@ -124,7 +124,7 @@ TEST(gemini_paths, name_the_model_and_deny_what_is_not_read) {
   }
   EXPECT_EQ(gemini().classify("GET", "/v1beta/models").what, endpoint_class::passes);
   EXPECT_EQ(gemini().classify("GET", "/v1beta/models/m").what, endpoint_class::passes);
-  for (const char* p : {"/v1beta/cachedContents", "/v1beta/files", "/v1beta/models/m:batchGenerateContent", "/v1beta/models/m:predict", "/upload/v1beta/files", "/v1beta/interactions"}) {
+  for (const char* p : {"/v1beta/cachedContents/c", "/v1beta/files", "/v1beta/models/m:batchGenerateContent", "/v1beta/models/m:predict", "/upload/v1beta/files", "/v1beta/interactions"}) {
     EXPECT_EQ(gemini().classify("POST", p).what, endpoint_class::denied) << p;
   }
   for (const char* p : {"/v1beta/models/m%3AgenerateContent", "/v1beta//models/m:generateContent", "/v1beta/models/../m:generateContent", "/v1/chat/completions"}) {

@@ -98,7 +98,11 @@ const std::vector<trial>& trials() {
       {gemini(), "POST", "/v1beta/models/m:countTokens", R"({})"},
       {gemini(), "POST", "/v1beta/models/m:embedContent", R"({})"},
       {gemini(), "POST", "/v1beta/models/m:batchEmbedContents", R"({})"},
+      {gemini(), "POST", "/v1beta/cachedContents", R"({})"},
       {openai(), "POST", "/v1/responses", R"({"model":"m"})"},
+      {openai(), "POST", "/v1/conversations", R"({})"},
+      {openai(), "POST", "/v1/conversations/conv_1", R"({})"},
+      {openai(), "POST", "/v1/conversations/conv_1/items", R"({})"},
       {openai(), "POST", "/v1/completions", R"({"model":"m"})"},
       {openai(), "POST", "/v1/embeddings", R"({"model":"m"})"},
       {openai(), "POST", "/v1/moderations", R"({"model":"m"})"},
@@ -119,7 +123,7 @@ std::vector<std::pair<std::string, json>> leaves(const dialect::coverage_row& r)
   if (r.text_class == "J") return {{path, marker}, {path, json({{"k", marker}}).dump()}, {path, json({{marker, 1}}).dump()}};
   // What may pass unread must look the part: words, and things of another kind, are read or refused.
   const auto words = std::string(marker) + " and more words";
-  if (r.text_class == "O") return {{path, words}, {path, json{{"deep", marker}}}, {path, json::array({json{{marker, 1}}})}};
+  if (r.text_class == "O" || r.text_class == "H") return {{path, words}, {path, json{{"deep", marker}}}, {path, json::array({json{{marker, 1}}})}};
   if (r.text_class == "P") return {{path, words}, {path, json{{"deep", {words}}}}, {path, json{{words, 1}}}};
   if (r.text_class == "E") return {{path, words}, {path, json{{"deep", words}}}};
   return {{path, marker}};

@@ -1,0 +1,33 @@
+// Which texts that upstreams hold have gone through this gateway, by the handles that later requests call them by, and how they were
+// judged (unreadable.server_state: ledger). Shared by all workers.
+//
+// Kept in memory: after a restart, and on another node, a handle is one that nobody knows, and so is refused.
+#pragma once
+
+#include "keyed_memory.hpp"
+#include "sluice/proxy/exchange.hpp"
+
+namespace sluice::app {
+
+class handle_ledger {
+ public:
+  static constexpr std::chrono::hours idle_max{24 * 30};  // since a handle was last used: upstreams keep no response longer
+  static constexpr std::size_t bytes_max = 64u << 20;     // of all; past it the handle that was quiet longest is forgotten
+
+  explicit handle_ledger(std::size_t bytes = bytes_max) : known_(bytes, idle_max) {}
+
+  // Null: not known.
+  [[nodiscard]] std::shared_ptr<const proxy::ledger_entry> recall(const proxy::ledger_key& of, mono_time now);
+  void keep(const proxy::ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as);
+  [[nodiscard]] std::size_t size() const { return known_.size(); }
+
+ private:
+  struct kept {
+    std::shared_ptr<const proxy::ledger_entry> entry;
+    [[nodiscard]] std::size_t bytes() const;
+  };
+  [[nodiscard]] static std::string key_of(const proxy::ledger_key& of) { return keyed_memory<kept>::key_of({of.tenant, of.dialect, of.handle}); }
+  keyed_memory<kept> known_;
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,59 @@
+// What nobody can scan: text of a kind that no table knows, attachments, and what the upstream holds. The configuration says whether it
+// passes; then it is counted, and attachments are named.
+#include "exchange_impl.hpp"
+
+namespace sluice::proxy {
+
+std::string_view to_string(unreadable_policy p) {
+  static constexpr std::array<std::string_view, 4> names = {"deny", "pass", "ledger", "flag"};
+  return names[static_cast<std::size_t>(p)];
+}
+
+unreadable_policy exchange::impl::rule_for(const wire::unread& part) const {
+  if (part.attachment) return config.attachments[static_cast<std::size_t>(*part.attachment)];
+  return part.reason == "server state" ? config.server_state : config.unknown_part;
+}
+
+bool exchange::impl::admits(const wire::unread& part, policy::direction of) {
+  const auto how = rule_for(part);
+  const bool in_request = of == policy::direction::request;
+  constexpr std::size_t named_max = 64;
+  if (part.attachment && attachments.size() < named_max) {
+    attachments.push_back({part.path, wire::attachment_names[static_cast<std::size_t>(*part.attachment)], how, part.bytes});
+  }
+  const bool passes = how == unreadable_policy::pass || how == unreadable_policy::flag;
+  if (!passes && !spares(in_request ? request_spared : answer_spared, "unreadable: " + part.reason)) return false;
+  if (how == unreadable_policy::flag) (in_request ? request_flagged : answer_flagged) = true;
+  note_unscanned(part.reason, part.bytes);
+  return true;
+}
+
+// The request's. False: the answer was written.
+bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects& out) {
+  for (const auto& u : parts) {
+    if (u.reason == "server state" && config.server_state == unreadable_policy::ledger) {
+      if (!recall_field(u, out)) return false;
+      continue;
+    }
+    if (admits(u, policy::direction::request)) continue;
+    unread = u.reason;
+    reason = "unreadable: " + u.reason;
+    answer_error(wire::gateway_error::bad_request,
+                 "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; remove it or ask your operator.", u.path, out);
+    return false;
+  }
+  return true;
+}
+
+// The plain answer's. False: the answer was written.
+bool exchange::impl::admits_answer(std::span<const wire::unread> parts, effects& out) {
+  for (const auto& u : parts) {
+    if (admits(u, policy::direction::response)) continue;
+    reason = "unreadable: " + u.reason;
+    withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").", u.path, out);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,161 @@
+// See attachments.hpp.
+#include "attachments.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "sluice/base/base64.hpp"
+#include "sluice/base/hex_digit.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/media_type.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using std::string_view;
+using enum attachment_type;
+
+bool is_text(string_view type) {
+  if (istarts_with(type, "text/")) return true;
+  constexpr auto others = std::to_array<string_view>({"application/json", "application/xml", "application/javascript", "application/ecmascript", "application/x-ndjson",
+                                                      "application/jsonl", "application/yaml", "application/x-yaml", "application/toml", "application/sql", "application/graphql",
+                                                      "application/x-sh", "application/x-python", "application/x-javascript", "application/typescript", "application/csv"});
+  if (std::ranges::any_of(others, [type](string_view each) { return iequals(each, type); })) return true;
+  const auto plus = type.rfind('+');
+  if (plus == string_view::npos) return false;
+  const auto suffix = type.substr(plus + 1);
+  return iequals(suffix, "json") || iequals(suffix, "xml") || iequals(suffix, "yaml");
+}
+
+std::optional<std::string> unescaped(string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1, low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+// What a file begins with. A container may hold sound or pictures: whoever names it says which.
+struct beginning {
+  std::size_t at;
+  string_view bytes;
+  bool image, audio, video, pdf;
+};
+constexpr auto beginnings = std::to_array<beginning>({
+    {0, "\x89PNG\r\n\x1a\n", true, false, false, false},
+    {0, "\xff\xd8\xff", true, false, false, false},
+    {0, "GIF87a", true, false, false, false},
+    {0, "GIF89a", true, false, false, false},
+    {8, "WEBP", true, false, false, false},
+    {0, string_view("II*\0", 4), true, false, false, false},
+    {0, string_view("MM\0*", 4), true, false, false, false},
+    {4, "ftypavif", true, false, false, false},
+    {4, "ftyphei", true, false, false, false},
+    {4, "ftypmif1", true, false, false, false},
+    {8, "WAVE", false, true, false, false},
+    {0, "ID3", false, true, false, false},
+    {0, "\xff\xfb", false, true, false, false},
+    {0, "\xff\xf3", false, true, false, false},
+    {0, "\xff\xf2", false, true, false, false},
+    {0, "\xff\xf1", false, true, false, false},
+    {0, "\xff\xf9", false, true, false, false},
+    {0, "fLaC", false, true, false, false},
+    {8, "AIFF", false, true, false, false},
+    {0, "OggS", false, true, true, false},
+    {0, "\x1a\x45\xdf\xa3", false, true, true, false},
+    {4, "ftyp", false, true, true, false},
+    {0, string_view("\0\0\1\xba", 4), false, false, true, false},
+    {8, "AVI ", false, false, true, false},
+    {0, "%PDF-", false, false, false, true},
+});
+constexpr std::size_t beginning_bytes = 16;
+
+attachment_type type_of(string_view declared, string_view first) {
+  for (const auto& b : beginnings) {
+    if (first.substr(std::min(b.at, first.size())).substr(0, b.bytes.size()) != b.bytes) continue;
+    if (declared.empty() && b.audio && b.video) return other;  // one of the two
+    if (b.image && (declared.empty() || istarts_with(declared, "image/"))) return image;
+    if (b.audio && (declared.empty() || istarts_with(declared, "audio/"))) return audio;
+    if (b.video && (declared.empty() || istarts_with(declared, "video/"))) return video;
+    if (b.pdf && (declared.empty() || iequals(declared, "application/pdf") || iequals(declared, "application/x-pdf"))) return pdf;
+  }
+  return other;
+}
+
+// The first bytes of a payload; all of it where it may be text.
+std::optional<std::string> decoded(string_view payload, bool base64, bool whole) {
+  if (!whole) payload = payload.substr(0, base64 ? beginning_bytes / 3 * 4 + 4 : 3 * beginning_bytes);
+  if (!whole && base64) payload = payload.substr(0, payload.size() / 4 * 4);
+  if (!whole && !base64) payload = payload.substr(0, payload.find('%', payload.size() < 2 ? 0 : payload.size() - 2));
+  return base64 ? decode_base64(payload) : unescaped(payload);
+}
+
+// `first`: its first bytes; `whole`: gives all of them.
+template <class Whole>
+attachment read_bytes(http::media_type said, std::optional<string_view> first, Whole&& whole) {
+  if (iequals(said.type, "application/octet-stream")) said.type = {};  // which says nothing
+  if (!is_text(said.type) && first) {
+    const auto type = type_of(said.type, *first);
+    if (type != other) return {type, {}};
+  }
+  if ((!said.type.empty() && !is_text(said.type)) || !http::is_utf8(said)) return {};
+  if (first && type_of("", *first) == pdf) return {};  // of the formats known here, the one that a text can begin like
+  std::optional<std::string> bytes = whole();
+  if (!bytes || !text::is_valid_utf8(*bytes) || bytes->find('\0') != std::string::npos) return {};
+  return {other, std::move(bytes)};
+}
+
+attachment read_payload(const http::media_type& said, string_view payload, bool base64) {
+  const auto first = decoded(payload, base64, false);
+  return read_bytes(said, first ? std::optional<string_view>(*first) : std::nullopt, [&] { return decoded(payload, base64, true); });
+}
+
+}  // namespace
+
+attachment read_attachment(string_view value, string_view media_type) {
+  constexpr string_view data = "data:", coding = ";base64";
+  if (!istarts_with(value, data)) {
+    const auto scheme = value.find("://");
+    if (scheme != string_view::npos && scheme < 16) return {url, {}};
+    return read_payload(http::parse_media_type(media_type), value, true);
+  }
+  value.remove_prefix(data.size());
+  const auto comma = value.find(',');
+  if (comma == string_view::npos) return {};
+  auto head = value.substr(0, comma);
+  const bool base64 = head.size() >= coding.size() && iequals(head.substr(head.size() - coding.size()), coding);
+  if (base64) head.remove_suffix(coding.size());
+  auto said = http::parse_media_type(head);
+  if (said.type.empty()) said.type = "text/plain";
+  // Two that speak of the same bytes have to agree.
+  const auto beside = http::parse_media_type(media_type);
+  if (!beside.type.empty() && !iequals(beside.type, said.type)) return {};
+  return read_payload(said, value.substr(comma + 1), base64);
+}
+
+attachment read_file(string_view bytes, string_view media_type) {
+  return read_bytes(http::parse_media_type(media_type), bytes.substr(0, beginning_bytes), [&] { return std::optional(std::string(bytes)); });
+}
+
+string_view media_type_beside(const text::json::document& body, text::json::index value) {
+  using text::json::none;
+  if (value == 0) return {};
+  const auto around = body[value].parent;
+  if (body[around].kind != text::json::kind::object) return {};
+  for (auto m = body.first_child(around); m != none; m = body.sibling(m)) {
+    const auto key = body[m].key;
+    if (key == "media_type" || key == "mime_type" || key == "mimeType") return body[m].text;
+  }
+  return {};
+}
+
+}  // namespace sluice::wire

@@ -1,0 +1,266 @@
+// See forms.hpp.
+#include "forms.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+
+#include "attachments.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/http/media_type.hpp"
+#include "sluice/http/multipart.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::wire {
+namespace {
+
+using enum text_class;
+using kind = part_kind;
+using from = role_source;
+
+constexpr auto audio_fields = std::to_array<row>({
+    {"file", binary, kind::attachment, from::user},
+    {"model", opaque},
+    {"language", opaque},
+    {"prompt", text, kind::text, from::user},
+    {"response_format", opaque},
+    {"temperature", scalar},
+    {"stream", scalar},
+    {"timestamp_granularities[]", opaque},
+    {"include[]", opaque},
+    {"chunking_strategy", opaque},
+    {"known_speaker_names[]", name, kind::name, from::user},
+    {"known_speaker_references[]", binary, kind::attachment, from::user},
+});
+constexpr auto image_fields = std::to_array<row>({
+    {"image", binary, kind::attachment, from::user},
+    {"image[]", binary, kind::attachment, from::user},
+    {"mask", binary, kind::attachment, from::user},
+    {"prompt", text, kind::text, from::user},
+    {"model", opaque},
+    {"n", scalar},
+    {"size", opaque},
+    {"quality", opaque},
+    {"background", opaque},
+    {"input_fidelity", opaque},
+    {"output_format", opaque},
+    {"output_compression", scalar},
+    {"partial_images", scalar},
+    {"moderation", opaque},
+    {"response_format", opaque},
+    {"stream", scalar},
+    {"user", name, kind::name, from::user},
+});
+constexpr auto file_fields = std::to_array<row>({
+    {"file", binary, kind::attachment, from::user},
+    {"purpose", opaque},
+    {"expires_after[anchor]", opaque},
+    {"expires_after[seconds]", scalar},
+});
+
+constexpr auto error_rows = std::to_array<row>({
+    {"error.type", opaque},
+    {"error.code", opaque},
+    {"error.param", name, kind::error, from::assistant},
+    {"error.message", text, kind::error, from::assistant},
+});
+// A transcription is told up to three times: whole, in segments, word by word. What was edited in one is dropped from the others.
+constexpr auto audio_answer = std::to_array<row>({
+    {"text", text, kind::transcript, from::assistant},
+    {"task", opaque},
+    {"language", opaque},
+    {"duration", scalar},
+    {"usage", parameters},
+    {"logprobs", copy},
+    {"words", copy},
+    {"segments[].text", text, kind::transcript, from::assistant},
+    {"segments[].speaker", name, kind::name, from::assistant},
+    {"segments[].id", opaque},
+    {"segments[].type", opaque},
+    {"segments[].seek", scalar},
+    {"segments[].start", scalar},
+    {"segments[].end", scalar},
+    {"segments[].tokens", copy},
+    {"segments[].temperature", scalar},
+    {"segments[].avg_logprob", scalar},
+    {"segments[].compression_ratio", scalar},
+    {"segments[].no_speech_prob", scalar},
+});
+constexpr auto image_answer = std::to_array<row>({
+    {"created", scalar},
+    {"background", opaque},
+    {"output_format", opaque},
+    {"quality", opaque},
+    {"size", opaque},
+    {"usage", parameters},
+    {"data[].b64_json", binary, kind::attachment, from::assistant},
+    {"data[].url", binary, kind::attachment, from::assistant},
+    {"data[].revised_prompt", text, kind::text, from::assistant},
+});
+constexpr auto file_answer = std::to_array<row>({
+    {"id", handle},
+    {"object", opaque},
+    {"bytes", scalar},
+    {"created_at", scalar},
+    {"expires_at", scalar},
+    {"filename", text, kind::name, from::user},
+    {"purpose", opaque},
+    {"status", opaque},
+    {"status_details", text, kind::error, from::assistant},
+});
+
+const row_list& with_errors(std::span<const row> rows) {
+  static std::deque<row_list> all;
+  auto& made = all.emplace_back();
+  made.add("", rows);
+  made.add("", error_rows);
+  return made;
+}
+
+const std::array<form_endpoint, 5>& endpoints() {
+  static const path_table audio(with_errors(audio_answer).rows()), image(with_errors(image_answer).rows()), file(with_errors(file_answer).rows());
+  static const std::array<form_endpoint, 5> all = {{{"audio.transcriptions", audio_fields, audio}, {"audio.translations", audio_fields, audio}, {"images.edits", image_fields, image},
+                                                    {"images.variations", image_fields, image}, {"files", file_fields, file}}};
+  return all;
+}
+
+class form_request final : public request_body {
+ public:
+  explicit form_request(const form_endpoint& as) : as_(as) {}
+
+  result<void> read(std::string_view bytes, std::string_view boundary) {
+    bytes_ = bytes;
+    auto fields = http::parse_form(bytes, boundary);
+    if (!fields) return std::unexpected(fields.error());
+    fields_ = std::move(*fields);
+    for (text::json::index i = 0; i < fields_.size(); ++i) {
+      if (auto done = list(i); !done) return done;
+    }
+    return {};
+  }
+  [[nodiscard]] std::span<const part> parts() const override { return parts_; }
+  [[nodiscard]] std::span<const unread> unread_parts() const override { return unread_; }
+  [[nodiscard]] bool stream() const override { return false; }
+  [[nodiscard]] std::string_view model() const override { return model_; }
+  [[nodiscard]] std::string path(const part& p) const override { return std::string(fields_[p.node].name); }
+  [[nodiscard]] std::string edited(std::span<const replacement> edits, const system_words&) const override {
+    std::vector<text::json::splice> splices;
+    for (const auto& e : edits) {
+      const auto at = static_cast<std::uint32_t>(parts_[e.part].text.data() - bytes_.data());
+      splices.push_back({at + e.begin, at + e.end, e.text});
+    }
+    return text::json::apply(bytes_, std::move(splices));
+  }
+  [[nodiscard]] const form_endpoint& as() const { return as_; }
+
+ private:
+  result<void> list(text::json::index i) {
+    const auto& f = fields_[i];
+    const auto at = std::ranges::find(as_.fields, f.name, &row::path);
+    if (at == as_.fields.end()) {
+      refuse(f);
+      return {};
+    }
+    const auto& r = *at;
+    if (r.what != binary && !f.name.ends_with("[]") && std::ranges::count(fields_, f.name, &http::form_field::name) > 1) {
+      return fail(errc::parse, "the form's field " + std::string(f.name) + " stands twice");
+    }
+    if (f.filename && !f.filename->empty()) add(i, *f.filename, kind::name, false);
+    if (r.what == binary) {
+      attach(i, r);
+      return {};
+    }
+    if (!text::is_valid_utf8(f.content) || !text::is_valid_utf8(f.filename.value_or(""))) return fail(errc::parse, "the form's field " + std::string(f.name) + " is not valid UTF-8");
+    if (f.filename || !http::is_utf8(http::parse_media_type(f.content_type)) || !answers_in_json(f)) {
+      refuse(f);
+      return {};
+    }
+    // An edit must not make a boundary of what was none.
+    if (r.what == text) add(i, f.content, r.kind, f.content.find("--") == std::string_view::npos);
+    if (r.what == name) add(i, f.content, r.kind, false);
+    if ((r.what == opaque || r.what == scalar) && !looks_as(opaque, f.content)) add(i, f.content, kind::annotation, false);
+    if (f.name == "model") model_ = f.content;
+    return {};
+  }
+  // A stream, or subtitles, would come as something that is not read here.
+  static bool answers_in_json(const http::form_field& f) {
+    if (f.name == "stream") return f.content == "false";
+    constexpr auto read = std::to_array<std::string_view>({"json", "verbose_json", "diarized_json", "url", "b64_json"});
+    return f.name != "response_format" || std::ranges::find(read, f.content) != read.end();
+  }
+  void attach(text::json::index i, const row& r) {
+    const auto& f = fields_[i];
+    // What is no file is written as it would be in JSON.
+    auto what = f.filename || !text::is_valid_utf8(f.content) ? read_file(f.content, f.content_type) : read_attachment(f.content, f.content_type);
+    if (what.text) {
+      if (!what.text->empty()) add(i, readings_.emplace_back(std::move(*what.text)), kind::attachment, false);
+      return;
+    }
+    if (what.type == attachment_type::url) add(i, f.content, kind::attachment, false);
+    unread_.push_back({"attachment", std::string(f.name), f.content.size(), what.type == attachment_type::other ? r.carries : what.type});
+  }
+  void add(text::json::index i, std::string_view said, part_kind as, bool editable) {
+    if (said.empty()) return;
+    part p{role::user, as, true, editable, said, i};
+    parts_.push_back(p);
+  }
+  void refuse(const http::form_field& f) { unread_.push_back({"unknown part", std::string(f.name), f.content.size()}); }
+
+  const form_endpoint& as_;
+  std::string_view bytes_, model_;
+  std::vector<http::form_field> fields_;
+  std::vector<part> parts_;
+  std::vector<unread> unread_;
+  std::deque<std::string> readings_;
+};
+
+class form_response final : public table_response {
+ protected:
+  void drop_copies(text::json::index answer, std::vector<text::json::splice>& splices) const override {
+    for (const char* again : {"segments", "words", "logprobs"}) blank(listed_.body(), answer, again, "[]", splices);
+  }
+};
+
+}  // namespace
+
+const form_endpoint* find_form_endpoint(std::string_view name) {
+  for (const auto& e : endpoints()) {
+    if (e.name == name) return &e;
+  }
+  return nullptr;
+}
+
+const form_endpoint* form_endpoint_of(const request_body& request) {
+  const auto* form = dynamic_cast<const form_request*>(&request);
+  return form == nullptr ? nullptr : &form->as();
+}
+
+void add_forms_coverage(std::vector<dialect::coverage_row>& out) {
+  for (const auto& e : endpoints()) {
+    add_coverage(out, e.name, "request", "no", e.fields);
+    out.push_back({e.name, "request", "a file's name", "N", "user", "name", "no", "scanned; a redaction blocks"});
+    out.push_back({e.name, "request", "any other field", "-", "-", "-", "no", "unreadable.unknown_part"});
+    add_coverage(out, e.name, "response", "no", e.response.rows());
+    out.push_back({e.name, "response", "any other string", "N", "assistant", "annotation", "no", "scanned; a redaction blocks"});
+  }
+}
+
+result<std::unique_ptr<request_body>> form_read_request(const endpoint& to, const form_endpoint& as, std::string_view body) {
+  auto made = std::make_unique<form_request>(as);
+  if (auto done = made->read(body, to.boundary); !done) return std::unexpected(done.error());
+  return made;
+}
+
+result<std::unique_ptr<response_body>> form_read_response(const form_endpoint& as, std::string_view body, std::uint32_t depth_max) {
+  auto made = std::make_unique<form_response>();
+  if (auto done = made->read(body, as.response, "", depth_max); !done) return std::unexpected(done.error());
+  return made;
+}
+
+// These have no words for a refusal: a transcription says it, the others come without anything.
+std::string form_refusal_body(const form_endpoint& as, std::string_view message) {
+  if (as.name.starts_with("audio.")) return "{\"text\":" + json_quoted(message) + "}";
+  return "{\"created\":0,\"data\":[]}";
+}
+
+}  // namespace sluice::wire
