@@ -163,6 +163,7 @@ void read_policy(section root, policy_config& out) {
   root.path("state_directory", out.state_directory);
   root.bytes("snapshot_bytes_max", out.snapshot_bytes_max);
   root.duration("pin_max", out.pin_max);
+  root.number("shadow_cpu_percent", 1u, 100u, out.shadow_cpu_percent);
   section trust = root.sub("trust");
   trust.file("keys_file", out.trust_file);
   trust.boolean("require_signature", out.require_signature);

@@ -61,6 +61,7 @@ struct policy_config {
   bool require_signature = false;
   std::uint64_t snapshot_bytes_max = 1ull << 30;
   milliseconds pin_max = std::chrono::minutes(15);
+  std::uint32_t shadow_cpu_percent = 25;  // of one processor, for a version in shadow
 };
 
 struct default_context {

@@ -166,7 +166,7 @@ std::string show_config(const config& c) {
   if (!c.policy.trust_file.empty()) {
     out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false");
   }
-  out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
+  out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n  shadow_cpu_percent: " + std::to_string(c.policy.shadow_cpu_percent) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
   out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + (c.audit.encrypted ? "encrypted\n" : choice(c.audit.masked, "masked", "none"));

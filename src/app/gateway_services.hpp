@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "block_watch.hpp"
 #include "config.hpp"
 #include "conversation_tags.hpp"
 #include "decision_id.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
+#include "shadow_lane.hpp"
 #include "sluice/audit/log.hpp"
 #include "sluice/proxy/exchange.hpp"
 
@@ -20,8 +22,8 @@ namespace sluice::app {
 
 class gateway_services final : public proxy::services {
  public:
-  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), tags_(tags), ids_(std::move(ids)) {}
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, block_watch& blocks, shadow_lane& lane, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), blocks_(blocks), lane_(lane), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -50,6 +52,8 @@ class gateway_services final : public proxy::services {
   unsigned worker_;
   audit::log& log_;
   conversation_tags& tags_;
+  block_watch& blocks_;
+  shadow_lane& lane_;
   decision_ids ids_;
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last
@@ -59,6 +63,9 @@ class gateway_services final : public proxy::services {
   unscanned_counters unscanned_;
 };
 
+// What rules made of one side of an exchange. `out` may hold an older exchange's, whose memory is used again.
+void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, const std::vector<policy::snapshot::rule_info>& rules,
+          const proxy::text_names& names);
 // A report as the log keeps it, without its text. `out` may hold an older one.
 void fill(audit::record& out, const proxy::exchange_report& report);
 

@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t batch_bytes_max = 1u << 20;
 constexpr std::size_t text_waiting_max = 64u << 20;
+constexpr std::size_t records_beside = 1024;
 // While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
 constexpr milliseconds drain_every{1};
 // After a sync that failed: how soon a new file is tried, at first and at most.
@@ -296,7 +297,7 @@ struct log::impl {
 
 log::log(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
 
-result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers) {
+result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers, std::size_t beside) {
   std::error_code why;
   std::filesystem::create_directories(config.directory, why);
   if (why) {
@@ -323,8 +324,8 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers)
     if (x.fd >= 0) ::close(x.fd);
     return std::unexpected(opened.error());
   }
-  for (std::size_t i = 0; i < producers; ++i) {
-    x.rings.push_back(std::make_unique<ring>(x.config.ring_records));
+  for (std::size_t i = 0; i < producers + beside; ++i) {
+    x.rings.push_back(std::make_unique<ring>(i < producers ? x.config.ring_records : std::min(x.config.ring_records, records_beside)));
     x.dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
   }
   x.events.push_back({"start", now().wall, "", "", "", tail->torn ? "the torn last line of the boot before was cut off" : ""});

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "directory_source.hpp"
@@ -21,6 +22,21 @@ struct agent::impl {
   std::atomic<bool> stopping{false}, look{false};
   int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   std::thread thread;
+  std::mutex asked_lock;  // of what others asked for
+  std::vector<rule_demotion> to_demote;
+  std::vector<std::string> to_rearm;
+
+  void do_what_was_asked() {
+    std::vector<rule_demotion> demote;
+    std::vector<std::string> rearm;
+    {
+      const std::scoped_lock hold(asked_lock);
+      demote.swap(to_demote);
+      rearm.swap(to_rearm);
+    }
+    for (const auto& rule : rearm) node.rearm(rule);
+    if (!demote.empty()) node.demote(demote);
+  }
 
   impl(agent_config c, agent::callbacks k) : config(std::move(c)), calls(std::move(k)), node(config, calls) {
     if (config.redis) {
@@ -36,6 +52,7 @@ struct agent::impl {
       from->wait(wake);
       std::uint64_t ignored = 0;
       (void)!::read(wake, &ignored, sizeof ignored);
+      do_what_was_asked();
       node.tick();
     }
   }
@@ -64,6 +81,22 @@ void agent::start() {
 
 void agent::reload() {
   impl_->look.store(true);
+  impl_->rouse();
+}
+
+void agent::demote(std::vector<rule_demotion> what) {
+  {
+    const std::scoped_lock hold(impl_->asked_lock);
+    impl_->to_demote.insert(impl_->to_demote.end(), std::make_move_iterator(what.begin()), std::make_move_iterator(what.end()));
+  }
+  impl_->rouse();
+}
+
+void agent::rearm(std::string rule) {
+  {
+    const std::scoped_lock hold(impl_->asked_lock);
+    impl_->to_rearm.push_back(std::move(rule));
+  }
   impl_->rouse();
 }
 

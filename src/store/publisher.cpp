@@ -30,7 +30,7 @@ return 'STAGED'
 )lua";
 
 // KEYS: head, log, manifest, versions, revoked, freeze. ARGV: expected epoch, expected generation, new epoch, new generation,
-// version, record, channel, kind, canary version or nothing.
+// version, record, channel, kind, canary version or nothing, version in shadow or nothing.
 constexpr std::string_view activate_script = R"lua(
 local passes_freeze = { rollback = true, abort = true, demote = true }
 if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze[ARGV[8]] then
@@ -55,6 +55,7 @@ if ARGV[9] ~= '' then
   if not redis.call('ZSCORE', KEYS[4], ARGV[9]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[9]) end
   if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
 end
+if ARGV[10] ~= '' and not redis.call('ZSCORE', KEYS[4], ARGV[10]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[10]) end
 local id = ARGV[3] .. '-' .. ARGV[4]
 redis.call('XADD', KEYS[2], id, 'kind', ARGV[8], 'version', ARGV[5], 'record', ARGV[6])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6], 'canary', ARGV[9])
@@ -67,6 +68,14 @@ constexpr std::string_view revoke_script = R"lua(
 if redis.call('HGET', KEYS[1], 'version') == ARGV[1] or redis.call('HGET', KEYS[1], 'canary') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
 return redis.call('SADD', KEYS[3], ARGV[1])
+)lua";
+
+// KEYS: controller. ARGV: who, for how many ms.
+constexpr std::string_view lead_script = R"lua(
+local now = redis.call('GET', KEYS[1])
+if now and now ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 )lua";
 
 constexpr const char* replicas_wait_ms = "1000";
@@ -83,6 +92,22 @@ milliseconds age_of(std::int64_t ms) {
 std::string text(const json& j, const char* name) {
   const auto it = j.find(name);
   return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+head_record to_head(const activation_record& r) {
+  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted};
+  for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
+  return out;
+}
+
+std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
+  std::vector<rule_demotion> out;
+  const auto j = json::parse(heartbeat, nullptr, false);
+  if (!j.is_array()) return out;
+  for (const auto& each : j) {
+    if (each.is_object()) out.push_back({text(each, "version"), text(each, "rule"), text(each, "why")});
+  }
+  return out;
 }
 
 }  // namespace
@@ -133,13 +158,18 @@ struct publisher::impl {
     auto server = replicates();
     if (!server) return std::unexpected(server.error());
     replicas = server->replicas;
-    activation_record r{.activation = {}, .canary = what.canary, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
+    activation_record r{.activation = {}, .with = {.canary = what.canary, .shadow = what.shadow}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
                         .time = rfc3339(now().wall), .previous = *last ? (*last)->version : "", .replid = server->id};
     // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
     const bool other_server = *last && !(*last)->replid.empty() && (*last)->replid != server->id;
     const bool behind = highest > expected;
     r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
     if (r.activation.epoch == 0) r.activation.epoch = 1;
+    // A demotion belongs to its version, and stays with it until it is armed again.
+    if (what.demoted) r.with.demoted = *what.demoted;
+    else if (*last) r.with.demoted = (*last)->with.demoted;
+    std::erase_if(r.with.demoted, [&](const rule_demotion& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
+    r.with.rearmed = what.rearm ? r.activation : *last ? (*last)->with.rearmed : policy::activation{};
     return r;
   }
 };
@@ -184,16 +214,6 @@ result<std::string> publisher::stage(const policy::bundle_source& source) {
   return version;
 }
 
-namespace {
-
-head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .canary = r.canary};
-  for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
-  return out;
-}
-
-}  // namespace
-
 void publisher::sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate) {
   impl_->build_key = std::move(build);
   impl_->activate_key = std::move(activate);
@@ -214,7 +234,7 @@ result<head_record> publisher::activate(const activate_request& what) {
     auto done = x.redis.command({"EVAL", std::string(activate_script), "6", x.keys.head(), x.keys.log(), x.keys.manifest(what.version),
                                  x.keys.versions(), x.keys.revoked(), x.keys.freeze(), std::to_string(expected.epoch),
                                  std::to_string(expected.generation), std::to_string(r->activation.epoch),
-                                 std::to_string(r->activation.generation), what.version, r->text, x.keys.notify(), what.kind, what.canary ? what.canary->version : ""});
+                                 std::to_string(r->activation.generation), what.version, r->text, x.keys.notify(), what.kind, what.canary ? what.canary->version : "", what.shadow});
     if (done) {
       auto head = to_head(*r);
       head.from_nothing = from_nothing;
@@ -276,6 +296,9 @@ result<std::vector<node_status>> publisher::nodes() {
     n.version = f.field("version");
     n.state = f.field("state");
     n.build = f.field("build");
+    n.shadow = f.field("shadow");
+    n.arms = f.field("arms");
+    n.demoted = demotions_from(f.field("demoted"));
     n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
     out.push_back(std::move(n));
   }
@@ -311,6 +334,13 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
     out.push_back(std::move(a));
   }
   return out;
+}
+
+// A lease for the sake of quiet: what it decides is fenced by the activation that it saw, so that two of them do no harm.
+result<bool> publisher::lead(const std::string& who, milliseconds how_long) {
+  const auto done = impl_->redis.command({"EVAL", std::string(lead_script), "1", impl_->keys.controller(), who, std::to_string(how_long.count())});
+  if (!done) return std::unexpected(done.error());
+  return done->integer == 1;
 }
 
 result<void> publisher::freeze(const std::string& why) {

@@ -27,6 +27,7 @@ class ring_keys {
   [[nodiscard]] std::string notify() const { return base_ + "notify"; }
   [[nodiscard]] std::string nodes() const { return base_ + "nodes"; }
   [[nodiscard]] std::string revoked() const { return base_ + "revoked"; }
+  [[nodiscard]] std::string controller() const { return base_ + "controller"; }
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }
 
  private:
@@ -38,7 +39,7 @@ class ring_keys {
 // The activation record.
 struct activation_record {
   policy::activation activation;
-  std::optional<canary_version> canary = {};
+  beside with = {};
   std::string ring, version, kind, actor, note, time, previous, replid;
   std::string text = {};         // as it stood in Redis
   signed_text signed_as = {};    // what of it was signed, and by whom

@@ -16,7 +16,7 @@ MODULES = {
     "audit": ("decision records, the hash-chained log, queries", ["base", "crypto", "policy"], []),
     "store": ("policy sources: directory and Redis; publish, activate, acknowledge", ["base", "crypto", "transport", "policy"],
               ["hiredis/", "archive.h"]),
-    "rollout": ("what a version must show before it goes live: the golden gate and its statistics", ["base", "crypto", "policy", "audit", "store"],
+    "rollout": ("what a version must show before it goes live and on live traffic: the golden gate, shadow, breaker, statistics", ["base", "crypto", "policy", "audit", "store"],
                 ["boost/math"]),
     "telemetry": ("metrics, structured log", ["base"], ["spdlog/"]),
     "net": ("listeners, sessions, upstream pools", ["base", "transport", "http", "proxy", "telemetry"],
