@@ -4,9 +4,7 @@
 #include <algorithm>
 
 namespace sluice::app {
-namespace {
 
-// Fills `out` anew; it may hold an older exchange's, whose memory is used again.
 void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, const std::vector<policy::snapshot::rule_info>& rules,
           const proxy::text_names& names) {
   out.judged = judged;
@@ -48,6 +46,8 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                               .value = s.value});
   }
 }
+
+namespace {
 
 void keep_text(audit::record& out, const proxy::judged_text& text, audit::log& log) {
   std::size_t bytes = 0;
@@ -106,9 +106,9 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.added_us = report.added_us;
   out.unscanned.assign(report.unscanned.begin(), report.unscanned.end());
   out.reason = report.reason;
-  out.with_text = report.text != nullptr;
+  out.demoted = report.policy.snapshot->demoted();
+  out.with_text = false;
   out.text_omitted.clear();
-  out.caller = out.with_text ? report.caller : std::string_view();
   out.stale = report.policy.freshness == policy::freshness::stale || report.policy.freshness == policy::freshness::expired;
 }
 
@@ -125,6 +125,8 @@ std::uint64_t gateway_services::ask_vault(policy::vault_question question) {
 void gateway_services::record(const proxy::exchange_report& report) {
   // `opened` names what the request found; `closed` has it again, and the answer's.
   if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {
+    blocks_.note(worker_, report);
+    if (report.policy.shadow != nullptr) lane_.offer(worker_, report);
     for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
       if (!(*table)->is_for(report.policy.snapshot.get())) continue;
       for (const auto& f : report.request.findings) (*table)->count(worker_, f);
@@ -139,7 +141,11 @@ void gateway_services::record(const proxy::exchange_report& report) {
   }
   if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);
-    if (report.text != nullptr) keep_text(*slot, *report.text, log_);
+    if (report.text != nullptr && keeps_text()) {
+      slot->with_text = true;
+      slot->caller = report.caller;
+      keep_text(*slot, *report.text, log_);
+    }
     log_.publish(worker_);
   }
 }

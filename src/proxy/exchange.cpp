@@ -156,7 +156,7 @@ void exchange::impl::keep_tags() {
 
 void exchange::impl::record(report_kind kind) {
   judged_text text;
-  const bool with_text = (kind == report_kind::whole || kind == report_kind::closed) && worker.keeps_text();
+  const bool with_text = (kind == report_kind::whole || kind == report_kind::closed) && keeps_text();
   if (with_text) text = text_of_both();
   const auto t = worker.mono();
   const auto latency = us_between(started.mono, t);
@@ -172,6 +172,7 @@ void exchange::impl::record(report_kind kind) {
       .policy = *active,
       .who = caller.who,
       .effective = rules != nullptr ? std::string_view(policy::effective_hash(*rules)) : std::string_view(),
+      .rules = rules,
       .dialect = dialect->name(),
       .endpoint = endpoint.name,
       .method = method,

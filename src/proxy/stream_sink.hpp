@@ -37,7 +37,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice);
-    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, {}});
+    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, static_cast<std::int32_t>(choice), {}});
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
   }
@@ -73,6 +73,10 @@ class stream_sink final : public wire::channel_sink, public text_names {
   }
   [[nodiscard]] status closing(std::int64_t choice, bool structured, std::string& addition) override {
     if (!failure_.empty()) return status::failed;
+    if (keep_text_ && choice >= 0 && static_cast<std::size_t>(choice) < limits::stream_texts) {
+      structured_.resize(std::max(structured_.size(), static_cast<std::size_t>(choice) + 1));
+      structured_[static_cast<std::size_t>(choice)] = structured || json_answer_ ? 1 : 0;
+    }
     return translate(judge_.close(choice, structured || json_answer_, addition));
   }
   [[nodiscard]] std::optional<std::vector<wire::text_edit>> edits(std::uint32_t channel) const override {
@@ -95,11 +99,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
   // Of each channel what was fed, in their order.
   [[nodiscard]] std::vector<policy::text_part> texts() const {
     std::vector<policy::text_part> out;
-    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text});
+    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text, c.choice});
     return out;
   }
   // Original bytes of all channels that are not released yet.
   [[nodiscard]] std::uint64_t held_bytes() const { return held_; }
+  // Of the choices that were closed; see judged_text.
+  [[nodiscard]] const std::vector<std::uint8_t>& structured() const { return structured_; }
   // Why the stream cannot be judged any further; "" while it can.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
@@ -178,8 +184,10 @@ class stream_sink final : public wire::channel_sink, public text_names {
     policy::role who;
     policy::part_kind kind;
     bool editable;
+    std::int32_t choice;
     std::string text;
   };
+  std::vector<std::uint8_t> structured_;  // by choice; empty unless text is kept
   std::size_t kept_bytes_ = 0;
   std::vector<kept_channel> kept_;  // by channel; empty unless text is kept
   std::vector<std::string> names_;  // by channel
