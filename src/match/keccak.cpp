@@ -1,5 +1,5 @@
-// See coin_digest.hpp.
-#include "coin_digest.hpp"
+// See keccak.hpp.
+#include "keccak.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "coin_digest.hpp"
+#include "keccak.hpp"
 #include "compact.hpp"
 #include "sluice/match/validator.hpp"
 
