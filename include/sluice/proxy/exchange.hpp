@@ -97,8 +97,7 @@ class services {
   [[nodiscard]] virtual own_answer answer_own(const own_question&) { return {}; }
 };
 
-enum class upstream_failure : std::uint8_t { connect, tls, reset, bad_response, connect_timeout, first_byte_timeout, idle_timeout,
-                                             whole_timeout };
+enum class upstream_failure : std::uint8_t { connect, tls, reset, bad_response, connect_timeout, first_byte_timeout, idle_timeout };
 
 // What net must do after a call, in this order: write `client` bytes; start or abort the upstream side; end.
 struct effects {
