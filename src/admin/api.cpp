@@ -1,6 +1,7 @@
 // See api.hpp.
 #include "sluice/admin/api.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "audit_files.hpp"
@@ -36,9 +37,13 @@ json policy_json(const store::agent_status& s) {
     refusal = {{"time", rfc3339(s.last_refusal->time)}, {"activation", s.last_refusal->activation},
                {"version", s.last_refusal->version}, {"phase", s.last_refusal->phase}, {"message", s.last_refusal->message}, {"stands", s.last_refusal->stands}};
   }
+  json demotions = json::array();
+  for (const auto& d : s.demotions) {
+    demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"at", policy::to_string(d.at)}, {"time", rfc3339(d.time)}, {"by", d.here ? "node" : "ring"}});
+  }
   json canary = nullptr;
   if (s.canary) canary = {{"version", s.canary->version}, {"percent", s.canary->basis_points / 100.0}};
-  return {{"version", s.version}, {"canary", canary}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
+  return {{"version", s.version}, {"canary", canary}, {"shadow", s.shadow.empty() ? json(nullptr) : json(s.shadow)}, {"demotions", demotions}, {"downgrade", s.downgrade}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
           {"connected", s.connected}, {"age_seconds", age_json(s.last_activation)},
           {"last_activation", time_json(s.last_activation)}, {"last_contact", time_json(s.last_contact)},
           {"contact_age_seconds", age_json(s.last_contact)}, {"last_attempt", time_json(s.last_attempt)},
@@ -49,9 +54,24 @@ json policy_json(const store::agent_status& s) {
 net::control_response readiness(const sources& from) {
   const auto s = from.policy();
   std::string why = from.not_ready ? from.not_ready() : std::string();
+  if (!s.downgrade.empty()) why = s.downgrade;
   if (s.state == "NONE") why = "no policy: every request is denied";
   if (s.state == "EXPIRED") why = "the policy source was not seen for longer than max_stale";
-  return reply(why.empty() ? 200 : 503, {{"ready", why.empty()}, {"state", s.state}, {"reason", why}});
+  json out = {{"ready", why.empty()}, {"state", s.state}, {"reason", why}};
+  // Said, and no reason to send traffic elsewhere: the other nodes see the same, and a fleet that is not ready serves nobody.
+  for (const auto& d : s.demotions) out["demoted"].push_back(d.what.rule);
+  return reply(why.empty() ? 200 : 503, out);
+}
+
+net::control_response rearm(const sources& from, const std::string& body) {
+  const auto j = json::parse(body.empty() ? "{}" : body, nullptr, false);
+  if (!j.is_object() || !j.value("rule", json("")).is_string()) return problem(400, "the body is no {\"rule\": \"…\"}", "without a rule all that this node demoted is armed again");
+  const auto rule = j.value("rule", std::string());
+  const auto known = from.policy().demotions;
+  const auto mine = std::ranges::count_if(known, [&](const store::demotion& d) { return d.here && (rule.empty() || d.what.rule == rule); });
+  if (mine == 0 || !from.rearm) return problem(404, "this node has demoted no such rule itself", "see demotions in /v1/status; what the ring demoted is armed again by: sluice rearm --redis …");
+  from.rearm(rule);
+  return reply(202, {{"armed_again", mine}});
 }
 
 net::control_response status(const sources& from) {
@@ -104,6 +124,7 @@ constexpr place_to_go places[] = {
     {"GET", "/v1/audit/files", [](const sources& from, const net::control_request&) { return list_audit_files(from.audit_directory); }},
     {"GET", "/v1/audit/file", [](const sources& from, const net::control_request& request) { return answer_audit_file(from.audit_directory, request.query); }},
     {"GET", "/v1/coverage", [](const sources&, const net::control_request&) { return coverage(); }},
+    {"POST", "/v1/rearm", [](const sources& from, const net::control_request& request) { return rearm(from, request.body); }},
     {"POST", "/v1/explain",
      [](const sources& from, const net::control_request& request) {
        const auto loaded = from.loaded();
@@ -132,7 +153,7 @@ net::control_response api::handle(const net::control_request& request) const {
     return wrong_method(place.method, place.path);
   }
   return problem(404, "there is no such path",
-                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage, /v1/audit/files, /v1/audit/file, /v1/feedback and POST /v1/explain");
+                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage, /v1/audit/files, /v1/audit/file, /v1/feedback, POST /v1/explain and POST /v1/rearm");
 }
 
 }  // namespace sluice::admin

@@ -77,7 +77,7 @@ void add_audit_query(CLI::App& audit, invocation& call) {
   auto* q = audit.add_subcommand("query", "Find decisions");
   add_from(*q, o->logs);
   for (const auto& [name, to, what] : {std::tuple{"--decision", &o->filter.decision, "The id that the client was given"},
-                                       {"--event", &o->filter.event, "decision, opened, closed, aborted; start, stop, activated, refused, state, checkpoint …"},
+                                       {"--event", &o->filter.event, "decision, opened, closed, aborted, shadow; start, stop, activated, refused, state, checkpoint …"},
                                        {"--tenant", &o->filter.tenant, "Of the context"},
                                        {"--route", &o->filter.route, "Of the context"},
                                        {"--model", &o->filter.model, "Of the context"},

@@ -27,6 +27,7 @@ struct replay_options {
 struct found_decision {
   std::string line, version;
   wall_time time;
+  std::vector<std::string> demoted;  // rules that were in shadow, whatever the version says
 };
 
 // The record with the whole of it: what closed a stream, or the one there is.
@@ -41,7 +42,7 @@ result<found_decision> decision_in(const std::vector<std::string>& folders, cons
   if (!found) return std::unexpected(found.error());
   const auto j = json::parse(best, nullptr, false);
   if (!j.is_object()) return fail(errc::not_found, "these logs have no decision " + id);
-  return found_decision{.line = best, .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{})};
+  return found_decision{.line = best, .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}), .demoted = j.value("demoted", std::vector<std::string>())};
 }
 
 // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
@@ -75,9 +76,13 @@ int replay(const replay_options& o, bool raw) {
   version_lookup lookup(o.versions);
   const auto built = lookup.find(decision->version, decision->time);
   if (!built) return complain(built.error().message), 1;
+  auto bundle = (*built)->bundle;
+  auto snapshot = (*built)->snapshot;
+  if (!decision->demoted.empty()) snapshot = policy::in_shadow(*snapshot, decision->demoted);
+  for (const auto& rule : decision->demoted) policy::put_in_shadow(bundle, rule);
   std::string why_not;
   const auto text = text_of(o, decision->line, master, why_not);
-  const auto done = audit::replay({.line = decision->line, .bundle = (*built)->bundle, .snapshot = (*built)->snapshot, .text = text,
+  const auto done = audit::replay({.line = decision->line, .bundle = bundle, .snapshot = snapshot, .text = text,
                                    .value_key = master.empty() ? std::string() : audit_value_key(master)});
   if (!done) return complain(done.error().message), 1;
   const bool same = done->differences.empty();

@@ -1,5 +1,6 @@
 // sluice push: validate, compile, test, upload, activate, and hear what each node says.
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,8 @@ struct push_options {
   signing_options signing;
   wait_options wait;
   bool stage_only = false;
-  double canary_percent = 0;
+  std::string canary;  // a percentage, or nodes=LABEL=VALUE
+  bool shadow = false;
   gate_request gate;
 };
 
@@ -49,11 +51,25 @@ bool active_of(const bundle_input& candidate, store::publisher& ring, bundle_com
   return false;
 }
 
-// What a push makes live: the version for everybody, or beside what is live for a share of conversations.
+// "5" or "nodes=zone=a".
+std::optional<store::canary_version> canary_of(const std::string& text) {
+  if (text.starts_with("nodes=")) {
+    const auto label = text.substr(6);
+    const auto sign = label.find('=');
+    if (sign == std::string::npos || sign == 0 || sign + 1 == label.size()) return std::nullopt;
+    return store::canary_version{.version = {}, .basis_points = 10'000, .salt = {}, .nodes = label};
+  }
+  double percent = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), percent);
+  if (read.ec != std::errc{} || read.ptr != text.data() + text.size() || !(percent >= 0.01 && percent <= 99.99)) return std::nullopt;
+  return store::canary_version{.version = {}, .basis_points = static_cast<std::uint32_t>(percent * 100 + 0.5), .salt = {}, .nodes = {}};
+}
+
+// What a push makes live: the version for everybody, or beside what is live for some, or for nobody.
 std::optional<store::activate_request> request_of(const push_options& options, store::publisher& ring, const std::string& staged) {
   store::activate_request out{.version = staged, .kind = "activate", .actor = actor_name(options.actor),
                                  .note = options.gate.emergency ? "EMERGENCY, golden sets not asked: " + options.note : options.note};
-  if (options.canary_percent == 0) return out;
+  if (options.canary.empty() && !options.shadow) return out;
   const auto live = ring.head();
   if (!live) {
     complain_ring(live.error());
@@ -64,11 +80,33 @@ std::optional<store::activate_request> request_of(const push_options& options, s
     return std::nullopt;
   }
   out.version = live->version;
-  out.kind = "canary";
-  // The salt follows the version: a larger share of the same canary holds all who had it in the smaller one.
-  out.canary = store::canary_version{.version = staged, .basis_points = static_cast<std::uint32_t>(options.canary_percent * 100 + 0.5), .salt = staged.substr(0, 16)};
   out.only_after = live->activation;
+  out.canary = live->canary;
+  out.shadow = live->shadow == staged ? "" : live->shadow;
+  out.kind = options.shadow ? "shadow" : "canary";
+  if (options.shadow) {
+    out.shadow = staged;
+    return out;
+  }
+  // The salt follows the version: a larger share of the same canary holds all who had it in the smaller one.
+  out.canary = canary_of(options.canary);  // checked when the command line was read
+  out.canary->version = staged;
+  out.canary->salt = staged.substr(0, 16);
   return out;
+}
+
+// What it made live, for a person.
+void tell(const push_options& options, const std::string& staged, const store::head_record& head) {
+  std::cout << "version " << short_version(staged);
+  if (options.shadow) {
+    std::cout << " is judged in shadow as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << " and changes nothing; next: sluice shadow report, then sluice promote, or sluice abort\n";
+  } else if (!options.canary.empty()) {
+    const auto whom = head.canary->nodes.empty() ? options.canary + " % of conversations" : "everybody on nodes with " + head.canary->nodes;
+    std::cout << " decides for " << whom << " as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; next: sluice promote, or sluice abort\n";
+  } else {
+    std::cout << " is active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << '\n';
+  }
+  std::cout << std::flush;
 }
 
 // As `sluice test` judges, against what is live where the bundle has a `gate` block. Nothing when it may not go live: it was complained
@@ -123,10 +161,7 @@ int push(const push_options& options, bool json) {
   warn_of_replicas(*head);
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
-  if (!json && head->canary) {
-    std::cout << "version " << short_version(*staged) << " decides for " << options.canary_percent << " % of conversations as " << policy::to_string(head->activation) << " in ring "
-              << options.ring.ring << "; next: sluice promote, or sluice abort\n" << std::flush;
-  } else if (!json) std::cout << "version " << short_version(*staged) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
+  if (!json) tell(options, *staged, *head);
   const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
@@ -156,7 +191,9 @@ void add_push(CLI::App& root, invocation& call) {
   auto* stage_only = command->add_flag("--no-activate", options->stage_only, "Upload only: sluice activate makes it live");
   add_wait_options(*command, options->wait);
   stage_only->excludes(command->get_option("--wait"));
-  command->add_option("--canary", options->canary_percent, "Only for this percentage of conversations, beside what is live")->check(CLI::Range(0.01, 99.99))->excludes(stage_only);
+  auto* canary = command->add_option("--canary", options->canary, "Only for this percentage of conversations, or with nodes=LABEL=VALUE on nodes with that label, beside what is live");
+  canary->check([](const std::string& text) { return canary_of(text) ? std::string() : "'" + text + "' is neither a percentage from 0.01 to 99.99 nor nodes=LABEL=VALUE"; })->excludes(stage_only);
+  command->add_flag("--shadow", options->shadow, "Judge live traffic by it and change nothing: sluice shadow report tells what it would have done")->excludes(stage_only)->excludes(canary);
   command->add_option("--approved-by", options->gate.approved_by, "The second person, who agrees that rules may be weaker than those in force");
   command->add_option("--expected-change", options->gate.expected_change, "Why benign golden cases are decided otherwise than by what is in force");
   add_replay_options(*command, options->gate.replay);

@@ -27,10 +27,15 @@ int status(const ring_options& options, bool json) {
                      {"actor", head->actor}, {"note", head->note}, {"time", head->time}};
     }
     if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
+    out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
+    out["demoted"] = nlohmann::ordered_json::array();
+    for (const auto& d : head ? head->demoted : std::vector<store::rule_demotion>{}) out["demoted"].push_back({{"version", d.version}, {"rule", d.rule}, {"why", d.why}});
     if (*frozen) out["frozen"] = **frozen;
     for (const auto& n : *nodes) {
       out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state},
                               {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}});
+      auto& demoted = out["nodes"].back()["demoted"] = nlohmann::ordered_json::array();
+      for (const auto& d : n.demoted) demoted.push_back({{"version", d.version}, {"rule", d.rule}, {"why", d.why}});
     }
     std::cout << out.dump(2) << '\n';
     return 0;
@@ -41,7 +46,16 @@ int status(const ring_options& options, bool json) {
   } else {
     std::cout << "ring " << options.ring << ": nothing was ever activated\n";
   }
-  if (head && head->canary) std::cout << "canary: version " << short_version(head->canary->version) << " for " << head->canary->basis_points / 100.0 << " % of conversations\n";
+  if (head && head->canary) {
+    std::cout << "canary: version " << short_version(head->canary->version) << " for ";
+    if (head->canary->nodes.empty()) std::cout << head->canary->basis_points / 100.0 << " % of conversations\n";
+    else std::cout << "everybody on nodes with " << head->canary->nodes << '\n';
+  }
+  if (head && !head->shadow.empty()) std::cout << "in shadow: version " << short_version(head->shadow) << '\n';
+  for (const auto& d : head ? head->demoted : std::vector<store::rule_demotion>{}) std::cout << "DEMOTED in the ring: rule " << d.rule << " of version " << short_version(d.version) << ": " << d.why << '\n';
+  for (const auto& n : *nodes) {
+    for (const auto& d : n.demoted) std::cout << "DEMOTED by " << n.id << ": rule " << d.rule << " of version " << short_version(d.version) << ": " << d.why << '\n';
+  }
   if (*frozen) std::cout << "frozen: " << **frozen << '\n';
   std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "heartbeat", "build"}};
   for (const auto& n : *nodes) {

@@ -71,6 +71,7 @@ struct policy_config {
   std::uint64_t compile_memory_max = 2ull << 30;
   std::uint64_t snapshot_bytes_max = 1ull << 30;
   milliseconds pin_max = std::chrono::minutes(15);
+  std::uint32_t shadow_cpu_percent = 25;  // of one processor, for a version in shadow
 };
 
 struct default_context {

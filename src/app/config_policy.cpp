@@ -79,6 +79,7 @@ void read_policy(section root, policy_config& out) {
   root.bytes("snapshot_bytes_max", out.snapshot_bytes_max);
   root.duration("pin_max", out.pin_max);
   root.duration("compile_cpu_max", out.compile_cpu_max);
+  root.number("shadow_cpu_percent", 1u, 100u, out.shadow_cpu_percent);
   root.bytes("compile_memory_max", out.compile_memory_max);
   section trust = root.sub("trust");
   trust.file("keys_file", out.trust_file);

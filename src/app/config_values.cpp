@@ -176,7 +176,7 @@ std::string show_config(const config& c) {
     out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false") +
            "    require_gate: " + choice(c.policy.require_gate, "true", "false") + "    require_approval: " + choice(c.policy.require_approval, "true", "false");
   }
-  out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
+  out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n  shadow_cpu_percent: " + std::to_string(c.policy.shadow_cpu_percent) + "\n";
   out += "  compile_cpu_max: " + time_text(c.policy.compile_cpu_max) + "\n  compile_memory_max: " + std::to_string(c.policy.compile_memory_max) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");

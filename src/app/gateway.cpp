@@ -45,13 +45,14 @@ net::server_config server_settings(const config& c, unsigned workers) {
 gateway::gateway(config settings, std::string build)
     : settings_(std::move(settings)), build_(std::move(build)), workers_(worker_count(settings_.workers)),
       started_(now().wall), rules_(workers_),
-      pins_(settings_.policy.snapshot_bytes_max, settings_.policy.pin_max) {}
+      pins_(settings_.policy.snapshot_bytes_max, settings_.policy.pin_max), blocks_(workers_) {}
 
 gateway::~gateway() {
   admin_.reset();  // nobody asks any more
   agent_.reset();  // nothing is published any more
   if (vault_) vault_->stop();  // no worker is told any more; they may still ask
   server_.reset();
+  lane_.reset();
   tidying_.reset();
   log_.reset();    // writes what is queued
 }
@@ -73,6 +74,9 @@ result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string b
   if (auto done = made->read_secrets(); !done) return std::unexpected(done.error());
   if (auto done = made->read_keys_file(); !done) return std::unexpected(done.error());
   if (auto done = made->open_log(); !done) return std::unexpected(done.error());
+  auto guard = crash_guard::open(state);
+  if (!guard) return std::unexpected(guard.error());
+  made->guard_.emplace(std::move(*guard));
   made->open_feedback();
   const auto& p = made->settings_.policy;
   const auto cpu = static_cast<std::uint32_t>(std::chrono::ceil<seconds>(p.compile_cpu_max).count());
@@ -123,7 +127,7 @@ result<void> gateway::read_keys_file() {
 
 result<void> gateway::open_log() {
   if (auto kept = keep_checkpoint_key(settings_.policy.state_directory, master_secret_); !kept) return kept;
-  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}), workers_);
+  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}), workers_, 1);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
   tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep);
@@ -172,11 +176,17 @@ result<void> gateway::open_agent() {
   to.node_id = node_;
   to.build = build_;
   to.labels = settings_.node.labels;
+  to.crashes = guard_->crashes();
   auto trust = read_trust(p);
   if (!trust) return std::unexpected(trust.error());
   to.trust = std::move(*trust);
   store::agent::callbacks calls;
   calls.apply = [this](const policy::bundle_source& source, const std::string& version) { return loader_->apply(source, version); };
+  calls.in_shadow = [this](const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules) { return loader_->in_shadow(of, rules); };
+  calls.report = [this] {
+    const std::lock_guard lock(publish_mutex_);
+    return arms_;
+  };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
   calls.event = [this](const std::string& kind, const policy::activation& activation, const std::string& version,
                        const std::string& state, const std::string& detail) { on_event(kind, activation, version, state, detail); };
@@ -213,14 +223,16 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
 result<void> gateway::open_server() {
   const auto key = crypto::derive_key(master_secret_, "decision-id");
   const std::string id_key(key.begin(), key.end());
+  const auto shared = proxy_settings();
+  lane_ = std::make_unique<shadow_lane>(workers_, settings_.policy.shadow_cpu_percent, rollout::shadow_keys{.hash = shared->hash_key, .token = shared->token_key}, *log_);
   const auto random = crypto::random_bytes(2);
   const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
-        settings_, i, *log_, tags_, vault_.get(), ledger_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+        settings_, i, *log_, tags_, vault_.get(), ledger_, blocks_, *lane_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
     services_.back()->set_feedback(feedback_.get());
   }
-  auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
+  auto opened = net::server::open(server_settings(settings_, workers_), shared,
                                   [this](unsigned worker) -> proxy::services& { return *services_[worker]; });
   if (!opened) return std::unexpected(opened.error());
   server_ = std::move(*opened);
@@ -230,6 +242,7 @@ result<void> gateway::open_server() {
     each->set_policy(active_, tables);
     each->set_keys(keys_);
   }
+  lane_->expect(active_->shadow != nullptr);
   serving_ = true;
   return {};
 }
@@ -250,6 +263,7 @@ result<void> gateway::open_admin() {
     return loader_->made_of(active_->snapshot);
   };
   if (feedback_) from.feedback = [this](const net::control_request& request) { return feedback_->from_operator(request); };
+  from.rearm = [this](const std::string& rule) { agent_->rearm(rule); };
   from.not_ready = [this] {
     if (stopping_.load()) return std::string("stopping");
     const auto log = log_->stats();
@@ -292,8 +306,13 @@ void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   active_ = std::move(active);
   std::vector<pinned_snapshots::pointer> in_force{active_->snapshot};
   if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
+  if (active_->shadow) in_force.push_back(active_->shadow);
+  // Of several versions the one that is on trial is the likelier.
+  const auto& suspect = active_->canary ? active_->canary->policy->snapshot : active_->shadow ? active_->shadow : active_->snapshot;
+  guard_->blame(suspect->denies_all() ? "" : suspect->version(), mono_now());
   pins_.activate(in_force, mono_now());
   if (!serving_) return;
+  lane_->expect(active_->shadow != nullptr);
   server_->post_each([this, given = active_, tables = tables_in_force()](unsigned worker) {
     services_[worker]->set_policy(given, tables);
   });
@@ -305,11 +324,6 @@ void gateway::let_go() {
     telemetry::log(level::info, "streams on a superseded version end, if there are any", {{"version", each->version()}});
     server_->supersede(each);
   }
-}
-
-void gateway::watch_pins() {
-  const std::lock_guard lock(publish_mutex_);
-  if (serving_) let_go();
 }
 
 void gateway::on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
@@ -335,89 +349,13 @@ void gateway::tick() {
   watch_keys();
   watch_log();
   watch_pins();
-}
-
-void gateway::watch_log() {
-  const auto stats = log_->stats();
-  const auto fault = stats.failed ? stats.failure : std::string();
-  const bool missed = stats.sync_failures != log_sync_failures_;  // it may have been made good within the second
-  if (fault == log_fault_ && !missed) return;
-  if (stats.failed || missed) {
-    telemetry::log(level::error, settings_.audit.block_when_full ? "the audit log failed: new requests get 503 until it is made good" : "the audit log failed: decisions may be lost",
-                   {{"reason", stats.failure}, {"failed_syncs", std::to_string(stats.sync_failures)}});
-  }
-  if (!stats.failed) telemetry::log(level::info, "the audit log works again");
-  log_fault_ = fault;
-  log_sync_failures_ = stats.sync_failures;
-}
-
-void gateway::watch_keys() {
-  const auto& file = settings_.context.keys_file;
-  if (file.empty()) return;
-  std::error_code failed;
-  const auto time = std::filesystem::last_write_time(file, failed);
-  if (std::exchange(keys_lost_, bool(failed)) != bool(failed) && failed) {
-    telemetry::log(level::error, "the keys stay as they were: their file cannot be looked at", {{"file", file}, {"reason", failed.message()}});
-  }
-  if (failed || time == keys_time_) return;
-  keys_time_ = time;  // a file with a mistake is complained about once
-  if (auto done = read_keys_file(); done) {
-    telemetry::log(level::info, "keys were reloaded", {{"file", file}});
-  } else {
-    telemetry::log(level::error, "the keys stay as they were", {{"reason", done.error().message}});
-  }
+  watch_blocks();
+  guard_->look(mono_now(), !agent_->status().downgrade.empty());
 }
 
 std::size_t gateway::stop(milliseconds bound) {
   stopping_.store(true);
   return server_->stop(bound);
-}
-
-telemetry::metrics_input gateway::metrics() {
-  telemetry::metrics_input out;
-  const auto wall = now().wall;
-  const auto age = [wall](const std::optional<wall_time>& t) {
-    return t ? std::max(0.0, std::chrono::duration<double>(wall - *t).count()) : -1.0;
-  };
-  out.build = build_;
-  out.node = node_;
-  out.uptime_seconds = age(started_);
-  std::array<std::uint64_t, proxy::unscanned_reasons.size()> unscanned{};
-  for (const auto& each : services_) {
-    out.workers.push_back(&each->counted());
-    for (std::size_t i = 0; i < unscanned.size(); ++i) unscanned[i] += each->unscanned()[i].value();
-  }
-  for (std::size_t i = 0; i < unscanned.size(); ++i) {
-    if (unscanned[i] != 0) out.unscanned_bytes.emplace_back(proxy::unscanned_reasons[i], unscanned[i]);
-  }
-  out.rules = rules_.totals();
-  const auto status = agent_->status();
-  out.policy.version = status.version;
-  out.policy.activation = policy::to_string(status.activation);
-  out.policy.state = status.state;
-  out.policy.connected = status.connected;
-  out.policy.age_seconds = age(status.last_activation);
-  out.policy.contact_age_seconds = age(status.last_contact);
-  out.policy.activations = activations_.load();
-  out.policy.refusals = refusals_.load();
-  {
-    const std::lock_guard lock(publish_mutex_);
-    out.policy.bundle = active_->snapshot->bundle_name();
-    out.policy.rules = active_->snapshot->rules().size();
-    out.policy.memory_bytes = active_->snapshot->memory_bytes();
-    const auto held = pins_.now_held();
-    out.policy.pinned_snapshots = held.snapshots;
-    out.policy.held_bytes = held.bytes;
-  }
-  if (vault_) {
-    const auto vault = vault_->stats();
-    out.vault = {.asked = vault.asked, .unavailable = vault.unavailable, .kept = vault.kept, .recalled = vault.recalled,
-                 .unreadable = vault.unreadable, .present = true, .connected = vault.connected};
-  }
-  const auto audit = log_->stats();
-  out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,
-               .sync_failures = audit.sync_failures, .failed = audit.failed, .failure = audit.failed ? audit.failure : ""};
-  return out;
 }
 
 }  // namespace sluice::app

@@ -5,17 +5,21 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "block_watch.hpp"
 #include "config.hpp"
 #include "conversation_tags.hpp"
+#include "crash_guard.hpp"
 #include "gateway_services.hpp"
 #include "gateway_setup.hpp"
 #include "handle_ledger.hpp"
 #include "log_packing.hpp"
 #include "pinned_snapshots.hpp"
 #include "policy_loader.hpp"
+#include "shadow_lane.hpp"
 #include "sluice/admin/api.hpp"
 #include "sluice/audit/log.hpp"
 #include "sluice/net/control_server.hpp"
@@ -49,6 +53,7 @@ class gateway {
   void watch_keys();
   void watch_log();
   void watch_pins();
+  void watch_blocks();
   void let_go();  // with publish_mutex_ held
   result<void> read_secrets();
   result<void> read_keys_file();
@@ -71,6 +76,7 @@ class gateway {
   unsigned workers_;
   wall_time started_;
   rule_counts rules_;
+  std::optional<crash_guard> guard_;
   std::unique_ptr<policy_loader> loader_;
   std::unique_ptr<audit::log> log_;
   std::unique_ptr<log_tidying> tidying_;
@@ -84,11 +90,14 @@ class gateway {
   std::shared_ptr<const key_table> keys_;
   std::filesystem::file_time_type keys_time_{};
   bool keys_lost_ = false;
-  std::atomic<std::uint64_t> activations_{0}, refusals_{0};
+  std::atomic<std::uint64_t> activations_{0}, refusals_{0}, demotions_{0};
   std::atomic<bool> stopping_{false};
   conversation_tags tags_;
   std::unique_ptr<store::vault> vault_;  // null where none is configured
   handle_ledger ledger_;
+  std::string arms_;  // of blocks_, for the ring; under publish_mutex_
+  block_watch blocks_;  // look(): the main thread's
+  std::unique_ptr<shadow_lane> lane_;
   std::vector<std::unique_ptr<gateway_services>> services_;
   std::unique_ptr<net::server> server_;
   bool serving_ = false;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 namespace sluice::app {
-namespace {
 
 // Fills `out` anew; it may hold an older exchange's, whose memory is used again.
 void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, bool flagged, const std::vector<policy::snapshot::rule_info>& rules,
@@ -49,6 +48,8 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                               .value = s.value});
   }
 }
+
+namespace {
 
 void keep_text(audit::record& out, const proxy::judged_text& text, audit::log& log) {
   std::size_t bytes = 0;
@@ -114,14 +115,15 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.recalled.clear();
   for (const auto& each : report.recalled) out.recalled.push_back({each.path, each.version, each.verdict});
   out.reason = report.reason;
-  out.with_text = report.text != nullptr;
+  out.demoted = report.policy.snapshot->demoted();
+  out.with_text = false;
   out.text_omitted.clear();
   out.request_text.clear();
   out.response_text.clear();
   out.choices.clear();
   out.answer_ended = false;
   out.takes_system_words = true;
-  out.caller = out.with_text ? report.caller : std::string_view();
+  out.caller.clear();
   out.stale = report.policy.freshness == policy::freshness::stale || report.policy.freshness == policy::freshness::expired;
 }
 
@@ -138,6 +140,8 @@ std::uint64_t gateway_services::ask_vault(policy::vault_question question) {
 void gateway_services::record(const proxy::exchange_report& report) {
   // `opened` names what the request found; `closed` has it again, and the answer's.
   if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {
+    blocks_.note(worker_, report);
+    if (report.policy.shadow != nullptr) lane_.offer(worker_, report);
     for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
       if (!(*table)->is_for(report.policy.snapshot.get())) continue;
       for (const auto& f : report.request.findings) (*table)->count(worker_, f);
@@ -152,7 +156,11 @@ void gateway_services::record(const proxy::exchange_report& report) {
   }
   if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);
-    if (report.text != nullptr) keep_text(*slot, *report.text, log_);
+    if (report.text != nullptr && keeps_text()) {
+      slot->with_text = true;
+      slot->caller = report.caller;
+      keep_text(*slot, *report.text, log_);
+    }
     log_.publish(worker_);
   }
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "block_watch.hpp"
 #include "config.hpp"
 #include "conversation_tags.hpp"
 #include "decision_id.hpp"
@@ -15,6 +16,7 @@
 #include "handle_ledger.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
+#include "shadow_lane.hpp"
 #include "sluice/audit/log.hpp"
 #include "sluice/proxy/exchange.hpp"
 #include "sluice/store/vault.hpp"
@@ -24,8 +26,9 @@ namespace sluice::app {
 class gateway_services final : public proxy::services {
  public:
   // `vault`: null where there is none.
-  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, store::vault* vault, handle_ledger& ledger, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), tags_(tags), vault_(vault), ledger_(ledger), ids_(std::move(ids)) {}
+  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, store::vault* vault, handle_ledger& ledger, block_watch& blocks,
+                   shadow_lane& lane, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), tags_(tags), vault_(vault), ledger_(ledger), blocks_(blocks), lane_(lane), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -62,6 +65,8 @@ class gateway_services final : public proxy::services {
   store::vault* vault_;
   std::uint64_t vault_tickets_ = 0;
   handle_ledger& ledger_;
+  block_watch& blocks_;
+  shadow_lane& lane_;
   decision_ids ids_;
   feedback_intake* feedback_ = nullptr;  // null: clients are not asked
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
@@ -72,6 +77,9 @@ class gateway_services final : public proxy::services {
   unscanned_counters unscanned_;
 };
 
+// What rules made of one side of an exchange. `out` may hold an older exchange's, whose memory is used again.
+void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, const std::vector<policy::snapshot::rule_info>& rules,
+          const proxy::text_names& names);
 // A report as the log keeps it, without its text. `out` may hold an older one.
 void fill(audit::record& out, const proxy::exchange_report& report);
 

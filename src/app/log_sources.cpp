@@ -71,8 +71,20 @@ bool is_url(const std::string& place) { return place.starts_with("http://") || p
 
 void add_from(CLI::App& command, log_options& options) {
   command.add_option("--from", options.from, "A folder of audit files, or the URL of a gateway's admin port; may be given for several nodes")->required();
-  command.add_option("--token-file", options.token_file, "For URLs: the file with the admin ports' token");
-  command.add_option("--ca-file", options.ca_file, "For https URLs: certificates to trust");
+  add_admin_options(command, options.token_file, options.ca_file);
+}
+
+void add_admin_options(CLI::App& command, std::string& token_file, std::string& ca_file) {
+  command.add_option("--token-file", token_file, "For URLs: the file with the admin ports' token");
+  command.add_option("--ca-file", ca_file, "For https URLs: certificates to trust");
+}
+
+bool add_token(http_request& ask, const std::string& token_file) {
+  if (token_file.empty()) return true;
+  auto token = read_secret(token_file, "--token-file");
+  if (!token) return complain(token.error().message), false;
+  ask.fields.emplace_back("Authorization", "Bearer " + *token);
+  return true;
 }
 
 std::optional<log_sources> log_sources::open(const log_options& options) {

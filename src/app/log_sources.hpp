@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "http_call.hpp"
 #include "sluice/base/result.hpp"
 
 namespace CLI {
@@ -19,6 +20,10 @@ struct log_options {
   std::string token_file, ca_file;
 };
 void add_from(CLI::App& command, log_options& options);
+// How an admin port is reached.
+void add_admin_options(CLI::App& command, std::string& token_file, std::string& ca_file);
+// Where a file is named, its token goes into the request. False: it could not be read, which was complained about.
+[[nodiscard]] bool add_token(http_request& ask, const std::string& token_file);
 
 class log_sources {
  public:

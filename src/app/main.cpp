@@ -107,11 +107,14 @@ int run(int argc, char** argv) {
   app::add_activate(root, call);
   app::add_approve(root, call);
   app::add_promote(root, call);
+  app::add_demote(root, call);
   app::add_rollback(root, call);
   app::add_freeze(root, call);
   app::add_revoke(root, call);
   app::add_keygen(root, call);
   app::add_audit(root, call);
+  app::add_controller(root, call);
+  app::add_shadow(root, call);
   app::add_config(root, call);
   app::add_classifier(root, call);
   app::add_golden(root, call);

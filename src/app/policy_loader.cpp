@@ -65,6 +65,17 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, co
   return out;
 }
 
+std::shared_ptr<const policy::snapshot> policy_loader::in_shadow(const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules) {
+  auto changed = policy::in_shadow(*of, rules);
+  const auto known = made_of(of);
+  if (changed == nullptr || known == nullptr) return changed;
+  auto bundle = *known->bundle;
+  for (const auto& rule : rules) policy::put_in_shadow(bundle, rule);
+  const std::lock_guard lock(mutex_);
+  made_.push_back({.snapshot = changed, .bundle = std::make_shared<const policy::bundle_ast>(std::move(bundle))});
+  return changed;
+}
+
 std::shared_ptr<const admin::loaded_bundle> policy_loader::made_of(const std::shared_ptr<const policy::snapshot>& snapshot) const {
   const std::lock_guard lock(mutex_);
   for (const auto& each : made_) {

@@ -18,6 +18,8 @@ class policy_loader {
  public:
   policy_loader(const std::string& state_directory, match::compile_limits limits, bool has_vault);
   [[nodiscard]] store::apply_result apply(const policy::bundle_source& source, const std::string& version);
+  // The same snapshot with these rules in shadow; null where that cannot be.
+  [[nodiscard]] std::shared_ptr<const policy::snapshot> in_shadow(const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules);
   // The snapshot with what it was made of; null when it was not made here.
   [[nodiscard]] std::shared_ptr<const admin::loaded_bundle> made_of(const std::shared_ptr<const policy::snapshot>& snapshot) const;
 

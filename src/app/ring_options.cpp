@@ -215,7 +215,7 @@ class node_wait {
     }
     const auto ahead = ring_.ahead_of(head);
     if (!ahead || *ahead == policy::activation{}) return;
-    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .canary = head.canary, .instead_of = head.activation});
+    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .canary = head.canary, .shadow = head.shadow, .instead_of = head.activation});
     if (!again) return complain_ring(again.error());
     if (!quiet_) {
       std::cout << "nodes have seen " << policy::to_string(*ahead) << ", which this Redis has lost: the version is active again as "

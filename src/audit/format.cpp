@@ -156,7 +156,8 @@ void scores(writer& w, const std::vector<score_record>& all) {
   w.close(']');
 }
 
-void judged(writer& w, std::string_view name, const section& s, const line_context& in) {
+// `inexact`: rules in shadow would have made another text of what came before, so that what they find here is not all that would be.
+void judged(writer& w, std::string_view name, const section& s, const line_context& in, bool inexact = false) {
   if (!s.judged) return w.raw(name, "null");
   w.open(name, '{');
   w.open("findings", '[');
@@ -173,6 +174,7 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   w.close('}');
   w.word("verdict", policy::to_string(s.verdict));
   w.word("shadow_verdict", policy::to_string(s.shadow_verdict));
+  if (inexact) w.flag("shadow_exact", false);
   w.close('}');
 }
 
@@ -201,6 +203,15 @@ void recalled(writer& w, const std::vector<recalled_record>& all) {
     w.close('}');
   }
   w.close(']');
+}
+
+void in_shadow(writer& w, const record::shadow_side& s) {
+  w.text("live", s.live_version);
+  w.flag("text_differs", s.text_differs);
+  w.flag("shadow_exact", s.inexact.empty());
+  if (!s.inexact.empty()) w.text("inexact", s.inexact);
+  w.number("shadow_us", s.took_us);
+  if (s.live_us > 0) w.number("live_us", s.live_us);
 }
 
 void who(writer& w, const record& r, const line_context& in) {
@@ -245,13 +256,15 @@ std::string mask_value(std::string_view value) {
 
 void append_record(std::string& out, const record& r, const line_context& in) {
   writer w(out);
-  static constexpr std::string_view names[] = {"decision", "opened", "closed", "aborted"};
+  static constexpr std::string_view names[] = {"decision", "opened", "closed", "aborted", "shadow"};
   head(w, names[static_cast<std::size_t>(r.event)], r.time, in);
   w.text("id", r.id);
   w.text("activation", r.activation);
-  w.word("arm", r.canary ? "canary" : "stable");
+  w.word("arm", r.event == record::event::shadow ? "shadow" : r.canary ? "canary" : "stable");
   w.text("version", r.version);
   w.text("effective", r.effective);
+  if (!r.demoted.empty()) w.texts("demoted", r.demoted);
+  if (r.event == record::event::shadow) in_shadow(w, r.shadow);
   who(w, r, in);
   w.texts("tags", r.who.tags);
   w.text("dialect", r.dialect);
@@ -260,7 +273,7 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.text("path", r.path);
   w.flag("streamed", r.streamed);
   judged(w, "request", r.request, in);
-  judged(w, "response", r.response, in);
+  judged(w, "response", r.response, in, r.request.shadow_verdict > r.request.verdict && r.request.shadow_verdict >= policy::verdict::edit);
   w.word("verdict", policy::to_string(std::max(r.request.verdict, r.response.verdict)));
   w.word("shadow_verdict", policy::to_string(std::max(r.request.shadow_verdict, r.response.shadow_verdict)));
   w.open("sent", '{');

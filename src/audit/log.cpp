@@ -18,6 +18,7 @@ namespace sluice::audit {
 namespace {
 
 constexpr std::size_t text_waiting_max = 64u << 20;
+constexpr std::size_t records_beside = 1024;
 // While records come they are formatted in small pieces: a large one would take a processor from the traffic for too long.
 constexpr milliseconds drain_every{1};
 // How soon a disk that took nothing is asked again.
@@ -27,11 +28,11 @@ constexpr std::size_t events_waiting_max = 256;
 }  // namespace
 
 struct log::impl {
-  impl(log_config from, std::size_t producers) : config(std::move(from)), chain(config) {
-    for (std::size_t i = 0; i < producers; ++i) {
-      rings.push_back(std::make_unique<ring>(config.ring_records));
+  impl(log_config from, std::size_t producers, std::size_t beside) : config(std::move(from)), chain(config) {
+    for (std::size_t i = 0; i < producers + beside; ++i) {
+      rings.push_back(std::make_unique<ring>(i < producers ? config.ring_records : std::min(config.ring_records, records_beside)));
     }
-    for (std::size_t i = 0; i <= producers; ++i) dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
+    for (std::size_t i = 0; i <= producers + beside; ++i) dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
   }
 
   log_config config;
@@ -147,13 +148,13 @@ struct log::impl {
 
 log::log(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
 
-result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers) {
+result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers, std::size_t beside) {
   std::error_code why;
   std::filesystem::create_directories(config.directory, why);
   if (why) {
     return fail(errc::io, "the audit folder " + config.directory + " cannot be made: " + why.message() + "; choose another audit.directory");
   }
-  auto made = std::make_unique<impl>(std::move(config), producers);
+  auto made = std::make_unique<impl>(std::move(config), producers, beside);
   auto& x = *made;
   if (auto opened = x.chain.open(); !opened) return std::unexpected(opened.error());
   x.counts = x.chain.counts();

@@ -3,10 +3,17 @@
 
 #include <array>
 #include <cstdio>
+#include <ctime>
 
 namespace sluice {
 
 mono_time mono_now() { return std::chrono::steady_clock::now(); }
+
+microseconds thread_cpu_time() {
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return microseconds(t.tv_sec * 1'000'000 + t.tv_nsec / 1000);
+}
 
 instant now() {
   return {mono_now(), std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now())};

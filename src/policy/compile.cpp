@@ -57,6 +57,7 @@ class compiler {
     program_->version = bundle_.version;
     program_->bundle_name = bundle_.name;
     program_->matcher_unavailable = bundle_.on_error.matcher_unavailable;
+    program_->breaker = bundle_.breaker;
     terms_.load_models();
     for (const auto& p : bundle_.policies) {
       if (p.anomaly) program_->thresholds.push_back({p.name, p.anomaly->request, p.anomaly->response, p.anomaly->action});
@@ -86,7 +87,7 @@ class compiler {
 
   void add_rule(const policy_ast& p, const rule& r) {
     const auto index = static_cast<std::uint32_t>(program_->rules.size());
-    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score)});
+    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score), r.max_block_rate, r.never_demote});
     compiled_rule c{};
     c.direction = r.direction;
     c.action = r.action.type;

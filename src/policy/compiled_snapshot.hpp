@@ -15,6 +15,10 @@ class compiled_snapshot final : public snapshot {
   [[nodiscard]] bool asks_for_tags() const override { return scopes_.asks_for_tags(); }
   [[nodiscard]] bool denies_all() const override { return false; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return program_->infos; }
+  [[nodiscard]] breaker_terms breaker() const override { return program_->breaker; }
+  [[nodiscard]] const std::vector<std::string>& demoted() const override { return program_->demoted; }
+  // With these in shadow.
+  [[nodiscard]] std::shared_ptr<const snapshot> with_demoted(const std::vector<std::string>& rule_ids) const;
   [[nodiscard]] std::size_t memory_bytes() const override { return program_->memory_bytes; }
   [[nodiscard]] std::vector<shared_piece> shared_pieces() const override;
 

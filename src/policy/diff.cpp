@@ -226,6 +226,13 @@ void compare_rest(const placed_rule& a, const placed_rule& b, rule_change& out) 
   if (a.rule->where.parts != b.rule->where.parts) note(out, effect::none, "where: the parts changed");
   if (a.rule->where.last_turn_only != b.rule->where.last_turn_only) note(out, effect::none, "where: messages changed");
   if (a.rule->hold_full != b.rule->hold_full) note(out, effect::none, "stream: hold changed");
+  if (a.rule->never_demote != b.rule->never_demote) {
+    note(out, b.rule->never_demote ? effect::none : effect::may_weaken, std::string("the breaker may ") + (b.rule->never_demote ? "not " : "") + "demote it now");
+  }
+  if (a.rule->max_block_rate != b.rule->max_block_rate) {
+    const bool sooner = b.rule->max_block_rate && b.rule->max_block_rate < a.rule->max_block_rate.value_or(1);
+    note(out, sooner ? effect::may_weaken : effect::none, "max_block_rate changed");
+  }
 }
 
 rule_change compare(const std::string& id, const placed_rule* was, const placed_rule* now) {

@@ -263,6 +263,7 @@ std::vector<module_use> read_bundle(reading& in, const yaml_node& document, bund
   if (const yaml_node* limits = from.get("limits")) read_limits(in, *limits, out);
   if (const yaml_node* on_error = from.get("on_error")) read_on_error(in, *on_error, out);
   if (const yaml_node* gate = from.get("gate")) out.gate = read_gate(in, *gate);
+  if (const yaml_node* breaker = from.get("breaker")) out.breaker = read_breaker(in, *breaker);
   read_models(in, from, out);
   return read_modules(in, from);
 }

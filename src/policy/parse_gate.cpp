@@ -1,4 +1,4 @@
-// What a bundle demands of its gate: the mapping `gate` of bundle.yaml.
+// What a bundle demands of its gate and its breaker: the mappings `gate` and `breaker` of bundle.yaml.
 #include <algorithm>
 
 #include "reader.hpp"
@@ -59,6 +59,16 @@ gate_spec read_gate(reading& in, const yaml_node& node) {
     if (const auto at = fields.word("check")) waiver.check = waivable_words[*at];
     if (!waiver.check.empty()) out.waivers.push_back(std::move(waiver));
   });
+  return out;
+}
+
+breaker_terms read_breaker(reading& in, const yaml_node& node) {
+  breaker_terms out;
+  const object from(in, node, breaker_shape);
+  out.on = from.boolean("on", out.on);
+  out.rule = from.real("rule").value_or(out.rule);
+  out.version = from.real("version").value_or(out.version);
+  out.users_min = static_cast<std::uint32_t>(from.number("users_min", out.users_min));
   return out;
 }
 

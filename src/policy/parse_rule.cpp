@@ -101,6 +101,8 @@ rule read_rule(reading& in, const yaml_node& node, const rule_defaults& policy) 
     out.promote_when = policy.promote_when;
     if (const yaml_node* share = from.get("rollout")) out.rollout = read_rollout(in, *share);
     if (const yaml_node* when = from.get("promote_when")) out.promote_when = read_promote(in, *when);
+    out.max_block_rate = from.real("max_block_rate");
+    out.never_demote = from.boolean("never_demote", false);
     if (out.rollout && out.rollout->salt.empty()) out.rollout->salt = out.id;
     from.each("exceptions", [&](const yaml_node& item) { out.exceptions.push_back(read_exception(in, item)); });
     from.each("tests", [&](const yaml_node& item) { out.tests.push_back(read_test(in, item)); });

@@ -267,6 +267,8 @@ struct program {
   }
   std::uint32_t lookbehind_max = 1;  // code points
   std::size_t memory_bytes = 0;
+  breaker_terms breaker;
+  std::vector<std::string> demoted;  // rules that are in shadow here and that the version enforces; sorted
 };
 
 class ruleset {

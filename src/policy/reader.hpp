@@ -140,6 +140,7 @@ struct metadata {
 [[nodiscard]] policy_ast read_policy(reading& in, const yaml_node& document);
 [[nodiscard]] list_ast read_list(reading& in, const yaml_node& document);
 [[nodiscard]] gate_spec read_gate(reading& in, const yaml_node& node);
+[[nodiscard]] breaker_terms read_breaker(reading& in, const yaml_node& node);
 [[nodiscard]] suite_ast read_suite(reading& in, const yaml_node& document);
 // Fills what the bundle says; modules come back to be bound once every policy is known.
 struct module_use {

@@ -84,7 +84,7 @@ extern const shape scope_shape, time_shape, test_shape, context_shape, message_s
 extern const shape bundle_shape, policy_shape, list_shape, macro_shape, overlay_shape, suite_shape, metadata_shape, limits_shape,
     on_error_shape, module_shape, model_shape, thresholds_shape, anomaly_shape, disclaimer_shape, audit_shape, patch_shape, override_shape;
 // schema_gate.cpp
-extern const shape gate_shape, gate_rates_shape, gate_cost_shape, waiver_shape;
+extern const shape breaker_shape, gate_shape, gate_rates_shape, gate_cost_shape, waiver_shape;
 
 inline constexpr std::string_view document_kinds[] = {"Bundle", "Policy", "List", "Macro", "Overlay", "TestSuite"};
 [[nodiscard]] const shape& shape_of_kind(std::size_t kind);  // in their order

@@ -31,6 +31,7 @@ constexpr field bundle_fields[] = {
     {.key = "limits", .holds = holds::mapping, .doc = "Bounds of this bundle.", .of = &limits_shape},
     {.key = "on_error", .holds = holds::mapping, .doc = "Which way failures go.", .of = &on_error_shape},
     {.key = "gate", .holds = holds::mapping, .doc = "What a version must show before it goes live (docs/gate.md).", .of = &gate_shape},
+    {.key = "breaker", .holds = holds::mapping, .doc = "When rules that block too much go to shadow by themselves (docs/rollout.md).", .of = &breaker_shape},
     {.key = "classifiers", .holds = holds::mappings, .doc = "The models of this bundle.", .of = &model_shape},
     {.key = "modules", .holds = holds::mappings, .doc = "Policies and overlays in force, and where.", .required = true, .of = &module_shape},
     {.key = "guards", .holds = holds::refused, .doc = {}},

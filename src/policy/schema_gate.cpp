@@ -1,4 +1,4 @@
-// Keys of documents: what a bundle demands of its gate.
+// Keys of documents: what a bundle demands of its gate and of its breaker.
 #include "schema.hpp"
 
 namespace sluice::policy {
@@ -36,8 +36,16 @@ constexpr field waiver_fields[] = {
     {.key = "expires", .holds = holds::date, .doc = "The last day on which it counts.", .required = true},
 };
 
+constexpr field breaker_fields[] = {
+    {.key = "on", .holds = holds::boolean, .doc = "`true` by default."},
+    {.key = "rule", .holds = holds::real, .doc = "Highest share of users that a rule may block, where the rule says no `max_block_rate`; 0.1 by default.", .max = 1},
+    {.key = "version", .holds = holds::real, .doc = "The same of all rules together; 0.3 by default.", .max = 1},
+    {.key = "users_min", .holds = holds::whole, .doc = "Users that must have been seen before anything is concluded; 20 by default.", .min = 5, .max = 10'000},
+};
+
 }  // namespace
 
+constinit const shape breaker_shape = {.name = "breaker", .what = "the breaker", .fields = breaker_fields};
 constinit const shape gate_shape = {.name = "gate", .what = "the gate", .fields = gate_fields};
 constinit const shape gate_rates_shape = {.name = "gate_rates", .what = "false_positives", .fields = gate_rates_fields};
 constinit const shape gate_cost_shape = {.name = "gate_cost", .what = "cost", .fields = gate_cost_fields};

@@ -27,6 +27,9 @@ class scope_map {
   static constexpr std::size_t rulesets_bytes_max = 128u << 20;
   [[nodiscard]] static scope_map compose(const bundle_ast& bundle, const std::shared_ptr<const program>& owner, diagnostics& found);
 
+  // The same rules of a copy of the program in which some are demoted.
+  [[nodiscard]] scope_map of_demoted(const std::shared_ptr<const program>& owner) const;
+
   [[nodiscard]] const ruleset& find(const context& who) const;
   [[nodiscard]] bool asks_for_tags() const { return !tag_of_.empty(); }
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }

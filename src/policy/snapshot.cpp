@@ -58,6 +58,12 @@ std::shared_ptr<const snapshot> snapshot::deny_all() {
   return only;
 }
 
+const std::vector<std::string>& snapshot::demoted() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
+bool applies(const ruleset& rules, std::uint32_t rule) { return rules.active.has(rule); }
 const std::string& effective_hash(const ruleset& rules) { return rules.effective; }
 bool tags_requests(const ruleset& rules) { return rules.tags_requests; }
 

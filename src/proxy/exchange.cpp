@@ -157,7 +157,7 @@ void exchange::impl::keep_tags() {
 
 void exchange::impl::record(report_kind kind) {
   judged_text text;
-  const bool with_text = (kind == report_kind::whole || kind == report_kind::closed) && worker.keeps_text();
+  const bool with_text = (kind == report_kind::whole || kind == report_kind::closed) && keeps_text();
   if (with_text) text = text_of_both();
   const auto t = worker.mono();
   const auto latency = us_between(started.mono, t);
@@ -173,6 +173,7 @@ void exchange::impl::record(report_kind kind) {
       .policy = *active,
       .who = caller.who,
       .effective = rules != nullptr ? std::string_view(policy::effective_hash(*rules)) : std::string_view(),
+      .rules = rules,
       .dialect = dialect->name(),
       .endpoint = endpoint.name,
       .method = method,
@@ -343,8 +344,7 @@ void exchange::upstream_failed(upstream_failure what, std::string_view detail, e
   auto& x = *impl_;
   if (x.now == impl::state::finished || x.now == impl::state::idle) return;
   x.worker.counters().upstream_errors.add();
-  const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout ||
-                       what == upstream_failure::idle_timeout;
+  const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout || what == upstream_failure::idle_timeout;
   const auto error = timeout ? wire::gateway_error::upstream_timeout : wire::gateway_error::upstream;
   x.reason = "upstream: " + std::string(detail);
   const auto message = timeout ? "The upstream did not answer in time." : "The upstream could not be reached or broke off its answer.";

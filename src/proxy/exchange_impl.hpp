@@ -107,6 +107,8 @@ struct exchange::impl {
   }
   [[nodiscard]] bool has_body() const { return !body.empty() || method == "POST" || method == "PUT" || method == "PATCH"; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
+  // What was judged is needed once more: for a log that keeps it, or for a version in shadow.
+  [[nodiscard]] bool keeps_text() const { return worker.keeps_text() || (active && active->shadow != nullptr); }
   // The answer's side of the record. A stream that could not be read on was left by its evaluator with what is in response_outcome.
   [[nodiscard]] const policy::outcome& judged_response() const { return evaluator && !stream_left ? evaluator->result() : response_outcome; }
   [[nodiscard]] policy::verdict strongest() const {

@@ -37,7 +37,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     worker.counters().streams.add();
     evaluator = std::make_unique<policy::stream_evaluator>(active->snapshot, *rules, options(policy::direction::response), worker.scratch());
     sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
-                 [this](const wire::unread& part) { return admits(part, policy::direction::response); }, worker.keeps_text(), config.response_body_max);
+                 [this](const wire::unread& part) { return admits(part, policy::direction::response); }, keeps_text(), config.response_body_max);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
     response_judged = true;
     return;

@@ -76,18 +76,6 @@ std::string most_needed(const gate_evidence& evidence) {
   return most == alone.end() ? std::string() : most->first;
 }
 
-// In shadow, a rule stops nothing and its patterns stay compiled: the loss without the wait.
-void put_in_shadow(policy::bundle_ast& bundle, const std::string& id) {
-  for (auto& owner : bundle.policies) {
-    for (auto& each : owner.rules) {
-      if (each.id == id) each.enforcement = policy::enforcement::shadow;
-    }
-    for (auto& variant : owner.variants) {
-      if (variant.rule.id == id) variant.rule.enforcement = policy::enforcement::shadow;
-    }
-  }
-}
-
 probe without_a_rule(const gate_evidence& evidence, const policy::build_report& build, const gather_options& how) {
   const std::string id = most_needed(evidence);
   probe out{.name = "the loss of a rule", .needs = "must_block", .what = {}};
@@ -97,7 +85,8 @@ probe without_a_rule(const gate_evidence& evidence, const policy::build_report& 
     return out;
   }
   policy::bundle_ast bad = build.bundle;
-  put_in_shadow(bad, id);
+  // In shadow, a rule stops nothing and its patterns stay compiled: the loss without the wait.
+  policy::put_in_shadow(bad, id);
   policy::diagnostics found;
   const auto compiled = policy::compile(bad, how.backend, how.cache, found);
   if (compiled == nullptr) {

@@ -1,9 +1,8 @@
 // The report as one page: nothing is loaded from elsewhere, no script runs, and it reads on a telephone and on paper, light and dark.
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
 #include "gate_rows.hpp"
+#include "html.hpp"
 #include "report.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -11,77 +10,6 @@ namespace sluice::rollout {
 namespace {
 
 constexpr std::size_t bars_max = 25;
-
-constexpr std::string_view style = R"(
-:root{color-scheme:light dark;--text:#1b1f24;--soft:#5b6470;--page:#fff;--line:#d8dee4;--bar:#3b6fb5;--good:#1a7f37;--bad:#c0232c;--doubt:#8a5a00;--limit:#c0232c}
-@media(prefers-color-scheme:dark){:root{--text:#e6edf3;--soft:#9aa4af;--page:#0d1117;--line:#30363d;--bar:#6ea8fe;--good:#3fb950;--bad:#ff7b72;--doubt:#e3b341;--limit:#ff7b72}}
-*{box-sizing:border-box}
-body{margin:0 auto;padding:1rem;max-width:72rem;font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page)}
-h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
-code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}
-.verdict{display:inline-block;padding:.1rem .6rem;border:2px solid;border-radius:.4rem;font-weight:700}
-.pass{color:var(--good)}.FAIL{color:var(--bad)}.INSUFFICIENT,.warning,.waived{color:var(--doubt)}.skipped{color:var(--soft)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0}
-figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}
-svg{display:block;width:100%;min-width:36rem;height:auto;max-width:60rem}
-svg text{fill:var(--text);font:13px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg .bar{fill:var(--bar)}svg .reach{stroke:var(--bar);stroke-width:2}svg .limit{stroke:var(--limit);stroke-width:2;stroke-dasharray:4 3}
-@media(max-width:40rem){body{padding:.6rem}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
-)";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
-struct bar {
-  std::string name, label, title;
-  double value = 0;          // the bar's length
-  double bound = -1;         // where its interval ends; below 0: none
-  double limit = -1;         // below 0: none
-};
-
-// Bars one below the other on one scale.
-std::string chart(const std::vector<bar>& bars, const std::string& caption) {
-  if (bars.empty()) return {};
-  constexpr double left = 190, width = 360, row = 26, right = 150;
-  double most = 0;
-  for (const bar& each : bars) most = std::max({most, each.value, each.bound, each.limit});
-  const auto at = [&](double value) { return left + (most > 0 ? value / most : 0) * width; };
-  const double height = row * static_cast<double>(bars.size()) + 6;
-  std::string out = "<figure><div class=\"scroll\"><svg role=\"img\" viewBox=\"0 0 " + number(left + width + right) + " " + number(height) + "\"><title>" + escaped(caption) + "</title>";
-  for (std::size_t i = 0; i < bars.size(); ++i) {
-    const bar& each = bars[i];
-    const double top = row * static_cast<double>(i) + 4, middle = top + row / 2 - 2;
-    out += "<g><title>" + escaped(each.title) + "</title><text x=\"" + number(left - 8) + "\" y=\"" + number(middle + 4) + "\" text-anchor=\"end\">" + escaped(clipped(each.name, 28)) + "</text>";
-    out += "<rect class=\"bar\" x=\"" + number(left) + "\" y=\"" + number(top) + "\" width=\"" + number(std::max(at(each.value) - left, 1.0)) + "\" height=\"" + number(row - 8) + "\" rx=\"2\"/>";
-    const auto line = [&](const char* what, double from, double to, double y1, double y2) {
-      out += std::string("<line class=\"") + what + "\" x1=\"" + number(from) + "\" x2=\"" + number(to) + "\" y1=\"" + number(y1) + "\" y2=\"" + number(y2) + "\"/>";
-    };
-    if (each.bound >= 0) line("reach", at(std::min(each.value, each.bound)), at(std::max(each.value, each.bound)), middle, middle);
-    if (each.bound >= 0) line("reach", at(each.bound), at(each.bound), middle - 5, middle + 5);
-    if (each.limit >= 0) line("limit", at(each.limit), at(each.limit), top - 2, top + row - 6);
-    out += "<text class=\"soft\" x=\"" + number(left + width + 8) + "\" y=\"" + number(middle + 4) + "\">" + escaped(each.label) + "</text></g>";
-  }
-  return out + "</svg></div><figcaption>" + escaped(caption) + "</figcaption></figure>\n";
-}
 
 std::vector<bar> bars_of(const std::vector<rate>& rates) {
   std::vector<bar> out;
@@ -174,8 +102,7 @@ std::string changes(const gate_report& report) {
 
 std::string to_html(const gate_report& report, const gate_evidence& evidence, const gate_terms& terms) {
   const std::string word(to_string(report.verdict)), shown = report.verdict == verdict::pass ? "pass" : word;
-  std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                    "<title>" + word + ": " + escaped(evidence.bundle) + " " + evidence.version.substr(0, 12) + "</title><style>" + std::string(style) + "</style></head><body>\n";
+  std::string out = html_head(word + ": " + evidence.bundle + " " + evidence.version.substr(0, 12));
   out += "<h1>" + escaped(evidence.bundle) + " <span class=\"verdict " + shown + "\">" + word + "</span></h1>\n<dl>";
   const auto fact = [&](const char* name, const std::string& value) {
     if (!value.empty()) out += std::string("<dt>") + name + "</dt><dd><code>" + escaped(value) + "</code></dd>";
@@ -201,7 +128,7 @@ std::string to_html(const gate_report& report, const gate_evidence& evidence, co
   section("False positives by rule", chart(rule_bars(report), "Rules that match benign cases; their 95 % upper bounds, and the limit (dashed)."));
   section("Recall", chart(bars_of(report.recall), "Share of attack cases caught, its 95 % lower bound, and the floor (dashed)."));
   section("Cost by rule", chart(cost_bars(report, terms), "Microseconds of a rule by itself, 99 in 100 cases; the dearest."));
-  return out + changes(report) + rules(report) + "</body></html>\n";
+  return out + changes(report) + rules(report) + std::string(html_end);
 }
 
 }  // namespace sluice::rollout

@@ -25,6 +25,21 @@ struct agent::impl {
   std::thread thread;
   std::mutex lock;                        // of new_trust
   std::optional<store::trust> new_trust;  // becomes config.trust on the agent's thread, which alone reads that
+  std::mutex asked_lock;  // of what others asked for
+  std::vector<rule_demotion> to_demote;
+  std::vector<std::string> to_rearm;
+
+  void do_what_was_asked() {
+    std::vector<rule_demotion> demote;
+    std::vector<std::string> rearm;
+    {
+      const std::scoped_lock hold(asked_lock);
+      demote.swap(to_demote);
+      rearm.swap(to_rearm);
+    }
+    for (const auto& rule : rearm) node.rearm(rule);
+    if (!demote.empty()) node.demote(demote);
+  }
 
   impl(agent_config c, agent::callbacks k) : config(std::move(c)), calls(std::move(k)), node(config, calls) {
     if (config.redis) {
@@ -43,6 +58,7 @@ struct agent::impl {
       from->wait(wake);
       std::uint64_t ignored = 0;
       (void)!::read(wake, &ignored, sizeof ignored);
+      do_what_was_asked();
       node.tick();
     }
   }
@@ -88,6 +104,22 @@ void agent::set_trust(store::trust whom) {
     impl_->new_trust = std::move(whom);
   }
   reload();
+}
+
+void agent::demote(std::vector<rule_demotion> what) {
+  {
+    const std::scoped_lock hold(impl_->asked_lock);
+    impl_->to_demote.insert(impl_->to_demote.end(), std::make_move_iterator(what.begin()), std::make_move_iterator(what.end()));
+  }
+  impl_->rouse();
+}
+
+void agent::rearm(std::string rule) {
+  {
+    const std::scoped_lock hold(impl_->asked_lock);
+    impl_->to_rearm.push_back(std::move(rule));
+  }
+  impl_->rouse();
 }
 
 agent_status agent::status() const { return impl_->node.status(); }

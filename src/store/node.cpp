@@ -2,6 +2,8 @@
 #include "node.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace sluice::store {
 
@@ -40,9 +42,16 @@ void node::restore() {
   auto candidates = state_.healthy;
   std::erase_if(candidates, [&](const auto& h) { return h.version == wanted; });
   if (!wanted.empty()) candidates.insert(candidates.begin(), {wanted, state_.active});
+  crashed_before_ = state_.highest;
+  // What the process died of comes last: with nothing else it is still better than to deny everything.
+  std::vector<healthy_version> last;
+  std::ranges::copy_if(candidates, std::back_inserter(last), [&](const auto& h) { return crashes(h.version); });
+  std::erase_if(candidates, [&](const auto& h) { return crashes(h.version); });
+  candidates.insert(candidates.end(), last.begin(), last.end());
   for (const auto& each : candidates) {
     if (!try_stored(each.version, each.activation)) continue;
     if (each.version != wanted) log("warn", "fell back to the older version " + each.version.substr(0, 12));
+    if (each.version != wanted && crashes(wanted)) downgraded_from(wanted);
     break;
   }
   tick();
@@ -107,18 +116,24 @@ void node::apply_again() {
   for (const auto& note : applied.notes) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), note);
 }
 
-node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::optional<canary_version>& canary) {
+node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with) {
   {
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
   }
-  last_result_ = built(source, version);
+  if (still_avoids(version, as)) {
+    if (downgrade_.empty()) downgraded_from(version);
+    last_result_ = crash_loop(downgrade_);
+  } else {
+    last_result_ = built(source, version);
+  }
   if (!last_result_.snapshot) {
     unsaved_.reset();
     refuse(as, version, last_result_.phase, last_result_.message);
     return outcome::refused;
   }
-  const auto saved = remember(source, version, as);
+  const auto demotions = demotions_with(version, with);
+  const auto saved = remember(source, version, as, demotions);
   if (!saved) {
     could_not_save({version, as}, saved.error().message);
     const bool runs_already = snapshot_ == last_result_.snapshot && state_.active == as;
@@ -129,10 +144,16 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
-  if (canary_ != canary) {
+  const auto demoted_before = std::exchange(state_.demotions, demotions);
+  if (canary_ != with.canary) {
     canary_.reset();
     canary_applied_ = {};
   }
+  if (shadow_ != with.shadow) {
+    shadow_.clear();
+    shadow_applied_ = {};
+  }
+  downgrade_.clear();
   adopt(last_result_, version);
   contact();
   freshness_ = compute();
@@ -146,13 +167,14 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   log("info", "version " + version.substr(0, 12) + " is in force as " + policy::to_string(as) + " from " + published_.source + ", built in " +
                   std::to_string(last_result_.took.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
+  tell_demotions(demoted_before);
   return saved ? outcome::accepted : outcome::unsaved;
 }
 
 // What is in force already, for everybody or for some, is not built again: a canary begins, grows, and ends for everybody at once.
 apply_result node::built(const policy::bundle_source& source, const std::string& version) const {
   if (unsaved_ && unsaved_->version == version && last_result_.snapshot) return last_result_;
-  for (const auto& [known, of] : {std::pair(&applied_, state_.version), std::pair(&canary_applied_, canary_ ? canary_->version : "")}) {
+  for (const auto& [known, of] : {std::pair(&applied_, state_.version), {&canary_applied_, canary_ ? canary_->version : ""}, {&shadow_applied_, shadow_}}) {
     if (!known->snapshot || of != version) continue;
     auto again = *known;
     again.took = milliseconds(0);
@@ -162,7 +184,7 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
 }
 
 bool node::take_canary(const policy::bundle_source& source, const canary_version& share) {
-  auto applied = built(source, share.version);
+  auto applied = crashes(share.version) ? crash_loop("the process died of it") : built(source, share.version);
   if (!applied.snapshot) {
     last_result_ = applied;
     refuse(state_.active, share.version, applied.phase, "as a canary: " + applied.message);
@@ -171,16 +193,17 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
   canary_ = share;
   canary_applied_ = std::move(applied);
   publish();
-  const auto share_text = std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
+  const auto share_text = !share.nodes.empty() ? "100 % on nodes with " + share.nodes : std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
   log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
   calls_.event("canary", state_.active, share.version, std::string(to_string(freshness_)), share_text);
   return true;
 }
 
 // Before it is in force: what a node acknowledges survives its restart.
-result<void> node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as) {
+result<void> node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::vector<demotion>& demotions) {
   if (!disk_works_) return fail(errc::io, disk_fault_);
   auto next = state_;
+  next.demotions = demotions;
   const bool listed = std::erase_if(next.healthy, [&](const auto& h) { return h.version == version; }) != 0;
   next.healthy.insert(next.healthy.begin(), {version, as});
   if (next.healthy.size() > state_store::versions_kept) next.healthy.resize(state_store::versions_kept);
@@ -316,21 +339,25 @@ void node::tick() {
 
 void node::publish() {
   auto active = std::make_shared<policy::active_policy>();
-  if (snapshot_) active->snapshot = snapshot_;
+  if (snapshot_) active->snapshot = with_demotions(snapshot_, state_.version);
   active->activation = state_.active;
   active->freshness = freshness_;
   active->refuse_all = refuse_all_;
-  if (canary_) {
+  if (canary_ && canary_applied_.snapshot) {
     auto other = std::make_shared<policy::active_policy>(*active);
-    other->snapshot = canary_applied_.snapshot;
+    other->snapshot = with_demotions(canary_applied_.snapshot, canary_->version);
     other->is_canary = true;
     active->canary = {.policy = std::move(other), .basis_points = canary_->basis_points, .salt = canary_->salt};
   }
+  active->shadow = shadow_applied_.snapshot;
   {
     const std::scoped_lock hold(lock_);
+    published_.shadow = shadow_;
+    published_.downgrade = downgrade_;
+    published_.demotions = state_.demotions;
     published_.activation = state_.active;
     published_.version = snapshot_ ? state_.version : "";
-    published_.canary = canary_;
+    published_.canary = canary_applied_.snapshot ? canary_ : std::nullopt;
     published_.state = to_string(freshness_);
     published_.connected = connected_;
     published_.last_contact = state_.last_contact;

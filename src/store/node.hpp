@@ -21,12 +21,20 @@ class node {
   enum class outcome : std::uint8_t { accepted, refused, unsaved };
   // Applies a candidate, stores it, and then publishes it. Unsaved: it was built but is not on disk. What runs stays where it is on
   // disk itself; otherwise the candidate is in force, because nothing is gained by an older one. Take it again later.
-  // `canary`: what runs beside it from then on, if it already does; none ends it.
-  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::optional<canary_version>& canary = {});
+  // `with`: what of it runs beside the version already goes on, what is not in it ends.
+  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with = {});
   // A version beside the one in force. False: it did not build, and what is in force goes on alone.
   [[nodiscard]] bool take_canary(const policy::bundle_source& source, const canary_version& share);
+  [[nodiscard]] bool take_shadow(const policy::bundle_source& source, const std::string& version);
+  // A canary of other nodes.
+  void leave_canary(const canary_version& share) { canary_ = share; }
+  [[nodiscard]] bool concerns(const canary_version& share) const;
+  // See agent::demote and agent::rearm.
+  void demote(const std::vector<rule_demotion>& what);
+  void rearm(const std::string& rule);
   [[nodiscard]] const std::optional<canary_version>& canary() const { return canary_; }
-  [[nodiscard]] bool runs_canary(const std::optional<canary_version>& share) const { return canary_ == share; }
+  [[nodiscard]] const std::string& shadow() const { return shadow_; }
+  [[nodiscard]] bool runs(const beside& with) const { return canary_ == with.canary && shadow_ == with.shadow; }
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
   // Versions that were revoked: not on disk any more, unless one is what runs.
@@ -53,12 +61,23 @@ class node {
   [[nodiscard]] policy::freshness freshness() const { return freshness_; }
   [[nodiscard]] agent_status status() const;  // any thread
   void set_nodes(std::vector<agent_status::node> nodes);
+  [[nodiscard]] std::string report() const { return calls_.report ? calls_.report() : std::string(); }
   void log(const char* level, const std::string& message) const { calls_.log(level, message); }
 
  private:
   void publish();
   [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
-  [[nodiscard]] result<void> remember(const policy::bundle_source& source, const std::string& version, policy::activation as);
+  [[nodiscard]] result<void> remember(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::vector<demotion>& demotions);
+  [[nodiscard]] std::vector<demotion> demotions_with(const std::string& version, const beside& with) const;
+  [[nodiscard]] std::shared_ptr<const policy::snapshot> with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version);
+  void save_demotions();
+  // What an activation changed of them.
+  void tell_demotions(const std::vector<demotion>& before) const;
+  // Too often died of; as it stands, another version is to be taken.
+  [[nodiscard]] bool crashes(const std::string& version) const;
+  [[nodiscard]] static apply_result crash_loop(const std::string& why);
+  [[nodiscard]] bool still_avoids(const std::string& version, policy::activation as) const;
+  void downgraded_from(const std::string& version);
   void could_not_save(const healthy_version& what, const std::string& why);
   [[nodiscard]] bool runs_what_is_stored() const;
   [[nodiscard]] policy::freshness compute() const;
@@ -72,8 +91,17 @@ class node {
   node_state state_;
   apply_result last_result_;
   std::shared_ptr<const policy::snapshot> snapshot_;
-  apply_result applied_, canary_applied_;  // what snapshot_ and the canary came of
+  apply_result applied_, canary_applied_, shadow_applied_;  // what snapshot_, the canary and the shadow came of
   std::optional<canary_version> canary_;
+  std::string shadow_;
+  policy::activation crashed_before_;  // activations up to here do not bring a version back that was died of
+  std::string downgrade_;
+  // What was made of a snapshot and its demotions, so that an exchange of freshness makes no other.
+  struct made_snapshot {
+    std::shared_ptr<const policy::snapshot> of, made;
+    std::vector<std::string> rules;
+  };
+  std::vector<made_snapshot> made_;
   policy::freshness freshness_ = policy::freshness::none;
   bool refuse_all_ = false, connected_ = false, disk_works_ = false;
   std::string lost_told_, disk_fault_;

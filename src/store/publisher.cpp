@@ -34,6 +34,22 @@ result<redis_client> connect_in_time(const redis_endpoint& to, milliseconds time
   }
 }
 
+head_record to_head(const activation_record& r) {
+  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted};
+  for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
+  return out;
+}
+
+std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
+  std::vector<rule_demotion> out;
+  const auto j = json::parse(heartbeat, nullptr, false);
+  if (!j.is_array()) return out;
+  for (const auto& each : j) {
+    if (each.is_object()) out.push_back({text(each, "version"), text(each, "rule"), text(each, "why")});
+  }
+  return out;
+}
+
 }  // namespace
 
 bool publisher::impl::failed_over(const error& why) const {
@@ -77,7 +93,7 @@ result<std::vector<redis_reply>> publisher::impl::reports() {
 result<void> publisher::impl::write(const activation_record& r, const activate_request& what, policy::activation expected) {
   const auto done = redis.command({"EVAL", std::string(activate_script), "6", keys.head(), keys.log(), keys.manifest(what.version), keys.versions(), keys.revoked(),
                                    keys.freeze(), std::to_string(expected.epoch), std::to_string(expected.generation), std::to_string(r.activation.epoch),
-                                   std::to_string(r.activation.generation), what.version, r.text, keys.notify(), what.kind, what.canary ? what.canary->version : ""});
+                                   std::to_string(r.activation.generation), what.version, r.text, keys.notify(), what.kind, what.canary ? what.canary->version : "", what.shadow});
   return done ? result<void>() : std::unexpected(done.error());
 }
 
@@ -95,7 +111,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   auto server = replicates();
   if (!server) return std::unexpected(server.error());
   context.replicas = server->replicas;
-  activation_record r{.activation = {}, .canary = what.canary, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
+  activation_record r{.activation = {}, .with = {.canary = what.canary, .shadow = what.shadow}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
                       .time = rfc3339(now().wall), .previous = *last ? (*last)->version : "", .replid = server->id};
   // How the version came to be stands in its manifest; the history says it without asking for that.
   if (auto made = redis.command({"HGET", keys.manifest(what.canary ? what.canary->version : what.version), "manifest"}); made && made->kind == redis_reply::kind::text) {
@@ -109,6 +125,11 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   const bool behind = highest > expected;
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
+  // A demotion belongs to its version, and stays with it until it is armed again.
+  if (what.demoted) r.with.demoted = *what.demoted;
+  else if (*last) r.with.demoted = (*last)->with.demoted;
+  std::erase_if(r.with.demoted, [&](const rule_demotion& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
+  r.with.rearmed = what.rearm ? r.activation : *last ? (*last)->with.rearmed : policy::activation{};
   return r;
 }
 
@@ -161,7 +182,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 }
 
 head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.canary};
+  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted};
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }

@@ -19,6 +19,16 @@ std::string text(const json& j, const char* name) {
   return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
+std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
+  std::vector<rule_demotion> out;
+  const auto j = json::parse(heartbeat, nullptr, false);
+  if (!j.is_array()) return out;
+  for (const auto& each : j) {
+    if (each.is_object()) out.push_back({text(each, "version"), text(each, "rule"), text(each, "why")});
+  }
+  return out;
+}
+
 }  // namespace
 
 result<head_record> publisher::head() {
@@ -58,6 +68,9 @@ result<std::vector<node_status>> publisher::nodes() {
     n.version = f.field("version");
     n.state = f.field("state");
     n.build = f.field("build");
+    n.shadow = f.field("shadow");
+    n.arms = f.field("arms");
+    n.demoted = demotions_from(f.field("demoted"));
     n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
     out.push_back(std::move(n));
   }
@@ -93,6 +106,13 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
     out.push_back(std::move(a));
   }
   return out;
+}
+
+// A lease for the sake of quiet: what it decides is fenced by the activation that it saw, so that two of them do no harm.
+result<bool> publisher::lead(const std::string& who, milliseconds how_long) {
+  const auto done = impl_->redis.command({"EVAL", std::string(lead_script), "1", impl_->keys.controller(), who, std::to_string(how_long.count())});
+  if (!done) return std::unexpected(done.error());
+  return done->integer == 1;
 }
 
 result<void> publisher::freeze(const std::string& why) {

@@ -134,7 +134,7 @@ bool redis_source::wanted(const activation_record& record) {
     node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
     return false;
   }
-  return !runs_it || node_.unsaved() || !node_.runs_canary(record.canary);
+  return !runs_it || node_.unsaved() || !node_.runs(record.with);
 }
 
 result<policy::bundle_source> redis_source::files_of(const std::string& version) {
@@ -157,7 +157,7 @@ result<void> redis_source::take(const activation_record& record) {
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
-  const auto done = node_.take(*source, record.version, record.activation, record.canary);
+  const auto done = node_.take(*source, record.version, record.activation, record.with);
   if (done == node::outcome::refused) {
     refused_ = record.text;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
@@ -166,18 +166,37 @@ result<void> redis_source::take(const activation_record& record) {
     const bool runs_it = node_.state().active == record.activation;
     return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
   }
-  if (record.canary && !node_.runs_canary(record.canary)) {
-    auto canary = files_of(record.canary->version);
-    if (!canary && canary.error().code != errc::integrity && canary.error().code != errc::not_found) return std::unexpected(canary.error());
-    if (!canary) node_.refuse(record.activation, record.canary->version, "VERIFY", "as a canary: " + canary.error().message);
-    if (!canary || !node_.take_canary(*canary, *record.canary)) {
-      refused_ = record.text;
-      return acknowledge(record, "NACK", canary ? node_.last_result().phase : "VERIFY", "canary: " + (canary ? node_.last_result().message : canary.error().message));
-    }
+  bool fine = true;
+  const auto& canary = record.with.canary;
+  if (canary && !node_.concerns(*canary)) {
+    node_.leave_canary(*canary);
+  } else if (canary && node_.canary() != canary) {
+    auto taken = take_other(record, canary->version, "canary", [&](const policy::bundle_source& files) { return node_.take_canary(files, *canary); });
+    if (!taken) return std::unexpected(taken.error());
+    fine = *taken;
   }
+  if (const auto& shadow = record.with.shadow; fine && !shadow.empty() && node_.shadow() != shadow) {
+    auto taken = take_other(record, shadow, "shadow", [&](const policy::bundle_source& files) { return node_.take_shadow(files, shadow); });
+    if (!taken) return std::unexpected(taken.error());
+    fine = *taken;
+  }
+  if (!fine) return {};
   refused_.clear();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
   return heartbeat();
+}
+
+// A version beside the one that is live. False: it is refused, and what is live goes on without it.
+result<bool> redis_source::take_other(const activation_record& record, const std::string& version, const std::string& what,
+                                      const std::function<bool(const policy::bundle_source&)>& take) {
+  auto files = files_of(version);
+  if (!files && files.error().code != errc::integrity && files.error().code != errc::not_found) return std::unexpected(files.error());
+  if (!files) node_.refuse(record.activation, version, "VERIFY", what + ": " + files.error().message);
+  if (files && take(*files)) return true;
+  refused_ = record.text;
+  auto told = acknowledge(record, "NACK", files ? node_.last_result().phase : "VERIFY", what + ": " + (files ? node_.last_result().message : files.error().message));
+  if (!told) return std::unexpected(told.error());
+  return false;
 }
 
 result<void> redis_source::tell(const std::vector<redis_command>& commands) {
@@ -214,8 +233,12 @@ result<void> redis_source::heartbeat() {
   for (const auto& [name, value] : config_.labels) labels[name] = value;
   const auto key = keys_.node(config_.node_id);
   const auto& s = node_.state();
+  json demoted = json::array();
+  for (const auto& each : s.demotions) {
+    if (each.here) demoted.push_back({{"version", each.what.version}, {"rule", each.what.rule}, {"why", each.what.why}});
+  }
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.canary() ? node_.canary()->version : "", "state",
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", node_.report(), "demoted", demoted.dump(-1, ' ', false, json::error_handler_t::replace), "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},

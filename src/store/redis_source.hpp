@@ -2,6 +2,7 @@
 // a jittered poll heals what was missed.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "node.hpp"
@@ -25,6 +26,8 @@ class redis_source final : public source {
   [[nodiscard]] result<void> take(const activation_record& record);
   [[nodiscard]] bool trusted(const activation_record& record);
   [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version);
+  [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what,
+                                        const std::function<bool(const policy::bundle_source&)>& take);
   [[nodiscard]] result<void> read_revoked();
   // Writes what others read about this node. A Redis that forbids it is told in the log and takes nothing from the policy.
   [[nodiscard]] result<void> tell(const std::vector<redis_command>& commands);

@@ -22,14 +22,48 @@ std::optional<policy::activation> parse_activation(std::string_view text) {
 }
 
 std::string to_json(const activation_record& r) {
+  const auto& with = r.with;
   json canary = nullptr;
-  if (r.canary) canary = {{"version", r.canary->version}, {"basis_points", r.canary->basis_points}, {"salt", r.canary->salt}};
+  if (with.canary) canary = {{"version", with.canary->version}, {"basis_points", with.canary->basis_points}, {"salt", with.canary->salt}, {"nodes", with.canary->nodes}};
+  json demoted = json::array();
+  for (const auto& each : with.demoted) demoted.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
   return json{{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
               {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.commit},
-              {"gate", r.gate_report}}
+              {"gate", r.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
+
+namespace {
+
+bool read_canary(const json& j, std::optional<canary_version>& out) {
+  const auto at = j.find("canary");
+  if (at == j.end() || at->is_null()) return true;
+  if (!at->is_object() || !at->value("version", json()).is_string() || !at->value("basis_points", json()).is_number_unsigned() || !at->value("salt", json()).is_string() ||
+      !at->value("nodes", json("")).is_string() || (*at)["basis_points"].get<std::uint64_t>() > 10'000) {
+    return false;
+  }
+  out = canary_version{.version = (*at)["version"], .basis_points = (*at)["basis_points"], .salt = (*at)["salt"], .nodes = at->value("nodes", std::string())};
+  return true;
+}
+
+// Members that a record of an older release lacks stand for nothing.
+bool read_beside(const json& j, beside& out) {
+  if (!read_canary(j, out.canary)) return false;
+  const auto shadow = j.value("shadow", json("")), rearmed = j.value("rearmed", json("0-0")), demoted = j.value("demoted", json::array());
+  if (!shadow.is_string() || !rearmed.is_string() || !demoted.is_array()) return false;
+  out.shadow = shadow.get<std::string>();
+  const auto number = parse_activation(rearmed.get<std::string>());
+  if (!number) return false;
+  out.rearmed = *number;
+  for (const auto& each : demoted) {
+    if (!each.is_object() || !each.value("version", json()).is_string() || !each.value("rule", json()).is_string() || !each.value("why", json()).is_string()) return false;
+    out.demoted.push_back({each["version"], each["rule"], each["why"]});
+  }
+  return true;
+}
+
+}  // namespace
 
 result<activation_record> parse_record(const std::string& text) {
   auto opened = open_text(text);
@@ -52,13 +86,7 @@ result<activation_record> parse_record(const std::string& text) {
   r.commit = string("commit");
   r.gate_report = string("gate");
   if (r.version.size() != 64) return bad();
-  if (const auto canary = j.find("canary"); canary != j.end() && !canary->is_null()) {
-    if (!canary->is_object() || !canary->value("version", json()).is_string() || !canary->value("basis_points", json()).is_number_unsigned() ||
-        !canary->value("salt", json()).is_string() || (*canary)["basis_points"].get<std::uint64_t>() > 10'000) {
-      return bad();
-    }
-    r.canary = canary_version{(*canary)["version"].get<std::string>(), (*canary)["basis_points"].get<std::uint32_t>(), (*canary)["salt"].get<std::string>()};
-  }
+  if (!read_beside(j, r.with)) return bad();
   r.text = text;
   r.signed_as = std::move(*opened);
   return r;

@@ -29,6 +29,7 @@ class ring_keys {
   [[nodiscard]] std::string revoked() const { return base_ + "revoked"; }
   [[nodiscard]] std::string vault() const { return base_ + "vault:"; }  // a conversation's name follows
   [[nodiscard]] std::string feedback() const { return base_ + "feedback"; }
+  [[nodiscard]] std::string controller() const { return base_ + "controller"; }
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }
 
  private:
@@ -40,7 +41,7 @@ class ring_keys {
 // The activation record.
 struct activation_record {
   policy::activation activation;
-  std::optional<canary_version> canary = {};
+  beside with = {};
   std::string ring, version, kind, actor, note, time, previous, replid;
   std::string commit = {}, gate_report = {};
   std::string text = {};         // as it stood in Redis

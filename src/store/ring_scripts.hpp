@@ -22,7 +22,7 @@ return 'STAGED'
 )lua";
 
 // KEYS: head, log, manifest, versions, revoked, freeze. ARGV: expected epoch, expected generation, new epoch, new generation,
-// version, record, channel, kind, canary version or nothing.
+// version, record, channel, kind, canary version or nothing, version in shadow or nothing.
 inline constexpr std::string_view activate_script = R"lua(
 local passes_freeze = { rollback = true, abort = true, demote = true }
 if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze[ARGV[8]] then
@@ -47,6 +47,7 @@ if ARGV[9] ~= '' then
   if not redis.call('ZSCORE', KEYS[4], ARGV[9]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[9]) end
   if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
 end
+if ARGV[10] ~= '' and not redis.call('ZSCORE', KEYS[4], ARGV[10]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[10]) end
 local id = ARGV[3] .. '-' .. ARGV[4]
 redis.call('XADD', KEYS[2], id, 'kind', ARGV[8], 'version', ARGV[5], 'record', ARGV[6])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6], 'canary', ARGV[9])
@@ -59,6 +60,14 @@ inline constexpr std::string_view revoke_script = R"lua(
 if redis.call('HGET', KEYS[1], 'version') == ARGV[1] or redis.call('HGET', KEYS[1], 'canary') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
 return redis.call('SADD', KEYS[3], ARGV[1])
+)lua";
+
+// KEYS: controller. ARGV: who, for how many ms.
+inline constexpr std::string_view lead_script = R"lua(
+local now = redis.call('GET', KEYS[1])
+if now and now ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 )lua";
 
 // KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature.

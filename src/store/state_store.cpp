@@ -80,6 +80,24 @@ bool read(const json& from, const char* name, policy::activation& out) {
   return it != from.end() && read(*it, out);
 }
 
+// A file without the member is of a release that had none.
+bool read_demotions(const json& from, std::vector<demotion>& out) {
+  const auto all = from.find("demotions");
+  if (all == from.end()) return true;
+  if (!all->is_array()) return false;
+  for (const auto& each : *all) {
+    demotion one;
+    std::string time;
+    const auto here = each.is_object() ? each.find("here") : each.end();
+    if (!each.is_object() || here == each.end() || !here->is_boolean()) return false;
+    if (!read(each, "version", one.what.version) || !read(each, "rule", one.what.rule) || !read(each, "why", one.what.why) || !read(each, "at", one.at) || !read(each, "time", time)) return false;
+    one.here = here->get<bool>();
+    one.time = parse_time(time).value_or(wall_time{});
+    out.push_back(std::move(one));
+  }
+  return true;
+}
+
 result<node_state> state_from(const std::string& bytes) {
   const auto j = json::parse(bytes, nullptr, false);
   if (j.is_discarded()) return fail(errc::integrity, "no whole JSON");
@@ -95,6 +113,7 @@ result<node_state> state_from(const std::string& bytes) {
   const auto lost = j.find("highest_lost");
   if (lost != j.end() && !lost->is_boolean()) return wrong("highest_lost");
   s.highest_lost = lost != j.end() && lost->get<bool>();
+  if (!read_demotions(j, s.demotions)) return wrong("a rule of demotions");
   const auto healthy = j.find("healthy");
   if (healthy == j.end() || !healthy->is_array()) return wrong("healthy");
   for (const auto& h : *healthy) {
@@ -231,7 +250,11 @@ result<void> state_store::save(const node_state& s) {
     one["version"] = h.version;
     healthy.push_back(std::move(one));
   }
-  const json j = {{"format", format}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
+  json demotions = json::array();
+  for (const auto& d : s.demotions) {
+    demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}});
+  }
+  const json j = {{"format", format}, {"demotions", demotions}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
   return write_whole("state.json", j.dump(1) + "\n", true);
 }
 

@@ -10,6 +10,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/policy/source.hpp"
 #include "sluice/policy/types.hpp"
+#include "sluice/store/agent.hpp"
 
 namespace sluice::store {
 
@@ -24,6 +25,7 @@ struct node_state {
   policy::activation active;
   std::string version;                // of `active`; empty: none
   std::vector<healthy_version> healthy;  // newest first
+  std::vector<demotion> demotions;    // of versions that run
   std::optional<wall_time> last_contact;
   // The memory was damaged: what `highest` was is not known, until the source gives an activation.
   bool highest_lost = false;

@@ -129,6 +129,10 @@ void policy_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_policy_activations_total", {}, p.activations);
   out.family("sluice_policy_refusals_total", "counter", "Candidates that this node refused.");
   out.sample("sluice_policy_refusals_total", {}, p.refusals);
+  out.family("sluice_rules_demoted", "gauge", "Rules that their version enforces and that are in shadow until they are armed again; always 1.");
+  for (const auto& each : p.demoted) out.sample("sluice_rules_demoted", {{"version", each.version}, {"rule", each.rule}, {"by", each.by}}, std::uint64_t{1});
+  out.family("sluice_demotions_total", "counter", "Rules that this node demoted on its own evidence.");
+  out.sample("sluice_demotions_total", {}, p.demotions);
   out.family("sluice_rule_findings_total", "counter", "Findings by rule.");
   for (const auto& each : in.rules) {
     out.sample("sluice_rule_findings_total",
@@ -136,6 +140,20 @@ void policy_state(exposition& out, const metrics_input& in) {
                 {"enforcement", each.enforced ? "enforce" : "shadow"}},
                each.findings);
   }
+}
+
+void shadow_state(exposition& out, const metrics_input& in) {
+  const auto& s = in.shadow;
+  out.family("sluice_shadow_info", "gauge", "The version that is judged in shadow; always 1.");
+  if (!s.version.empty()) out.sample("sluice_shadow_info", {{"version", s.version}}, std::uint64_t{1});
+  out.family("sluice_shadow_judged_total", "counter", "Exchanges that a version in shadow judged.");
+  out.sample("sluice_shadow_judged_total", {}, s.judged);
+  out.family("sluice_shadow_inexact_total", "counter", "Of them, those whose answer would have been another.");
+  out.sample("sluice_shadow_inexact_total", {}, s.inexact);
+  out.family("sluice_shadow_shed_total", "counter", "Exchanges that a version in shadow did not judge, by reason.");
+  for (const auto& [reason, count] : s.shed) out.sample("sluice_shadow_shed_total", {{"reason", reason}}, count);
+  out.family("sluice_shadow_cpu_seconds_total", "counter", "Processor time of versions in shadow.");
+  out.sample("sluice_shadow_cpu_seconds_total", {}, static_cast<double>(s.cpu_us) * 1e-6);
 }
 
 void audit_state(exposition& out, const metrics_input& in) {
@@ -226,6 +244,7 @@ std::string render(const metrics_input& in) {
   traffic(out, in);
   added_latency(out, in);
   policy_state(out, in);
+  shadow_state(out, in);
   audit_state(out, in);
   vault_state(out, in);
   return out.take();

@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 5, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 5, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5, "docs/rollout.md": 4}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -316,6 +316,49 @@ def test_redis_commands(lab):
     sources = "".join(p.read_text() for p in (ROOT / "src/app").glob("*.cpp"))
     for words in ("is active as", "which this Redis has lost: the version is active again as "):
         assert words in answer and words in sources, words
+
+
+def test_rollout_commands(lab):
+    shadow, breaker, demote, control = (text.replace("/var/lib/sluice/audit", f"{lab.dir}/follower-audit") for _, text in blocks("docs/rollout.md"))
+    rule = '''  - id: fin-003
+    title: Taxes
+    severity: low
+    direction: request
+    match: {keywords: [tax]}
+    action: {type: block, message: "No."}
+    tests: [{name: a, request: my tax, expect: {rules: [fin-003]}}, {name: b, request: nothing, expect: {rules: []}}]
+'''
+    live, candidate = bundle(lab.dir / "live"), bundle(lab.dir / "candidate", extra=rule)
+    manifest = candidate / "bundle.yaml"
+    manifest.write_text(manifest.read_text() + breaker)
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    moved = lambda text: text.replace("127.0.0.1:6379", f"127.0.0.1:{port}")
+    g = Gateway(lab, "follower", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}')
+    shell(f"sluice push {live} --redis redis://127.0.0.1:{port} --ring prod --wait all", lab.dir)
+    push, report, promote = moved(shadow).splitlines()
+    assert "is judged in shadow" in shell(push, lab.dir)
+    assert g.ask("about my tax return")[0] == 200
+    until("it was judged", lambda: "sluice_shadow_judged_total 1\n" in g.get("/metrics")[1])
+    g.records()
+    assert "newly blocked 1 " in shell(report, lab.dir) and (lab.dir / "shadow.html").exists()
+    shell(promote, lab.dir)
+    assert g.ask("about my tax return")[0] == 400
+    away, back = moved(demote).splitlines()
+    shell(away, lab.dir)
+    assert g.ask("about my tax return")[0] == 200
+    shell(back, lab.dir)
+    assert g.ask("about my tax return")[0] == 400
+    keygen, controller = moved(control).splitlines()
+    shell(keygen, lab.dir)
+    log = open(lab.dir / "controller.log", "w")
+    process = subprocess.Popen(["bash", "-c", "exec " + controller], cwd=lab.dir, stdout=log, stderr=log, env=os.environ | {"PATH": f"{os.path.dirname(SLUICE)}:{os.environ['PATH']}"})
+    lab.processes.append(process)
+    until("it acts", lambda: "acts for the ring" in (lab.dir / "controller.log").read_text())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
 
 
 def test_signature_commands(lab):

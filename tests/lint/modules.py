@@ -16,7 +16,7 @@ MODULES = {
     "audit": ("decision records, the hash-chained log and its retention, query, replay", ["base", "crypto", "policy"], []),
     "store": ("policy sources, publisher, whose signatures count, last known good", ["base", "crypto", "transport", "policy"],
               ["hiredis/", "archive.h", "archive_entry.h"]),
-    "rollout": ("what a version must show before it goes live: the golden gate and its statistics", ["base", "crypto", "policy", "audit", "store"],
+    "rollout": ("what a version must show before it goes live and on live traffic: the golden gate, shadow, breaker, statistics", ["base", "crypto", "policy", "audit", "store"],
                 ["boost/math"]),
     "telemetry": ("metrics, structured log", ["base"], ["spdlog/"]),
     "net": ("listeners, sessions, upstream pools, control server", ["base", "transport", "http", "proxy", "telemetry"],

@@ -1,4 +1,4 @@
-// The admin API: liveness, readiness, status, metrics, coverage, and a dry run. It only reads; what it shows is handed in as
+// The admin API: liveness, readiness, status, metrics, coverage, and a dry run. It only reads, but for arming again what the node demoted; what it shows is handed in as
 // functions, so that it can be tested without a gateway. Called on the control server's thread.
 #pragma once
 
@@ -29,6 +29,7 @@ struct sources {
   std::function<std::shared_ptr<const loaded_bundle>()> loaded;  // null: no policy is in force
   std::string audit_directory;  // whose files may be read; empty: none
   std::function<net::control_response(const net::control_request&)> feedback;  // of /v1/feedback; null: there is no such path
+  std::function<void(const std::string& rule)> rearm;  // what this node demoted itself; "" for all of it
   std::function<std::string()> not_ready;  // why no traffic should come, beside the policy; "" when ready
 };
 

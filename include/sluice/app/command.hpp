@@ -35,11 +35,14 @@ void add_history(CLI::App& root, invocation& call);
 void add_activate(CLI::App& root, invocation& call);
 void add_approve(CLI::App& root, invocation& call);
 void add_promote(CLI::App& root, invocation& call);  // and abort
+void add_demote(CLI::App& root, invocation& call);  // and rearm
 void add_rollback(CLI::App& root, invocation& call);
 void add_freeze(CLI::App& root, invocation& call);
 void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
 void add_keygen(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
+void add_controller(CLI::App& root, invocation& call);
+void add_shadow(CLI::App& root, invocation& call);
 void add_config(CLI::App& root, invocation& call);
 void add_feedback(CLI::App& root, invocation& call);
 void add_golden(CLI::App& root, invocation& call);

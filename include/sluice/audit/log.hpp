@@ -44,7 +44,8 @@ struct log_config {
 class log {
  public:
   // Opens or continues the log and starts the spool thread.
-  [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers);
+  // `beside`: further producers, with numbers behind the others, whose rings are small.
+  [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers, std::size_t beside = 0);
   ~log();  // writes all that is queued, however much, syncs, ends with a "stop" event; what a full disk does not take is lost
 
   // From worker `producer`, none of them blocks. Keeps places for the records of one exchange before it begins, so that on_full: block

@@ -88,7 +88,7 @@ struct attachment_record {
 };
 
 struct record {
-  enum class event : std::uint8_t { decision, opened, closed, aborted } event = event::decision;
+  enum class event : std::uint8_t { decision, opened, closed, aborted, shadow } event = event::decision;
   std::string id;
   wall_time time;
   std::string activation, version, effective, freshness;
@@ -104,6 +104,15 @@ struct record {
   std::vector<attachment_record> attachments;
   std::vector<recalled_record> recalled;
   std::string reason;
+  std::vector<std::string> demoted;  // rules that the version enforces and that were in shadow
+  // Of `shadow`: `version` is the one in shadow, its findings are here, and the verdicts are what was done; the shadow verdicts what it
+  // would have done.
+  struct shadow_side {
+    std::string live_version;
+    bool text_differs = false;
+    std::string inexact;               // why not exactly so; "" when it is
+    std::uint64_t took_us = 0, live_us = 0;
+  } shadow;
   bool canary = false;   // decided by the version that a share of conversations gets
   bool stale = false;
   // Only where the log keeps text; in the clear while in memory only.

@@ -210,6 +210,8 @@ struct rule {
   int score = 0;
   std::optional<rollout_spec> rollout;
   std::optional<promote_spec> promote_when;
+  std::optional<double> max_block_rate;  // of the users that it sees; none: the bundle's
+  bool never_demote = false;             // the breaker leaves it alone
   std::vector<std::string> falsepositives, references, tags;
   std::vector<exception_spec> exceptions;
   std::vector<test_spec> tests;
@@ -324,6 +326,7 @@ struct bundle_ast {
     action matcher_unavailable = action::block;  // what an enforcing rule's failed matcher does: block (default) or allow
   } on_error;
   std::optional<gate_spec> gate;
+  breaker_terms breaker;
   std::string version;               // 64 hex digits
 };
 

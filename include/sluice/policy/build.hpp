@@ -32,6 +32,12 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
 [[nodiscard]] std::shared_ptr<const snapshot> compile(const bundle_ast& bundle, match::compile_backend& backend,
                                                       shard_cache& cache, diagnostics& found);
 
+// demotion.cpp: the same version with some of its rules in shadow, made from the compiled one without compiling anything. Ids that it
+// does not enforce mean nothing. Null: `of` was not made by compile().
+[[nodiscard]] std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<std::string>& rule_ids);
+// The same of what a snapshot was made of.
+void put_in_shadow(bundle_ast& bundle, const std::string& rule_id);
+
 // selftest.cpp: inline tests. `self_test` runs each rule's own positive examples in the full snapshot (they must be found);
 // `run_tests` runs all inline tests as design says: the rule's own policy alone, as if bound.
 struct test_result {

@@ -161,6 +161,9 @@ struct judged_request {
 // True when some rule that applies here may tag the conversation of a request.
 [[nodiscard]] bool tags_requests(const ruleset& rules);
 
+// True when the rule, by its index in snapshot::rules(), is one of those that apply.
+[[nodiscard]] bool applies(const ruleset& rules, std::uint32_t rule);
+
 // The hash of the rules that apply: 64 hex digits, the record's `effective`.
 [[nodiscard]] const std::string& effective_hash(const ruleset& rules);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,8 +35,13 @@ class snapshot {
     policy::action action;
     policy::enforcement enforcement;
     std::uint32_t score = 0;  // what a match adds to its policy's threshold
+    std::optional<double> max_block_rate = {};
+    bool never_demote = false;
   };
   [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
+  [[nodiscard]] virtual breaker_terms breaker() const { return {}; }
+  // Ids of rules that this version enforces and that are in shadow here (in_shadow, build.hpp); sorted.
+  [[nodiscard]] virtual const std::vector<std::string>& demoted() const;
   // Bytes of compiled databases and tables, shards counted once.
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
   // Of those bytes, what other snapshots may hold too: databases, patterns and models that did not change.
@@ -68,6 +74,8 @@ struct active_policy {
   };
   std::optional<canary_share> canary;
   bool is_canary = false;  // this is that other version
+  // A version that is judged on the same exchanges and changes nothing of them; null: none.
+  std::shared_ptr<const policy::snapshot> shadow = {};
 };
 
 // Where a conversation falls among ten thousand, the same on every node: by conversation, else by user, else by caller; within its tenant.

@@ -70,6 +70,13 @@ struct context {
   bool operator==(const context&) const = default;
 };
 
+// When a rule, or a whole version, blocks more than anybody expected of it. Rates are of distinct users (docs/rollout.md).
+struct breaker_terms {
+  bool on = true;
+  double rule = 0.1, version = 0.3;  // highest rates; of a rule that names none itself
+  std::uint32_t users_min = 20;      // less is no evidence
+};
+
 // An activation makes a version live. Ordered; nodes only move forward. {0,0} is "none yet".
 struct activation {
   std::uint64_t epoch = 0, generation = 0;

@@ -81,6 +81,7 @@ struct exchange_report {
   const policy::active_policy& policy;  // pinned: snapshot, activation, freshness
   const policy::context& who;
   std::string_view effective;           // 64 hex digits
+  const policy::ruleset* rules = nullptr;  // that applied, of policy.snapshot; null: none was chosen yet
   std::string_view dialect, endpoint;
   std::string_view method, path;        // path without query
   bool streamed = false;
@@ -105,7 +106,7 @@ struct exchange_report {
   std::uint32_t edits = 0;           // replacements in what the client was sent
   std::uint64_t latency_us = 0;      // whole exchange
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
-  const judged_text* text = nullptr; // where services::keeps_text(), of `whole` and `closed`; null otherwise
+  const judged_text* text = nullptr; // where services::keeps_text() or a version is in shadow, of `whole` and `closed`; null otherwise
   std::string_view caller;           // of the identity
   bool reserved = false;             // there is a place for it in the audit log: the exchange was admitted
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,28 @@ struct canary_version {
   std::string version;
   std::uint32_t basis_points = 0;
   std::string salt;
+  std::string nodes = {};  // "label=value": for everybody on nodes with that label, and for nobody elsewhere; "": on all nodes
   bool operator==(const canary_version&) const = default;
+};
+
+// A rule that its version enforces and that is in shadow until it is armed again.
+struct rule_demotion {
+  std::string version, rule, why;
+  bool operator==(const rule_demotion&) const = default;
+};
+struct demotion {
+  rule_demotion what;
+  policy::activation at;  // that was in force then
+  wall_time time{};
+  bool here = true;       // by this node, on its own evidence; false: by an activation, for the whole ring
+};
+
+// What an activation has beside the version that it makes live.
+struct beside {
+  std::optional<canary_version> canary = {};
+  std::string shadow = {};                   // a version that is judged on the same traffic and changes nothing; "": none
+  std::vector<rule_demotion> demoted = {};   // of any of these versions
+  policy::activation rearmed = {};           // what nodes demoted themselves before this is armed again
 };
 
 enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
@@ -50,6 +72,8 @@ struct agent_config {
   store::trust trust;                       // whose activations and manifests of a ring are taken
   std::string node_id, build;               // for heartbeats and acknowledgements
   std::vector<std::pair<std::string, std::string>> labels;
+  // How often the process died of a version lately. One with two and more is not what a start takes, where there is another.
+  std::map<std::string, unsigned> crashes = {};
 };
 
 // What applying a candidate came to. `phase`: parse, check, compile, selftest, done.
@@ -70,6 +94,9 @@ struct agent_status {
   policy::activation activation;
   std::string version, state;               // FRESH STALE EXPIRED NONE
   std::optional<canary_version> canary;     // that runs beside it here
+  std::string shadow;                       // that is judged beside it here; "": none
+  std::vector<demotion> demotions;
+  std::string downgrade;                    // why an older version is in force than the source gives; "" when it is not
   std::string source;                       // "directory policies" or "redis://host:port ring R"
   bool connected = false;
   std::optional<wall_time> last_contact, last_activation, last_attempt;
@@ -90,11 +117,15 @@ class agent {
   struct callbacks {
     // On the agent's thread: build a snapshot from source bytes (parse, check, compile, self-test).
     std::function<apply_result(const policy::bundle_source&, const std::string& version)> apply;
+    // On the agent's thread: the same snapshot with these rules in shadow (policy::in_shadow).
+    std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};
     // On the agent's thread: this is what is in force from now on. Called for a new activation and for each change of freshness.
     std::function<void(std::shared_ptr<const policy::active_policy>)> publish;
-    // Something an auditor wants: kind is "activated", "refused", "state".
+    // Something an auditor wants: kind is "activated", "refused", "state", "canary", "shadow", "demoted", "rearmed".
     std::function<void(const std::string& kind, const policy::activation&, const std::string& version, const std::string& state,
                        const std::string& detail)> event;
+    // On the agent's thread: what the versions in force did so far, for the ring; text that whoever compares them reads.
+    std::function<std::string()> report = {};
     // For the log of the process.
     std::function<void(const std::string& level, const std::string& message)> log;
   };
@@ -107,6 +138,11 @@ class agent {
   void reload();  // look at the source now (SIGHUP)
   // Whose word counts from now on; what was refused for its signature is looked at again. Any thread.
   void set_trust(store::trust whom);
+  // From any thread; soon after, on the agent's. Rules of versions that run here go to shadow, until rearm() or an activation arms them
+  // again. Survives a restart.
+  void demote(std::vector<rule_demotion> what);
+  // What this node demoted itself; "" for all of it. What an activation demoted is for an activation to arm again.
+  void rearm(std::string rule);
   [[nodiscard]] agent_status status() const;
 
  private:

@@ -33,6 +33,8 @@ struct head_record {
   std::string version, kind, actor, note, time;
   std::string commit = {}, gate_report = {};  // of the version's provenance, the canary's where there is one
   std::optional<canary_version> canary = {};
+  std::string shadow = {};                  // a version that is judged beside it; "": none
+  std::vector<rule_demotion> demoted = {};
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
@@ -54,11 +56,17 @@ struct node_status {
   std::string id, activation, version, state, build;
   milliseconds heartbeat_age{0};
   bool alive = false;
+  std::string shadow = {};                  // the version that it judges in shadow
+  std::vector<rule_demotion> demoted = {};  // by itself
+  std::string arms = {};                    // what its versions did, as agent_config's `report` told it
 };
 
 struct activate_request {
-  std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, promote, abort
+  std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, shadow, promote, abort, demote, rearm
   std::optional<canary_version> canary = {};            // beside `version`
+  std::string shadow = {};                              // beside it, changing nothing
+  std::optional<std::vector<rule_demotion>> demoted = {};  // none: what is demoted already stays so, as far as its version does
+  bool rearm = false;                                   // also what nodes demoted themselves until now
   // Only while this is the head: what is decided about it must not hit another. errc::conflict otherwise.
   std::optional<policy::activation> only_after = {};
   // With the epoch raised, and only while this is still the head: for nodes that do not follow it (ahead_of).
@@ -85,6 +93,8 @@ class publisher {
   // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
   [[nodiscard]] result<policy::activation> ahead_of(const head_record& head);
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
+  // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
+  [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
   [[nodiscard]] result<void> freeze(const std::string& why);
   [[nodiscard]] result<void> thaw();

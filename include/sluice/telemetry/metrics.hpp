@@ -42,9 +42,18 @@ struct metrics_input {
     std::string version, activation, bundle, state;
     double age_seconds = -1;          // since the last activation; negative: none yet
     double contact_age_seconds = -1;  // since the source was last seen; negative: never
-    std::uint64_t rules = 0, memory_bytes = 0, pinned_snapshots = 0, held_bytes = 0, activations = 0, refusals = 0;
+    std::uint64_t rules = 0, memory_bytes = 0, pinned_snapshots = 0, held_bytes = 0, activations = 0, refusals = 0, demotions = 0;
     bool connected = false;
+    struct demoted_rule {
+      std::string version, rule, by;  // by: node or ring
+    };
+    std::vector<demoted_rule> demoted = {};
   } policy;
+  struct {
+    std::string version = {};  // in shadow; empty: none
+    std::uint64_t judged = 0, inexact = 0, cpu_us = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> shed = {};  // by reason
+  } shadow;
   struct {
     std::uint64_t written = 0, dropped = 0, bytes = 0, syncs = 0, sync_failures = 0;
     bool failed = false;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 
 #include "traces.hpp"
 
@@ -103,10 +104,10 @@ TEST(held, text_is_waited_for_with_signs_of_life_that_clients_read_over) {
 // Death, silence and an answer that takes too long are one to what is held.
 TEST(held, text_of_an_upstream_that_dies_goes_nowhere_and_the_error_is_the_dialects) {
   for (const auto& of : speeches()) {
-    for (const auto what : {upstream_failure::reset, upstream_failure::idle_timeout, upstream_failure::whole_timeout}) {
+    for (const auto what : {std::optional(upstream_failure::reset), std::optional(upstream_failure::idle_timeout), std::optional<upstream_failure>()}) {
       held h(of);
       (void)h.says(of.says("at the rival"));
-      const auto last = h.on([&] { what == upstream_failure::whole_timeout ? h.x.expired(h.out) : h.x.upstream_failed(what, "gone", h.out); });
+      const auto last = h.on([&] { what ? h.x.upstream_failed(*what, "gone", h.out) : h.x.expired(h.out); });
       EXPECT_EQ(last.find("rival"), std::string::npos) << of.path << last;
       EXPECT_NE(last.find(of.error), std::string::npos) << of.path << last;
       EXPECT_EQ(last.find(of.cut), std::string::npos) << of.path << ": no rule ended it: " << last;

@@ -292,6 +292,67 @@ TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
   EXPECT_EQ(again.applied(), before) << "nor is the canary, when it is promoted";
 }
 
+TEST_F(keeping, what_a_node_demotes_itself_survives_a_restart_and_ends_with_a_rearm_or_another_version) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  node->demote({{.version = one.version, .rule = "r-1", .why = "blocked too much"}, {.version = std::string(64, 'a'), .rule = "r-2", .why = "of nobody's version"}});
+  ASSERT_TRUE(node.until_event("demoted", "rule r-1: blocked too much"));
+  ASSERT_EQ(node->status().demotions.size(), 1u);
+  EXPECT_TRUE(node->status().demotions[0].here);
+  node.stop();
+  watched_agent again(config());
+  again->start();
+  ASSERT_TRUE(again.until_version(one.version));
+  EXPECT_EQ(again->status().demotions.size(), 1u) << "a restart arms nothing again";
+  auto to = connect();
+  const auto same = to.activate({.version = one.version, .kind = "activate", .actor = "", .note = ""}).value();
+  EXPECT_EQ(answer(same.activation).state, "ACK");
+  EXPECT_EQ(again->status().demotions.size(), 1u) << "nor does the same version, activated once more";
+  const auto armed = to.activate({.version = one.version, .kind = "rearm", .actor = "", .note = "", .rearm = true}).value();
+  EXPECT_EQ(answer(armed.activation).state, "ACK");
+  EXPECT_TRUE(again->status().demotions.empty());
+  again->demote({{.version = one.version, .rule = "r-1", .why = ""}});
+  ASSERT_TRUE(again.until_event("demoted", "rule r-1"));
+  const auto two = push("two");
+  ASSERT_TRUE(again.until_version(two.version));
+  EXPECT_TRUE(again->status().demotions.empty()) << "it belonged to the version";
+}
+
+TEST_F(keeping, an_activation_demotes_for_everybody_and_passes_on_what_it_does_not_name) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  auto to = connect();
+  const std::vector<rule_demotion> wild{{.version = one.version, .rule = "wild", .why = "a person"}};
+  const auto done = to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .demoted = wild}).value();
+  EXPECT_EQ(answer(done.activation).state, "ACK");
+  EXPECT_EQ(to.head().value().demoted, wild);
+  ASSERT_EQ(node->status().demotions.size(), 1u);
+  EXPECT_FALSE(node->status().demotions[0].here);
+  const auto two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = one.version, .kind = "shadow", .actor = "", .note = "", .shadow = two}));
+  ASSERT_TRUE(node.until([&](const policy::active_policy& p) { return p.shadow && p.shadow->version() == two; }));
+  EXPECT_EQ(to.head().value().demoted, wild) << "what another activation does not speak of stays";
+  EXPECT_EQ(node->status().shadow, two);
+  ASSERT_TRUE(to.activate({.version = two, .kind = "promote", .actor = "", .note = ""}));
+  ASSERT_TRUE(node.until([&](const policy::active_policy& p) { return !p.shadow && p.snapshot->version() == two; }));
+  EXPECT_TRUE(to.head().value().demoted.empty());
+}
+
+TEST_F(keeping, one_controller_at_a_time_leads) {
+  auto first = connect(), second = connect();
+  EXPECT_TRUE(first.lead("a", milliseconds(60'000)).value());
+  EXPECT_FALSE(second.lead("b", milliseconds(60'000)).value());
+  EXPECT_TRUE(first.lead("a", milliseconds(1)).value());
+  bool took_over = false;
+  for (int i = 0; i < 10'000 && !took_over; ++i) took_over = second.lead("b", milliseconds(60'000)).value();
+  EXPECT_TRUE(took_over) << "once the other's time is up";
+  EXPECT_FALSE(first.lead("a", milliseconds(60'000)).value());
+}
+
 TEST_F(keeping, a_canary_that_does_not_build_leaves_what_is_live_alone) {
   watched_agent node(config());
   node->start();

@@ -1,0 +1,93 @@
+// What one version blocks on live traffic, by rule, and whether that is more than anybody expected of it: the decisions of the breaker,
+// without a thread, a clock or a socket. docs/rollout.md tells operators the same.
+//
+// A rate is of distinct users: each weighs one, by the share of its own exchanges that were blocked, however many it sends. Two windows
+// are looked at, a short one for what runs wild and a long one for what takes longer to show. A rule trips when, with 99.99 %
+// confidence (Clopper and Pearson), its rate is above its limit, when enough users were seen, when several of them were blocked, and
+// when the rate is above the limit also without the tenant that it blocks most: so that neither one attacker nor one tenant's users
+// together switch a rule off that everybody needs.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/policy/types.hpp"
+
+namespace sluice::rollout {
+
+struct watched_rule {
+  std::string id;        // several entries of one id (a rule and what overlays make of it) are one rule
+  double limit = 1;      // highest rate
+  bool never_demote = false;
+  bool enforced = true;  // and may block
+};
+
+// One exchange that rules judged. Users and tenants by a hash that is theirs alone.
+struct judged_exchange {
+  std::uint64_t user = 0, tenant = 0;
+  std::uint64_t context = 0;             // which set of rules applied
+  std::vector<std::uint32_t> blocked_by; // rules, by number, each once; what blocked
+  bool blocked = false;                  // by any rule, or by a threshold
+};
+
+struct trip {
+  std::vector<std::string> rules;  // to be demoted
+  std::string what;                // "rule fin-003" or "the version"
+  double rate = 0, at_least = 0, limit = 0;
+  std::size_t users = 0, users_blocked = 0, tenants = 0;
+  seconds window{0};
+};
+// "rule fin-003 blocked 41.0 % of 120 users of 3 tenants within 30 s (at least 24.1 %), its limit is 10.0 %"
+[[nodiscard]] std::string told(const trip& of);
+
+class block_rates {
+ public:
+  static constexpr seconds short_window{30}, long_window{300};
+  static constexpr std::size_t users_max = 4096;  // followed at a time: of more, a fair sample
+  static constexpr std::size_t blocked_users_min = 5;
+
+  // `applies`: whether the rule is in force in a context that was seen.
+  block_rates(std::vector<watched_rule> rules, policy::breaker_terms terms, std::function<bool(std::uint64_t context, std::uint32_t rule)> applies);
+
+  void see(const judged_exchange& one, mono_time t);
+  // What is over its limit now; of each rule once, until rearm(). Rules that are never demoted trip too, with `rules` empty, once a window.
+  [[nodiscard]] std::vector<trip> look(mono_time t);
+  // Forgets what was seen of the rule, so that it is judged by what comes; "" of all rules.
+  void rearm(const std::string& rule);
+
+ private:
+  struct share {
+    std::uint32_t rule, times;
+  };
+  struct entry {  // of a user in a context, within one slice of time
+    std::uint64_t user = 0, tenant = 0, context = 0;
+    std::uint32_t seen = 0, blocked = 0;
+    std::vector<share> by;
+  };
+  struct slice {
+    mono_time begin;
+    std::unordered_map<std::uint64_t, entry> entries;
+  };
+  struct rates;
+  [[nodiscard]] bool follows(std::uint64_t user) const { return user <= user_limit_; }
+  void thin_out();
+  [[nodiscard]] rates rates_of(const std::string* id, mono_time since) const;
+  [[nodiscard]] std::optional<trip> judged(const std::string* id, double limit, seconds window, mono_time t) const;
+  void look_at(seconds window, mono_time t, std::vector<trip>& out);
+
+  std::vector<watched_rule> rules_;
+  policy::breaker_terms terms_;
+  std::function<bool(std::uint64_t, std::uint32_t)> applies_;
+  std::deque<slice> slices_;
+  std::uint64_t user_limit_ = ~std::uint64_t{0};  // of the hashes of users that are followed
+  std::unordered_map<std::string, mono_time> tripped_;
+  mono_time next_long_look_{};
+};
+
+}  // namespace sluice::rollout

@@ -1,0 +1,103 @@
+// What a version in shadow would have changed, from the records of nodes: `sluice shadow report`. Pure: lines in, a report out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "sluice/base/clock.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/policy/ast.hpp"
+
+namespace sluice::rollout {
+
+// Of `n` exchanges, each counted once. `other_text`: both pass and somebody would have read another text.
+struct shadow_counts {
+  std::uint64_t n = 0, newly_blocked = 0, newly_passed = 0, other_text = 0;
+  [[nodiscard]] std::uint64_t changed() const { return newly_blocked + newly_passed + other_text; }
+};
+
+struct shadow_example {
+  std::string decision, rule, direction, tenant, where, masked;
+};
+
+struct shadow_rule {
+  std::string rule, policy, direction;  // a row for each direction in which it matched
+  std::uint64_t matched = 0;            // exchanges with a finding of it
+  shadow_counts counts;                 // n: of `exact`; newly passed: what it blocked in the live version
+  std::vector<shadow_example> examples; // of what would be newly blocked, or passed
+};
+
+// What a rule's promote_when asks, held against live traffic without labels: each match counts as a wrong one.
+struct shadow_promotion {
+  enum class verdict : std::uint8_t { met, insufficient, needs_labels };
+  std::string rule, policy;
+  policy::promote_spec wanted;
+  std::uint64_t samples = 0, hits = 0;
+  double days = 0, upper95 = 1;
+  shadow_promotion::verdict shown = verdict::insufficient;
+};
+[[nodiscard]] std::string_view to_string(shadow_promotion::verdict v);
+
+struct shadow_report {
+  std::string candidate;                    // version
+  std::vector<std::string> live;            // versions that decided meanwhile
+  std::optional<wall_time> from, to;
+  std::uint64_t judged = 0, inexact = 0;    // inexact ones are in no rate
+  std::uint64_t not_judged = 0;             // shed: decisions of that time that have no record in shadow
+  std::map<std::string, std::uint64_t> why_inexact;
+  shadow_counts total;
+  std::map<std::string, shadow_counts> by_direction, by_tenant;
+  std::vector<shadow_rule> rules;           // those that change something first
+  std::uint64_t us_p50 = 0, us_p99 = 0;     // processor time of one exchange
+  std::uint64_t compared = 0;               // exchanges that were also judged by the live version, for its cost
+  double times_live = 0;                    // cost against the live version; 0: not compared
+  std::vector<shadow_promotion> promotions;
+  std::size_t nodes = 0;
+};
+
+// Reads the records of a time in two passes, because what was not judged is known only when all that was judged is.
+class shadow_reading {
+ public:
+  // `candidate`: a version or its first digits; empty: the one of the newest record in shadow.
+  explicit shadow_reading(std::string candidate) : wanted_(std::move(candidate)) {}
+  void judged(const std::string& line);   // each record with event "shadow", in the order of their times
+  void decided(const std::string& line);  // then each other record
+  // The version that the report is about; "" when there is none.
+  [[nodiscard]] const std::string& candidate() const { return newest_; }
+  // `bundle`: of the candidate, for what its rules' promote_when ask; null: not asked.
+  [[nodiscard]] result<shadow_report> finish(const policy::bundle_ast* bundle);
+
+ private:
+  struct rule_key {
+    std::string rule, policy, direction;
+    auto operator<=>(const rule_key&) const = default;
+  };
+  struct open_decision {  // what was let through newly, until its decision says which rules had blocked it
+    std::string tenant, direction;
+  };
+  struct per_candidate {
+    shadow_report report;
+    std::map<rule_key, shadow_rule> rules;
+    std::unordered_set<std::string> ids;
+    std::unordered_map<std::string, open_decision> passed;
+    std::vector<std::uint64_t> us;
+    std::uint64_t compared_us = 0, live_us = 0;
+    std::unordered_set<std::string> nodes, live;
+    std::map<std::string, std::uint64_t> hits;  // exchanges with a finding, by rule
+  };
+  void promote(const policy::bundle_ast& bundle, per_candidate& from);
+
+  std::string wanted_, newest_;
+  std::map<std::string, per_candidate> candidates_;
+};
+
+[[nodiscard]] std::string to_text(const shadow_report& report);
+[[nodiscard]] std::string to_json(const shadow_report& report);
+[[nodiscard]] std::string to_html(const shadow_report& report);
+
+}  // namespace sluice::rollout

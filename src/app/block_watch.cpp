@@ -1,0 +1,149 @@
+// See block_watch.hpp.
+#include "block_watch.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+
+#include "sluice/policy/evaluate.hpp"
+
+namespace sluice::app {
+namespace {
+
+constexpr std::size_t places = 8192;  // of a worker, for one second
+
+// Names of tenants and users, told apart and nothing else. The mixing makes every bit count, so that a part of the range is a fair sample.
+std::uint64_t mixed(std::uint64_t n) {
+  n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  n = (n ^ (n >> 27)) * 0x94d049bb133111ebULL;
+  return n ^ (n >> 31);
+}
+std::uint64_t hashed(std::string_view text) { return mixed(std::hash<std::string_view>{}(text)); }
+
+void add(std::vector<std::uint32_t>& to, std::uint32_t rule) {
+  if (std::ranges::find(to, rule) == to.end()) to.push_back(rule);
+}
+
+// The rules that made this side a block: those that block, or whose scores crossed a threshold.
+void blocking_rules(const policy::outcome& side, const std::vector<policy::snapshot::rule_info>& infos, std::vector<std::uint32_t>& out) {
+  if (side.verdict != policy::verdict::block) return;
+  if (side.block.rule < infos.size()) add(out, side.block.rule);
+  for (const auto& f : side.findings) {
+    if (!f.enforced || f.rule >= infos.size()) continue;
+    const auto& rule = infos[f.rule];
+    const bool scores = rule.score > 0 && std::ranges::any_of(side.scores, [&](const policy::score_sum& s) { return s.policy == rule.policy && s.crossed && s.action == policy::action::block; });
+    if (f.action == policy::action::block || scores) add(out, f.rule);
+  }
+}
+
+}  // namespace
+
+block_watch::block_watch(std::size_t workers) : unseen_(workers) {
+  for (std::size_t i = 0; i < workers; ++i) queues_.push_back(std::make_unique<handoff<seen>>(places));
+}
+
+void block_watch::note(std::size_t worker, const proxy::exchange_report& report) {
+  if (!report.request_judged || report.rules == nullptr) return;
+  auto& queue = *queues_[worker];
+  if (queue.full()) return unseen_[worker].add();
+  auto& to = queue.next();
+  to.by = report.policy.snapshot;
+  to.rules = report.rules;
+  to.what.tenant = hashed(report.who.tenant);
+  to.what.user = mixed(to.what.tenant ^ hashed(report.who.user.empty() ? report.caller : std::string_view(report.who.user)));
+  to.what.context = hashed(report.effective);
+  to.what.blocked_by.clear();
+  const auto& infos = report.policy.snapshot->rules();
+  blocking_rules(report.request, infos, to.what.blocked_by);
+  blocking_rules(report.response, infos, to.what.blocked_by);
+  to.what.blocked = report.request.verdict == policy::verdict::block || report.response.verdict == policy::verdict::block;
+  to.failed = !to.what.blocked && (report.answer_withheld || report.status >= 500);
+  to.added_us = report.added_us;
+  queue.publish();
+}
+
+block_watch::version_rates* block_watch::rates_of(const std::string& version) {
+  const auto at = std::ranges::find_if(versions_, [&](const auto& each) { return each->version == version; });
+  return at == versions_.end() ? nullptr : at->get();
+}
+
+void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const expectation& expected) {
+  std::erase_if(versions_, [&](const auto& each) { return std::ranges::none_of(in_force, [&](const auto& s) { return s->version() == each->version; }); });
+  for (const auto& snapshot : in_force) {
+    auto* known = rates_of(snapshot->version());
+    if (known != nullptr) {
+      // Armed again: what was seen before does not count against it.
+      for (const auto& rule : known->demoted) {
+        if (!std::ranges::binary_search(snapshot->demoted(), rule)) known->rates->rearm(rule);
+      }
+      known->demoted = snapshot->demoted();
+      continue;
+    }
+    const auto terms = snapshot->breaker();
+    std::vector<rollout::watched_rule> rules;
+    for (const auto& r : snapshot->rules()) {
+      const bool demoted = std::ranges::binary_search(snapshot->demoted(), r.id);
+      const auto limit = r.max_block_rate ? r.max_block_rate : expected(snapshot->version(), r.id);
+      rules.push_back({.id = r.id, .limit = limit.value_or(terms.rule), .never_demote = r.never_demote,
+                       .enforced = r.enforcement == policy::enforcement::enforce || demoted});
+    }
+    auto made = std::make_unique<version_rates>();
+    made->version = made->counts.version = snapshot->version();
+    made->demoted = snapshot->demoted();
+    made->rates = std::make_unique<rollout::block_rates>(std::move(rules), terms, [contexts = &made->contexts](std::uint64_t context, std::uint32_t rule) {
+      const auto at = contexts->find(context);
+      return at != contexts->end() && rule < at->second.size() && at->second[rule];
+    });
+    versions_.push_back(std::move(made));
+  }
+}
+
+void block_watch::take(const seen& one, mono_time t) {
+  auto* of = rates_of(one.by->version());
+  if (of == nullptr) return;  // it is out of force
+  auto [context, fresh] = of->contexts.try_emplace(one.what.context);
+  if (fresh) {
+    for (std::uint32_t i = 0; i < one.by->rules().size(); ++i) context->second.push_back(policy::applies(*one.rules, i));
+  }
+  of->rates->see(one.what, t);
+  auto& counts = of->counts;
+  ++counts.exchanges;
+  counts.blocked += one.what.blocked ? 1 : 0;
+  counts.failed += one.failed ? 1 : 0;
+  const auto step = one.added_us <= 1 ? 0 : static_cast<std::size_t>(std::bit_width(one.added_us - 1));
+  ++counts.added[std::min(step, rollout::arm_counts::latency_steps - 1)];
+}
+
+block_watch::news block_watch::look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const expectation& expected, mono_time t) {
+  follow(in_force, expected);
+  for (auto& queue : queues_) {
+    for (std::size_t n = queue->size(); n > 0; --n) {
+      auto& one = *queue->front();
+      take(one, t);
+      one.by.reset();
+      queue->release();
+    }
+  }
+  news out;
+  for (auto& each : versions_) {
+    for (const auto& trip : each->rates->look(t)) {
+      for (const auto& rule : trip.rules) out.demote.push_back({.version = each->version, .rule = rule, .why = rollout::told(trip)});
+      if (trip.rules.empty()) out.told.push_back(rollout::told(trip) + "; never_demote keeps it enforced");
+    }
+  }
+  return out;
+}
+
+std::vector<rollout::arm_counts> block_watch::arms() const {
+  std::vector<rollout::arm_counts> out;
+  for (const auto& each : versions_) out.push_back(each->counts);
+  return out;
+}
+
+std::uint64_t block_watch::unseen() const {
+  std::uint64_t sum = 0;
+  for (const auto& each : unseen_) sum += each.value();
+  return sum;
+}
+
+}  // namespace sluice::app

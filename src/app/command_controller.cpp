@@ -1,0 +1,120 @@
+// sluice controller: what acts for a ring without a person, and may do nothing but take harm away.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "bundle_input.hpp"
+#include "ring_options.hpp"
+#include "sluice/app/command.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/rollout/fleet_watch.hpp"
+#include "sluice/telemetry/log.hpp"
+
+namespace sluice::app {
+namespace {
+
+using telemetry::level;
+
+constexpr milliseconds lease{15'000};
+constexpr int look_every_seconds = 2;
+
+struct controller_options {
+  ring_options ring;
+  signing_options signing;
+  rollout::canary_terms terms;
+};
+
+class controlling {
+ public:
+  explicit controlling(const controller_options& options)
+      : options_(options), watch_(options.terms), me_(actor_name() + " " + std::to_string(::getpid()) + " " + hex(crypto::random_bytes(4))) {}
+
+  // One look at the ring. What fails is told once and tried again.
+  void look() {
+    if (!ring_) {
+      auto connected = connect_ring(options_.ring);
+      if (!connected) return;
+      ring_.emplace(std::move(*connected));
+    }
+    if (!signs_ && !sign_ring(*ring_, options_.signing)) return;
+    signs_ = true;
+    if (auto done = act(); !done) {
+      tell_fault(done.error().message);
+      ring_.reset();
+      signs_ = false;
+    }
+  }
+
+ private:
+  result<void> act() {
+    const auto leads = ring_->lead(me_, lease);
+    if (!leads) return std::unexpected(leads.error());
+    if (*leads != leads_ || !told_) telemetry::log(level::info, *leads ? "this controller acts for the ring" : "another controller acts for the ring; this one waits", {{"ring", options_.ring.ring}});
+    leads_ = *leads;
+    told_ = true;
+    const auto head = ring_->head();
+    if (!head && head.error().code == errc::not_found) return {};
+    if (!head) return std::unexpected(head.error());
+    const auto nodes = ring_->nodes();
+    if (!nodes) return std::unexpected(nodes.error());
+    fault_.clear();
+    // Also while it waits: whoever takes over has seen what the other saw.
+    const auto wanted = watch_.look(*head, *nodes);
+    if (!wanted || !leads_) return {};
+    const auto done = ring_->activate(*wanted);
+    if (!done && done.error().code == errc::conflict) return {};  // somebody acted meanwhile: look again
+    if (!done) return std::unexpected(done.error());
+    telemetry::log(level::error, wanted->note, {{"kind", wanted->kind}, {"activation", policy::to_string(done->activation)}, {"ring", options_.ring.ring}});
+    return {};
+  }
+
+  void tell_fault(const std::string& what) {
+    if (what != fault_) telemetry::log(level::error, "the ring cannot be looked after: " + what);
+    fault_ = what;
+  }
+
+  const controller_options& options_;
+  rollout::fleet_watch watch_;
+  std::string me_, fault_;
+  std::optional<store::publisher> ring_;
+  bool signs_ = false, leads_ = false, told_ = false;
+};
+
+int control(const controller_options& options) {
+  sigset_t stop;
+  sigemptyset(&stop);
+  for (const int each : {SIGTERM, SIGINT}) sigaddset(&stop, each);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  telemetry::open_log(level::info, telemetry::format_from("auto"));
+  controlling one(options);
+  for (;;) {
+    one.look();
+    const timespec pause{.tv_sec = look_every_seconds, .tv_nsec = 0};
+    if (sigtimedwait(&stop, nullptr, &pause) > 0) return 0;
+  }
+}
+
+}  // namespace
+
+void add_controller(CLI::App& root, invocation& call) {
+  auto* command = root.add_subcommand("controller", "Look after a ring: abort a canary that is worse, demote everywhere what nodes demoted");
+  auto options = std::make_shared<controller_options>();
+  add_ring_options(*command, options->ring);
+  command->add_option("--key", options->signing.key_file, "A private key of role safety (sluice keygen), which signs nothing but aborts and demotions");
+  command->add_option("--block-margin", options->terms.block_margin, "How much larger or smaller the share of blocked exchanges may be than that of what is live")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_option("--fail-margin", options->terms.fail_margin, "The same of exchanges that fail")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_option("--slow-margin", options->terms.slow_margin, "The same of exchanges that take longer than 99 in 100 of the others")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_option("--error", options->terms.error, "How probably a canary that is within its margins is ever aborted")->check(CLI::Range(1e-9, 0.5))->capture_default_str();
+  command->footer(
+      "Run two of them on different machines: one acts, the others wait, and what either does is void when the ring has moved on meanwhile.\n\n"
+      "Example:\n  sluice controller --redis redis://127.0.0.1:6379 --ring prod --key safety.pem");
+  command->callback([options, &call] { call.exit_code = control(*options); });
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,73 @@
+// See crash_guard.hpp. The handler only writes a line that lies ready, to a file that is open.
+#include "crash_guard.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+
+namespace sluice::app {
+namespace {
+
+constexpr seconds goes_well_after{60};
+constexpr std::array fatal = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+std::atomic<int> file{-1};
+std::atomic<const std::string*> line{nullptr};
+std::array<struct sigaction, 65> before{};
+
+void on_fatal(int signal, siginfo_t* info, void*) {
+  const int kept = errno;
+  const bool raised_inside = info->si_code > 0 || info->si_pid == ::getpid();
+  const auto* text = line.load(std::memory_order_acquire);
+  if (raised_inside && text != nullptr && file.load() >= 0) (void)!::write(file.load(), text->data(), text->size());
+  // As if nobody had looked: the fault comes again, or the signal is sent again, and meets what was there before.
+  ::sigaction(signal, &before[static_cast<std::size_t>(signal)], nullptr);
+  if (info->si_code <= 0) ::raise(signal);
+  errno = kept;
+}
+
+}  // namespace
+
+result<crash_guard> crash_guard::open(const std::string& state_directory) {
+  crash_guard out;
+  out.path_ = state_directory + "/crashes";
+  std::ifstream in(out.path_);
+  for (std::string version; std::getline(in, version);) {
+    if (!version.empty()) ++out.crashes_[version];
+  }
+  out.any_ = !out.crashes_.empty();
+  const int fd = ::open(out.path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(errc::io, "cannot write " + out.path_ + ": " + std::strerror(errno));
+  file.store(fd);
+  struct sigaction action {};
+  action.sa_sigaction = on_fatal;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  for (const int each : fatal) ::sigaction(each, &action, &before[static_cast<std::size_t>(each)]);
+  return out;
+}
+
+void crash_guard::blame(const std::string& version, mono_time t) {
+  if (version == blamed_) return;
+  blamed_ = version;
+  since_ = t;
+  // A handler may read the line at any time, so that none of them is ever let go; a deque does not move what it holds.
+  static std::deque<std::string> lines;
+  lines.push_back(version + "\n");
+  line.store(version.empty() ? nullptr : &lines.back(), std::memory_order_release);
+}
+
+void crash_guard::look(mono_time t, bool downgraded) {
+  if (!any_ || downgraded || blamed_.empty() || t - since_ < goes_well_after) return;
+  any_ = ::ftruncate(file.load(), 0) != 0;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,67 @@
+// A version with some of its rules in shadow: what is compiled is shared or copied, nothing is compiled again, so that a rule that runs
+// wild is out of the way at once, on a node that has neither time nor memory to spare.
+#include <algorithm>
+
+#include "compiled_snapshot.hpp"
+#include "sluice/crypto/digest.hpp"
+#include "sluice/policy/build.hpp"
+
+namespace sluice::policy {
+
+scope_map scope_map::of_demoted(const std::shared_ptr<const program>& owner) const {
+  scope_map out;
+  out.tag_of_ = tag_of_;
+  out.class_of_ = class_of_;
+  out.windows_ = windows_;
+  out.tag_steps_ = tag_steps_;
+  out.window_steps_ = window_steps_;
+  out.axis_steps_ = axis_steps_;
+  out.last_ = last_;
+  out.memory_bytes_ = memory_bytes_;
+  for (const auto& from : rulesets_) {
+    auto made = std::make_unique<ruleset>(*from);
+    made->owner = owner;
+    made->recalls = false;
+    std::string changes;  // what is not enforced here any more
+    made->active.each_in(made->active, [&](std::uint32_t rule) {
+      const auto& r = owner->rules[rule];
+      made->recalls = made->recalls || (r.restores && r.vault_ttl.count() > 0 && r.enforcement == enforcement::enforce);
+      const auto& id = owner->infos[rule].id;
+      if (std::ranges::binary_search(owner->demoted, id)) changes += id + '\n';
+    });
+    if (!changes.empty()) made->effective = crypto::sha256_hex(made->effective + "\ndemoted\n" + changes);
+    out.rulesets_.push_back(std::move(made));
+  }
+  return out;
+}
+
+std::shared_ptr<const snapshot> compiled_snapshot::with_demoted(const std::vector<std::string>& rule_ids) const {
+  auto made = std::make_shared<program>(*program_);
+  for (std::size_t i = 0; i < made->rules.size(); ++i) {
+    auto& rule = made->rules[i];
+    const auto& id = made->infos[i].id;
+    if (rule.enforcement != enforcement::enforce || std::ranges::find(rule_ids, id) == rule_ids.end()) continue;
+    rule.enforcement = made->infos[i].enforcement = enforcement::shadow;
+    if (std::ranges::find(made->demoted, id) == made->demoted.end()) made->demoted.push_back(id);
+  }
+  std::ranges::sort(made->demoted);
+  auto scopes = scopes_.of_demoted(made);
+  return std::make_shared<const compiled_snapshot>(std::move(made), std::move(scopes));
+}
+
+std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<std::string>& rule_ids) {
+  const auto* compiled = dynamic_cast<const compiled_snapshot*>(&of);
+  return compiled == nullptr ? nullptr : compiled->with_demoted(rule_ids);
+}
+
+void put_in_shadow(bundle_ast& bundle, const std::string& rule_id) {
+  const auto demote = [&](rule& each) {
+    if (each.id == rule_id) each.enforcement = std::min(each.enforcement, enforcement::shadow);
+  };
+  for (policy_ast& owner : bundle.policies) {
+    std::ranges::for_each(owner.rules, demote);
+    for (rule_variant& variant : owner.variants) demote(variant.rule);
+  }
+}
+
+}  // namespace sluice::policy

@@ -1,0 +1,173 @@
+// The report of a version in shadow: for people, for machines, and as one page.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "gate_rows.hpp"
+#include "html.hpp"
+#include "sluice/rollout/shadow_report.hpp"
+#include "sluice/rollout/statistics.hpp"
+
+namespace sluice::rollout {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr double two_sided_95 = 0.975;
+constexpr std::size_t rows_max = 25;
+
+struct interval {
+  double rate, lower, upper;
+};
+interval rate_of(std::uint64_t hits, std::uint64_t n) {
+  return {share(hits, n), rate_lower(hits, n, two_sided_95), rate_upper(hits, n, two_sided_95)};
+}
+
+std::string with_bounds(std::uint64_t hits, std::uint64_t n) {
+  const auto r = rate_of(hits, n);
+  return std::to_string(hits) + " (" + percent(r.rate) + "; " + percent(r.lower) + " to " + percent(r.upper) + ")";
+}
+
+ordered_json json_of(const shadow_counts& c) {
+  ordered_json out = {{"n", c.n}};
+  for (const auto& [name, hits] : {std::pair("newly_blocked", c.newly_blocked), {"newly_passed", c.newly_passed}, {"other_text", c.other_text}}) {
+    const auto r = rate_of(hits, c.n);
+    out[name] = {{"count", hits}, {"rate", r.rate}, {"lower95", r.lower}, {"upper95", r.upper}};
+  }
+  return out;
+}
+
+std::string times(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+std::string span_of(const shadow_report& r) { return r.from ? rfc3339(*r.from) + " to " + rfc3339(*r.to) : std::string("never"); }
+std::string named(const std::string& tenant) { return tenant.empty() ? "(none)" : tenant; }
+
+std::string asked(const shadow_promotion& p) {
+  return std::to_string(p.samples) + " of " + std::to_string(p.wanted.min_samples) + " samples, " + times(p.days) + " of " + std::to_string(p.wanted.min_days) + " days, matched " +
+         std::to_string(p.hits) + ": at most " + percent(p.upper95) + " wrong if all were, wanted " + percent(p.wanted.fpr_upper95);
+}
+
+std::string cost_of(const shadow_report& r) {
+  return "p50 " + std::to_string(r.us_p50) + " µs, p99 " + std::to_string(r.us_p99) + " µs" +
+         (r.times_live > 0 ? ", " + times(r.times_live) + " times the live version's (" + std::to_string(r.compared) + " compared)" : "");
+}
+
+void lines(std::string& out, const std::string& name, const shadow_counts& c) {
+  out += "  " + name + ": " + std::to_string(c.n) + " exchanges; newly blocked " + with_bounds(c.newly_blocked, c.n) + ", newly passed " + with_bounds(c.newly_passed, c.n) + ", other text " +
+         with_bounds(c.other_text, c.n) + "\n";
+}
+
+}  // namespace
+
+std::string to_text(const shadow_report& r) {
+  std::string out = "version " + r.candidate.substr(0, 12) + " in shadow, " + span_of(r) + ", on " + std::to_string(r.nodes) + " nodes\n";
+  out += "judged " + std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " were shed; " + std::to_string(r.inexact) + " inexact, in no rate\n";
+  for (const auto& [why, n] : r.why_inexact) out += "  inexact: " + std::to_string(n) + ": " + why + "\n";
+  out += "what would change, with 95 % intervals:\n";
+  lines(out, "all", r.total);
+  for (const auto& [name, c] : r.by_direction) lines(out, name, c);
+  for (const auto& [name, c] : r.by_tenant) lines(out, "tenant " + named(name), c);
+  for (std::size_t i = 0; i < std::min(rows_max, r.rules.size()); ++i) {
+    const auto& rule = r.rules[i];
+    out += "rule " + rule.rule + " of policy " + rule.policy + ", " + rule.direction + ": matched " + std::to_string(rule.matched) + "; newly blocked " + with_bounds(rule.counts.newly_blocked, rule.counts.n) +
+           ", newly passed " + with_bounds(rule.counts.newly_passed, rule.counts.n) + ", other text " + with_bounds(rule.counts.other_text, rule.counts.n) + "\n";
+    for (const auto& e : rule.examples) out += "  " + e.decision + " in " + e.where + " \"" + e.masked + "\"" + (e.tenant.empty() ? "" : ", tenant " + e.tenant) + "\n";
+  }
+  if (r.rules.size() > rows_max) out += "and " + std::to_string(r.rules.size() - rows_max) + " more rules: --json lists them\n";
+  out += "cost of an exchange: " + cost_of(r) + "\n";
+  for (const auto& p : r.promotions) out += "promote_when of rule " + p.rule + ": " + std::string(to_string(p.shown)) + ": " + asked(p) + "\n";
+  return out;
+}
+
+std::string to_json(const shadow_report& r) {
+  ordered_json out = {{"candidate", r.candidate}, {"live", r.live}, {"from", r.from ? ordered_json(rfc3339(*r.from)) : nullptr}, {"to", r.to ? ordered_json(rfc3339(*r.to)) : nullptr},
+                      {"nodes", r.nodes}, {"judged", r.judged}, {"exact", r.total.n}, {"inexact", r.inexact}, {"shed", r.not_judged}, {"why_inexact", r.why_inexact}, {"total", json_of(r.total)}};
+  out["directions"] = out["tenants"] = ordered_json::object();
+  for (const auto& [name, c] : r.by_direction) out["directions"][name] = json_of(c);
+  for (const auto& [name, c] : r.by_tenant) out["tenants"][name] = json_of(c);
+  out["rules"] = ordered_json::array();
+  for (const auto& rule : r.rules) {
+    ordered_json row = {{"rule", rule.rule}, {"policy", rule.policy}, {"direction", rule.direction}, {"matched", rule.matched}};
+    row.update(json_of(rule.counts));
+    row["examples"] = ordered_json::array();
+    for (const auto& e : rule.examples) row["examples"].push_back({{"decision", e.decision}, {"where", e.where}, {"masked", e.masked}, {"tenant", e.tenant}});
+    out["rules"].push_back(std::move(row));
+  }
+  out["cost"] = {{"p50_us", r.us_p50}, {"p99_us", r.us_p99}, {"compared", r.compared}, {"times_live", r.times_live}};
+  out["promote_when"] = ordered_json::array();
+  for (const auto& p : r.promotions) {
+    out["promote_when"].push_back({{"rule", p.rule}, {"policy", p.policy}, {"verdict", to_string(p.shown)}, {"samples", p.samples}, {"min_samples", p.wanted.min_samples}, {"days", p.days},
+                                   {"min_days", p.wanted.min_days}, {"hits", p.hits}, {"upper95", p.upper95}, {"fpr_upper95", p.wanted.fpr_upper95}});
+  }
+  return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+namespace {
+
+std::string counts_cells(const shadow_counts& c) {
+  std::string out;
+  for (const auto hits : {c.newly_blocked, c.newly_passed, c.other_text}) out += "<td class=\"n\">" + with_bounds(hits, c.n) + "</td>";
+  return out;
+}
+
+std::string table_of(const std::string& title, const std::vector<std::pair<std::string, shadow_counts>>& rows) {
+  std::string out = "<h2>" + title + "</h2><div class=\"scroll\"><table><tr><th></th><th class=\"n\">exchanges</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th></tr>\n";
+  for (const auto& [name, c] : rows) out += "<tr><td>" + escaped(name) + "</td><td class=\"n\">" + std::to_string(c.n) + "</td>" + counts_cells(c) + "</tr>\n";
+  return out + "</table></div>\n";
+}
+
+std::string rules_table(const shadow_report& r) {
+  if (r.rules.empty()) return {};
+  std::string out = "<h2>Rules</h2><div class=\"scroll\"><table><tr><th>rule</th><th>direction</th><th class=\"n\">matched</th><th class=\"n\">newly blocked</th><th class=\"n\">newly passed</th><th class=\"n\">other text</th><th>examples, masked</th></tr>\n";
+  for (const auto& rule : r.rules) {
+    std::string list;
+    for (const auto& e : rule.examples) list += "<li><code>" + escaped(e.masked) + "</code> in " + escaped(e.where) + (e.tenant.empty() ? "" : ", tenant " + escaped(e.tenant)) + " <code>" + escaped(e.decision) + "</code></li>";
+    out += "<tr><td><code>" + escaped(rule.rule) + "</code></td><td>" + rule.direction + "</td><td class=\"n\">" + std::to_string(rule.matched) + "</td>" + counts_cells(rule.counts) + "<td>" + (list.empty() ? "" : "<ul>" + list + "</ul>") + "</td></tr>\n";
+  }
+  return out + "</table></div>\n";
+}
+
+std::string rule_chart(const shadow_report& r) {
+  std::vector<bar> bars;
+  for (const auto& rule : r.rules) {
+    if (rule.counts.newly_blocked == 0 || bars.size() == rows_max) continue;
+    const auto rate = rate_of(rule.counts.newly_blocked, rule.counts.n);
+    bars.push_back({.name = rule.rule + " (" + rule.direction + ")", .label = std::to_string(rule.counts.newly_blocked) + " of " + std::to_string(rule.counts.n) + ", " + percent(rate.upper),
+                    .title = rule.rule + ": " + with_bounds(rule.counts.newly_blocked, rule.counts.n), .value = rate.rate, .bound = rate.upper});
+  }
+  return bars.empty() ? std::string() : "<h2>Newly blocked, by rule</h2>" + chart(bars, "Share of exchanges that the rule would newly block, and its 95 % upper bound.");
+}
+
+}  // namespace
+
+std::string to_html(const shadow_report& r) {
+  std::string out = html_head("In shadow: " + r.candidate.substr(0, 12)) + "<h1>Version " + r.candidate.substr(0, 12) + " in shadow</h1>\n<dl>";
+  const auto fact = [&](const char* name, const std::string& value) { out += std::string("<dt>") + name + "</dt><dd>" + escaped(value) + "</dd>"; };
+  fact("version", r.candidate);
+  for (const auto& live : r.live) fact("live", live);
+  fact("time", span_of(r));
+  fact("nodes", std::to_string(r.nodes));
+  fact("judged", std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " shed");
+  fact("inexact", std::to_string(r.inexact) + ", in no rate");
+  fact("cost", cost_of(r));
+  out += "</dl>\n<p>What would have changed had it been live, with 95 % intervals. Text is shown masked.</p>\n";
+  out += table_of("All", {{"all exchanges", r.total}}) + table_of("By direction", {r.by_direction.begin(), r.by_direction.end()});
+  std::vector<std::pair<std::string, shadow_counts>> tenants;
+  for (const auto& [name, c] : r.by_tenant) tenants.emplace_back(named(name), c);
+  out += table_of("By tenant", tenants) + rule_chart(r) + rules_table(r);
+  if (!r.promotions.empty()) {
+    out += "<h2>promote_when</h2><div class=\"scroll\"><table><tr><th>rule</th><th>verdict</th><th>what was seen</th></tr>\n";
+    for (const auto& p : r.promotions) {
+      const std::string word(to_string(p.shown));
+      out += "<tr><td><code>" + escaped(p.rule) + "</code></td><td class=\"" + (p.shown == shadow_promotion::verdict::met ? "pass" : "INSUFFICIENT") + "\">" + word + "</td><td>" + escaped(asked(p)) + "</td></tr>\n";
+    }
+    out += "</table></div>\n";
+  }
+  return out + std::string(html_end);
+}
+
+}  // namespace sluice::rollout

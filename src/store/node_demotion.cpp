@@ -1,0 +1,141 @@
+// What a node runs otherwise than its version says: rules that were demoted, and a version in shadow. See node.hpp.
+#include <algorithm>
+
+#include "node.hpp"
+
+namespace sluice::store {
+
+bool node::concerns(const canary_version& share) const {
+  const auto sign = share.nodes.find('=');
+  return share.nodes.empty() || (sign != std::string::npos && std::ranges::find(config_.labels, std::pair(share.nodes.substr(0, sign), share.nodes.substr(sign + 1))) != config_.labels.end());
+}
+
+bool node::take_shadow(const policy::bundle_source& source, const std::string& version) {
+  auto applied = crashes(version) ? crash_loop("the process died of it") : built(source, version);
+  if (!applied.snapshot) {
+    last_result_ = applied;
+    refuse(state_.active, version, applied.phase, "in shadow: " + applied.message);
+    return false;
+  }
+  shadow_ = version;
+  shadow_applied_ = std::move(applied);
+  publish();
+  log("info", "version " + version.substr(0, 12) + " is judged in shadow beside " + policy::to_string(state_.active));
+  calls_.event("shadow", state_.active, version, std::string(to_string(freshness_)), "");
+  return true;
+}
+
+apply_result node::crash_loop(const std::string& why) {
+  apply_result out;
+  out.phase = "CRASH_LOOP";
+  out.message = why;
+  return out;
+}
+
+bool node::crashes(const std::string& version) const {
+  constexpr unsigned twice = 2;
+  const auto known = config_.crashes.find(version);
+  return known != config_.crashes.end() && known->second >= twice;
+}
+
+// A newer activation is somebody's word that it should be tried again; a folder knows no such word.
+bool node::still_avoids(const std::string& version, policy::activation as) const {
+  return snapshot_ && crashes(version) && version != state_.version && (!config_.redis || as <= crashed_before_);
+}
+
+void node::downgraded_from(const std::string& version) {
+  downgrade_ = "the process died " + std::to_string(config_.crashes.at(version)) + " times of version " + version.substr(0, 12) + "; version " + state_.version.substr(0, 12) + " is in force instead";
+  log("error", "DOWNGRADED: " + downgrade_ + ". Publish another version" + (config_.redis ? ", or activate this one again" : ""));
+  calls_.event("downgraded", state_.active, state_.version, std::string(to_string(freshness_)), downgrade_);
+}
+
+// A demotion belongs to its version: it ends with it, and stays through activations of the same one.
+std::vector<demotion> node::demotions_with(const std::string& version, const beside& with) const {
+  const auto stays = [&](const std::string& of) { return of == version || (with.canary && of == with.canary->version); };
+  std::vector<demotion> out;
+  for (const auto& each : state_.demotions) {
+    const bool by_ring = std::ranges::any_of(with.demoted, [&](const rule_demotion& d) { return d.version == each.what.version && d.rule == each.what.rule; });
+    if (each.here && !by_ring && stays(each.what.version) && each.at >= with.rearmed) out.push_back(each);
+  }
+  for (const auto& each : with.demoted) {
+    if (!stays(each.version)) continue;
+    const auto known = std::ranges::find_if(state_.demotions, [&](const demotion& d) { return !d.here && d.what == each; });
+    out.push_back(known != state_.demotions.end() ? *known : demotion{.what = each, .at = state_.active, .time = now().wall, .here = false});
+  }
+  return out;
+}
+
+std::shared_ptr<const policy::snapshot> node::with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version) {
+  std::vector<std::string> rules;
+  for (const auto& each : state_.demotions) {
+    if (each.what.version == version) rules.push_back(each.what.rule);
+  }
+  std::erase_if(made_, [&](const made_snapshot& each) { return each.of != snapshot_ && each.of != canary_applied_.snapshot; });
+  if (rules.empty() || !calls_.in_shadow) return of;
+  const auto known = std::ranges::find_if(made_, [&](const made_snapshot& each) { return each.of == of && each.rules == rules; });
+  if (known != made_.end()) return known->made;
+  auto made = calls_.in_shadow(of, rules);
+  if (made == nullptr) {
+    log("error", "rules of version " + version.substr(0, 12) + " were to be demoted, and it cannot be done with this version: they stay enforced");
+    return of;
+  }
+  made_.push_back({.of = of, .made = made, .rules = std::move(rules)});
+  return made;
+}
+
+void node::save_demotions() {
+  if (!disk_works_) return;
+  if (const auto saved = disk_.save(state_); !saved) log("error", "what was demoted is not on disk, a restart would not know of it: " + saved.error().message);
+}
+
+void node::tell_demotions(const std::vector<demotion>& before) const {
+  const auto in = [](const std::vector<demotion>& all, const rule_demotion& one) {
+    return std::ranges::any_of(all, [&](const demotion& d) { return d.what.version == one.version && d.what.rule == one.rule; });
+  };
+  for (const auto& each : state_.demotions) {
+    if (in(before, each.what)) continue;
+    log("error", "DEMOTED to shadow in the whole ring: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + ": " + each.what.why);
+    calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
+  }
+  for (const auto& each : before) {
+    if (in(state_.demotions, each.what) || each.what.version != state_.version) continue;
+    log("warn", "armed again: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12));
+    calls_.event("rearmed", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule);
+  }
+}
+
+void node::demote(const std::vector<rule_demotion>& what) {
+  std::vector<rule_demotion> fresh;
+  for (const auto& each : what) {
+    const bool runs_here = each.version == state_.version || (canary_ && each.version == canary_->version);
+    const bool known = std::ranges::any_of(state_.demotions, [&](const demotion& d) { return d.what.version == each.version && d.what.rule == each.rule; });
+    if (!runs_here || known) continue;
+    state_.demotions.push_back({.what = each, .at = state_.active, .time = now().wall, .here = true});
+    fresh.push_back(each);
+  }
+  if (fresh.empty()) return;
+  publish();  // first of all
+  save_demotions();
+  for (const auto& each : fresh) {
+    log("error", "DEMOTED to shadow: rule " + each.rule + " of version " + each.version.substr(0, 12) + ": " + each.why + "; when it is right again: sluice rearm");
+    calls_.event("demoted", state_.active, each.version, std::string(to_string(freshness_)), "rule " + each.rule + ": " + each.why);
+  }
+}
+
+void node::rearm(const std::string& rule) {
+  std::vector<demotion> gone;
+  std::erase_if(state_.demotions, [&](const demotion& d) {
+    if (!d.here || (!rule.empty() && d.what.rule != rule)) return false;
+    gone.push_back(d);
+    return true;
+  });
+  if (gone.empty()) return;
+  publish();
+  save_demotions();
+  for (const auto& each : gone) {
+    log("warn", "armed again: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12));
+    calls_.event("rearmed", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule);
+  }
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,99 @@
+"""What acts for a ring without a person: a bad canary ends, a rule that nodes demoted is demoted everywhere; and nothing else can be signed."""
+import json
+import signal
+import subprocess
+
+from lab import SLUICE, Gateway, bundle, sluice, until
+from test_breaker import HEADERS, WILD, Load, demoted
+from test_policy_swaps import fleet, push
+
+
+def controller(lab, port, name, *more):
+    out = open(lab.dir / f"{name}.log", "a")
+    return lab.spawn([SLUICE, "controller", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", *more], out)
+
+
+def trusted(lab):
+    """Keys of three roles, and the file that nodes trust."""
+    printed = "".join(sluice("keygen", lab.dir / f"{role}.pem", "--name", role, "--role", role).stdout for role in ("build", "activate", "safety"))
+    (lab.dir / "trust.yaml").write_text("\n".join(["keys:"] + [line for line in printed.splitlines() if line.startswith("  - ")]) + "\n")
+    return lab.dir / "trust.yaml"
+
+
+def history(port):
+    return json.loads(sluice("history", "--json", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it").stdout)
+
+
+def everyday(user, dice):
+    return "about my tax return" if dice.random() < 0.4 else "hello"
+
+
+def test_a_controller_aborts_a_canary_that_blocks_more_and_a_second_one_takes_over(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    nodes = [make(n) for n in range(2)]
+    good = bundle(lab.dir / "b")
+    push(port, good, "--wait", "2")
+    first = controller(lab, port, "c1")
+    until("the first acts", lambda: "acts for the ring" in (lab.dir / "c1.log").read_text())
+    second = controller(lab, port, "c2")
+    until("the second waits", lambda: "this one waits" in (lab.dir / "c2.log").read_text())
+    # Without a breaker, so that the canary's end is the controller's doing.
+    trial = bundle(lab.dir / "next", extra=WILD)
+    text = (trial / "bundle.yaml").read_text()
+    (trial / "bundle.yaml").write_text(text.replace("modules:", "breaker: {on: false}\nmodules:"))
+    with Load(nodes, everyday, users=60, threads=4) as load:
+        first.send_signal(signal.SIGKILL)
+        first.wait(10)
+        push(port, trial, "--canary", "40", "--wait", "2")
+        until("the canary is aborted", lambda: history(port)[0]["kind"] == "abort", 120)
+        until("the nodes have ended it", lambda: all(g.state()["canary"] is None for g in nodes))
+        assert load.failures == [], load.failures[:5]
+    last = history(port)[0]
+    assert last["actor"] == "sluice controller" and "it blocks more" in last["note"], last
+    assert all(g.ask("about my tax return")[0] == 200 for g in nodes)
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(10) == 0
+
+
+def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(lab):
+    trust = trusted(lab)
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    nodes = [Gateway(lab, f"gw{n}", up.port, source, HEADERS, f"{{keys_file: {trust}, require_signature: true}}") for n in range(2)]
+    keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem")
+    push(port, bundle(lab.dir / "b", extra=WILD), "--wait", "2", *keys)
+    controller(lab, port, "c", "--key", lab.dir / "safety.pem")
+    ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
+
+    def tax(user, dice):
+        return "about my tax return" if user % 2 == 0 else "hello"
+
+    with Load([nodes[0]], tax):
+        until("one node demotes it", lambda: demoted(nodes[0]) == ["wild"], 60)
+    until("all nodes have it from the ring", lambda: [d["by"] for g in nodes for d in g.state()["demotions"]] == ["ring", "ring"], 60)
+    assert nodes[1].ask("about my tax return")[0] == 200, "which saw no traffic of its own"
+    assert history(port)[0]["kind"] == "demote" and history(port)[0]["actor"] == "sluice controller"
+    # The same key can make nothing live.
+    sluice("activate", history(port)[0]["version"][:12], "--key", lab.dir / "safety.pem", *ring)
+    until("nodes refuse it", lambda: all("safety" in (g.state()["last_refusal"] or {}).get("message", "") for g in nodes))
+    sluice("rearm", "--key", lab.dir / "activate.pem", "--wait", "2", *ring)
+    assert all(demoted(g) == [] and g.ask("about my tax return")[0] == 400 for g in nodes)
+
+
+def test_a_canary_by_label_decides_on_those_nodes_alone(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    nodes = [make(n) for n in range(2)]
+    nodes[1].kill()
+    nodes[1].config.write_text(nodes[1].config.read_text().replace("node: {id: gw1}", "node: {id: gw1, labels: {zone: a}}"))
+    nodes[1].start()
+    push(port, bundle(lab.dir / "b"), "--wait", "2")
+    bad = subprocess.run([SLUICE, "push", lab.dir / "b", "--canary", "nodes=zone", "--redis", f"redis://127.0.0.1:{port}"], capture_output=True, text=True)
+    assert bad.returncode == 2 and "nodes=LABEL=VALUE" in bad.stderr, bad
+    push(port, bundle(lab.dir / "next", extra=WILD), "--canary", "nodes=zone=a", "--wait", "2")
+    assert [g.ask("about my tax return")[0] for g in nodes] == [200, 400]
+    assert nodes[0].state()["canary"] is None and nodes[1].state()["canary"]
+    assert "nodes with zone=a" in sluice("status", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it").stdout
+    sluice("promote", "--wait", "2", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
+    assert [g.ask("about my tax return")[0] for g in nodes] == [400, 400]

@@ -1,0 +1,97 @@
+// From records to the report of a version in shadow.
+#include "sluice/rollout/shadow_report.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sluice::rollout {
+namespace {
+
+const std::string candidate(64, 'c'), live(64, 'a');
+
+std::string side(const std::string& verdict, const std::string& would, const std::string& findings) {
+  return R"({"findings":[)" + findings + R"(],"suppressed":[],"nd":{},"verdict":")" + verdict + R"(","shadow_verdict":")" + would + "\"}";
+}
+std::string finding(const std::string& rule, const std::string& action, const std::string& enforcement = "enforce") {
+  return R"({"rule":")" + rule + R"(","policy":"p","action":")" + action + R"(","enforcement":")" + enforcement + R"(","channel":"messages[0].content","span":[0,3],"hmac":"x","masked":"**x"})";
+}
+std::string strongest(const std::string& a, const std::string& b) { return a == "block" || b == "block" ? "block" : a == "edit" || b == "edit" ? "edit" : "allow"; }
+
+struct exchange {
+  std::string id, tenant = "t", was = "allow", would = "allow", findings = "", response_was = "allow", response_would = "allow", response_findings = "";
+  bool exact = true, text_differs = false;
+};
+
+std::string in_shadow(const exchange& e, int second = 0) {
+  const bool answered = e.would != "block";
+  return R"({"v":1,"seq":1,"boot":"b","node":"n1","event":"shadow","time":"2026-12-01T12:00:)" + std::string(second < 10 ? "0" : "") + std::to_string(second) + R"(.000000Z","id":")" + e.id +
+         R"(","arm":"shadow","version":")" + candidate + R"(","live":")" + live + R"(","text_differs":)" + (e.text_differs ? "true" : "false") + R"(,"shadow_exact":)" + (e.exact ? "true" : R"(false,"inexact":"why")") +
+         R"(,"shadow_us":100,"context":{"tenant":")" + e.tenant + R"("},"request":)" + side(e.was, e.would, e.findings) + R"(,"response":)" +
+         (answered ? side(e.response_was, e.response_would, e.response_findings) : "null") + R"(,"verdict":")" + strongest(e.was, e.response_was) + R"(","shadow_verdict":")" +
+         strongest(e.would, answered ? e.response_would : "allow") + "\"}";
+}
+
+std::string decided(const std::string& id, const std::string& response, const std::string& time = "2026-12-01T12:00:01.000000Z") {
+  return R"({"event":"decision","time":")" + time + R"(","id":")" + id + R"(","arm":"stable","version":")" + live + R"(","request":)" + side("allow", "allow", "") + R"(,"response":)" + response + R"(,"verdict":"allow"})";
+}
+
+TEST(shadow_report, counts_each_exchange_once_and_names_the_rules_of_either_version) {
+  shadow_reading reading("");
+  reading.judged(in_shadow({.id = "d1"}));
+  reading.judged(in_shadow({.id = "d2", .tenant = "u", .would = "block", .findings = finding("tax", "block") + "," + finding("tax", "block")}, 1));
+  reading.judged(in_shadow({.id = "d3", .response_was = "block"}, 2));
+  reading.judged(in_shadow({.id = "d4", .response_was = "edit", .response_would = "edit", .response_findings = finding("mask", "redact"), .text_differs = true}, 3));
+  reading.judged(in_shadow({.id = "d5", .would = "edit", .exact = false, .text_differs = true}, 4));
+  reading.judged(in_shadow({.id = "d1"}, 5));
+  reading.decided(decided("d3", side("block", "block", finding("old", "block"))));
+  reading.decided(decided("d9", "null"));
+  reading.decided(decided("d10", "null", "2026-12-02T00:00:00.000000Z"));
+  const auto made = reading.finish(nullptr).value();
+  EXPECT_EQ(made.candidate, candidate);
+  EXPECT_EQ(made.judged, 5u) << "a record that was read twice is one";
+  EXPECT_EQ(made.inexact, 1u);
+  EXPECT_EQ(made.why_inexact.at("why"), 1u);
+  EXPECT_EQ(made.not_judged, 1u) << "of the time of the shadow, d9 alone";
+  EXPECT_EQ(made.total.n, 4u);
+  EXPECT_EQ(made.total.newly_blocked, 1u);
+  EXPECT_EQ(made.total.newly_passed, 1u);
+  EXPECT_EQ(made.total.other_text, 1u);
+  EXPECT_EQ(made.by_tenant.at("u").newly_blocked, 1u);
+  EXPECT_EQ(made.by_direction.at("request").n, 4u);
+  EXPECT_EQ(made.by_direction.at("response").n, 3u) << "d2 has no answer";
+  ASSERT_EQ(made.rules.size(), 3u);
+  for (const auto& rule : made.rules) {
+    EXPECT_EQ(rule.counts.changed(), 1u) << rule.rule;
+    ASSERT_EQ(rule.examples.size(), 1u);
+    EXPECT_EQ(rule.examples[0].masked, "**x");
+  }
+  const auto text = to_text(made), json = to_json(made), html = to_html(made);
+  EXPECT_NE(text.find("rule tax of policy p, request: matched 1; newly blocked 1 (25"), std::string::npos) << text;
+  EXPECT_NE(json.find("\"shed\": 1"), std::string::npos);
+  EXPECT_NE(html.find("Newly blocked, by rule"), std::string::npos);
+}
+
+TEST(shadow_report, holds_promote_when_against_unlabelled_traffic) {
+  policy::bundle_ast bundle;
+  policy::policy_ast p;
+  p.name = "p";
+  for (const auto& [id, wanted] : {std::pair("calm", policy::promote_spec{.min_samples = 100, .fpr_upper95 = 0.05, .min_days = 0}), {"noisy", {.min_samples = 100, .fpr_upper95 = 0.05, .min_days = 0}},
+                                   {"late", {.min_samples = 100, .fpr_upper95 = 0.05, .min_days = 7}}}) {
+    policy::rule r;
+    r.id = id;
+    r.promote_when = wanted;
+    p.rules.push_back(std::move(r));
+  }
+  bundle.policies.push_back(std::move(p));
+  shadow_reading reading("ccc");
+  for (int i = 0; i < 200; ++i) reading.judged(in_shadow({.id = "d" + std::to_string(i), .findings = i % 4 == 0 ? finding("noisy", "block", "shadow") : ""}));
+  const auto made = reading.finish(&bundle).value();
+  ASSERT_EQ(made.promotions.size(), 3u);
+  EXPECT_EQ(made.promotions[0].shown, shadow_promotion::verdict::met);
+  EXPECT_EQ(made.promotions[1].shown, shadow_promotion::verdict::needs_labels);
+  EXPECT_EQ(made.promotions[1].hits, 50u);
+  EXPECT_EQ(made.promotions[2].shown, shadow_promotion::verdict::insufficient);
+  EXPECT_EQ(shadow_reading("zzz").finish(nullptr).error().code, errc::not_found);
+}
+
+}  // namespace
+}  // namespace sluice::rollout
