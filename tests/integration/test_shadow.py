@@ -2,7 +2,6 @@
 import json
 import random
 
-
 from lab import Gateway, bundle, sluice, until
 from test_policy_swaps import fleet, push
 
