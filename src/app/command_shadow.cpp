@@ -1,9 +1,11 @@
 // sluice shadow report: what a version in shadow would have changed.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
 #include "audit_options.hpp"
+#include "bundle_input.hpp"
 #include "gateway_setup.hpp"
 #include "log_sources.hpp"
 #include "sluice/app/command.hpp"
@@ -14,11 +16,41 @@
 namespace sluice::app {
 namespace {
 
+constexpr std::size_t rows_max = 25;
+
 struct report_options {
   log_options logs;
   version_options versions;
   std::string candidate, since, until, html;
 };
+
+void print(const rollout::shadow_report& r) {
+  std::cout << "version " << short_version(r.candidate) << " in shadow, " << rollout::span_of(r) << ", on " << r.nodes << (r.nodes == 1 ? " node\n" : " nodes\n");
+  std::cout << "judged " << r.judged << " exchanges, " << r.not_judged << " were shed; " << r.inexact << " inexact, in no rate\n";
+  for (const auto& [why, n] : r.why_inexact) std::cout << "  inexact " << n << ": " << why << '\n';
+  std::cout << "cost of an exchange: " << rollout::cost_of(r) << "\n\nwhat would change, with 95 % intervals:\n";
+  std::vector<std::vector<std::string>> rows = {{"of", "exchanges", "newly blocked", "newly passed", "other text"}};
+  const auto row = [&rows](const std::string& name, const rollout::shadow_counts& c) {
+    rows.push_back({name, std::to_string(c.n), rollout::with_bounds(c.newly_blocked, c.n), rollout::with_bounds(c.newly_passed, c.n), rollout::with_bounds(c.other_text, c.n)});
+  };
+  row("all", r.total);
+  for (const auto& [name, c] : r.by_direction) row(name, c);
+  for (const auto& [name, c] : r.by_tenant) row("tenant " + rollout::named(name), c);
+  std::cout << table(rows) << '\n';
+  rows = {{"rule", "direction", "matched", "newly blocked", "newly passed", "other text"}};
+  for (std::size_t i = 0; i < std::min(rows_max, r.rules.size()); ++i) {
+    const auto& [rule, policy, direction, matched, c, examples] = r.rules[i];
+    rows.push_back({rule, direction, std::to_string(matched), rollout::with_bounds(c.newly_blocked, c.n), rollout::with_bounds(c.newly_passed, c.n), rollout::with_bounds(c.other_text, c.n)});
+  }
+  if (rows.size() > 1) std::cout << table(rows);
+  if (r.rules.size() > rows_max) std::cout << "and " << r.rules.size() - rows_max << " more rules: --json lists them\n";
+  rows = {{"rule", "tenant", "where", "masked", "decision"}};
+  for (const auto& rule : r.rules) {
+    for (const auto& e : rule.examples) rows.push_back({e.rule, rollout::named(e.tenant), e.where, "\"" + e.masked + "\"", e.decision});
+  }
+  if (rows.size() > 1) std::cout << "\nexamples, masked:\n" << table(rows);
+  for (const auto& p : r.promotions) std::cout << "promote_when of rule " << p.rule << ": " << rollout::to_string(p.shown) << ": " << rollout::asked(p) << '\n';
+}
 
 int report(const report_options& o, bool json) {
   audit::filter in_shadow, decided;
@@ -49,7 +81,8 @@ int report(const report_options& o, bool json) {
   if (!o.html.empty()) {
     if (auto written = replace_file(o.html, rollout::to_html(*made)); !written) return complain(written.error().message), 1;
   }
-  std::cout << (json ? rollout::to_json(*made) : rollout::to_text(*made));
+  if (json) std::cout << rollout::to_json(*made);
+  else print(*made);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // See shadow_lane.hpp.
 #include "shadow_lane.hpp"
 
+#include <algorithm>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -159,7 +160,9 @@ shadow_lane::block_counts shadow_lane::blocks_of(const std::string& version) con
 
 void shadow_lane::judge(const job& of) {
   const auto& x = of.of;
-  const auto done = rollout::judge_in_shadow(x, keys_, judged_.value() % compare_every == 0, scratch_);
+  const auto turn = judged_.value() % (2 * compare_every);
+  const auto with_live = turn == 0 ? rollout::compare_cost::live_second : turn == compare_every ? rollout::compare_cost::live_first : rollout::compare_cost::no;
+  const auto done = rollout::judge_in_shadow(x, keys_, with_live, scratch_, live_scratch_);
   count_blocks(x, done);
   const auto producer = workers_.size();
   if (!log_.reserve(producer, 1)) return shed_log_.add();

@@ -67,7 +67,7 @@ class shadow_lane {
   rollout::cpu_budget budget_;
   std::atomic<std::size_t> waiting_bytes_{0};
   counter judged_, inexact_, shed_log_, cpu_us_;
-  policy::scratch scratch_;
+  policy::scratch scratch_, live_scratch_;
   void count_blocks(const rollout::shadow_exchange& of, const rollout::shadow_judgement& done);
   mutable std::mutex counts_lock_;  // of the lane's thread and whoever asks; no worker's
   std::string counted_version_;

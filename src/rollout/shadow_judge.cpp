@@ -71,8 +71,9 @@ class judging {
     for (const auto choice : choices) {
       if (over || choice < 0) continue;
       const auto at = static_cast<std::size_t>(choice);
-      over = evaluator.close(choice, at < of_.structured.size() && of_.structured[at] != 0, out.said) == blocked;
-      out.said += '\0';
+      std::string addition;
+      over = evaluator.close(choice, at < of_.structured.size() && of_.structured[at] != 0, addition) == blocked;
+      out.said += addition + '\0';
     }
     if (!over) (void)evaluator.close_all();
     out.response = evaluator.result();
@@ -113,24 +114,29 @@ std::string why_inexact(const shadow_exchange& of, const policy::outcome& reques
 
 }  // namespace
 
-shadow_judgement judge_in_shadow(const shadow_exchange& of, const shadow_keys& keys, bool with_live, policy::scratch& working) {
+shadow_judgement judge_in_shadow(const shadow_exchange& of, const shadow_keys& keys, compare_cost with_live, policy::scratch& working, policy::scratch& live_working) {
   shadow_judgement out;
-  auto begin = thread_cpu_time();
-  auto now = judging(of, keys, *of.candidate, of.candidate, working).run();
-  out.took = thread_cpu_time() - begin;
+  const auto timed = [&](const std::shared_ptr<const policy::snapshot>& with, policy::scratch& in, microseconds& took) {
+    const auto begin = thread_cpu_time();
+    auto made_of_it = judging(of, keys, *with, with, in).run();
+    took = std::max(microseconds(1), thread_cpu_time() - begin);
+    return made_of_it;
+  };
+  made live, now;
+  if (with_live == compare_cost::live_first) live = timed(of.live, live_working, out.live_took);
+  now = timed(of.candidate, working, out.took);
+  if (with_live == compare_cost::live_second) live = timed(of.live, live_working, out.live_took);
   const bool both_edit = of.streamed && of.response_judged && of.response_verdict == verdict::edit && now.response.verdict == verdict::edit;
-  std::string said;
-  if (with_live || both_edit) {
-    begin = thread_cpu_time();
-    said = judging(of, keys, *of.live, of.live, working).run().said;
-    out.live_took = std::max(microseconds(1), thread_cpu_time() - begin);
+  if (both_edit && with_live == compare_cost::no) {
+    microseconds uncounted{0};  // for its text alone: as second it would look cheaper than it is
+    live = timed(of.live, live_working, uncounted);
   }
   const bool request_passes = now.request.verdict != verdict::block && of.request_verdict != verdict::block;
   const bool response_passes = request_passes && of.response_judged && now.response.verdict != verdict::block && of.response_verdict != verdict::block;
   out.text_differs = request_passes && !same_request(of, now.request);
   if (response_passes && of.streamed) {
     // What one of them changes and the other does not is another text, whatever it reads.
-    out.text_differs = out.text_differs || (now.response.verdict == verdict::edit) != (of.response_verdict == verdict::edit) || (both_edit && said != now.said);
+    out.text_differs = out.text_differs || (now.response.verdict == verdict::edit) != (of.response_verdict == verdict::edit) || (both_edit && live.said != now.said);
   } else if (response_passes) {
     out.text_differs = out.text_differs || !same_edits(of.response_edits, now.response.edits) || !same_additions(of.additions, now.response.additions);
   }

@@ -74,7 +74,7 @@ std::string_view to_string(shadow_promotion::verdict v) {
 
 void shadow_reading::judged(const std::string& line) {
   const auto j = json::parse(line, nullptr, false);
-  if (!j.is_object() || word(j, "event") != "shadow") return;
+  if (!j.is_object() || word(j, "event") != "shadow" || word(j, "id").empty()) return;
   const auto version = word(j, "version");
   if (!version.starts_with(wanted_)) return;
   newest_ = version;

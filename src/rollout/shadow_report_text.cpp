@@ -1,4 +1,4 @@
-// The report of a version in shadow: for people, for machines, and as one page.
+// The report of a version in shadow for machines, and as one page.
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -23,11 +23,6 @@ interval rate_of(std::uint64_t hits, std::uint64_t n) {
   return {share(hits, n), rate_lower(hits, n, two_sided_95), rate_upper(hits, n, two_sided_95)};
 }
 
-std::string with_bounds(std::uint64_t hits, std::uint64_t n) {
-  const auto r = rate_of(hits, n);
-  return std::to_string(hits) + " (" + percent(r.rate) + "; " + percent(r.lower) + " to " + percent(r.upper) + ")";
-}
-
 ordered_json json_of(const shadow_counts& c) {
   ordered_json out = {{"n", c.n}};
   for (const auto& [name, hits] : {std::pair("newly_blocked", c.newly_blocked), {"newly_passed", c.newly_passed}, {"other_text", c.other_text}}) {
@@ -43,6 +38,13 @@ std::string times(double value) {
   return text;
 }
 
+}  // namespace
+
+std::string with_bounds(std::uint64_t hits, std::uint64_t n) {
+  const auto r = rate_of(hits, n);
+  return std::to_string(hits) + " (" + percent(r.rate) + "; " + percent(r.lower) + " to " + percent(r.upper) + ")";
+}
+
 std::string span_of(const shadow_report& r) { return r.from ? rfc3339(*r.from) + " to " + rfc3339(*r.to) : std::string("never"); }
 std::string named(const std::string& tenant) { return tenant.empty() ? "(none)" : tenant; }
 
@@ -54,33 +56,6 @@ std::string asked(const shadow_promotion& p) {
 std::string cost_of(const shadow_report& r) {
   return "p50 " + std::to_string(r.us_p50) + " µs, p99 " + std::to_string(r.us_p99) + " µs" +
          (r.times_live > 0 ? ", " + times(r.times_live) + " times the live version's (" + std::to_string(r.compared) + " compared)" : "");
-}
-
-void lines(std::string& out, const std::string& name, const shadow_counts& c) {
-  out += "  " + name + ": " + std::to_string(c.n) + " exchanges; newly blocked " + with_bounds(c.newly_blocked, c.n) + ", newly passed " + with_bounds(c.newly_passed, c.n) + ", other text " +
-         with_bounds(c.other_text, c.n) + "\n";
-}
-
-}  // namespace
-
-std::string to_text(const shadow_report& r) {
-  std::string out = "version " + r.candidate.substr(0, 12) + " in shadow, " + span_of(r) + ", on " + std::to_string(r.nodes) + " nodes\n";
-  out += "judged " + std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " were shed; " + std::to_string(r.inexact) + " inexact, in no rate\n";
-  for (const auto& [why, n] : r.why_inexact) out += "  inexact: " + std::to_string(n) + ": " + why + "\n";
-  out += "what would change, with 95 % intervals:\n";
-  lines(out, "all", r.total);
-  for (const auto& [name, c] : r.by_direction) lines(out, name, c);
-  for (const auto& [name, c] : r.by_tenant) lines(out, "tenant " + named(name), c);
-  for (std::size_t i = 0; i < std::min(rows_max, r.rules.size()); ++i) {
-    const auto& rule = r.rules[i];
-    out += "rule " + rule.rule + " of policy " + rule.policy + ", " + rule.direction + ": matched " + std::to_string(rule.matched) + "; newly blocked " + with_bounds(rule.counts.newly_blocked, rule.counts.n) +
-           ", newly passed " + with_bounds(rule.counts.newly_passed, rule.counts.n) + ", other text " + with_bounds(rule.counts.other_text, rule.counts.n) + "\n";
-    for (const auto& e : rule.examples) out += "  " + e.decision + " in " + e.where + " \"" + e.masked + "\"" + (e.tenant.empty() ? "" : ", tenant " + e.tenant) + "\n";
-  }
-  if (r.rules.size() > rows_max) out += "and " + std::to_string(r.rules.size() - rows_max) + " more rules: --json lists them\n";
-  out += "cost of an exchange: " + cost_of(r) + "\n";
-  for (const auto& p : r.promotions) out += "promote_when of rule " + p.rule + ": " + std::string(to_string(p.shown)) + ": " + asked(p) + "\n";
-  return out;
 }
 
 std::string to_json(const shadow_report& r) {

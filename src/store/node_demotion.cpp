@@ -21,7 +21,7 @@ bool node::take_shadow(const policy::bundle_source& source, const std::string& v
   shadow_applied_ = std::move(applied);
   publish();
   log("info", "version " + version.substr(0, 12) + " is judged in shadow beside " + policy::to_string(state_.active));
-  calls_.event("shadow", state_.active, version, std::string(to_string(freshness_)), "");
+  calls_.event("shadowing", state_.active, version, std::string(to_string(freshness_)), "");
   return true;
 }
 

@@ -144,7 +144,38 @@ result<policy::bundle_source> redis_source::files_of(const std::string& version)
   return fetch_files(*commands_, keys_, *manifest, node_.stored(node_.version()).value_or(policy::bundle_source{}));
 }
 
+// A key of the role safety takes harm away and brings nothing in: what it signs goes on with the version that somebody who may activate
+// made live last, with no more beside it. Why a record is not of that kind; "" when it is, or needs not be.
+result<std::string> redis_source::beyond_safety(const activation_record& record) {
+  constexpr const char* entries_max = "100";
+  const auto by_activator = [this](activation_record r) {
+    r.kind = "activate";
+    return check_record(r, config_.trust, config_.ring, now().wall).has_value();
+  };
+  if (config_.trust.keys.empty() || by_activator(record)) return std::string();
+  const auto entries = commands_->command({"XREVRANGE", keys_.log(), policy::to_string(record.activation), "-", "COUNT", entries_max});
+  if (!entries) return std::unexpected(entries.error());
+  for (const auto& entry : entries->items) {
+    if (entry.items.size() != 2) continue;
+    const auto last = parse_record(entry.items[1].field("record"));
+    if (!last || last->activation >= record.activation || !by_activator(*last)) continue;
+    const auto &now_beside = record.with, &was = last->with;
+    const bool same_canary = !now_beside.canary || now_beside.canary == was.canary;
+    const bool same_shadow = now_beside.shadow.empty() || now_beside.shadow == was.shadow || (was.canary && now_beside.shadow == was.canary->version);
+    if (record.version == last->version && same_canary && same_shadow) return std::string();
+    return "is signed by a key of the role safety, which may only go on with version " + last->version.substr(0, 12) + " of " + policy::to_string(last->activation);
+  }
+  return std::string("is signed by a key of the role safety, and the log has no activation that it could go on with");
+}
+
 result<void> redis_source::take(const activation_record& record) {
+  const auto beyond = beyond_safety(record);
+  if (!beyond) return std::unexpected(beyond.error());
+  if (!beyond->empty()) {
+    refused_ = record.text;
+    node_.refuse(record.activation, record.version, "VERIFY", "activation " + policy::to_string(record.activation) + " " + *beyond);
+    return acknowledge(record, "NACK", "VERIFY", *beyond);
+  }
   const auto& unsaved = node_.unsaved();
   const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;

@@ -25,6 +25,7 @@ class redis_source final : public source {
   void drop(const std::string& why);
   [[nodiscard]] result<void> take(const activation_record& record);
   [[nodiscard]] bool trusted(const activation_record& record);
+  [[nodiscard]] result<std::string> beyond_safety(const activation_record& record);
   [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version);
   [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what,
                                         const std::function<bool(const policy::bundle_source&)>& take);

@@ -343,7 +343,7 @@ def test_rollout_commands(lab):
     assert g.ask("about my tax return")[0] == 200
     until("it was judged", lambda: "sluice_shadow_judged_total 1\n" in g.get("/metrics")[1])
     g.records()
-    assert "newly blocked 1 " in shell(report, lab.dir) and (lab.dir / "shadow.html").exists()
+    assert re.search(r"(?m)^all +1 +1 \(100", shell(report, lab.dir)) and (lab.dir / "shadow.html").exists()
     shell(promote, lab.dir)
     assert g.ask("about my tax return")[0] == 400
     away, back = moved(demote).splitlines()

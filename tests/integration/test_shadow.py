@@ -2,7 +2,6 @@
 import json
 import random
 
-
 from lab import Gateway, bundle, sluice, until
 from test_policy_swaps import fleet, push
 
@@ -120,7 +119,7 @@ def check_report(lab, g, trial, ids, exact, before, after, inexact):
     html = page.read_text()
     assert html.startswith("<!doctype html>") and "Newly blocked, by rule" in html and "quarterly result" not in html
     text = sluice("shadow", "report", "--from", f"http://127.0.0.1:{g.admin}").stdout
-    assert "newly blocked" in text and "rule tax of policy p, request" in text, text
+    assert "newly blocked" in text and any(line.split()[:2] == ["tax", "request"] for line in text.splitlines()), text
 
 
 def test_a_shadow_is_promoted_or_ends_and_changes_no_byte(lab):

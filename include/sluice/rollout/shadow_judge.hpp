@@ -53,7 +53,10 @@ struct shadow_judgement {
   microseconds took{0}, live_took{0}; // processor time; live_took: 0 where it was not judged again
 };
 
-// `with_live`: also what the same work costs with the live version.
-[[nodiscard]] shadow_judgement judge_in_shadow(const shadow_exchange& of, const shadow_keys& keys, bool with_live, policy::scratch& working);
+// Whether also the cost of the same work with the live version is taken. Whoever is second finds the text in the processor's cache, so
+// that a fair comparison takes turns.
+enum class compare_cost : std::uint8_t { no, live_second, live_first };
+// A scratch for each version: one that changes hands is made to fit again each time.
+[[nodiscard]] shadow_judgement judge_in_shadow(const shadow_exchange& of, const shadow_keys& keys, compare_cost with_live, policy::scratch& working, policy::scratch& live_working);
 
 }  // namespace sluice::rollout

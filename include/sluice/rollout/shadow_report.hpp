@@ -96,7 +96,12 @@ class shadow_reading {
   std::map<std::string, per_candidate> candidates_;
 };
 
-[[nodiscard]] std::string to_text(const shadow_report& report);
+// "34 (26.8 %; 19.3 % to 35.4 %)": the share and its 95 % interval.
+[[nodiscard]] std::string with_bounds(std::uint64_t hits, std::uint64_t n);
+[[nodiscard]] std::string span_of(const shadow_report& report);
+[[nodiscard]] std::string cost_of(const shadow_report& report);
+[[nodiscard]] std::string asked(const shadow_promotion& promotion);
+[[nodiscard]] std::string named(const std::string& tenant);
 [[nodiscard]] std::string to_json(const shadow_report& report);
 [[nodiscard]] std::string to_html(const shadow_report& report);
 

@@ -121,7 +121,7 @@ class agent {
     std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};
     // On the agent's thread: this is what is in force from now on. Called for a new activation and for each change of freshness.
     std::function<void(std::shared_ptr<const policy::active_policy>)> publish;
-    // Something an auditor wants: kind is "activated", "refused", "state", "canary", "shadow", "demoted", "rearmed".
+    // Something an auditor wants: kind is "activated", "refused", "state", "canary", "shadowing", "demoted", "rearmed", "downgraded".
     std::function<void(const std::string& kind, const policy::activation&, const std::string& version, const std::string& state,
                        const std::string& detail)> event;
     // On the agent's thread: what the versions in force did so far, for the ring; text that whoever compares them reads.

@@ -100,6 +100,25 @@ TEST_F(trusting, takes_what_is_signed_by_those_who_may_and_nothing_else) {
   EXPECT_EQ(node->status().activation, last.activation);
 }
 
+TEST_F(trusting, a_key_that_takes_harm_away_brings_no_version_in) {
+  watched_agent node(strict());
+  node->start();
+  push_signed("one", build_, activate_);
+  const auto two = push_signed("two", build_, activate_);
+  ASSERT_TRUE(node.until_version(version_of_text("two")));
+  // Built by who may build, and live once: still not what is live now.
+  push_signed("one", build_, safety_, "abort");
+  EXPECT_TRUE(node.until_event("refused", "may only go on with version " + two.version.substr(0, 12)));
+  EXPECT_EQ(node->status().version, two.version);
+  auto to = signing(build_, safety_);
+  const canary_version share{.version = version_of_text("one"), .basis_points = 9'999, .salt = "s"};
+  const auto with_canary = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .canary = share}).value();
+  EXPECT_EQ(answer(with_canary.activation).state, "NACK") << "nor as a canary for nearly everybody";
+  const auto lawful = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .demoted = std::vector<rule_demotion>{{.version = two.version, .rule = "r", .why = "w"}}}).value();
+  EXPECT_EQ(answer(lawful.activation).state, "ACK");
+  EXPECT_EQ(node->status().demotions.size(), 1u);
+}
+
 TEST_F(trusting, a_forged_number_does_not_stop_the_true_one) {
   watched_agent node(strict());
   node->start();
