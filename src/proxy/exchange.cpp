@@ -39,21 +39,6 @@ wire::gateway_error error_of(int status) {
 
 }  // namespace
 
-refusal exchange::impl::refusal_of(wire::gateway_error what) const {
-  using enum wire::gateway_error;
-  switch (what) {
-    case unauthorized: return refusal::unknown_caller;
-    case forbidden: return refusal::denied_path;
-    case not_found: return refusal::unknown_path;
-    case method: return refusal::method;
-    case too_large: case target_too_long: case head_too_large: return refusal::too_large;
-    case media_type: return refusal::media_type;
-    case busy: return vault_away ? refusal::vault_unavailable : refusal::no_room;
-    case policy_missing: return refusal::no_policy;
-    default: return unread == "server state" ? refusal::server_state : unread.empty() ? refusal::unreadable_request : refusal::unknown_part;
-  }
-}
-
 void exchange::impl::open(const http::request_head& head) {
   started = worker.now();
   active = worker.pin();

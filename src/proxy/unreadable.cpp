@@ -1,5 +1,5 @@
 // What nobody can scan: text of a kind that no table knows, attachments, and what the upstream holds. The configuration says whether it
-// passes; then it is counted, and attachments are named.
+// passes; then it is counted, and attachments are named. And under what the gateway's own refusals are counted.
 #include "exchange_impl.hpp"
 
 namespace sluice::proxy {
@@ -54,6 +54,22 @@ bool exchange::impl::admits_answer(std::span<const wire::unread> parts, effects&
     return false;
   }
   return true;
+}
+
+// Under which of the counted refusals an answer of the gateway itself goes.
+refusal exchange::impl::refusal_of(wire::gateway_error what) const {
+  using enum wire::gateway_error;
+  switch (what) {
+    case unauthorized: return refusal::unknown_caller;
+    case forbidden: return refusal::denied_path;
+    case not_found: return refusal::unknown_path;
+    case method: return refusal::method;
+    case too_large: case target_too_long: case head_too_large: return refusal::too_large;
+    case media_type: return refusal::media_type;
+    case busy: return vault_away ? refusal::vault_unavailable : refusal::no_room;
+    case policy_missing: return refusal::no_policy;
+    default: return unread == "server state" ? refusal::server_state : unread.empty() ? refusal::unreadable_request : refusal::unknown_part;
+  }
 }
 
 }  // namespace sluice::proxy
