@@ -23,7 +23,7 @@ scope_map scope_map::of_demoted(const std::shared_ptr<const program>& owner) con
     made->owner = owner;
     made->recalls = false;
     std::string changes;  // what is not enforced here any more
-    made->active.each_in(made->active, [&](std::uint32_t rule) {
+    made->active.each([&](std::uint32_t rule) {
       const auto& r = owner->rules[rule];
       made->recalls = made->recalls || (r.restores && r.vault_ttl.count() > 0 && r.enforcement == enforcement::enforce);
       const auto& id = owner->infos[rule].id;

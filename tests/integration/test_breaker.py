@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from lab import Gateway, Upstream, bundle, free_port, sluice, until
+from lab import Gateway, Upstream, bundle, sluice, until
 from test_policy_swaps import fleet, push
 
 HEADERS = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}"
