@@ -3,10 +3,19 @@
 
 #include <array>
 #include <cstdio>
+#include <ctime>
+
+#include "sluice/base/cpu_time.hpp"
 
 namespace sluice {
 
 mono_time mono_now() { return std::chrono::steady_clock::now(); }
+
+std::chrono::nanoseconds thread_cpu_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 instant now() {
   return {mono_now(), std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now())};
