@@ -116,6 +116,7 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   for (const auto& each : report.recalled) out.recalled.push_back({each.path, each.version, each.verdict});
   out.reason = report.reason;
   out.demoted = report.policy.snapshot->demoted();
+  out.shadow = {};
   out.with_text = false;
   out.text_omitted.clear();
   out.request_text.clear();

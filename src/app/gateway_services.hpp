@@ -78,7 +78,7 @@ class gateway_services final : public proxy::services {
 };
 
 // What rules made of one side of an exchange. `out` may hold an older exchange's, whose memory is used again.
-void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, const std::vector<policy::snapshot::rule_info>& rules,
+void fill(audit::section& out, const policy::outcome& from, bool judged, bool refused, bool spared, bool flagged, const std::vector<policy::snapshot::rule_info>& rules,
           const proxy::text_names& names);
 // A report as the log keeps it, without its text. `out` may hold an older one.
 void fill(audit::record& out, const proxy::exchange_report& report);

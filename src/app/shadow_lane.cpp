@@ -9,6 +9,7 @@
 #include <set>
 
 #include "gateway_services.hpp"
+#include "sluice/base/cpu_time.hpp"
 
 namespace sluice::app {
 namespace {
@@ -128,7 +129,7 @@ bool shadow_lane::run_once() {
     side->queue.release();
     judge(*mine);
     waiting_bytes_.fetch_sub(mine->bytes, std::memory_order_relaxed);
-    const auto used = thread_cpu_time() - begin;
+    const auto used = std::chrono::duration_cast<microseconds>(thread_cpu_time() - begin);
     cpu_us_.add(static_cast<std::uint64_t>(used.count()));
     budget_.spend(used, mono_now());
     any = true;
@@ -182,8 +183,8 @@ void shadow_lane::judge(const job& of) {
   slot->method = of.method;
   slot->path = of.path;
   slot->streamed = x.streamed;
-  fill(slot->request, done.request, true, false, false, rules, part_names(x.request));
-  fill(slot->response, done.response, done.response_judged, false, false, rules, part_names(x.response));
+  fill(slot->request, done.request, true, false, false, false, rules, part_names(x.request));
+  fill(slot->response, done.response, done.response_judged, false, false, false, rules, part_names(x.response));
   // What was done, beside what would have been.
   slot->request.shadow_verdict = done.request.verdict;
   slot->request.verdict = x.request_verdict;

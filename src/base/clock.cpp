@@ -5,14 +5,16 @@
 #include <cstdio>
 #include <ctime>
 
+#include "sluice/base/cpu_time.hpp"
+
 namespace sluice {
 
 mono_time mono_now() { return std::chrono::steady_clock::now(); }
 
-microseconds thread_cpu_time() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return microseconds(t.tv_sec * 1'000'000 + t.tv_nsec / 1000);
+std::chrono::nanoseconds thread_cpu_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 instant now() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sluice/base/cpu_time.hpp"
 #include "sluice/policy/tokens.hpp"
 
 namespace sluice::rollout {
@@ -119,7 +120,7 @@ shadow_judgement judge_in_shadow(const shadow_exchange& of, const shadow_keys& k
   const auto timed = [&](const std::shared_ptr<const policy::snapshot>& with, policy::scratch& in, microseconds& took) {
     const auto begin = thread_cpu_time();
     auto made_of_it = judging(of, keys, *with, with, in).run();
-    took = std::max(microseconds(1), thread_cpu_time() - begin);
+    took = std::max(microseconds(1), std::chrono::duration_cast<microseconds>(thread_cpu_time() - begin));
     return made_of_it;
   };
   made live, now;

@@ -79,12 +79,14 @@ struct section {  // request or response
 struct recalled_record {
   std::string path, version;
   policy::verdict verdict = policy::verdict::allow;
+  bool operator==(const recalled_record&) const = default;
 };
 
 // What of a body nobody scanned because it is no text.
 struct attachment_record {
   std::string path, type, treatment;  // "messages[0].content[1].image_url.url", "image", "flag"
   std::uint64_t bytes = 0;
+  bool operator==(const attachment_record&) const = default;
 };
 
 struct record {
@@ -112,6 +114,7 @@ struct record {
     bool text_differs = false;
     std::string inexact;               // why not exactly so; "" when it is
     std::uint64_t took_us = 0, live_us = 0;
+    bool operator==(const shadow_side&) const = default;
   } shadow;
   bool canary = false;   // decided by the version that a share of conversations gets
   bool stale = false;

@@ -23,8 +23,6 @@ struct instant {
 
 [[nodiscard]] instant now();
 [[nodiscard]] mono_time mono_now();
-// What the calling thread has used of a processor since it began.
-[[nodiscard]] microseconds thread_cpu_time();
 
 // Whole minutes since 1970 in UTC.
 [[nodiscard]] constexpr std::int64_t minute_of(wall_time t) { return std::chrono::floor<std::chrono::minutes>(t.time_since_epoch()).count(); }

@@ -25,7 +25,7 @@ audit::section used_section() {
 record used() {
   record r;
   auto& [event, id, time, activation, version, effective, freshness, who, dialect, endpoint, method, path, streamed, request, response, status, upstream_status, bytes,
-         upstream_edits, edits, latency_us, added_us, unscanned, reason, canary, stale, with_text, request_text, response_text, choices, answer_ended, takes_system_words,
+         upstream_edits, edits, latency_us, added_us, unscanned, attachments, recalled, reason, demoted, shadow, canary, stale, with_text, request_text, response_text, choices, answer_ended, takes_system_words,
          text_omitted, caller] = r;  // a field that is added has to be here, too
   event = record::event::aborted;
   for (auto* text : {&id, &activation, &version, &effective, &freshness, &dialect, &endpoint, &method, &path, &reason, &text_omitted, &caller}) *text = "another exchange's";
@@ -38,6 +38,10 @@ record used() {
   bytes = latency_us = added_us = 99;
   upstream_edits = edits = 9;
   unscanned = {{"attachment", 5}};
+  attachments = {{.path = "a", .type = "image", .treatment = "flag", .bytes = 7}};
+  recalled = {{.path = "a", .version = "v", .verdict = policy::verdict::block}};
+  demoted = {"r"};
+  shadow = {.live_version = "v", .text_differs = true, .inexact = "x", .took_us = 1, .live_us = 2};
   request_text = response_text = {{.text = "secret", .choice = 4}};
   choices = {{.choice = 1, .structured = true}};
   return r;

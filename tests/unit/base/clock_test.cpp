@@ -2,6 +2,9 @@
 #include "sluice/base/clock.hpp"
 
 #include <initializer_list>
+#include <thread>
+
+#include "sluice/base/cpu_time.hpp"
 
 namespace sluice {
 namespace {
@@ -57,6 +60,19 @@ TEST(clock, monotonic_time_never_runs_back) {
     ASSERT_GE(next, last);
     last = next;
   }
+}
+
+TEST(clock, cpu_time_is_that_of_the_thread_alone) {
+  const auto begin = thread_cpu_time();
+  auto other = std::chrono::nanoseconds(0);
+  std::thread([&other] {
+    const auto first = thread_cpu_time();
+    while (thread_cpu_time() - first < milliseconds(20)) {
+    }
+    other = thread_cpu_time();
+  }).join();
+  EXPECT_GE(other, milliseconds(20));
+  EXPECT_LT(thread_cpu_time() - begin, milliseconds(20)) << "waiting costs nothing";
 }
 
 }  // namespace

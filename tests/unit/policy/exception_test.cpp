@@ -96,6 +96,16 @@ TEST(policy_exceptions, look_beside_and_behind_disguises_inside_of_the_finding) 
   }
 }
 
+TEST(policy_exceptions, whose_readings_cannot_all_be_made_excuse_nothing) {
+  const auto report = testing::built(testing::one_policy("  - id: r\n    direction: request\n    match: {regex: '(?s)LINE.{1,60000}'}\n    action: {type: block, message: m}\n    exceptions:\n      - {id: x, match: {keywords: [halden], decode: [rot13], normalize: [leet]}"
+                                                          ", reason: test, owner: o, ticket: T-1, expires: 2026-12-31}\n    tests:\n      - {name: hit, request: \"LINE a\", expect: {rules: [r]}}\n      - {name: miss, request: nothing, expect: {rules: []}}\n"));
+  ASSERT_NE(report.snapshot, nullptr) << to_text(report.found);
+  EXPECT_EQ(ask(*report.snapshot, "LINE halden").verdict, verdict::allow);
+  std::string many = "LINE halden";
+  for (int i = 0; i < 8'000; ++i) many += " w0rd5";  // each reading as long as the text, and together longer than an exception reads
+  EXPECT_EQ(ask(*report.snapshot, many).verdict, verdict::block);
+}
+
 TEST(policy_exceptions, say_what_was_suppressed_and_whose_they_are) {
   const auto report = testing::built(with_exception("match: {list: testers}"));
   ASSERT_NE(report.snapshot, nullptr) << to_text(report.found);
