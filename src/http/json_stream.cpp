@@ -66,7 +66,9 @@ json_splitter::status json_splitter::next_element(json_piece& out) {
         element_ = scanned_;
         depth_ = 1;
       } else if (!between(c)) {
-        return status::broken;
+        if (!closed_ || scanned_ == 0) return status::broken;
+        hand_out(out, 0, 0, scanned_);  // the end, before what stands behind it
+        return status::piece;
       }
       continue;
     }

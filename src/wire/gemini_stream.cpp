@@ -56,8 +56,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
     switch (elements_.next(p)) {
       case http::json_splitter::status::more: return status::ok;
       case http::json_splitter::status::too_large: reason_ = "an element is too large"; return status::unreadable;
-      case http::json_splitter::status::broken:
-        if (over_) return status::done;  // behind the end is nothing that a client reads
+      case http::json_splitter::status::broken: if (over_) return status::done;  // behind the end is nothing that a client reads
         reason_ = "the answer is no array of objects"; return status::unreadable;
       case http::json_splitter::status::piece: break;
     }
@@ -135,6 +134,7 @@ void generate_stream::emit(const std::string& json, std::string& out) {
 response_stream::status generate_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
+  if (framing_ == framing::unknown) out += head_;  // white space and nothing else
   if (framing_ == framing::events && events_.buffered_bytes() > 0) {
     // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
     const std::string_view ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";

@@ -146,6 +146,20 @@ TEST(gemini_stream, a_word_over_two_events_is_edited_in_both_framings) {
   }
 }
 
+TEST(gemini_stream, the_end_is_the_same_whatever_the_cuts) {
+  for (const std::string bytes : {"\n \n", "[]", " [ ] \n", "[{}]\n\n"}) {
+    for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+      testing::pass_sink pass;
+      EXPECT_EQ(run(bytes, pass, {cut}).out, bytes) << cut;
+    }
+  }
+  const std::string behind = "[{}] [{}]";
+  for (std::size_t cut = 0; cut <= behind.size(); ++cut) {
+    testing::pass_sink pass;
+    EXPECT_EQ(run(behind, pass, {cut}).out, "[{}] ") << cut;
+  }
+}
+
 TEST(gemini_stream, what_repeats_an_edited_text_goes) {
   auto last = answer({{"text", "secret"}}, "STOP");
   last["candidates"][0]["groundingMetadata"] = {{"groundingSupports", json::array({{{"segment", {{"text", "a secret"}}}}})}};
