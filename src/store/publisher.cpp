@@ -34,22 +34,6 @@ result<redis_client> connect_in_time(const redis_endpoint& to, milliseconds time
   }
 }
 
-head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted};
-  for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
-  return out;
-}
-
-std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
-  std::vector<rule_demotion> out;
-  const auto j = json::parse(heartbeat, nullptr, false);
-  if (!j.is_array()) return out;
-  for (const auto& each : j) {
-    if (each.is_object()) out.push_back({text(each, "version"), text(each, "rule"), text(each, "why")});
-  }
-  return out;
-}
-
 }  // namespace
 
 bool publisher::impl::failed_over(const error& why) const {
