@@ -196,7 +196,9 @@ void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& chec
     return each.severity == severity::warning || std::any_of(pass.found.begin(), pass.found.begin() + static_cast<std::ptrdiff_t>(before), same);
   };
   pass.found.erase(std::remove_if(pass.found.begin() + static_cast<std::ptrdiff_t>(before), pass.found.end(), said), pass.found.end());
-  if (has_errors(pass.found) || base.relaxable) return;
+  // Of a rule that is wrong itself it would only be guessed.
+  const bool wrong = std::ranges::any_of(pass.found, [&](const diagnostic& each) { return each.severity == severity::error && each.rule == base.id; });
+  if (wrong || base.relaxable) return;
   const rule_change change = compare_content(base, checked.rule);
   if (change.effect < effect::may_weaken) return;
   std::string why;

@@ -92,7 +92,9 @@ object::object(reading& in, const yaml_node& node, const shape& of, std::string_
   valid_ = true;
   check_keys(known);
   for (const field& each : of.fields) {
-    if (each.required && node.find(each.key) == nullptr) in.error(node, what_ + " needs " + quoted(each.key));
+    if (!each.required || node.find(each.key) != nullptr) continue;
+    const auto doc = each.doc.substr(0, each.doc.size() - (each.doc.ends_with('.') ? 1 : 0));
+    in.error(node, what_ + " needs " + quoted(each.key), "add " + std::string(each.key) + ": " + std::string(doc));
   }
 }
 
