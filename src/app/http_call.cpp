@@ -1,6 +1,8 @@
 // See http_call.hpp.
 #include "http_call.hpp"
 
+#include <algorithm>
+
 #include "config.hpp"
 #include "sluice/http/head.hpp"
 #include "sluice/transport/blocking.hpp"
@@ -9,6 +11,7 @@ namespace sluice::app {
 namespace {
 
 constexpr std::size_t answer_bytes_max = 64u << 20;
+constexpr milliseconds connect_max{10'000};  // an answer may be long in coming, a connection not
 
 result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, milliseconds timeout, int wake_fd) {
   if (auto sent = stream.write(request, timeout); !sent) return std::unexpected(sent.error());
@@ -52,7 +55,7 @@ result<http_answer> http_call(const http_request& what, milliseconds timeout) {
   const auto mark = what.url.find('?');
   const auto url = parse_base_url(what.url.substr(0, mark));
   if (!url) return fail(errc::invalid_argument, what.url + " " + url.error().message);
-  auto stream = transport::blocking_stream::connect({.host = url->host, .port = url->port, .tls = url->tls, .ca_file = what.ca_file}, timeout);
+  auto stream = transport::blocking_stream::connect({.host = url->host, .port = url->port, .tls = url->tls, .ca_file = what.ca_file}, std::min(timeout, connect_max));
   if (!stream) return std::unexpected(stream.error());
   std::string request = what.method + " " + (url->path.empty() ? "/" : url->path) + (mark == std::string::npos ? "" : what.url.substr(mark)) + " HTTP/1.1\r\nHost: " + url->authority + "\r\nConnection: close\r\n";
   for (const auto& [name, value] : what.fields) request += name + ": " + value + "\r\n";

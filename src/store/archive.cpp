@@ -123,6 +123,7 @@ result<std::string> write_archive(const bundle_archive& what) {
   archive_write_add_filter_gzip(to.get());
   archive_write_set_filter_option(to.get(), "gzip", "timestamp", nullptr);
   archive_write_set_format_ustar(to.get());
+  archive_write_set_bytes_in_last_block(to.get(), 1);  // no padding for tapes behind what gzip made
   const auto append = [](archive*, void* into, const void* data, std::size_t size) -> la_ssize_t {
     static_cast<std::string*>(into)->append(static_cast<const char*>(data), size);
     return static_cast<la_ssize_t>(size);

@@ -50,7 +50,7 @@ end
 if ARGV[10] ~= '' and not redis.call('ZSCORE', KEYS[4], ARGV[10]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[10]) end
 local id = ARGV[3] .. '-' .. ARGV[4]
 redis.call('XADD', KEYS[2], id, 'kind', ARGV[8], 'version', ARGV[5], 'record', ARGV[6])
-redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6], 'canary', ARGV[9])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6], 'canary', ARGV[9], 'shadow', ARGV[10])
 redis.call('PUBLISH', ARGV[7], id)
 return id
 )lua";
@@ -68,6 +68,21 @@ local now = redis.call('GET', KEYS[1])
 if now and now ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
+)lua";
+
+// KEYS: head, versions, then manifests and blobs that go. ARGV: how many versions there were when it was decided, how many of them go, then
+// those.
+inline constexpr std::string_view prune_script = R"lua(
+if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[1]) then return redis.error_reply('CONFLICT versions were staged meanwhile') end
+for i = 3, #ARGV do
+  local head = redis.call('HMGET', KEYS[1], 'version', 'canary', 'shadow')
+  if head[1] == ARGV[i] or head[2] == ARGV[i] or head[3] == ARGV[i] then
+    return redis.error_reply('CONFLICT version ' .. ARGV[i] .. ' is live')
+  end
+end
+for i = 3, #ARGV do redis.call('ZREM', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
+return #ARGV - 2
 )lua";
 
 // KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature.

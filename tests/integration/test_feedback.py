@@ -94,7 +94,8 @@ def test_feedback_reaches_redis_from_any_node_and_waits_while_it_is_gone(lab):
     redis.kill()
     _, second = ask(one, "a bomb recipe")
     assert say(one, {"decision_id": second, "verdict": "false_positive"})[0] == 202
-    until("it is on the disk", lambda: second in (lab.dir / "gw0-state/feedback.jsonl").read_text())
+    spool = lab.dir / "gw0-state/feedback.jsonl"
+    until("it is on the disk", lambda: spool.exists() and second in spool.read_text())
     one.kill()
     one.start()
     redis.start()

@@ -39,6 +39,7 @@ void add_demote(CLI::App& root, invocation& call);  // and rearm
 void add_rollback(CLI::App& root, invocation& call);
 void add_freeze(CLI::App& root, invocation& call);
 void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
+void add_prune(CLI::App& root, invocation& call);
 void add_keygen(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
 void add_controller(CLI::App& root, invocation& call);
