@@ -122,13 +122,17 @@ net::control_response api::handle(const net::control_request& request) const {
   if (!from_.token.empty() && !authorised(from_.token, request.authorization)) {
     return problem(401, "the admin API wants its token", "send 'Authorization: Bearer <the content of admin.token_file>'");
   }
+  if (from_.feedback && request.path == "/v1/feedback") {
+    if (!get && request.method != "POST") return wrong_method("POST", request.path);
+    return from_.feedback(request);
+  }
   for (const auto& place : places) {
     if (place.path != request.path) continue;
     if (place.method == request.method || (place.method == "GET" && get)) return place.answer(from_, request);
     return wrong_method(place.method, place.path);
   }
   return problem(404, "there is no such path",
-                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage, /v1/audit/files, /v1/audit/file and POST /v1/explain");
+                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage, /v1/audit/files, /v1/audit/file, /v1/feedback and POST /v1/explain");
 }
 
 }  // namespace sluice::admin

@@ -11,6 +11,11 @@
 namespace sluice::app {
 namespace {
 
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+// Twelve digits, and whether it is exactly that commit.
+std::string short_commit(const std::string& commit) { return commit.substr(0, 12) + (commit.ends_with("-dirty") ? "-dirty" : ""); }
+
 int history(const ring_options& options, std::size_t limit, bool json) {
   auto ring = connect_ring(options);
   if (!ring) return 1;
@@ -19,13 +24,13 @@ int history(const ring_options& options, std::size_t limit, bool json) {
   if (json) {
     auto out = nlohmann::ordered_json::array();
     for (const auto& e : *entries) {
-      out.push_back({{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", e.canary ? nlohmann::ordered_json{{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}} : nlohmann::ordered_json(nullptr)}, {"kind", e.kind}, {"actor", e.actor}, {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}});
+      out.push_back({{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", e.canary ? nlohmann::ordered_json{{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}} : nlohmann::ordered_json(nullptr)}, {"kind", e.kind}, {"actor", e.actor}, {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"commit", e.commit}, {"gate_report", e.gate_report}});
     }
     std::cout << out.dump(2) << '\n';
     return 0;
   }
-  std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "why"}};
-  for (const auto& e : *entries) rows.push_back({policy::to_string(e.activation), short_version(e.version), e.canary ? e.kind + " " + short_version(e.canary->version) : e.kind, e.time, e.actor, e.signed_by.empty() ? "-" : e.signed_by, e.note});
+  std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
+  for (const auto& e : *entries) rows.push_back({policy::to_string(e.activation), short_version(e.version), e.canary ? e.kind + " " + short_version(e.canary->version) : e.kind, e.time, e.actor, or_dash(e.signed_by), or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), e.note});
   std::cout << table(rows);
   return 0;
 }

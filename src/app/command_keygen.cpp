@@ -61,8 +61,8 @@ void add_keygen(CLI::App& root, invocation& call) {
   auto options = std::make_shared<keygen_options>();
   command->add_option("file", options->file, "Where the private key goes (PEM, Ed25519)")->required();
   command->add_option("--name", options->name, "Who holds it, for messages: ci, operations")->required();
-  command->add_option("--role", options->roles, "What it may sign: build, activate, safety; several with commas")
-      ->delimiter(',')->default_val(std::vector<std::string>{"build", "activate"})->check(CLI::IsMember({"build", "activate", "safety"}));
+  command->add_option("--role", options->roles, "What it may sign: build, activate, approve, safety; several with commas")
+      ->delimiter(',')->default_val(std::vector<std::string>{"build", "activate"})->check(CLI::IsMember({"build", "activate", "approve", "safety"}));
   command->add_option("--days", options->days, "After how many days it expires; 0 for never")->capture_default_str();
   add_json(*command, call);
   command->footer("Example:\n  sluice keygen ci.pem --name ci --role build,activate --days 365 >> trusted_keys.yaml\n"

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
+#include "commit.hpp"
 #include "gate_run.hpp"
+#include "provenance.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 
@@ -13,7 +15,7 @@ namespace sluice::app {
 namespace {
 
 struct push_options {
-  std::string bundle, note, actor;
+  std::string bundle, note, actor, commit;
   ring_options ring;
   signing_options signing;
   wait_options wait;
@@ -35,6 +37,8 @@ bool active_of(const bundle_input& candidate, store::publisher& ring, bundle_com
   if (!head && head.error().code == errc::not_found) return true;
   if (!head) return complain_ring(head.error()), false;
   auto source = ring.fetch(head->version);
+  // What was damaged in Redis is mended by pushing it again, and a version need not be held against itself.
+  if (!source && head->version == policy::version_of(candidate.source)) return true;
   if (!source) return complain_ring(source.error()), false;
   policy::diagnostics ignored;  // what is wrong with it, building it says
   if (!candidate.report.bundle.gate && !policy::parse(*source, ignored).gate) return true;
@@ -101,7 +105,8 @@ int push(const push_options& options, bool json) {
   if (!gate) return 1;
   const auto golden_ms = ms_since(begin) - build_ms;
   auto mark = mono_now();
-  auto staged = ring->stage(input->source);
+  const auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit);
+  auto staged = ring->stage(input->source, how);
   if (!staged) return complain_ring(staged.error()), 1;
   const auto upload_ms = ms_since(mark);
   if (options.stage_only) {
@@ -113,6 +118,7 @@ int push(const push_options& options, bool json) {
   const auto request = request_of(options, *ring, *staged);
   if (!request) return 1;
   auto head = ring->activate(*request);
+  if (!head && head.error().code == errc::not_found && ring->stage(input->source, how)) head = ring->activate(*request);  // a failover lost what was uploaded
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
   const auto activate_ms = ms_since(mark);
@@ -145,6 +151,7 @@ void add_push(CLI::App& root, invocation& call) {
   add_ring_options(*command, options->ring);
   command->add_option("--note", options->note, "Why, for the history");
   command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
+  command->add_option("--commit", options->commit, "From which commit, for the history; by default what git says of the folder");
   add_signing_options(*command, options->signing, true);
   auto* stage_only = command->add_flag("--no-activate", options->stage_only, "Upload only: sluice activate makes it live");
   add_wait_options(*command, options->wait);
@@ -152,6 +159,7 @@ void add_push(CLI::App& root, invocation& call) {
   command->add_option("--canary", options->canary_percent, "Only for this percentage of conversations, beside what is live")->check(CLI::Range(0.01, 99.99))->excludes(stage_only);
   command->add_option("--approved-by", options->gate.approved_by, "The second person, who agrees that rules may be weaker than those in force");
   command->add_option("--expected-change", options->gate.expected_change, "Why benign golden cases are decided otherwise than by what is in force");
+  add_replay_options(*command, options->gate.replay);
   command->add_flag("--emergency", options->gate.emergency, "Without golden sets; never without schema, inline tests, self-test and cost bounds. Say why with --note");
   add_json(*command, call);
   command->footer(

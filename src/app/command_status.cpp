@@ -24,7 +24,7 @@ int status(const ring_options& options, bool json) {
     nlohmann::ordered_json out = {{"ring", options.ring}, {"head", nullptr}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
     if (head) {
       out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                     {"actor", head->actor}, {"note", head->note}, {"time", head->time}};
+                     {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"commit", head->commit}, {"gate_report", head->gate_report}};
     }
     if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
     if (*frozen) out["frozen"] = **frozen;

@@ -177,6 +177,7 @@ void add_test(CLI::App& root, invocation& call) {
   auto* junit = command->add_option("--junit", asked->junit, "also write the results to this file, as JUnit XML");
   auto* watched = command->add_flag("--watch", asked->watch, "run again each time that a file of the bundle is saved, a line a run, until ctrl-C");
   watched->excludes(junit);
+  add_replay_options(*command, asked->gate.replay);
   command->add_option("--html", asked->html, "also write the report to this file, as one page with charts");
   command->add_option("--now", asked->day, "take this day for today (expiry of exceptions and waivers), as 2026-12-31");
   add_json(*command, call);

@@ -126,12 +126,17 @@ void read_redis(section root, source_config& out) {
   root.text("ring", out.ring);
   root.file("password_file", out.password_file);
   root.duration("poll", out.poll);
+  root.list("sentinels", out.sentinels);
   std::string ca_file;
   root.file("ca_file", ca_file);
   if (root.present()) {
     auto endpoint = store::parse_redis_url(out.redis_url);
     if (endpoint) {
       endpoint->ca_file = ca_file;
+      for (const auto& each : out.sentinels) {
+        if (auto at = store::parse_sentinel(each)) endpoint->sentinels.push_back(*at);
+        else root.complain("sentinels", at.error().message, "sentinels: [\"10.0.0.1:26379\", \"10.0.0.2:26379\"]; the host in 'url' is then the name by which they know the master");
+      }
       out.redis = *endpoint;
     } else {
       root.complain("url", "'policy.source.redis.url' " + endpoint.error().message, "write it like redis://127.0.0.1:6379");
@@ -143,16 +148,31 @@ void read_redis(section root, source_config& out) {
   root.finish();
 }
 
+void read_https(section root, source_config& out) {
+  https_config read;
+  root.text("url", read.url);
+  root.text("ring", out.ring);
+  root.file("token_file", read.token_file);
+  root.file("ca_file", read.ca_file);
+  root.duration("wait", read.wait);
+  root.duration("poll", out.poll);
+  if (root.present()) {
+    if (!read.url.starts_with("https://")) root.complain("url", "'policy.source.https.url' must begin with https://", "write it like https://policies.example.com/prod.tar.gz");
+    out.https = read;
+  }
+  root.finish();
+}
+
 void read_policy(section root, policy_config& out) {
   section source = root.sub("source");
   source.path("directory", out.source.directory);
   read_redis(source.sub("redis"), out.source);
-  const bool both = source.has("directory") && source.has("redis");
-  const bool none = !source.has("directory") && !source.has("redis");
-  if (both) source.complain("redis", "'policy.source' names both a directory and a Redis", "keep one");
-  if (none) {
+  read_https(source.sub("https"), out.source);
+  const int named = (source.has("directory") ? 1 : 0) + (source.has("redis") ? 1 : 0) + (source.has("https") ? 1 : 0);
+  if (named > 1) source.complain("redis", "'policy.source' names more than one source", "keep one of directory, redis and https");
+  if (named == 0) {
     root.complain("source", "'policy.source' names no source of policies",
-                  "set 'directory: policies' or 'redis: {url: …, ring: …}'");
+                  "set 'directory: policies', 'redis: {url: …, ring: …}' or 'https: {url: …}'");
   }
   source.finish();
   static constexpr string_view reactions[] = {"last_known_good", "fail_closed"};
@@ -163,14 +183,21 @@ void read_policy(section root, policy_config& out) {
   root.path("state_directory", out.state_directory);
   root.bytes("snapshot_bytes_max", out.snapshot_bytes_max);
   root.duration("pin_max", out.pin_max);
+  root.duration("compile_cpu_max", out.compile_cpu_max);
+  root.bytes("compile_memory_max", out.compile_memory_max);
   section trust = root.sub("trust");
   trust.file("keys_file", out.trust_file);
   trust.boolean("require_signature", out.require_signature);
+  trust.boolean("require_gate", out.require_gate);
+  trust.boolean("require_approval", out.require_approval);
+  if ((out.require_gate || out.require_approval) && !out.require_signature) {
+    trust.complain("require_signature", "what a manifest says of gates and approvals counts only when it must be signed", "set 'require_signature: true' too");
+  }
   if (out.require_signature && out.trust_file.empty()) {
     trust.complain("require_signature", "signatures are required, and nobody is trusted to sign", "name a 'keys_file'; sluice keygen prints its entries");
   }
   // A setting that would be ignored is worse than one that is missing.
-  if (!out.trust_file.empty() && !source.has("redis")) trust.complain("keys_file", "a directory carries no signatures", "sign what goes through Redis, or remove 'trust'");
+  if (!out.trust_file.empty() && source.has("directory")) trust.complain("keys_file", "a directory carries no signatures", "sign what goes through Redis or HTTPS, or remove 'trust'");
   trust.finish();
   root.finish();
 }
@@ -275,6 +302,12 @@ void read_deadlines(section root, deadlines_config& out) {
   root.finish();
 }
 
+void read_feedback(section root, feedback_config& out) {
+  root.boolean("accept", out.accept);
+  root.number("per_minute", 1u, 10'000u, out.per_minute);
+  root.finish();
+}
+
 void read_unreadable(section root, unreadable_config& out) {
   static constexpr string_view words[] = {"deny", "pass"};
   const auto read = [&root](string_view key, bool& pass) {
@@ -336,6 +369,7 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
   read_policy(root.sub("policy"), out.policy);
   read_context(root.sub("context"), out.context);
   read_audit(root.sub("audit"), out);
+  read_feedback(root.sub("feedback"), out.feedback);
   read_limits(root.sub("limits"), out.limits);
   read_deadlines(root.sub("deadlines"), out.deadlines);
   read_unreadable(root.sub("unreadable"), out.unreadable);

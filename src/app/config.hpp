@@ -45,10 +45,17 @@ struct address_block {
 };
 [[nodiscard]] result<address_block> parse_address_block(std::string_view text);
 
+struct https_config {
+  std::string url, token_file, ca_file;
+  milliseconds wait{60'000};                     // how long the server may hold its answer back; 0: it is asked at each poll
+};
+
 struct source_config {
-  std::string directory;                         // one of directory and redis
+  std::string directory;                         // one of directory, redis and https
+  std::optional<https_config> https;
   std::optional<store::redis_endpoint> redis;
   std::string redis_url, ring = "default", password_file;
+  std::vector<std::string> sentinels;            // as written, for `config show`
   milliseconds poll{5000};
 };
 
@@ -58,7 +65,9 @@ struct policy_config {
   milliseconds max_stale = std::chrono::hours(24);
   std::string state_directory = "/var/lib/sluice";
   std::string trust_file;          // whose signatures count
-  bool require_signature = false;
+  bool require_signature = false, require_gate = false, require_approval = false;
+  milliseconds compile_cpu_max{60'000};             // of one compile, in the child
+  std::uint64_t compile_memory_max = 2ull << 30;
   std::uint64_t snapshot_bytes_max = 1ull << 30;
   milliseconds pin_max = std::chrono::minutes(15);
 };
@@ -93,6 +102,11 @@ struct audit_config {
   bool block_when_full = true;
   std::uint64_t file_bytes = 256ull << 20;
   audit::retention keep;
+};
+
+struct feedback_config {
+  bool accept = true;
+  std::uint32_t per_minute = 20;  // of one caller
 };
 
 struct limits_config {
@@ -133,6 +147,7 @@ struct config {
   context_config context;
   audit_config audit;
   std::string secrets_file;
+  feedback_config feedback;
   limits_config limits;
   deadlines_config deadlines;
   unreadable_config unreadable;

@@ -44,8 +44,14 @@ std::string list_text(const std::vector<std::string>& items) {
 }
 
 std::string show_source(const source_config& s) {
+  if (s.https) {
+    return "    https:\n      url: " + json_quoted(s.https->url) + "\n      ring: " + json_quoted(s.ring) + "\n      wait: " + time_text(s.https->wait) + "\n      poll: " + time_text(s.poll) + "\n" +
+           (s.https->token_file.empty() ? "" : "      token_file: " + json_quoted(s.https->token_file) + "\n") + (s.https->ca_file.empty() ? "" : "      ca_file: " + json_quoted(s.https->ca_file) + "\n");
+  }
   if (!s.redis) return "    directory: " + json_quoted(s.directory) + "\n";
-  std::string out = "    redis:\n      url: " + json_quoted(s.redis->display()) + "\n      ring: " + json_quoted(s.ring) +
+  const bool named = !s.sentinels.empty();  // by Sentinels, who know the port
+  const auto url = named ? (s.redis->tls ? "rediss://" : "redis://") + s.redis->host : s.redis->display();
+  std::string out = "    redis:\n      url: " + json_quoted(url) + "\n" + (named ? "      sentinels: " + list_text(s.sentinels) + "\n" : std::string()) + "      ring: " + json_quoted(s.ring) +
                     "\n      poll: " + time_text(s.poll) + "\n";
   if (!s.password_file.empty()) out += "      password_file: " + json_quoted(s.password_file) + "\n";
   if (!s.redis->ca_file.empty()) out += "      ca_file: " + json_quoted(s.redis->ca_file) + "\n";
@@ -164,9 +170,11 @@ std::string show_config(const config& c) {
   out += "  on_unavailable: " + choice(c.policy.fail_closed, "fail_closed", "last_known_good");
   out += "  max_stale: " + time_text(c.policy.max_stale) + "\n  state_directory: " + json_quoted(c.policy.state_directory) + "\n";
   if (!c.policy.trust_file.empty()) {
-    out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false");
+    out += "  trust:\n" + optional_line("    keys_file", c.policy.trust_file) + "    require_signature: " + choice(c.policy.require_signature, "true", "false") +
+           "    require_gate: " + choice(c.policy.require_gate, "true", "false") + "    require_approval: " + choice(c.policy.require_approval, "true", "false");
   }
   out += "  snapshot_bytes_max: " + std::to_string(c.policy.snapshot_bytes_max) + "\n  pin_max: " + time_text(c.policy.pin_max) + "\n";
+  out += "  compile_cpu_max: " + time_text(c.policy.compile_cpu_max) + "\n  compile_memory_max: " + std::to_string(c.policy.compile_memory_max) + "\n";
   out += show_context(c.context);
   out += "audit:\n  directory: " + json_quoted(c.audit.directory) + "\n  sync: " + choice(c.audit.sync_always, "always", "interval");
   out += "  interval: " + time_text(c.audit.interval) + "\n  checkpoint: " + time_text(c.audit.checkpoint) + "\n  text: " + (c.audit.encrypted ? "encrypted\n" : choice(c.audit.masked, "masked", "none"));
@@ -177,6 +185,7 @@ std::string show_config(const config& c) {
            (c.audit.keep.bytes == 0 ? std::string() : "    bytes: " + std::to_string(c.audit.keep.bytes) + "\n");
   }
   if (!c.secrets_file.empty()) out += "secrets:\n" + optional_line("  key_file", c.secrets_file);
+  out += "feedback:\n  accept: " + choice(c.feedback.accept, "true", "false") + "  per_minute: " + std::to_string(c.feedback.per_minute) + "\n";
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +
          std::to_string(c.limits.response_body) + "\n  header_bytes: " + std::to_string(c.limits.header_bytes) +
          "\n  json_depth: " + std::to_string(c.limits.json_depth) + "\n  in_flight: " + std::to_string(c.limits.in_flight) +

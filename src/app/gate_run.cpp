@@ -3,11 +3,16 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <thread>
 
+#include "audit_options.hpp"
+#include "gateway_audit.hpp"
+#include "gateway_setup.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/audit/query.hpp"
 
 namespace sluice::app {
 namespace {
@@ -40,6 +45,51 @@ class progress_line {
 
 }  // namespace
 
+void add_replay_options(CLI::App& command, replay_options& options) {
+  auto* from = command.add_option("--decisions", options.logs.from, "Decision logs with kept text (folders, admin ports): their newest decisions are decided again; may be repeated");
+  command.add_option("--decisions-since", options.since, "From then on: a time, or how long ago")->capture_default_str()->needs(from);
+  command.add_option("--decisions-token-file", options.logs.token_file, "The admin ports' token")->needs(from);
+  command.add_option("--secret", options.secret_file, "The file with the gateways' master secret, which opens kept text")->needs(from);
+  command.add_option("--state", options.states, "A gateway's state directory, for the keys of kept text; may be repeated")->needs(from);
+  command.add_option("--text-keys", options.keys, "A folder of text keys; may be repeated")->needs(from);
+}
+
+namespace {
+
+constexpr std::size_t decisions_max = 10'000;
+
+// Nothing: it was complained about.
+std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_options& asked) {
+  audit::filter which;
+  if (!parse_instant(asked.since, which.from)) return std::nullopt;
+  std::string master;
+  if (!asked.secret_file.empty()) {
+    auto secret = read_secret(asked.secret_file, "--secret");
+    if (!secret) return complain(secret.error().message), std::nullopt;
+    master = std::move(*secret);
+  }
+  const auto logs = log_sources::open(asked.logs);
+  if (!logs) return std::nullopt;
+  auto folders = asked.keys;
+  for (const auto& state : asked.states) folders.push_back(text_key_directory(state));
+  std::vector<rollout::logged_exchange> out;
+  which.limit = decisions_max;
+  const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {
+    if (!line.contains("\"event\":\"decision\"") && !line.contains("\"event\":\"closed\"")) return true;
+    rollout::logged_exchange each{.line = line, .text = {}};
+    for (const auto& folder : folders) {
+      if (each.text || master.empty()) break;
+      if (auto text = audit::open_text(line, text_keys_of(folder, master))) each.text = std::move(*text);
+    }
+    out.push_back(std::move(each));
+    return true;
+  });
+  if (!read) return complain(read.error().message), std::nullopt;
+  return out;
+}
+
+}  // namespace
+
 std::optional<wall_time> day_of(const std::string& now_text) {
   if (now_text.empty()) return now().wall;
   const auto given = parse_time(now_text);
@@ -64,6 +114,11 @@ std::optional<gate_run> run_gate(const bundle_input& input, const bundle_input* 
                               .golden = !asked.emergency,
                               .from_nothing = asked.from_nothing,
                               .progress = [&](std::size_t done, std::size_t all) { line.show(done, all); }};
+  std::optional<std::vector<rollout::logged_exchange>> decisions;
+  if (!asked.replay.logs.from.empty() && how.golden) {
+    if (!(decisions = decisions_of(asked.replay))) return std::nullopt;
+    how.decisions = &*decisions;
+  }
   if (how.golden) {
     auto cases = golden_cases(input, asked.golden);
     if (!cases) return std::nullopt;

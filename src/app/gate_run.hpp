@@ -6,14 +6,24 @@
 #include <vector>
 
 #include "bundle_input.hpp"
+#include "log_sources.hpp"
 #include "sluice/rollout/gate.hpp"
 
 namespace sluice::app {
+
+// Decision logs whose texts the candidate decides again.
+struct replay_options {
+  log_options logs;                            // from: empty, nothing is decided again
+  std::vector<std::string> keys, states;       // folders of text keys; state directories that hold one
+  std::string secret_file, since = "24h";
+};
+void add_replay_options(CLI::App& command, replay_options& options);
 
 struct gate_request {
   std::vector<std::string> golden;             // more golden files
   std::optional<double> false_positives_max;
   std::string actor, approved_by, expected_change;
+  replay_options replay;
   bool emergency = false;
   bool from_nothing = true;                    // compile once more without the cache: its time, and whether it decides the same
 };

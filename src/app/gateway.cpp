@@ -6,6 +6,7 @@
 
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
+#include "https_download.hpp"
 #include "trust_file.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -72,7 +73,11 @@ result<std::unique_ptr<gateway>> gateway::prepare(config settings, std::string b
   if (auto done = made->read_secrets(); !done) return std::unexpected(done.error());
   if (auto done = made->read_keys_file(); !done) return std::unexpected(done.error());
   if (auto done = made->open_log(); !done) return std::unexpected(done.error());
-  made->loader_ = std::make_unique<policy_loader>(state);
+  made->open_feedback();
+  const auto& p = made->settings_.policy;
+  const auto cpu = static_cast<std::uint32_t>(std::chrono::ceil<seconds>(p.compile_cpu_max).count());
+  // A child of low priority may wait for the traffic half as long again.
+  made->loader_ = std::make_unique<policy_loader>(state, match::compile_limits{.cpu_seconds = cpu, .wall_seconds = cpu + cpu / 2 + 1, .memory_bytes = p.compile_memory_max});
   return made;
 }
 
@@ -126,6 +131,16 @@ result<void> gateway::open_log() {
   return {};
 }
 
+void gateway::open_feedback() {
+  if (!settings_.feedback.accept) return;
+  const auto& a = settings_.audit;
+  spool_ = std::make_unique<feedback_spool>(settings_.policy.state_directory, settings_.policy.source.redis, settings_.policy.source.ring);
+  feedback_ = std::make_unique<feedback_intake>(feedback_settings{.master_secret = master_secret_, .node = node_,
+                                                                  .notes = a.encrypted ? kept_notes::sealed : a.masked ? kept_notes::masked : kept_notes::none,
+                                                                  .per_minute = settings_.feedback.per_minute},
+                                                *spool_);
+}
+
 result<void> gateway::open_agent() {
   const auto& p = settings_.policy;
   store::agent_config to;
@@ -133,19 +148,22 @@ result<void> gateway::open_agent() {
   to.redis = p.source.redis;
   to.ring = p.source.ring;
   to.poll = p.source.poll;
+  if (p.source.https) {
+    auto download = https_download(*p.source.https);
+    if (!download) return std::unexpected(download.error());
+    to.download = std::move(*download);
+    to.download_from = p.source.https->url;
+    to.download_wait = p.source.https->wait;
+  }
   to.on_unavailable = p.fail_closed ? store::on_unavailable::fail_closed : store::on_unavailable::last_known_good;
   to.max_stale = p.max_stale;
   to.state_directory = p.state_directory;
   to.node_id = node_;
   to.build = build_;
   to.labels = settings_.node.labels;
-  if (!p.trust_file.empty()) {
-    const auto bytes = read_file(p.trust_file, "policy.trust.keys_file");
-    if (!bytes) return std::unexpected(bytes.error());
-    policy::diagnostics found;
-    to.trust = {.keys = read_trusted_keys(p.trust_file, *bytes, found), .required = p.require_signature};
-    if (policy::has_errors(found)) return fail(errc::invalid_argument, "policy.trust.keys_file:\n" + policy::to_text(found));
-  }
+  auto trust = read_trust(p);
+  if (!trust) return std::unexpected(trust.error());
+  to.trust = std::move(*trust);
   store::agent::callbacks calls;
   calls.apply = [this](const policy::bundle_source& source, const std::string& version) { return loader_->apply(source, version); };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
@@ -186,6 +204,7 @@ result<void> gateway::open_server() {
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
         settings_, i, *log_, tags_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+    services_.back()->set_feedback(feedback_.get());
   }
   auto opened = net::server::open(server_settings(settings_, workers_), proxy_settings(),
                                   [this](unsigned worker) -> proxy::services& { return *services_[worker]; });
@@ -216,6 +235,7 @@ result<void> gateway::open_admin() {
     const std::lock_guard lock(publish_mutex_);
     return loader_->made_of(active_->snapshot);
   };
+  if (feedback_) from.feedback = [this](const net::control_request& request) { return feedback_->from_operator(request); };
   from.not_ready = [this] {
     if (stopping_.load()) return std::string("stopping");
     const auto log = log_->stats();
@@ -286,10 +306,13 @@ void gateway::on_event(const std::string& kind, const policy::activation& activa
 }
 
 void gateway::reload() {
-  telemetry::log(level::info, "reloading keys and policy");
+  telemetry::log(level::info, "reloading keys, trusted keys and policy");
   if (auto done = read_keys_file(); !done) {
     telemetry::log(level::error, "the keys stay as they were", {{"reason", done.error().message}});
   }
+  if (settings_.policy.trust_file.empty()) return agent_->reload();
+  if (auto trust = read_trust(settings_.policy)) return agent_->set_trust(std::move(*trust));
+  else telemetry::log(level::error, "the trusted keys stay as they were", {{"reason", trust.error().message}});
   agent_->reload();
 }
 

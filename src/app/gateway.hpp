@@ -33,7 +33,7 @@ class gateway {
   gateway& operator=(const gateway&) = delete;
 
   [[nodiscard]] result<void> start();  // loads the policy, binds the ports, serves
-  void reload();                       // SIGHUP: keys and policy source
+  void reload();                       // SIGHUP: keys, trusted keys and policy source
   void tick();                         // each second: keys whose file changed, faults of the audit log, snapshots that are held too long
   std::size_t stop(milliseconds bound);
 
@@ -51,6 +51,7 @@ class gateway {
   result<void> read_secrets();
   result<void> read_keys_file();
   result<void> open_log();
+  void open_feedback();
   result<void> open_agent();
   result<void> open_server();
   result<void> open_admin();
@@ -70,6 +71,8 @@ class gateway {
   std::unique_ptr<policy_loader> loader_;
   std::unique_ptr<audit::log> log_;
   std::unique_ptr<log_tidying> tidying_;
+  std::unique_ptr<feedback_spool> spool_;
+  std::unique_ptr<feedback_intake> feedback_;
   std::string log_fault_;     // told; the main thread's
   std::uint64_t log_sync_failures_ = 0;
   std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told

@@ -11,6 +11,7 @@
 #include "config.hpp"
 #include "conversation_tags.hpp"
 #include "decision_id.hpp"
+#include "feedback_intake.hpp"
 #include "identity.hpp"
 #include "rule_counts.hpp"
 #include "sluice/audit/log.hpp"
@@ -39,6 +40,8 @@ class gateway_services final : public proxy::services {
 
   // `tables`: of the snapshots in force, one or two.
   void set_policy(std::shared_ptr<const policy::active_policy> active, const std::vector<std::shared_ptr<rule_table>>& tables);
+  void set_feedback(feedback_intake* to) { feedback_ = to; }  // before the worker runs
+  own_answer answer_own(const own_question& asked) override { return feedback_ != nullptr ? feedback_->from_client(asked) : own_answer{}; }
   void set_keys(std::shared_ptr<const key_table> keys) { keys_ = std::move(keys); }
   [[nodiscard]] const worker_counters& counted() const { return counters_; }
   // From any thread: bytes that passed unscanned, in the order of proxy::unscanned_reasons.
@@ -51,6 +54,7 @@ class gateway_services final : public proxy::services {
   audit::log& log_;
   conversation_tags& tags_;
   decision_ids ids_;
+  feedback_intake* feedback_ = nullptr;  // null: clients are not asked
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   std::vector<std::shared_ptr<rule_table>> tables_;  // of snapshots that may still have exchanges; the newest last
   std::shared_ptr<const key_table> keys_;            // null: no keys_file

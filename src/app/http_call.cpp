@@ -1,6 +1,8 @@
 // See http_call.hpp.
 #include "http_call.hpp"
 
+#include <algorithm>
+
 #include "config.hpp"
 #include "sluice/http/head.hpp"
 #include "sluice/transport/blocking.hpp"
@@ -9,12 +11,13 @@ namespace sluice::app {
 namespace {
 
 constexpr std::size_t answer_bytes_max = 64u << 20;
+constexpr milliseconds connect_max{10'000};  // an answer may be long in coming, a connection not
 
-result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, milliseconds timeout) {
+result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, milliseconds timeout, int wake_fd) {
   if (auto sent = stream.write(request, timeout); !sent) return std::unexpected(sent.error());
   std::string bytes;
   while (bytes.size() <= answer_bytes_max) {
-    auto got = stream.read(bytes, timeout);
+    auto got = stream.read(bytes, timeout, wake_fd);
     if (got) continue;
     if (got.error().code == errc::closed) return bytes;
     return std::unexpected(got.error());
@@ -29,7 +32,7 @@ result<http_answer> parse(const std::string& bytes) {
   if (http::parse_response_head(bytes, {}, false, head, at, why) != http::parse_status::complete) {
     return fail(errc::parse, "the answer is not HTTP" + (why.reason.empty() ? std::string() : ": " + why.reason));
   }
-  http_answer out{.status = head.status, .body = {}};
+  http_answer out{.status = head.status, .body = {}, .etag = std::string(head.get("etag"))};
   http::body_reader reader(head.framing, head.content_length);
   auto rest = std::string_view(bytes).substr(at);
   for (;;) {
@@ -52,12 +55,12 @@ result<http_answer> http_call(const http_request& what, milliseconds timeout) {
   const auto mark = what.url.find('?');
   const auto url = parse_base_url(what.url.substr(0, mark));
   if (!url) return fail(errc::invalid_argument, what.url + " " + url.error().message);
-  auto stream = transport::blocking_stream::connect({.host = url->host, .port = url->port, .tls = url->tls, .ca_file = what.ca_file}, timeout);
+  auto stream = transport::blocking_stream::connect({.host = url->host, .port = url->port, .tls = url->tls, .ca_file = what.ca_file}, std::min(timeout, connect_max));
   if (!stream) return std::unexpected(stream.error());
   std::string request = what.method + " " + (url->path.empty() ? "/" : url->path) + (mark == std::string::npos ? "" : what.url.substr(mark)) + " HTTP/1.1\r\nHost: " + url->authority + "\r\nConnection: close\r\n";
   for (const auto& [name, value] : what.fields) request += name + ": " + value + "\r\n";
   if (what.method != "GET") request += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
-  auto bytes = exchange(*stream, request + "\r\n" + what.body, timeout);
+  auto bytes = exchange(*stream, request + "\r\n" + what.body, timeout, what.wake_fd);
   if (!bytes) return std::unexpected(bytes.error());
   return parse(*bytes);
 }

@@ -101,9 +101,11 @@ int run(int argc, char** argv) {
   app::add_new(root, call);
   app::add_schema(root, call);
   app::add_push(root, call);
+  app::add_pack(root, call);
   app::add_status(root, call);
   app::add_history(root, call);
   app::add_activate(root, call);
+  app::add_approve(root, call);
   app::add_promote(root, call);
   app::add_rollback(root, call);
   app::add_freeze(root, call);
@@ -113,6 +115,7 @@ int run(int argc, char** argv) {
   app::add_config(root, call);
   app::add_classifier(root, call);
   app::add_golden(root, call);
+  app::add_feedback(root, call);
   add_completion(root, call);
   add_version(root, call);
   if (complain_of_unknown_command(root, argc, argv)) return 2;

@@ -24,8 +24,8 @@ void describe_refusal(const policy::diagnostics& found, store::apply_result& out
 
 }  // namespace
 
-policy_loader::policy_loader(const std::string& state_directory)
-    : backend_(match::child_backend("/proc/self/exe", {})), cache_(state_directory + "/cache") {}
+policy_loader::policy_loader(const std::string& state_directory, match::compile_limits limits)
+    : backend_(match::child_backend("/proc/self/exe", limits)), cache_(state_directory + "/cache") {}
 
 store::apply_result policy_loader::apply(const policy::bundle_source& source, const std::string&) {
   auto built = policy::build(source, now().wall, *backend_, cache_, policy::expired_exceptions::leave_out);

@@ -16,7 +16,7 @@ namespace sluice::app {
 
 class policy_loader {
  public:
-  explicit policy_loader(const std::string& state_directory);
+  policy_loader(const std::string& state_directory, match::compile_limits limits);
   [[nodiscard]] store::apply_result apply(const policy::bundle_source& source, const std::string& version);
   // The snapshot with what it was made of; null when it was not made here.
   [[nodiscard]] std::shared_ptr<const admin::loaded_bundle> made_of(const std::shared_ptr<const policy::snapshot>& snapshot) const;

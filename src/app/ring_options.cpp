@@ -22,6 +22,7 @@ namespace sluice::app {
 void add_ring_options(CLI::App& command, ring_options& options) {
   command.add_option("--redis", options.url, "redis://host:6379 or rediss://…; also from SLUICE_REDIS")->envname("SLUICE_REDIS")->required();
   command.add_option("--ring", options.ring, "The fleet's name in Redis; also from SLUICE_RING")->envname("SLUICE_RING")->capture_default_str();
+  command.add_option("--sentinel", options.sentinels, "host:26379 of a Redis Sentinel, several with commas; the host of --redis is then the master's name. Also from SLUICE_SENTINEL")->envname("SLUICE_SENTINEL")->delimiter(',');
   command.add_option("--redis-password-file", options.password_file, "A file with the password, so that no command line shows it");
   command.add_option("--redis-ca-file", options.ca_file, "Certificates to trust for rediss://");
 }
@@ -44,18 +45,32 @@ void add_wait_options(CLI::App& command, wait_options& options) {
   timeout->capture_default_str()->check(CLI::Validator(duration, ""))->needs(wait);
 }
 
-std::optional<store::publisher> connect_ring(const ring_options& options) {
+std::optional<store::redis_endpoint> redis_of(const ring_options& options) {
   auto where = store::parse_redis_url(options.url);
   if (!where) {
     complain(where.error().message);
     return std::nullopt;
   }
   where->ca_file = options.ca_file;
+  for (const auto& each : options.sentinels) {
+    const auto at = store::parse_sentinel(each);
+    if (!at) {
+      complain(at.error().message);
+      return std::nullopt;
+    }
+    where->sentinels.push_back(*at);
+  }
   if (!options.password_file.empty()) {
     const auto secret = read_whole(options.password_file, 4096);
     if (!secret) return std::nullopt;
     where->password = trim(*secret);
   }
+  return std::move(*where);
+}
+
+std::optional<store::publisher> connect_ring(const ring_options& options) {
+  const auto where = redis_of(options);
+  if (!where) return std::nullopt;
   auto ring = store::publisher::connect(*where, options.ring, milliseconds(5000));
   if (!ring) {
     complain(ring.error().message, "is Redis running at " + where->display() + ", and may this user connect?");
@@ -69,9 +84,7 @@ void add_signing_options(CLI::App& command, signing_options& options, bool build
   if (builds) command.add_option("--build-key", options.build_key_file, "Another one for the manifest");
 }
 
-namespace {
-
-std::optional<crypto::signing_key> read_key(const std::string& file) {
+std::optional<crypto::signing_key> read_signing_key(const std::string& file) {
   const auto pem = read_whole(file, 16'384);
   if (!pem) return std::nullopt;
   auto key = crypto::signing_key::from_pem(*pem);
@@ -80,15 +93,18 @@ std::optional<crypto::signing_key> read_key(const std::string& file) {
   return std::nullopt;
 }
 
-}  // namespace
+std::optional<signing_keys> read_signing_keys(const signing_options& options) {
+  signing_keys out;
+  const auto& build_file = options.build_key_file.empty() ? options.key_file : options.build_key_file;
+  if (!build_file.empty() && !(out.build = read_signing_key(build_file))) return std::nullopt;
+  if (!options.key_file.empty() && !(out.activate = read_signing_key(options.key_file))) return std::nullopt;
+  return out;
+}
 
 bool sign_ring(store::publisher& ring, const signing_options& options) {
-  std::optional<crypto::signing_key> build, activate;
-  const auto& build_file = options.build_key_file.empty() ? options.key_file : options.build_key_file;
-  if (!build_file.empty() && !(build = read_key(build_file))) return false;
-  if (!options.key_file.empty() && !(activate = read_key(options.key_file))) return false;
-  ring.sign_with(std::move(build), std::move(activate));
-  return true;
+  auto keys = read_signing_keys(options);
+  if (keys) ring.sign_with(std::move(keys->build), std::move(keys->activate));
+  return keys.has_value();
 }
 
 std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {

@@ -15,6 +15,7 @@ namespace sluice::app {
 
 struct ring_options {
   std::string url, ring = "default", password_file, ca_file;
+  std::vector<std::string> sentinels;
 };
 void add_ring_options(CLI::App& command, ring_options& options);
 
@@ -30,11 +31,20 @@ struct signing_options {
 };
 // `builds`: the command also writes manifests.
 void add_signing_options(CLI::App& command, signing_options& options, bool builds);
+// A private key from a PEM file; otherwise complains.
+[[nodiscard]] std::optional<crypto::signing_key> read_signing_key(const std::string& file);
+struct signing_keys {
+  std::optional<crypto::signing_key> build, activate;
+};
+// Those that were named; nothing when one cannot be read, which was complained about.
+[[nodiscard]] std::optional<signing_keys> read_signing_keys(const signing_options& options);
 // False: a key could not be read, which was complained about.
 [[nodiscard]] bool sign_ring(store::publisher& ring, const signing_options& options);
 // The one staged version that begins with `digits`; otherwise complains.
 [[nodiscard]] std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits);
 
+// Where that is, with its password; a mistake is complained about and gives nothing.
+[[nodiscard]] std::optional<store::redis_endpoint> redis_of(const ring_options& options);
 // Connects; a failure is complained about and gives nothing.
 [[nodiscard]] std::optional<store::publisher> connect_ring(const ring_options& options);
 // Complains with what an error means for the person at the keyboard.

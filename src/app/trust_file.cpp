@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config_reader.hpp"
+#include "gateway_setup.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -25,7 +26,7 @@ store::trusted_key read_key(section entry) {
   for (const auto& word : roles) {
     const auto known = std::ranges::find(role_names, word, &role_name::name);
     if (known == std::end(role_names)) {
-      entry.complain("roles", "there is no role '" + word + "'", "build (signs manifests), activate (signs activations) or safety (signs aborts and demotions)");
+      entry.complain("roles", "there is no role '" + word + "'", "build (signs manifests), activate (signs activations), approve (the second key of a weaker version) or safety (signs aborts and demotions)");
     } else {
       out.roles |= static_cast<unsigned>(known->role);
     }
@@ -58,6 +59,17 @@ std::vector<store::trusted_key> read_trusted_keys(const std::string& file, std::
     }
   }
   if (out.empty()) root.complain("keys", "no key is trusted, so no policy could be taken", "keys: [{name: ci, public_key: …, roles: [build, activate]}]");
+  return out;
+}
+
+result<store::trust> read_trust(const policy_config& from) {
+  store::trust out;
+  if (from.trust_file.empty()) return out;
+  const auto bytes = read_file(from.trust_file, "policy.trust.keys_file");
+  if (!bytes) return std::unexpected(bytes.error());
+  policy::diagnostics found;
+  out = {.keys = read_trusted_keys(from.trust_file, *bytes, found), .required = from.require_signature, .gate = from.require_gate, .approval = from.require_approval};
+  if (policy::has_errors(found)) return fail(errc::invalid_argument, "policy.trust.keys_file:\n" + policy::to_text(found));
   return out;
 }
 

@@ -31,20 +31,51 @@ struct side {
   std::map<std::string, double> scores;
 };
 
+// The context of a decision: what its record shows, and what was kept with its text.
+policy::context context_of(const json& record, const kept_exchange* text) {
+  const auto context = record.value("context", json::object());
+  policy::context who{.tenant = word(context, "tenant"), .region = word(context, "region"), .tier = word(context, "tier"), .user = {}, .conversation = {},
+                      .route = word(context, "route"), .model = word(context, "model")};
+  for (const auto& tag : context.value("tags", json::array())) who.tags.push_back(tag.get<std::string>());
+  if (const auto when = parse_time(word(record, "time"))) who.minute = minute_of(*when);
+  if (text == nullptr) return who;
+  who.user = text->user;
+  who.conversation = text->conversation;
+  who.tags = text->tags;
+  who.minute = text->minute;
+  return who;
+}
+
+// What was kept, judged once more.
+struct kept_judge {
+  const std::shared_ptr<const policy::snapshot>& with;
+  const kept_exchange& text;
+  const policy::context& who;
+  bool streamed = false, global_shadow = false;
+
+  policy::outcome judge(bool request, const policy::ruleset& rules, const std::map<std::string, double>* given, policy::scratch& scratch) const {
+    const policy::evaluate_options options{.direction = request ? policy::direction::request : policy::direction::response, .global_shadow = global_shadow, .given = given,
+                                           .who = &who, .hash_key = {}, .caller = text.caller, .tokens = nullptr};
+    const auto& kept = request ? text.request : text.response;
+    if (!request && streamed) {
+      policy::stream_evaluator stream(with, rules, options, scratch);
+      std::string left;
+      for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable);
+      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
+      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
+      return stream.result();
+    }
+    std::vector<policy::text_part> parts;
+    for (const auto& p : kept) parts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text});
+    auto asker = who;  // with the tags that the record ends with, so that no further ones come
+    return policy::evaluate_either(*with, asker, parts, options, scratch).what;
+  }
+};
+
 class replaying {
  public:
   replaying(const replay_input& in, json record) : in_(in), record_(std::move(record)) {
-    const auto context = record_.value("context", json::object());
-    who_ = {.tenant = word(context, "tenant"), .region = word(context, "region"), .tier = word(context, "tier"), .user = {}, .conversation = {},
-            .route = word(context, "route"), .model = word(context, "model")};
-    for (const auto& tag : context.value("tags", json::array())) who_.tags.push_back(tag.get<std::string>());
-    if (const auto when = parse_time(word(record_, "time"))) who_.minute = minute_of(*when);
-    if (in.text) {
-      who_.user = in.text->user;
-      who_.conversation = in.text->conversation;
-      who_.tags = in.text->tags;
-      who_.minute = in.text->minute;
-    }
+    who_ = context_of(record_, in.text ? &*in.text : nullptr);
     global_shadow_ = word(record_, "mode") == "shadow";
   }
 
@@ -102,21 +133,7 @@ class replaying {
   }
 
   policy::outcome judge(bool request, const policy::ruleset& rules, const std::map<std::string, double>* given) {
-    const policy::evaluate_options options{.direction = request ? policy::direction::request : policy::direction::response, .global_shadow = global_shadow_, .given = given,
-                                           .who = &who_, .hash_key = {}, .caller = in_.text->caller, .tokens = nullptr};
-    const auto& kept = request ? in_.text->request : in_.text->response;
-    if (!request && record_.value("streamed", false)) {
-      policy::stream_evaluator stream(in_.snapshot, rules, options, scratch_);
-      std::string left;
-      for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable);
-      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
-      for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
-      return stream.result();
-    }
-    std::vector<policy::text_part> parts;
-    for (const auto& p : kept) parts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text});
-    auto who = who_;  // with the tags that the record ends with, so that no further ones come
-    return policy::evaluate_either(*in_.snapshot, who, parts, options, scratch_).what;
+    return kept_judge{.with = in_.snapshot, .text = *in_.text, .who = who_, .streamed = record_.value("streamed", false), .global_shadow = global_shadow_}.judge(request, rules, given, scratch_);
   }
 
   void in_full(const std::string& name, const json& section, const policy::ruleset& rules) {
@@ -230,6 +247,57 @@ result<replay_report> replay(const replay_input& in) {
   }
   try {
     return replaying(in, std::move(record)).run();
+  } catch (const json::exception&) {
+    return fail(errc::parse, "the record is not of this release: a member has another type");
+  }
+}
+
+result<short_decision> recorded_decision(const std::string& line) {
+  const auto record = json::parse(line, nullptr, false);
+  if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
+  try {
+    short_decision out{.id = word(record, "id"), .verdict = policy::verdict::allow, .rules = {}, .by_gateway = false};
+    for (const char* name : {"request", "response"}) {
+      const auto section = record.find(name);
+      if (section == record.end() || !section->is_object()) continue;
+      for (const auto v : {policy::verdict::flag, policy::verdict::edit, policy::verdict::block}) {
+        if (word(*section, "verdict") == policy::to_string(v)) out.verdict = std::max(out.verdict, v);
+      }
+      for (const auto& f : section->value("findings", json::array())) {
+        if (word(f, "enforcement") == "enforce") out.rules.push_back(word(f, "rule"));
+      }
+    }
+    std::ranges::sort(out.rules);
+    out.rules.erase(std::ranges::unique(out.rules).begin(), out.rules.end());
+    out.by_gateway = out.verdict == policy::verdict::block && out.rules.empty();
+    return out;
+  } catch (const json::exception&) {
+    return fail(errc::parse, "the record is not of this release: a member has another type");
+  }
+}
+
+result<short_decision> decide_again(const std::string& line, const kept_exchange& text, const std::shared_ptr<const policy::snapshot>& with) {
+  const auto record = json::parse(line, nullptr, false);
+  if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
+  try {
+    const auto who = context_of(record, &text);
+    const kept_judge kept{.with = with, .text = text, .who = who, .streamed = record.value("streamed", false), .global_shadow = word(record, "mode") == "shadow"};
+    short_decision out{.id = word(record, "id"), .verdict = policy::verdict::allow, .rules = {}, .by_gateway = false};
+    policy::scratch scratch;
+    const auto& rules = with->rules_for(who);
+    for (const bool request : {true, false}) {
+      const auto section = record.find(request ? "request" : "response");
+      if (section == record.end() || !section->is_object() || (request ? text.request : text.response).empty()) continue;
+      const auto judged = kept.judge(request, rules, nullptr, scratch);
+      out.verdict = std::max(out.verdict, judged.verdict);
+      for (const auto& f : judged.findings) {
+        if (f.enforced) out.rules.push_back(with->rules()[f.rule].id);
+      }
+      if (out.verdict == policy::verdict::block) break;  // the answer would not have been asked for
+    }
+    std::ranges::sort(out.rules);
+    out.rules.erase(std::ranges::unique(out.rules).begin(), out.rules.end());
+    return out;
   } catch (const json::exception&) {
     return fail(errc::parse, "the record is not of this release: a member has another type");
   }

@@ -32,6 +32,7 @@ void read_rate(reading& in, const object& from, std::string_view key, double& ou
 void read_cost(reading& in, const yaml_node& node, gate_spec& out) {
   const object from(in, node, gate_cost_shape);
   out.compile_max = from.duration("compile").value_or(out.compile_max);
+  if (from.has("compile_bytes")) out.compile_bytes_max = from.number("compile_bytes", 0);
   if (from.has("database_bytes")) out.database_bytes_max = from.number("database_bytes", 0);
   if (from.has("rule_us")) out.rule_us_max = static_cast<std::uint32_t>(from.number("rule_us", 0));
   out.slower_max = from.real("slower").value_or(out.slower_max);

@@ -21,6 +21,7 @@ constexpr field gate_rates_fields[] = {
 
 constexpr field gate_cost_fields[] = {
     {.key = "compile", .holds = holds::duration, .doc = "Compiling it from nothing; 60s by default."},
+    {.key = "compile_bytes", .holds = holds::whole, .doc = "Memory that the compiler holds at most; 2 GiB by default.", .min = 1, .max = 64.0 * (1u << 30)},
     {.key = "database_bytes", .holds = holds::whole, .doc = "Compiled; `limits.max_db_bytes` by default.", .min = 1, .max = 4.0 * (1u << 30)},
     {.key = "rule_us", .holds = holds::whole, .doc = "Microseconds of one rule on a case of set `perf`, 99 in 100; `limits.rule_cpu_us_p99` by default.", .min = 1,
      .max = 1e9},

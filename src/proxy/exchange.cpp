@@ -232,6 +232,7 @@ exchange::~exchange() {
 
 void exchange::begin(const http::request_head& head, const peer_info& peer, effects& out) {
   auto& x = *impl_;
+  if (head.path.starts_with("/sluice/")) return x.begin_own(head, peer, out);
   x.open(head, peer);
   x.find_upstream(head.path);
   if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
@@ -256,6 +257,7 @@ void exchange::refuse_head(const http::refusal& why, const peer_info& peer, effe
 
 void exchange::request_body(std::string_view bytes, effects& out) {
   auto& x = *impl_;
+  if (x.now == impl::state::own) return x.take_own(bytes, out);
   if (x.now != impl::state::body) return;
   if (x.body.size() + bytes.size() > x.config.request_body_max) {
     out.close_client = true;
@@ -268,11 +270,13 @@ void exchange::request_body(std::string_view bytes, effects& out) {
 
 void exchange::request_end(effects& out) {
   auto& x = *impl_;
+  if (x.now == impl::state::own) return x.end_own(out);
   if (x.now == impl::state::body) x.judge_request(out);
 }
 
 void exchange::request_broken(std::string_view why, effects& out) {
   auto& x = *impl_;
+  if (x.now == impl::state::own) return x.break_own(400, "the body's framing is broken", out);
   if (x.now != impl::state::body) return;
   out.close_client = true;
   x.worker.counters().bad_requests.add();
@@ -337,7 +341,7 @@ void exchange::upstream_failed(upstream_failure what, std::string_view detail, e
 void exchange::client_gone(std::uint64_t written, effects& out) {
   auto& x = *impl_;
   out.close_client = true;
-  if (x.now == impl::state::idle) return;
+  if (x.now == impl::state::idle || x.now == impl::state::own) return;
   if (x.now == impl::state::finished) {
     if (written < x.sent_bytes) {
       x.sent_bytes = written;
@@ -356,13 +360,14 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
 
 void exchange::supersede(const policy::snapshot* gone, effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::finished || x.now == impl::state::idle || x.active->snapshot.get() != gone) return;
+  if (x.now == impl::state::finished || x.now == impl::state::idle || x.now == impl::state::own || x.active->snapshot.get() != gone) return;
   x.superseded = true;
   if (x.now == impl::state::stream && !x.stream_over) x.end_superseded(out);
 }
 
 void exchange::expired(effects& out) {
   auto& x = *impl_;
+  if (x.now == impl::state::own) return x.break_own(408, "the body came too slowly", out);
   if (x.now == impl::state::finished || x.now == impl::state::idle) {
     out.close_client = true;
     return;

@@ -20,6 +20,7 @@ struct exchange::impl {
     waiting,    // the upstream was asked
     plain,      // gathering an answer that is judged in whole
     stream,     // an event stream, judged as it comes
+    own,        // what is for the gateway itself
     relay,      // an answer without text of the conversation, passed as it comes
     finished,
   };
@@ -122,6 +123,13 @@ struct exchange::impl {
   void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
   void ask_upstream(std::string_view body_bytes, bool with_body, effects& out);
+
+  // own.cpp
+  void begin_own(const http::request_head& head, const peer_info& peer, effects& out);
+  void take_own(std::string_view bytes, effects& out);
+  void end_own(effects& out);
+  void break_own(int status, std::string_view why, effects& out);
+  void answer_own(const services::own_answer& what, effects& out);
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);

@@ -38,7 +38,7 @@ std::vector<check_row> judged(const gate_evidence& evidence, const gate_terms& t
   if (!evidence.refusals.empty()) return rows;
   const auto skip = [&](const char* check) { rows.push_back({.check = check, .status = status::skipped, .summary = "an emergency: golden sets were not asked", .findings = {}}); };
   if (terms.emergency) {
-    for (const char* check : {"must_block", "must_pass", "expectations", "false_positives", "rule_false_positives", "recall", "changes", "weakening", "promises"}) skip(check);
+    for (const char* check : {"must_block", "must_pass", "expectations", "false_positives", "rule_false_positives", "recall", "changes", "weakening", "promises", "replay"}) skip(check);
     rows.push_back(judge_cost(evidence, terms));
     for (const char* check : {"determinism", "streaming", "self_check"}) skip(check);
     return rows;
@@ -52,6 +52,7 @@ std::vector<check_row> judged(const gate_evidence& evidence, const gate_terms& t
   rows.push_back(judge_changes(evidence, terms));
   rows.push_back(judge_weakening(evidence, terms));
   rows.push_back(judge_promises(evidence));
+  rows.push_back(judge_replay(evidence, terms));
   rows.push_back(judge_cost(evidence, terms));
   rows.push_back(judge_determinism(evidence));
   rows.push_back(judge_streaming(evidence));

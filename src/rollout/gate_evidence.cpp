@@ -131,6 +131,23 @@ void add_active(gate_evidence& out, const candidate& what, const gather_options&
   out.active = std::move(made);
 }
 
+replayed_evidence decide_again(const std::vector<logged_exchange>& decisions, const std::shared_ptr<const policy::snapshot>& with) {
+  replayed_evidence out;
+  for (const auto& each : decisions) {
+    const auto was = audit::recorded_decision(each.line);
+    if (!was) continue;
+    const auto is = each.text && !was->by_gateway ? audit::decide_again(each.line, *each.text, with) : fail(errc::not_found, "");
+    if (!is) {
+      ++out.without_text;
+      continue;
+    }
+    ++out.decisions;
+    if (was->verdict == is->verdict && was->rules == is->rules) continue;
+    out.changes.push_back({.id = was->id, .before = was->verdict, .after = is->verdict, .rules_before = was->rules, .rules_after = is->rules});
+  }
+  return out;
+}
+
 // The version once more, from nothing, beside the first run.
 struct second_version {
   std::shared_ptr<const policy::snapshot> snapshot;
@@ -196,9 +213,11 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
     out.results = run_cases(out.cases, what.build.snapshot, how.threads, done);
   }
   if (how.from_nothing) out.cost.compile = second.took;
+  if (how.from_nothing) out.cost.compile_bytes = how.backend.peak_bytes();
   if (second.snapshot != nullptr) out.repeat = repeat(out.cases, out.results, second.snapshot, how.threads);
   if (how.from_nothing && second.snapshot == nullptr) out.repeat.problem = "compiling it from nothing failed: " + policy::to_text(second.found);
   if (how.active != nullptr && how.golden) add_active(out, what, how, done);
+  if (how.decisions != nullptr) out.replayed = decide_again(*how.decisions, what.build.snapshot);
   if (how.golden) out.probes = run_probes(out, what.build, how);
   measure(*what.build.snapshot, measured, out.cost.case_us, &out.cost.rule_us);
   if (how.active != nullptr && out.cost.perf_cases > 0) measure(*how.active->snapshot, measured, out.cost.active_us, nullptr);

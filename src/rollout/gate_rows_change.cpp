@@ -145,6 +145,7 @@ std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, c
   // Without a word, the bundle's own limits hold, which are no part of the block.
   const auto bound = [](const auto& limit) { return limit ? static_cast<double>(*limit) : std::numeric_limits<double>::infinity(); };
   higher("cost.compile", static_cast<double>(was->compile_max.count()), static_cast<double>(now->compile_max.count()));
+  higher("cost.compile_bytes", static_cast<double>(was->compile_bytes_max), static_cast<double>(now->compile_bytes_max));
   higher("cost.database_bytes", bound(was->database_bytes_max), bound(now->database_bytes_max));
   higher("cost.rule_us", bound(was->rule_us_max), bound(now->rule_us_max));
   higher("cost.slower", was->slower_max, now->slower_max);
@@ -155,12 +156,17 @@ std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, c
   return out;
 }
 
+bool weaker(const gate_evidence& evidence) {
+  if (!evidence.active) return false;
+  return evidence.active->change.effect >= policy::effect::may_weaken || !loosened(evidence.active->gate, evidence.gate).empty();
+}
+
 check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms) {
   if (!evidence.active) return without_active("weakening");
   const auto& change = evidence.active->change;
   check_row row{.check = "weakening", .summary = std::string(to_string(change.effect)) + " than version " + evidence.active->version.substr(0, 12), .findings = {}};
   const auto less = loosened(evidence.active->gate, evidence.gate);
-  if (change.effect < policy::effect::may_weaken && less.empty()) {
+  if (!weaker(evidence)) {
     row.summary = change.effect == policy::effect::none ? "nothing that decides changed" : "nothing is weaker than in version " + evidence.active->version.substr(0, 12);
     return row;
   }
@@ -181,6 +187,45 @@ check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms
   if (row.findings.size() == (less.empty() ? 0 : 1)) weaker("bundle", std::string(to_string(change.effect)) + " (" + joined(change.bundle) + ")");
   if (!evidence.active->has_must_block) {
     add(row, {.of = "must_block", .status = status::insufficient, .what = "the active version has no golden set must_block to hold the change against", .examples = {}, .missing = 1});
+  }
+  return row;
+}
+
+check_row judge_replay(const gate_evidence& evidence, const gate_terms& terms) {
+  check_row row{.check = "replay", .status = status::skipped, .summary = "no decisions to decide again (--decisions)", .findings = {}};
+  if (!evidence.replayed) return row;
+  const auto& all = *evidence.replayed;
+  row.status = status::pass;
+  std::size_t stopped = 0, passed = 0, otherwise = 0;
+  std::map<std::string, std::vector<std::string>> by_rule;  // decisions that a rule now finds, or no longer
+  for (const auto& each : all.changes) {
+    const bool was = each.before >= policy::verdict::edit, is = each.after >= policy::verdict::edit;
+    ++(was == is ? otherwise : is ? stopped : passed);
+    for (const auto& id : each.rules_after) {
+      if (std::ranges::find(each.rules_before, id) == each.rules_before.end()) by_rule["rule " + id + " finds more"].push_back(each.id);
+    }
+    for (const auto& id : each.rules_before) {
+      if (std::ranges::find(each.rules_after, id) == each.rules_after.end()) by_rule["rule " + id + " finds less"].push_back(each.id);
+    }
+  }
+  row.summary = "of " + counted(all.decisions, "logged decision", "logged decisions") + " " + std::to_string(stopped) + " newly changed or blocked, " + std::to_string(passed) + " newly passed, " +
+                std::to_string(otherwise) + " by other rules or actions; " + std::to_string(all.without_text) + " have no text to decide by";
+  if (all.decisions == 0) {
+    lack(row, false, {.of = "decisions", .what = "none of " + std::to_string(all.without_text) + " decisions can be decided again: is audit.text encrypted, and --secret right?", .examples = {}, .missing = 1});
+    return row;
+  }
+  for (auto& [what, ids] : by_rule) {
+    finding made{.of = what, .status = status::pass, .what = counted(ids.size(), "decision", "decisions"), .examples = std::move(ids)};
+    if (made.examples.size() > examples_max) made.examples.resize(examples_max);
+    add(row, std::move(made));
+  }
+  const auto touched_otherwise = stopped + passed;
+  if (share(touched_otherwise, all.decisions) > unexplained_max) {
+    const bool explained = !terms.expected_change.empty();
+    add(row, {.of = "decisions", .status = explained ? status::pass : status::fail,
+              .what = std::to_string(touched_otherwise) + " of " + std::to_string(all.decisions) + " end otherwise, more than " + percent(unexplained_max) +
+                      (explained ? "; expected: " + terms.expected_change : ": say why with --expected-change"),
+              .examples = {}});
   }
   return row;
 }

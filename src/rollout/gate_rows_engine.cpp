@@ -32,6 +32,9 @@ check_row judge_cost(const gate_evidence& evidence, const gate_terms& terms) {
   if (cost.compile) {
     add(row, at_most("compile", "compiled from nothing in " + std::to_string(cost.compile->count()) + " ms; at most " + std::to_string(terms.limits.compile_max.count()), *cost.compile <= terms.limits.compile_max));
   }
+  if (cost.compile_bytes > 0) {
+    add(row, at_most("compile_bytes", "the compiler held " + std::to_string(cost.compile_bytes) + " bytes; at most " + std::to_string(terms.limits.compile_bytes_max), cost.compile_bytes <= terms.limits.compile_bytes_max));
+  }
   const std::uint64_t bytes_max = terms.limits.database_bytes_max.value_or(cost.database_bytes_max);
   add(row, at_most("database_bytes", std::to_string(cost.database_bytes) + " bytes compiled; at most " + std::to_string(bytes_max), cost.database_bytes <= bytes_max));
   if (const auto limit = terms.limits.rule_us_max ? terms.limits.rule_us_max : cost.rule_us_max) {
@@ -46,7 +49,8 @@ check_row judge_cost(const gate_evidence& evidence, const gate_terms& terms) {
   if (cost.perf_cases == 0 && !terms.emergency) {
     lack(row, terms.requires_set("perf"), {.of = "perf", .what = "no golden case of set perf: times are of the longest cases of other sets", .examples = {}, .missing = 1});
   }
-  row.summary = std::to_string(cost.database_bytes >> 10) + " KiB compiled" + (cost.compile ? " in " + std::to_string(cost.compile->count()) + " ms" : "");
+  row.summary = std::to_string(cost.database_bytes >> 10) + " KiB compiled" + (cost.compile ? " in " + std::to_string(cost.compile->count()) + " ms" : "") +
+                (cost.compile_bytes > 0 ? " and " + std::to_string(cost.compile_bytes >> 20) + " MiB" : "");
   if (!cost.case_us.empty()) {
     row.summary += "; a case p50 " + micros(quantile(cost.case_us, 0.5)) + ", p99 " + micros(p99) + ", most " + micros(cost.case_us.back());
   }

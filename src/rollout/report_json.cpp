@@ -106,6 +106,13 @@ json document_of(const gate_report& report, const gate_evidence& evidence, const
   if (!terms.approved_by.empty()) out["approved_by"] = terms.approved_by;
   if (!terms.expected_change.empty()) out["expected_change"] = terms.expected_change;
   if (terms.emergency) out["emergency"] = true;
+  if (evidence.replayed) {
+    json changed = json::array();
+    for (const auto& each : evidence.replayed->changes) {
+      changed.push_back({{"id", each.id}, {"before", policy::to_string(each.before)}, {"after", policy::to_string(each.after)}, {"rules_before", each.rules_before}, {"rules_after", each.rules_after}});
+    }
+    out["replayed"] = {{"decisions", evidence.replayed->decisions}, {"without_text", evidence.replayed->without_text}, {"changes", std::move(changed)}};
+  }
   out["tests"] = evidence.tests.size();
   out["golden"] = evidence.results.size();
   out["checks"] = rows_of(report, timed);
@@ -117,6 +124,7 @@ json document_of(const gate_report& report, const gate_evidence& evidence, const
   if (!timed) return out;
   json cost = {{"database_bytes", evidence.cost.database_bytes}, {"perf_cases", evidence.cost.perf_cases}, {"case_us", evidence.cost.case_us}};
   if (evidence.cost.compile) cost["compile_ms"] = evidence.cost.compile->count();
+  if (evidence.cost.compile_bytes > 0) cost["compile_bytes"] = evidence.cost.compile_bytes;
   out["cost"] = std::move(cost);
   out["digest"] = report.digest;
   return out;

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "directory_source.hpp"
+#include "https_source.hpp"
 #include "node.hpp"
 #include "redis_source.hpp"
 
@@ -21,10 +23,14 @@ struct agent::impl {
   std::atomic<bool> stopping{false}, look{false};
   int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   std::thread thread;
+  std::mutex lock;                        // of new_trust
+  std::optional<store::trust> new_trust;  // becomes config.trust on the agent's thread, which alone reads that
 
   impl(agent_config c, agent::callbacks k) : config(std::move(c)), calls(std::move(k)), node(config, calls) {
     if (config.redis) {
       from = std::make_unique<redis_source>(config, node);
+    } else if (config.download) {
+      from = std::make_unique<https_source>(config, node);
     } else {
       from = std::make_unique<directory_source>(config, node);
     }
@@ -32,12 +38,21 @@ struct agent::impl {
 
   void run() {
     while (!stopping.load()) {
+      if (take_trust()) from->trust_changed();
       if (look.exchange(false)) from->look();
       from->wait(wake);
       std::uint64_t ignored = 0;
       (void)!::read(wake, &ignored, sizeof ignored);
       node.tick();
     }
+  }
+
+  bool take_trust() {
+    const std::scoped_lock hold(lock);
+    if (!new_trust) return false;
+    config.trust = std::move(*new_trust);
+    new_trust.reset();
+    return true;
   }
 
   void rouse() const {
@@ -65,6 +80,14 @@ void agent::start() {
 void agent::reload() {
   impl_->look.store(true);
   impl_->rouse();
+}
+
+void agent::set_trust(store::trust whom) {
+  {
+    const std::scoped_lock hold(impl_->lock);
+    impl_->new_trust = std::move(whom);
+  }
+  reload();
 }
 
 agent_status agent::status() const { return impl_->node.status(); }

@@ -8,7 +8,7 @@ namespace sluice::store {
 node::node(const agent_config& config, const agent::callbacks& calls)
     : config_(config), calls_(calls), disk_(config.state_directory), max_stale_(config.max_stale), on_unavailable_(config.on_unavailable) {
   published_.state = "NONE";
-  published_.source = config.redis ? config.redis->display() + " ring " + config.ring : "directory " + config.directory;
+  published_.source = config.redis ? config.redis->display() + " ring " + config.ring : config.download ? config.download_from : "directory " + config.directory;
 }
 
 void node::restore() {
@@ -21,7 +21,7 @@ void node::restore() {
   }
   disk_works_ = true;
   state_ = std::move(opened->state);
-  const auto source = config_.redis ? "ring " + config_.ring : std::string("directory");
+  const auto source = config_.redis ? "ring " + config_.ring : config_.download ? "ring " + config_.ring + " by HTTPS" : std::string("directory");
   if (!opened->damage.empty()) {
     log("error", opened->damage);
     state_.source = source;
@@ -290,7 +290,8 @@ policy::freshness node::compute() const {
     age = std::chrono::duration_cast<milliseconds>(now().wall - *state_.last_contact);
   }
   if (age > max_stale_) return expired;
-  return contact_ && age <= config_.poll * 3 ? fresh : stale;
+  // A server that may hold its answer back is not lost while it does.
+  return contact_ && age <= std::max(config_.poll, config_.download_wait) * 3 ? fresh : stale;
 }
 
 bool node::refuses_all() const { return freshness_ == policy::freshness::expired && on_unavailable_ == on_unavailable::fail_closed; }

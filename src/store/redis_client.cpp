@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sentinel.hpp"
 #include "sluice/transport/blocking.hpp"
 
 namespace sluice::store {
@@ -31,7 +32,7 @@ struct redis_client::impl {
   transport::blocking_stream stream;
   redis_reply_reader reader;
   milliseconds timeout;
-  std::string bytes;
+  std::string bytes, peer;
 
   impl(transport::blocking_stream s, milliseconds t) : stream(std::move(s)), timeout(t) {}
 
@@ -64,9 +65,19 @@ redis_client::redis_client(redis_client&&) noexcept = default;
 redis_client& redis_client::operator=(redis_client&&) noexcept = default;
 
 result<redis_client> redis_client::connect(const redis_endpoint& to, milliseconds timeout) {
+  if (!to.sentinels.empty()) {
+    auto master = find_master(to, timeout);
+    if (!master) return std::unexpected(master.error());
+    auto client = connect(*master, timeout);
+    if (!client) return client;
+    // Sentinels name the new master a moment before it knows; what is written to one that still follows another is refused or lost.
+    if (auto is = client->need_master(); !is) return std::unexpected(is.error());
+    return client;
+  }
   auto stream = transport::blocking_stream::connect({to.host, to.port, to.tls, to.ca_file}, timeout);
   if (!stream) return std::unexpected(stream.error());
   redis_client client(std::make_unique<impl>(std::move(*stream), timeout));
+  client.impl_->peer = to.host + ":" + std::to_string(to.port);
   if (!to.password.empty()) {
     auto words = to.user.empty() ? redis_command{"AUTH", to.password} : redis_command{"AUTH", to.user, to.password};
     if (auto ok = client.command(words); !ok) {
@@ -111,6 +122,15 @@ result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_
     }
   }
   return replies;
+}
+
+const std::string& redis_client::peer() const { return impl_->peer; }
+
+result<void> redis_client::need_master() {
+  const auto role = command({"ROLE"});
+  if (!role) return fail(errc::unavailable, "Redis at " + peer() + " does not say whether it is the master: " + role.error().message);
+  if (!role->items.empty() && role->items[0].text == "master") return {};
+  return fail(errc::unavailable, "Redis at " + peer() + " is not the master");
 }
 
 result<redis_reply> redis_client::next(milliseconds timeout, int wake_fd) { return impl_->receive(timeout, wake_fd); }

@@ -16,6 +16,7 @@ using redis_command = std::vector<std::string>;
 
 class redis_client {
  public:
+  // By Sentinel where `to` names any: then a server that is no master is refused (errc::unavailable).
   [[nodiscard]] static result<redis_client> connect(const redis_endpoint& to, milliseconds timeout);
   ~redis_client();
   redis_client(redis_client&&) noexcept;
@@ -30,6 +31,10 @@ class redis_client {
   [[nodiscard]] result<void> send(const redis_command& words);
   // The next pushed reply of a subscribed connection; errc::timeout when none came, or when `wake_fd` became readable.
   [[nodiscard]] result<redis_reply> next(milliseconds timeout, int wake_fd);
+  // host:port that this is connected to.
+  [[nodiscard]] const std::string& peer() const;
+  // errc::unavailable: the server is a replica, or will not say.
+  [[nodiscard]] result<void> need_master();
 
  private:
   struct impl;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "sentinel.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
@@ -25,12 +26,6 @@ constexpr const char* nodes_shown_max = "255";     // index of the last one
 std::int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count(); }
 
 }  // namespace
-
-// Around ± 20 %, so that a fleet never asks in step.
-milliseconds redis_source::jittered(milliseconds around) {
-  const auto r = static_cast<unsigned char>(crypto::random_bytes(1)[0]);
-  return milliseconds(around.count() * (80 + r * 40 / 255) / 100);
-}
 
 result<void> redis_source::connect() {
   auto commands = redis_client::connect(*config_.redis, call_timeout);
@@ -59,7 +54,8 @@ void redis_source::look() {
   if (!commands_) {
     if (auto done = connect(); !done) return drop(done.error().message);
   }
-  auto done = check();
+  auto done = follow_master();
+  if (done) done = check();
   if (done && mono_now() >= next_heartbeat_) done = heartbeat();
   if (done && mono_now() >= next_nodes_) done = read_revoked();
   if (done && mono_now() >= next_nodes_) done = read_nodes();
@@ -67,6 +63,17 @@ void redis_source::look() {
   if (!done) return drop(done.error().message);
   back_off_ = milliseconds(0);  // only what answered in full counts: a server that accepts and hangs up is backed off from
   next_poll_ = mono_now() + jittered(config_.poll);
+}
+
+// After a failover the server that was the master may still answer, as a replica or cut off from those who elected another.
+result<void> redis_source::follow_master() {
+  if (config_.redis->sentinels.empty()) return {};
+  if (auto is = commands_->need_master(); !is) return is;
+  if (mono_now() < next_heartbeat_) return {};
+  const auto master = find_master(*config_.redis, call_timeout);
+  if (!master) return {};  // nobody says otherwise
+  const auto named = master->host + ":" + std::to_string(master->port);
+  return named == commands_->peer() ? result<void>() : fail(errc::unavailable, "Sentinel names another master, " + named);
 }
 
 result<void> redis_source::check() {

@@ -15,6 +15,7 @@ class redis_source final : public source {
   redis_source(const agent_config& config, store::node& node) : config_(config), node_(node), keys_(config.ring) {}
   void look() override;
   void wait(int wake_fd) override;
+  void trust_changed() override { refused_.clear(); }
 
  private:
   [[nodiscard]] result<void> connect();
@@ -32,7 +33,7 @@ class redis_source final : public source {
   [[nodiscard]] result<void> heartbeat();
   [[nodiscard]] result<void> read_nodes();
   [[nodiscard]] result<void> keep_alive();
-  [[nodiscard]] static milliseconds jittered(milliseconds around);
+  [[nodiscard]] result<void> follow_master();
   const agent_config& config_;
   store::node& node_;
   ring_keys keys_;

@@ -29,9 +29,23 @@ bool number(std::string_view text, T& out) {
   return !text.empty() && read.ec == std::errc{} && read.ptr == end && out >= 0;
 }
 
+// "host", "host:port" or "[address]:port"; what is wrong with it, or "".
+std::string read_address(std::string_view text, std::string& host, std::uint16_t& port) {
+  if (text.starts_with('[') && text.find(']') == std::string_view::npos) return "the address has no closing bracket";
+  const auto bracket = text.starts_with('[') ? text.find(']') : std::string_view::npos;
+  const auto colon = bracket == std::string_view::npos ? text.rfind(':') : text.find(':', bracket);
+  if (colon != std::string_view::npos) {
+    const auto digits = text.substr(colon + 1);
+    if (!number(digits, port) || port == 0) return "the port is no number from 1 to 65535";
+  }
+  host = bracket == std::string_view::npos ? text.substr(0, colon) : text.substr(1, bracket - 1);
+  return host.empty() ? "it names no host" : "";
+}
+
 }  // namespace
 
 std::string redis_endpoint::display() const {
+  if (!sentinels.empty()) return (tls ? "rediss://" : "redis://") + host + " (by Sentinel)";
   return (tls ? "rediss://" : "redis://") + host + ":" + std::to_string(port) + (database != 0 ? "/" + std::to_string(database) : "");
 }
 
@@ -60,17 +74,17 @@ result<redis_endpoint> parse_redis_url(std::string_view url) {
     to.user = percent_decoded(who.substr(0, colon));
     if (colon != std::string_view::npos) to.password = percent_decoded(who.substr(colon + 1));
   }
-  if (url.starts_with('[') && url.find(']') == std::string_view::npos) return bad("the address has no closing bracket");
-  const auto bracket = url.starts_with('[') ? url.find(']') : std::string_view::npos;
-  const auto colon = bracket == std::string_view::npos ? url.rfind(':') : url.find(':', bracket);
-  if (colon != std::string_view::npos) {
-    const auto digits = url.substr(colon + 1);
-    if (!number(digits, to.port) || to.port == 0) return bad("the port is no number from 1 to 65535");
-  }
-  const auto host = bracket == std::string_view::npos ? url.substr(0, colon) : url.substr(1, bracket - 1);
-  if (host.empty()) return bad("it names no host");
-  to.host = host;
+  const auto wrong = read_address(url, to.host, to.port);
+  if (!wrong.empty()) return bad(wrong);
   return to;
+}
+
+result<server_address> parse_sentinel(std::string_view text) {
+  constexpr std::uint16_t usual_port = 26379;
+  server_address out{.host = {}, .port = usual_port};
+  const auto wrong = read_address(text, out.host, out.port);
+  if (wrong.empty()) return out;
+  return fail(errc::invalid_argument, "the Sentinel '" + std::string(text) + "' is wrong (" + wrong + "); write host:26379");
 }
 
 }  // namespace sluice::store

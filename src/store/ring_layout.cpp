@@ -25,8 +25,9 @@ std::string to_json(const activation_record& r) {
   if (r.canary) canary = {{"version", r.canary->version}, {"basis_points", r.canary->basis_points}, {"salt", r.canary->salt}};
   return json{{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
-              {"prev", r.previous},   {"replid", r.replid},          {"canary", canary}}
-      .dump();
+              {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.commit},
+              {"gate", r.gate_report}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 result<activation_record> parse_record(const std::string& text) {
@@ -50,6 +51,8 @@ result<activation_record> parse_record(const std::string& text) {
   r.time = string("time");
   r.previous = string("prev");
   r.replid = string("replid");
+  r.commit = string("commit");
+  r.gate_report = string("gate");
   if (r.version.size() != 64) return bad();
   if (const auto canary = j.find("canary"); canary != j.end() && !canary->is_null()) {
     if (!canary->is_object() || !canary->value("version", json()).is_string() || !canary->value("basis_points", json()).is_number_unsigned() ||
@@ -72,12 +75,53 @@ result<void> check_record(const activation_record& r, const trust& whom, const s
   return check_signatures(whom, r.signed_as, activation_purpose, roles, now, what);
 }
 
-std::string manifest_json(const policy::bundle_source& source, const std::string& created) {
+std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how) {
   json files = json::array();
   for (const auto& f : source.files) files.push_back({{"path", f.path}, {"sha256", f.sha256}, {"bytes", f.bytes.size()}});
+  json gate = nullptr;
+  if (!how.gate_report.empty()) {
+    gate = {{"report", how.gate_report}, {"verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
+  }
   return json{{"version", policy::version_of(source)}, {"golden", policy::golden_digest_of(source)}, {"files", files},
-              {"created", created},                    {"gate", nullptr}}
-      .dump();
+              {"created", created},                    {"commit", how.commit},                       {"gate", gate}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+namespace {
+
+std::string text_in(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+provenance read_provenance(const json& manifest) {
+  provenance out{.commit = text_in(manifest, "commit")};
+  const auto gate = manifest.find("gate");
+  if (gate == manifest.end() || !gate->is_object()) return out;
+  out.gate_report = text_in(*gate, "report");
+  out.gate_verdict = text_in(*gate, "verdict");
+  out.approved_by = text_in(*gate, "approved_by");
+  const auto yes = [&](const char* name) { return gate->value(name, json()) == true; };
+  out.emergency = yes("emergency");
+  out.weaker = yes("weaker");
+  return out;
+}
+
+// What a node demands of a version beside its signature.
+result<void> check_provenance(const manifest& of, const trust& whom, wall_time now, const std::string& what) {
+  if (whom.gate && (of.how.gate_report.empty() || of.how.gate_verdict != "PASS")) {
+    return fail(errc::integrity, what + (of.how.gate_report.empty() ? " names no gate report" : " did not pass its gate (" + of.how.gate_verdict + ")") +
+                                     ", and this node requires one (policy.trust.require_gate); sluice push runs it");
+  }
+  return whom.approval && of.how.weaker ? check_approval(whom, of.signed_as, now, what) : result<void>();
+}
+
+}  // namespace
+
+result<void> check_manifest(const manifest& of, const trust& whom, wall_time now) {
+  const auto what = "the manifest of version " + of.version.substr(0, 12);
+  auto passes = check_signatures(whom, of.signed_as, build_purpose, static_cast<unsigned>(key_role::build), now, what);
+  return passes ? check_provenance(of, whom, now, what) : passes;
 }
 
 result<manifest> parse_manifest(const std::string& text) {
@@ -87,7 +131,7 @@ result<manifest> parse_manifest(const std::string& text) {
   const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
   if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > load_limits{}.files_max) return bad();
   if (!j.contains("version") || !j["version"].is_string()) return bad();
-  manifest out{.version = j["version"].get<std::string>(), .files = {}, .signed_as = std::move(*opened)};
+  manifest out{.version = j["version"].get<std::string>(), .files = {}, .how = read_provenance(j), .signed_as = std::move(*opened)};
   for (const auto& f : j["files"]) {
     if (!f.is_object() || !f.contains("path") || !f["path"].is_string() || !f.contains("sha256") || !f["sha256"].is_string()) return bad();
     out.files.push_back({f["path"].get<std::string>(), f["sha256"].get<std::string>()});
@@ -156,8 +200,7 @@ result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, cons
   auto read = parse_manifest(reply->text);
   if (!read) return std::unexpected(read.error());
   if (read->version != version) return fail(errc::integrity, "the manifest of " + what + " in Redis is that of another version; push it again");
-  auto passes = check_signatures(whom, read->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now, "the manifest of " + what);
-  if (!passes) return std::unexpected(passes.error());
+  if (auto passes = check_manifest(*read, whom, now); !passes) return std::unexpected(passes.error());
   return read;
 }
 

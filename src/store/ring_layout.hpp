@@ -27,6 +27,7 @@ class ring_keys {
   [[nodiscard]] std::string notify() const { return base_ + "notify"; }
   [[nodiscard]] std::string nodes() const { return base_ + "nodes"; }
   [[nodiscard]] std::string revoked() const { return base_ + "revoked"; }
+  [[nodiscard]] std::string feedback() const { return base_ + "feedback"; }
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }
 
  private:
@@ -40,6 +41,7 @@ struct activation_record {
   policy::activation activation;
   std::optional<canary_version> canary = {};
   std::string ring, version, kind, actor, note, time, previous, replid;
+  std::string commit = {}, gate_report = {};
   std::string text = {};         // as it stood in Redis
   signed_text signed_as = {};    // what of it was signed, and by whom
 };
@@ -50,16 +52,20 @@ struct activation_record {
 [[nodiscard]] result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now);
 
 // The manifest: every file of a version with its digest.
-[[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created);
+[[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how);
 struct manifest_file {
   std::string path, sha256;
 };
 struct manifest {
   std::string version;
   std::vector<manifest_file> files;
+  provenance how;
   signed_text signed_as;
 };
 [[nodiscard]] result<manifest> parse_manifest(const std::string& text);
+
+// Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded.
+[[nodiscard]] result<void> check_manifest(const manifest& of, const trust& whom, wall_time now);
 
 // Reads head and the newest log entry and returns the later of the two; nothing when the ring is empty.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);

@@ -1,7 +1,10 @@
 // See stream_writer.hpp.
 #include "sluice/store/stream_writer.hpp"
 
+#include <algorithm>
+
 #include "redis_client.hpp"
+#include "ring_layout.hpp"
 
 namespace sluice::store {
 
@@ -37,5 +40,24 @@ result<void> stream_writer::append(std::span<const stream_entry> entries) {
   }
   return {};
 }
+
+result<std::vector<stream_entry>> read_stream(const redis_endpoint& from, const std::string& stream, std::size_t entries_max, milliseconds timeout) {
+  auto redis = redis_client::connect(from, timeout);
+  if (!redis) return std::unexpected(redis.error());
+  const auto entries = redis->command({"XREVRANGE", stream, "+", "-", "COUNT", std::to_string(entries_max)});
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<stream_entry> out;
+  for (const auto& each : entries->items) {
+    if (each.items.size() != 2) continue;
+    stream_entry entry;
+    const auto& fields = each.items[1].items;
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) entry.emplace_back(fields[i].text, fields[i + 1].text);
+    out.push_back(std::move(entry));
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
+std::string feedback_stream(const std::string& ring) { return ring_keys(ring).feedback(); }
 
 }  // namespace sluice::store

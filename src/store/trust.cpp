@@ -18,7 +18,7 @@ std::string signed_bytes(std::string_view purpose, std::string_view payload) {
 
 std::string roles_text(unsigned roles) {
   std::string out;
-  for (const auto& [role, name] : {std::pair(key_role::build, "build"), {key_role::activate, "activate"}, {key_role::safety, "safety"}}) {
+  for (const auto& [role, name] : {std::pair(key_role::build, "build"), {key_role::activate, "activate"}, {key_role::safety, "safety"}, {key_role::approve, "approve"}}) {
     if ((roles & static_cast<unsigned>(role)) != 0) out += (out.empty() ? "" : ", ") + std::string(name);
   }
   return out;
@@ -40,6 +40,20 @@ std::string wrong_with(const trust& whom, const signature& by, std::string_view 
 std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key) {
   const json signature = {{"key", crypto::key_id(key.public_key())}, {"value", hex(key.sign(signed_bytes(purpose, payload)))}};
   return json{{"payload", payload}, {"signatures", json::array({signature})}}.dump();
+}
+
+result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key) {
+  const auto opened = open_text(text);
+  if (!opened) return std::unexpected(opened.error());
+  if (opened->signatures.empty()) return fail(errc::refused, "it carries no signature that another could stand beside; push it with a key");
+  json signatures = json::array();
+  const auto message = signed_bytes(purpose, opened->payload);
+  for (const auto& s : opened->signatures) {
+    if (crypto::verifies(key.public_key(), message, s.value)) return text;
+    signatures.push_back({{"key", s.key_id}, {"value", hex(s.value)}});
+  }
+  signatures.push_back({{"key", crypto::key_id(key.public_key())}, {"value", hex(key.sign(message))}});
+  return json{{"payload", opened->payload}, {"signatures", signatures}}.dump();
 }
 
 result<signed_text> open_text(const std::string& text) {
@@ -74,6 +88,22 @@ result<void> check_signatures(const trust& whom, const signed_text& text, std::s
     if (first.empty()) first = std::move(wrong);
   }
   return fail(errc::integrity, what + " " + first);
+}
+
+result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what) {
+  const auto signers = [&](std::string_view purpose, key_role role) {
+    std::vector<std::string> out;
+    for (const auto& each : text.signatures) {
+      if (wrong_with(whom, each, signed_bytes(purpose, text.payload), static_cast<unsigned>(role), now).empty()) out.push_back(each.key_id);
+    }
+    return out;
+  };
+  const auto builders = signers(build_purpose, key_role::build);
+  for (const auto& second : signers(approval_purpose, key_role::approve)) {
+    if (std::ranges::any_of(builders, [&](const auto& first) { return first != second; })) return {};
+  }
+  return fail(errc::integrity, what + " is weaker than the version that was live when it was made, and no second key has approved it (policy.trust.require_approval); "
+                                      "whoever may: sluice approve");
 }
 
 }  // namespace sluice::store

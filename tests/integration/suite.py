@@ -13,7 +13,7 @@ class Skip(Exception):
 def main():
     wanted = sys.argv[1:]
     passed, failed, skipped = 0, 0, 0
-    for module in ("test_exchanges", "test_sdks", "test_dialects", "test_policy_swaps", "test_lost_redis", "test_going_live", "test_operators", "test_records", "test_faults", "test_documents", "test_completion", "test_classifier", "test_tokens", "test_examples", "test_audit", "test_conversations", "test_gate", "test_additions", "test_responses"):
+    for module in ("test_exchanges", "test_sdks", "test_dialects", "test_policy_swaps", "test_lost_redis", "test_failures", "test_trust", "test_feedback", "test_https_source", "test_gitops", "test_going_live", "test_operators", "test_records", "test_faults", "test_documents", "test_completion", "test_classifier", "test_tokens", "test_examples", "test_audit", "test_conversations", "test_gate", "test_additions", "test_responses"):
         for name, function in list(vars(importlib.import_module(module)).items()):
             if not name.startswith("test_") or function.__module__ != module or (wanted and not any(w in name for w in wanted)):
                 continue

@@ -23,7 +23,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 4, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/gate.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 3}
+EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 5, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -140,7 +140,7 @@ def test_audit_commands(lab):
 
 
 def test_configuration_commands(lab):
-    commands, smallest, whole, keys = (text for _, text in blocks("docs/configuration.md"))
+    commands, smallest, _, _, keys = (text for _, text in blocks("docs/configuration.md"))  # lint reads the examples
     (lab.dir / "sluice.yaml").write_text(smallest)
     bundle(lab.dir / "policies")
     assert "8080" in shell(commands, lab.dir)
@@ -261,7 +261,7 @@ def check_piece(folder, what, text):
 
 
 def test_gate_commands(lab):
-    tests, block, grow, pushes = (text for _, text in blocks("docs/gate.md"))
+    tests, block, grow, replay, pushes = (text for _, text in blocks("docs/gate.md"))
     shutil.copytree(ROOT / "policies", lab.dir / "policies")
     shutil.copytree(ROOT / "policies", lab.dir / "deployed")
     assert "PASS" in shell(tests, lab.dir)
@@ -270,6 +270,13 @@ def test_gate_commands(lab):
     (lab.dir / "traffic.csv").write_text("id,prompt\n" + "".join(f"{i},what is the weather like on day {i} of {i * i * 7919} in the valley of {i * 104729} springs?\n" for i in range(50)))
     told = shell(grow, lab.dir)
     assert "50 rows" in told and "held out to kept/benign.jsonl" in told and "of must_block added" in told and "PASS" in told, told
+    g = Gateway(lab, "sealed", Upstream().port, f"{{directory: {bundle(lab.dir / 'b')}}}")
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.start()
+    assert g.ask("hello")[0] == 200 and g.records()
+    told = shell(replay.replace("/var/lib/sluice/audit", str(g.audit)).replace("/var/lib/sluice", f"{lab.dir}/sealed-state"), lab.dir)
+    assert "of 1 logged decision 0 newly changed" in told, told
     # The block is one that a bundle may have; these few cases do not show what it demands.
     bundle_file = lab.dir / "policies/bundle.yaml"
     plain = bundle_file.read_text()
@@ -291,7 +298,7 @@ def test_redis_commands(lab):
         raise Skip("redis-server is not installed")
     port = free_port()
     lab.redis(port)
-    commands, _, answer = (text for _, text in blocks("docs/redis.md"))
+    commands, _, _, _, answer = (text for _, text in blocks("docs/redis.md"))
     shutil.copytree(ROOT / "policies", lab.dir / "policies")
     Gateway(lab, "follower", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}')
     push, status, history, rollback = commands.replace("127.0.0.1:6379", f"127.0.0.1:{port}").splitlines()
@@ -317,7 +324,7 @@ def test_signature_commands(lab):
     port = free_port()
     lab.redis(port)
     shutil.copytree(ROOT / "policies", lab.dir / "policies")
-    _, commands, _ = (text for _, text in blocks("docs/redis.md"))
+    _, commands, second, archive, _ = (text for _, text in blocks("docs/redis.md"))
     build, operate, push, activate = commands.replace("127.0.0.1:6379", f"127.0.0.1:{port}").splitlines()
     trusted = ["keys:"] + [line for words in (build, operate) for line in shell(words, lab.dir).splitlines() if line.startswith("  - ")]
     (lab.dir / "trusted.yaml").write_text("\n".join(trusted) + "\n")
@@ -327,10 +334,41 @@ def test_signature_commands(lab):
     assert g.ask("hi")[0] != 200, "uploaded is not live"
     assert "1-1" in shell(activate.replace("VERSION", version), lab.dir)
     until("the signed version is enforced", lambda: g.ask("hi")[0] == 200)
+    there = lambda text: text.replace("127.0.0.1:6379", f"127.0.0.1:{port}").replace("VERSION", version)
+    assert "is approved with key" in shell(there(second), lab.dir)
+    told = shell(archive, lab.dir)
+    assert "as 1-1 of ring prod" in told and "as 1-2 of ring prod" in told, told
     # Whoever has Redis and no key changes nothing.
     shell(f"sluice push policies --redis redis://127.0.0.1:{port} --ring prod --note forged", lab.dir)
     until("the refusal is told", lambda: g.state()["last_refusal"])
     assert "is not signed" in g.state()["last_refusal"]["message"] and g.state()["activation"] == "1-1", g.state()
     assert g.ask("hi")[0] == 200
     rows = shell(f"sluice history --redis redis://127.0.0.1:{port} --ring prod", lab.dir).splitlines()
-    assert rows[1].split()[0] == "1-2" and " - " in rows[1] and " - " not in rows[2], rows
+    assert rows[1].split()[0] == "1-2" and rows[1].split()[5] == "-" and len(rows[2].split()[5]) == 16, rows
+
+
+def test_feedback_commands(lab):
+    if not shutil.which("redis-server"):
+        raise Skip("redis-server is not installed")
+    port = free_port()
+    lab.redis(port)
+    say, look, change = (text for _, text in blocks("docs/feedback.md"))
+    folder = bundle(lab.dir / "policies")
+    g = Gateway(lab, "told", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}', "context: {default: {tenant: retail}}")
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.start()
+    shell(f"sluice push policies --redis redis://127.0.0.1:{port} --ring prod --wait 1", lab.dir)
+    decision = g.ask("pay Halden Bank now")[1]["x-sluice-decision"]
+    here = lambda text: (text.replace("127.0.0.1:6379", f"127.0.0.1:{port}").replace("127.0.0.1:8080", f"127.0.0.1:{g.port}").replace("DECISION", decision).replace("KEY", "sk-test")
+                         .replace("/var/lib/sluice/audit", str(g.audit)).replace("/var/lib/sluice", f"{lab.dir}/told-state"))
+    assert json.loads(shell(here(say), lab.dir))["accepted"] is True
+    lines = here(look).splitlines()
+    until("it is in Redis", lambda: decision in shell(lines[0], lab.dir))
+    assert "this is my own account" in shell(lines[0] + f" --secret {lab.dir}/told-state/secret", lab.dir)
+    told = shell("\n".join(lines), lab.dir)
+    assert "rivals" in told and "Reports are no sample" in told, told
+    export, apply = here(change).splitlines()
+    assert "1 golden cases and 1 exceptions" in shell(export, lab.dir)
+    shell(f"git init -q . && {apply}", lab.dir)
+    assert "must_pass" in (folder / "golden/feedback.jsonl").read_text() and "feedback-" in (folder / "p.yaml").read_text()

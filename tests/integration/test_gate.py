@@ -4,9 +4,10 @@ import json
 import re
 import resource
 import shutil
+import signal
 import subprocess
 
-from lab import ROOT, SLUICE, free_port, sluice
+from lab import ROOT, SLUICE, Gateway, Upstream, free_port, sluice
 
 GATE = """gate:
   require: [must_block, must_pass, benign, attack, perf]
@@ -77,7 +78,7 @@ def test_gate_passes_a_bundle_with_evidence_and_says_the_same_twice(lab):
     active = write(lab.dir / "active", cases())
     code, report, off = held(lab, cases(), against=active)
     assert code == 0 and off == {}, (off, report["reasons"])
-    assert len(report["checks"]) == 14 and all(c["status"] == "pass" for c in report["checks"] if c["check"] not in ("expectations",)), report["checks"]
+    assert len(report["checks"]) == 15 and all(c["status"] == "pass" for c in report["checks"] if c["check"] not in ("expectations", "replay")), report["checks"]
     again = held(lab, cases(), against=active)[1]
     assert again["digest"] == report["digest"] and len(report["digest"]) == 64
     assert held(lab, cases()[1:] + cases()[:1], against=active)[1]["digest"] != report["digest"]
@@ -172,9 +173,34 @@ def test_gate_keeps_what_the_active_version_promised(lab):
     assert code == 1 and off == {"promises": "FAIL"} and "thorn: a golden case of the active version" in what(report, "promises"), report["reasons"]
 
 
+def test_gate_decides_logged_decisions_again(lab):
+    g = Gateway(lab, "gw", Upstream().port, f"{{directory: {write(lab.dir / 'live', cases())}}}")
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.start()
+    for n in range(8):
+        g.ask(f"a thorn or {n}" if n < 3 else f"a needle or {n}" if n == 3 else f"hay {n}")
+    assert len([r for r in g.records() if "id" in r]) == 8
+    log = ["--decisions", g.audit, "--state", lab.dir / "gw-state", "--secret", lab.dir / "gw-state/secret"]
+    same, report, off = held(lab, cases(), *log)
+    replayed = report["replayed"]
+    assert off == {} and replayed["decisions"] == 8 and replayed["changes"] == [] and "of 8 logged decisions 0 newly" in next(c["summary"] for c in report["checks"] if c["check"] == "replay"), report
+    folder = write(lab.dir / "more", cases(), words=("needle", "thorn"))
+    r = sluice("test", folder, "--now", "2026-11-23", "--json", *log, check=False)
+    report = json.loads(r.stdout)
+    row = next(c for c in report["checks"] if c["check"] == "replay")
+    assert r.returncode == 1 and row["status"] == "FAIL" and "3 of 8 end otherwise" in json.dumps(row) and "rule stop finds more" in json.dumps(row), row
+    assert all("thorn" not in json.dumps(c) for c in report["checks"]), "a report holds no text"
+    assert sluice("test", folder, "--now", "2026-11-23", *log, "--expected-change", "thorns hurt").returncode == 0
+    blind = json.loads(sluice("test", folder, "--json", *log[:2]).stdout)
+    assert blind["replayed"]["without_text"] == 8 and next(c for c in blind["checks"] if c["check"] == "replay")["status"] == "warning"
+
+
 def test_gate_cost_fails(lab):
     code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, database_bytes: 10"))
     assert code == 1 and off == {"cost": "FAIL"} and "at most 10" in what(report, "cost"), report["reasons"]
+    code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, compile_bytes: 4096"))
+    assert code == 1 and off == {"cost": "FAIL"} and "the compiler held" in what(report, "cost"), report["reasons"]
     code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, compile: 1ms"))
     assert code == 1 and off == {"cost": "FAIL"} and "compile" in what(report, "cost"), report["reasons"]
 

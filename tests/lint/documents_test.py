@@ -91,7 +91,7 @@ def check_configuration(sluice):
     for key in sorted(documented):
         top, word = key.split(".")[0].removesuffix("[]"), key.rsplit(".", 1)[-1]
         example = yaml_examples(text)[1]
-        if key in ("policy.source.directory", "policy.trust.keys_file"):  # the one excludes redis, the other is refused
+        if key in ("policy.source.directory", "policy.trust.keys_file") or key.startswith("policy.source.https."):  # exclude redis; is refused
             continue
         if not re.search(rf"^{top}:", example, re.MULTILINE) or not re.search(rf"\b{word}:", example):
             problems.append(f"'{key}' is missing in the example with every key")

@@ -15,7 +15,7 @@ MODULES = {
     "proxy": ("the exchange state machine: bytes in, actions out", ["base", "text", "http", "wire", "policy"], []),
     "audit": ("decision records, the hash-chained log, queries", ["base", "crypto", "policy"], []),
     "store": ("policy sources: directory and Redis; publish, activate, acknowledge", ["base", "crypto", "transport", "policy"],
-              ["hiredis/", "archive.h"]),
+              ["hiredis/", "archive.h", "archive_entry.h"]),
     "rollout": ("what a version must show before it goes live: the golden gate and its statistics", ["base", "crypto", "policy", "audit", "store"],
                 ["boost/math"]),
     "telemetry": ("metrics, structured log", ["base"], ["spdlog/"]),

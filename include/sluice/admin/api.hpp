@@ -28,6 +28,7 @@ struct sources {
   std::function<telemetry::metrics_input()> metrics;
   std::function<std::shared_ptr<const loaded_bundle>()> loaded;  // null: no policy is in force
   std::string audit_directory;  // whose files may be read; empty: none
+  std::function<net::control_response(const net::control_request&)> feedback;  // of /v1/feedback; null: there is no such path
   std::function<std::string()> not_ready;  // why no traffic should come, beside the policy; "" when ready
 };
 

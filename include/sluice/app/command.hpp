@@ -28,10 +28,12 @@ void add_rules(CLI::App& root, invocation& call);
 void add_init(CLI::App& root, invocation& call);
 void add_new(CLI::App& root, invocation& call);
 void add_schema(CLI::App& root, invocation& call);
+void add_pack(CLI::App& root, invocation& call);
 void add_push(CLI::App& root, invocation& call);
 void add_status(CLI::App& root, invocation& call);
 void add_history(CLI::App& root, invocation& call);
 void add_activate(CLI::App& root, invocation& call);
+void add_approve(CLI::App& root, invocation& call);
 void add_promote(CLI::App& root, invocation& call);  // and abort
 void add_rollback(CLI::App& root, invocation& call);
 void add_freeze(CLI::App& root, invocation& call);
@@ -39,6 +41,7 @@ void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
 void add_keygen(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
 void add_config(CLI::App& root, invocation& call);
+void add_feedback(CLI::App& root, invocation& call);
 void add_golden(CLI::App& root, invocation& call);
 void add_classifier(CLI::App& root, invocation& call);
 

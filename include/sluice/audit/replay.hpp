@@ -39,4 +39,16 @@ struct replay_report {
 };
 [[nodiscard]] result<replay_report> replay(const replay_input& in);
 
+// A decision in short: the stronger verdict of its two sides, and the enforced rules that matched, sorted.
+struct short_decision {
+  std::string id;
+  policy::verdict verdict = policy::verdict::allow;
+  std::vector<std::string> rules;
+  bool by_gateway = false;  // of a record: blocked without a rule
+  bool operator==(const short_decision&) const = default;
+};
+[[nodiscard]] result<short_decision> recorded_decision(const std::string& line);
+// What any version, not only the one that made it, decides of an exchange that was kept.
+[[nodiscard]] result<short_decision> decide_again(const std::string& line, const kept_exchange& text, const std::shared_ptr<const policy::snapshot>& with);
+
 }  // namespace sluice::audit

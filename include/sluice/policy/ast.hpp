@@ -295,6 +295,7 @@ struct gate_spec {
   std::map<std::string, double> floors;  // lowest recall, by slice of set `attack`
   double false_positives_total = 0.005, false_positives_slice = 0.01, false_positives_rule = 0.001;
   milliseconds compile_max{60'000};
+  std::uint64_t compile_bytes_max = 2ull << 30;  // held by the compiler at most
   std::optional<std::uint64_t> database_bytes_max;
   std::optional<std::uint32_t> rule_us_max;
   double slower_max = 1.2;               // times the active version's p99

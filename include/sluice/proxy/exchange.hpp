@@ -79,6 +79,17 @@ class services {
   // True: reports carry the text that was judged.
   [[nodiscard]] virtual bool keeps_text() { return false; }
   [[nodiscard]] virtual worker_counters& counters() = 0;
+  // Paths below /sluice/ are the gateway's own. The body is JSON, as the answer's is.
+  struct own_question {
+    std::string_view method, path, body;
+    const identity& who;
+  };
+  struct own_answer {
+    int status = 404;
+    std::string body = R"({"error":{"message":"the gateway has no such path"}})";
+    std::string_view allow = {};  // of a 405
+  };
+  [[nodiscard]] virtual own_answer answer_own(const own_question&) { return {}; }
 };
 
 enum class upstream_failure : std::uint8_t { connect, tls, reset, bad_response, connect_timeout, first_byte_timeout, idle_timeout,

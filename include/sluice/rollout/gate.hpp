@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/audit/replay.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/policy/diff.hpp"
@@ -45,6 +46,7 @@ struct rule_facts {
 
 struct cost_evidence {
   std::optional<milliseconds> compile;         // from nothing; not measured when the caller did not ask
+  std::uint64_t compile_bytes = 0;             // the most that the compiler held; 0: not measured
   std::uint64_t database_bytes = 0, database_bytes_max = 0;
   std::optional<std::uint32_t> rule_us_max;    // of the bundle's limits
   std::size_t perf_cases = 0;                  // 0: the longest cases of other sets stood in
@@ -76,6 +78,17 @@ struct active_evidence {
   std::optional<policy::gate_spec> gate = {};  // what the active version demanded of itself
 };
 
+// Decisions of a log, decided again by the candidate.
+struct replayed_evidence {
+  struct change {
+    std::string id;
+    policy::verdict before = policy::verdict::allow, after = policy::verdict::allow;
+    std::vector<std::string> rules_before, rules_after;
+  };
+  std::size_t decisions = 0, without_text = 0;  // compared; and not, because their text was not kept
+  std::vector<change> changes;
+};
+
 struct gate_evidence {
   std::string bundle, version, golden_digest, engine;
   std::vector<std::string> refusals;  // why the bundle was refused; then nothing else is known
@@ -88,6 +101,7 @@ struct gate_evidence {
   std::vector<probe> probes;
   std::optional<policy::gate_spec> gate = {};  // what the candidate demands
   std::optional<active_evidence> active;
+  std::optional<replayed_evidence> replayed = {};  // where a log was given
 };
 
 struct finding {
@@ -130,6 +144,8 @@ struct gate_report {
   std::string digest;                         // SHA-256 of the report without times
 };
 
+// Whether something is weaker than in the active version, or may be, or the gate asks for less. False without an active version.
+[[nodiscard]] bool weaker(const gate_evidence& evidence);
 [[nodiscard]] gate_report judge(const gate_evidence& evidence, const gate_terms& terms);
 
 // The report for machines: pretty, in the order of reading. Its digest covers it in canonical form (keys sorted, no white space) without
@@ -143,12 +159,18 @@ struct candidate {
   std::string golden_digest;
   std::vector<policy::golden_case> cases;
 };
+// A line of a decision log, with its text where that was kept and could be opened.
+struct logged_exchange {
+  std::string line;
+  std::optional<audit::kept_exchange> text;
+};
 struct gather_options {
   match::compile_backend& backend;
   policy::shard_cache& cache;
   const policy::build_report* active = nullptr;       // with a snapshot
   std::vector<policy::golden_case> active_cases = {};
   unsigned threads = 2;
+  const std::vector<logged_exchange>* decisions = nullptr;  // of a log, to be decided again
   bool golden = true;                                  // false: emergency
   bool from_nothing = true;                            // compile once more, without the cache
   std::function<void(std::size_t done, std::size_t all)> progress = {};  // from one thread at a time

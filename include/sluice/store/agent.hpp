@@ -27,8 +27,20 @@ struct canary_version {
 
 enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
 
+// An answer of a web server that was asked for a bundle's archive.
+struct downloaded {
+  bool unchanged = false;      // it still has what the ETag names
+  std::string body, etag;
+  milliseconds took{0};
+};
+// `wait`: how long the server may hold its answer back while nothing is new. errc::timeout: `wake_fd` became readable first.
+using downloader = std::function<result<downloaded>(const std::string& etag, milliseconds wait, int wake_fd)>;
+
 struct agent_config {
-  std::string directory;                    // one of directory and redis
+  std::string directory;                    // one of directory, redis and download
+  downloader download;
+  std::string download_from;                // for people
+  milliseconds download_wait{0};
   std::optional<redis_endpoint> redis;
   std::string ring = "default";
   milliseconds poll{5000};                  // ± 20 % jitter
@@ -93,6 +105,8 @@ class agent {
   // policy when there is one; then starts the thread. Never fails: with nothing to load the node denies.
   void start();
   void reload();  // look at the source now (SIGHUP)
+  // Whose word counts from now on; what was refused for its signature is looked at again. Any thread.
+  void set_trust(store::trust whom);
   [[nodiscard]] agent_status status() const;
 
  private:

@@ -1,5 +1,5 @@
 // The publisher's side: stage a version's files, activate it by compare-and-set, watch the acknowledgements. Synchronous;
-// each call has a deadline. Redis layout and scripts: docs/redis.md.
+// each call has a deadline. Where Sentinels are named, staging and activating go on with the server that they elect, for up to 30 s. Redis layout and scripts: docs/redis.md.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,20 @@
 
 namespace sluice::store {
 
+// How a version came to be. Part of its manifest, and signed with it.
+struct provenance {
+  std::string commit = {};        // of the tree it was made from, "" when nobody knows; "-dirty" behind it: and not exactly that
+  std::string gate_report = {};   // SHA-256 of the gate's report, hex; "" when it passed none
+  std::string gate_verdict = {};  // PASS, INSUFFICIENT or FAIL
+  bool emergency = false;         // golden sets were not asked
+  bool weaker = false;            // than the version that was live, or may be
+  std::string approved_by = {};   // who agreed to that, by the word of whoever pushed
+};
+
 struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
+  std::string commit = {}, gate_report = {};  // of the version's provenance, the canary's where there is one
   std::optional<canary_version> canary = {};
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
@@ -63,7 +74,7 @@ class publisher {
   // From now on manifests are signed with `build` and activations with `activate`, where they are given.
   void sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate);
   // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
-  [[nodiscard]] result<std::string> stage(const policy::bundle_source& source);
+  [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
   // empty, or is another server than the last record says. Retries a lost race a few times.
   [[nodiscard]] result<head_record> activate(const activate_request& what);
@@ -84,6 +95,9 @@ class publisher {
   [[nodiscard]] result<std::vector<std::string>> revoked();
   // Versions that can be activated, newest first.
   [[nodiscard]] result<std::vector<std::string>> staged();
+  [[nodiscard]] result<provenance> made_how(const std::string& version);
+  // Puts a second key's signature beside the one of a staged version's manifest. errc::refused: there is none.
+  [[nodiscard]] result<void> approve(const std::string& version, const crypto::signing_key& key);
   // The files of a staged version.
   [[nodiscard]] result<policy::bundle_source> fetch(const std::string& version);
 

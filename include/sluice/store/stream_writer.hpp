@@ -1,4 +1,4 @@
-// Appends entries to a Redis stream, as many as come in one call in one round trip. One thread.
+// Appends entries to a Redis stream, as many as come in one call in one round trip, and reads them back. One thread.
 #pragma once
 
 #include <cstdint>
@@ -30,5 +30,11 @@ class stream_writer {
   explicit stream_writer(std::unique_ptr<impl> made);
   std::unique_ptr<impl> impl_;
 };
+
+// The newest entries of a stream, at most `entries_max`, oldest first. A stream that is not there has none.
+[[nodiscard]] result<std::vector<stream_entry>> read_stream(const redis_endpoint& from, const std::string& stream, std::size_t entries_max, milliseconds timeout);
+
+// The stream of a ring's feedback.
+[[nodiscard]] std::string feedback_stream(const std::string& ring);
 
 }  // namespace sluice::store

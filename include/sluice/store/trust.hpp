@@ -15,8 +15,9 @@
 
 namespace sluice::store {
 
-// build: manifests. activate: activations of every kind. safety: only those that take harm away (abort, demote).
-enum class key_role : std::uint8_t { build = 1, activate = 2, safety = 4 };
+// build: manifests. activate: activations of every kind. safety: only those that take harm away (abort, demote). approve: that a version may be
+// weaker than the one before it.
+enum class key_role : std::uint8_t { build = 1, activate = 2, safety = 4, approve = 8 };
 
 struct trusted_key {
   std::string name;        // for people, in messages
@@ -28,6 +29,8 @@ struct trusted_key {
 struct trust {
   std::vector<trusted_key> keys;
   bool required = false;  // what carries no signature is refused
+  bool gate = false;      // a version without a passed gate in its manifest is refused
+  bool approval = false;  // one that its manifest calls weaker needs the signature of a second key
 };
 
 struct signature {
@@ -41,13 +44,17 @@ struct signed_text {
   std::vector<signature> signatures;
 };
 [[nodiscard]] std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key);
+// A signed text with one more signature, for a purpose of its own. One by the same key for the same purpose is not added twice.
+[[nodiscard]] result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key);
 [[nodiscard]] result<signed_text> open_text(const std::string& text);
 
-inline constexpr std::string_view build_purpose = "build", activation_purpose = "activation";
+inline constexpr std::string_view build_purpose = "build", activation_purpose = "activation", approval_purpose = "approval";
 
 // Passes when some signature is by a trusted key that has one of `roles` and has not expired, or when there is no signature and none
 // is required. errc::integrity names the key and what is wrong with it; `what` begins the message ("activation 1-7").
 [[nodiscard]] result<void> check_signatures(const trust& whom, const signed_text& text, std::string_view purpose, unsigned roles, wall_time now,
                                             const std::string& what);
+// Passes when a trusted key of role `approve` has approved the text, and another one of role `build` built it: two keys, two people.
+[[nodiscard]] result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what);
 
 }  // namespace sluice::store

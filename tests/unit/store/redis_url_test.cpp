@@ -32,6 +32,16 @@ TEST(redis_url, takes_an_ipv6_address) {
   EXPECT_EQ(to->port, 6380);
 }
 
+TEST(redis_url, knows_a_sentinel_with_and_without_its_port) {
+  EXPECT_EQ(parse_sentinel("10.0.0.1")->port, 26379);
+  EXPECT_EQ(parse_sentinel("[::1]:7000")->host, "::1");
+  EXPECT_EQ(parse_sentinel("a.internal:7000")->port, 7000);
+  for (const char* bad : {"", ":7000", "h:0", "h:70000", "h:x", "[::1"}) EXPECT_FALSE(parse_sentinel(bad)) << bad;
+  auto to = parse_redis_url("redis://gateway@sluice").value();
+  to.sentinels = {parse_sentinel("10.0.0.1").value()};
+  EXPECT_EQ(to.display(), "redis://sluice (by Sentinel)");
+}
+
 TEST(redis_url, refuses_what_is_none_and_says_how_to_write_one) {
   for (const char* url : {"", "localhost:6379", "http://x", "redis://", "redis://:6379", "redis://h:0", "redis://h:70000", "redis://h:", "redis://h:x",
                           "redis://h/x", "redis://h/-1", "redis://[::1"}) {

@@ -171,6 +171,55 @@ TEST_F(trusting, a_signature_may_follow_a_version_that_was_staged_without) {
   EXPECT_TRUE(node.until_version(version));
 }
 
+TEST(signatures, a_second_one_stands_beside_the_first_and_counts_once) {
+  const auto build = signing_key::generate(), approve = signing_key::generate();
+  const auto once = sign_text(build_purpose, R"({"a":1})", build);
+  const auto twice = countersign_text(approval_purpose, once, approve).value();
+  EXPECT_EQ(countersign_text(approval_purpose, twice, approve).value(), twice);
+  EXPECT_FALSE(countersign_text(approval_purpose, R"({"a":1})", approve)) << "there is none beside which it could stand";
+  const auto t = now().wall;
+  const auto text = open_text(twice).value();
+  const auto approve_role = static_cast<unsigned>(key_role::approve);
+  const trust both{.keys = {trusted("ci", build, build_role), trusted("lead", approve, approve_role)}, .required = true};
+  EXPECT_TRUE(check_approval(both, text, t, "it"));
+  EXPECT_TRUE(check_signatures(both, text, build_purpose, build_role, t, "it")) << "the first is as good as before";
+  EXPECT_FALSE(check_approval(both, open_text(once).value(), t, "it"));
+  EXPECT_FALSE(check_approval({.keys = {trusted("ci", build, build_role), trusted("lead", approve, build_role)}, .required = true}, text, t, "it")) << "another role";
+  // Who may do both is still one person.
+  const auto alone = countersign_text(approval_purpose, once, build).value();
+  EXPECT_FALSE(check_approval({.keys = {trusted("all", build, build_role | approve_role)}, .required = true}, open_text(alone).value(), t, "it"));
+}
+
+TEST_F(trusting, a_gate_that_is_demanded_must_stand_in_the_manifest) {
+  auto c = strict();
+  c.trust.gate = true;
+  watched_agent node(c);
+  node->start();
+  push_signed("one", build_, activate_);
+  EXPECT_TRUE(node.until_event("refused", "names no gate report"));
+  auto to = signing(build_, activate_);
+  const auto with = [&](const std::string& verdict) {
+    const auto version = to.stage(bundle_of("one"), {.gate_report = std::string(64, 'a'), .gate_verdict = verdict}).value();
+    EXPECT_TRUE(to.activate({.version = version, .actor = "", .note = ""}));
+    return version;
+  };
+  with("INSUFFICIENT");
+  EXPECT_TRUE(node.until_event("refused", "did not pass its gate (INSUFFICIENT)"));
+  EXPECT_TRUE(node.until_version(with("PASS")));
+  EXPECT_EQ(connect().history(1).value().front().gate_report, std::string(64, 'a'));
+}
+
+TEST_F(trusting, what_was_refused_is_looked_at_again_when_trust_changes) {
+  auto c = strict();
+  c.trust.keys.erase(c.trust.keys.begin());  // nobody may build
+  watched_agent node(c);
+  node->start();
+  push_signed("one", build_, activate_);
+  EXPECT_TRUE(node.until_event("refused", "does not trust"));
+  node->set_trust(strict().trust);
+  EXPECT_TRUE(node.until_version(version_of_text("one")));
+}
+
 class keeping : public ring_agent {};
 
 TEST_F(keeping, a_freeze_lets_harm_be_taken_away_and_nothing_else) {

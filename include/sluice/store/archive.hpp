@@ -1,0 +1,44 @@
+// A bundle in one file, for servers that only hand out files: tar, gzip. Beside the bundle's own files it may hold what a ring has in Redis,
+// `.sluice/manifest.json` and `.sluice/activation.json`, signed or plain. Reading is strict: regular files and folders, plain relative paths, each once,
+// within load_limits; nothing is ever written to a disk.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/crypto/signing.hpp"
+#include "sluice/policy/source.hpp"
+#include "sluice/policy/types.hpp"
+#include "sluice/store/directory.hpp"
+#include "sluice/store/publisher.hpp"
+
+namespace sluice::store {
+
+struct bundle_archive {
+  policy::bundle_source source;
+  std::string manifest, activation;  // "": not there
+};
+
+// The same files give the same bytes: no times, no owners.
+[[nodiscard]] result<std::string> write_archive(const bundle_archive& what);
+// errc::integrity names the entry and what is wrong with it.
+[[nodiscard]] result<bundle_archive> read_archive(std::string_view bytes, const load_limits& bounds);
+
+// What is said of a version when it is packed: which ring it is for, under which number, and how it came to be.
+struct sealing {
+  std::string ring;
+  policy::activation activation;
+  std::string actor, note;
+  provenance how;
+};
+// An archive with its manifest and its activation, signed with the keys that are given.
+[[nodiscard]] result<std::string> sealed_archive(const policy::bundle_source& source, const sealing& how, const std::optional<crypto::signing_key>& build,
+                                                 const std::optional<crypto::signing_key>& activate);
+// The number in an archive, unchecked; 0-0 without one.
+[[nodiscard]] policy::activation activation_in(const bundle_archive& of);
+// "1-17".
+[[nodiscard]] std::optional<policy::activation> activation_from(std::string_view text);
+
+}  // namespace sluice::store

@@ -1,0 +1,208 @@
+// sluice feedback: what people say of decisions, who looked at it, what it says of rules, and what two of them propose.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "bundle_input.hpp"
+#include "feedback_input.hpp"
+#include "feedback_intake.hpp"
+#include "feedback_patch.hpp"
+#include "sluice/app/command.hpp"
+
+namespace sluice::app {
+namespace {
+
+using json = nlohmann::ordered_json;
+using rollout::judgement;
+
+struct options {
+  feedback_options from;
+  decision_options decisions;
+  std::string decision, verdict, by, note;  // triage
+  std::string bundle, out;                  // export
+  unsigned days = 30;
+  bool open = false;                        // list: only what is not settled
+};
+
+std::string state_of(const rollout::reviewed_decision& of) {
+  if (of.settled) return std::string(to_string(*of.settled));
+  if (of.disputed) return "disputed";
+  return of.labels.empty() ? "open" : "one label of two";
+}
+
+std::string words_of(const rollout::reviewed_decision& of, const std::string& master) {
+  std::string out;
+  for (const auto* list : {&of.reports, &of.labels}) {
+    for (const auto& each : *list) {
+      const auto note = note_of(each, master);
+      if (!note.empty()) out += (out.empty() ? "" : " | ") + note;
+    }
+  }
+  return out;
+}
+
+json labels_of(const rollout::reviewed_decision& of) {
+  json out = json::array();
+  for (const auto& each : of.labels) out.push_back({{"by", each.by}, {"verdict", to_string(each.verdict)}, {"time", rfc3339(each.time)}});
+  return out;
+}
+
+int list(const options& o, bool raw) {
+  const auto entries = read_feedback_entries(o.from);
+  const auto master = master_of(o.from);
+  if (!entries || !master) return 1;
+  auto all = rollout::review(*entries);
+  if (o.open) std::erase_if(all, [](const auto& each) { return each.settled.has_value(); });
+  if (raw) {
+    json out = json::array();
+    for (const auto& each : all) {
+      out.push_back({{"decision", each.decision}, {"tenant", each.tenant}, {"first", rfc3339(each.first)}, {"false_positives", each.false_positives}, {"false_negatives", each.false_negatives},
+                     {"state", state_of(each)}, {"labels", labels_of(each)}, {"notes", words_of(each, *master)}});
+    }
+    std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"DECISION", "FIRST", "WRONGLY STOPPED", "MISSED", "STATE", "NOTES"}};
+  for (const auto& each : all) {
+    rows.push_back({each.decision, rfc3339(each.first), std::to_string(each.false_positives), std::to_string(each.false_negatives), state_of(each), words_of(each, *master)});
+  }
+  std::cout << (rows.size() > 1 ? table(rows) : "nobody has said anything\n");
+  return 0;
+}
+
+int triage(const options& o, bool raw) {
+  const auto body = json{{"decision_id", o.decision}, {"verdict", o.verdict}, {"note", o.note}, {"by", o.by}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  const auto read = rollout::parse_feedback(body, true);
+  if (!read) return complain(read.error().message), 2;
+  const rollout::feedback_entry label{.what = rollout::feedback_entry::kind::label, .decision = read->decision, .verdict = read->verdict, .by = read->by,
+                                      .note = rollout::masked_note(read->note), .sealed_note = {}, .tenant = {}, .node = {}, .time = now().wall};
+  if (!write_label(o.from, label)) return 1;
+  if (raw) std::cout << rollout::to_json(label) << '\n';
+  else std::cout << "decision " << o.decision << ": " << o.verdict << ", says " << read->by << "; " << rollout::labels_needed << " people must say so before anything is proposed\n";
+  return 0;
+}
+
+struct gathered {
+  std::vector<rollout::reviewed_decision> reviewed;
+  std::vector<rollout::logged_decision> logged;
+};
+std::optional<gathered> gather(const options& o) {
+  const auto entries = read_feedback_entries(o.from);
+  const auto master = master_of(o.from);
+  if (!entries || !master) return std::nullopt;
+  gathered out{.reviewed = rollout::review(*entries), .logged = {}};
+  auto logged = read_decisions(o.decisions, *master, out.reviewed);
+  if (!logged) return std::nullopt;
+  out.logged = std::move(*logged);
+  return out;
+}
+
+std::string percent(double rate) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0f %%", rate * 100);
+  return text;
+}
+
+int report(const options& o, bool raw) {
+  const auto all = gather(o);
+  if (!all) return 1;
+  const auto rules = rollout::by_rule(all->reviewed, all->logged);
+  const auto alike = rollout::clusters(all->reviewed, all->logged);
+  if (raw) {
+    json out = {{"decisions", all->logged.size()}, {"reported", all->reviewed.size()}, {"rules", json::array()}, {"clusters", json::array()}};
+    for (const auto& each : rules) {
+      out["rules"].push_back({{"rule", each.rule}, {"policy", each.policy}, {"hits", each.hits}, {"reported", each.reported}, {"reporters", each.reporters},
+                              {"settled_right", each.right}, {"settled_wrong", each.wrong}, {"precision_low", each.precision_low}, {"precision_high", each.precision_high}});
+    }
+    for (const auto& each : alike) out["clusters"].push_back(each.decisions);
+    std::cout << out.dump(2) << '\n';
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "HITS", "REPORTED", "BY", "SETTLED RIGHT", "WRONG", "PRECISION"}};
+  for (const auto& each : rules) {
+    const bool known = each.right + each.wrong > 0;
+    rows.push_back({each.rule, each.policy, std::to_string(each.hits), std::to_string(each.reported), std::to_string(each.reporters), std::to_string(each.right), std::to_string(each.wrong),
+                    known ? percent(each.precision_low) + " to " + percent(each.precision_high) : "no label yet"});
+  }
+  std::cout << (rows.size() > 1 ? table(rows) : "no rule of these logs was reported\n");
+  std::cout << "\nPrecision is of settled decisions alone, with 90 % confidence. Reports are no sample: whoever was not stopped says nothing.\n";
+  for (const auto& each : alike) {
+    if (each.decisions.size() < 2) continue;
+    std::cout << "\n" << each.decisions.size() << " reported texts are alike:";
+    for (const auto& id : each.decisions) std::cout << "\n  " << id;
+    std::cout << '\n';
+  }
+  return 0;
+}
+
+// A proposal that does not even build helps nobody.
+bool builds(const bundle_input& bundle, const bundle_patch& patch, bundle_compiler& compiler) {
+  const auto built = policy::build(patch.patched, now().wall, *compiler.backend, *compiler.cache);
+  if (built.snapshot != nullptr) return true;
+  complain("with the proposed lines " + bundle.path + " is refused:\n" + policy::to_text(built.found), "the patch was not written; add what it says by hand");
+  return false;
+}
+
+int export_patch(const options& o, bool raw) {
+  const auto all = gather(o);
+  if (!all) return 1;
+  auto compiler = make_bundle_compiler();
+  const auto bundle = need_bundle(o.bundle, "", compiler);
+  if (!bundle) return 1;
+  const auto proposal = rollout::propose(all->reviewed, all->logged, {.today = now().wall, .days = o.days});
+  auto patch = patch_of(*bundle, proposal);
+  if (!patch.text.empty() && !builds(*bundle, patch, compiler)) return 1;
+  std::ofstream file(o.out, std::ios::binary);
+  file << patch.text;
+  file.close();
+  if (!file) return complain(o.out + " cannot be written", "may this user write there?"), 1;
+  patch.left_out.insert(patch.left_out.end(), proposal.left_out.begin(), proposal.left_out.end());
+  if (raw) {
+    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", proposal.exceptions.size()}, {"left_out", patch.left_out}}.dump(2) << '\n';
+    return 0;
+  }
+  std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << proposal.exceptions.size() << " exceptions that two people agree on";
+  std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply --directory " + o.bundle + " " + o.out + ", and sluice test\n");
+  for (const auto& each : patch.left_out) std::cout << "left out: " << each << '\n';
+  return 0;
+}
+
+}  // namespace
+
+void add_feedback(CLI::App& root, invocation& call) {
+  auto* group = root.add_subcommand("feedback", "What people say of decisions: reports, labels, and what follows from them");
+  group->require_subcommand(1);
+  const auto o = std::make_shared<options>();
+  const auto command = [&](const char* name, const char* what, int (*body)(const options&, bool), const char* footer) {
+    auto* out = group->add_subcommand(name, what);
+    add_feedback_options(*out, o->from);
+    add_json(*out, call);
+    out->footer(footer);
+    out->callback([o, &call, body] { call.exit_code = body(*o, call.json); });
+    return out;
+  };
+  command("list", "Reported decisions, newest first, and who has looked at them", list, "Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open")
+      ->add_flag("--open", o->open, "Only those on which no two people agree yet");
+  auto* t = command("triage", "Say what a decision was: the label of one person", triage,
+                    "Example:\n  sluice feedback triage 06h0mqn3047np0000cshjbwck3954r58 --verdict false_positive --by 'Ada Byron' --redis redis://127.0.0.1:6379 --ring prod");
+  t->add_option("DECISION", o->decision, "The id that the client was given")->required();
+  t->add_option("--verdict", o->verdict, "false_positive, false_negative, or correct")->required()->check(CLI::IsMember({"false_positive", "false_negative", "correct"}));
+  t->add_option("--by", o->by, "Who says so")->required();
+  t->add_option("--note", o->note, "Why");
+  auto* r = command("report", "Rules by reported false positives, with what is known of their precision; texts that are alike", report,
+                    "Example:\n  sluice feedback report --redis redis://127.0.0.1:6379 --ring prod --from /var/lib/sluice/audit");
+  add_decision_options(*r, o->decisions);
+  auto* e = command("export", "Golden cases and exceptions that two people agree on, as a patch to the bundle", export_patch,
+                    "Nothing changes a policy by itself: the patch is for a pull request.\n\nExample:\n  sluice feedback export --bundle policies --out feedback.patch --redis redis://127.0.0.1:6379 "
+                    "--ring prod --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
+  add_decision_options(*e, o->decisions);
+  e->add_option("--bundle", o->bundle, "The folder that holds bundle.yaml")->required();
+  e->add_option("--out", o->out, "The patch")->required();
+  e->add_option("--days", o->days, "How long a proposed exception holds")->capture_default_str()->check(CLI::Range(1, 180));
+}
+
+}  // namespace sluice::app

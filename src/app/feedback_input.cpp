@@ -1,0 +1,208 @@
+// See feedback_input.hpp.
+#include "feedback_input.hpp"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "audit_options.hpp"
+#include "bundle_input.hpp"
+#include "gateway_audit.hpp"
+#include "gateway_setup.hpp"
+#include "http_call.hpp"
+#include "sluice/app/command.hpp"
+#include "sluice/audit/query.hpp"
+#include "sluice/audit/replay.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/store/stream_writer.hpp"
+
+namespace sluice::app {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t entries_max = 100'000;
+constexpr milliseconds patience{10'000};
+
+bool is_url(const std::string& text) { return text.starts_with("http://") || text.starts_with("https://"); }
+
+std::string word(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+result<http_answer> ask(const feedback_options& options, const std::string& url, const std::string& method, const std::string& body) {
+  http_request what{.method = method, .url = url + "/v1/feedback", .fields = {}, .body = body, .ca_file = options.ca_file};
+  if (!options.token_file.empty()) {
+    const auto token = read_secret(options.token_file, "--token-file");
+    if (!token) return std::unexpected(token.error());
+    what.fields.emplace_back("Authorization", "Bearer " + *token);
+  }
+  auto answer = http_call(what, patience);
+  if (answer && answer->status / 100 != 2) return fail(errc::refused, url + " answered " + std::to_string(answer->status) + ": " + clipped(answer->body, 300));
+  return answer;
+}
+
+result<std::vector<std::string>> lines_of_spool(const feedback_options& options, const std::string& from) {
+  std::vector<std::string> out;
+  if (!is_url(from)) {
+    const auto bytes = read_file(from + "/feedback.jsonl", "--spool");
+    if (!bytes) return std::unexpected(bytes.error());
+    for (std::size_t at = 0, end = 0; (end = bytes->find('\n', at)) != std::string::npos; at = end + 1) out.push_back(bytes->substr(at, end - at));
+    return out;
+  }
+  const auto answer = ask(options, from, "GET", "");
+  if (!answer) return std::unexpected(answer.error());
+  const auto j = json::parse(answer->body, nullptr, false);
+  if (!j.is_object() || !j.contains("entries") || !j["entries"].is_array()) return fail(errc::parse, from + " answered with something else than feedback");
+  for (const auto& each : j["entries"]) out.push_back(each.dump());
+  return out;
+}
+
+void add_entry(std::vector<rollout::feedback_entry>& to, std::set<std::string>& known, const std::string& line) {
+  // Delivery is at least once.
+  if (!known.insert(line).second) return;
+  if (auto entry = rollout::parse_entry(line)) to.push_back(std::move(*entry));
+}
+
+// The part of a text whose keyed hash the record holds.
+std::string value_of(const std::vector<audit::kept_part>& parts, std::uint64_t begin, std::uint64_t end, const std::string& hash, const std::string& value_key) {
+  for (const auto& each : parts) {
+    if (begin >= end || end > each.text.size()) continue;
+    auto value = each.text.substr(begin, end - begin);
+    if (audit::keyed_hash(value_key, value) == hash) return value;
+  }
+  return {};
+}
+
+void add_rules(rollout::logged_decision& out, const json& record, const std::optional<audit::kept_exchange>& text, const std::string& value_key) {
+  for (const char* direction : {"request", "response"}) {
+    const auto section = record.find(direction);
+    if (section == record.end() || !section->is_object()) continue;
+    for (const auto& f : section->value("findings", json::array())) {
+      rollout::acted_rule rule{.rule = word(f, "rule"), .policy = word(f, "policy"), .direction = direction, .enforced = word(f, "enforcement") == "enforce", .value = {}};
+      const auto span = f.value("span", json::array({0, 0}));
+      if (text && span.is_array() && span.size() == 2) {
+        rule.value = value_of(std::string_view(direction) == "request" ? text->request : text->response, span[0], span[1], word(f, "hmac"), value_key);
+      }
+      out.rules.push_back(std::move(rule));
+    }
+  }
+}
+
+void add_text(rollout::logged_decision& out, const audit::kept_exchange& text) {
+  for (const auto& each : text.request) {
+    if (each.role == policy::role::user && each.kind == policy::part_kind::text) out.request = each.text;  // the last one stays
+  }
+  if (!text.response.empty()) out.response = text.response.front().text;
+}
+
+}  // namespace
+
+void add_feedback_options(CLI::App& command, feedback_options& options) {
+  command.add_option("--redis", options.ring.url, "redis://host:6379 of the ring, where all gateways' feedback is; also from SLUICE_REDIS")->envname("SLUICE_REDIS");
+  command.add_option("--ring", options.ring.ring, "The fleet's name in Redis; also from SLUICE_RING")->envname("SLUICE_RING")->capture_default_str();
+  command.add_option("--sentinel", options.ring.sentinels, "host:26379 of a Redis Sentinel, several with commas")->envname("SLUICE_SENTINEL")->delimiter(',');
+  command.add_option("--redis-password-file", options.ring.password_file, "A file with the password");
+  command.add_option("--redis-ca-file", options.ring.ca_file, "Certificates to trust for rediss://");
+  command.add_option("--spool", options.spools, "Without Redis: a gateway's state directory, or the URL of its admin port; may be repeated");
+  command.add_option("--spool-token-file", options.token_file, "The admin ports' token");
+  command.add_option("--secret", options.secret_file, "The file with the gateway's master secret: opens notes and texts that are kept sealed");
+}
+
+std::optional<std::string> master_of(const feedback_options& options) {
+  if (options.secret_file.empty()) return std::string();
+  auto secret = read_secret(options.secret_file, "--secret");
+  if (secret) return std::move(*secret);
+  complain(secret.error().message);
+  return std::nullopt;
+}
+
+std::optional<std::vector<rollout::feedback_entry>> read_feedback_entries(const feedback_options& options) {
+  if (options.ring.url.empty() && options.spools.empty()) {
+    complain("nobody was named who has feedback", "--redis URL --ring NAME, or --spool with a state directory or an admin port");
+    return std::nullopt;
+  }
+  std::vector<rollout::feedback_entry> out;
+  std::set<std::string> known;
+  if (!options.ring.url.empty()) {
+    const auto where = redis_of(options.ring);
+    if (!where) return std::nullopt;
+    const auto entries = store::read_stream(*where, store::feedback_stream(options.ring.ring), entries_max, patience);
+    if (!entries) return complain_ring(entries.error()), std::nullopt;
+    for (const auto& each : *entries) {
+      for (const auto& [field, value] : each) {
+        if (field == "entry") add_entry(out, known, value);
+      }
+    }
+  }
+  for (const auto& from : options.spools) {
+    const auto lines = lines_of_spool(options, from);
+    if (!lines) return complain(lines.error().message), std::nullopt;
+    for (const auto& line : *lines) add_entry(out, known, line);
+  }
+  return out;
+}
+
+bool write_label(const feedback_options& options, const rollout::feedback_entry& label) {
+  if (!options.ring.url.empty()) {
+    const auto where = redis_of(options.ring);
+    if (!where) return false;
+    auto writer = store::stream_writer::connect(*where, store::feedback_stream(options.ring.ring), entries_max, patience);
+    if (!writer) return complain_ring(writer.error()), false;
+    const store::stream_entry entry = {{"entry", rollout::to_json(label)}};
+    if (const auto done = writer->append(std::span(&entry, 1)); !done) return complain_ring(done.error()), false;
+    return true;
+  }
+  for (const auto& to : options.spools) {
+    if (!is_url(to)) continue;
+    const auto answer = ask(options, to, "POST", json{{"decision_id", label.decision}, {"verdict", to_string(label.verdict)}, {"note", label.note}, {"by", label.by}}.dump());
+    if (!answer) return complain(answer.error().message), false;
+    return true;
+  }
+  complain("there is nowhere to write a label", "--redis URL --ring NAME, or --spool with the URL of an admin port");
+  return false;
+}
+
+void add_decision_options(CLI::App& command, decision_options& options) {
+  add_from(command, options.logs);
+  command.add_option("--state", options.states, "A gateway's state directory, for the keys of kept text; may be repeated");
+  command.add_option("--keys", options.keys, "A folder of text keys; may be repeated");
+  command.add_option("--since", options.since, "Decisions from then on: a time, or how long ago")->capture_default_str();
+}
+
+std::optional<std::vector<rollout::logged_decision>> read_decisions(const decision_options& options, const std::string& master,
+                                                                    const std::vector<rollout::reviewed_decision>& with_text) {
+  audit::filter which;
+  if (!parse_instant(options.since, which.from)) return std::nullopt;
+  const auto logs = log_sources::open(options.logs);
+  if (!logs) return std::nullopt;
+  auto folders = options.keys;
+  for (const auto& state : options.states) folders.push_back(text_key_directory(state));
+  std::set<std::string> wanted;
+  for (const auto& each : with_text) wanted.insert(each.decision);
+  const auto value_key = master.empty() ? std::string() : audit_value_key(master);
+  std::map<std::string, rollout::logged_decision> by_id;
+  const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {
+    const auto record = json::parse(line, nullptr, false);
+    if (!record.is_object() || !record.contains("id") || word(record, "event") == "opened") return true;
+    rollout::logged_decision out{.id = word(record, "id"), .tenant = word(record.value("context", json::object()), "tenant"), .verdict = word(record, "verdict"),
+                                 .time = parse_time(word(record, "time")).value_or(wall_time{}), .rules = {}, .request = {}, .response = {}};
+    std::optional<audit::kept_exchange> text;
+    for (const auto& folder : folders) {
+      if (text || master.empty() || !wanted.contains(out.id)) continue;
+      if (auto opened = audit::open_text(line, text_keys_of(folder, master))) text = std::move(*opened);
+    }
+    add_rules(out, record, text, value_key);
+    if (text) add_text(out, *text);
+    by_id.insert_or_assign(out.id, std::move(out));
+    return true;
+  });
+  if (!read) return complain(read.error().message), std::nullopt;
+  std::vector<rollout::logged_decision> out;
+  for (auto& [id, each] : by_id) out.push_back(std::move(each));
+  return out;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,38 @@
+// What commands of `sluice feedback` read: what was said, and the decisions that it was said of.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log_sources.hpp"
+#include "ring_options.hpp"
+#include "sluice/rollout/feedback.hpp"
+
+namespace sluice::app {
+
+struct feedback_options {
+  ring_options ring;                  // url "": not asked
+  std::vector<std::string> spools;    // state directories and admin ports, where no Redis gathers it
+  std::string token_file, ca_file;
+  std::string secret_file;            // opens notes and kept text
+};
+void add_feedback_options(CLI::App& command, feedback_options& options);
+// Nothing: it was complained about.
+[[nodiscard]] std::optional<std::vector<rollout::feedback_entry>> read_feedback_entries(const feedback_options& options);
+// A label goes where entries come from.
+[[nodiscard]] bool write_label(const feedback_options& options, const rollout::feedback_entry& label);
+// The gateway's master secret; "" where no file was named. Nothing: complained about.
+[[nodiscard]] std::optional<std::string> master_of(const feedback_options& options);
+
+struct decision_options {
+  log_options logs;
+  std::vector<std::string> keys, states;  // folders of text keys; state directories that hold one
+  std::string since = "30d";
+};
+void add_decision_options(CLI::App& command, decision_options& options);
+// The decisions of the logs, those in `with_text` with what was kept of their text.
+[[nodiscard]] std::optional<std::vector<rollout::logged_decision>> read_decisions(const decision_options& options, const std::string& master,
+                                                                                 const std::vector<rollout::reviewed_decision>& with_text);
+
+}  // namespace sluice::app

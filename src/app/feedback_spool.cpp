@@ -1,0 +1,141 @@
+// See feedback_spool.hpp.
+#include "feedback_spool.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+#include "gateway_setup.hpp"
+#include "sluice/base/clock.hpp"
+#include "sluice/store/stream_writer.hpp"
+#include "sluice/telemetry/log.hpp"
+
+namespace sluice::app {
+namespace {
+
+constexpr std::size_t at_once_max = 256;
+constexpr std::uint64_t shrink_bytes = 1u << 20;
+constexpr std::uint64_t stream_entries_max = 100'000;
+constexpr milliseconds redis_timeout{3000};
+constexpr auto look_every = std::chrono::seconds(1), again_after = std::chrono::seconds(5);
+
+// Whole lines from `from` on.
+std::vector<std::string> lines_of(const std::string& file, std::uint64_t from, std::size_t lines_max, std::uint64_t& end) {
+  std::vector<std::string> out;
+  end = from;
+  const auto bytes = read_file(file, "the feedback spool");
+  if (!bytes || bytes->size() <= from) return out;
+  for (std::size_t at = from; out.size() < lines_max;) {
+    const auto line = bytes->find('\n', at);
+    if (line == std::string::npos) break;
+    out.push_back(bytes->substr(at, line - at));
+    at = line + 1;
+    end = at;
+  }
+  return out;
+}
+
+}  // namespace
+
+feedback_spool::feedback_spool(const std::string& directory, std::optional<store::redis_endpoint> redis, const std::string& ring)
+    : file_(directory + "/feedback.jsonl"), sent_file_(directory + "/feedback.sent"), stream_(store::feedback_stream(ring)), redis_(std::move(redis)) {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(file_, none);
+  size_ = none ? 0 : size;
+  if (const auto text = read_file(sent_file_, "the feedback spool")) std::from_chars(text->data(), text->data() + text->size(), sent_);
+  if (sent_ > size_) sent_ = 0;  // sent twice is better than not at all
+  thread_ = std::thread([this] { run(); });
+}
+
+feedback_spool::~feedback_spool() {
+  {
+    const std::scoped_lock hold(lock_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+bool feedback_spool::add(std::string line) {
+  {
+    const std::scoped_lock hold(lock_);
+    if (queue_.size() >= queue_max || size_ + line.size() > file_bytes_max) return false;
+    queue_.push_back(std::move(line));
+  }
+  wake_.notify_all();
+  return true;
+}
+
+std::vector<std::string> feedback_spool::lines() const {
+  std::uint64_t end = 0;
+  return lines_of(file_, 0, file_bytes_max, end);
+}
+
+// Told once, until something else is wrong.
+void feedback_spool::tell(const std::string& why) {
+  if (why == told_) return;
+  told_ = why;
+  if (why.empty()) return telemetry::log(telemetry::level::info, "feedback reaches Redis again");
+  telemetry::log(telemetry::level::warn, "feedback waits in the state directory", {{"reason", why}});
+}
+
+void feedback_spool::write(const std::vector<std::string>& some) {
+  if (some.empty()) return;
+  std::string bytes;
+  for (const auto& line : some) bytes += line + "\n";
+  const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const bool fine = fd >= 0 && ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fdatasync(fd) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (!fine) telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " cannot be written", {{"reason", std::strerror(why)}, {"entries", std::to_string(some.size())}});
+  const std::scoped_lock hold(lock_);
+  size_ += fine ? bytes.size() : 0;
+}
+
+// True: nothing is left to send.
+bool feedback_spool::forward() {
+  if (!redis_) return true;
+  for (;;) {
+    std::uint64_t end = 0;
+    const auto some = lines_of(file_, sent_, at_once_max, end);
+    if (some.empty()) break;
+    auto writer = store::stream_writer::connect(*redis_, stream_, stream_entries_max, redis_timeout);
+    if (!writer) return tell(writer.error().message), false;
+    std::vector<store::stream_entry> entries;
+    for (const auto& line : some) entries.push_back({{"entry", line}});
+    if (const auto done = writer->append(entries); !done) return tell(done.error().message), false;
+    sent_ = end;
+    if (const auto kept = replace_file(sent_file_, std::to_string(sent_) + "\n"); !kept) return tell(kept.error().message), false;
+  }
+  tell("");
+  const std::scoped_lock hold(lock_);
+  if (sent_ < shrink_bytes || sent_ < size_) return true;
+  if (::truncate(file_.c_str(), 0) == 0) size_ = sent_ = 0;
+  return true;
+}
+
+void feedback_spool::run() {
+  mono_time next{};
+  for (;;) {
+    std::vector<std::string> some;
+    bool last = false;
+    {
+      std::unique_lock hold(lock_);
+      wake_.wait_for(hold, look_every, [this] { return stopping_ || !queue_.empty(); });
+      some.swap(queue_);
+      last = stopping_;
+    }
+    write(some);
+    if (last) return;
+    const auto t = mono_now();
+    if (t < next) continue;
+    next = forward() ? t : t + again_after;
+  }
+}
+
+}  // namespace sluice::app

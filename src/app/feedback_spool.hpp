@@ -1,0 +1,50 @@
+// Feedback on its way to Redis: written to a file of the state directory first, so that neither a restart nor a Redis that is gone loses any. One
+// thread of its own does both; nobody else waits for a disk or a server. Where policies come from a folder, the file is where it stays.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+#include "sluice/store/redis_url.hpp"
+
+namespace sluice::app {
+
+class feedback_spool {
+ public:
+  static constexpr std::uint64_t file_bytes_max = 16u << 20;
+  static constexpr std::size_t queue_max = 1000;
+
+  // `redis`: where entries go; none: they stay.
+  feedback_spool(const std::string& directory, std::optional<store::redis_endpoint> redis, const std::string& ring);
+  ~feedback_spool();  // writes what is queued
+  feedback_spool(const feedback_spool&) = delete;
+  feedback_spool& operator=(const feedback_spool&) = delete;
+
+  // False: there is no room. Any thread.
+  [[nodiscard]] bool add(std::string line);
+  // What lies in the file: all, or what Redis does not have yet.
+  [[nodiscard]] std::vector<std::string> lines() const;
+
+ private:
+  void run();
+  void write(const std::vector<std::string>& some);
+  [[nodiscard]] bool forward();
+  void tell(const std::string& why);
+  std::string file_, sent_file_, stream_, told_;
+  std::optional<store::redis_endpoint> redis_;
+  std::uint64_t sent_ = 0;   // bytes of the file that Redis has
+  mutable std::mutex lock_;  // of what follows
+  std::condition_variable wake_;
+  std::vector<std::string> queue_;
+  std::uint64_t size_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace sluice::app

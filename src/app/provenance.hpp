@@ -1,0 +1,20 @@
+// How a version came to be, for its manifest: the gate's word and the commit.
+#pragma once
+
+#include <string>
+
+#include "gate_run.hpp"
+#include "sluice/store/publisher.hpp"
+
+namespace sluice::app {
+
+[[nodiscard]] inline store::provenance provenance_of(const gate_run& gate, const gate_request& asked, std::string commit) {
+  return {.commit = std::move(commit),
+          .gate_report = gate.report.digest,
+          .gate_verdict = std::string(rollout::to_string(gate.report.verdict)),
+          .emergency = asked.emergency,
+          .weaker = rollout::weaker(gate.evidence),
+          .approved_by = asked.approved_by};
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,151 @@
+// What feedback says of rules, which reported texts are alike, and what two people's labels propose. See feedback.hpp.
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "sluice/base/strings.hpp"
+#include "sluice/rollout/feedback.hpp"
+#include "sluice/rollout/golden_import.hpp"
+#include "sluice/rollout/statistics.hpp"
+
+namespace sluice::rollout {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t clustered_max = 500;  // texts are compared with each other
+constexpr std::size_t case_id_digits = 12;
+
+// The last digits: the first ones are a time, which decisions share.
+std::string short_id(const std::string& decision) { return decision.substr(decision.size() - std::min(case_id_digits, decision.size())); }
+
+const logged_decision* decision_of(std::span<const logged_decision> logged, const std::string& id) {
+  const auto at = std::ranges::find(logged, id, &logged_decision::id);
+  return at == logged.end() ? nullptr : &*at;
+}
+
+// What the case is about: the side on which a rule acted, or, of something missed, the answer where there is one.
+std::string side_of(const reviewed_decision& of, const logged_decision& logged) {
+  if (of.settled == judgement::false_negative) return logged.response.empty() ? "request" : "response";
+  const bool in_request = std::ranges::any_of(logged.rules, [](const auto& r) { return r.enforced && r.direction == "request"; });
+  return in_request ? "request" : "response";
+}
+
+std::string people(const reviewed_decision& of) {
+  std::string out;
+  for (const auto& each : of.labels) out += (out.empty() ? "" : " and ") + each.by;
+  return out;
+}
+
+std::string exception_yaml(const reviewed_decision& of, const acted_rule& rule, const proposal_options& how) {
+  const auto until = rfc3339(how.today + std::chrono::days(how.days)).substr(0, 10);
+  const auto scope = of.tenant.empty() ? std::string() : ", when: {tenant: [" + json_quoted(of.tenant) + "]}";
+  return "{id: feedback-" + short_id(of.decision) + "-" + rule.rule + scope + ", match: {keywords: [" + json_quoted(rule.value) + "]}, reason: " +
+         json_quoted("reported as a false positive, and " + people(of) + " agree") + ", owner: " + json_quoted(of.labels.front().by) + ", ticket: " +
+         json_quoted("decision " + of.decision) + ", expires: " + until + "}";
+}
+
+std::string golden_case_line(const reviewed_decision& of, const logged_decision& logged, const std::string& side, const std::string& text) {
+  const bool wrongly_acted = of.settled == judgement::false_positive;
+  json made = {{"id", "feedback-" + short_id(of.decision)}, {"set", wrongly_acted ? "must_pass" : "must_block"}, {"slice", {"feedback"}}};
+  if (!of.tenant.empty()) made["context"] = {{"tenant", of.tenant}};
+  made[side] = text;
+  if (wrongly_acted) {
+    auto rules = json::array();
+    for (const auto& each : logged.rules) {
+      if (each.enforced && each.direction == side && std::ranges::find(rules, json(each.rule)) == rules.end()) rules.push_back(each.rule);
+    }
+    made["expect"] = {{"action_at_most", "flag"}, {"rules_none", rules}};
+  } else {
+    made["expect"] = {{"action_at_least", "block"}};
+  }
+  made["label"] = {{"by", json::array()}, {"source", "decision " + of.decision}};
+  for (const auto& each : of.labels) made["label"]["by"].push_back(each.by);
+  return made.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::vector<rule_feedback> by_rule(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged) {
+  std::map<std::pair<std::string, std::string>, rule_feedback> rules;
+  std::map<std::pair<std::string, std::string>, std::set<std::string>> reporters;
+  std::map<std::string, const reviewed_decision*> said;
+  for (const auto& each : reviewed) said.emplace(each.decision, &each);
+  for (const auto& decision : logged) {
+    std::set<std::pair<std::string, std::string>> acted;
+    for (const auto& each : decision.rules) acted.emplace(each.rule, each.policy);
+    const auto at = said.find(decision.id);
+    for (const auto& key : acted) {
+      auto& out = rules[key];
+      out.rule = key.first;
+      out.policy = key.second;
+      ++out.hits;
+      if (at == said.end()) continue;
+      out.reported += at->second->false_positives > 0 ? 1 : 0;
+      for (const auto& r : at->second->reports) {
+        if (r.verdict == judgement::false_positive) reporters[key].insert(r.by);
+      }
+      if (at->second->settled == judgement::false_positive) ++out.wrong;
+      if (at->second->settled == judgement::correct) ++out.right;
+    }
+  }
+  std::vector<rule_feedback> out;
+  for (auto& [key, each] : rules) {
+    each.reporters = reporters[key].size();
+    each.precision_low = rate_lower(each.right, each.right + each.wrong);
+    each.precision_high = rate_upper(each.right, each.right + each.wrong);
+    if (each.reported + each.right + each.wrong > 0) out.push_back(std::move(each));
+  }
+  std::ranges::sort(out, [](const auto& a, const auto& b) { return std::tuple(b.reporters, b.reported, a.rule) < std::tuple(a.reporters, a.reported, b.rule); });
+  return out;
+}
+
+std::vector<text_cluster> clusters(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged, double alike_min) {
+  std::vector<text_cluster> out;
+  std::vector<const std::string*> first;
+  std::size_t n = 0;
+  for (const auto& each : reviewed) {
+    const auto* decision = decision_of(logged, each.decision);
+    if (decision == nullptr || each.reports.empty() || ++n > clustered_max) continue;
+    const auto& text = decision->request.empty() ? decision->response : decision->request;
+    if (text.empty()) continue;
+    std::size_t i = 0;
+    while (i < first.size() && likeness(*first[i], text) < alike_min) ++i;
+    if (i == first.size()) {
+      first.push_back(&text);
+      out.emplace_back();
+    }
+    out[i].decisions.push_back(each.decision);
+  }
+  std::ranges::sort(out, [](const auto& a, const auto& b) { return a.decisions.size() != b.decisions.size() ? a.decisions.size() > b.decisions.size() : a.decisions.front() < b.decisions.front(); });
+  return out;
+}
+
+proposal propose(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged, const proposal_options& how) {
+  proposal out;
+  for (const auto& each : reviewed) {
+    if (!each.settled || *each.settled == judgement::correct) continue;
+    const auto* decision = decision_of(logged, each.decision);
+    if (decision == nullptr) {
+      out.left_out.push_back(each.decision + ": the logs do not have it");
+      continue;
+    }
+    const auto side = side_of(each, *decision);
+    const auto& text = side == "request" ? decision->request : decision->response;
+    if (text.empty()) {
+      out.left_out.push_back(each.decision + ": its text was not kept (audit.text: encrypted), or cannot be opened (--secret)");
+      continue;
+    }
+    out.cases.push_back(golden_case_line(each, *decision, side, text));
+    if (each.settled != judgement::false_positive) continue;
+    std::set<std::string> done;
+    for (const auto& rule : decision->rules) {
+      if (!rule.enforced || rule.direction != side || rule.value.empty() || !done.insert(rule.rule).second) continue;
+      out.exceptions.push_back({.rule = rule.rule, .policy = rule.policy, .yaml = exception_yaml(each, rule, how)});
+    }
+  }
+  return out;
+}
+
+}  // namespace sluice::rollout

@@ -1,0 +1,114 @@
+// See https_source.hpp.
+#include "https_source.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+namespace sluice::store {
+namespace {
+
+constexpr milliseconds back_off_min{200}, back_off_max{5000};
+
+}  // namespace
+
+void https_source::wait(int wake_fd) {
+  const auto left = std::chrono::duration_cast<milliseconds>(next_ - mono_now());
+  if (left > milliseconds(0)) {
+    pollfd fd{wake_fd, POLLIN, 0};
+    ::poll(&fd, 1, static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 1000)));
+    return;
+  }
+  ask(etag_.empty() || back_off_ != milliseconds(0) ? milliseconds(0) : config_.download_wait, wake_fd);
+}
+
+void https_source::ask(milliseconds wait, int wake_fd) {
+  auto got = config_.download(etag_, wait, wake_fd);
+  if (!got) {
+    if (got.error().code == errc::timeout && wake_fd >= 0) return;  // somebody wants something of this thread
+    node_.lost(got.error().message);
+    back_off_ = std::clamp(back_off_ * 2, back_off_min, back_off_max);
+    next_ = mono_now() + jittered(back_off_);
+    return;
+  }
+  back_off_ = milliseconds(0);
+  next_ = wait == milliseconds(0) ? mono_now() + jittered(config_.download_wait != milliseconds(0) ? milliseconds(0) : config_.poll) : mono_now();
+  if (got->unchanged) {
+    settled_ ? node_.contact() : node_.reached();
+    // A server that does not wait is not asked without a pause.
+    if (wait != milliseconds(0) && got->took < milliseconds(1000)) next_ = mono_now() + jittered(config_.poll);
+    return;
+  }
+  etag_ = got->etag;
+  take(got->body);
+  if (etag_.empty()) next_ = mono_now() + jittered(config_.poll);
+}
+
+// What runs stays; the same bytes are not looked at again.
+void https_source::refuse(const std::string& what, policy::activation as, const std::string& version) {
+  settled_ = false;
+  node_.reached();
+  node_.refuse(as, version, "VERIFY", what);
+}
+
+result<manifest> https_source::checked_manifest(const bundle_archive& from) const {
+  const auto version = policy::version_of(from.source);
+  manifest out{.version = version, .files = {}, .how = {}, .signed_as = {}};
+  if (!from.manifest.empty()) {
+    auto read = parse_manifest(from.manifest);
+    if (!read) return read;
+    out = std::move(*read);
+    if (out.version != version) return fail(errc::integrity, "the archive's manifest is that of another version than its files are");
+  } else if (config_.trust.required) {
+    return fail(errc::integrity, "the archive holds no .sluice/manifest.json, and this node requires signatures (policy.trust.require_signature); make it with sluice pack --key");
+  }
+  if (auto passes = check_manifest(out, config_.trust, now().wall); !passes) return std::unexpected(passes.error());
+  return out;
+}
+
+// A number below what this node has seen is withheld news; one that it has, with another content, is a fork.
+bool https_source::follows(const activation_record& record) {
+  const auto& state = node_.state();
+  if (record.activation < state.highest) {
+    settled_ = false;
+    node_.reached();
+    if (!behind_told_) node_.log("warn", "HEAD_REGRESSED: the server is at " + policy::to_string(record.activation) + ", this node has seen " + policy::to_string(state.highest) + "; what runs stays");
+    behind_told_ = true;
+    return false;
+  }
+  behind_told_ = false;
+  if (record.activation == state.active && record.version != state.version && node_.freshness() != policy::freshness::none) {
+    settled_ = false;
+    node_.reached();
+    node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; give the next one a number of its own");
+    return false;
+  }
+  return true;
+}
+
+void https_source::take(const std::string& bytes) {
+  auto archive = read_archive(bytes, {});
+  if (!archive) return refuse(archive.error().message);
+  const auto of = checked_manifest(*archive);
+  if (!of) return refuse(of.error().message, {}, policy::version_of(archive->source));
+  policy::activation as = node_.version() == of->version ? node_.state().active : node_.next_number();
+  if (!archive->activation.empty()) {
+    const auto record = parse_record(archive->activation);
+    if (!record) return refuse(record.error().message, {}, of->version);
+    if (record->version != of->version) return refuse("the archive's activation is of another version than its files are", record->activation, of->version);
+    if (auto passes = check_record(*record, config_.trust, config_.ring, now().wall); !passes) return refuse(passes.error().message, record->activation, record->version);
+    if (!follows(*record)) return;
+    as = record->activation;
+  } else if (config_.trust.required) {
+    return refuse("the archive holds no .sluice/activation.json, so that an old one could be served again, and this node requires signatures", {}, of->version);
+  }
+  settled_ = true;
+  node_.contact();
+  const bool runs_it = node_.version() == of->version && node_.state().active == as && node_.freshness() != policy::freshness::none;
+  if (runs_it && !node_.unsaved()) return node_.agrees();
+  const auto done = node_.take(archive->source, of->version, as);
+  if (done == node::outcome::refused && archive->activation.empty()) node_.spend(as);
+  if (done == node::outcome::unsaved) etag_.clear();  // tried again at the next look
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,33 @@
+// A web server as the source of versions: one archive behind a URL, asked for again and again with the ETag of what is known. Where the server can wait
+// (Prefer: wait, RFC 7240), a change arrives at once.
+#pragma once
+
+#include "node.hpp"
+#include "ring_layout.hpp"
+#include "sluice/store/archive.hpp"
+#include "source.hpp"
+
+namespace sluice::store {
+
+class https_source final : public source {
+ public:
+  https_source(const agent_config& config, store::node& node) : config_(config), node_(node) {}
+  void look() override { ask(milliseconds(0), -1); }
+  void wait(int wake_fd) override;
+  void trust_changed() override { etag_.clear(); }
+
+ private:
+  void ask(milliseconds wait, int wake_fd);
+  void refuse(const std::string& what, policy::activation as = {}, const std::string& version = {});
+  void take(const std::string& bytes);
+  [[nodiscard]] result<manifest> checked_manifest(const bundle_archive& from) const;
+  [[nodiscard]] bool follows(const activation_record& record);
+  const agent_config& config_;
+  store::node& node_;
+  std::string etag_;
+  bool behind_told_ = false, settled_ = false;
+  mono_time next_{};
+  milliseconds back_off_{0};
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,57 @@
+// What a publisher holds, for publisher.cpp (stage, activate) and publisher_ring.cpp (what else is read and written).
+#pragma once
+
+#include <thread>
+
+#include "ring_layout.hpp"
+#include "sluice/store/publisher.hpp"
+
+namespace sluice::store {
+
+// What was seen when an activation was prepared.
+struct activate_context {
+  bool from_nothing = false;
+  std::size_t replicas = 0;
+};
+
+struct publisher::impl {
+  redis_endpoint to;
+  milliseconds timeout;
+  redis_client redis;
+  std::string ring;
+  ring_keys keys;
+  std::optional<crypto::signing_key> build_key, activate_key;
+  impl(redis_endpoint where, milliseconds t, redis_client r, const std::string& name) : to(std::move(where)), timeout(t), redis(std::move(r)), ring(name), keys(name) {}
+
+  // Whether a call that failed so may do better on another server: Sentinels may have elected one.
+  [[nodiscard]] bool failed_over(const error& why) const;
+  [[nodiscard]] result<void> reconnect();
+  // Does `work`, and once more after a failover. Only for what may be done twice.
+  template <class F>
+  auto through_failover(F work) -> decltype(work()) {
+    auto done = work();
+    if (done || !failed_over(done.error())) return done;
+    if (auto again = reconnect(); !again) return std::unexpected(again.error());
+    return work();
+  }
+  // An activation that was written to a server which is the master no more is lost with it.
+  [[nodiscard]] bool still_master();
+
+  struct replication {
+    std::string id;
+    std::size_t replicas = 0;
+  };
+  [[nodiscard]] result<replication> replicates();
+  // Each living node's highest and active activation, and its version.
+  [[nodiscard]] result<std::vector<redis_reply>> reports();
+  [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);
+  // What follows the highest activation that anybody has seen.
+  [[nodiscard]] result<activation_record> next(const activate_request& what, policy::activation& expected, activate_context& context);
+  [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, policy::activation expected);
+  // Whether the head is this very record.
+  [[nodiscard]] bool is_head(const activation_record& r);
+};
+
+[[nodiscard]] head_record to_head(const activation_record& r);
+
+}  // namespace sluice::store

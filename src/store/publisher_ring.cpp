@@ -1,0 +1,168 @@
+// What a publisher reads of a ring, and what it may write beside activations. See publisher.hpp.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "publisher_impl.hpp"
+#include "ring_scripts.hpp"
+
+namespace sluice::store {
+using nlohmann::json;
+namespace {
+
+milliseconds age_of(std::int64_t ms) {
+  const auto t = std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count();
+  return milliseconds(std::max<std::int64_t>(0, t - ms));
+}
+
+std::string text(const json& j, const char* name) {
+  const auto it = j.find(name);
+  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+result<head_record> publisher::head() {
+  auto last = read_head(impl_->redis, impl_->keys);
+  if (!last) return std::unexpected(last.error());
+  if (!*last) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
+  return to_head(**last);
+}
+
+result<std::vector<head_record>> publisher::history(std::size_t limit) {
+  auto entries = impl_->redis.command({"XREVRANGE", impl_->keys.log(), "+", "-", "COUNT", std::to_string(limit == 0 ? 1'000'000 : limit)});
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<head_record> out;
+  for (const auto& e : entries->items) {
+    if (e.items.size() != 2) continue;
+    auto record = parse_record(e.items[1].field("record"));
+    if (!record) return std::unexpected(record.error());
+    out.push_back(to_head(*record));
+  }
+  return out;
+}
+
+result<std::vector<node_status>> publisher::nodes() {
+  auto ids = impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"});
+  if (!ids) return std::unexpected(ids.error());
+  std::vector<redis_command> asks;
+  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", impl_->keys.node(ids->items[i].text)});
+  auto fields = impl_->redis.pipeline(asks);
+  if (!fields) return std::unexpected(fields.error());
+  std::vector<node_status> out;
+  for (std::size_t i = 0; i < fields->size(); ++i) {
+    const auto& f = (*fields)[i];
+    node_status n;
+    n.id = ids->items[2 * i].text;
+    n.heartbeat_age = age_of(std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    n.activation = f.field("activation");
+    n.version = f.field("version");
+    n.state = f.field("state");
+    n.build = f.field("build");
+    n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
+    out.push_back(std::move(n));
+  }
+  return out;
+}
+
+result<policy::activation> publisher::ahead_of(const head_record& head) {
+  auto seen = impl_->reports();
+  if (!seen) return std::unexpected(seen.error());
+  policy::activation out;
+  for (const auto& one : *seen) {
+    const auto highest = parse_activation(one.items[0].text).value_or(policy::activation{});
+    const bool fork = parse_activation(one.items[1].text) == head.activation && one.items[2].text != head.version;
+    if (highest > head.activation || fork) out = std::max(out, highest);
+  }
+  if (out == policy::activation{}) return out;
+  // Read after the reports: what nodes have taken from this Redis is at most its head.
+  auto last = read_head(impl_->redis, impl_->keys);
+  if (!last) return std::unexpected(last.error());
+  return *last && (*last)->activation == head.activation ? out : policy::activation{};
+}
+
+result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {
+  auto all = impl_->redis.command({"HGETALL", impl_->keys.ack(of)});
+  if (!all) return std::unexpected(all.error());
+  std::vector<acknowledgement> out;
+  for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
+    const auto j = json::parse(all->items[i + 1].text, nullptr, false);
+    if (!j.is_object()) continue;
+    acknowledgement a{all->items[i].text, text(j, "state"), text(j, "phase"), text(j, "message"), text(j, "rule"), text(j, "version")};
+    a.compile = milliseconds(j.value("compile_ms", 0));
+    a.age = age_of(j.value("ts", std::int64_t{0}));
+    out.push_back(std::move(a));
+  }
+  return out;
+}
+
+result<void> publisher::freeze(const std::string& why) {
+  const auto done = impl_->redis.command({"SET", impl_->keys.freeze(), why});
+  return done ? result<void>() : std::unexpected(done.error());
+}
+
+result<void> publisher::thaw() {
+  const auto gone = impl_->redis.command({"DEL", impl_->keys.freeze()});
+  if (!gone) return std::unexpected(gone.error());
+  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "ring " + impl_->ring + " is not frozen");
+}
+
+result<std::optional<std::string>> publisher::frozen() {
+  const auto why = impl_->redis.command({"GET", impl_->keys.freeze()});
+  if (!why) return std::unexpected(why.error());
+  return why->kind == redis_reply::kind::text ? std::optional(why->text) : std::nullopt;
+}
+
+result<void> publisher::revoke(const std::string& version) {
+  const auto done = impl_->redis.command({"EVAL", std::string(revoke_script), "3", impl_->keys.head(), impl_->keys.versions(), impl_->keys.revoked(), version});
+  if (done) return {};
+  const auto& why = done.error().message;
+  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary");
+  if (why.starts_with("NOTSTAGED")) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in this ring; see: sluice history");
+  return std::unexpected(done.error());
+}
+
+result<void> publisher::unrevoke(const std::string& version) {
+  const auto gone = impl_->redis.command({"SREM", impl_->keys.revoked(), version});
+  if (!gone) return std::unexpected(gone.error());
+  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
+}
+
+result<std::vector<std::string>> publisher::revoked() {
+  const auto members = impl_->redis.command({"SMEMBERS", impl_->keys.revoked()});
+  if (!members) return std::unexpected(members.error());
+  std::vector<std::string> out;
+  for (const auto& m : members->items) out.push_back(m.text);
+  return out;
+}
+
+result<std::vector<std::string>> publisher::staged() {
+  const auto members = impl_->redis.command({"ZREVRANGE", impl_->keys.versions(), "0", "-1"});
+  if (!members) return std::unexpected(members.error());
+  std::vector<std::string> out;
+  for (const auto& m : members->items) out.push_back(m.text);
+  return out;
+}
+
+result<provenance> publisher::made_how(const std::string& version) {
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  if (!manifest) return std::unexpected(manifest.error());
+  return manifest->how;
+}
+
+result<void> publisher::approve(const std::string& version, const crypto::signing_key& key) {
+  const auto manifest_key = impl_->keys.manifest(version);
+  const auto text = impl_->redis.command({"HGET", manifest_key, "manifest"});
+  if (!text) return std::unexpected(text.error());
+  auto signed_twice = countersign_text(approval_purpose, text->text, key);
+  if (!signed_twice) return fail(signed_twice.error().code, "version " + version.substr(0, 12) + " cannot be approved: " + signed_twice.error().message);
+  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice});
+  return done ? result<void>() : std::unexpected(done.error());
+}
+
+result<policy::bundle_source> publisher::fetch(const std::string& version) {
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  if (!manifest) return std::unexpected(manifest.error());
+  return fetch_files(impl_->redis, impl_->keys, *manifest, {});
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,70 @@
+// What runs inside Redis. Each script checks everything before its first write: Redis runs a script alone, but takes nothing back.
+#pragma once
+
+#include <string_view>
+
+namespace sluice::store {
+
+// KEYS: manifest, versions, then every blob. ARGV: version, manifest, time in ms, "signed" when the manifest carries a signature. A new manifest of the
+// same version takes the place of the old one, with a newer gate report, but one without a signature never that of one with.
+inline constexpr std::string_view stage_script = R"lua(
+for i = 3, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 0 then
+    return redis.error_reply('NOBLOB a file of this version is missing: ' .. KEYS[i])
+  end
+end
+if redis.call('ZSCORE', KEYS[2], ARGV[1]) and ARGV[4] == '' and (redis.call('HGET', KEYS[1], 'signed') or '') ~= '' then
+  return 'UNCHANGED'
+end
+redis.call('HSET', KEYS[1], 'digest', ARGV[1], 'manifest', ARGV[2], 'signed', ARGV[4])
+redis.call('ZADD', KEYS[2], 'NX', ARGV[3], ARGV[1])
+return 'STAGED'
+)lua";
+
+// KEYS: head, log, manifest, versions, revoked, freeze. ARGV: expected epoch, expected generation, new epoch, new generation,
+// version, record, channel, kind, canary version or nothing.
+inline constexpr std::string_view activate_script = R"lua(
+local passes_freeze = { rollback = true, abort = true, demote = true }
+if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze[ARGV[8]] then
+  return redis.error_reply('FROZEN ' .. (redis.call('GET', KEYS[6]) or ''))
+end
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'gen')
+local epoch, gen = tonumber(head[1] or '0'), tonumber(head[2] or '0')
+if epoch ~= tonumber(ARGV[1]) or gen ~= tonumber(ARGV[2]) then
+  return redis.error_reply('CONFLICT the head is ' .. epoch .. '-' .. gen)
+end
+local new_epoch, new_gen = tonumber(ARGV[3]), tonumber(ARGV[4])
+if new_epoch < epoch or (new_epoch == epoch and new_gen ~= gen + 1) then
+  return redis.error_reply('ORDER ' .. ARGV[3] .. '-' .. ARGV[4] .. ' does not follow ' .. epoch .. '-' .. gen)
+end
+if redis.call('HGET', KEYS[3], 'digest') ~= ARGV[5] or not redis.call('ZSCORE', KEYS[4], ARGV[5]) then
+  return redis.error_reply('NOTSTAGED version ' .. ARGV[5])
+end
+if redis.call('SISMEMBER', KEYS[5], ARGV[5]) == 1 then
+  return redis.error_reply('REVOKED version ' .. ARGV[5])
+end
+if ARGV[9] ~= '' then
+  if not redis.call('ZSCORE', KEYS[4], ARGV[9]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[9]) end
+  if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
+end
+local id = ARGV[3] .. '-' .. ARGV[4]
+redis.call('XADD', KEYS[2], id, 'kind', ARGV[8], 'version', ARGV[5], 'record', ARGV[6])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'gen', ARGV[4], 'version', ARGV[5], 'record', ARGV[6], 'canary', ARGV[9])
+redis.call('PUBLISH', ARGV[7], id)
+return id
+)lua";
+
+// KEYS: head, versions, revoked. ARGV: version.
+inline constexpr std::string_view revoke_script = R"lua(
+if redis.call('HGET', KEYS[1], 'version') == ARGV[1] or redis.call('HGET', KEYS[1], 'canary') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
+return redis.call('SADD', KEYS[3], ARGV[1])
+)lua";
+
+// KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature.
+inline constexpr std::string_view approve_script = R"lua(
+if redis.call('HGET', KEYS[1], 'manifest') ~= ARGV[1] then return redis.error_reply('CHANGED the manifest is another') end
+return redis.call('HSET', KEYS[1], 'manifest', ARGV[2])
+)lua";
+
+}  // namespace sluice::store

@@ -1,0 +1,160 @@
+"""What people say of decisions: on any node, only of their own, through a spool, to a patch that two people agree on."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+
+from lab import SLUICE, Gateway, Upstream, bundle, sluice, until
+from redis_lab import RING, Fleet, Server
+
+PATH = "/sluice/v1/feedback"
+
+
+def say(g, body, key="sk-test", **more):
+    status, headers, answer = g.post(body, {"authorization": f"Bearer {key}"}, path=PATH, **more)
+    return status, json.loads(answer or b"{}"), headers
+
+
+def ask(g, text, key="sk-test"):
+    status, headers, _ = g.post({"model": "m", "messages": [{"role": "user", "content": text}]}, {"authorization": f"Bearer {key}"})
+    return status, headers["x-sluice-decision"]
+
+
+def secret(lab):
+    file = lab.dir / "master"
+    file.write_text("ab" * 32 + "\n")
+    return f"secrets: {{key_file: {file}}}\n"
+
+
+def alone(lab, extra="", audit="encrypted"):
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}", secret(lab) + extra)
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: {audit}}}"))
+    g.start()
+    return g, up
+
+
+def entries(g):
+    return json.loads(g.get("/v1/feedback")[1])["entries"]
+
+
+def test_feedback_is_taken_of_ones_own_decisions_alone(lab):
+    g, up = alone(lab, "feedback: {per_minute: 12}\n")
+    _, mine = ask(g, "pay Halden Bank")
+    decided = lambda: sum("id" in r for r in g.records())
+    records = decided()
+    asked = len(up.seen)
+    good = {"decision_id": mine, "verdict": "false_positive", "note": "a customer, card 4111"}
+    status, told, headers = say(g, good)
+    assert status == 202 and told["decision_id"] == mine and headers["content-type"] == "application/json", told
+    assert say(g, good, key="sk-other")[0] == 404, "somebody else's"
+    assert say(g, good | {"decision_id": mine[:-1] + ("0" if mine[-1] != "0" else "1")})[0] == 404, "a guessed id"
+    for bad, why in (({"verdict": "maybe"}, "false_positive or false_negative"), ({"verdict": "correct"}, "false_positive or"), ({"decision_id": "short"}, "32 signs"),
+                     ({"by": "me"}, "no member"), ({"note": 7}, "must be a text"), ({"note": "x" * 1001}, "longer than")):
+        status, told, _ = say(g, good | bad)
+        assert status == 400 and why in told["error"]["message"], (bad, told)
+    assert say(g, b"no json")[0] == 400 and say(g, b"x" * 20000)[0] == 413
+    status, _, headers = say(g, None, method="GET")
+    assert status == 405 and headers["allow"] == "POST"
+    assert g.post({}, path="/sluice/v1/other")[0] == 404
+    statuses = [say(g, good)[0] for _ in range(6)]
+    assert statuses[-1] == 429 and 202 in statuses, statuses
+    assert say(g, good, key="sk-third")[0] == 404, "one caller's rate is not another's"
+    assert ask(g, "hello")[0] == 200, "and takes nothing from its traffic"
+    assert decided() == records + 1 and len(up.seen) == asked + 1, "feedback is no exchange"
+    kept = until("it is written", lambda: entries(g))
+    assert {e["decision"] for e in kept} == {mine} and all("4111" not in json.dumps(e) and "sealed_note" in e for e in kept), kept
+
+
+def test_notes_are_kept_as_the_log_keeps_text(lab):
+    for audit, check in (("masked", lambda e: e["note"] == "my card ####-## of [address] fails"), ("none", lambda e: "note" not in e and "sealed_note" not in e)):
+        g, _ = alone(lab, audit=audit)
+        _, mine = ask(g, "pay Halden Bank")
+        assert say(g, {"decision_id": mine, "verdict": "false_positive", "note": "my card 4111-22 of ada@example.com  fails"})[0] == 202
+        kept = until("it is written", lambda: [e for e in entries(g) if e["decision"] == mine])
+        assert check(kept[0]), kept
+        g.kill(signal.SIGTERM)
+        for name in ("gw-state", "gw-audit"):
+            shutil.rmtree(lab.dir / name)
+
+
+def test_feedback_reaches_redis_from_any_node_and_waits_while_it_is_gone(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    extra = secret(lab)
+    source = f'{{redis: {{url: "redis://127.0.0.1:{redis.port}", ring: {RING}, poll: 500ms}}}}'
+    one, other = (Gateway(lab, f"gw{n}", fleet.up.port, source, extra) for n in range(2))
+    fleet.push(wait=2)
+    _, mine = ask(one, "pay Halden Bank")
+    assert say(other, {"decision_id": mine, "verdict": "false_positive"})[0] == 202, "the id's MAC tells, on any node"
+    assert say(other, {"decision_id": mine, "verdict": "false_positive"}, key="sk-other")[0] == 404
+    listed = lambda: json.loads(sluice("feedback", "list", "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, "--json").stdout)
+    until("it is in Redis", lambda: [e["decision"] for e in listed()] == [mine])
+    redis.kill()
+    _, second = ask(one, "a bomb recipe")
+    assert say(one, {"decision_id": second, "verdict": "false_positive"})[0] == 202
+    spool = lab.dir / "gw0-state/feedback.jsonl"
+    until("it is on the disk", lambda: spool.exists() and second in spool.read_text())
+    one.kill()
+    one.start()
+    redis.start()
+    until("what waited has arrived", lambda: second in {e["decision"] for e in listed()}, 30)
+
+
+def labelled(lab, g, decision, verdict, *people):
+    admin = f"http://127.0.0.1:{g.admin}"
+    for person in people:
+        sluice("feedback", "triage", decision, "--verdict", verdict, "--by", person, "--spool", admin)
+
+
+def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
+    g, up = alone(lab, "context: {default: {tenant: retail}}\n")
+    state, audit = lab.dir / "gw-state", g.audit
+    spool = ["--spool", f"http://127.0.0.1:{g.admin}", "--secret", lab.dir / "master"]
+    logs = ["--from", audit, "--state", state]
+    wrong = [ask(g, f"please pay Halden Bank the rent of flat {n}", key=f"sk-{n}")[1] for n in range(3)]
+    right = ask(g, "how do I hide Halden Bank money", key="sk-9")[1]
+    missed = ask(g, "tell me of the bomb", key="sk-9")[1]
+    for n, decision in enumerate(wrong):
+        assert say(g, {"decision_id": decision, "verdict": "false_positive", "note": f"my bank {n}"}, key=f"sk-{n}")[0] == 202
+    assert say(g, {"decision_id": missed, "verdict": "false_negative", "note": "should be stopped"}, key="sk-9")[0] == 202
+    until("they are written", lambda: len(entries(g)) == 4)
+    version = g.state()["version"]
+    patch = lab.dir / "feedback.patch"
+    export = lambda: json.loads(sluice("feedback", "export", "--bundle", lab.dir / "b", "--out", patch, *spool, *logs, "--json").stdout)
+    labelled(lab, g, wrong[0], "false_positive", "Ada Byron", "Ada Byron")
+    until("the labels are written", lambda: len(entries(g)) == 6)
+    assert export()["cases"] == 0 and patch.read_text() == "", "one person twice is one person"
+    labelled(lab, g, wrong[0], "false_positive", "Grace Murray")
+    labelled(lab, g, missed, "false_negative", "Ada Byron", "Grace Murray")
+    labelled(lab, g, right, "correct", "Ada Byron", "Grace Murray")
+    labelled(lab, g, wrong[1], "false_positive", "Ada Byron")
+    labelled(lab, g, wrong[1], "correct", "Grace Murray")
+    until("all labels are written", lambda: len(entries(g)) == 13)
+    listed = {e["decision"]: e for e in json.loads(sluice("feedback", "list", *spool, "--json").stdout)}
+    assert [listed[d]["state"] for d in (*wrong, missed)] == ["false_positive", "disputed", "open", "false_negative"], listed
+    assert listed[wrong[0]]["notes"].startswith("my bank 0"), "sealed notes open with the secret"
+    report = json.loads(sluice("feedback", "report", *spool, *logs, "--json").stdout)
+    rule = next(r for r in report["rules"] if r["rule"] == "rivals")
+    assert (rule["hits"], rule["reported"], rule["reporters"], rule["settled_wrong"], rule["settled_right"]) == (4, 3, 3, 1, 1), rule
+    assert 0.02 < rule["precision_low"] < 0.03 and 0.97 < rule["precision_high"] < 0.98, rule  # 1 of 2, Clopper and Pearson
+    assert sorted(report["clusters"][0]) == sorted(wrong), report["clusters"]
+    told = export()
+    assert told["cases"] == 2 and told["exceptions"] == 1 and told["left_out"] == [], told
+    text = patch.read_text()
+    assert "must_pass" in text and "must_block" in text and "+    exceptions:" in text and "Ada Byron and Grace Murray agree" in text, text
+    git = lambda *words: subprocess.run(["git", "-C", lab.dir / "b", "-c", "user.name=t", "-c", "user.email=t@t", *words], check=True, capture_output=True, text=True)
+    git("init", "-q")
+    git("apply", "--check", patch)
+    assert g.state()["version"] == version, "nothing changes a policy by itself"
+    # Outside of the folder that the gateway follows: what the patch does.
+    shutil.copytree(lab.dir / "b", lab.dir / "c", ignore=shutil.ignore_patterns(".git"))
+    subprocess.run(["git", "apply", "--unsafe-paths", f"--directory={lab.dir}/c", patch], check=True, cwd=lab.dir, capture_output=True)
+    tested = json.loads(sluice("test", lab.dir / "c", "--json", check=False).stdout)
+    failed = {c["check"]: [f["of"] for f in c["findings"] if f["status"] == "FAIL"] for c in tested["checks"] if c["status"] == "FAIL"}
+    assert set(failed) == {"must_block"}, f"the exception lets the wrongly stopped case pass; what was missed is for somebody to write a rule for: {failed}"
+    explained = subprocess.run([SLUICE, "explain", lab.dir / "c", "--tenant", "retail"], input="pay Halden Bank", capture_output=True, text=True)
+    assert "feedback-" in explained.stdout, explained.stdout

@@ -1,0 +1,222 @@
+"""A bundle behind a URL: ETag, long poll, TLS, signatures, and what a server that lies can do."""
+import gzip
+import io
+import json
+import os
+import ssl
+import subprocess
+import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from lab import Gateway, Upstream, bundle, sluice, until
+from redis_lab import traffic
+from test_trust import keys
+
+
+def certificate(folder, name="localhost"):
+    key, cert = folder / "tls.key", folder / "tls.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:127.0.0.1"], check=True, capture_output=True)
+    return key, cert
+
+
+class Server:
+    """Serves one file over TLS with an ETag, and waits as Prefer asks it to."""
+
+    def __init__(self, lab, token=""):
+        self.body, self.etag, self.asked, self.waited, self.status = b"", '"0"', 0, 0, 200
+        self.changed = threading.Condition()
+        key, self.ca = certificate(lab.dir)
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                outer.asked += 1
+                if token and self.headers["authorization"] != f"Bearer {token}":
+                    return self.answer(401)
+                if outer.status != 200:
+                    return self.answer(outer.status)
+                wait = (self.headers["prefer"] or "").removeprefix("wait=")
+                with outer.changed:
+                    if wait and self.headers["if-none-match"] == outer.etag:
+                        outer.waited += 1
+                        outer.changed.wait(int(wait))
+                    if self.headers["if-none-match"] == outer.etag:
+                        return self.answer(304)
+                    return self.answer(200, outer.body, outer.etag)
+
+            def answer(self, status, body=b"", etag=""):
+                try:
+                    self.send_response(status)
+                    if etag:
+                        self.send_header("etag", etag)
+                    self.send_header("content-length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except OSError:
+                    pass
+
+        class TlsServer(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass
+
+        self.server = TlsServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def serve(self, body):
+        with self.changed:
+            self.body, self.etag = body, f'"{hash(body)}"'
+            self.changed.notify_all()
+
+
+def node(lab, server, more="", trust="", name="gw", up=None):
+    source = f'{{https: {{url: "https://localhost:{server.port}/prod.tar.gz", ca_file: {server.ca}, ring: it, poll: 500ms, wait: 20s{more}}}}}'
+    return Gateway(lab, name, (up or Upstream()).port, source, trust=trust)
+
+
+def packed(lab, *words, name="b", more=()):
+    out = lab.dir / "prod.tar.gz"
+    told = json.loads(sluice("pack", bundle(lab.dir / name, ("Halden Bank", *words)), "--out", out, "--ring", "it", "--json", *more).stdout)
+    return out.read_bytes(), told
+
+
+def redacts(g, word):
+    return b"[R]" in g.ask(f"at {word}")[2]
+
+
+def test_a_bundle_behind_a_url_is_followed_at_once_where_the_server_waits(lab):
+    server = Server(lab, token="hush")
+    (lab.dir / "token").write_text("hush\n")
+    first, told = packed(lab)
+    server.serve(first)
+    g = node(lab, server, f", token_file: {lab.dir}/token")
+    assert g.state()["state"] == "FRESH" and g.state()["activation"] == told["activation"] == "1-1", g.state()
+    with traffic(g):
+        until("it waits at the server", lambda: server.waited >= 1)
+        asked = server.asked
+        begin = time.monotonic()
+        second, told = packed(lab, "Ostwick Savings", more=["--against", lab.dir / "prod.tar.gz"])
+        pack_took = time.monotonic() - begin
+        begin = time.monotonic()
+        server.serve(second)
+        until("it is enforced", lambda: redacts(g, "Ostwick Savings"), 10)
+        took = time.monotonic() - begin
+        assert told["activation"] == "1-2" == g.state()["activation"] and took < 3, (told, took, pack_took)
+        assert server.asked <= asked + 2, "nothing was asked while nothing was new"
+        version = g.state()["version"]
+        server.serve(gzip.compress(b"no tar at all"))
+        until("what is none is refused", lambda: "archive" in json.dumps(g.state()["last_refusal"]))
+        server.status = 500
+        server.serve(b"x")
+        until("an error is told", lambda: not g.state()["connected"])
+        assert g.state()["version"] == version and redacts(g, "Ostwick Savings")
+        server.status = 200
+        server.serve(second)
+        until("all is well again", lambda: g.state()["state"] == "FRESH" and g.state()["connected"], 20)
+    g.kill()
+    server.status = 503
+    g.start()
+    assert redacts(g, "Ostwick Savings") and g.state()["state"] == "STALE", "a restart takes what is on the disk"
+
+
+def test_a_server_with_another_certificate_is_not_believed(lab):
+    server = Server(lab)
+    server.serve(packed(lab)[0])
+    other = lab.dir / "other"
+    other.mkdir()
+    server.ca = certificate(other)[1]
+    g = node(lab, server)
+    assert g.state()["state"] == "NONE" and g.ask("hi")[0] == 503
+    assert "certificate" in (lab.dir / "gw.log").read_text().lower()
+
+
+def test_a_server_that_lies_can_only_withhold(lab):
+    server = Server(lab)
+    key = keys(lab, ci="build,activate", stranger_not="safety")
+    signed = ["--key", key["ci"]]
+    trust = f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true}}"
+    old, _ = packed(lab, more=signed)
+    new, told = packed(lab, "Ostwick Savings", more=[*signed, "--against", lab.dir / "prod.tar.gz"])
+    server.serve(new)
+    g = node(lab, server, trust=trust)
+    assert g.state()["activation"] == "1-2" and redacts(g, "Ostwick Savings"), g.state()
+    refused = lambda what: until(f"refused: {what}", lambda: what in json.dumps(g.state()["last_refusal"]))
+    with traffic(g):
+        server.serve(old)
+        until("the old one again is no news", lambda: "HEAD_REGRESSED" in (lab.dir / "gw.log").read_text())
+        server.serve(packed(lab, "Merrow Capital", more=["--activation", "1-3"])[0])
+        refused("is not signed")
+        server.serve(packed(lab, "Merrow Capital", more=["--activation", "1-3", "--key", key["stranger_not"]])[0])
+        refused("has the role safety")
+        server.serve(changed(new, "p.yaml", lambda b: b.replace(b"Ostwick Savings", b"Nobody At All__")))
+        refused("another version than its files")
+        server.serve(changed(new, ".sluice/manifest.json", lambda b: b.replace(b"PASS", b"FAIL")))
+        refused("the signature does not fit")
+        server.serve(changed(new, ".sluice/activation.json", None))
+        refused("holds no .sluice/activation.json")
+        fork, _ = packed(lab, "Merrow Capital", more=["--activation", "1-2", *signed])
+        server.serve(fork)
+        refused("GEN_FORK")
+        assert g.state()["activation"] == "1-2" and redacts(g, "Ostwick Savings") and not redacts(g, "Merrow Capital")
+        server.serve(packed(lab, "Merrow Capital", more=["--activation", "1-3", *signed])[0])
+        until("the true one is taken", lambda: redacts(g, "Merrow Capital"))
+    assert g.state()["state"] == "FRESH"
+
+
+def changed(archive, path, how):
+    """The archive with one entry otherwise, or gone."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=out, mode="w:gz") as new:
+        for entry in old.getmembers():
+            data = old.extractfile(entry).read()
+            if entry.name == path:
+                if how is None:
+                    continue
+                data = how(data)
+            entry.size = len(data)
+            new.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def archive_of(*entries):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, data, kind in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.size = kind, len(data) if kind == tarfile.REGTYPE else 0
+            info.linkname = "bundle.yaml" if kind != tarfile.REGTYPE else ""
+            tar.addfile(info, io.BytesIO(data) if kind == tarfile.REGTYPE else None)
+    return out.getvalue()
+
+
+def test_an_archive_holds_plain_files_and_nothing_else(lab):
+    server = Server(lab)
+    folder = bundle(lab.dir / "b")
+    good = [(n, (folder / n).read_bytes(), tarfile.REGTYPE) for n in ("bundle.yaml", "p.yaml")]
+    server.serve(archive_of(*good))
+    g = node(lab, server)
+    assert g.state()["activation"] == "1-1" and redacts(g, "Halden Bank"), "without an activation the node counts"
+    with traffic(g):
+        for bad, why in ((("../p2.yaml", b"", tarfile.REGTYPE), "not plain"), (("/etc/p2.yaml", b"", tarfile.REGTYPE), "not relative"), (("p.yaml", b"x", tarfile.REGTYPE), "there twice"),
+                         (("l.yaml", b"", tarfile.SYMTYPE), "no regular file"), (("h.yaml", b"", tarfile.LNKTYPE), "no regular file"), (("d.yaml", b"", tarfile.CHRTYPE), "no regular file"),
+                         (("a/b/c/d/e/f/g/h/i/j/p.yaml", b"", tarfile.REGTYPE), "too deep"), (("big.yaml", b" " * (9 << 20), tarfile.REGTYPE), "larger than")):
+            server.serve(archive_of(*good, bad))
+            until(f"refused: {why}", lambda: why in json.dumps(g.state()["last_refusal"]))
+        server.serve(archive_of(*good)[:-40])
+        until("refused: cut", lambda: "archive" in json.dumps(g.state()["last_refusal"]) and "larger" not in json.dumps(g.state()["last_refusal"]))
+        server.serve(archive_of(good[1]))
+        until("refused: no bundle", lambda: "no bundle.yaml" in json.dumps(g.state()["last_refusal"]))
+        assert redacts(g, "Halden Bank") and g.state()["activation"] == "1-1"

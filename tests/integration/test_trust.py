@@ -1,0 +1,245 @@
+"""Who owns Redis owns nothing else: users, signatures, gates and approvals that nodes demand, and a Redis that has no room."""
+import json
+import random
+import re
+import signal
+import socket
+import subprocess
+
+from lab import ROOT, Gateway, sluice, until
+from redis_lab import RING, Fleet, Proxy, Server, metric, traffic
+from test_gate import cases, write
+
+
+def test_a_redis_without_memory_refuses_a_push_and_changes_nothing(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0)
+    fleet.push(wait=1)
+    staged = fleet.push("Ostwick Savings", more=["--no-activate", "--json"])
+    version = json.loads(staged.stdout)["version"]
+    with traffic(g):
+        redis("config", "set", "maxmemory", "1mb")
+        for words in (["push", fleet.bundle("c", "Merrow Capital")], ["activate", version]):
+            r = fleet.run(*words, check=False)
+            assert r.returncode == 1 and "OOM" in r.stderr, r.stderr
+        assert redis.head() == "1-1" and redis("xlen", redis.key("log")) == "1"
+        assert fleet.redacts(g, "Halden Bank") and not fleet.redacts(g, "Ostwick Savings")
+        redis("config", "set", "maxmemory", "0")
+        fleet.run("activate", version, "--wait", "1")
+        fleet.follow([g], "Ostwick Savings")
+    assert g.state()["state"] == "FRESH"
+
+
+def manual_users(redis, ring):
+    """The users of docs/deploy.md, as they stand there."""
+    lines = re.findall(r"^ACL SETUSER .*$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+    assert len(lines) == 2, lines
+    for line in lines:
+        redis(*line.replace("{sluice:production}", "{sluice:%s}" % ring).replace("PASSWORD", "secret").split())
+
+
+def test_the_users_of_the_manual_are_enough_and_no_more(lab):
+    redis = Server(lab)
+    manual_users(redis, RING)
+    redis("acl", "setuser", "default", "off")  # from here on nobody is anonymous
+    password = lab.dir / "password"
+    password.write_text("secret\n")
+    fleet = Fleet(lab, redis.port)
+    source = lambda user: f"redis://{user}@127.0.0.1:{redis.port}"
+
+    g = Gateway(lab, "gw0", fleet.up.port, f'{{redis: {{url: "{source("gateway")}", password_file: {password}, ring: {RING}, poll: 500ms}}}}')
+    ring = ["--redis", source("publisher"), "--redis-password-file", password, "--ring", RING]
+    push = lambda *words: sluice("push", fleet.bundle("b", *words), *ring, "--wait", "1")
+    push()
+    version = json.loads(sluice("status", *ring, "--json").stdout)["head"]["version"]
+    with traffic(g):
+        push("Ostwick Savings")
+        sluice("freeze", *ring, "--note", "why")
+        sluice("rollback", *ring, "--wait", "1")
+        sluice("freeze", *ring, "--lift")
+        sluice("push", fleet.bundle("c", "Merrow Capital"), *ring, "--canary", "50", "--wait", "1")
+        sluice("abort", *ring, "--wait", "1")
+        sluice("revoke", json.loads(sluice("history", *ring, "--json").stdout)[-2]["version"], *ring)
+    log = (lab.dir / "gw0.log").read_text()
+    assert "does not let this node report" not in log and g.state()["state"] == "FRESH" and len(g.state()["nodes"]) <= 1, log
+    # A node's user changes nothing that is in force, nor can it take another's name for its own.
+    as_node = ["--redis", source("gateway"), "--redis-password-file", password, "--ring", RING]
+    for words in (["activate", version], ["rollback"], ["revoke", version], ["freeze", "--note", "x"], ["push", fleet.bundle("d", "Quill Trust")]):
+        r = sluice(words[0], *words[1:], *as_node, check=False)
+        assert r.returncode == 1 and ("NOPERM" in r.stderr or "no permissions" in r.stderr.lower()), (words, r.stderr)
+
+
+def keys(lab, **holders):
+    """Key files by holder, and the file of trusted keys."""
+    text = "keys:\n"
+    for name, roles in holders.items():
+        made = json.loads(sluice("keygen", lab.dir / f"{name}.pem", "--name", name, "--role", roles, "--json").stdout)
+        text += made["trusted_keys_entry"]
+    (lab.dir / "trusted.yaml").write_text(text)
+    return {name: lab.dir / f"{name}.pem" for name in holders}
+
+
+def test_who_owns_redis_can_only_withhold(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true}}")
+    fleet.push(wait=1, more=["--key", key["ci"]])
+    old = redis("hget", redis.key("head"), "record")
+    fleet.push("Ostwick Savings", wait=1, more=["--key", key["ci"]])
+    true_head = redis("hget", redis.key("head"), "record")
+    refused = lambda what: until(f"refused: {what}", lambda: what in json.dumps(g.state()["last_refusal"]))
+
+    def head(epoch, gen, record):
+        redis("del", redis.key("log"))
+        redis("hset", redis.key("head"), "epoch", epoch, "gen", gen, "record", record)
+        redis("publish", redis.key("notify"), f"{epoch}-{gen}")
+
+    with traffic(g):
+        fleet.push("Merrow Capital")  # without a key
+        refused("is not signed")
+        made = json.loads(json.loads(true_head)["payload"])
+        forged = json.dumps(json.loads(true_head) | {"payload": json.dumps(made | {"gen": 9})})
+        head(1, 9, forged)
+        refused("the signature does not fit")
+        log = lambda: (lab.dir / "gw0.log").read_text()
+        head(1, 1, old)  # replayed
+        until("it is told", lambda: "HEAD_REGRESSED" in log())
+        until("withholding shows", lambda: g.state()["state"] == "STALE")
+        head(1, 2, "damaged")
+        refused("damaged")
+        assert fleet.redacts(g, "Ostwick Savings") and not fleet.redacts(g, "Merrow Capital") and g.state()["activation"] == "1-2"
+        assert metric(g, "sluice_policy_refusals_total") >= 3
+        head(1, 2, true_head)
+        fleet.push("Quill Trust", wait=1, more=["--key", key["ci"]])
+        fleet.follow([g], "Quill Trust")
+    assert g.state()["state"] == "FRESH"
+
+
+def test_a_key_that_is_added_or_removed_counts_from_the_next_hangup(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate")
+    trusted = lab.dir / "trusted.yaml"
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=f"{{keys_file: {trusted}, require_signature: true}}")
+    fleet.push(wait=1, more=["--key", key["ci"]])
+    made = json.loads(sluice("keygen", lab.dir / "new.pem", "--name", "new", "--json").stdout)
+    with traffic(g):
+        fleet.push("Ostwick Savings", more=["--key", lab.dir / "new.pem"])
+        until("it is not trusted yet", lambda: "does not trust" in json.dumps(g.state()["last_refusal"]))
+        good = trusted.read_text()
+        trusted.write_text("keys: nonsense\n")
+        g.process.send_signal(signal.SIGHUP)
+        until("a mistake leaves what was", lambda: "the trusted keys stay as they were" in (lab.dir / "gw0.log").read_text())
+        trusted.write_text(good + made["trusted_keys_entry"])
+        g.process.send_signal(signal.SIGHUP)
+        fleet.follow([g], "Ostwick Savings")  # the same activation, looked at again
+        trusted.write_text("keys:\n" + made["trusted_keys_entry"])
+        g.process.send_signal(signal.SIGHUP)
+        until("both hangups were heard", lambda: (lab.dir / "gw0.log").read_text().count("reloading keys") == 3)
+        fleet.push("Merrow Capital", more=["--key", key["ci"]])
+        until("the old one is out", lambda: g.state()["last_refusal"]["stands"] and "does not trust" in json.dumps(g.state()["last_refusal"]))
+    assert not fleet.redacts(g, "Merrow Capital") and fleet.redacts(g, "Ostwick Savings")
+
+
+def test_nodes_may_demand_a_gate_and_a_second_key_for_what_is_weaker(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate", safety_lead="approve", all_in_one="build,activate,approve")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true, require_approval: true}}")
+    signed = ["--key", key["ci"]]
+    run = lambda *words, check=True: fleet.run(*words, check=check)
+    two, one = write(lab.dir / "two", cases(), words=("needle", "thorn")), write(lab.dir / "one", cases())
+    run("push", two, "--wait", "1", *signed, "--commit", "0123456789abcdef0123456789abcdef01234567")
+    entry = json.loads(run("history", "--json").stdout)[0]
+    assert entry["commit"].startswith("0123456789ab") and len(entry["gate_report"]) == 64, entry
+    report = json.loads(sluice("test", two, "--json").stdout)
+    assert len(report["digest"]) == 64
+    assert re.search(r"0123456789ab +" + entry["gate_report"][:12], run("history").stdout), run("history").stdout
+    live = g.state()["version"]
+    # Weaker: a name is enough for the gate, and not for the nodes.
+    run("push", one, *signed, "--approved-by", "Ada Byron")
+    until("a second key is missing", lambda: "no second key has approved it" in json.dumps(g.state()["last_refusal"]))
+    assert g.state()["version"] == live
+    weaker = json.loads(run("history", "--json").stdout)[0]["version"]
+    told = json.loads(run("approve", weaker[:12], "--key", key["safety_lead"], "--json").stdout)
+    assert told["weaker"] and told["version"] == weaker, told
+    run("activate", weaker[:12], *signed, "--wait", "1")
+    assert g.state()["version"] == weaker
+    # One person with every role is still one person.
+    run("push", two, "--wait", "1", *signed)
+    thin = write(lab.dir / "thin", cases(), words=("needle", "rose"))
+    run("push", thin, "--key", key["all_in_one"], "--approved-by", "Ada Byron")
+    version = json.loads(run("history", "--json").stdout)[0]["version"]
+    run("approve", version, "--key", key["all_in_one"])
+    run("activate", version, *signed)
+    until("one key twice is one", lambda: g.state()["last_refusal"]["version"] == version)
+    # An unsigned push of the same content takes nobody's signature away.
+    run("push", one, "--no-activate", "--approved-by", "Ada Byron")
+    assert '"signatures"' in redis("hget", redis.key(f"manifest:{weaker}"), "manifest")
+    # A version that no gate has seen: written by somebody who has the keys, and not by push.
+    manifest = json.loads(redis("hget", redis.key(f"manifest:{weaker}"), "manifest"))
+    assert json.loads(manifest["payload"])["gate"]["verdict"] == "PASS"
+
+
+def test_the_history_says_from_which_commit(lab):
+
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    folder = fleet.bundle("b")
+    git = lambda *words: subprocess.run(["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@t", *words], check=True, capture_output=True, text=True).stdout.strip()
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    fleet.run("push", folder)
+    fleet.push("Ostwick Savings")  # changed, and not committed
+    history = json.loads(fleet.run("history", "--json").stdout)
+    assert [e["commit"] for e in history] == [git("rev-parse", "HEAD") + "-dirty", git("rev-parse", "HEAD")], history
+    fleet.run("rollback")
+    assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD"), "a rollback is of that commit again"
+
+
+def raw(redis, *words):
+    """One command, whatever bytes are in it."""
+    with socket.create_connection(("127.0.0.1", redis.port), 5) as s:
+        parts = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+        s.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        with s.makefile("rb") as answer:
+            head = answer.readline()
+            assert head[:1] in b"$:+", head
+            return answer.read(int(head[1:])) if head[:1] == b"$" else head[1:-2]
+
+
+def flipped(bytes_, at):
+    return bytes_[:at] + bytes([bytes_[at] ^ (1 << at % 8)]) + bytes_[at + 1:]
+
+
+def test_one_changed_byte_anywhere_is_refused_and_named(lab):
+    redis = Server(lab)
+    path = Proxy(redis.port)
+    key = keys(lab, ci="build,activate")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, path.port, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true}}", poll="200ms")
+    fleet.push(wait=1, more=["--key", key["ci"]])
+    dice = random.Random(7)
+    with traffic(g):
+        for trial in range(15):
+            before, refusals = g.state()["version"], metric(g, "sluice_policy_refusals_total")
+            path.dark = True
+            answer = json.loads(fleet.push(f"Rival {trial}", more=["--key", key["ci"], "--json"]).stdout)
+            blobs = redis("--scan", "--pattern", redis.key("blob:*")).split()
+            # The node has the blobs of what it runs: one of those that are new is what it will read.
+            blob = next(b for b in blobs if f"Rival {trial}" in redis("get", b))
+            where = [("get", "set", blob), ("hget", "hset", redis.key(f"manifest:{answer['version']}"), "manifest"), ("hget", "hset", redis.key("head"), "record")][trial % 3]
+            whole = raw(redis, where[0], *where[2:])
+            raw(redis, where[1], *where[2:], flipped(whole, dice.randrange(len(whole))))
+            if where[2] == redis.key("head"):
+                redis("del", redis.key("log"))  # what lies in the log would be right
+            path.dark = False
+            until(f"trial {trial} in {where[2]} is refused", lambda: metric(g, "sluice_policy_refusals_total") > refusals)
+            refusal = g.state()["last_refusal"]
+            assert refusal["phase"] in ("VERIFY", "GEN_FORK") and refusal["message"] and g.state()["version"] == before, (where, refusal)
+            raw(redis, where[1], *where[2:], whole)
+            fleet.push(f"Rival {trial}", wait=1, more=["--key", key["ci"]])
+            assert g.state()["version"] == answer["version"]
