@@ -110,6 +110,7 @@ int run(int argc, char** argv) {
   app::add_rollback(root, call);
   app::add_freeze(root, call);
   app::add_revoke(root, call);
+  app::add_prune(root, call);
   app::add_keygen(root, call);
   app::add_audit(root, call);
   app::add_config(root, call);

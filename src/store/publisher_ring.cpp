@@ -1,6 +1,7 @@
 // What a publisher reads of a ring, and what it may write beside activations. See publisher.hpp.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
@@ -141,6 +142,46 @@ result<std::vector<std::string>> publisher::staged() {
   std::vector<std::string> out;
   for (const auto& m : members->items) out.push_back(m.text);
   return out;
+}
+
+result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
+  auto& x = *impl_;
+  const auto staged = x.redis.command({"ZRANGE", x.keys.versions(), "0", "-1", "WITHSCORES"});
+  if (!staged) return std::unexpected(staged.error());
+  const auto log = history(0);
+  if (!log) return std::unexpected(log.error());
+  std::set<std::string> used, kept_files, gone_files;
+  for (const auto& each : *log) {
+    used.insert(each.version);
+    if (each.canary) used.insert(each.canary->version);
+  }
+  pruned out;
+  const auto limit = std::chrono::duration_cast<milliseconds>(before.time_since_epoch()).count();
+  for (std::size_t i = 0; i + 1 < staged->items.size(); i += 2) {
+    const auto& version = staged->items[i].text;
+    const bool goes = !used.contains(version) && std::strtoll(staged->items[i + 1].text.c_str(), nullptr, 10) < limit;
+    if (goes) out.versions.push_back(version);
+    const auto text = x.redis.command({"HGET", x.keys.manifest(version), "manifest"});
+    if (!text) return std::unexpected(text.error());
+    const auto manifest = parse_manifest(text->text);
+    // Without its list nobody knows what a version needs.
+    if (!manifest && !goes) return fail(errc::integrity, "the manifest of version " + version.substr(0, 12) + " is damaged, so nothing is taken away; push it again");
+    if (!manifest) continue;
+    for (const auto& f : manifest->files) (goes ? gone_files : kept_files).insert(f.sha256);
+  }
+  std::erase_if(gone_files, [&](const auto& digest) { return kept_files.contains(digest); });
+  out.files = gone_files.size();
+  if (look_only || out.versions.empty()) return out;
+  redis_command words = {"EVAL", std::string(prune_script), std::to_string(2 + out.versions.size() + gone_files.size()), x.keys.head(), x.keys.versions()};
+  for (const auto& version : out.versions) words.push_back(x.keys.manifest(version));
+  for (const auto& digest : gone_files) words.push_back(x.keys.blob(digest));
+  words.push_back(std::to_string(staged->items.size() / 2));
+  words.push_back(std::to_string(out.versions.size()));
+  words.insert(words.end(), out.versions.begin(), out.versions.end());
+  const auto done = x.redis.command(words);
+  if (done) return out;
+  if (done.error().message.starts_with("CONFLICT")) return fail(errc::conflict, "somebody pushed meanwhile, so nothing was taken away; try again");
+  return std::unexpected(done.error());
 }
 
 result<provenance> publisher::made_how(const std::string& version) {

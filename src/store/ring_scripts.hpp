@@ -61,6 +61,20 @@ if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOT
 return redis.call('SADD', KEYS[3], ARGV[1])
 )lua";
 
+// KEYS: head, versions, then manifests and blobs that go. ARGV: how many versions there were when it was decided, how many of them go, then
+// those.
+inline constexpr std::string_view prune_script = R"lua(
+if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[1]) then return redis.error_reply('CONFLICT versions were staged meanwhile') end
+for i = 3, #ARGV do
+  if redis.call('HGET', KEYS[1], 'version') == ARGV[i] or redis.call('HGET', KEYS[1], 'canary') == ARGV[i] then
+    return redis.error_reply('CONFLICT version ' .. ARGV[i] .. ' is live')
+  end
+end
+for i = 3, #ARGV do redis.call('ZREM', KEYS[2], ARGV[i]) end
+for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
+return #ARGV - 2
+)lua";
+
 // KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature.
 inline constexpr std::string_view approve_script = R"lua(
 if redis.call('HGET', KEYS[1], 'manifest') ~= ARGV[1] then return redis.error_reply('CHANGED the manifest is another') end

@@ -89,8 +89,16 @@ def test_a_publisher_that_dies_before_it_activates_changes_nothing(lab):
     with traffic(g):
         killed_at(fleet, path, redis, forward=False)
         assert redis.head() == "1-1" and redis("zcard", redis.key("versions")) == "2"
+        gone = lambda *words: json.loads(fleet.run("prune", *words, "--json").stdout)
+        assert gone()["versions"] == [], "younger than a week"
+        blobs = lambda: set(redis("--scan", "--pattern", redis.key("blob:*")).split())
+        before = blobs()
+        would = gone("--older", "1ms", "--dry-run")
+        assert len(would["versions"]) == 1 and would["files"] == 1 and blobs() == before, would  # bundle.yaml is in both
+        assert gone("--older", "1ms")["versions"] == would["versions"] and len(blobs()) == len(before) - 1 and redis("zcard", redis.key("versions")) == "1"
         fleet.push("Ostwick Savings", wait=1)
         fleet.follow([g], "Ostwick Savings")
+        assert gone("--older", "1ms")["versions"] == [], "what was live stays"
     assert redis.head() == "1-2" and g.state()["state"] == "FRESH"
 
 

@@ -60,6 +60,8 @@ def test_the_users_of_the_manual_are_enough_and_no_more(lab):
         sluice("freeze", *ring, "--lift")
         sluice("push", fleet.bundle("c", "Merrow Capital"), *ring, "--canary", "50", "--wait", "1")
         sluice("abort", *ring, "--wait", "1")
+        sluice("push", fleet.bundle("e", "Tarn Credit"), *ring, "--no-activate")
+        assert "1 versions that were never live" in sluice("prune", *ring, "--older", "1ms").stdout
         sluice("revoke", json.loads(sluice("history", *ring, "--json").stdout)[-2]["version"], *ring)
     log = (lab.dir / "gw0.log").read_text()
     assert "does not let this node report" not in log and g.state()["state"] == "FRESH" and len(g.state()["nodes"]) <= 1, log

@@ -38,6 +38,7 @@ void add_promote(CLI::App& root, invocation& call);  // and abort
 void add_rollback(CLI::App& root, invocation& call);
 void add_freeze(CLI::App& root, invocation& call);
 void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
+void add_prune(CLI::App& root, invocation& call);
 void add_keygen(CLI::App& root, invocation& call);
 void add_audit(CLI::App& root, invocation& call);
 void add_config(CLI::App& root, invocation& call);

@@ -98,6 +98,13 @@ class publisher {
   [[nodiscard]] result<provenance> made_how(const std::string& version);
   // Puts a second key's signature beside the one of a staged version's manifest. errc::refused: there is none.
   [[nodiscard]] result<void> approve(const std::string& version, const crypto::signing_key& key);
+  // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
+  // would go. errc::conflict: somebody staged meanwhile.
+  struct pruned {
+    std::vector<std::string> versions;
+    std::size_t files = 0;
+  };
+  [[nodiscard]] result<pruned> prune(wall_time before, bool look_only);
   // The files of a staged version.
   [[nodiscard]] result<policy::bundle_source> fetch(const std::string& version);
 
