@@ -22,8 +22,9 @@ std::string text(const json& j, const char* name) {
 
 }  // namespace
 
+// Reading may be done twice: a server that was promoted a moment ago hangs up on everybody once.
 result<head_record> publisher::head() {
-  auto last = read_head(impl_->redis, impl_->keys);
+  auto last = impl_->through_failover([&] { return read_head(impl_->redis, impl_->keys); });
   if (!last) return std::unexpected(last.error());
   if (!*last) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
   return to_head(**last);
@@ -43,7 +44,7 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
 }
 
 result<std::vector<node_status>> publisher::nodes() {
-  auto ids = impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"});
+  auto ids = impl_->through_failover([&] { return impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"}); });
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
   for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", impl_->keys.node(ids->items[i].text)});
@@ -66,7 +67,7 @@ result<std::vector<node_status>> publisher::nodes() {
 }
 
 result<policy::activation> publisher::ahead_of(const head_record& head) {
-  auto seen = impl_->reports();
+  auto seen = impl_->through_failover([&] { return impl_->reports(); });
   if (!seen) return std::unexpected(seen.error());
   policy::activation out;
   for (const auto& one : *seen) {
@@ -82,7 +83,7 @@ result<policy::activation> publisher::ahead_of(const head_record& head) {
 }
 
 result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {
-  auto all = impl_->redis.command({"HGETALL", impl_->keys.ack(of)});
+  auto all = impl_->through_failover([&] { return impl_->redis.command({"HGETALL", impl_->keys.ack(of)}); });
   if (!all) return std::unexpected(all.error());
   std::vector<acknowledgement> out;
   for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
