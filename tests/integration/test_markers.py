@@ -2,14 +2,14 @@
 import json
 from collections import Counter
 
-from lab import Gateway, bundle
+from lab import Gateway, bundle, to_every_dialect
 from markers import EDITED, GONE, MARKER, STOPPED, WHERE, stream_of, trials
-from speaker import Speaker, every_dialect
+from speaker import Speaker
 
 
 def gateway(lab):
     up = Speaker()
-    return Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle"), upstreams=every_dialect(up.port)), up
+    return Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle"), upstreams=to_every_dialect(up.port)), up
 
 
 def judged(g, up, row, made):

@@ -14,8 +14,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests/integration"))
 
-from lab import Gateway, Lab, bundle  # noqa: E402
-from speaker import Speaker, every_dialect  # noqa: E402
+from lab import Gateway, Lab, bundle, to_every_dialect  # noqa: E402
+from speaker import Speaker  # noqa: E402
 
 SDKS = Path(os.environ["SLUICE_SDKS"])
 DRIVERS = {  # by the package's name: what runs its driver
@@ -125,7 +125,7 @@ def run(sdk, only=None):
     """Rows of one SDK: {(sdk and version, call): {column: (words, faults)}}."""
     lab, up = Lab(), Speaker()
     try:
-        g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'bundle', extra=REFUSING)}}}", upstreams=every_dialect(up.port))
+        g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'bundle', extra=REFUSING)}}}", upstreams=to_every_dialect(up.port))
         driver = Driver(sdk, f"http://127.0.0.1:{g.port}")
         rows = {}
         for call, about in driver.calls.items():
