@@ -77,7 +77,7 @@ rules:
 
 def gateway(lab, words):
     up = Speaker()
-    extra = "context: {headers: {trusted_proxies: [127.0.0.1/32], tenant: x-tenant}}\nunreadable: {unknown_part: pass, server_state: pass}\n"
+    extra = "context: {headers: {trusted_proxies: [127.0.0.1/32], tenant: x-tenant}}\nunreadable: {unknown_part: pass, server_state: pass, attachments: {image: pass, audio: pass, video: pass, pdf: pass, url: pass, other: pass}}\n"
     g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'bundle', words)}}}", extra, upstreams=to_every_dialect(up.port))
     until("the policy is in force", lambda: g.state().get("state") == "FRESH")
     return g, up

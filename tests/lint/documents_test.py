@@ -70,8 +70,8 @@ def check_examples(sluice, text):
 
 
 def read_keys():
-    """The last words of keys that config.cpp asks for."""
-    source = (ROOT / "src/app/config.cpp").read_text(encoding="utf-8")
+    """The last words of keys that the readers of the configuration ask for."""
+    source = "".join((ROOT / "src/app" / name).read_text(encoding="utf-8") for name in ("config.cpp", "config_policy.cpp"))
     calls = r'\b(?:\w+)\.(?:text|path|file|number|port|boolean|duration|bytes|choice|list)\("(\w+)"|\bread\("(\w+)"'
     return {a or b for a, b in re.findall(calls, source)}
 
@@ -85,9 +85,9 @@ def check_configuration(sluice):
         problems.append(f"docs/configuration.md does not explain '{key}', which `config show` prints")
     last = {k.rsplit(".", 1)[-1] for k in documented}
     for word in sorted(read_keys() - last):
-        problems.append(f"docs/configuration.md does not explain a key '{word}', which src/app/config.cpp reads")
+        problems.append(f"docs/configuration.md does not explain a key '{word}', which src/app/config*.cpp reads")
     for word in sorted(last - read_keys() - {"labels"}):
-        problems.append(f"docs/configuration.md explains a key '{word}', which src/app/config.cpp does not read")
+        problems.append(f"docs/configuration.md explains a key '{word}', which src/app/config*.cpp does not read")
     for key in sorted(documented):
         top, word = key.split(".")[0].removesuffix("[]"), key.rsplit(".", 1)[-1]
         example = yaml_examples(text)[1]

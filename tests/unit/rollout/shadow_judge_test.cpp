@@ -44,7 +44,7 @@ shadow_judgement judged(const shadow_exchange& of, compare_cost cost = compare_c
 }
 
 const std::string hide_x = rule("hide", "response", "merrow", R"({type: redact, mask: "[X]"})"), hide_m = rule("hide", "response", "merrow", R"({type: redact, mask: "[M]"})"),
-                  stop = rule("stop", "both", "bomb", "{type: block, message: no}"), ask = rule("ask", "request", "ostwick", R"({type: redact, mask: "[O]"})");
+                  stop = rule("stop", "both", "bomb", "{type: block, message: No.}"), ask = rule("ask", "request", "ostwick", R"({type: redact, mask: "[O]"})");
 
 TEST(shadow_judge, tells_another_text_of_a_stream_from_the_same_one) {
   auto of = exchange(hide_m, hide_x, "hello", "old merrow said so", true);
