@@ -13,7 +13,7 @@ using text::json::kind;
 using text::json::none;
 
 response_stream::status generate_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
-  if (over_ && framing_ != framing::array) return status::done;  // behind an array white space may still come
+  if (over_ && !elements_.closed()) return status::done;  // behind an array that the upstream closed white space may still come
   if (framing_ == framing::unknown) {
     head_ += bytes;
     const auto first = head_.find_first_not_of(" \t\r\n");
