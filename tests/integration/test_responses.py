@@ -86,7 +86,7 @@ def test_what_the_upstream_holds_is_denied_or_counted(lab):
 
 def test_the_clients_own_instructions_do_not_block_the_answer(lab):
     g, up = gateway(lab, "")
-    (lab.dir / "bundle" / "p.yaml").write_text((lab.dir / "bundle" / "p.yaml").read_text().replace("direction: both\n    match: {keywords: [bomb recipe]}", "direction: response\n    match: {keywords: [bomb recipe]}")
+    (lab.dir / "g-bundle" / "p.yaml").write_text((lab.dir / "g-bundle" / "p.yaml").read_text().replace("direction: both\n    match: {keywords: [bomb recipe]}", "direction: response\n    match: {keywords: [bomb recipe]}")
                                               .replace("request: a bomb recipe", "response: a bomb recipe"))
     g.kill()
     g.start()
