@@ -52,15 +52,15 @@ class Server:
         return self("hget", self.key("head"), "epoch") + "-" + self("hget", self.key("head"), "gen")
 
 
-def sentinel(lab, master, quorum=1):
+def sentinel(lab, master, quorum=2):
     port = free_port()
     conf = lab.dir / f"sentinel-{port}.conf"
     conf.write_text(f"""port {port}
 bind 127.0.0.1
 dir {lab.dir}
 sentinel monitor sluice 127.0.0.1 {master.port} {quorum}
-sentinel down-after-milliseconds sluice 500
-sentinel failover-timeout sluice 3000
+sentinel down-after-milliseconds sluice 1000
+sentinel failover-timeout sluice 5000
 """)
     lab.spawn(["redis-server", conf, "--sentinel"], subprocess.DEVNULL)
     until("the Sentinel listens", lambda: can_connect(port))

@@ -223,9 +223,10 @@ def test_a_cut_off_master_refuses_a_push_that_nobody_else_would_have(lab):
 def test_a_failover_by_sentinel_is_followed_and_loses_no_push(lab):
     master, replica = Server(lab), Server(lab)
     replica.follow(master)
-    sentinels = [sentinel(lab, master, quorum=1) for _ in range(2)]
-    knows = lambda port: subprocess.run(["redis-cli", "-p", str(port), "sentinel", "replicas", "sluice"], capture_output=True, text=True).stdout
-    until("the Sentinels know the replica", lambda: all(str(replica.port) in knows(p) for p in sentinels), 30)
+    sentinels = [sentinel(lab, master) for _ in range(3)]  # two of them have to agree, as where people run them
+    ask = lambda port, *words: subprocess.run(["redis-cli", "-p", str(port), "sentinel", *words, "sluice"], capture_output=True, text=True).stdout
+    until("the Sentinels know the replica", lambda: all(str(replica.port) in ask(p, "replicas") for p in sentinels), 30)
+    until("the Sentinels know each other", lambda: all(sum(str(o) in ask(p, "sentinels") for o in sentinels if o != p) == 2 for p in sentinels), 30)
     fleet = Fleet(lab, master.port)
     names = json.dumps([f"127.0.0.1:{p}" for p in sentinels])
     source = f'{{redis: {{url: "redis://sluice", sentinels: {names}, ring: {RING}, poll: 500ms}}}}'
@@ -240,6 +241,7 @@ def test_a_failover_by_sentinel_is_followed_and_loses_no_push(lab):
         assert answer["activation"].startswith("2-"), answer
         fleet.follow(nodes, "Ostwick Savings", 30)
         assert replica.head() == answer["activation"]
+        until("the Sentinels agree", lambda: all(str(replica.port) in ask(p, "get-master-addr-by-name") for p in sentinels), 30)
         # The old one comes back as a replica of the new; nobody goes back to it.
         master.start()
         until("it follows", lambda: master("role").startswith("slave"), 30)
