@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "events.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/store/directory.hpp"
@@ -22,18 +23,6 @@ inline std::vector<std::string> texts_of(const char* path) {
   for (std::string l; std::getline(in, l);) {
     if (!line.parse(l, 8)) continue;
     if (const auto t = line.member(0, "text"); t != text::json::none) out.emplace_back(line[t].text);
-  }
-  return out;
-}
-
-// The pieces in which a text comes: whole code points, a word with the blank before it, at most four letters or so at a time.
-inline std::vector<std::string_view> events_of(std::string_view text) {
-  std::vector<std::string_view> out;
-  for (std::size_t at = 0; at < text.size();) {
-    auto end = at + 1;
-    while (end < text.size() && ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80 || (end - at < 5 && text[end] != ' '))) ++end;
-    out.push_back(text.substr(at, end - at));
-    at = end;
   }
   return out;
 }

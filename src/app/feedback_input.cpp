@@ -14,6 +14,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
+#include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/store/stream_writer.hpp"
 
@@ -26,11 +27,6 @@ constexpr std::size_t entries_max = 100'000;
 constexpr milliseconds patience{10'000};
 
 bool is_url(const std::string& text) { return text.starts_with("http://") || text.starts_with("https://"); }
-
-std::string word(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 result<http_answer> ask(const feedback_options& options, const std::string& url, const std::string& method, const std::string& body) {
   http_request what{.method = method, .url = url + "/v1/feedback", .fields = {}, .body = body, .ca_file = options.ca_file};

@@ -7,13 +7,14 @@
 #include <iostream>
 
 #include "sluice/app/command.hpp"
+#include "sluice/base/code_points.hpp"
 
 namespace sluice::app {
 namespace {
 
-// Code points, so that a name with an umlaut does not push its row out of line.
+// So that a name with an umlaut does not push its row out of line.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(code_points(text));
 }
 
 }  // namespace

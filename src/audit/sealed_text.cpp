@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/audit/replay.hpp"
+#include "sluice/base/base64.hpp"
 #include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/sealed.hpp"
@@ -24,22 +25,6 @@ std::string base64(std::string_view bytes) {
     std::uint32_t three = 0;
     for (std::size_t k = 0; k < 3; ++k) three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : alphabet[three >> (18 - 6 * k) & 63];
-  }
-  return out;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0, held = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  for (const char c : text) {
-    const auto digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    held = held << 6 | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out += static_cast<char>(held >> bits & 0xff);
   }
   return out;
 }
@@ -99,7 +84,7 @@ result<kept_exchange> open_text(const std::string& line, const text_keys& keys) 
   if (text.contains("omitted")) return fail(errc::not_found, "the text was not kept: " + word(text, "omitted"));
   const auto key = keys.find(word(text, "key"));
   if (!key) return std::unexpected(key.error());
-  const auto sealed = from_base64(word(text, "sealed"));
+  const auto sealed = decode_base64(word(text, "sealed"));
   const auto opened = crypto::open_sealed(*key, sealed.value_or(""), bound_to(word(j, "id")));
   if (!opened) return fail(errc::integrity, "the sealed text does not open: it was changed, or belongs to another decision");
   const auto whole = json::parse(*opened, nullptr, false);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sluice/base/code_points.hpp"
 #include "stream_impl.hpp"
 
 namespace sluice::policy {
@@ -14,10 +15,6 @@ namespace sluice::policy {
 namespace {
 
 constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its other readings
-
-std::int64_t code_points(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::rollout {
@@ -17,11 +18,6 @@ constexpr std::array<std::string_view, 3> judgement_words = {"false_positive", "
 constexpr std::size_t id_digits = 32, name_bytes_max = 100;
 
 std::unexpected<error> wrong(const std::string& what) { return fail(errc::invalid_argument, what); }
-
-std::string word(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 void settle(reviewed_decision& of) {
   std::array<std::size_t, judgement_words.size()> votes{};

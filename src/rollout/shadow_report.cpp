@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "sluice/base/json_word.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {
@@ -14,11 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t examples_max = 5;  // of a rule
-
-std::string word(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
 
 std::uint64_t count_in(const json& j, const char* name) {
   const auto it = j.find(name);

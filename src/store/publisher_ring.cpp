@@ -5,6 +5,7 @@
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
+#include "sluice/base/json_word.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -15,17 +16,12 @@ milliseconds age_of(std::int64_t ms) {
   return milliseconds(std::max<std::int64_t>(0, t - ms));
 }
 
-std::string text(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
   std::vector<rule_demotion> out;
   const auto j = json::parse(heartbeat, nullptr, false);
   if (!j.is_array()) return out;
   for (const auto& each : j) {
-    if (each.is_object()) out.push_back({text(each, "version"), text(each, "rule"), text(each, "why")});
+    if (each.is_object()) out.push_back({word(each, "version"), word(each, "rule"), word(each, "why")});
   }
   return out;
 }
@@ -102,7 +98,7 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
   for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
     const auto j = json::parse(all->items[i + 1].text, nullptr, false);
     if (!j.is_object()) continue;
-    acknowledgement a{all->items[i].text, text(j, "state"), text(j, "phase"), text(j, "message"), text(j, "rule"), text(j, "version")};
+    acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
     a.compile = milliseconds(j.value("compile_ms", 0));
     a.age = age_of(j.value("ts", std::int64_t{0}));
     out.push_back(std::move(a));

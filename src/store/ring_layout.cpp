@@ -115,18 +115,13 @@ std::string manifest_json(const policy::bundle_source& source, const std::string
 
 namespace {
 
-std::string text_in(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 provenance read_provenance(const json& manifest) {
-  provenance out{.commit = text_in(manifest, "commit")};
+  provenance out{.commit = word(manifest, "commit")};
   const auto gate = manifest.find("gate");
   if (gate == manifest.end() || !gate->is_object()) return out;
-  out.gate_report = text_in(*gate, "report");
-  out.gate_verdict = text_in(*gate, "verdict");
-  out.approved_by = text_in(*gate, "approved_by");
+  out.gate_report = word(*gate, "report");
+  out.gate_verdict = word(*gate, "verdict");
+  out.approved_by = word(*gate, "approved_by");
   const auto yes = [&](const char* name) { return gate->value(name, json()) == true; };
   out.emergency = yes("emergency");
   out.weaker = yes("weaker");

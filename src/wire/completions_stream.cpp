@@ -157,11 +157,7 @@ void completions_stream::cut(std::string_view message, std::string& out) {
     synthetic(number, message, "content_filter", out);
     message = {};
   }
-  if (include_usage_) {
-    out += "data: {\"id\":" + id_ + ",\"object\":\"text_completion\",\"created\":" + created_ + ",\"model\":" + model_ +
-           ",\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n";
-  }
-  out += "data: [DONE]\n\n";
+  openai_end_stream({.object = "text_completion", .id = id_, .created = created_, .model = model_}, include_usage_, out);
 }
 
 void completions_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {

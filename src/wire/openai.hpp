@@ -9,6 +9,12 @@ namespace sluice::wire {
 [[nodiscard]] result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max);
+// What stands behind the last choice of a stream that the gateway ends: a count of tokens where the client asked for one, and the end.
+// `id`, `created`, `model`: as they stand in JSON.
+struct openai_chunk_head {
+  std::string_view object, id, created, model;
+};
+void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::string& out);
 [[nodiscard]] std::string openai_error_body(const error_text& text);
 [[nodiscard]] std::string openai_refusal_body(const request_body& request, std::string_view message, std::string_view decision_id);
 // Where vLLM repeats a request that asks for it, at the top of an answer or chunk.

@@ -291,16 +291,20 @@ void chat_stream::cut(std::string_view message, std::string& out) {
     synthetic(number, "", "content_filter", out);
     c.finished = true;
   }
-  if (include_usage_) {
-    out += "data: {\"id\":" + id_ + ",\"object\":\"chat.completion.chunk\",\"created\":" + created_ + ",\"model\":" + model_ +
-           ",\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n";
-  }
-  out += "data: [DONE]\n\n";
+  openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, include_usage_, out);
 }
 
 void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+}
+
+void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::string& out) {
+  if (include_usage) {
+    out.append("data: {\"id\":").append(head.id).append(",\"object\":\"").append(head.object).append("\",\"created\":").append(head.created).append(",\"model\":").append(head.model);
+    out += ",\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}\n\n";
+  }
+  out += "data: [DONE]\n\n";
 }
 
 std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max) {

@@ -4,21 +4,19 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sluice/base/code_points.hpp"
+
 namespace sluice::wire {
 
 using text::json::index;
 using text::json::kind;
 using text::json::none;
 
-std::int64_t characters(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-}
-
 std::vector<text_edit> edits_of(std::string_view text, std::span<const replacement> edits) {
   std::vector<text_edit> out;
   for (const auto& e : edits) {
-    const auto begin = characters(text.substr(0, e.begin));
-    out.push_back({begin, begin + characters(text.substr(e.begin, e.end - e.begin)), characters(e.text)});
+    const auto begin = code_points(text.substr(0, e.begin));
+    out.push_back({begin, begin + code_points(text.substr(e.begin, e.end - e.begin)), code_points(e.text)});
   }
   std::ranges::sort(out, {}, &text_edit::begin);
   return out;

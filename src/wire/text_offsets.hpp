@@ -10,7 +10,6 @@
 
 namespace sluice::wire {
 
-[[nodiscard]] std::int64_t characters(std::string_view text);
 // The replacements of one part, in order.
 [[nodiscard]] std::vector<text_edit> edits_of(std::string_view text, std::span<const replacement> edits);
 // Where a position is after the edits. One within an edit goes to its edge.

@@ -39,6 +39,21 @@ def chunk(text, index=0, finish=None, role=False):
     return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024  # a test may ask a thousand times at once
+
+    def handle_error(self, *_):
+        pass  # gateways are killed here on purpose
+
+
+def serve(handler):
+    """A server of its own on a port of its own, for as long as the test runs. Returns the port."""
+    server = Server(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
 class Upstream:
     """An OpenAI endpoint whose next answers the test decides; remembers what it was sent."""
 
@@ -95,11 +110,7 @@ class Upstream:
                 self.end_headers()
                 self.wfile.write(data)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None  # gateways are killed here on purpose
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = serve(Handler)
 
 
 class Script:
@@ -137,11 +148,7 @@ class Script:
 
             do_GET = do_POST
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = serve(Handler)
 
 
 def to(port, dialect="openai", paths=("/v1",)):

@@ -1,11 +1,10 @@
 """Asking the decision log: what was in force when, and for whom; of nodes on disk and of nodes that run elsewhere."""
 import json
 import subprocess
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from lab import Gateway, Upstream, bundle, chunk, free_port, sluice, until
+from lab import Gateway, Upstream, bundle, chunk, free_port, serve, sluice, until
 from test_additions import rule
 from test_classifier import rows
 from test_conversations import BOUND, TAGS
@@ -223,9 +222,7 @@ class Collector:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1/logs"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{serve(Handler)}/v1/logs"
 
     def records(self):
         return [r for _, _, body in self.seen for res in body["resourceLogs"] for s in res["scopeLogs"] for r in s["logRecords"]]

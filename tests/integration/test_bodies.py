@@ -6,11 +6,10 @@ import json
 import os
 import struct
 import subprocess
-import threading
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from lab import Gateway, bundle
+from lab import Gateway, bundle, serve
 
 
 class Skip(Exception):
@@ -48,11 +47,7 @@ class Plain:
 
             do_POST = do_GET = do_DELETE = handle_one
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = serve(Handler)
 
 
 # dialect: (path, a request that says something, an answer, a stream of one answer, the words of an error)

@@ -1,9 +1,8 @@
 """Text that the upstream holds and requests only name, through the real binary and the OpenAI SDK: the ledger."""
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from lab import Gateway, bundle
+from lab import Gateway, bundle, serve
 
 PROXY = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}\n"
 
@@ -37,11 +36,7 @@ class Holder:
 
             do_POST = do_GET = do_DELETE = answer
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = serve(Handler)
 
     def say(self, method, path, body):
         whole = lambda what: ("application/json", json.dumps(what).encode())

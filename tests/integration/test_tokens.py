@@ -21,7 +21,6 @@ PROXY = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}\n"
 
 def token_gateway(lab):
     up = Upstream()
-    up.server.socket.listen(1024)
     up.step = 1
     return Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b', extra=RULE)}}}", PROXY), up
 

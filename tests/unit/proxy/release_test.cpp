@@ -9,6 +9,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "events.hpp"
 #include "traces.hpp"
 
 namespace sluice::proxy {
@@ -56,18 +57,6 @@ std::vector<std::string> harmless_texts() {
         if (one.is_object() && one.contains(key) && one[key].is_string()) out.push_back(one[key]);
       }
     }
-  }
-  return out;
-}
-
-// A word with the blank before it, or four letters of a longer one, as models send them.
-std::vector<std::string> pieces_of(const std::string& text) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < text.size();) {
-    auto end = at + 1;
-    while (end < text.size() && ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80 || (end - at < 5 && text[end] != ' '))) ++end;
-    out.push_back(text.substr(at, end - at));
-    at = end;
   }
   return out;
 }
@@ -125,9 +114,9 @@ TEST(release, of_harmless_text_is_by_the_next_event_in_every_dialect) {
       t.request(x, of.body, of.path);
       t.answer(x, "HTTP/1.1 200 OK\r\nContent-Type: " + of.type + "\r\nTransfer-Encoding: chunked\r\n\r\n", "");
       std::size_t fed = 0, last = 0, got = 0;
-      for (const auto& piece : pieces_of(text)) {
+      for (const auto piece : bench::events_of(text)) {
         t.out.client.clear();
-        x.upstream_body(of.before + of.event(piece).dump() + of.behind, t.out);
+        x.upstream_body(of.before + of.event(std::string(piece)).dump() + of.behind, t.out);
         if (t.out.done) break;
         got += heard(of, t.out.client);
         bytes += piece.size();
