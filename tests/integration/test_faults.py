@@ -65,6 +65,7 @@ def test_a_decision_log_on_a_full_disk_stops_requests_and_its_retention_makes_ro
         g.start()
         for _ in range(60):
             assert g.ask("hello")[0] == 200
+        until("there are old files", lambda: sum(r["event"] == "decision" for r in g.records(flush=False)) >= 60)
         fill(audit)
         until("requests are refused", lambda: g.ask("hello")[0] == 503)
         told = json.loads(g.get("/v1/status")[1])["audit"]
