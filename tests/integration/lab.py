@@ -220,10 +220,16 @@ audit: {{directory: {self.audit}}}
         return c.getresponse()
 
     def records(self, flush=True):
-        if flush:
-            time.sleep(0.15)  # the log is written every few milliseconds
-        # The chain takes what each worker has in turn: only the times say what came first.
-        return sorted((json.loads(line) for f in sorted(self.audit.glob("*.jsonl")) for line in f.read_text().splitlines()), key=lambda r: r["time"])
+        """What the log has; `flush`: once nothing more comes within one turn of its writer (50 ms)."""
+        def look():
+            # The chain takes what each worker has in turn: only the times say what came first.
+            return sorted((json.loads(line) for f in sorted(self.audit.glob("*.jsonl")) for line in f.read_text().splitlines()), key=lambda r: r["time"])
+
+        before, now = None, look()
+        while flush and before != now:
+            time.sleep(0.12)
+            before, now = now, look()
+        return now
 
 
 def every_dialect(lab, up, name="g", rules="", config=""):
