@@ -103,6 +103,7 @@ telemetry::metrics_input gateway::metrics() {
   out.policy.activations = activations_.load();
   out.policy.refusals = refusals_.load();
   out.policy.demotions = demotions_.load();
+  out.policy.breaker_unseen = blocks_.unseen();
   for (const auto& each : status.demotions) out.policy.demoted.push_back({.version = each.what.version, .rule = each.what.rule, .by = each.here ? "node" : "ring"});
   if (lane_) {
     const auto lane = lane_->stats();

@@ -63,6 +63,5 @@ std::string platform_tag() {
 }
 
 std::uint32_t single_match_flags() { return HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL; }
-std::uint32_t every_match_flags() { return HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL; }
 
 }  // namespace sluice::match

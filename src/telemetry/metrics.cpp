@@ -133,6 +133,8 @@ void policy_state(exposition& out, const metrics_input& in) {
   for (const auto& each : p.demoted) out.sample("sluice_rules_demoted", {{"version", each.version}, {"rule", each.rule}, {"by", each.by}}, std::uint64_t{1});
   out.family("sluice_demotions_total", "counter", "Rules that this node demoted on its own evidence.");
   out.sample("sluice_demotions_total", {}, p.demotions);
+  out.family("sluice_breaker_unseen_total", "counter", "Exchanges that found no place among those that the breaker looks at.");
+  out.sample("sluice_breaker_unseen_total", {}, p.breaker_unseen);
   out.family("sluice_rule_findings_total", "counter", "Findings by rule.");
   for (const auto& each : in.rules) {
     out.sample("sluice_rule_findings_total",

@@ -102,7 +102,7 @@ def check_what_is_told(lab, g):
     status, ready = g.get("/readyz")
     assert status == 200 and json.loads(ready)["demoted"] == ["wild"], ready
     metrics = g.get("/metrics")[1]
-    assert 'rule="wild",by="node"} 1' in metrics and "sluice_demotions_total 1" in metrics
+    assert 'rule="wild",by="node"} 1' in metrics and "sluice_demotions_total 1" in metrics and "sluice_breaker_unseen_total 0" in metrics
     told = g.state()["demotions"][0]
     assert told["by"] == "node" and "its limit is 10" in told["why"], told
     records = g.records()

@@ -52,8 +52,7 @@ class compile_backend {
 // What a serialised database fits: Hyperscan's version and this processor's features. Part of every cache key.
 [[nodiscard]] std::string platform_tag();
 
-// Flags for filters: `single` reports a pattern once a scan (block mode), `every` at each of its ends (streams).
+// Flags for filters: a pattern is reported once a scan.
 [[nodiscard]] std::uint32_t single_match_flags();
-[[nodiscard]] std::uint32_t every_match_flags();
 
 }  // namespace sluice::match
