@@ -1,8 +1,11 @@
-// sluice audit replay: one decision again, from the version that made it.
+// sluice audit replay: decisions again, one or all of a log, each from the version that made it.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
@@ -20,18 +23,27 @@ using nlohmann::json;
 struct replay_options {
   log_options logs;
   version_options versions;
-  std::string decision, secret_file;
+  std::string decision, secret_file, since, until;
   std::vector<std::string> keys;
+  bool all = false;
 };
 
-struct found_decision {
-  std::string line, version;
+// What a record says of itself, as far as a replay asks for it.
+struct record_head {
+  std::string id, event, version;
   wall_time time;
   std::vector<std::string> demoted;  // rules that were in shadow, whatever the version says
 };
 
+record_head head_of(const std::string& line) {
+  const auto j = json::parse(line, nullptr, false);
+  if (!j.is_object()) return {};
+  return {.id = j.value("id", ""), .event = j.value("event", ""), .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}),
+          .demoted = j.value("demoted", std::vector<std::string>())};
+}
+
 // The record with the whole of it: what closed a stream, or the one there is.
-result<found_decision> decision_in(const std::vector<std::string>& folders, const std::string& id) {
+result<std::string> record_of(const std::vector<std::string>& folders, const std::string& id) {
   std::string best;
   audit::filter by_id;
   by_id.decision = id;
@@ -40,29 +52,141 @@ result<found_decision> decision_in(const std::vector<std::string>& folders, cons
     return true;
   });
   if (!found) return std::unexpected(found.error());
-  const auto j = json::parse(best, nullptr, false);
-  if (!j.is_object()) return fail(errc::not_found, "these logs have no decision " + id);
-  return found_decision{.line = best, .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}), .demoted = j.value("demoted", std::vector<std::string>())};
+  if (head_of(best).id.empty()) return fail(errc::not_found, "these logs have no decision " + id);
+  return best;
 }
 
-// Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
-std::optional<audit::kept_exchange> text_of(const replay_options& o, const std::string& line, const std::string& master, std::string& why_not) {
-  if (master.empty()) {
-    why_not = "without --secret its text cannot be opened";
+struct replayed {
+  record_head of;
+  audit::replay_report report;
+  std::string why_not_in_full;
+};
+
+// Replays records one by one; versions that were built once stay.
+class replayer {
+ public:
+  replayer(const replay_options& options, std::string master) : options_(options), master_(std::move(master)), versions_(options.versions) {}
+
+  result<replayed> run(const std::string& line) {
+    replayed out{.of = head_of(line), .report = {}, .why_not_in_full = {}};
+    const auto built = versions_.find(out.of.version, out.of.time);
+    if (!built) return std::unexpected(built.error());
+    const auto text = text_of(line, out.why_not_in_full);
+    auto done = out.of.demoted.empty() ? judged(line, (*built)->bundle, (*built)->snapshot, text) : demoted(line, **built, out.of.demoted, text);
+    if (!done) return std::unexpected(done.error());
+    out.report = std::move(*done);
+    return out;
+  }
+
+ private:
+  result<audit::replay_report> judged(const std::string& line, const policy::bundle_ast& bundle, std::shared_ptr<const policy::snapshot> snapshot,
+                                      const std::optional<audit::kept_exchange>& text) const {
+    return audit::replay({.line = line, .bundle = bundle, .snapshot = std::move(snapshot), .text = text, .value_key = master_.empty() ? std::string() : audit_value_key(master_)});
+  }
+
+  result<audit::replay_report> demoted(const std::string& line, const built_version& built, const std::vector<std::string>& rules,
+                                       const std::optional<audit::kept_exchange>& text) const {
+    auto bundle = built.bundle;
+    for (const auto& rule : rules) policy::put_in_shadow(bundle, rule);
+    return judged(line, bundle, policy::in_shadow(*built.snapshot, rules), text);
+  }
+
+  // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
+  std::optional<audit::kept_exchange> text_of(const std::string& line, std::string& why_not) const {
+    if (master_.empty()) {
+      why_not = "without --secret its text cannot be opened";
+      return std::nullopt;
+    }
+    auto folders = options_.keys;
+    for (const auto& state : options_.versions.states) folders.push_back(text_key_directory(state));
+    if (folders.empty()) folders.emplace_back();
+    for (const auto& folder : folders) {
+      auto text = audit::open_text(line, text_keys_of(folder, master_));
+      if (text) return std::move(*text);
+      why_not = text.error().message;
+    }
     return std::nullopt;
   }
-  auto folders = o.keys;
-  for (const auto& state : o.versions.states) folders.push_back(text_key_directory(state));
-  if (folders.empty()) folders.emplace_back();
-  for (const auto& folder : folders) {
-    auto text = audit::open_text(line, text_keys_of(folder, master));
-    if (text) return std::move(*text);
-    why_not = text.error().message;
+
+  const replay_options& options_;
+  std::string master_;
+  version_lookup versions_;
+};
+
+int replay_one(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
+  const auto line = record_of(folders, o.decision);
+  if (!line) return complain(line.error().message), 1;
+  const auto done = with.run(*line);
+  if (!done) return complain(done.error().message), 1;
+  const auto& report = done->report;
+  const bool same = report.differences.empty();
+  if (raw) {
+    std::cout << json{{"decision", o.decision}, {"version", done->of.version}, {"replayed", report.full ? "in full" : "rule by rule"}, {"why_not_in_full", done->why_not_in_full},
+                      {"same", same}, {"checked", report.checked}, {"differences", report.differences}}
+                     .dump(2)
+              << '\n';
+    return same ? 0 : 1;
   }
-  return std::nullopt;
+  std::cout << "decision " << o.decision << " of version " << short_version(done->of.version) << ", replayed " << (report.full ? "in full" : "rule by rule: " + done->why_not_in_full) << '\n';
+  for (const auto& c : report.checked) std::cout << "  as recorded  " << c << '\n';
+  for (const auto& d : report.differences) std::cout << "  DIFFERENT    " << d << '\n';
+  std::cout << (same ? "the record is what comes out\n" : "the record is not what comes out\n");
+  return same ? 0 : 1;
+}
+
+// What came of many: figures, and by name only what was not as recorded.
+struct replay_sum {
+  std::size_t in_full = 0, rule_by_rule = 0;
+  std::set<std::string> versions;
+  std::map<std::string, std::vector<std::string>> differing, failed;  // by decision
+  [[nodiscard]] std::size_t decisions() const { return in_full + rule_by_rule + failed.size(); }
+};
+
+void tell(const replay_sum& sum, bool raw) {
+  if (raw) {
+    std::cout << json{{"decisions", sum.decisions()}, {"versions", sum.versions.size()}, {"in_full", sum.in_full}, {"rule_by_rule", sum.rule_by_rule},
+                      {"differing", sum.differing}, {"not_replayed", sum.failed}, {"same", sum.differing.empty() && sum.failed.empty()}}
+                     .dump(2)
+              << '\n';
+    return;
+  }
+  std::cout << sum.decisions() << " decisions of " << sum.versions.size() << " versions: " << sum.in_full << " replayed in full, " << sum.rule_by_rule << " rule by rule, "
+            << sum.differing.size() << " differ, " << sum.failed.size() << " were not replayed\n";
+  for (const auto& [what, which] : {std::pair("DIFFERENT     ", &sum.differing), std::pair("NOT REPLAYED  ", &sum.failed)}) {
+    for (const auto& [decision, why] : *which) {
+      for (const auto& each : why) std::cout << "  " << what << decision << "  " << each << '\n';
+    }
+  }
+}
+
+// Of a stream what closed it; one that was only opened, on a node that was killed, has no decision yet.
+int replay_all(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
+  audit::filter wanted;
+  if (!parse_instant(o.since, wanted.from) || !parse_instant(o.until, wanted.to)) return 2;
+  replay_sum sum;
+  const auto found = audit::query(folders, wanted, [&](const std::string& line) {
+    const auto head = head_of(line);
+    if (head.id.empty() || (head.event != "decision" && head.event != "closed" && head.event != "aborted")) return true;
+    const auto done = with.run(line);
+    sum.versions.insert(head.version);
+    if (!done) {
+      sum.failed[head.id].push_back(done.error().message);
+      return true;
+    }
+    ++(done->report.full ? sum.in_full : sum.rule_by_rule);
+    if (!done->report.differences.empty()) sum.differing[head.id] = done->report.differences;
+    return true;
+  });
+  if (!found) return complain(found.error().message), 1;
+  tell(sum, raw);
+  return sum.differing.empty() && sum.failed.empty() ? 0 : 1;
 }
 
 int replay(const replay_options& o, bool raw) {
+  if (o.all == !o.decision.empty() || (!o.all && !(o.since.empty() && o.until.empty()))) {
+    complain("replay one decision by its id, or every one of the logs with --all", "--since and --until go with --all");
+    return 2;
+  }
   std::string master;
   if (!o.secret_file.empty()) {
     const auto secret = read_secret(o.secret_file, "--secret");
@@ -71,41 +195,19 @@ int replay(const replay_options& o, bool raw) {
   }
   const auto logs = log_sources::open(o.logs);
   if (!logs) return 1;
-  const auto decision = decision_in(logs->folders(), o.decision);
-  if (!decision) return complain(decision.error().message), 1;
-  version_lookup lookup(o.versions);
-  const auto built = lookup.find(decision->version, decision->time);
-  if (!built) return complain(built.error().message), 1;
-  auto bundle = (*built)->bundle;
-  auto snapshot = (*built)->snapshot;
-  if (!decision->demoted.empty()) snapshot = policy::in_shadow(*snapshot, decision->demoted);
-  for (const auto& rule : decision->demoted) policy::put_in_shadow(bundle, rule);
-  std::string why_not;
-  const auto text = text_of(o, decision->line, master, why_not);
-  const auto done = audit::replay({.line = decision->line, .bundle = bundle, .snapshot = snapshot, .text = text,
-                                   .value_key = master.empty() ? std::string() : audit_value_key(master)});
-  if (!done) return complain(done.error().message), 1;
-  const bool same = done->differences.empty();
-  if (raw) {
-    std::cout << json{{"decision", o.decision}, {"version", decision->version}, {"replayed", done->full ? "in full" : "rule by rule"}, {"why_not_in_full", why_not},
-                      {"same", same}, {"checked", done->checked}, {"differences", done->differences}}
-                     .dump(2)
-              << '\n';
-    return same ? 0 : 1;
-  }
-  std::cout << "decision " << o.decision << " of version " << short_version(decision->version) << ", replayed " << (done->full ? "in full" : "rule by rule: " + why_not) << '\n';
-  for (const auto& c : done->checked) std::cout << "  as recorded  " << c << '\n';
-  for (const auto& d : done->differences) std::cout << "  DIFFERENT    " << d << '\n';
-  std::cout << (same ? "the record is what comes out\n" : "the record is not what comes out\n");
-  return same ? 0 : 1;
+  replayer with(o, std::move(master));
+  return o.all ? replay_all(o, logs->folders(), with, raw) : replay_one(o, logs->folders(), with, raw);
 }
 
 }  // namespace
 
 void add_audit_replay(CLI::App& audit, invocation& call) {
   auto o = std::make_shared<replay_options>();
-  auto* r = audit.add_subcommand("replay", "Run a decision again from the version that made it");
-  r->add_option("DECISION", o->decision, "The id that the client was given")->required();
+  auto* r = audit.add_subcommand("replay", "Run a decision again from the version that made it, or every one of a log");
+  r->add_option("DECISION", o->decision, "The id that the client was given");
+  r->add_flag("--all", o->all, "Every decision of these logs");
+  r->add_option("--since", o->since, "With --all: from this time on, 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m");
+  r->add_option("--until", o->until, "With --all: before this time, written as for --since");
   add_from(*r, o->logs);
   add_version_options(*r, o->versions);
   r->add_option("--secret", o->secret_file, "The file with the gateway's master secret: opens kept text, compares matched values");
@@ -113,7 +215,8 @@ void add_audit_replay(CLI::App& audit, invocation& call) {
   add_json(*r, call);
   r->footer(
       "In full where the log kept the text (audit.text: encrypted), otherwise rule by rule; it says which, and why. Exit code 1 when the record is not what comes out.\n\n"
-      "Example:\n  sluice audit replay 06h0mqn3047np0000cshjbwck3954r58 --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
+      "Examples:\n  sluice audit replay 06h0mqn3047np0000cshjbwck3954r58 --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret\n"
+      "  sluice audit replay --all --since 24h --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
   r->callback([o, &call] { call.exit_code = replay(*o, call.json); });
 }
 

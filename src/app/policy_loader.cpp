@@ -22,6 +22,15 @@ void describe_refusal(const policy::diagnostics& found, store::apply_result& out
   if (errors > shown) out.message += "\nand " + std::to_string(errors - shown) + " more";
 }
 
+std::string spent_in(const policy::build_report& built) {
+  std::string out;
+  for (std::size_t i = 0; i < built.spent.size(); ++i) {
+    const auto tenths = (built.spent[i].count() + 50) / 100;
+    out += (i == 0 ? "" : ", ") + std::string(policy::to_string(static_cast<policy::phase>(i))) + " " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+  }
+  return out;
+}
+
 // Rules that ask for what this gateway does not have.
 void note_missing_vault(const policy::bundle_ast& bundle, std::vector<std::string>& notes) {
   for (const auto& p : bundle.policies) {
@@ -44,6 +53,7 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, co
   store::apply_result out;
   out.phase = policy::to_string(built.reached);
   out.took = built.took;
+  out.spent = spent_in(built);
   if (built.snapshot == nullptr) {
     describe_refusal(built.found, out);
     return out;

@@ -2,6 +2,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "sluice/match/start_filter.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -73,27 +74,28 @@ start_filter::start_filter(std::span<const start_set* const> of)
     if (fresh) classes_.insert(classes_.end(), bits.begin(), bits.end());
     return it->second;
   };
-  std::vector<std::uint64_t> bits(words_), first_bits(words_);
+  std::vector<std::uint64_t> bits(words_), first_bits(words_), before;
+  std::vector<std::size_t> narrow;  // those that say more than by their first byte: few for each byte, however many there are
   for (unsigned a = 0; a < 256; ++a) {
     first_bits.assign(words_, 0);
-    bool narrow = false;
+    narrow.clear();
     for (std::size_t r = 0; r < of.size(); ++r) {
       if (!of[r]->first[a]) continue;
       first_bits[r / 64] |= 1ull << (r % 64);
-      narrow = narrow || !of[r]->wide;
+      if (!of[r]->wide) narrow.push_back(r);
     }
     first_class_[a] = class_of(first_bits);
-    for (unsigned b = 0; b < 256; ++b) {
-      if (!narrow) {
-        pair_class_[a * 256 + b] = first_class_[a];
-        continue;
-      }
+    std::fill_n(pair_class_.begin() + a * 256, 256, first_class_[a]);
+    before = first_bits;
+    for (unsigned b = 0; b < 256 && !narrow.empty(); ++b) {
       bits = first_bits;
-      for (std::size_t r = 0; r < of.size(); ++r) {
-        if (of[r]->first[a] && !of[r]->wide && !of[r]->pair[a * 256 + b]) bits[r / 64] &= ~(1ull << (r % 64));
+      for (const auto r : narrow) {
+        if (!of[r]->pair[a * 256 + b]) bits[r / 64] &= ~(1ull << (r % 64));
       }
       // The class numbers are 16 bits; past them a pair falls back to what its first byte says, which is only less strict.
-      pair_class_[a * 256 + b] = known.size() < 65'000 ? class_of(bits) : first_class_[a];
+      const bool as_before = b > 0 && bits == before;
+      pair_class_[a * 256 + b] = as_before ? pair_class_[a * 256 + b - 1] : known.size() < 65'000 ? class_of(bits) : first_class_[a];
+      before = bits;
     }
   }
 }

@@ -75,29 +75,48 @@ std::optional<bundle_ast> leave_out_expired(wall_time today, build_report& repor
   return published;
 }
 
+// Which pass it is, and how long each took.
+class pass_clock {
+ public:
+  explicit pass_clock(build_report& of) : of_(of) {}
+  ~pass_clock() { enter(of_.reached); }
+  pass_clock(const pass_clock&) = delete;
+  pass_clock& operator=(const pass_clock&) = delete;
+  void enter(phase next) {
+    const auto now = mono_now();
+    of_.spent[static_cast<std::size_t>(of_.reached)] += std::chrono::duration_cast<std::chrono::microseconds>(now - since_);
+    since_ = now;
+    of_.reached = next;
+  }
+
+ private:
+  build_report& of_;
+  mono_time since_ = mono_now();
+};
+
 // Runs the passes until one refuses; true when all went well.
 bool run_passes(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache,
                 expired_exceptions how, build_report& report) {
-  report.reached = phase::parse;
+  pass_clock clock(report);
   report.bundle = parse(source, report.found);
   if (has_errors(report.found)) {
     check_what_was_read(report, today);
     try_models(report, backend, cache);
     return false;
   }
-  report.reached = phase::check;
-  check(report.bundle, today, report.found, how);
+  clock.enter(phase::check);
+  check(report.bundle, today, report.found, how, &cache);
   if (has_errors(report.found)) {
     try_models(report, backend, cache);
     return false;
   }
-  report.reached = phase::compile;
+  clock.enter(phase::compile);
   // The tests are of the rules as they were published: some show an exception at work.
   std::optional<bundle_ast> published;
   if (how == expired_exceptions::leave_out) published = leave_out_expired(today, report);
   report.snapshot = compile(report.bundle, backend, cache, report.found);
   if (report.snapshot == nullptr || has_errors(report.found)) return false;
-  report.reached = phase::selftest;
+  clock.enter(phase::selftest);
   add_failures(published ? run_tests(*published, backend, cache, report.found) : run_tests(report.bundle, report.snapshot, report.found),
                report.found);
   // A test that fails alone says why; that the rule is not found in the whole bundle either would only repeat it.

@@ -156,8 +156,9 @@ void check_scope(check_pass& pass, const scope& checked, const place& at) {
   pass.error(at, "time zone '" + clipped(checked.time->zone, 60) + "' does not exist", "use a name of the IANA database, as Europe/Berlin");
 }
 
-void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how) {
-  check_pass pass{.bundle = bundle, .today = today, .found = found, .how = how};
+void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how, shard_cache* known) {
+  shard_cache none("");
+  check_pass pass{.bundle = bundle, .today = today, .found = found, .cache = known != nullptr ? *known : none, .how = how};
   for (auto& [name, list] : bundle.lists) {
     check_words(pass, list.words, list.place);
     check_dates(pass, "list '" + name + "'", list.place, list.review_by, {});

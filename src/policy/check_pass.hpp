@@ -6,7 +6,6 @@
 #include <string>
 #include <unordered_map>
 
-#include "sluice/match/regex.hpp"
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/build.hpp"
 
@@ -16,6 +15,7 @@ struct check_pass {
   bundle_ast& bundle;
   wall_time today;
   diagnostics& found;
+  shard_cache& cache;
   expired_exceptions how = expired_exceptions::refuse;
   std::uint64_t patterns = 0;  // words and regexes so far, lists counted at each use
   std::string rule = {};       // the rule at hand
@@ -29,8 +29,6 @@ struct check_pass {
 // check_pattern.cpp. check_match resolves `list` into words.
 void check_words(check_pass& pass, const keyword_match& words, const place& at);
 void check_match(check_pass& pass, match_spec& match, const rule& of, bool releases_early);
-// check_steps.cpp. The characters of which a text that goes on makes the engine pass its limits; none when no such text was found.
-[[nodiscard]] std::optional<std::string> exploding_text(std::string_view pattern, const match::regex& of);
 // check_support.cpp
 void refuse_unsupported(check_pass& pass, const rule& checked);
 // check_rule.cpp

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check_pass.hpp"
+#include "regex_program.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/regex.hpp"
 #include "sluice/text/view.hpp"
@@ -76,26 +77,27 @@ void check_regex(check_pass& pass, const match_spec& match, const rule& of, bool
     return;
   }
   check_prefilter(pass, regex);
-  const auto compiled = match::regex::compile(regex.pattern);
-  if (!compiled) {
-    pass.error(inside(regex, compiled.error().offset),
-               "the pattern is no regular expression: " + compiled.error().reason + " (at character " +
-                   std::to_string(compiled.error().offset + 1) + " of the pattern)");
+  const auto made = pass.cache.regex(regex.pattern);
+  if (!made) {
+    pass.error(inside(regex, made.error().offset),
+               "the pattern is no regular expression: " + made.error().reason + " (at character " +
+                   std::to_string(made.error().offset + 1) + " of the pattern)");
     return;
   }
-  const match::regex_info& info = compiled->info();
+  const match::regex& compiled = (*made)->regex;
+  const match::regex_info& info = compiled.info();
   if (info.matches_empty) {
     pass.error(regex.place, "the pattern matches the empty text, so it would match everywhere",
                "make at least one part of it mandatory");
     return;
   }
-  if (const auto unit = exploding_text(regex.pattern, *compiled)) {
+  if (const auto& unit = (*made)->explodes_on) {
     pass.error(regex.place, "the pattern explodes: a text of 1 KB that repeats '" + *unit + "' takes more steps than the engine may make",
                "repeat one thing in one place: a+ instead of (a+)+, and alternatives that do not begin alike");
     return;
   }
   if (releases_early) check_width(pass, info, regex, of);
-  if (compiled->superset().empty()) {
+  if (compiled.superset().empty()) {
     pass.warn(regex.place, "the pattern gives the fast filter nothing to look for, so every text is searched for it",
               "put something fixed into it");
   }

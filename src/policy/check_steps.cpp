@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "check_pass.hpp"
+#include "regex_program.hpp"
 #include "sluice/match/regex.hpp"
 
 namespace sluice::policy {

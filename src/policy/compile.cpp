@@ -1,8 +1,11 @@
 // AST to snapshot: rules to programs, patterns to shards. External interface: compile() of build.hpp.
 //
-// Sharding: a policy with many patterns has a database of its own; the small ones share one, because each scan of a text has a
-// fixed price. A change recompiles only the shard that holds it; the others come from the cache.
+// Sharding: a policy with many regexes has a database of its own; the small ones share one, because each scan of a text has a
+// fixed price. Words go by their own digest, whatever policy names them: a scan is made only of a shard that the text names a word's
+// beginning of (match::word_filter), so that there may be many small ones. A change recompiles only the shards that hold what changed; the
+// others come from the cache.
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 
 #include "compile_terms.hpp"
@@ -17,6 +20,15 @@ namespace {
 
 constexpr std::size_t own_shard_min = 512;     // patterns of a policy that gets its own database
 constexpr std::size_t common_shard_max = 4096;  // patterns of a shared one
+constexpr std::size_t word_shard_size = 64;     // about so many words in a shard of words
+constexpr std::size_t word_shards_max = 64;     // what a text that names a word of every shard costs
+
+// FNV-1a: a word is in the same shard in every version, on every node.
+std::uint64_t digest_of(std::string_view form) {
+  std::uint64_t out = 0xcbf29ce484222325ull;
+  for (const char c : form) out = (out ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return out ^ out >> 32;
+}
 
 template <class E>
 std::uint16_t mask_of(const std::vector<E>& values, std::size_t count) {
@@ -213,6 +225,36 @@ class compiler {
     shard_terms(view, in.derived, [](const term& t) { return t.readings != 0; });
   }
 
+  // Puts the words of the wanted terms into shards by their forms.
+  template <class Wanted>
+  void shard_words(text::view_kind view, std::vector<shard>& out, index_set& unfiltered, Wanted&& wanted) {
+    struct placed {
+      std::string form;
+      std::uint32_t term;
+      bool bounded;
+    };
+    std::vector<placed> all;
+    for (std::uint32_t index = 0; index < program_->terms.size(); ++index) {
+      const auto& t = program_->terms[index];
+      if (t.kind != term::kind::words || t.view != view || program_->rules[t.rule].enforcement == enforcement::off || !wanted(t)) continue;
+      const auto& [words, which] = terms_.words_of(index);
+      for (const auto i : which) {
+        auto form = text::normalise(words->words[i], view);
+        if (!form.empty()) all.push_back({std::move(form), index, words->boundary == boundary::word});
+      }
+    }
+    // Sorted: where in the bundle a word stands changes nothing in its shard's patterns.
+    std::ranges::sort(all, {}, [](const placed& p) { return std::pair<std::string_view, std::uint32_t>(p.form, p.term); });
+    std::vector<group> groups(std::clamp<std::size_t>(std::bit_ceil(all.size() / word_shard_size + 1), 1, word_shards_max));
+    for (auto& p : all) {
+      auto& into = groups[digest_of(p.form) % groups.size()];
+      into.set.patterns.push_back({escaped(p.form), match::single_match_flags()});
+      into.term_of.push_back(p.term);
+      into.words.push_back({std::move(p.form), p.bounded});
+    }
+    for (auto& g : groups) finish(std::move(g), out, unfiltered, {"bundle.yaml", 0, 0});
+  }
+
   template <class Wanted>
   void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
     auto& unfiltered = program_->in[view].unfiltered;
@@ -223,18 +265,7 @@ class compiler {
       into.set.patterns.push_back({t.regex->regex.superset(), match::single_match_flags()});
       into.term_of.push_back(index);
     });
-    shard_by_policy(out.words, unfiltered, [&](std::uint32_t index, group& into) {
-      const auto& t = program_->terms[index];
-      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
-      const auto& [all, which] = terms_.words_of(index);
-      for (const auto i : which) {
-        const auto form = text::normalise(all->words[i], view);
-        if (form.empty()) continue;
-        into.set.patterns.push_back({escaped(form), match::single_match_flags()});
-        into.term_of.push_back(index);
-        into.words.push_back({form, all->boundary == boundary::word});
-      }
-    });
+    shard_words(view, out.words, unfiltered, wanted);
     out.filter = filter_of(out.words);
   }
 

@@ -19,7 +19,7 @@
 namespace sluice::policy {
 namespace {
 
-constexpr std::size_t recent_max = 64;  // databases kept although no snapshot uses them: a rollback finds them
+constexpr std::size_t recent_max = 192;  // databases kept although no snapshot uses them: a rollback finds them
 constexpr std::size_t recent_programs_max = 512;
 // On disk the least recently written go when there are more bytes than this; what is in memory stays.
 constexpr std::uint64_t disk_bytes_max = 256u << 20;
@@ -53,10 +53,12 @@ struct shard_cache::impl {
 
   std::shared_ptr<const match::database> from_disk(const std::string& key) {
     if (directory.empty()) return nullptr;
-    std::ifstream in(file(key), std::ios::binary);
+    std::ifstream in(file(key), std::ios::binary | std::ios::ate);
     if (!in) return nullptr;
-    const std::string all{std::istreambuf_iterator<char>(in), {}};
-    if (all.size() < 64 || crypto::sha256_hex(std::string_view(all).substr(64)) != all.substr(0, 64)) return nullptr;
+    std::string all(static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0)), '\0');
+    in.seekg(0);
+    in.read(all.data(), static_cast<std::streamsize>(all.size()));
+    if (!in || all.size() < 64 || crypto::sha256_hex(std::string_view(all).substr(64)) != all.substr(0, 64)) return nullptr;
     auto loaded = match::database::load(std::string_view(all).substr(64));
     return loaded ? *loaded : nullptr;
   }
@@ -161,7 +163,8 @@ std::expected<std::shared_ptr<const regex_program>, match::regex_error> shard_ca
   if (!compiled) return std::unexpected(compiled.error());
   match::match_state state;
   auto starts = match::find_starts(*compiled, state);
-  auto made = std::make_shared<const regex_program>(regex_program{std::move(*compiled), std::move(starts)});
+  auto explodes_on = exploding_text(pattern, *compiled);
+  auto made = std::make_shared<const regex_program>(regex_program{std::move(*compiled), std::move(starts), std::move(explodes_on)});
   impl_->programs[pattern] = made;
   impl_->recent_programs.push_back(made);
   if (impl_->recent_programs.size() > recent_programs_max) impl_->recent_programs.pop_front();

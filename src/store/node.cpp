@@ -121,19 +121,25 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
   }
+  std::future<result<void>> writing;
   if (still_avoids(version, as)) {
     if (downgrade_.empty()) downgraded_from(version);
     last_result_ = crash_loop(downgrade_);
   } else {
+    writing = write_ahead(source, version);
     last_result_ = built(source, version);
   }
   if (!last_result_.snapshot) {
+    if (writing.valid()) writing.wait();
+    disk_.discard_version(version);
     unsaved_.reset();
     refuse(as, version, last_result_.phase, last_result_.message);
     return outcome::refused;
   }
   const auto demotions = demotions_with(version, with);
-  const auto saved = remember(source, version, as, demotions);
+  const auto before_saving = mono_now();
+  const auto saved = remember(std::move(writing), version, as, demotions);
+  const auto stored_in = std::chrono::duration_cast<milliseconds>(mono_now() - before_saving);
   if (!saved) {
     could_not_save({version, as}, saved.error().message);
     const bool runs_already = snapshot_ == last_result_.snapshot && state_.active == as;
@@ -165,7 +171,8 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   }
   publish();
   log("info", "version " + version.substr(0, 12) + " is in force as " + policy::to_string(as) + " from " + published_.source + ", built in " +
-                  std::to_string(last_result_.took.count()) + " ms");
+                  std::to_string(last_result_.took.count()) + " ms" + (last_result_.spent.empty() ? "" : " (" + last_result_.spent + ")") + ", stored in " +
+                  std::to_string(stored_in.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
   tell_demotions(demoted_before);
   return saved ? outcome::accepted : outcome::unsaved;
@@ -178,6 +185,7 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
     if (!known->snapshot || of != version) continue;
     auto again = *known;
     again.took = milliseconds(0);
+    again.spent.clear();
     return again;
   }
   return calls_.apply(source, version);
@@ -199,8 +207,13 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
   return true;
 }
 
+std::future<result<void>> node::write_ahead(const policy::bundle_source& source, const std::string& version) const {
+  if (!disk_works_ || stored(version)) return {};
+  return std::async(std::launch::async, [this, &source, version] { return disk_.write_version(version, source); });
+}
+
 // Before it is in force: what a node acknowledges survives its restart.
-result<void> node::remember(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::vector<demotion>& demotions) {
+result<void> node::remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const std::vector<demotion>& demotions) {
   if (!disk_works_) return fail(errc::io, disk_fault_);
   auto next = state_;
   next.demotions = demotions;
@@ -211,8 +224,9 @@ result<void> node::remember(const policy::bundle_source& source, const std::stri
   next.highest_lost = false;
   next.active = as;
   next.version = version;
-  const bool on_disk = listed && disk_.load_version(version);
-  auto saved = on_disk ? disk_.mark_used(version) : disk_.save_version(version, source);
+  const bool is_new = writing.valid();
+  auto saved = is_new ? writing.get() : disk_.mark_used(version);
+  if (saved && is_new) saved = disk_.keep_version(version);
   if (saved) saved = disk_.save(next);
   if (!saved) {
     // What was kept before is what a restart will have: it stays, list and files, and the list names nothing else.

@@ -1,6 +1,7 @@
 // The part of an agent that both sources share: what is in force, what is remembered, and how current it is. No thread of its own.
 #pragma once
 
+#include <future>
 #include <mutex>
 #include <optional>
 
@@ -67,7 +68,9 @@ class node {
  private:
   void publish();
   [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
-  [[nodiscard]] result<void> remember(const policy::bundle_source& source, const std::string& version, policy::activation as, const std::vector<demotion>& demotions);
+  // The files of a candidate on their way to the disk while it is built; invalid where they are there already, or cannot be kept at all.
+  [[nodiscard]] std::future<result<void>> write_ahead(const policy::bundle_source& source, const std::string& version) const;
+  [[nodiscard]] result<void> remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const std::vector<demotion>& demotions);
   [[nodiscard]] std::vector<demotion> demotions_with(const std::string& version, const beside& with) const;
   [[nodiscard]] std::shared_ptr<const policy::snapshot> with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version);
   void save_demotions();

@@ -17,9 +17,13 @@ using nlohmann::json;
 namespace {
 
 std::optional<std::string> read_whole(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return std::nullopt;
-  return std::string{std::istreambuf_iterator<char>(in), {}};
+  std::string bytes(static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0)), '\0');
+  in.seekg(0);
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!in) return std::nullopt;
+  return bytes;
 }
 
 void put(std::string& out, std::uint64_t n) { out.append(reinterpret_cast<const char*>(&n), sizeof n); }
@@ -148,6 +152,7 @@ result<void> write_synced(const std::string& path, const std::string& bytes, boo
   if (out && sync && ::fsync(fd) != 0) out = bad("syncing");
   // Some file systems say only now that there was no room.
   if (::close(fd) != 0 && out) out = bad("closing");
+  if (!out) ::unlink(path.c_str());  // on a full disk it would be in the way of the next try
   return out;
 }
 
@@ -163,17 +168,13 @@ result<void> sync_folder(const std::string& folder) {
 
 }  // namespace
 
-result<void> state_store::write_whole(const std::string& name, const std::string& bytes, bool sync) {
+// NAME.new becomes NAME.
+result<void> state_store::replace(const std::string& name) const {
   const auto path = directory_ + "/" + name, temporary = path + ".new";
-  auto written = write_synced(temporary, bytes, sync);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    written = fail(errc::io, "renaming " + temporary + " failed: " + std::strerror(errno));
-  }
-  if (!written) {
-    ::unlink(temporary.c_str());  // on a full disk it would be in the way of the next try
-    return written;
-  }
-  return sync ? sync_folder(fs::path(path).parent_path()) : result<void>();
+  if (::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  auto why = fail(errc::io, "renaming " + temporary + " failed: " + std::strerror(errno));
+  ::unlink(temporary.c_str());  // on a full disk it would be in the way of the next try
+  return why;
 }
 
 void state_store::remove_leftovers() const {
@@ -255,20 +256,33 @@ result<void> state_store::save(const node_state& s) {
     demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}});
   }
   const json j = {{"format", format}, {"demotions", demotions}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
-  return write_whole("state.json", j.dump(1) + "\n", true);
+  const auto temporary = directory_ + "/state.json.new";
+  auto done = write_synced(temporary, j.dump(1) + "\n", true);
+  // What it names must be there before it is. On most file systems the sync above did it already, and this one finds nothing to do.
+  if (done) done = sync_folder(directory_ + "/versions");
+  if (!done) {
+    ::unlink(temporary.c_str());
+    return done;
+  }
+  done = replace("state.json");
+  return done ? sync_folder(directory_) : done;
 }
 
 void state_store::save_contact(wall_time when) {
   // Losing the last one in a crash only makes the node look staler than it is.
-  (void)write_whole("contact", rfc3339(when), false);
+  if (write_synced(directory_ + "/contact.new", rfc3339(when), false)) (void)replace("contact");
 }
 
-result<void> state_store::save_version(const std::string& version, const policy::bundle_source& source) {
-  return write_whole("versions/" + version + ".bundle", pack(source), true);
+result<void> state_store::write_version(const std::string& version, const policy::bundle_source& source) const {
+  return write_synced(directory_ + "/" + version_file(version) + ".new", pack(source), true);
 }
+
+result<void> state_store::keep_version(const std::string& version) { return replace(version_file(version)); }
+
+void state_store::discard_version(const std::string& version) { ::unlink((directory_ + "/" + version_file(version) + ".new").c_str()); }
 
 result<policy::bundle_source> state_store::load_version(const std::string& version) const {
-  const auto path = directory_ + "/versions/" + version + ".bundle";
+  const auto path = directory_ + "/" + version_file(version);
   const auto bytes = read_whole(path);
   if (!bytes) return fail(errc::not_found, path + " is not there");
   policy::bundle_source source;
@@ -280,13 +294,13 @@ result<policy::bundle_source> state_store::load_version(const std::string& versi
 
 result<void> state_store::mark_used(const std::string& version) {
   std::error_code why;
-  fs::last_write_time(directory_ + "/versions/" + version + ".bundle", fs::file_time_type::clock::now(), why);
+  fs::last_write_time(directory_ + "/" + version_file(version), fs::file_time_type::clock::now(), why);
   return why ? fail(errc::io, "marking the stored version as used failed: " + why.message()) : result<void>();
 }
 
 void state_store::remove_version(const std::string& version) {
   std::error_code ignored;
-  fs::remove(directory_ + "/versions/" + version + ".bundle", ignored);
+  fs::remove(directory_ + "/" + version_file(version), ignored);
 }
 
 void state_store::prune(const std::vector<healthy_version>& keep) {

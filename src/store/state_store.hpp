@@ -1,5 +1,6 @@
 // What a node remembers on disk: the highest activation it has seen, the last healthy versions with their files, and when it
-// last heard from its source. Every file is written whole (temporary, fsync, rename, fsync of the folder). One thread.
+// last heard from its source. Every file is written whole (temporary, fsync, rename, fsync of the folder). One thread, where a member does not
+// say otherwise.
 #pragma once
 
 #include <optional>
@@ -47,7 +48,12 @@ class state_store {
   [[nodiscard]] result<opened_state> open();
   [[nodiscard]] result<void> save(const node_state& state);
   void save_contact(wall_time when);
-  [[nodiscard]] result<void> save_version(const std::string& version, const policy::bundle_source& source);
+  // A version in two steps, so that the first, which waits for the disk, goes on while the version is built. Its files, synced, under a name
+  // that the next start removes; from any thread.
+  [[nodiscard]] result<void> write_version(const std::string& version, const policy::bundle_source& source) const;
+  // Then either its own name, which survives a crash from the next save() on, or nothing of it.
+  [[nodiscard]] result<void> keep_version(const std::string& version);
+  void discard_version(const std::string& version);
   // Checked against its name.
   [[nodiscard]] result<policy::bundle_source> load_version(const std::string& version) const;
   // A version that is on disk already was used again: after damage, the last used is the first that is tried.
@@ -58,7 +64,8 @@ class state_store {
  private:
   void remove_leftovers() const;
   [[nodiscard]] opened_state recover(const std::string& why) const;
-  [[nodiscard]] result<void> write_whole(const std::string& name, const std::string& bytes, bool sync);
+  [[nodiscard]] result<void> replace(const std::string& name) const;
+  [[nodiscard]] std::string version_file(const std::string& version) const { return "versions/" + version + ".bundle"; }
   std::string directory_;
 };
 

@@ -42,11 +42,12 @@ class compile_backend {
 
 // In this process: for tests and for the child itself.
 [[nodiscard]] std::unique_ptr<compile_backend> in_process_backend();
-// In a child: runs `program` with the argument "compile-worker", limits set, lowest priority. A child that dies or passes a limit is an error
-// that says which. `program` is normally /proc/self/exe.
+// In a child: runs `program` with the argument "compile-worker" when it is first asked, which waits for sets and makes a process of each, limits
+// set, low priority. A child that dies or passes a limit is an error that says which. `program` is normally /proc/self/exe. Thread-safe; one
+// set at a time. The program ends with the backend, or with the process that holds it.
 [[nodiscard]] std::unique_ptr<compile_backend> child_backend(std::string program, compile_limits limits);
-// The child's main, `sluice compile-worker CPU_SECONDS MEMORY_BYTES`: limits itself, then reads a pattern set or a classifier
-// from standard input and writes a database, nothing or an error to standard output.
+// That program's main, `sluice compile-worker CPU_SECONDS MEMORY_BYTES`: standard input is a socket of the process that started it
+// (compile_protocol.hpp); the limits are those of each process that it makes.
 [[nodiscard]] int compile_worker_main(std::uint32_t cpu_seconds, std::uint64_t memory_bytes);
 
 // What a serialised database fits: Hyperscan's version and this processor's features. Part of every cache key.

@@ -1,6 +1,8 @@
 // The passes, one call each: parse → check → compile → self-test. Control plane only; the data plane sees snapshot.hpp.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,7 +27,8 @@ namespace sluice::policy {
 enum class expired_exceptions : unsigned char { refuse, leave_out };
 
 // check.cpp: what a parser cannot see: references, duplicates, patterns, widths, expiry, tests present. `today` decides expiry.
-void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how = expired_exceptions::refuse);
+// What was asked of PCRE2 about a pattern is kept in `known`, where there is one.
+void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how = expired_exceptions::refuse, shard_cache* known = nullptr);
 
 // compile.cpp: AST to snapshot. `backend` runs Hyperscan (in a child process, or in this one for tests); unchanged pattern
 // sets come from `cache`.
@@ -61,6 +64,7 @@ struct build_report {
   diagnostics found;      // errors when refused; warnings otherwise
   policy::phase reached = policy::phase::parse;  // the phase that refused, or done
   milliseconds took{0};
+  std::array<std::chrono::microseconds, 4> spent{};  // of that: in parse, check, compile, selftest
   std::vector<std::string> left_out;       // for each exception that has expired and is not in force: which, and since when
   std::optional<wall_time> next_expiry;    // when the first of those in force ends
 };

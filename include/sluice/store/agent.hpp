@@ -82,6 +82,7 @@ struct apply_result {
   std::string phase, message;                        // message: first diagnostics with their places
   std::string rule;
   milliseconds took{0};
+  std::string spent;                                 // for people: how long each pass took
   std::size_t database_bytes = 0;
   // What the bundle itself asks for; may only make the node stricter.
   std::optional<on_unavailable> bundle_on_unavailable;

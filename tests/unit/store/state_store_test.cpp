@@ -12,6 +12,11 @@ namespace {
 
 using namespace testing;
 
+result<void> save_version(state_store& disk, const std::string& version, const policy::bundle_source& source) {
+  auto written = disk.write_version(version, source);
+  return written ? disk.keep_version(version) : written;
+}
+
 TEST(state_store, remembers_what_was_saved) {
   temporary_folder f;
   const std::string version = policy::version_of(bundle_of("one"));
@@ -25,7 +30,7 @@ TEST(state_store, remembers_what_was_saved) {
     s.version = version;
     s.healthy = {{version, {2, 8}}};
     ASSERT_TRUE(disk.save(s));
-    ASSERT_TRUE(disk.save_version(version, bundle_of("one")));
+    ASSERT_TRUE(save_version(disk, version, bundle_of("one")));
     disk.save_contact(parse_time("2026-11-23T12:00:00Z").value());
   }
   state_store disk(f.path("state"));
@@ -50,7 +55,7 @@ TEST(state_store, every_damage_of_a_stored_version_is_seen) {
   state_store disk(f.path());
   ASSERT_TRUE(disk.open());
   const auto version = policy::version_of(bundle_of("one"));
-  ASSERT_TRUE(disk.save_version(version, bundle_of("one")));
+  ASSERT_TRUE(save_version(disk, version, bundle_of("one")));
   const auto path = f.path("versions/" + version + ".bundle");
   std::ifstream in(path, std::ios::binary);
   const std::string whole{std::istreambuf_iterator<char>(in), {}};
@@ -70,7 +75,7 @@ class damaged_memory : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     state_store disk(f_.path());
     ASSERT_TRUE(disk.open());
-    for (const auto& version : {one_, two_}) ASSERT_TRUE(disk.save_version(version, bundle_of(version == one_ ? "one" : "two")));
+    for (const auto& version : {one_, two_}) ASSERT_TRUE(save_version(disk, version, bundle_of(version == one_ ? "one" : "two")));
     ASSERT_TRUE(disk.mark_used(one_));
     f_.write("state.json", GetParam());
   }
@@ -126,7 +131,7 @@ TEST(state_store, a_memory_that_is_gone_while_versions_are_there_is_a_lost_one) 
   {
     state_store disk(f.path());
     ASSERT_TRUE(disk.open());
-    ASSERT_TRUE(disk.save_version(version, bundle_of("one")));
+    ASSERT_TRUE(save_version(disk, version, bundle_of("one")));
   }
   const auto opened = state_store(f.path()).open();
   ASSERT_TRUE(opened);
@@ -150,12 +155,13 @@ TEST(state_store, a_write_that_fails_says_so_and_leaves_nothing) {
   const auto version = policy::version_of(bundle_of("one"));
   for (const auto at : {failing_disk::call::write, failing_disk::call::sync, failing_disk::call::sync_folder}) {
     const failing_disk broken(at);
-    const auto saved = disk.save_version(version, bundle_of("one"));
+    auto saved = save_version(disk, version, bundle_of("one"));
+    if (saved) saved = disk.save(node_state());
     ASSERT_FALSE(saved);
     EXPECT_TRUE(saved.error().message.contains(f.path())) << saved.error().message;
-    EXPECT_FALSE(std::filesystem::exists(f.path("versions/" + version + ".bundle.new")));
+    for (const auto& name : {"versions/" + version + ".bundle.new", std::string("state.json.new")}) EXPECT_FALSE(std::filesystem::exists(f.path(name))) << name;
   }
-  EXPECT_TRUE(disk.save_version(version, bundle_of("one")));
+  EXPECT_TRUE(save_version(disk, version, bundle_of("one")));
 }
 
 TEST(state_store, prunes_all_but_what_is_kept_and_half_written_files) {
