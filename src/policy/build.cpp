@@ -98,7 +98,7 @@ class pass_clock {
 bool run_passes(const bundle_source& source, wall_time today, match::compile_backend& backend, shard_cache& cache,
                 expired_exceptions how, build_report& report) {
   pass_clock clock(report);
-  report.bundle = parse(source, report.found);
+  report.bundle = parse(source, report.found, cache.documents());
   if (has_errors(report.found)) {
     check_what_was_read(report, today);
     try_models(report, backend, cache);

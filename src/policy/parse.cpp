@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "document_cache.hpp"
 #include "parse_overlay.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
@@ -19,7 +20,8 @@ constexpr std::size_t total_bytes_max = 64u << 20;
 // A document and the file it stands in. Held until the bundle is read: macros and overlays look into others.
 struct held_document {
   const source_file* file;
-  yaml_node node;
+  documents of;  // all of the file
+  const yaml_node& node;
 };
 
 struct gathered {
@@ -263,6 +265,11 @@ void find_models(const bundle_source& source, gathered& all) {
 }  // namespace
 
 bundle_ast parse(const bundle_source& source, diagnostics& found) {
+  document_cache none;
+  return parse(source, found, none);
+}
+
+bundle_ast parse(const bundle_source& source, diagnostics& found, document_cache& known) {
   bundle_ast out;
   if (!small_enough(source, found)) return out;
   out.version = version_of(source);
@@ -272,9 +279,11 @@ bundle_ast parse(const bundle_source& source, diagnostics& found) {
     if (classify_file(file.path) != file_class::decides || file.path.starts_with("models/")) continue;
     has_bundle_file = has_bundle_file || file.path == bundle_file;
     const std::size_t before = found.size();
-    for (yaml_node& document : parse_yaml(file.path, file.bytes, {}, found)) all.documents.push_back({&file, std::move(document)});
+    const auto trees = known.of(file, found);
+    for (const yaml_node& document : *trees) all.documents.push_back({&file, trees, document});
     all.some_unread = all.some_unread || found.size() != before;
   }
+  known.end_of_bundle();
   read_documents(all);
   find_models(source, all);
   if (!has_bundle_file) {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "document_cache.hpp"
 #include "regex_program.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -46,6 +47,7 @@ struct shard_cache::impl {
   std::map<std::string, std::weak_ptr<const regex_program>> programs;
   std::deque<std::shared_ptr<const regex_program>> recent_programs;
   std::map<std::string, std::weak_ptr<const match::classifier>> classifiers;  // by the SHA-256 of the file
+  document_cache documents;
   statistics counts;
   int written = 0;
 
@@ -124,6 +126,7 @@ struct shard_cache::impl {
 
 shard_cache::shard_cache(std::string directory) : impl_(std::make_unique<impl>()) { impl_->directory = std::move(directory); }
 shard_cache::~shard_cache() = default;
+document_cache& shard_cache::documents() { return impl_->documents; }
 
 result<std::shared_ptr<const match::database>> shard_cache::get(const match::pattern_set& set, match::compile_backend& backend) {
   const auto key = key_of(set);

@@ -21,6 +21,9 @@ namespace sluice::policy {
 
 // parse.cpp: files to AST. Every problem of every file at once.
 [[nodiscard]] bundle_ast parse(const bundle_source& source, diagnostics& found);
+// The same; files that the bundle before had are not read again.
+class document_cache;
+[[nodiscard]] bundle_ast parse(const bundle_source& source, diagnostics& found, document_cache& known);
 
 // Who publishes must not rely on an exception that has expired; a node must go on enforcing a version that was good when it was
 // published, and does so without it, for that is the strict direction.

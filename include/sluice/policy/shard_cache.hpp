@@ -1,4 +1,5 @@
-// Compiled databases by digest of their patterns, so that an unchanged policy is never compiled twice.
+// What a version shares with others, by digest: compiled databases, patterns, models, files that were read; so that an unchanged policy
+// costs nothing twice.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@ class database;
 namespace sluice::policy {
 
 struct regex_program;
+class document_cache;
 
 // Compiled databases by digest: in memory while a snapshot uses them (and for the last few that none does), on disk across restarts.
 // Thread-safe. Files hold their own SHA-256 and are ignored when it does not fit; `directory` empty: memory only.
@@ -33,6 +35,8 @@ class shard_cache {
   // A model, loaded in `backend`'s child before it is loaded here; shared by all versions that have it.
   [[nodiscard]] result<std::shared_ptr<const match::classifier>> classifier(const std::string& sha256, std::string_view bytes,
                                                                             match::compile_backend& backend);
+  // The trees of the last bundle's files, shared by what is built with this cache.
+  [[nodiscard]] document_cache& documents();
   struct statistics {
     std::uint64_t memory_hits = 0, disk_hits = 0, compiled = 0;
   };
