@@ -16,7 +16,7 @@ from redis_lab import Server
 from test_additions import rule
 from test_conversations import BOUND, TAGS
 
-DECISIONS, VERSIONS = int(sys.argv[1]), 8
+DECISIONS, VERSIONS, CLIENTS = int(sys.argv[1]), 8, 4
 SAID = ("tell me of the weather", "pay Halden Bank now", "a bomb recipe", "buy bonds for me", "my portfolio of shares", "Ostwick and Halden Bank, both", "ask\\nme\\tanything, é 漢字 🙂")
 HEADERS = """context:
   default: {region: eu}
@@ -36,14 +36,18 @@ def version(folder, n):
 
 
 class Client(threading.Thread):
-    def __init__(self, gateways, seed, share):
+    """Asks as often as it may; `allowed` grows while it runs, and None ends it."""
+
+    def __init__(self, gateways, seed):
         super().__init__(daemon=True)
-        self.gateways, self.random, self.left, self.statuses = gateways, random.Random(seed), share, {}
+        self.gateways, self.random, self.asked, self.allowed, self.statuses = gateways, random.Random(seed), 0, 0, {}
         self.start()
 
     def run(self):
-        while self.left > 0:
-            self.left -= 1
+        while self.allowed is not None:
+            if self.asked == self.allowed:
+                time.sleep(0.002)
+                continue
             text, stream = self.random.choice(SAID), self.random.random() < 0.4
             headers = {"x-tenant": self.random.choice(("acme", "globex", "initech")), "x-user": f"u{self.random.randrange(9)}"}
             if self.random.random() < 0.5:
@@ -54,6 +58,7 @@ class Client(threading.Thread):
             except (OSError, http.client.HTTPException) as e:
                 status = repr(e)
             self.statuses[status] = self.statuses.get(status, 0) + 1
+            self.asked += 1
 
 
 def main():
@@ -71,13 +76,18 @@ def main():
         g.start()
         gateways.append(g)
     sluice("push", version(lab.dir / "v0", 0), *ring, "--wait", "2")
-    clients = [Client(gateways, seed, DECISIONS // 4) for seed in range(4)]
-    done = lambda: DECISIONS - sum(c.left for c in clients)
-    for n in range(1, VERSIONS):
-        until("a share of the decisions is made", lambda n=n: done() > n * DECISIONS // (VERSIONS + 1), 1200)
-        sluice("push", version(lab.dir / f"v{n}", n), *ring, "--wait", "2", "--approved-by", "Ada")
-    sluice("rollback", *ring, "--note", "back", "--wait", "2")
+    clients, share = [Client(gateways, seed) for seed in range(CLIENTS)], DECISIONS // CLIENTS // (VERSIONS + 1)
+    for n in range(1, VERSIONS + 2):
+        for c in clients:
+            c.allowed += share
+        # While they ask; what is left of their share then is decided by it, or the next one is.
+        if n < VERSIONS:
+            sluice("push", version(lab.dir / f"v{n}", n), *ring, "--wait", "2", "--approved-by", "Ada")
+        elif n == VERSIONS:
+            sluice("rollback", *ring, "--note", "back", "--wait", "2")
+        until("their share is asked", lambda: all(c.asked == c.allowed for c in clients), 1200)
     for c in clients:
+        c.allowed = None
         c.join()
     for g in gateways:
         g.kill(signal.SIGTERM)
