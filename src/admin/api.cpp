@@ -44,7 +44,7 @@ json policy_json(const store::agent_status& s) {
   json canary = nullptr;
   if (s.canary) canary = {{"version", s.canary->version}, {"percent", s.canary->basis_points / 100.0}};
   return {{"version", s.version}, {"canary", canary}, {"shadow", s.shadow.empty() ? json(nullptr) : json(s.shadow)}, {"demotions", demotions}, {"downgrade", s.downgrade}, {"activation", policy::to_string(s.activation)}, {"state", s.state}, {"source", s.source},
-          {"connected", s.connected}, {"age_seconds", age_json(s.last_activation)},
+          {"connected", s.connected}, {"source_error", s.source_error.empty() ? json(nullptr) : json(s.source_error)}, {"age_seconds", age_json(s.last_activation)},
           {"last_activation", time_json(s.last_activation)}, {"last_contact", time_json(s.last_contact)},
           {"contact_age_seconds", age_json(s.last_contact)}, {"last_attempt", time_json(s.last_attempt)},
           {"last_refusal", refusal}, {"stored_versions", s.stored_versions},

@@ -46,6 +46,14 @@ std::string matched_rules(const json& j) {
   return out;
 }
 
+// What stands in a row where no rule did: why the gateway acted, or what happened to it. One line, however many the words have.
+std::string reason_of(const json& j) {
+  auto out = word(j, "reason") + word(j, "detail");
+  if (out.empty() && word(j, "event") == "state") out = word(j, "state");
+  std::ranges::replace(out, '\n', ' ');
+  return out;
+}
+
 std::string finding_line(const json& f) {
   std::string span;
   if (const auto s = items(f, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
@@ -112,7 +120,7 @@ std::vector<std::string> record_row(const std::string& line) {
   const std::string rules = matched_rules(j);
   const auto shadow = word(j, "shadow_verdict");
   return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), shadow == word(j, "verdict") ? "" : shadow, number(member(j, "sent"), "status"),
-          word(j, "activation"), short_version(word(j, "version")), rules.empty() ? word(j, "reason") + word(j, "detail") : rules};
+          word(j, "activation"), short_version(word(j, "version")), rules.empty() ? reason_of(j) : rules};
 }
 
 std::string record_story(const std::string& line) {

@@ -13,7 +13,7 @@ namespace {
 struct tail_options {
   std::string from;
   std::size_t back = 10;
-  bool no_follow = false;
+  bool no_follow = false, checkpoints = false;
 };
 
 // One row below the others although the others are not known yet.
@@ -33,7 +33,7 @@ int tail(const tail_options& o, bool raw) {
   const auto done = audit::tail(o.from, o.back, [&](const std::string& line) {
     std::cout << (raw ? line + "\n" : row_in_line(record_row(line))) << std::flush;
     return std::cout.good();
-  }, [&] { return o.no_follow; });
+  }, [&] { return o.no_follow; }, o.checkpoints);
   if (!done) return complain(done.error().message), 1;
   return 0;
 }
@@ -56,6 +56,7 @@ void add_audit(CLI::App& root, invocation& call) {
   t->add_option("--from", o->from, "A folder of audit files")->required();
   t->add_option("--back", o->back, "Begin with the last so many")->capture_default_str();
   t->add_flag("--no-follow", o->no_follow, "Print them and end");
+  t->add_flag("--checkpoints", o->checkpoints, "Show the chain's signed checkpoints too");
   add_json(*t, call);
   t->footer("Example:\n  sluice audit tail --from /var/lib/sluice/audit --back 5");
   t->callback([o, &call] { call.exit_code = tail(*o, call.json); });

@@ -37,6 +37,7 @@ bool hash_names(query_options& o) {
 }
 
 int query(query_options o, bool raw) {
+  o.filter.checkpoints = false;  // the chain's own: whoever wants them says so with --event checkpoint
   if (!parse_instant(o.since, o.filter.from) || !parse_instant(o.until, o.filter.to) || !hash_names(o)) return 2;
   if (o.page > 1 && o.filter.limit == 0) {
     complain("--page needs --limit", "say how many make a page, as --limit 50 --page 2");
@@ -77,7 +78,7 @@ void add_audit_query(CLI::App& audit, invocation& call) {
   auto* q = audit.add_subcommand("query", "Find decisions");
   add_from(*q, o->logs);
   for (const auto& [name, to, what] : {std::tuple{"--decision", &o->filter.decision, "The id that the client was given"},
-                                       {"--event", &o->filter.event, "decision, opened, closed, aborted, shadow; start, stop, activated, refused, state, checkpoint …"},
+                                       {"--event", &o->filter.event, "decision, opened, closed, aborted, shadow; start, stop, activated, refused, state, checkpoint … (shadow and checkpoint only when asked for)"},
                                        {"--tenant", &o->filter.tenant, "Of the context"},
                                        {"--route", &o->filter.route, "Of the context"},
                                        {"--model", &o->filter.model, "Of the context"},
@@ -89,7 +90,7 @@ void add_audit_query(CLI::App& audit, invocation& call) {
                                        {"--policy", &o->filter.policy, "A policy with a rule that matched"},
                                        {"--verdict", &o->filter.verdict, "What was done: allow, flag, edit or block"},
                                        {"--shadow-verdict", &o->filter.shadow_verdict, "What shadow rules would have done: allow, flag, edit or block"},
-                                       {"--reason", &o->filter.reason, "Why the gateway acted without a rule: unknown_path …"},
+                                       {"--reason", &o->filter.reason, "Words of the reason where the gateway acted without a rule, as 'does not know this path'"},
                                        {"--version", &o->filter.version, "The version, or its first digits"},
                                        {"--activation", &o->filter.activation, "epoch-generation"}}) {
     auto* option = q->add_option(name, *to, what);

@@ -39,6 +39,10 @@ std::string name_of_folder(const fs::path& folder) {
 
 int init(const std::string& folder) {
   std::error_code failed;
+  if (folder.empty()) {
+    complain("a bundle needs a folder, and the name given is empty", "sluice init DIR");
+    return 2;
+  }
   if (fs::exists(folder, failed) && (!fs::is_directory(folder, failed) || !fs::is_empty(folder, failed))) {
     complain(folder + " is there already and not empty", "name a new folder; sluice new policy NAME --in " + folder + " adds to a bundle");
     return 1;

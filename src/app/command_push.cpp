@@ -121,7 +121,10 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   auto run = run_gate(input, active ? &*active : nullptr, asked, now().wall, compiler);
   if (!run) return std::nullopt;
   const auto verdict = run->report.verdict;
-  if (verdict == rollout::verdict::pass || (verdict == rollout::verdict::insufficient && !has_block)) return run;
+  if (verdict == rollout::verdict::pass || (verdict == rollout::verdict::insufficient && !has_block)) {
+    if (!has_block) complain("what is live was not compared with: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
+    return run;
+  }
   print_checks(*run, std::cerr);
   complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", "see the whole report: sluice test " + input.path + "; in an emergency: --emergency --note WHY");
   return std::nullopt;

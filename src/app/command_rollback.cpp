@@ -42,6 +42,7 @@ int rollback(const rollback_options& options, bool json) {
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
   const auto history = ring->history(0);
   if (!history) return complain_ring(history.error()), 1;
+  if (history->empty()) return complain("nothing was ever activated in ring '" + options.ring.ring + "'", "is --ring the fleet's name?"), 1;
   if (repeats(*history, options.to)) return 1;
   const auto version = choose(*history, options.to);
   if (!version) {

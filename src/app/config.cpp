@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -328,11 +329,15 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
 }
 
 config load_config(const std::string& file, policy::diagnostics& found) {
-  std::ifstream in(file, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::error_code unknown;
+  const bool folder = std::filesystem::is_directory(file, unknown);
+  std::ifstream in(folder ? std::string() : file, std::ios::binary);
+  std::string bytes;
+  if (in.is_open()) bytes.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   if (!in.is_open() || in.bad()) {
     found.push_back({.severity = policy::severity::error, .place = {.file = file, .line = 0, .column = 0}, .rule = {},
-                     .message = "cannot be read", .advice = "does the file exist, and may this user read it?"});
+                     .message = folder ? "is a folder, and a configuration is a file" : "cannot be read",
+                     .advice = folder ? "name the file in it, as " + (std::filesystem::path(file) / "sluice.yaml").string() : "does the file exist, and may this user read it?"});
     return {};
   }
   return read_config(file, bytes, found);

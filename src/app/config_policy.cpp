@@ -32,7 +32,7 @@ void read_ring(section& root, string_view name, std::optional<store::redis_endpo
   } else {
     root.complain("url", "'" + std::string(name) + ".url' " + endpoint.error().message, "write it like redis://127.0.0.1:6379");
   }
-  if (ring.empty() || ring.find_first_of("{} \t\n") != std::string::npos) root.complain("ring", "a ring's name is one word without braces");
+  if (const auto wrong = store::wrong_ring_name(ring); !wrong.empty()) root.complain("ring", wrong);
 }
 
 void read_redis(section root, source_config& out) {

@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <algorithm>
 #include <iostream>
+#include <optional>
 #include <vector>
 
 #include "completion.hpp"
@@ -68,18 +70,53 @@ void add_completion(CLI::App& root, app::invocation& call) {
   });
 }
 
+std::vector<std::string_view> names_of(const CLI::App& app) {
+  std::vector<std::string_view> out;
+  for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; })) out.push_back(each->get_name());
+  return out;
+}
+
 // A word that is no command is the commonest mistake: say which one was meant.
 bool complain_of_unknown_command(const CLI::App& root, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return false;
-  std::vector<std::string_view> names;
-  const auto commands = root.get_subcommands([](const CLI::App*) { return true; });
-  for (const auto* each : commands) names.push_back(each->get_name());
-  const std::string_view word = argv[1];
-  if (std::ranges::find(names, word) != names.end()) return false;
-  const auto near = nearest(word, names);
-  app::complain("there is no command '" + std::string(word) + "'",
-                near.empty() ? "sluice --help lists them" : "did you mean 'sluice " + std::string(near) + "'?");
-  return true;
+  const auto* app = &root;
+  std::string path = "sluice";
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const auto names = names_of(*app);
+    if (names.empty()) return false;
+    const std::string_view word = argv[i];
+    if (std::ranges::find(names, word) == names.end()) {
+      const auto near = nearest(word, names);
+      app::complain("there is no command '" + path.substr(std::min<std::size_t>(path.size(), 7)) + (app == &root ? "" : " ") + std::string(word) + "'",
+                    near.empty() ? path + " --help lists them" : "did you mean '" + path + " " + std::string(near) + "'?");
+      return true;
+    }
+    app = app->get_subcommand(std::string(word));
+    path += " " + std::string(word);
+  }
+  return false;
+}
+
+// The first option that the command on this line does not have, and the one that is most like it.
+struct unknown_option {
+  std::string name, near;
+};
+std::optional<unknown_option> find_unknown_option(const CLI::App& root, int argc, char** argv) {
+  const auto* app = &root;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") return std::nullopt;
+    if (!word.starts_with("--")) {
+      if (const auto names = names_of(*app); std::ranges::find(names, word) != names.end()) app = app->get_subcommand(std::string(word));
+      continue;
+    }
+    const auto name = word.substr(2, word.find('=') == std::string_view::npos ? std::string_view::npos : word.find('=') - 2);
+    std::vector<std::string_view> known;
+    for (const auto* option : app->get_options()) {
+      for (const auto& each : option->get_lnames()) known.push_back(each);
+    }
+    if (std::ranges::find(known, name) == known.end()) return unknown_option{.name = "--" + std::string(name), .near = std::string(nearest(name, known))};
+  }
+  return std::nullopt;
 }
 
 int run(int argc, char** argv) {
@@ -122,6 +159,11 @@ int run(int argc, char** argv) {
   app::add_feedback(root, call);
   add_completion(root, call);
   add_version(root, call);
+  if (argc > 1 && std::string_view(argv[1]) == "help") {
+    // As --help behind the command that is named.
+    std::rotate(argv + 1, argv + 2, argv + argc);
+    argv[argc - 1] = const_cast<char*>("--help");
+  }
   if (complain_of_unknown_command(root, argc, argv)) return 2;
   try {
     root.parse(argc, argv);
@@ -130,7 +172,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& wrong) {
     std::string name;
     for (auto chosen = root.get_subcommands(); !chosen.empty(); chosen = chosen.front()->get_subcommands()) name += " " + chosen.front()->get_name();
-    app::complain(wrong.what(), "sluice" + name + " --help shows how");
+    const auto help = "sluice" + name + " --help shows how";
+    if (const auto unknown = find_unknown_option(root, argc, argv)) {
+      app::complain("sluice" + name + " has no option " + unknown->name, unknown->near.empty() ? help : "did you mean --" + unknown->near + "?");
+    } else {
+      app::complain(wrong.what(), help);
+    }
     return 2;
   }
   if (root.get_subcommands().empty()) {

@@ -18,10 +18,26 @@
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
+namespace {
+
+// What to do about what Redis said, where its own words do not tell.
+std::string advice_on(std::string_view said) {
+  if (said.contains("NOAUTH") || said.contains("WRONGPASS")) return "give the user in --redis (redis://USER@host:6379) and the password with --redis-password-file";
+  if (said.contains("NOPERM")) return "this user may not: which users publish, and what each must be allowed, stands in docs/deploy.md";
+  if (said.contains("Protocol error")) return "is that a Redis server, and is its TLS port meant by rediss://?";
+  return {};
+}
+
+}  // namespace
 
 void add_ring_options(CLI::App& command, ring_options& options) {
-  command.add_option("--redis", options.url, "redis://host:6379 or rediss://…; also from SLUICE_REDIS")->envname("SLUICE_REDIS")->required();
-  command.add_option("--ring", options.ring, "The fleet's name in Redis; also from SLUICE_RING")->envname("SLUICE_RING")->capture_default_str();
+  const auto url = [](const std::string& text) {
+    const auto read = store::parse_redis_url(text);
+    return read ? std::string() : read.error().message + "; write it like redis://127.0.0.1:6379";
+  };
+  command.add_option("--redis", options.url, "redis://host:6379 or rediss://…; also from SLUICE_REDIS")->envname("SLUICE_REDIS")->required()->check(CLI::Validator(url, ""));
+  auto* ring = command.add_option("--ring", options.ring, "The fleet's name in Redis; also from SLUICE_RING");
+  ring->envname("SLUICE_RING")->capture_default_str()->check(CLI::Validator([](const std::string& text) { return store::wrong_ring_name(text); }, ""));
   command.add_option("--sentinel", options.sentinels, "host:26379 of a Redis Sentinel, several with commas; the host of --redis is then the master's name. Also from SLUICE_SENTINEL")->envname("SLUICE_SENTINEL")->delimiter(',');
   command.add_option("--redis-password-file", options.password_file, "A file with the password, so that no command line shows it");
   command.add_option("--redis-ca-file", options.ca_file, "Certificates to trust for rediss://");
@@ -73,7 +89,8 @@ std::optional<store::publisher> connect_ring(const ring_options& options) {
   if (!where) return std::nullopt;
   auto ring = store::publisher::connect(*where, options.ring, milliseconds(5000));
   if (!ring) {
-    complain(ring.error().message, "is Redis running at " + where->display() + ", and may this user connect?");
+    const auto advice = advice_on(ring.error().message);
+    complain(ring.error().message, advice.empty() ? "is Redis running at " + where->display() + ", and may this user connect?" : advice);
     return std::nullopt;
   }
   return std::move(*ring);
@@ -123,7 +140,7 @@ std::optional<std::string> staged_version(store::publisher& ring, const std::str
   return found;
 }
 
-void complain_ring(const error& why) { complain(why.message); }
+void complain_ring(const error& why) { complain(why.message, advice_on(why.message)); }
 
 void warn_of_replicas(const store::head_record& head) {
   if (head.replicas_have_it >= head.replicas) return;

@@ -48,12 +48,16 @@ metadata: {name: )" + name + R"(, owner: who-answers-for-it, min_engine: "0.1"}
 precedence: [global, region, tenant, tier, route, model]   # fixed; written down for the reader
 combining: deny-overrides                                  # the strongest action wins
 on_error: {matcher_unavailable: block}
+# What a version must show before it goes live. With this block a push also holds it against the version that is live, and one that is
+# weaker needs a second person. Add benign as soon as you have such texts: docs/gate.md.
+gate:
+  require: [must_block, must_pass]
 modules:
   - {use: first-policy, bind: {scope: global}}
 )"},
           {"first-policy.yaml", policy("first-policy")},
           {"golden/first.jsonl", R"({"id": "first-1", "set": "must_pass", "request": "Good morning, what can you do?", "expect": {"action_at_most": "allow"}}
-{"id": "first-2", "set": "attack", "request": "an example needle", "expect": {"rules_any": ["first-policy-001"]}}
+{"id": "first-2", "set": "must_block", "request": "an example needle", "expect": {"rules_any": ["first-policy-001"]}}
 )"},
           {"README.md", "# " + name + R"(
 

@@ -33,13 +33,14 @@ bool has_finding(const json& record, const char* member, const std::string& want
 bool fits(const json& r, const filter& f) {
   // What would have been is no decision: only who asks for it finds it.
   if (f.event.empty() && word(r, "event") == "shadow") return false;
+  if (f.event.empty() && !f.checkpoints && word(r, "event") == "checkpoint") return false;
   const auto when = parse_time(word(r, "time"));
   if (f.from && (!when || *when < *f.from)) return false;
   if (f.to && (!when || *when >= *f.to)) return false;
   const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || word(r, name) == wanted; };
   const auto context = r.value("context", json::object());
   const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || word(context, name) == wanted; };
-  return same("id", f.decision) && same("event", f.event) && same("reason", f.reason) && in_context("route", f.route) &&
+  return same("id", f.decision) && same("event", f.event) && word(r, "reason").contains(f.reason) && in_context("route", f.route) &&
          in_context("model", f.model) && same("verdict", f.verdict) && same("shadow_verdict", f.shadow_verdict) && same("activation", f.activation) &&
          (f.version.empty() || word(r, "version").starts_with(f.version)) && in_context("tenant", f.tenant) &&
          in_context("user", f.user) && in_context("conversation", f.conversation) &&
@@ -174,16 +175,19 @@ std::string file_after(const std::string& directory, const log_file& current, lo
 }  // namespace
 
 result<void> tail(const std::string& directory, std::size_t back, const std::function<bool(const std::string&)>& line,
-                  const std::function<bool()>& stop) {
+                  const std::function<bool()>& stop, bool checkpoints) {
   auto files = list_files(directory);
   if (!files) return std::unexpected(files.error());
   if (files->empty()) return fail(errc::not_found, "there is no audit file in " + directory);
   auto current = files->back();
   std::deque<std::string> last;
   std::streamoff read = 0;  // of the current file, up to its last whole line
+  // No text in a record can look like this: its quotes are escaped.
+  const auto wanted = [&](std::string_view l) { return checkpoints || !l.contains(R"("event":"checkpoint")"); };
   auto seen = each_line({directory}, [&](const log_file& file, std::streamoff, const std::string& l) {
     if (file.node == current.node && file.path > current.path) return false;  // newer than the listing: followed below
     if (file.path == current.path) read += static_cast<std::streamoff>(l.size() + 1);
+    if (!wanted(l)) return true;
     last.push_back(l);
     if (last.size() > back) last.pop_front();
     return true;
@@ -202,7 +206,7 @@ result<void> tail(const std::string& directory, std::size_t back, const std::fun
     in.clear();
     partial += more;
     for (auto end = partial.find('\n'); end != std::string::npos; end = partial.find('\n')) {
-      if (!line(partial.substr(0, end))) return {};
+      if (const auto whole = partial.substr(0, end); wanted(whole) && !line(whole)) return {};
       partial.erase(0, end + 1);
     }
     if (!more.empty()) continue;

@@ -136,7 +136,7 @@ class tree_builder : public YAML::EventHandler {
   void expect_value(int line, int column) {
     level& top = open_.back();
     if (top.node.kind != yaml_node::kind::mapping || top.value_next) return;
-    report(line, column, "a key must be a plain string", "put the value behind a key");
+    report(line, column, "a key must be a plain string", "is a { or [ open above? Otherwise put the value behind a key");
     throw abandon{};
   }
 
@@ -238,6 +238,23 @@ int line_with_tab(std::string_view bytes, int last) {
   return 0;
 }
 
+// What a person did where the parser says this. It sees a mistake where it can no longer go on, which is often a line later.
+struct yaml_advice {
+  std::string_view said, advice;
+};
+constexpr yaml_advice yaml_advices[] = {
+    {"escape character", "in single quotes a backslash is only a backslash"},
+    {"illegal block entry", "is a { or [ open on a line above? Close it there"},
+    {"flow not found", "a {, a [ or a quote is open above and never closed"},
+    {"end of sequence not found", "do all items of this list, and what belongs to them, begin in the same column?"},
+    {"end of map not found", "do all keys of this block begin in the same column?"},
+    {"illegal map value", "a value that holds ': ' needs quotes, and a key needs a blank behind its colon, here or on the line above"},
+    {"illegal map key", "do all keys of this block begin in the same column?"},
+    {"illegal flow end", "a } or ] closes nothing that is open"},
+    {"illegal EOF in scalar", "a quote is open and never closed"},
+    {"document indicator in scalar", "a quote is open above and never closed"},
+};
+
 // yaml-cpp's complaint; where its words lead astray, ours.
 diagnostic told(const std::string& file, std::string_view bytes, const YAML::Exception& thrown) {
   diagnostic out{.severity = severity::error,
@@ -249,8 +266,13 @@ diagnostic told(const std::string& file, std::string_view bytes, const YAML::Exc
     out.place = {.file = file, .line = line, .column = 1};
     out.message = "not YAML: a tab indents this line";
     out.advice = "indent with spaces";
-  } else if (thrown.msg.contains("escape character")) {
-    out.advice = "in single quotes a backslash is only a backslash";
+    return out;
+  }
+  for (const auto& [said, advice] : yaml_advices) {
+    if (thrown.msg.contains(said)) {
+      out.advice = advice;
+      break;
+    }
   }
   return out;
 }

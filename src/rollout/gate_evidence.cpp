@@ -44,6 +44,19 @@ policy::bundle_ast with_tests_of(const policy::bundle_ast& active, policy::bundl
   return candidate;
 }
 
+// Tests of rules that the candidate has no more.
+std::size_t tests_without_rule(const policy::bundle_ast& active, const policy::bundle_ast& candidate) {
+  std::set<std::string> kept;
+  for (const auto& owner : candidate.policies) {
+    for (const auto& rule : owner.rules) kept.insert(rule.id);
+  }
+  std::size_t out = 0;
+  for (const auto& owner : active.policies) {
+    for (const auto& rule : owner.rules) out += kept.contains(rule.id) ? 0 : rule.tests.size();
+  }
+  return out;
+}
+
 std::vector<rule_facts> facts_of(const policy::bundle_ast& bundle) {
   std::vector<rule_facts> out;
   for (const auto& owner : bundle.policies) {
@@ -122,6 +135,7 @@ void measure(const policy::snapshot& with, const std::vector<const policy::golde
 void add_active(gate_evidence& out, const candidate& what, const gather_options& how, const std::function<void(std::size_t)>& done) {
   const auto& active = *how.active;
   active_evidence made{.version = active.bundle.version, .change = policy::diff(active.bundle, what.build.bundle), .before = {}, .tests = {}, .golden = {}};
+  made.tests_without_rule = tests_without_rule(active.bundle, what.build.bundle);
   policy::diagnostics found;
   made.tests = policy::run_tests(with_tests_of(active.bundle, what.build.bundle), how.backend, how.cache, found);
   made.before = run_cases(out.cases, active.snapshot, how.threads, done);

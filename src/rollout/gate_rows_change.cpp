@@ -241,6 +241,7 @@ check_row judge_promises(const gate_evidence& evidence) {
   }
   row.summary = counted(evidence.active->tests.size(), "inline test", "inline tests") + " and " + counted(evidence.active->golden.size(), "golden case", "golden cases") + " of the active version, " +
                 std::to_string(row.findings.size()) + " broken";
+  if (const auto gone = evidence.active->tests_without_rule; gone > 0) row.summary += "; " + counted(gone, "inline test", "inline tests") + " of rules that are gone not counted: weakening names those";
   return row;
 }
 

@@ -263,7 +263,7 @@ void node::refuse(policy::activation as, const std::string& version, const std::
     const std::scoped_lock hold(lock_);
     published_.last_refusal = agent_status::refusal{now().wall, policy::to_string(as), version, phase, message};
   }
-  log("error", "refused version " + version.substr(0, 12) + " as " + policy::to_string(as) + " (" + phase + "): " + message);
+  log("error", "refused " + (version.empty() ? std::string("what the source has") : "version " + version.substr(0, 12) + " as " + policy::to_string(as)) + " (" + phase + "): " + message);
   calls_.event("refused", as, version, std::string(to_string(freshness_)), phase + ": " + message);
 }
 
@@ -290,12 +290,18 @@ void node::agrees() {
     unsaved_.reset();
   }
   const std::scoped_lock hold(lock_);
-  if (published_.last_refusal) published_.last_refusal->stands = false;
+  if (!published_.last_refusal || !published_.last_refusal->stands) return;
+  published_.last_refusal->stands = false;
+  log("info", "the source has what is in force again, version " + state_.version.substr(0, 12) + ": nothing that was refused stands");
 }
 
 void node::reached() {
   connected_ = true;
+  if (lost_told_.empty()) return;
   lost_told_.clear();
+  log("info", "the policy source answers again");
+  const std::scoped_lock hold(lock_);
+  published_.source_error.clear();
 }
 
 void node::contact() {
@@ -313,7 +319,9 @@ void node::lost(const std::string& why) {
   connected_ = false;
   if (why == lost_told_) return;
   lost_told_ = why;
-  log("warn", "the policy source does not answer: " + why);
+  log("warn", "the policy source cannot be read: " + why);
+  const std::scoped_lock hold(lock_);
+  published_.source_error = why;
 }
 
 policy::freshness node::compute() const {

@@ -1,6 +1,7 @@
 // redis:// and rediss:// URLs.
 #include "sluice/store/redis_url.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace sluice::store {
@@ -85,6 +86,11 @@ result<server_address> parse_sentinel(std::string_view text) {
   const auto wrong = read_address(text, out.host, out.port);
   if (wrong.empty()) return out;
   return fail(errc::invalid_argument, "the Sentinel '" + std::string(text) + "' is wrong (" + wrong + "); write host:26379");
+}
+
+std::string wrong_ring_name(std::string_view name) {
+  const auto odd = [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '{' || c == '}'; };
+  return name.empty() || std::ranges::any_of(name, odd) ? "a ring's name is one word without braces" : "";
 }
 
 }  // namespace sluice::store

@@ -17,7 +17,9 @@ namespace sluice::audit {
 
 struct filter {
   std::optional<wall_time> from, to;
-  std::string decision, event, tenant, route, model, rule, policy, verdict, shadow_verdict, reason, version, activation;
+  std::string decision, event, tenant, route, model, rule, policy, verdict, shadow_verdict, version, activation;
+  std::string reason;       // or a part of it
+  bool checkpoints = true;  // without `event`: those of the chain too
   std::string user, conversation, value;  // as keyed_hash(); value: of a finding
   std::size_t limit = 0;  // the newest so many; 0: all
   std::size_t skip = 0;   // without the newest so many: the page before
@@ -66,6 +68,6 @@ struct stored_file {
 
 // Calls `line` for records as they are written, starting with the last `back`; returns when `stop` says so.
 [[nodiscard]] result<void> tail(const std::string& directory, std::size_t back, const std::function<bool(const std::string&)>& line,
-                                const std::function<bool()>& stop);
+                                const std::function<bool()>& stop, bool checkpoints = true);
 
 }  // namespace sluice::audit

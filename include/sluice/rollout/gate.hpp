@@ -74,6 +74,7 @@ struct active_evidence {
   std::vector<policy::golden_result> before;   // the candidate's cases by the active version, in their order
   std::vector<policy::test_result> tests;      // the active version's, by the candidate
   std::vector<policy::golden_result> golden;   // the active version's, by the candidate
+  std::size_t tests_without_rule = 0;          // its tests of rules that the candidate has no more: nobody can run them
   bool has_must_block = false;
   std::optional<policy::gate_spec> gate = {};  // what the active version demanded of itself
 };

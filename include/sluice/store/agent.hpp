@@ -100,6 +100,7 @@ struct agent_status {
   std::string downgrade;                    // why an older version is in force than the source gives; "" when it is not
   std::string source;                       // "directory policies" or "redis://host:port ring R"
   bool connected = false;
+  std::string source_error;                 // why it is not; "" while it is, and before it was asked
   std::optional<wall_time> last_contact, last_activation, last_attempt;
   struct refusal {
     wall_time time;

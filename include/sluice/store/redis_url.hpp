@@ -30,4 +30,7 @@ struct redis_endpoint {
 // host[:port] of a Sentinel; its own port is 26379.
 [[nodiscard]] result<server_address> parse_sentinel(std::string_view text);
 
+// What is wrong with a ring's name; "" when nothing is. Braces would break the hash tag that keeps a ring's keys in one slot of a cluster.
+[[nodiscard]] std::string wrong_ring_name(std::string_view name);
+
 }  // namespace sluice::store
