@@ -2,8 +2,10 @@
 #include "sluice/match/compiler.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "sluice/match/database.hpp"
 
@@ -57,6 +59,18 @@ TEST(compiler, a_child_that_died_of_one_set_takes_the_next) {
     EXPECT_EQ(*made, *in_process_backend()->compile(one("needle")));
   }
   EXPECT_GT(child->peak_bytes(), 1u << 20);
+}
+
+TEST(compiler, a_child_that_somebody_ended_is_started_again) {
+  if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
+  auto child = child_backend(SLUICE_BINARY, {});
+  ASSERT_TRUE(child->compile(one("needle")).has_value());
+  std::ifstream children("/proc/thread-self/children");
+  pid_t server = 0;
+  if (!(children >> server)) GTEST_SKIP() << "this kernel does not list children";
+  ASSERT_EQ(::kill(server, SIGKILL), 0);
+  const auto made = child->compile(one("thorn"));
+  EXPECT_TRUE(made.has_value()) << made.error().message;
 }
 
 TEST(compiler, a_child_that_takes_too_long_is_ended_and_the_next_set_is_taken) {
