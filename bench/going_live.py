@@ -65,7 +65,7 @@ def bench_swaps(lab, args, report):
     def load():
         while not stop.is_set():
             phase = "p99" if swapping.is_set() else "p99_quiet"
-            r = wrk(port, "/v1/chat/completions", request_body(), 16, 3, lab.dir / "swap.lua")
+            r = wrk(port, "/v1/chat/completions", request_body(), 16, 1, lab.dir / "swap.lua")
             for k in ("requests", "errors"):
                 result[k] += r[k]
             if swapping.is_set() == (phase == "p99"):
