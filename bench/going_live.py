@@ -65,7 +65,7 @@ def bench_swaps(lab, args, report):
     def load():
         while not stop.is_set():
             phase = "p99" if swapping.is_set() else "p99_quiet"
-            r = wrk(port, "/v1/chat/completions", request_body(), 16, 3, lab.dir / "swap.lua")
+            r = wrk(port, "/v1/chat/completions", request_body(), 16, 1, lab.dir / "swap.lua")
             for k in ("requests", "errors"):
                 result[k] += r[k]
             if swapping.is_set() == (phase == "p99"):
@@ -80,18 +80,7 @@ def bench_swaps(lab, args, report):
         (new / "words-0.yaml").write_text(policy.replace(word, "zoq" + "".join("bcdfghklmn"[int(d)] for d in f"{n:04}")))
         (lab.dir / "next").symlink_to(new.name)
 
-    asker, loader = Asker(port), threading.Thread(target=load)
-    loader.start()
-    end = time.monotonic() + (8 if args.quick else 20)
-    while time.monotonic() < end:  # what this program does costs time too: the same, without the swap
-        write(1)
-        (lab.dir / "next").unlink()
-        for _ in range(20):
-            lab.status("w")
-            time.sleep(0.005)
-        shutil.rmtree(lab.dir / "w-1")
-    swapping.set()
-    for n in range(1, swaps + 1):
+    def swap(n):
         write(n)
         os.replace(lab.dir / "next", current)
         end = time.monotonic() + 60
@@ -103,6 +92,29 @@ def bench_swaps(lab, args, report):
             shutil.rmtree(lab.dir / f"w-{n - 1}")
         if n % early == 0:
             memory[n] = rss_kb(process.pid)
+
+    def all_but_the_swap(n, seconds):
+        # What this program does costs time too.
+        end = time.monotonic() + seconds
+        write(n)
+        (lab.dir / "next").unlink()
+        while time.monotonic() < end:
+            lab.status("w")
+            time.sleep(0.005)
+        shutil.rmtree(lab.dir / f"w-{n}")
+
+    asker, loader, blocks = Asker(port), threading.Thread(target=load), 2 if args.quick else 5
+    loader.start()
+    for block in range(blocks):  # in turn, as long and at the same pace
+        some = range(block * swaps // blocks + 1, (block + 1) * swaps // blocks + 1)
+        begin = time.monotonic()
+        swapping.set()
+        for n in some:
+            swap(n)
+        swapping.clear()
+        pace = (time.monotonic() - begin) / len(some)
+        for _ in some:
+            all_but_the_swap(some[-1] + 1, pace)
     stop.set()
     asker.stop.set()
     loader.join()
@@ -154,9 +166,14 @@ class Watcher(threading.Thread):
 
 
 def on_ring(redis):
-    """A command on the bench's ring; what it prints."""
-    ring = ["--redis", f"redis://127.0.0.1:{redis}", "--ring", "bench", "--json"]
-    return lambda *words: json.loads(subprocess.run([str(SLUICE), *map(str, words), *ring], capture_output=True, text=True, check=True).stdout)
+    """A function that runs a command on the bench's ring and returns what it prints."""
+    def call(*words):
+        r = subprocess.run([str(SLUICE), *map(str, words), "--redis", f"redis://127.0.0.1:{redis}", "--ring", "bench", "--json"], capture_output=True, text=True)
+        if r.returncode != 0:
+            sys.exit(f"bench: sluice {' '.join(map(str, words))}: exit {r.returncode}\n{r.stdout}{r.stderr}")
+        return json.loads(r.stdout)
+
+    return call
 
 
 def bench_activation(lab, args, report):
@@ -196,15 +213,16 @@ def bench_activation(lab, args, report):
 
 
 def bench_rollbacks(lab, args, report):
-    """Back and forth between two versions, which is what a rollback of a rollback does, while three nodes are asked."""
+    """Back and forth between two versions, while three nodes are asked."""
     redis, (up, _) = lab.redis(), lab.mock(delay_ms=10)
     folder = bundle(lab.dir / "r-full", 20, 100, 10, 10)
     call = on_ring(redis)
     nodes = [lab.sluice(up, None, f"r-{n}", redis)[0] for n in range(3)]
     policy = (folder / "words-0.yaml").read_text()
+    versions = []
     for n in range(2):
         (folder / "words-0.yaml").write_text(policy.replace("say nothing", f"say nothing {n}"))
-        call("push", folder, "--wait", "3")
+        versions.append(call("push", folder, "--wait", "3")["version"])
     askers, stop, result = [Asker(port) for port in nodes], threading.Event(), {"requests": 0, "errors": 0}
 
     def load():
@@ -217,9 +235,9 @@ def bench_rollbacks(lab, args, report):
     loader = threading.Thread(target=load)
     loader.start()
     took = []
-    for _ in range(20 if args.quick else 100):
+    for n in range(20 if args.quick else 100):
         begin = time.time()
-        call("rollback", "--note", "bench", "--wait", "3")
+        call("rollback", "--to", versions[n % 2], "--wait", "3")
         took.append(time.time() - begin)
     stop.set()
     for each in askers:

@@ -303,6 +303,7 @@ std::vector<std::shared_ptr<rule_table>> gateway::tables_in_force() {
 
 void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   const std::lock_guard lock(publish_mutex_);
+  retire();
   active_ = std::move(active);
   std::vector<pinned_snapshots::pointer> in_force{active_->snapshot};
   if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
@@ -319,7 +320,15 @@ void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   let_go();  // behind the new one in each worker's queue: nothing pins the old one after it
 }
 
+// What goes out of force is kept until nobody else holds it, so that it is taken apart here and not by the worker whose exchange is its last.
+void gateway::retire() {
+  for (const auto& each : {active_->snapshot, active_->shadow, active_->canary ? active_->canary->policy->snapshot : nullptr}) {
+    if (each && std::ranges::find(retired_, each) == retired_.end()) retired_.push_back(each);
+  }
+}
+
 void gateway::let_go() {
+  std::erase_if(retired_, [](const auto& each) { return each.use_count() == 1; });
   for (const auto& each : pins_.overdue(mono_now())) {
     telemetry::log(level::info, "streams on a superseded version end, if there are any", {{"version", each->version()}});
     server_->supersede(each);

@@ -54,7 +54,8 @@ class gateway {
   void watch_log();
   void watch_pins();
   void watch_blocks();
-  void let_go();  // with publish_mutex_ held
+  void retire();  // with publish_mutex_ held, as let_go()
+  void let_go();
   result<void> read_secrets();
   result<void> read_keys_file();
   result<void> open_log();
@@ -87,6 +88,7 @@ class gateway {
   std::mutex publish_mutex_;  // control plane only: current policy, keys, and whether workers are there to be told
   std::shared_ptr<const policy::active_policy> active_ = std::make_shared<policy::active_policy>();
   pinned_snapshots pins_;
+  std::vector<pinned_snapshots::pointer> retired_;  // each once; some may be in force again
   std::shared_ptr<const key_table> keys_;
   std::filesystem::file_time_type keys_time_{};
   bool keys_lost_ = false;

@@ -82,31 +82,45 @@ class child final : public compile_backend {
 
   [[nodiscard]] result<std::string> run(const std::string& request, const task& of) {
     const std::scoped_lock one_at_a_time(lock_);
-    std::array<descriptor, 2> in, out;
-    std::array<int, 2> a{}, b{};
-    if (::pipe2(a.data(), O_CLOEXEC) != 0) return fail(errc::unavailable, std::string("no pipe for the ") + of.program + ": " + std::strerror(errno));
-    in[0].fd = a[0], in[1].fd = a[1];
-    if (::pipe2(b.data(), O_CLOEXEC) != 0) return fail(errc::unavailable, std::string("no pipe for the ") + of.program + ": " + std::strerror(errno));
-    out[0].fd = b[0], out[1].fd = b[1];
-    // One that died while nobody asked it is started again.
-    for (const bool again : {false, true}) {
+    for (const bool last : {false, true}) {
       if (server_ < 0) {
         if (const int rc = start(); rc != 0) return fail(errc::unavailable, std::string("the ") + of.program + " did not start (" + program_ + "): " + std::strerror(rc));
       }
-      if (hand_over(socket_.fd, in[0].fd, out[1].fd)) break;
-      const auto why = std::string(std::strerror(errno));
-      stop();
-      if (again) return fail(errc::unavailable, std::string("the ") + of.program + " took no work: " + why);
+      auto tried = attempt(request, of);
+      if (!tried) return std::unexpected(tried.error());
+      // A server that is gone, by whatever hand, is no fault of the set.
+      if (tried->in_time && !tried->end && !last) continue;
+      return judge(tried->in_time, tried->end ? tried->end->status : SIGKILL, std::move(tried->answer), of);
     }
-    in[0].reset();
-    out[1].reset();
+    return fail(errc::unavailable, std::string("the ") + of.program + " was ended twice");
+  }
+
+  struct trial {
+    bool in_time = true;
+    std::optional<process_end> end;  // nothing: the server did not say, and is stopped
     std::string answer;
-    const bool in_time = exchange(in[1], out[0].fd, request, answer);
-    const auto end = in_time ? how_it_ended() : std::nullopt;
-    if (!end) stop();  // and with it the process that it waits for
-    for (auto most = peak_.load(); end && end->bytes_max > most && !peak_.compare_exchange_weak(most, end->bytes_max);) {
+  };
+
+  result<trial> attempt(const std::string& request, const task& of) {
+    std::array<descriptor, 2> in, out;
+    for (auto* pair : {&in, &out}) {
+      std::array<int, 2> ends{};
+      if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errc::unavailable, std::string("no pipe for the ") + of.program + ": " + std::strerror(errno));
+      (*pair)[0].fd = ends[0];
+      (*pair)[1].fd = ends[1];
     }
-    return judge(in_time, end ? end->status : SIGKILL, std::move(answer), of);
+    trial out_of;
+    if (hand_over(socket_.fd, in[0].fd, out[1].fd)) {
+      in[0].reset();
+      out[1].reset();
+      out_of.in_time = exchange(in[1], out[0].fd, request, out_of.answer);
+      if (out_of.in_time) out_of.end = how_it_ended();
+    }
+    if (!out_of.end) stop();  // and with it the process that it waits for
+    const auto held = out_of.end ? out_of.end->bytes_max : 0;
+    for (auto most = peak_.load(); held > most && !peak_.compare_exchange_weak(most, held);) {
+    }
+    return out_of;
   }
 
   // 0, or why there is none.

@@ -14,6 +14,8 @@ namespace {
 
 // Surroundings that decide \b, \B, ^ and (?m)^ before a match. Other look-behinds get no filter.
 constexpr std::array<std::string_view, 4> befores = {"", " ", "a", "\n"};
+// Of bytes below this a pair says more than its first byte (start_set::pair).
+constexpr unsigned known_pairs = 128;
 // More first bytes than this (a word character, say): pairs would be asked for in vain.
 constexpr std::size_t narrow_first_max = 32;
 
@@ -59,7 +61,7 @@ start_set find_starts(const regex& of, match_state& state) {
     if (!set.first[a]) continue;
     for (unsigned b = 0; b < 256; ++b) {
       const std::array<char, 2> two = {static_cast<char>(a), static_cast<char>(b)};
-      set.pair[a * 256 + b] = a >= 128 || b >= 128 || could_begin(of, {two.data(), 2}, state);
+      set.pair[a * 256 + b] = a >= known_pairs || b >= known_pairs || could_begin(of, {two.data(), 2}, state);
     }
   }
   return set;
@@ -82,12 +84,12 @@ start_filter::start_filter(std::span<const start_set* const> of)
     for (std::size_t r = 0; r < of.size(); ++r) {
       if (!of[r]->first[a]) continue;
       first_bits[r / 64] |= 1ull << (r % 64);
-      if (!of[r]->wide) narrow.push_back(r);
+      if (!of[r]->wide && a < known_pairs) narrow.push_back(r);
     }
     first_class_[a] = class_of(first_bits);
     std::fill_n(pair_class_.begin() + a * 256, 256, first_class_[a]);
     before = first_bits;
-    for (unsigned b = 0; b < 256 && !narrow.empty(); ++b) {
+    for (unsigned b = 0; b < known_pairs && !narrow.empty(); ++b) {
       bits = first_bits;
       for (const auto r : narrow) {
         if (!of[r]->pair[a * 256 + b]) bits[r / 64] &= ~(1ull << (r % 64));

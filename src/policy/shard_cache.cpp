@@ -20,7 +20,7 @@
 namespace sluice::policy {
 namespace {
 
-constexpr std::size_t recent_max = 192;  // databases kept although no snapshot uses them: a rollback finds them
+constexpr std::size_t recent_max = 96;  // databases kept although no snapshot uses them: a rollback finds them
 constexpr std::size_t recent_programs_max = 512;
 // On disk the least recently written go when there are more bytes than this; what is in memory stays.
 constexpr std::uint64_t disk_bytes_max = 256u << 20;

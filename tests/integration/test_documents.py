@@ -130,12 +130,13 @@ def test_audit_commands(lab):
     day = time.strftime("%Y-%m-%d", time.gmtime())
     text = text.replace("/var/lib/sluice/audit-", f"{lab.dir}/{g.name}-state/audit-").replace("/var/lib/sluice/audit", str(g.audit)).replace("--state /var/lib/sluice", f"--state {lab.dir}/{g.name}-state").replace("/var/lib/sluice/secret", f"{lab.dir}/{g.name}-state/secret").replace(example, headers["x-sluice-decision"])
     lines = text.replace("--since 2026-12-01", f"--since {day}").replace("2026-12-01T12:00:00Z", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))).splitlines()
-    query, one, why, shadow, at, rules, verify, replay, export, tail = (shell(line, lab.dir) for line in lines)
+    query, one, why, shadow, at, rules, verify, replay, every, export, tail = (shell(line, lab.dir) for line in lines)
     assert f"decision    {headers['x-sluice-decision']}" in why and "rule bomb of policy p: block, in messages[0].content 2..13" in why, why
     assert headers["x-sluice-decision"] in query and headers["x-sluice-decision"] in shadow
     assert json.loads(one.splitlines()[0] if one.count("\n") == 1 else one)
     assert g.state()["version"][:12] in at and "p.yaml:" in rules
     assert "rule by rule: the log keeps no text" in replay and "the record is what comes out" in replay, replay
+    assert every.startswith("2 decisions of 1 versions: 0 replayed in full, 2 rule by rule, 0 differ, 0 were not replayed"), every
     assert headers["x-sluice-decision"] in export
     assert "1 file" in verify or "verified" in verify or "intact" in verify, verify
     assert tail.count("\n") >= 4

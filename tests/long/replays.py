@@ -76,7 +76,7 @@ def main():
         g.start()
         gateways.append(g)
     sluice("push", version(lab.dir / "v0", 0), *ring, "--wait", "2")
-    clients, share = [Client(gateways, seed) for seed in range(CLIENTS)], DECISIONS // CLIENTS // (VERSIONS + 1)
+    clients, share = [Client(gateways, seed) for seed in range(CLIENTS)], -(-DECISIONS // (CLIENTS * (VERSIONS + 1)))
     for n in range(1, VERSIONS + 2):
         for c in clients:
             c.allowed += share

@@ -2,8 +2,10 @@
 #include "sluice/match/compiler.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "sluice/match/database.hpp"
 
@@ -43,6 +45,43 @@ TEST(compiler, a_child_that_passes_its_limits_is_an_error_and_not_a_crash) {
   const auto made = child->compile(set);
   ASSERT_FALSE(made.has_value());
   EXPECT_FALSE(made.error().message.empty());
+}
+
+TEST(compiler, a_child_that_died_of_one_set_takes_the_next) {
+  if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
+  auto child = child_backend(SLUICE_BINARY, {.cpu_seconds = 1, .wall_seconds = 10, .memory_bytes = 256u << 20});
+  pattern_set heavy;
+  for (int i = 0; i < 4000; ++i) heavy.patterns.push_back({"(?:[a-z]+[0-9]{1,300}x){1,30}" + std::to_string(i), single_match_flags()});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(child->compile(heavy).has_value());
+    const auto made = child->compile(one("needle"));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    EXPECT_EQ(*made, *in_process_backend()->compile(one("needle")));
+  }
+  EXPECT_GT(child->peak_bytes(), 1u << 20);
+}
+
+TEST(compiler, a_child_that_somebody_ended_is_started_again) {
+  if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
+  auto child = child_backend(SLUICE_BINARY, {});
+  ASSERT_TRUE(child->compile(one("needle")).has_value());
+  std::ifstream children("/proc/thread-self/children");
+  pid_t server = 0;
+  if (!(children >> server)) GTEST_SKIP() << "this kernel does not list children";
+  ASSERT_EQ(::kill(server, SIGKILL), 0);
+  const auto made = child->compile(one("thorn"));
+  EXPECT_TRUE(made.has_value()) << made.error().message;
+}
+
+TEST(compiler, a_child_that_takes_too_long_is_ended_and_the_next_set_is_taken) {
+  if (!std::filesystem::exists(SLUICE_BINARY)) GTEST_SKIP() << "the binary is not built";
+  auto child = child_backend(SLUICE_BINARY, {.cpu_seconds = 60, .wall_seconds = 1, .memory_bytes = 2ull << 30});
+  pattern_set slow;
+  for (int i = 0; i < 4000; ++i) slow.patterns.push_back({"[a-z]{2,40}_" + std::to_string(i) + "[A-Za-z0-9]{24,400}", single_match_flags()});
+  const auto late = child->compile(slow);
+  ASSERT_FALSE(late.has_value());
+  EXPECT_TRUE(late.error().message.contains("longer than 1 s")) << late.error().message;
+  EXPECT_TRUE(child->compile(one("needle")).has_value());
 }
 
 TEST(compiler, a_program_that_is_not_there_is_named) {

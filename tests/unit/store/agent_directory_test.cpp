@@ -139,6 +139,7 @@ TEST_F(folder_agent, a_refused_edit_leaves_what_runs_and_is_tried_once) {
   bundle("p", "REFUSE");
   ASSERT_TRUE(node.until_event("refused", "policy.yaml:1:1"));
   EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(place_.path("state/versions")), fs::directory_iterator()), 1) << "nothing of a version that did not build";
   const auto tried = node.applied();
   node->reload();
   replace("p/policy.yaml", "two");
