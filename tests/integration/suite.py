@@ -29,6 +29,7 @@ MODULES = [
     "test_feedback",
     "test_https_source",
     "test_gitops",
+    "test_tour",
     "test_node_tables",
     "test_going_live",
     "test_breaker",
@@ -56,7 +57,7 @@ MODULES = [
 
 
 # These wait for events most of the time: a second process runs them beside the others.
-WAITING = {"test_lost_redis", "test_failures", "test_trust", "test_feedback", "test_https_source", "test_gitops", "test_node_tables", "test_going_live", "test_crashes", "test_controller", "test_server_state"}
+WAITING = {"test_lost_redis", "test_failures", "test_trust", "test_feedback", "test_https_source", "test_gitops", "test_tour", "test_node_tables", "test_going_live", "test_crashes", "test_controller", "test_server_state"}
 
 
 def run(modules, wanted=()):
