@@ -101,9 +101,13 @@ def processes_in(folder):
     return found
 
 
+def of_each(shell, path):
+    """What the admin ports of the three gateways answer."""
+    return [urllib.request.urlopen(url + path, timeout=5).read().decode() for url in shell.run("echo $ADMIN1 $ADMIN2 $ADMIN3").split()]
+
+
 def judged(shell):
-    texts = [urllib.request.urlopen(url + "/metrics", timeout=5).read().decode() for url in shell.run("echo $ADMIN1 $ADMIN2 $ADMIN3").split()]
-    return [int(float(re.search(r"(?m)^sluice_shadow_judged_total (\S+)", text)[1])) for text in texts]
+    return [int(float(re.search(r"(?m)^sluice_shadow_judged_total (\S+)", text)[1])) for text in of_each(shell, "/metrics")]
 
 
 def steps(page):
@@ -125,7 +129,9 @@ def wait_before(command, shell, folder):
     if "shadow report" in command:
         until("each node has judged enough", lambda: min(judged(shell)) >= 150, 60)
     if command.startswith("sluice status\nask") or command.startswith("sluice rearm") or command.startswith("sluice status |"):
-        until("all three have demoted the rule, and say so", lambda: sum(bool(n["demoted"]) for n in nodes()) == 3, 60)
+        until("all three have demoted the rule", lambda: all(json.loads(text)["policy"]["demotions"] for text in of_each(shell, "/v1/status")), 60)
+        since = time.monotonic()
+        until("and have said so to the ring since", lambda: all(n["demoted"] and n["heartbeat_age_ms"] < 1000 * (time.monotonic() - since) for n in nodes()), 30)
     if command.startswith("ask") and "redis-server" in command:
         until("Redis has ended", lambda: not (folder / "redis/pid").exists())
     if command.startswith("sluice status\nsluice push"):
