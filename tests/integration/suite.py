@@ -34,6 +34,7 @@ MODULES = [
     "test_going_live",
     "test_breaker",
     "test_shadow",
+    "test_pages",
     "test_crashes",
     "test_controller",
     "test_operators",
