@@ -22,8 +22,8 @@ build_packages=(clang-19 lld-19 libclang-rt-19-dev cmake ninja-build ccache pkg-
   libphonenumber8 libprotobuf-dev libabsl-dev)
 test_packages=(redis-server:redis-server openssl:openssl python3:python3 python3-venv git:git procps:ps nodejs:node npm:npm
   zsh:zsh fish:fish python3-jsonschema python3-yaml pyflakes3:pyflakes3)
-# Symbols in sanitizer reports; bundles that a measurement changes.
-long_packages=(llvm-19 python3-yaml)
+# Symbols in sanitizer reports; bundles that a measurement changes; pages in a browser, which needs a font.
+long_packages=(llvm-19 python3-yaml chromium:chromium fonts-dejavu-core)
 
 installed() {
   [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]

@@ -8,6 +8,7 @@
 #include "bundle_input.hpp"
 #include "http_call.hpp"
 #include "log_sources.hpp"
+#include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 

@@ -8,6 +8,7 @@
 #include "bundle_input.hpp"
 #include "commit.hpp"
 #include "gate_run.hpp"
+#include "node_wait.hpp"
 #include "provenance.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -27,10 +28,6 @@ struct push_options {
 };
 
 std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<milliseconds>(mono_now() - from).count(); }
-
-nlohmann::ordered_json to_json(const store::acknowledgement& a) {
-  return {{"node", a.node}, {"state", a.state}, {"phase", a.phase}, {"message", a.message}, {"compile_ms", a.compile.count()}};
-}
 
 // The version that is live in the ring, built here; nothing when there is none, or neither it nor the candidate has a `gate` block: a
 // candidate does not get rid of a gate by leaving it out. False: it was complained about.
@@ -168,8 +165,7 @@ int push(const push_options& options, bool json) {
   const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
-    auto nodes = nlohmann::ordered_json::array();
-    for (const auto& a : waited.answers) nodes.push_back(to_json(a));
+    const auto nodes = nlohmann::ordered_json::parse(answers_json(waited));
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"nodes", nodes},
                                         {"gate", {{"verdict", rollout::to_string(gate->report.verdict)}, {"report", gate->report.digest}}},
                                         {"ms", {{"build", build_ms}, {"golden", golden_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};

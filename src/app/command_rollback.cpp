@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "bundle_input.hpp"
+#include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 

@@ -1,67 +1,167 @@
-// sluice status: what is live in a ring, and what each node runs.
+// sluice status: what is live in a ring, and what each node runs; once, or again and again.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <thread>
 
 #include "bundle_input.hpp"
+#include "node_wait.hpp"
 #include "ring_options.hpp"
+#include "screen_block.hpp"
 #include "sluice/app/command.hpp"
 
 namespace sluice::app {
 namespace {
 
-int status(const ring_options& options, bool json) {
-  auto ring = connect_ring(options);
-  if (!ring) return 1;
-  const auto head = ring->head();
-  if (!head && head.error().code != errc::not_found) return complain_ring(head.error()), 1;
-  const auto nodes = ring->nodes();
-  if (!nodes) return complain_ring(nodes.error()), 1;
-  const auto frozen = ring->frozen();
-  if (!frozen) return complain_ring(frozen.error()), 1;
-  if (json) {
-    nlohmann::ordered_json out = {{"ring", options.ring}, {"head", nullptr}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
-    if (head) {
-      out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                     {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"commit", head->commit}, {"gate_report", head->gate_report}};
-    }
-    if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
-    out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
-    out["demoted"] = nlohmann::ordered_json::array();
-    for (const auto& d : head ? head->demoted : std::vector<store::rule_demotion>{}) out["demoted"].push_back({{"version", d.version}, {"rule", d.rule}, {"why", d.why}});
-    if (*frozen) out["frozen"] = **frozen;
-    for (const auto& n : *nodes) {
-      out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state},
-                              {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}});
-      auto& demoted = out["nodes"].back()["demoted"] = nlohmann::ordered_json::array();
-      for (const auto& d : n.demoted) demoted.push_back({{"version", d.version}, {"rule", d.rule}, {"why", d.why}});
-    }
-    std::cout << out.dump(2) << '\n';
-    return 0;
+constexpr milliseconds look_every{500};
+
+struct status_options {
+  ring_options ring;
+  bool watch = false;
+};
+
+struct ring_state {
+  std::optional<store::head_record> head;
+  std::vector<store::node_status> nodes;
+  std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
+  std::optional<std::string> frozen;
+  [[nodiscard]] std::string phase(const store::node_status& node) const {
+    if (!head || !node.alive) return "-";
+    const auto answer = phases.find(node.id);
+    if (answer != phases.end()) return answer->second;
+    return node.activation == policy::to_string(head->activation) ? "active" : "waiting";
   }
+  [[nodiscard]] std::vector<store::rule_demotion> demoted() const { return head ? head->demoted : std::vector<store::rule_demotion>{}; }
+};
+
+result<ring_state> look(store::publisher& ring) {
+  ring_state out;
+  auto head = ring.head();
+  if (!head && head.error().code != errc::not_found) return std::unexpected(head.error());
+  if (head) out.head = std::move(*head);
+  auto nodes = ring.nodes();
+  if (!nodes) return std::unexpected(nodes.error());
+  out.nodes = std::move(*nodes);
+  std::ranges::sort(out.nodes, {}, &store::node_status::id);  // by their last heartbeat they would change places all the time
+  auto frozen = ring.frozen();
+  if (!frozen) return std::unexpected(frozen.error());
+  out.frozen = std::move(*frozen);
+  if (!out.head) return out;
+  const auto answers = ring.acknowledgements(out.head->activation);
+  if (!answers) return std::unexpected(answers.error());
+  for (const auto& a : *answers) out.phases[a.node] = phase_of(a);
+  return out;
+}
+
+nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
+  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
+  const auto& head = is.head;
   if (head) {
-    std::cout << "ring " << options.ring << ": " << policy::to_string(head->activation) << " version " << short_version(head->version) << " (" << head->kind
-              << " by " << head->actor << ", " << head->time << ")" << (head->note.empty() ? "" : ": " + head->note) << '\n';
-  } else {
-    std::cout << "ring " << options.ring << ": nothing was ever activated\n";
+    out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
+                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"commit", head->commit}, {"gate_report", head->gate_report}};
   }
-  if (head && head->canary) {
-    std::cout << "canary: version " << short_version(head->canary->version) << " for ";
-    if (head->canary->nodes.empty()) std::cout << head->canary->basis_points / 100.0 << " % of conversations\n";
-    else std::cout << "everybody on nodes with " << head->canary->nodes << '\n';
+  if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
+  out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
+  const auto demotions = [](const std::vector<store::rule_demotion>& of) {
+    auto list = nlohmann::ordered_json::array();
+    for (const auto& d : of) list.push_back({{"version", d.version}, {"rule", d.rule}, {"why", d.why}});
+    return list;
+  };
+  out["demoted"] = demotions(is.demoted());
+  if (is.frozen) out["frozen"] = *is.frozen;
+  for (const auto& n : is.nodes) {
+    out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state}, {"phase", is.phase(n)},
+                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"demoted", demotions(n.demoted)}});
   }
-  if (head && !head->shadow.empty()) std::cout << "in shadow: version " << short_version(head->shadow) << '\n';
-  for (const auto& d : head ? head->demoted : std::vector<store::rule_demotion>{}) std::cout << "DEMOTED in the ring: rule " << d.rule << " of version " << short_version(d.version) << ": " << d.why << '\n';
-  for (const auto& n : *nodes) {
-    for (const auto& d : n.demoted) std::cout << "DEMOTED by " << n.id << ": rule " << d.rule << " of version " << short_version(d.version) << ": " << d.why << '\n';
+  return out;
+}
+
+std::string summary(const ring_state& is, const std::string& name) {
+  const auto& head = is.head;
+  if (!head) return "ring " + name + ": nothing was ever activated\n" + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
+  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + head->kind + " by " + head->actor + ", " + head->time + ")" +
+                    (head->note.empty() ? "" : ": " + head->note) + "\n";
+  if (head->canary) {
+    std::ostringstream percent;
+    percent << head->canary->basis_points / 100.0;
+    out += "canary: version " + short_version(head->canary->version) + " for " + (head->canary->nodes.empty() ? percent.str() + " % of conversations" : "everybody on nodes with " + head->canary->nodes) + "\n";
   }
-  if (*frozen) std::cout << "frozen: " << **frozen << '\n';
-  std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "heartbeat", "build"}};
-  for (const auto& n : *nodes) {
-    rows.push_back({n.id, n.alive ? n.activation : "gone", short_version(n.version), n.alive ? n.state : "-", std::to_string(n.heartbeat_age.count() / 1000) + " s ago", n.build});
+  if (!head->shadow.empty()) out += "in shadow: version " + short_version(head->shadow) + "\n";
+  const auto demoted = [&out](const std::string& by, const std::vector<store::rule_demotion>& of) {
+    for (const auto& d : of) out += "DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why + "\n";
+  };
+  demoted("in the ring", head->demoted);
+  for (const auto& n : is.nodes) demoted("by " + n.id, n.demoted);
+  return out + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
+}
+
+std::vector<std::string> cells(const ring_state& is, const store::node_status& n) {
+  return {n.id, is.phase(n), n.alive ? n.activation : "gone", short_version(n.version), n.alive ? n.state : "-", std::to_string(n.heartbeat_age.count() / 1000) + " s ago", n.build};
+}
+
+std::string told(const ring_state& is, const std::string& name) {
+  std::vector<std::vector<std::string>> rows = {{"node", "phase", "activation", "version", "state", "heartbeat", "build"}};
+  for (const auto& n : is.nodes) rows.push_back(cells(is, n));
+  return summary(is, name) + (rows.size() > 1 ? table(rows) : "");
+}
+
+// Where no cursor can move: the summary, and a node, each when it has changed. As JSON: the whole, when something but an age has.
+class change_log {
+ public:
+  explicit change_log(bool json) : json_(json) {}
+  void tell(const ring_state& is, const std::string& name) {
+    if (json_) {
+      const auto whole = to_json(is, name);
+      auto lasting = whole;
+      for (auto& n : lasting["nodes"]) n.erase("heartbeat_age_ms");
+      if (changed("", lasting.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace))) std::cout << whole.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n' << std::flush;
+      return;
+    }
+    if (const auto text = summary(is, name); changed("", text)) std::cout << text;
+    for (const auto& n : is.nodes) {
+      const auto text = n.id + ": " + is.phase(n) + ", " + (n.alive ? n.activation + " version " + short_version(n.version) + ", " + n.state : "gone");
+      if (changed(n.id, text)) std::cout << "  " << text << '\n';
+    }
+    std::cout << std::flush;
   }
-  if (rows.size() > 1) std::cout << table(rows);
+
+ private:
+  bool changed(const std::string& of, const std::string& text) {
+    auto& last = last_[of];
+    if (last == text) return false;
+    last = text;
+    return true;
+  }
+  bool json_;
+  std::map<std::string, std::string> last_;
+};
+
+// Until it is interrupted, or Redis is gone.
+int watch(store::publisher& ring, const std::string& name, bool json) {
+  screen_block block;
+  change_log changes(json);
+  for (;;) {
+    const auto is = look(ring);
+    if (!is) return complain_ring(is.error()), 1;
+    if (!json && screen_block::possible()) block.draw(told(*is, name));
+    else changes.tell(*is, name);
+    std::this_thread::sleep_for(look_every);
+  }
+}
+
+int status(const status_options& options, bool json) {
+  auto ring = connect_ring(options.ring);
+  if (!ring) return 1;
+  if (options.watch) return watch(*ring, options.ring.ring, json);
+  const auto is = look(*ring);
+  if (!is) return complain_ring(is.error()), 1;
+  if (json) std::cout << to_json(*is, options.ring.ring).dump(2) << '\n';
+  else std::cout << told(*is, options.ring.ring);
   return 0;
 }
 
@@ -69,10 +169,11 @@ int status(const ring_options& options, bool json) {
 
 void add_status(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("status", "Show what is live in a ring and what each node runs");
-  auto options = std::make_shared<ring_options>();
-  add_ring_options(*command, *options);
+  auto options = std::make_shared<status_options>();
+  add_ring_options(*command, options->ring);
+  command->add_flag("--watch", options->watch, "Again and again, in place on a terminal, until Ctrl-C; elsewhere a line for what changes");
   add_json(*command, call);
-  command->footer("Example:\n  sluice status --redis redis://127.0.0.1:6379 --ring prod");
+  command->footer("phase: how far a node is with what is live: waiting, received, verified (it builds), active, or refused and where.\n\nExamples:\n  sluice status --redis redis://127.0.0.1:6379 --ring prod\n  sluice status --watch");
   command->callback([options, &call] { call.exit_code = status(*options, call.json); });
 }
 

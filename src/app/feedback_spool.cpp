@@ -64,7 +64,11 @@ feedback_spool::~feedback_spool() {
 bool feedback_spool::add(std::string line) {
   {
     const std::scoped_lock hold(lock_);
-    if (queue_.size() >= queue_max || size_ + line.size() > file_bytes_max) return false;
+    if (queue_.size() >= queue_max || size_ + line.size() > file_bytes_max) {
+      ++counts_.dropped;
+      return false;
+    }
+    ++counts_.received;
     queue_.push_back(std::move(line));
   }
   wake_.notify_all();
@@ -74,6 +78,13 @@ bool feedback_spool::add(std::string line) {
 std::vector<std::string> feedback_spool::lines() const {
   std::uint64_t end = 0;
   return lines_of(file_, 0, file_bytes_max, end);
+}
+
+feedback_spool::counts feedback_spool::stats() const {
+  const std::scoped_lock hold(lock_);
+  auto out = counts_;
+  out.waiting_bytes = size_ - std::min(sent_, size_);
+  return out;
 }
 
 // Told once, until something else is wrong.
@@ -95,6 +106,7 @@ void feedback_spool::write(const std::vector<std::string>& some) {
   if (!fine) telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " cannot be written", {{"reason", std::strerror(why)}, {"entries", std::to_string(some.size())}});
   const std::scoped_lock hold(lock_);
   size_ += fine ? bytes.size() : 0;
+  counts_.dropped += fine ? 0 : some.size();
 }
 
 // True: nothing is left to send.
@@ -109,7 +121,11 @@ bool feedback_spool::forward() {
     std::vector<store::stream_entry> entries;
     for (const auto& line : some) entries.push_back({{"entry", line}});
     if (const auto done = writer->append(entries); !done) return tell(done.error().message), false;
-    sent_ = end;
+    {
+      const std::scoped_lock hold(lock_);
+      sent_ = end;
+      counts_.forwarded += some.size();
+    }
     if (const auto kept = replace_file(sent_file_, std::to_string(sent_) + "\n"); !kept) return tell(kept.error().message), false;
   }
   tell("");

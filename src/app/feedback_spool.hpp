@@ -30,6 +30,14 @@ class feedback_spool {
   [[nodiscard]] bool add(std::string line);
   // What lies in the file: all, or what Redis does not have yet.
   [[nodiscard]] std::vector<std::string> lines() const;
+  struct counts {
+    std::uint64_t received = 0;      // entries that were taken
+    std::uint64_t forwarded = 0;     // entries that Redis has taken; some twice after a crash
+    std::uint64_t dropped = 0;       // entries that there was no room for, or that could not be written
+    std::uint64_t waiting_bytes = 0; // of the file that Redis does not have; where there is none, all of it
+  };
+  // Any thread.
+  [[nodiscard]] counts stats() const;
 
  private:
   void run();
@@ -38,11 +46,12 @@ class feedback_spool {
   void tell(const std::string& why);
   std::string file_, sent_file_, stream_, told_;
   std::optional<store::redis_endpoint> redis_;
-  std::uint64_t sent_ = 0;   // bytes of the file that Redis has
   mutable std::mutex lock_;  // of what follows
   std::condition_variable wake_;
   std::vector<std::string> queue_;
   std::uint64_t size_ = 0;
+  std::uint64_t sent_ = 0;   // bytes of the file that Redis has; only thread_ changes it
+  counts counts_;            // waiting_bytes aside
   bool stopping_ = false;
   std::thread thread_;  // last: it uses the others
 };

@@ -124,6 +124,10 @@ telemetry::metrics_input gateway::metrics() {
     out.vault = {.asked = vault.asked, .unavailable = vault.unavailable, .kept = vault.kept, .recalled = vault.recalled,
                  .unreadable = vault.unreadable, .present = true, .connected = vault.connected};
   }
+  if (spool_) {
+    const auto spool = spool_->stats();
+    out.feedback = {.received = spool.received, .forwarded = spool.forwarded, .dropped = spool.dropped, .spool_bytes = spool.waiting_bytes, .present = true};
+  }
   const auto audit = log_->stats();
   out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,
                .sync_failures = audit.sync_failures, .failed = audit.failed, .failure = audit.failed ? audit.failure : ""};

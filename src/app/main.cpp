@@ -26,6 +26,7 @@ constexpr const char* footer = R"(First steps:
   echo 'My card is 4111 1111 1111 1111' | sluice explain policies
   sluice config check sluice.yaml                     is this configuration right?
   sluice serve --config sluice.yaml                   the gateway
+  sluice demo                                         a fleet of three with a Redis, to try things out
 
 Each command has --help with an example. Exit codes: 0 success, 1 failed, 2 wrong usage,
 3 not enough evidence, 64 bad configuration.)";
@@ -157,6 +158,7 @@ int run(int argc, char** argv) {
   app::add_classifier(root, call);
   app::add_golden(root, call);
   app::add_feedback(root, call);
+  app::add_demo(root, call);
   add_completion(root, call);
   add_version(root, call);
   if (argc > 1 && std::string_view(argv[1]) == "help") {

@@ -1,4 +1,4 @@
-// What commands that talk to a ring in Redis have in common: where it is, and waiting for its nodes.
+// What commands that talk to a ring in Redis have in common: where it is, and whose keys sign.
 #pragma once
 
 #include <optional>
@@ -18,12 +18,6 @@ struct ring_options {
   std::vector<std::string> sentinels;
 };
 void add_ring_options(CLI::App& command, ring_options& options);
-
-struct wait_options {
-  std::string who;              // "all", a number, or "" for no waiting
-  std::string timeout = "30s";
-};
-void add_wait_options(CLI::App& command, wait_options& options);
 
 // Keys that sign what is written into the ring.
 struct signing_options {
@@ -50,23 +44,8 @@ struct signing_keys {
 // Complains with what an error means for the person at the keyboard.
 void complain_ring(const error& why);
 
-struct wait_outcome {
-  bool reached = true;  // everybody who was waited for acknowledged
-  std::string ring;
-  store::head_record head;  // what is live: the activation that was waited for, or the one that had to follow it
-  std::vector<store::acknowledgement> answers;
-};
-// Waits until the nodes that are alive (or N of them) have answered, printing each answer as it comes unless `quiet`. When nodes turn
-// out to have seen more than this Redis had, which came back without it, the same version is activated above them. So that such nodes
-// have come back, a ring that held nothing is watched for a moment also when nobody asked to wait.
-[[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet);
-
 // An activation that no replica has is lost by a failover: said on stderr.
 void warn_of_replicas(const store::head_record& head);
-// The end of a command that made `version` live as `head`: waits as asked, prints the outcome as JSON, and gives the exit code.
-[[nodiscard]] int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head,
-                                const wait_options& options, bool json);
-
 // Who is at the keyboard: user@host, unless a command line names somebody.
 [[nodiscard]] std::string actor_name(const std::string& given = {});
 

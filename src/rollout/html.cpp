@@ -15,17 +15,18 @@ constexpr std::string_view style = R"(
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1rem;max-width:72rem;font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page)}
 h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
-code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}
+code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}td:first-child code{overflow-wrap:normal}.cases{color:var(--soft)}
 .verdict{display:inline-block;padding:.1rem .6rem;border:2px solid;border-radius:.4rem;font-weight:700}
 .pass{color:var(--good)}.FAIL{color:var(--bad)}.INSUFFICIENT,.warning,.waived{color:var(--doubt)}.skipped{color:var(--soft)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0}
+ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
 figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}
 svg{display:block;width:100%;min-width:36rem;height:auto;max-width:60rem}
 svg text{fill:var(--text);font:13px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg .bar{fill:var(--bar)}svg .reach{stroke:var(--bar);stroke-width:2}svg .limit{stroke:var(--limit);stroke-width:2;stroke-dasharray:4 3}
-@media(max-width:40rem){body{padding:.6rem}dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
+@media(max-width:40rem){body{padding:.6rem}dl{grid-template-columns:minmax(0,1fr)}dt{margin-top:.3rem}
+.checks th{display:none}.checks tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}.checks td{display:inline-block;border:0;padding:.1rem .6rem .1rem 0}.checks td:last-child{display:block;padding:0}}
 )";
 
 }  // namespace
@@ -57,10 +58,14 @@ std::string number(double value) {
 
 std::string chart(const std::vector<bar>& bars, const std::string& caption) {
   if (bars.empty()) return {};
-  constexpr double left = 190, width = 360, row = 26, right = 150;
+  constexpr double left = 230, width = 340, row = 26, right = 150;
+  // A bar that is held to nothing, of two cases perhaps, does not squeeze those that are: where its interval leaves the scale it is cut off.
+  const bool any_limit = std::ranges::any_of(bars, [](const bar& each) { return each.limit >= 0; });
   double most = 0;
-  for (const bar& each : bars) most = std::max({most, each.value, each.bound, each.limit});
-  const auto at = [&](double value) { return left + (most > 0 ? value / most : 0) * width; };
+  for (const bar& each : bars) {
+    if (!any_limit || each.limit >= 0) most = std::max({most, each.value, each.bound, each.limit});
+  }
+  const auto at = [&](double value) { return left + (most > 0 ? std::min(value / most, 1.0) : 0) * width; };
   const double height = row * static_cast<double>(bars.size()) + 6;
   std::string out = "<figure><div class=\"scroll\"><svg role=\"img\" viewBox=\"0 0 " + number(left + width + right) + " " + number(height) + "\"><title>" + escaped(caption) + "</title>";
   for (std::size_t i = 0; i < bars.size(); ++i) {
@@ -72,7 +77,7 @@ std::string chart(const std::vector<bar>& bars, const std::string& caption) {
       out += std::string("<line class=\"") + what + "\" x1=\"" + number(from) + "\" x2=\"" + number(to) + "\" y1=\"" + number(y1) + "\" y2=\"" + number(y2) + "\"/>";
     };
     if (each.bound >= 0) line("reach", at(std::min(each.value, each.bound)), at(std::max(each.value, each.bound)), middle, middle);
-    if (each.bound >= 0) line("reach", at(each.bound), at(each.bound), middle - 5, middle + 5);
+    if (each.bound >= 0 && each.bound <= most) line("reach", at(each.bound), at(each.bound), middle - 5, middle + 5);
     if (each.limit >= 0) line("limit", at(each.limit), at(each.limit), top - 2, top + row - 6);
     out += "<text class=\"soft\" x=\"" + number(left + width + 8) + "\" y=\"" + number(middle + 4) + "\">" + escaped(each.label) + "</text></g>";
   }

@@ -44,19 +44,30 @@ std::vector<bar> cost_bars(const gate_report& report, const gate_terms& terms) {
   return out;
 }
 
+// A check's name may be broken where its words end, and nowhere else.
+std::string breakable(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    out += c;
+    if (c == '_') out += "<wbr>";
+  }
+  return out;
+}
+
 std::string checks(const gate_report& report) {
-  std::string out = "<h2>Checks</h2><div class=\"scroll\"><table><tr><th>check</th><th>status</th><th>what was seen</th></tr>\n";
+  std::string out = "<h2>Checks</h2><div class=\"scroll\"><table class=\"checks\"><tr><th>check</th><th>status</th><th>what was seen</th></tr>\n";
   for (const check_row& row : report.rows) {
     const std::string word(to_string(row.status));
-    out += "<tr><td><code>" + row.check + "</code></td><td class=\"" + word + "\">" + word + "</td><td>" + escaped(row.summary);
+    out += "<tr><td><code>" + breakable(row.check) + "</code></td><td class=\"" + word + "\">" + word + "</td><td>" + escaped(row.summary);
     std::string list;
     std::size_t shown = 0;
     for (const finding& each : row.findings) {
       if (++shown > bars_max) continue;
       const std::string status(to_string(each.status));
       list += "<li><span class=\"" + status + "\">" + status + "</span> " + (each.of.empty() ? "" : "<code>" + escaped(each.of) + "</code>: ") + escaped(each.what);
-      for (const std::string& example : each.examples) list += " <code>" + escaped(example) + "</code>";
-      list += "</li>";
+      std::string cases;
+      for (const std::string& example : each.examples) cases += (cases.empty() ? "<code>" : " · <code>") + escaped(example) + "</code>";
+      list += (cases.empty() ? "" : "<div class=\"cases\">" + cases + "</div>") + "</li>";
     }
     if (shown > bars_max) list += "<li>and " + std::to_string(shown - bars_max) + " more</li>";
     out += (list.empty() ? "" : "<ul>" + list + "</ul>") + "</td></tr>\n";

@@ -135,7 +135,7 @@ std::string to_html(const shadow_report& r) {
   for (const auto& [name, c] : r.by_tenant) tenants.emplace_back(named(name), c);
   out += table_of("By tenant", tenants) + rule_chart(r) + rules_table(r);
   if (!r.promotions.empty()) {
-    out += "<h2>promote_when</h2><div class=\"scroll\"><table><tr><th>rule</th><th>verdict</th><th>what was seen</th></tr>\n";
+    out += "<h2>promote_when</h2><div class=\"scroll\"><table class=\"checks\"><tr><th>rule</th><th>verdict</th><th>what was seen</th></tr>\n";
     for (const auto& p : r.promotions) {
       const std::string word(to_string(p.shown));
       out += "<tr><td><code>" + escaped(p.rule) + "</code></td><td class=\"" + (p.shown == shadow_promotion::verdict::met ? "pass" : "INSUFFICIENT") + "\">" + word + "</td><td>" + escaped(asked(p)) + "</td></tr>\n";

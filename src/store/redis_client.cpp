@@ -85,7 +85,8 @@ result<redis_client> redis_client::connect(const redis_endpoint& to, millisecond
   if (!to.password.empty()) {
     auto words = to.user.empty() ? redis_command{"AUTH", to.password} : redis_command{"AUTH", to.user, to.password};
     if (auto ok = client.command(words); !ok) {
-      return fail(ok.error().code, "Redis at " + to.display() + " refused the user or password: " + ok.error().message);
+      if (ok.error().code != errc::refused) return std::unexpected(ok.error());  // it went meanwhile
+      return fail(errc::refused, "Redis at " + to.display() + " refused the user or password: " + ok.error().message);
     }
   }
   if (to.database != 0) {

@@ -189,6 +189,18 @@ void vault_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_vault_unreadable_total", {}, in.vault.unreadable);
 }
 
+void feedback_state(exposition& out, const metrics_input& in) {
+  if (!in.feedback.present) return;
+  out.family("sluice_feedback_received_total", "counter", "Reports and labels that were taken.");
+  out.sample("sluice_feedback_received_total", {}, in.feedback.received);
+  out.family("sluice_feedback_forwarded_total", "counter", "Of them, those that Redis has taken.");
+  out.sample("sluice_feedback_forwarded_total", {}, in.feedback.forwarded);
+  out.family("sluice_feedback_dropped_total", "counter", "Reports and labels that there was no room for, or that could not be written.");
+  out.sample("sluice_feedback_dropped_total", {}, in.feedback.dropped);
+  out.family("sluice_feedback_spool_bytes", "gauge", "Bytes of the spool that Redis does not have.");
+  out.sample("sluice_feedback_spool_bytes", {}, in.feedback.spool_bytes);
+}
+
 void process_state(exposition& out, const metrics_input& in) {
   std::uint64_t pages = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> pages >> resident;
@@ -249,6 +261,7 @@ std::string render(const metrics_input& in) {
   shadow_state(out, in);
   audit_state(out, in);
   vault_state(out, in);
+  feedback_state(out, in);
   return out.take();
 }
 

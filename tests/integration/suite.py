@@ -30,9 +30,12 @@ MODULES = [
     "test_one_address",
     "test_https_source",
     "test_gitops",
+    "test_tour",
+    "test_node_tables",
     "test_going_live",
     "test_breaker",
     "test_shadow",
+    "test_pages",
     "test_crashes",
     "test_controller",
     "test_operators",
@@ -56,7 +59,10 @@ MODULES = [
 
 
 # These wait for events most of the time: a second process runs them beside the others.
-WAITING = {"test_lost_redis", "test_failures", "test_trust", "test_feedback", "test_one_address", "test_https_source", "test_gitops", "test_going_live", "test_crashes", "test_controller", "test_server_state"}
+WAITING = {
+    "test_lost_redis", "test_failures", "test_trust", "test_feedback", "test_one_address", "test_https_source", "test_gitops", "test_tour", "test_node_tables", "test_going_live", "test_crashes",
+    "test_controller", "test_server_state",
+}
 
 
 def run(modules, wanted=()):

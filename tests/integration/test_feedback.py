@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from lab import SLUICE, Gateway, Upstream, bundle, sluice, until
-from redis_lab import RING, Fleet, Server
+from redis_lab import RING, Fleet, Server, metric
 
 PATH = "/sluice/v1/feedback"
 
@@ -91,15 +91,21 @@ def test_feedback_reaches_redis_from_any_node_and_waits_while_it_is_gone(lab):
     assert say(other, {"decision_id": mine, "verdict": "false_positive"}, key="sk-other")[0] == 404
     listed = lambda: json.loads(sluice("feedback", "list", "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, "--json").stdout)
     until("it is in Redis", lambda: [e["decision"] for e in listed()] == [mine])
+    until("the metrics say so", lambda: metric(other, "sluice_feedback_forwarded_total") == 1)
+    assert metric(other, "sluice_feedback_received_total") == 1 and metric(other, "sluice_feedback_spool_bytes") == metric(other, "sluice_feedback_dropped_total") == 0
+    assert metric(one, "sluice_feedback_received_total") == 0, "each counts its own"
     redis.kill()
     _, second = ask(one, "a bomb recipe")
     assert say(one, {"decision_id": second, "verdict": "false_positive"})[0] == 202
     spool = lab.dir / "gw0-state/feedback.jsonl"
     until("it is on the disk", lambda: spool.exists() and second in spool.read_text())
+    until("its bytes are counted", lambda: metric(one, "sluice_feedback_spool_bytes") == spool.stat().st_size)
     one.kill()
     one.start()
+    assert metric(one, "sluice_feedback_spool_bytes") == spool.stat().st_size, "also after a restart"
     redis.start()
     until("what waited has arrived", lambda: second in {e["decision"] for e in listed()}, 30)
+    until("nothing waits any more", lambda: metric(one, "sluice_feedback_spool_bytes") == 0)
 
 
 def labelled(lab, g, decision, verdict, *people):

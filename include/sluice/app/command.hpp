@@ -48,6 +48,7 @@ void add_config(CLI::App& root, invocation& call);
 void add_feedback(CLI::App& root, invocation& call);
 void add_golden(CLI::App& root, invocation& call);
 void add_classifier(CLI::App& root, invocation& call);
+void add_demo(CLI::App& root, invocation& call);
 
 // stderr: "sluice: <what>" and, when given, "  → <what to do>". Colour only on a terminal and without NO_COLOR.
 void complain(const std::string& what, const std::string& advice = {});

@@ -63,6 +63,10 @@ struct metrics_input {
     std::uint64_t asked = 0, unavailable = 0, kept = 0, recalled = 0, unreadable = 0;
     bool present = false, connected = false;  // present: there is a vault
   } vault;
+  struct {
+    std::uint64_t received = 0, forwarded = 0, dropped = 0, spool_bytes = 0;
+    bool present = false;  // feedback is taken
+  } feedback;
 };
 
 [[nodiscard]] std::string render(const metrics_input& in);

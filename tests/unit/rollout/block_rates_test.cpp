@@ -87,6 +87,20 @@ TEST(block_rates, less_than_the_minimum_of_users_is_no_evidence) {
   EXPECT_EQ(t.demoted(), names{"wild"});
 }
 
+// The figures of docs/rollout.md, "Where there is one tenant".
+TEST(block_rates, where_there_is_one_tenant_enough_accounts_trip_the_default_limit) {
+  const auto trips = [](std::uint64_t accounts, std::uint64_t others) {
+    traffic t;
+    for (std::uint64_t i = 0; i < accounts; ++i) t.ask(10'000 + i, {wild});
+    for (std::uint64_t i = 0; i < others; ++i) t.ask(i);
+    return t.demoted() == names{"wild"};
+  };
+  for (const auto& [accounts, others] : {std::pair<std::uint64_t, std::uint64_t>(20, 0), {18, 50}, {88, 500}}) {
+    EXPECT_TRUE(trips(accounts, others)) << accounts << " beside " << others;
+    EXPECT_FALSE(trips(accounts - 1, others)) << accounts - 1 << " beside " << others;
+  }
+}
+
 TEST(block_rates, a_guarded_rule_is_told_of_and_not_demoted) {
   traffic t;
   for (std::uint64_t user = 0; user < 50; ++user) t.ask(user, {guarded});

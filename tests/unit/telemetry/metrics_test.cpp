@@ -158,6 +158,18 @@ TEST(metrics, add_the_workers_up_and_escape_labels) {
   EXPECT_TRUE(found);
 }
 
+TEST(metrics, tell_of_feedback_where_it_is_taken) {
+  metrics_input in;
+  EXPECT_EQ(render(in).find("sluice_feedback"), std::string::npos);
+  in.feedback = {.received = 5, .forwarded = 3, .dropped = 1, .spool_bytes = 200, .present = true};
+  const auto r = read(render(in));
+  ASSERT_EQ(r.problem, "");
+  EXPECT_EQ(value_of(r, "sluice_feedback_received_total"), 5);
+  EXPECT_EQ(value_of(r, "sluice_feedback_forwarded_total"), 3);
+  EXPECT_EQ(value_of(r, "sluice_feedback_dropped_total"), 1);
+  EXPECT_EQ(value_of(r, "sluice_feedback_spool_bytes"), 200);
+}
+
 TEST(metrics, every_reason_of_a_refusal_and_every_shadow_verdict_has_its_sample) {
   worker_counters w;
   w.refused[static_cast<std::size_t>(refusal::unknown_path)].add(3);

@@ -1,0 +1,55 @@
+// What the spool counts of itself: taken, forwarded, dropped, and what waits.
+#include "feedback_spool.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "sluice/telemetry/log.hpp"
+
+namespace sluice::app {
+namespace {
+
+struct folder {
+  std::string path = (std::filesystem::temp_directory_path() / "sluice-spool-XXXXXX").string();
+  folder() { EXPECT_NE(::mkdtemp(path.data()), nullptr); }
+  ~folder() { std::filesystem::remove_all(path); }
+};
+
+TEST(feedback_spool, counts_what_it_takes_and_what_waits_on_the_disk) {
+  const folder in;
+  const std::string line(99, 'x');
+  {
+    feedback_spool spool(in.path, std::nullopt, "r");
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(spool.add(line));
+    EXPECT_EQ(spool.stats().received, 3u);
+  }
+  const feedback_spool again(in.path, std::nullopt, "r");
+  const auto counted = again.stats();
+  EXPECT_EQ(counted.waiting_bytes, 300u);
+  EXPECT_EQ(counted.received, 0u);
+  EXPECT_EQ(counted.dropped, 0u);
+  EXPECT_EQ(again.lines().size(), 3u);
+}
+
+TEST(feedback_spool, counts_what_it_has_no_room_for) {
+  const folder in;
+  feedback_spool spool(in.path, std::nullopt, "r");
+  EXPECT_FALSE(spool.add(std::string(feedback_spool::file_bytes_max + 1, 'x')));
+  EXPECT_EQ(spool.stats().dropped, 1u);
+  EXPECT_EQ(spool.stats().received, 0u);
+}
+
+TEST(feedback_spool, counts_what_the_disk_does_not_take) {
+  const folder in;
+  std::filesystem::create_directory(in.path + "/feedback.jsonl");
+  feedback_spool spool(in.path, std::nullopt, "r");
+  EXPECT_TRUE(spool.add("{}"));
+  for (int i = 0; i < 500 && spool.stats().dropped == 0; ++i) ::usleep(10'000);
+  EXPECT_EQ(spool.stats().dropped, 1u);
+}
+
+}  // namespace
+}  // namespace sluice::app
