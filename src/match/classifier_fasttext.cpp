@@ -59,8 +59,7 @@ class fasttext_classifier final : public classifier {
   [[nodiscard]] std::span<const std::string> labels() const override { return labels_; }
 
   [[nodiscard]] std::size_t memory_bytes() const override {
-    return (table_.size() + word_sums_.size()) * sizeof(float) + word_counts_.size() * sizeof(std::uint16_t) +
-           slots_.size() * sizeof(slot) + kept_.size() * sizeof(kept_slot) + word_bytes_.size() + word_ends_.size() * 4;
+    return (table_.size() + word_sums_.size()) * sizeof(float) + slots_.size() * sizeof(slot) + kept_.size() * sizeof(kept_slot) + word_bytes_.size();
   }
 
   [[nodiscard]] bool score(const classifier_words& words, scoring_budget& budget, classifier_scratch& scratch,
@@ -69,6 +68,8 @@ class fasttext_classifier final : public classifier {
  private:
   struct slot {
     std::uint32_t hash = 0, word = none;
+    std::uint32_t begin = 0;  // of its bytes
+    std::uint16_t size = 0, features = 0;
   };
   struct kept_slot {
     std::uint32_t bucket = none, row = 0;
@@ -88,14 +89,11 @@ class fasttext_classifier final : public classifier {
   void index_words(const model_layout& layout);
   void index_kept(const model_layout& layout);
 
-  [[nodiscard]] std::string_view word(std::uint32_t i) const {
-    const auto begin = i == 0 ? 0 : word_ends_[i - 1];
-    return std::string_view(word_bytes_).substr(begin, word_ends_[i] - begin);
-  }
-  [[nodiscard]] std::uint32_t find_word(std::string_view token, std::uint32_t hash) const {
+  [[nodiscard]] const slot* find_word(std::string_view token, std::uint32_t hash) const {
     for (std::size_t i = hash & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
-      if (slots_[i].word == none) return none;
-      if (slots_[i].hash == hash && word(slots_[i].word) == token) return slots_[i].word;
+      const auto& s = slots_[i];
+      if (s.word == none) return nullptr;
+      if (s.hash == hash && std::string_view(word_bytes_).substr(s.begin, s.size) == token) return &s;
     }
   }
   [[nodiscard]] std::size_t first_slot(std::uint32_t bucket) const { return (bucket * 2654435761u >> 8) & (kept_.size() - 1); }
@@ -130,9 +128,7 @@ class fasttext_classifier final : public classifier {
   std::vector<std::string> labels_;
   std::vector<float> table_;       // row × label
   std::vector<float> word_sums_;   // word × label: its row and those of its character n-grams
-  std::vector<std::uint16_t> word_counts_;
   std::string word_bytes_;
-  std::vector<std::uint32_t> word_ends_;
   std::vector<slot> slots_;
   std::vector<kept_slot> kept_;
   std::uint32_t words_ = 0, bucket_ = 0;
@@ -188,20 +184,19 @@ void fasttext_classifier::index_words(const model_layout& layout) {
   slots_.resize(size);
   const auto n = labels_.size();
   word_sums_.assign(layout.words.size() * n, 0);
-  word_counts_.assign(layout.words.size(), 0);
   for (std::uint32_t i = 0; i < layout.words.size(); ++i) {
     const auto text = layout.words[i];
+    const auto begin = static_cast<std::uint32_t>(word_bytes_.size());
     word_bytes_ += text;
-    word_ends_.push_back(static_cast<std::uint32_t>(word_bytes_.size()));
     const auto hash = token_hash(text);
     std::size_t at = hash & (size - 1);
     while (slots_[at].word != none) at = (at + 1) & (size - 1);
-    slots_[at] = {hash, i};
     const std::span<float> sums(&word_sums_[i * n], n);
     std::uint32_t features = 1;
     add(sums, &table_[i * n]);
     if (text != end_of_text) add_subwords(text, sums, features);
-    word_counts_[i] = static_cast<std::uint16_t>(std::min<std::uint32_t>(features, 0xffff));
+    const auto narrow = [](std::size_t n) { return static_cast<std::uint16_t>(std::min<std::size_t>(n, 0xffff)); };
+    slots_[at] = {hash, i, begin, narrow(text.size()), narrow(features)};
   }
 }
 
@@ -239,9 +234,9 @@ void fasttext_classifier::add_subwords(std::string_view token, std::span<float> 
 }
 
 void fasttext_classifier::add_word(std::string_view token, std::uint32_t hash, std::span<float> sums, std::uint32_t& features) const {
-  if (const auto known = find_word(token, hash); known != none) {
-    add(sums, &word_sums_[static_cast<std::size_t>(known) * labels_.size()]);
-    features += word_counts_[known];
+  if (const auto* known = find_word(token, hash)) {
+    add(sums, &word_sums_[static_cast<std::size_t>(known->word) * labels_.size()]);
+    features += known->features;
   } else if (token != end_of_text) {
     add_subwords(token, sums, features);
   }

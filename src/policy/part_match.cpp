@@ -80,6 +80,7 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
   std::uint32_t scored = none;  // the model that s_.scores belong to
   bool viewed = false;
   words_read_ = false;
+  digest_.reset();
   rules_.scoring.each([&](std::uint32_t term) {
     if (!looks(term)) return;
     if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
@@ -101,15 +102,28 @@ bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t
     scored = of.model;
     s_.scores.clear();
     complete_ = true;
-    if (match::worth_scoring(condition, folded, s_.scoring)) {
-      if (!words_read_) s_.scoring.words.read(folded, budget_.bytes);
-      words_read_ = true;
-      complete_ = program_.models[of.model]->score(s_.scoring.words, budget_, s_.scoring, s_.scores);
-    }
+    if (match::worth_scoring(condition, folded, s_.scoring)) score_with(of.model, folded);
   }
   if (of.label < s_.scores.size()) out_->scored(of.score_name, s_.scores[of.label].score);
   if (of.label < s_.scores.size() && s_.scores[of.label].score >= of.threshold) return true;
   return !complete_ && of.timeout_matches;
+}
+
+// From what is known, where the budget reaches to the end of the text: then the scores are of all of it, and cost the budget its size.
+void part_matcher::score_with(std::uint32_t model, std::string_view folded) {
+  const bool lasts = folded.size() >= score_cache::text_bytes_min && budget_.bytes >= folded.size();
+  if (lasts && !digest_) digest_ = crypto::sha256(folded);
+  if (lasts) {
+    if (const auto* known = s_.known_scores.find(*digest_, model)) {
+      s_.scores = *known;
+      budget_.bytes -= folded.size();
+      return;
+    }
+  }
+  if (!words_read_) s_.scoring.words.read(folded, budget_.bytes);
+  words_read_ = true;
+  complete_ = program_.models[model]->score(s_.scoring.words, budget_, s_.scoring, s_.scores);
+  if (lasts) s_.known_scores.keep(*digest_, model, s_.scores);
 }
 
 void part_matcher::look(std::string_view text) {

@@ -64,6 +64,7 @@ class part_matcher final : private text::derived_sink {
   [[nodiscard]] bool in_whole(const term& of);
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end);
+  void score_with(std::uint32_t model, std::string_view folded);
   [[nodiscard]] bool scores(const term& of, std::string_view folded, std::uint32_t& scored);
 
   const ruleset& rules_;
@@ -73,6 +74,7 @@ class part_matcher final : private text::derived_sink {
   match::scoring_budget budget_;
   bool complete_ = true;     // the scores at hand are of all of the text
   bool words_read_ = false;  // the text at hand was cut into words
+  std::optional<crypto::digest> digest_;  // of the text at hand, folded, once it was asked for
   const text_place* where_ = nullptr;
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand

@@ -14,6 +14,7 @@
 #include "prefilter.hpp"
 #include "presence.hpp"
 #include "regex_program.hpp"
+#include "score_cache.hpp"
 #include "sluice/match/classifier.hpp"
 #include "sluice/match/database.hpp"
 #include "sluice/match/keyword_table.hpp"
@@ -318,6 +319,7 @@ struct scratch::impl {
   std::vector<match::keyword_table::found> found;
   match::classifier_scratch scoring;
   std::vector<match::label_score> scores;
+  score_cache known_scores;
   std::vector<std::uint64_t> words;
 };
 
