@@ -13,12 +13,12 @@
 namespace sluice::policy {
 namespace {
 
-// What a validator or the words beside them turned down, in one text and for one term. A table of numbers has a match for each eight bytes or so,
-// and may be long. More than that is let pass while it costs what a walk over the text costs, a hundred times: past it the text is built to cost
-// time.
+// What a validator or the words beside it turned down, in one text and for one term. A table of numbers has a match for each eight bytes or so,
+// and may be long. Of numbers that a validator knows more than that may pass while they cost what a walk over the text costs, a hundred times: past
+// it the text is built to cost time.
 class rejections {
  public:
-  explicit rejections(std::string_view text) : text_bytes_(text.size()) {}
+  rejections(const term& of, std::string_view text) : validated_(of.validator != validator::none), text_bytes_(text.size()) {}
 
   void add(std::size_t match_bytes) {
     ++count_;
@@ -26,12 +26,13 @@ class rejections {
   }
   [[nodiscard]] bool too_many() const {
     if (count_ <= std::clamp<std::size_t>(text_bytes_ / 8, 4096, 65'536)) return false;
-    return count_ > count_max || bytes_ > std::max(text_bytes_, count_max) * walks_max;
+    return !validated_ || count_ > count_max || bytes_ > std::max(text_bytes_, count_max) * walks_max;
   }
 
  private:
   static constexpr std::size_t count_max = 262'144, walks_max = 128;
   static constexpr std::size_t each_bytes = 16;  // what one costs beside its length
+  bool validated_;
   std::size_t text_bytes_, count_ = 0, bytes_ = 0;
 };
 
@@ -93,7 +94,7 @@ std::size_t accepted_end(const term& of, std::string_view text, const match::reg
 
 advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable, prefilter_state& words,
                              match::match_state& state, std::vector<match_span>& out) {
-  rejections turned_down(text);
+  rejections turned_down(of, text);
   while (from < text.size()) {
     const auto hit = of.regex->regex.find(text, from, more, state);
     switch (hit.status) {
