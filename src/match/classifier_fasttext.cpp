@@ -59,16 +59,17 @@ class fasttext_classifier final : public classifier {
   [[nodiscard]] std::span<const std::string> labels() const override { return labels_; }
 
   [[nodiscard]] std::size_t memory_bytes() const override {
-    return (table_.size() + word_sums_.size()) * sizeof(float) + word_counts_.size() * sizeof(std::uint16_t) +
-           slots_.size() * sizeof(slot) + kept_.size() * sizeof(kept_slot) + word_bytes_.size() + word_ends_.size() * 4;
+    return (table_.size() + word_sums_.size()) * sizeof(float) + slots_.size() * sizeof(slot) + kept_.size() * sizeof(kept_slot) + word_bytes_.size();
   }
 
-  [[nodiscard]] bool score(std::string_view folded, scoring_budget& budget, classifier_scratch& scratch,
+  [[nodiscard]] bool score(const classifier_words& words, scoring_budget& budget, classifier_scratch& scratch,
                            std::vector<label_score>& out) const override;
 
  private:
   struct slot {
     std::uint32_t hash = 0, word = none;
+    std::uint32_t begin = 0;  // of its bytes
+    std::uint16_t size = 0, features = 0;
   };
   struct kept_slot {
     std::uint32_t bucket = none, row = 0;
@@ -88,21 +89,19 @@ class fasttext_classifier final : public classifier {
   void index_words(const model_layout& layout);
   void index_kept(const model_layout& layout);
 
-  [[nodiscard]] std::string_view word(std::uint32_t i) const {
-    const auto begin = i == 0 ? 0 : word_ends_[i - 1];
-    return std::string_view(word_bytes_).substr(begin, word_ends_[i] - begin);
-  }
-  [[nodiscard]] std::uint32_t find_word(std::string_view token, std::uint32_t hash) const {
+  [[nodiscard]] const slot* find_word(std::string_view token, std::uint32_t hash) const {
     for (std::size_t i = hash & (slots_.size() - 1);; i = (i + 1) & (slots_.size() - 1)) {
-      if (slots_[i].word == none) return none;
-      if (slots_[i].hash == hash && word(slots_[i].word) == token) return slots_[i].word;
+      const auto& s = slots_[i];
+      if (s.word == none) return nullptr;
+      if (s.hash == hash && std::string_view(word_bytes_).substr(s.begin, s.size) == token) return &s;
     }
   }
+  [[nodiscard]] std::size_t first_slot(std::uint32_t bucket) const { return (bucket * 2654435761u >> 8) & (kept_.size() - 1); }
   // The row of a bucket; none when pruning dropped it (Dictionary::pushHash).
   [[nodiscard]] std::uint32_t row_of(std::uint32_t bucket) const {
     if (!pruned_) return words_ + bucket;
     if (kept_.empty()) return none;
-    for (std::size_t i = (bucket * 2654435761u >> 8) & (kept_.size() - 1);; i = (i + 1) & (kept_.size() - 1)) {
+    for (std::size_t i = first_slot(bucket);; i = (i + 1) & (kept_.size() - 1)) {
       if (kept_[i].bucket == none) return none;
       if (kept_[i].bucket == bucket) return words_ + kept_[i].row;
     }
@@ -117,16 +116,19 @@ class fasttext_classifier final : public classifier {
     ++features;
   }
   void add_subwords(std::string_view token, std::span<float> sums, std::uint32_t& features) const;
-  void add_token(std::string_view token, ngram_state& ngrams, std::span<float> sums, std::uint32_t& features) const;
+  void add_word(std::string_view token, std::uint32_t hash, std::span<float> sums, std::uint32_t& features) const;
+  // Calls f(bucket) for each n-gram that ends at this word, longest first.
+  template <class F>
+  void each_ngram(std::uint32_t hash, ngram_state& ngrams, F&& f) const;
+  void add_words(const classifier_words& of, std::span<const classifier_words::word> words, ngram_state& ngrams, std::vector<std::uint32_t>& buckets,
+                 std::span<float> sums, std::uint32_t& features) const;
   void judge(std::span<const block> window, const ngram_state& ngrams, std::span<float> sums, std::span<float> work,
              std::vector<label_score>& out) const;
 
   std::vector<std::string> labels_;
   std::vector<float> table_;       // row × label
   std::vector<float> word_sums_;   // word × label: its row and those of its character n-grams
-  std::vector<std::uint16_t> word_counts_;
   std::string word_bytes_;
-  std::vector<std::uint32_t> word_ends_;
   std::vector<slot> slots_;
   std::vector<kept_slot> kept_;
   std::uint32_t words_ = 0, bucket_ = 0;
@@ -182,20 +184,19 @@ void fasttext_classifier::index_words(const model_layout& layout) {
   slots_.resize(size);
   const auto n = labels_.size();
   word_sums_.assign(layout.words.size() * n, 0);
-  word_counts_.assign(layout.words.size(), 0);
   for (std::uint32_t i = 0; i < layout.words.size(); ++i) {
     const auto text = layout.words[i];
+    const auto begin = static_cast<std::uint32_t>(word_bytes_.size());
     word_bytes_ += text;
-    word_ends_.push_back(static_cast<std::uint32_t>(word_bytes_.size()));
     const auto hash = token_hash(text);
     std::size_t at = hash & (size - 1);
     while (slots_[at].word != none) at = (at + 1) & (size - 1);
-    slots_[at] = {hash, i};
     const std::span<float> sums(&word_sums_[i * n], n);
     std::uint32_t features = 1;
     add(sums, &table_[i * n]);
     if (text != end_of_text) add_subwords(text, sums, features);
-    word_counts_[i] = static_cast<std::uint16_t>(std::min<std::uint32_t>(features, 0xffff));
+    const auto narrow = [](std::size_t n) { return static_cast<std::uint16_t>(std::min<std::size_t>(n, 0xffff)); };
+    slots_[at] = {hash, i, begin, narrow(text.size()), narrow(features)};
   }
 }
 
@@ -206,7 +207,7 @@ void fasttext_classifier::index_kept(const model_layout& layout) {
   kept_.resize(size);
   for (const auto& [bucket, row] : layout.kept) {
     const auto key = static_cast<std::uint32_t>(bucket);
-    std::size_t at = (key * 2654435761u >> 8) & (size - 1);
+    std::size_t at = first_slot(key);
     while (kept_[at].bucket != none && kept_[at].bucket != key) at = (at + 1) & (size - 1);
     kept_[at] = {key, static_cast<std::uint32_t>(row)};
   }
@@ -232,24 +233,47 @@ void fasttext_classifier::add_subwords(std::string_view token, std::span<float> 
   }
 }
 
-void fasttext_classifier::add_token(std::string_view token, ngram_state& ngrams, std::span<float> sums,
-                                    std::uint32_t& features) const {
-  if (token.empty()) return;
-  const auto hash = token_hash(token);
-  if (const auto known = find_word(token, hash); known != none) {
-    add(sums, &word_sums_[static_cast<std::size_t>(known) * labels_.size()]);
-    features += word_counts_[known];
+void fasttext_classifier::add_word(std::string_view token, std::uint32_t hash, std::span<float> sums, std::uint32_t& features) const {
+  if (const auto* known = find_word(token, hash)) {
+    add(sums, &word_sums_[static_cast<std::size_t>(known->word) * labels_.size()]);
+    features += known->features;
   } else if (token != end_of_text) {
     add_subwords(token, sums, features);
   }
+}
+
+template <class F>
+void fasttext_classifier::each_ngram(std::uint32_t hash, ngram_state& ngrams, F&& f) const {
   const auto signed_hash = static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(hash)));
   for (std::size_t n = std::min(ngrams.length, word_ngrams_ - 1); n > 0; --n) {
     const auto longer = ngrams.hashes[n - 1] * 116049371u + signed_hash;
     ngrams.hashes[n] = longer;
-    add_row(sums, features, static_cast<std::uint32_t>(longer % bucket_));
+    f(static_cast<std::uint32_t>(longer % bucket_));
   }
   ngrams.hashes[0] = signed_hash;
   ngrams.length = std::min(ngrams.length + 1, ngrams_max - 1);
+}
+
+// The tables are larger than a cache: what will be looked up is asked for first, so that one look-up does not wait for the other.
+void fasttext_classifier::add_words(const classifier_words& of, std::span<const classifier_words::word> words, ngram_state& ngrams,
+                                    std::vector<std::uint32_t>& buckets, std::span<float> sums, std::uint32_t& features) const {
+  buckets.clear();
+  auto length = ngrams.length;
+  for (const auto& word : words) {
+    if (word.size == 0) continue;
+    __builtin_prefetch(&slots_[word.hash & (slots_.size() - 1)]);
+    each_ngram(word.hash, ngrams, [&](std::uint32_t bucket) {
+      if (!kept_.empty()) __builtin_prefetch(&kept_[first_slot(bucket)]);
+      buckets.push_back(bucket);
+    });
+  }
+  auto bucket = buckets.begin();
+  for (const auto& word : words) {
+    if (word.size == 0) continue;
+    add_word(of.text(word), word.hash, sums, features);
+    for (auto n = std::min(length, word_ngrams_ - 1); n > 0; --n) add_row(sums, features, *bucket++);
+    length = std::min(length + 1, ngrams_max - 1);
+  }
 }
 
 // One window: its blocks and the end of text behind them, as the library sees a line.
@@ -263,7 +287,9 @@ void fasttext_classifier::judge(std::span<const block> window, const ngram_state
     features += window[b].features;
   }
   auto behind = ngrams;
-  add_token(end_of_text, behind, work, features);
+  const auto hash = token_hash(end_of_text);
+  add_word(end_of_text, hash, work, features);
+  each_ngram(hash, behind, [&](std::uint32_t bucket) { add_row(work, features, bucket); });
   if (features == 0) return;
   float highest = -std::numeric_limits<float>::infinity(), total = 0;
   for (float& each : work) {
@@ -280,7 +306,7 @@ void fasttext_classifier::judge(std::span<const block> window, const ngram_state
   }
 }
 
-bool fasttext_classifier::score(std::string_view folded, scoring_budget& budget, classifier_scratch& scratch,
+bool fasttext_classifier::score(const classifier_words& words, scoring_budget& budget, classifier_scratch& scratch,
                                 std::vector<label_score>& out) const {
   const auto n = labels_.size();
   out.assign(n, {});
@@ -289,8 +315,8 @@ bool fasttext_classifier::score(std::string_view folded, scoring_budget& budget,
   std::array<block, window_blocks> blocks{};
   std::size_t count = 0;
   ngram_state ngrams;
-  folded = folded.substr(0, 0xfffffffe);
-  for (std::size_t at = 0; at < folded.size();) {
+  auto left = words.words();
+  for (std::size_t at = 0; at < words.size();) {
     if (budget.bytes == 0) return false;
     if (count == window_blocks) {
       std::shift_left(blocks.begin(), blocks.end(), 1);
@@ -301,11 +327,14 @@ bool fasttext_classifier::score(std::string_view folded, scoring_budget& budget,
     std::ranges::fill(sums, 0.0f);
     block& here = blocks[count++];
     here = {static_cast<std::uint32_t>(at), 0, 0};
-    const std::size_t end = at + block_bytes;
-    while (at < end && next_token(folded, at, scratch.token)) add_token(scratch.token, ngrams, sums, here.features);
+    std::size_t taken = 0;
+    for (const std::size_t end = at + block_bytes; at < end && taken < left.size(); ++taken) at = left[taken].behind;
+    if (taken == 0) return false;  // read with a smaller budget than this
+    add_words(words, left.first(taken), ngrams, scratch.buckets, sums, here.features);
+    left = left.subspan(taken);
     here.end = static_cast<std::uint32_t>(at);
     budget.bytes -= std::min(budget.bytes, at - here.begin);
-    if (count == window_blocks || at >= folded.size()) judge(std::span(blocks).first(count), ngrams, all, work, out);
+    if (count == window_blocks || at >= words.size()) judge(std::span(blocks).first(count), ngrams, all, work, out);
   }
   return true;
 }

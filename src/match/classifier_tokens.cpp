@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sluice/match/classifier.hpp"
+
 namespace sluice::match {
 namespace {
 
@@ -45,6 +47,12 @@ step classify(std::string_view text, std::size_t at) {
 
 bool next_token(std::string_view text, std::size_t& at, std::string& token) {
   token.clear();
+  return append_token(text, at, token);
+}
+
+bool append_token(std::string_view text, std::size_t& at, std::string& to) {
+  const auto begin = to.size();
+  const auto size = [&] { return to.size() - begin; };
   bool in_digits = false;
   for (const std::size_t end = std::min(text.size(), at + reach_max); at < end;) {
     const auto [what, bytes, alone] = classify(text, at);
@@ -53,22 +61,36 @@ bool next_token(std::string_view text, std::size_t& at, std::string& token) {
       continue;
     }
     if (what == kind::space || what == kind::mark || alone) {
-      if (!token.empty()) return true;
-      if (what != kind::space) token.assign(text.substr(at, bytes));
+      if (size() > 0) return true;
+      if (what != kind::space) to.append(text.substr(at, bytes));
       at += bytes;
-      if (!token.empty()) return true;
+      if (size() > 0) return true;
       continue;
     }
-    if (token.size() == token_bytes_max) return true;
+    if (size() == token_bytes_max) return true;
     if (what == kind::digit) {
-      if (!in_digits) token.push_back('0');
+      if (!in_digits) to.push_back('0');
     } else {
-      token.push_back(text[at]);
+      to.push_back(text[at]);
     }
     in_digits = what == kind::digit;
     ++at;
   }
-  return !token.empty() || at < text.size();
+  return size() > 0 || at < text.size();
+}
+
+void classifier_words::read(std::string_view folded, std::size_t bytes_max) {
+  folded = folded.substr(0, 0xfffffffe);
+  size_ = folded.size();
+  bytes_.clear();
+  words_.clear();
+  // To the end of the block in which the last of those bytes stands.
+  const auto enough = std::min(folded.size(), std::min(bytes_max, folded.size()) + 2 * block_bytes);
+  for (std::size_t at = 0; at < enough;) {
+    const auto begin = static_cast<std::uint32_t>(bytes_.size());
+    (void)append_token(folded, at, bytes_);
+    words_.push_back({token_hash(std::string_view(bytes_).substr(begin)), begin, static_cast<std::uint32_t>(bytes_.size()) - begin, static_cast<std::uint32_t>(at)});
+  }
 }
 
 }  // namespace sluice::match

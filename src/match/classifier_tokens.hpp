@@ -14,6 +14,8 @@ inline constexpr std::size_t token_bytes_max = 32;
 // A word is a run of letters and of bytes beyond ASCII; digits of a run become one "0"; apostrophes inside are dropped; a character of
 // a script without spaces stands alone; of punctuation only what tells a kind of text stays, each mark alone.
 [[nodiscard]] bool next_token(std::string_view text, std::size_t& at, std::string& token);
+// The same, and appends it.
+[[nodiscard]] bool append_token(std::string_view text, std::size_t& at, std::string& to);
 
 // fastText's hash of a token (Dictionary::hash): FNV-1a over signed bytes.
 [[nodiscard]] inline std::uint32_t token_hash(std::string_view token) {

@@ -14,21 +14,27 @@ inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 inline int digit(char c) { return c - '0'; }
 
+// What one character is of a number in parts. A digit or letter is appended, in upper case; a separator stands alone and between two of those.
+enum class compact_part : std::uint8_t { none, separator, character };
+inline compact_part take_compact(char c, bool& separated, std::string& out, std::string_view separators = " -.") {
+  const char up = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  if (is_digit(up) || is_upper(up)) {
+    out += up;
+    separated = false;
+    return compact_part::character;
+  }
+  if (separated || separators.find(c) == std::string_view::npos) return compact_part::none;
+  separated = true;
+  return compact_part::separator;
+}
+
 // Digits and upper-case letters of the text, or nothing when something else than the separators stands among them, when a separator
 // stands at an end or beside another one, or when more than 40 characters remain.
 inline std::string compact(std::string_view text, std::string_view separators = " -.") {
   std::string out;
   bool separated = true;
   for (const char c : text) {
-    const char up = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    if (is_digit(up) || is_upper(up)) {
-      if (out.size() == 40) return {};
-      out += up;
-      separated = false;
-    } else {
-      if (separated || separators.find(c) == std::string_view::npos) return {};
-      separated = true;
-    }
+    if (take_compact(c, separated, out, separators) == compact_part::none || out.size() > 40) return {};
   }
   if (separated) out.clear();
   return out;

@@ -69,6 +69,7 @@ struct match_state::impl {
   pcre2_jit_stack* stack = pcre2_jit_stack_create(32 * 1024, jit_stack_bytes_max, nullptr);
   pcre2_match_data* data = pcre2_match_data_create(1, nullptr);  // only the whole match is asked for
   pcre2_match_data* ends = pcre2_match_data_create(ends_max, nullptr);
+  std::array<std::size_t, ends_max> listed{};
   std::array<int, 1024> workspace{};
   std::uint32_t steps_max = place_steps_max;
 
@@ -131,6 +132,7 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
   made->superset = shape.superset;
   made->info.width_min = info_u32(made->code, PCRE2_INFO_MINLENGTH);
   made->info.width_max = shape.width_max == unbounded || shape.width_max > unbounded / 4 ? unbounded : shape.width_max * 4;
+  made->info.needs = shape.needs;
   made->info.lookbehind_max = info_u32(made->code, PCRE2_INFO_MAXLOOKBEHIND);
   made->info.matches_empty = info_u32(made->code, PCRE2_INFO_MATCHEMPTY) != 0;
   made->info.marks = marks_of(pattern);
@@ -156,17 +158,23 @@ regex::hit regex::find(std::string_view text, std::size_t from, bool more_may_co
   return {status::unavailable, 0, 0};
 }
 
-regex::hit regex::find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const {
+std::optional<std::span<const std::size_t>> regex::ends_at(std::string_view text, std::size_t from, match_state& state) const {
   auto& s = state.get();
   // The DFA matcher reports every end at this start, longest first, each in its real surroundings.
   const int rc = pcre2_dfa_match(impl_->code, bytes(text), text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.ends, s.context,
                                  s.workspace.data(), s.workspace.size());
-  if (rc == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
+  if (rc < 0 && rc != PCRE2_ERROR_NOMATCH) return std::nullopt;
   const auto* where = pcre2_get_ovector_pointer(s.ends);
-  if (rc >= 0) {
-    const auto count = rc == 0 ? ends_max : static_cast<std::uint32_t>(rc);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (where[2 * i + 1] <= end_max) return {status::match, where[2 * i], where[2 * i + 1]};
+  const auto count = rc == PCRE2_ERROR_NOMATCH ? 0 : rc == 0 ? ends_max : static_cast<std::uint32_t>(rc);
+  for (std::uint32_t i = 0; i < count; ++i) s.listed[i] = where[2 * i + 1];
+  return std::span<const std::size_t>(s.listed).first(count);
+}
+
+regex::hit regex::find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const {
+  auto& s = state.get();
+  if (const auto ends = ends_at(text, from, state)) {
+    for (const auto end : *ends) {
+      if (end <= end_max) return {status::match, from, end};
     }
     return {status::none, 0, 0};
   }
@@ -174,7 +182,7 @@ regex::hit regex::find_within(std::string_view text, std::size_t from, std::size
   const int cut = pcre2_match(impl_->code, bytes(text), end_max, from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.data, s.context);
   if (cut == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
   if (cut < 0) return {status::unavailable, 0, 0};
-  where = pcre2_get_ovector_pointer(s.data);
+  const auto* where = pcre2_get_ovector_pointer(s.data);
   return {status::match, where[0], where[1]};
 }
 

@@ -2,6 +2,9 @@
 #include "regex_pieces.hpp"
 
 #include <algorithm>
+#include <bitset>
+
+#include "sluice/base/hex_digit.hpp"
 
 namespace sluice::match {
 namespace {
@@ -47,7 +50,70 @@ void add_byte(std::string& inside, unsigned char c) {
   plain ? void(inside += static_cast<char>(c)) : void(inside += byte_escape(c));
 }
 
+// The members of a byte class of ASCII.
+std::bitset<128> members(std::string_view inside) {
+  std::bitset<128> out;
+  const auto next = [&] {
+    std::size_t size = 1;
+    auto c = static_cast<unsigned char>(inside[0]);
+    if (inside[0] == '\\') {
+      c = static_cast<unsigned char>(hex_value(inside[2]) * 16 + hex_value(inside[3]));
+      size = 4;
+    }
+    inside.remove_prefix(size);
+    return c;
+  };
+  while (!inside.empty()) {
+    const auto low = next();
+    auto high = low;
+    if (inside.size() > 1 && inside[0] == '-') {  // a dash that is no range is written by its number
+      inside.remove_prefix(1);
+      high = next();
+    }
+    for (unsigned c = low; c <= high; ++c) out.set(c);
+  }
+  return out;
+}
+
+// One code point of a class.
+piece_needs needs_of(std::string_view ascii, bool high) {
+  static const auto digits = members("0-9"), at = members("\\x40"), small = members("a-z"), spaces = members("\\x09-\\x0d\\x20");
+  const auto all = members(ascii);
+  const auto row = [](bool fits) { return piece_needs::row{.whole = fits, .bytes = fits ? 1u : 0u}; };
+  return {.digits = (all & ~digits).none() ? 1u : 0u, .ats = !high && all == at ? 1u : 0u, .unspaced = row((all & spaces).none()), .capitals = row((all & small).none())};
+}
+
+constexpr std::uint32_t needs_max = 0xffff;  // no text that is worth a thought has so few
+
+piece_needs repeated(const piece_needs& one, std::uint32_t n) {
+  const auto many = [&](std::uint32_t of) { return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{of} * n, needs_max)); };
+  const auto row = [&](const piece_needs::row& of) { return piece_needs::row{of.whole, of.whole ? many(of.bytes) : n > 0 ? of.bytes : 0}; };
+  return {many(one.digits), many(one.ats), row(one.unspaced), row(one.capitals)};
+}
+
 }  // namespace
+
+rare_bytes piece_needs::rare() const {
+  return {digits, ats, unspaced.bytes >= rare_bytes::long_word_bytes, capitals.bytes >= rare_bytes::capitals_bytes};
+}
+
+piece_needs least(const piece_needs& a, const piece_needs& b) {
+  const auto row = [](const piece_needs::row& x, const piece_needs::row& y) { return piece_needs::row{x.whole && y.whole, std::min(x.bytes, y.bytes)}; };
+  return {std::min(a.digits, b.digits), std::min(a.ats, b.ats), row(a.unspaced, b.unspaced), row(a.capitals, b.capitals)};
+}
+
+void needs_in_a_row::open_row::add(const piece_needs::row& next) {
+  open = next.whole ? std::min(open + next.bytes, needs_max) : 0;
+  all.whole = all.whole && next.whole;
+  all.bytes = std::max({all.bytes, open, next.bytes});
+}
+void needs_in_a_row::add(const piece_needs& next) {
+  digits_ = std::min(digits_ + next.digits, needs_max);
+  ats_ = std::min(ats_ + next.ats, needs_max);
+  unspaced_.add(next.unspaced);
+  capitals_.add(next.capitals);
+}
+piece_needs needs_in_a_row::all() const { return {digits_, ats_, unspaced_.all, capitals_.all}; }
 
 std::uint32_t plus(std::uint32_t a, std::uint32_t b) { return a == no_bound || b == no_bound || a > no_bound - 1 - b ? no_bound : a + b; }
 std::uint32_t times(std::uint32_t a, std::uint32_t b) {
@@ -63,6 +129,7 @@ piece class_piece(const std::string& inside, bool high, bool caseless) {
   p.ascii = caseless ? both_cases(inside) : inside;
   p.bytes = p.ascii + std::string(high ? high_class : "");
   p.superset = "[" + p.bytes + "]";
+  p.needs = needs_of(p.ascii, high);
   return p;
 }
 
@@ -87,6 +154,7 @@ piece repeat(const piece& one, std::uint32_t least, std::uint32_t most) {
   piece all;
   all.width = times(one.width, most);
   all.bytes = one.bytes;
+  all.needs = repeated(one.needs, least);
   if (one.superset.empty()) return all;
   const auto cap = one.single ? repeat_max : group_repeat_max;
   const auto low = std::min(least, cap);

@@ -18,6 +18,7 @@ class reader {
     const auto all = alternatives();
     regex_shape shape;
     shape.width_max = all.width;
+    shape.needs = failed_ ? rare_bytes{} : all.needs.rare();
     if (at_ == in_.size() && !failed_) shape.superset = all.superset;
     if (failed_) shape.width_max = no_bound;
     return shape;
@@ -39,6 +40,7 @@ class reader {
       piece next = sequence();
       all.width = std::max(all.width, next.width);
       all.superset += "|" + next.superset;
+      all.needs = least(all.needs, next.needs);
       all.bytes += next.bytes;
     }
     caseless_ = outer_caseless;
@@ -49,6 +51,7 @@ class reader {
 
   piece sequence() {
     piece all;
+    needs_in_a_row needs;
     while (more() && peek() != '|' && peek() != ')' && !failed_) {
       if (extended_ && skip_extended()) continue;
       piece one = atom();
@@ -56,7 +59,9 @@ class reader {
       all.width = plus(all.width, one.width);
       all.superset += one.superset;
       all.bytes += one.bytes;
+      needs.add(one.needs);
     }
+    all.needs = needs.all();
     return all;
   }
 
@@ -161,6 +166,7 @@ class reader {
     p.width = inside.width;
     p.superset = inside.superset.empty() ? "" : "(?:" + inside.superset + ")";
     p.bytes = inside.bytes;
+    p.needs = inside.needs;
     return p;
   }
 
@@ -217,12 +223,15 @@ class reader {
     if (c == 'Q') {
       ++at_;
       piece all;
+      needs_in_a_row needs;
       while (more() && !take("\\E")) {
         const piece one = literal(code_point(), caseless_);
         all.width = plus(all.width, 1);
         all.superset += one.wide_chars ? one_code_point(one) : one.superset;
         all.bytes += one.bytes;
+        needs.add(one.needs);
       }
+      all.needs = needs.all();
       return all;
     }
     if (take("E")) return nothing();

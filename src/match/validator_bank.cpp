@@ -60,6 +60,17 @@ constexpr std::string_view countries =
     "PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD "
     "TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
+// ISO 7064 mod 97-10 over the number with its first four characters moved to the end, letters as 10 to 35.
+bool checks_as_iban(std::string_view iban) {
+  if (!is_digit(iban[2]) || !is_digit(iban[3])) return false;
+  unsigned rest = 0;
+  for (std::size_t i = 0; i < iban.size(); ++i) {
+    const char c = iban[(i + 4) % iban.size()];
+    rest = is_digit(c) ? (rest * 10 + static_cast<unsigned>(c - '0')) % 97 : (rest * 100 + static_cast<unsigned>(c - 'A' + 10)) % 97;
+  }
+  return rest == 1;
+}
+
 }  // namespace
 
 bool luhn_valid(std::string_view text) { return !text.empty() && luhn_longest(text) == text.size(); }
@@ -93,21 +104,22 @@ std::size_t luhn_longest(std::string_view text) {
   return best;
 }
 
-bool iban_valid(std::string_view text) {
-  const auto iban = compact(text, " ");
-  if (iban.size() < 15) return false;
-  const auto country = std::string_view(iban).substr(0, 2);
-  const auto known = std::find_if(iban_lengths.begin(), iban_lengths.end(), [&](const auto& c) { return c.country == country; });
-  if (known == iban_lengths.end() || known->length != iban.size()) return false;
-  if (!is_digit(iban[2]) || !is_digit(iban[3])) return false;
-  // ISO 7064 mod 97-10 over the number with its first four characters moved to the end, letters as 10 to 35.
-  unsigned rest = 0;
-  for (std::size_t i = 0; i < iban.size(); ++i) {
-    const char c = iban[(i + 4) % iban.size()];
-    rest = is_digit(c) ? (rest * 10 + static_cast<unsigned>(c - '0')) % 97 : (rest * 100 + static_cast<unsigned>(c - 'A' + 10)) % 97;
+std::size_t iban_longest(std::string_view text) {
+  std::string iban;
+  auto known = iban_lengths.end();
+  bool separated = true;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto part = take_compact(text[i], separated, iban, " ");
+    if (part == compact_part::none) return 0;
+    if (part == compact_part::separator || iban.size() < 2) continue;
+    if (iban.size() == 2) known = std::ranges::find(iban_lengths, std::string_view(iban), &country_length::country);
+    if (known == iban_lengths.end()) return 0;
+    if (iban.size() == known->length) return checks_as_iban(iban) ? i + 1 : 0;
   }
-  return rest == 1;
+  return 0;
 }
+
+bool iban_valid(std::string_view text) { return !text.empty() && iban_longest(text) == text.size(); }
 
 bool aba_valid(std::string_view text) {
   const auto digits = compact(text, " -");

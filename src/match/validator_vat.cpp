@@ -155,12 +155,23 @@ constexpr std::array states = std::to_array<country>({
 
 }  // namespace
 
-bool vat_valid(std::string_view text) {
-  const auto n = compact(text);
-  if (n.size() < 6 || n.size() > 16) return false;
-  const auto whole = std::string_view(n);
-  const auto state = std::ranges::find(states, whole.substr(0, 2), &country::code);
-  return state != states.end() && state->accepts(whole.substr(2));
+std::size_t vat_longest(std::string_view text) {
+  constexpr std::size_t size_min = 6, size_max = 16;
+  std::size_t best = 0;
+  std::string n;
+  auto state = states.end();
+  bool separated = true;
+  for (std::size_t i = 0; i < text.size() && n.size() < size_max; ++i) {
+    const auto part = take_compact(text[i], separated, n);
+    if (part == compact_part::none) break;
+    if (part == compact_part::separator) continue;
+    if (n.size() == 2) state = std::ranges::find(states, std::string_view(n), &country::code);
+    if (n.size() >= 2 && state == states.end()) break;
+    if (n.size() >= size_min && state->accepts(std::string_view(n).substr(2))) best = i + 1;
+  }
+  return best;
 }
+
+bool vat_valid(std::string_view text) { return !text.empty() && vat_longest(text) == text.size(); }
 
 }  // namespace sluice::match

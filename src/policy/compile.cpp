@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+#include <optional>
+#include <unordered_map>
 
 #include "compile_terms.hpp"
 #include "compiled_snapshot.hpp"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::size_t own_shard_min = 512;     // patterns of a policy that gets its own database
 constexpr std::size_t common_shard_max = 4096;  // patterns of a shared one
+constexpr std::size_t few_words_max = 256;      // scanned for together with the regexes
 constexpr std::size_t word_shard_size = 64;     // about so many words in a shard of words
 constexpr std::size_t word_shards_max = 64;     // what a text that names a word of every shard costs
 
@@ -166,7 +169,14 @@ class compiler {
     match::pattern_set set;
     std::vector<std::uint32_t> term_of;
     std::vector<shard_word> words;
+    std::optional<match::rare_bytes> needs;  // of each
+    void add(std::string pattern, std::uint32_t term, const match::rare_bytes& its) {
+      set.patterns.push_back({std::move(pattern), match::single_match_flags()});
+      term_of.push_back(term);
+      needs = needs ? least(*needs, its) : its;
+    }
     void append(group&& other) {
+      if (other.needs) needs = needs ? least(*needs, *other.needs) : *other.needs;
       set.patterns.insert(set.patterns.end(), std::make_move_iterator(other.set.patterns.begin()),
                           std::make_move_iterator(other.set.patterns.end()));
       term_of.insert(term_of.end(), other.term_of.begin(), other.term_of.end());
@@ -174,6 +184,14 @@ class compiler {
       other = {};
     }
   };
+
+  // The terms of rules that are in force anywhere.
+  template <class F>
+  void each_active_term(F&& f) const {
+    for (const auto& r : program_->rules) {
+      for (auto t = r.terms_begin; r.enforcement != enforcement::off && t < r.terms_end; ++t) f(t);
+    }
+  }
 
   // Puts each policy's patterns of one kind into its own shard or the shared one.
   template <class Collect>
@@ -197,14 +215,40 @@ class compiler {
     finish(std::move(common), out, unfiltered, {"bundle.yaml", 0, 0});
   }
 
-  void finish(group g, std::vector<shard>& out, index_set& unfiltered, const place& at) {
+  // The patterns of a group, each once: what requests and answers are asked for alike stands in two rules.
+  struct distinct {
+    match::pattern_set set;
+    std::vector<std::vector<std::uint32_t>> terms;
+    explicit distinct(group& from) {
+      std::unordered_map<std::string_view, std::size_t> known;
+      set.patterns.reserve(from.set.patterns.size());  // so that what `known` looks at stays
+      for (std::size_t i = 0; i < from.term_of.size(); ++i) {
+        auto& pattern = from.set.patterns[i];
+        const auto at = known.find(pattern.expression);
+        if (at != known.end()) {
+          terms[at->second].push_back(from.term_of[i]);
+          continue;
+        }
+        set.patterns.push_back(std::move(pattern));
+        terms.push_back({from.term_of[i]});
+        known.emplace(set.patterns.back().expression, terms.size() - 1);
+      }
+    }
+  };
+
+  void finish(group from, std::vector<shard>& out, index_set& unfiltered, const place& at) {
+    distinct g(from);
     // A pattern that Hyperscan does not take is looked at without its help; the others go on.
     while (!g.set.patterns.empty()) {
       auto database = cache_.get(g.set, backend_);
       if (database) {
-        for (auto& w : g.words) w.shard = static_cast<std::uint32_t>(out.size());
-        words_of_shards_.insert(words_of_shards_.end(), std::make_move_iterator(g.words.begin()), std::make_move_iterator(g.words.end()));
-        out.push_back({*database, std::move(g.term_of)});
+        for (auto& w : from.words) w.shard = static_cast<std::uint32_t>(out.size());
+        words_of_shards_.insert(words_of_shards_.end(), std::make_move_iterator(from.words.begin()), std::make_move_iterator(from.words.end()));
+        shard& made = out.emplace_back(shard{*database, {}, {}, from.needs.value_or(match::rare_bytes{})});
+        for (const auto& terms : g.terms) {
+          made.term_of.insert(made.term_of.end(), terms.begin(), terms.end());
+          made.ends.push_back(static_cast<std::uint32_t>(made.term_of.size()));
+        }
         return;
       }
       unsigned bad = 0;
@@ -213,9 +257,9 @@ class compiler {
         error(at, "", "the patterns were not compiled: " + database.error().message, "simplify the patterns of this policy");
         return;
       }
-      unfiltered.add(g.term_of[bad]);
+      for (const auto term : g.terms[bad]) unfiltered.add(term);
       g.set.patterns.erase(g.set.patterns.begin() + bad);
-      g.term_of.erase(g.term_of.begin() + bad);
+      g.terms.erase(g.terms.begin() + bad);
     }
   }
 
@@ -225,47 +269,62 @@ class compiler {
     shard_terms(view, in.derived, [](const term& t) { return t.readings != 0; });
   }
 
-  // Puts the words of the wanted terms into shards by their forms.
-  template <class Wanted>
-  void shard_words(text::view_kind view, std::vector<shard>& out, index_set& unfiltered, Wanted&& wanted) {
+  // Puts words into shards by their forms; `each_word(term, f)` calls f(form, bounded) for each of a term.
+  template <class EachWord>
+  void shard_words(std::vector<shard>& out, index_set& unfiltered, EachWord&& each_word) {
     struct placed {
       std::string form;
       std::uint32_t term;
       bool bounded;
     };
     std::vector<placed> all;
-    for (std::uint32_t index = 0; index < program_->terms.size(); ++index) {
-      const auto& t = program_->terms[index];
-      if (t.kind != term::kind::words || t.view != view || program_->rules[t.rule].enforcement == enforcement::off || !wanted(t)) continue;
-      const auto& [words, which] = terms_.words_of(index);
-      for (const auto i : which) {
-        auto form = text::normalise(words->words[i], view);
-        if (!form.empty()) all.push_back({std::move(form), index, words->boundary == boundary::word});
-      }
-    }
+    each_active_term([&](std::uint32_t index) { each_word(index, [&](std::string form, bool bounded) { all.push_back({std::move(form), index, bounded}); }); });
     // Sorted: where in the bundle a word stands changes nothing in its shard's patterns.
     std::ranges::sort(all, {}, [](const placed& p) { return std::pair<std::string_view, std::uint32_t>(p.form, p.term); });
     std::vector<group> groups(std::clamp<std::size_t>(std::bit_ceil(all.size() / word_shard_size + 1), 1, word_shards_max));
     for (auto& p : all) {
       auto& into = groups[digest_of(p.form) % groups.size()];
-      into.set.patterns.push_back({escaped(p.form), match::single_match_flags()});
-      into.term_of.push_back(p.term);
+      into.add(escaped(p.form), p.term, {});
       into.words.push_back({std::move(p.form), p.bounded});
     }
     for (auto& g : groups) finish(std::move(g), out, unfiltered, {"bundle.yaml", 0, 0});
   }
 
+  // What a text must hold before it is searched: databases of their own for what prose has not, so that it is not searched for them.
+  enum class rare : std::uint8_t { nothing, long_words, capitals, digits, ats };
+  static rare rare_of(const match::rare_bytes& needs) {
+    constexpr std::uint32_t digits_min = 4;  // prose has a number here and there, and few so long
+    if (needs.ats > 0) return rare::ats;
+    if (needs.digits >= digits_min) return rare::digits;
+    return needs.capitals ? rare::capitals : needs.long_word ? rare::long_words : rare::nothing;
+  }
+
   template <class Wanted>
   void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
     auto& unfiltered = program_->in[view].unfiltered;
-    shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
+    const auto each_word = [&](std::uint32_t index, auto&& f) {
       const auto& t = program_->terms[index];
-      if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
-      if (t.regex->regex.superset().empty()) return unfiltered.add(index);
-      into.set.patterns.push_back({t.regex->regex.superset(), match::single_match_flags()});
-      into.term_of.push_back(index);
-    });
-    shard_words(view, out.words, unfiltered, wanted);
+      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
+      const auto& [all, which] = terms_.words_of(index);
+      for (const auto i : which) {
+        if (auto form = text::normalise(all->words[i], view); !form.empty()) f(std::move(form), all->boundary == boundary::word);
+      }
+    };
+    std::size_t words = 0;
+    each_active_term([&](std::uint32_t index) { each_word(index, [&](std::string, bool) { ++words; }); });
+    const bool few = words <= few_words_max;
+    for (const auto which : {rare::nothing, rare::long_words, rare::capitals, rare::digits, rare::ats}) {
+      shard_by_policy(out.patterns, unfiltered, [&](std::uint32_t index, group& into) {
+        const auto& t = program_->terms[index];
+        if (few && which == rare::nothing) each_word(index, [&](const std::string& form, bool) { into.add(escaped(form), index, {}); });
+        if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
+        if (t.regex->regex.superset().empty()) return unfiltered.add(index);
+        const auto& needs = t.regex->regex.info().needs;
+        if (rare_of(needs) == which) into.add(t.regex->regex.superset(), index, needs);
+      });
+    }
+    if (few) return;
+    shard_words(out.words, unfiltered, each_word);
     out.filter = filter_of(out.words);
   }
 
@@ -280,7 +339,7 @@ class compiler {
 
   void measure() {
     auto& bytes = program_->memory_bytes;
-    program_->each_shard([&](const shard& s) { bytes += s.database->memory_bytes() + s.term_of.capacity() * 4; });
+    program_->each_shard([&](const shard& s) { bytes += s.database->memory_bytes() + (s.term_of.capacity() + s.ends.capacity()) * 4; });
     for (const auto view : both_views) {
       const auto& in = program_->in[view];
       bytes += in.all.filter.memory_bytes() + in.derived.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();

@@ -13,13 +13,28 @@
 namespace sluice::policy {
 namespace {
 
-// Matches that a validator or the words beside them turned down, in one text and for one term: past it the text is built to cost
-// time. A table of numbers is not: it has one for each eight bytes or so, and may be long. Where turning one down is one walk over it, each
-// byte may begin one.
-std::size_t rejections_max(const term& of, std::string_view text) {
-  if (match::entry_of(of.validator).longest != nullptr) return std::clamp<std::size_t>(text.size(), 4096, 262'144);
-  return std::clamp<std::size_t>(text.size() / 8, 4096, 65'536);
-}
+// What a validator or the words beside it turned down, in one text and for one term. A table of numbers has a match for each eight bytes or so,
+// and may be long. Of numbers that a validator knows more than that may pass while they cost what a walk over the text costs, a hundred times: past
+// it the text is built to cost time.
+class rejections {
+ public:
+  rejections(const term& of, std::string_view text) : validated_(of.validator != validator::none), text_bytes_(text.size()) {}
+
+  void add(std::size_t match_bytes) {
+    ++count_;
+    bytes_ += match_bytes + each_bytes;
+  }
+  [[nodiscard]] bool too_many() const {
+    if (count_ <= std::clamp<std::size_t>(text_bytes_ / 8, 4096, 65'536)) return false;
+    return !validated_ || count_ > count_max || bytes_ > std::max(text_bytes_, count_max) * walks_max;
+  }
+
+ private:
+  static constexpr std::size_t count_max = 262'144, walks_max = 128;
+  static constexpr std::size_t each_bytes = 16;  // what one costs beside its length
+  bool validated_;
+  std::size_t text_bytes_, count_ = 0, bytes_ = 0;
+};
 
 std::size_t next_code_point(std::string_view text, std::size_t at) {
   ++at;
@@ -47,22 +62,31 @@ bool has_entropy(const term& of, std::string_view matched) { return of.entropy_m
 std::size_t accepted_end(const term& of, std::string_view text, const match::regex::hit& hit, match::match_state& state,
                          bool& failed) {
   const auto& validator = match::entry_of(of.validator);
-  auto end = hit.end;
-  for (;;) {
+  const auto size_accepted = [&](std::size_t end) {
     const auto matched = text.substr(hit.begin, end - hit.begin);
-    auto next = end - 1;
-    if (validator.longest != nullptr) {
-      const auto size = validator.longest(matched);
-      if (size == matched.size()) return end;
-      next = hit.begin + size;
-    } else if (validator.accepts(matched)) {
-      return end;
+    if (validator.longest != nullptr) return validator.longest(matched);
+    return validator.accepts(matched) ? matched.size() : matched.size() - 1;
+  };
+  auto next = hit.begin + size_accepted(hit.end);
+  if (next == hit.end) return next;
+  if (next <= hit.begin) return 0;
+  if (const auto ends = of.regex->regex.ends_at(text, hit.begin, state)) {
+    for (const auto end : *ends) {
+      if (end > next) continue;
+      if (end <= hit.begin) return 0;
+      next = hit.begin + size_accepted(end);
+      if (next == end) return end;
     }
-    if (next <= hit.begin) return 0;
+    return 0;
+  }
+  for (auto end = hit.end;;) {
     const auto shorter = of.regex->regex.find_within(text, hit.begin, next, state);
     failed = failed || shorter.status == match::regex::status::unavailable;
     if (shorter.status != match::regex::status::match || shorter.end <= hit.begin || shorter.end >= end) return 0;
     end = shorter.end;
+    next = hit.begin + size_accepted(end);
+    if (next == end) return end;
+    if (next <= hit.begin) return 0;
   }
 }
 
@@ -70,7 +94,7 @@ std::size_t accepted_end(const term& of, std::string_view text, const match::reg
 
 advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable, prefilter_state& words,
                              match::match_state& state, std::vector<match_span>& out) {
-  std::size_t rejections = 0;
+  rejections turned_down(of, text);
   while (from < text.size()) {
     const auto hit = of.regex->regex.find(text, from, more, state);
     switch (hit.status) {
@@ -91,12 +115,12 @@ advance_result advance_regex(const term& of, std::string_view text, std::size_t 
     if (words.excludes_all(of, text)) return {text.size(), nowhere, false};
     bool failed = false;
     const auto end = accepted_end(of, text, hit, state, failed);
-    if (failed || rejections > rejections_max(of, text)) return {from, nowhere, true};
+    if (failed || turned_down.too_many()) return {from, nowhere, true};
     auto around = surroundings::differ;
     if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable);
     if (around == surroundings::open) return {hit.begin, hit.begin, false};
     if (around == surroundings::differ) {
-      ++rejections;
+      turned_down.add(hit.end - hit.begin);
       from = next_code_point(text, hit.begin);
       continue;
     }

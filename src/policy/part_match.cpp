@@ -8,6 +8,10 @@
 namespace sluice::policy {
 namespace {
 
+// A text has many readings when it is odd: each of several, and each of those in each. All of them together are looked at up to so many times
+// its bytes, and up to so many bytes.
+constexpr std::size_t readings_of_a_text = 16, readings_bytes_max = 8u << 20;
+
 struct hit_context {
   const shard* from;
   index_set* candidates;
@@ -15,7 +19,7 @@ struct hit_context {
 
 void on_hit(void* self, std::uint32_t id) {
   auto& c = *static_cast<hit_context*>(self);
-  c.candidates->add(c.from->term_of[id]);
+  c.from->each_term(id, [&](std::uint32_t term) { c.candidates->add(term); });
 }
 
 }  // namespace
@@ -54,17 +58,18 @@ void part_matcher::run_derived(std::string_view text, const text_place& where, m
     limits.depth_max = std::max(limits.depth_max, program_.terms[term].depth);
   });
   if (asked == 0) return;
-  std::vector<text::derived_text> readings;
-  const bool all = text::derive(text, asked, limits, readings);
-  for (const auto& one : readings) {
-    derived_ = &one;
-    look(one.text);
-  }
+  limits.bytes_max = std::clamp(readings_of_a_text * text.size(), limits.bytes_max, readings_bytes_max);
+  const bool all = text::derive(text, asked, limits, *this);
   derived_ = nullptr;
   if (all) return;
   rules_.deriving.each([&](std::uint32_t term) {
     if (looks(term)) out_->failed(term);
   });
+}
+
+void part_matcher::read(const text::derived_text& one) {
+  derived_ = &one;
+  look(one.text);
 }
 
 void part_matcher::run_scores(std::string_view text, const text_place& where, match_sink& out) {
@@ -74,6 +79,8 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
   constexpr std::uint32_t none = 0xffffffff;
   std::uint32_t scored = none;  // the model that s_.scores belong to
   bool viewed = false;
+  words_read_ = false;
+  digest_.reset();
   rules_.scoring.each([&](std::uint32_t term) {
     if (!looks(term)) return;
     if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
@@ -95,19 +102,59 @@ bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t
     scored = of.model;
     s_.scores.clear();
     complete_ = true;
-    if (match::worth_scoring(condition, folded, s_.scoring)) complete_ = program_.models[of.model]->score(folded, budget_, s_.scoring, s_.scores);
+    if (match::worth_scoring(condition, folded, s_.scoring)) score_with(of.model, folded);
   }
   if (of.label < s_.scores.size()) out_->scored(of.score_name, s_.scores[of.label].score);
   if (of.label < s_.scores.size() && s_.scores[of.label].score >= of.threshold) return true;
   return !complete_ && of.timeout_matches;
 }
 
+// From what is known, where the budget reaches to the end of the text: then the scores are of all of it, and cost the budget its size.
+void part_matcher::score_with(std::uint32_t model, std::string_view folded) {
+  const bool lasts = folded.size() >= score_cache::text_bytes_min && budget_.bytes >= folded.size();
+  if (lasts && !digest_) digest_ = crypto::sha256(folded);
+  if (lasts) {
+    if (const auto* known = s_.known_scores.find(*digest_, model)) {
+      s_.scores = *known;
+      budget_.bytes -= folded.size();
+      return;
+    }
+  }
+  if (!words_read_) s_.scoring.words.read(folded, budget_.bytes);
+  words_read_ = true;
+  complete_ = program_.models[model]->score(s_.scoring.words, budget_, s_.scoring, s_.scores);
+  if (lasts) s_.known_scores.keep(*digest_, model, s_.scores);
+}
+
 void part_matcher::look(std::string_view text) {
   for (const auto view : both_views) {
     if (derived_ != nullptr ? !derives_in_[view] : !rules_.regexes[view].any() && !rules_.words[view].any()) continue;
     text::make_view(text, view, s_.view[view]);
+    scan(view);
     regexes(view);
     words(view);
+  }
+}
+
+// Makes the candidates: the terms whose patterns hit, and those that no filter helps.
+void part_matcher::scan(text::view_kind view) {
+  const auto& in = searched(view);
+  const auto text = s_.view[view].text();
+  s_.candidates = program_.in[view].unfiltered;
+  const bool words = rules_.words[view].any();
+  std::optional<match::rare_bytes> there;
+  for (const auto& one : in.patterns) {
+    if (!words && !rules_.regexes[view].any()) break;
+    if (one.needs != match::rare_bytes{}) {
+      if (!there) there = match::count_rare(text);
+      if (!there->cover(one.needs)) continue;
+    }
+    scan(one, text);
+  }
+  if (!words || in.words.empty()) return;
+  in.filter.candidates(text, s_.words);
+  for (std::size_t i = 0; i < in.words.size(); ++i) {
+    if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], text);
   }
 }
 
@@ -121,8 +168,6 @@ void part_matcher::scan(const shard& one, std::string_view text) {
 void part_matcher::regexes(text::view_kind view) {
   if (!rules_.regexes[view].any()) return;
   const auto text = s_.view[view].text();
-  s_.candidates = program_.in[view].unfiltered;
-  for (const auto& one : searched(view).regexes) scan(one, text);
   s_.candidates.each_in(rules_.regexes[view], [&](std::uint32_t term) {
     if (!looks(term)) return;
     spans_.clear();
@@ -155,22 +200,14 @@ bool part_matcher::in_whole(const term& of) {
 
 void part_matcher::words(text::view_kind view) {
   if (!rules_.words[view].any()) return;
-  const auto& in = searched(view);
-  if (in.words.empty()) return;
   const auto text = s_.view[view].text();
-  s_.candidates.clear();
-  in.filter.candidates(text, s_.words);
-  for (std::size_t i = 0; i < in.words.size(); ++i) {
-    if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], text);
-  }
-  index_set here(program_.terms.size());
-  bool any = false;
+  wanted_.clear();
   s_.candidates.each_in(rules_.words[view], [&](std::uint32_t term) {
-    if (!looks(term)) return;
-    here.add(term);
-    any = true;
+    if (looks(term)) wanted_.push_back(term);
   });
-  if (!any) return;
+  if (wanted_.empty()) return;
+  index_set here(program_.terms.size());
+  for (const auto term : wanted_) here.add(term);
   keyword_cursor cursor;
   words_.clear();
   (void)advance_keywords(program_, view, here, here, text, cursor, false, text.size(), s_.found, words_);
@@ -181,7 +218,7 @@ void part_matcher::note(std::uint32_t term, std::size_t begin, std::size_t end) 
   const auto& view = s_.view[program_.terms[term].view];
   auto span = view.to_original(static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end));
   if (derived_ != nullptr && span.begin < span.end) {
-    span = {derived_->units[span.begin].original_begin, derived_->units[span.end - 1].original_end};
+    span = {derived_->unit(span.begin).original_begin, derived_->unit(span.end - 1).original_end};
   }
   out_->found(term, span.begin, span.end, view.text().substr(begin, end - begin));
 }

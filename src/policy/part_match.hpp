@@ -37,7 +37,7 @@ class match_sink {
 
 void keep_highest(outcome& out, std::string_view name, float score);
 
-class part_matcher {
+class part_matcher final : private text::derived_sink {
  public:
   // `given`: see evaluate_options.
   part_matcher(const ruleset& rules, scratch::impl& s, const std::map<std::string, double>* given)
@@ -57,11 +57,14 @@ class part_matcher {
  private:
   [[nodiscard]] bool looks(std::uint32_t term) const;
   void look(std::string_view text);
+  void read(const text::derived_text& one) override;
+  void scan(text::view_kind view);
   void scan(const shard& one, std::string_view text);
   void regexes(text::view_kind view);
   [[nodiscard]] bool in_whole(const term& of);
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end);
+  void score_with(std::uint32_t model, std::string_view folded);
   [[nodiscard]] bool scores(const term& of, std::string_view folded, std::uint32_t& scored);
 
   const ruleset& rules_;
@@ -69,7 +72,9 @@ class part_matcher {
   scratch::impl& s_;
   const std::map<std::string, double>* given_;
   match::scoring_budget budget_;
-  bool complete_ = true;  // the scores at hand are of all of the text
+  bool complete_ = true;     // the scores at hand are of all of the text
+  bool words_read_ = false;  // the text at hand was cut into words
+  std::optional<crypto::digest> digest_;  // of the text at hand, folded, once it was asked for
   const text_place* where_ = nullptr;
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand
@@ -79,6 +84,7 @@ class part_matcher {
   [[nodiscard]] const program::searched::shards& searched(text::view_kind view) const {
     return derived_ == nullptr ? program_.in[view].all : program_.in[view].derived;
   }
+  std::vector<std::uint32_t> wanted_;
   std::vector<match_span> spans_;
   std::vector<keyword_match_span> words_;
 };

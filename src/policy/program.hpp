@@ -14,6 +14,7 @@
 #include "prefilter.hpp"
 #include "presence.hpp"
 #include "regex_program.hpp"
+#include "score_cache.hpp"
 #include "sluice/match/classifier.hpp"
 #include "sluice/match/database.hpp"
 #include "sluice/match/keyword_table.hpp"
@@ -216,10 +217,17 @@ struct compiled_rule {
   [[nodiscard]] bool replaces_choice() const { return action == action::require_disclaimer && on_missing != on_missing::append; }
 };
 
-// A Hyperscan database over the patterns of some terms: hit N belongs to term_of[N].
+// A Hyperscan database over the patterns of some terms, each once.
 struct shard {
   std::shared_ptr<const match::database> database;
-  std::vector<std::uint32_t> term_of;
+  std::vector<std::uint32_t> term_of;  // those that hit N belongs to are term_of[ends[N - 1], ends[N])
+  std::vector<std::uint32_t> ends;
+  match::rare_bytes needs;             // a text that has less holds no match of any
+
+  template <class F>
+  void each_term(std::uint32_t hit, F&& f) const {
+    for (auto i = hit == 0 ? 0 : ends[hit - 1]; i < ends[hit]; ++i) f(term_of[i]);
+  }
 };
 
 // Both views, and what belongs to each.
@@ -245,7 +253,8 @@ struct program {
   // What of the terms is looked for in one view.
   struct searched {
     struct shards {
-      std::vector<shard> regexes, words;
+      std::vector<shard> patterns;    // of regexes, and of words that are so few that a scan costs less than their filter
+      std::vector<shard> words;
       match::word_filter filter;      // which of the words' a text concerns
     };
     shards all, derived;              // of every term; of those that look into other readings, which are most of a request's texts
@@ -260,7 +269,7 @@ struct program {
   void each_shard(F&& f) const {
     for (const auto view : both_views) {
       for (const auto* of : {&in[view].all, &in[view].derived}) {
-        for (const shard& one : of->regexes) f(one);
+        for (const shard& one : of->patterns) f(one);
         for (const shard& one : of->words) f(one);
       }
     }
@@ -310,6 +319,7 @@ struct scratch::impl {
   std::vector<match::keyword_table::found> found;
   match::classifier_scratch scoring;
   std::vector<match::label_score> scores;
+  score_cache known_scores;
   std::vector<std::uint64_t> words;
 };
 

@@ -75,6 +75,7 @@ bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {
   s.prepared = for_this;
   s.prepared_raw = for_this.get();
   s.candidates = index_set(for_this->terms.size());
+  s.known_scores.clear();
   return true;
 }
 

@@ -15,8 +15,6 @@
 namespace sluice::text {
 namespace {
 
-bool is_letter(char c) { return (static_cast<unsigned char>(c) | 0x20) >= 'a' && (static_cast<unsigned char>(c) | 0x20) <= 'z'; }
-
 // %XX runs that are UTF-8 become it; others stay.
 std::optional<derived_text> percent(std::string_view s) {
   if (!s.contains('%')) return std::nullopt;
@@ -102,22 +100,19 @@ std::optional<derived_text> html(std::string_view s) {
   return out.finish(reading::html);
 }
 
+// Every text has this reading: its loops are without a branch, so that they take many bytes at once.
 std::optional<derived_text> rot13(std::string_view s) {
-  static constexpr auto turned = [] {
-    std::array<char, 256> out{};
-    for (unsigned c = 0; c < out.size(); ++c) out[c] = static_cast<char>(c);
-    for (unsigned k = 0; k < 26; ++k) {
-      out['a' + k] = static_cast<char>('a' + (k + 13) % 26);
-      out['A' + k] = static_cast<char>('A' + (k + 13) % 26);
-    }
-    return out;
-  }();
-  if (std::ranges::none_of(s, is_letter)) return std::nullopt;
+  bool some = false;
   derived_text out;
-  out.text = s;
-  for (char& c : out.text) c = turned[static_cast<unsigned char>(c)];
-  out.units.resize(s.size());
-  for (std::size_t i = 0; i < s.size(); ++i) out.units[i] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + 1)};
+  out.text.resize(s.size());
+  char* const to = out.text.data();
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto c = static_cast<unsigned char>(s[i]);
+    const auto letter = static_cast<unsigned char>((c | 0x20) - 'a');
+    some |= letter < 26;
+    to[i] = static_cast<char>(c + (letter < 13 ? 13 : letter < 26 ? -13 : 0));
+  }
+  if (!some) return std::nullopt;
   out.readings = bit(reading::rot13);
   return out;
 }
@@ -150,7 +145,7 @@ std::optional<derived_text> without_marks(std::string_view s) {
 
 class deriving {
  public:
-  deriving(std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out) : asked_(asked), limits_(limits), out_(out) {}
+  deriving(std::uint32_t asked, const derive_limits& limits, derived_sink& out) : asked_(asked), limits_(limits), out_(out) {}
 
   bool run(std::string_view original) {
     std::vector<derived_text> level;
@@ -160,7 +155,7 @@ class deriving {
       for (auto& one : level) {
         one.depth = depth;
         if (depth < limits_.depth_max && fits_) nest(one, deeper);
-        add(std::move(one));
+        add(one);
       }
       level = std::move(deeper);
     }
@@ -195,32 +190,56 @@ class deriving {
     fits_ = read(outer.text, asked_ & ~again, into) && fits_;
     for (auto i = before; i < into.size(); ++i) {
       auto& inner = into[i];
-      for (auto& u : inner.units) u = {outer.units[u.original_begin].original_begin, outer.units[u.original_end - 1].original_end};
+      if (inner.units.empty()) {
+        inner.units = outer.units;
+      } else if (!outer.units.empty()) {
+        for (auto& u : inner.units) u = {outer.units[u.original_begin].original_begin, outer.units[u.original_end - 1].original_end};
+      }
       inner.readings |= outer.readings;
     }
   }
 
-  void add(derived_text&& one) {
+  void add(const derived_text& one) {
     bytes_ += one.text.size();
-    if (bytes_ > limits_.bytes_max || out_.size() >= limits_.count_max) {
+    if (bytes_ > limits_.bytes_max || count_ >= limits_.count_max) {
       fits_ = false;
       return;
     }
-    out_.push_back(std::move(one));
+    ++count_;
+    out_.read(one);
   }
 
   std::uint32_t asked_;
   const derive_limits& limits_;
-  std::vector<derived_text>& out_;
-  std::size_t bytes_ = 0;
+  derived_sink& out_;
+  std::size_t bytes_ = 0, count_ = 0;
   bool fits_ = true;
+};
+
+class keeping final : public derived_sink {
+ public:
+  explicit keeping(std::vector<derived_text>& out) : out_(out) {}
+  void read(const derived_text& one) override {
+    auto& kept = out_.emplace_back(one);
+    if (!kept.units.empty()) return;
+    kept.units.resize(kept.text.size());
+    for (std::size_t i = 0; i < kept.units.size(); ++i) kept.units[i] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + 1)};
+  }
+
+ private:
+  std::vector<derived_text>& out_;
 };
 
 }  // namespace
 
-bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out) {
+bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, derived_sink& out) {
   if (asked == 0 || original.empty()) return true;
   return deriving(asked, limits, out).run(original);
+}
+
+bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out) {
+  keeping kept(out);
+  return derive(original, asked, limits, kept);
 }
 
 }  // namespace sluice::text

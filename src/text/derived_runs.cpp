@@ -2,6 +2,7 @@
 #include "derived_runs.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "sluice/base/base64.hpp"
@@ -60,7 +61,8 @@ class runs {
   [[nodiscard]] bool fit() const { return fit_; }
 
   void base64(bool url) {
-    if (!may_hold_run(s_, in_base64)) return;
+    if (!base64_) base64_ = may_hold_run(s_, in_base64);
+    if (!*base64_) return;
     for (std::size_t i = 0; i < s_.size();) {
       if (base64_value(s_[i], url) < 0) {
         ++i;
@@ -193,6 +195,7 @@ class runs {
   std::size_t left_;
   std::vector<derived_text>& out_;
   bool fit_ = true;
+  std::optional<bool> base64_;  // the text may hold a run of either alphabet; once it was asked
 };
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <utility>
-#include <vector>
 
 #include "rewriting.hpp"
 
@@ -16,6 +15,11 @@ constexpr std::string_view signs = "013457$@|!8", letters = "oIeastsaIIb";  // f
 
 bool is_letter(char c) { return (static_cast<unsigned char>(c) | 0x20) >= 'a' && (static_cast<unsigned char>(c) | 0x20) <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr auto is_sign = [] {
+  std::array<bool, 256> out{};
+  for (const char c : signs) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}();
 
 std::size_t letter_size(std::string_view s, std::size_t at) {
   if (at >= s.size()) return 0;
@@ -33,12 +37,12 @@ std::size_t visible_size(std::string_view s, std::size_t at) {
 
 // A word whose characters have one sign between each two.
 struct apart {
-  std::vector<std::pair<std::size_t, std::size_t>> characters;
-  std::size_t letters = 0, end = 0;
+  std::size_t characters = 0, letters = 0, end = 0;
 };
 
-// Between spaces stands any character, as in d o n ' t; between other signs only letters.
-apart word_apart(std::string_view s, std::size_t at) {
+// Between spaces stands any character, as in d o n ' t; between other signs only letters. Calls each(at, size) for the characters.
+template <class Each>
+apart word_apart(std::string_view s, std::size_t at, Each&& each) {
   apart out;
   char sign = 0;
   for (;;) {
@@ -47,7 +51,8 @@ apart word_apart(std::string_view s, std::size_t at) {
     const auto next = at + size;
     const bool ends = next >= s.size();
     if (size == 0 || (letter > 0 ? letter_size(s, next) > 0 : !ends && s[next] != ' ')) return out;
-    out.characters.emplace_back(at, size);
+    each(at, size);
+    ++out.characters;
     out.letters += letter > 0 ? 1 : 0;
     out.end = next;
     if (ends || !signs_between.contains(s[next]) || (sign != 0 && s[next] != sign)) return out;
@@ -65,23 +70,49 @@ std::size_t gap_end(std::string_view s, std::size_t at) {
 
 // The words that follow each other apart, and where they end.
 struct apart_run {
-  std::vector<apart> words;
-  std::size_t letters = 0, longest = 0, end = 0;
+  std::size_t words = 0, letters = 0, longest = 0, end = 0;
 };
 
-apart_run run_apart(std::string_view s, std::size_t at) {
-  apart_run out{.words = {}, .end = at};
+// Calls each(at, size) for the characters, and gap(at, end) for what separates a word from the next.
+template <class Each, class Gap>
+apart_run run_apart(std::string_view s, std::size_t at, Each&& each, Gap&& gap) {
+  apart_run out{.end = at};
   for (;;) {
-    auto word = word_apart(s, at);
-    if (word.characters.empty()) return out;
+    const auto word = word_apart(s, at, each);
+    if (word.characters == 0) return out;
+    ++out.words;
     out.letters += word.letters;
     out.longest = std::max(out.longest, word.letters);
-    at = gap_end(s, word.end);
-    out.end = at;
-    const bool last = at == word.end;
-    out.words.push_back(std::move(word));
-    if (last) return out;
+    at = out.end = gap_end(s, word.end);
+    if (at == word.end) return out;
+    gap(word.end, at);
   }
+}
+apart_run run_apart(std::string_view s, std::size_t at) {
+  return run_apart(s, at, [](std::size_t, std::size_t) {}, [](std::size_t, std::size_t) {});
+}
+
+// Where no two characters stand alone one behind the other in the bytes from `at` on, what follows those bytes; else `at`. Of most texts a block at a
+// time: in words of several letters none stands alone, nor does what is written against them, and "a" has such a word behind it.
+std::size_t behind_joined(std::string_view s, std::size_t at) {
+  constexpr std::size_t block = 64;
+  for (; at > 0 && at + block + 2 < s.size(); at += block) {
+    std::array<unsigned char, block + 4> alnum, visible, alone{};  // from the byte before the block on
+    unsigned char beyond_ascii = 0;
+    for (std::size_t i = 0; i < alnum.size(); ++i) {
+      const auto c = static_cast<unsigned char>(s[at - 1 + i]);
+      beyond_ascii |= c;
+      alnum[i] = static_cast<unsigned char>((static_cast<unsigned char>((c | 0x20) - 'a') < 26) | (static_cast<unsigned char>(c - '0') < 10));
+      visible[i] = static_cast<unsigned char>(c > ' ');
+    }
+    for (std::size_t i = 1; i + 1 < alnum.size(); ++i) {
+      alone[i] = static_cast<unsigned char>(visible[i] & ~(alnum[i - 1] | (alnum[i] & alnum[i + 1]) | ((alnum[i] ^ 1) & visible[i + 1])));
+    }
+    unsigned char pairs = 0;
+    for (std::size_t i = 1; i <= block; ++i) pairs |= static_cast<unsigned char>(alone[i] & (alone[i + 2] | (alnum[i + 2] ^ 1)));
+    if (beyond_ascii >= 0x80 || pairs != 0) return at;
+  }
+  return at;
 }
 
 // What digits and signs read as in one text: words, with whether they hold letters and signs.
@@ -91,20 +122,31 @@ struct sign_word {
   [[nodiscard]] bool mixed() const { return letter && sign; }
 };
 
-std::vector<sign_word> sign_words(std::string_view s) {
-  std::vector<sign_word> out;
-  for (std::size_t i = 0; i < s.size(); ++i) {
+// False where no byte is a sign for a letter: most texts. Digits that are none count as well, so that the loop has no branch.
+bool may_hold_sign(std::string_view s) {
+  unsigned char any = 0;
+  for (const char each : s) {
+    const auto c = static_cast<unsigned char>(each);
+    any |= static_cast<unsigned char>((static_cast<unsigned char>(c - '0') < 10) | (c == '$') | (c == '@') | (c == '|') | (c == '!'));
+  }
+  return any != 0;
+}
+
+// The first word in s[from..) that is one: what ends a sentence is not a letter. Empty: none.
+sign_word next_word(std::string_view s, std::size_t from) {
+  for (auto i = from; i < s.size(); ++i) {
     sign_word word{.begin = i, .end = i};
-    for (; word.end < s.size() && (is_letter(s[word.end]) || signs.contains(s[word.end])); ++word.end) {
-      (is_letter(s[word.end]) ? word.letter : word.sign) = true;
+    for (; word.end < s.size(); ++word.end) {
+      const bool letter = is_letter(s[word.end]);
+      if (!letter && !is_sign[static_cast<unsigned char>(s[word.end])]) break;
+      (letter ? word.letter : word.sign) = true;
     }
     if (word.end == i) continue;
     i = word.end;
-    // What ends a sentence is not a letter.
     while (word.end > word.begin && s[word.end - 1] == '!') --word.end;
-    if (word.end > word.begin) out.push_back(word);
+    if (word.end > word.begin) return word;
   }
-  return out;
+  return {.begin = s.size(), .end = s.size()};
 }
 
 // "70" is a number, but beside a word of letters and signs it is "to": 7h3 w4y 70 g0.
@@ -122,7 +164,12 @@ std::optional<derived_text> spaced(std::string_view s) {
   rewriting out(s);
   std::size_t copied = 0;  // nothing is written before something is read otherwise
   bool changed = false;
+  std::size_t joined = 0;  // how far the text was asked
   for (std::size_t i = 0; i < s.size();) {
+    if (i >= joined) {
+      i = behind_joined(s, i);
+      joined = i + 64;
+    }
     // A word of more than one letter has none that stands apart: most of a text.
     auto end = i;
     while (end < s.size() && (is_letter(s[end]) || is_digit(s[end]))) ++end;
@@ -137,16 +184,14 @@ std::optional<derived_text> spaced(std::string_view s) {
     }
     const auto run = run_apart(s, i);
     if (run.longest < word_min && run.letters < run_min) {
-      i += run.words.empty() ? 1 : run.end - i;
+      i += run.words == 0 ? 1 : run.end - i;
       continue;
     }
     out.copy(copied, i - copied);
     changed = true;
-    for (const apart& word : run.words) {
-      for (const auto& [from, size] : word.characters) out.put(s.substr(from, size), from, from + size);
-      // What separates words is wider than what separates their letters.
-      if (const auto gap = gap_end(s, word.end); gap > word.end) out.put(" ", word.end, gap);
-    }
+    // What separates words is wider than what separates their letters.
+    run_apart(s, i, [&](std::size_t at, std::size_t size) { out.put(s.substr(at, size), at, at + size); },
+              [&](std::size_t at, std::size_t end) { out.put(" ", at, end); });
     i = copied = run.end;
   }
   if (!changed) return std::nullopt;
@@ -155,24 +200,21 @@ std::optional<derived_text> spaced(std::string_view s) {
 }
 
 std::optional<derived_text> leet(std::string_view s, char one) {
-  static constexpr auto is_sign = [] {
-    std::array<bool, 256> out{};
-    for (const char c : signs) out[static_cast<unsigned char>(c)] = true;
-    return out;
-  }();
-  if (std::ranges::none_of(s, [](char c) { return is_sign[static_cast<unsigned char>(c)]; })) return std::nullopt;
-  const auto words = sign_words(s);
+  if (!may_hold_sign(s)) return std::nullopt;
   rewriting out(s);
   std::size_t at = 0;
   bool changed = false;
-  for (std::size_t k = 0; k < words.size(); ++k) {
-    const sign_word& word = words[k];
-    const bool number = word.sign && !word.letter;
-    const bool beside = number && ((k > 0 && stands_beside(s, word, words[k - 1])) || (k + 1 < words.size() && stands_beside(s, word, words[k + 1])));
-    if (!word.mixed() && !beside) continue;
+  sign_word before, word = next_word(s, 0);
+  for (; word.begin < word.end;) {
+    const auto behind = next_word(s, word.end);
+    const auto previous = std::exchange(before, word);
+    const auto here = std::exchange(word, behind);
+    const bool number = here.sign && !here.letter;
+    const bool beside = number && (stands_beside(s, here, previous) || stands_beside(s, here, behind));
+    if (!here.mixed() && !beside) continue;
     changed = true;
-    out.copy(at, word.begin - at);
-    for (at = word.begin; at < word.end; ++at) {
+    out.copy(at, here.begin - at);
+    for (at = here.begin; at < here.end; ++at) {
       const auto sign = signs.find(s[at]);
       const char c = sign == std::string_view::npos ? s[at] : letters[sign] == 'I' ? one : letters[sign];
       out.put({&c, 1}, at, at + 1);

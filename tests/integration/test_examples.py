@@ -221,6 +221,17 @@ def test_a_rule_that_finds_harmless_texts_is_refused_before_it_goes_anywhere(lab
     assert "INSUFFICIENT: 0 harmless texts" in done.stdout, done
 
 
+def test_the_shipped_policies_decide_long_texts_that_are_all_candidates(lab):
+    texts = [repeat * (200 * 1024 // len(repeat)) for repeat in ("DE89 ", "(555) ", "a1 ", "DE89 3704 ", "12-34 ", "1st &amp; 2nd ")]
+    for direction in ("request", "response"):
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        said = subprocess.run([SLUICE, "explain", ROOT / "policies", "--lines", "--direction", direction], input=lines, capture_output=True, text=True, timeout=120)
+        answers = [json.loads(line) for line in said.stdout.splitlines()]
+        assert len(answers) == len(texts), said.stderr
+        for text, answer in zip(texts, answers):
+            assert "unavailable" not in answer.get("reason", ""), (direction, text[:20], answer["reason"])
+
+
 def test_a_watched_bundle_is_tested_again_each_time_that_it_is_saved(lab):
     folder = lab.dir / "social"
     shutil.copytree(ROOT / "policies/examples/social", folder)

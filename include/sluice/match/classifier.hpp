@@ -39,11 +39,31 @@ struct label_score {
   std::uint32_t begin = 0, end = 0;
 };
 
+// A folded text (as text::view_kind::folded gives it) cut into the words that classifiers look up, once for all that score it.
+class classifier_words {
+ public:
+  struct word {
+    std::uint32_t hash, begin, size;  // of its bytes; none where there was no word for some hundred bytes
+    std::uint32_t behind;             // where the text goes on
+  };
+  // As far as a budget of so many bytes reaches. Reuses its memory.
+  void read(std::string_view folded, std::size_t bytes_max);
+  [[nodiscard]] std::span<const word> words() const { return words_; }
+  [[nodiscard]] std::string_view text(const word& of) const { return std::string_view(bytes_).substr(of.begin, of.size); }
+  [[nodiscard]] std::size_t size() const { return size_; }  // bytes of the whole text
+
+ private:
+  std::string bytes_;
+  std::vector<word> words_;
+  std::size_t size_ = 0;
+};
+
 // Working memory, one for each thread; fits every classifier.
 struct classifier_scratch {
   std::vector<float> sums;
   std::vector<std::uint64_t> groups;
-  std::string token;
+  std::vector<std::uint32_t> buckets;
+  classifier_words words;
 };
 
 class classifier {
@@ -55,11 +75,16 @@ class classifier {
 
   // Sorted; a score stands at its label's place.
   [[nodiscard]] virtual std::span<const std::string> labels() const = 0;
-  // `folded` is a text as text::view_kind::folded gives it. A text longer than a window is scored by windows that overlap. False: the
+  // A text longer than a window is scored by windows that overlap. The words were read with what is left of the budget or more. False: the
   // budget ended before the text did, and `out` says only what was seen so far: at or above a threshold it counts, below it nothing
   // is known ("unavailable").
-  [[nodiscard]] virtual bool score(std::string_view folded, scoring_budget& budget, classifier_scratch& scratch,
+  [[nodiscard]] virtual bool score(const classifier_words& words, scoring_budget& budget, classifier_scratch& scratch,
                                    std::vector<label_score>& out) const = 0;
+  // The same for one classifier alone.
+  [[nodiscard]] bool score(std::string_view folded, scoring_budget& budget, classifier_scratch& scratch, std::vector<label_score>& out) const {
+    scratch.words.read(folded, budget.bytes);
+    return score(scratch.words, budget, scratch, out);
+  }
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
 
   [[nodiscard]] std::optional<std::uint32_t> find_label(std::string_view name) const;

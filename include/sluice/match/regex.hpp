@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/result.hpp"
+#include "sluice/match/rare_bytes.hpp"
 
 namespace sluice::match {
 
@@ -19,6 +22,7 @@ struct regex_info {
   // What stands before a match may be what a few samples cannot stand for: "(?<=:)", or "(?<!a)" beside "\b". False where that is certain.
   bool picky_start = true;
   bool matches_empty = false;
+  rare_bytes needs;                     // every match holds so many, in the bytes of UTF-8
   // Whether a letter with a mark on it may match where the letter alone does not: no; whatever the mark ("[^a-z]", "(?!e)"); or one
   // mark may and another not ("caf\x{e9}"). `ignored` and `alike` only where that is certain from the pattern's syntax.
   enum class marks : std::uint8_t { ignored, alike, distinct };
@@ -61,7 +65,10 @@ class regex {
   // Leftmost match at or after `from`. `more_may_come`: PCRE2_PARTIAL_HARD, the text may go on. `unavailable`: a limit of the
   // engine was passed; never read it as "none". `text` must be valid UTF-8.
   [[nodiscard]] hit find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const;
-  // The same, anchored at `from`, and not longer than `end_max`: how a validator tries shorter ends.
+  // Every end of a match at `from`, longest first; of very many the longest 128. They live until the state's next use. Nothing: the engine
+  // cannot list this pattern's.
+  [[nodiscard]] std::optional<std::span<const std::size_t>> ends_at(std::string_view text, std::size_t from, match_state& state) const;
+  // The leftmost match, anchored at `from`, and not longer than `end_max`: how a validator tries a shorter end.
   [[nodiscard]] hit find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const;
   [[nodiscard]] const regex_info& info() const;
   // The byte pattern for Hyperscan that matches wherever this does (regex_syntax.hpp); empty: always look closer.

@@ -9,11 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/match/rare_bytes.hpp"
+
 namespace sluice::match {
 
 struct regex_shape {
   std::uint32_t width_max = 0;  // code points; 0xffffffff: unbounded
   std::string superset;         // empty: no useful filter, always look closer
+  rare_bytes needs;             // every match holds so many
 };
 
 [[nodiscard]] regex_shape read_shape(std::string_view pattern);

@@ -17,6 +17,7 @@ namespace sluice::match {
 [[nodiscard]] std::size_t luhn_longest(std::string_view text);
 // ISO 13616: country length and mod 97. Spaces between groups allowed.
 [[nodiscard]] bool iban_valid(std::string_view text);
+[[nodiscard]] std::size_t iban_longest(std::string_view text);
 // ABA routing number: ranges of the Federal Reserve, weights 3 7 1.
 [[nodiscard]] bool aba_valid(std::string_view text);
 // ISO 9362: four letters, a country of ISO 3166, two of location, and a branch of three or none.
@@ -72,6 +73,7 @@ namespace sluice::match {
 [[nodiscard]] bool ch_ahv_valid(std::string_view text);
 // VAT numbers with their country before them (VIES forms of the EU, XI, GB, CHE), and the check digits that are public.
 [[nodiscard]] bool vat_valid(std::string_view text);
+[[nodiscard]] std::size_t vat_longest(std::string_view text);
 
 // --- reaching somebody (validator_contact.cpp, validator_phone.cpp)
 // RFC 5321 addr-spec without quoted strings and literals; the domain has a dot and a top level of letters.
@@ -81,8 +83,10 @@ namespace sluice::match {
 // E.164 numbers in the forms of ITU-T E.123 and national habit, extensions included. What has a country's code before it must have a
 // length that libphonenumber knows for that country; what has none, digits in a number's groups.
 [[nodiscard]] bool phone_valid(std::string_view text);
+[[nodiscard]] std::size_t phone_longest(std::string_view text);
 // Six to fifteen digits that are no date, amount, address or card: for patterns that ask for a word such as "call" beside them.
 [[nodiscard]] bool phone_digits_valid(std::string_view text);
+[[nodiscard]] std::size_t phone_digits_longest(std::string_view text);
 
 // --- keys and coins (validator_token.cpp, validator_coin.cpp)
 // RFC 7519, 7515: three base64url parts of which the first is a JSON object that names an `alg`.
@@ -103,7 +107,7 @@ struct validator_entry {
 inline constexpr std::array validator_table = std::to_array<validator_entry>({
     {"none", "no check", [](std::string_view) { return true; }},
     {"luhn", "payment card: issuer ranges with their lengths, check digit (ISO/IEC 7812-1)", luhn_valid, luhn_longest},
-    {"iban", "bank account: length of the country, mod 97 (ISO 13616)", iban_valid},
+    {"iban", "bank account: length of the country, mod 97 (ISO 13616)", iban_valid, iban_longest},
     {"aba", "US bank routing number", aba_valid},
     {"bic", "bank identifier (ISO 9362)", bic_valid},
     {"ssn", "US social security number", us_ssn_valid},
@@ -130,11 +134,11 @@ inline constexpr std::array validator_table = std::to_array<validator_entry>({
     {"be_rijksregister", "Belgian national number: date and mod 97", be_rijksregister_valid},
     {"pt_nif", "Portuguese tax number, mod 11", pt_nif_valid},
     {"ch_ahv", "Swiss AHV number, EAN-13", ch_ahv_valid},
-    {"vat", "VAT number of the EU, Northern Ireland, Britain or Switzerland, with check digits", vat_valid},
+    {"vat", "VAT number of the EU, Northern Ireland, Britain or Switzerland, with check digits", vat_valid, vat_longest},
     {"email", "e-mail address (RFC 5321)", email_valid},
     {"ip", "IPv4 or IPv6 address", ip_valid},
-    {"phone", "telephone number, international or in national groups (libphonenumber)", phone_valid},
-    {"phone_digits", "six to fifteen digits that are no date, amount or address; for patterns with `near`", phone_digits_valid},
+    {"phone", "telephone number, international or in national groups (libphonenumber)", phone_valid, phone_longest},
+    {"phone_digits", "six to fifteen digits that are no date, amount or address; for patterns with `near`", phone_digits_valid, phone_digits_longest},
     {"jwt", "JSON web token: three parts, a header with alg (RFC 7519)", jwt_valid},
     {"btc", "Bitcoin address with its checksum (Base58Check, bech32, bech32m)", btc_valid},
     {"eth", "Ethereum address; mixed case as EIP-55 has it", eth_valid},

@@ -31,9 +31,13 @@ enum class reading : std::uint32_t {
 
 struct derived_text {
   std::string text;              // valid UTF-8
-  std::vector<text_unit> units;  // for each byte, the original bytes it came from; a decoded run is one unit
+  std::vector<text_unit> units;  // for each byte, the original bytes it came from; a decoded run is one unit. Empty: the byte at its place
   std::uint32_t readings = 0;    // bits of `reading`
   std::uint32_t depth = 1;       // steps
+
+  [[nodiscard]] text_unit unit(std::size_t at) const {
+    return units.empty() ? text_unit{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + 1)} : units[at];
+  }
 };
 
 struct derive_limits {
@@ -44,8 +48,19 @@ struct derive_limits {
 
 // A run of base64url without '-' and '_' counts as base64: who asks for the one asks for both.
 //
-// Appends the readings of `original` (valid UTF-8) that `asked` (bits) names and that differ from it, nested ones too. False when a
-// limit ended it: there may be more.
+// Takes readings, one after the other; a reading lives as long as the call.
+class derived_sink {
+ public:
+  virtual void read(const derived_text& one) = 0;
+
+ protected:
+  ~derived_sink() = default;
+};
+
+// Gives the readings of `original` (valid UTF-8) that `asked` (bits) names and that differ from it, nested ones behind those that they are
+// read from. False when a limit ended it: there may be more.
+[[nodiscard]] bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, derived_sink& out);
+// The same, kept: appends them, each with all its units.
 [[nodiscard]] bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, std::vector<derived_text>& out);
 
 }  // namespace sluice::text

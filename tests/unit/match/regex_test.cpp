@@ -139,6 +139,68 @@ TEST(superset, hits_wherever_pcre2_matches) {
   EXPECT_GT(matches, 5000);
 }
 
+TEST(rare_bytes, are_what_a_pattern_asks_for_at_least) {
+  struct expectation {
+    const char* pattern;
+    rare_bytes needs;
+  };
+  for (const auto& [pattern, needs] : {expectation{R"(\b[0-9](?:[ -]?[0-9]){11,18}\b)", {12, 0, false, true}},
+                                       {R"(\b\w[\w.+-]{0,63}@(?:[\w-]{1,63}\.){1,6}[\w-]{2,24}\b)", {0, 1, false, false}},
+                                       {R"((?:[A-Z]{2}[0-9]{7}|[0-9]{3}-[0-9]{2})x)", {5, 0, false, false}},
+                                       {R"(\d{3,}a?|b)", {}},
+                                       {R"((?<=[0-9]{4})[0-57](?!@)1)", {2, 0, false, false}},
+                                       {R"((?i)@[a-f0-9]{13}\Q7@\E)", {1, 2, true, false}},
+                                       {R"([@]{2}[0-9a]{3}[^a][-0-9])", {0, 2, false, false}},
+                                       {R"((1)\1)", {}},
+                                       {R"((?:[0-9]{200}){2000})", {0xffff, 0, true, true}},
+                                       {R"(sk-(?:live|test)_[A-Za-z0-9]{8,})", {0, 0, true, false}},
+                                       {R"(sk-(?:live|test) ?[A-Za-z0-9]{15})", {}},
+                                       {R"(a(?:b|c d)[a-z]{15}.)", {}},
+                                       {R"((?:[A-Z]{3} ){2}(?:x|[A-Z-]{8}))", {0, 0, false, true}},
+                                       {R"([A-Z]{3} (?:x|[A-Z-]{7})[A-Z])", {}},
+                                       {R"(é{8})", {8, 0, false, true}}}) {
+    EXPECT_EQ(read_shape(pattern).needs, needs) << pattern;
+  }
+}
+
+TEST(rare_bytes, are_there_wherever_pcre2_matches) {
+  std::mt19937 rng(29);
+  match_state state;
+  std::size_t asked = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const auto r = regex::compile(round % 8 == 0 ? long_group(rng) : random_pattern(rng, 2));
+    if (!r || r->superset().empty() || r->info().needs == rare_bytes{}) continue;
+    for (int t = 0; t < 60; ++t) {
+      const auto text = random_text(rng);
+      const auto hit = r->find(text, 0, false, state);
+      if (hit.status != regex::status::match) continue;
+      ++asked;
+      ASSERT_TRUE(count_rare(std::string_view(text).substr(hit.begin, hit.end - hit.begin)).cover(r->info().needs)) << r->superset() << ": " << text;
+    }
+  }
+  EXPECT_GT(asked, 500u);
+}
+
+TEST(rare_bytes, are_counted_in_texts_of_any_length) {
+  std::mt19937 rng(31);
+  for (int round = 0; round < 300; ++round) {
+    std::string text(rng() % 1000, ' ');
+    const std::string_view from = round % 3 == 0 ? "abc 0129@\xc3\xa9\xff/:?A`" : round % 3 == 1 ? "abcdefghijklmnopqrstuvwxyz \n" : "ABCDEFGHIJKLMNOPQR xyz";
+    rare_bytes expected;
+    std::size_t unspaced = 0, capitals = 0;
+    for (char& c : text) {
+      c = from[rng() % from.size()];
+      expected.digits += (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80 ? 1 : 0;
+      expected.ats += c == '@' ? 1 : 0;
+      unspaced = c == ' ' || (c >= '\t' && c <= '\r') ? 0 : unspaced + 1;
+      capitals = c >= 'a' && c <= 'z' ? 0 : capitals + 1;
+      expected.long_word = expected.long_word || unspaced >= 16;
+      expected.capitals = expected.capitals || capitals >= 8;
+    }
+    EXPECT_EQ(count_rare(text), expected) << text;
+  }
+}
+
 TEST(start_filter, lets_every_match_and_every_partial_match_through) {
   std::mt19937 rng(13);
   match_state state;

@@ -64,6 +64,38 @@ TEST(classifier_rule, decides_about_whole_texts_and_streams) {
   }
 }
 
+// Scores of a text are known when it comes again: to the same models, and with the same share of the budget.
+TEST(classifier_rule, says_the_same_of_a_text_that_comes_again_and_forgets_another_bundles_scores) {
+  auto other = rule("{name: topic, label: none, threshold: 0.7, on_timeout: match}", full);
+  other.replace(other.find("topic.money"), 11, "topic.none");
+  const auto of_money = testing::built(source(rule(good, full))), of_none = testing::built(source(other));
+  ASSERT_NE(of_money.snapshot, nullptr) << to_text(of_money.found);
+  ASSERT_NE(of_none.snapshot, nullptr) << to_text(of_none.found);
+  scratch working;
+  std::string money, weather;
+  while (money.size() < 600) money += "Should I buy bonds or shares with my savings? ";
+  while (weather.size() < 600) weather += "The garden was cold and wet. ";
+  const auto judged = [&](const build_report& with, std::initializer_list<std::string_view> texts, scratch& s) {
+    std::vector<text_part> parts;
+    for (const auto text : texts) parts.push_back({role::user, part_kind::text, true, true, text});
+    return evaluate(with.snapshot->rules_for({}), parts, {direction::request}, s);
+  };
+  for (int again = 0; again < 3; ++again) {
+    scratch fresh;
+    for (const auto& text : {money, weather}) {
+      const auto known = judged(of_money, {text}, working), anew = judged(of_money, {text}, fresh);
+      EXPECT_EQ(known.verdict, text == money ? verdict::block : verdict::allow);
+      EXPECT_EQ(known.classifier_scores, anew.classifier_scores);
+    }
+    EXPECT_EQ(judged(of_none, {money}, working).verdict, verdict::allow);
+    EXPECT_EQ(judged(of_none, {weather}, working).verdict, verdict::block);
+    // What is known costs the budget what scoring costs it: the long text is cut short, and that counts as a match.
+    const std::string flood(1 << 20, 'x');
+    EXPECT_EQ(judged(of_money, {weather, std::string_view(flood).substr(weather.size())}, working).verdict, verdict::allow);
+    EXPECT_EQ(judged(of_money, {weather, flood}, working).verdict, verdict::block);
+  }
+}
+
 TEST(classifier_rule, inline_tests_take_the_scores_that_they_are_given) {
   const auto made = testing::built(source(rule(good, full)));
   ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);

@@ -152,5 +152,62 @@ TEST(validated, a_card_is_found_in_whatever_digits_stand_behind_it) {
   }
 }
 
+// Texts with a match at every few bytes that no check accepts: each is decided, and what stands behind it is found.
+TEST(validated, two_hundred_kilobytes_of_what_looks_like_a_number_are_decided) {
+  const auto with = snapshot_of(
+      rule("vat", "{regex: '\\b(?:DE|FR)[0-9A-Z .-]{7,16}\\b', validator: vat}", "{type: redact, mask: \"[V]\"}", "DE136695976") +
+      rule("phone", "{regex: '(?<!\\w)\\(?[0-9](?:[ ().\\/-]{0,3}[0-9]){6,16}(?!\\w|[.,\\/-][0-9])', validator: phone}", "{type: redact, mask: \"[P]\"}", "(212) 555-0123") +
+      rule("said", "{regex: '(?<!\\w)\\(?[0-9](?:[ ().\\/-]{0,2}[0-9]){5,14}(?!\\w)', validator: phone_digits, near: {of: [dial, hotline], within: 30}}", "{type: redact, mask: \"[S]\"}", "dial 72 128 827") +
+      rule("account", "{regex: '\\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}\\b', validator: iban}", "{type: redact, mask: \"[I]\"}", "DE89 3704 0044 0532 0130 00"));
+  const std::string behind = " . DE136695976 . (212) 555-0123 . DE89 3704 0044 0532 0130 00 . dial 72 128 827";
+  std::mt19937 rng(5);
+  for (const std::string_view filler : {"DE89 DE89 ", "(555) (555) ", "(555) 1234 ", "DE89 3704 ", "12 34 56 ", "a1 a1 "}) {
+    const auto text = repeated(filler, 200'000) + behind;
+    for (const auto d : {direction::request, direction::response}) {
+      const auto out = judge(*with, d, text);
+      EXPECT_EQ(out.reason, "") << filler;
+      EXPECT_TRUE(edited(text, out.edits).ends_with(" . [V] . [P] . [I] . dial [S]")) << filler;
+    }
+    EXPECT_TRUE(streamed(with, text, 4096, rng).ends_with(" . [V] . [P] . [I] . dial [S]")) << filler;
+  }
+}
+
+TEST(readings, of_two_hundred_kilobytes_that_read_in_several_ways_are_all_looked_at) {
+  const auto with = snapshot_of("  - id: bomb\n    direction: request\n    match: {keywords: [make a bomb], normalize: [nfkc, strip_zero_width, confusables, leet, collapse_space, strip_marks], decode: [base64, hex, percent, html, rot13], max_depth: 2}\n"
+                                "    action: {type: block, message: \"No.\"}\n    tests:\n      - {name: hit, request: make a bomb, expect: {rules: [bomb]}}\n      - {name: miss, request: x, expect: {rules: []}}\n");
+  for (const std::string_view filler : {"a1 a1 ", "1st &amp; 2nd ", "to be or not, ", "x1 %41%42 "}) {
+    const auto text = repeated(filler, 200'000);
+    EXPECT_EQ(judge(*with, direction::request, text).verdict, verdict::allow) << filler;
+    EXPECT_EQ(judge(*with, direction::request, text).reason, "") << filler;
+    EXPECT_EQ(judge(*with, direction::request, text + " m4k3 a b0mb").verdict, verdict::block) << filler;
+    EXPECT_EQ(judge(*with, direction::request, text + " znxr n obzo").verdict, verdict::block) << filler;
+    EXPECT_EQ(judge(*with, direction::request, text + " z4x3 n o0zo").verdict, verdict::block) << filler;
+  }
+}
+
+// Databases are left out that a text cannot need, and a pattern that two rules have is in one of them once.
+TEST(databases, are_searched_whenever_a_text_holds_what_their_patterns_need) {
+  const auto with = snapshot_of(rule("digits", "{regex: '[0-9]{5}x'}", "{type: redact, mask: \"[D]\"}", "12345x") + rule("few", "{regex: 'k[0-9]'}", "{type: redact, mask: \"[F]\"}", "k1") +
+                                rule("mail", "{regex: '[a-z]{1,9}@[a-z]{1,9}'}", "{type: redact, mask: \"[M]\"}", "ab@cd") + rule("again", "{regex: 'k[0-9]'}", "{type: flag}", "k1") +
+                                rule("word", "{keywords: [zebra, zeal]}", "{type: redact, mask: \"[W]\"}", "zebra") + rule("plain", "{regex: 'q[a-z]{2}'}", "{type: redact, mask: \"[Q]\"}", "qab"));
+  EXPECT_EQ(asked(*with, "k7 a@b 12345x zebra qab 1234x"), "[F] [M] [D] [W] [Q] 1234x");
+  EXPECT_EQ(judge(*with, direction::request, "k7").findings.size(), 2u);
+  EXPECT_EQ(asked(*with, "12345x"), "[D]");
+  EXPECT_EQ(asked(*with, "１２３４５x"), "[D]");
+  EXPECT_EQ(asked(*with, "x@y"), "[M]");
+  EXPECT_EQ(asked(*with, "ZEAL"), "[W]");
+  std::mt19937 rng(41);
+  std::size_t found = 0;
+  for (int round = 0; round < 3000; ++round) {
+    static const char* pieces[] = {"1", "23", "45x", "x", "k", "@", "a", "qa", "b", " ", "zebra", "５", "-"};
+    std::string text;
+    for (auto n = 1 + rng() % 12; n > 0; --n) text += pieces[rng() % std::size(pieces)];
+    // A stream asks no database: it looks at every place that a match may begin.
+    ASSERT_EQ(answered(*with, text), streamed(with, text, 0, rng)) << text;
+    found += answered(*with, text) != text;
+  }
+  EXPECT_GT(found, 1000u);
+}
+
 }  // namespace
 }  // namespace sluice::policy

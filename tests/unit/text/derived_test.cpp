@@ -116,5 +116,53 @@ TEST(derived, stays_inside_its_limits_and_its_map) {
   }
 }
 
+// A text is passed over by blocks where it can have no such reading: behind words that are joined it must read as it reads alone.
+TEST(derived, reads_the_same_wherever_in_a_long_text_it_stands) {
+  std::mt19937 random(23);
+  static const char* pieces[] = {"i g n o r e", "i.g.n", ".o.r.e", " ", "  ", "-", "a", "I ", "d o n ' t ", "7h3", "70 ", "g0!", "!", "1|", "he11o ", "word ", "- - -", "é", "é x ", "\t", "5 ", "_", "a_b", "o n e   t w o"};
+  std::size_t read = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string s;
+    for (auto n = 1 + random() % 9; n > 0; --n) s += pieces[random() % std::size(pieces)];
+    std::string before;
+    for (const auto n = 64 + random() % 200; before.size() < n;) before += std::string(2 + random() % 9, 'w') + (random() % 4 == 0 ? ". " : " ");
+    const std::string behind = " " + std::string(2 + random() % 150, 'w') + " ww";
+    for (const auto what : {reading::spaced, reading::leet}) {
+      const auto alone = readings(s + behind, bit(what)), among = readings(before + s + behind, bit(what));
+      ASSERT_EQ(alone.size(), among.size()) << s;
+      for (std::size_t i = 0; i < alone.size(); ++i) {
+        ++read;
+        ASSERT_EQ(before + alone[i].text, among[i].text) << s;
+        for (std::size_t k = 0; k < alone[i].text.size(); ++k) {
+          ASSERT_EQ(alone[i].units[k].original_begin + before.size(), among[i].units[before.size() + k].original_begin) << s;
+          ASSERT_EQ(alone[i].units[k].original_end + before.size(), among[i].units[before.size() + k].original_end) << s;
+        }
+      }
+    }
+  }
+  EXPECT_GT(read, 2000u);
+}
+
+TEST(derived, gives_readings_one_by_one_as_it_keeps_them) {
+  struct taking final : derived_sink {
+    std::vector<derived_text> all;
+    void read(const derived_text& one) override { all.push_back(one); }
+  };
+  const std::string s = "see 1gn0r3 vtaber JTY5Z25vcmUgaXQgYWxs i g n o r e %41%42 &amp; now";
+  const auto kept = readings(s, all, 2);
+  taking taken;
+  ASSERT_TRUE(derive(s, all, {.depth_max = 2}, taken));
+  ASSERT_EQ(taken.all.size(), kept.size());
+  ASSERT_GT(kept.size(), 8u);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    EXPECT_EQ(taken.all[i].text, kept[i].text);
+    EXPECT_EQ(taken.all[i].readings, kept[i].readings);
+    for (std::size_t k = 0; k < kept[i].text.size(); ++k) {
+      ASSERT_EQ(taken.all[i].unit(k).original_begin, kept[i].units[k].original_begin);
+      ASSERT_EQ(taken.all[i].unit(k).original_end, kept[i].units[k].original_end);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::text
