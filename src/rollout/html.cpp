@@ -20,7 +20,7 @@ code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}td:first-child cod
 .pass{color:var(--good)}.FAIL{color:var(--bad)}.INSUFFICIENT,.warning,.waived{color:var(--doubt)}.skipped{color:var(--soft)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 ul{margin:.2rem 0;padding-left:1.1rem}dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.1rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;min-width:0;overflow-wrap:anywhere}
 figure{margin:0}figcaption{color:var(--soft);font-size:.85rem}
 svg{display:block;width:100%;min-width:36rem;height:auto;max-width:60rem}
@@ -59,12 +59,14 @@ std::string number(double value) {
 std::string chart(const std::vector<bar>& bars, const std::string& caption) {
   if (bars.empty()) return {};
   constexpr double left = 230, width = 340, row = 26, right = 150;
-  // A bar that is held to nothing, of two cases perhaps, does not squeeze those that are: where its interval leaves the scale it is cut off.
-  const bool any_limit = std::ranges::any_of(bars, [](const bar& each) { return each.limit >= 0; });
-  double most = 0;
+  // The interval of a bar with next to no cases reaches far and says little: it is cut off before it squeezes the others.
+  constexpr double reach_max = 3;  // times the longest bar or limit
+  double shown = 0, reach = 0;
   for (const bar& each : bars) {
-    if (!any_limit || each.limit >= 0) most = std::max({most, each.value, each.bound, each.limit});
+    shown = std::max({shown, each.value, each.limit});
+    reach = std::max(reach, each.bound);
   }
+  const double most = shown > 0 ? std::clamp(reach, shown, reach_max * shown) : reach;
   const auto at = [&](double value) { return left + (most > 0 ? std::min(value / most, 1.0) : 0) * width; };
   const double height = row * static_cast<double>(bars.size()) + 6;
   std::string out = "<figure><div class=\"scroll\"><svg role=\"img\" viewBox=\"0 0 " + number(left + width + right) + " " + number(height) + "\"><title>" + escaped(caption) + "</title>";

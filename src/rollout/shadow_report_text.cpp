@@ -85,7 +85,10 @@ namespace {
 
 std::string counts_cells(const shadow_counts& c) {
   std::string out;
-  for (const auto hits : {c.newly_blocked, c.newly_passed, c.other_text}) out += "<td class=\"n\">" + with_bounds(hits, c.n) + "</td>";
+  for (const auto hits : {c.newly_blocked, c.newly_passed, c.other_text}) {
+    const auto r = rate_of(hits, c.n);
+    out += "<td class=\"n\">" + std::to_string(hits) + "<div class=\"cases\">" + percent(r.rate) + "; " + percent(r.lower) + " to " + percent(r.upper) + "</div></td>";
+  }
   return out;
 }
 
@@ -122,8 +125,9 @@ std::string rule_chart(const shadow_report& r) {
 std::string to_html(const shadow_report& r) {
   std::string out = html_head("In shadow: " + r.candidate.substr(0, 12)) + "<h1>Version " + r.candidate.substr(0, 12) + " in shadow</h1>\n<dl>";
   const auto fact = [&](const char* name, const std::string& value) { out += std::string("<dt>") + name + "</dt><dd>" + escaped(value) + "</dd>"; };
-  fact("version", r.candidate);
-  for (const auto& live : r.live) fact("live", live);
+  const auto digest = [&out](const char* name, const std::string& value) { out += std::string("<dt>") + name + "</dt><dd><code>" + escaped(value) + "</code></dd>"; };
+  digest("version", r.candidate);
+  for (const auto& live : r.live) digest("live", live);
   fact("time", span_of(r));
   fact("nodes", std::to_string(r.nodes));
   fact("judged", std::to_string(r.judged) + " exchanges, " + std::to_string(r.not_judged) + " shed");
