@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t own_shard_min = 512;     // patterns of a policy that gets its own database
 constexpr std::size_t common_shard_max = 4096;  // patterns of a shared one
-constexpr std::size_t few_words_max = 256;      // scanned for together with the regexes
+constexpr std::size_t few_words_max = 256;      // scanned for without a filter before them
 
 template <class E>
 std::uint16_t mask_of(const std::vector<E>& values, std::size_t count) {
@@ -173,14 +173,6 @@ class compiler {
     }
   };
 
-  // The terms of rules that are in force anywhere.
-  template <class F>
-  void each_active_term(F&& f) const {
-    for (const auto& r : program_->rules) {
-      for (auto t = r.terms_begin; r.enforcement != enforcement::off && t < r.terms_end; ++t) f(t);
-    }
-  }
-
   // Puts each policy's patterns of one kind into its own shard or the shared one.
   template <class Collect>
   void shard_by_policy(std::vector<shard>& out, index_set& unfiltered, Collect&& collect) {
@@ -269,44 +261,35 @@ class compiler {
   template <class Wanted>
   void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
     auto& unfiltered = program_->in[view].unfiltered;
-    const auto each_word = [&](std::uint32_t index, auto&& f) {
-      const auto& t = program_->terms[index];
-      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
-      const auto& [all, which] = terms_.words_of(index);
-      for (const auto i : which) {
-        if (auto form = text::normalise(all->words[i], view); !form.empty()) f(std::move(form), all->boundary == boundary::word);
-      }
-    };
-    std::size_t words = 0;
-    each_active_term([&](std::uint32_t index) { each_word(index, [&](std::string, bool) { ++words; }); });
-    const bool few = words <= few_words_max;
     for (const auto which : {rare::nothing, rare::long_words, rare::capitals, rare::digits, rare::ats}) {
-      shard_by_policy(out.patterns, unfiltered, [&](std::uint32_t index, group& into) {
+      shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
         const auto& t = program_->terms[index];
-        if (few && which == rare::nothing) each_word(index, [&](const std::string& form, bool) { into.add(escaped(form), index, {}); });
         if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
         if (t.regex->regex.superset().empty()) return unfiltered.add(index);
         const auto& needs = t.regex->regex.info().needs;
         if (rare_of(needs) == which) into.add(t.regex->regex.superset(), index, needs);
       });
     }
-    if (few) return;
     shard_by_policy(out.words, unfiltered, [&](std::uint32_t index, group& into) {
-      each_word(index, [&](std::string form, bool bounded) {
+      const auto& t = program_->terms[index];
+      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
+      const auto& [all, which] = terms_.words_of(index);
+      for (const auto i : which) {
+        auto form = text::normalise(all->words[i], view);
+        if (form.empty()) continue;
         into.add(escaped(form), index, {});
-        into.words.push_back({std::move(form), bounded});
-      });
+        into.words.push_back({std::move(form), all->boundary == boundary::word});
+      }
     });
-    out.filter = filter_of(out.words);
+    if (words_of_shards_.size() > few_words_max) out.filter = filter_of(out.words);
+    words_of_shards_.clear();
   }
 
   match::word_filter filter_of(const std::vector<shard>& shards) {
     std::vector<match::word_filter::word> words;
     words.reserve(words_of_shards_.size());
     for (const auto& w : words_of_shards_) words.push_back({w.form, w.shard, w.bounded});
-    match::word_filter made(words, static_cast<std::uint32_t>(shards.size()));
-    words_of_shards_.clear();
-    return made;
+    return match::word_filter(words, static_cast<std::uint32_t>(shards.size()));
   }
 
   void measure() {
@@ -314,7 +297,7 @@ class compiler {
     program_->each_shard([&](const shard& s) { bytes += s.database->memory_bytes() + (s.term_of.capacity() + s.ends.capacity()) * 4; });
     for (const auto view : both_views) {
       const auto& in = program_->in[view];
-      bytes += in.all.filter.memory_bytes() + in.derived.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
+      bytes += in.all.memory_bytes() + in.derived.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
     }
     for (const auto& m : program_->models) bytes += m->memory_bytes();
     bytes += program_->rules.size() * sizeof(compiled_rule);
