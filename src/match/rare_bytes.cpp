@@ -1,4 +1,4 @@
-// See rare_bytes.hpp. Without a branch for each byte, so that the compiler takes many at once.
+// See rare_bytes.hpp.
 #include "sluice/match/rare_bytes.hpp"
 
 #include <array>
@@ -6,25 +6,28 @@
 namespace sluice::match {
 namespace {
 
-constexpr std::size_t block = 128;
+constexpr std::uint8_t space = 1, small = 2;
+constexpr auto kinds = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (unsigned c = '\t'; c <= '\r'; ++c) out[c] = space;
+  out[' '] = space;
+  for (unsigned c = 'a'; c <= 'z'; ++c) out[c] = small;
+  return out;
+}();
 
-bool is_space(std::uint8_t c) { return (c == ' ') | (static_cast<std::uint8_t>(c - '\t') < 5); }
-bool is_small(std::uint8_t c) { return static_cast<std::uint8_t>(c - 'a') < 26; }
-
-// True where `Size` bytes in a row are not `Breaks`. Of each byte it is known whether so many, twice as many, four times as many from it on are.
-template <std::size_t Size, bool (*Breaks)(std::uint8_t)>
-bool holds_run(std::string_view text) {
-  static_assert((Size & (Size - 1)) == 0);
-  for (std::size_t at = 0; at + Size <= text.size(); at += block) {
-    std::array<std::uint8_t, block + Size> fits{};
-    const auto piece = text.substr(at, fits.size());
-    for (std::size_t i = 0; i < piece.size(); ++i) fits[i] = static_cast<std::uint8_t>(!Breaks(static_cast<std::uint8_t>(piece[i])));
-    for (std::size_t step = 1; step < Size; step *= 2) {
-      for (std::size_t i = 0; i + step < fits.size(); ++i) fits[i] = static_cast<std::uint8_t>(fits[i] & fits[i + step]);
+// True where `size` bytes in a row are not of the kind. A row that ends does so at one of them, and each `size` bytes there is one look.
+bool holds_row(std::string_view text, std::size_t size, std::uint8_t kind) {
+  const auto breaks = [&](std::size_t i) { return kinds[static_cast<unsigned char>(text[i])] == kind; };
+  for (std::size_t at = size - 1; at < text.size();) {
+    if (breaks(at)) {
+      at += size;
+      continue;
     }
-    std::uint8_t any = 0;
-    for (std::size_t i = 0; i < block; ++i) any |= fits[i];
-    if (any != 0) return true;
+    auto begin = at, end = at + 1;
+    while (begin > 0 && end - begin < size && !breaks(begin - 1)) --begin;
+    while (end < text.size() && end - begin < size && !breaks(end)) ++end;
+    if (end - begin >= size) return true;
+    at = end + size;
   }
   return false;
 }
@@ -32,7 +35,9 @@ bool holds_run(std::string_view text) {
 }  // namespace
 
 rare_bytes count_rare(std::string_view text) {
+  constexpr std::size_t block = 128;
   rare_bytes out;
+  // Without a branch for each byte, so that the compiler takes many at once.
   for (std::size_t at = 0; at < text.size(); at += block) {  // so few that their number fits a byte
     std::uint8_t digits = 0, ats = 0;
     for (const char each : text.substr(at, block)) {
@@ -43,8 +48,8 @@ rare_bytes count_rare(std::string_view text) {
     out.digits += digits;
     out.ats += ats;
   }
-  out.long_word = holds_run<rare_bytes::long_word_bytes, is_space>(text);
-  out.capitals = holds_run<rare_bytes::capitals_bytes, is_small>(text);
+  out.long_word = holds_row(text, rare_bytes::long_word_bytes, space);
+  out.capitals = holds_row(text, rare_bytes::capitals_bytes, small);
   return out;
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t own_shard_min = 512;     // patterns of a policy that gets its own database
 constexpr std::size_t common_shard_max = 4096;  // patterns of a shared one
-constexpr std::size_t few_words_max = 256;      // scanned for together with the regexes
+constexpr std::size_t few_words_max = 256;      // in one shard, scanned for without a filter before it
 constexpr std::size_t word_shard_size = 64;     // about so many words in a shard of words
 constexpr std::size_t word_shards_max = 64;     // what a text that names a word of every shard costs
 
@@ -185,14 +185,6 @@ class compiler {
     }
   };
 
-  // The terms of rules that are in force anywhere.
-  template <class F>
-  void each_active_term(F&& f) const {
-    for (const auto& r : program_->rules) {
-      for (auto t = r.terms_begin; r.enforcement != enforcement::off && t < r.terms_end; ++t) f(t);
-    }
-  }
-
   // Puts each policy's patterns of one kind into its own shard or the shared one.
   template <class Collect>
   void shard_by_policy(std::vector<shard>& out, index_set& unfiltered, Collect&& collect) {
@@ -269,19 +261,28 @@ class compiler {
     shard_terms(view, in.derived, [](const term& t) { return t.readings != 0; });
   }
 
-  // Puts words into shards by their forms; `each_word(term, f)` calls f(form, bounded) for each of a term.
-  template <class EachWord>
-  void shard_words(std::vector<shard>& out, index_set& unfiltered, EachWord&& each_word) {
+  // Puts the words of the wanted terms into shards by their forms.
+  template <class Wanted>
+  void shard_words(text::view_kind view, std::vector<shard>& out, index_set& unfiltered, Wanted&& wanted) {
     struct placed {
       std::string form;
       std::uint32_t term;
       bool bounded;
     };
     std::vector<placed> all;
-    each_active_term([&](std::uint32_t index) { each_word(index, [&](std::string form, bool bounded) { all.push_back({std::move(form), index, bounded}); }); });
+    each_active_term([&](std::uint32_t index) {
+      const auto& t = program_->terms[index];
+      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
+      const auto& [words, which] = terms_.words_of(index);
+      for (const auto i : which) {
+        auto form = text::normalise(words->words[i], view);
+        if (!form.empty()) all.push_back({std::move(form), index, words->boundary == boundary::word});
+      }
+    });
     // Sorted: where in the bundle a word stands changes nothing in its shard's patterns.
     std::ranges::sort(all, {}, [](const placed& p) { return std::pair<std::string_view, std::uint32_t>(p.form, p.term); });
-    std::vector<group> groups(std::clamp<std::size_t>(std::bit_ceil(all.size() / word_shard_size + 1), 1, word_shards_max));
+    const auto shards = all.size() <= few_words_max ? 1 : std::min(std::bit_ceil(all.size() / word_shard_size + 1), word_shards_max);
+    std::vector<group> groups(shards);
     for (auto& p : all) {
       auto& into = groups[digest_of(p.form) % groups.size()];
       into.add(escaped(p.form), p.term, {});
@@ -302,39 +303,25 @@ class compiler {
   template <class Wanted>
   void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
     auto& unfiltered = program_->in[view].unfiltered;
-    const auto each_word = [&](std::uint32_t index, auto&& f) {
-      const auto& t = program_->terms[index];
-      if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
-      const auto& [all, which] = terms_.words_of(index);
-      for (const auto i : which) {
-        if (auto form = text::normalise(all->words[i], view); !form.empty()) f(std::move(form), all->boundary == boundary::word);
-      }
-    };
-    std::size_t words = 0;
-    each_active_term([&](std::uint32_t index) { each_word(index, [&](std::string, bool) { ++words; }); });
-    const bool few = words <= few_words_max;
     for (const auto which : {rare::nothing, rare::long_words, rare::capitals, rare::digits, rare::ats}) {
-      shard_by_policy(out.patterns, unfiltered, [&](std::uint32_t index, group& into) {
+      shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
         const auto& t = program_->terms[index];
-        if (few && which == rare::nothing) each_word(index, [&](const std::string& form, bool) { into.add(escaped(form), index, {}); });
         if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
         if (t.regex->regex.superset().empty()) return unfiltered.add(index);
         const auto& needs = t.regex->regex.info().needs;
         if (rare_of(needs) == which) into.add(t.regex->regex.superset(), index, needs);
       });
     }
-    if (few) return;
-    shard_words(out.words, unfiltered, each_word);
-    out.filter = filter_of(out.words);
+    shard_words(view, out.words, unfiltered, wanted);
+    if (words_of_shards_.size() > few_words_max) out.filter = filter_of(out.words);
+    words_of_shards_.clear();
   }
 
   match::word_filter filter_of(const std::vector<shard>& shards) {
     std::vector<match::word_filter::word> words;
     words.reserve(words_of_shards_.size());
     for (const auto& w : words_of_shards_) words.push_back({w.form, w.shard, w.bounded});
-    match::word_filter made(words, static_cast<std::uint32_t>(shards.size()));
-    words_of_shards_.clear();
-    return made;
+    return match::word_filter(words, static_cast<std::uint32_t>(shards.size()));
   }
 
   void measure() {
@@ -342,7 +329,7 @@ class compiler {
     program_->each_shard([&](const shard& s) { bytes += s.database->memory_bytes() + (s.term_of.capacity() + s.ends.capacity()) * 4; });
     for (const auto view : both_views) {
       const auto& in = program_->in[view];
-      bytes += in.all.filter.memory_bytes() + in.derived.filter.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
+      bytes += in.all.memory_bytes() + in.derived.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
     }
     for (const auto& m : program_->models) bytes += m->memory_bytes();
     bytes += program_->rules.size() * sizeof(compiled_rule);

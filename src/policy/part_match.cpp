@@ -141,20 +141,20 @@ void part_matcher::scan(text::view_kind view) {
   const auto& in = searched(view);
   const auto text = s_.view[view].text();
   s_.candidates = program_.in[view].unfiltered;
-  const bool words = rules_.words[view].any();
-  std::optional<match::rare_bytes> there;
-  for (const auto& one : in.patterns) {
-    if (!words && !rules_.regexes[view].any()) break;
-    if (one.needs != match::rare_bytes{}) {
-      if (!there) there = match::count_rare(text);
-      if (!there->cover(one.needs)) continue;
+  if (rules_.regexes[view].any()) {
+    std::optional<match::rare_bytes> there;
+    for (const auto& one : in.regexes) {
+      if (one.needs != match::rare_bytes{}) {
+        if (!there) there = match::count_rare(text);
+        if (!there->cover(one.needs)) continue;
+      }
+      scan(one, text);
     }
-    scan(one, text);
   }
-  if (!words || in.words.empty()) return;
-  in.filter.candidates(text, s_.words);
+  if (!rules_.words[view].any()) return;
+  if (in.filter) in.filter->candidates(text, s_.words);
   for (std::size_t i = 0; i < in.words.size(); ++i) {
-    if ((s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], text);
+    if (!in.filter || (s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], text);
   }
 }
 

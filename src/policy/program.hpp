@@ -253,9 +253,9 @@ struct program {
   // What of the terms is looked for in one view.
   struct searched {
     struct shards {
-      std::vector<shard> patterns;    // of regexes, and of words that are so few that a scan costs less than their filter
-      std::vector<shard> words;
-      match::word_filter filter;      // which of the words' a text concerns
+      std::vector<shard> regexes, words;
+      std::optional<match::word_filter> filter;  // which of the words' a text concerns; none where a scan for so few costs less
+      [[nodiscard]] std::size_t memory_bytes() const { return filter ? filter->memory_bytes() : 0; }
     };
     shards all, derived;              // of every term; of those that look into other readings, which are most of a request's texts
     index_set unfiltered;             // regexes without a usable filter: always looked at
@@ -269,7 +269,7 @@ struct program {
   void each_shard(F&& f) const {
     for (const auto view : both_views) {
       for (const auto* of : {&in[view].all, &in[view].derived}) {
-        for (const shard& one : of->patterns) f(one);
+        for (const shard& one : of->regexes) f(one);
         for (const shard& one : of->words) f(one);
       }
     }
