@@ -59,10 +59,10 @@ struct metrics_input {
     bool failed = false;
     std::string failure = {};  // while failed
   } audit;
-  struct {
+  struct shared_memory {
     std::uint64_t asked = 0, unavailable = 0, kept = 0, recalled = 0, unreadable = 0;
-    bool present = false, connected = false;  // present: there is a vault
-  } vault;
+    bool present = false, connected = false;  // present: there is one in Redis
+  } vault, ledger;
 };
 
 [[nodiscard]] std::string render(const metrics_input& in);
