@@ -322,6 +322,7 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
   read_limits(root.sub("limits"), out.limits);
   read_deadlines(root.sub("deadlines"), out.deadlines);
   read_unreadable(root.sub("unreadable"), out.unreadable);
+  read_ledger(root.sub("ledger"), out);
   refuse_one_port_twice(root, out);
   root.finish();
   std::ranges::sort(found, {}, [](const policy::diagnostic& d) { return std::tuple(d.place.line, d.place.column, std::string_view(d.message)); });

@@ -106,11 +106,15 @@ struct audit_config {
   audit::retention keep;
 };
 
-// Where values are kept that a later request does not repeat; without a Redis there is no vault.
+// Where gateways of a fleet keep what they share. The vault: values that a later request does not repeat; without a Redis there is none.
 struct vault_settings {
   std::optional<store::redis_endpoint> redis;
   std::string ring = "default", password_file;
   milliseconds timeout{500};
+};
+// Of handles; without a Redis each gateway has its own, in memory.
+struct ledger_settings : vault_settings {
+  std::uint32_t handles_max = 1'000'000;
 };
 
 struct feedback_config {
@@ -154,6 +158,7 @@ struct config {
   audit_config audit;
   std::string secrets_file;
   vault_settings vault;
+  ledger_settings ledger;
   feedback_config feedback;
   limits_config limits;
   net::deadlines deadlines;

@@ -11,7 +11,7 @@ namespace {
 
 using std::string_view;
 
-// What `policy.source.redis` and `vault.redis` have in common: where it is, and which ring.
+// What `policy.source.redis`, `vault.redis` and `ledger.redis` have in common: where it is, and which ring.
 void read_ring(section& root, string_view name, std::optional<store::redis_endpoint>& redis, std::string& ring, std::string& password_file) {
   std::string url, ca_file;
   std::vector<std::string> sentinels;
@@ -54,6 +54,18 @@ void read_https(section root, source_config& out) {
     out.https = read;
   }
   root.finish();
+}
+
+// What gateways of a fleet keep for each other.
+void read_shared(section& root, std::string_view name, vault_settings& out, const std::string& secrets_file) {
+  const std::string quoted = "'" + std::string(name) + "'";
+  section redis = root.sub("redis");
+  read_ring(redis, std::string(name) + ".redis", out.redis, out.ring, out.password_file);
+  redis.finish();
+  root.duration("timeout", out.timeout);
+  if (root.present() && !root.has("redis")) root.complain("redis", quoted + " names no Redis", "set 'redis: {url: …, ring: …}', or remove " + quoted);
+  // Gateways that each made their own secret could not read what the others keep, and none what it kept before its disk was new.
+  if (root.present() && secrets_file.empty()) root.complain("", quoted + " needs 'secrets.key_file'", "give all gateways of the fleet the same secret");
 }
 
 }  // namespace
@@ -99,14 +111,15 @@ void read_policy(section root, policy_config& out) {
 }
 
 void read_vault(section root, config& out) {
-  section redis = root.sub("redis");
-  read_ring(redis, "vault.redis", out.vault.redis, out.vault.ring, out.vault.password_file);
-  redis.finish();
-  root.duration("timeout", out.vault.timeout);
-  if (root.present() && !root.has("redis")) root.complain("redis", "'vault' names no Redis", "set 'redis: {url: …, ring: …}', or remove 'vault'");
-  // Gateways that each made their own secret could not read what the others keep, and none what it kept before its disk was new.
-  if (root.present() && out.secrets_file.empty()) {
-    root.complain("", "'vault' needs 'secrets.key_file'", "give all gateways of the fleet the same secret");
+  read_shared(root, "vault", out.vault, out.secrets_file);
+  root.finish();
+}
+
+void read_ledger(section root, config& out) {
+  read_shared(root, "ledger", out.ledger, out.secrets_file);
+  root.number("handles_max", 1000u, 1'000'000'000u, out.ledger.handles_max);
+  if (root.present() && out.unreadable.server_state != proxy::unreadable_policy::ledger) {
+    root.complain("", "'ledger' does nothing here", "set 'unreadable.server_state: ledger', or remove 'ledger'");
   }
   root.finish();
 }

@@ -1,4 +1,4 @@
-// The sections of sluice.yaml that say where rules come from and where values are kept: `policy` and `vault`. See config.hpp.
+// The sections of sluice.yaml that say where rules come from and where values are kept: `policy`, `vault` and `ledger`. See config.hpp.
 #pragma once
 
 #include "config.hpp"
@@ -6,8 +6,10 @@
 
 namespace sluice::app {
 
-// Complaints go to the section's reader. `vault` asks `out` for the secret, so it is read behind `secrets`.
+// Complaints go to the section's reader. `vault` and `ledger` ask `out` for the secret, and `ledger`
+// for `unreadable`: they are read behind those.
 void read_policy(section root, policy_config& out);
 void read_vault(section root, config& out);
+void read_ledger(section root, config& out);
 
 }  // namespace sluice::app

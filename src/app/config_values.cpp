@@ -56,6 +56,12 @@ std::string show_ring(const std::string& indent, const store::redis_endpoint& re
          optional_line(indent + "password_file", password_file) + optional_line(indent + "ca_file", redis.ca_file);
 }
 
+// Of what gateways of a fleet keep for each other.
+std::string show_shared(const std::string& name, const vault_settings& s) {
+  if (!s.redis) return {};
+  return name + ":\n  redis:\n" + show_ring("    ", *s.redis, s.ring, s.password_file) + "  timeout: " + time_text(s.timeout) + "\n";
+}
+
 std::string show_source(const source_config& s) {
   if (s.https) {
     return "    https:\n      url: " + json_quoted(s.https->url) + "\n      ring: " + json_quoted(s.ring) + "\n      wait: " + time_text(s.https->wait) + "\n      poll: " + time_text(s.poll) + "\n" +
@@ -188,9 +194,8 @@ std::string show_config(const config& c) {
            (c.audit.keep.bytes == 0 ? std::string() : "    bytes: " + std::to_string(c.audit.keep.bytes) + "\n");
   }
   if (!c.secrets_file.empty()) out += "secrets:\n" + optional_line("  key_file", c.secrets_file);
-  if (c.vault.redis) {
-    out += "vault:\n  redis:\n" + show_ring("    ", *c.vault.redis, c.vault.ring, c.vault.password_file) + "  timeout: " + time_text(c.vault.timeout) + "\n";
-  }
+  out += show_shared("vault", c.vault) + show_shared("ledger", c.ledger);
+  if (c.ledger.redis) out += "  handles_max: " + std::to_string(c.ledger.handles_max) + "\n";
   out += "feedback:\n  accept: " + choice(c.feedback.accept, "true", "false") + "  per_minute: " + std::to_string(c.feedback.per_minute) + "\n";
   out += "limits:\n  request_body: " + std::to_string(c.limits.request_body) + "\n  response_body: " +
          std::to_string(c.limits.response_body) + "\n  header_bytes: " + std::to_string(c.limits.header_bytes) +

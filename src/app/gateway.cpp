@@ -8,6 +8,7 @@
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
 #include "https_download.hpp"
+#include "ledger_bytes.hpp"
 #include "trust_file.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -51,6 +52,7 @@ gateway::~gateway() {
   admin_.reset();  // nobody asks any more
   agent_.reset();  // nothing is published any more
   if (vault_) vault_->stop();  // no worker is told any more; they may still ask
+  if (ledger_) ledger_->stop();
   server_.reset();
   lane_.reset();
   tidying_.reset();
@@ -100,6 +102,8 @@ result<void> gateway::read_secrets() {
   auto& vault = settings_.vault;
   if (auto done = read_password(source.password_file, "policy.source.redis", source.redis); !done) return done;
   if (auto done = read_password(vault.password_file, "vault.redis", vault.redis); !done) return done;
+  auto& ledger = settings_.ledger;
+  if (auto done = read_password(ledger.password_file, "ledger.redis", ledger.redis); !done) return done;
   node_ = settings_.node.id;
   if (node_ != "auto") return {};
   auto named = kept_node_id(state);
@@ -144,6 +148,20 @@ void gateway::open_vault() {
   calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
   vault_ = std::make_unique<store::vault>(
       store::vault_config{.redis = *v.redis, .ring = v.ring, .timeout = v.timeout, .secret = crypto::derive_key(master_secret_, "vault")}, std::move(calls));
+}
+
+void gateway::open_ledger() {
+  const auto& l = settings_.ledger;
+  if (!l.redis) return;
+  store::ledger::callbacks calls;
+  calls.answered = [this](unsigned worker, std::uint64_t ticket, store::ledger_answer answer) {
+    proxy::ledger_answer told{.available = answer.available, .found = {}};
+    for (const auto& bytes : answer.found) told.found.push_back(entry_from(bytes));
+    server_->ledger_answered(worker, ticket, std::move(told));
+  };
+  calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  ledger_ = std::make_unique<store::ledger>(
+      store::ledger_config{.redis = *l.redis, .ring = l.ring, .timeout = l.timeout, .handles_max = l.handles_max, .secret = crypto::derive_key(master_secret_, "ledger")}, std::move(calls));
 }
 
 void gateway::open_feedback() {
@@ -229,7 +247,8 @@ result<void> gateway::open_server() {
   const auto origin = static_cast<unsigned>(static_cast<unsigned char>(random[0]) << 8 | static_cast<unsigned char>(random[1]));
   for (unsigned i = 0; i < workers_; ++i) {
     services_.push_back(std::make_unique<gateway_services>(
-        settings_, i, *log_, tags_, vault_.get(), ledger_, blocks_, *lane_, decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
+        settings_, i, *log_, gateway_services::memories{.tags = tags_, .vault = vault_.get(), .handles = handles_, .shared = ledger_.get()}, blocks_, *lane_,
+        decision_ids(id_key, static_cast<std::uint16_t>(origin + i))));
     services_.back()->set_feedback(feedback_.get());
   }
   auto opened = net::server::open(server_settings(settings_, workers_), shared,
@@ -280,6 +299,7 @@ result<void> gateway::open_admin() {
 
 result<void> gateway::start() {
   open_vault();
+  open_ledger();
   if (auto done = open_agent(); !done) return done;
   if (auto done = open_server(); !done) return done;
   if (auto done = open_admin(); !done) return done;

@@ -25,6 +25,7 @@
 #include "sluice/net/control_server.hpp"
 #include "sluice/net/server.hpp"
 #include "sluice/store/agent.hpp"
+#include "sluice/store/ledger.hpp"
 #include "sluice/store/vault.hpp"
 
 namespace sluice::app {
@@ -60,6 +61,7 @@ class gateway {
   result<void> read_keys_file();
   result<void> open_log();
   void open_vault();
+  void open_ledger();
   void open_feedback();
   result<void> open_agent();
   result<void> open_server();
@@ -96,7 +98,8 @@ class gateway {
   std::atomic<bool> stopping_{false};
   conversation_tags tags_;
   std::unique_ptr<store::vault> vault_;  // null where none is configured
-  handle_ledger ledger_;
+  handle_ledger handles_;
+  std::unique_ptr<store::ledger> ledger_;  // null: handles_ has it
   std::string arms_;  // of blocks_, for the ring; under publish_mutex_
   block_watch blocks_;  // look(): the main thread's
   std::unique_ptr<shadow_lane> lane_;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ledger_bytes.hpp"
+
 namespace sluice::app {
 
 // Fills `out` anew; it may hold an older exchange's, whose memory is used again.
@@ -133,9 +135,28 @@ result<proxy::identity> gateway_services::identify(const http::request_head& hea
 }
 
 std::uint64_t gateway_services::ask_vault(policy::vault_question question) {
-  if (vault_ == nullptr) return 0;
-  const auto ticket = ++vault_tickets_;
-  return vault_->ask(worker_, ticket, std::move(question)) ? ticket : 0;
+  if (memories_.vault == nullptr) return 0;
+  const auto ticket = ++tickets_;
+  return memories_.vault->ask(worker_, ticket, std::move(question)) ? ticket : 0;
+}
+
+std::uint64_t gateway_services::ask_ledger(proxy::ledger_question question, proxy::ledger_answer& at_once) {
+  if (memories_.shared == nullptr) {
+    const auto time = mono_now();
+    for (const auto& handle : question.recall) at_once.found.push_back(memories_.handles.recall({question.tenant, question.dialect, handle}, time));
+    for (auto& [handle, entry] : question.keep) memories_.handles.keep({question.tenant, question.dialect, handle}, time, std::move(entry));
+    at_once.available = true;
+    return 0;
+  }
+  store::ledger_question asked{.tenant = std::move(question.tenant), .dialect = std::string(question.dialect), .recall = std::move(question.recall), .keep = {}};
+  const proxy::ledger_entry* last = nullptr;
+  for (auto& [handle, entry] : question.keep) {  // most share one
+    auto bytes = entry.get() == last ? asked.keep.back().entry : to_bytes(*entry);
+    asked.keep.push_back({.handle = std::move(handle), .entry = std::move(bytes), .last_word = entry->verdict == policy::verdict::block});
+    last = entry.get();
+  }
+  const auto ticket = ++tickets_;
+  return memories_.shared->ask(worker_, ticket, std::move(asked)) ? ticket : 0;
 }
 
 void gateway_services::record(const proxy::exchange_report& report) {

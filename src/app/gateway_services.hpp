@@ -19,16 +19,22 @@
 #include "shadow_lane.hpp"
 #include "sluice/audit/log.hpp"
 #include "sluice/proxy/exchange.hpp"
+#include "sluice/store/ledger.hpp"
 #include "sluice/store/vault.hpp"
 
 namespace sluice::app {
 
 class gateway_services final : public proxy::services {
  public:
-  // `vault`: null where there is none.
-  gateway_services(const config& settings, unsigned worker, audit::log& log, conversation_tags& tags, store::vault* vault, handle_ledger& ledger, block_watch& blocks,
-                   shadow_lane& lane, decision_ids ids)
-      : settings_(settings), worker_(worker), log_(log), tags_(tags), vault_(vault), ledger_(ledger), blocks_(blocks), lane_(lane), ids_(std::move(ids)) {}
+  // What exchanges leave for later ones. `vault`, `shared`: null where there is none.
+  struct memories {
+    conversation_tags& tags;
+    store::vault* vault;
+    handle_ledger& handles;
+    store::ledger* shared;  // instead of `handles`
+  };
+  gateway_services(const config& settings, unsigned worker, audit::log& log, const memories& of, block_watch& blocks, shadow_lane& lane, decision_ids ids)
+      : settings_(settings), worker_(worker), log_(log), memories_(of), blocks_(blocks), lane_(lane), ids_(std::move(ids)) {}
 
   instant now() override { return sluice::now(); }
   mono_time mono() override { return mono_now(); }
@@ -38,11 +44,10 @@ class gateway_services final : public proxy::services {
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
   bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
   void release_records(unsigned unused) override { log_.release(worker_, unused); }
-  void recall_tags(policy::context& who) override { tags_.recall(who.tenant, who.conversation, mono_now(), who.tags); }
-  void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { tags_.keep(who.tenant, who.conversation, mono_now(), tags); }
+  void recall_tags(policy::context& who) override { memories_.tags.recall(who.tenant, who.conversation, mono_now(), who.tags); }
+  void keep_tags(const policy::context& who, const std::vector<std::string>& tags) override { memories_.tags.keep(who.tenant, who.conversation, mono_now(), tags); }
   std::uint64_t ask_vault(policy::vault_question question) override;
-  std::shared_ptr<const proxy::ledger_entry> recall_handle(const proxy::ledger_key& of) override { return ledger_.recall(of, mono_now()); }
-  void keep_handle(const proxy::ledger_key& of, std::shared_ptr<const proxy::ledger_entry> as) override { ledger_.keep(of, mono_now(), std::move(as)); }
+  std::uint64_t ask_ledger(proxy::ledger_question question, proxy::ledger_answer& at_once) override;
   void record(const proxy::exchange_report& report) override;
   [[nodiscard]] bool keeps_text() override { return settings_.audit.encrypted; }
   worker_counters& counters() override { return counters_; }
@@ -61,10 +66,8 @@ class gateway_services final : public proxy::services {
   const config& settings_;
   unsigned worker_;
   audit::log& log_;
-  conversation_tags& tags_;
-  store::vault* vault_;
-  std::uint64_t vault_tickets_ = 0;
-  handle_ledger& ledger_;
+  memories memories_;
+  std::uint64_t tickets_ = 0;  // of the vault and the ledger
   block_watch& blocks_;
   shadow_lane& lane_;
   decision_ids ids_;

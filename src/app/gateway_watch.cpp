@@ -119,11 +119,12 @@ telemetry::metrics_input gateway::metrics() {
     out.policy.pinned_snapshots = held.snapshots;
     out.policy.held_bytes = held.bytes;
   }
-  if (vault_) {
-    const auto vault = vault_->stats();
-    out.vault = {.asked = vault.asked, .unavailable = vault.unavailable, .kept = vault.kept, .recalled = vault.recalled,
-                 .unreadable = vault.unreadable, .present = true, .connected = vault.connected};
-  }
+  const auto shared = [](const auto& of) {
+    return telemetry::metrics_input::shared_memory{.asked = of.asked, .unavailable = of.unavailable, .kept = of.kept, .recalled = of.recalled,
+                                                   .unreadable = of.unreadable, .present = true, .connected = of.connected};
+  };
+  if (vault_) out.vault = shared(vault_->stats());
+  if (ledger_) out.ledger = shared(ledger_->stats());
   if (spool_) {
     const auto spool = spool_->stats();
     out.feedback = {.received = spool.received, .forwarded = spool.forwarded, .dropped = spool.dropped, .spool_bytes = spool.waiting_bytes, .present = true};

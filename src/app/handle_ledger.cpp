@@ -13,14 +13,16 @@ std::size_t handle_ledger::kept::bytes() const {
   return out;
 }
 
-std::shared_ptr<const proxy::ledger_entry> handle_ledger::recall(const proxy::ledger_key& of, mono_time now) {
+std::shared_ptr<const proxy::ledger_entry> handle_ledger::recall(const ledger_key& of, mono_time now) {
   std::shared_ptr<const proxy::ledger_entry> out;
   known_.find(key_of(of), now, [&out](const kept& known) { out = known.entry; });
   return out;
 }
 
-void handle_ledger::keep(const proxy::ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as) {
-  known_.change(key_of(of), now, [&as](kept& known) { known.entry = std::move(as); });
+void handle_ledger::keep(const ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as) {
+  known_.change(key_of(of), now, [&as](kept& known) {
+    if (!known.entry || known.entry->verdict != policy::verdict::block) known.entry = std::move(as);
+  });
 }
 
 }  // namespace sluice::app

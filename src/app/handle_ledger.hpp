@@ -1,13 +1,18 @@
 // Which texts that upstreams hold have gone through this gateway, by the handles that later requests call them by, and how they were
 // judged (unreadable.server_state: ledger). Shared by all workers.
 //
-// Kept in memory: after a restart, and on another node, a handle is one that nobody knows, and so is refused.
+// In memory: after a restart, and on another node, a handle is one that nobody knows, and so is refused. The one that gateways share is
+// store/ledger.hpp.
 #pragma once
 
 #include "keyed_memory.hpp"
 #include "sluice/proxy/exchange.hpp"
 
 namespace sluice::app {
+
+struct ledger_key {
+  std::string_view tenant, dialect, handle;
+};
 
 class handle_ledger {
  public:
@@ -17,8 +22,9 @@ class handle_ledger {
   explicit handle_ledger(std::size_t bytes = bytes_max) : known_(bytes, idle_max) {}
 
   // Null: not known.
-  [[nodiscard]] std::shared_ptr<const proxy::ledger_entry> recall(const proxy::ledger_key& of, mono_time now);
-  void keep(const proxy::ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as);
+  [[nodiscard]] std::shared_ptr<const proxy::ledger_entry> recall(const ledger_key& of, mono_time now);
+  // Where it is known as blocked, it stays so.
+  void keep(const ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as);
   [[nodiscard]] std::size_t size() const { return known_.size(); }
 
  private:
@@ -26,7 +32,7 @@ class handle_ledger {
     std::shared_ptr<const proxy::ledger_entry> entry;
     [[nodiscard]] std::size_t bytes() const;
   };
-  [[nodiscard]] static std::string key_of(const proxy::ledger_key& of) { return keyed_memory<kept>::key_of({of.tenant, of.dialect, of.handle}); }
+  [[nodiscard]] static std::string key_of(const ledger_key& of) { return keyed_memory<kept>::key_of({of.tenant, of.dialect, of.handle}); }
   keyed_memory<kept> known_;
 };
 

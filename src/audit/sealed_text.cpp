@@ -15,20 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-// RFC 4648, with padding.
-std::string base64(std::string_view bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t k = 0; k < 3; ++k) three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : alphabet[three >> (18 - 6 * k) & 63];
-  }
-  return out;
-}
-
 json parts_json(const std::vector<kept_part>& parts) {
   json out = json::array();
   for (const auto& p : parts) {
@@ -74,7 +60,7 @@ std::string sealed_text(const record& r, text_keys& keys) {
                       {"answer_ended", r.answer_ended},
                       {"takes_system_words", r.takes_system_words},
                       {"who", {{"user", r.who.user}, {"conversation", r.who.conversation}, {"tags", r.who.tags}, {"minute", r.who.minute}, {"caller", r.caller}}}};
-  return "{\"key\":\"" + key->id + "\",\"sealed\":\"" + base64(crypto::seal(key->key, whole.dump(-1, ' ', false, json::error_handler_t::replace), bound_to(r.id))) + "\"}";
+  return "{\"key\":\"" + key->id + "\",\"sealed\":\"" + encode_base64(crypto::seal(key->key, whole.dump(-1, ' ', false, json::error_handler_t::replace), bound_to(r.id))) + "\"}";
 }
 
 result<kept_exchange> open_text(const std::string& line, const text_keys& keys) {

@@ -190,7 +190,7 @@ void client_session::close() {
   if (phase_ == phase::closed) return;
   phase_ = phase::closed;
   drop_upstream();
-  drop_vault();
+  drop_ticket();
   owner_.loop.wheel().disarm(client_deadline_);
   owner_.loop.wheel().disarm(whole_deadline_);
   owner_.loop.wheel().disarm(quiet_deadline_);

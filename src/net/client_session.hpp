@@ -32,7 +32,8 @@ class client_session final : public mortal, private transport::stream_listener, 
   // The exchange may not hold this snapshot any longer.
   void supersede(const policy::snapshot* gone);
   // What the exchange waits for.
-  void vault_answered(const policy::vault_answer& what);
+  void answered(const policy::vault_answer& what);
+  void answered(const proxy::ledger_answer& what);
   // Ends at once, whatever is under way.
   void cut();
 
@@ -82,7 +83,7 @@ class client_session final : public mortal, private transport::stream_listener, 
   void finish_exchange();
   void resume_input();
   void drop_upstream();
-  void drop_vault();
+  void drop_ticket();
   void release_request();
   void gone();
   void linger();
@@ -101,7 +102,7 @@ class client_session final : public mortal, private transport::stream_listener, 
   upstream_connection* upstream_ = nullptr;
   std::size_t upstream_index_ = 0;
   std::uint64_t sent_before_ = 0, sent_at_arm_ = 0;
-  std::uint64_t vault_ticket_ = 0;  // 0: no answer of the vault is awaited
+  std::uint64_t ticket_ = 0;  // 0: neither the vault nor the ledger is awaited
   bool behind_ = false;  // bytes wait for the client since its deadline was armed
   std::uint32_t lingered_bytes_ = 0;
   phase phase_ = phase::idle;

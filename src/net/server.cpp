@@ -146,7 +146,12 @@ void server::supersede(std::shared_ptr<const policy::snapshot> gone) {
 
 void server::vault_answered(unsigned worker, std::uint64_t ticket, policy::vault_answer what) {
   auto& to = *impl_->workers[worker];
-  asio::post(to.loop.io(), [&to, ticket, answer = std::move(what)] { to.vault_answered(ticket, answer); });
+  asio::post(to.loop.io(), [&to, ticket, answer = std::move(what)] { to.answered(ticket, answer); });
+}
+
+void server::ledger_answered(unsigned worker, std::uint64_t ticket, proxy::ledger_answer what) {
+  auto& to = *impl_->workers[worker];
+  asio::post(to.loop.io(), [&to, ticket, answer = std::move(what)] { to.answered(ticket, answer); });
 }
 
 }  // namespace sluice::net

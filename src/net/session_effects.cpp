@@ -53,7 +53,7 @@ void client_session::apply() {
   }
   const bool done = std::exchange(fx.done, false);
   const auto connect = std::exchange(fx.connect, std::nullopt);
-  const auto ticket = std::exchange(fx.awaits_vault, 0);
+  const auto ticket = std::exchange(fx.awaits, 0);
   close_after_ |= std::exchange(fx.close_client, false);
   fx.send_continue = false;
   if (std::exchange(fx.abort_upstream, false)) drop_upstream();
@@ -63,8 +63,8 @@ void client_session::apply() {
   }
   if (connect && !done) ask_upstream(*connect);
   if (ticket != 0 && !done) {
-    vault_ticket_ = ticket;
-    owner_.await_vault(ticket, *this);
+    ticket_ = ticket;
+    owner_.await(ticket, *this);
   }
   if (done) return complete();
   if (stream_.queued_bytes() > 0) watch_backlog();
@@ -101,7 +101,7 @@ void client_session::on_drained() {
 // The answer is complete as far as the exchange goes.
 void client_session::complete() {
   drop_upstream();
-  drop_vault();
+  drop_ticket();
   owner_.loop.wheel().disarm(quiet_deadline_);
   // A request that was not read to its end cannot be followed by another.
   const bool unread = phase_ == phase::body;
@@ -137,13 +137,20 @@ void client_session::drop_upstream() {
   std::exchange(upstream_, nullptr)->abandon();
 }
 
-void client_session::drop_vault() {
-  if (vault_ticket_ != 0) owner_.forget_vault(std::exchange(vault_ticket_, 0));
+void client_session::drop_ticket() {
+  if (ticket_ != 0) owner_.forget(std::exchange(ticket_, 0));
 }
 
-void client_session::vault_answered(const policy::vault_answer& what) {
-  vault_ticket_ = 0;
+void client_session::answered(const policy::vault_answer& what) {
+  ticket_ = 0;
   exchange_->vault_answered(what, owner_.effects);
+  apply();
+  resume_input();
+}
+
+void client_session::answered(const proxy::ledger_answer& what) {
+  ticket_ = 0;
+  exchange_->ledger_answered(what, owner_.effects);
   apply();
   resume_input();
 }

@@ -141,12 +141,20 @@ void worker::supersede(const policy::snapshot* gone) {
   }
 }
 
-void worker::vault_answered(std::uint64_t ticket, const policy::vault_answer& what) {
-  const auto at = awaiting_vault_.find(ticket);
-  if (at == awaiting_vault_.end()) return;
-  auto& who = *at->second;
-  awaiting_vault_.erase(at);
-  who.vault_answered(what);
+client_session* worker::take_awaiting(std::uint64_t ticket) {
+  const auto at = awaiting_.find(ticket);
+  if (at == awaiting_.end()) return nullptr;
+  auto* who = at->second;
+  awaiting_.erase(at);
+  return who;
+}
+
+void worker::answered(std::uint64_t ticket, const policy::vault_answer& what) {
+  if (auto* who = take_awaiting(ticket); who != nullptr) who->answered(what);
+}
+
+void worker::answered(std::uint64_t ticket, const proxy::ledger_answer& what) {
+  if (auto* who = take_awaiting(ticket); who != nullptr) who->answered(what);
 }
 
 std::size_t worker::cut_all() {

@@ -52,9 +52,10 @@ class worker {
   void supersede(const policy::snapshot* gone);
 
   // Who waits for a ticket's answer; one that nobody waits for any more is dropped.
-  void await_vault(std::uint64_t ticket, client_session& who) { awaiting_vault_.emplace(ticket, &who); }
-  void forget_vault(std::uint64_t ticket) { awaiting_vault_.erase(ticket); }
-  void vault_answered(std::uint64_t ticket, const policy::vault_answer& what);
+  void await(std::uint64_t ticket, client_session& who) { awaiting_.emplace(ticket, &who); }
+  void forget(std::uint64_t ticket) { awaiting_.erase(ticket); }
+  void answered(std::uint64_t ticket, const policy::vault_answer& what);
+  void answered(std::uint64_t ticket, const proxy::ledger_answer& what);
 
   void bury(std::unique_ptr<mortal> dead);
   void remove(client_session& gone);
@@ -79,12 +80,13 @@ class worker {
   void tell_if_empty();
   void wait_for_clients();
   void admit(int descriptor);
+  [[nodiscard]] client_session* take_awaiting(std::uint64_t ticket);
 
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type> acceptor_;
   transport::timer_wheel::entry accept_pause_;
   std::shared_ptr<const transport::tls_context> client_side_tls_;
   std::vector<std::unique_ptr<client_session>> sessions_;
-  std::unordered_map<std::uint64_t, client_session*> awaiting_vault_;  // by ticket
+  std::unordered_map<std::uint64_t, client_session*> awaiting_;  // by ticket
   std::vector<std::unique_ptr<mortal>> graves_;
   std::string spare_;
   bool stopping_ = false;

@@ -186,7 +186,7 @@ struct compiled_rule {
   std::uint32_t terms_begin = 0, terms_end = 0;
   std::optional<policy::expression> expression;  // none: each match of a term is one of the rule
   std::vector<compiled_exception> exceptions;
-  std::string mask;  // redact: what stands for the match; rewrite: its replacement; tokenize: the form of its token
+  std::string mask;  // redact: what stands for the match; rewrite: its replacement; tokenize: the template of its tokens
   std::uint32_t keep_first = 0, keep_last = 0;
   bool hashed = false;  // redact: a short keyed hash of the match behind the mask
   bool restores = false;  // tokenize: the value may be put back

@@ -99,13 +99,14 @@ token_map& stream_evaluator::impl::tokens() {
   return counted ? *counted : counted.emplace();
 }
 
-// Annotations count in code points.
+// Annotations count in code points, or in bytes.
 void stream_evaluator::impl::place(std::uint32_t index, const channel_state& c, std::size_t begin, std::size_t end, std::string_view replacement) {
   auto& all = placed[index];
   if (all.size() > placed_max) return;
   const std::string_view original = c.original;
   const auto from = c.characters + code_points(original.substr(0, begin));
-  all.push_back({from, from + code_points(original.substr(begin, end - begin)), code_points(replacement)});
+  const auto was = original.substr(begin, end - begin);
+  all.push_back({from, from + code_points(was), code_points(replacement), static_cast<std::int64_t>(c.released + begin), std::string(was), std::string(replacement)});
 }
 
 void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std::string& into) {

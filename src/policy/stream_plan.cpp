@@ -13,6 +13,17 @@ bool may_change(const ruleset& rules, const evaluate_options& options, role who,
   return any;
 }
 
+bool holds_answers(const ruleset& rules, const evaluate_options& options) {
+  if (rules.denies_all || options.global_shadow) return false;
+  bool any = false;
+  rules.active.each([&](std::uint32_t rule) {
+    const auto& r = rules.owner->rules[rule];
+    const bool of_answers = (static_cast<unsigned>(r.direction) & static_cast<unsigned>(direction::response)) != 0;
+    any = any || (of_answers && r.hold_full && r.changes() && enforced_here(r, options));
+  });
+  return any;
+}
+
 void plan(channel_state& c, const ruleset& rules, const evaluate_options& options) {
   const auto& prog = *rules.owner;
   c.holding = c.composing = index_set(prog.terms.size());

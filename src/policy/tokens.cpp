@@ -22,11 +22,11 @@ void add_field(std::string& to, std::string_view field) {
   to += field;
 }
 
-std::string filled(std::string_view form, std::string_view n) {
-  const auto at = form.find(place_of_n);
-  std::string out(form.substr(0, at));
+std::string filled(std::string_view token_template, std::string_view n) {
+  const auto at = token_template.find(place_of_n);
+  std::string out(token_template.substr(0, at));
   out += n;
-  if (at != std::string_view::npos) out += form.substr(at + place_of_n.size());
+  if (at != std::string_view::npos) out += token_template.substr(at + place_of_n.size());
   return out;
 }
 
@@ -39,24 +39,24 @@ struct token_map::impl {
   std::map<std::string, original, std::less<>> originals;        // of those that may be put back
   std::vector<std::size_t> sizes;                                // of their tokens
   std::string begins;                                            // bytes with which they begin
-  std::map<std::string, std::string, std::less<>> counted;       // form and value → token
-  std::map<std::string, std::uint32_t, std::less<>> last_number; // by form
+  std::map<std::string, std::string, std::less<>> counted;       // template and value → token
+  std::map<std::string, std::uint32_t, std::less<>> last_number; // by template
 
-  std::string next_number(std::string_view form, std::string_view value) {
+  std::string next_number(std::string_view token_template, std::string_view value) {
     std::string both;
-    add_field(both, form);
+    add_field(both, token_template);
     both += value;
     if (const auto known = counted.find(both); known != counted.end()) return known->second;
-    auto& last = last_number.try_emplace(std::string(form), 0).first->second;
-    auto token = filled(form, std::to_string(++last));
+    auto& last = last_number.try_emplace(std::string(token_template), 0).first->second;
+    auto token = filled(token_template, std::to_string(++last));
     if (counted.size() < entries_max) counted.emplace(std::move(both), token);
     return token;
   }
 
   // Where the short hash is another value's already it grows: two values never share a token.
-  std::string hashed(std::string_view form, std::string_view value) const {
+  std::string hashed(std::string_view token_template, std::string_view value) const {
     std::string both;
-    add_field(both, form);
+    add_field(both, token_template);
     both += value;
     std::string spelled;
     for (const auto byte : crypto::hmac_sha256(key, both)) {
@@ -64,7 +64,7 @@ struct token_map::impl {
       spelled += alphabet[byte & 15];
     }
     for (auto size = letters;; size += letters_step) {
-      auto token = filled(form, std::string_view(spelled).substr(0, size));
+      auto token = filled(token_template, std::string_view(spelled).substr(0, size));
       const auto other = made.find(token);
       if (other == made.end() || other->second == value || size >= letters_max) return token;
     }
@@ -98,9 +98,9 @@ token_map::token_map(std::string_view key, const context& who, std::string_view 
 
 token_map::~token_map() = default;
 
-std::string token_map::token_of(std::string_view form, std::string_view value, bool restore, milliseconds vault_ttl) {
+std::string token_map::token_of(std::string_view token_template, std::string_view value, bool restore, milliseconds vault_ttl) {
   auto& x = *impl_;
-  auto token = x.key.empty() ? x.next_number(form, value) : x.hashed(form, value);
+  auto token = x.key.empty() ? x.next_number(token_template, value) : x.hashed(token_template, value);
   if (x.made.size() < entries_max) x.made.try_emplace(token, value);
   // Of a value that found no room it is not known whether its token is its own.
   const auto own = x.made.find(token);

@@ -114,12 +114,21 @@ void exchange::impl::note_unscanned(std::string_view why, std::uint64_t bytes) {
   unscanned.emplace_back(why, bytes);
 }
 
+// Nothing more is judged. The last bytes wait for the ledger where it has to be told and is somewhere else.
 void exchange::impl::finish(effects& out) {
+  keep_tags();
+  const auto ticket = tell_ledger();
+  if (ticket == 0) return end(out);
+  last_bytes = std::exchange(out.client, {});
+  out.awaits = ticket;
+  now = state::keeping;
+}
+
+void exchange::impl::end(effects& out) {
+  out.client += std::exchange(last_bytes, {});
   out.done = true;
   out.close_client = out.close_client || !client.keep_alive;
   now = state::finished;
-  keep_tags();
-  keep_handles();
   record(opened ? report_kind::closed : report_kind::whole);
   keep_places(1);  // the client may still go before it has read
   if (counted) worker.counters().in_flight.add(-1);
@@ -264,7 +273,7 @@ void exchange::request_body(std::string_view bytes, effects& out) {
 void exchange::request_end(effects& out) {
   auto& x = *impl_;
   if (x.now == impl::state::own) return x.end_own(out);
-  if (x.now == impl::state::body && x.ends_coded_request(out)) x.judge_request(out);
+  if (x.now == impl::state::body && x.ends_coded_request(out)) x.read_request(out);
 }
 
 void exchange::request_broken(std::string_view why, effects& out) {
@@ -274,15 +283,6 @@ void exchange::request_broken(std::string_view why, effects& out) {
   out.close_client = true;
   x.worker.counters().bad_requests.add();
   x.answer_error(wire::gateway_error::bad_request, why, "", out);
-}
-
-void exchange::vault_answered(const policy::vault_answer& what, effects& out) {
-  auto& x = *impl_;
-  if (x.now != impl::state::recalling) return;
-  for (const auto& each : what.values) x.tokens->recall(each.token, each.value);
-  if (!what.available && !x.goes_without_vault(out)) return;
-  out.upstream_request = std::move(x.upstream_request);
-  x.start_upstream(out);
 }
 
 void exchange::upstream_head(const http::response_head& head, effects& out) {
@@ -327,7 +327,7 @@ void exchange::upstream_end(effects& out) {
 
 void exchange::upstream_failed(upstream_failure what, std::string_view detail, effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::finished || x.now == impl::state::idle) return;
+  if (x.now == impl::state::finished || x.now == impl::state::keeping || x.now == impl::state::idle) return;
   x.worker.counters().upstream_errors.add();
   const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout || what == upstream_failure::idle_timeout;
   const auto error = timeout ? wire::gateway_error::upstream_timeout : wire::gateway_error::upstream;
@@ -358,7 +358,9 @@ void exchange::client_gone(std::uint64_t written, effects& out) {
   x.worker.counters().client_aborts.add();
   x.reason = "client closed";
   x.sent_bytes = written;
-  x.finish(out);
+  if (x.now != impl::state::keeping) x.keep_tags();
+  (void)x.tell_ledger();  // nobody waits for its answer
+  x.end(out);
 }
 
 bool exchange::streaming() const { return impl_->now == impl::state::stream; }
@@ -366,7 +368,7 @@ void exchange::quiet(effects& out) { impl_->keep_alive(out); }
 
 void exchange::supersede(const policy::snapshot* gone, effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::finished || x.now == impl::state::idle || x.now == impl::state::own || x.active->snapshot.get() != gone) return;
+  if (x.now == impl::state::finished || x.now == impl::state::keeping || x.now == impl::state::idle || x.now == impl::state::own || x.active->snapshot.get() != gone) return;
   x.superseded = true;
   if (x.now == impl::state::stream && !x.stream_over) x.end_superseded(out);
 }
@@ -378,6 +380,7 @@ void exchange::expired(effects& out) {
     out.close_client = true;
     return;
   }
+  if (x.now == impl::state::keeping) return x.end(out);
   out.abort_upstream = x.now != impl::state::body;
   x.reason = "deadline passed";
   if (x.now == impl::state::stream) return x.fail_stream(wire::gateway_error::upstream_timeout, "The answer took too long.", out);

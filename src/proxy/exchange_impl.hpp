@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <unordered_map>
 
 #include "answer.hpp"
 #include "sluice/http/content_coding.hpp"
@@ -19,12 +20,15 @@ struct exchange::impl {
   enum class state : std::uint8_t {
     idle,       // no head yet
     body,       // reading the request
+    looking_up, // the ledger was asked what the request refers to
     recalling,  // the vault was asked, the upstream will be
+    marking,    // the ledger is told what is about to grow, the upstream will be asked
     waiting,    // the upstream was asked
     plain,      // gathering an answer that is judged in whole
     stream,     // an event stream, judged as it comes
     own,        // what is for the gateway itself
     relay,      // an answer without text of the conversation, passed as it comes
+    keeping,    // the ledger is told of the answer; its last bytes leave when that is done
     finished,
   };
 
@@ -74,7 +78,15 @@ struct exchange::impl {
 
   // Of the ledger: what the request builds upon, its tags, and what grows by this exchange.
   std::vector<recalled_handle> recalled;
-  std::vector<std::string> handle_tags, grown;
+  std::unordered_map<std::string, std::shared_ptr<const ledger_entry>> known_handles;
+  std::vector<std::string> handle_tags;
+  struct grown_handle {
+    std::string id;
+    std::shared_ptr<const ledger_entry> before;
+  };
+  std::vector<grown_handle> grown;
+  bool grown_marked = false, ledger_told = false, ledger_away = false;
+  std::string last_bytes;  // while the ledger is told of the answer
 
   // Answer.
   kept_head answer;
@@ -85,6 +97,7 @@ struct exchange::impl {
   std::optional<stream_sink> sink;
   std::unique_ptr<wire::response_stream> stream;
   std::string piece;
+  bool holds_answer = false;          // a rule wants it whole: `piece` gathers what may leave when the answer is judged to its end
   bool chunked = false, head_sent = false, stream_over = false, stream_left = false, opened = false;
   bool answer_read = false;           // to its end
   bool superseded = false;            // the pinned snapshot has to be let go
@@ -105,6 +118,7 @@ struct exchange::impl {
     if (reason.empty()) reason = why;
     return true;
   }
+  [[nodiscard]] bool uses_ledger() const { return config.server_state == unreadable_policy::ledger; }
   [[nodiscard]] bool has_body() const { return !body.empty() || method == "POST" || method == "PUT" || method == "PATCH"; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
   // What was judged is needed once more: for a log that keeps it, or for a version in shadow.
@@ -126,6 +140,7 @@ struct exchange::impl {
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);
   void note_unscanned(std::string_view why, std::uint64_t bytes);
   void finish(effects& out);
+  void end(effects& out);
   void record(report_kind kind);
   [[nodiscard]] judged_text text_of_both() const;
   void keep_places(unsigned still);
@@ -145,11 +160,19 @@ struct exchange::impl {
   void stop_coded_stream(std::string_view why, std::size_t left, effects& out);
 
   // server_state.cpp
-  [[nodiscard]] std::shared_ptr<const ledger_entry> recall(std::string_view handle, std::string_view at);
+  void look_up(effects& out);
+  void looked_up(const ledger_answer& what, std::span<const std::string> handles, effects& out);
+  [[nodiscard]] std::vector<std::string> named_handles() const;
+  [[nodiscard]] std::shared_ptr<const ledger_entry> recall(const std::string& handle, std::string_view at);
   [[nodiscard]] bool recall_path(effects& out);
   [[nodiscard]] bool recall_field(const wire::unread& field, effects& out);
   [[nodiscard]] bool refuse_state(std::string_view why, std::string_view param, effects& out);
-  void keep_handles();
+  [[nodiscard]] bool marks_grown(effects& out);
+  [[nodiscard]] bool goes_without_mark(effects& out);
+  void refuse_without_ledger(effects& out);
+  [[nodiscard]] std::shared_ptr<const ledger_entry> entry_of(policy::verdict v, bool whole) const;
+  void add_handles(ledger_question& to, policy::verdict v) const;
+  [[nodiscard]] std::uint64_t tell_ledger();
 
   // unreadable.cpp
   [[nodiscard]] unreadable_policy rule_for(const wire::unread& part) const;
@@ -165,6 +188,7 @@ struct exchange::impl {
   [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
   [[nodiscard]] bool accepts_form(const http::request_head& head, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
+  void read_request(effects& out);
   void judge_request(effects& out);
   void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
@@ -196,6 +220,8 @@ struct exchange::impl {
   void watch_stream(std::string_view bytes);
   void leave_stream();
   void write_stream(effects& out);
+  void write_piece(std::string_view bytes, effects& out);
+  [[nodiscard]] bool nothing_left();
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);
   void stop_stream(wire::response_stream::status why, effects& out);

@@ -181,7 +181,7 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
   return false;
 }
 
-void exchange::impl::judge_request(effects& out) {
+void exchange::impl::read_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
   if (!scanned) {
     if (!body.empty()) note_unscanned("passed endpoint", body.size());
@@ -198,6 +198,10 @@ void exchange::impl::judge_request(effects& out) {
   }
   request = std::move(*parsed);
   caller.who.model = request->model();
+  look_up(out);
+}
+
+void exchange::impl::judge_request(effects& out) {
   if (!recall_path(out) || !choose_upstream(caller.who.model, out)) return;
   recall_tags();
   if (!admits_request(request->unread_parts(), out)) return;
@@ -274,7 +278,7 @@ void exchange::impl::ask_vault(effects& out) {
     return;
   }
   upstream_request = std::exchange(out.upstream_request, {});
-  out.awaits_vault = ticket;
+  out.awaits = ticket;
   now = state::recalling;
 }
 
@@ -289,12 +293,22 @@ bool exchange::impl::goes_without_vault(effects& out) {
 }
 
 void exchange::impl::start_upstream(effects& out) {
+  if (!marks_grown(out)) return;
   out.connect = upstream_index;
   now = state::waiting;
   body_bytes = 0;
   asked = worker.mono();
   last_upstream = asked;
   added_us = static_cast<std::uint64_t>(std::chrono::duration_cast<microseconds>(asked - started.mono).count());
+}
+
+void exchange::vault_answered(const policy::vault_answer& what, effects& out) {
+  auto& x = *impl_;
+  if (x.now != impl::state::recalling) return;
+  for (const auto& each : what.values) x.tokens->recall(each.token, each.value);
+  if (!what.available && !x.goes_without_vault(out)) return;
+  out.upstream_request = std::move(x.upstream_request);
+  x.start_upstream(out);
 }
 
 }  // namespace sluice::proxy

@@ -39,6 +39,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     sink.emplace(*evaluator, *rules, options(policy::direction::response), worker.counters(), tokens.get(), request->json_answer(),
                  [this](const wire::unread& part) { return admits(part, policy::direction::response); }, keeps_text(), config.response_body_max);
     stream = dialect->open_stream(endpoint, *request, config.json_depth_max);
+    holds_answer = policy::holds_answers(*rules, options(policy::direction::response));
     response_judged = true;
     return;
   }
@@ -237,6 +238,10 @@ void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
   const auto what = stream->feed(bytes, *sink, piece);
   if (what == status::blocked || what == status::unreadable) return stop_stream(what, out);
   stream_over = what == status::done;
+  if (holds_answer && !stream_over && piece.size() > config.response_body_max) {
+    reason = "unreadable: more text is held for its rules than limits.response_body";
+    return cut_stream({}, out);
+  }
   write_stream(out);
 }
 
@@ -263,25 +268,34 @@ void exchange::impl::write_stream_head(effects& out) {
   send(out, all);
 }
 
-// Moves what the dialect wrote to the client.
+// Moves what the dialect wrote to the client; of an answer that is held, when its end was judged.
 void exchange::impl::write_stream(effects& out) {
-  if (piece.empty()) return;
-  write_stream_head(out);
-  if (chunked) {
-    const auto before = out.client.size();
-    http::append_chunk(out.client, piece);
-    sent_bytes += out.client.size() - before;
-  } else {
-    send(out, piece);
-  }
+  if (piece.empty() || (holds_answer && !stream_over)) return;
+  write_piece(piece, out);
   piece.clear();
+}
+
+void exchange::impl::write_piece(std::string_view bytes, effects& out) {
+  write_stream_head(out);
+  if (!chunked) return send(out, bytes);
+  const auto before = out.client.size();
+  http::append_chunk(out.client, bytes);
+  sent_bytes += out.client.size() - before;
+}
+
+// True: the client has nothing of the answer, and will have nothing. Otherwise what was judged so far goes before the end that follows.
+bool exchange::impl::nothing_left() {
+  const bool out_of_answer = !head_sent && (holds_answer || piece.empty());
+  if (out_of_answer) piece.clear();
+  holds_answer = false;
+  return out_of_answer;
 }
 
 void exchange::impl::end_stream(effects& out, bool clean) {
   using status = wire::response_stream::status;
   if (!stream_over && clean && answer_coding && !answer_coding->whole()) {
     stop_coded_stream("its end is missing", 0, out);
-    if (now == state::finished) return;
+    if (now == state::finished || now == state::keeping) return;
   } else if (!stream_over) {
     const auto what = stream->end(clean, *sink, piece);
     if (what == status::unreadable && shadow()) {
@@ -291,6 +305,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
     }
   }
   answer_read = clean && !stream_left;
+  holds_answer = false;
   if (sink && !stream_left) sink->end_all();  // for the record: a dialect that told no end has no place for text
   if (shadow()) piece.clear();  // it has left as it came
   write_stream(out);
@@ -303,7 +318,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
 void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   out.abort_upstream = true;
   const bool by_rule = of.verdict == policy::verdict::block;
-  if (!head_sent && piece.empty()) {
+  if (nothing_left()) {
     if (by_rule) return answer_block(of, "", out);
     return withhold_answer("The upstream's stream could not be read.", "", out);
   }
@@ -321,7 +336,7 @@ void exchange::impl::end_superseded(effects& out) {
   reason = "policy_superseded";
   out.abort_upstream = true;
   answer_withheld = true;
-  if (!head_sent && piece.empty()) {
+  if (nothing_left()) {
     return answer_error(wire::gateway_error::busy, "The policy has changed while this answer was awaited; ask again.", "", out);
   }
   if (shadow()) {
@@ -337,16 +352,18 @@ void exchange::impl::end_superseded(effects& out) {
 // A client that waits for held text, or a machine between, must not take the stream for dead. With the first of these bytes the answer has
 // begun: what is blocked from then on is cut off.
 void exchange::impl::keep_alive(effects& out) {
-  if (now != state::stream || stream_over || shadow() || (sink->held_bytes() == 0 && !stream->keeps_back())) return;
+  if (now != state::stream || stream_over || shadow() || (!holds_answer && sink->held_bytes() == 0 && !stream->keeps_back())) return;
   if (std::exchange(sent_when_quiet, sent_bytes) != sent_bytes) return;
-  stream->keep_alive(piece);
-  write_stream(out);
+  std::string sign;
+  stream->keep_alive(sign);
+  write_piece(sign, out);
   sent_when_quiet = sent_bytes;
 }
 
 // The upstream died within a stream: what is held is dropped, and the dialect's error ends it.
 void exchange::impl::fail_stream(wire::gateway_error what, std::string_view message, effects& out) {
   if (!head_sent) return answer_error(what, message, "", out);
+  holds_answer = false;
   out.close_client = true;
   // Raw bytes may have ended within an event, and what is put behind them would be read as part of it.
   if (shadow()) return finish(out);

@@ -16,10 +16,40 @@ bool succeeded(int status) { return status >= 200 && status < 300; }
 
 }  // namespace
 
+// Those that the request refers to, in its path and in its fields.
+std::vector<std::string> exchange::impl::named_handles() const {
+  std::vector<std::string> out;
+  if (!endpoint.handle.empty()) out.emplace_back(endpoint.handle);
+  for (const auto& u : request->unread_parts()) {
+    if (u.reason == "server state" && !u.later && !u.handle.empty()) out.push_back(u.handle);
+  }
+  return out;
+}
+
+void exchange::impl::look_up(effects& out) {
+  if (!uses_ledger()) return judge_request(out);
+  const auto handles = named_handles();
+  if (handles.empty()) return judge_request(out);
+  ledger_answer at_once;
+  const auto ticket = worker.ask_ledger({.tenant = caller.who.tenant, .dialect = dialect->name(), .recall = handles, .keep = {}}, at_once);
+  if (ticket == 0) return looked_up(at_once, handles, out);
+  out.awaits = ticket;
+  now = state::looking_up;
+}
+
+void exchange::impl::looked_up(const ledger_answer& what, std::span<const std::string> handles, effects& out) {
+  if (!what.available && !spares(request_spared, "ledger unavailable")) return refuse_without_ledger(out);
+  for (std::size_t i = 0; i < handles.size() && i < what.found.size(); ++i) {
+    if (what.found[i]) known_handles.emplace(handles[i], what.found[i]);
+  }
+  judge_request(out);
+}
+
 // The entry of a handle, noted for the record; null when it is not in the ledger.
-std::shared_ptr<const ledger_entry> exchange::impl::recall(std::string_view handle, std::string_view at) {
-  auto found = worker.recall_handle({caller.who.tenant, dialect->name(), handle});
-  if (!found) return found;
+std::shared_ptr<const ledger_entry> exchange::impl::recall(const std::string& handle, std::string_view at) {
+  const auto place = known_handles.find(handle);
+  if (place == known_handles.end()) return nullptr;
+  const auto& found = place->second;
   recalled.push_back({std::string(at), found->version, found->verdict});
   for (const auto& tag : found->who.tags) {
     if (std::ranges::find(handle_tags, tag) == handle_tags.end()) handle_tags.push_back(tag);
@@ -29,11 +59,12 @@ std::shared_ptr<const ledger_entry> exchange::impl::recall(std::string_view hand
 
 // What the path names. False: the answer was written.
 bool exchange::impl::recall_path(effects& out) {
-  if (config.server_state != unreadable_policy::ledger || endpoint.handle.empty()) return true;
-  const auto entry = recall(endpoint.handle, "path");
+  if (!uses_ledger() || endpoint.handle.empty()) return true;
+  const std::string handle(endpoint.handle);
+  const auto entry = recall(handle, "path");
   if (!entry) return spares(request_spared, "unreadable: server state") || refuse_state(unknown, "", out);
   if (endpoint.grows) {
-    grown.emplace_back(endpoint.handle);
+    grown.push_back({handle, entry});
     return true;
   }
   caller.who = entry->who;  // of the same tenant, or it would not have been found
@@ -47,7 +78,7 @@ bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
   const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
   const auto why = !entry ? unknown : !entry->whole ? unfinished : entry->verdict == policy::verdict::block ? blocked : std::string_view();
   if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, field.path, out);
-  if (field.grows) grown.push_back(field.handle);
+  if (field.grows) grown.push_back({field.handle, entry});
   return true;
 }
 
@@ -58,35 +89,89 @@ bool exchange::impl::refuse_state(std::string_view why, std::string_view param, 
   return false;
 }
 
-// Before the last byte leaves: the client may go on at once.
-void exchange::impl::keep_handles() {
-  if (config.server_state != unreadable_policy::ledger || !scanned || request_refused) return;
-  const auto entry = [this](policy::verdict v, bool whole) {
-    auto made = std::make_shared<ledger_entry>();
-    made->who = caller.who;
-    made->version = active->snapshot->version();
-    made->verdict = v;
-    made->whole = whole;
-    for (const policy::outcome* judged : std::initializer_list<const policy::outcome*>{&request_outcome, &judged_response()}) {
-      for (const auto& tag : judged->tags) {
-        if (std::ranges::find(made->who.tags, tag) == made->who.tags.end()) made->who.tags.push_back(tag);
-      }
+// Nobody knows whether it was seen.
+void exchange::impl::refuse_without_ledger(effects& out) {
+  ledger_away = true;
+  reason = "ledger unavailable";
+  out.upstream_request.clear();
+  answer_error(wire::gateway_error::busy, "The gateway cannot reach what it knows of the text that this refers to; try again later, or send the text itself.", "", out);
+}
+
+// What grows is unfinished from before the upstream is asked until the answer was judged: should this node die meanwhile, or not reach the
+// ledger again, nobody builds upon text that nobody read. False: the upstream is asked later, or not at all.
+bool exchange::impl::marks_grown(effects& out) {
+  if (grown.empty() || std::exchange(grown_marked, true)) return true;
+  ledger_question told{.tenant = caller.who.tenant, .dialect = dialect->name(), .recall = {}, .keep = {}};
+  for (const auto& each : grown) told.keep.emplace_back(each.id, entry_of(strongest(), false));
+  ledger_answer at_once;
+  const auto ticket = worker.ask_ledger(std::move(told), at_once);
+  if (ticket == 0) return at_once.available || goes_without_mark(out);
+  upstream_request = std::exchange(out.upstream_request, {});
+  out.awaits = ticket;
+  now = state::marking;
+  return false;
+}
+
+bool exchange::impl::goes_without_mark(effects& out) {
+  if (spares(request_spared, "ledger unavailable")) return true;
+  refuse_without_ledger(out);
+  return false;
+}
+
+std::shared_ptr<const ledger_entry> exchange::impl::entry_of(policy::verdict v, bool whole) const {
+  auto made = std::make_shared<ledger_entry>();
+  made->who = caller.who;
+  made->version = active->snapshot->version();
+  made->verdict = v;
+  made->whole = whole;
+  for (const policy::outcome* judged : std::initializer_list<const policy::outcome*>{&request_outcome, &judged_response()}) {
+    for (const auto& tag : judged->tags) {
+      if (std::ranges::find(made->who.tags, tag) == made->who.tags.end()) made->who.tags.push_back(tag);
     }
-    return made;
-  };
-  const auto keep = [this](std::string_view id, const std::shared_ptr<const ledger_entry>& as) { worker.keep_handle({caller.who.tenant, dialect->name(), id}, as); };
-  // What the upstream was told and nobody read, or what was blocked, is part of what it grows from now on.
-  const auto v = strongest();
-  if (asked != mono_time{}) {
-    for (const auto& id : grown) keep(id, entry(v, true));
   }
+  return made;
+}
+
+// Those that the answer brings.
+void exchange::impl::add_handles(ledger_question& to, policy::verdict v) const {
   if (v == policy::verdict::block || !answer_read || !succeeded(answer.get().status)) return;
   std::vector<wire::handle> streamed;
   if (stream) streamed = stream->handles();
   const auto handles = stream ? std::span<const wire::handle>(streamed) : content ? content->handles() : std::span<const wire::handle>();
   if (handles.empty()) return;
-  const auto whole = entry(v, true), begun = entry(v, false);
-  for (const auto& each : handles) keep(each.id, each.whole ? whole : begun);
+  const auto whole = entry_of(v, true), begun = entry_of(v, false);
+  for (const auto& each : handles) to.keep.emplace_back(each.id, each.whole ? whole : begun);
+}
+
+// Before the last byte leaves: the client may go on at once, by another gateway. 0: nothing has to be waited for.
+std::uint64_t exchange::impl::tell_ledger() {
+  if (!uses_ledger() || !scanned || std::exchange(ledger_told, true)) return 0;
+  ledger_question told{.tenant = caller.who.tenant, .dialect = dialect->name(), .recall = {}, .keep = {}};
+  if (asked == mono_time{}) {
+    if (!grown_marked) return 0;
+    for (const auto& each : grown) told.keep.emplace_back(each.id, each.before);
+  } else {
+    // What the upstream was told and nobody read, or what was blocked, is part of what it grows from now on.
+    const auto v = strongest();
+    for (const auto& each : grown) told.keep.emplace_back(each.id, entry_of(v, true));
+    add_handles(told, v);
+  }
+  if (told.keep.empty()) return 0;
+  ledger_answer at_once;
+  return worker.ask_ledger(std::move(told), at_once);
+}
+
+void exchange::ledger_answered(const ledger_answer& what, effects& out) {
+  auto& x = *impl_;
+  switch (x.now) {
+    case impl::state::looking_up: return x.looked_up(what, x.named_handles(), out);
+    case impl::state::marking:
+      if (!what.available && !x.goes_without_mark(out)) return;
+      out.upstream_request = std::move(x.upstream_request);
+      return x.start_upstream(out);
+    case impl::state::keeping: return x.end(out);  // what it does not know it denies
+    default: return;
+  }
 }
 
 }  // namespace sluice::proxy

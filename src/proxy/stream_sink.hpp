@@ -93,7 +93,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     const auto* made = judge_.placed(channel);
     if (made == nullptr || put_back_.contains(channel) || (behind != restorers_.end() && behind->second.restored() > 0)) return std::nullopt;
     std::vector<wire::text_edit> out;
-    for (const auto& e : *made) out.push_back({e.begin, e.end, e.length});
+    for (const auto& e : *made) out.push_back({e.begin, e.end, e.length, e.first_byte, e.was, e.text});
     return out;
   }
   // The answer is over: no choice is open any more.

@@ -31,7 +31,7 @@ bool exchange::impl::admits(const wire::unread& part, policy::direction of) {
 // The request's. False: the answer was written.
 bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects& out) {
   for (const auto& u : parts) {
-    if (u.reason == "server state" && config.server_state == unreadable_policy::ledger) {
+    if (u.reason == "server state" && uses_ledger()) {
       if (!recall_field(u, out)) return false;
       continue;
     }
@@ -39,7 +39,8 @@ bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects
     unread = u.reason;
     reason = "unreadable: " + u.reason;
     answer_error(wire::gateway_error::bad_request,
-                 "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; remove it or ask your operator.", u.path, out);
+                 "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; " +
+                     (u.instead.empty() ? std::string("remove it") : std::string(u.instead)) + " or ask your operator.", u.path, out);
     return false;
   }
   return true;
@@ -66,7 +67,7 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
     case method: return refusal::method;
     case too_large: case target_too_long: case head_too_large: return refusal::too_large;
     case media_type: return refusal::media_type;
-    case busy: return vault_away ? refusal::vault_unavailable : refusal::no_room;
+    case busy: return vault_away ? refusal::vault_unavailable : ledger_away ? refusal::server_state : refusal::no_room;
     case policy_missing: return refusal::no_policy;
     default: return unread == "server state" ? refusal::server_state : unread.empty() ? refusal::unreadable_request : refusal::unknown_part;
   }

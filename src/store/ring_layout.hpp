@@ -28,6 +28,7 @@ class ring_keys {
   [[nodiscard]] std::string nodes() const { return base_ + "nodes"; }
   [[nodiscard]] std::string revoked() const { return base_ + "revoked"; }
   [[nodiscard]] std::string vault() const { return base_ + "vault:"; }  // a conversation's name follows
+  [[nodiscard]] std::string ledger() const { return base_ + "ledger"; }   // the index; ":" and a handle's name follow
   [[nodiscard]] std::string feedback() const { return base_ + "feedback"; }
   [[nodiscard]] std::string controller() const { return base_ + "controller"; }
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <span>
 
 namespace sluice::telemetry {
 namespace {
@@ -173,20 +174,42 @@ void audit_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_audit_failed", {}, std::uint64_t{in.audit.failed});
 }
 
-void vault_state(exposition& out, const metrics_input& in) {
-  if (!in.vault.present) return;
-  out.family("sluice_vault_connected", "gauge", "1 while the vault is reached.");
-  out.sample("sluice_vault_connected", {}, std::uint64_t{in.vault.connected});
-  out.family("sluice_vault_questions_total", "counter", "Exchanges that asked the vault.");
-  out.sample("sluice_vault_questions_total", {}, in.vault.asked);
-  out.family("sluice_vault_unavailable_total", "counter", "Of those, exchanges that it did not, or not wholly, answer.");
-  out.sample("sluice_vault_unavailable_total", {}, in.vault.unavailable);
-  out.family("sluice_vault_kept_total", "counter", "Values that were kept or renewed.");
-  out.sample("sluice_vault_kept_total", {}, in.vault.kept);
-  out.family("sluice_vault_recalled_total", "counter", "Values of earlier requests that exchanges were told.");
-  out.sample("sluice_vault_recalled_total", {}, in.vault.recalled);
-  out.family("sluice_vault_unreadable_total", "counter", "Entries that did not open: of another secret, or altered.");
-  out.sample("sluice_vault_unreadable_total", {}, in.vault.unreadable);
+// What gateways of a fleet keep for each other in Redis.
+using shared_memory = metrics_input::shared_memory;
+struct shared_total {
+  std::string_view name, help;
+  std::uint64_t shared_memory::*value;
+};
+constexpr shared_total vault_totals[] = {
+    {.name = "sluice_vault_questions_total", .help = "Exchanges that asked the vault.", .value = &shared_memory::asked},
+    {.name = "sluice_vault_unavailable_total", .help = "Of those, exchanges that it did not, or not wholly, answer.", .value = &shared_memory::unavailable},
+    {.name = "sluice_vault_kept_total", .help = "Values that were kept or renewed.", .value = &shared_memory::kept},
+    {.name = "sluice_vault_recalled_total", .help = "Values of earlier requests that exchanges were told.", .value = &shared_memory::recalled},
+    {.name = "sluice_vault_unreadable_total", .help = "Entries that did not open: of another secret, or altered.", .value = &shared_memory::unreadable}};
+constexpr shared_total ledger_totals[] = {
+    {.name = "sluice_ledger_questions_total", .help = "Questions to the ledger in Redis.", .value = &shared_memory::asked},
+    {.name = "sluice_ledger_unavailable_total", .help = "Of those, the ones that it did not answer.", .value = &shared_memory::unavailable},
+    {.name = "sluice_ledger_kept_total", .help = "Handles that were kept or renewed.", .value = &shared_memory::kept},
+    {.name = "sluice_ledger_recalled_total", .help = "Handles of earlier exchanges that were known.", .value = &shared_memory::recalled},
+    {.name = "sluice_ledger_unreadable_total", .help = "Entries that did not open: of another secret, or altered.", .value = &shared_memory::unreadable}};
+
+void shared_state(exposition& out, const metrics_input& in) {
+  const auto add = [&out](const shared_memory& of, std::span<const shared_total> totals) {
+    for (const auto& each : totals) {
+      out.family(each.name, "counter", each.help);
+      out.sample(each.name, {}, of.*each.value);
+    }
+  };
+  if (in.vault.present) {
+    out.family("sluice_vault_connected", "gauge", "1 while the vault is reached.");
+    out.sample("sluice_vault_connected", {}, std::uint64_t{in.vault.connected});
+    add(in.vault, vault_totals);
+  }
+  if (in.ledger.present) {
+    out.family("sluice_ledger_connected", "gauge", "1 while the ledger in Redis is reached.");
+    out.sample("sluice_ledger_connected", {}, std::uint64_t{in.ledger.connected});
+    add(in.ledger, ledger_totals);
+  }
 }
 
 void feedback_state(exposition& out, const metrics_input& in) {
@@ -260,7 +283,7 @@ std::string render(const metrics_input& in) {
   policy_state(out, in);
   shadow_state(out, in);
   audit_state(out, in);
-  vault_state(out, in);
+  shared_state(out, in);
   feedback_state(out, in);
   return out.take();
 }

@@ -114,9 +114,29 @@ attachment read_bytes(http::media_type said, std::optional<string_view> first, W
   return {other, std::move(bytes)};
 }
 
-attachment read_payload(const http::media_type& said, string_view payload, bool base64) {
+// Words, as people write them.
+bool is_plain_text(string_view type) { return istarts_with(type, "text/") && !iequals(type, "text/json") && !iequals(type, "text/xml") && type.find('+') == string_view::npos; }
+
+attachment read_payload(const http::media_type& said, string_view payload, bool base64, std::size_t head_bytes) {
   const auto first = decoded(payload, base64, false);
-  return read_bytes(said, first ? std::optional<string_view>(*first) : std::nullopt, [&] { return decoded(payload, base64, true); });
+  auto out = read_bytes(said, first ? std::optional<string_view>(*first) : std::nullopt, [&] { return decoded(payload, base64, true); });
+  if (out.text && is_plain_text(said.type)) out.coding = {.head_bytes = head_bytes, .base64 = base64, .url_alphabet = base64 && payload.find_first_of("-_") != string_view::npos};
+  return out;
+}
+
+std::string escaped(string_view text) {
+  constexpr string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || string_view("-._~").find(c) != string_view::npos;
+    if (plain) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      ((out += '%') += digits[byte >> 4]) += digits[byte & 15];
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -126,12 +146,11 @@ attachment read_attachment(string_view value, string_view media_type) {
   if (!istarts_with(value, data)) {
     const auto scheme = value.find("://");
     if (scheme != string_view::npos && scheme < 16) return {url, {}};
-    return read_payload(http::parse_media_type(media_type), value, true);
+    return read_payload(http::parse_media_type(media_type), value, true, 0);
   }
-  value.remove_prefix(data.size());
   const auto comma = value.find(',');
   if (comma == string_view::npos) return {};
-  auto head = value.substr(0, comma);
+  auto head = value.substr(data.size(), comma - data.size());
   const bool base64 = head.size() >= coding.size() && iequals(head.substr(head.size() - coding.size()), coding);
   if (base64) head.remove_suffix(coding.size());
   auto said = http::parse_media_type(head);
@@ -139,7 +158,11 @@ attachment read_attachment(string_view value, string_view media_type) {
   // Two that speak of the same bytes have to agree.
   const auto beside = http::parse_media_type(media_type);
   if (!beside.type.empty() && !iequals(beside.type, said.type)) return {};
-  return read_payload(said, value.substr(comma + 1), base64);
+  return read_payload(said, value.substr(comma + 1), base64, comma + 1);
+}
+
+std::string with_text(string_view value, const text_coding& coding, string_view text) {
+  return std::string(value.substr(0, coding.head_bytes)) + (coding.base64 ? encode_base64(text, coding.url_alphabet) : escaped(text));
 }
 
 attachment read_file(string_view bytes, string_view media_type) {

@@ -12,14 +12,25 @@
 
 namespace sluice::wire {
 
+// How a text that was edited is written again, so that every reader of the value reads it: what stands before the coded bytes, and their
+// coding.
+struct text_coding {
+  std::size_t head_bytes = 0;
+  bool base64 = true, url_alphabet = false;
+};
 struct attachment {
   attachment_type type = attachment_type::other;
-  std::optional<std::string> text;  // of a text type: what it says, valid UTF-8
+  std::optional<std::string> text = {};  // of a text type: what it says, valid UTF-8
+  // Nothing: it calls itself no text (text/…), or has a form that an edit may break (JSON, XML): what would be edited there is blocked.
+  std::optional<text_coding> coding = {};
 };
 
 // `value`: a data: URL, another URL, or base64. `media_type`: what is said beside it; "" when nothing is. What calls itself one thing and
 // begins like another is `other`, and so is what cannot be decoded.
 [[nodiscard]] attachment read_attachment(std::string_view value, std::string_view media_type);
+
+// The value with `text` in the place of what it said.
+[[nodiscard]] std::string with_text(std::string_view value, const text_coding& coding, std::string_view text);
 
 // As read_attachment, of the bytes of a file.
 [[nodiscard]] attachment read_file(std::string_view bytes, std::string_view media_type);

@@ -234,7 +234,7 @@ std::string table_response::edited(std::span<const replacement> edits, std::span
     follow(listed_.parts()[first->part], {first, last}, splices, dropped);
     first = last;
   }
-  for (const auto choice : touched) drop_copies(nodes_[static_cast<std::size_t>(choice)], dropped);
+  for (const auto choice : touched) drop_copies(nodes_[static_cast<std::size_t>(choice)], edits, dropped);
   // What is dropped goes with the edits in it.
   for (auto& d : dropped) {
     std::erase_if(splices, [&](const text::json::splice& s) { return s.begin >= d.begin && s.end <= d.end; });

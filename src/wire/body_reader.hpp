@@ -81,8 +81,9 @@ class table_response : public response_body {
   // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out.
   virtual void follow(const part& /*of*/, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& /*splices*/,
                       std::vector<text::json::splice>& /*dropped*/) const {}
-  // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out.
-  virtual void drop_copies(text::json::index /*choice*/, std::vector<text::json::splice>& /*splices*/) const {}
+  // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out or have it follow.
+  // `edits`: of the whole answer.
+  virtual void drop_copies(text::json::index /*choice*/, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& /*splices*/) const {}
   listed_body listed_;
 
  private:

@@ -99,7 +99,7 @@ const std::array<text_endpoint, 3>& endpoints() {
 
 class text_response_body final : public table_response {
  protected:
-  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
+  void drop_copies(index choice, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     for (const auto key : completions_copies) blank(listed_.body(), choice, key, "null", splices);
   }
 };

@@ -124,7 +124,12 @@ bool event_reader::judge_attachment(index i, const row& r, grower& dialect, chan
   auto what = read_attachment(n.text, media_type_beside(body_, i));
   if (r.carries != attachment_type::other) what.text.reset();  // whatever a piece looks like
   const auto who = to_role(r.from, role::assistant);
-  if (what.text) return what.text->empty() || at_once(*what.text, who, part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink);
+  if (what.text) {
+    if (what.text->empty()) return true;
+    if (!at_once(*what.text, who, part_kind::attachment, what.coding.has_value(), body_.path(i), dialect.choice_of(i), sink)) return false;
+    if (released_ != *what.text) replace(i, with_text(n.text, *what.coding, released_));
+    return true;
+  }
   if (what.type == attachment_type::url && !at_once(n.text, who, part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink)) return false;
   const auto type = what.type == attachment_type::other ? r.carries : what.type;
   return sink.passes({"attachment", body_.path(i), n.raw_end - n.raw_begin, type}) || refuse("an answer's part cannot be read (attachment)");
@@ -287,6 +292,16 @@ void event_reader::append(index i, std::string_view more) {
 }
 
 void event_reader::shift(index annotation, std::span<const text_edit> edits) { shift_annotation(body_, annotation, edits, splices_); }
+
+bool event_reader::shift_bytes(index segment, std::span<const text_edit> edits) {
+  std::vector<text::json::splice> moved;
+  if (!shift_segment(body_, segment, edits, moved)) return false;
+  for (auto& each : moved) {
+    std::erase_if(splices_, [&](const auto& s) { return s.begin >= each.begin && s.end <= each.end; });
+    splices_.push_back(std::move(each));
+  }
+  return true;
+}
 
 void event_reader::blank(index object, std::string_view key, std::string_view with) {
   if (object == none || body_[object].kind != kind::object) return;

@@ -80,6 +80,8 @@ class event_reader {
   void set(text::json::index i, std::string raw);
   // An annotation leaves as one of the text as it was edited.
   void shift(text::json::index annotation, std::span<const text_edit> edits);
+  // The same of a segment or a citation of Gemini's; edits in bytes. False: its words are not those of the text.
+  [[nodiscard]] bool shift_bytes(text::json::index segment, std::span<const text_edit> edits);
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }

@@ -171,8 +171,13 @@ class form_request final : public request_body {
       return {};
     }
     if (!text::is_valid_utf8(f.content) || !text::is_valid_utf8(f.filename.value_or(""))) return fail(errc::parse, "the form's field " + std::string(f.name) + " is not valid UTF-8");
-    if (f.filename || !http::is_utf8(http::parse_media_type(f.content_type)) || !answers_in_json(f)) {
+    if (f.filename || !http::is_utf8(http::parse_media_type(f.content_type))) {
       refuse(f);
+      return {};
+    }
+    if (!answers_in_json(f)) {
+      refuse(f);
+      unread_.back().instead = f.name == "stream" ? "ask for the answer in one piece" : "ask for json or verbose_json";
       return {};
     }
     // An edit must not make a boundary of what was none.
@@ -216,7 +221,7 @@ class form_request final : public request_body {
 
 class form_response final : public table_response {
  protected:
-  void drop_copies(text::json::index answer, std::vector<text::json::splice>& splices) const override {
+  void drop_copies(text::json::index answer, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     for (const char* again : {"segments", "words", "logprobs"}) blank(listed_.body(), answer, again, "[]", splices);
   }
 };
@@ -239,6 +244,8 @@ void add_forms_coverage(std::vector<dialect::coverage_row>& out) {
   for (const auto& e : endpoints()) {
     add_coverage(out, e.name, "request", "no", e.fields);
     out.push_back({e.name, "request", "a file's name", "N", "user", "name", "no", "scanned; a redaction blocks"});
+    if (std::ranges::find(e.fields, "stream", &row::path) != e.fields.end()) out.push_back({e.name, "request", "stream: an answer in pieces", "-", "-", "-", "no", "unreadable.unknown_part: such an answer is not read"});
+    if (e.name.starts_with("audio.")) out.push_back({e.name, "request", "response_format: text, srt, vtt", "-", "-", "-", "no", "unreadable.unknown_part: such an answer is not read"});
     out.push_back({e.name, "request", "any other field", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, e.name, "response", "no", e.response.rows());
     out.push_back({e.name, "response", "any other string", "N", "assistant", "annotation", "no", "scanned; a redaction blocks"});

@@ -1,9 +1,12 @@
 // Gemini requests and answers that come in one piece.
+#include <algorithm>
+
 #include "body_reader.hpp"
 #include "gemini.hpp"
 #include "sluice/base/strings.hpp"
 #include "system_place.hpp"
 #include "gemini_table.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -99,13 +102,70 @@ class gemini_request_body final : public table_request {
 };
 
 class gemini_response_body final : public table_response {
+  // One part's text, or all of them behind each other; edits in bytes.
+  struct said_text {
+    std::int64_t part;  // all_parts: the whole
+    std::string text;
+    std::vector<text_edit> edits;
+  };
+  static constexpr std::int64_t all_parts = -1;
+
+  [[nodiscard]] std::vector<said_text> texts_of(index choice, std::span<const replacement> edits) const {
+    const auto& body = listed_.body();
+    std::vector<said_text> out{{all_parts, "", {}}};
+    const auto parts = member(member(choice, "content"), "parts");
+    std::int64_t number = -1;
+    for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
+      ++number;
+      const auto text = member(p, "text"), thought = member(p, "thought");
+      if (text == none || body[text].kind != kind::string || (thought != none && body[thought].text == "true")) continue;
+      const auto mine = [&](const replacement& e) { return listed_.parts()[e.part].node == text; };
+      const auto first = std::ranges::find_if(edits, mine);
+      said_text one{number, std::string(body[text].text), in_bytes(edits_of(body[text].text, {first, std::find_if_not(first, edits.end(), mine)}))};
+      auto& whole = out.front();
+      for (auto e : one.edits) {
+        e.begin += static_cast<std::int64_t>(whole.text.size());
+        e.end += static_cast<std::int64_t>(whole.text.size());
+        whole.edits.push_back(std::move(e));
+      }
+      whole.text += one.text;
+      out.push_back(std::move(one));
+    }
+    return out;
+  }
+  // The text that a segment points into: the part that it names, or all of the answer, whichever has its words there.
+  [[nodiscard]] const said_text* text_of(index segment_at, const std::vector<said_text>& said) const {
+    const auto of = read_segment(listed_.body(), segment_at);
+    if (!of) return nullptr;
+    const auto fits = [&](const said_text& t) {
+      if (of->end > static_cast<std::int64_t>(t.text.size())) return false;
+      return !of->says || std::string_view(t.text).substr(static_cast<std::size_t>(of->begin), of->says->size()) == *of->says;
+    };
+    const auto named = std::ranges::find(said, of->part, &said_text::part);
+    if (named != said.end() && fits(*named)) return &*named;
+    return of->part == 0 && fits(said.front()) ? &said.front() : nullptr;
+  }
+
  protected:
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
-  // Log probabilities spell the text, and the grounding of its segments repeats it.
-  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
+  // Log probabilities spell the text. Segments and citations go where their words have gone, and where nobody can say where that is, they go.
+  void drop_copies(index choice, std::span<const replacement> edits, splice_list& splices) const override {
     const auto& body = listed_.body();
     blank(body, choice, "logprobsResult", "{}", splices);
-    blank(body, body.member(choice, "groundingMetadata"), "groundingSupports", "[]", splices);
+    const auto said = texts_of(choice, edits);
+    for (const auto& [owner, list, of] : gemini_citations) {
+      const auto in = member(choice, owner), all = member(in, list);
+      if (all == none || body[all].kind != kind::array) continue;
+      splice_list moved;
+      bool follows = true;
+      for (auto each = body.first_child(all); each != none && follows; each = body.sibling(each)) {
+        const auto at = of.empty() ? each : member(each, of);
+        if (at == none) continue;
+        const auto* in_text = text_of(at, said);
+        follows = in_text != nullptr && shift_segment(body, at, in_text->edits, moved);
+      }
+      follows ? void(splices.insert(splices.end(), moved.begin(), moved.end())) : blank(body, in, list, "[]", splices);
+    }
   }
   [[nodiscard]] bool structured(index choice) const override {
     const auto& body = listed_.body();

@@ -102,7 +102,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
     }
     // What spells or repeats a text that left otherwise than it came.
     if (event_.edited()) event_.blank(n, "logprobsResult", "{}");
-    if (c.edited) event_.blank(event_.child(n, "groundingMetadata"), "groundingSupports", "[]");
+    if (c.edited) follow_citations(n, c, sink);
   }
   told_error_ = told_error_ || event_.tells_error();
   if (!event_.edited()) {

@@ -30,7 +30,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   // A text that grows: answer, thoughts, or an argument of a call by its path.
   struct growing {
     std::uint32_t channel = 0;
-    bool open = false, thought = false;
+    bool open = false, thought = false, resumed = false;  // resumed: behind its end, so that positions in it begin anew
     std::string pending;     // fed and not yet seen to leave
     text::json::index last = text::json::none;      // its last piece in the event at hand
     std::string tail;        // the last that it said, for when it goes on after its end
@@ -53,6 +53,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   static void drop_before(growing& g, std::string& released);
   [[nodiscard]] bool release(growing& g, std::string_view piece, channel_sink& sink);
   [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
+  void follow_citations(text::json::index node, const candidate& c, const channel_sink& sink);
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
   [[nodiscard]] bool calls_tool(text::json::index candidate) const;
   void write(std::int64_t number, const std::string& name, const growing& g, std::string& out);

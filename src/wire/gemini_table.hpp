@@ -14,4 +14,10 @@ namespace sluice::wire {
 [[nodiscard]] const path_table& gemini_response();
 [[nodiscard]] std::span<const dialect::coverage_row> gemini_coverage();
 
+// What of a candidate points into its text: in which member stands the list, and in which of its elements' members each place.
+struct citation_list {
+  std::string_view owner, list, of;
+};
+inline constexpr citation_list gemini_citations[] = {{"groundingMetadata", "groundingSupports", "segment"}, {"citationMetadata", "citations", ""}, {"citationMetadata", "citationSources", ""}};
+
 }  // namespace sluice::wire

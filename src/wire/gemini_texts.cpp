@@ -4,6 +4,7 @@
 
 #include "gemini_stream.hpp"
 #include "sluice/base/strings.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
 
@@ -68,6 +69,7 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
 // two are one to who reads them, so they are judged as one; and because half of it is out, nothing of it can be edited any more.
 bool generate_stream::resume(std::int64_t number, candidate& c, growing& g, const std::string& name, part_kind what, channel_sink& sink) {
   const bool goes_on = c.finished && !g.tail.empty();
+  g.resumed = g.resumed || goes_on;
   g.channel = sink.open(role::assistant, what, !goes_on, "candidates[" + std::to_string(number) + "].content." + name, number);
   g.open = true;
   g.pending.clear();
@@ -98,6 +100,28 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
   while (from < g.tail.size() && (static_cast<unsigned char>(g.tail[from]) & 0xc0) == 0x80) ++from;  // whole code points
   g.tail.erase(0, from);
   return true;
+}
+
+// Segments and citations count the bytes of all that a candidate said. Where nobody can say where their words have gone, they go.
+void generate_stream::follow_citations(index node, const candidate& c, const channel_sink& sink) {
+  const auto& body = event_.body();
+  const auto said = c.texts.find("text");
+  std::optional<std::vector<text_edit>> edits(std::in_place);
+  if (said != c.texts.end()) edits = said->second.open || said->second.resumed ? std::nullopt : sink.edits(said->second.channel);
+  if (edits) edits = in_bytes(std::move(*edits));
+  for (const auto& [owner, list, of] : gemini_citations) {
+    const auto in = event_.child(node, owner);
+    const auto all = in == none || body[in].kind != kind::object ? none : event_.child(in, list);
+    if (all == none || body[all].kind != kind::array) continue;
+    bool follows = edits.has_value();
+    for (auto each = body.first_child(all); each != none && follows; each = body.sibling(each)) {
+      const auto at = of.empty() ? each : body[each].kind == kind::object ? event_.child(each, of) : none;
+      if (at == none) continue;
+      const auto place = read_segment(body, at);
+      follows = place && place->part == 0 && event_.shift_bytes(at, *edits);
+    }
+    if (!follows) event_.blank(in, list, "[]");
+  }
 }
 
 std::int64_t generate_stream::choice_of(index i) const {

@@ -74,7 +74,7 @@ class ollama_response_body final : public table_response {
 
  protected:
   // Tokens and their probabilities spell the text.
-  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
+  void drop_copies(index choice, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     blank(listed_.body(), choice, "logprobs", "[]", splices);
     blank(listed_.body(), choice, "context", "[]", splices);
   }

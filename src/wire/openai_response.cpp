@@ -71,7 +71,7 @@ class chat_response final : public table_response {
     for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
   }
   // Tokens spell the text, and a voice says it.
-  void drop_copies(index choice, std::vector<text::json::splice>& splices) const override {
+  void drop_copies(index choice, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     const auto& body = listed_.body();
     if (body[choice].kind != kind::object) return;
     for (const char* spelled : {"logprobs", "token_ids"}) blank(body, choice, spelled, "null", splices);

@@ -1,7 +1,6 @@
 // See parts.hpp.
 #include "parts.hpp"
 
-#include "attachments.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -60,7 +59,11 @@ void listed_body::add_attachment(index node, const row& r, part like) {
   auto what = read_attachment(body_[node].text, media_type_beside(body_, node));
   if (r.carries != attachment_type::other) what.text.reset();  // whatever it looks like
   if (what.text) {
-    if (!what.text->empty()) add_reading(node, like, std::move(*what.text));
+    if (what.text->empty()) return;
+    const bool editable = like.editable && what.coding.has_value();
+    add_reading(node, like, std::move(*what.text));
+    parts_.back().editable = editable;
+    origins_.back().coding = what.coding;
     return;
   }
   if (what.type == attachment_type::url) add_plain(node, like, false);
@@ -110,11 +113,27 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
   inner_.push_back(std::move(inner));
 }
 
+// The edits of one part whose text was decoded.
+text::json::splice listed_body::written_again(std::span<const replacement> edits) const {
+  const auto& p = parts_[edits.front().part];
+  std::vector<text::json::splice> within;
+  for (const auto& e : edits) within.push_back({e.begin, e.end, e.text});
+  const auto& node = body_[p.node];
+  return {node.raw_begin, node.raw_end, json_quoted(with_text(node.text, *origins_[edits.front().part].coding, text::json::apply(p.text, std::move(within))))};
+}
+
 std::vector<text::json::splice> listed_body::splices(std::span<const replacement> edits) const {
   std::vector<text::json::splice> out;
-  for (const auto& e : edits) {
+  for (std::size_t i = 0; i < edits.size(); ++i) {
+    const auto& e = edits[i];
     const auto& p = parts_[e.part];
     const auto& from = origins_[e.part];
+    if (from.coding) {
+      const auto first = i;
+      while (i + 1 < edits.size() && edits[i + 1].part == e.part) ++i;
+      out.push_back(written_again(edits.subspan(first, i + 1 - first)));
+      continue;
+    }
     const auto& outer = body_[p.node];
     auto begin = e.begin, end = e.end;
     std::string escaped;

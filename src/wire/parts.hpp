@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 
+#include "attachments.hpp"
 #include "table.hpp"
 
 namespace sluice::wire {
@@ -43,7 +44,9 @@ class listed_body {
     std::int32_t document = -1;  // index into inner_, or -1: the body itself
     text::json::index inner = 0;
     bool key = false;
+    std::optional<text_coding> coding = {};  // of a text that was decoded: how it is written again
   };
+  [[nodiscard]] text::json::splice written_again(std::span<const replacement> edits) const;
   text::json::document body_;
   std::vector<part> parts_;
   std::vector<origin> origins_;

@@ -201,7 +201,7 @@ std::string_view treatment(const row& r) {
     case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";
     case text_class::schema: case text_class::name: return "scanned; a redaction blocks";
     case text_class::reference: return "unreadable.server_state";
-    case text_class::binary: return "text is scanned, a redaction blocks; unreadable.attachments";
+    case text_class::binary: return "text is scanned, text/… edited, a redaction of others blocks; unreadable.attachments";
     case text_class::scalar: return "passed: a number or a flag; a string there is scanned as any other";
     case text_class::opaque: return "passed: an identifier; other text there is scanned";
     case text_class::parameters: return "passed: settings or counts; other text there is scanned";

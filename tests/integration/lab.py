@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -267,6 +268,23 @@ def can_connect(port):
         return True
     except OSError:
         return False
+
+
+def redis_says(port, *words):
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(b"".join(b"*%d\r\n" % len(c) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in c) for c in (words, (b"QUIT",))))
+        got = b""
+        while piece := s.recv(65536):
+            got += piece
+    return got
+
+
+def acl_user(port, name):
+    """A user of Redis with what docs/deploy.md gives it, and nothing more; how a URL names it."""
+    line = re.search(rf"^ACL SETUSER {name} .*$", (ROOT / "docs" / "deploy.md").read_text(), re.M)[0]
+    said = redis_says(port, *line.replace("production", "it").replace("PASSWORD", "pw").encode().split(b" "))
+    assert said.startswith(b"+OK"), said
+    return f"{name}:pw@"
 
 
 def sluice(*words, check=True):

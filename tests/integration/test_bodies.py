@@ -216,10 +216,12 @@ def test_attachments_are_denied_passed_or_flagged_by_their_type_and_text_ones_ar
                 tried["lies"] += 1
         if kind == "openai" and types == ("audio",) or kind == "ollama":
             continue
-        for text, wanted in (("nothing", 200), ("of Halden Bank", 400), ("a bomb recipe", 400)):
+        for media, text, wanted in (("text/plain", "nothing", "nothing"), ("text/plain", "of Halden Bank", "of [R]"), ("text/plain", "a bomb recipe", None),
+                                    ("application/json", '{"a":"x"}', '{"a":"x"}'), ("application/json", '{"a":"Halden Bank"}', None)):
             count = len(up.seen)
-            status, _, data = g.post(make("text/plain", base64_of(text)), path=path)
-            assert status == wanted and len(up.seen) == count + (wanted == 200), (kind, text, data)
+            status, _, data = g.post(make(media, base64_of(text)), path=path)
+            assert status == (400 if wanted is None else 200) and len(up.seen) == count + (status == 200), (kind, text, data)
+            assert wanted is None or json.loads(up.seen[-1][2]) == make(media, base64_of(wanted)), (kind, text, up.seen[-1])
             tried["scanned"] += 1
         up.seen.clear()
     print("    " + ", ".join(f"{n} {what}" for what, n in tried.items()))
@@ -328,6 +330,8 @@ def test_forms_are_refused_unless_the_operator_says_so_and_then_read_field_by_fi
                            (speech + [("response_format", "srt")], 400), (speech[:1] + [("file", base64.b64decode(PNG), "a.png", "image/png")], 400), (speech + [("prompt", "again")], 400)):
         status, head, data = transcribe(*fields)
         assert status == wanted and json.loads(data)["error"]["type"] and len(up.seen) == asked, (fields[-1][0], data)
+        said = {"stream": "ask for the answer in one piece", "response_format": "ask for json or verbose_json"}.get(fields[-1][0], "")
+        assert said in json.loads(data)["error"]["message"], data
     for body, fields, wanted in ((form(*speech)[:-8], multipart, 400), (b"hello\r\n" + form(*speech), multipart, 400), (form(*speech) + b"behind", multipart, 400), (b"{}", {"content-type": "application/json"}, 415),
                                  (form(*speech), {"content-type": "multipart/form-data"}, 415), (form(*speech), {"content-type": "multipart/mixed; boundary=XyZ"}, 415)):
         assert g.post(body, fields, path="/v1/audio/transcriptions")[0] == wanted and len(up.seen) == asked, (body[:9], fields)

@@ -144,15 +144,16 @@ def test_a_rule_says_how_long_an_answer_is_held_for_it(lab):
     full = rule("whole", "response", "{keywords: [black swan]}", '{type: redact, mask: "[S]"}', "black swan", "    stream: {hold: full}\n")
     for name, rules, words, early, late in (("flags", flags, ["a grey ", "goose"], "a grey ", "a grey goose"), ("exact", flags, ["a Halden ", "Bank"], "a ", "a [R]"),
                                             ("full", full, ["a black ", "swan"], "", "a [S]")):
-        g = every_dialect(lab, up, name, rules)
+        g = every_dialect(lab, up, name, rules, "deadlines: {keep_alive: 200ms}\n")
         gate = threading.Event()
         kind, parts = said(OpenAI(), words)
         at = next(i for i, p in enumerate(parts) if json.dumps(words[0]).encode() in p)
         up.answer = kind, parts[:at + 1] + [gate] + parts[at + 1:]
         path, body = OpenAI().ask(True)
         response = g.stream(body, path)
-        got = read_until(response, lambda got: got.count(b"data: ") > at)
-        assert content(got) == early, (name, got)
+        # Of an answer that a rule wants whole there are signs of life, and nothing else.
+        got = read_until(response, lambda got: got.count(b": held\n\n") > 1 if name == "full" else got.count(b"data: ") > at)
+        assert content(got) == early and (name != "full" or b"data" not in got), (name, got)
         gate.set()
         got += read_until(response, lambda got: False)
         assert content(got) == late, (name, got)

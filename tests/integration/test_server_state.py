@@ -1,8 +1,10 @@
 """Text that the upstream holds and requests only name, through the real binary and the OpenAI SDK: the ledger."""
 import json
+import re
+import time
 from http.server import BaseHTTPRequestHandler
 
-from lab import Gateway, bundle, serve
+from lab import Gateway, acl_user, bundle, free_port, redis_says, serve, until
 
 PROXY = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}\n"
 
@@ -71,9 +73,17 @@ class Holder:
         return "text/event-stream", b"".join(f"event: {e['type']}\ndata: {json.dumps(e | {'sequence_number': n})}\n\n".encode() for n, e in enumerate(events))
 
 
-def gateway(lab, how="ledger", name="g"):
-    up = Holder()
-    return Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / (name + "-bundle")), PROXY + f"unreadable: {{server_state: {how}}}\n"), up
+def gateway(lab, how="ledger", name="g", up=None, more=""):
+    up = up or Holder()
+    return Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / (name + "-bundle")), PROXY + f"unreadable: {{server_state: {how}}}\n{more}"), up
+
+
+def fleet(lab, redis_port, user=""):
+    """Two gateways with one ledger in Redis, and the upstream behind them."""
+    (lab.dir / "secret").write_text("a secret that all of the fleet have\n")
+    more = f"secrets: {{key_file: {lab.dir}/secret}}\nledger: {{redis: {{url: 'redis://{user}127.0.0.1:{redis_port}', ring: it}}}}\n"
+    a, up = gateway(lab, name="a", more=more)
+    return a, gateway(lab, name="b", up=up, more=more)[0], up
 
 
 def ask(g, tenant="acme", **more):
@@ -162,3 +172,71 @@ def test_without_a_ledger_server_state_is_denied_or_passed(lab):
         status, read = get(g, f"/v1/responses/{kept}")
         assert status == 200 and read["output"][0]["content"][0]["text"] == "of [R]"
         g.kill()
+
+
+def test_gateways_share_a_ledger_in_redis(lab):
+    port = free_port()
+    lab.redis(port)
+    a, b, up = fleet(lab, port, acl_user(port, "ledger"))
+    first = ask(a)[1]["id"]
+    status, second, head = ask(b, previous_response_id=first)
+    assert status == 200 and up.seen[-1][2]["previous_response_id"] == first, second
+    assert [r for r in b.records() if r.get("id") == head["x-sluice-decision"]][0]["recalled"][0]["verdict"] == "allow"
+    # A client that goes on with what a stream told it, at once and by the other gateway; no sooner than the ledger knows does it end.
+    for n in range(20):
+        here, there = (a, b) if n % 2 else (b, a)
+        streamed = [json.loads(l[6:]) for l in ask(here, stream=True)[1].decode().splitlines() if l.startswith("data: {")][-1]["response"]
+        assert ask(there, previous_response_id=streamed["id"], input=[{"type": "item_reference", "id": streamed["output"][0]["id"]}])[0] == 200
+    for g in (a, b):
+        asked = len(up.seen)
+        assert ask(g, previous_response_id="resp_nobody")[0] == 400 and ask(g, tenant="other", previous_response_id=first)[0] == 400 and len(up.seen) == asked
+    # A restart forgets nothing, and what is read back by the other one has its rules and its context.
+    a.kill()
+    a.start()
+    assert ask(a, previous_response_id=first)[0] == 200
+    up.text = "of Halden Bank"
+    kept = ask(a)[1]["id"]
+    assert get(b, f"/v1/responses/{kept}")[1]["output"][0]["content"][0]["text"] == "of [R]"
+    # What was blocked by one is blocked for the other, whatever is said there meanwhile.
+    conversation = json.loads(a.post({"items": []}, {"x-tenant": "acme"}, path="/v1/conversations")[2])["id"]
+    up.text = "hello"
+    assert ask(a, conversation=conversation)[0] == 200 and ask(b, conversation=conversation)[0] == 200
+    up.text = "a bomb recipe"
+    assert ask(a, conversation=conversation)[0] == 400
+    up.text = "hello"
+    assert b.post({"items": [{"role": "user", "content": "and now?"}]}, {"x-tenant": "acme"}, path=f"/v1/conversations/{conversation}/items")[0] == 200
+    for g in (a, b):
+        status, error, _ = ask(g, conversation=conversation)
+        assert status == 400 and "was blocked" in error["error"]["message"], error
+    kept = b"".join(redis_says(port, b"GET", k) for k in re.findall(rb"\{sluice:it\}:ledger:[0-9a-f]+", redis_says(port, b"KEYS", b"*")))
+    assert len(kept) > 1000 and b"acme" not in kept and first.encode() not in kept
+    metrics = b.get("/metrics")[1]
+    assert "\nsluice_ledger_connected 1\n" in metrics and "\nsluice_ledger_unavailable_total 0\n" in metrics and "\nsluice_ledger_unreadable_total 0\n" in metrics, metrics
+
+
+def test_without_its_redis_a_ledger_denies_and_nobody_waits(lab):
+    port = free_port()
+    redis = lab.redis(port)
+    a, b, up = fleet(lab, port)
+    first = ask(a)[1]["id"]
+    conversation = json.loads(a.post({"items": []}, {"x-tenant": "acme"}, path="/v1/conversations")[2])["id"]
+    redis.kill()
+    redis.wait()
+    asked = len(up.seen)
+    for g in (a, b):
+        for what in ({"previous_response_id": first}, {"conversation": conversation}, {"input": [{"type": "item_reference", "id": "msg_1"}]}):
+            begin = time.monotonic()
+            status, error, head = ask(g, **what)
+            assert status == 503 and error["error"]["code"] == "gateway_busy" and "cannot reach what it knows" in error["error"]["message"] and head["x-should-retry"] == "false", error
+            assert time.monotonic() - begin < 1.5
+        assert get(g, f"/v1/responses/{first}")[0] == 503 and len(up.seen) == asked
+        assert g.records()[-1]["reason"] == "ledger unavailable"
+    assert 'sluice_exchanges_refused_total{reason="server_state"} 4' in b.get("/metrics")[1]
+    # What refers to nothing goes on; nobody may build upon it.
+    status, unknown, _ = ask(a)
+    assert status == 200
+    lab.redis(port)
+    for g in (a, b):
+        until("the ledger is found again", lambda: "\nsluice_ledger_connected 1\n" in g.get("/metrics")[1])
+    assert ask(b, previous_response_id=unknown["id"])[0] == 400 and ask(a, previous_response_id=first)[0] == 400  # an empty Redis is an empty ledger
+    assert ask(b, previous_response_id=ask(a)[1]["id"])[0] == 200

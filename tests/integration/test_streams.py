@@ -144,31 +144,76 @@ class Tap:
             pass
 
 
+def python_calls(port):
+    """A streamed answer's text and the reason of its end, by each SDK, in the order of SPEAKERS."""
+    import anthropic
+    import ollama
+    import openai
+    from google import genai
+    url, user = f"http://127.0.0.1:{port}", [{"role": "user", "content": "x"}]
+    gpt, claude = openai.OpenAI(base_url=url + "/v1", api_key="sk-x"), anthropic.Anthropic(base_url=url, api_key="sk-x")
+    google, llama = genai.Client(api_key="x", http_options={"base_url": url}), ollama.Client(host=url)
+
+    def chat():
+        pieces = [c.choices[0] for c in gpt.chat.completions.create(model="m", messages=user, stream=True) if c.choices and c.choices[0].index == 0]
+        return "".join(c.delta.content or "" for c in pieces), pieces[-1].finish_reason
+
+    def responses():
+        events = list(gpt.responses.create(model="m", input="x", stream=True))
+        last = events[-1].response
+        return "".join(e.delta for e in events if e.type == "response.output_text.delta"), last.incomplete_details.reason if last.incomplete_details else last.status
+
+    def messages():
+        with claude.messages.stream(model="m", max_tokens=9, messages=user) as s:
+            said = s.get_final_message()
+        return "".join(b.text for b in said.content), said.stop_reason
+
+    def gemini():
+        chunks = list(google.models.generate_content_stream(model="m", contents="x"))
+        return "".join(c.text or "" for c in chunks), chunks[-1].candidates[0].finish_reason.value
+
+    def chat_of_ollama():
+        pieces = list(llama.chat(model="m", messages=user, stream=True))
+        return "".join(c.message.content for c in pieces), pieces[-1].done_reason
+    return [(chat, openai.BadRequestError), (responses, openai.BadRequestError), (messages, anthropic.BadRequestError), (gemini, genai.errors.ClientError), (chat_of_ollama, ollama.ResponseError)]
+
+
+def test_python_sdks_see_an_error_where_an_answer_that_is_wanted_whole_is_blocked(lab):
+    """And the dialect's cut-off where signs of life had to be given before."""
+    try:
+        python_calls(1)
+    except ImportError as e:
+        raise Skip(f"a Python SDK is not installed (see build/sdks/pip.log): {e}")
+    up = Script()
+    full = rule("whole", "response", "{keywords: [black swan]}", "{type: block, message: Not this.}", "black swan", "    stream: {hold: full}\n")
+    patient, quick = every_dialect(lab, up, "patient", full), every_dialect(lab, up, "quick", full, "deadlines: {keep_alive: 200ms}\n")
+    tap = Tap(quick.port)
+    for dialect, (call, error), (late, _) in zip(SPEAKERS, python_calls(patient.port), python_calls(tap.port)):
+        kind, events = dialect.say(["QZ"], "stop", True)
+        events = [e.replace(b'"QZ"', b'"a black swan"').replace(b'"Q"', b'"a black "').replace(b'"Z"', b'"swan"') for e in events]
+        up.answer = kind, events
+        asked = len(up.seen)
+        try:
+            raise AssertionError(f"{dialect.kind}: no error, but {call()}")
+        except error as e:
+            assert "Not this." in str(e) and len(up.seen) == asked + 1, (dialect.kind, e)
+        tap.sign, tap.seen = {"ollama": b'"done":false}\n', "gemini": b"2\r\n\r\n\r\n"}.get(dialect.kind, b": held\n\n"), threading.Event()
+        at = next(i for i, e in enumerate(events) if b"black " in e)
+        up.answer = kind, events[:at] + [tap.seen] + events[at:]
+        said, end = late()
+        assert (said, end) == ("", {"openai": "content_filter", "responses": "content_filter", "anthropic": "refusal", "gemini": "SAFETY", "ollama": "content_filter"}[dialect.kind]), (dialect.kind, said, end)
+
+
 def test_python_sdks_read_over_the_signs_of_life_of_held_text(lab):
     try:
-        import anthropic
-        import ollama
-        import openai
-        from google import genai
+        python_calls(1)
     except ImportError as e:
         raise Skip(f"a Python SDK is not installed (see build/sdks/pip.log): {e}")
     up = Script()
     full = rule("whole", "response", "{keywords: [black swan]}", '{type: redact, mask: "[S]"}', "black swan", "    stream: {hold: full}\n")
     g = every_dialect(lab, up, rules=full, config="deadlines: {keep_alive: 200ms}\n")
     tap = Tap(g.port)
-    url, user = f"http://127.0.0.1:{tap.port}", [{"role": "user", "content": "x"}]
-    gpt, claude = openai.OpenAI(base_url=url + "/v1", api_key="sk-x"), anthropic.Anthropic(base_url=url, api_key="sk-x")
-    google, llama = genai.Client(api_key="x", http_options={"base_url": url}), ollama.Client(host=url)
-
-    def claude_says():
-        with claude.messages.stream(model="m", max_tokens=9, messages=user) as s:
-            return s.get_final_message().content[0].text
-    # In the order of SPEAKERS.
-    calls = [lambda: "".join(c.choices[0].delta.content or "" for c in gpt.chat.completions.create(model="m", messages=user, stream=True) if c.choices[0].index == 0),
-             lambda: "".join(e.delta for e in gpt.responses.create(model="m", input="x", stream=True) if e.type == "response.output_text.delta"), claude_says,
-             lambda: "".join(c.text or "" for c in google.models.generate_content_stream(model="m", contents="x")),
-             lambda: "".join(c.message.content for c in llama.chat(model="m", messages=user, stream=True))]
-    for dialect, call in zip(SPEAKERS, calls):
+    for dialect, (call, _) in zip(SPEAKERS, python_calls(tap.port)):
         kind, events = dialect.say(["QZ"], "stop", True)
         words = {b'"Q"': b'"a black "', b'"Z"': b'"swan"', b'"QZ"': b'"a black swan"'}
         events = [next((e.replace(q, w) for q, w in words.items() if q in e), e) for e in events]
@@ -177,5 +222,5 @@ def test_python_sdks_read_over_the_signs_of_life_of_held_text(lab):
         tap.sign, tap.seen = {"ollama": b'"done":false}\n', "gemini": b"2\r\n\r\n\r\n"}.get(dialect.kind, b": held\n\n"), threading.Event()
         at = next(i for i, e in enumerate(events) if b'"a black "' in e)
         up.answer = kind, events[:at + 1] + [tap.seen] + events[at + 1:]
-        said = call()
+        said, _ = call()
         assert said == "a [S]" and tap.seen.is_set(), (dialect.kind, said)

@@ -2,10 +2,9 @@
 import json
 import re
 import resource
-import socket
 import threading
 
-from lab import ROOT, Gateway, Upstream, bundle, free_port, until
+from lab import Gateway, Upstream, acl_user, bundle, free_port, redis_says, until
 from test_exchanges import content
 
 RULE = """  - id: account
@@ -122,33 +121,16 @@ def said(gateway, up, answer, conversation="c1", tenant="acme", stream=False, qu
     return content(got) if stream else json.loads(got)["choices"][0]["message"]["content"]
 
 
-def redis_says(port, *words):
-    with socket.create_connection(("127.0.0.1", port), 5) as s:
-        s.sendall(b"".join(b"*%d\r\n" % len(c) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in c) for c in (words, (b"QUIT",))))
-        got = b""
-        while piece := s.recv(65536):
-            got += piece
-    return got
-
-
 def all_of(port):
     """Every byte that the vault has in this Redis, and its keys."""
     keys = re.findall(rb"\{sluice:it\}:vault:[0-9a-f]+", redis_says(port, b"KEYS", b"*"))
     return b"".join([redis_says(port, b"HGETALL", k) for k in keys]) + b"".join(keys), keys
 
 
-def vault_user(port):
-    """The user that docs/deploy.md gives the vault, and nothing more; how a URL names it."""
-    line = re.search(r"^ACL SETUSER vault .*$", (ROOT / "docs" / "deploy.md").read_text(), re.M)[0]
-    said = redis_says(port, *line.replace("production", "it").replace("PASSWORD", "pw").encode().split(" ".encode()))
-    assert said.startswith(b"+OK"), said
-    return "vault:pw@"
-
-
 def test_a_value_of_an_earlier_turn_comes_back_from_the_vault_on_another_node_in_the_same_conversation_only(lab):
     port = free_port()
     lab.redis(port)
-    (a, b), up = vault_fleet(lab, "vault_ttl: 10m", port, user=vault_user(port))
+    (a, b), up = vault_fleet(lab, "vault_ttl: 10m", port, user=acl_user(port, "vault"))
     assert said(a, up, None, question="pay ACC-123456 now") == "pay ACC-123456 now"
     token = re.search(rb"<ACCOUNT_[a-z]{12}>", up.seen[-1])[0].decode()
     answer = f"I paid {token}; a link: https://x.example/{token}."

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds docs/defects_elsewhere.md against the tests: every defect has a row, and every test that a row names is there and runs."""
+"""Holds docs/defects_elsewhere.md and docs/evidence.md against the tests: every defect has a row, and every test that a row names is there and runs."""
 import pathlib
 import re
 import sys
@@ -11,6 +11,7 @@ found = []
 rows = dict(re.findall(r"^\| (\w+) \|.*\| ([^|]+) \|$", (ROOT / "docs/defects_elsewhere.md").read_text(), re.MULTILINE))
 if list(rows) != EXPECTED:
     found.append(f"the rows are {list(rows)} and not {EXPECTED}")
+shown = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", (ROOT / "docs/evidence.md").read_text(), re.MULTILINE)[1:]
 
 units = set()
 for source in (ROOT / "tests/unit").rglob("*_test.cpp"):
@@ -25,5 +26,13 @@ for row, tests in rows.items():
         found.append(f"{row} names no test")
     found += [f"{row}: there is no test {name}" for name in names if name not in units | integration]
 
-print("\n".join(found) if found else f"{len(rows)} defects have their tests.")
+for row, by in shown:
+    if not re.search(r"`|\.md", by):
+        found.append(f"evidence.md: nothing shows that {row}")
+    for name in re.findall(r"`([^`]+)`", by):
+        command = name.split()[0]
+        if not (name in units | integration or ("/" in command and (ROOT / command).exists())):
+            found.append(f"evidence.md: there is neither a test nor a command {name}")
+
+print("\n".join(found) if found else f"{len(rows)} defects and {len(shown)} points of evidence have their tests.")
 sys.exit(1 if found else 0)

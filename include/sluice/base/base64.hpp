@@ -21,4 +21,7 @@ namespace sluice {
 // behind the padding, which may be left out.
 [[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
 
+// With padding.
+[[nodiscard]] std::string encode_base64(std::string_view bytes, bool url = false);
+
 }  // namespace sluice

@@ -52,9 +52,10 @@ class server {
   void post_each(std::function<void(unsigned worker)> task);
   // On each worker, soon: streams that pin this snapshot are cut off. Does not wait.
   void supersede(std::shared_ptr<const policy::snapshot> gone);
-  // On that worker, soon: the exchange that waits for this ticket (proxy::services::ask_vault) goes on. Does not wait. From any thread,
-  // also when the workers have ended.
+  // On that worker, soon: the exchange that waits for this ticket (proxy::services::ask_vault, ask_ledger) goes on. Does not wait. From any
+  // thread, also when the workers have ended.
   void vault_answered(unsigned worker, std::uint64_t ticket, policy::vault_answer what);
+  void ledger_answered(unsigned worker, std::uint64_t ticket, proxy::ledger_answer what);
 
  private:
   struct impl;

@@ -170,6 +170,9 @@ struct judged_request {
 // True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
 [[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
 
+// True when some enforcing rule that may change or stop an answer wants it whole (stream.hold: full).
+[[nodiscard]] bool holds_answers(const ruleset& rules, const evaluate_options& options);
+
 // True when some enforcing rule may put text behind an answer: for those in shadow no event has to wait.
 [[nodiscard]] bool adds_to_answers(const ruleset& rules);
 
@@ -182,9 +185,12 @@ struct judged_request {
 //
 // When all channels of a choice are finished, close() says what rules put behind its text. Where a rule may still rewrite or stop
 // the choice then, finish() keeps what it would release, and rest() gives it out after close().
-// An edit of a channel, in code points of the text as it came; `length` is that of what left in its place.
+// An edit of a channel, in code points of the text as it came; `length` is that of what left in its place. The same in bytes: from
+// `first_byte` on stood `was`, and `text` left in its place.
 struct placed_edit {
   std::int64_t begin, end, length;
+  std::int64_t first_byte = 0;
+  std::string was = {}, text = {};
 };
 
 class stream_evaluator {

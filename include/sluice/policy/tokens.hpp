@@ -44,15 +44,15 @@ class token_map {
     milliseconds vault_ttl{0};  // 0: not for the vault
   };
 
-  token_map();  // `{n}` counts from 1 for each form: tests, golden sets, explanations
+  token_map();  // `{n}` counts from 1 for each template: tests, golden sets, explanations
   // `letters`: of the hash, four bits each; where two values of a conversation would share a token, one of them gets more.
   token_map(std::string_view key, const context& who, std::string_view caller, std::size_t letters = 12);
   ~token_map();
   token_map(const token_map&) = delete;
   token_map& operator=(const token_map&) = delete;
 
-  // The token of a value in a rule's form, "<IBAN_{n}>". `restore`: the answer may have the value back.
-  [[nodiscard]] std::string token_of(std::string_view form, std::string_view value, bool restore, milliseconds vault_ttl);
+  // The token of a value by a rule's template, "<IBAN_{n}>". `restore`: the answer may have the value back.
+  [[nodiscard]] std::string token_of(std::string_view token_template, std::string_view value, bool restore, milliseconds vault_ttl);
   // A mapping that an earlier request of the conversation made. What this exchange made itself goes before it.
   void recall(std::string_view token, std::string_view value);
   // Of the tokens that may be put back.

@@ -1,8 +1,9 @@
 // The data plane's state machine: one object per exchange. Sans-I/O: net feeds it what arrived and performs the effects it
 // asks for. It knows no socket, clock, log, file or Redis; time and identity are handed in through `services`.
 //
-// Order of calls: begin, request_body*, request_end, then (after effects.awaits_vault) vault_answered, then (after effects.connect)
-// upstream_head, upstream_body*, upstream_end or upstream_failed. client_gone and expired may come at any time. Calls after `effects.done` are ignored.
+// Order of calls: begin, request_body*, request_end, then (after effects.connect) upstream_head, upstream_body*, upstream_end or
+// upstream_failed. After effects.awaits comes vault_answered or ledger_answered: before the upstream is asked, and once more before the end.
+// client_gone and expired may come at any time. Calls after `effects.done` are ignored.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/base/clock.hpp"
@@ -56,16 +58,24 @@ struct identity {
   std::string caller;  // what decision ids are bound to: digest of the key, or the peer
 };
 
-// A handle (wire::handle) as the ledger knows it: a tenant's, of one dialect.
-struct ledger_key {
-  std::string_view tenant, dialect, handle;
-};
-// How what it stands for was judged.
+// How what a handle (wire::handle) stands for was judged.
 struct ledger_entry {
   std::string version;
   policy::verdict verdict = policy::verdict::allow;
   bool whole = true;     // false: an answer that was begun, and not read to its end
   policy::context who;   // in which it was made, with the tags that it set
+};
+
+// Handles of one tenant and dialect: those whose entries are wanted, then those that get one.
+struct ledger_question {
+  std::string tenant;
+  std::string_view dialect;  // outlives the question
+  std::vector<std::string> recall;
+  std::vector<std::pair<std::string, std::shared_ptr<const ledger_entry>>> keep;
+};
+struct ledger_answer {
+  bool available = false;  // false: the ledger is away; nothing is known, and what was to be kept may not be
+  std::vector<std::shared_ptr<const ledger_entry>> found;  // in the order of `recall`; null: not known
 };
 
 struct peer_info {
@@ -93,9 +103,9 @@ class services {
   // Hands the question to the vault and does not wait: exchange::vault_answered is called with the ticket's answer, later and from outside
   // of this call. 0: there is no vault, or it is away, as is known at once.
   [[nodiscard]] virtual std::uint64_t ask_vault(policy::vault_question) { return 0; }
-  // The ledger of handles, from one exchange to a later one. Asked only with server_state: ledger.
-  [[nodiscard]] virtual std::shared_ptr<const ledger_entry> recall_handle(const ledger_key&) { return nullptr; }
-  virtual void keep_handle(const ledger_key&, std::shared_ptr<const ledger_entry>) {}
+  // The ledger of handles, from one exchange to a later one. Asked only with server_state: ledger. 0: the answer is in `at_once`. Otherwise
+  // exchange::ledger_answered is called with the ticket's answer, later and from outside of this call. Tickets are as of ask_vault.
+  [[nodiscard]] virtual std::uint64_t ask_ledger(ledger_question, ledger_answer&) { return 0; }
   virtual void record(const exchange_report& report) = 0;
   // True: reports carry the text that was judged.
   [[nodiscard]] virtual bool keeps_text() { return false; }
@@ -118,7 +128,7 @@ enum class upstream_failure : std::uint8_t { connect, tls, reset, bad_response, 
 // What net must do after a call, in this order: write `client` bytes; start or abort the upstream side; end.
 struct effects {
   std::string client;               // bytes for the client, framed; appended, taken by net
-  std::uint64_t awaits_vault = 0;   // the exchange waits for this ticket's answer (services::ask_vault)
+  std::uint64_t awaits = 0;         // the exchange waits for this ticket's answer (services::ask_vault, ask_ledger)
   bool send_continue = false;       // write "HTTP/1.1 100 Continue" now
   std::optional<std::size_t> connect;  // index into settings.upstreams: send `upstream_request` there
   std::string upstream_request;     // head and body in one piece
@@ -143,6 +153,7 @@ class exchange {
   void request_broken(std::string_view reason, effects& out);
 
   void vault_answered(const policy::vault_answer& what, effects& out);
+  void ledger_answered(const ledger_answer& what, effects& out);
 
   void upstream_head(const http::response_head& head, effects& out);
   void upstream_body(std::string_view bytes, effects& out);

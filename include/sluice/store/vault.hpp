@@ -29,8 +29,6 @@ class vault {
  public:
   static constexpr std::size_t entries_max = 512;            // of one conversation
   static constexpr std::size_t value_bytes_max = 1024;       // of one value
-  static constexpr std::size_t waiting_max = 4096;           // questions
-  static constexpr std::size_t waiting_bytes_max = 32u << 20;
 
   struct callbacks {
     // The answer to ask(worker, ticket, …). Not called any more once stop() has returned.

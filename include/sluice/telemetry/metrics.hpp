@@ -59,10 +59,10 @@ struct metrics_input {
     bool failed = false;
     std::string failure = {};  // while failed
   } audit;
-  struct {
+  struct shared_memory {
     std::uint64_t asked = 0, unavailable = 0, kept = 0, recalled = 0, unreadable = 0;
-    bool present = false, connected = false;  // present: there is a vault
-  } vault;
+    bool present = false, connected = false;  // present: there is one in Redis
+  } vault, ledger;
   struct {
     std::uint64_t received = 0, forwarded = 0, dropped = 0, spool_bytes = 0;
     bool present = false;  // feedback is taken

@@ -49,6 +49,7 @@ struct unread {
   std::string handle = {};  // the handle that it is named by; "" when it is named otherwise
   bool grows = false;       // what this exchange says is added to it
   bool later = false;       // the answer itself: it is stored, and read by a later request
+  std::string_view instead = {};  // what to ask for in its place; "" when there is nothing
 };
 
 // The name by which an upstream keeps what an exchange said for later requests: a response's id, a conversation's.
@@ -129,9 +130,12 @@ class response_body {
   [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }
 };
 
-// Where a text that left is another than came, in code points of the text as it came; `length` is that of what left in its place.
+// Where a text that left is another than came, in code points of the text as it came; `length` is that of what left in its place. The same
+// in bytes of UTF-8: from `first_byte` on stood `was`, and `text` left in its place.
 struct text_edit {
   std::int64_t begin, end, length;
+  std::int64_t first_byte = 0;
+  std::string was = {}, text = {};
 };
 
 // How a stream's text is judged: the proxy implements this over policy's stream evaluator. A channel is one growing text,

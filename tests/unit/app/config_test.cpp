@@ -50,10 +50,11 @@ context:
   headers: {trusted_proxies: [10.0.0.0/8, "fd00::/8"], tenant: x-org}
 limits: {request_body: 1MiB, in_flight: 7}
 deadlines: {connect: 250ms}
-unreadable: {unknown_part: pass}
+unreadable: {unknown_part: pass, server_state: ledger}
 audit: {on_full: drop, text: none, sync: always}
 secrets: {key_file: master}
 vault: {redis: {url: "redis://v@redis.internal:7000/2", ring: fleet, password_file: vault-password}, timeout: 250ms}
+ledger: {redis: {url: "rediss://l@redis.internal", ring: fleet}, handles_max: 5000}
 )";
   const auto first = read_config("/etc/sluice/sluice.yaml", text, found);
   ASSERT_EQ(policy::to_text(found), "");
@@ -71,6 +72,10 @@ vault: {redis: {url: "redis://v@redis.internal:7000/2", ring: fleet, password_fi
   EXPECT_EQ(second.vault.ring, "fleet");
   EXPECT_EQ(second.vault.password_file, "/etc/sluice/vault-password");
   EXPECT_EQ(second.vault.timeout, milliseconds(250));
+  ASSERT_TRUE(second.ledger.redis);
+  EXPECT_TRUE(second.ledger.redis->tls);
+  EXPECT_EQ(second.ledger.timeout, milliseconds(500));
+  EXPECT_EQ(second.ledger.handles_max, 5000u);
 }
 
 TEST(config, says_every_mistake_at_once_with_its_place) {
@@ -94,6 +99,8 @@ TEST(config, refuses_what_would_be_ignored_or_unsafe) {
   EXPECT_NE(with("vault: {timeout: 1s}\nsecrets: {key_file: k}\n").find("'vault' names no Redis"), std::string::npos);
   EXPECT_NE(with("vault: {redis: {url: \"redis://r\"}}\n").find("'vault' needs 'secrets.key_file'"), std::string::npos);
   EXPECT_NE(with("vault: {redis: {url: \"http://r\"}}\nsecrets: {key_file: k}\n").find("'vault.redis.url'"), std::string::npos);
+  EXPECT_NE(with("ledger: {redis: {url: \"redis://r\"}}\nsecrets: {key_file: k}\n").find("'ledger' does nothing here"), std::string::npos);
+  EXPECT_NE(with("ledger: {redis: {url: \"redis://r\"}}\nunreadable: {server_state: ledger}\n").find("'ledger' needs 'secrets.key_file'"), std::string::npos);
   EXPECT_NE(with("audit: {text: clear}\n").find("it can be masked, none, encrypted"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {}}\n").find("names no source"), std::string::npos);
   EXPECT_NE(problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {directory: p}, trust: {require_signature: true}}\n")

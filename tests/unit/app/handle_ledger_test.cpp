@@ -1,5 +1,6 @@
 // The ledger of handles. Goal: a handle is found by its own tenant and dialect alone, the newest word on it counts, memory is bounded.
 #include "handle_ledger.hpp"
+#include "ledger_bytes.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +24,7 @@ TEST(handle_ledger, knows_a_handle_of_the_same_tenant_and_dialect_only) {
   ASSERT_NE(known, nullptr);
   EXPECT_EQ(known->version, "v2");
   EXPECT_TRUE(known->whole);
-  for (const auto& other : {proxy::ledger_key{"other", "openai", "resp_1"}, {"", "openai", "resp_1"}, {"acme", "gemini", "resp_1"}, {"acme", "openai", "resp_2"},
+  for (const auto& other : {ledger_key{"other", "openai", "resp_1"}, {"", "openai", "resp_1"}, {"acme", "gemini", "resp_1"}, {"acme", "openai", "resp_2"},
                             {"acmeo", "penai", "resp_1"}, {"acme", "openairesp_1", ""}}) {
     EXPECT_EQ(all.recall(other, begin), nullptr);
   }
@@ -37,6 +38,33 @@ TEST(handle_ledger, forgets_thirty_days_after_the_last_use) {
   EXPECT_NE(all.recall({"t", "openai", "a"}, days(20)), nullptr);
   EXPECT_NE(all.recall({"t", "openai", "a"}, days(49)), nullptr);
   EXPECT_EQ(all.recall({"t", "openai", "b"}, days(49)), nullptr);
+}
+
+TEST(handle_ledger, what_was_blocked_stays_so) {
+  handle_ledger all;
+  auto blocked = std::make_shared<proxy::ledger_entry>();
+  blocked->verdict = policy::verdict::block;
+  all.keep({"t", "openai", "conv_1"}, begin, blocked);
+  all.keep({"t", "openai", "conv_1"}, begin, entry("v"));
+  EXPECT_EQ(all.recall({"t", "openai", "conv_1"}, begin)->verdict, policy::verdict::block);
+}
+
+TEST(handle_ledger, an_entry_comes_back_from_its_bytes_and_damaged_ones_are_none) {
+  proxy::ledger_entry made{.version = "v1", .verdict = policy::verdict::edit, .whole = false, .who = {}};
+  made.who = {.tenant = "acme", .region = "eu", .tier = "", .user = "a:b", .conversation = "3:c", .route = "r", .model = "m", .tags = {"seen", ""}};
+  const auto bytes = to_bytes(made);
+  const auto read = entry_from(bytes);
+  ASSERT_NE(read, nullptr);
+  EXPECT_EQ(read->version, "v1");
+  EXPECT_EQ(read->verdict, policy::verdict::edit);
+  EXPECT_FALSE(read->whole);
+  EXPECT_EQ(read->who, made.who);
+  const auto tags = bytes.find("4:seen");
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto part = entry_from(std::string_view(bytes).substr(0, i));
+    EXPECT_TRUE(part == nullptr || i == tags || i == tags + 6) << i;
+  }
+  EXPECT_EQ(entry_from("2" + bytes.substr(1)), nullptr);
 }
 
 TEST(handle_ledger, takes_a_bounded_room_and_the_quietest_goes_first) {

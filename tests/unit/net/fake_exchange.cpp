@@ -56,7 +56,7 @@ void exchange::request_end(effects& out) {
   if (x.path == "/echo") return x.answer(200, x.body, out);
   if (x.path == "/busy-wait") return;
   if (x.path == "/vault") {
-    out.awaits_vault = x.worker.ask_vault({.tenant = "t", .conversation = "c", .keep = {}});
+    out.awaits = x.worker.ask_vault({.tenant = "t", .conversation = "c", .keep = {}});
     return;
   }
   x.asked = true;
@@ -71,6 +71,11 @@ void exchange::request_end(effects& out) {
 void exchange::vault_answered(const policy::vault_answer& what, effects& out) {
   fake_log().add(std::string("vault ") + (what.available ? "answered" : "unavailable"));
   impl_->answer(200, what.values.empty() ? "nothing" : what.values.front().value, out);
+}
+
+void exchange::ledger_answered(const ledger_answer& what, effects& out) {
+  fake_log().add(std::string("ledger ") + (what.available ? "answered" : "unavailable"));
+  impl_->answer(200, what.found.empty() ? "nothing" : "found", out);
 }
 
 void exchange::request_broken(std::string_view reason, effects& out) {

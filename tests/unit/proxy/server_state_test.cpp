@@ -10,24 +10,40 @@ using namespace testing;
 
 class ledger_services final : public fake_services {
  public:
-  std::shared_ptr<const ledger_entry> recall_handle(const ledger_key& of) override {
-    const auto at = known.find(name(of));
+  std::uint64_t ask_ledger(ledger_question q, ledger_answer& at_once) override {
+    ++asked;
+    if (away) return 0;
+    ledger_answer& to = elsewhere ? waits : at_once;
+    to = {.available = true, .found = {}};
+    for (const auto& handle : q.recall) to.found.push_back(recall(q.tenant, q.dialect, handle));
+    for (auto& [handle, entry] : q.keep) known[name(q.tenant, q.dialect, handle)] = std::move(entry);
+    return elsewhere ? ++tickets : 0;
+  }
+  [[nodiscard]] std::shared_ptr<const ledger_entry> recall(std::string_view tenant, std::string_view dialect, std::string_view handle) const {
+    const auto at = known.find(name(tenant, dialect, handle));
     return at == known.end() ? nullptr : at->second;
   }
-  void keep_handle(const ledger_key& of, std::shared_ptr<const ledger_entry> as) override { known[name(of)] = std::move(as); }
   void record(const exchange_report& r) override {
     recalled.assign(r.recalled.begin(), r.recalled.end());
     regions.push_back(r.who.region);
     fake_services::record(r);
   }
-  static std::string name(const ledger_key& of) { return std::string(of.tenant) + "/" + std::string(of.dialect) + "/" + std::string(of.handle); }
+  static std::string name(std::string_view tenant, std::string_view dialect, std::string_view handle) {
+    return std::string(tenant) + "/" + std::string(dialect) + "/" + std::string(handle);
+  }
+  bool elsewhere = false, away = false;  // elsewhere: it answers later
+  ledger_answer waits;
+  std::uint64_t tickets = 0, asked = 0;
   std::map<std::string, std::shared_ptr<const ledger_entry>> known;
   std::vector<recalled_handle> recalled;
   std::vector<std::string> regions;
 };
 
 struct state_trace : trace {
-  state_trace() { config.server_state = unreadable_policy::ledger; }
+  explicit state_trace(bool elsewhere) {
+    config.server_state = unreadable_policy::ledger;
+    ring.elsewhere = elsewhere;
+  }
   ledger_services ring;
 
   // The status that the client got.
@@ -36,16 +52,26 @@ struct state_trace : trace {
     out = {};
     exchange x(config, ring);
     request(x, body, target, method);
+    ledger_answers(x);
     connected = out.connect.has_value();
     if (!out.done) {
       answer(x, head, reply);
       if (!out.done) x.upstream_end(out);
+      ledger_answers(x);
     }
+    EXPECT_TRUE(out.done);
     return out.client.substr(9, 3);
   }
-  [[nodiscard]] std::shared_ptr<const ledger_entry> of(const std::string& id) { return ring.recall_handle({"", "openai", id}); }
+  void ledger_answers(exchange& x) {
+    while (std::exchange(out.awaits, 0) != 0) x.ledger_answered(ring.waits, out);
+  }
+  [[nodiscard]] std::shared_ptr<const ledger_entry> of(const std::string& id) { return ring.recall("", "openai", id); }
   bool connected = false;
 };
+
+// In this process, or elsewhere: what is known and refused is the same.
+class server_state : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(ledger, server_state, ::testing::Bool(), [](const auto& info) { return std::string(info.param ? "elsewhere" : "here"); });
 
 std::string response(const std::string& id, const std::string& said, const std::string& status = "completed") {
   return R"({"id":")" + id + R"(","object":"response","status":")" + status + R"(","output":[{"id":"msg_)" + id +
@@ -53,8 +79,8 @@ std::string response(const std::string& id, const std::string& said, const std::
 }
 std::string asks(const std::string& more = "") { return R"({"model":"m","input":"hi")" + more + "}"; }
 
-TEST(server_state, a_handle_that_went_through_is_known_and_any_other_is_not) {
-  state_trace t;
+TEST_P(server_state, a_handle_that_went_through_is_known_and_any_other_is_not) {
+  state_trace t(GetParam());
   EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_1")"), ""), "400");
   EXPECT_FALSE(t.connected);
   EXPECT_NE(t.out.client.find(R"("param":"previous_response_id")"), std::string::npos) << t.out.client;
@@ -73,8 +99,8 @@ TEST(server_state, a_handle_that_went_through_is_known_and_any_other_is_not) {
   }
 }
 
-TEST(server_state, what_was_blocked_or_not_read_to_its_end_is_not_known) {
-  state_trace t;
+TEST_P(server_state, what_was_blocked_or_not_read_to_its_end_is_not_known) {
+  state_trace t(GetParam());
   EXPECT_EQ(t.ask_for(asks(), response("resp_1", "a bomb")), "400");
   EXPECT_EQ(t.of("resp_1"), nullptr);
   const auto created = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":" + response("resp_2", "", "in_progress") + "}\n\n";
@@ -88,8 +114,8 @@ TEST(server_state, what_was_blocked_or_not_read_to_its_end_is_not_known) {
   EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_2")"), response("resp_3", "x")), "200");
 }
 
-TEST(server_state, an_answer_in_the_background_counts_once_it_was_read) {
-  state_trace t;
+TEST_P(server_state, an_answer_in_the_background_counts_once_it_was_read) {
+  state_trace t(GetParam());
   EXPECT_EQ(t.ask_for(asks(R"(,"background":true)"), R"({"id":"resp_1","object":"response","status":"queued","output":[]})"), "200");
   EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_1")"), ""), "400");
   EXPECT_NE(t.out.client.find("read it first"), std::string::npos) << t.out.client;
@@ -100,8 +126,8 @@ TEST(server_state, an_answer_in_the_background_counts_once_it_was_read) {
   EXPECT_EQ(t.ask_for("", "", "/v1/responses/resp_1?stream=true&starting_after=3", "GET"), "400");
 }
 
-TEST(server_state, what_is_read_back_is_judged_in_the_context_in_which_it_was_made) {
-  state_trace t;
+TEST_P(server_state, what_is_read_back_is_judged_in_the_context_in_which_it_was_made) {
+  state_trace t(GetParam());
   auto made = std::make_shared<ledger_entry>();
   made->who.region = "eu";
   made->who.model = "m";
@@ -116,8 +142,8 @@ TEST(server_state, what_is_read_back_is_judged_in_the_context_in_which_it_was_ma
   }
 }
 
-TEST(server_state, a_conversation_is_known_from_its_creation_until_an_answer_in_it_is_blocked) {
-  state_trace t;
+TEST_P(server_state, a_conversation_is_known_from_its_creation_until_an_answer_in_it_is_blocked) {
+  state_trace t(GetParam());
   const std::string made = R"({"id":"conv_1","object":"conversation","created_at":1,"metadata":{}})";
   EXPECT_EQ(t.ask_for(R"({"items":[{"type":"message","role":"user","content":"a bomb"}]})", "", "/v1/conversations"), "400");
   EXPECT_EQ(t.ask_for(R"({"items":[{"type":"message","role":"user","content":"the rival bank"}]})", made, "/v1/conversations"), "200");
@@ -132,8 +158,8 @@ TEST(server_state, a_conversation_is_known_from_its_creation_until_an_answer_in_
   EXPECT_EQ(t.ask_for(R"({"items":[]})", "", "/v1/conversations/conv_2/items"), "400");
 }
 
-TEST(server_state, a_cache_of_gemini_and_the_audio_of_chat_completions_are_known) {
-  state_trace t;
+TEST_P(server_state, a_cache_of_gemini_and_the_audio_of_chat_completions_are_known) {
+  state_trace t(GetParam());
   t.config.upstreams.push_back({"gemini", &wire::gemini(), {"/v1beta"}, "gemini.example", ""});
   const std::string ask = R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}],"cachedContent":"cachedContents/abc"})", said = R"({"candidates":[{"content":{"parts":[{"text":"hi"}]}}]})";
   EXPECT_EQ(t.ask_for(ask, said, "/v1beta/models/m:generateContent"), "400");
@@ -149,9 +175,9 @@ TEST(server_state, a_cache_of_gemini_and_the_audio_of_chat_completions_are_known
   EXPECT_EQ(t.ask_for(again, R"({"choices":[]})", "/v1/chat/completions"), "200");
 }
 
-TEST(server_state, without_a_ledger_nothing_is_asked_or_kept) {
+TEST_P(server_state, without_a_ledger_nothing_is_asked_or_kept) {
   for (const auto rule : {unreadable_policy::deny, unreadable_policy::pass}) {
-    state_trace t;
+    state_trace t(GetParam());
     t.config.server_state = rule;
     EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_1")"), response("resp_2", "x")), rule == unreadable_policy::deny ? "400" : "200");
     EXPECT_EQ(t.ask_for("", response("resp_1", "hello"), "/v1/responses/resp_1", "GET"), "200");
@@ -159,12 +185,126 @@ TEST(server_state, without_a_ledger_nothing_is_asked_or_kept) {
   }
 }
 
-TEST(server_state, the_global_shadow_records_what_it_would_have_refused) {
-  state_trace t;
+TEST_P(server_state, the_global_shadow_records_what_it_would_have_refused) {
+  state_trace t(GetParam());
   t.config.global_shadow = true;
   EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_9")"), response("resp_1", "hello")), "200");
   EXPECT_EQ(t.ring.records.back().reason, "unreadable: server state");
   EXPECT_EQ(t.ask_for("", response("resp_9", "hello"), "/v1/responses/resp_9", "GET"), "200");
+}
+
+const std::string conversation = R"({"id":"conv_1","object":"conversation","created_at":1,"metadata":{}})", names_it = asks(R"(,"conversation":"conv_1")");
+
+TEST_P(server_state, what_grows_is_unfinished_from_before_the_upstream_is_asked_until_it_was_judged) {
+  state_trace t(GetParam());
+  EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+  exchange x(t.config, t.ring);
+  t.out = {};
+  t.request(x, names_it, "/v1/responses");
+  t.ledger_answers(x);
+  ASSERT_TRUE(t.out.connect);
+  EXPECT_FALSE(t.of("conv_1")->whole);
+  EXPECT_TRUE(t.out.upstream_request.ends_with(names_it)) << t.out.upstream_request;
+  EXPECT_EQ(t.ask_for(names_it, ""), "400");
+  EXPECT_NE(t.out.client.find("read it first"), std::string::npos) << t.out.client;
+  t.out = {};
+  t.answer(x, json_head, response("resp_1", "hello"));
+  x.upstream_end(t.out);
+  t.ledger_answers(x);
+  EXPECT_TRUE(t.out.done);
+  EXPECT_TRUE(t.of("conv_1")->whole);
+}
+
+TEST(ledger_elsewhere, leaves_things_as_they_are_for_a_client_that_goes_before_the_upstream_was_asked) {
+  state_trace t(true);
+  EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+  for (const bool marks : {false, true}) {
+    exchange x(t.config, t.ring);
+    t.out = {};
+    t.request(x, names_it, "/v1/responses");
+    if (marks) x.ledger_answered(t.ring.waits, t.out);
+    ASSERT_FALSE(t.out.connect || t.out.done) << t.out.client;
+    EXPECT_EQ(t.of("conv_1")->whole, !marks);
+    t.out = {};
+    x.client_gone(0, t.out);
+    EXPECT_TRUE(t.out.done);
+    EXPECT_EQ(t.ring.records.back().reason, "client closed");
+    EXPECT_TRUE(t.of("conv_1")->whole);
+    x.ledger_answered(t.ring.waits, t.out);  // too late
+    EXPECT_FALSE(t.out.connect);
+  }
+}
+
+TEST(ledger_elsewhere, the_last_bytes_wait_until_it_was_told) {
+  state_trace t(true);
+  const auto created = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":" + response("resp_2", "", "in_progress") + "}\n\n";
+  const auto completed = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":" + response("resp_2", "hello") + "}\n\n";
+  for (const bool gone : {false, true}) {
+    exchange x(t.config, t.ring);
+    t.out = {};
+    t.request(x, asks(R"(,"stream":true)"), "/v1/responses");
+    t.answer(x, sse_head, created + completed);
+    const auto first = std::exchange(t.out.client, {});
+    EXPECT_NE(first.find("response.completed"), std::string::npos);
+    x.upstream_end(t.out);
+    EXPECT_FALSE(t.out.done);
+    EXPECT_EQ(t.out.client, "");
+    ASSERT_NE(t.out.awaits, 0u);
+    const auto records = t.ring.records.size();
+    // Nothing that comes now is of the answer.
+    x.upstream_failed(upstream_failure::reset, "reset", t.out);
+    x.upstream_end(t.out);
+    x.quiet(t.out);
+    EXPECT_FALSE(t.out.done);
+    if (gone) {
+      x.client_gone(3, t.out);
+    } else {
+      x.ledger_answered({}, t.out);  // it went away: the answer is as good as it was
+      EXPECT_EQ(t.out.client, "0\r\n\r\n");
+    }
+    EXPECT_TRUE(t.out.done);
+    EXPECT_EQ(t.ring.records.size(), records + 1);
+    EXPECT_EQ(t.ring.records.back().reason, gone ? "client closed" : "");
+  }
+}
+
+TEST(ledger_elsewhere, that_is_away_denies_in_the_dialect_and_in_time) {
+  for (const bool at_once : {true, false}) {
+    state_trace t(true);
+    EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+    for (const auto& [body, target, method] : std::vector<std::array<std::string, 3>>{{names_it, "/v1/responses", "POST"}, {"", "/v1/conversations/conv_1", "GET"}}) {
+      t.ring.away = at_once;
+      exchange x(t.config, t.ring);
+      t.out = {};
+      t.request(x, body, target, method);
+      if (!at_once) x.ledger_answered({}, t.out);
+      EXPECT_FALSE(t.out.connect);
+      EXPECT_TRUE(t.out.done);
+      EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 503 ") && t.out.client.contains("x-should-retry: false") && t.out.client.contains("cannot reach what it knows")) << t.out.client;
+      EXPECT_EQ(t.ring.records.back().reason, "ledger unavailable");
+    }
+    EXPECT_EQ(t.ring.counters().refused[static_cast<std::size_t>(refusal::server_state)].value(), 2u);
+    // What refers to nothing does not need it; what it would have been told is not known later.
+    EXPECT_EQ(t.ask_for(asks(), response("resp_1", "hello")), "200");
+  }
+}
+
+TEST(ledger_elsewhere, that_goes_before_it_was_told_what_grows_denies_too) {
+  state_trace t(true);
+  EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+  for (const bool at_once : {true, false}) {
+    exchange x(t.config, t.ring);
+    t.out = {};
+    t.request(x, names_it, "/v1/responses");
+    t.ring.away = at_once;
+    x.ledger_answered(t.ring.waits, t.out);  // what it knows
+    if (!at_once) x.ledger_answered({}, t.out);
+    t.ring.away = false;
+    t.ledger_answers(x);
+    EXPECT_TRUE(t.out.done && !t.out.connect && t.out.upstream_request.empty());
+    EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 503 ")) << t.out.client;
+    EXPECT_TRUE(t.of("conv_1")->whole);
+  }
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ TEST(vault, is_told_what_the_request_says_before_the_upstream_is_asked) {
   t.request(x, ask("pay ACC-123456"));
   EXPECT_FALSE(t.out.connect);
   EXPECT_TRUE(t.out.upstream_request.empty());
-  EXPECT_EQ(t.out.awaits_vault, 1u);
+  EXPECT_EQ(t.out.awaits, 1u);
   ASSERT_EQ(t.worker.questions.size(), 1u);
   const auto& asked = t.worker.questions[0];
   EXPECT_EQ(asked.conversation, "c1");

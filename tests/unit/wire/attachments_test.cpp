@@ -92,13 +92,34 @@ TEST(attachments, are_read_in_every_dialects_fields) {
     const auto found = std::ranges::find((*read)->parts(), std::string_view("hello \xe2\x82\xac"), &part::text);
     ASSERT_NE(found, (*read)->parts().end()) << of_text;
     EXPECT_EQ(found->kind, part_kind::attachment);
-    EXPECT_FALSE(found->editable);
+    EXPECT_TRUE(found->editable);
+    // Its edits are written in its own coding, and nothing beside it changes.
+    const auto number = static_cast<std::uint32_t>(found - (*read)->parts().begin());
+    const auto edited = (*read)->edited(std::vector<replacement>{{number, 0, 1, "J"}, {number, 5, 9, "!"}});
+    EXPECT_EQ(edited, body(f.bare ? "SmVsbG8h" : "data:text/plain;base64,SmVsbG8h", "text/plain"));
     for (const auto& [bytes, type] : {std::pair{of_picture, image}, {of_lie, other}}) {
       const auto unread = f.speaks.read_request(to, bytes, 64);
       ASSERT_TRUE(unread) << bytes;
       ASSERT_EQ((*unread)->unread_parts().size(), 1u) << bytes;
       EXPECT_EQ((*unread)->unread_parts()[0].attachment, type) << bytes;
     }
+  }
+}
+
+TEST(attachments, are_edited_where_every_reader_reads_them_alike_only) {
+  const auto written = [](const std::string& value, const std::string& media_type, const std::string& text) {
+    const auto read = read_attachment(value, media_type);
+    return read.coding ? with_text(value, *read.coding, text) : "blocked";
+  };
+  EXPECT_EQ(written("data:text/plain;base64,aGVsbG8=", "", "a?>b"), "data:text/plain;base64,YT8+Yg==");
+  EXPECT_EQ(written("DATA:text/plain;charset=utf-8;BASE64,aGVsbG8", "", "abc"), "DATA:text/plain;charset=utf-8;BASE64,YWJj");
+  EXPECT_EQ(written("YT8-Yg", "text/markdown", "a?>b?"), "YT8-Yj8=");
+  EXPECT_EQ(written("aGVsbG8=", "text/csv", ""), "");
+  EXPECT_EQ(written("data:,hello%20there", "", "a b,\xc3\xa9"), "data:,a%20b%2C%C3%A9");
+  for (const auto& [value, type] : {std::pair{"aGVsbG8=", ""}, {"aGVsbG8=", "application/octet-stream"}, {"eyJhIjoxfQ==", "application/json"}, {"eyJhIjoxfQ==", "text/json"},
+                                    {"data:image/svg+xml;base64,PGE+PC9hPg==", ""}, {"PGE+PC9hPg==", "text/xml"}}) {
+    EXPECT_TRUE(read_attachment(value, type).text) << value;
+    EXPECT_EQ(written(value, type, "x"), "blocked") << value << " " << type;
   }
 }
 

@@ -168,6 +168,66 @@ TEST(gemini_stream, what_repeats_an_edited_text_goes) {
   EXPECT_EQ(run(events({last}), sink).out.find("secret"), std::string::npos);
 }
 
+// "a secret and é secret b", of which each "secret" becomes "[R]": segments count bytes.
+json cited() {
+  return json::parse(R"({"groundingMetadata":{"groundingSupports":[{"segment":{"endIndex":8,"text":"a secret"}},
+    {"segment":{"startIndex":9,"endIndex":12,"text":"and"},"groundingChunkIndices":[0]},{"segment":{"startIndex":5,"endIndex":19,"text":"ret and \u00e9 sec"}},
+    {"segment":{"startIndex":23,"endIndex":24,"text":"b"}}]},"citationMetadata":{"citations":[{"startIndex":9,"endIndex":24,"uri":"https://x.example"}]}})");
+}
+json moved() {
+  return json::parse(R"({"groundingMetadata":{"groundingSupports":[{"segment":{"endIndex":5,"text":"a [R]"}},
+    {"segment":{"startIndex":6,"endIndex":9,"text":"and"},"groundingChunkIndices":[0]},{"segment":{"startIndex":2,"endIndex":16,"text":"[R] and \u00e9 [R]"}},
+    {"segment":{"startIndex":17,"endIndex":18,"text":"b"}}]},"citationMetadata":{"citations":[{"startIndex":6,"endIndex":18,"uri":"https://x.example"}]}})");
+}
+
+TEST(gemini_stream, segments_and_citations_follow_an_edited_text) {
+  const auto first = answer({{"text", "a sec"}}), second = answer({{"text", "ret and \u00e9 secret"}});
+  auto last = answer({{"text", " b"}}, "STOP");
+  last["candidates"][0].update(cited());
+  for (const auto& bytes : {events({first, second, last}), array({first, second, last})}) {
+    testing::replace_sink sink("secret", "[R]");
+    const auto out = run(bytes, sink).out;
+    EXPECT_NE(out.find(moved()["groundingMetadata"].dump()), std::string::npos) << out;
+    EXPECT_NE(out.find(moved()["citationMetadata"].dump()), std::string::npos) << out;
+    EXPECT_EQ(out.find("sec"), std::string::npos) << out;
+    testing::replace_sink other("nothing of it", "[R]");
+    EXPECT_EQ(run(bytes, other).out, bytes);
+  }
+  // What names another part, other words, or no place at all goes.
+  for (const char* wrong : {R"({"partIndex":1,"endIndex":8,"text":"a secret"})", R"({"startIndex":1,"endIndex":9,"text":"a secret"})", R"({"endIndex":7,"text":"a secret"})",
+                            R"({"text":"a secret"})", R"({"endIndex":1.5})", R"({"startIndex":9,"endIndex":2})"}) {
+    last["candidates"][0]["groundingMetadata"]["groundingSupports"] = json::parse(R"([{"segment":)" + std::string(wrong) + "}]");
+    testing::replace_sink sink("secret", "[R]");
+    EXPECT_NE(run(events({first, second, last}), sink).out.find(R"("groundingSupports":[])"), std::string::npos) << wrong;
+  }
+}
+
+TEST(gemini_response, segments_and_citations_follow_an_edited_text) {
+  auto whole = answer({{"text", "a secret and \u00e9 secret b"}}, "STOP"), parted = whole, wanted = answer({{"text", "a [R] and \u00e9 [R] b"}}, "STOP"), wanted_parted = wanted;
+  whole["candidates"][0].update(cited());
+  wanted["candidates"][0].update(moved());
+  // In parts, behind a thought: they count within all of it, or name their part.
+  parted["candidates"][0].update(cited());
+  parted["candidates"][0]["content"]["parts"] = json::array({{{"text", "hm"}, {"thought", true}}, {{"text", "a secret"}}, {{"text", " and \u00e9 secret b"}}});
+  parted["candidates"][0]["groundingMetadata"]["groundingSupports"].push_back({{"segment", {{"partIndex", 2}, {"startIndex", 15}, {"endIndex", 16}, {"text", "b"}}}});
+  wanted_parted["candidates"][0].update(moved());
+  wanted_parted["candidates"][0]["content"]["parts"] = json::array({{{"text", "hm"}, {"thought", true}}, {{"text", "a [R]"}}, {{"text", " and \u00e9 [R] b"}}});
+  wanted_parted["candidates"][0]["groundingMetadata"]["groundingSupports"].push_back({{"segment", {{"partIndex", 2}, {"startIndex", 12}, {"endIndex", 13}, {"text", "b"}}}});
+  for (const auto& [body, expected] : {std::pair{whole, wanted}, {parted, wanted_parted}}) {
+    const auto bytes = body.dump();
+    const auto read = gemini().read_response(gemini().classify("POST", base + "generateContent"), bytes, 64, nullptr);
+    ASSERT_TRUE(read.has_value());
+    std::vector<replacement> edits;
+    for (std::uint32_t i = 0; i < (*read)->parts().size(); ++i) {
+      const auto text = (*read)->parts()[i].text;
+      for (auto at = text.find("secret"); at != std::string_view::npos; at = text.find("secret", at + 1)) {
+        edits.push_back({i, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at) + 6, "[R]"});
+      }
+    }
+    EXPECT_EQ(json::parse((*read)->edited(edits, {})), expected);
+  }
+}
+
 TEST(gemini_stream, arguments_in_pieces_are_one_text_each) {
   const auto piece = [](const std::string& t, bool more) {
     return answer({{"functionCall", {{"partialArgs", json::array({{{"jsonPath", "$.q"}, {"stringValue", t}, {"willContinue", more}}})}, {"willContinue", true}}}});

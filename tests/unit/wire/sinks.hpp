@@ -102,7 +102,7 @@ class replace_sink : public pass_sink {
     std::vector<text_edit> out;
     const auto length = static_cast<std::int64_t>(word_.size());
     for (auto at = texts[c].find(word_); at != std::string::npos; at = texts[c].find(word_, at + word_.size())) {
-      out.push_back({static_cast<std::int64_t>(at), static_cast<std::int64_t>(at) + length, static_cast<std::int64_t>(with_.size())});
+      out.push_back({static_cast<std::int64_t>(at), static_cast<std::int64_t>(at) + length, static_cast<std::int64_t>(with_.size()), static_cast<std::int64_t>(at), word_, with_});
     }
     return out;
   }
