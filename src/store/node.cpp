@@ -209,7 +209,8 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
 
 std::future<result<void>> node::write_ahead(const policy::bundle_source& source, const std::string& version) const {
   if (!disk_works_ || stored(version)) return {};
-  return std::async(std::launch::async, [this, &source, version] { return disk_.write_version(version, source); });
+  // Deferred where no thread is to be had: then it is written once it is built.
+  return std::async(std::launch::async | std::launch::deferred, [this, &source, version] { return disk_.write_version(version, source); });
 }
 
 // Before it is in force: what a node acknowledges survives its restart.
