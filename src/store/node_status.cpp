@@ -1,0 +1,113 @@
+// What a node knows of its source, and what it says of itself: contact, freshness, status. See node.hpp.
+#include <algorithm>
+
+#include "node.hpp"
+
+namespace sluice::store {
+
+void node::reached() {
+  connected_ = true;
+  if (lost_told_.empty()) return;
+  lost_told_.clear();
+  log("info", "the policy source answers again");
+  const std::scoped_lock hold(lock_);
+  published_.source_error.clear();
+}
+
+void node::contact() {
+  reached();
+  const auto t = now();
+  contact_ = t.mono;
+  state_.last_contact = t.wall;
+  if (disk_works_ && (!contact_saved_ || t.mono - *contact_saved_ > seconds(5))) {
+    disk_.save_contact(t.wall);
+    contact_saved_ = t.mono;
+  }
+}
+
+void node::lost(const std::string& why) {
+  connected_ = false;
+  if (why == lost_told_) return;
+  lost_told_ = why;
+  log("warn", "the policy source cannot be read: " + why);
+  const std::scoped_lock hold(lock_);
+  published_.source_error = why;
+}
+
+policy::freshness node::compute() const {
+  using enum policy::freshness;
+  if (!snapshot_) return none;
+  // While running, time since the last contact is monotonic; across a restart only the wall clock remembers.
+  milliseconds age = milliseconds::max();
+  if (contact_) {
+    age = std::chrono::duration_cast<milliseconds>(mono_now() - *contact_);
+  } else if (state_.last_contact) {
+    age = std::chrono::duration_cast<milliseconds>(now().wall - *state_.last_contact);
+  }
+  if (age > max_stale_) return expired;
+  // A server that may hold its answer back is not lost while it does.
+  return contact_ && age <= std::max(config_.poll, config_.download_wait) * 3 ? fresh : stale;
+}
+
+bool node::refuses_all() const { return freshness_ == policy::freshness::expired && on_unavailable_ == on_unavailable::fail_closed; }
+
+void node::tick() {
+  if (apply_again_ && now().wall >= *apply_again_) apply_again();
+  const auto next = compute();
+  if (next == freshness_) {
+    const std::scoped_lock hold(lock_);
+    published_.connected = connected_;
+    published_.last_contact = state_.last_contact;
+    return;
+  }
+  freshness_ = next;
+  refuse_all_ = refuses_all();
+  publish();
+  calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), "");
+  const bool waiting = next == policy::freshness::stale && !contact_;  // a start from disk: the source was not asked yet
+  log(next == policy::freshness::fresh || waiting ? "info" : "warn",
+      "policy state is " + std::string(to_string(next)) + (waiting ? " until the source answers" : ""));
+}
+
+void node::publish() {
+  auto active = std::make_shared<policy::active_policy>();
+  if (snapshot_) active->snapshot = with_demotions(snapshot_, state_.version);
+  active->activation = state_.active;
+  active->freshness = freshness_;
+  active->refuse_all = refuse_all_;
+  if (canary_ && canary_applied_.snapshot) {
+    auto other = std::make_shared<policy::active_policy>(*active);
+    other->snapshot = with_demotions(canary_applied_.snapshot, canary_->version);
+    other->is_canary = true;
+    active->canary = {.policy = std::move(other), .basis_points = canary_->basis_points, .salt = canary_->salt};
+  }
+  active->shadow = shadow_applied_.snapshot;
+  {
+    const std::scoped_lock hold(lock_);
+    published_.shadow = shadow_;
+    published_.downgrade = downgrade_;
+    published_.demotions = state_.demotions;
+    published_.activation = state_.active;
+    published_.version = snapshot_ ? state_.version : "";
+    published_.canary = canary_applied_.snapshot ? canary_ : std::nullopt;
+    published_.state = to_string(freshness_);
+    published_.connected = connected_;
+    published_.last_contact = state_.last_contact;
+    published_.highest_lost = state_.highest_lost;
+    published_.stored_versions.clear();
+    for (const auto& h : state_.healthy) published_.stored_versions.push_back(h.version);
+  }
+  calls_.publish(std::move(active));
+}
+
+void node::set_nodes(std::vector<agent_status::node> nodes) {
+  const std::scoped_lock hold(lock_);
+  published_.nodes = std::move(nodes);
+}
+
+agent_status node::status() const {
+  const std::scoped_lock hold(lock_);
+  return published_;
+}
+
+}  // namespace sluice::store
