@@ -185,6 +185,14 @@ class compiler {
     }
   };
 
+  // The terms of rules that are in force anywhere.
+  template <class F>
+  void each_active_term(F&& f) const {
+    for (const auto& r : program_->rules) {
+      for (auto t = r.terms_begin; r.enforcement != enforcement::off && t < r.terms_end; ++t) f(t);
+    }
+  }
+
   // Puts each policy's patterns of one kind into its own shard or the shared one.
   template <class Collect>
   void shard_by_policy(std::vector<shard>& out, index_set& unfiltered, Collect&& collect) {
