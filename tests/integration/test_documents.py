@@ -94,7 +94,7 @@ def test_readme_from_run_to_the_first_redacted_answer(lab):
         assert started.poll() is None, log()
         allowed, streamed, hidden, blocked = re.split(r"(?m)^(?=curl )", moved(curl))[1:]
         said = lambda text: json.loads(shell(text, ROOT))
-        head, body = shell(allowed, ROOT).split("\r\n\r\n", 1)
+        head, body = shell(allowed, ROOT).split("\n\n", 1)
         assert "x-sluice-decision: " in head and "Hello there" in json.loads(body)["choices"][0]["message"]["content"], head
         answer = content(shell(streamed, ROOT).encode())
         assert answer.strip() == "Is another bank good?", answer
