@@ -243,7 +243,7 @@ class Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
-        if tag != "meta":
+        if tag not in ("meta", "wbr"):  # these have no end
             self.open.append(tag)
         self.problems += [f"{tag} {k}={v}" for k, v in attrs if k in ("src", "href", "action") or k.startswith("on")]
 
