@@ -53,13 +53,14 @@ class Server:
 
 
 def sentinel(lab, master, quorum=2):
+    """Three seconds: on a busy machine a server is silent for one, and a failover for that would go back to the one that came back empty."""
     port = free_port()
     conf = lab.dir / f"sentinel-{port}.conf"
     conf.write_text(f"""port {port}
 bind 127.0.0.1
 dir {lab.dir}
 sentinel monitor sluice 127.0.0.1 {master.port} {quorum}
-sentinel down-after-milliseconds sluice 1000
+sentinel down-after-milliseconds sluice 3000
 sentinel failover-timeout sluice 5000
 """)
     lab.spawn(["redis-server", conf, "--sentinel"], subprocess.DEVNULL)
