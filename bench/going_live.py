@@ -15,6 +15,11 @@ from lab import SLUICE, bundle, rss_kb
 from load import request_body, table, wrk
 
 
+def letters(n):
+    """A number as four letters, for a word that no text has."""
+    return "".join("bcdfghklmn"[int(d)] for d in f"{n:04}")
+
+
 class Asker(threading.Thread):
     """One client that asks plainly and streamed, in turn, and keeps what the headers said of each exchange."""
 
@@ -77,7 +82,7 @@ def bench_swaps(lab, args, report):
     def write(n):
         # A new folder, one keyword changed, and a link to it; renamed into place, it is taken at once.
         new = shutil.copytree(folder, lab.dir / f"w-{n}")
-        (new / "words-0.yaml").write_text(policy.replace(word, "zoq" + "".join("bcdfghklmn"[int(d)] for d in f"{n:04}")))
+        (new / "words-0.yaml").write_text(policy.replace(word, "zoq" + letters(n)))
         (lab.dir / "next").symlink_to(new.name)
 
     def swap(n):
@@ -183,7 +188,6 @@ def bench_activation(lab, args, report):
     nodes = [lab.sluice(up, None, f"a-{n}", redis)[0] for n in range(3)]
     call("push", folder, "--wait", "3")
     watchers = [Watcher(port) for port in nodes]
-    letters = lambda n: "".join("bcdfghklmn"[int(d)] for d in f"{n:04}")
     rows = []
     for name, file, pattern, text in (("keyword", "words-0.yaml", r'keywords: \["[^"]*", "([^"]*)"', "say {} now"),
                                       ("regex", "shapes-0.yaml", r"([a-z]{4})_\[", "use {}_" + "Ab3" * 9 + " here")):

@@ -65,10 +65,11 @@ struct replayed {
 // Replays records one by one; versions that were built once stay.
 class replayer {
  public:
-  replayer(const replay_options& options, std::string master) : options_(options), master_(std::move(master)), versions_(options.versions) {}
+  replayer(const replay_options& options, std::string master)
+      : options_(options), master_(std::move(master)), value_key_(master_.empty() ? std::string() : audit_value_key(master_)), versions_(options.versions) {}
 
-  result<replayed> run(const std::string& line) {
-    replayed out{.of = head_of(line), .report = {}, .why_not_in_full = {}};
+  result<replayed> run(const std::string& line, record_head head) {
+    replayed out{.of = std::move(head), .report = {}, .why_not_in_full = {}};
     const auto built = versions_.find(out.of.version, out.of.time);
     if (!built) return std::unexpected(built.error());
     const auto text = text_of(line, out.why_not_in_full);
@@ -81,7 +82,7 @@ class replayer {
  private:
   result<audit::replay_report> judged(const std::string& line, const policy::bundle_ast& bundle, std::shared_ptr<const policy::snapshot> snapshot,
                                       const std::optional<audit::kept_exchange>& text) const {
-    return audit::replay({.line = line, .bundle = bundle, .snapshot = std::move(snapshot), .text = text, .value_key = master_.empty() ? std::string() : audit_value_key(master_)});
+    return audit::replay({.line = line, .bundle = bundle, .snapshot = std::move(snapshot), .text = text, .value_key = value_key_});
   }
 
   result<audit::replay_report> demoted(const std::string& line, const built_version& built, const std::vector<std::string>& rules,
@@ -109,14 +110,14 @@ class replayer {
   }
 
   const replay_options& options_;
-  std::string master_;
+  std::string master_, value_key_;
   version_lookup versions_;
 };
 
 int replay_one(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
   const auto line = record_of(folders, o.decision);
   if (!line) return complain(line.error().message), 1;
-  const auto done = with.run(*line);
+  const auto done = with.run(*line, head_of(*line));
   if (!done) return complain(done.error().message), 1;
   const auto& report = done->report;
   const bool same = report.differences.empty();
@@ -167,7 +168,7 @@ int replay_all(const replay_options& o, const std::vector<std::string>& folders,
   const auto found = audit::query(folders, wanted, [&](const std::string& line) {
     const auto head = head_of(line);
     if (head.id.empty() || (head.event != "decision" && head.event != "closed" && head.event != "aborted")) return true;
-    const auto done = with.run(line);
+    const auto done = with.run(line, head);
     sum.versions.insert(head.version);
     if (!done) {
       sum.failed[head.id].push_back(done.error().message);

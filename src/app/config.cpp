@@ -330,17 +330,17 @@ config read_config(const std::string& file, string_view bytes, policy::diagnosti
 }
 
 config load_config(const std::string& file, policy::diagnostics& found) {
+  const auto refuse = [&](const std::string& message, const std::string& advice) {
+    found.push_back({.severity = policy::severity::error, .place = {.file = file, .line = 0, .column = 0}, .rule = {}, .message = message, .advice = advice});
+    return config{};
+  };
   std::error_code unknown;
-  const bool folder = std::filesystem::is_directory(file, unknown);
-  std::ifstream in(folder ? std::string() : file, std::ios::binary);
-  std::string bytes;
-  if (in.is_open()) bytes.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-  if (!in.is_open() || in.bad()) {
-    found.push_back({.severity = policy::severity::error, .place = {.file = file, .line = 0, .column = 0}, .rule = {},
-                     .message = folder ? "is a folder, and a configuration is a file" : "cannot be read",
-                     .advice = folder ? "name the file in it, as " + (std::filesystem::path(file) / "sluice.yaml").string() : "does the file exist, and may this user read it?"});
-    return {};
+  if (std::filesystem::is_directory(file, unknown)) {
+    return refuse("is a folder, and a configuration is a file", "name the file in it, as " + (std::filesystem::path(file) / "sluice.yaml").string());
   }
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in.is_open() || in.bad()) return refuse("cannot be read", "does the file exist, and may this user read it?");
   return read_config(file, bytes, found);
 }
 

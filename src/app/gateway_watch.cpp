@@ -119,7 +119,7 @@ telemetry::metrics_input gateway::metrics() {
     out.policy.pinned_snapshots = held.snapshots;
     out.policy.held_bytes = held.bytes;
   }
-  const auto shared = [](const auto& of) {
+  const auto shared = [](const store::shared_figures& of) {
     return telemetry::metrics_input::shared_memory{.asked = of.asked, .unavailable = of.unavailable, .kept = of.kept, .recalled = of.recalled,
                                                    .unreadable = of.unreadable, .present = true, .connected = of.connected};
   };

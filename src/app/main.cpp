@@ -1,13 +1,12 @@
 // The root of the command line. Everything a command does is in its own file; this builds the tree, parses, and turns the
 // outcome into an exit code: 0 success, 1 failed, 2 usage, 3 insufficient evidence, 64 bad configuration.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <algorithm>
 #include <iostream>
-#include <optional>
 #include <vector>
 
 #include "completion.hpp"
@@ -80,44 +79,44 @@ std::vector<std::string_view> names_of(const CLI::App& app) {
 // A word that is no command is the commonest mistake: say which one was meant.
 bool complain_of_unknown_command(const CLI::App& root, int argc, char** argv) {
   const auto* app = &root;
-  std::string path = "sluice";
+  std::string path;  // of the commands so far, a blank behind each
   for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
     const auto names = names_of(*app);
     if (names.empty()) return false;
-    const std::string_view word = argv[i];
+    const std::string word = argv[i];
     if (std::ranges::find(names, word) == names.end()) {
       const auto near = nearest(word, names);
-      app::complain("there is no command '" + path.substr(std::min<std::size_t>(path.size(), 7)) + (app == &root ? "" : " ") + std::string(word) + "'",
-                    near.empty() ? path + " --help lists them" : "did you mean '" + path + " " + std::string(near) + "'?");
+      app::complain("there is no command '" + path + word + "'",
+                    near.empty() ? "sluice " + path + "--help lists them" : "did you mean 'sluice " + path + std::string(near) + "'?");
       return true;
     }
-    app = app->get_subcommand(std::string(word));
-    path += " " + std::string(word);
+    app = app->get_subcommand(word);
+    path += word + " ";
   }
   return false;
 }
 
-// The first option that the command on this line does not have, and the one that is most like it.
-struct unknown_option {
-  std::string name, near;
-};
-std::optional<unknown_option> find_unknown_option(const CLI::App& root, int argc, char** argv) {
-  const auto* app = &root;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == "--") return std::nullopt;
-    if (!word.starts_with("--")) {
-      if (const auto names = names_of(*app); std::ranges::find(names, word) != names.end()) app = app->get_subcommand(std::string(word));
-      continue;
-    }
-    const auto name = word.substr(2, word.find('=') == std::string_view::npos ? std::string_view::npos : word.find('=') - 2);
-    std::vector<std::string_view> known;
-    for (const auto* option : app->get_options()) {
-      for (const auto& each : option->get_lnames()) known.push_back(each);
-    }
-    if (std::ranges::find(known, name) == known.end()) return unknown_option{.name = "--" + std::string(name), .near = std::string(nearest(name, known))};
+// What CLI11 says of a command line; of an option that the chosen command does not have, the one that is most like it.
+void complain_of_usage(const CLI::App& root, const CLI::ParseError& wrong, int argc, char** argv) {
+  const CLI::App* chosen = &root;
+  std::string name = "sluice";
+  for (auto next = root.get_subcommands(); !next.empty(); next = chosen->get_subcommands()) {
+    chosen = next.front();
+    name += " " + chosen->get_name();
   }
-  return std::nullopt;
+  std::vector<std::string_view> known;
+  for (const auto* option : chosen->get_options()) {
+    for (const auto& each : option->get_lnames()) known.push_back(each);
+  }
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view word = argv[i];
+    if (!word.starts_with("--")) continue;
+    const auto option = word.substr(2, word.substr(2).find('='));
+    if (std::ranges::find(known, option) != known.end()) continue;
+    const auto near = nearest(option, known);
+    return app::complain(name + " has no option --" + std::string(option), near.empty() ? name + " --help shows how" : "did you mean --" + std::string(near) + "?");
+  }
+  app::complain(wrong.what(), name + " --help shows how");
 }
 
 int run(int argc, char** argv) {
@@ -172,14 +171,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return root.exit(asked);
   } catch (const CLI::ParseError& wrong) {
-    std::string name;
-    for (auto chosen = root.get_subcommands(); !chosen.empty(); chosen = chosen.front()->get_subcommands()) name += " " + chosen.front()->get_name();
-    const auto help = "sluice" + name + " --help shows how";
-    if (const auto unknown = find_unknown_option(root, argc, argv)) {
-      app::complain("sluice" + name + " has no option " + unknown->name, unknown->near.empty() ? help : "did you mean --" + unknown->near + "?");
-    } else {
-      app::complain(wrong.what(), help);
-    }
+    complain_of_usage(root, wrong, argc, argv);
     return 2;
   }
   if (root.get_subcommands().empty()) {

@@ -327,7 +327,7 @@ void exchange::upstream_end(effects& out) {
 
 void exchange::upstream_failed(upstream_failure what, std::string_view detail, effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::finished || x.now == impl::state::keeping || x.now == impl::state::idle) return;
+  if (x.over() || x.now == impl::state::idle) return;
   x.worker.counters().upstream_errors.add();
   const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout || what == upstream_failure::idle_timeout;
   const auto error = timeout ? wire::gateway_error::upstream_timeout : wire::gateway_error::upstream;
@@ -368,7 +368,7 @@ void exchange::quiet(effects& out) { impl_->keep_alive(out); }
 
 void exchange::supersede(const policy::snapshot* gone, effects& out) {
   auto& x = *impl_;
-  if (x.now == impl::state::finished || x.now == impl::state::keeping || x.now == impl::state::idle || x.now == impl::state::own || x.active->snapshot.get() != gone) return;
+  if (x.over() || x.now == impl::state::idle || x.now == impl::state::own || x.active->snapshot.get() != gone) return;
   x.superseded = true;
   if (x.now == impl::state::stream && !x.stream_over) x.end_superseded(out);
 }

@@ -118,6 +118,7 @@ struct exchange::impl {
     if (reason.empty()) reason = why;
     return true;
   }
+  [[nodiscard]] bool over() const { return now == state::finished || now == state::keeping; }  // nothing more is judged
   [[nodiscard]] bool uses_ledger() const { return config.server_state == unreadable_policy::ledger; }
   [[nodiscard]] bool has_body() const { return !body.empty() || method == "POST" || method == "PUT" || method == "PATCH"; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }

@@ -295,7 +295,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
   using status = wire::response_stream::status;
   if (!stream_over && clean && answer_coding && !answer_coding->whole()) {
     stop_coded_stream("its end is missing", 0, out);
-    if (now == state::finished || now == state::keeping) return;
+    if (over()) return;
   } else if (!stream_over) {
     const auto what = stream->end(clean, *sink, piece);
     if (what == status::unreadable && shadow()) {

@@ -3,7 +3,6 @@
 #include "sluice/store/ledger.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include "redis_lane.hpp"
 #include "ring_layout.hpp"
@@ -59,8 +58,6 @@ struct ledger::impl {
   const callbacks calls;
   const std::string index, name_key;
   const crypto::digest entry_key;
-  mutable std::mutex mutex;  // counted
-  figures counted;
   redis_lane<asked> lane;  // the last one: its thread uses the others
 
   [[nodiscard]] std::string name_of(const ledger_question& q, std::string_view handle) const {
@@ -71,12 +68,11 @@ struct ledger::impl {
     each.answer.available = served && !each.refused;
     each.answer.found.resize(each.answer.available ? each.question.recall.size() : 0);
     const auto known = static_cast<std::uint64_t>(std::ranges::count_if(each.answer.found, [](const auto& entry) { return !entry.empty(); }));
-    {
-      const std::lock_guard lock(mutex);
-      counted.unavailable += each.answer.available ? 0 : 1;
-      counted.recalled += known;
-      counted.kept += each.answer.available ? each.question.keep.size() : 0;
-    }
+    lane.count([&](shared_figures& all) {
+      all.unavailable += each.answer.available ? 0 : 1;
+      all.recalled += known;
+      all.kept += each.answer.available ? each.question.keep.size() : 0;
+    });
     calls.answered(each.worker, each.ticket, std::move(each.answer));
   }
 
@@ -114,8 +110,7 @@ struct ledger::impl {
       auto entry = open_seal(entry_key, bytes.substr(1), led_by_length(names[i], bytes.substr(0, 1)), time);
       if (!entry) {
         lane.complain("entries of the ledger do not open: they are of another secrets.key_file, or were altered");
-        const std::lock_guard lock(mutex);
-        ++counted.unreadable;
+        lane.count([](shared_figures& all) { ++all.unreadable; });
       } else if (entry->left.count() > 0) {
         into.answer.found[i] = std::move(entry->plain);
       }
@@ -147,25 +142,14 @@ ledger::ledger(ledger_config config, callbacks calls) : impl_(std::make_unique<i
 ledger::~ledger() { stop(); }
 
 bool ledger::ask(unsigned worker, std::uint64_t ticket, ledger_question question) {
-  auto& x = *impl_;
   const auto bytes = size_of(question);
   const bool fits = question.recall.size() + question.keep.size() <= handles_max &&
                     std::ranges::all_of(question.keep, [](const auto& each) { return each.entry.size() <= entry_bytes_max; });
-  const bool asks = fits && x.lane.ask({.worker = worker, .ticket = ticket, .question = std::move(question)}, bytes);
-  const std::lock_guard lock(x.mutex);
-  ++x.counted.asked;
-  x.counted.unavailable += asks ? 0 : 1;
-  return asks;
+  return fits ? impl_->lane.ask({.worker = worker, .ticket = ticket, .question = std::move(question)}, bytes) : impl_->lane.decline();
 }
 
 void ledger::stop() { impl_->lane.stop(); }
 
-ledger::figures ledger::stats() const {
-  const bool connected = impl_->lane.connected();
-  const std::lock_guard lock(impl_->mutex);
-  auto out = impl_->counted;
-  out.connected = connected;
-  return out;
-}
+shared_figures ledger::stats() const { return impl_->lane.stats(); }
 
 }  // namespace sluice::store

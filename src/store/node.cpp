@@ -290,9 +290,11 @@ void node::agrees() {
     spend(unsaved_->activation);
     unsaved_.reset();
   }
-  const std::scoped_lock hold(lock_);
-  if (!published_.last_refusal || !published_.last_refusal->stands) return;
-  published_.last_refusal->stands = false;
+  {
+    const std::scoped_lock hold(lock_);
+    if (!published_.last_refusal || !published_.last_refusal->stands) return;
+    published_.last_refusal->stands = false;
+  }
   log("info", "the source has what is in force again, version " + state_.version.substr(0, 12) + ": nothing that was refused stands");
 }
 

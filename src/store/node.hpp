@@ -67,6 +67,8 @@ class node {
 
  private:
   void publish();
+  // True: it is another than was said last.
+  [[nodiscard]] bool say_source_error(const std::string& why);
   [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
   // The files of a candidate on their way to the disk while it is built; invalid where they are there already, or cannot be kept at all.
   [[nodiscard]] std::future<result<void>> write_ahead(const policy::bundle_source& source, const std::string& version) const;
@@ -107,7 +109,7 @@ class node {
   std::vector<made_snapshot> made_;
   policy::freshness freshness_ = policy::freshness::none;
   bool refuse_all_ = false, connected_ = false, disk_works_ = false;
-  std::string lost_told_, disk_fault_;
+  std::string disk_fault_;
   std::optional<healthy_version> unsaved_;
   std::string unsaved_why_;
   std::optional<mono_time> contact_, contact_saved_;

@@ -1,5 +1,6 @@
 // What a node knows of its source, and what it says of itself: contact, freshness, status. See node.hpp.
 #include <algorithm>
+#include <utility>
 
 #include "node.hpp"
 
@@ -7,11 +8,8 @@ namespace sluice::store {
 
 void node::reached() {
   connected_ = true;
-  if (lost_told_.empty()) return;
-  lost_told_.clear();
+  if (!say_source_error("")) return;
   log("info", "the policy source answers again");
-  const std::scoped_lock hold(lock_);
-  published_.source_error.clear();
 }
 
 void node::contact() {
@@ -27,11 +25,12 @@ void node::contact() {
 
 void node::lost(const std::string& why) {
   connected_ = false;
-  if (why == lost_told_) return;
-  lost_told_ = why;
-  log("warn", "the policy source cannot be read: " + why);
+  if (say_source_error(why)) log("warn", "the policy source cannot be read: " + why);
+}
+
+bool node::say_source_error(const std::string& why) {
   const std::scoped_lock hold(lock_);
-  published_.source_error = why;
+  return std::exchange(published_.source_error, why) != why;
 }
 
 policy::freshness node::compute() const {

@@ -19,6 +19,7 @@
 
 #include "redis_client.hpp"
 #include "sluice/base/clock.hpp"
+#include "sluice/store/shared_figures.hpp"
 
 namespace sluice::store {
 
@@ -61,12 +62,23 @@ class redis_lane {
   [[nodiscard]] bool ask(Asked what, std::size_t bytes) {
     {
       const std::lock_guard lock(mutex_);
-      if (away_ || stopping_ || waiting_.size() >= waiting_max || waiting_bytes_ + bytes > waiting_bytes_max) return false;
+      ++counted_.asked;
+      if (away_ || stopping_ || waiting_.size() >= waiting_max || waiting_bytes_ + bytes > waiting_bytes_max) {
+        ++counted_.unavailable;
+        return false;
+      }
       waiting_bytes_ += bytes;
       waiting_.push_back({std::move(what), bytes});
     }
     wake_.notify_one();
     return true;
+  }
+  // Of a question that is none for Redis: counted as one that it did not answer.
+  [[nodiscard]] bool decline() {
+    const std::lock_guard lock(mutex_);
+    ++counted_.asked;
+    ++counted_.unavailable;
+    return false;
   }
   // What waits is not answered any more.
   void stop() {
@@ -77,9 +89,17 @@ class redis_lane {
     wake_.notify_one();
     if (thread_.joinable()) thread_.join();
   }
-  [[nodiscard]] bool connected() const {
+  // What became of questions, as the owner knows it: f(figures).
+  template <class F>
+  void count(F&& f) {
     const std::lock_guard lock(mutex_);
-    return !away_;
+    f(counted_);
+  }
+  [[nodiscard]] shared_figures stats() const {
+    const std::lock_guard lock(mutex_);
+    auto out = counted_;
+    out.connected = !away_;
+    return out;
   }
   // To the log, once in a row. On the lane's thread.
   void complain(const std::string& what) {
@@ -166,6 +186,7 @@ class redis_lane {
   std::deque<queued> waiting_;
   std::size_t waiting_bytes_ = 0;
   bool away_ = true, stopping_ = false;
+  shared_figures counted_;  // `connected` aside
 
   // The thread's own.
   std::optional<redis_client> redis_;

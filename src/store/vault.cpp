@@ -2,7 +2,6 @@
 #include "sluice/store/vault.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include "redis_lane.hpp"
 #include "vault_entries.hpp"
@@ -50,17 +49,14 @@ struct vault::impl {
 
   const callbacks calls;
   const vault_entries entries;
-  mutable std::mutex mutex;  // counted
-  figures counted;
   redis_lane<asked> lane;  // the last one: its thread uses the others
 
   void tell(asked& each, bool served) {
     each.answer.available = served && !each.refused;
-    {
-      const std::lock_guard lock(mutex);
-      counted.unavailable += each.answer.available ? 0 : 1;
-      counted.recalled += each.answer.values.size();
-    }
+    lane.count([&](shared_figures& all) {
+      all.unavailable += each.answer.available ? 0 : 1;
+      all.recalled += each.answer.values.size();
+    });
     calls.answered(each.worker, each.ticket, std::move(each.answer));
   }
 
@@ -91,8 +87,7 @@ struct vault::impl {
       if (reply.kind != redis_reply::kind::integer || reply.integer != 1) writers[i]->refused = true;
       if (!writers[i]->refused) kept += writers[i]->question.keep.size();
     }
-    const std::lock_guard lock(mutex);
-    counted.kept += kept;
+    lane.count([&](shared_figures& all) { all.kept += kept; });
     return {};
   }
 
@@ -139,8 +134,7 @@ struct vault::impl {
 
   void count_unreadable(std::uint64_t unreadable) {
     lane.complain("entries of the vault do not open: they are of another secrets.key_file, or were altered");
-    const std::lock_guard lock(mutex);
-    counted.unreadable += unreadable;
+    lane.count([&](shared_figures& all) { all.unreadable += unreadable; });
   }
 };
 
@@ -149,23 +143,12 @@ vault::vault(vault_config config, callbacks calls) : impl_(std::make_unique<impl
 vault::~vault() { stop(); }
 
 bool vault::ask(unsigned worker, std::uint64_t ticket, policy::vault_question question) {
-  auto& x = *impl_;
   const auto bytes = bytes_of(question);
-  const bool asks = x.lane.ask({.worker = worker, .ticket = ticket, .question = std::move(question)}, bytes);
-  const std::lock_guard lock(x.mutex);
-  ++x.counted.asked;
-  x.counted.unavailable += asks ? 0 : 1;
-  return asks;
+  return impl_->lane.ask({.worker = worker, .ticket = ticket, .question = std::move(question)}, bytes);
 }
 
 void vault::stop() { impl_->lane.stop(); }
 
-vault::figures vault::stats() const {
-  const bool connected = impl_->lane.connected();
-  const std::lock_guard lock(impl_->mutex);
-  auto out = impl_->counted;
-  out.connected = connected;
-  return out;
-}
+shared_figures vault::stats() const { return impl_->lane.stats(); }
 
 }  // namespace sluice::store

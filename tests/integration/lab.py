@@ -40,6 +40,10 @@ def chunk(text, index=0, finish=None, role=False):
     return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
 
 
+class Skip(Exception):
+    """Raised by a test that cannot run here; its words say what is missing."""
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024  # a test may ask a thousand times at once

@@ -7,13 +7,9 @@ import subprocess
 import threading
 import time
 
-from lab import Gateway, Upstream, bundle, can_connect, free_port, sluice, until
+from lab import Gateway, Skip, Upstream, bundle, can_connect, free_port, sluice, until
 
 RING = "it"
-
-
-class Skip(Exception):
-    pass
 
 
 class Server:

@@ -6,11 +6,7 @@ import sys
 import tempfile
 import traceback
 
-from lab import Lab
-
-
-class Skip(Exception):
-    pass
+from lab import Lab, Skip
 
 
 # One on a line, in the order in which they run.
@@ -77,11 +73,10 @@ def run(modules, wanted=()):
                 function(lab)
                 passed += 1
                 print(f"PASS {name}", flush=True)
-            except Exception as e:  # every failure is reported and the rest still runs
-                if type(e).__name__ == "Skip":
-                    skipped += 1
-                    print(f"SKIP {name}: {e}", flush=True)
-                    continue
+            except Skip as e:
+                skipped += 1
+                print(f"SKIP {name}: {e}", flush=True)
+            except Exception:  # every failure is reported and the rest still runs
                 failed += 1
                 print(f"FAIL {name}: {traceback.format_exc()}", flush=True)
                 for log in lab.dir.glob("*.log"):

@@ -1,12 +1,8 @@
 """Words that the policy adds, on the real binary, in every dialect: beside the system's, and behind answers."""
 import json
 
-from lab import Gateway, Script, Upstream, bundle, every_dialect
+from lab import Gateway, Script, Skip, Upstream, bundle, every_dialect
 from test_dialects import gateway
-
-
-class Skip(Exception):
-    pass
 
 
 def rule(name, direction, match, action, hit, more=""):

@@ -12,10 +12,6 @@ from http.server import BaseHTTPRequestHandler
 from lab import Gateway, bundle, serve
 
 
-class Skip(Exception):
-    pass
-
-
 class Plain:
     """An upstream that keeps each request as it came and answers with what the test says: `answer` is (fields, pieces)."""
 

@@ -3,11 +3,7 @@ import os
 import shutil
 import subprocess
 
-from lab import SLUICE, sluice
-
-
-class Skip(Exception):
-    pass
+from lab import SLUICE, Skip, sluice
 
 
 def offers(shell, script, lab):

@@ -5,12 +5,8 @@ import signal
 import subprocess
 
 
-from lab import Gateway, Upstream, bundle, until
+from lab import Gateway, Skip, Upstream, bundle, until
 from test_policy_swaps import redacts
-
-
-class Skip(Exception):
-    pass
 
 
 # A process that loads this aborts, from inside, once a file is there.

@@ -2,15 +2,11 @@
 import sys
 from pathlib import Path
 
-from lab import ROOT, SLUICE
+from lab import ROOT, SLUICE, Skip
 from test_sdks import matrix
 
 sys.path.insert(0, str(ROOT / "tests/differential"))
 from compare import compare  # noqa: E402
-
-
-class Skip(Exception):
-    pass
 
 
 def test_no_body_is_read_otherwise_by_python_or_node(lab):

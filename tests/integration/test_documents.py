@@ -8,13 +8,9 @@ import signal
 import subprocess
 import time
 
-from lab import ROOT, SLUICE, Gateway, Upstream, bundle, free_port, until
+from lab import ROOT, SLUICE, Gateway, Skip, Upstream, bundle, free_port, until
 from test_exchanges import content, gateway
 from test_sdks import SDKS
-
-
-class Skip(Exception):
-    pass
 
 
 def blocks(name):

@@ -7,12 +7,8 @@ import signal
 import subprocess
 import time
 
-from lab import ROOT, SLUICE, Gateway, Upstream, sluice, until
+from lab import ROOT, SLUICE, Gateway, Skip, Upstream, sluice, until
 from speaker import Speaker
-
-
-class Skip(Exception):
-    pass
 
 
 class Answer:

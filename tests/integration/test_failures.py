@@ -7,8 +7,8 @@ import subprocess
 import threading
 import time
 
-from lab import Gateway, sluice, until
-from redis_lab import RING, Fleet, Proxy, Server, Skip, metric, sentinel, traffic
+from lab import Gateway, Skip, sluice, until
+from redis_lab import RING, Fleet, Proxy, Server, metric, sentinel, traffic
 
 HOUR = 3600
 

@@ -4,11 +4,7 @@ import json
 import signal
 import subprocess
 
-from lab import Gateway, Upstream, bundle, sluice, until
-
-
-class Skip(Exception):
-    pass
+from lab import Gateway, Skip, Upstream, bundle, sluice, until
 
 
 def redacts(g, up, name):

@@ -1,15 +1,11 @@
 """The table of fields, as the binary prints it: whole, written down, and knowing every place where an SDK's types have text."""
 import json
 
-from lab import ROOT
+from lab import ROOT, Skip
 from test_exchanges import gateway
 from test_sdks import SDKS, matrix
 
 import fields  # of tests/sdks, where test_sdks looks
-
-
-class Skip(Exception):
-    pass
 
 
 def coverage(g):

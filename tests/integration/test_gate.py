@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from lab import ROOT, SLUICE, Gateway, Upstream, free_port, sluice
+from lab import ROOT, SLUICE, Gateway, Skip, Upstream, free_port, sluice
 
 GATE = """gate:
   require: [must_block, must_pass, benign, attack, perf]
@@ -15,10 +15,6 @@ GATE = """gate:
   false_positives: {total: 0.05, slice: 0.05, rule: 0.05}
   cost: {slower: 100}
 """
-
-
-class Skip(Exception):
-    pass
 
 
 def cases():

@@ -6,13 +6,9 @@ import shutil
 import subprocess
 from http.server import BaseHTTPRequestHandler
 
-from lab import ROOT, bundle, serve, sluice, until
+from lab import ROOT, Skip, bundle, serve, sluice, until
 from test_policy_swaps import fleet, push
 from test_shadow import HEADERS, LIVE, NEXT, traffic
-
-
-class Skip(Exception):
-    pass
 
 
 # The page stands in a frame of the wanted width, for the browser's own window has a least one. WCAG 2.1: contrast of 4.5, of large text 3.

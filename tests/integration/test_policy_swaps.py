@@ -6,12 +6,8 @@ import signal
 import threading
 import time
 
-from lab import Gateway, Upstream, bundle, free_port, sluice, until
+from lab import Gateway, Skip, Upstream, bundle, free_port, sluice, until
 from test_exchanges import content, events, gateway
-
-
-class Skip(Exception):
-    pass
 
 
 def redacts(g, up, name):

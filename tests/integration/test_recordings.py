@@ -5,15 +5,11 @@ import json
 import random
 import re
 
-from lab import Gateway, to_every_dialect, until
+from lab import Gateway, Skip, to_every_dialect, until
 from recordings import differences, events, places, recordings, spells
 from speaker import Speaker
 
 WORDS = 3  # of each recording
-
-
-class Skip(Exception):
-    pass
 
 
 def given():

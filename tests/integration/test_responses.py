@@ -1,13 +1,9 @@
 """The rest of OpenAI's family through the real binary: Responses, Completions, Embeddings, Azure's paths."""
 import json
 
-from lab import Gateway, bundle, every_dialect
+from lab import Gateway, Skip, bundle, every_dialect
 from speaker import Speaker
 from test_additions import BEHIND, BOTH, DISCLAIMER, NOTICE, STEER, rule
-
-
-class Skip(Exception):
-    pass
 
 
 def gateway(lab, extra=""):

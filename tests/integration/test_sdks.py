@@ -3,16 +3,12 @@ import os
 import sys
 from pathlib import Path
 
-from lab import ROOT
+from lab import ROOT, Skip
 
 sys.path.insert(0, str(ROOT / "tests/sdks"))
 import matrix  # noqa: E402
 
 SDKS = Path(os.environ["SLUICE_SDKS"])
-
-
-class Skip(Exception):
-    pass
 
 
 def holds(sdk):

@@ -9,10 +9,6 @@ from lab import Gateway, acl_user, bundle, free_port, redis_says, serve, until
 PROXY = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}\n"
 
 
-class Skip(Exception):
-    pass
-
-
 class Holder:
     """An upstream with a memory: it keeps responses and conversations, and says `text`."""
 

@@ -3,13 +3,9 @@ import json
 import socket
 import threading
 
-from lab import Gateway, Script, bundle, every_dialect
+from lab import Gateway, Script, Skip, bundle, every_dialect
 from test_additions import SPEAKERS, rule
 from test_responses import Speaker as ResponsesSpeaker
-
-
-class Skip(Exception):
-    pass
 
 
 PIECE = ("Nothing of this is worth a rule. " * 32)[:1024]
@@ -126,6 +122,11 @@ class Tap:
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
+    def wait_for_sign(self, dialect):
+        """The next sign of life, as the dialect gives it."""
+        self.sign = {"ollama": b'"done":false}\n', "gemini": b"2\r\n\r\n\r\n"}.get(dialect, b": held\n\n")
+        self.seen = threading.Event()
+
     def accept(self):
         while True:
             client, _ = self.listener.accept()
@@ -197,7 +198,7 @@ def test_python_sdks_see_an_error_where_an_answer_that_is_wanted_whole_is_blocke
             raise AssertionError(f"{dialect.kind}: no error, but {call()}")
         except error as e:
             assert "Not this." in str(e) and len(up.seen) == asked + 1, (dialect.kind, e)
-        tap.sign, tap.seen = {"ollama": b'"done":false}\n', "gemini": b"2\r\n\r\n\r\n"}.get(dialect.kind, b": held\n\n"), threading.Event()
+        tap.wait_for_sign(dialect.kind)
         at = next(i for i, e in enumerate(events) if b"black " in e)
         up.answer = kind, events[:at] + [tap.seen] + events[at:]
         said, end = late()
@@ -219,7 +220,7 @@ def test_python_sdks_read_over_the_signs_of_life_of_held_text(lab):
         events = [next((e.replace(q, w) for q, w in words.items() if q in e), e) for e in events]
         if dialect.kind == "responses":  # whose end says it three times
             events = [e.replace(b'"QZ"', b'"a black swan"') for e in events]
-        tap.sign, tap.seen = {"ollama": b'"done":false}\n', "gemini": b"2\r\n\r\n\r\n"}.get(dialect.kind, b": held\n\n"), threading.Event()
+        tap.wait_for_sign(dialect.kind)
         at = next(i for i, e in enumerate(events) if b'"a black "' in e)
         up.answer = kind, events[:at + 1] + [tap.seen] + events[at + 1:]
         said, _ = call()

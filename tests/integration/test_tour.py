@@ -10,7 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from lab import ROOT, SLUICE, until
+from lab import ROOT, SLUICE, Skip, until
 
 PAGE = ROOT / "docs/tour.md"
 MASKS = [
@@ -23,10 +23,6 @@ MASKS = [
     (r"(?<![\w.-])\d[\d,.]*(?![\w-])", "N"),
     (r"[ \t]+", " "),
 ]
-
-
-class Skip(Exception):
-    pass
 
 
 def masked(text):

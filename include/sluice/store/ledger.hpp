@@ -15,6 +15,7 @@
 #include "sluice/base/clock.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/store/redis_url.hpp"
+#include "sluice/store/shared_figures.hpp"
 
 namespace sluice::store {
 
@@ -61,13 +62,8 @@ class ledger {
   [[nodiscard]] bool ask(unsigned worker, std::uint64_t ticket, ledger_question question);
   void stop();
 
-  struct figures {
-    std::uint64_t asked = 0, unavailable = 0;  // questions; those that were not answered
-    std::uint64_t kept = 0, recalled = 0;      // handles
-    std::uint64_t unreadable = 0;              // entries that did not open: of another secret, or altered
-    bool connected = false;
-  };
-  [[nodiscard]] figures stats() const;
+  // Any thread.
+  [[nodiscard]] shared_figures stats() const;
 
  private:
   struct impl;

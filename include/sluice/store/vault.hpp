@@ -15,6 +15,7 @@
 #include "sluice/crypto/digest.hpp"
 #include "sluice/policy/tokens.hpp"
 #include "sluice/store/redis_url.hpp"
+#include "sluice/store/shared_figures.hpp"
 
 namespace sluice::store {
 
@@ -44,13 +45,8 @@ class vault {
   [[nodiscard]] bool ask(unsigned worker, std::uint64_t ticket, policy::vault_question question);
   void stop();
 
-  struct figures {
-    std::uint64_t asked = 0, unavailable = 0;  // questions; those that were not, or not wholly, answered
-    std::uint64_t kept = 0, recalled = 0;      // values
-    std::uint64_t unreadable = 0;              // entries that did not open: of another secret, or altered
-    bool connected = false;
-  };
-  [[nodiscard]] figures stats() const;
+  // Any thread.
+  [[nodiscard]] shared_figures stats() const;
 
  private:
   struct impl;
