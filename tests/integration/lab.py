@@ -1,5 +1,6 @@
 """Processes of one integration test: gateways, a scripted upstream, Redis. Everything on free loopback ports, in a folder of its own."""
 import http.client
+import itertools
 import json
 import os
 import re
@@ -17,10 +18,21 @@ ROOT = Path(__file__).resolve().parents[2]
 SLUICE = os.environ["SLUICE_BINARY"]
 
 
+# Below those that the kernel gives to whoever asks for any: a server that is killed finds its port free again, whatever was started
+# meanwhile. Of two processes that run beside each other (SLUICE_TEST_PORTS, 0 or 1) each has every other one.
+_ports = itertools.cycle(range(10_000 + int(os.environ.get("SLUICE_TEST_PORTS", "0")), 32_000, 2))
+for _ in range(os.getpid() * 37 % 11_000):  # two runs on one machine begin at different places
+    next(_ports)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for port in _ports:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def until(what, condition, seconds=15):

@@ -1,5 +1,6 @@
 """Integration tests as plain functions: each gets a Lab and says what it expects with assert."""
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def run(modules, wanted=()):
 
 def run_all():
     with tempfile.TemporaryFile("w+") as told:
-        beside = subprocess.Popen([sys.executable, "-B", __file__, "--waiting"], stdout=told, stderr=subprocess.STDOUT)
+        beside = subprocess.Popen([sys.executable, "-B", __file__, "--waiting"], stdout=told, stderr=subprocess.STDOUT, env=os.environ | {"SLUICE_TEST_PORTS": "1"})
         mine = run(m for m in MODULES if m not in WAITING)
         beside.wait()
         told.seek(0)
