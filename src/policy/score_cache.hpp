@@ -22,6 +22,10 @@ class score_cache {
   void keep(const crypto::digest& text, std::uint32_t model, const std::vector<match::label_score>& scores);
   // Another program's models are others.
   void clear() { entries_.clear(); }
+  // The same, and keeps its memory.
+  void forget() {
+    for (auto& each : entries_) each.scores.clear();
+  }
 
  private:
   static constexpr std::size_t entries_max = 2048;  // about 300 KB with six labels

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -112,24 +113,50 @@ std::vector<const policy::golden_case*> measured_cases(std::span<const policy::g
   return out;
 }
 
-void measure(const policy::snapshot& with, const std::vector<const policy::golden_case*>& cases, std::vector<double>& case_us, std::map<std::string, double>* rule_us) {
-  constexpr double ns_per_us = 1000;
+constexpr double ns_per_us = 1000;
+
+// Calls f(rules, parts, options) for each side that the case has.
+template <class F>
+void each_side(const policy::snapshot& with, const policy::golden_case& of, F&& f) {
+  for (const auto which : {policy::direction::request, policy::direction::response}) {
+    if (const auto parts = policy::parts_of(of, which); !parts.empty()) f(with.rules_for(of.who), parts, policy::evaluate_options{.direction = which});
+  }
+}
+
+double case_time(const policy::snapshot& with, const policy::golden_case& of, policy::scratch& working) {
+  double ns = 0;
+  each_side(with, of, [&](const auto& rules, const auto& parts, const auto& options) { ns += static_cast<double>(policy::cost_of_all(rules, parts, options, working)); });
+  return ns / ns_per_us;
+}
+
+// Both versions in turn, and each case several times with all the others between: what else the machine does for a moment meets one
+// measurement, and not all of one case or one version.
+void measure_cases(const policy::snapshot& candidate, const policy::snapshot* active, const std::vector<const policy::golden_case*>& cases, cost_evidence& out) {
+  constexpr int rounds = 3;
+  policy::scratch mine, theirs;
+  out.case_us.assign(cases.size(), std::numeric_limits<double>::infinity());
+  if (active != nullptr) out.active_us = out.case_us;
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      out.case_us[i] = std::min(out.case_us[i], case_time(candidate, *cases[i], mine));
+      if (active != nullptr) out.active_us[i] = std::min(out.active_us[i], case_time(*active, *cases[i], theirs));
+    }
+  }
+  std::ranges::sort(out.case_us);
+  std::ranges::sort(out.active_us);
+}
+
+std::map<std::string, double> measure_rules(const policy::snapshot& with, const std::vector<const policy::golden_case*>& cases) {
   policy::scratch working;
   std::map<std::string, std::vector<double>> by_rule;
   for (const auto* each : cases) {
-    double us = 0;
-    for (const auto which : {policy::direction::request, policy::direction::response}) {
-      const auto parts = policy::parts_of(*each, which);
-      if (parts.empty()) continue;
-      const auto cost = policy::costs(with.rules_for(each->who), parts, {.direction = which}, working);
-      us += static_cast<double>(cost.all_ns) / ns_per_us;
-      for (const auto& [rule, ns] : cost.alone_ns) by_rule[with.rules()[rule].id].push_back(static_cast<double>(ns) / ns_per_us);
-    }
-    case_us.push_back(us);
+    each_side(with, *each, [&](const auto& rules, const auto& parts, const auto& options) {
+      for (const auto& [rule, ns] : policy::costs(rules, parts, options, working).alone_ns) by_rule[with.rules()[rule].id].push_back(static_cast<double>(ns) / ns_per_us);
+    });
   }
-  std::ranges::sort(case_us);
-  if (rule_us == nullptr) return;
-  for (auto& [rule, times] : by_rule) (*rule_us)[rule] = quantile99(std::move(times));
+  std::map<std::string, double> out;
+  for (auto& [rule, times] : by_rule) out[rule] = quantile99(std::move(times));
+  return out;
 }
 
 void add_active(gate_evidence& out, const candidate& what, const gather_options& how, const std::function<void(std::size_t)>& done) {
@@ -233,8 +260,8 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
   if (how.active != nullptr && how.golden) add_active(out, what, how, done);
   if (how.decisions != nullptr) out.replayed = decide_again(*how.decisions, what.build.snapshot);
   if (how.golden) out.probes = run_probes(out, what.build, how);
-  measure(*what.build.snapshot, measured, out.cost.case_us, &out.cost.rule_us);
-  if (how.active != nullptr && out.cost.perf_cases > 0) measure(*how.active->snapshot, measured, out.cost.active_us, nullptr);
+  measure_cases(*what.build.snapshot, how.active != nullptr && out.cost.perf_cases > 0 ? how.active->snapshot.get() : nullptr, measured, out.cost);
+  out.cost.rule_us = measure_rules(*what.build.snapshot, measured);
   return out;
 }
 

@@ -89,6 +89,8 @@ struct rule_costs {
   std::map<std::uint32_t, std::uint64_t> alone_ns;  // by index into snapshot::rules()
 };
 [[nodiscard]] rule_costs costs(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working);
+// rule_costs::all_ns alone.
+[[nodiscard]] std::uint64_t cost_of_all(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working);
 
 // `bundle` is what `compiled` was made of.
 [[nodiscard]] explanation explain(const bundle_ast& bundle, const snapshot& compiled, const explain_request& asked);
