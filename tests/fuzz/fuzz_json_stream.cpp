@@ -50,6 +50,7 @@ reading split(json_splitter::framing how, std::string_view bytes, std::size_t bo
 
 // Where another parser reads the whole as an array of objects, its elements are the pieces.
 void as_array(std::string_view bytes, const reading& r) {
+  if (bytes.contains('\0')) return;  // the other parser takes it for the end of the text, and no JSON has it
   const auto whole = json::parse(bytes, nullptr, false);
   if (!whole.is_array() || bytes.starts_with("\xef\xbb\xbf") || !std::ranges::all_of(whole, [](const json& e) { return e.is_object(); })) return;
   SLUICE_REQUIRE(r.last == json_splitter::status::more && r.closed);
