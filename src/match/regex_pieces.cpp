@@ -16,6 +16,9 @@ constexpr std::uint32_t group_repeat_max = 4;
 // to lay out, and what stands before and behind says more.
 constexpr std::size_t long_group_min = 256;
 constexpr std::string_view high_class = "\\x80-\\xff";
+// First bytes of white space above ASCII: U+0085, U+00A0, U+1680, U+180E (in \h), U+2000 to U+205F, U+3000. So few that Hyperscan makes them
+// part of a literal before them: nothing need be looked at where a text has "nc" and no blank behind it.
+constexpr std::string_view blank_leads = "\\xc2\\xe1-\\xe3", continuations = "[\\x80-\\xbf]";
 
 // Case variants are written into the class, so that no flag is needed.
 std::string both_cases(const std::string& inside) {
@@ -133,6 +136,12 @@ piece class_piece(const std::string& inside, bool high, bool caseless) {
   return p;
 }
 
+piece blank_piece(const std::string& inside) {
+  piece p = class_piece(inside, true, false);
+  p.blank = true;
+  return p;
+}
+
 piece literal(char32_t c, bool caseless) {
   if (c >= 0x80) return class_piece("", true, caseless);
   std::string inside;
@@ -146,6 +155,7 @@ piece literal(char32_t c, bool caseless) {
 piece anything() { return class_piece("\\x00-\\x7f", true, false); }
 
 std::string one_code_point(const piece& p) {
+  if (p.blank) return "(?:[" + p.ascii + "]|[" + std::string(blank_leads) + "]" + std::string(continuations) + "{1,2})";
   const std::string high = "[" + std::string(high_class) + "]{2,4}";
   return p.ascii.empty() ? high : "(?:[" + p.ascii + "]|" + high + ")";
 }
@@ -160,7 +170,9 @@ piece repeat(const piece& one, std::uint32_t least, std::uint32_t most) {
   const auto low = std::min(least, cap);
   // A class that holds several bytes a code point, or a repeat past the cap, has no upper bound in the superset.
   const bool open = most == no_bound || most > cap || (one.single && one.wide_chars && most > 1);
-  all.superset = one.single ? one.superset : "(?:" + one.superset + ")";
+  all.superset = one.blank    ? "(?:[" + one.ascii + std::string(blank_leads) + "]" + std::string(continuations) + "*)"
+                 : one.single ? one.superset
+                              : "(?:" + one.superset + ")";
   if (open && !one.single && one.superset.size() >= long_group_min && !one.bytes.empty()) {
     all.superset = (low == 0 ? "" : all.superset) + "[" + one.bytes + "]*";
     return all;

@@ -54,10 +54,12 @@ struct piece {
   std::string bytes;        // the inside of a class of all bytes that a match of it may hold
   bool single = false;      // exactly one code point
   bool wide_chars = false;  // that code point may be above U+007F
+  bool blank = false;       // and is white space there
 };
 
 // `inside`: of a byte class, with ASCII only; `high`: and what is above it.
 [[nodiscard]] piece class_piece(const std::string& inside, bool high, bool caseless);
+[[nodiscard]] piece blank_piece(const std::string& inside);  // white space: `inside` of ASCII, and all that Unicode has above
 [[nodiscard]] piece literal(char32_t c, bool caseless);
 [[nodiscard]] piece anything();
 [[nodiscard]] piece repeat(const piece& one, std::uint32_t least, std::uint32_t most);

@@ -206,7 +206,11 @@ class reader {
     ++at_;
     const char c = peek();
     if (std::string_view("bBAGzZ").find(c) != std::string_view::npos) return ++at_, nothing();
-    if (const auto inside = named_class(c); !inside.empty()) return ++at_, class_piece(std::string(inside), true, caseless_);
+    if (const auto inside = named_class(c); !inside.empty()) {
+      ++at_;
+      const bool blank = c == 's' || c == 'h' || c == 'v';
+      return blank ? blank_piece(std::string(inside)) : class_piece(std::string(inside), true, caseless_);
+    }
     if (is_any_class(c)) {
       ++at_;
       if (c == 'p' || c == 'P') skip_property();

@@ -141,10 +141,12 @@ void part_matcher::scan(text::view_kind view) {
   const auto& in = searched(view);
   const auto text = s_.view[view].text();
   s_.candidates = program_.in[view].unfiltered;
-  if (rules_.regexes[view].any()) {
+  const bool has_regexes = rules_.regexes[view].any();
+  if (has_regexes || (in.words_among_regexes && rules_.words[view].any())) {
     std::optional<match::rare_bytes> there;
     for (const auto& one : in.regexes) {
       if (one.needs != match::rare_bytes{}) {
+        if (!has_regexes) continue;
         if (!there) there = match::count_rare(text);
         if (!there->cover(one.needs)) continue;
       }

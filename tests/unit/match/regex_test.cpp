@@ -107,6 +107,43 @@ std::string long_group(std::mt19937& rng) {
   return random_pattern(rng, 0) + "(?:" + words + ")" + counts[rng() % std::size(counts)] + random_pattern(rng, 0);
 }
 
+std::string utf8(char32_t c) {
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3f)); };
+  if (c < 0x80) return {static_cast<char>(c)};
+  if (c < 0x800) return {static_cast<char>(0xc0 | c >> 6), tail(0)};
+  if (c < 0x10000) return {static_cast<char>(0xe0 | c >> 12), tail(6), tail(0)};
+  return {static_cast<char>(0xf0 | c >> 18), tail(12), tail(6), tail(0)};
+}
+
+// White space above ASCII is in the filter by its bytes alone: all of it must be there.
+TEST(superset, knows_every_blank_that_pcre2_knows) {
+  match_state state;
+  auto backend = in_process_backend();
+  for (const char* pattern : {R"(nc\s+x)", R"(nc\sx)", R"(nc\s{2}x)", R"(nc\h+x)", R"(nc\v+x)"}) {
+    const auto r = compiled(pattern);
+    pattern_set set;
+    set.patterns.push_back({r.superset(), single_match_flags()});
+    const auto bytes = backend->compile(set);
+    ASSERT_TRUE(bytes.has_value()) << r.superset();
+    const auto db = database::load(*bytes);
+    ASSERT_TRUE(db.has_value());
+    scan_scratch scratch;
+    ASSERT_TRUE(scratch.prepare(**db));
+    int blanks = 0;
+    for (char32_t c = 1; c <= 0x10ffff; ++c) {
+      if (c >= 0xd800 && c <= 0xdfff) continue;
+      const auto one = utf8(c);
+      const auto text = "nc" + one + (std::string_view(pattern).contains("{2}") ? one : "") + "x";
+      if (r.find(text, 0, false, state).status != regex::status::match) continue;
+      ++blanks;
+      bool seen = false;
+      ASSERT_TRUE(scan(**db, text, scratch, &seen, [](void* self, std::uint32_t) { *static_cast<bool*>(self) = true; }));
+      EXPECT_TRUE(seen) << pattern << " " << r.superset() << " U+" << std::hex << static_cast<std::uint32_t>(c);
+    }
+    EXPECT_GE(blanks, 7) << pattern;
+  }
+}
+
 TEST(superset, hits_wherever_pcre2_matches) {
   std::mt19937 rng(11);
   match_state state;
