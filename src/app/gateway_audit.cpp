@@ -48,7 +48,6 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   to.value_key = audit_value_key(who.master_secret);
   to.sync = settings.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
   to.interval = settings.audit.interval;
-  to.on_full = settings.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
   // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
   to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
   to.store_masked = settings.audit.masked;
