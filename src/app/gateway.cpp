@@ -386,7 +386,9 @@ void gateway::tick() {
   watch_log();
   watch_pins();
   watch_blocks();
-  guard_->look(mono_now(), !agent_->status().downgrade.empty());
+  const auto policy = agent_->status();
+  guard_->look(mono_now(), !policy.downgrade.empty());
+  if (checkpoints_) checkpoints_->set_reachable(policy.connected);
 }
 
 std::size_t gateway::stop(milliseconds bound) {

@@ -358,6 +358,7 @@ bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
   }
   compare_thresholds(before, after, out);
   compare_records(before, after, out);
+  out.bundle_effect = out.effect;
   for (const rule_change& change : out.rules) out.effect = std::max(out.effect, change.effect);
   return out;
 }

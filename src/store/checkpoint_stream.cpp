@@ -8,11 +8,13 @@
 
 #include "redis_client.hpp"
 #include "ring_layout.hpp"
+#include "source.hpp"
 
 namespace sluice::store {
 namespace {
 
-constexpr milliseconds timeout{2000}, again_after{2000};
+constexpr milliseconds timeout{2000};
+constexpr milliseconds back_off_min{1000}, back_off_max{5000};  // ± 20 %: a fleet never asks in step
 constexpr std::size_t at_once_max = 64;
 constexpr std::size_t entries_read_max = 2 * checkpoints_kept;  // Redis cuts it "about" there
 constexpr const char* page_entries = "1000";
@@ -49,6 +51,14 @@ void checkpoint_sender::add(std::string line) {
   wake_.notify_all();
 }
 
+void checkpoint_sender::set_reachable(bool is) {
+  {
+    const std::scoped_lock hold(lock_);
+    if (std::exchange(reachable_, is) == is) return;
+  }
+  wake_.notify_all();
+}
+
 checkpoint_sender::counts checkpoint_sender::stats() const {
   const std::scoped_lock hold(lock_);
   auto out = counts_;
@@ -77,14 +87,14 @@ result<void> checkpoint_sender::send(const std::vector<std::string>& some) {
 }
 
 void checkpoint_sender::run() {
-  bool failed = false;  // the last attempt
+  milliseconds back_off{0};  // none: the last attempt went well
   for (;;) {
     std::vector<std::string> some;
     bool last = false;
     {
       std::unique_lock hold(lock_);
-      if (failed) wake_.wait_for(hold, again_after, [this] { return stopping_; });
-      wake_.wait(hold, [this] { return stopping_ || !waiting_.empty(); });
+      if (back_off.count() != 0) wake_.wait_for(hold, jittered(back_off), [this] { return stopping_; });
+      wake_.wait(hold, [this] { return stopping_ || (reachable_ && !waiting_.empty()); });
       last = stopping_;
       some.assign(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), at_once_max)));
     }
@@ -93,11 +103,11 @@ void checkpoint_sender::run() {
     const bool was_open = writer_.has_value();
     auto done = send(some);
     if (!done && was_open) done = send(some);
-    failed = !done;
+    back_off = done ? milliseconds(0) : std::clamp(back_off * 2, back_off_min, back_off_max);
     tell(done ? "" : done.error().message);
     const std::scoped_lock hold(lock_);
-    if (failed && last) return;
-    if (failed) continue;
+    if (!done && last) return;
+    if (!done) continue;
     counts_.sent += some.size();
     // What was skipped meanwhile were the first of these.
     for (const auto& line : some) {

@@ -36,6 +36,9 @@ class checkpoint_sender {
 
   // The checkpoint's line of the log. Any thread; never waits.
   void add(std::string line);
+  // Whether Redis answers, as the policy source knows. While it does not, nothing is tried but at the end: a Redis that comes back has enough to do
+  // with a fleet's sources. At first it does not. Any thread.
+  void set_reachable(bool is);
   struct counts {
     std::uint64_t sent = 0, skipped = 0, waiting = 0;
   };
@@ -54,7 +57,7 @@ class checkpoint_sender {
   std::condition_variable wake_;
   std::deque<std::string> waiting_;
   counts counts_;  // `waiting` aside
-  bool stopping_ = false;
+  bool reachable_ = false, stopping_ = false;
   std::optional<stream_writer> writer_;  // the thread's
   std::thread thread_;                   // last: it uses the others
 };

@@ -121,6 +121,7 @@ TEST(policy_diff, decides_exactly_where_what_cannot_be_recorded_is_not_refused_a
   EXPECT_EQ(effect_of({.policy = "audit: {retention: 30d}\n"}, {}), effect::none);
   const auto narrowed = diff(make({.bind = "{region: [eu, us]}", .enforcement = "shadow", .policy = on}), make({.bind = "{region: [eu]}", .enforcement = "shadow", .policy = on}));
   EXPECT_EQ(narrowed.effect, effect::weaker);
+  EXPECT_EQ(narrowed.bundle_effect, effect::weaker);
   EXPECT_EQ(narrowed.bundle, std::vector<std::string>{"audit.on_full: block is not asked for any more: region=us"});
 }
 

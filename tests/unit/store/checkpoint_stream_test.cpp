@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <thread>
 
 #include "redis_server.hpp"
 #include "ring_layout.hpp"
@@ -30,6 +32,7 @@ TEST(checkpoint_stream, has_what_was_sent_in_its_order_and_the_last_one_of_a_sto
   constexpr std::size_t many = 2500;  // more than a page
   {
     checkpoint_sender to(redis.endpoint(), "test", [](const std::string&, const std::string& message) { ADD_FAILURE() << message; });
+    to.set_reachable(true);
     for (std::size_t i = 0; i < many - 1; ++i) {
       to.add("line " + std::to_string(i));
       if (i % 500 == 0) ASSERT_TRUE(within_twenty_seconds([&] { return to.stats().waiting == 0; }));
@@ -53,6 +56,7 @@ TEST(checkpoint_stream, gets_the_newest_of_those_that_waited_for_it) {
   redis.kill();
   std::atomic<int> warned{0}, told{0};
   checkpoint_sender to(redis.endpoint(), "test", [&](const std::string& level, const std::string&) { ++(level == "warn" ? warned : told); });
+  to.set_reachable(true);
   constexpr std::size_t extra = 5;
   for (std::size_t i = 0; i < checkpoint_sender::waiting_max + extra; ++i) to.add("line " + std::to_string(i));
   EXPECT_EQ(to.stats().waiting, checkpoint_sender::waiting_max);
@@ -67,6 +71,22 @@ TEST(checkpoint_stream, gets_the_newest_of_those_that_waited_for_it) {
   EXPECT_EQ(kept.entries.back().line, "line " + std::to_string(checkpoint_sender::waiting_max + extra - 1));
 }
 
+TEST(checkpoint_stream, is_left_alone_until_the_source_reaches_redis_and_has_the_last_ones_all_the_same) {
+  SLUICE_NEEDS_REDIS();
+  const redis_server redis;
+  {
+    checkpoint_sender to(redis.endpoint(), "test", [](const std::string&, const std::string&) {});
+    to.add("first");
+    std::this_thread::sleep_for(milliseconds(50));  // no event tells that nothing is tried
+    EXPECT_EQ(to.stats().waiting, 1u);
+    to.set_reachable(true);
+    ASSERT_TRUE(within_twenty_seconds([&] { return to.stats().sent == 1; }));
+    to.set_reachable(false);
+    to.add("last");
+  }
+  EXPECT_EQ(kept_in(redis).entries.back().line, "last");
+}
+
 TEST(checkpoint_stream, of_a_redis_that_is_away_keeps_nobody_from_ending) {
   SLUICE_NEEDS_REDIS();
   redis_server redis;
@@ -74,6 +94,7 @@ TEST(checkpoint_stream, of_a_redis_that_is_away_keeps_nobody_from_ending) {
   const auto begin = mono_now();
   {
     checkpoint_sender to(redis.endpoint(), "test", [](const std::string&, const std::string&) {});
+    to.set_reachable(true);
     to.add("line");
   }
   EXPECT_LT(mono_now() - begin, seconds(6));
