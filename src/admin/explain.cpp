@@ -143,10 +143,12 @@ net::control_response answer_explain(const std::string& body, const loaded_bundl
     scores.push_back({{"policy", sum.policy}, {"score", sum.enforced}, {"shadow_score", sum.all}, {"threshold", sum.threshold},
                       {"action", policy::to_string(sum.action)}, {"crossed", sum.crossed}});
   }
+  json demands = json::array();
+  for (const auto& each : made.needs_record) demands.push_back({{"by", each.by}, {"place", each.place}});
   const json out = {{"version", made.version}, {"effective", made.effective}, {"mode", mode}, {"verdict", policy::to_string(made.verdict)},
                     {"shadow_verdict", policy::to_string(made.shadow_verdict)}, {"text", made.text}, {"system_before", made.system.before},
                     {"system_behind", made.system.behind}, {"message", made.message}, {"reason", made.reason}, {"tags", made.tags},
-                    {"scores", scores}, {"evaluate_ns", made.evaluate_ns}, {"rules", rules}};
+                    {"scores", scores}, {"on_full_block", demands}, {"evaluate_ns", made.evaluate_ns}, {"rules", rules}};
   return {.status = 200, .content_type = "application/json",
           .body = out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"};
 }

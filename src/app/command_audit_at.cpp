@@ -42,7 +42,9 @@ json rules_json(const policy::explanation& why) {
     rules.push_back({{"rule", each.id}, {"policy", each.policy}, {"title", each.title}, {"enforcement", policy::to_string(each.enforcement)},
                      {"action", policy::to_string(each.action)}, {"place", each.place}, {"overlays", overlays}});
   }
-  return {{"version", why.version}, {"effective", why.effective}, {"rules", rules}};
+  json demands = json::array();
+  for (const auto& each : why.needs_record) demands.push_back({{"by", each.by}, {"place", each.place}});
+  return {{"version", why.version}, {"effective", why.effective}, {"on_full_block", demands}, {"rules", rules}};
 }
 
 void print_rules(const policy::explanation& why) {
@@ -51,6 +53,7 @@ void print_rules(const policy::explanation& why) {
     if (in_force(each)) rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)), std::string(policy::to_string(each.action)), files_of(each)});
   }
   std::cout << "\nversion " << short_version(why.version) << ", rules in force for this context (effective " << short_version(why.effective) << "): " << rows.size() - 1 << "\n" << table(rows);
+  for (const auto& each : why.needs_record) std::cout << "what could not be recorded was refused, as " << each.by << " says (" << each.place << ")\n";
 }
 
 int at(at_options& o, bool raw) {

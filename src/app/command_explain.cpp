@@ -87,6 +87,8 @@ void print_json(const policy::explanation& why) {
     scores.push_back({{"policy", sum.policy}, {"score", sum.enforced}, {"shadow_score", sum.all}, {"threshold", sum.threshold},
                       {"action", policy::to_string(sum.action)}, {"crossed", sum.crossed}});
   }
+  json demands = json::array();
+  for (const auto& each : why.needs_record) demands.push_back({{"by", each.by}, {"place", each.place}});
   const json out = {{"version", why.version},
                     {"effective", why.effective},
                     {"verdict", policy::to_string(why.verdict)},
@@ -98,6 +100,7 @@ void print_json(const policy::explanation& why) {
                     {"system_before", why.system.before},
                     {"system_behind", why.system.behind},
                     {"message", why.message},
+                    {"on_full_block", demands},
                     {"evaluate_us", static_cast<double>(why.evaluate_ns) / 1000},
                     {"rules", rules}};
   std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
@@ -154,6 +157,7 @@ void print_text(const policy::explanation& why, bool all) {
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
   if (!why.system.before.empty()) std::cout << "before the system's words   " << why.system.before << '\n';
   if (!why.system.behind.empty()) std::cout << "behind the system's words   " << why.system.behind << '\n';
+  for (const auto& each : why.needs_record) std::cout << "log full  refused, as " << each.by << " says (" << each.place << ")\n";
   std::cout << "version   " << short_version(why.version) << ", rules in force " << short_version(why.effective)
             << ", evaluated in " << static_cast<double>(why.evaluate_ns) / 1000 << " µs\n\n";
   std::vector<std::vector<std::string>> rows = {{"RULE", "POLICY", "ENFORCEMENT", "VALIDATOR", "OUTCOME", "ALONE", "FROM"}};

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <vector>
 
 #include "demo_bundle.hpp"
@@ -43,12 +44,17 @@ result<std::vector<std::uint16_t>> free_ports(std::size_t count) {
 
 // The users of docs/deploy.md, for this ring. A test holds the two against each other.
 std::string redis_users(const std::string& gateway_password, const std::string& publisher_password) {
-  const std::string key = std::string("{sluice:") + ring + "}:", notify = " &" + key + "notify\n";
-  return "user default off\nuser gateway on >" + gateway_password +
-         " resetkeys resetchannels -@all +auth +select +ping +role +get +hget +hgetall +hset +expire +zadd +zrange +zremrangebyscore +xrevrange +xadd +smembers +subscribe +unsubscribe %R~" + key + "* ~" + key +
-         "node:* ~" + key + "ack:* ~" + key + "nodes ~" + key + "feedback" + notify + "user publisher on >" + publisher_password +
-         " resetkeys resetchannels -@all +auth +select +ping +role +info +get +set +del +exists +hget +hmget +hgetall +hset +sadd +srem +sismember +smembers +wait +zadd +zcard +zrem +zscore +zrange +zrevrange +xadd +xrevrange +publish +eval ~" + key +
-         "*" + notify;
+  const std::string key = std::string("{sluice:") + ring + "}:", notify = " &" + key + "notify", none = " resetkeys resetchannels -@all";
+  const auto writes = [&key](std::initializer_list<const char*> names) {
+    std::string out = " %R~" + key + "*";
+    for (const char* name : names) out += " ~" + key + name;
+    return out;
+  };
+  return "user default off\nuser gateway on >" + gateway_password + none +
+         " +auth +select +ping +role +get +hget +hgetall +hset +expire +zadd +zrange +zremrangebyscore +xrevrange +xadd +smembers +subscribe +unsubscribe" +
+         writes({"node:*", "ack:*", "nodes", "feedback"}) + notify + " (+xadd ~" + key + "checkpoints)\nuser publisher on >" + publisher_password + none +
+         " +auth +select +ping +role +info +get +set +del +exists +hget +hmget +hgetall +hset +sadd +srem +sismember +smembers +wait +zadd +zcard +zrem +zscore +zrange +zrevrange +xadd +xrevrange +xinfo|stream +publish +eval" +
+         writes({"blob:*", "manifest:*", "versions", "head", "log", "revoked", "freeze", "controller", "feedback"}) + notify + "\n";
 }
 
 std::string redis_conf(const layout& of, const std::string& users) {

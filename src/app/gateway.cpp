@@ -131,7 +131,14 @@ result<void> gateway::read_keys_file() {
 
 result<void> gateway::open_log() {
   if (auto kept = keep_checkpoint_key(settings_.policy.state_directory, master_secret_); !kept) return kept;
-  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}), workers_, 1);
+  const auto& source = settings_.policy.source;
+  std::function<void(const std::string&)> elsewhere;
+  if (source.redis) {
+    const auto say = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+    checkpoints_ = std::make_unique<store::checkpoint_sender>(*source.redis, source.ring, say);
+    elsewhere = [to = checkpoints_.get()](const std::string& line) { to->add(line); };
+  }
+  auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}, std::move(elsewhere)), workers_, 1);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
   tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep);
@@ -379,7 +386,9 @@ void gateway::tick() {
   watch_log();
   watch_pins();
   watch_blocks();
-  guard_->look(mono_now(), !agent_->status().downgrade.empty());
+  const auto policy = agent_->status();
+  guard_->look(mono_now(), !policy.downgrade.empty());
+  if (checkpoints_) checkpoints_->set_reachable(policy.connected);
 }
 
 std::size_t gateway::stop(milliseconds bound) {

@@ -25,6 +25,7 @@
 #include "sluice/net/control_server.hpp"
 #include "sluice/net/server.hpp"
 #include "sluice/store/agent.hpp"
+#include "sluice/store/checkpoint_stream.hpp"
 #include "sluice/store/ledger.hpp"
 #include "sluice/store/vault.hpp"
 
@@ -81,6 +82,7 @@ class gateway {
   rule_counts rules_;
   std::optional<crash_guard> guard_;
   std::unique_ptr<policy_loader> loader_;
+  std::unique_ptr<store::checkpoint_sender> checkpoints_;  // where there is a ring; outlives the log, whose last one it sends
   std::unique_ptr<audit::log> log_;
   std::unique_ptr<log_tidying> tidying_;
   std::unique_ptr<feedback_spool> spool_;

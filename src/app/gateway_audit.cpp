@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "gateway_setup.hpp"
 #include "sluice/base/strings.hpp"
@@ -39,7 +40,7 @@ result<void> keep_checkpoint_key(const std::string& state_directory, const std::
   return replace_file(checkpoint_key_file(state_directory), hex(bytes) + "\n");
 }
 
-audit::log_config audit_settings(const config& settings, const log_identity& who) {
+audit::log_config audit_settings(const config& settings, const log_identity& who, std::function<void(const std::string& line)> elsewhere) {
   audit::log_config to;
   to.directory = settings.audit.directory;
   to.node = who.node;
@@ -48,7 +49,6 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   to.value_key = audit_value_key(who.master_secret);
   to.sync = settings.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
   to.interval = settings.audit.interval;
-  to.on_full = settings.audit.block_when_full ? audit::on_full::block : audit::on_full::drop;
   // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
   to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
   to.store_masked = settings.audit.masked;
@@ -59,7 +59,8 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   }
   to.signing = std::make_shared<const crypto::signing_key>(checkpoint_key(who.master_secret));
   to.checkpoint_interval = settings.audit.checkpoint;
-  to.on_checkpoint = [file = checkpoint_file(settings.policy.state_directory), failed = false](const std::string& line) mutable {
+  to.on_checkpoint = [file = checkpoint_file(settings.policy.state_directory), elsewhere = std::move(elsewhere), failed = false](const std::string& line) mutable {
+    if (elsewhere) elsewhere(line);
     const auto done = replace_file(file, line + "\n");
     if (!done && !failed) telemetry::log(telemetry::level::warn, "the newest checkpoint of the decision log cannot be kept", {{"reason", done.error().message}});
     failed = !done;

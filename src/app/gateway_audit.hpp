@@ -1,6 +1,7 @@
 // What the gateway's configuration asks of the decision log, and what it keeps of the log outside of it.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "config.hpp"
@@ -13,7 +14,8 @@ struct log_identity {
   unsigned workers = 1;
 };
 
-[[nodiscard]] audit::log_config audit_settings(const config& settings, const log_identity& who);
+// `elsewhere`: also takes the line of each checkpoint, on the log's thread; may be null.
+[[nodiscard]] audit::log_config audit_settings(const config& settings, const log_identity& who, std::function<void(const std::string& line)> elsewhere);
 
 // In the state directory, so that who can write the log alone cannot also write them:
 // the public key of its checkpoints, for `sluice audit verify --key`,

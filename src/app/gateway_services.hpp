@@ -42,6 +42,7 @@ class gateway_services final : public proxy::services {
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
   std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
+  bool needs_records() override { return settings_.audit.block_when_full; }
   bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
   void release_records(unsigned unused) override { log_.release(worker_, unused); }
   void recall_tags(policy::context& who) override { memories_.tags.recall(who.tenant, who.conversation, mono_now(), who.tags); }

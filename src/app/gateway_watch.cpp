@@ -132,6 +132,10 @@ telemetry::metrics_input gateway::metrics() {
   const auto audit = log_->stats();
   out.audit = {.written = audit.written, .dropped = audit.dropped, .bytes = audit.bytes, .syncs = audit.syncs,
                .sync_failures = audit.sync_failures, .failed = audit.failed, .failure = audit.failed ? audit.failure : ""};
+  if (checkpoints_) {
+    const auto sent = checkpoints_->stats();
+    out.checkpoints = {.sent = sent.sent, .skipped = sent.skipped, .waiting = sent.waiting, .present = true};
+  }
   return out;
 }
 

@@ -24,19 +24,29 @@ std::string advice_on(std::string_view said) {
   return {};
 }
 
-}  // namespace
+std::string check_url(const std::string& text) {
+  const auto read = store::parse_redis_url(text);
+  return read ? std::string() : read.error().message + "; write it like redis://127.0.0.1:6379";
+}
 
-void add_ring_options(CLI::App& command, ring_options& options) {
-  const auto url = [](const std::string& text) {
-    const auto read = store::parse_redis_url(text);
-    return read ? std::string() : read.error().message + "; write it like redis://127.0.0.1:6379";
-  };
-  command.add_option("--redis", options.url, "redis://host:6379 or rediss://…; also from SLUICE_REDIS")->envname("SLUICE_REDIS")->required()->check(CLI::Validator(url, ""));
+void add_rest_of_ring(CLI::App& command, ring_options& options) {
   auto* ring = command.add_option("--ring", options.ring, "The fleet's name in Redis; also from SLUICE_RING");
   ring->envname("SLUICE_RING")->capture_default_str()->check(CLI::Validator([](const std::string& text) { return store::wrong_ring_name(text); }, ""));
   command.add_option("--sentinel", options.sentinels, "host:26379 of a Redis Sentinel, several with commas; the host of --redis is then the master's name. Also from SLUICE_SENTINEL")->envname("SLUICE_SENTINEL")->delimiter(',');
   command.add_option("--redis-password-file", options.password_file, "A file with the password, so that no command line shows it");
   command.add_option("--redis-ca-file", options.ca_file, "Certificates to trust for rediss://");
+}
+
+}  // namespace
+
+void add_ring_options(CLI::App& command, ring_options& options) {
+  command.add_option("--redis", options.url, "redis://host:6379 or rediss://…; also from SLUICE_REDIS")->envname("SLUICE_REDIS")->required()->check(CLI::Validator(check_url, ""));
+  add_rest_of_ring(command, options);
+}
+
+void add_optional_ring(CLI::App& command, ring_options& options, const std::string& what) {
+  command.add_option("--redis", options.url, "redis://host:6379 of the ring, " + what)->check(CLI::Validator(check_url, ""));
+  add_rest_of_ring(command, options);
 }
 
 std::optional<store::redis_endpoint> redis_of(const ring_options& options) {

@@ -18,6 +18,8 @@ struct ring_options {
   std::vector<std::string> sentinels;
 };
 void add_ring_options(CLI::App& command, ring_options& options);
+// For a command that can do without: then its url is empty. `what`: what the ring has for it.
+void add_optional_ring(CLI::App& command, ring_options& options, const std::string& what);
 
 // Keys that sign what is written into the ring.
 struct signing_options {

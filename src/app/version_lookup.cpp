@@ -12,10 +12,7 @@ namespace sluice::app {
 void add_version_options(CLI::App& command, version_options& options) {
   command.add_option("--state", options.states, "A gateway's state directory, which keeps its last versions; may be repeated");
   command.add_option("--bundle", options.bundles, "A folder with bundle.yaml, such as a checkout of that time; may be repeated");
-  command.add_option("--redis", options.ring.url, "redis://host:6379 of the ring, which keeps every version that was pushed");
-  command.add_option("--ring", options.ring.ring, "The fleet's name in Redis; also from SLUICE_RING")->envname("SLUICE_RING")->capture_default_str();
-  command.add_option("--redis-password-file", options.ring.password_file, "A file with the password");
-  command.add_option("--redis-ca-file", options.ring.ca_file, "Certificates to trust for rediss://");
+  add_optional_ring(command, options.ring, "which keeps every version that was pushed");
 }
 
 result<policy::bundle_source> version_lookup::source_of(const std::string& version) {

@@ -175,17 +175,13 @@ log::~log() {
 }
 
 bool log::reserve(std::size_t producer, std::size_t records) {
-  if (impl_->config.on_full == on_full::drop) return true;
   return !impl_->failed.load(std::memory_order_relaxed) && impl_->rings[producer]->reserve(records);
 }
 
-void log::release(std::size_t producer, std::size_t records) {
-  if (impl_->config.on_full == on_full::block) impl_->rings[producer]->release_reserved(records);
-}
+void log::release(std::size_t producer, std::size_t records) { impl_->rings[producer]->release_reserved(records); }
 
 record* log::claim(std::size_t producer, bool reserved) {
-  const bool kept = reserved && impl_->config.on_full == on_full::block;
-  if (auto* slot = impl_->rings[producer]->claim(kept); slot != nullptr) return slot;
+  if (auto* slot = impl_->rings[producer]->claim(reserved); slot != nullptr) return slot;
   auto& lost = *impl_->dropped[producer];
   lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return nullptr;

@@ -34,6 +34,13 @@ std::string first_text(std::string_view line, std::string_view name) {
   return std::string(rest.substr(0, rest.find('"')));
 }
 
+// Of a whole line: what it says of itself is what its bytes make.
+bool hash_fits(std::string_view line) {
+  if (line.size() < hash_member_bytes || !line.ends_with("\"}")) return false;
+  const auto end = line.size() - hash_member_bytes;
+  return line.substr(end).starts_with(",\"hash\":\"") && crypto::sha256_hex(std::string(line.substr(0, end)) + "}") == last_member(line, "hash");
+}
+
 // One node's chain, read line by line.
 struct node_chain {
   std::string hash{first_hash}, boot, key;
@@ -55,6 +62,8 @@ class verifier {
  public:
   verifier(const verify_options& options, verify_report& out) : options_(options), out_(out) {
     for (const auto& line : options.anchors) anchors_[std::string(last_member(line, "hash"))] = {first_text(line, "node"), sequence_of(line)};
+    if (!options.ring) return;
+    for (const auto& entry : *options.ring) take_ring_entry(entry);
   }
 
   void line(const log_file& file, std::size_t number, const std::string& text) {
@@ -100,7 +109,8 @@ class verifier {
         problem_at(node.begins_late.place, "records 1 to " + std::to_string(node.begins_late.sequence - 1) + " are missing, and no record says that they were retired: boots or files before boot " +
                                                node.boot + " were removed");
       }
-      out_.ends.push_back({name, node.boot, node.sequence, node.since, node.closed});
+      out_.ends.push_back({name, node.boot, node.sequence, node.since, node.closed, ring_[name].newest});
+      ring_[name].logged = true;
       if (options_.complete && !node.closed) problem("the log does not end with the checkpoint of a stop: its end was cut off, or the node was killed");
     }
     nodes_.clear();
@@ -115,11 +125,68 @@ class verifier {
         problem_at("", what + " is not in these logs");
       }
     }
+    if (options_.ring) finish_ring();
     out_.keys.assign(keys_.begin(), keys_.end());
     out_.boots = boots_;
   }
 
  private:
+  // One node's checkpoints that a ring has.
+  struct ring_node {
+    std::map<std::string, const verify_options::ring_entry*> missing;  // by hash: those that were not met yet
+    std::uint64_t newest = 0;  // of those that were
+    bool logged = false;       // some log of the node is given
+  };
+
+  void refuse_entry(const verify_options::ring_entry& entry, const std::string& why) { problem_at("", "Redis, " + entry.place + ": " + why); }
+
+  void take_ring_entry(const verify_options::ring_entry& entry) {
+    if (first_text(entry.line, "event") != "checkpoint" || !hash_fits(entry.line)) {
+      return refuse_entry(entry, "this is no checkpoint, or its bytes do not fit their hash: it was changed");
+    }
+    ring_[first_text(entry.line, "node")].missing.emplace(std::string(last_member(entry.line, "hash")), &entry);
+  }
+
+  // A checkpoint of the log is what the ring has, byte by byte: it has that hash.
+  void meet_ring_entry(const std::string& text) {
+    const auto node = ring_.find(first_text(text, "node"));
+    if (node == ring_.end() || node->second.missing.erase(std::string(last_member(text, "hash"))) == 0) return;
+    node->second.newest = std::max(node->second.newest, sequence_of(text));
+  }
+
+  // What is not in the log counts only when the gateway signed it: anybody who may write into the stream can make something up.
+  bool counts(const verify_options::ring_entry& entry) {
+    const std::string key(last_member(entry.line, "key"));
+    if (std::ranges::find(options_.keys, key) == options_.keys.end()) {
+      refuse_entry(entry, "the checkpoint is signed by a key that was not given: " + key.substr(0, 16) + "…");
+      return false;
+    }
+    if (signature_fits(entry.line, key)) return true;
+    refuse_entry(entry, "the signature of the checkpoint does not fit: it was changed, or written by somebody without the key");
+    return false;
+  }
+
+  void finish_ring() {
+    for (const auto& [name, node] : ring_) {
+      const auto retired = retired_.find(name);
+      std::map<std::uint64_t, const verify_options::ring_entry*> gone;
+      for (const auto& [hash, entry] : node.missing) {
+        const auto sequence = sequence_of(entry->line);
+        const bool was_retired = retired != retired_.end() && sequence <= retired->second;
+        if (!was_retired && counts(*entry)) gone.emplace(sequence, entry);
+      }
+      if (!node.logged && !gone.empty()) {
+        out_.notes.push_back("Redis has " + std::to_string(gone.size()) + " checkpoints of node " + name + ", of which no log was given");
+      } else if (!gone.empty()) {
+        const auto which = [](const auto& each) { return "record " + std::to_string(each.first) + " (" + each.second->place + ")"; };
+        problem_at("", "node " + name + ": its log was cut or replaced: of the checkpoints that Redis has it lacks " + std::to_string(gone.size()) + ", " + which(*gone.begin()) +
+                           (gone.size() > 1 ? " to " + which(*gone.rbegin()) : ""));
+      } else if (node.newest == 0) {
+        out_.notes.push_back("Redis has no checkpoint of node " + name + " that is in its log, and says nothing about its end");
+      }
+    }
+  }
+
   void begin_boot(node_chain& node, const log_file& file) {
     if (!node.boot.empty()) end_boot(node);
     ++boots_;
@@ -140,7 +207,7 @@ class verifier {
     const auto hash = last_member(text, "hash");
     const auto body = text.substr(0, text.size() - hash_member_bytes) + "}";
     const auto sequence = sequence_of(text);
-    if (text.compare(text.size() - hash_member_bytes, 9, ",\"hash\":\"") != 0 || crypto::sha256_hex(body) != hash) {
+    if (!hash_fits(text)) {
       problem("the bytes do not fit their hash: the record was changed");
     } else if (node.records == 1 && sequence > 1) {
       node.partial = true;
@@ -195,6 +262,7 @@ class verifier {
     }
     if (number == 1 && node.boot_records != 2) problem("the first checkpoint of boot " + node.boot + " does not stand behind its start");
     anchors_.erase(std::string(last_member(text, "hash")));
+    meet_ring_entry(text);
     const auto when = parse_time(first_text(text, "time"));
     node.every_records = number_of(text, "every_records");
     node.every_ms = number_of(text, "every_ms");
@@ -218,6 +286,7 @@ class verifier {
     std::uint64_t sequence = 0;
   };
   std::map<std::string, anchor> anchors_;          // by hash: those that were not met yet
+  std::map<std::string, ring_node> ring_;          // by node
   std::map<std::string, std::uint64_t> retired_;   // by node, up to which record
   std::set<std::string> keys_;
   std::string place_;

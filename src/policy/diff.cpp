@@ -287,6 +287,19 @@ void compare_thresholds(const bundle_ast& before, const bundle_ast& after, bundl
   }
 }
 
+// Where nodes that otherwise go on unrecorded do not.
+void compare_records(const bundle_ast& before, const bundle_ast& after, bundle_diff& out) {
+  const lattice_result change = compare_needs_record(before, after);
+  if (change.effect == effect::none) return;
+  std::string where;
+  for (const std::string& cell : change.cells) where += (where.empty() ? "" : "; ") + cell;
+  const bool weaker = change.effect == effect::weaker;
+  out.bundle.push_back(!change.exact ? "audit.on_full: too many scopes to compare each; taken as one that may weaken"
+                       : weaker      ? "audit.on_full: block is not asked for any more: " + where
+                                     : "audit.on_full: block is asked for where it was not");
+  out.effect = std::max(out.effect, change.effect);
+}
+
 }  // namespace
 
 rule_change compare_text(const rule& was, const rule& now) {
@@ -344,6 +357,8 @@ bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
     out.effect = std::max(out.effect, effect::may_weaken);
   }
   compare_thresholds(before, after, out);
+  compare_records(before, after, out);
+  out.bundle_effect = out.effect;
   for (const rule_change& change : out.rules) out.effect = std::max(out.effect, change.effect);
   return out;
 }

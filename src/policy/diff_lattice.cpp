@@ -46,10 +46,14 @@ struct space {
   void add(const rule& of) {
     for (const exception_spec& exception : of.exceptions) add(exception.when);
   }
+  template <class Named>
+  void add_places(const Named& each) {
+    add(each.scope);
+    for (const scope& bind : each.binds) add(bind);
+  }
   void add(const placed_rule* each) {
     if (each == nullptr) return;
-    add(each->owner->scope);
-    for (const scope& bind : each->owner->binds) add(bind);
+    add_places(*each->owner);
     add(*each->rule);
     if (each->bundle == nullptr) return;
     for (const rule_variant& variant : each->owner->variants) {
@@ -57,8 +61,7 @@ struct space {
       add(variant.rule);
       for (const overlay_ast& overlay : each->bundle->overlays) {
         if (std::ranges::find(variant.overlays, overlay.name) == variant.overlays.end()) continue;
-        add(overlay.scope);
-        for (const scope& bind : overlay.binds) add(bind);
+        add_places(overlay);
       }
     }
   }
@@ -170,6 +173,17 @@ class text_changes {
   lattice_result& out_;
 };
 
+// What says audit.on_full: block, policies and overlays alike.
+template <class Each>
+void each_that_needs_record(const bundle_ast& in, Each&& f) {
+  for (const policy_ast& policy : in.policies) {
+    if (needs_record(policy)) f(policy);
+  }
+  for (const overlay_ast& overlay : in.overlays) {
+    if (needs_record(overlay)) f(overlay);
+  }
+}
+
 }  // namespace
 
 int strength_of(const action_spec& act) {
@@ -205,6 +219,30 @@ lattice_result compare_cells(const placed_rule* was, const placed_rule* now) {
       out.effect = std::max(out.effect, effect::stronger);
     }
     if (both && before > 0) texts.look(a, b, in.shown(at));
+  }
+  return out;
+}
+
+lattice_result compare_needs_record(const bundle_ast& was, const bundle_ast& now) {
+  lattice_result out;
+  space in;
+  for (const bundle_ast* side : {&was, &now}) each_that_needs_record(*side, [&](const auto& each) { in.add_places(each); });
+  const auto wanted = [&](const bundle_ast& side, const cell& at) {
+    bool any = false;
+    each_that_needs_record(side, [&](const auto& each) { any = any || in.in_force(each, at); });
+    return any;
+  };
+  const std::size_t count = in.count();
+  if (count == 0) return {.effect = effect::may_weaken, .cells = {}, .details = {}, .exact = false};
+  for (std::size_t n = 0; n < count; ++n) {
+    const cell at = in.nth(n);
+    const bool before = wanted(was, at), after = wanted(now, at);
+    if (before && !after) {
+      out.effect = effect::weaker;
+      if (out.cells.size() < shown_max) out.cells.push_back(in.shown(at));
+    } else if (after && !before) {
+      out.effect = std::max(out.effect, effect::stronger);
+    }
   }
   return out;
 }

@@ -28,6 +28,8 @@ struct lattice_result {
 // diff.cpp: what one rule does against what another does, wherever both are in force. The first also knows of where they look.
 [[nodiscard]] rule_change compare_content(const rule& was, const rule& now);
 [[nodiscard]] rule_change compare_text(const rule& was, const rule& now);
+// Where exchanges that cannot be recorded are refused (audit.on_full: block).
+[[nodiscard]] lattice_result compare_needs_record(const bundle_ast& was, const bundle_ast& now);
 // Either may be null: a rule that is not there does nothing anywhere.
 [[nodiscard]] lattice_result compare_cells(const placed_rule* was, const placed_rule* now);
 

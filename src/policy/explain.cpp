@@ -61,6 +61,17 @@ std::string why_not(const policy_ast& owner, const rule& of, const explain_reque
   return {};
 }
 
+std::vector<explanation::record_demand> demands_of(const bundle_ast& bundle, const context& who) {
+  std::vector<explanation::record_demand> out;
+  const auto look = [&](const auto& each, const char* kind) {
+    const auto fits = [&](const scope& s) { return misfit(s, who).empty(); };
+    if (needs_record(each) && fits(each.scope) && std::ranges::any_of(each.binds, fits)) out.push_back({kind + each.name, to_string(each.audit->place)});
+  };
+  for (const policy_ast& policy : bundle.policies) look(policy, "policy ");
+  for (const overlay_ast& overlay : bundle.overlays) look(overlay, "overlay ");
+  return out;
+}
+
 std::string_view name_of(validator v) { return v == validator::none ? std::string_view{} : match::entry_of(v).name; }
 
 // What nearly happened: a pattern that matched and was refused afterwards.
@@ -165,6 +176,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   const std::vector<sighting> seen = sightings(rules, parts, asked.direction, working);
   const rule_costs cost = costs(rules, parts, options, working);
   out.evaluate_ns = cost.all_ns;
+  out.needs_record = demands_of(bundle, with_tags.who);
   std::uint32_t first = 0;
   for (const policy_ast& owner : bundle.policies) {
     for (std::uint32_t base = 0; base < owner.rules.size(); ++base) {

@@ -16,7 +16,7 @@ constexpr std::string_view features[] = {
     "match.near",   "match.unless_near", "match.entropy", "match.min_count",    "match.prefilter", "match.normalize",
     "match.decode", "scope.region",      "scope.tenant",  "scope.tier",         "scope.route",     "scope.model",
     "scope.time",   "scope.conversation_tag", "enforcement.shadow", "exceptions", "stream.hold.full", "where.roles",
-    "where.parts",  "where.last_turn",   "overlays", "thresholds"};
+    "where.parts",  "where.last_turn",   "overlays", "thresholds", "audit.on_full"};
 
 bool has_feature(std::string_view asked) {
   if (std::ranges::find(features, asked) != std::end(features)) return true;
@@ -183,6 +183,7 @@ std::optional<audit_spec> read_audit(reading& in, const object& from) {
   if (fields.word("subject_id")) out.subject_id = "hmac";
   out.retention = fields.duration("retention").value_or(milliseconds{0});
   out.region_pin = fields.string("region_pin");
+  out.refuses_when_full = fields.word("on_full").has_value();
   return out;
 }
 

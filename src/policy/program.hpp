@@ -298,6 +298,7 @@ class ruleset {
   bool recalls = false;                // and some of those may need the vault
   bool needs_vault = false;            // and one of them rather refuses than goes without
   bool adds = false;                   // some rule puts text behind answers
+  bool needs_record = false;           // some policy or overlay says audit.on_full: block
   std::vector<const compiled_disclaimer*> disclaimers;  // that some rule asks for
   std::uint8_t role_mask = 0;
   std::string effective;

@@ -16,6 +16,7 @@ constexpr std::string_view detector_words[] = {"per_rule"};
 constexpr std::string_view unavailable_words[] = {"block", "allow"};
 constexpr std::string_view store_words[] = {"none", "masked", "encrypted"};
 constexpr std::string_view subject_words[] = {"hmac"};
+constexpr std::string_view full_words[] = {"block"};
 constexpr std::string_view threshold_words[] = {"flag", "block"};
 
 constexpr field api = {.key = "apiVersion", .holds = holds::word, .doc = "`sluice/v1`.", .required = true, .known = api_words};
@@ -48,7 +49,7 @@ constexpr field policy_fields[] = {
     {.key = "thresholds", .holds = holds::mapping, .doc = "Sums of scores that have an action of their own.", .of = &thresholds_shape},
     {.key = "rollout", .holds = holds::mapping, .doc = "Of each rule that has none of its own.", .of = &rollout_shape},
     {.key = "promote_when", .holds = holds::mapping, .doc = "Of each rule that has none of its own.", .of = &promote_shape},
-    {.key = "audit", .holds = holds::mapping, .doc = "What its owner demands of records; the node's configuration keeps it.", .of = &audit_shape},
+    {.key = "audit", .holds = holds::mapping, .doc = "What its owner demands of records; all but `on_full` is the node's configuration to keep.", .of = &audit_shape},
     {.key = "rules", .holds = holds::mappings, .doc = "At least one.", .required = true, .of = &rule_shape},
 };
 
@@ -67,7 +68,7 @@ constexpr field overlay_fields[] = {
     api, kind_field(k_overlay), meta,
     {.key = "scope", .holds = holds::global_or, .doc = "Where it may act; each `bind` narrows it further.", .of = &scope_shape},
     {.key = "patches", .holds = holds::mappings, .doc = "Changes to rules, by rule.", .required = true, .of = &patch_shape},
-    {.key = "audit", .holds = holds::mapping, .doc = "What its owner demands of records; the node's configuration keeps it.", .of = &audit_shape},
+    {.key = "audit", .holds = holds::mapping, .doc = "What its owner demands of records; all but `on_full` is the node's configuration to keep.", .of = &audit_shape},
 };
 
 constexpr field suite_fields[] = {
@@ -138,6 +139,7 @@ constexpr field disclaimer_fields[] = {
 };
 
 constexpr field audit_fields[] = {
+    {.key = "on_full", .holds = holds::word, .doc = "Only `block`: what cannot be recorded is refused where this is in force, also by a node whose `audit.on_full` is `drop`.", .known = full_words},
     {.key = "store_text", .holds = holds::word, .doc = "What records may hold of the text.", .known = store_words},
     {.key = "subject_id", .holds = holds::word, .doc = "How records name people: by a keyed hash.", .known = subject_words},
     {.key = "retention", .holds = holds::duration, .doc = "How long they are kept."},

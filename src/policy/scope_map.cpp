@@ -219,6 +219,8 @@ class composer {
       }
       first += static_cast<std::uint32_t>(policy.rules.size() + policy.variants.size());
     }
+    made->needs_record = wants_records(state);
+    if (made->needs_record) signature += "\3on_full";
     // A variant's entry stands behind those of rules that come later.
     std::ranges::sort(made->exceptions);
     std::ranges::sort(made->composed);
@@ -228,6 +230,13 @@ class composer {
       made->words[view].shrink();
     }
     return made;
+  }
+
+  [[nodiscard]] bool wants_records(const bits& state) const {
+    bool any = false;
+    for (std::size_t p = 0; p < policies_.size(); ++p) any = any || (needs_record(bundle_.policies[p]) && in_force(policies_[p], state));
+    for (std::size_t o = 0; o < overlays_.size(); ++o) any = any || (needs_record(bundle_.overlays[o]) && in_force(overlays_[o], state));
+    return any;
   }
 
   void add_entry(const policy_ast& p, std::uint32_t entry, std::uint32_t first, const bits& state, ruleset& made, std::string& signature) {

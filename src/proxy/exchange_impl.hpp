@@ -183,6 +183,8 @@ struct exchange::impl {
 
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);
+  [[nodiscard]] bool takes_places();
+  [[nodiscard]] bool adopt(const policy::ruleset& chosen, effects& out);
   void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;

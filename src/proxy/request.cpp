@@ -46,10 +46,7 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     answer_error(wire::gateway_error::unauthorized, who.error().message, "", out);
     return false;
   }
-  if (worker.reserve_records()) {
-    places = records_max;
-  } else {
-    worker.counters().refused_busy.add();
+  if (worker.needs_records() && !takes_places()) {
     answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment and takes no new requests; try again later.", "", out);
     return false;
   }
@@ -65,6 +62,27 @@ bool exchange::impl::admit(const http::request_head& head, const peer_info& peer
     return false;
   }
   return true;
+}
+
+// In the audit log, for all that this exchange may have to record.
+bool exchange::impl::takes_places() {
+  if (places != 0) return true;
+  if (!worker.reserve_records()) {
+    worker.counters().refused_busy.add();
+    return false;
+  }
+  places = records_max;
+  return true;
+}
+
+// The rules in force from here on. Which policies are among them is known only now, so where the configuration lets exchanges go on
+// unrecorded and one of them does not, places are taken here: nobody was asked yet. False: the answer was written.
+bool exchange::impl::adopt(const policy::ruleset& chosen, effects& out) {
+  rules = &chosen;
+  if (!policy::needs_record(chosen)) return true;
+  if (shadow() || takes_places()) return true;
+  answer_error(wire::gateway_error::busy, "The gateway cannot record decisions at the moment, and a policy wants this one on record; try again later.", "", out);
+  return false;
 }
 
 // By path: the upstream with the longest prefix. Before anybody is refused, so that errors are in its dialect.
@@ -186,8 +204,8 @@ void exchange::impl::read_request(effects& out) {
   if (!scanned) {
     if (!body.empty()) note_unscanned("passed endpoint", body.size());
     recall_tags();
-    rules = &active->snapshot->rules_for(caller.who);
-    return ask_upstream(body, has_body(), out);
+    if (adopt(active->snapshot->rules_for(caller.who), out)) ask_upstream(body, has_body(), out);
+    return;
   }
   if (!body_coding.empty() && coded_request.empty()) return pass_request("compressed request", "a body with a Content-Encoding", out);
   auto parsed = dialect->read_request(endpoint, body, config.json_depth_max);
@@ -208,7 +226,7 @@ void exchange::impl::judge_request(effects& out) {
   for (const auto& tag : handle_tags) {
     if (std::ranges::find(caller.who.tags, tag) == caller.who.tags.end()) caller.who.tags.push_back(tag);
   }
-  rules = &active->snapshot->rules_for(caller.who);
+  if (!adopt(active->snapshot->rules_for(caller.who), out)) return;
   // Tags may bring rules into force that tokenize.
   if (policy::tokenizes(*rules) || policy::tags_requests(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;
@@ -217,9 +235,9 @@ void exchange::impl::judge_request(effects& out) {
   auto asked_of_rules = options(policy::direction::request);
   asked_of_rules.takes_system_words = request->takes_system_words();
   auto judged = policy::evaluate_request(*active->snapshot, caller.who, parts, asked_of_rules, worker.scratch());
-  rules = judged.rules;
   request_outcome = std::move(judged.what);
   request_judged = true;
+  if (!adopt(*judged.rules, out)) return;
   if (request_outcome.verdict == policy::verdict::block) {
     std::string param;
     for (const auto& f : request_outcome.findings) {

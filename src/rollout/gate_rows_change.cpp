@@ -184,7 +184,7 @@ check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms
     row.summary = "the rules are no weaker, and the gate asks for less than that of version " + evidence.active->version.substr(0, 12);
     return row;
   }
-  if (row.findings.size() == (less.empty() ? 0 : 1)) weaker("bundle", std::string(to_string(change.effect)) + " (" + joined(change.bundle) + ")");
+  if (change.bundle_effect >= policy::effect::may_weaken) weaker("bundle", std::string(to_string(change.bundle_effect)) + " (" + joined(change.bundle) + ")");
   if (!evidence.active->has_must_block) {
     add(row, {.of = "must_block", .status = status::insufficient, .what = "the active version has no golden set must_block to hold the change against", .examples = {}, .missing = 1});
   }

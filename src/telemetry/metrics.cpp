@@ -172,6 +172,13 @@ void audit_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_audit_sync_failures_total", {}, in.audit.sync_failures);
   out.family("sluice_audit_failed", "gauge", "1 while the log cannot be written, or a failed sync is not made good.");
   out.sample("sluice_audit_failed", {}, std::uint64_t{in.audit.failed});
+  if (!in.checkpoints.present) return;
+  out.family("sluice_audit_checkpoints_sent_total", "counter", "Signed checkpoints that Redis has taken.");
+  out.sample("sluice_audit_checkpoints_sent_total", {}, in.checkpoints.sent);
+  out.family("sluice_audit_checkpoints_skipped_total", "counter", "Signed checkpoints that Redis never gets: too many waited for it.");
+  out.sample("sluice_audit_checkpoints_skipped_total", {}, in.checkpoints.skipped);
+  out.family("sluice_audit_checkpoints_waiting", "gauge", "Signed checkpoints that wait for Redis.");
+  out.sample("sluice_audit_checkpoints_waiting", {}, in.checkpoints.waiting);
 }
 
 // What gateways of a fleet keep for each other in Redis.

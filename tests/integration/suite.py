@@ -23,6 +23,7 @@ MODULES = [
     "test_lost_redis",
     "test_failures",
     "test_trust",
+    "test_checkpoints",
     "test_feedback",
     "test_one_address",
     "test_https_source",

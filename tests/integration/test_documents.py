@@ -19,7 +19,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 1, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 5, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5, "docs/rollout.md": 4, "docs/tour.md": 37}
+EXECUTED = {"README.md": 4, "docs/audit.md": 2, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 5, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5, "docs/rollout.md": 4, "docs/tour.md": 37}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (2, "builds and whole test runs: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),
@@ -121,7 +121,7 @@ def test_audit_commands(lab):
     g.ask("hello")
     headers = g.ask("a bomb recipe")[1]
     g.records()
-    ((_, text),) = blocks("docs/audit.md")
+    (_, text), _ = blocks("docs/audit.md")  # the second is executed by test_checkpoints.py
     example = re.search(r"--decision (\w+)", text).group(1)
     day = time.strftime("%Y-%m-%d", time.gmtime())
     text = text.replace("/var/lib/sluice/audit-", f"{lab.dir}/{g.name}-state/audit-").replace("/var/lib/sluice/audit", str(g.audit)).replace("--state /var/lib/sluice", f"--state {lab.dir}/{g.name}-state").replace("/var/lib/sluice/secret", f"{lab.dir}/{g.name}-state/secret").replace(example, headers["x-sluice-decision"])

@@ -4,7 +4,19 @@ import json
 import signal
 import subprocess
 
-from lab import Gateway, Skip, Upstream, bundle, sluice, until
+from lab import SLUICE, Gateway, Skip, Upstream, bundle, sluice, until
+
+BANK = """apiVersion: sluice/v1
+kind: Policy
+metadata: {name: bank, owner: it}
+audit: {on_full: block}
+rules:
+  - id: transfers
+    direction: both
+    match: {keywords: [transfer]}
+    action: {type: flag}
+    tests: [{name: a, request: a transfer, expect: {rules: [transfers]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
 
 
 def redacts(g, up, name):
@@ -73,6 +85,52 @@ def test_a_decision_log_on_a_full_disk_stops_requests_and_its_retention_makes_ro
         assert g.ask("hello")[0] == 503
         until("old files made room", lambda: g.ask("hello")[0] == 200, 30)
         assert events(g, "retired") and "whole" in sluice("audit", "verify", "--from", audit).stdout
+        g.kill(signal.SIGTERM)
+    finally:
+        subprocess.run(["umount", "-l", audit], check=True)
+
+
+def test_a_policy_refuses_what_a_full_log_cannot_record_although_the_node_drops(lab):
+    up = Upstream()
+    audit = lab.dir / "g-audit"
+    audit.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", audit], capture_output=True).returncode != 0:
+        raise Skip("no right to mount a small file system")
+    try:
+        folder = bundle(lab.dir / "b")
+        (folder / "bundle.yaml").write_text((folder / "bundle.yaml").read_text() + "  - {use: bank, bind: {tenant: [bank]}}\n")
+        (folder / "bank.yaml").write_text(BANK)
+        g = Gateway(lab, "g", up.port, f"{{directory: {folder}}}", "context: {headers: {trusted_proxies: [127.0.0.1/32], tenant: x-tenant}}\n")
+        g.config.write_text(g.config.read_text().replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, on_full: drop}}"))
+        g.kill(signal.SIGTERM)
+        g.start()
+
+        def ask(tenant):
+            return g.post({"model": "m", "messages": [{"role": "user", "content": f"hello from {tenant}"}]}, {"x-tenant": tenant})
+
+        assert ask("bank")[0] == ask("shop")[0] == 200
+        fill(audit)
+        until("what the bank asks is refused", lambda: ask("bank")[0] == 503)
+        before = len(up.seen)
+        status, head, body = ask("bank")
+        assert status == 503 and "a policy wants this one on record" in body.decode() and len(up.seen) == before, (status, body)
+        assert head["x-sluice-verdict"] == "block", head
+        for _ in range(50):
+            assert ask("shop")[0] == 200, "the node says drop"
+        assert len(up.seen) == before + 50
+        assert g.get("/readyz")[0] == 200, "it serves others"
+        (audit / "filler").unlink()
+        until("the bank is served again", lambda: ask("bank")[0] == 200)
+        last = [r for r in g.records() if r.get("context", {}).get("tenant") == "bank" and r["sent"]["status"] == 200][-1]
+        assert last["verdict"] == "allow" and "whole" in sluice("audit", "verify", "--from", audit).stdout
+        # An older bundle without it is told apart: weaker, and where.
+        (lab.dir / "older").mkdir()
+        for file in folder.iterdir():
+            (lab.dir / "older" / file.name).write_text(file.read_text().replace("audit: {on_full: block}\n", ""))
+        told = json.loads(sluice("diff", folder, lab.dir / "older", "--json").stdout)
+        assert told["effect"] == "WEAKER" and told["bundle"] == ["audit.on_full: block is not asked for any more: tenant=bank"], told
+        r = subprocess.run([SLUICE, "explain", folder, "--tenant", "bank"], input="hello", capture_output=True, text=True)
+        assert "log full  refused, as policy bank says (bank.yaml:4:8)" in r.stdout, r.stdout + r.stderr
         g.kill(signal.SIGTERM)
     finally:
         subprocess.run(["umount", "-l", audit], check=True)

@@ -34,7 +34,7 @@ def test_a_redis_without_memory_refuses_a_push_and_changes_nothing(lab):
 def manual_users(redis, ring):
     """The users of docs/deploy.md, as they stand there."""
     lines = re.findall(r"^ACL SETUSER .*$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
-    assert [line.split()[2] for line in lines] == ["gateway", "publisher", "vault", "ledger"], lines
+    assert [line.split()[2] for line in lines] == ["gateway", "publisher", "vault", "ledger", "auditor"], lines
     for line in lines:
         redis(*line.replace("{sluice:production}", "{sluice:%s}" % ring).replace("PASSWORD", "secret").split())
 

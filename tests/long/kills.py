@@ -1,5 +1,6 @@
 """kill -9 of gateways and of Redis, so many times each, under load. With `audit.sync: always` no record is lost that the log had
-acknowledged, no activation that a push or a rollback had acknowledged, and the chains verify from the first boot to the last.
+acknowledged, no activation that a push or a rollback had acknowledged, and the chains verify from the first boot to the last, by the
+checkpoints in Redis as well.
 
 A record is acknowledged when `sluice_audit_records_total` counts it: it is written and synced then. So are the records of all answers that were
 whole before the log counted twice more: a count that follows another is of a turn of the log that began after that one had ended."""
@@ -129,6 +130,12 @@ class Run:
             r = sluice("audit", "verify", "--from", g.audit, "--key", state / "audit-key.pub", "--anchor", state / "audit-checkpoint.json", check=False)
             if r.returncode != 0 or "whole" not in r.stdout:
                 self.problems.append(f"{g.name}: its chain does not verify: {r.stdout}{r.stderr}")
+        # Redis, too, was killed each time: what it kept of the checkpoints is in the logs.
+        logs = [word for g in self.gateways for word in ("--from", g.audit, "--key", self.lab.dir / f"{g.name}-state" / "audit-key.pub")]
+        r = sluice("audit", "verify", *logs, *self.ring, "--json", check=False)
+        vouched = [end["redis_seq"] for end in json.loads(r.stdout)["ends"]] if r.stdout else []
+        if r.returncode != 0 or len(vouched) != len(self.gateways) or not all(vouched):
+            self.problems.append(f"the checkpoints in Redis do not fit the logs: {r.stdout}{r.stderr}")
         history = {entry["activation"] for entry in json.loads(sluice("history", *self.ring, "--limit", str(2 * ROUNDS + 10), "--json").stdout)}
         self.problems += [f"activation {a} was acknowledged and is not in the history" for a in self.activated if a not in history]
 

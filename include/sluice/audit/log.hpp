@@ -18,7 +18,6 @@
 
 namespace sluice::audit {
 
-enum class on_full : std::uint8_t { block, drop };
 enum class sync_mode : std::uint8_t { interval, always };
 
 struct log_config {
@@ -28,7 +27,6 @@ struct log_config {
   std::string value_key;              // HMAC key for matched values; never empty
   sync_mode sync = sync_mode::interval;
   milliseconds interval{50};
-  audit::on_full on_full = on_full::block;
   std::size_t ring_records = 16384;   // per producer
   std::uint64_t file_bytes_max = 256ull << 20;
   bool store_masked = true;           // masked matched values in the findings; false: none
@@ -48,12 +46,12 @@ class log {
   [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers, std::size_t beside = 0);
   ~log();  // writes all that is queued, however much, syncs, ends with a "stop" event; what a full disk does not take is lost
 
-  // From worker `producer`, none of them blocks. Keeps places for the records of one exchange before it begins, so that on_full: block
-  // never loses one of them. False: there is no room, or the disk failed, and on_full is block. With on_full: drop nothing is kept.
+  // From worker `producer`, none of them blocks. Keeps places for the records of one exchange, so that none of them is lost. False: there
+  // is no room, or the disk failed, and nothing is kept; what that means for the exchange, on_full says, which is not the log's matter.
   [[nodiscard]] bool reserve(std::size_t producer, std::size_t records);
   void release(std::size_t producer, std::size_t records);  // of reserved ones that are not needed any more
   // A record to be filled whole (it still holds an older one, for its memory), then publish(). `reserved`: it takes one of the places
-  // that were kept. Null: full, and the record is counted as lost; with on_full: block only one that had no place.
+  // that were kept, and there is one. Null: full, and the record is counted as lost.
   [[nodiscard]] record* claim(std::size_t producer, bool reserved = false);
   void publish(std::size_t producer);
   // For text of that size to wait for the disk in memory; false: it must be left out, for too much waits already. From any thread.

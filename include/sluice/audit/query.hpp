@@ -40,6 +40,13 @@ struct active_version {
 struct verify_options {
   std::vector<std::string> keys;     // public keys in hex; a checkpoint by another is a problem. Empty: any one key, of which the report says
   std::vector<std::string> anchors;  // checkpoint lines that were kept elsewhere: each must still be there
+  // Checkpoints that a ring in Redis has, of any node; nothing: it was not asked. Who writes there need not be trusted: only those count that
+  // one of `keys` signed, the others are problems. Where logs of their node are given, each must be in them or retired.
+  struct ring_entry {
+    std::string place;  // for people: "entry 1700000000000-0"
+    std::string line;
+  };
+  std::optional<std::vector<ring_entry>> ring = {};
   bool complete = false;             // every node was stopped: a log that does not end with its closing checkpoint was cut
 };
 struct verify_report {
@@ -52,6 +59,7 @@ struct verify_report {
     std::string node, boot;
     std::uint64_t sequence = 0, unsigned_records = 0;  // unsigned: behind the last checkpoint
     bool closed = false;                               // ends with the checkpoint of a stop
+    std::uint64_t ring_sequence = 0;                   // the newest of its checkpoints that the ring has, too; 0: none
   };
   std::vector<log_end> ends;
 };

@@ -218,10 +218,11 @@ struct rule {
   policy::place place;
 };
 
-// What an owner demands of records. A node's configuration decides; `check` says so.
+// What an owner demands of records. Of all but `on_full` a node's configuration decides; `check` says so.
 struct audit_spec {
   std::string store_text, subject_id, region_pin;
   milliseconds retention{0};
+  bool refuses_when_full = false;  // on_full: block. A node may be stricter, never less strict
   policy::place place;
 };
 
@@ -264,6 +265,10 @@ struct overlay_ast {
   std::string file_sha256;
   policy::place place;
 };
+
+// Whether its exchanges are refused rather than not recorded. What is in shadow refuses nothing.
+[[nodiscard]] inline bool needs_record(const policy_ast& p) { return p.audit && p.audit->refuses_when_full && p.enforcement == enforcement::enforce; }
+[[nodiscard]] inline bool needs_record(const overlay_ast& o) { return o.audit && o.audit->refuses_when_full; }
 
 // Tests of a policy, or of the bundle as a whole.
 struct suite_ast {

@@ -28,8 +28,9 @@ struct rule_change {
 
 struct bundle_diff {
   std::vector<rule_change> rules;                // by rule id
-  std::vector<std::string> bundle;               // changes of on_error and limits
-  policy::effect effect = policy::effect::none;  // the strongest concern of all
+  std::vector<std::string> bundle;               // changes of on_error, thresholds and audit.on_full
+  policy::effect bundle_effect = policy::effect::none;  // the strongest concern of those
+  policy::effect effect = policy::effect::none;         // and of all
 };
 [[nodiscard]] bundle_diff diff(const bundle_ast& before, const bundle_ast& after);
 

@@ -164,6 +164,9 @@ struct judged_request {
 // True when the rule, by its index in snapshot::rules(), is one of those that apply.
 [[nodiscard]] bool applies(const ruleset& rules, std::uint32_t rule);
 
+// True when some policy or overlay that is in force here says audit.on_full: block: an exchange that cannot be recorded is refused.
+[[nodiscard]] bool needs_record(const ruleset& rules);
+
 // The hash of the rules that apply: 64 hex digits, the record's `effective`.
 [[nodiscard]] const std::string& effective_hash(const ruleset& rules);
 

@@ -71,6 +71,11 @@ struct explanation {
   std::vector<sum> scores;            // of policies with a threshold
   std::vector<std::string> tags;      // what it tags the conversation with
   std::vector<explained_rule> rules;  // in the order of the bundle
+  // What here says audit.on_full: block, "policy pci" or "overlay gdpr-eu", and where.
+  struct record_demand {
+    std::string by, place;
+  };
+  std::vector<record_demand> needs_record;
   std::uint64_t evaluate_ns = 0;      // of one evaluation of all rules, the best of several
 };
 

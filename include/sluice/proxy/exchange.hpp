@@ -93,8 +93,10 @@ class services {
   // refused: unknown caller.
   [[nodiscard]] virtual result<identity> identify(const http::request_head& head, const peer_info& peer) = 0;
   [[nodiscard]] virtual std::string decision_id(const identity& who, wall_time time) = 0;
-  // Keeps room in the audit log for `records_max` records, before an exchange is admitted. False: the log is full or fails, and the
-  // configuration says block; new exchanges get 503.
+  // What the configuration says of every exchange for whose records the audit log has no room: it gets 503 before it is admitted, or it
+  // goes on unrecorded. Then a policy may still say that its exchanges do not (policy::needs_record).
+  [[nodiscard]] virtual bool needs_records() { return true; }
+  // Keeps room in the audit log for `records_max` records. False: the log is full or fails, and nothing is kept.
   [[nodiscard]] virtual bool reserve_records() = 0;
   virtual void release_records(unsigned unused) = 0;  // of those that were reserved and not recorded
   // Tags of a conversation that has a name, from one exchange to the next. The first adds those that are known to `who`.

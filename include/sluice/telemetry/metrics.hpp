@@ -59,6 +59,10 @@ struct metrics_input {
     bool failed = false;
     std::string failure = {};  // while failed
   } audit;
+  struct {
+    std::uint64_t sent = 0, skipped = 0, waiting = 0;
+    bool present = false;  // they go to Redis
+  } checkpoints;
   struct shared_memory {
     std::uint64_t asked = 0, unavailable = 0, kept = 0, recalled = 0, unreadable = 0;
     bool present = false, connected = false;  // present: there is one in Redis

@@ -32,7 +32,7 @@ TEST_P(failed_sync, is_told_blocks_and_is_made_good_by_a_new_file_that_names_the
   }
   EXPECT_TRUE(to->stats().failure.contains("syncing")) << to->stats().failure;
   EXPECT_EQ(to->stats().sync_failures, 1u);
-  EXPECT_FALSE(to->reserve(0, 2)) << "on_full is block";
+  EXPECT_FALSE(to->reserve(0, 2));
   ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
   EXPECT_TRUE(to->reserve(0, 2));
   ASSERT_TRUE(push(*to, 0, decision("after")));
@@ -47,15 +47,13 @@ TEST_P(failed_sync, is_told_blocks_and_is_made_good_by_a_new_file_that_names_the
 
 INSTANTIATE_TEST_SUITE_P(ways, failed_sync, ::testing::Values(sync_mode::interval, sync_mode::always));
 
-TEST(log, a_failed_sync_with_drop_is_told_and_goes_on) {
+TEST(log, a_failed_sync_is_told_and_takes_what_needs_no_place) {
   log_folder folder;
-  auto config = config_for(folder);
-  config.on_full = on_full::drop;
-  auto to = log::open(config, 1).value();
+  auto to = log::open(config_for(folder), 1).value();
   const failing_disk once(1, 0);
   ASSERT_TRUE(push(*to, 0, decision("in doubt")));
   ASSERT_TRUE(within_ten_seconds([&] { return to->stats().failed; }));
-  EXPECT_TRUE(to->reserve(0, 2));
+  EXPECT_TRUE(push(*to, 0, decision("without a place")));
 }
 
 TEST(log, does_not_begin_in_a_folder_whose_names_do_not_survive) {
@@ -84,7 +82,6 @@ TEST(log, a_rotation_whose_name_may_not_survive_is_a_failed_sync) {
 TEST(log, a_full_disk_is_told_and_what_waits_for_it_has_a_bound) {
   log_folder folder;
   auto config = config_for(folder);
-  config.on_full = on_full::drop;
   config.ring_records = 8;
   auto to = log::open(config, 1).value();
   std::uint64_t refused = 0;
@@ -127,7 +124,7 @@ TEST(log, begins_on_a_full_disk_and_asks_it_at_intervals) {
   {
     const full_disk disk;
     to = log::open(config, 1).value();
-    EXPECT_FALSE(to->reserve(0, 2)) << "on_full is block";
+    EXPECT_FALSE(to->reserve(0, 2));
     ASSERT_TRUE(within_ten_seconds([&] { return disk.refused() >= 4; }));
     EXPECT_GE(mono_now() - begun, milliseconds(250)) << "the thread spins";
   }

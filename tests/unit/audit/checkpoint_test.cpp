@@ -186,6 +186,60 @@ TEST_F(checkpoints, an_end_that_was_cut_off_is_found_where_the_node_was_stopped_
   }
 }
 
+TEST_F(checkpoints, that_a_ring_has_find_a_log_that_looks_whole_and_forged_ones_are_named) {
+  std::vector<std::string> sent;
+  {
+    auto with = config();
+    with.on_checkpoint = [&](const std::string& line) { sent.push_back(line); };
+    auto to = log::open(with, 1).value();
+    for (int i = 0; i < 9; ++i) {
+      ASSERT_TRUE(push(*to, 0, decision("d")));
+      to->flush();
+    }
+  }
+  const auto ask = [&](std::vector<std::string> lines, const std::vector<std::string>& where) {
+    verify_options with{.keys = {public_hex(*key_of('k'))}, .anchors = {}, .ring = std::vector<verify_options::ring_entry>{}};
+    for (auto& line : lines) with.ring->push_back({.place = "entry " + std::to_string(with.ring->size() + 1), .line = std::move(line)});
+    return verify(where, with).value();
+  };
+  const std::vector<std::string> here = {folder_.path()};
+  ASSERT_GE(sent.size(), 4u);
+  const auto whole = ask(sent, here);
+  EXPECT_EQ(whole.problems, std::vector<std::string>{});
+  EXPECT_EQ(whole.notes, std::vector<std::string>{});
+  EXPECT_EQ(whole.ends[0].ring_sequence, whole.ends[0].sequence);
+  const auto nothing = ask({}, here);
+  EXPECT_TRUE(nothing.problems.empty());
+  ASSERT_EQ(nothing.notes.size(), 1u);
+  EXPECT_TRUE(nothing.notes[0].contains("Redis has no checkpoint of node n1")) << nothing.notes[0];
+
+  const log_folder nowhere;
+  EXPECT_TRUE(ask(sent, {nowhere.path()}).problems.empty());
+  EXPECT_TRUE(ask(sent, {nowhere.path()}).notes[0].contains("node n1, of which no log was given"));
+
+  auto changed = sent.back();
+  changed.replace(changed.find("\"seq\":") + 6, 1, "9");
+  EXPECT_TRUE(says(ask({changed}, here), "Redis, entry 1: this is no checkpoint, or its bytes do not fit their hash"));
+  changed.replace(changed.rfind(",\"hash\":\"") + 9, 64, crypto::sha256_hex(changed.substr(0, changed.rfind(",\"hash\":\"")) + "}"));
+  EXPECT_TRUE(says(ask({changed}, here), "Redis, entry 1: the signature of the checkpoint does not fit"));
+  log_folder other;
+  auto theirs = config();
+  theirs.directory = other.path();
+  theirs.signing = key_of('x');
+  theirs.on_checkpoint = [&](const std::string& line) { changed = line; };
+  log::open(theirs, 1).value().reset();
+  EXPECT_TRUE(says(ask({sent[0], changed}, here), "Redis, entry 2: the checkpoint is signed by a key that was not given"));
+
+  // Cut behind each of its checkpoints in turn.
+  const auto file = folder_.files()[0];
+  const auto lines = folder_.lines();
+  for (auto left = lines.size() - 1; left > 2; --left) {
+    rechain(file, {lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(left)});
+    EXPECT_TRUE(check(false).problems.empty());
+    EXPECT_TRUE(says(ask(sent, here), "node n1: its log was cut or replaced")) << left;
+  }
+}
+
 TEST_F(checkpoints, more_records_than_may_lie_behind_one_are_a_missing_one) {
   boot(9);
   auto lines = folder_.lines();

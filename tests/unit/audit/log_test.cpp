@@ -119,21 +119,19 @@ TEST(log, nodes_that_share_a_folder_have_chains_of_their_own) {
   EXPECT_EQ(check(folder).records, 6u);
 }
 
-log_config slow_and_small(const log_folder& folder, on_full policy) {
+log_config slow_and_small(const log_folder& folder) {
   auto config = config_for(folder);
   config.ring_records = 8;
   config.interval = std::chrono::seconds(60);
-  config.on_full = policy;
   return config;
 }
 
-TEST(log, a_full_ring_that_drops_counts_and_says_so_in_the_chain) {
+TEST(log, a_full_ring_counts_what_had_no_place_and_says_so_in_the_chain) {
   log_folder folder;
   std::uint64_t refused = 0;
   {
-    auto to = log::open(slow_and_small(folder, on_full::drop), 1).value();
+    auto to = log::open(slow_and_small(folder), 1).value();
     for (int i = 0; i < 10'000; ++i) {
-      EXPECT_TRUE(to->reserve(0, 2));
       refused += push(*to, 0, decision("d")) ? 0 : 1;
     }
     ASSERT_GT(refused, 0u) << "the ring of eight was never full";
@@ -151,11 +149,11 @@ TEST(log, a_full_ring_that_drops_counts_and_says_so_in_the_chain) {
   EXPECT_TRUE(check(folder).problems.empty());
 }
 
-TEST(log, a_ring_that_blocks_says_no_before_it_is_full_and_loses_nothing) {
+TEST(log, a_ring_of_which_places_are_kept_says_no_before_it_is_full_and_loses_nothing) {
   log_folder folder;
   constexpr int wanted = 2000;
   {
-    auto to = log::open(slow_and_small(folder, on_full::block), 1).value();
+    auto to = log::open(slow_and_small(folder), 1).value();
     for (int made = 0; made < wanted;) {
       if (!to->reserve(0, 2)) {
         to->flush();
@@ -172,7 +170,7 @@ TEST(log, a_ring_that_blocks_says_no_before_it_is_full_and_loses_nothing) {
 
 TEST(log, a_ring_that_is_half_full_does_not_wait_for_the_interval) {
   log_folder folder;
-  auto to = log::open(slow_and_small(folder, on_full::block), 1).value();
+  auto to = log::open(slow_and_small(folder), 1).value();
   EXPECT_TRUE(within_ten_seconds([&] {
     if (to->reserve(0, 1)) EXPECT_TRUE(push(*to, 0, decision("d"), true));
     return to->stats().written > 1;
@@ -185,7 +183,7 @@ TEST(log, the_closing_record_of_an_exchange_that_was_admitted_has_its_place) {
   constexpr std::size_t in_flight = 20, rounds = 200;
   std::size_t opened = 0, closed = 0;
   {
-    auto to = log::open(slow_and_small(folder, on_full::block), 1).value();
+    auto to = log::open(slow_and_small(folder), 1).value();
     for (std::size_t round = 0; round < rounds; ++round) {
       std::size_t admitted = 0;
       for (std::size_t i = 0; i < in_flight; ++i) {
@@ -235,7 +233,7 @@ TEST(log, a_new_file_that_cannot_be_opened_leaves_the_old_one_in_use) {
 
 TEST(log, whatever_is_queued_at_a_stop_is_written) {
   log_folder folder;
-  auto config = slow_and_small(folder, on_full::block);
+  auto config = slow_and_small(folder);
   config.ring_records = 1024;
   {
     auto to = log::open(config, 1).value();

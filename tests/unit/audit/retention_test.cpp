@@ -10,6 +10,7 @@
 #include "failing_disk.hpp"
 #include "sluice/audit/packing.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/strings.hpp"
 #include "written_log.hpp"
 
 namespace sluice::audit {
@@ -116,6 +117,19 @@ TEST_F(tidying, files_over_the_bytes_go_oldest_first_and_the_chain_says_so) {
   log_.reset();
   log_ = log::open(config_, 1).value();
   EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+TEST_F(tidying, a_checkpoint_that_a_ring_has_may_have_been_retired_since) {
+  const auto lines = folder_.lines();
+  const auto first = std::ranges::find_if(lines, [](const std::string& l) { return l.contains("\"event\":\"checkpoint\""); });
+  ASSERT_NE(first, lines.end());
+  const auto& key = config_.signing->public_key();
+  const verify_options with{.keys = {hex(key)}, .anchors = {}, .ring = std::vector<verify_options::ring_entry>{{.place = "entry 1", .line = *first}}};
+  EXPECT_EQ(verify({folder_.path()}, with).value().problems, std::vector<std::string>{});
+  ASSERT_FALSE(run({.age = {}, .bytes = 1, .pack = false}).removed.empty());
+  const auto lines_left = folder_.lines();
+  ASSERT_EQ(std::ranges::find(lines_left, *first), lines_left.end());
+  EXPECT_EQ(verify({folder_.path()}, with).value().problems, std::vector<std::string>{});
 }
 
 TEST_F(tidying, a_full_disk_has_room_for_the_record_that_lets_old_files_go) {

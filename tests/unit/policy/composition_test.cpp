@@ -97,12 +97,14 @@ struct model_policy {
   std::string name;
   std::vector<model_scope> binds;
   std::vector<model_rule> rules;
+  bool on_record = false;  // audit.on_full: block
 };
 struct model_overlay {
   std::string name;
   std::vector<model_scope> binds;
   std::map<std::string, std::size_t> action, enforcement;  // by rule
   std::map<std::string, unsigned> roles;
+  bool on_record = false;
 };
 struct model_bundle {
   std::vector<model_policy> policies;
@@ -137,6 +139,7 @@ model_bundle random_bundle(dice& d) {
   for (std::size_t p = 0, n = 1 + roll(d, 3); p < n; ++p) {
     auto& policy = out.policies.emplace_back();
     policy.name = "p" + std::to_string(p);
+    policy.on_record = roll(d, 4) == 0;
     for (std::size_t b = 0, binds = 1 + roll(d, 2); b < binds; ++b) policy.binds.push_back(random_scope(d));
     for (std::size_t r = 0, rules = 1 + roll(d, 3); r < rules; ++r) {
       auto& rule = policy.rules.emplace_back();
@@ -156,6 +159,7 @@ model_bundle random_bundle(dice& d) {
   for (std::size_t o = 0, n = roll(d, 3); o < n; ++o) {
     auto& overlay = out.overlays.emplace_back();
     overlay.name = "o" + std::to_string(o);
+    overlay.on_record = roll(d, 4) == 0;
     overlay.binds.push_back(random_scope(d));
     for (const auto& policy : out.policies) {
       for (const auto& rule : policy.rules) {
@@ -183,6 +187,8 @@ std::string rule_yaml(const model_rule& rule) {
   return out;
 }
 
+constexpr auto on_record_yaml = "audit: {on_full: block}\n";
+
 bundle_source source_of(const model_bundle& bundle, dice* shuffled = nullptr) {
   std::vector<std::string> modules;
   std::vector<std::pair<std::string, std::string>> files;
@@ -191,7 +197,7 @@ bundle_source source_of(const model_bundle& bundle, dice* shuffled = nullptr) {
     for (const auto& bind : policy.binds) modules.push_back("  - {use: " + policy.name + ", bind: " + bind.yaml() + "}\n");
     std::string rules;
     for (const auto& rule : policy.rules) rules += rule_yaml(rule);
-    add_file(policy.name, testing::policy_file(policy.name, rules, "disclaimers: {d: {text: It is so.}}\n"));
+    add_file(policy.name, testing::policy_file(policy.name, rules, std::string("disclaimers: {d: {text: It is so.}}\n") + (policy.on_record ? on_record_yaml : "")));
   }
   for (const auto& overlay : bundle.overlays) {
     for (const auto& bind : overlay.binds) modules.push_back("  - {use: " + overlay.name + ", bind: " + bind.yaml() + "}\n");
@@ -201,7 +207,7 @@ bundle_source source_of(const model_bundle& bundle, dice* shuffled = nullptr) {
     }
     for (const auto& [rule, to] : overlay.enforcement) patches += "  - {rule: " + rule + ", override: {replace: {enforcement: " + enforcements[to] + "}}}\n";
     for (const auto& [rule, to] : overlay.roles) patches += "  - {rule: " + rule + ", override: {replace: {where.roles: " + roles_yaml(to) + "}}}\n";
-    add_file(overlay.name, "apiVersion: sluice/v1\nkind: Overlay\nmetadata: {name: " + overlay.name + ", owner: o}\npatches:\n" + patches);
+    add_file(overlay.name, "apiVersion: sluice/v1\nkind: Overlay\nmetadata: {name: " + overlay.name + ", owner: o}\n" + (overlay.on_record ? on_record_yaml : "") + "patches:\n" + patches);
   }
   if (shuffled != nullptr) {
     std::ranges::shuffle(modules, *shuffled);
@@ -215,6 +221,10 @@ bundle_source source_of(const model_bundle& bundle, dice* shuffled = nullptr) {
 
 bool fit(const std::vector<model_scope>& binds, const context& who, std::size_t time) {
   return std::ranges::any_of(binds, [&](const auto& b) { return b.fits(who, time); });
+}
+bool on_record(const model_bundle& in, const context& who, std::size_t time) {
+  const auto asks = [&](const auto& each) { return each.on_record && fit(each.binds, who, time); };
+  return std::ranges::any_of(in.policies, asks) || std::ranges::any_of(in.overlays, asks);
 }
 bool in_force(const model_policy& policy, const model_rule& rule, const context& who, std::size_t time) {
   return fit(policy.binds, who, time) && std::ranges::none_of(rule.exceptions, [&](const auto& e) { return e.second.fits(who, time); });
@@ -322,6 +332,7 @@ TEST(policy_composition, is_what_a_slow_oracle_says_in_every_context) {
     const std::string text = every_word(model);
     each_context([&](const context& who, std::size_t time) {
       ASSERT_EQ(evaluated(*made, who, text, working), expected(model, who, time)) << "round " << round << " " << who.region << " " << who.tenant << " " << time;
+      ASSERT_EQ(needs_record(made->rules_for(who)), on_record(model, who, time)) << "round " << round;
     });
     if (HasFatalFailure()) return;
   }
@@ -369,15 +380,16 @@ TEST(policy_composition, does_not_depend_on_the_order_of_files_or_modules) {
   }
 }
 
-// One thing is changed: a bind, an action, an enforcement, an exception, an overlay.
+// One thing is changed: a bind, an action, an enforcement, an exception, an overlay, whether what cannot be recorded is refused.
 model_bundle changed(model_bundle in, dice& d) {
   auto& policy = in.policies[roll(d, in.policies.size())];
   auto& rule = policy.rules[roll(d, policy.rules.size())];
-  switch (roll(d, 7)) {
+  switch (roll(d, 8)) {
     case 0: policy.binds[0] = random_scope(d); break;
     case 1: rule.action = random_action(d, rule.answers); break;
     case 2: rule.enforcement = rule.enforcement == enforced ? roll(d, 2) * off : enforced; break;
     case 3: rule.exceptions.clear(); break;
+    case 6: policy.on_record = !policy.on_record; break;
     case 4:
       if (!rule.answers) rule.roles = random_roles(d);
       break;
@@ -411,9 +423,17 @@ TEST(policy_diff, finds_every_weakening_that_the_oracle_finds_and_no_other) {
         });
       }
     }
-    for (const auto& change : diff(a, b).rules) {
+    each_context([&](const context& who, std::size_t time) {
+      if (on_record(before, who, time) && !on_record(after, who, time)) oracle_says.insert("audit.on_full");
+    });
+    const auto found = diff(a, b);
+    for (const auto& change : found.rules) {
       if (change.effect == effect::weaker) diff_says.insert(change.rule);
     }
+    for (const auto& change : found.bundle) {
+      if (change.starts_with("audit.on_full: block is not asked for any more: ")) diff_says.insert("audit.on_full");
+    }
+    ASSERT_TRUE(!diff_says.contains("audit.on_full") || found.effect == effect::weaker) << "round " << round;
     ASSERT_EQ(diff_says, oracle_says) << "round " << round;
     (oracle_says.empty() ? not_weaker : weaker) += 1;
   }

@@ -23,6 +23,7 @@ struct variant {
   std::string match = "{keywords: [alpha, beta]}";
   std::string exceptions = {};
   std::string bundle = {};
+  std::string policy = {};  // more keys of it
 };
 
 bundle_ast make(const variant& v) {
@@ -33,7 +34,7 @@ bundle_ast make(const variant& v) {
   if (!v.exceptions.empty()) rule += "    exceptions: " + v.exceptions + "\n";
   rule += "    tests: [{name: a, request: alpha, expect: {rules: [r]}}, {name: b, request: x, expect: {rules: []}}]\n";
   (void)checked(source_of({{"bundle.yaml", bundle_file("  - {use: p, bind: " + v.bind + "}\n", v.bundle)},
-                           {"p.yaml", policy_file("p", rule, v.scope.empty() ? "" : "scope: " + v.scope + "\n")}}),
+                           {"p.yaml", policy_file("p", rule, v.policy + (v.scope.empty() ? "" : "scope: " + v.scope + "\n"))}}),
                 &ast);
   EXPECT_EQ(ast.policies.size(), 1u);
   return ast;
@@ -109,6 +110,19 @@ TEST(policy_diff, sees_rules_come_and_go) {
 TEST(policy_diff, sees_what_the_bundle_does_on_errors) {
   EXPECT_EQ(effect_of({}, {.bundle = "on_error: {matcher_unavailable: allow}\n"}), effect::weaker);
   EXPECT_EQ(effect_of({}, {.bundle = "on_error: {policy_stale: fail_closed}\n"}), effect::may_weaken);
+}
+
+TEST(policy_diff, decides_exactly_where_what_cannot_be_recorded_is_not_refused_any_more) {
+  const std::string on = "audit: {on_full: block}\n";
+  EXPECT_EQ(effect_of({.policy = on}, {}), effect::weaker);
+  EXPECT_EQ(effect_of({}, {.policy = on}), effect::stronger);
+  EXPECT_EQ(effect_of({.policy = on}, {.policy = on}), effect::none);
+  EXPECT_EQ(effect_of({.policy = on}, {.policy = on + "enforcement: shadow\n"}), effect::weaker);
+  EXPECT_EQ(effect_of({.policy = "audit: {retention: 30d}\n"}, {}), effect::none);
+  const auto narrowed = diff(make({.bind = "{region: [eu, us]}", .enforcement = "shadow", .policy = on}), make({.bind = "{region: [eu]}", .enforcement = "shadow", .policy = on}));
+  EXPECT_EQ(narrowed.effect, effect::weaker);
+  EXPECT_EQ(narrowed.bundle_effect, effect::weaker);
+  EXPECT_EQ(narrowed.bundle, std::vector<std::string>{"audit.on_full: block is not asked for any more: region=us"});
 }
 
 TEST(policy_diff, lists_decisions_that_differ) {

@@ -38,13 +38,13 @@ rules:
     tests: [{name: a, request: the halfway house, expect: {rules: [trial]}}, {name: b, request: nothing, expect: {rules: []}}]
 )";
 
-inline std::shared_ptr<const policy::snapshot> compiled(const std::string& yaml) {
+inline std::shared_ptr<const policy::snapshot> compiled(const std::string& yaml, const std::string& modules = "[{use: p, bind: {scope: global}}]") {
   static std::map<std::string, std::shared_ptr<const policy::snapshot>> known;
-  auto& snapshot = known[yaml];
+  auto& snapshot = known[modules + yaml];
   if (snapshot == nullptr) {
     policy::bundle_source source;
     source.files.push_back(policy::make_source_file(
-        "bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules: [{use: p, bind: {scope: global}}]\n"));
+        "bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules: " + modules + "\n"));
     source.files.push_back(policy::make_source_file("p.yaml", yaml));
     auto backend = match::in_process_backend();
     policy::shard_cache cache{""};
@@ -92,6 +92,7 @@ class fake_services : public services {
   }
   std::string decision_id(const identity&, wall_time) override { return "d" + std::to_string(++ids_); }
   ~fake_services() override { EXPECT_EQ(places, 0) << "what an exchange reserves it uses or gives back"; }
+  bool needs_records() override { return needs; }
   bool reserve_records() override {
     if (!full) places += static_cast<int>(records_max);
     return !full;
@@ -115,7 +116,7 @@ class fake_services : public services {
   bool has_vault = false;
   worker_counters& counters() override { return counters_; }
 
-  bool unknown = false, full = false;
+  bool unknown = false, full = false, needs = true;
   int places = 0, without_place = 0;
   std::string conversation;
   std::vector<kept_report> records;

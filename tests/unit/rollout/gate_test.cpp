@@ -177,7 +177,7 @@ TEST(gate, without_demands_fails_only_what_is_proved) {
 TEST(gate, a_weaker_version_needs_a_second_person_and_cases_that_must_be_blocked) {
   auto evidence = good();
   evidence.active = same_as(evidence);
-  evidence.active->change.effect = policy::effect::weaker;
+  evidence.active->change.effect = evidence.active->change.bundle_effect = policy::effect::weaker;
   evidence.active->change.bundle = {"on_error changed"};
   auto terms = strict();
   terms.actor = "ben@host";
@@ -188,6 +188,17 @@ TEST(gate, a_weaker_version_needs_a_second_person_and_cases_that_must_be_blocked
   EXPECT_EQ(off(judge(evidence, terms)), list{});
   evidence.active->has_must_block = false;
   EXPECT_EQ(judge(evidence, terms).verdict, verdict::insufficient);
+  evidence.active->has_must_block = true;
+  policy::rule_change rule;
+  rule.rule = "r";
+  rule.effect = policy::effect::weaker;
+  evidence.active->change.rules = {rule};
+  const auto report = judge(evidence, terms);
+  const auto row = std::ranges::find(report.rows, "weakening", &check_row::check);
+  ASSERT_NE(row, report.rows.end());
+  list named;
+  for (const auto& each : row->findings) named.push_back(each.of);
+  EXPECT_EQ(named, (list{"rule r", "bundle"})) << "what the bundle does is told beside its rules";
 }
 
 TEST(gate, a_gate_that_asks_for_less_needs_a_second_person_too) {
