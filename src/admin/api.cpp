@@ -26,6 +26,23 @@ json age_json(const std::optional<wall_time>& t) {
   return std::chrono::duration<double>(now().wall - *t).count();
 }
 
+json band_json(const rollout::block_band& band) { return {{"limit", band.limit}, {"from", rollout::to_string(band.from)}, {"told", rollout::told(band)}}; }
+
+// What each rule in force may block before this node demotes it, and why so much.
+net::control_response breaker(const sources& from) {
+  json out = json::array();
+  for (const auto& version : from.bands ? from.bands() : std::vector<rollout::version_bands>{}) {
+    json rules = json::array();
+    for (const auto& [id, band] : version.rules) {
+      auto one = band_json(band);
+      one["rule"] = id;
+      rules.push_back(std::move(one));
+    }
+    out.push_back({{"version", version.version}, {"all", band_json(version.all)}, {"rules", std::move(rules)}});
+  }
+  return reply(200, {{"versions", std::move(out)}});
+}
+
 json policy_json(const store::agent_status& s) {
   json nodes = json::array();
   for (const auto& n : s.nodes) {
@@ -123,6 +140,7 @@ constexpr place_to_go places[] = {
      }},
     {"GET", "/v1/audit/files", [](const sources& from, const net::control_request&) { return list_audit_files(from.audit_directory); }},
     {"GET", "/v1/audit/file", [](const sources& from, const net::control_request& request) { return answer_audit_file(from.audit_directory, request.query); }},
+    {"GET", "/v1/breaker", [](const sources& from, const net::control_request&) { return breaker(from); }},
     {"GET", "/v1/coverage", [](const sources&, const net::control_request&) { return coverage(); }},
     {"POST", "/v1/rearm", [](const sources& from, const net::control_request& request) { return rearm(from, request.body); }},
     {"POST", "/v1/explain",
@@ -153,7 +171,7 @@ net::control_response api::handle(const net::control_request& request) const {
     return wrong_method(place.method, place.path);
   }
   return problem(404, "there is no such path",
-                 "there are /livez, /readyz, /metrics, /v1/status, /v1/coverage, /v1/audit/files, /v1/audit/file, /v1/feedback, POST /v1/explain and POST /v1/rearm");
+                 "there are /livez, /readyz, /metrics, /v1/status, /v1/breaker, /v1/coverage, /v1/audit/files, /v1/audit/file, /v1/feedback, POST /v1/explain and POST /v1/rearm");
 }
 
 }  // namespace sluice::admin

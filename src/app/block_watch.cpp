@@ -3,38 +3,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <functional>
 
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/rollout/judged_exchange.hpp"
 
 namespace sluice::app {
 namespace {
 
 constexpr std::size_t places = 8192;  // of a worker, for one second
-
-// Names of tenants and users, told apart and nothing else. The mixing makes every bit count, so that a part of the range is a fair sample.
-std::uint64_t mixed(std::uint64_t n) {
-  n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  n = (n ^ (n >> 27)) * 0x94d049bb133111ebULL;
-  return n ^ (n >> 31);
-}
-std::uint64_t hashed(std::string_view text) { return mixed(std::hash<std::string_view>{}(text)); }
-
-void add(std::vector<std::uint32_t>& to, std::uint32_t rule) {
-  if (std::ranges::find(to, rule) == to.end()) to.push_back(rule);
-}
-
-// The rules that made this side a block: those that block, or whose scores crossed a threshold.
-void blocking_rules(const policy::outcome& side, const std::vector<policy::snapshot::rule_info>& infos, std::vector<std::uint32_t>& out) {
-  if (side.verdict != policy::verdict::block) return;
-  if (side.block.rule < infos.size()) add(out, side.block.rule);
-  for (const auto& f : side.findings) {
-    if (!f.enforced || f.rule >= infos.size()) continue;
-    const auto& rule = infos[f.rule];
-    const bool scores = rule.score > 0 && std::ranges::any_of(side.scores, [&](const policy::score_sum& s) { return s.policy == rule.policy && s.crossed && s.action == policy::action::block; });
-    if (f.action == policy::action::block || scores) add(out, f.rule);
-  }
-}
 
 }  // namespace
 
@@ -49,14 +25,7 @@ void block_watch::note(std::size_t worker, const proxy::exchange_report& report)
   auto& to = queue.next();
   to.by = report.policy.snapshot;
   to.rules = report.rules;
-  to.what.tenant = hashed(report.who.tenant);
-  to.what.user = mixed(to.what.tenant ^ hashed(report.who.user.empty() ? report.caller : std::string_view(report.who.user)));
-  to.what.context = hashed(report.effective);
-  to.what.blocked_by.clear();
-  const auto& infos = report.policy.snapshot->rules();
-  blocking_rules(report.request, infos, to.what.blocked_by);
-  blocking_rules(report.response, infos, to.what.blocked_by);
-  to.what.blocked = report.request.verdict == policy::verdict::block || report.response.verdict == policy::verdict::block;
+  rollout::describe(to.what, report.who, report.caller, report.effective, report.request, report.response, report.policy.snapshot->rules());
   to.failed = !to.what.blocked && (report.answer_withheld || report.status >= 500);
   to.added_us = report.added_us;
   queue.publish();
@@ -67,7 +36,7 @@ block_watch::version_rates* block_watch::rates_of(const std::string& version) {
   return at == versions_.end() ? nullptr : at->get();
 }
 
-void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const expectation& expected) {
+void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence) {
   std::erase_if(versions_, [&](const auto& each) { return std::ranges::none_of(in_force, [&](const auto& s) { return s->version() == each->version; }); });
   for (const auto& snapshot : in_force) {
     auto* known = rates_of(snapshot->version());
@@ -80,20 +49,22 @@ void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapsho
       continue;
     }
     const auto terms = snapshot->breaker();
+    auto bands = rollout::bands_of(*snapshot, evidence(snapshot->version()));
+    const std::unordered_map<std::string, rollout::block_band> by_rule(bands.rules.begin(), bands.rules.end());
     std::vector<rollout::watched_rule> rules;
     for (const auto& r : snapshot->rules()) {
-      const bool demoted = std::ranges::binary_search(snapshot->demoted(), r.id);
-      const auto limit = r.max_block_rate ? r.max_block_rate : expected(snapshot->version(), r.id);
-      rules.push_back({.id = r.id, .limit = limit.value_or(terms.rule), .never_demote = r.never_demote,
-                       .enforced = r.enforcement == policy::enforcement::enforce || demoted});
+      const auto band = by_rule.find(r.id);
+      const bool watched = band != by_rule.end();
+      rules.push_back({.id = r.id, .band = watched ? band->second : rollout::block_band{}, .never_demote = r.never_demote, .enforced = watched});
     }
     auto made = std::make_unique<version_rates>();
     made->version = made->counts.version = snapshot->version();
     made->demoted = snapshot->demoted();
-    made->rates = std::make_unique<rollout::block_rates>(std::move(rules), terms, [contexts = &made->contexts](std::uint64_t context, std::uint32_t rule) {
+    made->rates = std::make_unique<rollout::block_rates>(std::move(rules), terms, bands.all, [contexts = &made->contexts](std::uint64_t context, std::uint32_t rule) {
       const auto at = contexts->find(context);
       return at != contexts->end() && rule < at->second.size() && at->second[rule];
     });
+    made->bands = std::move(bands);
     versions_.push_back(std::move(made));
   }
 }
@@ -114,8 +85,8 @@ void block_watch::take(const seen& one, mono_time t) {
   ++counts.added[std::min(step, rollout::arm_counts::latency_steps - 1)];
 }
 
-block_watch::news block_watch::look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const expectation& expected, mono_time t) {
-  follow(in_force, expected);
+block_watch::news block_watch::look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence, mono_time t) {
+  follow(in_force, evidence);
   for (auto& queue : queues_) {
     for (std::size_t n = queue->size(); n > 0; --n) {
       auto& one = *queue->front();
@@ -137,6 +108,12 @@ block_watch::news block_watch::look(const std::vector<std::shared_ptr<const poli
 std::vector<rollout::arm_counts> block_watch::arms() const {
   std::vector<rollout::arm_counts> out;
   for (const auto& each : versions_) out.push_back(each->counts);
+  return out;
+}
+
+std::vector<rollout::version_bands> block_watch::bands() const {
+  std::vector<rollout::version_bands> out;
+  for (const auto& each : versions_) out.push_back(each->bands);
   return out;
 }
 

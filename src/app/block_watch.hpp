@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/proxy/report.hpp"
 #include "sluice/rollout/arm_counts.hpp"
+#include "sluice/rollout/block_band.hpp"
 #include "sluice/rollout/block_rates.hpp"
 #include "sluice/store/agent.hpp"
 
@@ -30,12 +30,14 @@ class block_watch {
     std::vector<store::rule_demotion> demote;
     std::vector<std::string> told;  // of rules that are never demoted
   };
-  // About once a second. `in_force`: one version or two; others are forgotten. `expected`: the limit of a rule that says none itself, from
-  // what its version showed before; none: the bundle's.
-  using expectation = std::function<std::optional<double>(const std::string& version, const std::string& rule)>;
-  [[nodiscard]] news look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const expectation& expected, mono_time t);
+  // About once a second. `in_force`: one version or two; others are forgotten. `evidence`: what is known of a version that comes; its limits
+  // follow from that.
+  using evidence_source = std::function<store::block_evidence(const std::string& version)>;
+  [[nodiscard]] news look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence, mono_time t);
   // What each version in force did since it came, for whoever compares them.
   [[nodiscard]] std::vector<rollout::arm_counts> arms() const;
+  // The limits of each version in force, and where they come from.
+  [[nodiscard]] std::vector<rollout::version_bands> bands() const;
   [[nodiscard]] std::uint64_t unseen() const;
 
  private:
@@ -51,10 +53,11 @@ class block_watch {
     std::vector<std::string> demoted;
     std::unordered_map<std::uint64_t, std::vector<bool>> contexts;  // which rules apply
     std::unique_ptr<rollout::block_rates> rates;
+    rollout::version_bands bands;
     rollout::arm_counts counts;
   };
   [[nodiscard]] version_rates* rates_of(const std::string& version);
-  void follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const expectation& expected);
+  void follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence);
   void take(const seen& one, mono_time t);
 
   std::vector<std::unique_ptr<handoff<seen>>> queues_;  // by worker

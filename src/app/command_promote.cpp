@@ -6,6 +6,8 @@
 #include "bundle_input.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
+#include "sluice/policy/build.hpp"
+#include "sluice/rollout/block_band.hpp"
 #include "sluice/app/command.hpp"
 
 namespace sluice::app {
@@ -16,8 +18,23 @@ struct trial_options {
   signing_options signing;
   wait_options wait;
   std::string note, actor;
-  bool shadow = false;
+  bool shadow = false, over_limit = false;
 };
+
+// Rules that every node would soon demote, by what they blocked in shadow. False: there are some, and they were complained about.
+bool within_limits(store::publisher& ring, const std::string& version) {
+  const auto shown = ring.shown_in_shadow(version);
+  if (!shown) return complain_ring(shown.error()), false;
+  if (shown->all.of == 0) return true;  // it was not in shadow: nothing is known
+  const auto source = ring.fetch(version);
+  if (!source) return complain_ring(source.error()), false;
+  policy::diagnostics ignored;  // it was checked when it was pushed
+  const auto over = rollout::over_band_in_shadow(policy::parse(*source, ignored), {.gate = {}, .shadow = *shown});
+  for (const auto& each : over) complain("rule " + each.rule + " blocked more in shadow than it may: its limit is " + rollout::told(each.band) + ", so every node would soon demote it");
+  if (over.empty()) return true;
+  complain("nothing was promoted", "make the rule narrower; or where it is right, say so in it (max_block_rate, never_demote) and push again; or promote with --over-limit and let the breaker decide");
+  return false;
+}
 
 int end_trial(const trial_options& options, bool promote, bool json) {
   auto ring = connect_ring(options.ring);
@@ -32,6 +49,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   }
   const std::string what = canary ? "canary" : "version in shadow";
   const auto version = !promote ? live->version : canary ? live->canary->version : live->shadow;
+  if (promote && !options.over_limit && !within_limits(*ring, version)) return 1;
   store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .only_after = live->activation};
   // What the command is not about goes on.
   if (canary && live->shadow != version) asked.shadow = live->shadow;
@@ -53,6 +71,7 @@ void add_ending(CLI::App& root, invocation& call, bool promote) {
   add_ring_options(*command, options->ring);
   add_signing_options(*command, options->signing, false);
   command->add_flag("--shadow", options->shadow, "The version in shadow, where there is a canary as well");
+  if (promote) command->add_flag("--over-limit", options->over_limit, "Also where rules blocked more in shadow than their breaker's limit: each node will soon demote them");
   command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
   command->add_option("--note", options->note, "Why, for the history");
   add_wait_options(*command, options->wait);

@@ -1,5 +1,6 @@
 // sluice push: validate, compile, test, upload, activate, and hear what each node says.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <memory>
@@ -23,7 +24,7 @@ struct push_options {
   wait_options wait;
   bool stage_only = false;
   std::string canary;  // a percentage, or nodes=LABEL=VALUE
-  bool shadow = false;
+  bool shadow = false, again = false;
   gate_request gate;
 };
 
@@ -92,6 +93,20 @@ std::optional<store::activate_request> request_of(const push_options& options, s
   return out;
 }
 
+// The activation by which the version is live for everybody already and runs on every living node: then there is nothing to make live. Nothing
+// where something runs beside it, which a push ends, where somebody else signed for it, or where a node refused it, runs another or has seen a newer one.
+std::optional<store::head_record> active_everywhere(store::publisher& ring, const std::string& version) {
+  auto head = ring.head();
+  if (!head || head->version != version || head->canary || !head->shadow.empty() || head->signed_by != ring.signs_as()) return std::nullopt;
+  const auto nodes = ring.nodes();
+  const auto runs_it = [&](const store::node_status& n) { return !n.alive || (n.version == version && n.activation == policy::to_string(head->activation)); };
+  if (!nodes || !std::ranges::all_of(*nodes, runs_it)) return std::nullopt;
+  const auto answers = ring.acknowledgements(head->activation);
+  if (!answers || std::ranges::any_of(*answers, [](const auto& a) { return a.state == "NACK"; })) return std::nullopt;
+  const auto ahead = ring.ahead_of(*head);
+  return ahead && *ahead == policy::activation{} ? std::optional(std::move(*head)) : std::nullopt;
+}
+
 // What it made live, for a person.
 void tell(const push_options& options, const std::string& staged, const store::head_record& head) {
   std::cout << "version " << short_version(staged);
@@ -127,6 +142,16 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   return std::nullopt;
 }
 
+// Nothing: it was complained about.
+std::optional<store::head_record> make_live(const push_options& options, store::publisher& ring, const bundle_input& input, const store::provenance& how, const std::string& staged) {
+  const auto request = request_of(options, ring, staged);
+  if (!request) return std::nullopt;
+  auto head = ring.activate(*request);
+  if (!head && head.error().code == errc::not_found && ring.stage(input.source, how)) head = ring.activate(*request);  // a failover lost what was uploaded
+  if (!head) return complain_ring(head.error()), std::nullopt;
+  return std::move(*head);
+}
+
 int push(const push_options& options, bool json) {
   if (options.gate.emergency && options.note.empty()) {
     complain("--emergency needs --note", "say why golden sets are not asked: it stands in the history");
@@ -153,20 +178,21 @@ int push(const push_options& options, bool json) {
     return 0;
   }
   mark = mono_now();
-  const auto request = request_of(options, *ring, *staged);
-  if (!request) return 1;
-  auto head = ring->activate(*request);
-  if (!head && head.error().code == errc::not_found && ring->stage(input->source, how)) head = ring->activate(*request);  // a failover lost what was uploaded
-  if (!head) return complain_ring(head.error()), 1;
-  warn_of_replicas(*head);
+  const bool may_be_there = !options.again && options.canary.empty() && !options.shadow;
+  auto head = may_be_there ? active_everywhere(*ring, *staged) : std::nullopt;
+  const bool unchanged = head.has_value();
+  if (!head) head = make_live(options, *ring, *input, how, *staged);
+  if (!head) return 1;
+  if (!unchanged) warn_of_replicas(*head);
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
-  if (!json) tell(options, *staged, *head);
+  if (!json && !unchanged) tell(options, *staged, *head);
+  if (!json && unchanged) std::cout << "version " << short_version(*staged) << " is already active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << "; nothing to do (--again activates it once more)\n" << std::flush;
   const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
     const auto nodes = nlohmann::ordered_json::parse(answers_json(waited));
-    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"nodes", nodes},
+    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", unchanged}, {"nodes", nodes},
                                         {"gate", {{"verdict", rollout::to_string(gate->report.verdict)}, {"report", gate->report.digest}}},
                                         {"ms", {{"build", build_ms}, {"golden", golden_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
@@ -196,6 +222,7 @@ void add_push(CLI::App& root, invocation& call) {
   command->add_option("--approved-by", options->gate.approved_by, "The second person, who agrees that rules may be weaker than those in force");
   command->add_option("--expected-change", options->gate.expected_change, "Why benign golden cases are decided otherwise than by what is in force");
   add_replay_options(*command, options->gate.replay);
+  command->add_flag("--again", options->again, "Activate also a version that is live already and runs on every node")->excludes(stage_only)->excludes(canary);
   command->add_flag("--emergency", options->gate.emergency, "Without golden sets; never without schema, inline tests, self-test and cost bounds. Say why with --note");
   add_json(*command, call);
   command->footer(

@@ -36,6 +36,11 @@ struct ring_state {
     if (answer != phases.end()) return answer->second;
     return node.activation == policy::to_string(head->activation) ? "active" : "waiting";
   }
+  // Users on whose exchanges the version in shadow was judged.
+  [[nodiscard]] std::size_t shadow_users(const store::node_status& node) const {
+    const auto known = head ? node.shown.find(head->shadow) : node.shown.end();
+    return known == node.shown.end() ? 0 : known->second.all.of;
+  }
   [[nodiscard]] std::vector<store::rule_demotion> demoted() const { return head ? head->demoted : std::vector<store::rule_demotion>{}; }
 };
 
@@ -76,7 +81,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   if (is.frozen) out["frozen"] = *is.frozen;
   for (const auto& n : is.nodes) {
     out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state}, {"phase", is.phase(n)},
-                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"demoted", demotions(n.demoted)}});
+                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}});
   }
   return out;
 }
@@ -91,7 +96,11 @@ std::string summary(const ring_state& is, const std::string& name) {
     percent << head->canary->basis_points / 100.0;
     out += "canary: version " + short_version(head->canary->version) + " for " + (head->canary->nodes.empty() ? percent.str() + " % of conversations" : "everybody on nodes with " + head->canary->nodes) + "\n";
   }
-  if (!head->shadow.empty()) out += "in shadow: version " + short_version(head->shadow) + "\n";
+  if (!head->shadow.empty()) {
+    std::size_t users = 0;
+    for (const auto& n : is.nodes) users += is.shadow_users(n);
+    out += "in shadow: version " + short_version(head->shadow) + ", judged for " + std::to_string(users) + " users so far\n";
+  }
   const auto demoted = [&out](const std::string& by, const std::vector<store::rule_demotion>& of) {
     for (const auto& d : of) out += "DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why + "\n";
   };
@@ -118,7 +127,7 @@ class change_log {
     if (json_) {
       const auto whole = to_json(is, name);
       auto lasting = whole;
-      for (auto& n : lasting["nodes"]) n.erase("heartbeat_age_ms");
+      for (auto& n : lasting["nodes"]) n.erase("heartbeat_age_ms"), n.erase("shadow_users");
       if (changed("", lasting.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace))) std::cout << whole.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n' << std::flush;
       return;
     }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace sluice::app {
@@ -12,23 +13,45 @@ struct entry {
   std::string path;   // "config check"; empty for the root
   std::string about;
   std::vector<std::pair<std::string, std::string>> words;  // what may come next, with its description
+  std::map<std::string, std::vector<std::string>> values;  // of an option that takes one of a few words: "--direction"
 };
+
+// CLI11 writes the words of IsMember into the type: "TEXT:{request,response}". None where any text goes.
+std::vector<std::string> closed_values(const CLI::Option& option) {
+  const auto type = option.get_type_name();
+  const auto begin = type.find('{'), end = type.find('}', begin);
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  return CLI::detail::split(type.substr(begin + 1, end - begin - 1), ',');
+}
 
 std::string first_line(std::string text) { return text.substr(0, text.find('\n')); }
 
 void collect(const CLI::App& app, const std::string& path, std::vector<entry>& out) {
-  entry made{.path = path, .about = first_line(app.get_description()), .words = {}};
+  entry made{.path = path, .about = first_line(app.get_description()), .words = {}, .values = {}};
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   for (const auto* each : commands) {
     if (!each->get_group().empty()) made.words.emplace_back(each->get_name(), first_line(each->get_description()));
   }
   for (const auto* option : app.get_options()) {
+    const auto values = closed_values(*option);
+    if (option->get_positional()) {
+      for (const auto& value : values) made.words.emplace_back(value, first_line(option->get_description()));
+    }
+    for (const auto& name : option->get_lnames()) {
+      if (!values.empty()) made.values["--" + name] = values;
+    }
     for (const auto& name : option->get_lnames()) made.words.emplace_back("--" + name, first_line(option->get_description()));
   }
   out.push_back(std::move(made));
   for (const auto* each : commands) {
     if (!each->get_group().empty()) collect(*each, path.empty() ? each->get_name() : path + " " + each->get_name(), out);
   }
+}
+
+std::string joined(const std::vector<std::string>& values) {
+  std::string out;
+  for (const auto& value : values) out += (out.empty() ? "" : " ") + value;
+  return out;
 }
 
 std::string joined(const entry& of) {
@@ -61,6 +84,10 @@ std::string bash(const std::vector<entry>& entries) {
       "  done\n"
       "  case \"$path\" in\n";
   for (const auto& each : entries) out += "    " + single_quoted(each.path) + ") words=" + single_quoted(joined(each)) + " ;;\n";
+  out += "  esac\n  case \"$path ${COMP_WORDS[COMP_CWORD - 1]}\" in\n";
+  for (const auto& each : entries) {
+    for (const auto& [option, values] : each.values) out += "    " + single_quoted(each.path + " " + option) + ") words=" + single_quoted(joined(values)) + " ;;\n";
+  }
   out +=
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
@@ -93,6 +120,10 @@ std::string zsh(const std::vector<entry>& entries) {
     }
     out += " ) ;;\n";
   }
+  out += "  esac\n  case \"$next ${words[CURRENT - 1]}\" in\n";
+  for (const auto& each : entries) {
+    for (const auto& [option, values] : each.values) out += "    " + single_quoted(each.path + " " + option) + ") offers=(" + joined(values) + ") ;;\n";
+  }
   out += "  esac\n  _describe 'sluice' offers || _files\n}\ncompdef _sluice sluice\n";
   return out;
 }
@@ -109,8 +140,9 @@ std::string fish(const std::vector<entry>& entries) {
     }
     for (const auto& [word, about] : each.words) {
       const bool option = word.starts_with("--");
-      out += "complete -c sluice -n " + single_quoted(when) + (option ? " -l " + word.substr(2) : " -a " + single_quoted(word)) + " -d " +
-             single_quoted(about) + "\n";
+      const auto values = each.values.find(word);
+      out += "complete -c sluice -n " + single_quoted(when) + (option ? " -l " + word.substr(2) : " -a " + single_quoted(word)) +
+             (values == each.values.end() ? "" : " -x -a " + single_quoted(joined(values->second))) + " -d " + single_quoted(about) + "\n";
     }
   }
   return out;

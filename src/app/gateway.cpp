@@ -210,7 +210,7 @@ result<void> gateway::open_agent() {
   calls.in_shadow = [this](const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules) { return loader_->in_shadow(of, rules); };
   calls.report = [this] {
     const std::lock_guard lock(publish_mutex_);
-    return arms_;
+    return store::agent::callbacks::told_to_ring{.arms = arms_, .shown = serving_ ? lane_->shown() : store::shown_by_version{}};
   };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
   calls.event = [this](const std::string& kind, const policy::activation& activation, const std::string& version,
@@ -289,6 +289,10 @@ result<void> gateway::open_admin() {
     return loader_->made_of(active_->snapshot);
   };
   if (feedback_) from.feedback = [this](const net::control_request& request) { return feedback_->from_operator(request); };
+  from.bands = [this] {
+    const std::lock_guard lock(publish_mutex_);
+    return bands_;
+  };
   from.rearm = [this](const std::string& rule) { agent_->rearm(rule); };
   from.not_ready = [this] {
     if (stopping_.load()) return std::string("stopping");

@@ -56,6 +56,7 @@ class gateway {
   void watch_log();
   void watch_pins();
   void watch_blocks();
+  [[nodiscard]] store::block_evidence evidence_of(const std::string& version) const;
   void retire();  // with publish_mutex_ held, as let_go()
   void let_go();
   result<void> read_secrets();
@@ -103,6 +104,7 @@ class gateway {
   handle_ledger handles_;
   std::unique_ptr<store::ledger> ledger_;  // null: handles_ has it
   std::string arms_;  // of blocks_, for the ring; under publish_mutex_
+  std::vector<rollout::version_bands> bands_;  // of blocks_; under publish_mutex_
   block_watch blocks_;  // look(): the main thread's
   std::unique_ptr<shadow_lane> lane_;
   std::vector<std::unique_ptr<gateway_services>> services_;

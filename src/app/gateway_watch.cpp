@@ -4,7 +4,6 @@
 
 #include "gateway.hpp"
 #include "sluice/rollout/fleet_watch.hpp"
-#include "sluice/rollout/statistics.hpp"
 #include "sluice/telemetry/log.hpp"
 
 namespace sluice::app {
@@ -47,6 +46,13 @@ void gateway::watch_keys() {
   }
 }
 
+// What the version showed at its gate and in shadow, as its manifest and its activation say.
+store::block_evidence gateway::evidence_of(const std::string& version) const {
+  const auto status = agent_->status();
+  const auto known = status.evidence.find(version);
+  return known == status.evidence.end() ? store::block_evidence{} : known->second;
+}
+
 // The breaker: what is over its limit goes to shadow, on this node's own evidence.
 void gateway::watch_blocks() {
   if (settings_.shadow || !serving_) return;  // nothing is blocked
@@ -56,19 +62,11 @@ void gateway::watch_blocks() {
     in_force.push_back(active_->snapshot);
     if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
   }
-  // A version that was in shadow here is held to what it showed: three times the upper bound, and not so little that chance decides.
-  const auto expected = [this](const std::string& version, const std::string& rule) -> std::optional<double> {
-    constexpr std::uint64_t exchanges_min = 500;
-    constexpr double least = 0.02, most = 0.9, times = 3;
-    const auto shown = lane_->blocks_of(version);
-    if (shown.exchanges < exchanges_min) return std::nullopt;
-    const auto hits = shown.by_rule.find(rule);
-    return std::clamp(times * rollout::rate_upper(hits == shown.by_rule.end() ? 0 : hits->second, shown.exchanges), least, most);
-  };
-  auto news = blocks_.look(in_force, expected, mono_now());
+  auto news = blocks_.look(in_force, [this](const std::string& version) { return evidence_of(version); }, mono_now());
   {
     const std::lock_guard lock(publish_mutex_);
     arms_ = rollout::arms_json(blocks_.arms());
+    bands_ = blocks_.bands();
   }
   for (const auto& told : news.told) telemetry::log(level::warn, told);
   demotions_.fetch_add(news.demote.size());

@@ -70,6 +70,24 @@ void add_completion(CLI::App& root, app::invocation& call) {
   });
 }
 
+// Commands by what somebody is about, in the order of a rule's life.
+struct job {
+  const char* name;
+  std::vector<void (*)(CLI::App&, app::invocation&)> commands;
+};
+const std::vector<job>& jobs() {
+  static const std::vector<job> all = {
+      {"Run", {app::add_serve, app::add_config, app::add_demo, app::add_mock_upstream}},
+      {"Write", {app::add_init, app::add_new, app::add_check, app::add_explain, app::add_rules, app::add_diff, app::add_schema, app::add_classifier}},
+      {"Prove", {app::add_test, app::add_golden, app::add_shadow}},
+      {"Publish", {app::add_push, app::add_pack, app::add_activate, app::add_approve, app::add_promote, app::add_rollback, app::add_freeze, app::add_revoke, app::add_prune, app::add_keygen}},
+      {"Watch", {app::add_status, app::add_history, app::add_controller, app::add_demote}},
+      {"Account for", {app::add_audit, app::add_feedback}},
+      {"About this program", {add_completion, add_version}},
+  };
+  return all;
+}
+
 std::vector<std::string_view> names_of(const CLI::App& app) {
   std::vector<std::string_view> out;
   for (const auto* each : app.get_subcommands([](const CLI::App*) { return true; })) out.push_back(each->get_name());
@@ -127,39 +145,16 @@ int run(int argc, char** argv) {
   root.get_formatter()->column_width(26);
   root.set_version_flag("--version", "sluice " SLUICE_VERSION);
   app::invocation call;
-  app::add_serve(root, call);
-  app::add_mock_upstream(root, call);
-  app::add_check(root, call);
-  app::add_test(root, call);
-  app::add_diff(root, call);
-  app::add_explain(root, call);
-  app::add_rules(root, call);
-  app::add_init(root, call);
-  app::add_new(root, call);
-  app::add_schema(root, call);
-  app::add_push(root, call);
-  app::add_pack(root, call);
-  app::add_status(root, call);
-  app::add_history(root, call);
-  app::add_activate(root, call);
-  app::add_approve(root, call);
-  app::add_promote(root, call);
-  app::add_demote(root, call);
-  app::add_rollback(root, call);
-  app::add_freeze(root, call);
-  app::add_revoke(root, call);
-  app::add_prune(root, call);
-  app::add_keygen(root, call);
-  app::add_audit(root, call);
-  app::add_controller(root, call);
-  app::add_shadow(root, call);
-  app::add_config(root, call);
-  app::add_classifier(root, call);
-  app::add_golden(root, call);
-  app::add_feedback(root, call);
-  app::add_demo(root, call);
-  add_completion(root, call);
-  add_version(root, call);
+  for (const auto& of : jobs()) {
+    for (const auto add : of.commands) {
+      const auto before = root.get_subcommands([](const CLI::App*) { return true; }).size();
+      add(root, call);  // some add several
+      const auto all = root.get_subcommands([](CLI::App*) { return true; });
+      for (std::size_t i = before; i < all.size(); ++i) {
+        if (!all[i]->get_group().empty()) all[i]->group(of.name);
+      }
+    }
+  }
   if (argc > 1 && std::string_view(argv[1]) == "help") {
     // As --help behind the command that is named.
     std::rotate(argv + 1, argv + 2, argv + argc);

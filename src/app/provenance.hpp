@@ -14,7 +14,8 @@ namespace sluice::app {
           .gate_verdict = std::string(rollout::to_string(gate.report.verdict)),
           .emergency = asked.emergency,
           .weaker = rollout::weaker(gate.evidence),
-          .approved_by = asked.approved_by};
+          .approved_by = asked.approved_by,
+          .benign = gate.evidence.benign};
 }
 
 }  // namespace sluice::app

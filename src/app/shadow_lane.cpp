@@ -6,8 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <set>
-
 #include "gateway_services.hpp"
 #include "sluice/base/cpu_time.hpp"
 
@@ -138,25 +136,16 @@ bool shadow_lane::run_once() {
 }
 
 void shadow_lane::count_blocks(const rollout::shadow_exchange& of, const rollout::shadow_judgement& done) {
-  std::set<std::string> blocking;
-  const auto& rules = of.candidate->rules();
-  for (const auto* side : {&done.request, &done.response}) {
-    for (const auto& f : side->findings) {
-      if (f.enforced && f.action == policy::action::block && f.rule < rules.size()) blocking.insert(rules[f.rule].id);
-    }
-  }
-  const std::lock_guard lock(counts_lock_);
-  if (counted_version_ != of.candidate->version()) {
-    counted_version_ = of.candidate->version();
-    counts_ = {};
-  }
-  ++counts_.exchanges;
-  for (const auto& rule : blocking) ++counts_.by_rule[rule];
+  rollout::describe(counted_, of.who, of.caller, done.effective, done.request, done.response, of.candidate->rules());
+  const std::lock_guard lock(tally_lock_);
+  if (!tally_ || tally_->of().version() != of.candidate->version()) tally_.emplace(of.candidate);
+  tally_->see(counted_, tally_->of().rules_for(of.who));
 }
 
-shadow_lane::block_counts shadow_lane::blocks_of(const std::string& version) const {
-  const std::lock_guard lock(counts_lock_);
-  return version == counted_version_ ? counts_ : block_counts{};
+store::shown_by_version shadow_lane::shown() const {
+  const std::lock_guard lock(tally_lock_);
+  if (!tally_) return {};
+  return {{tally_->of().version(), tally_->shown()}};
 }
 
 void shadow_lane::judge(const job& of) {

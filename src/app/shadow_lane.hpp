@@ -4,9 +4,9 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +17,7 @@
 #include "sluice/proxy/report.hpp"
 #include "sluice/rollout/cpu_budget.hpp"
 #include "sluice/rollout/shadow_judge.hpp"
+#include "sluice/rollout/shadow_tally.hpp"
 
 namespace sluice::app {
 
@@ -39,12 +40,8 @@ class shadow_lane {
     std::uint64_t cpu_us = 0;
   };
   [[nodiscard]] statistics stats() const;
-  // Of exchanges that the version judged in shadow here, how many each rule would have blocked. The last version only; from any thread.
-  struct block_counts {
-    std::uint64_t exchanges = 0;
-    std::map<std::string, std::uint64_t> by_rule;
-  };
-  [[nodiscard]] block_counts blocks_of(const std::string& version) const;
+  // What the version that is or was in shadow here would have blocked. The last one only; from any thread.
+  [[nodiscard]] store::shown_by_version shown() const;
 
  private:
   struct job {
@@ -69,9 +66,9 @@ class shadow_lane {
   counter judged_, inexact_, shed_log_, cpu_us_;
   policy::scratch scratch_, live_scratch_;
   void count_blocks(const rollout::shadow_exchange& of, const rollout::shadow_judgement& done);
-  mutable std::mutex counts_lock_;  // of the lane's thread and whoever asks; no worker's
-  std::string counted_version_;
-  block_counts counts_;
+  mutable std::mutex tally_lock_;  // of the lane's thread and whoever asks; no worker's
+  std::optional<rollout::shadow_tally> tally_;
+  rollout::judged_exchange counted_;  // used again and again by the lane's thread
   std::atomic<bool> stopping_{false}, awake_{false};
   std::thread thread_;
 };

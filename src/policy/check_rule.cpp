@@ -175,15 +175,15 @@ void check_content(check_pass& pass, rule& checked) {
 }  // namespace
 
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
-  if (!checked.id.empty()) {
-    const auto [at, fresh] = pass.rule_ids.emplace(checked.id, checked.place);
-    if (!fresh) {
-      pass.error(checked.place, "rule '" + checked.id + "' exists already",
-                 "the first stands at " + to_string(at->second));
-    }
-  }
+  const auto first = checked.id.empty() ? pass.rule_ids.end() : pass.rule_ids.find(checked.id);
+  const bool taken = first != pass.rule_ids.end();
+  if (taken) pass.error(checked.place, "rule '" + checked.id + "' exists already", "the first stands at " + to_string(first->second));
+  if (!taken && !checked.id.empty()) pass.rule_ids.emplace(checked.id, checked.place);
+  const auto before = static_cast<std::ptrdiff_t>(pass.found.size());
   check_content(pass, checked);
   check_tests(pass, owner, checked);
+  // What else there is to say of a second of one name would be said of the first as well, or follows from the name.
+  if (taken) pass.found.erase(pass.found.begin() + before, pass.found.end());
 }
 
 void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& checked) {

@@ -29,20 +29,23 @@ std::string listed(const std::vector<std::string>& list) {
 
 // Lengths of the pieces in code points, used over and over, that an answer is cut into. What they are follows from the case's id, so
 // that a failure can be repeated.
-std::vector<std::vector<std::uint32_t>> cuttings(const golden_case& each) {
-  std::minstd_rand random(static_cast<std::uint32_t>(std::hash<std::string_view>{}(each.id) % std::minstd_rand::modulus) | 1u);
+std::vector<std::vector<std::uint32_t>> cuttings(const golden_case& each, bool found_something, std::size_t single_one_in) {
+  const auto hash = std::hash<std::string_view>{}(each.id);
+  std::minstd_rand random(static_cast<std::uint32_t>(hash % std::minstd_rand::modulus) | 1u);
   constexpr std::uint32_t token_max = 8;
   std::vector<std::uint32_t> tokens(7);
   for (auto& size : tokens) size = static_cast<std::uint32_t>(1 + random() % token_max);
   const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(each.response->size(), 1u << 30));
   const auto first = static_cast<std::uint32_t>(1 + random() % std::max(bytes, 1u));
+  if (!found_something && hash % std::max<std::size_t>(1, single_one_in) != 0) return {tokens, {first, bytes}};
   return {{1}, tokens, {first, bytes}};
 }
 
 // How a stream ends otherwise than the whole; empty when it does not.
 std::string stream_difference(const golden_case& each, const trial_input& answer, const trial_outcome& whole,
-                              const std::shared_ptr<const snapshot>& with, scratch& working) {
-  for (const auto& pieces : cuttings(each)) {
+                              const std::shared_ptr<const snapshot>& with, scratch& working, std::size_t single_one_in) {
+  const bool found = !whole.rules.empty() || !whole.shadow.empty() || whole.verdict != verdict::allow;
+  for (const auto& pieces : cuttings(each, found, single_one_in)) {
     const trial_outcome streamed = try_stream(with, answer, working, pieces);
     const bool same = whole.verdict == verdict::block
                           ? streamed.verdict == verdict::block && left_before_block(whole, streamed)
@@ -55,7 +58,7 @@ std::string stream_difference(const golden_case& each, const trial_input& answer
   return {};
 }
 
-golden_result run_one(const golden_case& each, const std::shared_ptr<const snapshot>& with, scratch& working) {
+golden_result run_one(const golden_case& each, const std::shared_ptr<const snapshot>& with, scratch& working, golden_streams streams) {
   golden_result out{.id = each.id, .set = each.set, .place = each.place};
   const auto* given = each.given.empty() ? nullptr : &each.given;
   const auto take = [&](const trial_outcome& got) {
@@ -78,7 +81,7 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
                            .given = given};
   const trial_outcome whole = try_whole(*with, answer, working);
   take(whole);
-  out.stream = stream_difference(each, answer, whole, with, working);
+  if (streams.on) out.stream = stream_difference(each, answer, whole, with, working, streams.single_one_in);
   return out;
 }
 
@@ -137,12 +140,12 @@ std::vector<text_part> parts_of(const golden_case& each, direction which) {
   return out;
 }
 
-std::vector<golden_result> run_golden(std::span<const golden_case> cases, const std::shared_ptr<const snapshot>& with) {
+std::vector<golden_result> run_golden(std::span<const golden_case> cases, const std::shared_ptr<const snapshot>& with, golden_streams streams) {
   std::vector<golden_result> out;
   out.reserve(cases.size());
   scratch working;
   for (const golden_case& each : cases) {
-    out.push_back(run_one(each, with, working));
+    out.push_back(run_one(each, with, working, streams));
     judge(each, out.back());
   }
   return out;

@@ -186,6 +186,8 @@ void sort_overlays(gathered& all) {
 template <class Named>
 void demand_bind(gathered& all, const Named& each, std::string_view what) {
   if (!each.binds.empty() || each.name.empty()) return;
+  const auto told = [&](const diagnostic& other) { return to_string(other.place) == to_string(each.place) && other.message.ends_with("exists already"); };
+  if (std::ranges::any_of(all.found, told)) return;  // a second of one name: which of them the module means is not known
   refuse(all.found, each.place, std::string(what) + " '" + each.name + "' is named by no module, so it would never act",
          "add {use: " + each.name + ", bind: {scope: global}} to modules in bundle.yaml");
 }

@@ -38,7 +38,7 @@ constexpr field waiver_fields[] = {
 
 constexpr field breaker_fields[] = {
     {.key = "on", .holds = holds::boolean, .doc = "`true` by default."},
-    {.key = "rule", .holds = holds::real, .doc = "Highest share of users that a rule may block, where the rule says no `max_block_rate`; 0.1 by default.", .max = 1},
+    {.key = "rule", .holds = holds::real, .doc = "Highest share of users that a rule may block that says no `max_block_rate`; less where shadow or the gate showed less. 0.1 by default.", .max = 1},
     {.key = "version", .holds = holds::real, .doc = "The same of all rules together; 0.3 by default.", .max = 1},
     {.key = "users_min", .holds = holds::whole, .doc = "Users that must have been seen before anything is concluded; 20 by default.", .min = 5, .max = 10'000},
 };

@@ -42,7 +42,7 @@ constexpr field rule_fields[] = {
     {.key = "score", .holds = holds::whole, .doc = "What a match adds to the policy's `thresholds`.", .max = 1000},
     {.key = "rollout", .holds = holds::mapping, .doc = "Enforced for a share of conversations.", .of = &rollout_shape},
     {.key = "promote_when", .holds = holds::mapping, .doc = "When a shadow rule has shown enough; read by reports.", .of = &promote_shape},
-    {.key = "max_block_rate", .holds = holds::real, .doc = "Highest share of users that it may block before the breaker puts it in shadow; the bundle's `breaker.rule` by default.", .max = 1},
+    {.key = "max_block_rate", .holds = holds::real, .doc = "Highest share of users that it may block before the breaker puts it in shadow; by default what it showed in shadow or at the gate allows, at most `breaker.rule`.", .max = 1},
     {.key = "never_demote", .holds = holds::boolean, .doc = "The breaker leaves it alone, however much it blocks; `false` by default."},
     {.key = "owner", .holds = holds::text, .doc = "Who answers for it, when not the policy's owner."},
     {.key = "falsepositives", .holds = holds::texts, .doc = "What it is known to find wrongly."},

@@ -101,14 +101,15 @@ std::uint64_t cost_of_all(const ruleset& rules, std::span<const text_part> parts
   return best_time(rules, parts, options, working);
 }
 
-rule_costs costs(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
-  rule_costs out;
-  out.all_ns = cost_of_all(rules, parts, options, working);
+std::map<std::uint32_t, std::uint64_t> costs_alone(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  std::map<std::uint32_t, std::uint64_t> out;
   if (rules.denies_all) return out;
-  rules.active.each([&](std::uint32_t rule) {
-    out.alone_ns.emplace(rule, best_time(only(rules, rule), parts, options, working));
-  });
+  rules.active.each([&](std::uint32_t rule) { out.emplace(rule, best_time(only(rules, rule), parts, options, working)); });
   return out;
+}
+
+rule_costs costs(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+  return {.all_ns = cost_of_all(rules, parts, options, working), .alone_ns = costs_alone(rules, parts, options, working)};
 }
 
 }  // namespace sluice::policy

@@ -36,11 +36,11 @@ struct block_rates::rates {
 
 std::string told(const trip& of) {
   return of.what + " blocked " + percent(of.rate) + " of " + std::to_string(of.users) + " users" + (of.tenants > 1 ? " of " + std::to_string(of.tenants) + " tenants" : "") +
-         " within " + std::to_string(of.window.count()) + " s (at least " + percent(of.at_least) + "), its limit is " + percent(of.limit);
+         " within " + std::to_string(of.window.count()) + " s (at least " + percent(of.at_least) + "), its limit is " + told(of.band);
 }
 
-block_rates::block_rates(std::vector<watched_rule> rules, policy::breaker_terms terms, std::function<bool(std::uint64_t, std::uint32_t)> applies)
-    : rules_(std::move(rules)), terms_(terms), applies_(std::move(applies)) {}
+block_rates::block_rates(std::vector<watched_rule> rules, policy::breaker_terms terms, block_band version, std::function<bool(std::uint64_t, std::uint32_t)> applies)
+    : rules_(std::move(rules)), terms_(terms), version_(version), applies_(std::move(applies)) {}
 
 void block_rates::see(const judged_exchange& one, mono_time t) {
   if (!terms_.on || !follows(one.user)) return;
@@ -55,8 +55,9 @@ void block_rates::see(const judged_exchange& one, mono_time t) {
   entry.tenant = one.tenant;
   entry.context = one.context;
   ++entry.seen;
-  // What a rule blocks that was told to go says nothing about the others.
-  entry.blocked += one.blocked && (one.blocked_by.empty() || !std::ranges::all_of(one.blocked_by, gone)) ? 1 : 0;
+  // What a rule blocks that was told to go, or that stays whatever happens, says nothing about the others: it would be blocked without them too.
+  const auto beside = [&](std::uint32_t rule) { return gone(rule) || (rule < rules_.size() && rules_[rule].never_demote); };
+  entry.blocked += one.blocked && (one.blocked_by.empty() || !std::ranges::all_of(one.blocked_by, beside)) ? 1 : 0;
   for (const auto rule : one.blocked_by) {
     if (rule >= rules_.size() || gone(rule)) continue;
     const auto known = std::ranges::find(entry.by, rule, &share::rule);
@@ -115,15 +116,16 @@ block_rates::rates block_rates::rates_of(const std::string* id, mono_time since)
   return out;
 }
 
-std::optional<trip> block_rates::judged(const std::string* id, double limit, seconds window, mono_time t) const {
+std::optional<trip> block_rates::judged(const std::string* id, const block_band& band, seconds window, mono_time t) const {
   const auto seen = rates_of(id, t - window);
   const auto& all = seen.all;
+  const double limit = band.limit;
   if (all.users < terms_.users_min || all.users_blocked < blocked_users_min || all.rate() <= limit) return std::nullopt;
   // Whole users blocked are the least certain of all shares with this mean, so that the bound holds for shares as well.
   const auto lower = rate_lower(static_cast<std::size_t>(all.blocked), all.users, sure);
   if (lower <= limit) return std::nullopt;
   if (seen.tenants.size() > 1 && seen.others().rate() <= limit) return std::nullopt;
-  return trip{.rules = {}, .what = id == nullptr ? "the version" : "rule " + *id, .rate = all.rate(), .at_least = lower, .limit = limit, .users = all.users,
+  return trip{.rules = {}, .what = id == nullptr ? "the version" : "rule " + *id, .rate = all.rate(), .at_least = lower, .band = band, .users = all.users,
               .users_blocked = all.users_blocked, .tenants = seen.tenants.size(), .window = window};
 }
 
@@ -142,7 +144,7 @@ void block_rates::look_at(seconds window, mono_time t, std::vector<trip>& out) {
     if (!rule.never_demote) rules.push_back(rule.id);
     const auto before = tripped_.find(rule.id);
     if (before != tripped_.end() && (!rule.never_demote || t - before->second < long_window)) continue;
-    auto found = judged(&rule.id, rule.limit, window, t);
+    auto found = judged(&rule.id, rule.band, window, t);
     if (!found) continue;
     if (!rule.never_demote) found->rules = {rule.id};
     tripped_[rule.id] = t;
@@ -153,7 +155,7 @@ void block_rates::look_at(seconds window, mono_time t, std::vector<trip>& out) {
   if (!out.empty() || rules.empty()) return;
   const auto before = tripped_.find(version_key);
   if (before != tripped_.end() && t - before->second < window) return;
-  auto found = judged(nullptr, terms_.version, window, t);
+  auto found = judged(nullptr, version_, window, t);
   if (!found) return;
   tripped_[version_key] = t;
   for (const auto& id : rules) tripped_[id] = t;

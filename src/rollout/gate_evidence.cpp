@@ -17,7 +17,9 @@ namespace {
 
 constexpr std::size_t block = 64;           // cases that a thread takes at once
 constexpr std::size_t repeat_max = 2'000;   // cases decided twice: evenly picked when there are more
-constexpr std::size_t measured_max = 40;    // cases whose time is taken: each costs every rule of the bundle several times
+constexpr std::size_t measured_max = 40;    // cases whose time is taken
+constexpr std::size_t rule_cases_max = 10;  // of these, the longest: each costs every rule of the bundle several times
+constexpr std::size_t single_max = 1'000;   // answers without a finding that are streamed code point by code point: evenly picked when there are more
 
 // The candidate with the active bundle's tests in place of its own. Expectations about rules that are gone cannot be met and are left out:
 // the comparison of the bundles names the rules.
@@ -67,10 +69,15 @@ std::vector<rule_facts> facts_of(const policy::bundle_ast& bundle) {
 }
 
 bool same_decision(const policy::golden_result& a, const policy::golden_result& b) {
-  return a.action == b.action && a.rules == b.rules && a.shadow == b.shadow && a.text == b.text && a.what == b.what && a.stream == b.stream;
+  return a.action == b.action && a.rules == b.rules && a.shadow == b.shadow && a.text == b.text && a.what == b.what;
 }
 
-// Last case first, so that nothing hides behind the order.
+policy::golden_streams streams_for(std::span<const policy::golden_case> cases) {
+  const auto answers = static_cast<std::size_t>(std::ranges::count_if(cases, [](const auto& each) { return each.response.has_value(); }));
+  return {.on = true, .single_one_in = std::max<std::size_t>(1, (answers + single_max - 1) / single_max)};
+}
+
+// Last case first, so that nothing hides behind the order. Whole only: that streams end as wholes do was seen the first time.
 repeat_evidence repeat(std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results, const std::shared_ptr<const policy::snapshot>& with, unsigned threads) {
   repeat_evidence out;
   std::vector<policy::golden_case> picked;
@@ -78,7 +85,7 @@ repeat_evidence repeat(std::span<const policy::golden_case> cases, std::span<con
   const std::size_t step = std::max<std::size_t>(1, (cases.size() + repeat_max - 1) / repeat_max);
   for (std::size_t i = 0; i < cases.size(); i += step) index.insert(index.begin(), i);
   for (const std::size_t i : index) picked.push_back(cases[i]);
-  const auto again = run_cases(picked, with, threads);
+  const auto again = run_cases(picked, with, threads, {.on = false});
   out.compared = again.size();
   for (std::size_t i = 0; i < again.size(); ++i) {
     if (!same_decision(again[i], results[index[i]])) out.differing.push_back(again[i].id);
@@ -149,9 +156,9 @@ void measure_cases(const policy::snapshot& candidate, const policy::snapshot* ac
 std::map<std::string, double> measure_rules(const policy::snapshot& with, const std::vector<const policy::golden_case*>& cases) {
   policy::scratch working;
   std::map<std::string, std::vector<double>> by_rule;
-  for (const auto* each : cases) {
+  for (const auto* each : std::span(cases).first(std::min(cases.size(), rule_cases_max))) {
     each_side(with, *each, [&](const auto& rules, const auto& parts, const auto& options) {
-      for (const auto& [rule, ns] : policy::costs(rules, parts, options, working).alone_ns) by_rule[with.rules()[rule].id].push_back(static_cast<double>(ns) / ns_per_us);
+      for (const auto& [rule, ns] : policy::costs_alone(rules, parts, options, working)) by_rule[with.rules()[rule].id].push_back(static_cast<double>(ns) / ns_per_us);
     });
   }
   std::map<std::string, double> out;
@@ -165,8 +172,8 @@ void add_active(gate_evidence& out, const candidate& what, const gather_options&
   made.tests_without_rule = tests_without_rule(active.bundle, what.build.bundle);
   policy::diagnostics found;
   made.tests = policy::run_tests(with_tests_of(active.bundle, what.build.bundle), how.backend, how.cache, found);
-  made.before = run_cases(out.cases, active.snapshot, how.threads, done);
-  made.golden = run_cases(how.active_cases, what.build.snapshot, how.threads, done);
+  made.before = run_cases(out.cases, active.snapshot, how.threads, {.on = false}, done);
+  made.golden = run_cases(how.active_cases, what.build.snapshot, how.threads, streams_for(how.active_cases), done);
   made.gate = active.bundle.gate;
   made.has_must_block = std::ranges::any_of(how.active_cases, [](const auto& each) { return each.set == "must_block"; });
   out.active = std::move(made);
@@ -205,14 +212,14 @@ struct second_version {
 }  // namespace
 
 std::vector<policy::golden_result> run_cases(std::span<const policy::golden_case> cases, const std::shared_ptr<const policy::snapshot>& with, unsigned threads,
-                                             const std::function<void(std::size_t)>& done) {
+                                             policy::golden_streams streams, const std::function<void(std::size_t)>& done) {
   std::vector<policy::golden_result> out(cases.size());
   std::atomic<std::size_t> next{0};
   std::mutex telling;
   const auto work = [&] {
     for (std::size_t begin = next.fetch_add(block); begin < cases.size(); begin = next.fetch_add(block)) {
       const auto some = cases.subspan(begin, std::min(block, cases.size() - begin));
-      std::ranges::move(policy::run_golden(some, with), out.begin() + static_cast<std::ptrdiff_t>(begin));
+      std::ranges::move(policy::run_golden(some, with, streams), out.begin() + static_cast<std::ptrdiff_t>(begin));
       if (!done) continue;
       const std::scoped_lock hold(telling);
       done(some.size());
@@ -251,10 +258,11 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
   {
     std::jthread compiling;
     if (how.from_nothing) compiling = std::jthread([&] { second.compile(what.build.bundle, how.backend); });
-    out.results = run_cases(out.cases, what.build.snapshot, how.threads, done);
+    out.results = run_cases(out.cases, what.build.snapshot, how.threads, streams_for(out.cases), done);
   }
   if (how.from_nothing) out.cost.compile = second.took;
   if (how.from_nothing) out.cost.compile_bytes = how.backend.peak_bytes();
+  out.benign = benign_blocks(out.cases, out.results, what.build.bundle, *what.build.snapshot);
   if (second.snapshot != nullptr) out.repeat = repeat(out.cases, out.results, second.snapshot, how.threads);
   if (how.from_nothing && second.snapshot == nullptr) out.repeat.problem = "compiling it from nothing failed: " + policy::to_text(second.found);
   if (how.active != nullptr && how.golden) add_active(out, what, how, done);

@@ -106,6 +106,7 @@ void https_source::take(const std::string& bytes) {
   node_.contact();
   const bool runs_it = node_.version() == of->version && node_.state().active == as && node_.freshness() != policy::freshness::none;
   if (runs_it && !node_.unsaved()) return node_.agrees();
+  node_.learn(of->version, of->how.benign);
   const auto done = node_.take(archive->source, of->version, as);
   if (done == node::outcome::refused && archive->activation.empty()) node_.spend(as);
   if (done == node::outcome::unsaved) etag_.clear();  // tried again at the next look

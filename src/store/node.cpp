@@ -137,8 +137,9 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     return outcome::refused;
   }
   const auto demotions = demotions_with(version, with);
+  const auto activated = now().wall;
   const auto before_saving = mono_now();
-  const auto saved = remember(std::move(writing), version, as, demotions);
+  const auto saved = remember(std::move(writing), version, as, with, demotions, activated);
   const auto stored_in = std::chrono::duration_cast<milliseconds>(mono_now() - before_saving);
   if (!saved) {
     could_not_save({version, as}, saved.error().message);
@@ -150,6 +151,8 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
+  state_.last_activation = activated;
+  keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
   if (canary_ != with.canary) {
     canary_.reset();
@@ -166,7 +169,6 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   refuse_all_ = refuses_all();
   {
     const std::scoped_lock hold(lock_);
-    published_.last_activation = now().wall;
     if (published_.last_refusal && saved) published_.last_refusal->stands = false;
   }
   publish();
@@ -214,7 +216,7 @@ std::future<result<void>> node::write_ahead(const policy::bundle_source& source,
 }
 
 // Before it is in force: what a node acknowledges survives its restart.
-result<void> node::remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const std::vector<demotion>& demotions) {
+result<void> node::remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const beside& with, const std::vector<demotion>& demotions, wall_time activated) {
   if (!disk_works_) return fail(errc::io, disk_fault_);
   auto next = state_;
   next.demotions = demotions;
@@ -225,6 +227,8 @@ result<void> node::remember(std::future<result<void>> writing, const std::string
   next.highest_lost = false;
   next.active = as;
   next.version = version;
+  next.last_activation = activated;
+  keep_evidence(next, with);
   const bool is_new = writing.valid();
   auto saved = is_new ? writing.get() : disk_.mark_used(version);
   if (saved && is_new) saved = disk_.keep_version(version);

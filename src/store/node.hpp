@@ -27,6 +27,8 @@ class node {
   // A version beside the one in force. False: it did not build, and what is in force goes on alone.
   [[nodiscard]] bool take_canary(const policy::bundle_source& source, const canary_version& share);
   [[nodiscard]] bool take_shadow(const policy::bundle_source& source, const std::string& version);
+  // What the version's gate saw, from its manifest; before the version is taken.
+  void learn(const std::string& version, const shown_blocks& benign);
   // A canary of other nodes.
   void leave_canary(const canary_version& share) { canary_ = share; }
   [[nodiscard]] bool concerns(const canary_version& share) const;
@@ -62,7 +64,7 @@ class node {
   [[nodiscard]] policy::freshness freshness() const { return freshness_; }
   [[nodiscard]] agent_status status() const;  // any thread
   void set_nodes(std::vector<agent_status::node> nodes);
-  [[nodiscard]] std::string report() const { return calls_.report ? calls_.report() : std::string(); }
+  [[nodiscard]] agent::callbacks::told_to_ring report() const { return calls_.report ? calls_.report() : agent::callbacks::told_to_ring{}; }
   void log(const char* level, const std::string& message) const { calls_.log(level, message); }
 
  private:
@@ -72,7 +74,9 @@ class node {
   [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
   // The files of a candidate on their way to the disk while it is built; invalid where they are there already, or cannot be kept at all.
   [[nodiscard]] std::future<result<void>> write_ahead(const policy::bundle_source& source, const std::string& version) const;
-  [[nodiscard]] result<void> remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const std::vector<demotion>& demotions);
+  [[nodiscard]] result<void> remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const beside& with, const std::vector<demotion>& demotions, wall_time activated);
+  // Evidence of versions that are on disk, or beside the one that is live, for the breaker.
+  void keep_evidence(node_state& of, const beside& with) const;
   [[nodiscard]] std::vector<demotion> demotions_with(const std::string& version, const beside& with) const;
   [[nodiscard]] std::shared_ptr<const policy::snapshot> with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version);
   void save_demotions();

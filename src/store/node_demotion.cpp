@@ -65,6 +65,19 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
   return out;
 }
 
+void node::learn(const std::string& version, const shown_blocks& benign) {
+  if (benign.all.of > 0) state_.gate[version] = benign;
+}
+
+void node::keep_evidence(node_state& of, const beside& with) const {
+  of.shadow = with.shown;
+  std::erase_if(of.gate, [&](const auto& each) {
+    const auto& version = each.first;
+    const bool beside_it = version == with.shadow || (with.canary && version == with.canary->version);
+    return version != of.version && !beside_it && std::ranges::find(of.healthy, version, &healthy_version::version) == of.healthy.end();
+  });
+}
+
 std::shared_ptr<const policy::snapshot> node::with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version) {
   std::vector<std::string> rules;
   for (const auto& each : state_.demotions) {

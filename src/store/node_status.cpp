@@ -86,12 +86,16 @@ void node::publish() {
     published_.shadow = shadow_;
     published_.downgrade = downgrade_;
     published_.demotions = state_.demotions;
+    published_.evidence.clear();
+    for (const auto& [of, shown] : state_.gate) published_.evidence[of].gate = shown;
+    for (const auto& [of, shown] : state_.shadow) published_.evidence[of].shadow = shown;
     published_.activation = state_.active;
     published_.version = snapshot_ ? state_.version : "";
     published_.canary = canary_applied_.snapshot ? canary_ : std::nullopt;
     published_.state = to_string(freshness_);
     published_.connected = connected_;
     published_.last_contact = state_.last_contact;
+    published_.last_activation = state_.last_activation;
     published_.highest_lost = state_.highest_lost;
     published_.stored_versions.clear();
     for (const auto& h : state_.healthy) published_.stored_versions.push_back(h.version);

@@ -68,10 +68,21 @@ result<std::vector<redis_reply>> publisher::impl::reports() {
   auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version"});
+  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version", "shown"});
   auto seen = redis.pipeline(asks);
-  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 3; });
+  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 4; });
   return seen;
+}
+
+shown_blocks publisher::impl::shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last) {
+  shown_blocks out;
+  for (const auto& one : reports) {
+    const auto told = shown_by_version_from(one.items[3].text);
+    if (const auto at = told.find(version); at != told.end()) out.add(at->second);
+  }
+  if (!last) return out;
+  const auto before = last->with.shown.find(version);
+  return before != last->with.shown.end() && before->second.all.of > out.all.of ? before->second : out;
 }
 
 result<void> publisher::impl::write(const activation_record& r, const activate_request& what, policy::activation expected) {
@@ -113,6 +124,10 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   if (what.demoted) r.with.demoted = *what.demoted;
   else if (*last) r.with.demoted = (*last)->with.demoted;
   std::erase_if(r.with.demoted, [&](const rule_demotion& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
+  // So does what it showed before it was live.
+  for (const auto& version : {what.version, what.canary ? what.canary->version : std::string()}) {
+    if (auto shown = shown_of(version, *seen, *last); shown.all.of > 0) r.with.shown[version] = std::move(shown);
+  }
   r.with.rearmed = what.rearm ? r.activation : *last ? (*last)->with.rearmed : policy::activation{};
   return r;
 }
@@ -166,7 +181,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 }
 
 head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted};
+  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }
@@ -175,6 +190,8 @@ void publisher::sign_with(std::optional<crypto::signing_key> build, std::optiona
   impl_->build_key = std::move(build);
   impl_->activate_key = std::move(activate);
 }
+
+std::string publisher::signs_as() const { return impl_->activate_key ? crypto::key_id(impl_->activate_key->public_key()) : std::string(); }
 
 namespace {
 
@@ -212,7 +229,7 @@ result<head_record> publisher::activate(const activate_request& what) {
       auto head = to_head(*r);
       head.from_nothing = seen.from_nothing;
       head.replicas = seen.replicas;
-      if (x.activate_key) head.signed_by = crypto::key_id(x.activate_key->public_key());
+      head.signed_by = signs_as();
       // Outside of the script, where it does not wait. A server that forbids WAIT is one whose replicas nobody can vouch for.
       if (seen.replicas > 0) {
         const auto have = x.redis.command({"WAIT", std::to_string(seen.replicas), replicas_wait_ms});

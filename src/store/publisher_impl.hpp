@@ -42,8 +42,10 @@ struct publisher::impl {
     std::size_t replicas = 0;
   };
   [[nodiscard]] result<replication> replicates();
-  // Each living node's highest and active activation, and its version.
+  // Each living node's highest and active activation, its version, and what its version in shadow blocked.
   [[nodiscard]] result<std::vector<redis_reply>> reports();
+  // The more that is known of it: by the nodes, or by the last activation.
+  [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last);
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, policy::activation& expected, activate_context& context);

@@ -68,11 +68,20 @@ result<std::vector<node_status>> publisher::nodes() {
     n.build = f.field("build");
     n.shadow = f.field("shadow");
     n.arms = f.field("arms");
+    n.shown = shown_by_version_from(f.field("shown"));
     n.demoted = demotions_from(f.field("demoted"));
     n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
     out.push_back(std::move(n));
   }
   return out;
+}
+
+result<shown_blocks> publisher::shown_in_shadow(const std::string& version) {
+  auto seen = impl_->through_failover([&] { return impl_->reports(); });
+  if (!seen) return std::unexpected(seen.error());
+  auto last = read_head(impl_->redis, impl_->keys);
+  if (!last) return std::unexpected(last.error());
+  return impl::shown_of(version, *seen, *last);
 }
 
 result<policy::activation> publisher::ahead_of(const head_record& head) {

@@ -140,6 +140,7 @@ bool redis_source::wanted(const activation_record& record) {
 result<policy::bundle_source> redis_source::files_of(const std::string& version) {
   const auto manifest = fetch_manifest(*commands_, keys_, version, config_.trust, now().wall);
   if (!manifest) return std::unexpected(manifest.error());
+  node_.learn(version, manifest->how.benign);
   if (auto source = node_.stored(version)) return std::move(*source);
   return fetch_files(*commands_, keys_, *manifest, node_.stored(node_.version()).value_or(policy::bundle_source{}));
 }
@@ -269,7 +270,8 @@ result<void> redis_source::heartbeat() {
     if (each.here) demoted.push_back({{"version", each.what.version}, {"rule", each.what.rule}, {"why", each.what.why}});
   }
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", node_.report(), "demoted", demoted.dump(-1, ' ', false, json::error_handler_t::replace), "state",
+  const auto report = node_.report();
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", demoted.dump(-1, ' ', false, json::error_handler_t::replace), "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},

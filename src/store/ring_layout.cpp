@@ -27,11 +27,12 @@ std::string to_json(const activation_record& r) {
   if (with.canary) canary = {{"version", with.canary->version}, {"basis_points", with.canary->basis_points}, {"salt", with.canary->salt}, {"nodes", with.canary->nodes}};
   json demoted = json::array();
   for (const auto& each : with.demoted) demoted.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
-  return json{{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
+  json out = {{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
               {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.commit},
-              {"gate", r.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+              {"gate", r.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}};
+  if (!with.shown.empty()) out["shown"] = json::parse(to_json(with.shown));
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 namespace {
@@ -60,6 +61,7 @@ bool read_beside(const json& j, beside& out) {
     if (!each.is_object() || !each.value("version", json()).is_string() || !each.value("rule", json()).is_string() || !each.value("why", json()).is_string()) return false;
     out.demoted.push_back({each["version"], each["rule"], each["why"]});
   }
+  if (const auto shown = j.find("shown"); shown != j.end()) out.shown = shown_by_version_from(shown->dump());
   return true;
 }
 
@@ -107,6 +109,7 @@ std::string manifest_json(const policy::bundle_source& source, const std::string
   json gate = nullptr;
   if (!how.gate_report.empty()) {
     gate = {{"report", how.gate_report}, {"verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
+    if (how.benign.all.of > 0) gate["benign"] = json::parse(to_json(how.benign));
   }
   return json{{"version", policy::version_of(source)}, {"golden", policy::golden_digest_of(source)}, {"files", files},
               {"created", created},                    {"commit", how.commit},                       {"gate", gate}}
@@ -125,6 +128,7 @@ provenance read_provenance(const json& manifest) {
   const auto yes = [&](const char* name) { return gate->value(name, json()) == true; };
   out.emergency = yes("emergency");
   out.weaker = yes("weaker");
+  if (const auto benign = gate->find("benign"); benign != gate->end()) out.benign = shown_from(benign->dump());
   return out;
 }
 

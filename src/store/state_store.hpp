@@ -27,7 +27,8 @@ struct node_state {
   std::string version;                // of `active`; empty: none
   std::vector<healthy_version> healthy;  // newest first
   std::vector<demotion> demotions;    // of versions that run
-  std::optional<wall_time> last_contact;
+  shown_by_version gate, shadow;      // what versions blocked before they were live
+  std::optional<wall_time> last_contact, last_activation;
   // The memory was damaged: what `highest` was is not known, until the source gives an activation.
   bool highest_lost = false;
 };

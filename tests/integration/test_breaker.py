@@ -154,3 +154,88 @@ def test_a_person_demotes_and_arms_again_for_the_whole_ring(lab):
     kinds = [e["kind"] for e in json.loads(sluice("history", "--json", *ring).stdout)]
     assert kinds == ["rearm", "demote", "activate"], kinds
     assert sluice("rearm", *ring, check=False).returncode == 1, "nothing is demoted any more"
+
+
+def limits(g):
+    """Of the version in force, by rule: its limit and where it comes from."""
+    versions = json.loads(g.get("/v1/breaker")[1])["versions"]
+    return {r["rule"]: (round(r["limit"], 4), r["from"]) for r in versions[0]["rules"]} if versions else {}
+
+
+def in_shadow(ring, users):
+    """Waits until the nodes have told the ring of so many users for whom the candidate was judged."""
+    until(f"{users} users were seen in shadow", lambda: sum(n["shadow_users"] for n in json.loads(sluice("status", "--json", *ring).stdout)["nodes"]) >= users, 120)
+
+
+def with_benign_cases(folder, count):
+    (folder / "golden").mkdir(exist_ok=True)
+    (folder / "golden" / "benign.jsonl").write_text("".join(json.dumps({"id": f"b{i}", "set": "benign", "request": f"the weather on day {i}"}) + "\n" for i in range(count)))
+    return folder
+
+
+def test_a_rule_that_was_quiet_in_shadow_trips_far_below_the_bundles_limit(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    g = make(0)
+    ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
+    push(port, with_benign_cases(bundle(lab.dir / "b"), 1000), "--wait", "1")
+    until("the limits follow from the gate", lambda: set(limits(g).values()) == {(0.05, "gate")})
+    sluice("push", bundle(lab.dir / "c", extra=WILD), "--shadow", "--wait", "1", *ring)
+    taxes = threading.Event()
+
+    def text_of(user, dice):
+        return "about my tax return" if taxes.is_set() and user % 13 == 3 else "hello"
+
+    with Load([g], text_of, users=500) as load:
+        in_shadow(ring, 450)
+        sluice("promote", "--wait", "1", *ring)
+        until("the limits follow from shadow", lambda: limits(g).get("wild") == (0.02, "shadow"))
+        taxes.set()  # 8 % of users: within the bundle's 10 %
+        until("the rule is demoted", lambda: demoted(g) == ["wild"], 60)
+    assert load.failures == [], load.failures[:5]
+    why = g.state()["demotions"][0]["why"]
+    assert "its limit is 2 % (in shadow it blocked 0 of " in why, why
+    g.kill()
+    g.start()
+    until("what was shown is remembered", lambda: limits(g).get("wild") == (0.02, "shadow"))
+    assert g.state()["age_seconds"] is not None
+
+
+def test_a_rule_that_was_wild_in_shadow_is_not_promoted_unless_somebody_insists(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    g = make(0)
+    ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
+    push(port, bundle(lab.dir / "b"), "--wait", "1")
+    with Load([g], everyday) as load:
+        sluice("push", bundle(lab.dir / "c", extra=WILD), "--shadow", "--wait", "1", *ring)
+        in_shadow(ring, 60)
+        refused = sluice("promote", *ring, check=False)
+        assert refused.returncode == 1 and "rule wild blocked more in shadow than it may: its limit is 10 % (the bundle's; in shadow it blocked " in refused.stderr, refused.stderr
+        assert demoted(g) == [] and g.ask("about my tax return")[0] == 200
+        sluice("promote", "--over-limit", "--wait", "1", *ring)
+        until("the rule is demoted", lambda: demoted(g) == ["wild"], 60)
+        # What somebody says of a rule counts before what was seen of it.
+        stated = WILD.replace("    tests:", "    max_block_rate: 0.9\n    tests:")
+        sluice("push", bundle(lab.dir / "d", extra=stated), "--shadow", "--wait", "1", *ring)
+        in_shadow(ring, 60)
+        sluice("promote", "--wait", "1", *ring)
+        until("the limit is what was said", lambda: limits(g).get("wild") == (0.9, "max_block_rate"))
+    assert load.failures == [], load.failures[:5]
+    assert demoted(g) == []
+
+
+def test_a_push_of_what_runs_everywhere_says_so_and_changes_nothing(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    make(0)
+    ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
+    folder = bundle(lab.dir / "b")
+    push(port, folder, "--wait", "1")
+    again = sluice("push", folder, "--wait", "1", *ring)
+    assert "is already active as 1-1 in ring it; nothing to do" in again.stdout, again.stdout
+    assert json.loads(sluice("push", folder, "--json", *ring).stdout)["unchanged"]
+    assert len(json.loads(sluice("history", "--json", *ring).stdout)) == 1
+    assert "is active as 1-2" in sluice("push", folder, "--again", *ring).stdout
+    sluice("push", bundle(lab.dir / "c", extra=WILD), "--shadow", "--wait", "1", *ring)
+    assert "is active as 1-4" in sluice("push", folder, *ring).stdout, "it ends what runs beside it"

@@ -24,6 +24,8 @@ def check(of):
     assert {"query", "at", "verify", "tail"} <= of("audit"), of("audit")
     assert "serve" not in of("audit")
     assert {"--redis", "--ring", "--wait"} <= of("push", "--"), of("push", "--")
+    assert of("explain", "--direction", "") == {"request", "response"}, of("explain", "--direction", "")
+    assert {"bash", "zsh", "fish"} <= of("completion"), of("completion")
 
 
 def test_completion_in_bash(lab):
@@ -47,3 +49,11 @@ def test_completion_in_fish(lab):
         line = " ".join(["sluice", *[w for w in words if w]]) + ("" if words[-1].startswith("-") else " ")
         return offers("fish", f"source $completion; complete -C '{line}'", lab)
     check(of)
+
+
+def test_help_groups_the_commands_by_job(lab):
+    text = sluice("--help").stdout
+    places = [text.index(f"\n{job}:\n") for job in ("Run", "Write", "Prove", "Publish", "Watch", "Account for")]
+    assert places == sorted(places) and "Subcommands:" not in text, text
+    for job, command in (("Run", "serve"), ("Write", "check"), ("Prove", "test"), ("Publish", "push"), ("Watch", "status"), ("Account for", "audit")):
+        assert f"\n  {command} " in text[text.index(f"\n{job}:\n"):].split("\n\n")[0], (job, command, text)

@@ -9,6 +9,7 @@
 #include "sluice/net/control_server.hpp"
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/snapshot.hpp"
+#include "sluice/rollout/block_band.hpp"
 #include "sluice/store/agent.hpp"
 #include "sluice/telemetry/metrics.hpp"
 
@@ -29,6 +30,7 @@ struct sources {
   std::function<std::shared_ptr<const loaded_bundle>()> loaded;  // null: no policy is in force
   std::string audit_directory;  // whose files may be read; empty: none
   std::function<net::control_response(const net::control_request&)> feedback;  // of /v1/feedback; null: there is no such path
+  std::function<std::vector<rollout::version_bands>()> bands;  // of the versions in force; null: nothing is watched
   std::function<void(const std::string& rule)> rearm;  // what this node demoted itself; "" for all of it
   std::function<std::string()> not_ready;  // why no traffic should come, beside the policy; "" when ready
 };

@@ -94,7 +94,8 @@ struct rule_costs {
   std::map<std::uint32_t, std::uint64_t> alone_ns;  // by index into snapshot::rules()
 };
 [[nodiscard]] rule_costs costs(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working);
-// rule_costs::all_ns alone.
+// rule_costs::alone_ns, and its all_ns, alone.
+[[nodiscard]] std::map<std::uint32_t, std::uint64_t> costs_alone(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working);
 [[nodiscard]] std::uint64_t cost_of_all(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working);
 
 // `bundle` is what `compiled` was made of.

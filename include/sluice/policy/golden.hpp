@@ -53,9 +53,15 @@ struct golden_result {
   std::vector<std::string> rules = {}, shadow = {};
   std::string text = {};  // of the response, else of the request's last message, after edits; not for printing
 };
+// How an answer is also run as a stream: in tokens and cut in two; and code point by code point, which costs as much as a hundred whole runs:
+// each in which a rule finds something, and of the others one in so many, which its id picks.
+struct golden_streams {
+  bool on = true;
+  std::size_t single_one_in = 1;
+};
 // A response is also run as a stream: of single code points, of tokens of some, and cut in two at places that its id decides. All must
 // give the same. Thread-safe; each call allocates working memory of its own, so give it more than one case.
 [[nodiscard]] std::vector<golden_result> run_golden(std::span<const golden_case> cases,
-                                                    const std::shared_ptr<const snapshot>& with);
+                                                    const std::shared_ptr<const snapshot>& with, golden_streams streams = {});
 
 }  // namespace sluice::policy

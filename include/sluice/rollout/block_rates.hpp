@@ -18,32 +18,27 @@
 
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/types.hpp"
+#include "sluice/rollout/block_band.hpp"
+#include "sluice/rollout/judged_exchange.hpp"
 
 namespace sluice::rollout {
 
 struct watched_rule {
   std::string id;        // several entries of one id (a rule and what overlays make of it) are one rule
-  double limit = 1;      // highest rate
+  block_band band = {};  // highest rate, and why
   bool never_demote = false;
   bool enforced = true;  // and may block
-};
-
-// One exchange that rules judged. Users and tenants by a hash that is theirs alone.
-struct judged_exchange {
-  std::uint64_t user = 0, tenant = 0;
-  std::uint64_t context = 0;             // which set of rules applied
-  std::vector<std::uint32_t> blocked_by; // rules, by number, each once; what blocked
-  bool blocked = false;                  // by any rule, or by a threshold
 };
 
 struct trip {
   std::vector<std::string> rules;  // to be demoted
   std::string what;                // "rule fin-003" or "the version"
-  double rate = 0, at_least = 0, limit = 0;
+  double rate = 0, at_least = 0;
+  block_band band = {};
   std::size_t users = 0, users_blocked = 0, tenants = 0;
   seconds window{0};
 };
-// "rule fin-003 blocked 41.0 % of 120 users of 3 tenants within 30 s (at least 24.1 %), its limit is 10.0 %"
+// "rule fin-003 blocked 41 % of 120 users of 3 tenants within 30 s (at least 24.1 %), its limit is 10 % (the bundle's)"
 [[nodiscard]] std::string told(const trip& of);
 
 class block_rates {
@@ -52,8 +47,8 @@ class block_rates {
   static constexpr std::size_t users_max = 4096;  // followed at a time: of more, a fair sample
   static constexpr std::size_t blocked_users_min = 5;
 
-  // `applies`: whether the rule is in force in a context that was seen.
-  block_rates(std::vector<watched_rule> rules, policy::breaker_terms terms, std::function<bool(std::uint64_t context, std::uint32_t rule)> applies);
+  // `version`: the band of all rules together. `applies`: whether the rule is in force in a context that was seen.
+  block_rates(std::vector<watched_rule> rules, policy::breaker_terms terms, block_band version, std::function<bool(std::uint64_t context, std::uint32_t rule)> applies);
 
   void see(const judged_exchange& one, mono_time t);
   // What is over its limit now; of each rule once, until rearm(). Rules that are never demoted trip too, with `rules` empty, once a window.
@@ -78,11 +73,12 @@ class block_rates {
   [[nodiscard]] bool follows(std::uint64_t user) const { return user <= user_limit_; }
   void thin_out();
   [[nodiscard]] rates rates_of(const std::string* id, mono_time since) const;
-  [[nodiscard]] std::optional<trip> judged(const std::string* id, double limit, seconds window, mono_time t) const;
+  [[nodiscard]] std::optional<trip> judged(const std::string* id, const block_band& band, seconds window, mono_time t) const;
   void look_at(seconds window, mono_time t, std::vector<trip>& out);
 
   std::vector<watched_rule> rules_;
   policy::breaker_terms terms_;
+  block_band version_;
   std::function<bool(std::uint64_t, std::uint32_t)> applies_;
   std::deque<slice> slices_;
   std::uint64_t user_limit_ = ~std::uint64_t{0};  // of the hashes of users that are followed

@@ -16,6 +16,7 @@
 #include "sluice/policy/build.hpp"
 #include "sluice/policy/diff.hpp"
 #include "sluice/policy/golden.hpp"
+#include "sluice/store/shown_blocks.hpp"
 
 namespace sluice::rollout {
 
@@ -103,6 +104,7 @@ struct gate_evidence {
   std::optional<policy::gate_spec> gate = {};  // what the candidate demands
   std::optional<active_evidence> active;
   std::optional<replayed_evidence> replayed = {};  // where a log was given
+  store::shown_blocks benign = {};                 // blocked of set benign, for the breakers
 };
 
 struct finding {
@@ -178,8 +180,11 @@ struct gather_options {
 };
 [[nodiscard]] gate_evidence gather(const candidate& what, const gather_options& how);
 
+// Of the cases of set `benign` how many are blocked, by rule, as far as a rule could see them.
+[[nodiscard]] store::shown_blocks benign_blocks(std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results, const policy::bundle_ast& bundle, const policy::snapshot& with);
+
 // A golden set held against a snapshot by several threads.
 [[nodiscard]] std::vector<policy::golden_result> run_cases(std::span<const policy::golden_case> cases, const std::shared_ptr<const policy::snapshot>& with,
-                                                           unsigned threads, const std::function<void(std::size_t)>& done = {});
+                                                           unsigned threads, policy::golden_streams streams = {}, const std::function<void(std::size_t)>& done = {});
 
 }  // namespace sluice::rollout

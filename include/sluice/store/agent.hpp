@@ -14,6 +14,7 @@
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/policy/source.hpp"
 #include "sluice/store/redis_url.hpp"
+#include "sluice/store/shown_blocks.hpp"
 #include "sluice/store/trust.hpp"
 
 namespace sluice::store {
@@ -45,6 +46,7 @@ struct beside {
   std::string shadow = {};                   // a version that is judged on the same traffic and changes nothing; "": none
   std::vector<rule_demotion> demoted = {};   // of any of these versions
   policy::activation rearmed = {};           // what nodes demoted themselves before this is armed again
+  shown_by_version shown = {};               // what any of these versions blocked while it was in shadow, for the breaker
 };
 
 enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
@@ -97,6 +99,7 @@ struct agent_status {
   std::optional<canary_version> canary;     // that runs beside it here
   std::string shadow;                       // that is judged beside it here; "": none
   std::vector<demotion> demotions;
+  std::map<std::string, block_evidence> evidence;  // for the breaker, of versions that are in force or may be again
   std::string downgrade;                    // why an older version is in force than the source gives; "" when it is not
   std::string source;                       // "directory policies" or "redis://host:port ring R"
   bool connected = false;
@@ -126,8 +129,13 @@ class agent {
     // Something an auditor wants: kind is "activated", "refused", "state", "canary", "shadowing", "demoted", "rearmed", "downgraded".
     std::function<void(const std::string& kind, const policy::activation&, const std::string& version, const std::string& state,
                        const std::string& detail)> event;
-    // On the agent's thread: what the versions in force did so far, for the ring; text that whoever compares them reads.
-    std::function<std::string()> report = {};
+    // On the agent's thread, for the ring: what the versions in force did so far, text that whoever compares them reads; and what the version
+    // in shadow would have blocked.
+    struct told_to_ring {
+      std::string arms;
+      shown_by_version shown;
+    };
+    std::function<told_to_ring()> report = {};
     // For the log of the process.
     std::function<void(const std::string& level, const std::string& message)> log;
   };

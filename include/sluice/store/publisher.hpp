@@ -14,6 +14,7 @@
 #include "sluice/policy/types.hpp"
 #include "sluice/store/agent.hpp"
 #include "sluice/store/redis_url.hpp"
+#include "sluice/store/shown_blocks.hpp"
 #include "sluice/store/trust.hpp"
 
 namespace sluice::store {
@@ -26,6 +27,7 @@ struct provenance {
   bool emergency = false;         // golden sets were not asked
   bool weaker = false;            // than the version that was live, or may be
   std::string approved_by = {};   // who agreed to that, by the word of whoever pushed
+  shown_blocks benign = {};       // what the gate saw blocked of golden cases of set benign, for the nodes' breakers
 };
 
 struct head_record {
@@ -35,6 +37,7 @@ struct head_record {
   std::optional<canary_version> canary = {};
   std::string shadow = {};                  // a version that is judged beside it; "": none
   std::vector<rule_demotion> demoted = {};
+  shown_by_version shown = {};              // what its versions blocked while they were in shadow
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
@@ -59,6 +62,7 @@ struct node_status {
   std::string shadow = {};                  // the version that it judges in shadow
   std::vector<rule_demotion> demoted = {};  // by itself
   std::string arms = {};                    // what its versions did, as agent_config's `report` told it
+  shown_by_version shown = {};              // what the version that is or was in shadow would have blocked there
 };
 
 struct activate_request {
@@ -81,12 +85,16 @@ class publisher {
 
   // From now on manifests are signed with `build` and activations with `activate`, where they are given.
   void sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate);
+  // The id of the key that activations are signed with; "" when none.
+  [[nodiscard]] std::string signs_as() const;
   // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
   // empty, or is another server than the last record says. Retries a lost race a few times.
   [[nodiscard]] result<head_record> activate(const activate_request& what);
   [[nodiscard]] result<head_record> head();
+  // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
+  [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
   [[nodiscard]] result<std::vector<node_status>> nodes();
   // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another version under

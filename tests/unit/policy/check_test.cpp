@@ -1,6 +1,7 @@
 // The checker: references, patterns, streams, exceptions and tests of a bundle that can be read but must not go live.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "sources.hpp"
@@ -76,6 +77,20 @@ TEST(policy_check, says_of_demands_on_records_that_the_node_decides) {
 TEST(policy_check, refuses_ids_that_are_taken) {
   EXPECT_TRUE(says(checked(one_policy(rule_with("{keywords: [needle]}") + rule_with("{keywords: [needle]}"))),
                    "rule 'r' exists already"));
+}
+
+TEST(policy_check, says_one_thing_of_one_mistake) {
+  const std::string copy = rule_with("{keywords: [needle]}", "action: {type: flag}\n    exceptions: [{id: e, when: {route: a}, expires: 2026-12-31, reason: r, owner: o, ticket: t}]");
+  const auto twice = checked(one_policy(copy + copy.substr(0, copy.find("    tests:"))));
+  EXPECT_EQ(std::ranges::count_if(twice, [](const diagnostic& each) { return each.severity == severity::error && each.message.contains("exists already"); }), 1) << to_text(twice);
+  EXPECT_FALSE(says(twice, "no tests")) << to_text(twice);
+  auto source = one_policy(rule_with("{keywords: [needle]}"));
+  const auto at = std::ranges::find(source.files, "p.yaml", &source_file::path);
+  ASSERT_NE(at, source.files.end());
+  source.files.push_back(make_source_file("q.yaml", at->bytes));
+  const auto named_twice = testing::parsed(source);
+  EXPECT_TRUE(says(named_twice, "policy 'p' exists already")) << to_text(named_twice);
+  EXPECT_FALSE(says(named_twice, "named by no module")) << to_text(named_twice);
 }
 
 TEST(policy_check, points_into_the_pattern) {

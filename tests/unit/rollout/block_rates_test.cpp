@@ -8,14 +8,14 @@ namespace {
 
 constexpr std::uint32_t narrow = 0, wild = 1, guarded = 2;
 
-std::vector<watched_rule> three_rules() {
-  return {{.id = "narrow", .limit = 0.1}, {.id = "wild", .limit = 0.1}, {.id = "guarded", .limit = 0.1, .never_demote = true}};
+std::vector<watched_rule> three_rules(double limit) {
+  return {{.id = "narrow", .band = {.limit = limit}}, {.id = "wild", .band = {.limit = limit}}, {.id = "guarded", .band = {.limit = limit}, .never_demote = true}};
 }
 
 class traffic {
  public:
-  explicit traffic(policy::breaker_terms terms = {}, std::function<bool(std::uint64_t, std::uint32_t)> applies = [](std::uint64_t, std::uint32_t) { return true; })
-      : rates(three_rules(), terms, std::move(applies)) {}
+  explicit traffic(policy::breaker_terms terms = {}, std::function<bool(std::uint64_t, std::uint32_t)> applies = [](std::uint64_t, std::uint32_t) { return true; }, double limit = 0.1)
+      : rates(three_rules(limit), terms, {.limit = terms.version}, std::move(applies)) {}
 
   static std::uint64_t hashed(std::uint64_t n) {
     n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -89,15 +89,20 @@ TEST(block_rates, less_than_the_minimum_of_users_is_no_evidence) {
 
 // The figures of docs/rollout.md, "Where there is one tenant".
 TEST(block_rates, where_there_is_one_tenant_enough_accounts_trip_the_default_limit) {
-  const auto trips = [](std::uint64_t accounts, std::uint64_t others) {
-    traffic t;
+  double limit = 0;
+  const auto trips = [&](std::uint64_t accounts, std::uint64_t others) {
+    traffic t({}, [](std::uint64_t, std::uint32_t) { return true; }, limit);
     for (std::uint64_t i = 0; i < accounts; ++i) t.ask(10'000 + i, {wild});
     for (std::uint64_t i = 0; i < others; ++i) t.ask(i);
     return t.demoted() == names{"wild"};
   };
-  for (const auto& [accounts, others] : {std::pair<std::uint64_t, std::uint64_t>(20, 0), {18, 50}, {88, 500}}) {
-    EXPECT_TRUE(trips(accounts, others)) << accounts << " beside " << others;
-    EXPECT_FALSE(trips(accounts - 1, others)) << accounts - 1 << " beside " << others;
+  using row = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  for (const auto& [at, rows] : {std::pair(0.1, row{{20, 0}, {18, 50}, {88, 500}}), {0.05, row{{20, 0}, {12, 50}, {49, 500}}}, {0.02, row{{20, 0}, {8, 50}, {25, 500}}}}) {
+    limit = at;
+    for (const auto& [accounts, others] : rows) {
+      EXPECT_TRUE(trips(accounts, others)) << accounts << " beside " << others << " at " << limit;
+      EXPECT_FALSE(trips(accounts - 1, others)) << accounts - 1 << " beside " << others << " at " << limit;
+    }
   }
 }
 
@@ -120,8 +125,8 @@ TEST(block_rates, only_users_whom_the_rule_concerns_count) {
 
 TEST(block_rates, rules_that_are_each_within_their_limit_trip_together_as_the_version) {
   std::vector<watched_rule> many;
-  for (int i = 0; i < 8; ++i) many.push_back({.id = "r" + std::to_string(i), .limit = 0.1});
-  block_rates rates(many, {}, [](std::uint64_t, std::uint32_t) { return true; });
+  for (int i = 0; i < 8; ++i) many.push_back({.id = "r" + std::to_string(i), .band = {.limit = 0.1}});
+  block_rates rates(many, {}, {.limit = 0.3}, [](std::uint64_t, std::uint32_t) { return true; });
   const mono_time at{seconds(5)};
   for (std::uint64_t user = 0; user < 400; ++user) {
     const bool blocked = user % 20 < 10;
@@ -131,6 +136,12 @@ TEST(block_rates, rules_that_are_each_within_their_limit_trip_together_as_the_ve
   ASSERT_EQ(trips.size(), 1u);
   EXPECT_EQ(trips[0].what, "the version");
   EXPECT_EQ(trips[0].rules.size(), 8u);
+}
+
+TEST(block_rates, what_only_a_guarded_rule_blocks_is_not_held_against_the_version) {
+  traffic t;
+  for (std::uint64_t user = 0; user < 300; ++user) t.ask(user, user % 2 == 0 ? std::vector{guarded} : user % 50 == 1 ? std::vector{narrow} : std::vector<std::uint32_t>{});
+  EXPECT_EQ(t.demoted(), names{}) << "an attack that the guarded rule stops takes no other rule away";
 }
 
 TEST(block_rates, what_one_wild_rule_blocked_is_not_held_against_the_others) {

@@ -53,6 +53,7 @@ watched_agent::watched_agent(agent_config config) {
     ++applied_;
     return out;
   };
+  calls.report = [this] { return agent::callbacks::told_to_ring{.arms = "", .shown = shown}; };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) {
     const std::scoped_lock hold(lock_);
     active_ = *active;

@@ -36,6 +36,7 @@ class watched_agent {
   std::optional<on_unavailable> bundle_on_unavailable;
   std::vector<std::string> notes;
   std::optional<wall_time> apply_again;
+  shown_by_version shown;  // what it tells the ring that a version in shadow blocked
 
  private:
   [[nodiscard]] bool wait(const std::function<bool()>& fits);

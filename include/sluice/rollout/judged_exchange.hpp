@@ -1,0 +1,28 @@
+// One exchange as whoever counts blocked users sees it: who asked, which rules were in force for him, and which of them blocked.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/snapshot.hpp"
+
+namespace sluice::rollout {
+
+// Users and tenants by a hash that is theirs alone.
+struct judged_exchange {
+  std::uint64_t user = 0, tenant = 0;
+  std::uint64_t context = 0;             // which set of rules applied
+  std::vector<std::uint32_t> blocked_by; // rules, by number, each once; what blocked
+  bool blocked = false;                  // by any rule, or by a threshold
+};
+
+// Where no user is known the caller counts. `effective`: the digest of the rules that applied. Writes over `out`, whose memory is used again.
+void describe(judged_exchange& out, const policy::context& who, std::string_view caller, std::string_view effective, const policy::outcome& request, const policy::outcome& response,
+              const std::vector<policy::snapshot::rule_info>& infos);
+
+// Whether it blocks where it is enforced: by itself, or by what it adds to a threshold.
+[[nodiscard]] inline bool may_block(const policy::snapshot::rule_info& rule) { return rule.action == policy::action::block || rule.score > 0; }
+
+}  // namespace sluice::rollout

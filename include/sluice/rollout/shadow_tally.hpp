@@ -1,0 +1,40 @@
+// Of whose exchanges a version in shadow would have blocked how many, by rule, as block_rates counts them once it is live: each user weighs
+// one, and counts only where a rule concerns him. One thread; pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/snapshot.hpp"
+#include "sluice/rollout/judged_exchange.hpp"
+#include "sluice/store/shown_blocks.hpp"
+
+namespace sluice::rollout {
+
+class shadow_tally {
+ public:
+  static constexpr std::size_t users_max = 4096;  // of more, a fair sample
+
+  explicit shadow_tally(std::shared_ptr<const policy::snapshot> of) : of_(std::move(of)) {}
+  [[nodiscard]] const policy::snapshot& of() const { return *of_; }
+
+  // `rules`: of `of()`, those in force for this exchange.
+  void see(const judged_exchange& one, const policy::ruleset& rules);
+  [[nodiscard]] store::shown_blocks shown() const;
+
+ private:
+  struct entry {  // of a user in a context
+    std::uint64_t user = 0, context = 0;
+    std::uint32_t seen = 0, blocked = 0;
+    std::unordered_map<std::uint32_t, std::uint32_t> by;  // times, by rule
+  };
+  std::shared_ptr<const policy::snapshot> of_;
+  std::unordered_map<std::uint64_t, entry> users_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> contexts_;  // rules that may block there
+  std::uint64_t user_limit_ = ~std::uint64_t{0};                            // of the hashes of users that are followed
+};
+
+}  // namespace sluice::rollout
