@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "sluice/app/command.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/store/directory.hpp"
 
 namespace sluice::app {
@@ -50,21 +51,20 @@ std::string excerpt(std::string_view line, int column) {
   constexpr std::size_t width = 100;
   std::size_t at = std::min(static_cast<std::size_t>(std::max(column - 1, 0)), line.size());
   std::string before(line.substr(0, at)), after(line.substr(at));
-  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
   if (before.size() > width / 2) {
     std::size_t cut = before.size() - width / 2;
-    while (cut < before.size() && continues(before[cut])) ++cut;
+    while (cut < before.size() && continues_code_point(before[cut])) ++cut;
     before = "…" + before.substr(cut);
   }
   if (before.size() + after.size() > width) {
     std::size_t keep = width - std::min(before.size(), width - 1);
-    while (keep < after.size() && continues(after[keep])) ++keep;
+    while (keep < after.size() && continues_code_point(after[keep])) ++keep;
     if (keep < after.size()) after = after.substr(0, keep) + "…";
   }
   std::string shown = before + after, mark;
   std::ranges::replace_if(shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   for (const char c : before) {
-    if (!continues(c)) mark += ' ';
+    if (!continues_code_point(c)) mark += ' ';
   }
   return "    " + shown + "\n    " + mark + "^";
 }

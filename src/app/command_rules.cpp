@@ -1,13 +1,13 @@
 // sluice rules: the rules of a bundle as a catalogue: whose, what they look for and do, how they read text, and the texts they promise to find.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/text/derived.hpp"
 
 namespace sluice::app {
 namespace {
@@ -16,7 +16,7 @@ using json = nlohmann::ordered_json;
 
 // How a rule reads text: what each of its matches of text asks for.
 struct reading {
-  std::uint16_t decode = 0xffff;
+  std::uint32_t decode = 0xffffffff;
   std::uint8_t views = 0xff;
   std::uint32_t depth = 4;
   bool folded = true, any_case = true, text = false;
@@ -44,7 +44,6 @@ void add_reading(const policy::match_spec& match, reading& out) {
 }
 
 json reading_of(const policy::match_spec& match) {
-  constexpr std::array decodings = {"base64", "base64url", "hex", "percent", "html", "rot13", "unicode_tags", "variation_selectors"};
   reading how;
   add_reading(match, how);
   json normalize = json::array(), decode = json::array();
@@ -54,9 +53,7 @@ json reading_of(const policy::match_spec& match) {
     if ((how.views & static_cast<unsigned>(policy::extra_view::spaced)) != 0) normalize.push_back("collapse_space");
     if ((how.views & static_cast<unsigned>(policy::extra_view::leet)) != 0) normalize.push_back("leet");
     if ((how.views & static_cast<unsigned>(policy::extra_view::marks)) != 0) normalize.push_back("strip_marks");
-    for (std::size_t i = 0; i < decodings.size(); ++i) {
-      if ((how.decode >> i & 1) != 0) decode.push_back(decodings[i]);
-    }
+    text::each_reading(how.decode, [&](std::string_view name) { decode.push_back(name); });
   }
   return {{"case", how.text && how.any_case ? "insensitive" : "sensitive"}, {"normalize", normalize}, {"decode", decode}, {"max_depth", decode.empty() ? 0 : how.depth}};
 }

@@ -66,7 +66,7 @@ rules:
     category: brand.competitor
     direction: response
     match: {list: rivals}
-    action: {type: rewrite, replacement: another bank, then: flag}
+    action: {type: rewrite, replacement: another bank}
     tests:
       - {name: named, response: "You could also try Halden Bank.", expect: {rules: [rival-named], action: rewrite, text: "You could also try another bank."}}
       - {name: street, response: "Our branch is in Halden Road 4.", expect: {rules: [], action: allow}}
@@ -83,7 +83,7 @@ rules:
     category: moderation.trending
     direction: response
     match: {list: muted}
-    action: {type: rewrite, replacement: "[not discussed at the moment]", then: flag}
+    action: {type: rewrite, replacement: "[not discussed at the moment]"}
     tests:
       - {name: named, response: "The Corin Ashdale verdict came on Monday.", expect: {rules: [muted-topic], action: rewrite, text: "The [not discussed at the moment] came on Monday."}}
       - {name: another, response: "A verdict came on Monday.", expect: {rules: [], action: allow}}

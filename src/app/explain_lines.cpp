@@ -9,6 +9,7 @@
 
 #include "sluice/app/command.hpp"
 #include "sluice/base/clock.hpp"
+#include "sluice/base/code_points.hpp"
 
 namespace sluice::app {
 namespace {
@@ -45,10 +46,9 @@ bool find_word(const json& row, const char* key, std::size_t count, Enum& out) {
 bool read_row(const json& row, const policy::explain_request& asked, asked_row& out) {
   if (!row.is_object()) return false;
   const auto add = [&](const json& part, const char* key) {
-    constexpr std::size_t role_count = 5;
     policy::text_part next{.role = asked.role, .kind = asked.part, .text = {}};
     if (!part.is_object() || !part.contains(key) || !part[key].is_string()) return false;
-    if (!find_word(part, "role", role_count, next.role) || !find_word(part, "part", policy::part_kind_count, next.kind)) return false;
+    if (!find_word(part, "role", policy::role_count, next.role) || !find_word(part, "part", policy::part_kind_count, next.kind)) return false;
     next.editable = next.kind != policy::part_kind::name;
     out.texts.push_back(part[key].get<std::string>());
     out.parts.push_back(next);
@@ -68,12 +68,8 @@ bool read_row(const json& row, const policy::explain_request& asked, asked_row& 
       if (!add(each, "content")) return false;
     }
   }
-  bool last_turn = true;
-  for (std::size_t i = out.parts.size(); i-- > 0;) {
-    out.parts[i].text = out.texts[i];
-    last_turn = last_turn && (asked.direction == policy::direction::response || out.parts[i].role != policy::role::assistant);
-    out.parts[i].last_turn = last_turn;
-  }
+  for (std::size_t i = 0; i < out.parts.size(); ++i) out.parts[i].text = out.texts[i];
+  if (asked.direction == policy::direction::request) policy::mark_last_turn(out.parts);
   return true;
 }
 
@@ -121,7 +117,7 @@ held_row held_streamed(const std::shared_ptr<const policy::snapshot>& compiled, 
     const auto channel = stream.open(part.role, part.kind, part.editable);
     for (std::size_t at = 0; at < part.text.size() && !stream.blocked();) {
       std::size_t size = 1;
-      while (at + size < part.text.size() && (static_cast<unsigned char>(part.text[at + size]) & 0xc0) == 0x80) ++size;
+      while (at + size < part.text.size() && continues_code_point(part.text[at + size])) ++size;
       (void)stream.feed(channel, part.text.substr(at, size), left);
       at += size;
     }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mock_speech.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/head.hpp"
 
@@ -153,7 +154,7 @@ std::vector<std::string> tokens_of(std::string_view text) {
     points = 0;
   };
   for (const char c : text) {
-    const bool begins_point = (c & 0xc0) != 0x80;
+    const bool begins_point = !continues_code_point(c);
     if (begins_point && (c == ' ' || c == '\n')) {
       flush();
       word_points = 0;

@@ -8,18 +8,10 @@
 namespace sluice::app {
 namespace {
 
-bool names(const std::vector<std::string>& allowed, const std::string& value) { return allowed.empty() || std::ranges::find(allowed, value) != allowed.end(); }
-
-bool fits(const policy::scope& asked, const policy::context& who) {
-  const bool tagged = asked.conversation_tag.empty() || std::ranges::any_of(who.tags, [&](const auto& tag) { return names(asked.conversation_tag, tag); });
-  return tagged && !asked.time && names(asked.region, who.region) && names(asked.tenant, who.tenant) && names(asked.tier, who.tier) && names(asked.route, who.route) &&
-         names(asked.model, who.model);
-}
-
 // A case that the rule could not see says nothing about it.
 bool could_see(const policy::policy_ast& owner, const policy::rule& of, const policy::golden_case& each) {
   const bool there = (of.direction != policy::direction::response && !each.request.empty()) || (of.direction != policy::direction::request && each.response);
-  return there && fits(owner.scope, each.who) && std::ranges::any_of(owner.binds, [&](const policy::scope& bind) { return fits(bind, each.who); });
+  return there && policy::fits(owner.scope, each.who) && std::ranges::any_of(owner.binds, [&](const policy::scope& bind) { return policy::fits(bind, each.who); });
 }
 
 promotion judged(const policy::policy_ast& owner, const policy::rule& of, std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results) {

@@ -11,13 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/code_points.hpp"
+
 namespace sluice::app {
 namespace {
 
 std::string_view cut(std::string_view line, std::size_t columns) {
   std::size_t end = 0, points = 0;
   for (; end < line.size(); ++end) {
-    if ((static_cast<unsigned char>(line[end]) & 0xc0) != 0x80 && ++points > columns) break;
+    if (!continues_code_point(line[end]) && ++points > columns) break;
   }
   return line.substr(0, end);
 }

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/hex_digit.hpp"
 
 namespace sluice {
@@ -86,7 +87,7 @@ std::string_view trim(std::string_view text) {
 std::string clipped(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return std::string(text);
   auto end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  while (end > 0 && continues_code_point(text[end])) --end;
   return std::string(text.substr(0, end)) + "…";
 }
 

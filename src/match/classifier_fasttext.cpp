@@ -1,7 +1,7 @@
 // fastText behind the classifier's interface. Its two layers are linear (a label's score is the softmax of W·mean(rows of the features)),
 // so both matrices are multiplied out once, at load: each feature keeps one number for each label, and scoring is a look-up and
 // an addition for each word. The library reads and decodes the file, after read_layout() has checked it, and trains
-// (classifier_training.cpp); tests hold the scores against the library's own.
+// (classifier_fasttext_training.cpp); tests hold the scores against the library's own.
 #include <fasttext/fasttext.h>
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 #include <numeric>
 #include <spanstream>
 
+#include "classifier_kinds.hpp"
 #include "classifier_layout.hpp"
 #include "classifier_tokens.hpp"
-#include "sluice/match/word_filter.hpp"
 
 namespace sluice::match {
 namespace {
@@ -341,22 +341,6 @@ bool fasttext_classifier::score(const classifier_words& words, scoring_budget& b
 
 }  // namespace
 
-std::optional<std::uint32_t> classifier::find_label(std::string_view name) const {
-  const auto all = labels();
-  const auto at = std::ranges::lower_bound(all, name);
-  if (at == all.end() || *at != name) return std::nullopt;
-  return static_cast<std::uint32_t>(at - all.begin());
-}
-
-result<std::shared_ptr<const classifier>> load_classifier(std::string_view bytes, const classifier_limits& limits) {
-  return fasttext_classifier::load(bytes, limits);
-}
-
-bool worth_scoring(const scoring_condition& condition, std::string_view folded, classifier_scratch& scratch) {
-  if (folded.size() < condition.bytes_min) return false;
-  if (condition.words == nullptr) return true;
-  condition.words->candidates(folded, scratch.groups);
-  return std::ranges::any_of(scratch.groups, [](std::uint64_t each) { return each != 0; });
-}
+result<std::shared_ptr<const classifier>> load_fasttext(std::string_view bytes, const classifier_limits& limits) { return fasttext_classifier::load(bytes, limits); }
 
 }  // namespace sluice::match

@@ -169,10 +169,6 @@ result<void> read_matrix(reader& from, bool quantised, std::int64_t rows, std::i
 }  // namespace
 
 result<model_layout> read_layout(std::string_view bytes, const classifier_limits& limits) {
-  if (bytes.size() > limits.model_bytes_max) {
-    return fail(errc::limit, "the model file has " + std::to_string(bytes.size()) + " bytes, more than the " +
-                                 std::to_string(limits.model_bytes_max) + " allowed; train it with a smaller --cutoff");
-  }
   reader from(bytes);
   const auto sign = from.take<std::int32_t>(), format = from.take<std::int32_t>();
   if (!from.whole() || sign != magic) {

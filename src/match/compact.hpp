@@ -56,6 +56,8 @@ inline std::uint64_t number(std::string_view digits) {
   return out;
 }
 
+inline std::uint64_t number_at(std::string_view digits, std::size_t at, std::size_t count) { return number(digits.substr(at, count)); }
+
 inline int weighted(std::string_view digits, std::initializer_list<int> weights) {
   int sum = 0;
   std::size_t i = 0;

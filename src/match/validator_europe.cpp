@@ -1,4 +1,4 @@
-// Numbers of people in Europe.
+// Numbers of people and firms in Europe.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -8,10 +8,6 @@
 
 namespace sluice::match {
 namespace {
-
-std::uint64_t part(const std::string& digits, std::size_t at, std::size_t count) {
-  return number(std::string_view(digits).substr(at, count));
-}
 
 // Legal persons: a letter, seven digits, and Luhn's digit or the letter that stands for it.
 bool spanish_firm(const std::string& n) {
@@ -25,6 +21,23 @@ bool spanish_firm(const std::string& n) {
 }
 
 }  // namespace
+
+bool uk_nhs_valid(std::string_view text) {
+  const auto d = compact(text, " -");
+  if (!digits_only(d, 10) || all_same(d)) return false;
+  const int check = 11 - weighted(d, {10, 9, 8, 7, 6, 5, 4, 3, 2}) % 11;
+  return check != 10 && check % 11 == digit(d[9]);
+}
+
+bool uk_nino_valid(std::string_view text) {
+  const auto n = compact(text, " -");
+  if (n.size() != 9 || !all_digits(std::string_view(n).substr(2, 6)) || n[8] < 'A' || n[8] > 'D') return false;
+  if (!is_upper(n[0]) || !is_upper(n[1])) return false;
+  static constexpr std::string_view never_first = "DFIQUV", never_second = "DFIQUVO";
+  if (never_first.contains(n[0]) || never_second.contains(n[1])) return false;
+  static constexpr std::array never = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
+  return std::ranges::none_of(never, [&](const char* prefix) { return n.starts_with(prefix); });
+}
 
 bool de_tax_id_valid(std::string_view text) {
   const auto d = compact(text, " /-");
@@ -44,9 +57,9 @@ bool fr_nir_valid(std::string_view text) {
     n[5] = '1';
   }
   if (!all_digits(n)) return false;
-  const auto month = part(n, 3, 2);
+  const auto month = number_at(n, 3, 2);
   const bool month_fits = (month >= 1 && month <= 12) || (month >= 20 && month <= 42) || month >= 50;
-  return month_fits && 97 - part(n, 0, 13) % 97 == part(n, 13, 2);
+  return month_fits && 97 - number_at(n, 0, 13) % 97 == number_at(n, 13, 2);
 }
 
 bool es_nif_valid(std::string_view text) {
@@ -56,7 +69,7 @@ bool es_nif_valid(std::string_view text) {
   if (!foreigner && !is_digit(n[0])) return spanish_firm(n);
   if (foreigner) n[0] = static_cast<char>('0' + (n[0] - 'X'));
   if (!all_digits(std::string_view(n).substr(0, 8))) return false;
-  return n[8] == "TRWAGMYFPDXBNJZSQVHLCKE"[part(n, 0, 8) % 23];
+  return n[8] == "TRWAGMYFPDXBNJZSQVHLCKE"[number_at(n, 0, 8) % 23];
 }
 
 bool it_codice_fiscale_valid(std::string_view text) {
@@ -83,7 +96,7 @@ bool nl_bsn_valid(std::string_view text) {
 bool pl_pesel_valid(std::string_view text) {
   const auto d = compact(text, "");
   // The century stands in the month: 80, 0, 20, 40 or 60 on top of it.
-  if (!digits_only(d, 11) || !is_day_and_month(part(d, 4, 2), part(d, 2, 2) % 20)) return false;
+  if (!digits_only(d, 11) || !is_day_and_month(number_at(d, 4, 2), number_at(d, 2, 2) % 20)) return false;
   return (10 - weighted(d, {1, 3, 7, 9, 1, 3, 7, 9, 1, 3}) % 10) % 10 == digit(d[10]);
 }
 
@@ -91,25 +104,25 @@ bool se_personnummer_valid(std::string_view text) {
   auto d = compact(text, "-+");
   if (digits_only(d, 12)) d.erase(0, 2);
   if (!digits_only(d, 10)) return false;
-  const auto day = part(d, 4, 2);  // 60 more: a coordination number
-  return is_day_and_month(day > 60 ? day - 60 : day, part(d, 2, 2)) && luhn(d);
+  const auto day = number_at(d, 4, 2);  // 60 more: a coordination number
+  return is_day_and_month(day > 60 ? day - 60 : day, number_at(d, 2, 2)) && luhn(d);
 }
 
 bool fi_hetu_valid(std::string_view text) {
   if (text.size() != 11 || !std::string_view("+-ABCDEFUVWXY").contains(text[6])) return false;
   std::string d(text.substr(0, 6));
   d += text.substr(7, 3);
-  if (!all_digits(d) || !is_day_and_month(part(d, 0, 2), part(d, 2, 2))) return false;
+  if (!all_digits(d) || !is_day_and_month(number_at(d, 0, 2), number_at(d, 2, 2))) return false;
   return "0123456789ABCDEFHJKLMNPRSTUVWXY"[number(d) % 31] == text[10];
 }
 
 bool be_rijksregister_valid(std::string_view text) {
   const auto d = compact(text);
   if (!digits_only(d, 11)) return false;
-  const auto month = part(d, 2, 2) % 20;  // 20 or 40 more: sex not known or number of a guest
-  if (month > 12 || part(d, 4, 2) > 31) return false;
-  const auto check = part(d, 9, 2);
-  return check == 97 - part(d, 0, 9) % 97 || check == 97 - (2'000'000'000 + part(d, 0, 9)) % 97;
+  const auto month = number_at(d, 2, 2) % 20;  // 20 or 40 more: sex not known or number of a guest
+  if (month > 12 || number_at(d, 4, 2) > 31) return false;
+  const auto check = number_at(d, 9, 2);
+  return check == 97 - number_at(d, 0, 9) % 97 || check == 97 - (2'000'000'000 + number_at(d, 0, 9)) % 97;
 }
 
 bool pt_nif_valid(std::string_view text) {

@@ -108,7 +108,7 @@ class compiler {
     c.direction = r.direction;
     c.action = r.action.type;
     c.enforcement = r.enforcement;
-    c.role_mask = static_cast<std::uint8_t>(mask_of(r.where.roles, 5));
+    c.role_mask = static_cast<std::uint8_t>(mask_of(r.where.roles, role_count));
     c.kind_mask = mask_of(r.where.parts, part_kind_count);
     c.last_turn_only = r.where.last_turn_only;
     c.hold_full = r.hold_full;

@@ -11,12 +11,11 @@ namespace sluice::policy {
 
 std::uint32_t readings_of(const match_spec& m) {
   using enum text::reading;
-  std::uint32_t out = m.decode;  // the same bits
-  static_assert(static_cast<std::uint32_t>(decoding::variation_selectors) == static_cast<std::uint32_t>(variation_selectors));
-  if ((out & static_cast<std::uint32_t>(base64url)) != 0) out |= static_cast<std::uint32_t>(base64);
-  if ((m.views & static_cast<std::uint8_t>(extra_view::spaced)) != 0) out |= static_cast<std::uint32_t>(spaced);
-  if ((m.views & static_cast<std::uint8_t>(extra_view::leet)) != 0) out |= static_cast<std::uint32_t>(leet);
-  if ((m.views & static_cast<std::uint8_t>(extra_view::marks)) != 0) out |= static_cast<std::uint32_t>(marks);
+  std::uint32_t out = m.decode;
+  if ((out & bit(base64url)) != 0) out |= bit(base64);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::spaced)) != 0) out |= bit(spaced);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::leet)) != 0) out |= bit(leet);
+  if ((m.views & static_cast<std::uint8_t>(extra_view::marks)) != 0) out |= bit(marks);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "proximity.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/validator.hpp"
 #include "sluice/text/view.hpp"
@@ -38,7 +39,7 @@ class rejections {
 
 std::size_t next_code_point(std::string_view text, std::size_t at) {
   ++at;
-  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+  while (at < text.size() && continues_code_point(text[at])) ++at;
   return at;
 }
 
@@ -306,7 +307,7 @@ std::string replacement_of(const compiled_rule& rule, const term& by, std::strin
       }
       do {
         --at;
-      } while (at > 0 && (static_cast<unsigned char>(t[at]) & 0xc0) == 0x80);
+      } while (at > 0 && continues_code_point(t[at]));
     }
     return at;
   };

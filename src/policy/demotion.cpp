@@ -29,7 +29,9 @@ scope_map scope_map::of_demoted(const std::shared_ptr<const program>& owner) con
       const auto& id = owner->infos[rule].id;
       if (std::ranges::binary_search(owner->demoted, id)) changes += id + '\n';
     });
-    if (!changes.empty()) made->effective = crypto::sha256_hex(made->effective + "\ndemoted\n" + changes);
+    for (auto* hash : {&made->effective, &made->effective_before}) {
+      if (!changes.empty() && !hash->empty()) *hash = crypto::sha256_hex(*hash + "\ndemoted\n" + changes);
+    }
     out.rulesets_.push_back(std::move(made));
   }
   return out;

@@ -13,28 +13,24 @@ namespace {
 
 constexpr std::size_t cells_max = 200'000, tags_max = 8, windows_max = 16;
 constexpr std::size_t shown_max = 5;
-constexpr std::size_t axis_count = 5;
-constexpr std::array<std::vector<std::string> scope::*, axis_count> axes = {&scope::region, &scope::tenant,
-                                                                            &scope::tier, &scope::route, &scope::model};
-constexpr std::array<const char*, axis_count> axis_names = {"region", "tenant", "tier", "route", "model"};
 // A value that no file can name: what the scope "any other" stands for.
 const std::string other = std::string("\0other", 6);
 
 struct cell {
-  std::array<std::string, axis_count> at;
+  std::array<std::string, scope_axes.size()> at;
   std::uint64_t tags = 0, windows = 0;
 };
 
 // What either rule's scopes tell apart.
 struct space {
-  std::array<std::vector<std::string>, axis_count> values;
+  std::array<std::vector<std::string>, scope_axes.size()> values;
   std::vector<std::string> tags;
   time_windows windows;
   std::vector<std::uint64_t> hours = {0};
 
   void add(const scope& s) {
-    for (std::size_t i = 0; i < axis_count; ++i) {
-      for (const std::string& value : s.*axes[i]) {
+    for (std::size_t i = 0; i < scope_axes.size(); ++i) {
+      for (const std::string& value : s.*scope_axes[i].allowed) {
         if (std::ranges::find(values[i], value) == values[i].end()) values[i].push_back(value);
       }
     }
@@ -76,7 +72,7 @@ struct space {
   }
   [[nodiscard]] cell nth(std::size_t n) const {
     cell out;
-    for (std::size_t i = 0; i < axis_count; ++i) {
+    for (std::size_t i = 0; i < scope_axes.size(); ++i) {
       out.at[i] = values[i][n % values[i].size()];
       n /= values[i].size();
     }
@@ -85,8 +81,8 @@ struct space {
     return out;
   }
   [[nodiscard]] bool fits(const scope& s, const cell& c) {
-    for (std::size_t i = 0; i < axis_count; ++i) {
-      const auto& wanted = s.*axes[i];
+    for (std::size_t i = 0; i < scope_axes.size(); ++i) {
+      const auto& wanted = s.*scope_axes[i].allowed;
       if (!wanted.empty() && std::ranges::find(wanted, c.at[i]) == wanted.end()) return false;
     }
     if (s.time && (c.windows >> windows.add(*s.time) & 1) == 0) return false;
@@ -101,8 +97,8 @@ struct space {
   [[nodiscard]] std::string shown(const cell& c) const {
     std::string out;
     const auto say = [&](const std::string& text) { out += (out.empty() ? "" : " ") + text; };
-    for (std::size_t i = 0; i < axis_count; ++i) {
-      if (values[i].size() > 1) say(std::string(axis_names[i]) + "=" + (c.at[i] == other ? "*" : c.at[i]));
+    for (std::size_t i = 0; i < scope_axes.size(); ++i) {
+      if (values[i].size() > 1) say(std::string(scope_axes[i].name) + "=" + (c.at[i] == other ? "*" : c.at[i]));
     }
     for (std::size_t i = 0; i < tags.size(); ++i) say((c.tags >> i & 1) != 0 ? "tag=" + tags[i] : "no tag=" + tags[i]);
     for (std::uint32_t i = 0; i < windows.size(); ++i) {

@@ -261,6 +261,15 @@ void add_shadow(const snapshot& with, context who, std::span<const text_part> pa
 
 }  // namespace
 
+void mark_last_turn(std::span<text_part> request) {
+  std::size_t said = 0, begin = 0;
+  for (std::size_t i = 0; i < request.size(); ++i) {
+    if (request[i].role == role::assistant) said = i + 1;
+    if (request[i].role == role::user || request[i].role == role::tool) begin = said;
+  }
+  for (std::size_t i = 0; i < request.size(); ++i) request[i].last_turn = i >= begin;
+}
+
 outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
   std::vector<pending_edit> pending;
   auto out = judge_parts(rules, parts, options, working, pending);
@@ -268,9 +277,10 @@ outcome evaluate(const ruleset& rules, std::span<const text_part> parts, const e
   return out;
 }
 
-judged_request evaluate_request(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
+judged_request evaluate_request(const snapshot& with, const ruleset& rules, context& who, std::span<const text_part> parts, const evaluate_options& options,
+                                scratch& working) {
   std::vector<pending_edit> pending;
-  judged_request out{.rules = &with.rules_for(who), .what = {}};
+  judged_request out{.rules = &rules, .what = {}};
   out.what = judge_parts(*out.rules, parts, options, working, pending);
   std::vector<std::string> tags;
   while (add_tags(tags, out.what.tags)) {
@@ -288,8 +298,8 @@ judged_request evaluate_request(const snapshot& with, context& who, std::span<co
 }
 
 judged_request evaluate_either(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options, scratch& working) {
-  if (options.direction == direction::request) return evaluate_request(with, who, parts, options, working);
   const auto& rules = with.rules_for(who);
+  if (options.direction == direction::request) return evaluate_request(with, rules, who, parts, options, working);
   return {.rules = &rules, .what = evaluate(rules, parts, options, working)};
 }
 

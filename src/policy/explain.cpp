@@ -7,36 +7,24 @@
 #include "sluice/match/validator.hpp"
 #include "sluice/text/view.hpp"
 #include "program.hpp"
-#include "time_windows.hpp"
 #include "trial.hpp"
 
 namespace sluice::policy {
 namespace {
 
-bool axis_fits(const std::vector<std::string>& allowed, const std::string& value) {
-  return allowed.empty() || std::ranges::find(allowed, value) != allowed.end();
-}
-
-// The first axis on which the scope refuses the context; empty when it fits.
+// The first thing for which the scope refuses the context; empty when it fits.
 std::string misfit(const scope& s, const context& who) {
-  const auto say = [](const char* axis, const std::vector<std::string>& allowed, const std::string& value) {
+  if (fits(s, who)) return {};
+  const auto say = [](std::string_view axis, const std::vector<std::string>& allowed, const std::string& value) {
     std::string out = std::string(axis) + " must be one of [";
     for (const std::string& each : allowed) out += (out.back() == '[' ? "" : ", ") + each;
     return out + "], here it is " + (value.empty() ? "not known" : "'" + value + "'");
   };
-  if (!axis_fits(s.region, who.region)) return say("region", s.region, who.region);
-  if (!axis_fits(s.tenant, who.tenant)) return say("tenant", s.tenant, who.tenant);
-  if (!axis_fits(s.tier, who.tier)) return say("tier", s.tier, who.tier);
-  if (!axis_fits(s.route, who.route)) return say("route", s.route, who.route);
-  if (!axis_fits(s.model, who.model)) return say("model", s.model, who.model);
-  const auto has_tag = [&](const std::string& tag) { return std::ranges::find(who.tags, tag) != who.tags.end(); };
-  if (!s.conversation_tag.empty() && std::ranges::none_of(s.conversation_tag, has_tag)) return say("a conversation_tag", s.conversation_tag, "");
-  if (s.time) {
-    time_windows hours;
-    const auto window = hours.add(*s.time);
-    if (!hours.fits(window, who.minute)) return "the time is outside of the hours in " + s.time->zone;
+  for (const auto& axis : scope_axes) {
+    if (!axis.fits(s, who)) return say(axis.name, s.*axis.allowed, who.*axis.value);
   }
-  return {};
+  if (!has_tag_of(s, who)) return say("a conversation_tag", s.conversation_tag, "");
+  return "the time is outside of the hours in " + s.time->zone;
 }
 
 std::string why_not(const policy_ast& owner, const rule& of, const explain_request& asked) {

@@ -128,16 +128,7 @@ std::vector<text_part> parts_of(const golden_case& each, direction which) {
     if (!each.response) return {};
     return {{.role = role::assistant, .kind = part_kind::text, .last_turn = true, .editable = true, .text = *each.response}};
   }
-  std::vector<text_part> out;
-  std::size_t last_turn = 0;
-  for (std::size_t i = 0; i < each.request.size(); ++i) {
-    if (each.request[i].who == role::assistant) last_turn = i + 1;
-  }
-  for (std::size_t i = 0; i < each.request.size(); ++i) {
-    const auto& message = each.request[i];
-    out.push_back({.role = message.who, .kind = message.part, .last_turn = i >= last_turn, .editable = message.part != part_kind::name, .text = message.content});
-  }
-  return out;
+  return parts_of(each.request, which);
 }
 
 std::vector<golden_result> run_golden(std::span<const golden_case> cases, const std::shared_ptr<const snapshot>& with, golden_streams streams) {

@@ -6,25 +6,24 @@
 #include <array>
 
 #include "expression.hpp"
+#include "sluice/base/code_points.hpp"
 
 namespace sluice::policy {
 namespace {
 
-constexpr std::size_t role_count = 5;
 
 // Texts that a model reads one after the other. Names, definitions and arguments are not a text that goes on in the next.
 constexpr bool joins(part_kind kind) {
   return kind == part_kind::text || kind == part_kind::tool_result || kind == part_kind::attachment || kind == part_kind::transcript;
 }
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 // Bytes of the first, or of the last, so many code points.
 std::size_t head_size(std::string_view text, std::size_t code_points) {
   std::size_t at = 0;
   for (; code_points > 0 && at < text.size(); --code_points) {
     ++at;
-    while (at < text.size() && continues(text[at])) ++at;
+    while (at < text.size() && continues_code_point(text[at])) ++at;
   }
   return at;
 }
@@ -32,7 +31,7 @@ std::size_t tail_size(std::string_view text, std::size_t code_points) {
   std::size_t at = text.size();
   for (; code_points > 0 && at > 0; --code_points) {
     --at;
-    while (at > 0 && continues(text[at])) --at;
+    while (at > 0 && continues_code_point(text[at])) --at;
   }
   return text.size() - at;
 }
@@ -146,7 +145,7 @@ class seam_reader final : private match_sink {
       const auto text = parts_[each->of.part].text.substr(each->of.begin, each->of.end - each->of.begin);
       const auto tail = tail_size(text, wanted);
       kept.push_back({each->of.part, each->of.end - static_cast<std::uint32_t>(tail), each->of.end});
-      wanted -= static_cast<std::size_t>(std::ranges::count_if(text.substr(text.size() - tail), [](char c) { return !continues(c); }));
+      wanted -= static_cast<std::size_t>(std::ranges::count_if(text.substr(text.size() - tail), [](char c) { return !continues_code_point(c); }));
     }
     joined_text out;
     out.cut_front = true;

@@ -171,7 +171,7 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
   const auto& terms = rules.owner->terms;
   const auto rule_of = [&](const pending_edit& e) -> const compiled_rule& { return rules.owner->rules[terms[e.term].rule]; };
   const auto beats = [&](const pending_edit& a, const pending_edit& b) {
-    const auto strength_a = rule_of(a).action, strength_b = rule_of(b).action;
+    const auto strength_a = traits_of(rule_of(a).action).strength, strength_b = traits_of(rule_of(b).action).strength;
     return strength_a != strength_b ? strength_a > strength_b : a.end - a.begin > b.end - b.begin;
   };
   std::vector<edit> out;

@@ -14,13 +14,13 @@ inline constexpr std::size_t findings_max = 1000;
 // True when the rule enforces in this exchange: not in shadow, and inside of its rollout.
 [[nodiscard]] bool enforced_here(const compiled_rule& rule, const evaluate_options& options);
 
-// Notes one match. Returns false when it does nothing to the text: suppressed, or a shadow finding, or one that only records.
-// `editable` false turns an enforced redaction into a block.
 class judge {
  public:
   judge(const ruleset& rules, const evaluate_options& options, outcome& into) : rules_(rules), options_(options), out_(into) {}
 
   enum class effect : std::uint8_t { none, edit, block };
+  // Notes one match. What it does to the text: nothing where it is suppressed, in shadow, or only recorded. `editable` false turns an enforced
+  // redaction into a block.
   effect note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
               std::string_view matched_view, bool editable, match::match_state& state, std::span<const text_span> more = {});
   // Adds up the scores of what was noted since the last call, in the order of the text, and holds the sums against their thresholds. Where

@@ -116,7 +116,8 @@ std::string definition(const shape& of) {
   std::vector<std::string> required;
   for (const field& f : of.fields) {
     if (f.holds == holds::refused) continue;
-    properties.emplace_back(f.key, with_doc(value_schema(f), f.doc));
+    const auto value = f.retired.empty() ? value_schema(f) : "{\"deprecated\":true," + value_schema(f).substr(1);
+    properties.emplace_back(f.key, with_doc(value, f.doc));
     if (f.required) required.push_back(json_quoted(f.key));
   }
   members out = {{"type", "\"object\""}, {"properties", object_of(properties)}, {"additionalProperties", "false"}};
@@ -207,7 +208,7 @@ std::string language_reference() {
   for (const shape* each : all_shapes()) {
     out += "### " + std::string(each->name) + "\n\n| key | holds | |\n|---|---|---|\n";
     for (const field& f : each->fields) {
-      if (f.holds == holds::refused) continue;
+      if (f.holds == holds::refused || !f.retired.empty()) continue;
       out += "| `" + std::string(f.key) + "`" + (f.required ? " *" : "") + " | " + in_words(f) + " | " + std::string(f.doc);
       if (!each->selector.empty() && !f.with.empty()) out += " With " + joined(f.with) + ".";
       out += " |\n";

@@ -114,7 +114,7 @@ void read_documents(gathered& all) {
     const yaml_node* meta = held.node.find("metadata");
     const yaml_node* name = meta == nullptr ? nullptr : meta->find("name");
     // Without a name nobody can ask for it: it is read for its errors only.
-    all.macros.add(in, held.node, held.file->path, name == nullptr ? "?" + to_string(in.place_of(held.node)) : name->scalar);
+    all.macros.add(in, held.node, *held.file, name == nullptr ? "?" + to_string(in.place_of(held.node)) : name->scalar);
   }
   for (const auto& [held, kind] : known) read_document(*held, kind, all);
 }

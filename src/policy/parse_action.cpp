@@ -144,7 +144,6 @@ action_spec read_action(reading& in, const yaml_node& node) {
     case action::rewrite:
       out.replacement = read_text(in, from, "replacement", false);
       out.has_replacement = from.has("replacement");
-      out.then = from.word("then", action::allow);
       break;
     case action::tokenize: read_tokenize(in, from, out); break;
     case action::redact: read_redact(in, from, out); break;

@@ -1,10 +1,10 @@
-// Macros: matches with a name. They are written in where they are named, so nothing behind the parser knows of them.
+// Macros: matches with a name. They are written in where they are named: behind the parser only a match's `macro_files` tell of them.
 #include "reader.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::policy {
 
-void macro_table::add(reading& in, const yaml_node& document, const std::string& file, std::string name) {
+void macro_table::add(reading& in, const yaml_node& document, const source_file& file, std::string name) {
   const yaml_node* meta = document.find("metadata");
   const yaml_node* at = meta == nullptr ? nullptr : meta->find("name");
   const policy::place here = in.place_of(at == nullptr ? document : *at);
@@ -14,10 +14,11 @@ void macro_table::add(reading& in, const yaml_node& document, const std::string&
 
 void macro_table::read(entry& of, diagnostics& found) {
   of.state = entry::state::open;
-  reading in{.file = *of.file, .found = found, .macros = this};
+  reading in{.file = of.file->path, .found = found, .macros = this};
   const object from(in, *of.document, macro_shape);
   (void)read_metadata(in, from);
   if (const yaml_node* match = from.get("match")) of.match = read_match(in, *match);
+  of.match.macro_files.push_back(of.file->sha256);
   of.state = entry::state::read;
 }
 

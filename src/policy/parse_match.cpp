@@ -85,7 +85,7 @@ void read_children(reading& in, const yaml_node& node, std::string_view key, mat
 }
 
 // Views and encodings asked of an expression are asked of each of its leaves.
-void ask_leaves(match_spec& of, std::uint8_t views, std::uint16_t decode, std::uint32_t depth) {
+void ask_leaves(match_spec& of, std::uint8_t views, std::uint32_t decode, std::uint32_t depth) {
   for (match_spec& child : of.children) ask_leaves(child, views, decode, depth);
   if (of.kind != match_spec::kind::keywords && of.kind != match_spec::kind::regex) return;
   of.views |= views;
@@ -111,8 +111,8 @@ void read_modifiers(reading& in, const object& from, match_spec& out) {
   if (from.has("keywords")) folded = out.keywords.fold;
   if (from.has("regex")) folded = out.regex.folded = ask_confusables(in, from, out.regex);
   const std::uint8_t views = read_views(in, from, folded);
-  std::uint16_t decode = 0;
-  for (const std::size_t at : from.word_list("decode")) decode = static_cast<std::uint16_t>(decode | 1u << at);
+  std::uint32_t decode = 0;
+  for (const std::size_t at : from.word_list("decode")) decode |= text::bit(text::reading_names[at].reading);
   if (from.has("max_depth") && !from.has("decode")) in.error(*from.get("max_depth"), "'max_depth' belongs to decode", "remove it");
   ask_leaves(out, views, decode, static_cast<std::uint32_t>(from.number("max_depth", 1)));
 }

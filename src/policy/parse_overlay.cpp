@@ -229,8 +229,8 @@ void patch_rule(const patching& all, const rule_source& source, std::vector<cons
 }  // namespace
 
 bool scopes_meet(const scope& a, const scope& b) {
-  return axis_meets(a.region, b.region) && axis_meets(a.tenant, b.tenant) && axis_meets(a.tier, b.tier) && axis_meets(a.route, b.route) &&
-         axis_meets(a.model, b.model) && (!a.time || !b.time || common_minute(*a.time, *b.time));
+  return std::ranges::all_of(scope_axes, [&](const scope_axis& axis) { return axis_meets(a.*axis.allowed, b.*axis.allowed); }) &&
+         (!a.time || !b.time || common_minute(*a.time, *b.time));
 }
 
 overlay_ast read_overlay(reading& in, const yaml_node& document, std::vector<raw_patch>& patches) {

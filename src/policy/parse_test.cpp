@@ -140,11 +140,7 @@ scope read_scope(reading& in, const yaml_node& node, std::string_view what) {
   }
   const object from(in, node, scope_shape, what);
   if (!from.valid()) return out;
-  out.region = read_axis(in, from, "region");
-  out.tenant = read_axis(in, from, "tenant");
-  out.tier = read_axis(in, from, "tier");
-  out.route = read_axis(in, from, "route");
-  out.model = read_axis(in, from, "model");
+  for (const auto& axis : scope_axes) out.*axis.allowed = read_axis(in, from, axis.name);
   out.conversation_tag = read_axis(in, from, "conversation_tag");
   if (const yaml_node* time = from.get("time")) out.time = read_time(in, *time);
   bool says_global = from.boolean("global", false);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/code_points.hpp"
+
 namespace sluice::policy {
 namespace {
 
@@ -83,7 +85,7 @@ void choice_text::add(std::string_view text, const std::vector<const compiled_di
     if (is_present(*each, text_, state)) seen_.insert(each);
   }
   auto keep = text_.size() - text_bytes_kept;
-  while (keep > 0 && (static_cast<unsigned char>(text_[keep]) & 0xc0) == 0x80) --keep;
+  while (keep > 0 && continues_code_point(text_[keep])) --keep;
   text_.erase(0, keep);
 }
 

@@ -1,5 +1,4 @@
-// The inside of a snapshot: compiled rules, filters and rulesets. Immutable once compile.cpp is done with it; shared by
-// snapshot.cpp, confirm.cpp, evaluate.cpp and stream.cpp.
+// The inside of a snapshot: compiled rules, filters and rulesets. Immutable once compile.cpp is done with it.
 #pragma once
 
 #include <algorithm>
@@ -302,12 +301,13 @@ class ruleset {
   std::vector<const compiled_disclaimer*> disclaimers;  // that some rule asks for
   std::uint8_t role_mask = 0;
   std::string effective;
+  std::string effective_before;        // as it was hashed without the files of macros and models; empty where that is the same
   bool denies_all = false;
 
   [[nodiscard]] std::size_t memory_bytes() const {
     std::size_t sets = active.memory_bytes() + deriving.memory_bytes() + scoring.memory_bytes();
     for (const auto view : both_views) sets += regexes[view].memory_bytes() + words[view].memory_bytes();
-    return sizeof(*this) + sets + composed.capacity() * 4 + exceptions.capacity() * 8 + effective.capacity();
+    return sizeof(*this) + sets + composed.capacity() * 4 + exceptions.capacity() * 8 + effective.capacity() + effective_before.capacity();
   }
 };
 

@@ -3,18 +3,18 @@
 
 #include <algorithm>
 
+#include "sluice/base/code_points.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
 namespace {
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 // Where the n-th code point after `at` begins, or the text's end; `n` counts down by what was found.
 std::size_t forward(std::string_view text, std::size_t at, std::uint32_t& n) {
   for (; n > 0 && at < text.size(); --n) {
     ++at;
-    while (at < text.size() && continues(text[at])) ++at;
+    while (at < text.size() && continues_code_point(text[at])) ++at;
   }
   return at;
 }
@@ -22,7 +22,7 @@ std::size_t forward(std::string_view text, std::size_t at, std::uint32_t& n) {
 std::size_t backward(std::string_view text, std::size_t at, std::uint32_t n) {
   for (; n > 0 && at > 0; --n) {
     --at;
-    while (at > 0 && continues(text[at])) --at;
+    while (at > 0 && continues_code_point(text[at])) --at;
   }
   return at;
 }

@@ -83,7 +83,7 @@ object::object(reading& in, const yaml_node& node, const shape& of, std::string_
     : in_(in), node_(node), shape_(of), what_(what.empty() ? of.what : what) {
   std::vector<std::string_view> known;
   for (const field& each : of.fields) {
-    if (each.holds != holds::refused) known.push_back(each.key);
+    if (each.holds != holds::refused && each.retired.empty()) known.push_back(each.key);
   }
   if (node.kind != yaml_node::kind::mapping) {
     in.error(node, what_ + " must be a mapping, not " + std::string(kind_name(node)), "known keys: " + joined(known));
@@ -107,8 +107,9 @@ void object::check_keys(words known) {
       in_.error(key, "unknown key " + quoted(key.scalar) + " in " + what_, suggestion(key.scalar, known));
     } else if (of->holds == holds::refused) {
       in_.error(key, quoted(key.scalar) + " is not supported by this version", "remove it; nothing is ignored silently");
-    } else if (!of->with.empty()) {
-      check_belonging(key, *of, kind);
+    } else {
+      if (!of->retired.empty()) in_.warn(key, quoted(key.scalar) + " says nothing any more: " + std::string(of->retired), "remove it");
+      if (!of->with.empty()) check_belonging(key, *of, kind);
     }
   }
 }

@@ -14,6 +14,7 @@
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/diagnostic.hpp"
 #include "sluice/policy/document.hpp"
+#include "sluice/policy/source.hpp"
 
 namespace sluice::policy {
 
@@ -96,7 +97,7 @@ class object {
 class macro_table {
  public:
   // A second one of a name is an error. `file` and `document` must outlive the table.
-  void add(reading& in, const yaml_node& document, const std::string& file, std::string name);
+  void add(reading& in, const yaml_node& document, const source_file& file, std::string name);
   // The match of a macro; nothing, with an error at `at`, when there is none or it leads back to itself.
   [[nodiscard]] std::optional<match_spec> find(reading& in, const yaml_node& at, const std::string& name);
   // Reads those that nobody asked for, and warns of them.
@@ -104,7 +105,7 @@ class macro_table {
 
  private:
   struct entry {
-    const std::string* file;
+    const source_file* file;
     const yaml_node* document;
     policy::place place;
     enum class state : std::uint8_t { unread, open, read } state = state::unread;

@@ -11,6 +11,7 @@
 
 #include "sluice/match/validator.hpp"
 #include "sluice/policy/types.hpp"
+#include "sluice/text/derived.hpp"
 
 namespace sluice::policy {
 
@@ -57,6 +58,7 @@ struct field {
   words with = {};                   // means something only with these: kinds of the mapping, or values of its selector
   std::string_view otherwise = {};   // advice for who writes it elsewhere
   std::string_view since = "0.1";
+  std::string_view retired = {};     // why the key says nothing any more: bundles that still have it are read, with a warning
 };
 
 struct shape {
@@ -103,8 +105,11 @@ inline constexpr std::string_view part_words[] = {"text",       "reasoning",   "
 inline constexpr std::string_view direction_words[] = {"request", "response", "both"};
 inline constexpr std::string_view severity_words[] = {"low", "medium", "high", "critical"};
 inline constexpr words validator_words = match::validator_names;
-inline constexpr std::string_view decode_words[] = {"base64", "base64url", "hex",          "percent",
-                                                    "html",   "rot13",     "unicode_tags", "variation_selectors"};
+inline constexpr auto decode_words = [] {
+  std::array<std::string_view, text::decoders> out;
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = text::reading_names[i].name;
+  return out;
+}();
 // The golden sets, and the checks of the gate that a person may set aside for a while: what a version is, and that it weakens nothing
 // unseen, cannot be.
 inline constexpr std::string_view golden_set_words[] = {"must_block", "must_pass", "benign", "attack", "perf", "holdout"};

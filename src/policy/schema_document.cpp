@@ -2,6 +2,7 @@
 #include <array>
 
 #include "schema.hpp"
+#include "sluice/policy/ast.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -9,7 +10,11 @@ namespace {
 constexpr std::string_view api_words[] = {"sluice/v1"};
 constexpr std::string_view status_words[] = {"experimental", "test", "stable", "deprecated"};
 constexpr std::string_view combining_words[] = {"deny-overrides"};
-constexpr std::string_view axis_words[] = {"global", "region", "tenant", "tier", "route", "model"};
+constexpr auto axis_words = [] {
+  std::array<std::string_view, 1 + scope_axes.size()> out{"global"};
+  for (std::size_t i = 0; i < scope_axes.size(); ++i) out[i + 1] = scope_axes[i].name;
+  return out;
+}();
 constexpr std::string_view stale_words[] = {"last_known_good", "fail_closed"};
 constexpr std::string_view none_words[] = {"fail_closed"};
 constexpr std::string_view detector_words[] = {"per_rule"};

@@ -61,7 +61,7 @@ constexpr field rule_fields[] = {
 constexpr field where_fields[] = {
     {.key = "roles", .holds = holds::word_list, .doc = "Whose text.", .known = role_words},
     {.key = "parts", .holds = holds::word_list, .doc = "What kind of text.", .known = part_words},
-    {.key = "messages", .holds = holds::word, .doc = "`all` (default), or `last_turn`: what came after the last answer.", .known = messages_words},
+    {.key = "messages", .holds = holds::word, .doc = "`all` (default), or `last_turn`: what follows the last answer that the user or a tool has answered.", .known = messages_words},
 };
 
 constexpr field stream_fields[] = {
@@ -82,7 +82,8 @@ constexpr field action_fields[] = {
      .known = vault_words, .with = a_tokenize},
     {.key = "replacement", .holds = holds::text, .doc = "What stands for the match; an item's own goes before it. With `on_missing: rewrite`: for the answer.",
      .with = a_replacement},
-    {.key = "then", .holds = holds::word, .doc = "`flag`: also show it in the verdict header.", .known = then_words, .with = a_rewrite},
+    {.key = "then", .holds = holds::word, .doc = "Says nothing.", .known = then_words, .with = a_rewrite,
+     .retired = "each rewrite is recorded, and shows as 'edit' in the verdict header"},
     {.key = "text", .holds = holds::text, .doc = "What is added.", .with = a_text},
     {.key = "position", .holds = holds::word, .doc = "Before or after the system text that is there; `append` by default.", .known = position_words,
      .with = a_inject},

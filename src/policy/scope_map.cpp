@@ -12,16 +12,26 @@ namespace sluice::policy {
 
 namespace {
 
-using member = std::vector<std::string> scope::*;
-constexpr std::array<member, axis_count> scope_axis = {&scope::region, &scope::tenant, &scope::tier, &scope::route, &scope::model};
-using context_member = std::string context::*;
-constexpr std::array<context_member, axis_count> context_axis = {&context::region, &context::tenant, &context::tier, &context::route,
-                                                                 &context::model};
-
 // One bit a condition.
 using bits = std::vector<std::uint64_t>;
 void set(bits& b, std::size_t i) { b[i / 64] |= 1ull << (i % 64); }
 bool has(const bits& b, std::size_t i) { return (b[i / 64] >> (i % 64) & 1) != 0; }
+
+// What stands before the digest of a macro's or a model's file in a signature.
+constexpr char drawn = '\3';
+// A signature as it was before it had those.
+std::string without_drawn(std::string_view signature) {
+  constexpr std::size_t digest = 64;
+  std::string out;
+  for (std::size_t i = 0; i < signature.size();) {
+    if (signature[i] == drawn) {
+      i += 1 + digest;
+    } else {
+      out += signature[i++];
+    }
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -115,7 +125,7 @@ class composer {
         return state;
       });
     }
-    for (std::size_t a = 0; a < axis_count; ++a) take_axis(a);
+    for (std::size_t a = 0; a < scope_axes.size(); ++a) take_axis(a);
     map_.window_steps_.resize(map_.windows_.size());
     for (std::uint32_t w = 0; w < map_.windows_.size(); ++w) {
       take(map_.window_steps_[w], 2, [&](bits state, std::uint32_t inside) {
@@ -132,7 +142,7 @@ class composer {
     bits unnamed(words_);
     std::map<std::string, bits> named;
     for (std::size_t i = 0; i < scopes_.size(); ++i) {
-      const auto& wanted = scopes_[i]->*scope_axis[a];
+      const auto& wanted = scopes_[i]->*scope_axes[a].allowed;
       if (wanted.empty()) set(unnamed, i);
       for (const auto& value : wanted) set(named.try_emplace(value, bits(words_)).first->second, i);
     }
@@ -164,6 +174,7 @@ class composer {
       map_.last_.push_back(it->second);
       if (!fresh) continue;
       one->effective = crypto::sha256_hex(signature);
+      if (const auto before = without_drawn(signature); before != signature) one->effective_before = crypto::sha256_hex(before);
       map_.memory_bytes_ += one->memory_bytes();
       map_.rulesets_.push_back(std::move(one));
       if (map_.memory_bytes_ > scope_map::rulesets_bytes_max) return refuse("the scopes of this bundle make " + std::to_string(map_.rulesets_.size()) + " different sets of rules and more");
@@ -268,12 +279,12 @@ class composer {
     const auto local = entry - first;
     const bool patched = local >= p.rules.size();
     const rule& said = patched ? p.variants[local - p.rules.size()].rule : p.rules[local];
-    sign_lists(said.match, signature);
+    sign_files(said.match, signature);
     for (const auto& e : said.exceptions) {
-      if (e.match) sign_lists(*e.match, signature);
+      if (e.match) sign_files(*e.match, signature);
     }
     const auto disclaimer = p.disclaimers.find(said.action.disclaimer);
-    if (disclaimer != p.disclaimers.end() && disclaimer->second.present_if) sign_lists(*disclaimer->second.present_if, signature);
+    if (disclaimer != p.disclaimers.end() && disclaimer->second.present_if) sign_files(*disclaimer->second.present_if, signature);
     if (patched) {
       for (const auto& name : p.variants[local - p.rules.size()].overlays) {
         const auto o = std::ranges::find(bundle_.overlays, name, &overlay_ast::name);
@@ -288,11 +299,14 @@ class composer {
     signature += '\n';
   }
 
-  // Lists stand in files of their own.
-  void sign_lists(const match_spec& m, std::string& signature) const {
+  // Lists, macros and models stand in files of their own.
+  void sign_files(const match_spec& m, std::string& signature) const {
     const auto list = m.keywords.list.empty() ? bundle_.lists.end() : bundle_.lists.find(m.keywords.list);
     if (list != bundle_.lists.end()) signature += '\2' + list->second.file_sha256;
-    for (const auto& child : m.children) sign_lists(child, signature);
+    for (const auto& file : m.macro_files) signature += drawn + file;
+    const auto model = m.kind == match_spec::kind::classifier ? std::ranges::find(bundle_.models, m.classifier.name, &model_ast::name) : bundle_.models.end();
+    if (model != bundle_.models.end()) signature += drawn + model->sha256;
+    for (const auto& child : m.children) sign_files(child, signature);
   }
 
   const bundle_ast& bundle_;
@@ -326,8 +340,8 @@ const ruleset& scope_map::find(const context& who) const {
     }
     for (std::size_t t = 0; t < tag_steps_.size(); ++t) state = tag_steps_[t].next[state * 2 + (there >> t & 1)];
   }
-  for (std::size_t a = 0; a < axis_count; ++a) {
-    const auto it = class_of_[a].find(who.*context_axis[a]);
+  for (std::size_t a = 0; a < scope_axes.size(); ++a) {
+    const auto it = class_of_[a].find(who.*scope_axes[a].value);
     state = axis_steps_[a].next[state * axis_steps_[a].count + (it == class_of_[a].end() ? 0 : it->second)];
   }
   for (std::uint32_t w = 0; w < window_steps_.size(); ++w) state = window_steps_[w].next[state * 2 + (windows_.fits(w, who.minute) ? 1 : 0)];

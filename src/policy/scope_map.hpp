@@ -17,8 +17,6 @@
 
 namespace sluice::policy {
 
-inline constexpr std::size_t axis_count = 5;
-
 class scope_map {
  public:
   scope_map() = default;
@@ -47,10 +45,10 @@ class scope_map {
     std::vector<std::uint32_t> next;  // by state * count + class
   };
   classes tag_of_;                     // a tag's number; not listed: nobody asks for it
-  std::array<classes, axis_count> class_of_;  // not listed: class 0
+  std::array<classes, scope_axes.size()> class_of_;  // not listed: class 0
   time_windows windows_;
   std::vector<step> tag_steps_, window_steps_;
-  std::array<step, axis_count> axis_steps_;
+  std::array<step, scope_axes.size()> axis_steps_;
   std::vector<std::unique_ptr<const ruleset>> rulesets_;  // by the last state, after `last_`
   std::vector<std::uint32_t> last_;
   std::size_t memory_bytes_ = 0;

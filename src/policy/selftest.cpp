@@ -183,9 +183,7 @@ bool fit_tags_and_time(context& who, const scope& own, const scope& bind) {
 }
 
 bool fit(context& who, const scope& own, const scope& bind) {
-  return fit_tags_and_time(who, own, bind) && fit_axis(who.region, own.region, bind.region) && fit_axis(who.tenant, own.tenant, bind.tenant) &&
-         fit_axis(who.tier, own.tier, bind.tier) && fit_axis(who.route, own.route, bind.route) &&
-         fit_axis(who.model, own.model, bind.model);
+  return fit_tags_and_time(who, own, bind) && std::ranges::all_of(scope_axes, [&](const scope_axis& axis) { return fit_axis(who.*axis.value, own.*axis.allowed, bind.*axis.allowed); });
 }
 
 bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of, const test_spec& test,

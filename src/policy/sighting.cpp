@@ -1,6 +1,5 @@
 // Where patterns and words match, in which form of the text, and what a rule costs: what explanations add to findings.
 #include <algorithm>
-#include <array>
 
 #include "part_match.hpp"
 #include "sluice/base/cpu_time.hpp"
@@ -10,11 +9,8 @@ namespace sluice::policy {
 namespace {
 
 std::string name_of(std::uint32_t readings, text::view_kind view) {
-  constexpr std::array names = {"base64", "base64url", "hex", "percent", "html", "rot13", "unicode_tags", "variation_selectors", "spaced", "leet", "strip_marks"};
   std::string out;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if ((readings >> i & 1) != 0) out += (out.empty() ? "" : "+") + std::string(names[i]);
-  }
+  text::each_reading(readings, [&](std::string_view name) { out += (out.empty() ? "" : "+") + std::string(name); });
   return out + (out.empty() ? "" : ", ") + (view == text::view_kind::folded ? "folded" : "case kept");
 }
 

@@ -66,6 +66,7 @@ const std::vector<std::string>& snapshot::demoted() const {
 bool applies(const ruleset& rules, std::uint32_t rule) { return rules.active.has(rule); }
 const std::string& effective_hash(const ruleset& rules) { return rules.effective; }
 bool needs_record(const ruleset& rules) { return rules.needs_record; }
+const std::string& effective_hash_before(const ruleset& rules) { return rules.effective_before.empty() ? rules.effective : rules.effective_before; }
 bool tags_requests(const ruleset& rules) { return rules.tags_requests; }
 
 bool prepare(scratch::impl& s, const std::shared_ptr<const program>& for_this) {

@@ -69,22 +69,26 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
   if (c.whole.size() > whole_max) return;  // said when it passed the bound
   sink into(*this, c, index, text);
   const text_place where{direction::response, c.who, c.kind, true};
+  // First, because other exchanges use the same working memory: it may hold what another version's classifiers said.
+  if (!prepare(s, rules.owner)) return look_failed(c);
   part_matcher matcher(rules, s, options.given);
   matcher.run_scores(text, where, into);
-  if (prepare(s, rules.owner)) return matcher.run_derived(text, where, into);
-  rules.deriving.each([&](std::uint32_t term) { into.failed(term); });
+  matcher.run_derived(text, where, into);
 }
 
-void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
-  if (c.whole.size() > whole_max) return;
-  c.whole += text;
-  if (c.whole.size() <= whole_max) return;
+void stream_evaluator::impl::look_failed(const channel_state& c) {
   for (const auto* terms : {&rules.deriving, &rules.scoring}) {
     terms->each([&](std::uint32_t term) {
       const auto& r = prog.rules[prog.terms[term].rule];
       if (r.applies(direction::response, c.who, c.kind, true) && judge.unavailable(prog.terms[term].rule) == judge::effect::block) stop_at(c.released);
     });
   }
+}
+
+void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
+  if (c.whole.size() > whole_max) return;
+  c.whole += text;
+  if (c.whole.size() > whole_max) look_failed(c);
 }
 
 void stream_evaluator::impl::failed(std::uint32_t term, channel_state& c) {

@@ -1,5 +1,5 @@
 // What a stream keeps of one channel: two normalised windows on its end, how far each term has come in them, and the text that is
-// not released yet. Private to stream.cpp and stream_plan.cpp.
+// not released yet.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include "expression.hpp"
 #include "judge.hpp"
 #include "part_match.hpp"
+#include "sluice/base/code_points.hpp"
 
 namespace sluice::policy {
 
@@ -100,7 +101,7 @@ struct searched_channel {
     const std::size_t context = lookbehind * 4 + 4;
     if (keep <= context * 2 + 64) return;
     auto n = keep - context;
-    while (n > 0 && (static_cast<unsigned char>(text.text[n]) & 0xc0) == 0x80) --n;
+    while (n > 0 && continues_code_point(text.text[n])) --n;
     text.drop_front(n);
     for (auto& l : live) l.from -= n;
     for (auto& [term, at] : prefilter_ends) at -= std::min(at, n);

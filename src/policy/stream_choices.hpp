@@ -1,4 +1,4 @@
-// The choices of a streamed answer: what each has said, and what rules make of it when it ends. Private to stream.cpp.
+// The choices of a streamed answer: what each has said, and what rules make of it when it ends.
 #pragma once
 
 #include <map>

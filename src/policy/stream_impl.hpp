@@ -45,6 +45,8 @@ struct stream_evaluator::impl {
   // The other readings of a channel's text and its scores, once it is all there. Text that is out can only be recorded: what changes it
   // is held in full.
   void look_at_whole(channel_state& c, std::uint32_t index);
+  // Whatever wants all of the channel's text is unavailable.
+  void look_failed(const channel_state& c);
   // Keeps the text for its other readings; past the bound they are unavailable.
   void keep(channel_state& c, std::string_view text);
   void failed(std::uint32_t term, channel_state& c);

@@ -45,22 +45,16 @@ bool is_structured(const trial_input& input) {
   return std::ranges::any_of(input.messages, [](const auto& message) { return message.part == part_kind::tool_call; });
 }
 
-std::vector<text_part> parts_of(const trial_input& input) {
+std::vector<text_part> parts_of(std::span<const test_spec::message> messages, direction which) {
   std::vector<text_part> parts;
-  std::size_t last_turn = 0;
-  for (std::size_t i = 0; i < input.messages.size(); ++i) {
-    if (input.direction == direction::request && input.messages[i].who == role::assistant) last_turn = i + 1;
+  for (const auto& message : messages) {
+    parts.push_back({.role = message.who, .kind = message.part, .editable = message.part != part_kind::name, .text = message.content});
   }
-  for (std::size_t i = 0; i < input.messages.size(); ++i) {
-    const auto& message = input.messages[i];
-    parts.push_back({.role = message.who,
-                     .kind = message.part,
-                     .last_turn = i >= last_turn,
-                     .editable = message.part != part_kind::name,
-                     .text = message.content});
-  }
+  if (which == direction::request) mark_last_turn(parts);
   return parts;
 }
+
+std::vector<text_part> parts_of(const trial_input& input) { return parts_of(input.messages, input.direction); }
 
 std::string apply_edits(std::string_view text, std::uint32_t part, const std::vector<edit>& edits) {
   std::string out;

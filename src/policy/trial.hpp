@@ -34,6 +34,7 @@ struct trial_outcome {
 [[nodiscard]] bool is_structured(const trial_input& input);
 // The parts of a trial; views into `input`.
 [[nodiscard]] std::vector<text_part> parts_of(const trial_input& input);
+[[nodiscard]] std::vector<text_part> parts_of(std::span<const test_spec::message> messages, direction which);
 [[nodiscard]] trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch& working);
 // A response in pieces of so many code points, over and over; one at a time when none are given. Its text is what left the gateway.
 [[nodiscard]] trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input,

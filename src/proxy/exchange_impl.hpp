@@ -1,6 +1,6 @@
-// The inside of an exchange, shared by its three sources: exchange.cpp (order of calls, record), request.cpp (until the upstream
-// is asked), response.cpp (its answer), codings.cpp (compressed bodies of both), server_state.cpp (what the
-// upstream holds), unreadable.cpp (what nobody can scan).
+// The inside of an exchange, shared by its sources: exchange.cpp (order of calls, record), request.cpp (until the upstream
+// is asked), response.cpp (its answer), own.cpp (answers of the gateway's own), codings.cpp (compressed bodies of both), server_state.cpp (what the
+// upstream holds), unreadable.cpp (what nobody can scan), judged_text.cpp (the texts for who judges them again).
 #pragma once
 
 #include <optional>

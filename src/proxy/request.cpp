@@ -234,7 +234,7 @@ void exchange::impl::judge_request(effects& out) {
   for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
   auto asked_of_rules = options(policy::direction::request);
   asked_of_rules.takes_system_words = request->takes_system_words();
-  auto judged = policy::evaluate_request(*active->snapshot, caller.who, parts, asked_of_rules, worker.scratch());
+  auto judged = policy::evaluate_request(*active->snapshot, *rules, caller.who, parts, asked_of_rules, worker.scratch());
   request_outcome = std::move(judged.what);
   request_judged = true;
   if (!adopt(*judged.rules, out)) return;

@@ -38,7 +38,7 @@ class judging {
     auto asked = options(policy::direction::request);
     asked.takes_system_words = of_.takes_system_words;
     const auto parts = views_of(of_.request);
-    auto judged = policy::evaluate_request(with_, who_, parts, asked, working_);
+    auto judged = policy::evaluate_request(with_, *rules_, who_, parts, asked, working_);
     rules_ = judged.rules;
     out.request = std::move(judged.what);
     out.effective = policy::effective_hash(*rules_);

@@ -129,7 +129,7 @@ char look_alike(char32_t c) {
 
 void normalise_segment(const char32_t* points, std::size_t count, view_kind kind, std::string& out) {
   const auto* n = kind == view_kind::regex ? instances().regex : instances().folded;
-  // A segment is at most 64 code points (normaliser.cpp); the longest NFKC expansion is 18 UTF-16 units for each.
+  // A segment is at most 64 code points (normaliser.hpp); the longest NFKC expansion is 18 UTF-16 units for each.
   std::array<UChar, 128> in;
   std::array<UChar, 64 * 18 + 8> made;
   std::int32_t used = 0;

@@ -15,31 +15,42 @@
 namespace sluice::text {
 namespace {
 
-// %XX runs that are UTF-8 become it; others stay.
+// The bytes that a run of %XX at `at` stands for.
+std::string percent_bytes(std::string_view s, std::size_t at) {
+  std::string out;
+  for (; at + 2 < s.size() && s[at] == '%' && hex_value(s[at + 1]) >= 0 && hex_value(s[at + 2]) >= 0; at += 3) {
+    out += static_cast<char>(hex_value(s[at + 1]) * 16 + hex_value(s[at + 2]));
+  }
+  return out;
+}
+
+// The bytes of the code point at `at` of what may be no UTF-8; 0: none begins there.
+std::size_t code_point_at(std::string_view bytes, std::size_t at) {
+  if (static_cast<unsigned char>(bytes[at]) < 0x80) return 1;
+  for (std::size_t size = 2; size <= std::min<std::size_t>(bytes.size() - at, 4); ++size) {
+    if (is_valid_utf8(bytes.substr(at, size))) return size;
+  }
+  return 0;
+}
+
+// %XX becomes what it stands for. A byte that is no UTF-8 becomes U+FFFD, as in a browser: it hides nothing that stands beside it, and is no
+// letter of the word that follows.
 std::optional<derived_text> percent(std::string_view s) {
   if (!s.contains('%')) return std::nullopt;
   rewriting out(s);
   for (std::size_t i = 0; i < s.size();) {
-    std::string bytes;
-    auto end = i;
-    while (end + 2 < s.size() && s[end] == '%' && hex_value(s[end + 1]) >= 0 && hex_value(s[end + 2]) >= 0) {
-      bytes += static_cast<char>(hex_value(s[end + 1]) * 16 + hex_value(s[end + 2]));
-      end += 3;
-    }
-    if (bytes.empty() || !is_valid_utf8(bytes)) {
-      const auto n = std::max<std::size_t>(end - i, 1);
-      out.copy(i, n);
-      i += n;
+    const auto bytes = s[i] == '%' ? percent_bytes(s, i) : std::string();
+    if (bytes.empty()) {
+      out.copy(i++, 1);
       continue;
     }
-    std::size_t at = i;
     for (std::size_t k = 0; k < bytes.size();) {
-      const auto size = decode(bytes, k).size;
-      out.put(std::string_view(bytes).substr(k, size), at, at + size * 3);
-      at += size * 3;
-      k += size;
+      const auto size = code_point_at(bytes, k);
+      const auto taken = std::max<std::size_t>(size, 1);
+      out.put(size == 0 ? "\xef\xbf\xbd" : std::string_view(bytes).substr(k, size), i, i + taken * 3);
+      i += taken * 3;
+      k += taken;
     }
-    i = end;
   }
   return out.finish(reading::percent);
 }
@@ -56,27 +67,31 @@ constexpr std::array entities = std::to_array<entity>({{"amp", '&'},   {"apos", 
                                                        {"plus", '+'},  {"quest", '?'}, {"quot", '"'},   {"rpar", ')'},   {"rsqb", ']'},
                                                        {"semi", ';'},  {"shy", 0xad},  {"sol", '/'},    {"Tab", '\t'},   {"NewLine", '\n'}});
 
-// The code point of the entity at s[at] = '&', and where it ends; 0: none.
-std::pair<char32_t, std::size_t> entity_at(std::string_view s, std::size_t at) {
-  constexpr std::size_t longest = 12;
-  const auto end = s.substr(at, longest).find(';');
-  if (end == std::string_view::npos || end < 2) return {0, at};
-  auto name = s.substr(at + 1, end - 1);
-  if (name[0] != '#') {
-    const auto known = std::ranges::find(entities, name, &entity::name);
-    return known == entities.end() ? std::pair{char32_t{0}, at} : std::pair{known->c, at + end + 1};
-  }
-  name.remove_prefix(1);
-  const bool hex = !name.empty() && (name[0] | 0x20) == 'x';
-  if (hex) name.remove_prefix(1);
+// A number as a browser reads it (HTML 13.2.5.75): as many digits as there are, zeros before it, and no ';' behind it.
+std::pair<char32_t, std::size_t> numeric_entity_at(std::string_view s, std::size_t at) {
+  auto i = at + 2;
+  const bool hex = i < s.size() && (s[i] | 0x20) == 'x';
+  if (hex) ++i;
+  const auto first = i;
   char32_t c = 0;
-  for (const char d : name) {
-    const int v = hex_value(d);
-    if (v < 0 || (!hex && v > 9) || c > 0x10ffff) return {0, at};
-    c = c * (hex ? 16 : 10) + static_cast<char32_t>(v);
+  for (; i < s.size(); ++i) {
+    const int v = hex_value(s[i]);
+    if (v < 0 || (!hex && v > 9)) break;
+    c = std::min<char32_t>(c * (hex ? 16 : 10) + static_cast<char32_t>(v), 0x110000);
   }
   const bool scalar = c != 0 && c <= 0x10ffff && !(c >= 0xd800 && c < 0xe000);
-  return name.empty() || !scalar ? std::pair{char32_t{0}, at} : std::pair{c, at + end + 1};
+  if (i == first || !scalar) return {0, at};
+  return {c, i < s.size() && s[i] == ';' ? i + 1 : i};
+}
+
+// The code point of the entity at s[at] = '&', and where it ends; 0: none.
+std::pair<char32_t, std::size_t> entity_at(std::string_view s, std::size_t at) {
+  if (s.substr(at, 2) == "&#") return numeric_entity_at(s, at);
+  constexpr std::size_t longest = 12;
+  const auto end = s.substr(at, longest).find(';');
+  if (end == std::string_view::npos) return {0, at};
+  const auto known = std::ranges::find(entities, s.substr(at + 1, end - 1), &entity::name);
+  return known == entities.end() ? std::pair{char32_t{0}, at} : std::pair{known->c, at + end + 1};
 }
 
 std::optional<derived_text> html(std::string_view s) {
@@ -149,7 +164,7 @@ class deriving {
 
   bool run(std::string_view original) {
     std::vector<derived_text> level;
-    (void)read(original, asked_, level);
+    const bool all = read(original, asked_, level);
     for (std::uint32_t depth = 1; !level.empty(); ++depth) {
       std::vector<derived_text> deeper;
       for (auto& one : level) {
@@ -159,7 +174,7 @@ class deriving {
       }
       level = std::move(deeper);
     }
-    return fits_;
+    return all && fits_;
   }
 
  private:

@@ -187,7 +187,7 @@ class runs {
     derived_text one;
     one.text = bytes;
     one.units.assign(bytes.size(), {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
-    one.readings = static_cast<std::uint32_t>(how);
+    one.readings = bit(how);
     out_.push_back(std::move(one));
   }
 
@@ -201,7 +201,7 @@ class runs {
 }  // namespace
 
 bool find_runs(std::string_view s, std::uint32_t asked, std::size_t count_max, std::vector<derived_text>& out) {
-  const auto wants = [&](reading r) { return (asked & static_cast<std::uint32_t>(r)) != 0; };
+  const auto wants = [&](reading r) { return (asked & bit(r)) != 0; };
   runs found(s, count_max, out);
   if (wants(reading::base64)) found.base64(false);
   if (wants(reading::base64url)) found.base64(true);

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "sluice/base/hex_digit.hpp"
 #include "sluice/text/json.hpp"
 #include "utf8.hpp"
 
@@ -16,15 +17,9 @@ std::uint32_t hex4(std::string_view s, std::size_t at) {
   if (s.size() < at + 4) return 0x10000;
   std::uint32_t v = 0;
   for (std::size_t i = 0; i < 4; ++i) {
-    const char c = s[at + i];
-    const char low = static_cast<char>(c | 0x20);
-    if (c >= '0' && c <= '9') {
-      v = v << 4 | static_cast<std::uint32_t>(c - '0');
-    } else if (low >= 'a' && low <= 'f') {
-      v = v << 4 | static_cast<std::uint32_t>(low - 'a' + 10);
-    } else {
-      return 0x10000;
-    }
+    const int digit = hex_value(s[at + i]);
+    if (digit < 0) return 0x10000;
+    v = v << 4 | static_cast<std::uint32_t>(digit);
   }
   return v;
 }

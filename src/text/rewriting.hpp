@@ -10,8 +10,6 @@
 
 namespace sluice::text {
 
-constexpr std::uint32_t bit(reading r) { return static_cast<std::uint32_t>(r); }
-
 // One to one, or one to many, from left to right.
 class rewriting {
  public:

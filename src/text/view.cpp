@@ -5,6 +5,7 @@
 #include "composition.hpp"
 #include "normaliser.hpp"
 #include "utf8.hpp"
+#include "sluice/base/code_points.hpp"
 
 namespace sluice::text {
 namespace {
@@ -175,7 +176,7 @@ char32_t code_point_at(std::string_view text, std::size_t at) { return at < text
 char32_t code_point_before(std::string_view text, std::size_t at) {
   if (at == 0 || at > text.size()) return 0;
   std::size_t begin = at - 1;
-  while (begin > 0 && at - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
+  while (begin > 0 && at - begin < 4 && continues_code_point(text[begin])) --begin;
   return decode(text.substr(0, at), begin).c;
 }
 

@@ -72,18 +72,35 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
   if (const auto m = shape.table.child(body, states_, 0, "model"); m != none && body[m].kind == kind::string) model_ = body[m].text;
   const auto stream = shape.table.child(body, states_, 0, "stream");
   stream_ = stream != none && body[stream].text == "true";
-  if (messages != none) {
-    for (auto m = body.first_child(messages); m != none; m = body.sibling(m)) {
-      const auto r = shape.table.child(body, states_, m, "role");
-      role who{};
-      if (r != none && shape.role_of(body[r].text, who) && who == role::assistant) last_assistant_ = m;
-      if (r != none || shape.made_by_model == nullptr) continue;
-      const auto type = shape.table.child(body, states_, m, "type");
-      if (type != none && shape.made_by_model(body[type].text)) last_assistant_ = m;
-    }
-  }
+  if (messages != none) find_last_turn(shape, messages);
   list(shape, messages, depth_max);
   return {};
+}
+
+// Whose turn a message belongs to, where that is known. What an element is outranks a role that a client writes into it.
+std::optional<role> table_request::turn_of(const request_shape& shape, index message) const {
+  const auto& body = listed_.body();
+  const auto r = shape.table.child(body, states_, message, "role");
+  if (shape.turn_of_type != nullptr) {
+    const auto type = shape.table.child(body, states_, message, "type");
+    if (type == none && r == none) return std::nullopt;
+    if (type != none && body[type].text != "message") return shape.turn_of_type(body[type].text);
+  }
+  role who{};
+  if (r == none) return shape.role_may_lack ? std::optional(role::user) : std::nullopt;
+  return shape.role_of(body[r].text, who) ? std::optional(who) : std::nullopt;
+}
+
+// The last turn begins behind the last message of the model's that something of the user's or a tool's follows. Words that a client lays into
+// the model's mouth at the end, for it to go on from, end no turn: else they would hide from every rule of the last turn what was asked.
+void table_request::find_last_turn(const request_shape& shape, index messages) {
+  const auto& body = listed_.body();
+  index said = 0;
+  for (auto m = body.first_child(messages); m != none; m = body.sibling(m)) {
+    const auto who = turn_of(shape, m);
+    if (who == role::assistant) said = m;
+    if (who == role::user || who == role::tool) before_turn_ = said;
+  }
 }
 
 // What no table knows: told once where it holds text, and not looked into. A lone number or flag is no text, but its key is somebody's word.
@@ -145,7 +162,7 @@ void table_request::begin_message(const request_shape& shape, index message, par
   const auto r = shape.table.child(body, states_, message, "role");
   like.role = role::user;
   if (r == none ? !shape.role_may_lack : !shape.role_of(body[r].text, like.role)) listed_.add_unread("unknown part", r == none ? message : r);
-  like.last_turn = message > last_assistant_;
+  like.last_turn = message > before_turn_;
 }
 
 void table_request::list(const request_shape& shape, index messages, std::uint32_t depth_max) {

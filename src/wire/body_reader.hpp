@@ -2,6 +2,8 @@
 // roles are called.
 #pragma once
 
+#include <optional>
+
 #include "parts.hpp"
 
 namespace sluice::wire {
@@ -13,7 +15,7 @@ struct request_shape {
   bool (*role_of)(std::string_view word, role& out);  // false: nobody knows this role
   bool role_may_lack;                               // a message that names no role is the user's
   std::string_view within = {};                     // an object that may hold the request
-  bool (*made_by_model)(std::string_view type) = nullptr;  // of elements that name no role: those that the model made
+  std::optional<role> (*turn_of_type)(std::string_view type) = nullptr;  // of elements that are no message: whose they are, where that is known
 };
 
 class table_request : public request_body {
@@ -47,7 +49,9 @@ class table_request : public request_body {
   void list(const request_shape& shape, text::json::index messages, std::uint32_t depth_max);
   [[nodiscard]] bool skips(const path_table& table, text::json::index i, const part& like);
   [[nodiscard]] bool skips_unknown(text::json::index i, part like);
-  text::json::index last_assistant_ = 0;
+  [[nodiscard]] std::optional<role> turn_of(const request_shape& shape, text::json::index message) const;
+  void find_last_turn(const request_shape& shape, text::json::index messages);
+  text::json::index before_turn_ = 0;  // the message before the last turn
 };
 
 class table_response : public response_body {

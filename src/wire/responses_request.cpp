@@ -25,8 +25,12 @@ bool role_of(std::string_view word, role& out) {
   return false;
 }
 
-// What a tool gave back is new to the model; what the model asked of it is not.
-bool made_by_model(std::string_view type) { return type == "reasoning" || type == "program" || type.ends_with("_call") || type == "mcp_approval_request"; }
+// What a tool gave back is new to the model; what the model asked of it is not. Of what a reference names nobody here knows whose it is.
+std::optional<role> turn_of_type(std::string_view type) {
+  if (type == "reasoning" || type == "program" || type.ends_with("_call") || type == "mcp_approval_request") return role::assistant;
+  if (type.ends_with("_output") || type == "mcp_approval_response") return role::tool;
+  return std::nullopt;
+}
 
 // "%5F" as '_': two spellings of a key are one to the upstream.
 std::string decoded(std::string_view key) {
@@ -55,7 +59,7 @@ result<void> responses_request_body::read_for(const endpoint& to, std::string_vi
   instructed_ = to.name == "responses" || to.name == "responses.input_tokens" || to.name == "responses.compact";
   const bool of_conversation = to.name.starts_with("conversations");
   if (!bytes.empty() || (to.allowed_method == "POST" && to.name != "responses.cancel" && to.name != "conversations")) {
-    const request_shape shape{of_conversation ? conversation_request() : responses_request(), of_conversation ? "items" : "input", false, role_of, true, {}, made_by_model};
+    const request_shape shape{of_conversation ? conversation_request() : responses_request(), of_conversation ? "items" : "input", false, role_of, true, {}, turn_of_type};
     if (auto done = read(bytes, shape, depth_max); !done) return done;
     const auto found = listed_.unread_parts();
     unread_.assign(found.begin(), found.end());

@@ -9,7 +9,7 @@ MODULES = {
     "match": ("word filter, Hyperscan filter, PCRE2 confirm and partial matching, keyword table, validators, classifiers (fastText)", ["base", "crypto", "text"],
               ["hs.h", "pcre2.h", "phonenumbers/", "fasttext/"]),
     "policy": ("source → parse → check → compile → snapshot → evaluate", ["base", "crypto", "text", "match"], ["yaml-cpp/"]),
-    "http": ("heads, framing guard, which fields travel, bodies and their codings (Zstandard), SSE and JSON streams: bytes, no sockets", ["base"],
+    "http": ("heads, framing guard, which fields travel, bodies and their codings (Zstandard of packed decision logs, too), SSE and JSON streams: bytes, no sockets", ["base"],
              ["zlib.h", "brotli/", "zstd.h"]),
     "wire": ("one dialect each: parts, splices, errors, cut-offs", ["base", "text", "http"], []),
     "proxy": ("the exchange: a state machine without sockets", ["base", "text", "http", "wire", "policy"], []),

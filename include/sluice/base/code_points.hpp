@@ -1,4 +1,4 @@
-// How long a text is for people and for APIs that count characters.
+// Code points of valid UTF-8: how many there are, for people and for APIs that count characters, and where they begin.
 #pragma once
 
 #include <algorithm>
@@ -7,9 +7,11 @@
 
 namespace sluice {
 
-// Code points of valid UTF-8.
+// True of every byte of a code point but its first.
+[[nodiscard]] constexpr bool continues_code_point(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
 [[nodiscard]] inline std::int64_t code_points(std::string_view text) {
-  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  return std::ranges::count_if(text, [](char c) { return !continues_code_point(c); });
 }
 
 }  // namespace sluice

@@ -23,7 +23,7 @@ namespace sluice::match {
 // ISO 9362: four letters, a country of ISO 3166, two of location, and a branch of three or none.
 [[nodiscard]] bool bic_valid(std::string_view text);
 
-// --- people and firms (validator_person.cpp, validator_europe.cpp, validator_vat.cpp)
+// --- people and firms (validator_overseas.cpp, validator_europe.cpp, validator_vat.cpp)
 // SSA, since 2011: area not 000, 666 or 9xx, group not 00, serial not 0000; not the numbers of advertisements.
 [[nodiscard]] bool us_ssn_valid(std::string_view text);
 // IRS publication 1915: 9xx with a group of 50-65, 70-88, 90-92 or 94-99.

@@ -1,6 +1,8 @@
 // What a bundle says, checked and resolved, before it is compiled. Plain data with places; no YAML, no Hyperscan.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -28,11 +30,30 @@ struct time_window {
 struct scope {
   std::vector<std::string> region, tenant, tier, route, model, conversation_tag;
   std::optional<time_window> time;
-  [[nodiscard]] bool global() const {
-    return region.empty() && tenant.empty() && tier.empty() && route.empty() && model.empty() && conversation_tag.empty() && !time;
-  }
+  [[nodiscard]] bool global() const { return *this == scope{}; }
   auto operator<=>(const scope&) const = default;
 };
+
+// The axes on which an exchange has one value: where a scope says which it allows, and where a context has it. What goes over the axes goes
+// over this table. (Tags and hours are none: an exchange has several tags, and hours are no word.)
+struct scope_axis {
+  std::string_view name;  // in the language
+  std::vector<std::string> scope::*allowed;
+  std::string context::*value;
+  [[nodiscard]] bool fits(const scope& s, const context& who) const {
+    const auto& words = s.*allowed;
+    return words.empty() || std::ranges::find(words, who.*value) != words.end();
+  }
+};
+inline constexpr auto scope_axes = std::to_array<scope_axis>({{"region", &scope::region, &context::region},
+                                                             {"tenant", &scope::tenant, &context::tenant},
+                                                             {"tier", &scope::tier, &context::tier},
+                                                             {"route", &scope::route, &context::route},
+                                                             {"model", &scope::model, &context::model}});
+// The scope asks for no tag, or for one that the conversation has.
+[[nodiscard]] bool has_tag_of(const scope& s, const context& who);
+// Every axis fits, so do the tags, and it is the hour.
+[[nodiscard]] bool fits(const scope& s, const context& who);
 
 enum class boundary : std::uint8_t { word, none };
 
@@ -80,10 +101,6 @@ struct classifier_match {
 
 // Further views of the text in which a match also looks, on top of the view of its kind.
 enum class extra_view : std::uint8_t { spaced = 1, leet = 2, marks = 4 };
-// Encodings whose runs a match also looks into.
-enum class decoding : std::uint16_t {
-  base64 = 1, base64url = 2, hex = 4, percent = 8, html = 16, rot13 = 32, unicode_tags = 64, variation_selectors = 128
-};
 
 using match::validator;  // a place in match::validators()
 
@@ -100,9 +117,10 @@ struct match_spec {
   std::optional<double> entropy_min;     // Shannon, bits per byte of the matched original text
   std::uint32_t min_count = 1;
   std::uint8_t views = 0;                // bits of extra_view
-  std::uint16_t decode = 0;              // bits of decoding
+  std::uint32_t decode = 0;              // bits of text::reading: encodings whose runs it also looks into
   std::uint32_t decode_depth = 1;        // 1 to 4
   policy::validator validator = validator::none;
+  std::vector<std::string> macro_files = {};  // the SHA-256 of the file of each macro that was written in here
   policy::place place;
 };
 
@@ -122,7 +140,6 @@ enum class on_vault_unavailable : std::uint8_t { keep, block };
 
 struct action_spec {
   action type = action::flag;
-  action then = action::allow;    // rewrite: also flag
   std::string mask;               // redact; default "[REDACTED]"
   std::uint32_t keep_first = 0, keep_last = 0;  // redact: code points of the match kept in clear; mask goes between
   bool hashed = false;            // redact: the mask ends in a short keyed hash of the value

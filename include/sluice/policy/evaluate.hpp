@@ -19,11 +19,15 @@ namespace sluice::policy {
 struct text_part {
   policy::role role = role::user;
   part_kind kind = part_kind::text;
-  bool last_turn = true;  // after the last assistant message (requests); always true for responses
+  bool last_turn = true;  // of the last turn (requests); always true for responses
   bool editable = true;   // false: a name or signed text; a redaction becomes a block
   std::string_view text;
   std::int32_t choice = 0;  // of an answer: which of its choices; -1: none of them
 };
+
+// Says which parts of a request, each a message of its own, are of the last turn: what stands behind the last message of the model's that
+// something of the user's or a tool's follows. (A body's parts have it from the module wire, by its messages.)
+void mark_last_turn(std::span<text_part> request);
 
 // Bytes of a part's text.
 struct text_span {
@@ -148,13 +152,14 @@ struct evaluate_options {
 
 // A request may tag its conversation, and the rules that are bound to that tag then apply to this very request: judged again until no
 // more tags come (a cycle of tags does not compile). What rules in shadow would tag is seen by nothing but findings in shadow and the
-// shadow verdict. `who` gains the tags of enforced rules; the rules are those that apply with them, for the answer too.
+// shadow verdict. `rules`: those for `who`, which gains the tags of enforced rules; the rules that come back are those that apply with
+// them, for the answer too.
 struct judged_request {
   const ruleset* rules;
   policy::outcome what;
 };
-[[nodiscard]] judged_request evaluate_request(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options,
-                                              scratch& working);
+[[nodiscard]] judged_request evaluate_request(const snapshot& with, const ruleset& rules, context& who, std::span<const text_part> parts,
+                                              const evaluate_options& options, scratch& working);
 // The same, or for an answer, which tags its conversation for the next exchange only, evaluate() with the rules for `who`.
 [[nodiscard]] judged_request evaluate_either(const snapshot& with, context& who, std::span<const text_part> parts, const evaluate_options& options,
                                              scratch& working);
@@ -169,6 +174,8 @@ struct judged_request {
 
 // The hash of the rules that apply: 64 hex digits, the record's `effective`.
 [[nodiscard]] const std::string& effective_hash(const ruleset& rules);
+// The same as records have it that were written when it left out the files of macros and models.
+[[nodiscard]] const std::string& effective_hash_before(const ruleset& rules);
 
 // True when some enforcing rule may change or stop text of this role and kind: only then is a stream's text ever held.
 [[nodiscard]] bool may_change(const ruleset& rules, const evaluate_options& options, policy::role who, part_kind kind);
@@ -179,6 +186,14 @@ struct judged_request {
 // True when some enforcing rule may put text behind an answer: for those in shadow no event has to wait.
 [[nodiscard]] bool adds_to_answers(const ruleset& rules);
 
+// An edit of a channel, in code points of the text as it came; `length` is that of what left in its place. The same in bytes: from
+// `first_byte` on stood `was`, and `text` left in its place.
+struct placed_edit {
+  std::int64_t begin, end, length;
+  std::int64_t first_byte = 0;
+  std::string was = {}, text = {};
+};
+
 // The response side of one streamed exchange: any number of channels, each a growing text.
 //
 // feed() takes the next original bytes of a channel (whole UTF-8 code points) and appends to `out` what may leave now:
@@ -188,14 +203,6 @@ struct judged_request {
 //
 // When all channels of a choice are finished, close() says what rules put behind its text. Where a rule may still rewrite or stop
 // the choice then, finish() keeps what it would release, and rest() gives it out after close().
-// An edit of a channel, in code points of the text as it came; `length` is that of what left in its place. The same in bytes: from
-// `first_byte` on stood `was`, and `text` left in its place.
-struct placed_edit {
-  std::int64_t begin, end, length;
-  std::int64_t first_byte = 0;
-  std::string was = {}, text = {};
-};
-
 class stream_evaluator {
  public:
   stream_evaluator(std::shared_ptr<const snapshot> pinned, const ruleset& rules, const evaluate_options& options,

@@ -14,7 +14,6 @@ enum class verdict : std::uint8_t { allow, flag, edit, block };
 
 // In order of strength (see actions below). `allow` records only. CONTRIBUTING.md says what a new one needs.
 enum class action : std::uint8_t { allow, flag, tag, append, require_disclaimer, inject_system, rewrite, tokenize, redact, block };
-inline constexpr std::size_t action_count = 10;
 struct action_traits {
   action is;
   std::string_view name;         // in the language, records and answers of the admin API
@@ -23,7 +22,7 @@ struct action_traits {
   bool changes_match = false;    // replaces the matched text or stops the exchange: a stream has to hold text for it
   bool adds_text = false;        // of its own, once the whole request, or the whole of a choice, is known
 };
-inline constexpr std::array<action_traits, action_count> actions{{
+inline constexpr auto actions = std::to_array<action_traits>({
     {action::allow, "allow", 0, verdict::allow},
     {action::flag, "flag", 1, verdict::flag},
     {action::tag, "tag", 1, verdict::flag},
@@ -34,7 +33,8 @@ inline constexpr std::array<action_traits, action_count> actions{{
     {action::tokenize, "tokenize", 5, verdict::edit, true},
     {action::redact, "redact", 6, verdict::edit, true},
     {action::block, "block", 7, verdict::block, true},
-}};
+});
+inline constexpr std::size_t action_count = actions.size();
 [[nodiscard]] constexpr const action_traits& traits_of(action a) { return actions[static_cast<std::size_t>(a)]; }
 static_assert([] {
   for (std::size_t i = 0; i < action_count; ++i) {

@@ -5,6 +5,7 @@
 // Unicode 23.4 (variation selectors, two of which can carry a byte: 16 for U+FE00.., 240 for U+E0100..).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@
 
 namespace sluice::text {
 
-// Bits; a reading that took several steps has them all.
+// A step from one text to another. Bits: a reading that took several steps has them all.
 enum class reading : std::uint32_t {
   base64 = 1,
   base64url = 2,
@@ -28,6 +29,32 @@ enum class reading : std::uint32_t {
   leet = 512,    // "1gn0r3"
   marks = 1024,  // "ígn̶o̶r̶e̶": Latin letters without the marks on them
 };
+[[nodiscard]] constexpr std::uint32_t bit(reading r) { return static_cast<std::uint32_t>(r); }
+
+// What each is called in policies, in records and in reports: first those that decode something, in the order of the word `decode`; the others are views.
+struct named_reading {
+  std::string_view name;
+  text::reading reading;
+};
+inline constexpr std::size_t decoders = 8;
+inline constexpr auto reading_names = std::to_array<named_reading>({{"base64", reading::base64},
+                                                               {"base64url", reading::base64url},
+                                                               {"hex", reading::hex},
+                                                               {"percent", reading::percent},
+                                                               {"html", reading::html},
+                                                               {"rot13", reading::rot13},
+                                                               {"unicode_tags", reading::unicode_tags},
+                                                               {"variation_selectors", reading::variation_selectors},
+                                                               {"spaced", reading::spaced},
+                                                               {"leet", reading::leet},
+                                                               {"strip_marks", reading::marks}});
+// Calls f(name) for each of `bits`.
+template <class F>
+void each_reading(std::uint32_t bits, F&& f) {
+  for (const auto& one : reading_names) {
+    if ((bits & bit(one.reading)) != 0) f(one.name);
+  }
+}
 
 struct derived_text {
   std::string text;              // valid UTF-8
@@ -46,8 +73,6 @@ struct derive_limits {
   std::size_t count_max = 256;
 };
 
-// A run of base64url without '-' and '_' counts as base64: who asks for the one asks for both.
-//
 // Takes readings, one after the other; a reading lives as long as the call.
 class derived_sink {
  public:
@@ -57,6 +82,8 @@ class derived_sink {
   ~derived_sink() = default;
 };
 
+// A run of base64url without '-' and '_' counts as base64: who asks for the one asks for both.
+//
 // Gives the readings of `original` (valid UTF-8) that `asked` (bits) names and that differ from it, nested ones behind those that they are
 // read from. False when a limit ended it: there may be more.
 [[nodiscard]] bool derive(std::string_view original, std::uint32_t asked, const derive_limits& limits, derived_sink& out);

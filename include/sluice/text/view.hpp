@@ -1,6 +1,7 @@
 // Normalised views of text with a map back to the original bytes (design: "matched in a normalised view, edited in the
-// original"). `regex`: NFKC without default-ignorable code points, case kept. `folded`: the same plus case folding and,
-// in mixed-script words only, confusables (UTS #39 prototypes). ASCII text takes a fast path: no map, no copy for `regex`.
+// original"). `regex`: NFKC without default-ignorable code points, case kept. `folded`: the same plus case folding and, in words of
+// several alphabets only, look-alikes as the ASCII letter or digit that they are drawn like (a table after UTS #39). ASCII text takes
+// a fast path: no map, no copy for `regex`.
 #pragma once
 
 #include <cstdint>

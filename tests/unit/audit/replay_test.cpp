@@ -29,7 +29,10 @@ const policy::build_report& built() {
     add("bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules:\n  - {use: invest, bind: {scope: global}}\n"
                        "  - {use: notice, bind: {scope: global}}\n  - {use: advice, bind: {conversation_tag: investing}}\n  - {use: hours, bind: {time: {tz: UTC, from: \"09:00\", to: \"10:00\"}}}\n");
     add("invest.yaml", policy_file("invest", "portfolio", "{type: tag, tags: [investing]}", ", action: tag"));
-    add("advice.yaml", policy_file("advice", "bonds", "{type: flag}", ""));
+    auto advice = policy_file("advice", "bonds", "{type: flag}", "");
+    advice.replace(advice.find("{keywords: [bonds]}"), 19, "{macro: securities}");
+    add("advice.yaml", advice);
+    add("securities.yaml", "apiVersion: sluice/v1\nkind: Macro\nmetadata: {name: securities, owner: o}\nmatch: {keywords: [bonds]}\n");
     add("notice.yaml", policy_file("notice", "gold", "{type: append, text: By a machine.}", "", "response"));
     add("hours.yaml", policy_file("hours", "lunch", "{type: flag}", ""));
     auto backend = match::in_process_backend();
@@ -51,7 +54,7 @@ record decided(const std::string& asked, std::vector<std::string> tags) {
   return r;
 }
 
-std::vector<std::string> differences(const record& r) {
+replay_report replayed(const record& r) {
   log_folder folder;
   const auto config = config_for(folder);
   const same_in_all same(config, "boot");
@@ -60,8 +63,9 @@ std::vector<std::string> differences(const record& r) {
   const std::optional<kept_exchange> no_text;
   const auto done = replay({.line = line + "}", .bundle = built().bundle, .snapshot = built().snapshot, .text = no_text, .value_key = {}});
   EXPECT_TRUE(done) << done.error().message;
-  return done ? done->differences : std::vector<std::string>{"no replay"};
+  return done ? *done : replay_report{.checked = {}, .differences = {"no replay"}};
 }
+std::vector<std::string> differences(const record& r) { return replayed(r).differences; }
 
 TEST(replay, the_tags_of_the_conversation_decide_which_rules_were_in_force) {
   EXPECT_EQ(differences(decided("2026-12-01T12:00:00Z", {})), std::vector<std::string>{});
@@ -79,6 +83,22 @@ TEST(replay, a_window_of_time_is_that_of_when_it_was_asked_and_not_of_when_its_a
     if (end != record::event::decision) r.time += microseconds(r.latency_us);
     EXPECT_EQ(differences(r), std::vector<std::string>{}) << static_cast<int>(end);
   }
+}
+
+// `advice` draws on a macro. A record that was written when the hash left out macros' files says so and is none the worse; any other hash is one.
+TEST(replay, a_record_from_before_macros_were_hashed_is_compared_by_the_hash_of_then) {
+  auto r = decided("2026-12-01T12:00:00Z", {"investing"});
+  auto who = r.who;
+  who.minute = minute_of(r.time);
+  const auto& rules = built().snapshot->rules_for(who);
+  ASSERT_NE(policy::effective_hash(rules), policy::effective_hash_before(rules));
+  EXPECT_FALSE(replayed(r).checked.at(0).contains("without the files of macros"));
+  r.effective = policy::effective_hash_before(rules);
+  const auto before = replayed(r);
+  EXPECT_EQ(before.differences, std::vector<std::string>{});
+  EXPECT_EQ(before.checked.at(0), "the rules in force for this context: " + r.effective + ", hashed without the files of macros and models as it was when the record was written");
+  r.effective = std::string(64, 'a');
+  EXPECT_EQ(replayed(r).differences.size(), 1u);
 }
 
 // Where it found no place it says `flag`, or `block` as its on_structured has it.

@@ -96,6 +96,38 @@ TEST(classifier_rule, says_the_same_of_a_text_that_comes_again_and_forgets_anoth
   }
 }
 
+// An answer that was still on its way when a version came is judged by its own, on the working memory that both use.
+TEST(classifier_rule, a_streamed_answer_takes_no_scores_of_another_version) {
+  const auto trained_otherwise = [] {
+    std::vector<match::training_row> lines;
+    for (int i = 0; i < 200; ++i) {
+      lines.push_back({"should i buy shares or bonds with my savings number " + std::to_string(i), "none"});
+      lines.push_back({"the weather in the garden was cold and wet on day " + std::to_string(i), "money"});
+    }
+    auto made = match::train_classifier(lines, {.dim = 8, .epochs = 5, .buckets = 1000, .cutoff = 1000});
+    EXPECT_TRUE(made);
+    return made ? *made : std::string();
+  }();
+  const auto one = testing::built(source(rule(good, full))), swapped = testing::built(source(rule(good, full), trained_otherwise));
+  ASSERT_NE(one.snapshot, nullptr) << to_text(one.found);
+  ASSERT_NE(swapped.snapshot, nullptr) << to_text(swapped.found);
+  std::string money;
+  while (money.size() < 600) money += "Should I buy bonds or shares with my savings? ";
+  scratch working;
+  const auto blocks = [&](const build_report& with) {
+    stream_evaluator e(with.snapshot, with.snapshot->rules_for({}), {direction::response}, working);
+    const auto c = e.open(role::assistant, part_kind::text, true);
+    std::string out;
+    (void)e.feed(c, money, out);
+    (void)e.finish(c, out);
+    return e.blocked();
+  };
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(blocks(one));
+    EXPECT_FALSE(blocks(swapped));
+  }
+}
+
 TEST(classifier_rule, inline_tests_take_the_scores_that_they_are_given) {
   const auto made = testing::built(source(rule(good, full)));
   ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);

@@ -3,6 +3,7 @@
 
 #include "built.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/text/derived.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -167,7 +168,7 @@ TEST(expression, a_phrase_is_matched_in_the_folded_view) {
 
 TEST(expression, looks_into_what_is_encoded_and_edits_the_whole_run) {
   auto match = words({"project falcon"});
-  match.decode = static_cast<std::uint16_t>(decoding::base64) | static_cast<std::uint16_t>(decoding::percent);
+  match.decode = bit(text::reading::base64) | bit(text::reading::percent);
   match.decode_depth = 2;
   const auto with = compiled(match, action::redact, true);
   expect(with, "see cHJvamVjdCBmYWxjb24gaXM= now", verdict::edit, "see [R] now");

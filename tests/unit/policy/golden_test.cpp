@@ -102,6 +102,26 @@ bundle_source starter() {
   return source;
 }
 
+TEST(golden, a_case_has_the_turns_of_its_messages) {
+  diagnostics found;
+  const auto cases = read(
+      R"({"id":"a","set":"benign","messages":[{"role":"user","content":"1"},{"role":"assistant","content":"2"},{"role":"user","content":"3"}]})"
+      "\n"
+      R"({"id":"b","set":"benign","messages":[{"role":"user","content":"1"},{"role":"assistant","content":"2"},{"role":"user","content":"3"},{"role":"assistant","content":"4"},{"role":"assistant","content":"5","part":"tool_call"}]})"
+      "\n",
+      found);
+  ASSERT_EQ(cases.size(), 2u) << to_text(found);
+  const auto last = [](const golden_case& of) {
+    std::string out;
+    for (const auto& part : parts_of(of, direction::request)) {
+      if (part.last_turn) out += part.text;
+    }
+    return out;
+  };
+  EXPECT_EQ(last(cases[0]), "3");
+  EXPECT_EQ(last(cases[1]), "345");
+}
+
 TEST(starter_bundle, passes_its_tests_and_keeps_its_golden_set) {
   const bundle_source source = starter();
   const auto report = built(source);

@@ -224,6 +224,17 @@ TEST(policy_joined, gives_up_no_sooner_than_the_texts_would_by_themselves) {
   EXPECT_EQ(ask(*with, all).what.verdict, verdict::block);
 }
 
+// A text with more to decode than is looked at is no text without a match.
+TEST(policy_joined, a_rule_whose_readings_do_not_all_fit_is_unavailable) {
+  const auto with = snapshot_of(rule("hidden", "{keywords: [secret plan], decode: [base64]}", "{type: block, message: m}", "c2VjcmV0IHBsYW4gb2Ygb3Vycw=="));
+  std::string text;
+  for (int i = 0; i < 256; ++i) text += "aGVsbG8gdGhlcmU= ";
+  EXPECT_EQ(ask(*with, {{.text = text}}).what.verdict, verdict::allow);
+  const auto got = ask(*with, {{.text = text + "c2VjcmV0IHBsYW4gb2Ygb3Vycw=="}});
+  EXPECT_EQ(got.what.verdict, verdict::block);
+  EXPECT_EQ(got.what.reason, "matcher unavailable: rule hidden");
+}
+
 // Wherever in a long row of small texts it stands.
 TEST(policy_joined, finds_at_every_place_of_a_long_row_of_small_texts) {
   const auto with = snapshot_of(all_kinds);

@@ -227,7 +227,6 @@ TEST(policy_parse, reads_every_action) {
     EXPECT_TRUE(clean(parsed(one_policy(rule_with("{keywords: [x]}", "action: " + text), "disclaimers: {general: {text: t}}\n"), &ast))) << text;
     return ast.policies.at(0).rules.at(0).action;
   };
-  EXPECT_EQ(act("{type: rewrite, replacement: y, then: flag}").then, action::flag);
   EXPECT_EQ(act("{type: rewrite, replacement: y}").replacement, "y");
   const auto token = act("{type: tokenize, token: \"<IBAN_{n}>\", restore: true, vault_ttl: 15m}");
   EXPECT_EQ(token.token, "<IBAN_{n}>");
@@ -245,6 +244,16 @@ TEST(policy_parse, reads_every_action) {
   const auto block = act("{type: block, message: m, i18n: {de: nein, pt-BR: nao}}");
   EXPECT_EQ(block.i18n.at("de"), "nein");
   EXPECT_TRUE(block.i18n.contains("pt-br"));
+}
+
+TEST(policy_parse, warns_of_a_key_that_says_nothing_any_more_and_reads_the_bundles_that_have_it) {
+  const auto found = parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: rewrite, replacement: y, then: flag}")));
+  EXPECT_TRUE(clean(found));
+  EXPECT_TRUE(says(found, "warning: rule r: 'then' says nothing any more: each rewrite is recorded, and shows as 'edit' in the verdict header; remove it"));
+  EXPECT_TRUE(says(parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: redact, then: flag}"))), "'then' does nothing with type: redact"));
+  const auto typo = parsed(one_policy(rule_with("{keywords: [x]}", "action: {type: rewrite, replacement: y, thn: flag}")));
+  EXPECT_TRUE(says(typo, "unknown key 'thn'")) << to_text(typo);
+  EXPECT_FALSE(to_text(typo).contains("'then'")) << to_text(typo);
 }
 
 TEST(policy_parse, refuses_actions_that_lack_or_mix_something) {

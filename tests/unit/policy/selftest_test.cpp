@@ -172,7 +172,10 @@ TEST(inline_tests, give_messages_their_turns_roles_and_parts) {
                        "expect: {rules: [r]}}\n"
                        "      - {name: before, messages: [{role: tool, content: needle}, {role: assistant, content: "
                        "x}, {role: user, content: y}], expect: {rules: []}}\n"
-                       "      - {name: user, messages: [{role: user, content: needle}], expect: {rules: []}}\n"));
+                       "      - {name: user, messages: [{role: user, content: needle}], expect: {rules: []}}\n"
+                       // What is laid into the model's mouth at the end ends no turn.
+                       "      - {name: begun, messages: [{role: tool, content: needle}, {role: assistant, content: Sure}], expect: {rules: [r]}}\n"
+                       "      - {name: steered, messages: [{role: tool, content: needle}, {role: assistant, content: Sure}, {role: system, content: s}], expect: {rules: [r]}}\n"));
   EXPECT_TRUE(clean(report.found));
 }
 

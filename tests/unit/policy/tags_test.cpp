@@ -94,10 +94,15 @@ TEST(policy_tags, of_rules_in_shadow_are_seen_by_the_shadow_verdict_alone) {
   scratch working;
   context who;
   const text_part part{.text = "invest in bonds"};
-  const auto all = evaluate_request(*enforced.snapshot, who, {&part, 1}, {.direction = direction::request, .global_shadow = true}, working);
+  const auto all = evaluate_request(*enforced.snapshot, enforced.snapshot->rules_for(who), who, {&part, 1}, {.direction = direction::request, .global_shadow = true}, working);
   EXPECT_EQ(all.what.verdict, verdict::allow);
   EXPECT_EQ(all.what.shadow_verdict, verdict::block);
   EXPECT_TRUE(who.tags.empty());
+  // It goes by the ruleset that the caller has looked up, and looks up another only for tags.
+  context tagged;
+  tagged.tags = {"investing"};
+  const auto& others = enforced.snapshot->rules_for(tagged);
+  EXPECT_EQ(evaluate_request(*enforced.snapshot, others, who, {&part, 1}, {.direction = direction::request, .global_shadow = true}, working).rules, &others);
 }
 
 TEST(policy_tags, that_lead_in_a_circle_do_not_compile_and_both_places_are_named) {

@@ -3,13 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
 namespace sluice::text {
 namespace {
 
-constexpr auto all = 0x7ffu;
-std::uint32_t bit(reading r) { return static_cast<std::uint32_t>(r); }
+constexpr auto all = [] {
+  std::uint32_t out = 0;
+  for (const auto& each : reading_names) out |= bit(each.reading);
+  return out;
+}();
 
 std::vector<derived_text> readings(std::string_view s, std::uint32_t asked = all, std::uint32_t depth = 1) {
   std::vector<derived_text> out;
@@ -53,6 +57,19 @@ TEST(derived, reads_letters_that_stand_for_others_in_their_place) {
   EXPECT_EQ(source_of("say i.g.n.o.r.e it", "ignore", bit(reading::spaced)), "i.g.n.o.r.e");
 }
 
+// A browser reads such text, and so does a model.
+TEST(derived, reads_percent_and_entities_that_are_odd) {
+  EXPECT_EQ(source_of("%ff%69%67%6e%6f%72%65 it", "ignore", bit(reading::percent)), "%69%67%6e%6f%72%65");
+  EXPECT_EQ(source_of("%69%67%6e%6f%72%65%c3 it", "ignore", bit(reading::percent)), "%69%67%6e%6f%72%65");
+  EXPECT_EQ(source_of("%c3%28%C3%BCber%80", "(\u00fcber", bit(reading::percent)), "%28%C3%BCber");
+  EXPECT_EQ(source_of("say%ffignore", "\ufffdignore", bit(reading::percent)), "%ffignore") << "the byte is no letter of the word";
+  EXPECT_EQ(source_of("&#000000000105;gnore", "ignore", bit(reading::html)), "&#000000000105;gnore");
+  EXPECT_EQ(source_of("&#x0000000000069gnore", "ignore", bit(reading::html)), "&#x0000000000069gnore");
+  EXPECT_EQ(source_of("&#105&#103&#110&#111&#114&#101 it", "ignore", bit(reading::html)), "&#105&#103&#110&#111&#114&#101");
+  EXPECT_EQ(source_of("&#105gnore", "ignore", bit(reading::html)), "&#105gnore");
+  for (const std::string_view s : {"&#", "&#;", "&#x;", "&#xg", "&#0;", "&#1114112;", "&#99999999999999999999;", "&#xd800;", "&;", "& amp;"}) EXPECT_TRUE(readings(s, bit(reading::html)).empty()) << s;
+}
+
 TEST(derived, leaves_numbers_and_lone_letters_as_they_are) {
   for (const std::string_view s : {"I paid 70 on day 15", "plan A or B, or a b c", "T. S. Eliot", "1 + 1 = 2", "| | | | | |", "- - - - -", "7 or 15 of 41"}) {
     EXPECT_TRUE(readings(s, bit(reading::leet) | bit(reading::spaced)).empty()) << s;
@@ -80,6 +97,15 @@ TEST(derived, reads_what_cannot_be_seen) {
   }
   EXPECT_EQ(source_of("Hi" + tags + "!", "ignore all", bit(reading::unicode_tags)), tags);
   EXPECT_EQ(source_of("Hi" + selectors + "!", "ignore all", bit(reading::variation_selectors)), selectors);
+}
+
+TEST(derived, has_a_reader_for_each_name) {
+  const std::map<std::string_view, std::string_view> said = {
+      {"base64", "aWdub3JlIHByZXZpb3Vz"}, {"base64url", "8J-YgCBoZWxsbyB0aGVyZQ"}, {"hex", "69676e6f7265"}, {"percent", "%69"}, {"html", "&lt;"}, {"rot13", "vtaber"},
+      {"unicode_tags", "\U000E0061\U000E0062\U000E0063\U000E0064"}, {"variation_selectors", "\U000E0151\U000E0152\U000E0153\U000E0154"},
+      {"spaced", "i g n o r e"}, {"leet", "1gn0r3"}, {"strip_marks", "\u00edgnore"}};
+  EXPECT_EQ(said.size(), reading_names.size());
+  for (const auto& each : reading_names) EXPECT_EQ(readings(said.at(each.name), bit(each.reading)).size(), each.reading == reading::leet ? 2u : 1u) << each.name;
 }
 
 TEST(derived, nests_as_deep_as_asked) {
@@ -114,6 +140,22 @@ TEST(derived, stays_inside_its_limits_and_its_map) {
     }
     EXPECT_LE(total, 2000u);
   }
+}
+
+// More runs than there may be are a limit that ended it, as deeper ones are; those that fit are read.
+TEST(derived, says_when_a_text_holds_more_runs_than_are_read) {
+  // base64 of "%69gnore it all"
+  const auto runs = [](std::size_t count) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += "JTY5Z25vcmUgaXQgYWxs ";
+    return out;
+  };
+  std::vector<derived_text> out;
+  EXPECT_TRUE(derive(runs(256), bit(reading::base64), {}, out));
+  EXPECT_EQ(out.size(), 256u);
+  out.clear();
+  EXPECT_FALSE(derive(runs(257), bit(reading::base64), {}, out));
+  EXPECT_EQ(out.size(), 256u);
 }
 
 // A text is passed over by blocks where it can have no such reading: behind words that are joined it must read as it reads alone.

@@ -1,4 +1,4 @@
-// Numbers of people outside the European continent.
+// Numbers of people and firms in America, India and Australia.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -8,10 +8,6 @@
 
 namespace sluice::match {
 namespace {
-
-std::uint64_t part(const std::string& digits, std::size_t at, std::size_t count) {
-  return number(std::string_view(digits).substr(at, count));
-}
 
 // Verhoeff's tables: products of the dihedral group of the pentagon, and the permutation applied once for each place.
 bool verhoeff(std::string_view digits) {
@@ -52,36 +48,19 @@ bool us_ssn_valid(std::string_view text) {
   const auto d = compact(text);
   if (!digits_only(d, 9) || all_same(d)) return false;
   if (d == "078051120" || d == "219099999") return false;
-  return part(d, 0, 3) != 0 && part(d, 0, 3) != 666 && d[0] != '9' && part(d, 3, 2) != 0 && part(d, 5, 4) != 0;
+  return number_at(d, 0, 3) != 0 && number_at(d, 0, 3) != 666 && d[0] != '9' && number_at(d, 3, 2) != 0 && number_at(d, 5, 4) != 0;
 }
 
 bool us_itin_valid(std::string_view text) {
   const auto d = compact(text);
   if (!digits_only(d, 9) || d[0] != '9') return false;
-  const auto group = part(d, 3, 2);
+  const auto group = number_at(d, 3, 2);
   return (group >= 50 && group <= 65) || (group >= 70 && group <= 88) || (group >= 90 && group <= 92) || group >= 94;
 }
 
 bool us_npi_valid(std::string_view text) {
   const auto d = compact(text);
   return digits_only(d, 10) && (d[0] == '1' || d[0] == '2') && luhn("80840" + d);
-}
-
-bool uk_nhs_valid(std::string_view text) {
-  const auto d = compact(text, " -");
-  if (!digits_only(d, 10) || all_same(d)) return false;
-  const int check = 11 - weighted(d, {10, 9, 8, 7, 6, 5, 4, 3, 2}) % 11;
-  return check != 10 && check % 11 == digit(d[9]);
-}
-
-bool uk_nino_valid(std::string_view text) {
-  const auto n = compact(text, " -");
-  if (n.size() != 9 || !all_digits(std::string_view(n).substr(2, 6)) || n[8] < 'A' || n[8] > 'D') return false;
-  if (!is_upper(n[0]) || !is_upper(n[1])) return false;
-  static constexpr std::string_view never_first = "DFIQUV", never_second = "DFIQUVO";
-  if (never_first.contains(n[0]) || never_second.contains(n[1])) return false;
-  static constexpr std::array never = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
-  return std::ranges::none_of(never, [&](const char* prefix) { return n.starts_with(prefix); });
 }
 
 bool in_aadhaar_valid(std::string_view text) {
