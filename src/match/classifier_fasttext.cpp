@@ -15,7 +15,6 @@
 
 #include "classifier_layout.hpp"
 #include "classifier_tokens.hpp"
-#include "sluice/match/word_filter.hpp"
 
 namespace sluice::match {
 namespace {
@@ -310,6 +309,11 @@ bool fasttext_classifier::score(const classifier_words& words, scoring_budget& b
                                 std::vector<label_score>& out) const {
   const auto n = labels_.size();
   out.assign(n, {});
+  if (std::ranges::all_of(words.words(), [](const auto& each) { return each.size == 0; })) {
+    const auto read = std::min(budget.bytes, words.size());
+    budget.bytes -= read;
+    return read == words.size();
+  }
   scratch.sums.assign((window_blocks + 1) * n, 0);
   const std::span<float> all(scratch.sums), work = all.subspan(window_blocks * n);
   std::array<block, window_blocks> blocks{};
@@ -350,13 +354,6 @@ std::optional<std::uint32_t> classifier::find_label(std::string_view name) const
 
 result<std::shared_ptr<const classifier>> load_classifier(std::string_view bytes, const classifier_limits& limits) {
   return fasttext_classifier::load(bytes, limits);
-}
-
-bool worth_scoring(const scoring_condition& condition, std::string_view folded, classifier_scratch& scratch) {
-  if (folded.size() < condition.bytes_min) return false;
-  if (condition.words == nullptr) return true;
-  condition.words->candidates(folded, scratch.groups);
-  return std::ranges::any_of(scratch.groups, [](std::uint64_t each) { return each != 0; });
 }
 
 }  // namespace sluice::match

@@ -139,6 +139,7 @@ class compiler {
     auto made = terms_.add_match(r, r.match, index, !composed);
     if (composed) c.expression = std::move(made);
     c.terms_end = static_cast<std::uint32_t>(program_->terms.size());
+    for (auto t = c.terms_begin; t < c.terms_end; ++t) program_->terms[t].last_turn_only = c.last_turn_only;
     for (const auto& e : r.exceptions) {
       c.exceptions.push_back(compile_exception(e, cache_, [&](const place& at, const std::string& reason) {
         error(at, r.id, "the pattern of exception " + e.id + " does not compile: " + reason, "correct the pattern");

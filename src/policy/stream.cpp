@@ -58,6 +58,9 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
     }
     void failed(std::uint32_t term) override { x_.failed(term, c_); }
     void scored(std::string_view name, float score) override { keep_highest(x_.out, name, score); }
+    bool wants(std::uint32_t term) override {
+      return x_.prog.terms[term].immediate || may_hold(x_.prog, *x_.prog.rules[x_.prog.terms[term].rule].expression, c_.found);
+    }
 
    private:
     impl& x_;
@@ -70,9 +73,12 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
   sink into(*this, c, index, text);
   const text_place where{direction::response, c.who, c.kind, true};
   part_matcher matcher(rules, s, options.given);
+  if (prepare(s, rules.owner)) {
+    matcher.run_derived(text, where, into);
+  } else {
+    rules.deriving.each([&](std::uint32_t term) { into.failed(term); });
+  }
   matcher.run_scores(text, where, into);
-  if (prepare(s, rules.owner)) return matcher.run_derived(text, where, into);
-  rules.deriving.each([&](std::uint32_t term) { into.failed(term); });
 }
 
 void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
