@@ -114,7 +114,7 @@ bundle_compiler make_bundle_compiler() {
           .cache = std::make_unique<policy::shard_cache>(cache_directory())};
 }
 
-std::optional<bundle_input> build_bundle(const std::string& path, const std::string& now_text, bundle_compiler& with, held_against what) {
+std::optional<bundle_input> build_bundle(const std::string& path, const std::string& now_text, bundle_compiler& with, held_against what, policy::expired_exceptions how) {
   wall_time today = now().wall;
   if (!now_text.empty()) {
     const auto given = parse_time(now_text);
@@ -126,11 +126,12 @@ std::optional<bundle_input> build_bundle(const std::string& path, const std::str
   }
   auto source = store::load_directory(path, {});
   if (!source) {
-    complain(source.error().message, "give the folder that holds bundle.yaml");
+    const bool no_folder = source.error().code == errc::not_found || source.error().code == errc::invalid_argument;
+    complain(source.error().message, no_folder ? "give the folder that holds bundle.yaml" : "nothing of the bundle was read; correct this first");
     return std::nullopt;
   }
   bundle_input out{.path = path, .source = std::move(*source), .report = {}};
-  out.report = policy::build(out.source, today, *with.backend, *with.cache);
+  out.report = policy::build(out.source, today, *with.backend, *with.cache, how);
   if (what == held_against::harmless_texts) hold_against_harmless_texts(out, with);
   return out;
 }

@@ -33,7 +33,8 @@ enum class held_against : unsigned char { passes, harmless_texts };
 // Reads and builds; a folder that cannot be read is complained about and gives nothing. `now`: a date for the expiry of
 // exceptions, empty for today.
 [[nodiscard]] std::optional<bundle_input> build_bundle(const std::string& path, const std::string& now,
-                                                       bundle_compiler& with, held_against what = held_against::passes);
+                                                       bundle_compiler& with, held_against what = held_against::passes,
+                                                       policy::expired_exceptions how = policy::expired_exceptions::refuse);
 // The same for commands that need a snapshot: shows what was found and gives nothing when the bundle was refused.
 [[nodiscard]] std::optional<bundle_input> need_bundle(const std::string& path, const std::string& now,
                                                       bundle_compiler& with, held_against what = held_against::passes);

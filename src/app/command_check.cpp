@@ -61,6 +61,18 @@ void print_json(const bundle_input& input) {
   std::cout << out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
+// What was not looked at because of what is wrong: there may be more to say.
+std::string_view next_of(policy::phase refused) {
+  switch (refused) {
+    case policy::phase::parse: return "; references, unused lists, compiling and tests come after that";
+    case policy::phase::check: return "; compiling and tests come after that";
+    case policy::phase::compile: return "; tests come after that";
+    case policy::phase::selftest:
+    case policy::phase::done: break;
+  }
+  return "";
+}
+
 void print_text(const bundle_input& input) {
   const policy::build_report& report = input.report;
   show_diagnostics(input);
@@ -70,7 +82,7 @@ void print_text(const bundle_input& input) {
   if (report.snapshot == nullptr) {
     complain(input.path + ": " + std::to_string(errors) + " errors, " + std::to_string(warnings) +
                  " warnings; refused in phase " + std::string(policy::to_string(report.reached)),
-             "correct the lines above");
+             "correct the lines above" + std::string(next_of(report.reached)));
     return;
   }
   const counts n = count(report.bundle);

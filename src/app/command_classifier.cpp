@@ -15,6 +15,7 @@
 #include "sluice/base/strings.hpp"
 #include "sluice/match/classifier.hpp"
 #include "sluice/match/classifier_training.hpp"
+#include "sluice/rollout/statistics.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::app {
@@ -29,11 +30,23 @@ struct labelled_row {
   match::training_row row;
 };
 
+// What a line lacks to be a row; empty: nothing.
+std::string wrong_with(const json& row) {
+  if (row.is_discarded()) return "the line is no JSON";
+  if (!row.is_object()) return "the line is no JSON object";
+  for (const char* key : {"text", "label"}) {
+    if (!row.contains(key)) return "the row has no \"" + std::string(key) + "\"";
+    if (!row[key].is_string()) return "\"" + std::string(key) + "\" is no string";
+  }
+  return {};
+}
+
 // {"text": …, "label": …} a line; other keys are ignored, so that a data set's own notes may stay.
 bool read_rows(const std::string& file, std::vector<labelled_row>& out) {
   const auto bytes = read_whole(file, data_bytes_max);
   if (!bytes) return false;
-  std::size_t number = 0;
+  constexpr std::size_t wrong_shown_max = 10;
+  std::size_t number = 0, wrong = 0;
   for (std::size_t at = 0; at < bytes->size();) {
     const auto end = std::min(bytes->find('\n', at), bytes->size());
     const auto line = trim(std::string_view(*bytes).substr(at, end - at));
@@ -42,15 +55,15 @@ bool read_rows(const std::string& file, std::vector<labelled_row>& out) {
     if (line.empty()) continue;
     const std::string place = file + ":" + std::to_string(number);
     const auto row = json::parse(line, nullptr, false);
-    const auto is_text = [&](const char* key) { return row.is_object() && row.contains(key) && row[key].is_string(); };
-    if (!is_text("text") || !is_text("label")) {
-      complain(place + ": the line is no row", R"(write {"text": "…", "label": "…"}, one a line)");
-      return false;
+    if (const auto what = wrong_with(row); !what.empty()) {
+      if (++wrong <= wrong_shown_max) complain(place + ": " + what, R"(write {"text": "…", "label": "…"}, one a line)");
+      continue;
     }
     if (out.size() == rows_max) return complain(place + ": more than " + std::to_string(rows_max) + " rows", "give fewer"), false;
     out.push_back({place, {row["text"].get<std::string>(), row["label"].get<std::string>()}});
   }
-  return true;
+  if (wrong > wrong_shown_max) complain(file + ": " + std::to_string(wrong - wrong_shown_max) + " more lines are no rows either");
+  return wrong == 0;
 }
 
 bool read_rows(const std::vector<std::string>& files, std::vector<labelled_row>& out) {
@@ -231,6 +244,11 @@ void print_worst(const scored& all, std::size_t index, std::size_t most) {
   std::cout << "\nworst cases of " << label << ": others that score highest, then its own that score lowest\n" << table(rows);
 }
 
+// "200 of at least 598 rows of other labels"
+std::string missing_rows(const threshold_choice& chosen, double rate_max) {
+  return std::to_string(chosen.counts.false_alarms + chosen.counts.rest) + " of at least " + std::to_string(rollout::cases_needed(rate_max, 0)) + " rows of other labels";
+}
+
 void print_text(const eval_options& asked, const scored& all, const std::vector<std::size_t>& shown) {
   std::vector<std::vector<std::string>> rows = {{"LABEL", "ROWS", "PRECISION", "RECALL", "FPR", "THRESHOLD", "RECALL THERE", "FPR THERE", "95 % BOUND", ""}};
   for (const auto index : shown) {
@@ -239,7 +257,7 @@ void print_text(const eval_options& asked, const scored& all, const std::vector<
     const auto chosen = choose_threshold(all.rows, label, index, asked.false_positives_max);
     rows.push_back({label, std::to_string(now.hits + now.misses), fixed(now.precision(), 3), fixed(now.recall(), 3), fixed(now.false_positive_rate(), 4),
                     fixed(chosen.threshold, 4), fixed(chosen.counts.recall(), 3), fixed(chosen.counts.false_positive_rate(), 4),
-                    fixed(chosen.rate_upper95, 4), chosen.shown ? "" : "INSUFFICIENT"});
+                    fixed(chosen.rate_upper95, 4), chosen.shown ? "" : "INSUFFICIENT: " + missing_rows(chosen, asked.false_positives_max)});
   }
   std::cout << table(rows) << "\nprecision, recall and false positives at " << fixed(asked.at, 4) << "; the threshold is the lowest that is shown to let at most "
             << fixed(asked.false_positives_max * 100, 2) << " % of the others through as false positives (95 % bound)\n";

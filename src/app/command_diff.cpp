@@ -8,6 +8,7 @@
 #include "bundle_input.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/policy/diff.hpp"
+#include "sluice/rollout/gate.hpp"
 
 namespace sluice::app {
 namespace {
@@ -61,6 +62,7 @@ void print_json(const bundle_input& a, const bundle_input& b, const policy::bund
                     {"after", b.report.bundle.version},
                     {"effect", policy::to_string(change.effect)},
                     {"bundle", change.bundle},
+                    {"gate_asks_less", rollout::loosened(a.report.bundle.gate, b.report.bundle.gate)},
                     {"rules", rules},
                     {"decisions", cases}};
   std::cout << out.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
@@ -71,6 +73,8 @@ void print_text(const bundle_input& a, const bundle_input& b, const policy::bund
   std::cout << short_version(a.report.bundle.version) << " → " << short_version(b.report.bundle.version) << ": "
             << policy::to_string(change.effect) << '\n';
   for (const std::string& line : change.bundle) std::cout << "  " << line << '\n';
+  const auto less = rollout::loosened(a.report.bundle.gate, b.report.bundle.gate);
+  if (!less.empty()) std::cout << "  the gate asks for less, so a second person must agree: " << joined(less, "; ") << '\n';
   if (!change.rules.empty()) {
     std::vector<std::vector<std::string>> rows = {{"RULE", "CHANGE", "EFFECT", "WEAKER IN", "DETAILS"}};
     for (const auto& each : change.rules) {

@@ -89,6 +89,8 @@ void print_json(const policy::explanation& why) {
   }
   json demands = json::array();
   for (const auto& each : why.needs_record) demands.push_back({{"by", each.by}, {"place", each.place}});
+  json classifiers = json::object();
+  for (const auto& [name, score] : why.classifiers) classifiers[name] = score;
   const json out = {{"version", why.version},
                     {"effective", why.effective},
                     {"verdict", policy::to_string(why.verdict)},
@@ -96,6 +98,7 @@ void print_json(const policy::explanation& why) {
                     {"reason", why.reason},
                     {"tags", why.tags},
                     {"scores", scores},
+                    {"classifiers", classifiers},
                     {"text", why.text},
                     {"system_before", why.system.before},
                     {"system_behind", why.system.behind},
@@ -152,6 +155,7 @@ void print_text(const policy::explanation& why, bool all) {
     if (sum.all != sum.enforced) std::cout << "   (with every shadow rule enforced: " << sum.all << ')';
     std::cout << '\n';
   }
+  for (const auto& [name, score] : why.classifiers) std::cout << "model     " << name << ": " << score << '\n';
   if (!tags.empty()) std::cout << "tags      " << tags << '\n';
   if (!why.message.empty()) std::cout << "message   " << why.message << '\n';
   if (why.verdict == policy::verdict::edit) std::cout << "text      " << why.text << '\n';
@@ -174,10 +178,22 @@ void print_text(const policy::explanation& why, bool all) {
   if (hidden > 0) std::cout << hidden << " rules did not match or do not apply; --all shows them\n";
 }
 
+// As a node has it at that time: without exceptions that have expired. One that its own tests refuse is explained too, for that is when one asks.
+std::shared_ptr<const policy::snapshot> snapshot_of(const bundle_input& input) {
+  const auto& report = input.report;
+  if (report.snapshot != nullptr) {
+    for (const auto& each : report.left_out) std::cerr << each << '\n';
+    return report.snapshot;
+  }
+  show_diagnostics(input);
+  const bool usable = report.untrusted != nullptr;
+  complain(input.path + " was refused in phase " + std::string(policy::to_string(report.reached)) + (usable ? "; this is what it would do" : ""),
+           "correct it; sluice check " + input.path + " shows the same");
+  return report.untrusted;
+}
+
 int run(const options& asked, bool json) {
   bundle_compiler compiler = make_bundle_compiler();
-  const auto input = need_bundle(asked.path, asked.day, compiler);
-  if (!input) return 1;
   policy::explain_request request;
   request.who = asked.who;
   const result<wall_time> time = asked.time.empty() ? result<wall_time>(now().wall) : parse_time(asked.time);
@@ -185,12 +201,15 @@ int run(const options& asked, bool json) {
     complain("'" + asked.time + "' is no time", "write it as 2026-12-01T10:00:00Z");
     return 2;
   }
+  const auto input = build_bundle(asked.path, asked.day.empty() ? asked.time : asked.day, compiler, held_against::passes, policy::expired_exceptions::leave_out);
+  const auto compiled = input ? snapshot_of(*input) : nullptr;
+  if (compiled == nullptr) return 1;
   request.who.minute = minute_of(*time);
   request.direction = asked.direction == "response" ? policy::direction::response : policy::direction::request;
   const std::string usual_role = asked.direction == "response" ? "assistant" : "user";
   request.role = value_of<policy::role>(roles(), asked.role.empty() ? usual_role : asked.role);
   request.part = value_of<policy::part_kind>(parts(), asked.part);
-  if (asked.lines) return explain_lines(input->report.snapshot, request, std::cin, std::cout);
+  if (asked.lines) return explain_lines(compiled, request, std::cin, std::cout);
   request.text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (request.text.ends_with('\n')) request.text.pop_back();
   if (request.text.size() > text_bytes_max || !text::is_valid_utf8(request.text)) {
@@ -198,7 +217,7 @@ int run(const options& asked, bool json) {
              "give one message's text, as: sluice explain policies < text.txt");
     return 1;
   }
-  const policy::explanation why = policy::explain(input->report.bundle, *input->report.snapshot, request);
+  const policy::explanation why = policy::explain(input->report.bundle, *compiled, request);
   json ? print_json(why) : print_text(why, asked.all);
   return 0;
 }
@@ -222,7 +241,7 @@ void add_explain(CLI::App& root, invocation& call) {
   command->add_option("--role", asked->role, "whose text it is; user, or assistant for a response")
       ->check(CLI::IsMember(roles()));
   command->add_option("--part", asked->part, "what kind of text it is")->check(CLI::IsMember(parts()));
-  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
+  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31; that of --time by default");
   command->add_flag("--all", asked->all, "show also the rules that did not match or do not apply");
   command->add_flag("--lines", asked->lines,
                     "read JSON lines {\"text\": …} or {\"messages\": [{\"role\", \"content\", \"part\"}]} and print one JSON line for each: verdict, "

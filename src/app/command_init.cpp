@@ -1,5 +1,6 @@
 // sluice init and sluice new: folders and files to begin with. Nothing that is there is written over.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -7,6 +8,8 @@
 
 #include "scaffold.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/policy/build.hpp"
+#include "sluice/store/directory.hpp"
 
 namespace sluice::app {
 namespace {
@@ -65,6 +68,19 @@ int add_file(const std::string& folder, const std::string& name, const std::stri
   return 0;
 }
 
+// Where the bundle has a rule of that id; empty: nowhere, as far as it can be read.
+std::string place_of_rule(const std::string& folder, const std::string& id) {
+  const auto source = store::load_directory(folder, {});
+  if (!source) return {};
+  policy::diagnostics unused;
+  const auto bundle = policy::parse(*source, unused);
+  for (const auto& owner : bundle.policies) {
+    const auto at = std::ranges::find(owner.rules, id, &policy::rule::id);
+    if (at != owner.rules.end()) return policy::to_string(at->place);
+  }
+  return {};
+}
+
 struct options {
   std::string kind, name, folder = ".";
 };
@@ -79,13 +95,17 @@ int add_new(const options& asked) {
     return 1;
   }
   if (asked.kind == "policy") {
-    return add_file(asked.folder, asked.name, scaffold::policy(asked.name),
+    return add_file(asked.folder, asked.name, scaffold::policy(asked.name, asked.name),
                     "it acts once bundle.yaml names it; below 'modules', add:\n  - {use: " + asked.name + ", bind: {scope: global}}\n");
   }
   if (asked.kind == "list") {
     return add_file(asked.folder, asked.name, scaffold::list(asked.name), "a rule uses it with:\n    match: {list: " + asked.name + "}\n");
   }
-  std::cout << scaffold::rule(asked.name);
+  if (const auto at = place_of_rule(asked.folder, asked.name); !at.empty()) {
+    complain("rule '" + asked.name + "' exists already, at " + at, "ids are unique in a bundle; choose another");
+    return 1;
+  }
+  std::cout << scaffold::rule(asked.name, asked.name);
   std::cerr << "put this below 'rules:' of a policy\n";
   return 0;
 }

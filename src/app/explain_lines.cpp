@@ -170,6 +170,7 @@ int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const
     if (held.what.system.rules > 0) said["system"] = {{"before", held.what.system.before}, {"behind", held.what.system.behind}};
     if (!held.what.why().empty()) said["reason"] = held.what.why();
     for (const auto& sum : held.what.scores) said["scores"][std::string(sum.policy)] = sum.enforced;
+    for (const auto& [name, score] : held.what.classifier_scores) said["classifiers"][std::string(name)] = score;
     if (!held.what.tags.empty()) said["tags"] = held.what.tags;
     if (held.what.findings_truncated) said["findings_truncated"] = true;
     out << said.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';

@@ -43,11 +43,12 @@ void junit_report::add(std::span<const policy::golden_result> cases, const std::
 void junit_report::add(std::span<const rollout::check_row> rows, const std::string& name) {
   auto& into = suites_.emplace_back(suite{.name = name, .cases = {}});
   for (const auto& row : rows) {
-    std::string failure;
+    std::string failure, said;
     for (const auto& each : row.findings) {
-      if (each.status >= rollout::status::insufficient) failure += (failure.empty() ? "" : "\n") + (each.of.empty() ? "" : each.of + ": ") + each.what;
+      auto& where = each.status >= rollout::status::insufficient ? failure : said;
+      if (each.status > rollout::status::skipped) where += (where.empty() ? "" : "\n") + (each.of.empty() ? "" : each.of + ": ") + each.what;
     }
-    into.cases.push_back({.group = "gate", .name = row.check, .place = "bundle.yaml", .failure = failure});
+    into.cases.push_back({.group = "gate", .name = row.check, .place = "bundle.yaml", .failure = failure, .skipped = row.status == rollout::status::skipped ? row.summary : "", .said = said});
   }
 }
 
@@ -62,10 +63,16 @@ std::string junit_report::xml() const {
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
   for (const auto& each : suites_) {
     const auto failed = std::ranges::count_if(each.cases, [](const test_case& c) { return !c.failure.empty(); });
-    out += "  <testsuite" + attribute("name", each.name) + attribute("tests", std::to_string(each.cases.size())) + attribute("failures", std::to_string(failed)) + ">\n";
+    out += "  <testsuite" + attribute("name", each.name) + attribute("tests", std::to_string(each.cases.size())) + attribute("failures", std::to_string(failed));
+    const auto skipped = std::ranges::count_if(each.cases, [](const test_case& c) { return !c.skipped.empty(); });
+    out += (skipped > 0 ? attribute("skipped", std::to_string(skipped)) : "") + ">\n";
     for (const auto& c : each.cases) {
       out += "    <testcase" + attribute("classname", c.group) + attribute("name", c.name) + attribute("file", c.place);
-      out += c.failure.empty() ? "/>\n" : "><failure" + attribute("message", c.failure) + "/></testcase>\n";
+      std::string inside;
+      if (!c.failure.empty()) inside += "<failure" + attribute("message", c.failure) + "/>";
+      if (!c.skipped.empty()) inside += "<skipped" + attribute("message", c.skipped) + "/>";
+      if (!c.said.empty()) inside += "<system-out>" + escaped(c.said) + "</system-out>";
+      out += inside.empty() ? "/>\n" : ">" + inside + "</testcase>\n";
     }
     out += "  </testsuite>\n";
   }

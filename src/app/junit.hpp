@@ -23,6 +23,7 @@ class junit_report {
  private:
   struct test_case {
     std::string group, name, place, failure;  // failure: empty when it passed
+    std::string skipped = {}, said = {};      // why it was not judged; what it warns of
   };
   struct suite {
     std::string name;

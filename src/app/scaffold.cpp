@@ -3,22 +3,22 @@
 
 namespace sluice::app::scaffold {
 
-std::string rule(const std::string& id) {
+std::string rule(const std::string& id, const std::string& word) {
   return "  - id: " + id + R"(
     title: Say in a line what this is for
     severity: medium
     category: example
     direction: request                 # request, response or both
     where: {roles: [user]}
-    match: {keywords: [example needle]}
+    match: {keywords: [example )" + word + R"(]}
     action: {type: flag}               # flag, redact, block, …; new rules may begin with enforcement: shadow
     tests:
-      - {name: found, request: "here is an example needle", expect: {rules: [)" + id + R"(], action: flag}}
+      - {name: found, request: "here is an example )" + word + R"(", expect: {rules: [)" + id + R"(], action: flag}}
       - {name: left alone, request: "here is hay", expect: {rules: [], action: allow}}
 )";
 }
 
-std::string policy(const std::string& name) {
+std::string policy(const std::string& name, const std::string& word) {
   return R"(apiVersion: sluice/v1
 kind: Policy
 metadata:
@@ -28,7 +28,7 @@ metadata:
   status: experimental
 enforcement: enforce                   # the ceiling of every rule below: enforce, shadow or off
 rules:
-)" + rule(name + "-001");
+)" + rule(name + "-001", word);
 }
 
 std::string list(const std::string& name) {
@@ -55,7 +55,7 @@ gate:
 modules:
   - {use: first-policy, bind: {scope: global}}
 )"},
-          {"first-policy.yaml", policy("first-policy")},
+          {"first-policy.yaml", policy("first-policy", "needle")},
           {"golden/first.jsonl", R"({"id": "first-1", "set": "must_pass", "request": "Good morning, what can you do?", "expect": {"action_at_most": "allow"}}
 {"id": "first-2", "set": "must_block", "request": "an example needle", "expect": {"rules_any": ["first-policy-001"]}}
 )"},

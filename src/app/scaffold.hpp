@@ -10,8 +10,9 @@ namespace sluice::app::scaffold {
 using files = std::vector<std::pair<std::string, std::string>>;  // path in the bundle, content
 
 [[nodiscard]] files bundle(const std::string& name);
-[[nodiscard]] std::string policy(const std::string& name);
-[[nodiscard]] std::string rule(const std::string& id);  // as it stands below `rules:`
+// `word`: what the rule looks for behind "example", so that no two of them find the same.
+[[nodiscard]] std::string policy(const std::string& name, const std::string& word);
+[[nodiscard]] std::string rule(const std::string& id, const std::string& word);  // as it stands below `rules:`
 [[nodiscard]] std::string list(const std::string& name);
 
 }  // namespace sluice::app::scaffold

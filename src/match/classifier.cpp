@@ -6,7 +6,6 @@
 #include <string>
 
 #include "classifier_kinds.hpp"
-#include "sluice/match/word_filter.hpp"
 
 namespace sluice::match {
 namespace {
@@ -35,13 +34,6 @@ result<std::shared_ptr<const classifier>> load_classifier(std::string_view bytes
     if (bytes.starts_with(each.begins)) return each.load(bytes, limits);
   }
   return fail(errc::parse, "the file is no fastText model; sluice classifier train makes one");
-}
-
-bool worth_scoring(const scoring_condition& condition, std::string_view folded, classifier_scratch& scratch) {
-  if (folded.size() < condition.bytes_min) return false;
-  if (condition.words == nullptr) return true;
-  condition.words->candidates(folded, scratch.groups);
-  return std::ranges::any_of(scratch.groups, [](std::uint64_t each) { return each != 0; });
 }
 
 }  // namespace sluice::match

@@ -310,6 +310,11 @@ bool fasttext_classifier::score(const classifier_words& words, scoring_budget& b
                                 std::vector<label_score>& out) const {
   const auto n = labels_.size();
   out.assign(n, {});
+  if (std::ranges::all_of(words.words(), [](const auto& each) { return each.size == 0; })) {
+    const auto read = std::min(budget.bytes, words.size());
+    budget.bytes -= read;
+    return read == words.size();
+  }
   scratch.sums.assign((window_blocks + 1) * n, 0);
   const std::span<float> all(scratch.sums), work = all.subspan(window_blocks * n);
   std::array<block, window_blocks> blocks{};

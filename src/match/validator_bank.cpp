@@ -80,14 +80,15 @@ std::size_t luhn_longest(std::string_view text) {
   std::size_t best = 0;
   std::uint32_t first = 0, lengths = 0;
   int count = 0, even_doubled = 0, odd_doubled = 0;  // sums in which every digit at an even, or at an odd, place counts twice
-  bool separated = true, same = true;
+  constexpr int separators_max = 3;  // "4111 - 1111", and a line that was broken
+  int separators = separators_max;   // since the last digit
+  bool same = true;
   for (std::size_t i = 0; i < text.size() && count < digits_max; ++i) {
     if (!is_digit(text[i])) {
-      if (separated || (text[i] != ' ' && text[i] != '-')) break;
-      separated = true;
+      if (separators++ == separators_max || std::string_view(" -.\t\r\n").find(text[i]) == std::string_view::npos) break;
       continue;
     }
-    separated = false;
+    separators = 0;
     const int d = digit(text[i]), twice = d * 2 > 9 ? d * 2 - 9 : d * 2;
     even_doubled += count % 2 == 0 ? twice : d;
     odd_doubled += count % 2 == 0 ? d : twice;
@@ -109,7 +110,7 @@ std::size_t iban_longest(std::string_view text) {
   auto known = iban_lengths.end();
   bool separated = true;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto part = take_compact(text[i], separated, iban, " ");
+    const auto part = take_compact(text[i], separated, iban, " -");
     if (part == compact_part::none) return 0;
     if (part == compact_part::separator || iban.size() < 2) continue;
     if (iban.size() == 2) known = std::ranges::find(iban_lengths, std::string_view(iban), &country_length::country);

@@ -45,6 +45,11 @@ void leave_out_refused(bundle_ast& bundle, const diagnostics& found) {
   }
 }
 
+place place_of(const rule& of) {
+  if (of.match.kind == match_spec::kind::regex && !of.match.regex.place.file.empty()) return of.match.regex.place;
+  return of.match.place.file.empty() ? of.place : of.match.place;
+}
+
 std::string text_of(const golden_case& each) {
   if (each.response) return *each.response;
   return each.request.empty() ? std::string() : each.request.back().content;
@@ -65,11 +70,57 @@ std::set<std::string> matching(const golden_case& each, const snapshot& with, sc
   return out;
 }
 
+// What people write and read every day, for bundles that bring no harmless texts of their own: a rule that changes most of these would stop
+// everything.
+constexpr std::string_view everyday[] = {
+    "Thanks, that helps a lot!",
+    "Can you rewrite this paragraph so that it sounds friendlier?",
+    "What time does the museum close on Sundays?",
+    "Good morning. I would like to move my appointment to next week, please.",
+    "The soup needs about twenty minutes; stir it now and then.",
+    "Why do leaves turn red in autumn?",
+    "Please summarise the meeting: we agreed on the budget and postponed the launch.",
+    "Here are three names for a cat: Pepper, Biscuit and Juno.",
+    "My train was late again, so I missed the beginning of the film.",
+    "Translate 'see you tomorrow' into Italian.",
+    "A for loop repeats its body once for each element of the list.",
+    "How do I get a coffee stain out of a wool sweater?",
+    "Our garden is small, but there is room for two apple trees.",
+    "No, I meant the second chapter, not the first one.",
+    "Write a short poem about rain on a tin roof.",
+    "The report is attached. Let me know if anything is missing.",
+    "What is the difference between a lake and a pond?",
+    "She learned to play the violin when she was nine years old.",
+    "OK, let's do it the other way round.",
+    "Could you explain the joke to me? I don't get it.",
+};
+
+void refuse_stopping(const bundle_ast& bundle, const snapshot& compiled, diagnostics& found) {
+  std::map<std::string, std::size_t> seen;
+  scratch working;
+  for (const std::string_view text : everyday) {
+    golden_case each;
+    each.request = {{.who = role::user, .content = std::string(text), .part = part_kind::text}};
+    for (const std::string& id : matching(each, compiled, working)) ++seen[id];
+  }
+  for (const policy_ast& owner : bundle.policies) {
+    for (const rule& each : owner.rules) {
+      const auto at = seen.find(each.id);
+      if (at == seen.end() || at->second * 2 <= std::size(everyday) || !changes_match(each.action.type) || each.enforcement != enforcement::enforce || asks_classifier(each.match)) continue;
+      found.push_back({.severity = severity::error,
+                       .place = place_of(each),
+                       .rule = each.id,
+                       .message = "it matches " + std::to_string(at->second) + " of " + std::to_string(std::size(everyday)) + " everyday sentences, so it would " +
+                                  std::string(to_string(each.action.type)) + " nearly everything",
+                       .advice = "make the pattern say more, or ask for a word beside it with 'near'"});
+    }
+  }
+}
+
 void report(const rule& wide, const sighted& seen, std::size_t texts, diagnostics& found) {
   const bool may = wide.action.type == action::allow || asks_classifier(wide.match);
-  const bool is_pattern = wide.match.kind == match_spec::kind::regex && !wide.match.regex.place.file.empty();
   found.push_back({.severity = may ? severity::warning : severity::error,
-                   .place = is_pattern ? wide.match.regex.place : wide.match.place.file.empty() ? wide.place : wide.match.place,
+                   .place = place_of(wide),
                    .rule = wide.id,
                    .message = "it matches " + std::to_string(seen.texts) + " of " + std::to_string(texts) + " harmless texts, first at " + to_string(seen.first) +
                               "; more than " + std::to_string(harmless_percent_max) + " in a hundred is too wide",
@@ -85,7 +136,6 @@ breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cas
     if (each.set == "benign") harmless.push_back(&each);
   }
   out.texts = harmless.size();
-  if (!out.sufficient()) return out;
   auto judged = unbound(bundle);
   const bool refused = has_errors(found);
   if (refused) leave_out_refused(judged, found);
@@ -93,6 +143,10 @@ breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cas
   const auto compiled = compile(judged, backend, cache, of_compiling);
   if (compiled == nullptr) {
     if (!refused) std::ranges::move(of_compiling, std::back_inserter(found));
+    return out;
+  }
+  if (!out.sufficient()) {
+    refuse_stopping(judged, *compiled, found);
     return out;
   }
   std::map<std::string, sighted> seen;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "check_pass.hpp"
 #include "compile_terms.hpp"
@@ -16,9 +17,9 @@ void add_failures(const std::vector<test_result>& results, diagnostics& found) {
     if (result.passed) continue;
     found.push_back({.severity = severity::error,
                      .place = result.place,
-                     .rule = result.rule,
-                     .message = "test '" + result.test + "' failed: " + result.what,
-                     .advice = {}});
+                     .rule = result.of_suite ? std::string() : result.rule,
+                     .message = (result.of_suite ? "test suite '" + result.rule + "', " : std::string()) + "test '" + result.test + "' failed: " + result.what,
+                     .advice = "its text on the standard input of sluice explain says why"});
   }
 }
 
@@ -117,6 +118,7 @@ bool run_passes(const bundle_source& source, wall_time today, match::compile_bac
   report.snapshot = compile(report.bundle, backend, cache, report.found);
   if (report.snapshot == nullptr || has_errors(report.found)) return false;
   clock.enter(phase::selftest);
+  check_given(report.bundle, report.found);
   add_failures(published ? run_tests(*published, backend, cache, report.found) : run_tests(report.bundle, report.snapshot, report.found),
                report.found);
   // A test that fails alone says why; that the rule is not found in the whole bundle either would only repeat it.
@@ -150,6 +152,7 @@ build_report build(const bundle_source& source, wall_time today, match::compile_
   if (run_passes(source, today, backend, cache, how, report)) {
     report.reached = phase::done;
   } else {
+    if (report.reached == phase::selftest) report.untrusted = report.snapshot;
     report.snapshot = nullptr;
     if (!has_errors(report.found)) {
       report.found.push_back({.severity = severity::error,
@@ -159,6 +162,9 @@ build_report build(const bundle_source& source, wall_time today, match::compile_
                               .advice = "report this as a defect"});
     }
   }
+  std::ranges::sort(report.found, {}, [](const diagnostic& each) {
+    return std::tuple<std::string_view, int, int, std::string_view>(each.place.file, each.place.line, each.place.column, each.message);
+  });
   report.took = std::chrono::duration_cast<milliseconds>(mono_now() - begin);
   return report;
 }

@@ -7,7 +7,6 @@
 #include "parse_overlay.hpp"
 #include "presence.hpp"
 #include "sluice/base/strings.hpp"
-#include "sluice/text/time_zone.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -64,8 +63,6 @@ void check_policy(check_pass& pass, policy_ast& policy) {
   check_threshold(pass, policy);
   check_audit(pass, policy.audit);
   check_disclaimers(pass, policy);
-  check_scope(pass, policy.scope, policy.place);
-  for (const scope& bind : policy.binds) check_scope(pass, bind, policy.place);
   check_dates(pass, "policy '" + policy.name + "'", policy.place, policy.review_by, policy.expires);
   if (policy.owner.empty())
     pass.warn(policy.place, "policy '" + policy.name + "' has no owner", "add owner to metadata");
@@ -89,8 +86,6 @@ void check_policy(check_pass& pass, policy_ast& policy) {
 
 void check_overlay(check_pass& pass, const overlay_ast& overlay) {
   check_audit(pass, overlay.audit);
-  check_scope(pass, overlay.scope, overlay.place);
-  for (const scope& bind : overlay.binds) check_scope(pass, bind, overlay.place);
   if (overlay.owner.empty()) pass.warn(overlay.place, "overlay '" + overlay.name + "' has no owner", "add owner to metadata");
   if (overlay.binds.empty() || std::ranges::any_of(overlay.binds, [&](const scope& bind) { return scopes_meet(overlay.scope, bind); })) return;
   pass.error(overlay.place, "the scope of overlay '" + overlay.name + "' and its bind in bundle.yaml never fit together", "name the same values in both");
@@ -118,6 +113,22 @@ void check_suite(check_pass& pass, const suite_ast& suite) {
         if (!rules.contains(id)) pass.error(test.place, "test '" + test.name + "' expects rule '" + id + "', which is not there", "correct the id");
       }
     }
+  }
+}
+
+bool asks(const match_spec& match, const std::string& model) {
+  return (match.kind == match_spec::kind::classifier && match.classifier.name == model) ||
+         std::ranges::any_of(match.children, [&](const match_spec& child) { return asks(child, model); });
+}
+
+// It is loaded on every node, and says nothing.
+void check_models(check_pass& pass) {
+  for (const model_ast& model : pass.bundle.models) {
+    const bool asked = std::ranges::any_of(pass.bundle.policies, [&](const policy_ast& policy) {
+      return std::ranges::any_of(policy.rules, [&](const rule& each) { return asks(each.match, model.name); }) ||
+             std::ranges::any_of(policy.variants, [&](const rule_variant& each) { return asks(each.rule.match, model.name); });
+    });
+    if (!asked) pass.warn(model.place, "classifier '" + model.name + "' is asked by no rule", "use it or remove it");
   }
 }
 
@@ -152,11 +163,6 @@ wall_time end_of_day(const std::string& date) {
   return begin ? *begin + std::chrono::days(1) : wall_time{};
 }
 
-void check_scope(check_pass& pass, const scope& checked, const place& at) {
-  if (!checked.time || !text::zone_offsets(checked.time->zone).empty()) return;
-  pass.error(at, "time zone '" + clipped(checked.time->zone, 60) + "' does not exist", "use a name of the IANA database, as Europe/Berlin");
-}
-
 void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exceptions how, shard_cache* known) {
   shard_cache none("");
   check_pass pass{.bundle = bundle, .today = today, .found = found, .cache = known != nullptr ? *known : none, .how = how};
@@ -173,6 +179,7 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
     const auto say = pass.how == expired_exceptions::refuse ? &check_pass::error : &check_pass::warn;
     (pass.*say)(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
   }
+  check_models(pass);
   check_tags(pass);
   check_limits(pass);
 }

@@ -33,12 +33,12 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
 void refuse_unsupported(check_pass& pass, const rule& checked);
 // check_rule.cpp
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked);
+// A score that a test gives and no rule asks for would be ignored. For rules whose labels are known to be there.
+void check_given(const bundle_ast& bundle, diagnostics& found);
 // check_tags.cpp. Tags that lead back to themselves, and tags that nothing sets.
 void check_tags(check_pass& pass);
 // What overlays make of a rule: as sound as any rule, and not weaker unless the rule says relaxable.
 void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& checked);
-// A zone that exists, and so on.
-void check_scope(check_pass& pass, const scope& checked, const place& at);
 // The day after `date` (YYYY-MM-DD), so that a date counts to its end; the epoch when it is no date.
 [[nodiscard]] wall_time end_of_day(const std::string& date);
 

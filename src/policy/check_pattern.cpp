@@ -7,6 +7,7 @@
 #include "check_pass.hpp"
 #include "compile_terms.hpp"
 #include "regex_program.hpp"
+#include "schema.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/regex.hpp"
 #include "sluice/text/view.hpp"
@@ -49,13 +50,26 @@ void check_prefilter(check_pass& pass, const regex_match& regex) {
   }
 }
 
+// \K, back references and callouts: what they match, PCRE2 does not say beforehand.
+bool hides_length(std::string_view pattern) {
+  for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
+    if (pattern.substr(i).starts_with("(?C")) return true;
+    if (pattern[i] != '\\') continue;
+    const char what = pattern[++i];
+    if (what == 'K' || what == 'k' || what == 'g' || (what >= '1' && what <= '9')) return true;
+  }
+  return false;
+}
+
 void check_width(check_pass& pass, const match::regex_info& info, const regex_match& regex, const rule& of) {
   const std::string advice =
       "bound it, as {1,64} instead of +, or write stream: {hold: full}, which holds every streamed answer to its end";
   const std::string why = "a streamed answer could not be released before its end: this rule's action is " +
                           std::string(to_string(of.action.type)) + " and its pattern may match ";
   if (info.width_max <= held_bytes_max) return;
-  const std::string what = why + (info.width_max == match::unbounded ? "text of any length" : std::to_string(info.width_max) + " bytes");
+  const std::string what = why + (info.width_max != match::unbounded      ? std::to_string(info.width_max) + " bytes"
+                                  : hides_length(regex.pattern) ? R"(text whose length cannot be told: it uses \K, a back reference or a callout)"
+                                                                : "text of any length");
   // In shadow it holds nothing; the day it is enforced it would.
   if (of.enforcement == enforcement::shadow) {
     pass.warn(regex.place, what + "; it cannot be enforced like this", advice);
@@ -138,7 +152,6 @@ void check_words(check_pass& pass, const keyword_match& words, const place& at) 
 namespace {
 
 void check_proximity(check_pass& pass, const std::optional<proximity>& what, const char* key) {
-  constexpr std::uint32_t within_max = 500;
   if (!what) return;
   const std::string name = std::string("'") + key + "'";
   if (what->of.empty()) pass.error(what->place, name + " names no words", "write of: [word, …]");

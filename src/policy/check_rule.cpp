@@ -1,8 +1,11 @@
 // One rule as a whole: identity, actions that fit their direction, exceptions that end, and tests that show both sides.
 #include <algorithm>
+#include <set>
+#include <span>
 
 #include "check_pass.hpp"
 #include "diff_lattice.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -94,7 +97,6 @@ void check_exception(check_pass& pass, const rule& of, exception_spec& exception
   if (!exception.id.empty() && !fresh && to_string(first->second) != to_string(exception.place)) {
     pass.error(exception.place, "exception '" + exception.id + "' exists already", "ids are unique in a bundle");
   }
-  check_scope(pass, exception.when, exception.place);
   if (!exception.expires.empty()) {
     const wall_time end = end_of_day(exception.expires);
     if (end <= pass.today && pass.how == expired_exceptions::leave_out) {
@@ -172,7 +174,48 @@ void check_content(check_pass& pass, rule& checked) {
   for (exception_spec& exception : checked.exceptions) check_exception(pass, checked, exception);
 }
 
+void add_scores(const match_spec& match, std::set<std::string>& out) {
+  if (match.kind == match_spec::kind::classifier) out.insert(match.classifier.name + "." + match.classifier.label);
+  for (const auto& child : match.children) add_scores(child, out);
+}
+
+std::set<std::string> scores_of(std::span<const policy_ast> policies) {
+  std::set<std::string> out;
+  for (const policy_ast& each : policies) {
+    for (const rule& of : each.rules) add_scores(of.match, out);
+    for (const rule_variant& of : each.variants) add_scores(of.rule.match, out);
+  }
+  return out;
+}
+
+void check_given(const std::set<std::string>& asked, const test_spec& test, const std::string& rule, diagnostics& found) {
+  const std::vector<std::string_view> names(asked.begin(), asked.end());
+  for (const auto& [name, score] : test.given) {
+    if (asked.contains(name)) continue;
+    const auto near = nearest(name, names);
+    found.push_back({.severity = severity::error,
+                     .place = test.place,
+                     .rule = rule,
+                     .message = "test '" + test.name + "' gives the score '" + clipped(name, 60) + "', for which no rule asks",
+                     .advice = near.empty() ? "a score's name is classifier.label, as in a rule of the policy" : "did you mean '" + std::string(near) + "'?"});
+  }
+}
+
 }  // namespace
+
+void check_given(const bundle_ast& bundle, diagnostics& found) {
+  for (const policy_ast& owner : bundle.policies) {
+    const auto asked = scores_of({&owner, 1});
+    for (const rule& each : owner.rules) {
+      for (const test_spec& test : each.tests) check_given(asked, test, each.id, found);
+    }
+  }
+  for (const suite_ast& suite : bundle.suites) {
+    const auto named = std::ranges::find(bundle.policies, suite.policy, &policy_ast::name);
+    const auto asked = scores_of(named != bundle.policies.end() ? std::span(&*named, 1) : std::span(bundle.policies));
+    for (const test_spec& test : suite.tests) check_given(asked, test, "", found);
+  }
+}
 
 void check_rule(check_pass& pass, const policy_ast& owner, rule& checked) {
   const auto first = checked.id.empty() ? pass.rule_ids.end() : pass.rule_ids.find(checked.id);

@@ -143,6 +143,7 @@ class compiler {
     // Whatever the checker was told: nothing leaves before a rule that changes it has seen all that it asks for.
     const auto waits = [](const term& t) { return t.readings != 0 || t.kind == term::kind::classifier; };
     c.hold_full = c.hold_full || (c.changes() && (composed || std::any_of(program_->terms.begin() + c.terms_begin, program_->terms.end(), waits)));
+    for (auto t = c.terms_begin; t < c.terms_end; ++t) program_->terms[t].last_turn_only = c.last_turn_only;
     for (const auto& e : r.exceptions) {
       c.exceptions.push_back(compile_exception(e, cache_, [&](const place& at, const std::string& reason) {
         error(at, r.id, "the pattern of exception " + e.id + " does not compile: " + reason, "correct the pattern");

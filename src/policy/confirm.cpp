@@ -43,6 +43,13 @@ std::size_t next_code_point(std::string_view text, std::size_t at) {
   return at;
 }
 
+std::size_t previous_code_point(std::string_view text, std::size_t at) {
+  do {
+    --at;
+  } while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80);
+  return at;
+}
+
 // Shannon's, in bits per byte: what random keys have and placeholders have not.
 double entropy(std::string_view text) {
   std::array<std::uint32_t, 256> counts{};
@@ -94,7 +101,7 @@ std::size_t accepted_end(const term& of, std::string_view text, const match::reg
 }  // namespace
 
 advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable, prefilter_state& words,
-                             match::match_state& state, std::vector<match_span>& out) {
+                             match::match_state& state, std::vector<match_span>& out, const text_position* where) {
   rejections turned_down(of, text);
   while (from < text.size()) {
     const auto hit = of.regex->regex.find(text, from, more, state);
@@ -118,14 +125,14 @@ advance_result advance_regex(const term& of, std::string_view text, std::size_t 
     const auto end = accepted_end(of, text, hit, state, failed);
     if (failed || turned_down.too_many()) return {from, nowhere, true};
     auto around = surroundings::differ;
-    if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable);
+    if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable, where);
     if (around == surroundings::open) return {hit.begin, hit.begin, false};
     if (around == surroundings::differ) {
       turned_down.add(hit.end - hit.begin);
       from = next_code_point(text, hit.begin);
       continue;
     }
-    out.push_back({hit.begin, end});
+    out.push_back({hit.begin, end, around == surroundings::leans});
     from = end;
   }
   return {text.size(), nowhere, false};
@@ -154,8 +161,8 @@ namespace {
 class keyword_pass {
  public:
   keyword_pass(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding, std::string_view text,
-               bool more, std::size_t stable)
-      : all_(all), table_(all.in[view].words), wanted_(wanted), holding_(holding), any_holds_(holding.any()), text_(text), more_(more), stable_(stable) {}
+               bool more, std::size_t stable, const text_position* where)
+      : all_(all), table_(all.in[view].words), wanted_(wanted), holding_(holding), any_holds_(holding.any()), text_(text), more_(more), stable_(stable), where_(where) {}
 
   advance_result run(keyword_cursor& cursor, std::vector<match::keyword_table::found>& found, std::vector<keyword_match_span>& out) {
     std::size_t undecided = nowhere;
@@ -252,10 +259,10 @@ class keyword_pass {
       }
     }
     if (more_ && end > stable_) return wait(who.owner, at);
-    const auto around = look_around(all_.terms[who.owner], text_, at, end, more_, stable_);
+    const auto around = look_around(all_.terms[who.owner], text_, at, end, more_, stable_, where_);
     if (around == surroundings::open) return wait(who.owner, at);
     if (around == surroundings::differ) return false;
-    out.push_back({who.owner, at, end});
+    out.push_back({who.owner, at, end, around == surroundings::leans});
     cursor.set(who.owner, end);
     decided_.push_back(who.owner);
     return false;
@@ -281,6 +288,7 @@ class keyword_pass {
   std::string_view text_;
   bool more_;
   std::size_t stable_;
+  const text_position* where_;
   bool begins_bounded_ = false;
   std::size_t live_ = nowhere;
   std::vector<growing_place> growing_;
@@ -291,28 +299,39 @@ class keyword_pass {
 
 advance_result advance_keywords(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding,
                                 std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable, std::vector<match::keyword_table::found>& working,
-                                std::vector<keyword_match_span>& out) {
-  return keyword_pass(all, view, wanted, holding, text, more, stable).run(cursor, working, out);
+                                std::vector<keyword_match_span>& out, const text_position* where) {
+  return keyword_pass(all, view, wanted, holding, text, more, stable, where).run(cursor, working, out);
 }
+
+namespace {
+
+bool is_letter_or_digit(char32_t c) { return c != '_' && text::is_word(c); }
+bool is_anything(char32_t /*c*/) { return true; }
+
+// Where the first so many characters of a kind end, or the last so many begin; nothing when there are fewer.
+std::optional<std::size_t> kept(std::string_view text, std::size_t count, bool from_end, bool (*counts)(char32_t)) {
+  std::size_t at = from_end ? text.size() : 0;
+  while (count > 0 && (from_end ? at > 0 : at < text.size())) {
+    const auto begin = from_end ? previous_code_point(text, at) : at;
+    if (counts(text::code_point_at(text, begin))) --count;
+    at = from_end ? begin : next_code_point(text, at);
+  }
+  return count > 0 ? std::nullopt : std::optional(at);
+}
+
+// What separates them is not counted and stays between them; of a text that has fewer, as many characters as were asked for.
+std::size_t kept(std::string_view text, std::size_t count, bool from_end) {
+  const auto at = kept(text, count, from_end, is_letter_or_digit);
+  return at ? *at : kept(text, count, from_end, is_anything).value_or(from_end ? 0 : text.size());
+}
+
+}  // namespace
 
 std::string replacement_of(const compiled_rule& rule, const term& by, std::string_view original, bool alone, std::string_view hash) {
   if (rule.action == action::rewrite) return by.replacement ? *by.replacement : rule.mask;
   if (!alone) return rule.mask;
-  const auto code_points = [](std::string_view t, std::size_t n, bool from_end) {
-    std::size_t at = from_end ? t.size() : 0;
-    for (; n > 0 && (from_end ? at > 0 : at < t.size()); --n) {
-      if (!from_end) {
-        at = next_code_point(t, at);
-        continue;
-      }
-      do {
-        --at;
-      } while (at > 0 && continues_code_point(t[at]));
-    }
-    return at;
-  };
-  const auto head = code_points(original, rule.keep_first, false);
-  const auto tail = std::max(head, code_points(original, rule.keep_last, true));
+  const auto head = kept(original, rule.keep_first, false);
+  const auto tail = std::max(head, kept(original, rule.keep_last, true));
   std::string out(original.substr(0, head));
   out += rule.mask;
   out += hash;

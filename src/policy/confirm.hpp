@@ -8,11 +8,13 @@
 
 #include "prefilter.hpp"
 #include "program.hpp"
+#include "role_texts.hpp"
 
 namespace sluice::policy {
 
 struct match_span {
   std::size_t begin, end;  // bytes of the view text
+  bool leans = false;      // it counts because of another text of the same role
 };
 
 struct advance_result {
@@ -22,13 +24,15 @@ struct advance_result {
 };
 
 // Finds a regex term's matches in text[from..) and appends them. `more`: the text may go on, and nothing that ends after
-// `stable` is decided. `words`: of this term and this text.
+// `stable` is decided. `words`: of this term and this text. `where`: see look_around.
 [[nodiscard]] advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable,
-                                           prefilter_state& words, match::match_state& state, std::vector<match_span>& out);
+                                           prefilter_state& words, match::match_state& state, std::vector<match_span>& out,
+                                           const text_position* where = nullptr);
 
 struct keyword_match_span {
   std::uint32_t term;
   std::size_t begin, end;
+  bool leans = false;
 };
 
 // Where one term's next word may begin; terms without an entry may begin anywhere.
@@ -43,7 +47,8 @@ struct keyword_cursor {
 // text must be held; `live` in the result is the first place that one of `holding` still waits for.
 [[nodiscard]] advance_result advance_keywords(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding,
                                               std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable,
-                                              std::vector<match::keyword_table::found>& working, std::vector<keyword_match_span>& out);
+                                              std::vector<match::keyword_table::found>& working, std::vector<keyword_match_span>& out,
+                                              const text_position* where = nullptr);
 
 // What a rule's edit puts in the place of `original`, found by `by`. `alone` false: other rules' matches are part of it, and nothing of
 // it is kept. `hash` goes behind the mask of a match alone.

@@ -25,18 +25,26 @@ void note(rule_change& out, effect how, std::string detail) {
   out.details.push_back(std::move(detail));
 }
 
-std::size_t missing_words(const std::vector<std::string>& from, const std::vector<std::string>& in) {
+std::vector<std::string> missing_words(const std::vector<std::string>& from, const std::vector<std::string>& in) {
   std::vector<std::string> a = from, b = in, gone;
   std::ranges::sort(a);
   std::ranges::sort(b);
   std::ranges::set_difference(a, b, std::back_inserter(gone));
-  return gone.size();
+  return gone;
+}
+
+// "2 words removed: halden, merrow"
+std::string counted(const std::vector<std::string>& words, const char* what) {
+  constexpr std::size_t shown_max = 5;
+  std::string out = std::to_string(words.size()) + (words.size() == 1 ? " word " : " words ") + what;
+  for (std::size_t i = 0; i < words.size() && i < shown_max; ++i) out += (i == 0 ? ": " : ", ") + words[i];
+  return out + (words.size() > shown_max ? ", …" : "");
 }
 
 void compare_keywords(const keyword_match& a, const keyword_match& b, const std::string& what, rule_change& out) {
-  const std::size_t removed = missing_words(a.words, b.words), added = missing_words(b.words, a.words);
-  if (removed > 0) note(out, effect::may_weaken, what + ": " + std::to_string(removed) + " words removed");
-  if (added > 0) note(out, effect::stronger, what + ": " + std::to_string(added) + " words added");
+  const auto removed = missing_words(a.words, b.words), added = missing_words(b.words, a.words);
+  if (!removed.empty()) note(out, effect::may_weaken, what + ": " + counted(removed, "removed"));
+  if (!added.empty()) note(out, effect::stronger, what + ": " + counted(added, "added"));
   if (a.case_sensitive != b.case_sensitive) {
     note(out, b.case_sensitive ? effect::may_weaken : effect::stronger,
          what + ": case is " + (b.case_sensitive ? "sensitive" : "insensitive") + " now");
@@ -134,8 +142,8 @@ void compare_wording(const action_spec& a, const action_spec& b, rule_change& ou
   if (a.on_structured != b.on_structured) {
     note(out, b.on_structured == on_structured::block ? effect::stronger : effect::weaker, "action: on_structured changed");
   }
-  if (missing_words(a.tags, b.tags) > 0) note(out, effect::may_weaken, "action: tags removed");
-  if (missing_words(b.tags, a.tags) > 0) note(out, effect::none, "action: tags added");
+  if (!missing_words(a.tags, b.tags).empty()) note(out, effect::may_weaken, "action: tags removed");
+  if (!missing_words(b.tags, a.tags).empty()) note(out, effect::none, "action: tags added");
   if (a.i18n != b.i18n) note(out, effect::none, "action: the messages by language changed");
 }
 
@@ -276,7 +284,8 @@ void compare_thresholds(const bundle_ast& before, const bundle_ast& after, bundl
     const bool weaker = effective(b.request) > effective(a.request) || effective(b.response) > effective(a.response) || b.action < a.action;
     const bool differs = a.request != b.request || a.response != b.response || a.action != b.action;
     if (!differs) continue;
-    out.bundle.push_back("policy " + was.name + ": thresholds changed");
+    const auto said = [](const anomaly_spec& t) { return "request " + std::to_string(t.request) + ", response " + std::to_string(t.response) + ", " + std::string(to_string(t.action)); };
+    out.bundle.push_back("policy " + was.name + ": thresholds " + said(a) + " → " + (now->anomaly ? said(b) : "none"));
     out.effect = std::max(out.effect, weaker ? effect::weaker : effect::stronger);
   }
   for (const policy_ast& now : after.policies) {

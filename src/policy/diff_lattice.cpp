@@ -16,6 +16,23 @@ constexpr std::size_t shown_max = 5;
 // A value that no file can name: what the scope "any other" stands for.
 const std::string other = std::string("\0other", 6);
 
+// "mon-fri 09:00-17:30 in Europe/Berlin"
+std::string hours_of(const time_window& window) {
+  constexpr std::array<const char*, 7> names = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+  const auto clock = [](unsigned minute) {
+    const auto two = [](unsigned n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+    return two(minute / 60) + ":" + two(minute % 60);
+  };
+  std::string out;
+  for (std::size_t day = 0; day < names.size(); ++day) {
+    if (window.days == 0x7f || (window.days >> day & 1) == 0) continue;
+    const auto first = day;
+    while (day + 1 < names.size() && (window.days >> (day + 1) & 1) != 0) ++day;
+    out += (out.empty() ? "" : ",") + std::string(names[first]) + (day > first ? std::string("-") + names[day] : "");
+  }
+  return out + (out.empty() ? "" : " ") + clock(window.from) + "-" + clock(window.to) + " in " + window.zone;
+}
+
 struct cell {
   std::array<std::string, scope_axes.size()> at;
   std::uint64_t tags = 0, windows = 0;
@@ -102,7 +119,7 @@ struct space {
     }
     for (std::size_t i = 0; i < tags.size(); ++i) say((c.tags >> i & 1) != 0 ? "tag=" + tags[i] : "no tag=" + tags[i]);
     for (std::uint32_t i = 0; i < windows.size(); ++i) {
-      say(std::string((c.windows >> i & 1) != 0 ? "within" : "outside") + " the hours of " + windows.window(i).zone);
+      say(std::string((c.windows >> i & 1) != 0 ? "within " : "outside ") + hours_of(windows.window(i)));
     }
     return out.empty() ? "everywhere" : out;
   }

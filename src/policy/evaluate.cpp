@@ -11,12 +11,14 @@
 #include "joined.hpp"
 #include "judge.hpp"
 #include "part_match.hpp"
+#include "role_rules.hpp"
+#include "role_texts.hpp"
 
 namespace sluice::policy {
 namespace {
 
 // Judges the parts of one body: what the matcher finds becomes findings and edits.
-class evaluation final : private match_sink, private joined_sink {
+class evaluation final : private match_sink, private joined_sink, private role_rules::sink {
  public:
   evaluation(const ruleset& rules, const evaluate_options& options, scratch::impl& s, outcome& out)
       : rules_(rules), program_(*rules.owner), options_(options), s_(s), out_(out), matcher_(rules, s, options.given), judge_(rules, options, out) {}
@@ -27,20 +29,30 @@ class evaluation final : private match_sink, private joined_sink {
     part_ = &p;
     judge_.in_choice(options_.direction == direction::response ? p.choice : 0);
     gathered_.clear();
+    leaning_.clear();
     seen_.clear();
     const text_place where{options_.direction, p.role, p.kind, p.last_turn};
+    const bool goes_on = others_ && joins(p.kind);
+    matcher_.stand_in(goes_on ? &*others_ : nullptr, index, false);
     matcher_.run(p.text, where, *this);
-    if (rules_.scoring.any()) matcher_.run_scores(p.text, where, *this);
     if (rules_.deriving.any()) matcher_.run_derived(p.text, where, *this);
+    if (rules_.scoring.any()) matcher_.run_scores(p.text, where, *this);
     if (!rules_.composed.empty()) compose();
+    if (!goes_on) return;
+    together_->keep(index, gathered_);
+    together_->keep(index, leaning_);
   }
 
   // Before the first part of a request with texts that may go on in each other.
-  void expect_seams() { seams_ = true; }
-  // What is split over several parts, once each was judged by itself.
-  void join(std::span<const text_part> parts) {
+  void expect_seams(std::span<const text_part> parts) {
     parts_ = parts;
-    find_joined(rules_, parts, matcher_, *this);
+    others_.emplace(parts);
+    together_.emplace(rules_, parts);
+  }
+  // What is split over several parts, once each was judged by itself.
+  void join() {
+    find_joined(rules_, parts_, *others_, matcher_, *this);
+    together_->decide(*this);
   }
   // All of the body was seen.
   void finish() { (void)judge_.settle(); }
@@ -71,11 +83,17 @@ class evaluation final : private match_sink, private joined_sink {
     if (t.readings != 0 && !seen_.insert({term, begin, end}).second) return;
     // A score is of all the text; the record does not repeat that.
     const auto original = t.kind == term::kind::classifier ? std::string_view() : part_->text.substr(begin, end - begin);
-    if (!t.immediate) return gathered_.push_back({term, begin, end, std::string(original)});
+    if (!t.immediate) return (matcher_.leans() ? leaning_ : gathered_).push_back({term, begin, end, std::string(original)});
     note(term, begin, end, original, view);
   }
   void scored(std::string_view name, float score) override { keep_highest(out_, name, score); }
   void failed(std::uint32_t term) override { (void)judge_.unavailable(program_.terms[term].rule); }
+  bool wants(std::uint32_t term) override {
+    if (program_.terms[term].immediate) return true;
+    const bool wanted = asking_.empty() ? may_hold(program_, *program_.rules[program_.terms[term].rule].expression, gathered_) : std::ranges::find(asking_, term) != asking_.end();
+    if (wanted && together_) together_->asked(term, index_);
+    return wanted;
+  }
 
   // What a rule found in each part by itself: a match over a seam that only goes on from it says nothing new, and would take away the begin of
   // the next text with it.
@@ -98,6 +116,29 @@ class evaluation final : private match_sink, private joined_sink {
   }
 
   void found(const joined_match& match) override {
+    if (!program_.terms[match.term].immediate) return together_->keep(match);
+    over_seam(match);
+  }
+
+  void within(std::uint32_t term, const text_span& at) override {
+    index_ = at.part;
+    part_ = &parts_[at.part];
+    const auto original = program_.terms[term].kind == term::kind::classifier ? std::string_view() : part_->text.substr(at.begin, at.end - at.begin);
+    note(term, at.begin, at.end, original, text::normalise(original, text::view_kind::regex));
+  }
+
+  void ask(std::uint32_t part, std::span<const std::uint32_t> terms) override {
+    const auto& p = parts_[part];
+    index_ = part;
+    part_ = &p;
+    gathered_.clear();
+    asking_.assign(terms.begin(), terms.end());
+    matcher_.run_scores(p.text, {options_.direction, p.role, p.kind, p.last_turn}, *this);
+    asking_.clear();
+    together_->keep(part, gathered_);
+  }
+
+  void over_seam(const joined_match& match) override {
     const auto rule = program_.terms[match.term].rule;
     if (goes_on(rule, match.pieces)) return;
     for (const auto& piece : match.pieces) remember(rule, piece);
@@ -144,7 +185,7 @@ class evaluation final : private match_sink, private joined_sink {
 
   void note(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
     const auto what = judge_.note(program_.terms[term].rule, index_, begin, end, original, matched_view, part_->editable, s_.state);
-    if (seams_) remember(program_.terms[term].rule, {index_, begin, end});
+    if (together_) remember(program_.terms[term].rule, {index_, begin, end});
     if (what == judge::effect::edit) edits_.push_back({index_, begin, end, term});
   }
 
@@ -157,7 +198,8 @@ class evaluation final : private match_sink, private joined_sink {
       matches_.clear();
       if (!holds(*r.expression, gathered_, matches_)) continue;
       for (const auto i : matches_) {
-        const auto& g = gathered_[i];
+        auto& g = gathered_[i];
+        g.noted = true;
         note(g.term, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
       }
       // It holds because of what is not there: the whole part is what was found.
@@ -174,12 +216,15 @@ class evaluation final : private match_sink, private joined_sink {
   judge judge_;
   std::uint32_t index_ = 0;
   const text_part* part_ = nullptr;
-  std::span<const text_part> parts_;  // of a request with seams, once they are looked at
+  std::span<const text_part> parts_;  // of a request with seams, and of such:
+  std::optional<role_texts> others_;
+  std::optional<role_rules> together_;
+  std::vector<std::uint32_t> asking_;  // classifiers' terms that are asked once all parts were looked at
   std::vector<gathered> gathered_;
+  std::vector<gathered> leaning_;  // what counts because of another text, and decides nothing about the part by itself
   std::vector<std::uint32_t> matches_;
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen_;  // of terms that look into several readings
   std::vector<pending_edit> edits_;
-  bool seams_ = false;
   std::map<std::pair<std::uint32_t, std::uint32_t>, places> found_in_;  // by rule and part, where there are seams
 };
 
@@ -212,9 +257,9 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
   }
   evaluation run(rules, options, s, out);
   const bool seams = options.direction == direction::request && has_seams(rules, parts);
-  if (seams) run.expect_seams();
+  if (seams) run.expect_seams(parts);
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
-  if (seams) run.join(parts);
+  if (seams) run.join();
   run.finish();
   pending = std::move(run.edits());
   // What comes behind an answer depends on what its edits leave.

@@ -161,6 +161,7 @@ explanation explain(const bundle_ast& bundle, const snapshot& compiled, const ex
   for (const score_sum& sum : result.scores) {
     out.scores.push_back({std::string(sum.policy), sum.enforced, sum.all, sum.threshold, sum.action, sum.crossed});
   }
+  for (const auto& [name, score] : result.classifier_scores) out.classifiers.emplace_back(name, score);
   const std::vector<sighting> seen = sightings(rules, parts, asked.direction, working);
   const rule_costs cost = costs(rules, parts, options, working);
   out.evaluate_ns = cost.all_ns;

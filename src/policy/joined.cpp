@@ -5,17 +5,12 @@
 #include <algorithm>
 #include <array>
 
-#include "expression.hpp"
+#include "role_texts.hpp"
 #include "sluice/base/code_points.hpp"
 
 namespace sluice::policy {
 namespace {
 
-
-// Texts that a model reads one after the other. Names, definitions and arguments are not a text that goes on in the next.
-constexpr bool joins(part_kind kind) {
-  return kind == part_kind::text || kind == part_kind::tool_result || kind == part_kind::attachment || kind == part_kind::transcript;
-}
 
 
 // Bytes of the first, or of the last, so many code points.
@@ -35,8 +30,6 @@ std::size_t tail_size(std::string_view text, std::size_t code_points) {
   }
   return text.size() - at;
 }
-
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 // Parts of a request put together.
 struct joined_text {
@@ -72,12 +65,10 @@ struct joined_text {
   }
 };
 
-bool has_negation(const expression& what) { return what.kind == expression::kind::negation || std::ranges::any_of(what.children, has_negation); }
-
 class seam_reader final : private match_sink {
  public:
-  seam_reader(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out)
-      : rules_(rules), program_(*rules.owner), parts_(parts), matcher_(matcher), out_(out) {}
+  seam_reader(const ruleset& rules, std::span<const text_part> parts, role_texts& others, part_matcher& matcher, joined_sink& out)
+      : rules_(rules), parts_(parts), others_(others), matcher_(matcher), out_(out) {}
 
   // All texts of one role and kind.
   void read(role who, part_kind kind) {
@@ -101,12 +92,9 @@ class seam_reader final : private match_sink {
  private:
   void read_both() {
     if (which_.size() < 2) return;
-    std::vector<std::string_view> whole;
-    for (const auto i : which_) whole.push_back(parts_[i].text);
-    matcher_.set_whole(std::move(whole));
+    matcher_.stand_in(&others_, which_.front(), true);
     read_joined(false);
     read_joined(true);
-    matcher_.set_whole({});
   }
 
   void read_joined(bool spaced) {
@@ -155,21 +143,13 @@ class seam_reader final : private match_sink {
 
   void look(const joined_text& text) {
     text_ = &text;
-    gathered_.clear();
-    crossing_.clear();
     matcher_.run(text.text, where_, *this);
     if (rules_.deriving.any()) matcher_.run_derived(text.text, where_, *this);
-    if (!crossing_.empty()) compose();
   }
 
   void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
     const bool cut = (begin == 0 && text_->cut_front) || (end == text_->text.size() && text_->cut_back);  // of what is not known whole
     const std::string_view value = std::string_view(text_->text).substr(begin, end - begin);
-    if (!program_.terms[term].immediate) {
-      gathered_.push_back({term, begin, end, std::string(value)});
-      if (!cut && text_->spans(begin, end).size() > 1) crossing_.push_back(gathered_.size() - 1);
-      return;
-    }
     if (!cut) add(term, begin, end, value, view);
   }
   void failed(std::uint32_t term) override { out_.failed(term); }
@@ -179,34 +159,16 @@ class seam_reader final : private match_sink {
     if (pieces.size() > 1) out_.found({.term = term, .pieces = std::move(pieces), .value = std::string(value), .view = std::string(view)});
   }
 
-  // Rules whose match is an expression: what they ask for may stand on either side. One that asks what is not there is not decided by the text
-  // around a seam.
-  void compose() {
-    std::vector<std::uint32_t> matches;
-    for (const auto rule : rules_.composed) {
-      const auto& r = program_.rules[rule];
-      matches.clear();
-      if (!r.applies(where_.direction, where_.role, where_.kind, where_.last_turn) || has_negation(*r.expression) || !holds(*r.expression, gathered_, matches)) continue;
-      for (const auto i : matches) {
-        if (!std::ranges::binary_search(crossing_, i)) continue;
-        const auto& g = gathered_[i];
-        add(g.term, g.begin, g.end, g.value, text::normalise(g.value, text::view_kind::regex));
-      }
-    }
-  }
-
   static constexpr std::size_t read_at_once = 4096;  // bytes
 
   const ruleset& rules_;
-  const program& program_;
   std::span<const text_part> parts_;
+  role_texts& others_;
   part_matcher& matcher_;
   joined_sink& out_;
   std::vector<std::uint32_t> which_;
   text_place where_{direction::request, role::user, part_kind::text};
   const joined_text* text_ = nullptr;
-  std::vector<gathered> gathered_;
-  std::vector<std::size_t> crossing_;  // of those gathered
 };
 
 // Calls f(role, kind) for each that has two texts or more.
@@ -233,8 +195,8 @@ bool has_seams(const ruleset& rules, std::span<const text_part> parts) {
   return rules.join_reach > 0 && each_joined(rules, parts, [](role, part_kind) {});
 }
 
-void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out) {
-  seam_reader reader(rules, parts, matcher, out);
+void find_joined(const ruleset& rules, std::span<const text_part> parts, role_texts& others, part_matcher& matcher, joined_sink& out) {
+  seam_reader reader(rules, parts, others, matcher, out);
   each_joined(rules, parts, [&](role who, part_kind kind) { reader.read(who, kind); });
 }
 

@@ -28,6 +28,7 @@ class joined_sink {
  protected:
   ~joined_sink() = default;
 };
-void find_joined(const ruleset& rules, std::span<const text_part> parts, part_matcher& matcher, joined_sink& out);
+// Of a term that does not decide alone, too: the sink keeps it for its rule. `others`: of the same parts.
+void find_joined(const ruleset& rules, std::span<const text_part> parts, role_texts& others, part_matcher& matcher, joined_sink& out);
 
 }  // namespace sluice::policy

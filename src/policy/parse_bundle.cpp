@@ -26,6 +26,16 @@ bool has_feature(std::string_view asked) {
   return in("action.", action_words) || in("match.", match_shape.kinds) || (in("validator.", validator_words) && asked != "validator.none");
 }
 
+std::string near_feature(std::string_view asked) {
+  std::vector<std::string> all(std::begin(features), std::end(features));
+  for (const auto& [prefix, known] : {std::pair<const char*, words>{"action.", action_words}, {"match.", match_shape.kinds}, {"validator.", validator_words}}) {
+    for (const std::string_view word : known) all.push_back(prefix + std::string(word));
+  }
+  const std::vector<std::string_view> names(all.begin(), all.end());
+  const std::string_view near = nearest(asked, names);
+  return near.empty() ? "" : "did you mean '" + std::string(near) + "'?";
+}
+
 // "0.1" and "0.1.2" as numbers; nothing when it is no version.
 std::optional<std::vector<int>> version_numbers(std::string_view text) {
   std::vector<int> out;
@@ -55,7 +65,7 @@ void check_engine(reading& in, const object& fields) {
   for (const std::string& feature : fields.strings("required_features")) {
     if (has_feature(feature)) continue;
     in.error(*fields.get("required_features"),
-             "feature '" + clipped(feature, 60) + "' is not supported by this version");
+             "feature '" + clipped(feature, 60) + "' is not supported by this version", near_feature(feature));
   }
 }
 
@@ -101,8 +111,8 @@ void read_models(reading& in, const object& from, bundle_ast& out) {
     if (model.name.empty() || model.path.empty()) return;
     if (const auto at = std::ranges::find(out.models, model.name, &model_ast::name); at != out.models.end()) {
       in.error(item, "classifier '" + model.name + "' exists already", "the first stands at " + to_string(at->place));
-    } else if (!model.path.starts_with("models/")) {
-      in.error(*fields.get("model"), "a model lies below models/ in the bundle", "write models/" + model.path);
+    } else if (!model.path.starts_with("models/") || model.path.contains("..")) {
+      in.error(*fields.get("model"), "a model lies below models/ in the bundle", "put it there and write models/" + model.path.substr(model.path.rfind('/') + 1));
     } else {
       out.models.push_back(std::move(model));
     }

@@ -72,8 +72,10 @@ struct line_reader {
     const auto i = std::ranges::find(table, text);
     if (i != table.end()) return static_cast<Enum>(i - table.begin());
     const bool is_later = std::ranges::find(later, text) != later.end();
+    const std::string_view near = is_later ? std::string_view() : nearest(text, table);
     error("'" + text + "' is " +
-          (is_later ? "not supported by this version" : "no value of '" + std::string(key) + "'"));
+              (is_later ? "not supported by this version" : "no value of '" + std::string(key) + "'"),
+          near.empty() ? "" : "did you mean '" + std::string(near) + "'?");
     return std::nullopt;
   }
 };

@@ -271,6 +271,11 @@ void apply_overlays(const patching& all, const std::vector<raw_patch>& patches) 
   for (const raw_patch& patch : patches) by_rule[patch.rule].push_back(&patch);
   std::vector<std::string_view> names;
   for (const auto& [id, source] : all.rules) names.push_back(id);
+  // Of them a rule that is not there may be: files that could not be read as a whole.
+  std::vector<std::string> unread;
+  for (const diagnostic& each : all.found) {
+    if (each.severity == severity::error && each.rule.empty() && each.place.file != "bundle.yaml") unread.push_back(each.place.file);
+  }
   for (const auto& [id, of_rule] : by_rule) {
     const auto source = all.rules.find(std::string(id));
     if (source != all.rules.end()) {
@@ -279,6 +284,7 @@ void apply_overlays(const patching& all, const std::vector<raw_patch>& patches) 
     }
     const std::string_view near = nearest(id, names);
     for (const raw_patch* patch : of_rule) {
+      if (std::ranges::any_of(unread, [&](const std::string& file) { return file != *patch->file; })) continue;
       reading in{.file = *patch->file, .found = all.found};
       const yaml_node* at = patch->at->find("rule");
       in.error(*at, "overlay '" + patch->overlay->name + "' patches rule '" + std::string(id) + "', which no policy has",

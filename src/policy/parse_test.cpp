@@ -1,6 +1,7 @@
 // Scopes and inline tests.
 #include "reader.hpp"
 #include "sluice/base/strings.hpp"
+#include "sluice/text/time_zone.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -108,6 +109,13 @@ time_window read_time(reading& in, const yaml_node& node) {
   time_window out;
   const object from(in, node, time_shape);
   out.zone = from.string("tz");
+  if (!out.zone.empty() && text::zone_offsets(out.zone).empty()) {
+    const auto all = text::zone_names();
+    const std::vector<std::string_view> names(all.begin(), all.end());
+    const std::string_view near = nearest(out.zone, names);
+    in.error(*from.get("tz"), "time zone '" + clipped(out.zone, 60) + "' does not exist",
+             near.empty() ? "use a name of the IANA database, as Europe/Berlin" : "did you mean '" + std::string(near) + "'?");
+  }
   if (from.has("days")) {
     out.days = 0;
     for (const std::size_t day : from.word_list("days")) out.days = static_cast<std::uint8_t>(out.days | 1u << day);

@@ -41,12 +41,14 @@ void part_matcher::run(std::string_view text, const text_place& where, match_sin
   where_ = &where;
   out_ = &out;
   derived_ = nullptr;
+  bytes_ = text.size();
   look(text);
 }
 
 void part_matcher::run_derived(std::string_view text, const text_place& where, match_sink& out) {
   where_ = &where;
   out_ = &out;
+  bytes_ = text.size();
   std::uint32_t asked = 0;
   derives_in_ = {};
   text::derive_limits limits;
@@ -76,13 +78,14 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
   where_ = &where;
   out_ = &out;
   derived_ = nullptr;
+  leans_ = false;
   constexpr std::uint32_t none = 0xffffffff;
   std::uint32_t scored = none;  // the model that s_.scores belong to
   bool viewed = false;
   words_read_ = false;
   digest_.reset();
   rules_.scoring.each([&](std::uint32_t term) {
-    if (!looks(term)) return;
+    if (!looks(term) || !out.wants(term)) return;
     if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
     viewed = true;
     const auto folded = given_ == nullptr ? s_.view[text::view_kind::folded].text() : text;
@@ -93,16 +96,16 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
 // Terms of one model stand together as often as not: it is asked once.
 bool part_matcher::scores(const term& of, std::string_view folded, std::uint32_t& scored) {
   if (given_ != nullptr) {
-    const auto at = given_->find(of.score_name);
+    // As a model, which has nothing to say of a text without words.
+    const auto at = folded.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos ? given_->end() : given_->find(of.score_name);
     if (at != given_->end()) out_->scored(of.score_name, static_cast<float>(at->second));
     return at != given_->end() && at->second >= of.threshold;
   }
-  constexpr match::scoring_condition condition{.bytes_min = 12};
   if (scored != of.model) {
     scored = of.model;
     s_.scores.clear();
     complete_ = true;
-    if (match::worth_scoring(condition, folded, s_.scoring)) score_with(of.model, folded);
+    score_with(of.model, folded);
   }
   if (of.label < s_.scores.size()) out_->scored(of.score_name, s_.scores[of.label].score);
   if (of.label < s_.scores.size() && s_.scores[of.label].score >= of.threshold) return true;
@@ -170,34 +173,32 @@ void part_matcher::scan(const shard& one, std::string_view text) {
 void part_matcher::regexes(text::view_kind view) {
   if (!rules_.regexes[view].any()) return;
   const auto text = s_.view[view].text();
+  const auto where = position(view);
+  const auto* at = where ? &*where : nullptr;
   s_.candidates.each_in(rules_.regexes[view], [&](std::uint32_t term) {
     if (!looks(term)) return;
     spans_.clear();
     const auto& t = program_.terms[term];
     prefilter_state prefilter{.anywhere = where_->direction == direction::request, .first_end = {}};
-    auto state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_);
-    if (prefilter.first_end == nowhere && in_whole(t)) {
+    auto state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_, at);
+    const bool without_word = prefilter.first_end == nowhere;
+    if (without_word && others_say(t)) {
       prefilter.first_end = 0;
-      state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_);
+      state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_, at);
     }
-    for (const auto& m : spans_) note(term, m.begin, m.end);
+    for (const auto& m : spans_) note(term, m.begin, m.end, m.leans || without_word);
     if (state.failed) out_->failed(term);
   });
 }
 
-void part_matcher::set_whole(std::vector<std::string_view> texts) {
-  whole_ = std::move(texts);
-  for (const auto view : both_views) whole_view_[view].reset();
-}
+bool part_matcher::others_say(const term& of) const { return others_ != nullptr && others_->say(part_, of.view, of.last_turn_only, of.prefilter); }
 
-bool part_matcher::in_whole(const term& of) {
-  if (whole_.empty()) return false;
-  auto& text = whole_view_[of.view];
-  if (!text) {
-    text.emplace();
-    for (const auto each : whole_) *text += lower(text::normalise(each, of.view)) + '\n';
-  }
-  return std::ranges::any_of(of.prefilter, [&](const std::string& word) { return text->find(word) != std::string::npos; });
+// Around a seam the texts on either side are at hand as far as a match may ask for them.
+std::optional<text_position> part_matcher::position(text::view_kind view) const {
+  if (others_ == nullptr || over_seam_) return {};
+  const bool begins = derived_ == nullptr || (!derived_->text.empty() && derived_->unit(0).original_begin == 0);
+  const bool ends = derived_ == nullptr || (!derived_->text.empty() && derived_->unit(derived_->text.size() - 1).original_end == bytes_);
+  return text_position{.in = others_, .part = part_, .view = view, .begins = begins, .ends = ends};
 }
 
 void part_matcher::words(text::view_kind view) {
@@ -212,16 +213,18 @@ void part_matcher::words(text::view_kind view) {
   for (const auto term : wanted_) here.add(term);
   keyword_cursor cursor;
   words_.clear();
-  (void)advance_keywords(program_, view, here, here, text, cursor, false, text.size(), s_.found, words_);
-  for (const auto& m : words_) note(m.term, m.begin, m.end);
+  const auto where = position(view);
+  (void)advance_keywords(program_, view, here, here, text, cursor, false, text.size(), s_.found, words_, where ? &*where : nullptr);
+  for (const auto& m : words_) note(m.term, m.begin, m.end, m.leans);
 }
 
-void part_matcher::note(std::uint32_t term, std::size_t begin, std::size_t end) {
+void part_matcher::note(std::uint32_t term, std::size_t begin, std::size_t end, bool leans) {
   const auto& view = s_.view[program_.terms[term].view];
   auto span = view.to_original(static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end));
   if (derived_ != nullptr && span.begin < span.end) {
     span = {derived_->unit(span.begin).original_begin, derived_->unit(span.end - 1).original_end};
   }
+  leans_ = leans;
   out_->found(term, span.begin, span.end, view.text().substr(begin, end - begin));
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "confirm.hpp"
+#include "role_texts.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/text/derived.hpp"
 
@@ -30,6 +31,8 @@ class match_sink {
   virtual void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) = 0;
   virtual void failed(std::uint32_t term) = 0;
   virtual void scored(std::string_view /*name*/, float /*score*/) {}
+  // Whether a classifier's term could make its rule match, so that it is asked.
+  virtual bool wants(std::uint32_t /*term*/) { return true; }
 
  protected:
   ~match_sink() = default;
@@ -49,8 +52,11 @@ class part_matcher final : private text::derived_sink {
   void run_derived(std::string_view text, const text_place& where, match_sink& out);
   // What its classifiers say of it; a match is all of the text. One matcher's texts share a budget.
   void run_scores(std::string_view text, const text_place& where, match_sink& out);
-  // The texts that the next ones are pieces of, until the next call: a prefilter's word may stand anywhere in them.
-  void set_whole(std::vector<std::string_view> texts);
+  // The texts from here on are this part of a request, or (`over_seam`) of several from this one on: what a rule asks for beside a match may
+  // stand in others. Null: they stand alone.
+  void stand_in(role_texts* all, std::uint32_t part, bool over_seam) { others_ = all, part_ = part, over_seam_ = over_seam; }
+  // While the sink is told of a match: it counts because of what another text says.
+  [[nodiscard]] bool leans() const { return leans_; }
   // While the sink is told of a match: bits of text::reading of the text that it stands in; 0 for the text itself.
   [[nodiscard]] std::uint32_t reading() const { return derived_ == nullptr ? 0 : derived_->readings; }
 
@@ -61,9 +67,10 @@ class part_matcher final : private text::derived_sink {
   void scan(text::view_kind view);
   void scan(const shard& one, std::string_view text);
   void regexes(text::view_kind view);
-  [[nodiscard]] bool in_whole(const term& of);
+  [[nodiscard]] bool others_say(const term& of) const;
   void words(text::view_kind view);
-  void note(std::uint32_t term, std::size_t begin, std::size_t end);
+  void note(std::uint32_t term, std::size_t begin, std::size_t end, bool leans);
+  [[nodiscard]] std::optional<text_position> position(text::view_kind view) const;
   void score_with(std::uint32_t model, std::string_view folded);
   [[nodiscard]] bool scores(const term& of, std::string_view folded, std::uint32_t& scored);
 
@@ -78,8 +85,10 @@ class part_matcher final : private text::derived_sink {
   const text_place* where_ = nullptr;
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand
-  std::vector<std::string_view> whole_;
-  per_view<std::optional<std::string>> whole_view_;  // of those together, in lower case, once it was asked for
+  std::size_t bytes_ = 0;    // of the text at hand
+  role_texts* others_ = nullptr;
+  std::uint32_t part_ = 0;
+  bool over_seam_ = false, leans_ = false;
   per_view<bool> derives_in_;                    // some term looks into readings of this view
   [[nodiscard]] const program::searched::shards& searched(text::view_kind view) const {
     return derived_ == nullptr ? program_.in[view].all : program_.in[view].derived;

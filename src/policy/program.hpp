@@ -123,6 +123,7 @@ struct term {
   enum class kind : std::uint8_t { regex, words, classifier };
   term::kind kind;
   bool immediate;                // a match of the term is a match of its rule; else the rule's expression decides
+  bool last_turn_only = false;   // its rule sees the last turn alone
   text::view_kind view;          // where it is looked for
   policy::validator validator = validator::none;
   std::shared_ptr<const regex_program> regex;

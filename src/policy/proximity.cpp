@@ -52,18 +52,42 @@ bool beside(const compiled_proximity& what, std::string_view text, std::size_t b
          holds_word(what.words, text, end, forward(text, end, n));
 }
 
+bool fits(const term& of, std::string_view text, std::size_t begin, std::size_t end) {
+  return (of.near.words.empty() || beside(of.near, text, begin, end)) && (of.unless_near.words.empty() || !beside(of.unless_near, text, begin, end));
+}
+
+// With what stands before and behind the text, as far as it matters.
+bool fits_joined(const term& of, std::string_view text, std::size_t begin, std::size_t end, const text_position& where) {
+  auto behind = of.context() + 1;
+  const auto from = backward(text, begin, of.context() + 1), to = forward(text, end, behind);
+  if ((from > 0 || !where.begins) && (to < text.size() || !where.ends)) return false;
+  for (std::size_t way = 0; way < role_texts::ways; ++way) {
+    const auto others = where.in->around(where.part, where.view, of.last_turn_only, way);
+    std::string all;
+    if (from == 0 && where.begins) all += others.before.substr(backward(others.before, others.before.size(), of.context() + 1));
+    const auto at = all.size();
+    all += text.substr(from, to - from);
+    auto n = of.context() + 1;
+    if (to == text.size() && where.ends) all += others.behind.substr(0, forward(others.behind, 0, n));
+    if (fits(of, all, at + begin - from, at + end - from)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-surroundings look_around(const term& of, std::string_view text, std::size_t begin, std::size_t end, bool more, std::size_t stable) {
+surroundings look_around(const term& of, std::string_view text, std::size_t begin, std::size_t end, bool more, std::size_t stable,
+                         const text_position* where) {
   if (of.near.words.empty() && of.unless_near.words.empty()) return surroundings::fit;
   if (more) {
     auto missing = of.context() + 1;  // one more shows where the last word ends
     (void)forward(text.substr(0, std::max(stable, end)), end, missing);
     if (missing > 0) return surroundings::open;
   }
-  if (!of.near.words.empty() && !beside(of.near, text, begin, end)) return surroundings::differ;
-  if (!of.unless_near.words.empty() && beside(of.unless_near, text, begin, end)) return surroundings::differ;
-  return surroundings::fit;
+  if (fits(of, text, begin, end)) return surroundings::fit;
+  // A text that says itself that it is harmless stays so.
+  if (where == nullptr || of.near.words.empty() || (!of.unless_near.words.empty() && beside(of.unless_near, text, begin, end))) return surroundings::differ;
+  return fits_joined(of, text, begin, end, *where) ? surroundings::leans : surroundings::differ;
 }
 
 }  // namespace sluice::policy

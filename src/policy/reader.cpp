@@ -90,21 +90,24 @@ object::object(reading& in, const yaml_node& node, const shape& of, std::string_
     return;
   }
   valid_ = true;
-  check_keys(known);
+  const auto meant = check_keys(known);
   for (const field& each : of.fields) {
-    if (!each.required || node.find(each.key) != nullptr) continue;
+    // A key that is misspelt is there: one error says it.
+    if (!each.required || node.find(each.key) != nullptr || std::ranges::find(meant, each.key) != meant.end()) continue;
     const auto doc = each.doc.substr(0, each.doc.size() - (each.doc.ends_with('.') ? 1 : 0));
     in.error(node, what_ + " needs " + quoted(each.key), "add " + std::string(each.key) + ": " + std::string(doc));
   }
 }
 
-void object::check_keys(words known) {
+std::vector<std::string_view> object::check_keys(words known) {
+  std::vector<std::string_view> meant;
   std::string kind;
   if (const yaml_node* chosen = shape_.selector.empty() ? nullptr : node_.find(shape_.selector)) kind = chosen->scalar;
   for (const auto& [key, value] : node_.members) {
     const field* of = find_field(shape_, key.scalar);
     if (of == nullptr) {
       in_.error(key, "unknown key " + quoted(key.scalar) + " in " + what_, suggestion(key.scalar, known));
+      meant.push_back(nearest(key.scalar, known));
     } else if (of->holds == holds::refused) {
       in_.error(key, quoted(key.scalar) + " is not supported by this version", "remove it; nothing is ignored silently");
     } else {
@@ -112,6 +115,7 @@ void object::check_keys(words known) {
       if (!of->with.empty()) check_belonging(key, *of, kind);
     }
   }
+  return meant;
 }
 
 // A key that means something only with some others, and would do nothing here.
@@ -142,7 +146,9 @@ const yaml_node* object::get(std::string_view key) const {
   const yaml_node* value = node_.find(key);
   if (value == nullptr) return nullptr;
   if (value->kind == yaml_node::kind::null) {
-    in_.error(*value, quoted(key) + " has no value", "give one, or remove the key");
+    // What is not there has no place of its own.
+    const auto at = std::ranges::find(node_.members, key, [](const auto& member) -> std::string_view { return member.first.scalar; });
+    in_.error(at == node_.members.end() ? *value : at->first, quoted(key) + " has no value", "give one, or remove the key");
     return nullptr;
   }
   return value;

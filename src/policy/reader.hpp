@@ -70,7 +70,7 @@ class object {
   }
 
  private:
-  void check_keys(words known);
+  std::vector<std::string_view> check_keys(words known);  // the known ones that unknown keys are near to
   void check_belonging(const yaml_node& key, const field& of, const std::string& kind);
   [[nodiscard]] bool is_list(const yaml_node& value, std::string_view key) const;
   [[nodiscard]] const field& field_of(std::string_view key) const;

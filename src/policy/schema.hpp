@@ -17,6 +17,9 @@ namespace sluice::policy {
 
 using words = std::span<const std::string_view>;
 
+// Code points that the words of near and unless_near may stand away.
+inline constexpr std::uint32_t within_max = 500;
+
 enum class holds : std::uint8_t {
   text,        // a string
   name,        // a-z 0-9 - _

@@ -100,7 +100,7 @@ constexpr field metadata_fields[] = {
 constexpr field limits_fields[] = {
     {.key = "max_rules", .holds = holds::whole, .doc = "5000 by default.", .max = 50'000},
     {.key = "max_patterns", .holds = holds::whole, .doc = "Words and patterns of all rules; 200000 by default.", .max = 2'000'000},
-    {.key = "max_pattern_bytes", .holds = holds::whole, .doc = "Of one word or pattern; 4096 by default.", .max = 65'536},
+    {.key = "max_pattern_bytes", .holds = holds::whole, .doc = "Of one pattern; 4096 by default. A word has at most 1024, and no more than this.", .max = 65'536},
     {.key = "max_db_bytes", .holds = holds::whole, .doc = "Of the compiled bundle; 256 MiB by default.", .max = 4.0 * (1u << 30)},
     {.key = "rule_cpu_us_p99", .holds = holds::whole, .doc = "What a rule may cost for a text, as `sluice explain` measures it.", .min = 1, .max = 1e9},
 };

@@ -44,8 +44,8 @@ constexpr field match_fields[] = {
     {.key = "unless_near", .holds = holds::texts_or, .doc = "Words beside which the match does not count.", .of = &proximity_shape,
      .with = with_text, .otherwise = "a match of text"},
     {.key = "within", .holds = holds::whole, .doc = "How many characters away the words of `near` and `unless_near` may stand.", .min = 1,
-     .max = 1000, .with = with_text, .otherwise = "near and unless_near"},
-    {.key = "min_count", .holds = holds::whole, .doc = "How often it must match in one part; 1 by default.", .min = 1, .max = 1000},
+     .max = within_max, .with = with_text, .otherwise = "near and unless_near"},
+    {.key = "min_count", .holds = holds::whole, .doc = "How often it must match in one text; 1 by default.", .min = 1, .max = 1000},
     {.key = "normalize", .holds = holds::word_list,
      .doc = "Views of the text. Always: `nfkc`, `strip_zero_width`, and, unless it is a regex or case is sensitive, `confusables`. On request: "
             "`confusables` for a regex in any case, `collapse_space` (s p a c e d), `leet` (l33t), `strip_marks` (m̶arked).",
@@ -60,7 +60,7 @@ constexpr field match_fields[] = {
 
 constexpr field proximity_fields[] = {
     {.key = "of", .holds = holds::text_list, .doc = "The words.", .required = true},
-    {.key = "within", .holds = holds::whole, .doc = "How many characters away at most.", .required = true, .min = 1, .max = 1000},
+    {.key = "within", .holds = holds::whole, .doc = "How many characters away at most.", .required = true, .min = 1, .max = within_max},
 };
 
 constexpr field classifier_fields[] = {
@@ -80,7 +80,7 @@ constexpr field item_fields[] = {
     {.key = "replacement", .holds = holds::text, .doc = "What `action: rewrite` puts in its place."},
     {.key = "near", .holds = holds::texts_or, .doc = "Words of which one must stand beside it.", .of = &proximity_shape},
     {.key = "unless_near", .holds = holds::texts_or, .doc = "Words beside which it does not count.", .of = &proximity_shape},
-    {.key = "within", .holds = holds::whole, .doc = "How many characters away they may stand.", .min = 1, .max = 1000},
+    {.key = "within", .holds = holds::whole, .doc = "How many characters away they may stand.", .min = 1, .max = within_max},
     {.key = "case", .holds = holds::refused, .doc = {}},
     {.key = "boundary", .holds = holds::refused, .doc = {}},
 };

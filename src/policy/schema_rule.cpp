@@ -72,8 +72,8 @@ constexpr field stream_fields[] = {
 constexpr field action_fields[] = {
     {.key = "type", .holds = holds::word, .doc = "What happens to a match.", .required = true, .known = action_words},
     {.key = "mask", .holds = holds::text, .doc = "What stands for the match; `[REDACTED]` by default.", .with = a_redact},
-    {.key = "keep_first", .holds = holds::whole, .doc = "Characters at its begin that stay.", .max = 64, .with = a_redact},
-    {.key = "keep_last", .holds = holds::whole, .doc = "Characters at its end that stay.", .max = 64, .with = a_redact},
+    {.key = "keep_first", .holds = holds::whole, .doc = "Letters and digits at its begin that stay, with what separates them.", .max = 64, .with = a_redact},
+    {.key = "keep_last", .holds = holds::whole, .doc = "Letters and digits at its end that stay, with what separates them.", .max = 64, .with = a_redact},
     {.key = "hash", .holds = holds::boolean, .doc = "The mask ends in a short keyed hash, so that equal values can be told.", .with = a_redact},
     {.key = "token", .holds = holds::text, .doc = "What stands for the value, with `{n}` once: \"<IBAN_{n}>\".", .with = a_tokenize},
     {.key = "restore", .holds = holds::boolean, .doc = "Put the value back in answers to the same conversation.", .with = a_tokenize},

@@ -128,10 +128,10 @@ struct test_bench {
   scratch& working;
   std::vector<test_result>& out;
 
-  void run(const std::string& policy, const std::string& rule, const test_spec& test) {
+  void run(const std::string& policy, const std::string& rule, const test_spec& test, bool of_suite = false) {
     const trial_input input = input_of(test);
     const trial_outcome whole = try_whole(*compiled, input, working);
-    test_result result{.policy = policy, .rule = rule, .test = test.name, .place = test.place, .passed = false, .what = compare(test, whole, off)};
+    test_result result{.policy = policy, .rule = rule, .test = test.name, .place = test.place, .passed = false, .of_suite = of_suite, .what = compare(test, whole, off)};
     if (result.what.empty() && test.response) {
       result.what = compare_stream(whole, try_stream(compiled, input, working));
     }
@@ -153,7 +153,7 @@ void run_policy(const bundle_ast& bundle, const policy_ast& policy, const std::s
   }
   for (const suite_ast& suite : bundle.suites) {
     if (suite.policy != policy.name) continue;
-    for (const test_spec& test : suite.tests) bench.run(policy.name, suite.name, test);
+    for (const test_spec& test : suite.tests) bench.run(policy.name, suite.name, test, true);
   }
 }
 
@@ -214,7 +214,7 @@ std::vector<test_result> run_tests(const bundle_ast& bundle, const std::shared_p
   test_bench bench{.compiled = compiled, .off = off_in(bundle), .working = working, .out = out};
   for (const suite_ast& suite : bundle.suites) {
     if (!suite.policy.empty()) continue;
-    for (const test_spec& test : suite.tests) bench.run("", suite.name, test);
+    for (const test_spec& test : suite.tests) bench.run("", suite.name, test, true);
   }
   return out;
 }

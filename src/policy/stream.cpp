@@ -58,6 +58,9 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
     }
     void failed(std::uint32_t term) override { x_.failed(term, c_); }
     void scored(std::string_view name, float score) override { keep_highest(x_.out, name, score); }
+    bool wants(std::uint32_t term) override {
+      return x_.prog.terms[term].immediate || may_hold(x_.prog, *x_.prog.rules[x_.prog.terms[term].rule].expression, c_.found);
+    }
 
    private:
     impl& x_;
@@ -72,8 +75,8 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
   // First, because other exchanges use the same working memory: it may hold what another version's classifiers said.
   if (!prepare(s, rules.owner)) return look_failed(c);
   part_matcher matcher(rules, s, options.given);
-  matcher.run_scores(text, where, into);
   matcher.run_derived(text, where, into);
+  matcher.run_scores(text, where, into);
 }
 
 void stream_evaluator::impl::look_failed(const channel_state& c) {

@@ -175,7 +175,7 @@ check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms
   const auto weaker = [&](const std::string& of, const std::string& what) { add(row, {.of = of, .status = alone || self ? status::fail : status::pass, .what = what + "; " + word, .examples = {}}); };
   for (const auto& each : change.rules) {
     if (each.effect < policy::effect::may_weaken) continue;
-    const std::string where = each.cells.empty() ? "" : " in " + joined(each.cells);
+    const std::string where = each.cells.empty() ? "" : (each.cells == std::vector<std::string>{"everywhere"} ? " " : " in ") + joined(each.cells);
     const std::string details = each.kind == policy::rule_change::kind::removed ? "removed" : joined(each.details);
     weaker("rule " + each.rule, std::string(to_string(each.effect)) + where + (details.empty() ? "" : " (" + details + ")"));
   }

@@ -2,6 +2,7 @@
 #include "sluice/text/time_zone.hpp"
 
 #include <unicode/basictz.h>
+#include <unicode/strenum.h>
 #include <unicode/tztrans.h>
 
 #include <limits>
@@ -40,6 +41,18 @@ std::vector<zone_offset> zone_offsets(std::string_view name) {
   while (rules != nullptr && out.size() < offsets_max && rules->getNextTransition(at, 0, next) && next.getTime() < end_ms) {
     at = next.getTime();
     out.push_back({static_cast<std::int64_t>(at / minute_ms), offset_at(*zone, at)});
+  }
+  return out;
+}
+
+std::vector<std::string> zone_names() {
+  std::vector<std::string> out;
+  UErrorCode failed = U_ZERO_ERROR;
+  const std::unique_ptr<icu::StringEnumeration> all(icu::TimeZone::createTimeZoneIDEnumeration(UCAL_ZONE_TYPE_ANY, nullptr, nullptr, failed));
+  while (all != nullptr && U_SUCCESS(failed)) {
+    const char* name = all->next(nullptr, failed);
+    if (name == nullptr || U_FAILURE(failed)) break;
+    out.emplace_back(name);
   }
   return out;
 }

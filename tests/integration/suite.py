@@ -42,6 +42,7 @@ MODULES = [
     "test_documents",
     "test_completion",
     "test_classifier",
+    "test_policy_authors",
     "test_tokens",
     "test_examples",
     "test_audit",

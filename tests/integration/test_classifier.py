@@ -35,14 +35,18 @@ def test_too_few_rows_are_no_evidence(lab):
     rows(data)
     assert sluice("classifier", "train", data, "-o", model, "--buckets", "2000", "--cutoff", "500").returncode == 0
     few.write_text('{"text": "a ripe pear", "label": "fruit"}\n{"text": "melt tin", "label": "metal"}\n')
-    assert sluice("classifier", "eval", model, few, "--label", "fruit", check=False).returncode == 3
+    said = sluice("classifier", "eval", model, few, "--label", "fruit", check=False)
+    assert said.returncode == 3 and "INSUFFICIENT: 1 of at least 598 rows of other labels" in said.stdout, said.stdout
 
 
 def test_what_is_wrong_is_named(lab):
     data = lab.dir / "rows.jsonl"
     data.write_text('{"text": "x", "label": "a"}\n{"text": 1}\n')
     bad = sluice("classifier", "train", data, "-o", lab.dir / "m.ftz", check=False)
-    assert bad.returncode == 1 and "rows.jsonl:2" in bad.stderr, bad.stderr
+    assert bad.returncode == 1 and 'rows.jsonl:2: "text" is no string' in bad.stderr, bad.stderr
+    data.write_text('{"text": "x", "label": "a"}\n{"label": "a"}\n[]\nx\n')
+    bad = sluice("classifier", "train", data, "-o", lab.dir / "m.ftz", check=False)
+    assert all(f"rows.jsonl:{n}" in bad.stderr for n in (2, 3, 4)) and 'has no "text"' in bad.stderr, bad.stderr
     (lab.dir / "cut.ftz").write_bytes(b"\xba\x16\x4f\x2f\x0c\x00\x00\x00 and then nothing")
     cut = sluice("classifier", "eval", lab.dir / "cut.ftz", data, check=False)
     assert cut.returncode == 1 and "cut.ftz" in cut.stderr and "cut off" in cut.stderr, cut.stderr

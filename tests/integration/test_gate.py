@@ -154,7 +154,7 @@ def test_gate_changes_fail_when_attacks_pass_anew_or_benign_decisions_change_une
 def test_gate_weakening_needs_a_second_person(lab):
     active = write(lab.dir / "active", cases(), words=("needle", "thorn"))
     code, report, off = held(lab, cases(), against=active)
-    assert code == 1 and off == {"weakening": "FAIL"} and "1 words removed" in what(report, "weakening"), report["reasons"]
+    assert code == 1 and off == {"weakening": "FAIL"} and "1 word removed: thorn" in what(report, "weakening"), report["reasons"]
     code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
     assert code == 0 and off == {} and "approved by Ada" in what(report, "weakening"), report["reasons"]
     me = sluice("test", "--help").returncode == 0 and __import__("pwd").getpwuid(__import__("os").geteuid()).pw_name
@@ -341,7 +341,7 @@ def test_gate_decides_what_a_push_uploads(lab):
     # Weaker than what is live: the ring's own version is what it is held against.
     folder = write(lab.dir / "b", cases())
     r = push(folder)
-    assert r.returncode == 1 and "1 words removed" in r.stderr and "--approved-by" in r.stderr, r.stderr
+    assert r.returncode == 1 and "1 word removed: thorn" in r.stderr and "--approved-by" in r.stderr, r.stderr
     r = push(folder, "--approved-by", "Ada")
     assert r.returncode == 0, r.stderr
     assert re.search(r"gate report [0-9a-f]{12}$", r.stdout, re.MULTILINE), r.stdout

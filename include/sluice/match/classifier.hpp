@@ -15,7 +15,6 @@
 
 namespace sluice::match {
 
-class word_filter;
 
 struct classifier_limits {
   std::size_t model_bytes_max = 2u << 20;   // of the file
@@ -25,12 +24,6 @@ struct classifier_limits {
 // What scoring may still cost, in bytes of text: one for each exchange, shared by all its texts and classifiers.
 struct scoring_budget {
   std::size_t bytes = 1u << 20;
-};
-
-// Whether to score a text at all. Holds for every text when left as it is.
-struct scoring_condition {
-  std::size_t bytes_min = 0;           // of the folded text
-  const word_filter* words = nullptr;  // one of its groups must be named; made of folded words
 };
 
 // One label's highest score over the windows of a text, and the bytes of the window that had it.
@@ -61,7 +54,6 @@ class classifier_words {
 // Working memory, one for each thread; fits every classifier.
 struct classifier_scratch {
   std::vector<float> sums;
-  std::vector<std::uint64_t> groups;
   std::vector<std::uint32_t> buckets;
   classifier_words words;
 };
@@ -75,7 +67,7 @@ class classifier {
 
   // Sorted; a score stands at its label's place.
   [[nodiscard]] virtual std::span<const std::string> labels() const = 0;
-  // A text longer than a window is scored by windows that overlap. The words were read with what is left of the budget or more. False: the
+  // A text without a word has no score, and any other has one, however short. A text longer than a window is scored by windows that overlap. The words were read with what is left of the budget or more. False: the
   // budget ended before the text did, and `out` says only what was seen so far: at or above a threshold it counts, below it nothing
   // is known ("unavailable").
   [[nodiscard]] virtual bool score(const classifier_words& words, scoring_budget& budget, classifier_scratch& scratch,
@@ -93,8 +85,5 @@ class classifier {
 // A quantised fastText model (`.ftz`, as `sluice classifier train` writes it). The bytes are checked before the library reads them; an
 // error says what is wrong with the file. A file that nobody has loaded before is loaded in a child first (compiler.hpp).
 [[nodiscard]] result<std::shared_ptr<const classifier>> load_classifier(std::string_view bytes, const classifier_limits& limits = {});
-
-// Whether a text meets the condition. It costs a look-up for each word, far less than a score.
-[[nodiscard]] bool worth_scoring(const scoring_condition& condition, std::string_view folded, classifier_scratch& scratch);
 
 }  // namespace sluice::match

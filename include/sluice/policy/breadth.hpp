@@ -23,7 +23,8 @@ struct breadth {
 
 // Holds each rule, as if it were bound to everybody, against the cases of set `benign`: their texts as a user's and as an answer. A rule
 // that matches more of them than it may is an error at its pattern; a warning where a classifier decides, whose threshold has a report of
-// its own, and where the rule only records (`allow`). With too few cases nothing is judged. A bundle that `found` refuses already must have
+// its own, and where the rule only records (`allow`). With too few cases only
+// an enforced rule that changes or stops more than half of some everyday sentences is refused. A bundle that `found` refuses already must have
 // been checked; the rules that were not refused are judged all the same.
 [[nodiscard]] breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cases, match::compile_backend& backend, shard_cache& cache,
                                     diagnostics& found);

@@ -50,6 +50,7 @@ struct test_result {
   std::string policy, rule, test;
   policy::place place;
   bool passed = false;
+  bool of_suite = false;  // `rule` is the name of a TestSuite
   std::string what;  // expected and got, when it failed
 };
 // `compiled`: of this very bundle; otherwise it is compiled first.
@@ -63,8 +64,9 @@ std::string_view to_string(phase p);
 
 struct build_report {
   std::shared_ptr<const policy::snapshot> snapshot;  // null when refused
+  std::shared_ptr<const policy::snapshot> untrusted;  // when only its own tests refuse it: to ask why, never to enforce
   bundle_ast bundle;
-  diagnostics found;      // errors when refused; warnings otherwise
+  diagnostics found;      // errors when refused, warnings otherwise; in the order of the files
   policy::phase reached = policy::phase::parse;  // the phase that refused, or done
   milliseconds took{0};
   std::array<std::chrono::microseconds, 4> spent{};  // of that: in parse, check, compile, selftest

@@ -69,6 +69,7 @@ struct explanation {
     bool crossed = false;
   };
   std::vector<sum> scores;            // of policies with a threshold
+  std::vector<std::pair<std::string, float>> classifiers;  // the highest score of each label that a rule asked for, as "topic.advice"
   std::vector<std::string> tags;      // what it tags the conversation with
   std::vector<explained_rule> rules;  // in the order of the bundle
   // What here says audit.on_full: block, "policy pci" or "overlay gdpr-eu", and where.

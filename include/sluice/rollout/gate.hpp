@@ -149,6 +149,8 @@ struct gate_report {
 
 // Whether something is weaker than in the active version, or may be, or the gate asks for less. False without an active version.
 [[nodiscard]] bool weaker(const gate_evidence& evidence);
+// What a `gate` block does not ask for any more that the one before did, in words; empty: it asks for as much.
+[[nodiscard]] std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, const std::optional<policy::gate_spec>& now);
 [[nodiscard]] gate_report judge(const gate_evidence& evidence, const gate_terms& terms);
 
 // The report for machines: pretty, in the order of reading. Its digest covers it in canonical form (keys sorted, no white space) without

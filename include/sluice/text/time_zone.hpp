@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,5 +14,7 @@ struct zone_offset {
 };
 // In order, the first from the begin of time; known to the year 2100. Empty: there is no such zone.
 [[nodiscard]] std::vector<zone_offset> zone_offsets(std::string_view name);
+// All that there are.
+[[nodiscard]] std::vector<std::string> zone_names();
 
 }  // namespace sluice::text

@@ -12,7 +12,6 @@
 
 #include "sluice/match/classifier_training.hpp"
 #include "sluice/match/compiler.hpp"
-#include "sluice/match/word_filter.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::match {
@@ -128,14 +127,17 @@ TEST(classifier, past_its_budget_it_says_that_the_text_did_not_end) {
   }
 }
 
-TEST(classifier, a_condition_decides_whether_to_score) {
+TEST(classifier, a_text_of_one_word_has_a_score_and_one_without_words_has_none) {
+  const auto with = *load_classifier(model());
   classifier_scratch scratch;
-  EXPECT_TRUE(worth_scoring({}, "", scratch));
-  EXPECT_FALSE(worth_scoring({.bytes_min = 10}, "short", scratch));
-  const std::array<word_filter::word, 1> words = {word_filter::word{"copper", 0, true}};
-  const word_filter filter(words, 1);
-  EXPECT_TRUE(worth_scoring({.words = &filter}, "melt the copper", scratch));
-  EXPECT_FALSE(worth_scoring({.words = &filter}, "ripe apples", scratch));
+  std::vector<label_score> out;
+  const auto highest = [&](std::string_view text) {
+    scoring_budget budget;
+    EXPECT_TRUE(with->score(text, budget, scratch, out)) << text;
+    return std::ranges::max(out, {}, &label_score::score).score;
+  };
+  EXPECT_GT(highest("copper"), 0.0f);
+  for (const std::string_view text : {"", " ", "\n\t "}) EXPECT_EQ(highest(text), 0.0f);
 }
 
 TEST(classifier, the_same_rows_in_any_order_give_the_same_bytes) {

@@ -75,6 +75,22 @@ TEST(breadth, too_few_texts_say_nothing) {
   EXPECT_TRUE(judge(report, harmless(100, 1)).how.sufficient());
 }
 
+// The text that it leaves alone holds nothing.
+std::string with_blank(std::string rule) { return rule.replace(rule.find("\"?\""), 3, "\" \""); }
+
+TEST(breadth, what_would_stop_nearly_everything_is_refused_without_a_harmless_text) {
+  for (const char* match : {R"({regex: '\S'})", R"({regex: '(?i)[a-z]'})", R"({any: [{keywords: [account]}, {regex: '\w \w'}]})"}) {
+    for (const char* direction : {"request", "response"}) {
+      const auto got = judge(built(one_policy(with_blank(rule(match, direction)))), harmless(3, 0));
+      ASSERT_EQ(got.found.size(), 1u) << match;
+      EXPECT_EQ(got.found[0].severity, severity::error);
+      EXPECT_TRUE(got.found[0].message.contains("of 20 everyday sentences")) << got.found[0].message;
+    }
+  }
+  // What only records or adds may look at everything, and so may a rule in shadow.
+  for (const char* more : {"    action: {type: flag}\n", "    action: {type: inject_system, text: t}\n"}) EXPECT_TRUE(judge(built(one_policy(with_blank(rule(R"({regex: '\S'})", "request", more)))), {}).found.empty()) << more;
+}
+
 TEST(breadth, rules_for_answers_and_shadow_rules_are_held_against_the_same_texts) {
   EXPECT_TRUE(has_errors(judge(built(one_policy(rule("{keywords: [account]}", "response"))), harmless(100, 10)).found));
   const auto shadow = "    enforcement: shadow\n    action: {type: flag}\n";

@@ -128,6 +128,75 @@ TEST(classifier_rule, a_streamed_answer_takes_no_scores_of_another_version) {
   }
 }
 
+// Members that cost little decide whether the model is asked.
+TEST(classifier_rule, is_not_asked_where_it_cannot_matter) {
+  const std::string tests = "    tests:\n      - {name: hit, given: {topic.money: 0.9}, request: my savings, expect: {rules: [r]}}\n      - {name: miss, request: the garden, expect: {rules: []}}\n";
+  const auto with = [&](const std::string& match) {
+    return testing::built(source("  - id: r\n    direction: both\n    match: " + match + "\n    action: {type: block, message: stop}\n" + full + tests)).snapshot;
+  };
+  const auto judged = [](const snapshot& by, std::initializer_list<std::string_view> texts) {
+    std::vector<text_part> parts;
+    for (const auto text : texts) parts.push_back({role::user, part_kind::text, true, true, text});
+    scratch working;
+    return evaluate(by.rules_for({}), parts, {direction::request}, working);
+  };
+  const std::string_view money = "Should I buy bonds or shares with my savings?", more = "Should I buy bonds or shares?", garden = "The garden was cold and wet.";
+  const auto both = with("{all: [{keywords: [savings]}, {classifier: " + good + "}]}");
+  ASSERT_NE(both, nullptr);
+  EXPECT_EQ(judged(*both, {money}).classifier_scores.size(), 1u);
+  EXPECT_EQ(judged(*both, {money}).verdict, verdict::block);
+  EXPECT_TRUE(judged(*both, {more}).classifier_scores.empty());
+  // Messages of one role are one text: the word may stand in another.
+  const auto apart = judged(*both, {garden, "It is about my savings.", more});
+  EXPECT_EQ(apart.verdict, verdict::block);
+  EXPECT_EQ(judged(*both, {garden, more}).verdict, verdict::allow);
+  const auto unless = with("{all: [{classifier: " + good + "}, {not: {keywords: [garden]}}]}");
+  ASSERT_NE(unless, nullptr);
+  EXPECT_EQ(judged(*unless, {money}).verdict, verdict::block);
+  EXPECT_TRUE(judged(*unless, {garden}).classifier_scores.empty());
+  const auto either = with("{any: [{keywords: [savings], min_count: 2}, {classifier: " + good + "}]}");
+  ASSERT_NE(either, nullptr);
+  EXPECT_EQ(judged(*either, {more}).verdict, verdict::block);
+  // Of an answer that comes in pieces, too.
+  for (const auto text : {money, more}) {
+    scratch working;
+    stream_evaluator e(both, both->rules_for({}), {direction::response}, working);
+    const auto c = e.open(role::assistant, part_kind::text, true);
+    std::string out;
+    (void)e.feed(c, text.substr(0, 20), out);
+    (void)e.feed(c, text.substr(20), out);
+    (void)e.finish(c, out);
+    EXPECT_EQ(e.blocked(), text == money);
+    EXPECT_EQ(e.result().classifier_scores.empty(), text == more);
+  }
+}
+
+TEST(classifier_rule, judges_a_text_of_one_word_as_its_report_does) {
+  const auto made = testing::built(source(rule(good, full)));
+  ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);
+  scratch working;
+  const auto scores = [&](std::string_view text) {
+    const text_part part{role::user, part_kind::text, true, true, text};
+    return evaluate(made.snapshot->rules_for({}), {&part, 1}, {direction::request}, working).classifier_scores;
+  };
+  match::classifier_scratch fresh;
+  const auto with = *match::load_classifier(model());
+  for (const std::string_view text : {"savings", "shares?", "buy bonds", "wet"}) {
+    match::scoring_budget budget;
+    std::vector<match::label_score> said;
+    ASSERT_TRUE(with->score(text, budget, fresh, said));
+    ASSERT_EQ(scores(text).size(), 1u);
+    EXPECT_EQ(scores(text)[0].second, said[*with->find_label("money")].score) << text;
+  }
+}
+
+TEST(classifier_rule, refuses_a_test_that_gives_a_score_nobody_asks_for) {
+  auto text = rule(good, full);
+  text.replace(text.find("topic.money"), 11, "topic.mony");
+  const auto said = to_text(testing::built(source(text)).found);
+  EXPECT_TRUE(said.contains("gives the score 'topic.mony', for which no rule asks; did you mean 'topic.money'?")) << said;
+}
+
 TEST(classifier_rule, inline_tests_take_the_scores_that_they_are_given) {
   const auto made = testing::built(source(rule(good, full)));
   ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);

@@ -208,7 +208,7 @@ TEST(policy_suite, runs_tests_of_a_policy_and_of_the_whole_bundle) {
     return built(source).found;
   };
   EXPECT_TRUE(clean(with("tests:\n  - {name: a, context: {region: eu}, request: needle, expect: {rules: [mail], text: \"[X]\"}}\n")));
-  EXPECT_TRUE(says(with("tests:\n  - {name: a, request: needle, expect: {text: \"[X]\"}}\n"), "t.yaml:5:5: error: rule s: test 'a' failed: expected text \"[X]\", got \"needle\""));
+  EXPECT_TRUE(says(with("tests:\n  - {name: a, request: needle, expect: {text: \"[X]\"}}\n"), "t.yaml:5:5: error: test suite 's', test 'a' failed: expected text \"[X]\", got \"needle\""));
   EXPECT_TRUE(says(with("policy: p\ntests:\n  - {name: a, request: needle, expect: {rules: []}}\n"), "expected rules [], got [mail]"));
   EXPECT_TRUE(says(with("policy: q\ntests:\n  - {name: a, request: needle, expect: {rules: []}}\n"), "is of policy 'q', which does not exist"));
   EXPECT_TRUE(says(with("tests:\n  - {name: a, request: needle, expect: {rules: [mial]}}\n"), "expects rule 'mial', which is not there"));

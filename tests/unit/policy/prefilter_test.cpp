@@ -107,6 +107,15 @@ TEST(prefilter, any_cut_of_a_stream_gives_what_the_whole_text_gives) {
   EXPECT_GT(changed, 500u);
 }
 
+TEST(edits, keep_letters_and_digits_and_no_more_than_was_asked_for) {
+  const auto with = snapshot_of(rule("id", "{regex: 'id:[^;]{1,60};'}", "{type: redact, mask: \"#\", keep_first: 2, keep_last: 3}", "id:a1b2c3;") +
+                                rule("marks", "{regex: '!{3,9}'}", "{type: redact, mask: \"#\", keep_last: 2}", "!!!"));
+  EXPECT_EQ(asked(*with, "id:A-1 B-2 C-3;"), "id#2 C-3;");
+  EXPECT_EQ(asked(*with, "id:a1b2c3;"), "id#2c3;");
+  EXPECT_EQ(asked(*with, "id:x\u200b1\u200b2\u200b é;"), "id#1\u200b2\u200b é;") << "what nobody sees is not counted";
+  EXPECT_EQ(asked(*with, "!!!!!"), "#!!");
+}
+
 TEST(prefilter, a_word_of_a_text_counts_for_a_match_over_its_seam) {
   const auto with = snapshot_of(rule("pin", "{regex: '\\b[0-9]{4}\\b', prefilter: [pin]}", "{type: redact, mask: \"#\"}", "pin 1234"));
   const std::string far(5000, 'x');

@@ -1,0 +1,46 @@
+// See role_texts.hpp.
+#include "role_texts.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/strings.hpp"
+
+namespace sluice::policy {
+
+const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind view, bool last_turn) {
+  const auto& p = parts_[part];
+  const auto same = [&](const joined& j) { return j.who == p.role && j.kind == p.kind && j.view == view && j.last_turn == last_turn; };
+  if (const auto known = std::ranges::find_if(known_, same); known != known_.end()) return *known;
+  auto& out = known_.emplace_back(joined{.who = p.role, .kind = p.kind, .view = view, .last_turn = last_turn, .text = {}, .places = {}});
+  for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+    const auto& each = parts_[i];
+    if (each.role != p.role || each.kind != p.kind || each.text.empty() || (last_turn && !each.last_turn)) continue;
+    const auto text = lower(text::normalise(each.text, view));
+    auto& place = out.places.emplace_back(joined::place{.part = i, .begin = {}, .end = {}});
+    for (std::size_t way = 0; way < ways; ++way) {
+      auto& all = out.text[way];
+      if (way == 1 && !all.empty() && !text.empty() && !is_space(all.back()) && !is_space(text.front())) all += ' ';
+      place.begin[way] = all.size();
+      all += text;
+      place.end[way] = all.size();
+    }
+  }
+  return out;
+}
+
+bool role_texts::say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words) {
+  const auto& all = of(part, view, last_turn);
+  return std::ranges::any_of(words, [&](const std::string& word) {
+    return std::ranges::any_of(all.text, [&](const std::string& text) { return text.find(word) != std::string::npos; });
+  });
+}
+
+role_texts::surrounding role_texts::around(std::uint32_t part, text::view_kind view, bool last_turn, std::size_t way) {
+  const auto& all = of(part, view, last_turn);
+  const auto place = std::ranges::lower_bound(all.places, part, {}, &joined::place::part);
+  if (place == all.places.end() || place->part != part) return {};
+  const std::string_view text = all.text[way];
+  return {text.substr(0, place->begin[way]), text.substr(place->end[way])};
+}
+
+}  // namespace sluice::policy

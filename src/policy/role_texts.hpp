@@ -1,0 +1,69 @@
+// What the texts of one role and kind in a request say together: a word that a rule asks for beside its match may stand in another of them.
+// Put together when it is asked for, which most requests never do.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/policy/evaluate.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::policy {
+
+// Texts that a model reads one after the other. Names, definitions and arguments are not a text that goes on in the next.
+[[nodiscard]] constexpr bool joins(part_kind kind) {
+  return kind == part_kind::text || kind == part_kind::tool_result || kind == part_kind::attachment || kind == part_kind::transcript;
+}
+// The white space at which two texts that are put together need no space between them.
+[[nodiscard]] constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+class role_texts {
+ public:
+  // With nothing between the texts, and with a space.
+  static constexpr std::size_t ways = 2;
+
+  // Keeps the parts; they outlive it.
+  explicit role_texts(std::span<const text_part> parts) : parts_(parts) {}
+
+  // True when one of the words (in lower case) stands in what `part` is a piece of. `last_turn`: of its last turn alone.
+  [[nodiscard]] bool say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words);
+  // What stands before and behind it, in lower case.
+  struct surrounding {
+    std::string_view before, behind;
+  };
+  [[nodiscard]] surrounding around(std::uint32_t part, text::view_kind view, bool last_turn, std::size_t way);
+
+ private:
+  struct joined {
+    role who;
+    part_kind kind;
+    text::view_kind view;
+    bool last_turn;
+    std::array<std::string, ways> text;
+    struct place {
+      std::uint32_t part;
+      std::array<std::size_t, ways> begin, end;
+    };
+    std::vector<place> places;  // by part
+  };
+  const joined& of(std::uint32_t part, text::view_kind view, bool last_turn);
+
+  std::span<const text_part> parts_;
+  std::list<joined> known_;
+};
+
+// Where a text of a request stands in what goes on before and behind it.
+struct text_position {
+  role_texts* in;
+  std::uint32_t part;
+  text::view_kind view;
+  bool begins, ends;  // it holds the begin, and the end, of its part
+};
+
+}  // namespace sluice::policy
