@@ -290,8 +290,10 @@ def test_gate_commands(lab):
         raise Skip("redis-server is not installed")
     port = free_port()
     lab.redis(port)
-    out = shell(pushes.replace("127.0.0.1:6379", f"127.0.0.1:{port}"), lab.dir)
-    assert out.count("is active as") == 2, out
+    tested, emergency = pushes.replace("127.0.0.1:6379", f"127.0.0.1:{port}").splitlines()
+    assert "is active as 1-1 " in shell(tested, lab.dir)
+    bundle_file.write_text(plain + "# the leak is stopped here\n")
+    assert "is active as 1-2 " in shell(emergency, lab.dir)
 
 
 def test_redis_commands(lab):
