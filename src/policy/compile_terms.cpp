@@ -111,13 +111,15 @@ std::uint32_t term_compiler::add_classifier(const rule& r, const match_spec& m, 
 }
 
 std::shared_ptr<const match::classifier> load_model(const model_ast& model, match::compile_backend& backend, shard_cache& cache, diagnostics& found) {
+  const auto said = [&](const diagnostic& each) { return each.severity == severity::error && to_string(each.place) == to_string(model.place); };
+  if (!model.bytes && std::ranges::any_of(found, said)) return nullptr;  // the parser missed it too
   auto loaded = model.bytes ? cache.classifier(model.sha256, *model.bytes, backend) : fail(errc::not_found, "the file is not in the bundle");
   if (loaded) return *loaded;
   found.push_back({.severity = severity::error,
                    .place = model.place,
                    .rule = {},
                    .message = "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + loaded.error().message,
-                   .advice = "train it anew with sluice classifier train"});
+                   .advice = loaded.error().message.contains("sluice classifier train") ? "" : "train it anew with sluice classifier train"});
   return nullptr;
 }
 

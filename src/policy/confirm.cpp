@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "proximity.hpp"
 #include "sluice/base/code_points.hpp"
@@ -259,7 +260,9 @@ class keyword_pass {
       }
     }
     if (more_ && end > stable_) return wait(who.owner, at);
-    const auto around = look_around(all_.terms[who.owner], text_, at, end, more_, stable_, where_);
+    auto where = where_ != nullptr ? std::optional(*where_) : std::nullopt;
+    if (where) where->whole_words = who.bounded;
+    const auto around = look_around(all_.terms[who.owner], text_, at, end, more_, stable_, where ? &*where : nullptr);
     if (around == surroundings::open) return wait(who.owner, at);
     if (around == surroundings::differ) return false;
     out.push_back({who.owner, at, end, around == surroundings::leans});

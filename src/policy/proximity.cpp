@@ -56,6 +56,10 @@ bool fits(const term& of, std::string_view text, std::size_t begin, std::size_t 
   return (of.near.words.empty() || beside(of.near, text, begin, end)) && (of.unless_near.words.empty() || !beside(of.unless_near, text, begin, end));
 }
 
+bool continues_word(std::string_view before, std::string_view behind) {
+  return text::is_word(text::code_point_before(before, before.size())) && text::is_word(text::code_point_at(behind, 0));
+}
+
 // With what stands before and behind the text, as far as it matters.
 bool fits_joined(const term& of, std::string_view text, std::size_t begin, std::size_t end, const text_position& where) {
   auto behind = of.context() + 1;
@@ -63,6 +67,9 @@ bool fits_joined(const term& of, std::string_view text, std::size_t begin, std::
   if ((from > 0 || !where.begins) && (to < text.size() || !where.ends)) return false;
   for (std::size_t way = 0; way < role_texts::ways; ++way) {
     const auto others = where.in->around(where.part, where.view, of.last_turn_only, way);
+    const auto match = text.substr(begin, end - begin);
+    const bool grows = (begin == 0 && where.begins && continues_word(others.before, match)) || (end == text.size() && where.ends && continues_word(match, others.behind));
+    if (where.whole_words && grows) continue;
     std::string all;
     if (from == 0 && where.begins) all += others.before.substr(backward(others.before, others.before.size(), of.context() + 1));
     const auto at = all.size();

@@ -64,6 +64,7 @@ struct text_position {
   std::uint32_t part;
   text::view_kind view;
   bool begins, ends;  // it holds the begin, and the end, of its part
+  bool whole_words = false;  // a match at its edge is none where a word goes on behind it
 };
 
 }  // namespace sluice::policy

@@ -213,6 +213,10 @@ def test_a_rule_that_finds_harmless_texts_is_refused_before_it_goes_anywhere(lab
         assert done.returncode == 1 and "advice.yaml:" in done.stderr and "102 of 102 harmless texts" in done.stderr, (command, done)
     golden = lab.dir / "bank/golden/bank.jsonl"
     golden.write_text("".join(line + "\n" for line in golden.read_text().splitlines() if '"benign"' not in line))
+    done = sluice("check", lab.dir / "bank", check=False)
+    assert done.returncode == 1 and "20 of 20 everyday sentences" in done.stderr, done
+    policy = lab.dir / "bank/advice.yaml"
+    policy.write_text(policy.read_text().replace("(?i)[a-z]", "hay"))
     done = sluice("check", lab.dir / "bank")
     assert "INSUFFICIENT: 0 harmless texts" in done.stdout, done
 
