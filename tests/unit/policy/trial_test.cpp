@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "built.hpp"
+#include "sluice/text/derived.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -22,7 +23,7 @@ TEST(trial, of_a_blocked_answer_only_what_stands_before_the_match_may_leave) {
   ASSERT_NE(report.snapshot, nullptr) << to_text(report.found);
   scratch working;
   const auto allowed = [&](const std::string& answer, const std::string& left) {
-    const trial_input input{.direction = direction::response, .messages = {{.who = role::assistant, .content = answer}}};
+    const trial_input input{.who = {}, .direction = direction::response, .messages = {{.who = role::assistant, .content = answer}}};
     const auto whole = try_whole(*report.snapshot, input, working);
     EXPECT_EQ(whole.verdict, verdict::block);
     auto streamed = try_stream(report.snapshot, input, working);
@@ -53,19 +54,22 @@ TEST(trial, a_rule_that_is_known_at_the_end_holds_the_answer_whatever_was_checke
       r.action.type = what;
       r.action.mask = "[R]";
       if (asked == 0) r.match.views = static_cast<std::uint8_t>(extra_view::leet);
-      if (asked == 1) r.match.decode = static_cast<std::uint16_t>(decoding::html);
+      if (asked == 1) r.match.decode = text::bit(text::reading::html);
       if (asked == 2) r.match.min_count = 2;
       if (asked == 3) {
         auto child = r.match;
         child.views = static_cast<std::uint8_t>(extra_view::spaced);
-        r.match = {.kind = match_spec::kind::any, .children = {child}};
+        match_spec any;
+        any.kind = match_spec::kind::any;
+        any.children = {child};
+        r.match = any;
       }
       const auto with = compile(ast, *backend, cache, found);
       ASSERT_NE(with, nullptr) << to_text(found);
       EXPECT_TRUE(holds_answers(with->rules_for({}), {.direction = direction::response}));
       scratch working;
       for (const std::string answer : {"Try H4lden B4nk today", "Try halden &#98;ank today", "halden bank, Halden Bank", "h a l d e n  b a n k", "A plain answer"}) {
-        const trial_input input{.direction = direction::response, .messages = {{.who = role::assistant, .content = answer}}};
+        const trial_input input{.who = {}, .direction = direction::response, .messages = {{.who = role::assistant, .content = answer}}};
         const auto whole = try_whole(*with, input, working), streamed = try_stream(with, input, working);
         EXPECT_EQ(whole.verdict, streamed.verdict) << answer;
         if (whole.verdict == verdict::block) EXPECT_EQ(streamed.text, "") << answer;
