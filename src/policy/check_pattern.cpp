@@ -1,9 +1,11 @@
 // Words and regular expressions: would they compile, could they match nothing or everything, do they fit a stream?
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "check_pass.hpp"
+#include "compile_terms.hpp"
 #include "regex_program.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/regex.hpp"
@@ -162,24 +164,40 @@ void check_classifier(check_pass& pass, const match_spec& match) {
                           : "did you mean '" + std::string(near) + "'?");
 }
 
-// Several things at once are known only when all of the text is.
+// The views that a match asks for beside its own, as they are written.
+std::string views_of(const match_spec& match) {
+  constexpr std::pair<extra_view, std::string_view> names[] = {{extra_view::spaced, "collapse_space"}, {extra_view::leet, "leet"}, {extra_view::marks, "strip_marks"}};
+  std::string out;
+  for (const auto& [view, name] : names) {
+    if ((match.views & static_cast<std::uint8_t>(view)) != 0) out.append(out.empty() ? "" : ", ").append(name);
+  }
+  return "normalize: [" + out + "]";
+}
+
+// Several things at once are known only when all of the text is, and so are its other readings, whoever asks for them.
 void check_decided_at_end(check_pass& pass, const match_spec& match, const rule& of, bool releases_early) {
-  const char* what = match.kind == match_spec::kind::all        ? "all"
-                     : match.kind == match_spec::kind::negation ? "not"
-                     : match.min_count > 1                      ? "min_count"
-                     : match.decode != 0                        ? "decode"
+  std::string what = match.kind == match_spec::kind::all          ? "all"
+                     : match.kind == match_spec::kind::negation   ? "not"
+                     : match.min_count > 1                        ? "min_count"
                      : match.kind == match_spec::kind::classifier ? "classifier"
-                     : match.views != 0                         ? "normalize: [spaced, leet, strip_marks]"
-                                                                : nullptr;
-  if (what == nullptr || !releases_early) return;
-  pass.error(match.place, std::string("'") + what + "' is decided at the end of an answer, and this rule's action is " +
-                              std::string(to_string(of.action.type)),
-             "write stream: {hold: full}, which holds every streamed answer to its end");
+                     : readings_of(match) == 0                    ? ""
+                     : match.decode != 0                          ? "decode"
+                                                                  : views_of(match);
+  if (what.empty() || !releases_early) return;
+  what.insert(0, "'").append("'");
+  const auto list = pass.bundle.lists.find(match.keywords.list);
+  if (match.decode == 0 && list != pass.bundle.lists.end() && list->second.views != 0) what += " of list '" + list->first + "'";
+  // A node goes on with what was published before this was refused: it holds such answers to their end.
+  const auto say = pass.how == expired_exceptions::refuse ? &check_pass::error : &check_pass::warn;
+  (pass.*say)(match.place, what + " is decided at the end of an answer, and this rule's action is " + std::string(to_string(of.action.type)),
+              "write stream: {hold: full}, which holds every streamed answer to its end");
 }
 
 }  // namespace
 
 void check_match(check_pass& pass, match_spec& match, const rule& of, bool releases_early) {
+  // First, because a list also says in which readings its words are looked for.
+  if (!match.keywords.list.empty()) check_list_reference(pass, match);
   check_proximity(pass, match.near, "near");
   check_proximity(pass, match.unless_near, "unless_near");
   check_decided_at_end(pass, match, of, releases_early);
@@ -190,11 +208,7 @@ void check_match(check_pass& pass, match_spec& match, const rule& of, bool relea
     check_regex(pass, match, of, releases_early);
     return;
   }
-  if (!match.keywords.list.empty()) {
-    check_list_reference(pass, match);
-  } else {
-    check_words(pass, match.keywords, match.place);
-  }
+  if (match.keywords.list.empty()) check_words(pass, match.keywords, match.place);
   pass.patterns += match.keywords.words.size();
   for (const auto& [i, options] : match.keywords.options) {
     check_proximity(pass, options.near, "near");

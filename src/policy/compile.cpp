@@ -139,6 +139,9 @@ class compiler {
     auto made = terms_.add_match(r, r.match, index, !composed);
     if (composed) c.expression = std::move(made);
     c.terms_end = static_cast<std::uint32_t>(program_->terms.size());
+    // Whatever the checker was told: nothing leaves before a rule that changes it has seen all that it asks for.
+    const auto waits = [](const term& t) { return t.readings != 0 || t.kind == term::kind::classifier; };
+    c.hold_full = c.hold_full || (c.changes() && (composed || std::any_of(program_->terms.begin() + c.terms_begin, program_->terms.end(), waits)));
     for (const auto& e : r.exceptions) {
       c.exceptions.push_back(compile_exception(e, cache_, [&](const place& at, const std::string& reason) {
         error(at, r.id, "the pattern of exception " + e.id + " does not compile: " + reason, "correct the pattern");

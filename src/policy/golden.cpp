@@ -45,7 +45,7 @@ std::string stream_difference(const golden_case& each, const trial_input& answer
   for (const auto& pieces : cuttings(each)) {
     const trial_outcome streamed = try_stream(with, answer, working, pieces);
     const bool same = whole.verdict == verdict::block
-                          ? streamed.verdict == verdict::block && whole.edited.starts_with(streamed.text)
+                          ? streamed.verdict == verdict::block && left_before_block(whole, streamed)
                           : streamed.verdict == whole.verdict && streamed.text == whole.text;
     if (same) continue;
     std::string sizes;

@@ -78,9 +78,7 @@ std::string compare_stream(const trial_outcome& whole, const trial_outcome& stre
            std::string(to_string(whole.action));
   }
   if (whole.verdict == verdict::block) {
-    return whole.edited.starts_with(streamed.text)
-               ? ""
-               : "streamed, text left that is not in the edited answer: \"" + streamed.text + "\"";
+    return left_before_block(whole, streamed) ? "" : "streamed, text left that is not before the first match that blocks: \"" + streamed.text + "\"";
   }
   if (whole.text != streamed.text)
     return "streamed, the text is \"" + streamed.text + "\"; whole, it is \"" + whole.text + "\"";

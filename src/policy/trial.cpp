@@ -2,6 +2,7 @@
 #include "trial.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace sluice::policy {
 namespace {
@@ -16,6 +17,28 @@ std::size_t code_point_size(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead < 0xe0) return 2;
   return lead < 0xf0 ? 3 : 4;
+}
+
+// How many bytes of the edited last part lie before what is blocked in it: an edit that reaches into that waits with it.
+std::size_t unblocked_bytes(const snapshot& with, const outcome& result, std::span<const text_part> parts) {
+  const auto last = static_cast<std::uint32_t>(parts.size() - 1);
+  std::uint32_t first = std::numeric_limits<std::uint32_t>::max();
+  for (const finding& hit : result.findings) {
+    // By what the rule says: an addition without a place is a block as well, of what is known at the end alone.
+    const auto does = with.rules()[hit.rule].action;
+    const bool blocks = does == action::block || (changes_match(does) && !parts[hit.part].editable);
+    if (hit.enforced && hit.part == last && blocks) first = std::min(first, hit.begin);
+  }
+  if (first == std::numeric_limits<std::uint32_t>::max()) return std::string::npos;
+  std::size_t out = 0;
+  std::uint32_t at = 0;
+  for (const edit& change : result.edits) {
+    if (change.part != last || change.begin >= first) continue;
+    if (change.end > first) return out + change.begin - at;
+    out += change.begin - at + change.replacement.size();
+    at = change.end;
+  }
+  return out + first - at;
 }
 
 }  // namespace
@@ -85,6 +108,7 @@ trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch&
   out.tags = std::move(who.tags);
   if (parts.empty()) return out;
   out.edited = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
+  out.unblocked = unblocked_bytes(with, result, parts);
   for (const addition& behind : result.additions) out.edited += behind.text;
   out.text = result.verdict == verdict::block ? std::string(parts.back().text) : out.edited;
   return out;
@@ -116,6 +140,10 @@ trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const tria
   trial_outcome out = summarise(*with, stream.result());
   out.text = released;
   return out;
+}
+
+bool left_before_block(const trial_outcome& whole, const trial_outcome& streamed) {
+  return streamed.text.size() <= whole.unblocked && whole.edited.starts_with(streamed.text);
 }
 
 }  // namespace sluice::policy

@@ -25,6 +25,7 @@ struct trial_outcome {
   policy::verdict verdict = verdict::allow;
   std::string text;    // the last message after edits; as it was when blocked
   std::string edited;  // the same as if nothing had been blocked
+  std::size_t unblocked = std::string::npos;  // of a whole text: bytes of `edited` before the first match that blocks
   std::string reason;  // a verdict without a rule
   std::vector<std::string> tags;  // that the conversation has now; of a request, those that it set itself among them
 };
@@ -37,6 +38,8 @@ struct trial_outcome {
 // A response in pieces of so many code points, over and over; one at a time when none are given. Its text is what left the gateway.
 [[nodiscard]] trial_outcome try_stream(const std::shared_ptr<const snapshot>& with, const trial_input& input,
                                        scratch& working, std::span<const std::uint32_t> pieces = {});
+// Of an answer that is blocked as a whole, a stream lets out at most what lies before the first match that blocks it.
+[[nodiscard]] bool left_before_block(const trial_outcome& whole, const trial_outcome& streamed);
 [[nodiscard]] trial_outcome summarise(const snapshot& with, const outcome& result);
 [[nodiscard]] std::string apply_edits(std::string_view text, std::uint32_t part, const std::vector<edit>& edits);
 
