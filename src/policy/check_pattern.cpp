@@ -10,7 +10,7 @@
 #include "schema.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/regex.hpp"
-#include "sluice/text/view.hpp"
+#include "sluice/text/blanks.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -135,7 +135,7 @@ void check_words(check_pass& pass, const keyword_match& words, const place& at) 
                  "use a shorter, telling part of it");
       continue;
     }
-    std::string normal = text::normalise(word, kind);
+    std::string normal = text::word_form(word, kind);
     if (trim(normal).empty()) {
       pass.error(where, "an empty word, which would match everywhere", "remove it");
       continue;

@@ -15,7 +15,7 @@
 #include "exception.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/build.hpp"
-#include "sluice/text/view.hpp"
+#include "sluice/text/blanks.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -81,6 +81,7 @@ class compiler {
       for (const auto& v : p.variants) add_rule(p, v.rule);
     }
     if (has_errors(found_)) return nullptr;
+    program_->spelled = terms_.take_spelled();
     for (const auto view : both_views) {
       auto& in = program_->in[view];
       in.words = match::keyword_table(terms_.take_entries(view));
@@ -287,7 +288,7 @@ class compiler {
       if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
       const auto& [words, which] = terms_.words_of(index);
       for (const auto i : which) {
-        auto form = text::normalise(words->words[i], view);
+        auto form = text::word_form(words->words[i], view);
         if (!form.empty()) all.push_back({std::move(form), index, words->boundary == boundary::word});
       }
     });
@@ -365,6 +366,7 @@ class compiler {
       bytes += in.all.memory_bytes() + in.derived.memory_bytes() + in.words.memory_bytes() + in.starts.memory_bytes();
     }
     for (const auto& m : program_->models) bytes += m->memory_bytes();
+    bytes += program_->spelled.memory_bytes();
     bytes += program_->rules.size() * sizeof(compiled_rule);
     for (const auto& t : program_->terms) bytes += sizeof(t) + (t.regex ? t.regex->regex.memory_bytes() : 0);
     if (bytes > bundle_.limits.database_bytes_max) {

@@ -2,7 +2,7 @@
 #include "compile_terms.hpp"
 #include "exception.hpp"
 #include "sluice/base/strings.hpp"
-#include "sluice/text/view.hpp"
+#include "sluice/text/blanks.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -39,7 +39,11 @@ class exception_compiler {
     auto& made = add_term(m, term::kind::regex, m.regex.folded ? text::view_kind::folded : text::view_kind::regex).what;
     made.validator = m.validator;
     made.entropy_min = m.entropy_min.value_or(0);
-    for (const auto& word : m.regex.prefilter) made.prefilter.push_back(lower(word));
+    for (const auto& word : m.regex.prefilter) {
+      std::string form;
+      text::single_blanks(word, form);
+      made.prefilter.push_back(lower(form));
+    }
     auto regex = cache_.regex(m.regex.pattern);
     if (regex) {
       made.regex = *regex;
@@ -59,7 +63,7 @@ class exception_compiler {
       made.bounded = words.boundary == boundary::word;
       if (options != nullptr && options->near) made.what.near = compiled(options->near);
       if (options != nullptr && options->unless_near) made.what.unless_near = compiled(options->unless_near);
-      for (const auto i : which) made.words.push_back(text::normalise(words.words[i], view));
+      for (const auto i : which) made.words.push_back(text::word_form(words.words[i], view));
       out.children.push_back({.term = static_cast<std::uint32_t>(terms_.size() - 1), .children = {}});
     }
     return out;

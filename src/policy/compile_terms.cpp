@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sluice/base/strings.hpp"
+#include "sluice/text/blanks.hpp"
 #include "sluice/text/derived.hpp"
 #include "sluice/text/view.hpp"
 
@@ -23,7 +24,7 @@ compiled_proximity compiled(const std::optional<proximity>& from) {
   compiled_proximity out;
   if (!from) return out;
   out.within = from->within;
-  for (const auto& w : from->of) out.words.push_back(text::normalise(w, text::view_kind::folded));
+  for (const auto& w : from->of) out.words.push_back(text::word_form(w, text::view_kind::folded));
   return out;
 }
 
@@ -115,11 +116,14 @@ std::shared_ptr<const match::classifier> load_model(const model_ast& model, matc
   if (!model.bytes && std::ranges::any_of(found, said)) return nullptr;  // the parser missed it too
   auto loaded = model.bytes ? cache.classifier(model.sha256, *model.bytes, backend) : fail(errc::not_found, "the file is not in the bundle");
   if (loaded) return *loaded;
+  // Some reasons say what to do themselves, behind the last ";".
+  const auto& why = loaded.error().message;
+  const auto advised = why.rfind("; ");
   found.push_back({.severity = severity::error,
                    .place = model.place,
                    .rule = {},
-                   .message = "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + loaded.error().message,
-                   .advice = loaded.error().message.contains("sluice classifier train") ? "" : "train it anew with sluice classifier train"});
+                   .message = "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + why.substr(0, advised),
+                   .advice = advised == std::string::npos ? "train it anew with sluice classifier train" : why.substr(advised + 2)});
   return nullptr;
 }
 
@@ -137,13 +141,16 @@ std::uint32_t term_compiler::add_regex(const rule& r, const match_spec& m, std::
     return index;
   }
   t.regex = *made;
+  if ((t.readings & static_cast<std::uint32_t>(text::reading::spaced)) != 0) add_words_of_pattern(m.regex.pattern, spelled_);
   t.width = std::min<std::uint32_t>(term::reach_max, t.regex->regex.info().width_max);
   for (const auto& w : m.regex.prefilter) {
-    t.prefilter.push_back(lower(w));
+    std::string form;
+    text::single_blanks(w, form);
+    t.prefilter.push_back(lower(form));
     if (r.direction == direction::request) continue;
     program_.in[t.view].prefilters.add(t.prefilter.back(), index);
     // What a stream keeps before what it looks at: a word may have begun there.
-    program_.lookbehind_max = std::max(program_.lookbehind_max, static_cast<std::uint32_t>(w.size()));
+    program_.lookbehind_max = std::max(program_.lookbehind_max, static_cast<std::uint32_t>(form.size() + text::blanks_widen(form)));
   }
   program_.lookbehind_max = std::max(program_.lookbehind_max, t.regex->regex.info().lookbehind_max);
   return index;
@@ -172,9 +179,10 @@ expression term_compiler::add_words(const match_spec& m, std::uint32_t rule, boo
 
 void term_compiler::add_entries(const keyword_match& all, const std::vector<std::uint32_t>& which, text::view_kind view, std::uint32_t term) {
   for (const auto i : which) {
-    auto form = text::normalise(all.words[i], view);
+    auto form = text::word_form(all.words[i], view);
     if (text::may_be_composed(form)) program_.in[view].compose = true;
-    program_.terms[term].width = std::max(program_.terms[term].width, static_cast<std::uint32_t>(std::min<std::size_t>(form.size(), term::reach_max)));
+    program_.terms[term].width = std::max(program_.terms[term].width, static_cast<std::uint32_t>(std::min<std::size_t>(form.size() + text::blanks_widen(form), term::reach_max)));
+    if ((program_.terms[term].readings & static_cast<std::uint32_t>(text::reading::spaced)) != 0) add_words_of_form(form, spelled_);
     if (!form.empty()) entries_[view].push_back({std::move(form), term, all.boundary == boundary::word});
   }
 }

@@ -10,6 +10,7 @@
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/diagnostic.hpp"
 #include "sluice/policy/shard_cache.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace sluice::policy {
 
@@ -17,6 +18,10 @@ namespace sluice::policy {
 [[nodiscard]] text::view_kind view_of(const keyword_match& words);
 // What a leaf asks for beside its own view: bits of text::reading.
 [[nodiscard]] std::uint32_t readings_of(const match_spec& m);
+// spelled_words.cpp. Appends the words that a pattern names, or that a word (its form) is made of, in small letters. Of a pattern those whose letters
+// stand in it as they are; what is left out is seen less well where letters are spaced alike, and no worse elsewhere.
+void add_words_of_pattern(std::string_view pattern, std::vector<std::string>& out);
+void add_words_of_form(std::string_view form, std::vector<std::string>& out);
 [[nodiscard]] compiled_proximity compiled(const std::optional<proximity>& from);
 // Words that ask for the same around them, as indexes into all; those that ask for nothing first, without options.
 struct word_group {
@@ -45,6 +50,7 @@ class term_compiler {
     std::vector<std::uint32_t> which;  // indexes into its words
   };
   [[nodiscard]] const words_of_term& words_of(std::uint32_t term) const { return term_words_[term]; }
+  [[nodiscard]] text::vocabulary take_spelled() { return text::vocabulary(std::move(spelled_)); }
   [[nodiscard]] std::vector<match::keyword_table::entry> take_entries(text::view_kind view) { return std::move(entries_[view]); }
 
  private:
@@ -62,6 +68,7 @@ class term_compiler {
   diagnostics& found_;
   per_view<std::vector<match::keyword_table::entry>> entries_;
   std::vector<words_of_term> term_words_;
+  std::vector<std::string> spelled_;  // words of the terms that read letters written apart
 };
 
 }  // namespace sluice::policy

@@ -173,7 +173,7 @@ class keyword_pass {
       begins_bounded_ = !(text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at)));
       if (!begins_bounded_ && !table_.has_unbounded()) continue;
       found.clear();
-      const bool grows = table_.look_up(text_, at, found);
+      const bool grows = table_.look_up(text_, at, reading_, found);
       if (found.empty() && !grows) continue;
       const bool waits = at_place(at, grows && more_, cursor, found, out);
       if (waits && undecided == nowhere) undecided = at;
@@ -188,6 +188,7 @@ class keyword_pass {
   struct growing_place {
     std::size_t at;
     bool begins_bounded;
+    bool other_blanks;  // the table has read the text there with single blanks
   };
 
   // Decides each term at one place: its longest word wins, once nothing longer can come. True: some term must wait.
@@ -209,8 +210,8 @@ class keyword_pass {
       const keyword_cursor& cursor;
       bool some = false;
       bool held;  // nothing more is to be learned about what is held
-    } s{*this, {at, begins_bounded_}, cursor, false, !any_holds_ || live_ <= at};
-    table_.growing(text_, at, &s, [](void* p, match::keyword_table::owner_ref who) {
+    } s{*this, {at, begins_bounded_, reading_.used}, cursor, false, !any_holds_ || live_ <= at};
+    table_.growing(text_, at, s.place.other_blanks, reading_, &s, [](void* p, match::keyword_table::owner_ref who) {
       auto& each = *static_cast<search*>(p);
       if (!each.pass.may_wait(who, each.place, each.cursor)) return true;
       each.some = true;
@@ -229,7 +230,7 @@ class keyword_pass {
   }
 
   // True when a word of this term could still come about at one of the places seen so far. Words that are found are rare, and so is this.
-  [[nodiscard]] bool waits_for_longer(std::uint32_t term, const keyword_cursor& cursor) const {
+  [[nodiscard]] bool waits_for_longer(std::uint32_t term, const keyword_cursor& cursor) {
     for (const auto& place : growing_) {
       struct search {
         const keyword_pass& pass;
@@ -238,7 +239,7 @@ class keyword_pass {
         std::uint32_t term;
         bool some = false;
       } s{*this, place, cursor, term};
-      table_.growing(text_, place.at, &s, [](void* p, match::keyword_table::owner_ref who) {
+      table_.growing(text_, place.at, place.other_blanks, reading_, &s, [](void* p, match::keyword_table::owner_ref who) {
         auto& each = *static_cast<search*>(p);
         each.some = who.owner == each.term && each.pass.may_wait(who, each.place, each.cursor);
         return !each.some;
@@ -278,7 +279,7 @@ class keyword_pass {
     return true;
   }
 
-  [[nodiscard]] bool counts(match::keyword_table::owner_ref who, std::size_t at, const keyword_cursor& cursor) const {
+  [[nodiscard]] bool counts(match::keyword_table::owner_ref who, std::size_t at, const keyword_cursor& cursor) {
     return wanted_.has(who.owner) && (begins_bounded_ || !who.bounded) && at >= cursor.of(who.owner) &&
            std::find(waiting_.begin(), waiting_.end(), who.owner) == waiting_.end() && !waits_for_longer(who.owner, cursor);
   }
@@ -295,6 +296,7 @@ class keyword_pass {
   bool begins_bounded_ = false;
   std::size_t live_ = nowhere;
   std::vector<growing_place> growing_;
+  match::keyword_table::reading reading_;
   std::vector<std::uint32_t> decided_, waiting_;
 };
 

@@ -6,6 +6,7 @@
 #include "confirm.hpp"
 #include "expression.hpp"
 #include "proximity.hpp"
+#include "sluice/text/blanks.hpp"
 #include "sluice/text/derived.hpp"
 #include "sluice/text/view.hpp"
 
@@ -49,10 +50,9 @@ class finding_reader {
 
   void find_words(const exception_term& of, std::string_view text) {
     for (const auto& word : of.words) {
-      for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-        const auto end = at + word.size();
-        if (of.bounded && !(ends_word(text, at) && ends_word(text, end))) continue;
-        if (look_around(of.what, text, at, end, false, text.size()) == surroundings::fit) spans_.push_back({at, end});
+      for (auto at = text::find_word(text, word, 0); at; at = text::find_word(text, word, at->begin + 1)) {
+        if (of.bounded && !(ends_word(text, at->begin) && ends_word(text, at->end))) continue;
+        if (look_around(of.what, text, at->begin, at->end, false, text.size()) == surroundings::fit) spans_.push_back({at->begin, at->end});
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sluice/base/strings.hpp"
+#include "sluice/text/blanks.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -51,7 +52,7 @@ void part_matcher::run_derived(std::string_view text, const text_place& where, m
   bytes_ = text.size();
   std::uint32_t asked = 0;
   derives_in_ = {};
-  text::derive_limits limits;
+  text::derive_limits limits{.words = &program_.spelled};
   rules_.deriving.each([&](std::uint32_t term) {
     derived_ = nullptr;
     if (!looks(term)) return;
@@ -157,9 +158,18 @@ void part_matcher::scan(text::view_kind view) {
     }
   }
   if (!rules_.words[view].any()) return;
-  if (in.filter) in.filter->candidates(text, s_.words);
+  // Databases and filter have words with single blanks.
+  auto read = text;
+  if (program_.in[view].words.has_blanks() && !text::has_single_blanks(text)) {
+    text::single_blanks(text, s_.blanks);
+    read = s_.blanks;
+    for (const auto& one : in.regexes) {
+      if (in.words_among_regexes && one.needs == match::rare_bytes{}) scan(one, read);
+    }
+  }
+  if (in.filter) in.filter->candidates(read, s_.words);
   for (std::size_t i = 0; i < in.words.size(); ++i) {
-    if (!in.filter || (s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], text);
+    if (!in.filter || (s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], read);
   }
 }
 

@@ -31,7 +31,7 @@ class prefilter_table {
  public:
   void add(std::string_view word, std::uint32_t term);  // in lower case
   void seal();                                          // after the last add
-  [[nodiscard]] bool empty() const { return entries_.empty() && short_.empty(); }
+  [[nodiscard]] bool empty() const { return entries_.empty() && short_.empty() && blank_.empty(); }
   [[nodiscard]] std::size_t longest() const { return longest_; }
 
   // Calls found(term, end) for every word that begins in text[from..) and lies whole in it, in any case.
@@ -42,11 +42,14 @@ class prefilter_table {
       for (const auto& e : short_) {
         if (e.key >> 8 == first) found(e.term, at + 1);
       }
+      for (const auto& e : blank_) {
+        if (const auto end = end_at(text, at, e.word); end != nowhere) found(e.term, end);
+      }
       if (at + 1 == text.size()) break;
       const auto key = static_cast<std::uint16_t>(first << 8 | folded(text[at + 1]));
       if ((begins_[key / 64u] >> key % 64u & 1) == 0) continue;
       for (auto e = std::ranges::lower_bound(entries_, key, {}, &entry::key); e != entries_.end() && e->key == key; ++e) {
-        if (is_at(text, at, e->word)) found(e->term, at + e->word.size());
+        if (const auto end = end_at(text, at, e->word); end != nowhere) found(e->term, end);
       }
     }
   }
@@ -58,8 +61,9 @@ class prefilter_table {
     std::uint32_t term;
   };
   static std::uint8_t folded(char c) { return static_cast<std::uint8_t>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
-  static bool is_at(std::string_view text, std::size_t at, std::string_view word);
-  std::vector<entry> short_, entries_;      // of one byte; longer ones by their keys
+  // The end of a word that stands there, else `nowhere`.
+  static std::size_t end_at(std::string_view text, std::size_t at, std::string_view word);
+  std::vector<entry> short_, blank_, entries_;  // of one byte; with a blank in the first two; others by their keys
   std::array<std::uint64_t, 1024> begins_{};  // by key
   std::size_t longest_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sluice/base/code_points.hpp"
+#include "sluice/text/blanks.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -24,7 +25,7 @@ void add_signs(const match_spec& m, shard_cache& cache, std::vector<compiled_dis
   if (m.kind != match_spec::kind::keywords) return;
   const bool folds = m.keywords.fold && !m.keywords.case_sensitive;
   compiled_disclaimer::sign words{.view = folds ? text::view_kind::folded : text::view_kind::regex, .regex = nullptr, .bounded = m.keywords.boundary == boundary::word};
-  for (const auto& w : m.keywords.words) words.words.push_back(text::normalise(w, words.view));
+  for (const auto& w : m.keywords.words) words.words.push_back(text::word_form(w, words.view));
   out.push_back(std::move(words));
 }
 
@@ -37,8 +38,8 @@ bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
 
 bool holds_word(std::string_view text, std::string_view word, bool bounded) {
   if (word.empty()) return false;
-  for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
-    if (!bounded || stands_alone(text, at, at + word.size())) return true;
+  for (auto at = text::find_word(text, word, 0); at; at = text::find_word(text, word, at->begin + 1)) {
+    if (!bounded || stands_alone(text, at->begin, at->end)) return true;
   }
   return false;
 }
@@ -57,7 +58,7 @@ std::shared_ptr<const compiled_disclaimer> compile_disclaimer(const disclaimer_s
   if (from.present_if) {
     add_signs(*from.present_if, cache, out->signs);
   } else {
-    out->signs.push_back({.view = text::view_kind::folded, .regex = nullptr, .words = {text::normalise(from.text, text::view_kind::folded)}});
+    out->signs.push_back({.view = text::view_kind::folded, .regex = nullptr, .words = {text::word_form(from.text, text::view_kind::folded)}});
   }
   return out;
 }

@@ -23,6 +23,7 @@
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/text/view.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace sluice::policy {
 
@@ -249,6 +250,7 @@ struct program {
   std::vector<compiled_threshold> thresholds;
   std::vector<term> terms;
   std::vector<std::shared_ptr<const match::classifier>> models;
+  text::vocabulary spelled;  // words that terms look for that are asked to see through letters written apart
   policy::action matcher_unavailable = action::block;
   // What of the terms is looked for in one view.
   struct searched {
@@ -324,6 +326,7 @@ struct scratch::impl {
   std::vector<match::label_score> scores;
   score_cache known_scores;
   std::vector<std::uint64_t> words;
+  std::string blanks;  // a view with single blanks
 };
 
 // Makes the scratch fit the program's databases; false: out of memory.

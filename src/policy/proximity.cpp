@@ -4,11 +4,11 @@
 #include <algorithm>
 
 #include "sluice/base/code_points.hpp"
+#include "sluice/text/blanks.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
 namespace {
-
 
 // Where the n-th code point after `at` begins, or the text's end; `n` counts down by what was found.
 std::size_t forward(std::string_view text, std::size_t at, std::uint32_t& n) {
@@ -34,8 +34,8 @@ bool holds_word(const std::vector<std::string>& words, std::string_view text, st
   const bool joined_before = text::is_word(text::code_point_before(text, begin));
   const bool joined_after = text::is_word(text::code_point_at(text, end));
   return std::ranges::any_of(words, [&](const std::string& word) {
-    for (auto at = side.find(word); at != std::string::npos; at = side.find(word, at + 1)) {
-      const auto stop = at + word.size();
+    for (auto place = text::find_word(side, word, 0); place; place = text::find_word(side, word, place->begin + 1)) {
+      const auto [at, stop] = *place;
       const bool before = at == 0 ? joined_before : text::is_word(text::code_point_before(side, at));
       const bool after = stop == side.size() ? joined_after : text::is_word(text::code_point_at(side, stop));
       const bool begins = !(before && text::is_word(text::code_point_at(side, at)));

@@ -20,11 +20,13 @@ std::size_t code_point_size(unsigned char lead) {
 }
 
 // How many bytes of the edited last part lie before what is blocked in it: an edit that reaches into that waits with it.
-std::size_t unblocked_bytes(const outcome& result, std::span<const text_part> parts) {
+std::size_t unblocked_bytes(const snapshot& with, const outcome& result, std::span<const text_part> parts) {
   const auto last = static_cast<std::uint32_t>(parts.size() - 1);
   std::uint32_t first = std::numeric_limits<std::uint32_t>::max();
   for (const finding& hit : result.findings) {
-    const bool blocks = hit.action == action::block || (changes_match(hit.action) && !parts[hit.part].editable);
+    // By what the rule says: an addition without a place is a block as well, of what is known at the end alone.
+    const auto does = with.rules()[hit.rule].action;
+    const bool blocks = does == action::block || (changes_match(does) && !parts[hit.part].editable);
     if (hit.enforced && hit.part == last && blocks) first = std::min(first, hit.begin);
   }
   if (first == std::numeric_limits<std::uint32_t>::max()) return std::string::npos;
@@ -100,7 +102,7 @@ trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch&
   out.tags = std::move(who.tags);
   if (parts.empty()) return out;
   out.edited = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
-  out.unblocked = unblocked_bytes(result, parts);
+  out.unblocked = unblocked_bytes(with, result, parts);
   for (const addition& behind : result.additions) out.edited += behind.text;
   out.text = result.verdict == verdict::block ? std::string(parts.back().text) : out.edited;
   return out;

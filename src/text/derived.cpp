@@ -187,7 +187,12 @@ class deriving {
     if (wants(reading::percent)) keep(percent(s));
     if (wants(reading::html)) keep(html(s));
     if (wants(reading::rot13)) keep(rot13(s));
-    if (wants(reading::spaced)) keep(spaced(s));
+    if (wants(reading::spaced)) {
+      auto one = spaced(s);
+      const bool some = one.has_value();
+      keep(std::move(one));
+      if (some && limits_.words != nullptr) keep(spaced(s, limits_.words));
+    }
     if (wants(reading::marks)) keep(without_marks(s));
     if (wants(reading::leet)) {
       auto one = leet(s, 'i');

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "rewriting.hpp"
+#include "sluice/text/blanks.hpp"
 
 namespace sluice::text {
 namespace {
@@ -32,7 +33,49 @@ std::size_t visible_size(std::string_view s, std::size_t at) {
   if (at >= s.size()) return 0;
   const auto c = static_cast<unsigned char>(s[at]);
   if (c < 0x80) return c > ' ' && c < 0x7f ? 1 : 0;
-  return decode(s, at).size;
+  return white_space_size(s, at) > 0 ? 0 : decode(s, at).size;
+}
+
+// White space at a place: its end, and how wide it is in code points. A line's end makes it wider: lines break between words.
+struct white_space {
+  std::size_t end = 0, width = 0;
+};
+white_space white_space_at(std::string_view s, std::size_t at) {
+  white_space out{.end = at};
+  bool breaks = false;
+  for (auto size = white_space_size(s, at); size > 0; size = white_space_size(s, out.end)) {
+    breaks = breaks || s[out.end] == '\n' || s[out.end] == '\r';
+    out.end += size;
+    ++out.width;
+  }
+  out.width += breaks ? 1 : 0;
+  return out;
+}
+
+// A character with no other beside it; between white space stands any character, as in d o n ' t. 0: none.
+std::size_t lone_size(std::string_view s, std::size_t at) {
+  const auto letter = letter_size(s, at);
+  const auto size = letter > 0 ? letter : visible_size(s, at);
+  const auto next = at + size;
+  const bool joined = letter > 0 ? letter_size(s, next) > 0 : next < s.size() && white_space_size(s, next) == 0;
+  return joined ? 0 : size;
+}
+
+// How wide the white space between two letters of the words from `at` on is: what most of it is.
+std::size_t letter_gap(std::string_view s, std::size_t at) {
+  constexpr std::size_t wide = 16, asked_max = 256;
+  std::array<std::size_t, wide + 1> seen{};
+  std::size_t width = 0;
+  for (std::size_t n = 0; n < asked_max; ++n) {
+    const auto size = lone_size(s, at);
+    if (size == 0) break;
+    ++seen[width];
+    const auto behind = white_space_at(s, at + size);
+    if (behind.width == 0 || behind.width > wide) break;
+    width = behind.width;
+    at = behind.end;
+  }
+  return static_cast<std::size_t>(std::ranges::max_element(seen.begin() + 1, seen.end()) - seen.begin());
 }
 
 // A word whose characters have one sign between each two.
@@ -40,32 +83,37 @@ struct apart {
   std::size_t characters = 0, letters = 0, end = 0;
 };
 
-// Between spaces stands any character, as in d o n ' t; between other signs only letters. Calls each(at, size) for the characters.
+// Between white space, which is no wider than `gap`, stands any character; between other signs only letters. Calls each(at, size) for the characters.
 template <class Each>
-apart word_apart(std::string_view s, std::size_t at, Each&& each) {
+apart word_apart(std::string_view s, std::size_t at, std::size_t gap, Each&& each) {
   apart out;
   char sign = 0;
   for (;;) {
     const auto letter = letter_size(s, at);
-    const auto size = letter > 0 ? letter : sign == 0 || sign == ' ' ? visible_size(s, at) : 0;
+    const auto size = letter > 0 || sign == 0 || sign == ' ' ? lone_size(s, at) : 0;
+    if (size == 0) return out;
     const auto next = at + size;
-    const bool ends = next >= s.size();
-    if (size == 0 || (letter > 0 ? letter_size(s, next) > 0 : !ends && s[next] != ' ')) return out;
     each(at, size);
     ++out.characters;
     out.letters += letter > 0 ? 1 : 0;
     out.end = next;
-    if (ends || !signs_between.contains(s[next]) || (sign != 0 && s[next] != sign)) return out;
-    sign = s[next];
-    at = next + 1;
+    if (next >= s.size()) return out;
+    const auto white = white_space_at(s, next);
+    const char between = white.width > 0 ? ' ' : s[next];
+    if (white.width > gap || !signs_between.contains(between) || (sign != 0 && between != sign)) return out;
+    sign = between;
+    at = white.width > 0 ? white.end : next + 1;
     // Two signs end the word.
     if (letter_size(s, at) == 0 && (sign != ' ' || visible_size(s, at) == 0)) return out;
   }
 }
 
 std::size_t gap_end(std::string_view s, std::size_t at) {
-  while (at < s.size() && signs_between.contains(s[at])) ++at;
-  return at;
+  for (;;) {
+    const auto white = white_space_size(s, at);
+    if (white == 0 && (at >= s.size() || !signs_between.contains(s[at]))) return at;
+    at += std::max<std::size_t>(white, 1);
+  }
 }
 
 // The words that follow each other apart, and where they end.
@@ -77,8 +125,9 @@ struct apart_run {
 template <class Each, class Gap>
 apart_run run_apart(std::string_view s, std::size_t at, Each&& each, Gap&& gap) {
   apart_run out{.end = at};
+  const auto wide = letter_gap(s, at);
   for (;;) {
-    const auto word = word_apart(s, at, each);
+    const auto word = word_apart(s, at, wide, each);
     if (word.characters == 0) return out;
     ++out.words;
     out.letters += word.letters;
@@ -157,11 +206,65 @@ bool stands_beside(std::string_view s, const sign_word& word, const sign_word& o
   return to >= from && to - from <= gap_max && s.substr(from, to - from).find_first_of("0123456789") == std::string_view::npos;
 }
 
+// Writes the characters of a run, word by word; with a vocabulary each word as the words that it knows.
+class spelled_run {
+ public:
+  spelled_run(std::string_view from, const vocabulary* words, rewriting& out) : from_(from), words_(words), out_(out) {}
+  void add(std::size_t at, std::size_t size) {
+    if (words_ == nullptr) return out_.put(from_.substr(at, size), at, at + size);
+    places_.push_back({at, at + size, letters_.size()});
+    for (const char c : from_.substr(at, size)) letters_ += static_cast<char>(c + (c >= 'A' && c <= 'Z' ? 'a' - 'A' : 0));
+    if (letters_.size() >= letters_max) write(letters_.size() - 2 * vocabulary::word_bytes_max);
+  }
+  void end_word() {
+    if (!places_.empty()) write(letters_.size());
+  }
+  // Whether the vocabulary showed more than one word somewhere.
+  [[nodiscard]] bool cut() const { return cut_; }
+
+ private:
+  static constexpr std::size_t letters_max = 16'384;  // cut at once
+  struct place {
+    std::size_t begin, end, letter;  // in the text; in `letters_`
+  };
+
+  // Writes the letters before `until`, and leaves those from the last cut before it on: a word may go on behind them.
+  void write(std::size_t until) {
+    words_->cut(letters_, cuts_);
+    cut_ = cut_ || !cuts_.empty();
+    const bool all = until == letters_.size();
+    const auto behind = std::ranges::upper_bound(cuts_, until);
+    if (!all && behind != cuts_.begin()) until = *std::prev(behind);
+    auto next = cuts_.begin();
+    std::size_t written = 0;
+    for (; written < places_.size() && (all || places_[written].letter <= until); ++written) {
+      const auto& [begin, end, letter] = places_[written];
+      while (next != cuts_.end() && *next < letter) ++next;
+      if (written > 0 && next != cuts_.end() && *next == letter) out_.put(" ", places_[written - 1].end, begin);
+      if (!all && letter == until) break;
+      out_.put(from_.substr(begin, end - begin), begin, end);
+    }
+    const auto rest = written < places_.size() ? places_[written].letter : letters_.size();
+    places_.erase(places_.begin(), places_.begin() + static_cast<std::ptrdiff_t>(written));
+    letters_.erase(0, rest);
+    for (auto& place : places_) place.letter -= rest;
+  }
+
+  std::string_view from_;
+  const vocabulary* words_;
+  rewriting& out_;
+  std::vector<place> places_;  // of the word at hand
+  std::string letters_;
+  std::vector<std::size_t> cuts_;
+  bool cut_ = false;
+};
+
 }  // namespace
 
-std::optional<derived_text> spaced(std::string_view s) {
+std::optional<derived_text> spaced(std::string_view s, const vocabulary* words) {
   constexpr std::size_t word_min = 4, run_min = 6;  // letters: in one word, or in several that follow each other
   rewriting out(s);
+  spelled_run spelled(s, words, out);
   std::size_t copied = 0;  // nothing is written before something is read otherwise
   bool changed = false;
   std::size_t joined = 0;  // how far the text was asked
@@ -189,12 +292,15 @@ std::optional<derived_text> spaced(std::string_view s) {
     }
     out.copy(copied, i - copied);
     changed = true;
-    // What separates words is wider than what separates their letters.
-    run_apart(s, i, [&](std::size_t at, std::size_t size) { out.put(s.substr(at, size), at, at + size); },
-              [&](std::size_t at, std::size_t end) { out.put(" ", at, end); });
+    run_apart(s, i, [&](std::size_t at, std::size_t size) { spelled.add(at, size); },
+              [&](std::size_t at, std::size_t end) {
+                spelled.end_word();
+                out.put(" ", at, end);
+              });
+    spelled.end_word();
     i = copied = run.end;
   }
-  if (!changed) return std::nullopt;
+  if (!changed || (words != nullptr && !spelled.cut())) return std::nullopt;
   out.copy(copied, s.size() - copied);
   return out.finish(reading::spaced);
 }

@@ -26,7 +26,7 @@ FAR = "open " + "one " * 700 + "door"
 WORSE = {
     "a rule that is wider than what is looked at around a seam": (asked() + ANSWERED + rule("wide", "{regex: '(?i)open[ -~]{0,2900}door'}", FAR), {"split over parts", "split over messages"}),
     "a rule that asks for no decoding": (asked(ALL_VIEWS[:ALL_VIEWS.index(", decode")]) + ANSWERED, {"base64", "hex", "percent", "percent behind no UTF-8", "HTML entities", "padded entities", "entities without ;", "tag characters", "selector bytes", "rot13"}),
-    "a rule that asks for no spaced text": (asked(ALL_VIEWS.replace("collapse_space, ", "")) + ANSWERED, {"spaced"}),
+    "a rule that asks for no spaced text": (asked(ALL_VIEWS.replace("collapse_space, ", "")) + ANSWERED, {"spaced", "spaced alike", "spaced by two", "a letter on a line"}),
     "no rule on answers": (asked(), {"split over stream events"}),
     "a rule that stops invisible signs": (asked() + ANSWERED + rule("signs", r"{regex: '\p{RI}\p{RI}'}", "\U0001f1e9\U0001f1ea"), {"ordinary"}),
 }

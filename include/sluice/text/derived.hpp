@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sluice/text/view.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace sluice::text {
 
@@ -25,7 +26,7 @@ enum class reading : std::uint32_t {
   rot13 = 32,
   unicode_tags = 64,
   variation_selectors = 128,
-  spaced = 256,  // "i g n o r e", "i.g.n.o.r.e"
+  spaced = 256,  // "i g n o r e", "i.g.n.o.r.e"; "i g n o r e a l l" as one word, and as those of `derive_limits::words`
   leet = 512,    // "1gn0r3"
   marks = 1024,  // "ígn̶o̶r̶e̶": Latin letters without the marks on them
 };
@@ -71,6 +72,7 @@ struct derive_limits {
   std::uint32_t depth_max = 1;
   std::size_t bytes_max = 1u << 20;  // of all readings together
   std::size_t count_max = 256;
+  const vocabulary* words = nullptr;     // into which letters that are spaced alike may be cut as well; not null where there are some
 };
 
 // Takes readings, one after the other; a reading lives as long as the call.

@@ -22,7 +22,8 @@ std::string model(const char* first, const char* second) {
 }
 
 std::string rule(const std::string& id, const std::string& match, const std::string& more = {}) {
-  return "  - id: " + id + "\n    direction: request\n    match: " + match + "\n    action: {type: flag}\n" + more + "    tests: [{name: miss, request: hay, expect: {rules: []}}, {name: hit, request: needle, given: {topic.money: 0.9}, expect: {rules_any: [" + id + "]}}]\n";
+  const std::string given = match.contains("classifier") ? "given: {topic.money: 0.9}, " : "";
+  return "  - id: " + id + "\n    direction: request\n    match: " + match + "\n    action: {type: flag}\n" + more + "    tests: [{name: miss, request: hay, expect: {rules: []}}, {name: hit, request: needle, " + given + "expect: {rules_any: [" + id + "]}}]\n";
 }
 
 // What a bundle is made of; each member is a file's text.

@@ -14,7 +14,14 @@ using testing::one_policy;
 
 std::string rule(const std::string& id, const std::string& word, const std::string& action) {
   return "  - id: " + id + "\n    direction: response\n    match: {keywords: [" + word + "]}\n    action: " + action + "\n    tests:\n      - {name: hit, response: a " + word +
-         ", expect: {rules: [" + id + "]}}\n      - {name: miss, response: hay, expect: {rules: []}}\n";
+         ", expect: {rules_any: [" + id + "]}}\n      - {name: miss, response: hay, expect: {rules: []}}\n";
+}
+
+trial_input answer_of(const std::string& text) {
+  trial_input out;
+  out.direction = direction::response;
+  out.messages = {{.who = role::assistant, .content = text}};
+  return out;
 }
 
 TEST(trial, of_a_blocked_answer_only_what_stands_before_the_match_may_leave) {
@@ -23,7 +30,7 @@ TEST(trial, of_a_blocked_answer_only_what_stands_before_the_match_may_leave) {
   ASSERT_NE(report.snapshot, nullptr) << to_text(report.found);
   scratch working;
   const auto allowed = [&](const std::string& answer, const std::string& left) {
-    const trial_input input{.who = {}, .direction = direction::response, .messages = {{.who = role::assistant, .content = answer}}};
+    const auto input = answer_of(answer);
     const auto whole = try_whole(*report.snapshot, input, working);
     EXPECT_EQ(whole.verdict, verdict::block);
     auto streamed = try_stream(report.snapshot, input, working);
@@ -59,17 +66,16 @@ TEST(trial, a_rule_that_is_known_at_the_end_holds_the_answer_whatever_was_checke
       if (asked == 3) {
         auto child = r.match;
         child.views = static_cast<std::uint8_t>(extra_view::spaced);
-        match_spec any;
-        any.kind = match_spec::kind::any;
-        any.children = {child};
-        r.match = any;
+        r.match = match_spec{};
+        r.match.kind = match_spec::kind::any;
+        r.match.children = {child};
       }
       const auto with = compile(ast, *backend, cache, found);
       ASSERT_NE(with, nullptr) << to_text(found);
       EXPECT_TRUE(holds_answers(with->rules_for({}), {.direction = direction::response}));
       scratch working;
       for (const std::string answer : {"Try H4lden B4nk today", "Try halden &#98;ank today", "halden bank, Halden Bank", "h a l d e n  b a n k", "A plain answer"}) {
-        const trial_input input{.who = {}, .direction = direction::response, .messages = {{.who = role::assistant, .content = answer}}};
+        const auto input = answer_of(answer);
         const auto whole = try_whole(*with, input, working), streamed = try_stream(with, input, working);
         EXPECT_EQ(whole.verdict, streamed.verdict) << answer;
         if (whole.verdict == verdict::block) EXPECT_EQ(streamed.text, "") << answer;
