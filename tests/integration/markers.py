@@ -7,6 +7,7 @@ import json
 import re
 
 MARKER = "Halden Bank"  # two words: no identifier looks so
+WORDS = MARKER.split()  # where each stands for itself, no rule finds it
 EDITED, STOPPED, GONE = "edited", "stopped", "gone"
 
 ASKED = {"messages": [{"role": "user", "content": "x"}]}
@@ -104,7 +105,7 @@ def leaves(what):
     if what == "C":
         return [([{"token": MARKER}], GONE)]
     if what in "BR":
-        return [(MARKER, STOPPED), ([{"word": MARKER}], STOPPED)]
+        return [(MARKER, STOPPED), ([{"word": word} for word in WORDS], STOPPED)]
     return [(MARKER, STOPPED)]
 
 
