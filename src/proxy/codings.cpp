@@ -21,7 +21,7 @@ bool exchange::impl::accepts_coding(const http::request_head& head, effects& out
     return true;
   }
   answer_error(wire::gateway_error::media_type,
-               "The gateway reads bodies with one Content-Encoding of gzip, deflate, br and zstd; send this one so, or without.", "", out);
+               "The gateway reads bodies with one Content-Encoding of " + std::string(http::content_codings) + "; send this one so, or without.", "", out);
   return false;
 }
 

@@ -47,11 +47,8 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
   if (!read) start_relay(out);
 }
 
-// An error is a stream only where it says so: one that a dialect would stream as JSON comes as a plain object.
 bool exchange::impl::is_stream(const http::response_head& head) const {
-  const auto type = head.get("content-type");
-  if (!succeeded(head.status) && !istarts_with(type, "text/event-stream") && !istarts_with(type, "application/x-ndjson")) return false;
-  return dialect->streams(endpoint, *request, type);
+  return dialect->streams(endpoint, *request, head.get("content-type"), !succeeded(head.status));
 }
 
 void exchange::impl::judge_plain(effects& out) {

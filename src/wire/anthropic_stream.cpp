@@ -6,7 +6,9 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
@@ -31,6 +33,27 @@ std::string renumbered(std::string_view event, std::int64_t number) {
   return out += event.substr(end);
 }
 
+// The texts that grow within a block, in its first event and in the deltas that carry the rest: as the table says it.
+struct growing {
+  std::string_view delta_row, delta_type, key;
+  std::string first_row;
+};
+std::span<const growing> texts() {
+  static const auto all = [] {
+    constexpr std::string_view deltas = "<content_block_delta>.delta<", type_end = "_delta>.";
+    std::vector<growing> out;
+    for (const auto& r : anthropic_event().rows()) {
+      const auto end = r.path.find(type_end, deltas.size());
+      if (r.comes != coming::grows || r.what == text_class::json || !r.path.starts_with(deltas) || end == std::string_view::npos) continue;
+      const auto type = r.path.substr(deltas.size(), end - deltas.size()), key = r.path.substr(end + type_end.size());
+      out.push_back({r.path, r.path.substr(deltas.size(), type.size() + type_end.size() - 2), key,
+                     "<content_block_start>.content_block<" + std::string(type) + ">." + std::string(key)});
+    }
+    return out;
+  }();
+  return all;
+}
+
 class messages_stream final : public event_stream {
  public:
   messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
@@ -42,19 +65,12 @@ class messages_stream final : public event_stream {
   }
 
  private:
-  // The texts that grow within a block, and the delta that carries them.
-  struct growing {
-    std::string_view row_end, delta_type, key;
-  };
-  static constexpr growing texts[] = {{"<text>.text", "text_delta", "text"},
-                                      {"<thinking>.thinking", "thinking_delta", "thinking"},
-                                      {"<compaction>.content", "compaction_delta", "content"}};
   struct block {
     bool begun = false, stopped = false;
     bool shown = false, ended = false;  // the same, as the client has seen it
     bool says = false;                  // a block of text
     bool left = false;                  // some of it has left
-    std::optional<std::uint32_t> channels[3];
+    std::vector<std::optional<std::uint32_t>> channels;  // of texts()
     call_arguments arguments;
   };
 
@@ -67,7 +83,7 @@ class messages_stream final : public event_stream {
   struct gap {
     std::size_t at;
     std::int64_t block;
-    std::size_t text;                      // index into texts
+    std::size_t text;                      // index into texts()
     std::optional<std::uint32_t> channel;  // what it kept; none: only what is added
   };
 
@@ -83,7 +99,8 @@ class messages_stream final : public event_stream {
   void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
   void let_go(std::string& out);
   void remember();
-  void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const;
+  static void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out);
+  static void delta(std::int64_t number, const growing& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
 
   std::map<std::int64_t, block> blocks_;
   std::int64_t current_ = 0;  // the block of the event at hand
@@ -98,7 +115,7 @@ class messages_stream final : public event_stream {
 response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (!read(e)) return stopped();
   const std::string type(event_.text("type"));
-  current_ = event_.number("index");
+  if (!event_.index_at("index", current_)) return stopped();
   remember();
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
@@ -192,7 +209,7 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
       const auto& e = events[at];
       if (!empty.contains(e.block)) out += e.block < 0 || number_of(e.block) == e.block ? e.bytes : renumbered(e.bytes, number_of(e.block));
     }
-    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts[gaps_[i].text].delta_type, texts[gaps_[i].text].key, filling[i], out);
+    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts()[gaps_[i].text], filling[i], out);
   }
   let_go(out);
   if (addition.empty()) return true;
@@ -227,12 +244,10 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
   // A client puts it behind what it has, and what it has was decided.
   if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
   if (r.what == text_class::json) return take_arguments(b.arguments, i, sink) ? taken::taken : taken::blocked;
-  for (std::size_t t = 0; t < std::size(texts); ++t) {
-    const auto& g = texts[t];
-    // "…content_block<text>.text" and "….delta<text_delta>.text" are one text.
-    const bool first = path.ends_with(g.row_end) && path.size() == std::string_view("<content_block_start>.content_block").size() + g.row_end.size();
-    const bool more = path.ends_with(g.key) && path.find(g.delta_type) != std::string_view::npos;
-    if (!first && !more) continue;
+  b.channels.resize(texts().size());
+  for (std::size_t t = 0; t < texts().size(); ++t) {
+    const auto& g = texts()[t];
+    if (path != g.delta_row && path != g.first_row) continue;
     if (!b.channels[t]) {
       b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key), 0);
     }
@@ -245,7 +260,7 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
   return taken::left;
 }
 
-void messages_stream::delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) const {
+void messages_stream::delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out) {
   out += "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":" + std::to_string(number) +
          ",\"delta\":{\"type\":" + json_quoted(type) + "," + json_quoted(key) + ":" + json_quoted(text) + "}}\n\n";
 }
@@ -259,14 +274,14 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
     if (!finish_arguments(call, "content[" + std::to_string(number) + "].input", 0, sink, released_)) return false;
     if (!released_.empty()) delta(number, "input_json_delta", "partial_json", released_, next(number, out));
   }
-  for (std::size_t t = 0; t < std::size(texts); ++t) {
+  for (std::size_t t = 0; t < b.channels.size(); ++t) {
     if (!b.channels[t]) continue;
     released_.clear();
     const auto channel = *b.channels[t];
     b.channels[t].reset();
     if (sink.end(channel, released_) != channel_sink::status::released) return false;
     b.left = b.left || !released_.empty();
-    if (!released_.empty()) delta(number, texts[t].delta_type, texts[t].key, released_, next(number, out));
+    if (!released_.empty()) delta(number, texts()[t], released_, next(number, out));
     if (sink.keeps(channel)) wait(number, t, channel);
   }
   return true;

@@ -139,12 +139,12 @@ constexpr auto event_rows = std::to_array<row>({
     {"<content_block_start>.index", scalar},
     {"<content_block_delta>.index", scalar},
     {"<content_block_delta>.delta.type", opaque},
-    {"<content_block_delta>.delta<text_delta>.text", text, kind::text, from::assistant},
-    {"<content_block_delta>.delta<input_json_delta>.partial_json", json, kind::tool_call, from::assistant},
-    {"<content_block_delta>.delta<thinking_delta>.thinking", name, kind::reasoning, from::assistant},
+    grows({"<content_block_delta>.delta<text_delta>.text", text, kind::text, from::assistant}),
+    grows({"<content_block_delta>.delta<input_json_delta>.partial_json", json, kind::tool_call, from::assistant}),
+    grows({"<content_block_delta>.delta<thinking_delta>.thinking", name, kind::reasoning, from::assistant}),
     {"<content_block_delta>.delta<thinking_delta>.estimated_tokens", scalar},
     {"<content_block_delta>.delta<signature_delta>.signature", sealed},
-    {"<content_block_delta>.delta<compaction_delta>.content", text, kind::text, from::assistant},
+    grows({"<content_block_delta>.delta<compaction_delta>.content", text, kind::text, from::assistant}),
     {"<content_block_delta>.delta<compaction_delta>.encrypted_content", sealed},
     {"<content_block_delta>.delta<citations_delta>.citation.type", opaque},
     {"<content_block_delta>.delta<citations_delta>.citation.cited_text", text, kind::annotation, from::assistant},
@@ -208,6 +208,9 @@ row_list make_event() {
   out.add("<message_start>.message.content[]", upload);
   add_anthropic_blocks(out, "<content_block_start>.content_block", from::assistant);
   out.add("<content_block_start>.content_block", upload);
+  // A block that grows may begin with some of its text; of the others, and of citations, each is one of its own.
+  for (const char* at : {"<text>.text", "<thinking>.thinking", "<compaction>.content"}) out.comes("<content_block_start>.content_block" + std::string(at), coming::grows);
+  for (const char* at : {"<message_start>.message.content[]", "<content_block_start>.content_block", "<content_block_delta>.delta<citations_delta>."}) out.comes(at, coming::whole);
   return out;
 }
 

@@ -13,16 +13,6 @@ using text::json::none;
 
 namespace {
 
-bool holds_text(const text::json::document& body, index at) {
-  for (auto i = at; i < body[at].next; ++i) {
-    const auto& n = body[i];
-    if (n.kind == kind::string && !n.text.empty()) return true;
-    if (i != at && !n.key.empty()) return true;  // words can be put into keys
-    if (n.kind == kind::number && body[n.parent].kind == kind::array) return true;  // tokens and embeddings spell text, too
-  }
-  return false;
-}
-
 // The first edge of what nobody knows: its parent is known.
 bool begins_unknown(const std::vector<std::uint16_t>& states, const text::json::document& body, index i) {
   return states[i] == path_table::unknown && (i == 0 || states[body[i].parent] != path_table::unknown);
@@ -147,8 +137,7 @@ bool table_request::skips(const path_table& table, index i, const part& like) {
     return true;
   }
   if (r == nullptr || (r->what != text_class::reference && r->what != text_class::binary)) return false;
-  if (n.kind == kind::object && table.leads_on(states_[i])) return false;  // what it names is in its members
-  if (!holds_text(body, i) && n.kind != kind::number) return false;
+  if (n.kind == kind::string ? n.text.empty() : !hides_text(body, i, *r, table.leads_on(states_[i]))) return false;
   if (r->what == text_class::binary) {
     listed_.add_attachment(i, *r, like);
   } else {
@@ -224,6 +213,9 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     mine.role = role_of(i, *r);
     mine.kind = r->kind;
     const bool below = states[n.parent] == states[i];
+    if (hides_text(body, i, *r, table.leads_on(states[i]))) {  // what is in it is judged as well, as what no table knows
+      r->what == text_class::binary ? listed_.add_attachment(i, *r, mine) : listed_.add_unread("server state", i);
+    }
     if (key_is_text(body, i, *r, below) && !echoes(n.key, *r)) listed_.add_key(i, mine);
     if (!echoes(n.text, *r)) list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
   }

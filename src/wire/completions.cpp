@@ -47,7 +47,7 @@ constexpr auto completions_response = std::to_array<row>({
     {"usage", parameters},
     {"prompt_filter_results", parameters},
     {"choices[].index", scalar},
-    {"choices[].text", text, kind::text, from::assistant},
+    grows({"choices[].text", text, kind::text, from::assistant}),
     {"choices[].finish_reason", opaque},
     {"choices[].logprobs", copy},
     {"choices[].content_filter_results", parameters},

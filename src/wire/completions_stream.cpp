@@ -94,7 +94,7 @@ bool completions_stream::begin_choices() {
 }
 
 event_reader::grower::taken completions_stream::take(index i, const row& r, channel_sink& sink) {
-  if (r.path != "choices[].text") return taken::left;
+  if (r.comes != coming::grows) return taken::left;
   const auto of = std::ranges::find(at_hand_, event_.body()[i].parent, &entry::node);
   if (of == at_hand_.end()) return taken::left;
   auto& c = *of->mine;
@@ -152,8 +152,10 @@ void completions_stream::synthetic(std::int64_t number, std::string_view text, s
 void completions_stream::cut(std::string_view message, std::string& out) {
   if (!ends()) return;
   if (choices_.empty()) choices_[0];
+  // Where all have finished, all finish anew: a client must not take for whole what broke off behind its text.
+  const bool none_open = std::ranges::all_of(choices_, [](const auto& each) { return each.second.finished; });
   for (const auto& [number, c] : choices_) {
-    if (c.finished) continue;
+    if (c.finished && !none_open) continue;
     synthetic(number, message, "content_filter", out);
     message = {};
   }

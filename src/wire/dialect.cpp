@@ -1,6 +1,7 @@
 // The registry of dialects, and the HTTP status of each error.
 #include "sluice/wire/dialect.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "anthropic.hpp"
@@ -42,8 +43,8 @@ class openai_dialect final : public dialect {
     return openai_open_stream(to, openai_includes_usage(request), depth_max);
   }
   // What takes a form never asked for a stream.
-  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const override {
-    return !to.form && dialect::streams(to, request, content_type);
+  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {
+    return !to.form && dialect::streams(to, request, content_type, error);
   }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
@@ -88,9 +89,10 @@ class gemini_dialect final : public dialect {
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body&, std::uint32_t depth_max) const override {
     return gemini_open_stream(depth_max);
   }
-  // Without ?alt=sse a stream is an array in plain JSON.
-  [[nodiscard]] bool streams(const endpoint& to, const request_body&, std::string_view content_type) const override {
-    return istarts_with(content_type, "text/event-stream") || (to.name == "streamGenerateContent" && istarts_with(content_type, "application/json"));
+  // Without ?alt=sse a stream is an array in plain JSON, as an error is an object.
+  [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {
+    if (dialect::streams(to, request, content_type, error)) return true;
+    return !error && to.name == "streamGenerateContent" && istarts_with(content_type, "application/json");
   }
   [[nodiscard]] std::string_view stream_type(const request_body& request) const override {
     return gemini_asks_for_events(request) ? "text/event-stream" : "application/json";
@@ -117,7 +119,7 @@ class ollama_dialect final : public dialect {
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
     return ollama_open_stream(to, request.model(), depth_max);
   }
-  [[nodiscard]] bool streams(const endpoint&, const request_body&, std::string_view content_type) const override {
+  [[nodiscard]] bool streams(const endpoint&, const request_body&, std::string_view content_type, bool) const override {
     return istarts_with(content_type, "application/x-ndjson");
   }
   [[nodiscard]] std::string_view stream_type(const request_body&) const override { return "application/x-ndjson"; }
@@ -128,11 +130,12 @@ class ollama_dialect final : public dialect {
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return ollama_coverage(); }
 };
 
-constexpr std::array<std::string_view, 4> names = {"openai", "anthropic", "gemini", "ollama"};
+// All of them.
+std::array<const dialect*, 4> registered() { return {&openai(), &anthropic(), &gemini(), &ollama()}; }
 
 }  // namespace
 
-bool dialect::streams(const endpoint&, const request_body&, std::string_view content_type) const {
+bool dialect::streams(const endpoint&, const request_body&, std::string_view content_type, bool) const {
   return istarts_with(content_type, "text/event-stream");
 }
 std::string_view dialect::stream_type(const request_body&) const { return "text/event-stream"; }
@@ -180,11 +183,19 @@ const dialect& ollama() {
 }
 
 const dialect* find_dialect(std::string_view name) {
-  for (const auto* each : {&openai(), &anthropic(), &gemini(), &ollama()}) {
+  for (const auto* each : registered()) {
     if (each->name() == name) return each;
   }
   return nullptr;
 }
-std::span<const std::string_view> dialect_names() { return names; }
+std::span<const std::string_view> dialect_names() {
+  static const auto names = [] {
+    const auto all = registered();
+    std::array<std::string_view, all.size()> out;
+    std::ranges::transform(all, out.begin(), [](const dialect* each) { return each->name(); });
+    return out;
+  }();
+  return names;
+}
 
 }  // namespace sluice::wire

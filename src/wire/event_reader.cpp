@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "attachments.hpp"
+#include "parts.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 #include "text_offsets.hpp"
@@ -14,6 +14,19 @@ namespace sluice::wire {
 using text::json::index;
 using text::json::kind;
 using text::json::none;
+
+namespace {
+
+// 10, 1e1 and 10.0 are one number to whoever puts an answer together.
+std::string by_value(std::string_view number) {
+  double value = 0;
+  const auto [at, code] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (code != std::errc() || at != number.data() + number.size()) return std::string(number);
+  char out[32];
+  return {out, std::to_chars(out, out + sizeof out, value == 0 ? 0.0 : value).ptr};  // -0 is 0
+}
+
+}  // namespace
 
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
@@ -40,18 +53,19 @@ bool event_reader::tells_error() const {
   return (type != none && body_[type].text == "error") || (error != none && body_[error].kind == kind::object);
 }
 
-std::int64_t event_reader::number(std::string_view key, index object) const {
-  std::int64_t out = 0;
-  const auto t = text(key, object);
-  std::from_chars(t.data(), t.data() + t.size(), out);
-  return out;
-}
-
 bool event_reader::plain_index(index of, std::int64_t& out) {
   const auto& n = body_[of];
   const auto [at, code] = std::from_chars(n.text.data(), n.text.data() + n.text.size(), out);
   if (n.kind == kind::number && code == std::errc() && at == n.text.data() + n.text.size() && out >= 0) return true;
   return refuse("an index that is no plain number");
+}
+
+bool event_reader::index_at(std::string_view key, std::int64_t& out, index object) {
+  out = 0;
+  if (body_[object].kind != kind::object) return true;
+  const auto known = child(object, key);
+  const auto i = known != none ? known : body_.member(object, key);
+  return i == none || body_[i].kind == kind::null || plain_index(i, out);
 }
 
 bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, std::int64_t choice, channel_sink& sink) {
@@ -65,6 +79,11 @@ bool event_reader::refuse(std::string why) {
   return false;
 }
 
+bool event_reader::admits(index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink) {
+  auto why = "an answer's part cannot be read (" + reason + ")";
+  return sink.passes({std::move(reason), body_.path(i), body_[i].raw_end - body_[i].raw_begin, attachment}) || refuse(std::move(why));
+}
+
 bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const auto who = to_role(r.from, role::assistant);
@@ -76,6 +95,10 @@ bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_s
     if (judged && !dialect.knows_key(i, r) && !at_once(n.key, who, r.kind, false, body_.path(i), dialect.choice_of(i), sink)) return false;
   }
   if (n.kind == kind::string) return n.text.empty() || judge_string(i, r, dialect, sink);
+  if (hides_text(body_, i, r, table_.leads_on(states_[i]))) {
+    if (r.what == text_class::reference) return admits(i, "server state", std::nullopt, sink);
+    return admits(i, "attachment", attachment_type::other, sink);
+  }
   // A number made a string would not be what its reader expects, so it is judged and not edited.
   const bool leaf = n.kind != kind::object && n.kind != kind::array;
   const bool wants_text = r.what == text_class::text || r.what == text_class::name || r.what == text_class::json || r.what == text_class::schema;
@@ -100,10 +123,9 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
       if (looks_as(r.what, n.text)) remember_handle(n.text);
       [[fallthrough]];
     case text_class::opaque: case text_class::parameters: case text_class::sealed:
-      return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, dialect, sink);
+      return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, false, dialect, sink);
     case text_class::binary: return judge_attachment(i, r, dialect, sink);
-    case text_class::reference:
-      return sink.passes({"server state", body_.path(i), n.raw_end - n.raw_begin}) || refuse("an answer's part cannot be read (server state)");
+    case text_class::reference: return admits(i, "server state", std::nullopt, sink);
     case text_class::text: case text_class::json: case text_class::schema: case text_class::name: case text_class::arguments: break;
   }
   switch (dialect.take(i, r, sink)) {
@@ -111,8 +133,10 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
     case grower::taken::blocked: return false;
     case grower::taken::left: break;
   }
+  const bool speaks = r.what == text_class::text || r.what == text_class::json || r.what == text_class::name;
   // Names come whole, but nothing keeps an upstream from sending them in pieces.
-  if (r.what == text_class::name && r.kind == part_kind::name) return judge_again(i, who, r.kind, dialect, sink);
+  const bool is_name = r.what == text_class::name && r.kind == part_kind::name;
+  if (is_name || (speaks && r.comes != coming::whole)) return judge_again(i, who, r.kind, r.what == text_class::text, dialect, sink);
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
   if (!at_once(n.text, who, r.kind, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
   replace(i, released_);
@@ -131,8 +155,7 @@ bool event_reader::judge_attachment(index i, const row& r, grower& dialect, chan
     return true;
   }
   if (what.type == attachment_type::url && !at_once(n.text, who, part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink)) return false;
-  const auto type = what.type == attachment_type::other ? r.carries : what.type;
-  return sink.passes({"attachment", body_.path(i), n.raw_end - n.raw_begin, type}) || refuse("an answer's part cannot be read (attachment)");
+  return admits(i, "attachment", what.type == attachment_type::other ? r.carries : what.type, sink);
 }
 
 // What no table knows is text that somebody chose: judged where it stands, and never edited.
@@ -141,15 +164,13 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const bool unknown = states_[i] == path_table::unknown;
   if (unknown && !n.key.empty() && !judge_key(n.key, body_.path(i), dialect.choice_of(i), sink)) return false;
   if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
-    // Tokens spell text that no rule can read.
-    const wire::unread what{"unknown part", body_.path(n.parent), body_[n.parent].raw_end - body_[n.parent].raw_begin};
-    return sink.passes(what) || refuse("an answer's part cannot be read (unknown part)");
+    return admits(n.parent, "unknown part", std::nullopt, sink);  // tokens spell text that no rule can read
   }
   if (n.kind != kind::string || n.text.empty()) return true;
   switch (dialect.take_unknown(i, sink)) {
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;
-    case grower::taken::left: return judge_again(i, role::assistant, part_kind::annotation, dialect, sink);
+    case grower::taken::left: return judge_again(i, role::assistant, part_kind::annotation, false, dialect, sink);
   }
   return true;
 }
@@ -187,29 +208,34 @@ void event_reader::remember_handle(std::string_view id) {
 bool event_reader::remember(std::size_t bytes) {
   remembered_ += bytes;
   if (keys_.size() + again_.size() < limits::unknown_fields && remembered_ <= limits::unknown_bytes) return true;
-  return refuse("more unknown fields than the gateway follows");
+  return refuse("more fields than the gateway follows over the events of a stream");
 }
 
 // A text that is whole where it stands, as far as anyone knows. Where the same field says something else in a later event, it may be
-// one text in pieces: then what it has said so far is judged as one, too. It leaves as it came or not at all, because it may as well be
-// a state that changes, which a client must not see cut.
-bool event_reader::judge_again(index i, role who, part_kind what, const grower& dialect, channel_sink& sink) {
+// one text in pieces: then what has left of it so far is judged as one, too. As one it is not edited and nothing of it is held, because it
+// may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks.
+bool event_reader::judge_again(index i, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
   const auto text = body_[i].text;
-  const auto name = place(i);
+  const auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
   const auto [at, fresh] = again_.try_emplace(name);
   auto& before = at->second;
-  if (!fresh && before.text == text && !before.channel) return true;
-  if (!remember(text.size())) return false;
-  remembered_ -= before.text.size();
-  if (!at_once(text, who, what, false, name, dialect.choice_of(i), sink)) return false;
+  const bool same = !fresh && before.text == text && !before.channel;
+  if (same && !editable) return true;
+  if (!same && !remember(text.size())) return false;
+  if (!same) remembered_ -= before.text.size();
+  if (!at_once(text, who, what, editable, name, dialect.choice_of(i), sink)) return false;
+  const std::string left = released_;
+  if (editable) replace(i, left);
+  if (same) return true;
   if (!fresh && !before.channel) {
     before.channel = sink.open(who, what, false, name);  // of no choice: it ends with the stream, when all choices have
     released_.clear();
-    if (sink.feed(*before.channel, before.text, released_) != channel_sink::status::released) return false;
+    if (sink.feed(*before.channel, before.left.value_or(before.text), released_) != channel_sink::status::released) return false;
   }
   before.text = text;
+  before.left = left == text ? std::nullopt : std::optional(left);
   released_.clear();
-  return !before.channel || sink.feed(*before.channel, text, released_) == channel_sink::status::released;
+  return !before.channel || sink.feed(*before.channel, left, released_) == channel_sink::status::released;
 }
 
 bool event_reader::finish(channel_sink& sink) {
@@ -232,17 +258,18 @@ bool event_reader::judge(index from, grower& dialect, channel_sink& sink) {
   return true;
 }
 
-std::string event_reader::place(index i) const {
+std::string event_reader::place(index i, const grower* dialect) const {
   if (i == 0) return {};
   const auto above = body_[i].parent;
-  auto out = place(above);
+  auto out = place(above, dialect);
   if (body_[above].kind == kind::object) {
     if (!out.empty()) out += '.';
     out += body_[i].key;
     return out;
   }
   const auto number = body_[i].kind == kind::object ? body_.member(i, "index") : none;
-  if (number != none && body_[number].kind == kind::number) return out + "[" + std::string(body_[number].text) + "]";
+  if (number != none && body_[number].kind == kind::number) return out + "[" + by_value(body_[number].text) + "]";
+  if (dialect != nullptr && dialect->goes_on(above)) return out + "[]";
   std::size_t position = 0;
   for (auto each = body_.first_child(above); each != i; each = body_.sibling(each)) ++position;
   return out + "[" + std::to_string(position) + "]";

@@ -25,17 +25,19 @@ class event_reader {
   // The member of the root, or of `object`, as raw text; "" when it is not there.
   [[nodiscard]] std::string_view text(std::string_view key, text::json::index object = 0) const;
   [[nodiscard]] std::string_view raw(std::string_view key, text::json::index object = 0) const;
-  [[nodiscard]] std::int64_t number(std::string_view key, text::json::index object = 0) const;
   // The number at `of` that says which of several a thing is. What a client takes for another number than the gateway does would put a
   // text together in two ways: false, and the stream cannot go on.
   [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out);
+  // The same of a member of the root, or of `object`, however a table spells it; 0 when it is not there or null.
+  [[nodiscard]] bool index_at(std::string_view key, std::int64_t& out, text::json::index object = 0);
   [[nodiscard]] text::json::index child(text::json::index object, std::string_view key) const { return table_.child(body_, states_, object, key); }
 
   // What a dialect does with a text itself: one that grows from event to event.
   class grower {
    public:
     enum class taken : std::uint8_t { left, taken, blocked };
-    // `i` is a string or, for class `arguments`, what lies below is left to the reader whatever this says.
+    // `i` is a string or, for class `arguments`, what lies below is left to the reader whatever this says. A row that says that it grows
+    // is for the dialect to take; what it leaves of the others is judged as the row says it comes (table.hpp).
     [[nodiscard]] virtual taken take(text::json::index i, const row& r, channel_sink& sink) = 0;
     // A string that no row knows: where it stands, everything is a piece of something that grows.
     [[nodiscard]] virtual taken take_unknown(text::json::index /*i*/, channel_sink& /*sink*/) { return taken::left; }
@@ -43,6 +45,8 @@ class event_reader {
     [[nodiscard]] virtual std::int64_t choice_of(text::json::index /*i*/) const { return 0; }
     // Whether the key of a member needs no judging, because the client itself wrote it or it was judged before.
     [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
+    // Whether the elements of an array follow those of the event before, so that their position in it says nothing.
+    [[nodiscard]] virtual bool goes_on(text::json::index /*array*/) const { return false; }
 
    protected:
     ~grower() = default;
@@ -54,17 +58,18 @@ class event_reader {
   [[nodiscard]] bool finish(channel_sink& sink);
   // The stream cannot go on for a reason that no rule gave. Always false.
   bool refuse(std::string why);
-  // What an event says beside its data: comments, and lines that mean nothing to a reader of events but stand in the answer all the same.
-  // What looks like words of the framing passes. False: blocked.
+  // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
+  // answer all the same. What looks like words of the framing passes. False: blocked.
   [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
-  // Whether the event is an upstream's error, as every dialect but Ollama's writes one into a stream.
+  // Whether the event is an upstream's error: it says so by its type, or has an object `error`.
   [[nodiscard]] bool tells_error() const;
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }
   // Of all events so far.
   [[nodiscard]] std::span<const std::string> handles() const { return handles_; }
-  // Where a value stands, the same in every event: elements of arrays go by their own `index` where they have one.
-  [[nodiscard]] std::string place(text::json::index i) const;
+  // Where a value stands, the same in every event: elements of arrays go by the value of their own `index` where they have one, and have
+  // no place of their own where `dialect` says that they go on.
+  [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr) const;
   // JSON to put around a value so that it stands in `object` where `i` does.
   struct surroundings {
     std::string before, after;
@@ -96,12 +101,15 @@ class event_reader {
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
-  [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, const grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);
-  // A field that is no growing text by its table: what it said last, and the channel of all it said once it changed.
+  // A field that no dialect puts together: what it said last, what of that left if it was edited, and the channel of all it said once it
+  // changed.
   struct field {
     std::string text;
+    std::optional<std::string> left;
     std::optional<std::uint32_t> channel;
   };
   const path_table& table_;

@@ -102,6 +102,34 @@ class gemini_request_body final : public table_request {
 };
 
 class gemini_response_body final : public table_response {
+ public:
+  result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
+    const bool of_cache = to.name == "cachedContents";
+    if (auto done = read(bytes, of_cache ? gemini_cache_answer() : gemini_response(), of_cache ? "" : "candidates", depth_max); !done) return done;
+    // Alone they are text that no rule can read.
+    for_words([&](index transcript, index words) {
+      const auto said = member(transcript, "text");
+      const bool alone = said == none || listed_.body()[said].kind != kind::string || listed_.body()[said].text.empty();
+      if (alone && holds_text(listed_.body(), words)) listed_.add_unread("unknown part", words);
+    });
+    return {};
+  }
+
+ private:
+  // The words of each transcript that an answer has, which are its text again.
+  void for_words(const auto& with) const {
+    const auto& body = listed_.body();
+    const auto list = member(0, "candidates");
+    for (auto c = list == none || body[list].kind != kind::array ? none : body.first_child(list); c != none; c = body.sibling(c)) for_words_of(c, with);
+  }
+  void for_words_of(index choice, const auto& with) const {
+    const auto& body = listed_.body();
+    const auto parts = member(member(choice, "content"), "parts");
+    for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
+      const auto transcript = member(p, "audioTranscription"), words = member(transcript, "words");
+      if (words != none) with(transcript, words);
+    }
+  }
   // One part's text, or all of them behind each other; edits in bytes.
   struct said_text {
     std::int64_t part;  // all_parts: the whole
@@ -148,10 +176,11 @@ class gemini_response_body final : public table_response {
 
  protected:
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
-  // Log probabilities spell the text. Segments and citations go where their words have gone, and where nobody can say where that is, they go.
+  // Log probabilities and words spell the text. Segments and citations go where their words have gone, and where nobody can say where that is, they go.
   void drop_copies(index choice, std::span<const replacement> edits, splice_list& splices) const override {
     const auto& body = listed_.body();
     blank(body, choice, "logprobsResult", "{}", splices);
+    for_words_of(choice, [&](index transcript, index) { blank(body, transcript, "words", "[]", splices); });
     const auto said = texts_of(choice, edits);
     for (const auto& [owner, list, of] : gemini_citations) {
       const auto in = member(choice, owner), all = member(in, list);
@@ -206,8 +235,7 @@ result<std::unique_ptr<request_body>> gemini_read_request(const endpoint& to, st
 
 result<std::unique_ptr<response_body>> gemini_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<gemini_response_body>();
-  const bool of_cache = to.name == "cachedContents";
-  if (auto done = made->read(body, of_cache ? gemini_cache_answer() : gemini_response(), of_cache ? "" : "candidates", depth_max); !done) return std::unexpected(done.error());
+  if (auto done = made->read_as(to, body, depth_max); !done) return std::unexpected(done.error());
   return made;
 }
 

@@ -82,27 +82,17 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
     reason_ = "an event is no JSON object";
     return status::unreadable;
   }
-  for (auto& [number, c] : candidates_) {
-    for (auto& [name, g] : c.texts) g.last = none;
-  }
-  if (!event_.judge(0, *this, sink)) return stopped();
-  const auto list = event_.child(0, "candidates");
-  for (auto n = list == none || body[list].kind != kind::array ? none : body.first_child(list); n != none; n = body.sibling(n)) {
-    if (body[n].kind != kind::object) continue;
-    const auto number = event_.number("index", n);
-    if (!candidates_.contains(number) && candidates_.size() >= limits::choices) {
-      reason_ = "more candidates than the gateway follows";
-      return status::unreadable;
-    }
-    auto& c = candidates_[number];
-    c.calls = c.calls || calls_tool(n);
-    if (!event_.text("finishReason", n).empty() && event_.text("finishReason", n) != "null") {
-      if (!finish(number, c, sink, out)) return status::blocked;
+  if (!begin_candidates() || !event_.judge(0, *this, sink)) return stopped();
+  for (const auto& at : at_hand_) {
+    auto& c = candidates_[at.number];
+    if (!knows_words(at.node, c, sink)) return stopped();
+    c.calls = c.calls || calls_tool(at.node);
+    if (!event_.text("finishReason", at.node).empty() && event_.text("finishReason", at.node) != "null") {
+      if (!finish(at.number, c, sink, out)) return status::blocked;
       c.finished = true;
     }
-    // What spells or repeats a text that left otherwise than it came.
-    if (event_.edited()) event_.blank(n, "logprobsResult", "{}");
-    if (c.edited) follow_citations(n, c, sink);
+    c.touched = c.touched || event_.edited();
+    drop_copies(at.node, c, sink);
   }
   told_error_ = told_error_ || event_.tells_error();
   if (!event_.edited()) {

@@ -2,8 +2,10 @@
 // array. What is held of a candidate leaves with the event that ends it.
 #pragma once
 
+#include <compare>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "event_reader.hpp"
 #include "gemini_table.hpp"
@@ -27,10 +29,16 @@ class generate_stream final : public response_stream, private event_reader::grow
 
  private:
   enum class framing : std::uint8_t { unknown, events, array };
-  // A text that grows: answer, thoughts, or an argument of a call by its path.
+  // Which of a candidate's texts: answer, thoughts, or an argument of a call by its path.
+  struct text_name {
+    part_kind what = part_kind::text;
+    std::string argument = {};
+    auto operator<=>(const text_name&) const = default;
+  };
+  // A text that grows.
   struct growing {
     std::uint32_t channel = 0;
-    bool open = false, thought = false, resumed = false;  // resumed: behind its end, so that positions in it begin anew
+    bool open = false, resumed = false;  // resumed: behind its end, so that positions in it begin anew
     std::string pending;     // fed and not yet seen to leave
     text::json::index last = text::json::none;      // its last piece in the event at hand
     std::string tail;        // the last that it said, for when it goes on after its end
@@ -39,24 +47,36 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::string left;        // what it leaves at the end
   };
   struct candidate {
-    std::map<std::string, growing> texts;
+    std::map<text_name, growing> texts;
     bool finished = false, edited = false, calls = false;
+    bool touched = false;      // some text of it, grown or not, left otherwise than it came
+    bool transcribed = false;  // it said a transcript
     std::string added;  // behind what it said, when it last ended
+  };
+
+  struct entry {  // of `candidates` in the event at hand
+    text::json::index node;
+    std::int64_t number;
   };
 
   [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_events(channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
-  [[nodiscard]] text::json::index candidate_of(text::json::index i) const;
-  [[nodiscard]] bool resume(std::int64_t number, candidate& c, growing& g, const std::string& name, part_kind what, channel_sink& sink);
+  [[nodiscard]] bool goes_on(text::json::index array) const override;
+  [[nodiscard]] bool begin_candidates();
+  [[nodiscard]] const entry* entry_of(text::json::index i) const;
+  [[nodiscard]] bool resume(std::int64_t number, candidate& c, growing& g, const text_name& name, channel_sink& sink);
   static void drop_before(growing& g, std::string& released);
   [[nodiscard]] bool release(growing& g, std::string_view piece, channel_sink& sink);
   [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
   void follow_citations(text::json::index node, const candidate& c, const channel_sink& sink);
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
+  [[nodiscard]] text::json::index first_part(text::json::index candidate) const;
   [[nodiscard]] bool calls_tool(text::json::index candidate) const;
-  void write(std::int64_t number, const std::string& name, const growing& g, std::string& out);
+  [[nodiscard]] bool knows_words(text::json::index node, candidate& c, channel_sink& sink);
+  void drop_copies(text::json::index node, const candidate& c, const channel_sink& sink);
+  void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
   void emit(const std::string& json, std::string& out);
@@ -69,6 +89,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   http::json_splitter elements_{http::json_splitter::framing::array, limits::event_bytes};
   event_reader event_;
   std::map<std::int64_t, candidate> candidates_;
+  std::vector<entry> at_hand_;
   std::string reason_, released_;
   bool written_ = false, over_ = false;
   bool told_error_ = false;  // to the client, in the upstream's words

@@ -11,7 +11,7 @@ using kind = part_kind;
 using from = role_source;
 
 constexpr auto part_rows = std::to_array<row>({
-    {"text", text},
+    grows({"text", text}),
     {"thought", scalar},
     {"thoughtSignature", sealed},
     {"videoMetadata", parameters},
@@ -35,8 +35,8 @@ constexpr auto part_rows = std::to_array<row>({
     {"functionCall.name", name, kind::name, from::assistant},
     {"functionCall.args", arguments, kind::tool_call, from::assistant},
     {"functionCall.willContinue", scalar},
-    {"functionCall.partialArgs[].jsonPath", name, kind::tool_call, from::assistant},
-    {"functionCall.partialArgs[].stringValue", text, kind::tool_call, from::assistant},
+    whole({"functionCall.partialArgs[].jsonPath", name, kind::tool_call, from::assistant}),
+    grows({"functionCall.partialArgs[].stringValue", text, kind::tool_call, from::assistant}),
     {"functionCall.partialArgs[].numberValue", arguments, kind::tool_call, from::assistant},
     {"functionCall.partialArgs[].boolValue", scalar},
     {"functionCall.partialArgs[].nullValue", parameters},
@@ -66,13 +66,13 @@ constexpr auto part_rows = std::to_array<row>({
     {"toolResponse.response", arguments, kind::tool_result, from::tool},
 });
 
-// A transcript said again word by word. In an answer no rule could find in it what it finds in the whole, so it is no text there.
+// A transcript said again word by word. In an answer no rule could find in it what it finds in the whole, so it goes when that was edited.
 constexpr auto asked_word_rows = std::to_array<row>({
     {"audioTranscription.words[].word", text, kind::transcript},
     {"audioTranscription.words[].startOffset", opaque},
     {"audioTranscription.words[].endOffset", opaque},
 });
-constexpr auto told_word_rows = std::to_array<row>({{"audioTranscription.words", binary, kind::attachment}});
+constexpr auto told_word_rows = std::to_array<row>({{"audioTranscription.words", copy}});
 
 constexpr auto request_rows = std::to_array<row>({
     {"model", opaque},
@@ -273,6 +273,7 @@ const row_list& response_list() {
   static const auto list = [] {
     row_list out;
     out.add("", response_rows);
+    for (const char* at : {"candidates[].citationMetadata.", "candidates[].groundingMetadata.", "candidates[].urlContextMetadata."}) out.comes(at, coming::whole);
     out.add("candidates[].content.parts[]", part_rows, from::assistant);
     out.add("candidates[].content.parts[]", told_word_rows, from::assistant);
     return out;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gemini_stream.hpp"
+#include "parts.hpp"
 #include "sluice/base/strings.hpp"
 #include "text_offsets.hpp"
 
@@ -12,14 +13,33 @@ using text::json::index;
 using text::json::kind;
 using text::json::none;
 
-index generate_stream::candidate_of(index i) const {
-  const auto& body = event_.body();
-  for (auto at = i; at != 0; at = body[at].parent) {
-    const auto above = body[at].parent;
-    if (body[above].parent == 0 && above != 0 && event_.child(0, "candidates") == above) return at;
+bool generate_stream::begin_candidates() {
+  for (auto& [number, c] : candidates_) {
+    for (auto& [name, g] : c.texts) g.last = none;
   }
-  return none;
+  at_hand_.clear();
+  const auto& body = event_.body();
+  const auto list = event_.child(0, "candidates");
+  for (auto node = list == none || body[list].kind != kind::array ? none : body.first_child(list); node != none; node = body.sibling(node)) {
+    if (body[node].kind != kind::object) continue;
+    entry at{node, 0};
+    if (!event_.index_at("index", at.number, node)) return false;
+    if (!candidates_.contains(at.number) && candidates_.size() >= limits::choices) return event_.refuse("more candidates than the gateway follows");
+    candidates_[at.number];
+    at_hand_.push_back(at);
+  }
+  return true;
 }
+
+const generate_stream::entry* generate_stream::entry_of(index i) const {
+  for (const auto& at : at_hand_) {
+    if (i > at.node && i < event_.body()[at.node].next) return &at;
+  }
+  return nullptr;
+}
+
+// Each event has the next parts of an answer.
+bool generate_stream::goes_on(index array) const { return event_.body()[array].key == "parts" && entry_of(array) != nullptr; }
 
 // What left must be what was fed, in order, or it was edited.
 void generate_stream::note(candidate& c, growing& g, std::string_view fed, std::string_view released) {
@@ -33,22 +53,21 @@ void generate_stream::note(candidate& c, growing& g, std::string_view fed, std::
 
 event_reader::grower::taken generate_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& body = event_.body();
-  const bool argument = r.path == "candidates[].content.parts[].functionCall.partialArgs[].stringValue";
-  if (!argument && r.path != "candidates[].content.parts[].text") return taken::left;
-  const auto of = candidate_of(i);
-  if (of == none) return taken::left;
-  const auto number = event_.number("index", of);
-  if (!candidates_.contains(number) && candidates_.size() >= limits::choices) return event_.refuse("more candidates than the gateway follows"), taken::blocked;
-  auto& c = candidates_[number];
-  const bool thought = !argument && event_.text("thought", body[i].parent) == "true";
-  const auto name = argument ? std::string(event_.text("jsonPath", body[i].parent)) : std::string(thought ? "thought" : "text");
+  const auto* of = r.comes == coming::grows ? entry_of(i) : nullptr;
+  if (of == nullptr) return taken::left;
+  auto& c = candidates_[of->number];
+  text_name name{r.kind};
+  const bool argument = r.kind == part_kind::tool_call;
+  if (argument) {
+    name.argument = event_.text("jsonPath", body[i].parent);
+  } else if (event_.text("thought", body[i].parent) == "true") {
+    name.what = part_kind::reasoning;
+  }
   if (!c.texts.contains(name) && c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
   auto& g = c.texts[name];
   if (!g.open) {
-    const auto what = argument ? part_kind::tool_call : thought ? part_kind::reasoning : part_kind::text;
     if (argument) g = {};  // each says where it ends, and another call may have one of this name
-    if (!resume(number, c, g, name, what, sink)) return taken::blocked;
-    g.thought = thought;
+    if (!resume(of->number, c, g, name, sink)) return taken::blocked;
   }
   g.last = i;
   if (!release(g, body[i].text, sink)) return taken::blocked;
@@ -67,10 +86,11 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
 
 // Opens a text. Some servers name a finish reason in every event: then the text goes on behind what was already decided and sent. The
 // two are one to who reads them, so they are judged as one; and because half of it is out, nothing of it can be edited any more.
-bool generate_stream::resume(std::int64_t number, candidate& c, growing& g, const std::string& name, part_kind what, channel_sink& sink) {
+bool generate_stream::resume(std::int64_t number, candidate& c, growing& g, const text_name& name, channel_sink& sink) {
   const bool goes_on = c.finished && !g.tail.empty();
   g.resumed = g.resumed || goes_on;
-  g.channel = sink.open(role::assistant, what, !goes_on, "candidates[" + std::to_string(number) + "].content." + name, number);
+  const auto said = name.what == part_kind::tool_call ? name.argument : std::string(name.what == part_kind::reasoning ? "thought" : "text");
+  g.channel = sink.open(role::assistant, name.what, !goes_on, "candidates[" + std::to_string(number) + "].content." + said, number);
   g.open = true;
   g.pending.clear();
   g.before.clear();
@@ -105,7 +125,7 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
 // Segments and citations count the bytes of all that a candidate said. Where nobody can say where their words have gone, they go.
 void generate_stream::follow_citations(index node, const candidate& c, const channel_sink& sink) {
   const auto& body = event_.body();
-  const auto said = c.texts.find("text");
+  const auto said = c.texts.find({part_kind::text});
   std::optional<std::vector<text_edit>> edits(std::in_place);
   if (said != c.texts.end()) edits = said->second.open || said->second.resumed ? std::nullopt : sink.edits(said->second.channel);
   if (edits) edits = in_bytes(std::move(*edits));
@@ -125,29 +145,58 @@ void generate_stream::follow_citations(index node, const candidate& c, const cha
 }
 
 std::int64_t generate_stream::choice_of(index i) const {
-  const auto of = candidate_of(i);
-  return of == none ? channel_sink::no_choice : event_.number("index", of);
+  const auto* of = entry_of(i);
+  return of == nullptr ? channel_sink::no_choice : of->number;
+}
+
+index generate_stream::first_part(index candidate) const {
+  const auto& body = event_.body();
+  const auto content = event_.child(candidate, "content");
+  const auto parts = content == none || body[content].kind != kind::object ? none : event_.child(content, "parts");
+  return parts == none || body[parts].kind != kind::array ? none : body.first_child(parts);
+}
+
+// The words of a transcript are its text again; alone they are text that no rule can read.
+bool generate_stream::knows_words(index node, candidate& c, channel_sink& sink) {
+  const auto& body = event_.body();
+  for (auto p = first_part(node); p != none; p = body.sibling(p)) {
+    const auto transcript = body[p].kind == kind::object ? event_.child(p, "audioTranscription") : none;
+    if (transcript == none || body[transcript].kind != kind::object) continue;
+    c.transcribed = c.transcribed || !event_.text("text", transcript).empty();
+    const auto words = event_.child(transcript, "words");
+    if (c.transcribed || words == none || !holds_text(body, words)) continue;
+    if (!sink.passes({"unknown part", body.path(words), body[words].raw_end - body[words].raw_begin})) return event_.refuse("words without the transcript that they are of");
+  }
+  return true;
+}
+
+// What spells, repeats or points into a text that left otherwise than it came.
+void generate_stream::drop_copies(index node, const candidate& c, const channel_sink& sink) {
+  const auto& body = event_.body();
+  if (event_.edited()) event_.blank(node, "logprobsResult", "{}");
+  for (auto p = c.touched ? first_part(node) : none; p != none; p = body.sibling(p)) {
+    if (body[p].kind == kind::object) event_.blank(event_.child(p, "audioTranscription"), "words", "[]");
+  }
+  if (c.edited) follow_citations(node, c, sink);
 }
 
 bool generate_stream::calls_tool(index candidate) const {
   const auto& body = event_.body();
-  const auto content = event_.child(candidate, "content");
-  const auto parts = content == none || body[content].kind != kind::object ? none : event_.child(content, "parts");
-  for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
+  for (auto p = first_part(candidate); p != none; p = body.sibling(p)) {
     if (body[p].kind == kind::object && event_.child(p, "functionCall") != none) return true;
   }
   return false;
 }
 
 // What is left of a text: into the event at hand where that has some of it, in an answer of its own before otherwise.
-void generate_stream::write(std::int64_t number, const std::string& name, const growing& g, std::string& out) {
+void generate_stream::write(std::int64_t number, const text_name& name, const growing& g, std::string& out) {
   if (g.left.empty()) return;
   if (g.last != none) return event_.append(g.last, g.left);
   std::string part;
-  if (name.starts_with('$')) {
-    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name) + ",\"stringValue\":" + json_quoted(g.left) + "}],\"willContinue\":true}}";
+  if (name.what == part_kind::tool_call) {
+    part = "{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":" + json_quoted(name.argument) + ",\"stringValue\":" + json_quoted(g.left) + "}],\"willContinue\":true}}";
   } else {
-    part = "{\"text\":" + json_quoted(g.left) + (g.thought ? ",\"thought\":true}" : "}");
+    part = "{\"text\":" + json_quoted(g.left) + (name.what == part_kind::reasoning ? ",\"thought\":true}" : "}");
   }
   emit("{\"candidates\":[{\"content\":{\"parts\":[" + part + "],\"role\":\"model\"},\"index\":" + std::to_string(number) + "}]}", out);
 }
@@ -174,10 +223,10 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
       drop_before(g, g.left);
     }
     note(c, g, "", g.left);
-    if (name == "text") g.left += std::exchange(said.left, {});
+    if (name.what == part_kind::text) g.left += std::exchange(said.left, {});
     write(number, name, g, out);
   }
-  write(number, "text", said, out);
+  write(number, {}, said, out);
   return true;
 }
 

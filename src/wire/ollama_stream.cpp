@@ -1,5 +1,6 @@
 // One streamed Ollama answer: a JSON text a line. What is held leaves with the line that says it is done.
 #include <optional>
+#include <vector>
 
 #include "event_reader.hpp"
 #include "ollama.hpp"
@@ -18,7 +19,11 @@ using text::json::none;
 class lines_stream final : public response_stream, private event_reader::grower {
  public:
   lines_stream(bool chat, bool hides_request, std::string_view model, std::uint32_t depth_max)
-      : chat_(chat), hides_request_(hides_request), event_(ollama_response(), depth_max), model_(json_quoted(model)) {}
+      : chat_(chat), hides_request_(hides_request), event_(ollama_response(), depth_max), model_(json_quoted(model)) {
+    for (const auto& r : ollama_response().rows()) {
+      if (r.comes == coming::grows) texts_.push_back({r.path});
+    }
+  }
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
@@ -46,7 +51,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   bool chat_, hides_request_;
   http::json_splitter lines_{http::json_splitter::framing::lines, limits::event_bytes};
   event_reader event_;
-  growing texts_[4] = {{"message.content"}, {"message.thinking"}, {"response"}, {"thinking"}};
+  std::vector<growing> texts_;  // one a row that grows
   std::string model_, created_at_ = "\"1970-01-01T00:00:00Z\"";  // raw tokens
   std::string reason_, released_;
   bool edited_ = false, over_ = false, calls_ = false;

@@ -104,8 +104,8 @@ event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sin
   const auto* of = r.path.starts_with("choices[].delta.") ? entry_of(i) : nullptr;
   if (of == nullptr) return taken::left;
   if (r.what == text_class::json) return fragment(i, r, *of, sink);
-  // What a citation says is whole where it stands.
-  return r.kind == part_kind::annotation ? taken::left : grow(i, &r, *of, sink);
+  // In a delta a text is a piece, unless its row says otherwise.
+  return r.comes == coming::whole ? taken::left : grow(i, &r, *of, sink);
 }
 
 // In a delta everything is a piece of something, except what says which thing it is.
@@ -280,15 +280,20 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
 void chat_stream::cut(std::string_view message, std::string& out) {
   if (!ends()) return;
   if (choices_.empty()) choices_[0];
+  // Where all have finished, all finish anew: a client must not take for whole what broke off behind its text.
+  const bool none_open = std::ranges::all_of(choices_, [](const auto& each) { return each.second.finished; });
   bool first = true;
   for (auto& [number, c] : choices_) {
-    if (c.finished) continue;
+    if (c.finished && !none_open) continue;
     std::string delta;
     if (!c.role_sent) delta = "\"role\":\"assistant\"";
     if (first && !message.empty()) delta += (delta.empty() ? "" : ",") + std::string("\"content\":") + json_quoted(message);
     first = false;
-    if (!delta.empty()) synthetic(number, delta, "", out);
-    synthetic(number, "", "content_filter", out);
+    if (!delta.empty() && !c.finished) {
+      synthetic(number, delta, "", out);
+      delta.clear();
+    }
+    synthetic(number, delta, "content_filter", out);
     c.finished = true;
   }
   openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, include_usage_, out);

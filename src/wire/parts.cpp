@@ -7,6 +7,23 @@ namespace sluice::wire {
 using text::json::index;
 using text::json::kind;
 
+bool holds_text(const text::json::document& body, index at) {
+  for (auto i = at; i < body[at].next; ++i) {
+    const auto& n = body[i];
+    if (n.kind == kind::string && !n.text.empty()) return true;
+    if (i != at && !n.key.empty()) return true;  // words can be put into keys
+    if (n.kind == kind::number && body[n.parent].kind == kind::array) return true;  // tokens and embeddings spell text, too
+  }
+  return false;
+}
+
+bool hides_text(const text::json::document& body, index at, const row& r, bool leads_on) {
+  const auto& n = body[at];
+  if (n.kind == kind::string || (r.what != text_class::reference && r.what != text_class::binary)) return false;
+  if (n.kind == kind::object && leads_on) return false;  // what it names is in its members
+  return n.kind == kind::number || holds_text(body, at);
+}
+
 std::string listed_body::path(const part& p) const { return body_.path(p.node); }
 
 void listed_body::add_plain(index node, part like, bool editable) {

@@ -9,6 +9,11 @@
 
 namespace sluice::wire {
 
+// Whether a value holds text that somebody may have put there, or tokens, which spell it.
+[[nodiscard]] bool holds_text(const text::json::document& body, text::json::index at);
+// Whether a value that is no string stands where a row says that what is there cannot be read. `leads_on`: the row has others below it.
+[[nodiscard]] bool hides_text(const text::json::document& body, text::json::index at, const row& r, bool leads_on);
+
 // One body with its parts. Views into the bytes it was read from and into itself.
 class listed_body {
  public:

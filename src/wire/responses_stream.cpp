@@ -61,8 +61,7 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
     return status::done;
   }
   if (!read(e)) return stopped();
-  begin_event();
-  if (!knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_event() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
   follow_annotation(sink);
   if (drops()) {
     keep_alive(out);
@@ -75,11 +74,11 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
   return status::ok;
 }
 
-void responses_stream::begin_event() {
+// False: it says which of several things it is about in a way that could be read as another.
+bool responses_stream::begin_event() {
   const auto& body = event_.body();
   const auto type = body.member(0, "type");
   type_ = type == none ? std::string_view() : body[type].text;
-  item_ = number_of("output_index");
   padded_ = padded_ || event_.child(0, "obfuscation") != none;
   edited_.clear();
   piece_gone_ = annotation_gone_ = false;
@@ -92,6 +91,11 @@ void responses_stream::begin_event() {
   if (type_ == "response.created" || type_ == "response.queued") begin_anew();
   const auto item = type_ == "response.output_item.added" ? event_.child(0, "item") : none;
   calls_ = calls_ || (item != none && body[item].kind == kind::object && calls_client(event_.text("type", item)));
+  std::int64_t number = 0;
+  for (const char* key : {"content_index", "summary_index", "command_index"}) {
+    if (!event_.index_at(key, number)) return false;
+  }
+  return event_.index_at("output_index", item_);
 }
 
 // A growing text of a kind that is not known is no match in pieces.

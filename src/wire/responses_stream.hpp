@@ -69,7 +69,7 @@ class responses_stream final : public event_stream {
 
   // responses_stream.cpp: events as they come.
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
-  void begin_event();
+  [[nodiscard]] bool begin_event();
   [[nodiscard]] bool knows_piece(channel_sink& sink);
   [[nodiscard]] bool finish_before(channel_sink& sink, std::string& out);
   void begin_anew();

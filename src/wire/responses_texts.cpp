@@ -55,7 +55,9 @@ bool responses_stream::knows_key(index i, const row& r) {
 
 event_reader::grower::taken responses_stream::take(index i, const row& r, channel_sink& sink) {
   if (const auto at = grows(i, r)) return grow(*at, i, sink);
-  return settle(i, r, sink);
+  // A piece of a text that nothing here puts together is no text that is whole where it stands.
+  const bool piece = type_.ends_with(".delta") && r.comes != coming::whole && (r.what == text_class::text || r.what == text_class::json || r.what == text_class::name);
+  return piece ? taken::left : settle(i, r, sink);
 }
 
 // Whether the text at `i` is one that further events may go on with, and which.

@@ -193,9 +193,17 @@ void row_list::change(std::string_view path, text_class what) {
   }
 }
 
+void row_list::comes(std::string_view prefix, coming how) {
+  for (auto& r : rows_) {
+    if (r.comes == coming::unsaid && r.path.starts_with(prefix)) r.comes = how;
+  }
+}
+
 namespace {
 
-std::string_view treatment(const row& r) {
+std::string_view treatment(const row& r, bool streamed) {
+  if (streamed && r.comes == coming::whole && r.what == text_class::text) return "scanned, edited; whole in each event";
+  if (streamed && r.comes == coming::whole && r.what == text_class::name && r.kind != part_kind::name) return "scanned; a redaction blocks; whole in each event";
   switch (r.what) {
     case text_class::text: return "scanned, edited";
     case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";
@@ -219,7 +227,7 @@ void add_coverage(std::vector<dialect::coverage_row>& out, std::string_view endp
   for (const auto& r : rows) {
     const bool read = r.what < text_class::opaque || r.what == text_class::arguments;
     out.push_back({endpoint, direction, r.path, to_string(r.what), read ? to_string(r.from) : "-", read ? to_string(r.kind) : "-", streaming,
-                   treatment(r)});
+                   treatment(r, streaming == "yes")});
   }
 }
 

@@ -43,13 +43,30 @@ enum class key_form : std::uint8_t {
   folded,          // Go's: case does not count
 };
 
+// How a text comes in the events of a stream. Where a row does not say, both is reckoned with: it is judged in each event, and from the
+// event on in which it says something else also as one with what it said before. So a new row is safe before anybody looks at its stream.
+enum class coming : std::uint8_t {
+  unsaid,
+  grows,  // in pieces, that the dialect's stream puts together: what may be part of a match is held until it is known
+  whole,  // each event that has it says all of it: what two events say are two texts
+};
+
 struct row {
   std::string_view path;
   text_class what;
   part_kind kind = part_kind::text;
   role_source from = role_source::of_message;
   attachment_type carries = attachment_type::other;  // of class `binary`: what it is where its bytes do not show it
+  coming comes = coming::unsaid;
 };
+[[nodiscard]] constexpr row grows(row r) {
+  r.comes = coming::grows;
+  return r;
+}
+[[nodiscard]] constexpr row whole(row r) {
+  r.comes = coming::whole;
+  return r;
+}
 
 // The rows as a tree of steps.
 class path_table {
@@ -103,6 +120,8 @@ class row_list {
   void add(std::string_view prefix, std::span<const row> rows, role_source of_message = role_source::of_message);
   // The row of this path is of another class here.
   void change(std::string_view path, text_class what);
+  // Every row whose path begins so comes so, if it does not say itself how it comes.
+  void comes(std::string_view prefix, coming how);
   [[nodiscard]] std::span<const row> rows() const { return rows_; }
 
  private:

@@ -7,6 +7,7 @@ import json
 import re
 
 MARKER = "Halden Bank"  # two words: no identifier looks so
+WORDS = MARKER.split()  # where each stands for itself, no rule finds it
 EDITED, STOPPED, GONE = "edited", "stopped", "gone"
 
 ASKED = {"messages": [{"role": "user", "content": "x"}]}
@@ -63,6 +64,8 @@ STREAMS = {
     ("ollama", "chat"): (LINE | {"done": False}, '{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop"}\n'),
     ("ollama", "generate"): ({"model": "m", "response": "x", "done": False}, '{"model":"m","response":"","done":true}\n'),
 }
+# Streams that are no server-sent events: their content type, and how an event is written.
+FRAMED = {"ollama": ("application/x-ndjson", lambda event: json.dumps(event) + "\n")}
 
 
 def steps(path):
@@ -101,6 +104,8 @@ def leaves(what):
         return [({"k": [MARKER]}, STOPPED), ({MARKER: 1}, STOPPED)]
     if what == "C":
         return [([{"token": MARKER}], GONE)]
+    if what in "BR":
+        return [(MARKER, STOPPED), ([{"word": word} for word in WORDS], STOPPED)]
     return [(MARKER, STOPPED)]
 
 
@@ -161,7 +166,9 @@ def trials(coverage):
 
 def stream_of(row, event):
     """Content type and bytes of a stream with one event and its end."""
-    if row["dialect"] == "ollama":
-        return "application/x-ndjson", json.dumps(event) + "\n" + STREAMS[row["dialect"], row["endpoint"]][1]
+    end = STREAMS[row["dialect"], row["endpoint"]][1]
+    if row["dialect"] in FRAMED:
+        kind, written = FRAMED[row["dialect"]]
+        return kind, written(event) + end
     named = f"event: {event['type']}\n" if isinstance(event.get("type"), str) and row["dialect"] != "gemini" and MARKER not in event["type"] else ""
-    return "text/event-stream", f"{named}data: {json.dumps(event)}\n\n" + STREAMS[row["dialect"], row["endpoint"]][1]
+    return "text/event-stream", f"{named}data: {json.dumps(event)}\n\n" + end

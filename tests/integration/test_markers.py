@@ -3,7 +3,7 @@ import json
 from collections import Counter
 
 from lab import Gateway, bundle, to_every_dialect
-from markers import EDITED, GONE, MARKER, STOPPED, WHERE, stream_of, trials
+from markers import EDITED, GONE, MARKER, STOPPED, WHERE, WORDS, stream_of, trials
 from speaker import Speaker
 
 
@@ -33,6 +33,8 @@ def judged(g, up, row, made):
 def fits(row, fate, status, got, data):
     """Whether what became of the marker is what the row says."""
     if MARKER in got or MARKER in data.decode() or json.dumps(MARKER)[1:-1] in got:
+        return False
+    if all(json.dumps(word) in got + data.decode() for word in WORDS):
         return False
     if fate == EDITED:
         return status == 200 and ("[R]" in got or row["kind"] == "annotation")  # an annotation may go with the text that it was of

@@ -244,8 +244,9 @@ class dialect {
                                                                      std::uint32_t depth_max) const = 0;
   // JSON body of an error; the status is http_status(text.what).
   [[nodiscard]] virtual std::string error_body(const error_text& text) const = 0;
-  // Whether an answer of this content type is a stream of this dialect.
-  [[nodiscard]] virtual bool streams(const endpoint& to, const request_body& request, std::string_view content_type) const;
+  // Whether an answer of this content type is a stream of this dialect. `error`: its status is one, so that what other errors are called
+  // as well (a plain object of JSON) is none.
+  [[nodiscard]] virtual bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const;
   // The content type of a refusal where the request asked for a stream.
   [[nodiscard]] virtual std::string_view stream_type(const request_body& request) const;
   // The dialect's own 200 refusal (`http_status: 200` on a rule), as JSON or, when the request asked for a stream, as a stream.

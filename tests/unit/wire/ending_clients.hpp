@@ -76,7 +76,9 @@ class choices_client final : public client {
   void event(const json& e) override {
     for (const auto& c : e["choices"]) {
       const int n = c["index"];
-      expect(!finished_.contains(n), "a choice goes on behind its finish");
+      // One end may take another's place: that the answer was filtered, when all of it had finished.
+      const bool filtered = c["finish_reason"] == "content_filter";
+      expect(!finished_.contains(n) || (filtered && begun_ == finished_), "a choice goes on behind its finish");
       if (chat_ && !begun_.contains(n)) expect(c["delta"].contains("role"), "a choice that begins without its role");
       begun_.insert(n);
       const auto& says = chat_ ? c["delta"] : c;
@@ -86,7 +88,7 @@ class choices_client final : public client {
       for (const auto& call : says.value("tool_calls", json::array())) end_.texts[std::to_string(n) + "call"] += call["function"].value("arguments", "");
       if (!c["finish_reason"].is_string()) continue;
       finished_.insert(n);
-      end_.filtered = end_.filtered || c["finish_reason"] == "content_filter";
+      end_.filtered = end_.filtered || filtered;
     }
   }
   void last() override {

@@ -238,6 +238,68 @@ TEST(gemini_stream, arguments_in_pieces_are_one_text_each) {
   EXPECT_EQ(o.out.find("sec"), std::string::npos);
 }
 
+// Its path is the upstream's word: one that is called as the answer's own text is, is still an argument.
+TEST(gemini_stream, an_argument_has_no_name_of_another_text) {
+  for (const char* path : {"text", "thought", "$.text", ""}) {
+    const auto piece = [&](const std::string& t, bool more) {
+      return answer({{"functionCall", {{"partialArgs", json::array({{{"jsonPath", path}, {"stringValue", t}, {"willContinue", more}}})}, {"willContinue", true}}}});
+    };
+    testing::replace_sink sink("secret", "[R]");
+    const auto out = run(events({answer({{"text", "a sec"}}), piece("b sec", true), answer({{"text", "ond"}}), piece("ret", true), answer({{"text", "!"}}, "STOP")}), sink).out;
+    EXPECT_EQ(read(out).text.at({0, "text"}), "a second!") << path;
+    EXPECT_NE(std::ranges::find(sink.texts, "b secret"), sink.texts.end()) << path;
+    EXPECT_NE(std::ranges::find(sink.kinds, part_kind::tool_call), sink.kinds.end()) << path;
+    // What of an argument is held at the end leaves as one.
+    testing::replace_sink holds("secret", "[R]");
+    const auto held = run(events({piece("b sec", true), answer({{"text", ""}}, "STOP")}), holds).out;
+    EXPECT_NE(held.find("\"jsonPath\":" + json(path).dump() + ",\"stringValue\":\"sec\""), std::string::npos) << held;
+  }
+}
+
+json spoken(const char* text, std::initializer_list<const char*> words) {
+  json said = {{"words", json::array()}};
+  if (text != nullptr) said["text"] = text;
+  for (const auto* w : words) said["words"].push_back({{"word", w}});
+  return {{"audioTranscription", said}};
+}
+
+TEST(gemini_stream, the_words_of_an_edited_transcript_go) {
+  const auto all = events({answer(spoken("the halden secret is", {"the", "halden", "secret", "is"})), answer(spoken("kept", {"secret"})), answer({{"text", ""}}, "STOP")});
+  testing::replace_sink sink("halden secret", "[R]");
+  const auto out = run(all, sink).out;
+  EXPECT_NE(out.find("the [R] is"), std::string::npos) << out;
+  EXPECT_EQ(out.find("halden"), std::string::npos) << out;
+  EXPECT_EQ(out.find("\"secret\""), std::string::npos) << out;  // behind an edit nobody can say what they repeat
+  testing::pass_sink pass;
+  EXPECT_EQ(run(all, pass).out, all);
+  // Without the text that they are of, no rule can read them.
+  testing::pass_sink alone;
+  const auto t = run(events({answer(spoken(nullptr, {"the", "halden", "secret"}))}), alone);
+  EXPECT_EQ(t.last, status::unreadable);
+  EXPECT_EQ(t.out.find("halden"), std::string::npos);
+  EXPECT_EQ(alone.unread_paths, std::vector<std::string>{"candidates[0].content.parts[0].audioTranscription.words"});
+}
+
+TEST(gemini_response, the_words_of_an_edited_transcript_go) {
+  const auto read = [](const std::string& body) {
+    auto made = gemini().read_response(gemini().classify("POST", base + "generateContent"), body, 64, nullptr);
+    EXPECT_TRUE(made.has_value());
+    return std::move(*made);
+  };
+  const auto body = answer(spoken("the halden secret is", {"the", "halden", "secret", "is"}), "STOP").dump();
+  const auto whole = read(body);
+  EXPECT_TRUE(whole->unread_parts().empty());
+  const auto at = std::ranges::find(whole->parts(), std::string_view("the halden secret is"), &part::text);
+  ASSERT_NE(at, whole->parts().end());
+  const std::vector<replacement> edits = {{static_cast<std::uint32_t>(at - whole->parts().begin()), 4, 17, "[R]"}};
+  EXPECT_EQ(json::parse(whole->edited(edits, {})), answer(spoken("the [R] is", {}), "STOP"));
+  EXPECT_EQ(whole->edited({}, {}), body);
+  const auto alone = answer(spoken(nullptr, {"the", "halden"}), "STOP").dump();
+  const auto words_alone = read(alone);
+  ASSERT_EQ(words_alone->unread_parts().size(), 1u);
+  EXPECT_EQ(words_alone->unread_parts()[0].reason, "unknown part");
+}
+
 TEST(gemini_stream, goes_on_behind_a_finish_reason_as_the_text_that_it_is) {
   const auto part = [](const char* text) { return json{{"text", text}}; };
   for (const auto& bytes : {events({answer(part("a sec"), "STOP"), answer(part("ret"), "STOP")}), array({answer(part("a sec"), "STOP"), answer(part("ret"), "STOP")})}) {
