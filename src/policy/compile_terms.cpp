@@ -120,7 +120,7 @@ std::shared_ptr<const match::classifier> load_model(const model_ast& model, matc
                    .place = model.place,
                    .rule = {},
                    .message = "classifier '" + model.name + "' (" + model.path + ") was not loaded: " + loaded.error().message,
-                   .advice = loaded.error().message.contains("sluice classifier train") ? "" : "train it anew with sluice classifier train"});
+                   .advice = loaded.error().message.contains("sluice classifier train") ? "or put the file back as it was" : "train it anew with sluice classifier train"});
   return nullptr;
 }
 
