@@ -40,10 +40,10 @@ TEST(scaffold, makes_a_bundle_that_checks_without_a_warning_and_passes_its_golde
 TEST(scaffold, makes_policies_rules_and_lists_that_fit_into_one) {
   auto files = scaffold::bundle("ours");
   files[0].second += "  - {use: tone, bind: {scope: global}}\n";
-  auto more = scaffold::policy("tone", "tone") + scaffold::rule("tone-002", "needle");
-  more.replace(more.rfind("keywords: [example needle]"), std::string("keywords: [example needle]").size(), "list: names");
-  for (std::size_t at = more.find("example needle", more.find("tone-002")); at != std::string::npos; at = more.find("example needle", at)) {
-    more.replace(at, std::string("example needle").size(), "Example Name");
+  auto more = scaffold::policy("tone", "tone") + scaffold::rule("tone-002", "second tone");
+  more.replace(more.rfind("keywords: [example second tone]"), std::string("keywords: [example second tone]").size(), "list: names");
+  for (std::size_t at = more.find("example second tone", more.find("tone-002")); at != std::string::npos; at = more.find("example second tone", at)) {
+    more.replace(at, std::string("example second tone").size(), "Example Name");
   }
   files.emplace_back("tone.yaml", more);
   files.emplace_back("names.yaml", scaffold::list("names"));
