@@ -60,6 +60,8 @@ bool json_splitter::between(char c) {
 json_splitter::status json_splitter::next_element(json_piece& out) {
   const auto text = rest();
   for (; scanned_ < text.size(); ++scanned_) {
+    // Byte for byte, so that what came together is told the same as what came in pieces. Behind the end nothing is kept back.
+    if (!closed_ && scanned_ >= piece_bytes_max_) return status::too_large;
     const char c = text[scanned_];
     if (depth_ == 0) {
       if (c == '{' && opened_ && !closed_ && !comma_) {
@@ -81,13 +83,11 @@ json_splitter::status json_splitter::next_element(json_piece& out) {
     if (c == '{' || c == '[') ++depth_;
     if ((c == '}' || c == ']') && --depth_ == 0) {
       const auto end = scanned_ + 1;
-      if (end > piece_bytes_max_) return status::too_large;
       comma_ = true;
       hand_out(out, element_, end, end);
       return status::piece;
     }
   }
-  if (text.size() > piece_bytes_max_) return status::too_large;
   if (!closed_ || text.empty()) return status::more;
   hand_out(out, 0, 0, text.size());
   return status::piece;
