@@ -9,6 +9,7 @@
 #include "gateway_setup.hpp"
 #include "https_download.hpp"
 #include "ledger_bytes.hpp"
+#include "listen_options.hpp"
 #include "trust_file.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -17,29 +18,13 @@ namespace {
 
 using telemetry::level;
 
+void say(const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); }
+
 unsigned worker_count(unsigned configured) {
   return configured != 0 ? configured : std::max(1u, std::thread::hardware_concurrency());
 }
 
 proxy::unreadable_policy unreadable(bool pass) { return pass ? proxy::unreadable_policy::pass : proxy::unreadable_policy::deny; }
-
-net::server_config server_settings(const config& c, unsigned workers) {
-  net::server_config out;
-  out.address = c.listen.address;
-  out.port = c.listen.port;
-  out.tls_certificate = c.listen.tls.certificate;
-  out.tls_key = c.listen.tls.key;
-  out.tls_client_ca = c.listen.tls.client_ca;
-  out.workers = workers;
-  out.head_limits.head_bytes_max = c.limits.header_bytes;
-  out.in_flight_max = c.limits.in_flight;
-  out.client_connections_max = c.limits.client_connections;
-  for (const auto& u : c.upstreams) {
-    out.upstreams.push_back({.host = u.parsed.host, .port = u.parsed.port, .tls = u.parsed.tls, .ca_file = u.ca_file});
-  }
-  out.deadlines = c.deadlines;
-  return out;
-}
 
 }  // namespace
 
@@ -131,10 +116,8 @@ result<void> gateway::read_keys_file() {
 
 result<void> gateway::open_log() {
   if (auto kept = keep_checkpoint_key(settings_.policy.state_directory, master_secret_); !kept) return kept;
-  const auto& source = settings_.policy.source;
   std::function<void(const std::string&)> elsewhere;
-  if (source.redis) {
-    const auto say = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  if (const auto& source = settings_.policy.source; source.redis) {
     checkpoints_ = std::make_unique<store::checkpoint_sender>(*source.redis, source.ring, say);
     elsewhere = [to = checkpoints_.get()](const std::string& line) { to->add(line); };
   }
@@ -152,7 +135,7 @@ void gateway::open_vault() {
   calls.answered = [this](unsigned worker, std::uint64_t ticket, policy::vault_answer answer) {
     server_->vault_answered(worker, ticket, std::move(answer));
   };
-  calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  calls.log = say;
   vault_ = std::make_unique<store::vault>(
       store::vault_config{.redis = *v.redis, .ring = v.ring, .timeout = v.timeout, .secret = crypto::derive_key(master_secret_, "vault")}, std::move(calls));
 }
@@ -166,7 +149,7 @@ void gateway::open_ledger() {
     for (const auto& bytes : answer.found) told.found.push_back(entry_from(bytes));
     server_->ledger_answered(worker, ticket, std::move(told));
   };
-  calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  calls.log = say;
   ledger_ = std::make_unique<store::ledger>(
       store::ledger_config{.redis = *l.redis, .ring = l.ring, .timeout = l.timeout, .handles_max = l.handles_max, .secret = crypto::derive_key(master_secret_, "ledger")}, std::move(calls));
 }
@@ -215,7 +198,7 @@ result<void> gateway::open_agent() {
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) { publish(std::move(active)); };
   calls.event = [this](const std::string& kind, const policy::activation& activation, const std::string& version,
                        const std::string& state, const std::string& detail) { on_event(kind, activation, version, state, detail); };
-  calls.log = [](const std::string& at, const std::string& message) { telemetry::log(telemetry::level_from(at), message); };
+  calls.log = say;
   agent_ = std::make_unique<store::agent>(std::move(to), std::move(calls));
   agent_->start();
   return {};
