@@ -199,11 +199,14 @@ void check_decided_at_end(check_pass& pass, const match_spec& match, const rule&
   if (what.empty() || !releases_early) return;
   what.insert(0, "'").append("'");
   const auto list = pass.bundle.lists.find(match.keywords.list);
-  if (match.decode == 0 && list != pass.bundle.lists.end() && list->second.views != 0) what += " of list '" + list->first + "'";
-  // A node goes on with what was published before this was refused: it holds such answers to their end.
+  const bool of_list = match.decode == 0 && list != pass.bundle.lists.end() && list->second.views != 0;
+  if (of_list) what += " of list '" + list->first + "'";
+  what += " is decided at the end of an answer, and this rule's action is " + std::string(to_string(of.action.type));
+  // Held it is in any case (compile.cpp). Of a list's readings the rule's author is told, because a list serves rules of requests as well; and a
+  // node goes on with what was published before this was refused.
+  if (of_list) return pass.warn(match.place, what + ": it holds every streamed answer to its end", "write stream: {hold: full} to say so, or have the list ask for less");
   const auto say = pass.how == expired_exceptions::refuse ? &check_pass::error : &check_pass::warn;
-  (pass.*say)(match.place, what + " is decided at the end of an answer, and this rule's action is " + std::string(to_string(of.action.type)),
-              "write stream: {hold: full}, which holds every streamed answer to its end");
+  (pass.*say)(match.place, what, "write stream: {hold: full}, which holds every streamed answer to its end");
 }
 
 }  // namespace

@@ -233,10 +233,10 @@ void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& chec
   const rule& base = owner.rules[checked.base];
   const std::size_t before = pass.found.size();
   check_content(pass, checked.rule);
-  // What is said of the rule itself is not said again; its warnings stand there.
+  // What is said of the rule itself is not said again.
   const auto said = [&](const diagnostic& each) {
     const auto same = [&](const diagnostic& other) { return to_text(other) == to_text(each); };
-    return each.severity == severity::warning || std::any_of(pass.found.begin(), pass.found.begin() + static_cast<std::ptrdiff_t>(before), same);
+    return std::any_of(pass.found.begin(), pass.found.begin() + static_cast<std::ptrdiff_t>(before), same);
   };
   pass.found.erase(std::remove_if(pass.found.begin() + static_cast<std::ptrdiff_t>(before), pass.found.end(), said), pass.found.end());
   // Of a rule that is wrong itself it would only be guessed.
