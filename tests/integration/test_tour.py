@@ -131,6 +131,7 @@ def wait_before(command, shell, folder):
     if command.startswith("ask") and "redis-server" in command:
         until("Redis has ended", lambda: not (folder / "redis/pid").exists())
     if command.startswith("sluice status\nsluice push"):
+        until("Redis answers", lambda: shell.run("sluice status --json").startswith("{"), 30)  # it was started behind the prompt
         until("the nodes have found Redis", lambda: sum(n["alive"] for n in nodes()) == 3, 30)
     if "\ncat traffic" in command:
         written = (folder / "traffic").stat().st_mtime_ns
