@@ -2,6 +2,7 @@
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,8 @@ def run_all():
 
 
 def main():
+    # A shell without job control starts what stands behind "&" with SIGINT ignored, and so would be all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wanted = sys.argv[1:]
     if wanted == ["--waiting"]:
         counts = run(m for m in MODULES if m in WAITING)
