@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "sluice/base/code_points.hpp"
 #include "sluice/text/blanks.hpp"
 
 namespace sluice::match {
@@ -83,6 +84,7 @@ bool keyword_table::stops_at_white_space(std::string_view text, std::size_t at, 
   std::size_t most = 0;
   if (next < bucket_[first + 1u]) most = common(next);
   if (next > bucket_[first]) most = std::max(most, common(next - 1));
+  while (most > 0 && most < rest.size() && continues_code_point(rest[most])) --most;  // another word may go on with the first bytes of white space
   if (most >= rest.size() || text::white_space_size(text, at + most) == 0) return false;
   return rest[most] != ' ' || (most > 0 && rest[most - 1] == ' ');
 }

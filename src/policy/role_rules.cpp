@@ -90,12 +90,13 @@ void role_rules::decide(const group& in, sink& out) {
     matter.assign(rule.terms_end - rule.terms_begin, false);
     for (const auto m : matches) matter[all[m].term - rule.terms_begin] = true;
     const auto matters = [&](const entry& e) { return matter[e.term - rule.terms_begin]; };
+    // First what lies over a seam: it is no part of what a text shows by itself, and is left out only where that was noted before.
+    for (const auto& e : mine) {
+      if (e.over != within_part && matters(e)) out.over_seam(over_[e.over]);
+    }
     for (const auto& e : mine) {
       const auto begin = begins_[e.part];
       if (e.over == within_part && !e.noted && matters(e)) out.within(e.term, {e.part, e.begin - begin, e.end - begin});
-    }
-    for (const auto& e : mine) {
-      if (e.over != within_part && matters(e)) out.over_seam(over_[e.over]);
     }
   }
 }

@@ -31,7 +31,9 @@ const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind vie
 
 bool role_texts::say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words) {
   const auto& all = of(part, view, last_turn);
-  return std::ranges::any_of(words, [&](const std::string& word) {
+  const auto [said, fresh] = said_.try_emplace({&all, &words}, false);
+  if (!fresh) return said->second;
+  return said->second = std::ranges::any_of(words, [&](const std::string& word) {
     return std::ranges::any_of(all.text, [&](const std::string& text) { return text::find_word(text, word, 0).has_value(); });
   });
 }

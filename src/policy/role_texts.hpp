@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,6 +57,7 @@ class role_texts {
 
   std::span<const text_part> parts_;
   std::list<joined> known_;
+  std::map<std::pair<const joined*, const std::vector<std::string>*>, bool> said_;  // asked once, however many parts ask
 };
 
 // Where a text of a request stands in what goes on before and behind it.

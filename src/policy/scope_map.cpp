@@ -231,7 +231,7 @@ class composer {
       first += static_cast<std::uint32_t>(policy.rules.size() + policy.variants.size());
     }
     made->needs_record = wants_records(state);
-    if (made->needs_record) signature += "\3on_full";
+    if (made->needs_record) signature += "\4on_full";
     // A variant's entry stands behind those of rules that come later.
     std::ranges::sort(made->exceptions);
     std::ranges::sort(made->composed);

@@ -33,7 +33,9 @@ std::size_t first_other(std::string_view text, std::size_t from) {
     const bool plain = at + block < text.size() && (may_be_other(bytes) | may_be_other(bytes + 8) | may_be_other(bytes + 16) | may_be_other(bytes + 24)) == 0;
     for (; !plain && at < end; ++at) {
       const auto c = static_cast<unsigned char>(text[at]);
-      if (c == ' ' ? white_space_size(text, at + 1) > 0 : (is_control_space(c) || may_lead(c)) && white_space_size(text, at) > 0) return at;
+      if (c == ' ' ? white_space_size(text, at + 1) > 0 : (is_control_space(c) || may_lead(c)) && white_space_size(text, at) > 0) {
+        return at > from && text[at - 1] == ' ' ? at - 1 : at;  // the last byte of a block that was passed over
+      }
     }
     at = end;
   }

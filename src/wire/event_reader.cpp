@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "parts.hpp"
 #include "sluice/base/limits.hpp"
@@ -53,19 +54,20 @@ bool event_reader::tells_error() const {
   return (type != none && body_[type].text == "error") || (error != none && body_[error].kind == kind::object);
 }
 
-bool event_reader::plain_index(index of, std::int64_t& out) {
+bool event_reader::plain_index(index of, std::int64_t& out, std::int64_t least) {
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();  // of no API's; and what is counted on from it stays a number to all who read it
   const auto& n = body_[of];
   const auto [at, code] = std::from_chars(n.text.data(), n.text.data() + n.text.size(), out);
-  if (n.kind == kind::number && code == std::errc() && at == n.text.data() + n.text.size() && out >= 0) return true;
+  if (n.kind == kind::number && code == std::errc() && at == n.text.data() + n.text.size() && out >= least && out <= most) return true;
   return refuse("an index that is no plain number");
 }
 
-bool event_reader::index_at(std::string_view key, std::int64_t& out, index object) {
+bool event_reader::index_at(std::string_view key, std::int64_t& out, index object, std::int64_t least) {
   out = 0;
   if (body_[object].kind != kind::object) return true;
   const auto known = child(object, key);
   const auto i = known != none ? known : body_.member(object, key);
-  return i == none || body_[i].kind == kind::null || plain_index(i, out);
+  return i == none || body_[i].kind == kind::null || plain_index(i, out, least);
 }
 
 bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, std::int64_t choice, channel_sink& sink) {

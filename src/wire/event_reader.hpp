@@ -27,9 +27,9 @@ class event_reader {
   [[nodiscard]] std::string_view raw(std::string_view key, text::json::index object = 0) const;
   // The number at `of` that says which of several a thing is. What a client takes for another number than the gateway does would put a
   // text together in two ways: false, and the stream cannot go on.
-  [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out);
+  [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out, std::int64_t least = 0);
   // The same of a member of the root, or of `object`, however a table spells it; 0 when it is not there or null.
-  [[nodiscard]] bool index_at(std::string_view key, std::int64_t& out, text::json::index object = 0);
+  [[nodiscard]] bool index_at(std::string_view key, std::int64_t& out, text::json::index object = 0, std::int64_t least = 0);
   [[nodiscard]] text::json::index child(text::json::index object, std::string_view key) const { return table_.child(body_, states_, object, key); }
 
   // What a dialect does with a text itself: one that grows from event to event.

@@ -93,7 +93,7 @@ bool responses_stream::begin_event() {
   calls_ = calls_ || (item != none && body[item].kind == kind::object && calls_client(event_.text("type", item)));
   std::int64_t number = 0;
   for (const char* key : {"content_index", "summary_index", "command_index"}) {
-    if (!event_.index_at(key, number)) return false;
+    if (!event_.index_at(key, number, 0, -1)) return false;  // -1: vLLM's, of a text that never began
   }
   return event_.index_at("output_index", item_);
 }

@@ -168,6 +168,17 @@ TEST(blanks, stand_for_white_space_wherever_a_policy_names_words) {
   EXPECT_EQ(edits(sensitive, "a Halden\n Bank, a halden bank"), "a [R], a halden bank");
 }
 
+// Whole texts are looked at in blocks of bytes, and beside what other words have in common with them: neither may hide a word.
+TEST(blanks, are_read_wherever_they_stand_and_whatever_else_is_looked_for) {
+  const auto with = snapshot_of(rule("r", "{keywords: [halden bank, \"halden\u2019s group\", \"halden\u00ae\"]}", "halden bank"));
+  for (std::size_t pad = 0; pad < 100; ++pad) {
+    for (const char* blank : {" \n", "\t ", " \xe2\x80\xa8", "\xe2\x80\xa8", "\xc2\x85", " \xc2\x85", "\n", "  "}) {
+      const auto text = std::string(pad, 'a') + " Halden" + blank + "Bank today";
+      EXPECT_EQ(edited(text, whole(with, text)), std::string(pad, 'a') + " [R] today") << pad;
+    }
+  }
+}
+
 TEST(blanks, a_word_in_two_messages_of_which_one_ends_in_white_space_is_found) {
   const auto with = snapshot_of(rule("r", "{keywords: [halden bank]}", "a halden bank"));
   ASSERT_NE(with, nullptr);
