@@ -23,7 +23,6 @@ namespace {
 constexpr std::size_t own_shard_min = 512;     // patterns of a policy that gets its own database
 constexpr std::size_t common_shard_max = 4096;  // patterns of a shared one
 constexpr std::size_t few_words_max = 256;      // in one shard, scanned for without a filter before it
-constexpr std::size_t few_regexes_max = 16;     // that few words share a shard with: a scan less of each text, and a changed word compiles few others
 constexpr std::size_t word_shard_size = 64;     // about so many words in a shard of words
 constexpr std::size_t word_shards_max = 64;     // what a text that names a word of every shard costs
 
@@ -199,9 +198,10 @@ class compiler {
     }
   }
 
-  // Puts each policy's patterns of one kind into its own shard or the shared one, in which `common` stands already.
+  // Puts each policy's patterns of one kind into its own shard or the shared one.
   template <class Collect>
-  void shard_by_policy(std::vector<shard>& out, index_set& unfiltered, group common, Collect&& collect) {
+  void shard_by_policy(std::vector<shard>& out, index_set& unfiltered, Collect&& collect) {
+    group common;
     std::uint32_t rule = 0;
     for (const auto& p : bundle_.policies) {
       group mine;
@@ -274,15 +274,15 @@ class compiler {
     shard_terms(view, in.derived, [](const term& t) { return t.readings != 0; });
   }
 
-  struct placed_word {
-    std::string form;
-    std::uint32_t term;
-    bool bounded;
-  };
-  // Of the wanted terms. Sorted: where in the bundle a word stands changes nothing in its shard's patterns.
+  // Puts the words of the wanted terms into shards by their forms.
   template <class Wanted>
-  std::vector<placed_word> words_in(text::view_kind view, Wanted&& wanted) {
-    std::vector<placed_word> all;
+  void shard_words(text::view_kind view, std::vector<shard>& out, index_set& unfiltered, Wanted&& wanted) {
+    struct placed {
+      std::string form;
+      std::uint32_t term;
+      bool bounded;
+    };
+    std::vector<placed> all;
     each_active_term([&](std::uint32_t index) {
       const auto& t = program_->terms[index];
       if (t.kind != term::kind::words || t.view != view || !wanted(t)) return;
@@ -292,21 +292,16 @@ class compiler {
         if (!form.empty()) all.push_back({std::move(form), index, words->boundary == boundary::word});
       }
     });
-    std::ranges::sort(all, {}, [](const placed_word& p) { return std::pair<std::string_view, std::uint32_t>(p.form, p.term); });
-    return all;
-  }
-
-  // Into shards by their forms, and a filter that says which of them a text concerns.
-  void shard_words(std::vector<placed_word> all, program::searched::shards& out, index_set& unfiltered) {
-    std::vector<group> groups(std::min(std::bit_ceil(all.size() / word_shard_size + 1), word_shards_max));
+    // Sorted: where in the bundle a word stands changes nothing in its shard's patterns.
+    std::ranges::sort(all, {}, [](const placed& p) { return std::pair<std::string_view, std::uint32_t>(p.form, p.term); });
+    const auto shards = all.size() <= few_words_max ? 1 : std::min(std::bit_ceil(all.size() / word_shard_size + 1), word_shards_max);
+    std::vector<group> groups(shards);
     for (auto& p : all) {
       auto& into = groups[digest_of(p.form) % groups.size()];
       into.add(escaped(p.form), p.term, {});
       into.words.push_back({std::move(p.form), p.bounded});
     }
-    for (auto& g : groups) finish(std::move(g), out.words, unfiltered, {"bundle.yaml", 0, 0});
-    out.filter = filter_of(out.words);
-    words_of_shards_.clear();
+    for (auto& g : groups) finish(std::move(g), out, unfiltered, {"bundle.yaml", 0, 0});
   }
 
   // What a text must hold before it is searched: databases of their own for what prose has not, so that it is not searched for them.
@@ -322,32 +317,17 @@ class compiler {
   template <class Wanted>
   void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
     auto& unfiltered = program_->in[view].unfiltered;
-    const auto needing = [&](std::uint32_t index, rare what) {
-      const auto& t = program_->terms[index];
-      return t.kind == term::kind::regex && t.view == view && wanted(t) && !t.regex->regex.superset().empty() && rare_of(t.regex->regex.info().needs) == what;
-    };
-    std::size_t regexes = 0;
-    each_active_term([&](std::uint32_t index) {
-      const auto& t = program_->terms[index];
-      if (t.kind == term::kind::regex && t.view == view && wanted(t) && t.regex->regex.superset().empty()) unfiltered.add(index);
-      if (needing(index, rare::nothing)) ++regexes;
-    });
-    auto words = words_in(view, wanted);
-    const bool few = words.size() <= few_words_max;
-    group alone;
-    if (few) {
-      for (const auto& p : words) alone.add(escaped(p.form), p.term, {});
-    }
-    group beside = regexes <= few_regexes_max ? std::exchange(alone, {}) : group{};
-    out.words_among_regexes = few && regexes <= few_regexes_max && !beside.term_of.empty();
     for (const auto which : {rare::nothing, rare::long_words, rare::capitals, rare::few_digits, rare::digits, rare::ats}) {
-      shard_by_policy(out.regexes, unfiltered, which == rare::nothing ? std::move(beside) : group{}, [&](std::uint32_t index, group& into) {
-        const auto& regex = program_->terms[index].regex;
-        if (needing(index, which)) into.add(regex->regex.superset(), index, regex->regex.info().needs);
+      shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
+        const auto& t = program_->terms[index];
+        if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
+        if (t.regex->regex.superset().empty()) return unfiltered.add(index);
+        const auto& needs = t.regex->regex.info().needs;
+        if (rare_of(needs) == which) into.add(t.regex->regex.superset(), index, needs);
       });
     }
-    if (!few) return shard_words(std::move(words), out, unfiltered);
-    finish(std::move(alone), out.words, unfiltered, {"bundle.yaml", 0, 0});
+    shard_words(view, out.words, unfiltered, wanted);
+    if (words_of_shards_.size() > few_words_max) out.filter = filter_of(out.words);
     words_of_shards_.clear();
   }
 

@@ -145,12 +145,10 @@ void part_matcher::scan(text::view_kind view) {
   const auto& in = searched(view);
   const auto text = s_.view[view].text();
   s_.candidates = program_.in[view].unfiltered;
-  const bool has_regexes = rules_.regexes[view].any();
-  if (has_regexes || (in.words_among_regexes && rules_.words[view].any())) {
+  if (rules_.regexes[view].any()) {
     std::optional<match::rare_bytes> there;
     for (const auto& one : in.regexes) {
       if (one.needs != match::rare_bytes{}) {
-        if (!has_regexes) continue;
         if (!there) there = match::count_rare(text);
         if (!there->cover(one.needs)) continue;
       }
@@ -163,9 +161,6 @@ void part_matcher::scan(text::view_kind view) {
   if (program_.in[view].words.has_blanks() && !text::has_single_blanks(text)) {
     text::single_blanks(text, s_.blanks);
     read = s_.blanks;
-    for (const auto& one : in.regexes) {
-      if (in.words_among_regexes && one.needs == match::rare_bytes{}) scan(one, read);
-    }
   }
   if (in.filter) in.filter->candidates(read, s_.words);
   for (std::size_t i = 0; i < in.words.size(); ++i) {

@@ -256,7 +256,6 @@ struct program {
   struct searched {
     struct shards {
       std::vector<shard> regexes, words;
-      bool words_among_regexes = false;  // the few words stand with the regexes that need nothing of a text
       std::optional<match::word_filter> filter;  // which of the words' a text concerns; none where a scan for so few costs less
       [[nodiscard]] std::size_t memory_bytes() const { return filter ? filter->memory_bytes() : 0; }
     };
