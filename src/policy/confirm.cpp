@@ -38,19 +38,6 @@ class rejections {
   std::size_t text_bytes_, count_ = 0, bytes_ = 0;
 };
 
-std::size_t next_code_point(std::string_view text, std::size_t at) {
-  ++at;
-  while (at < text.size() && continues_code_point(text[at])) ++at;
-  return at;
-}
-
-std::size_t previous_code_point(std::string_view text, std::size_t at) {
-  do {
-    --at;
-  } while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80);
-  return at;
-}
-
 // Shannon's, in bits per byte: what random keys have and placeholders have not.
 double entropy(std::string_view text) {
   std::array<std::uint32_t, 256> counts{};

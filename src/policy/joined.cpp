@@ -11,26 +11,6 @@
 namespace sluice::policy {
 namespace {
 
-
-
-// Bytes of the first, or of the last, so many code points.
-std::size_t head_size(std::string_view text, std::size_t code_points) {
-  std::size_t at = 0;
-  for (; code_points > 0 && at < text.size(); --code_points) {
-    ++at;
-    while (at < text.size() && continues_code_point(text[at])) ++at;
-  }
-  return at;
-}
-std::size_t tail_size(std::string_view text, std::size_t code_points) {
-  std::size_t at = text.size();
-  for (; code_points > 0 && at > 0; --code_points) {
-    --at;
-    while (at > 0 && continues_code_point(text[at])) --at;
-  }
-  return text.size() - at;
-}
-
 // Parts of a request put together.
 struct joined_text {
   struct piece {
@@ -102,23 +82,23 @@ class seam_reader final : private match_sink {
     joined_text now;
     for (std::size_t n = 0; n < which_.size(); ++n) {
       const auto text = parts_[which_[n]].text;
-      const auto head = head_size(text, reach), tail = tail_size(text, reach);
+      const auto head_end = code_points_on(text, 0, reach), tail = code_points_back(text, text.size(), reach);
       if (n == 0) {
-        now.cut_front = tail < text.size();
-        now.add(which_[n], text, text.size() - tail, text.size(), spaced);
+        now.cut_front = tail > 0;
+        now.add(which_[n], text, tail, text.size(), spaced);
         continue;
       }
-      if (head + tail >= text.size() && n + 1 < which_.size()) {
+      if (head_end >= tail && n + 1 < which_.size()) {
         now.add(which_[n], text, 0, text.size(), spaced);
         if (now.text.size() > std::max(read_at_once, 8 * reach)) now = go_on(now, spaced);
         continue;
       }
-      now.add(which_[n], text, 0, head, spaced);
-      now.cut_back = head < text.size();
+      now.add(which_[n], text, 0, head_end, spaced);
+      now.cut_back = head_end < text.size();
       if (!spaced || now.has_space) look(now);  // else it is the text that was looked at
       now = {};
-      now.cut_front = tail < text.size();
-      now.add(which_[n], text, text.size() - tail, text.size(), spaced);
+      now.cut_front = tail > 0;
+      now.add(which_[n], text, tail, text.size(), spaced);
     }
   }
 
@@ -131,9 +111,9 @@ class seam_reader final : private match_sink {
     std::size_t wanted = rules_.join_reach;
     for (auto each = now.pieces.rbegin(); each != now.pieces.rend() && wanted > 0; ++each) {
       const auto text = parts_[each->of.part].text.substr(each->of.begin, each->of.end - each->of.begin);
-      const auto tail = tail_size(text, wanted);
-      kept.push_back({each->of.part, each->of.end - static_cast<std::uint32_t>(tail), each->of.end});
-      wanted -= static_cast<std::size_t>(std::ranges::count_if(text.substr(text.size() - tail), [](char c) { return !continues_code_point(c); }));
+      const auto tail = code_points_back(text, text.size(), wanted);
+      kept.push_back({each->of.part, each->of.begin + static_cast<std::uint32_t>(tail), each->of.end});
+      wanted -= static_cast<std::size_t>(code_points(text.substr(tail)));
     }
     joined_text out;
     out.cut_front = true;

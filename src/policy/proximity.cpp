@@ -10,23 +10,6 @@
 namespace sluice::policy {
 namespace {
 
-// Where the n-th code point after `at` begins, or the text's end; `n` counts down by what was found.
-std::size_t forward(std::string_view text, std::size_t at, std::uint32_t& n) {
-  for (; n > 0 && at < text.size(); --n) {
-    ++at;
-    while (at < text.size() && continues_code_point(text[at])) ++at;
-  }
-  return at;
-}
-
-std::size_t backward(std::string_view text, std::size_t at, std::uint32_t n) {
-  for (; n > 0 && at > 0; --n) {
-    --at;
-    while (at > 0 && continues_code_point(text[at])) --at;
-  }
-  return at;
-}
-
 // True when one of the words stands whole in text[begin, end).
 bool holds_word(const std::vector<std::string>& words, std::string_view text, std::size_t begin, std::size_t end) {
   if (begin >= end) return false;
@@ -47,9 +30,8 @@ bool holds_word(const std::vector<std::string>& words, std::string_view text, st
 }
 
 bool beside(const compiled_proximity& what, std::string_view text, std::size_t begin, std::size_t end) {
-  auto n = what.within;
-  return holds_word(what.words, text, backward(text, begin, what.within), begin) ||
-         holds_word(what.words, text, end, forward(text, end, n));
+  return holds_word(what.words, text, code_points_back(text, begin, what.within), begin) ||
+         holds_word(what.words, text, end, code_points_on(text, end, what.within));
 }
 
 bool fits(const term& of, std::string_view text, std::size_t begin, std::size_t end) {
@@ -62,8 +44,8 @@ bool continues_word(std::string_view before, std::string_view behind) {
 
 // With what stands before and behind the text, as far as it matters.
 bool fits_joined(const term& of, std::string_view text, std::size_t begin, std::size_t end, const text_position& where) {
-  auto behind = of.context() + 1;
-  const auto from = backward(text, begin, of.context() + 1), to = forward(text, end, behind);
+  const auto reach = of.context() + 1;
+  const auto from = code_points_back(text, begin, reach), to = code_points_on(text, end, reach);
   if ((from > 0 || !where.begins) && (to < text.size() || !where.ends)) return false;
   for (std::size_t way = 0; way < role_texts::ways; ++way) {
     const auto others = where.in->around(where.part, where.view, of.last_turn_only, way);
@@ -71,11 +53,10 @@ bool fits_joined(const term& of, std::string_view text, std::size_t begin, std::
     const bool grows = (begin == 0 && where.begins && continues_word(others.before, match)) || (end == text.size() && where.ends && continues_word(match, others.behind));
     if (where.whole_words && grows) continue;
     std::string all;
-    if (from == 0 && where.begins) all += others.before.substr(backward(others.before, others.before.size(), of.context() + 1));
+    if (from == 0 && where.begins) all += others.before.substr(code_points_back(others.before, others.before.size(), reach));
     const auto at = all.size();
     all += text.substr(from, to - from);
-    auto n = of.context() + 1;
-    if (to == text.size() && where.ends) all += others.behind.substr(0, forward(others.behind, 0, n));
+    if (to == text.size() && where.ends) all += others.behind.substr(0, code_points_on(others.behind, 0, reach));
     if (fits(of, all, at + begin - from, at + end - from)) return true;
   }
   return false;
@@ -87,9 +68,9 @@ surroundings look_around(const term& of, std::string_view text, std::size_t begi
                          const text_position* where) {
   if (of.near.words.empty() && of.unless_near.words.empty()) return surroundings::fit;
   if (more) {
-    auto missing = of.context() + 1;  // one more shows where the last word ends
-    (void)forward(text.substr(0, std::max(stable, end)), end, missing);
-    if (missing > 0) return surroundings::open;
+    const auto reach = of.context() + 1;  // one more shows where the last word ends
+    const auto sure = text.substr(end, std::max(stable, end) - end);
+    if (code_points(sure.substr(0, code_points_on(sure, 0, reach))) < reach) return surroundings::open;
   }
   if (fits(of, text, begin, end)) return surroundings::fit;
   // A text that says itself that it is harmless stays so.

@@ -1,9 +1,11 @@
 // The texts of a streamed Gemini answer, judged piece by piece: see gemini_stream.hpp.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "gemini_stream.hpp"
 #include "parts.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 #include "text_offsets.hpp"
 
@@ -32,10 +34,10 @@ bool generate_stream::begin_candidates() {
 }
 
 const generate_stream::entry* generate_stream::entry_of(index i) const {
-  for (const auto& at : at_hand_) {
-    if (i > at.node && i < event_.body()[at.node].next) return &at;
-  }
-  return nullptr;
+  const auto behind = std::ranges::upper_bound(at_hand_, i, {}, &entry::node);  // they stand in the event's order
+  if (behind == at_hand_.begin()) return nullptr;
+  const auto& at = *std::prev(behind);
+  return i > at.node && i < event_.body()[at.node].next ? &at : nullptr;
 }
 
 // Each event has the next parts of an answer.
@@ -117,7 +119,7 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
   g.tail += piece;
   if (g.tail.size() <= 2 * tail_bytes) return true;
   auto from = g.tail.size() - tail_bytes;
-  while (from < g.tail.size() && (static_cast<unsigned char>(g.tail[from]) & 0xc0) == 0x80) ++from;  // whole code points
+  while (from < g.tail.size() && continues_code_point(g.tail[from])) ++from;  // whole code points
   g.tail.erase(0, from);
   return true;
 }

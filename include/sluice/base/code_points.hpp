@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,6 +13,32 @@ namespace sluice {
 
 [[nodiscard]] inline std::int64_t code_points(std::string_view text) {
   return std::ranges::count_if(text, [](char c) { return !continues_code_point(c); });
+}
+
+// Where the code point behind the one at `at` begins, or the text's end. `at` is before that.
+[[nodiscard]] constexpr std::size_t next_code_point(std::string_view text, std::size_t at) {
+  do {
+    ++at;
+  } while (at < text.size() && continues_code_point(text[at]));
+  return at;
+}
+// Where the code point before `at` begins. `at` is not 0.
+[[nodiscard]] constexpr std::size_t previous_code_point(std::string_view text, std::size_t at) {
+  do {
+    --at;
+  } while (at > 0 && continues_code_point(text[at]));
+  return at;
+}
+// So many code points on from `at`, or back: as far as the text goes.
+template <class Count>
+[[nodiscard]] constexpr std::size_t code_points_on(std::string_view text, std::size_t at, Count n) {
+  for (; n > 0 && at < text.size(); --n) at = next_code_point(text, at);
+  return at;
+}
+template <class Count>
+[[nodiscard]] constexpr std::size_t code_points_back(std::string_view text, std::size_t at, Count n) {
+  for (; n > 0 && at > 0; --n) at = previous_code_point(text, at);
+  return at;
 }
 
 }  // namespace sluice
