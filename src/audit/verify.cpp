@@ -205,7 +205,7 @@ class verifier {
   void check_link(const std::string& text, node_chain& node) {
     if (text.size() < hash_member_bytes || !text.ends_with("\"}")) return problem("the line is no audit record");
     const auto hash = last_member(text, "hash");
-    const auto body = text.substr(0, text.size() - hash_member_bytes) + "}";
+    const auto body = std::string_view(text).substr(0, text.size() - hash_member_bytes);
     const auto sequence = sequence_of(text);
     if (!hash_fits(text)) {
       problem("the bytes do not fit their hash: the record was changed");

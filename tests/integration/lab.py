@@ -204,6 +204,11 @@ audit: {{directory: {self.audit}}}
         if wait:
             until(f"{self.name} answers", lambda: self.get("/livez")[0] == 200)
 
+    def set_log(self, options):
+        """What its decision log is told beside its folder, from the next start on."""
+        log = f"audit: {{directory: {self.audit}"
+        self.config.write_text(re.sub(re.escape(log) + ".*", lambda _: f"{log}, {options}}}", self.config.read_text()))
+
     def kill(self, how=signal.SIGKILL):
         self.process.send_signal(how)
         self.process.wait(40)

@@ -59,7 +59,7 @@ def replayed(g, lab, decision, *more):
 def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
     g, up = gateway(lab)
     g.kill()
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.set_log("text: encrypted")
     g.start()
     up.text = "ask Halden Bank about a bomb recipe"
     asked = {"block": g.ask("a bomb recipe"), "edit": g.ask("pay Halden Bank", stream=True), "answer": g.ask("whom?"), "stream": g.ask("whom?", stream=True)}
@@ -111,7 +111,7 @@ def test_a_replay_in_full_knows_tags_choices_and_the_words_behind_an_answer(lab)
     (folder / "bundle.yaml").write_text((folder / "bundle.yaml").read_text() + "  - {use: words, bind: {scope: global}}\n  - {use: advice, bind: {conversation_tag: investing}}\n")
     g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
     g.kill()
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.set_log("text: encrypted")
     g.start()
     asked = {}
 
@@ -182,7 +182,7 @@ rules:
 def test_old_files_are_packed_and_retired_and_the_log_stays_whole(lab):
     g, up = gateway(lab)
     g.kill()
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, file_bytes: 4KiB, keep: {{bytes: 24KiB}}}}"))
+    g.set_log("file_bytes: 4KiB, keep: {bytes: 24KiB}")
     g.start()
     decisions = []
     for i in range(60):

@@ -18,7 +18,7 @@ def sealed(lab, redis, name="gw0", checkpoint="200ms"):
     source = f'{{redis: {{url: "redis://gateway@127.0.0.1:{redis.port}", password_file: {password}, ring: {RING}, poll: 500ms}}}}'
     g = Gateway(lab, name, Upstream().port, source)
     g.kill(signal.SIGTERM)
-    g.config.write_text(g.config.read_text().replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, checkpoint: {checkpoint}}}"))
+    g.set_log(f"checkpoint: {checkpoint}")
     g.start()
     sluice("push", bundle(lab.dir / "b"), "--redis", f"redis://publisher@127.0.0.1:{redis.port}", "--redis-password-file", password, "--ring", RING, "--wait", "1")
     return g

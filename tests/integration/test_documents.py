@@ -271,7 +271,7 @@ def test_gate_commands(lab):
     assert "50 rows" in told and "held out to kept/benign.jsonl" in told and "of must_block added" in told and "PASS" in told, told
     g = Gateway(lab, "sealed", Upstream().port, f"{{directory: {bundle(lab.dir / 'b')}}}")
     g.kill(signal.SIGTERM)
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.set_log("text: encrypted")
     g.start()
     assert g.ask("hello")[0] == 200 and g.records()
     told = shell(replay.replace("/var/lib/sluice/audit", str(g.audit)).replace("/var/lib/sluice", f"{lab.dir}/sealed-state"), lab.dir)
@@ -399,7 +399,7 @@ def test_feedback_commands(lab):
     folder = bundle(lab.dir / "policies")
     g = Gateway(lab, "told", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}', "context: {default: {tenant: retail}}")
     g.kill(signal.SIGTERM)
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.set_log("text: encrypted")
     g.start()
     shell(f"sluice push policies --redis redis://127.0.0.1:{port} --ring prod --wait 1", lab.dir)
     decision = g.ask("pay Halden Bank now")[1]["x-sluice-decision"]

@@ -1,4 +1,5 @@
 """What breaks beneath a running gateway: its memory, its disk, its upstream's addresses."""
+import contextlib
 import errno
 import json
 import signal
@@ -50,6 +51,18 @@ def test_a_damaged_memory_is_told_and_what_was_enforced_stays_enforced(lab):
         assert int(g.state()["activation"].split("-")[0]) > 1_000_000, "no number is given twice"
 
 
+@contextlib.contextmanager
+def small_disk(folder, size="8m"):
+    """A file system there, which can be full."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode != 0:
+        raise Skip("no right to mount a small file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
 def fill(folder):
     with open(folder / "filler", "wb", buffering=0) as filler:
         try:
@@ -62,13 +75,9 @@ def fill(folder):
 def test_a_decision_log_on_a_full_disk_stops_requests_and_its_retention_makes_room(lab):
     up = Upstream()
     audit = lab.dir / "g-audit"
-    audit.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", audit], capture_output=True).returncode != 0:
-        raise Skip("no right to mount a small file system")
-    try:
+    with small_disk(audit):
         g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
-        config = g.config.read_text()
-        g.config.write_text(config.replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, file_bytes: 8KiB}}"))
+        g.set_log("file_bytes: 8KiB")
         g.kill(signal.SIGTERM)
         g.start()
         for _ in range(60):
@@ -80,28 +89,23 @@ def test_a_decision_log_on_a_full_disk_stops_requests_and_its_retention_makes_ro
         assert told["failed"] and "No space left" in told["failure"], told
         g.kill(signal.SIGTERM)
         # It begins on the full disk, too.
-        g.config.write_text(config.replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, file_bytes: 8KiB, keep: {{bytes: 24KiB}}}}"))
+        g.set_log("file_bytes: 8KiB, keep: {bytes: 24KiB}")
         g.start()
         assert g.ask("hello")[0] == 503
         until("old files made room", lambda: g.ask("hello")[0] == 200, 30)
         assert events(g, "retired") and "whole" in sluice("audit", "verify", "--from", audit).stdout
         g.kill(signal.SIGTERM)
-    finally:
-        subprocess.run(["umount", "-l", audit], check=True)
 
 
 def test_a_policy_refuses_what_a_full_log_cannot_record_although_the_node_drops(lab):
     up = Upstream()
     audit = lab.dir / "g-audit"
-    audit.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", audit], capture_output=True).returncode != 0:
-        raise Skip("no right to mount a small file system")
-    try:
+    with small_disk(audit):
         folder = bundle(lab.dir / "b")
         (folder / "bundle.yaml").write_text((folder / "bundle.yaml").read_text() + "  - {use: bank, bind: {tenant: [bank]}}\n")
         (folder / "bank.yaml").write_text(BANK)
         g = Gateway(lab, "g", up.port, f"{{directory: {folder}}}", "context: {headers: {trusted_proxies: [127.0.0.1/32], tenant: x-tenant}}\n")
-        g.config.write_text(g.config.read_text().replace(f"{{directory: {g.audit}}}", f"{{directory: {g.audit}, on_full: drop}}"))
+        g.set_log("on_full: drop")
         g.kill(signal.SIGTERM)
         g.start()
 
@@ -132,17 +136,12 @@ def test_a_policy_refuses_what_a_full_log_cannot_record_although_the_node_drops(
         r = subprocess.run([SLUICE, "explain", folder, "--tenant", "bank"], input="hello", capture_output=True, text=True)
         assert "log full  refused, as policy bank says (bank.yaml:4:8)" in r.stdout, r.stdout + r.stderr
         g.kill(signal.SIGTERM)
-    finally:
-        subprocess.run(["umount", "-l", audit], check=True)
 
 
 def test_a_version_for_which_the_disk_has_no_room_waits_for_it(lab):
     up = Upstream()
     state = lab.dir / "g-state"
-    state.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", state], capture_output=True).returncode != 0:
-        raise Skip("no right to mount a small file system")
-    try:
+    with small_disk(state, "16m"):
         g = Gateway(lab, "g", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
         assert redacts(g, up, "Halden Bank")
         fill(state)
@@ -155,5 +154,3 @@ def test_a_version_for_which_the_disk_has_no_room_waits_for_it(lab):
         until("it is in force once there is room", lambda: redacts(g, up, "Ostwick Savings"))
         assert not g.state()["last_refusal"]["stands"] and len(g.state()["stored_versions"]) == 2
         g.kill(signal.SIGTERM)
-    finally:
-        subprocess.run(["umount", "-l", state], check=True)

@@ -30,7 +30,7 @@ def alone(lab, extra="", audit="encrypted"):
     up = Upstream()
     g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}", secret(lab) + extra)
     g.kill(signal.SIGTERM)
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: {audit}}}"))
+    g.set_log(f"text: {audit}")
     g.start()
     return g, up
 

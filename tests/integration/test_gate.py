@@ -172,7 +172,7 @@ def test_gate_keeps_what_the_active_version_promised(lab):
 def test_gate_decides_logged_decisions_again(lab):
     g = Gateway(lab, "gw", Upstream().port, f"{{directory: {write(lab.dir / 'live', cases())}}}")
     g.kill(signal.SIGTERM)
-    g.config.write_text(g.config.read_text().replace(f"audit: {{directory: {g.audit}}}", f"audit: {{directory: {g.audit}, text: encrypted}}"))
+    g.set_log("text: encrypted")
     g.start()
     for n in range(8):
         g.ask(f"a thorn or {n}" if n < 3 else f"a needle or {n}" if n == 3 else f"hay {n}")

@@ -7,9 +7,12 @@
 #include "sluice/match/regex.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/text/blanks.hpp"
+#include "texts.hpp"
 
 namespace sluice::policy {
 namespace {
+
+using testing::code_points;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& hit, const std::string& more = "    action: {type: redact, mask: \"[R]\"}\n") {
   return "  - id: " + id + "\n    direction: both\n    match: " + match + "\n" + more + "    tests:\n      - {name: hit, request: \"" + hit + "\", expect: {rules_any: [" + id +
@@ -36,15 +39,6 @@ std::string edited(const std::string& text, const outcome& of) {
     at = e.end;
   }
   return out + text.substr(at);
-}
-
-std::vector<std::string> code_points(const std::string& text) {
-  std::vector<std::string> out;
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) out.emplace_back();
-    out.back() += c;
-  }
-  return out;
 }
 
 // The words as one pattern, the longest first, on text in their view.

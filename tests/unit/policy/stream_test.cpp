@@ -8,9 +8,12 @@
 #include "built.hpp"
 #include "sluice/match/regex.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "texts.hpp"
 
 namespace sluice::policy {
 namespace {
+
+using testing::code_points;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit,
                  const std::string& more = {}) {
@@ -55,15 +58,6 @@ std::string whole(const std::shared_ptr<const snapshot>& with, const std::string
   edited += text.substr(at);
   if (out != nullptr) *out = std::move(o);
   return edited;
-}
-
-std::vector<std::string> code_points(const std::string& text) {
-  std::vector<std::string> out;
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) out.emplace_back();
-    out.back() += c;
-  }
-  return out;
 }
 
 std::vector<std::string> random_cut(std::mt19937& rng, const std::string& text) {
