@@ -1,11 +1,11 @@
 // See derived_runs.hpp. What does not decode to text that a person could read is not an encoding.
 #include "derived_runs.hpp"
 
-#include <array>
-#include <optional>
+#include <algorithm>
 #include <string>
 
 #include "sluice/base/base64.hpp"
+#include "sluice/base/byte_block.hpp"
 #include "sluice/base/hex_digit.hpp"
 #include "utf8.hpp"
 
@@ -14,32 +14,12 @@ namespace {
 
 constexpr std::size_t run_min = 12;  // characters of base64 or hex: below it too much is one by chance
 
-// True where a run of at least `run_min` bytes may stand, of those that `fits`: of a long text only every twelfth byte is looked at.
-template <class Fits>
-bool may_hold_run(std::string_view s, const Fits& fits) {
-  for (std::size_t at = run_min - 1; at < s.size();) {
-    if (!fits[static_cast<unsigned char>(s[at])]) {
-      at += run_min;
-      continue;
-    }
-    auto begin = at, end = at + 1;
-    while (begin > 0 && end - begin < run_min && fits[static_cast<unsigned char>(s[begin - 1])]) --begin;
-    while (end < s.size() && end - begin < run_min && fits[static_cast<unsigned char>(s[end])]) ++end;
-    if (end - begin >= run_min) return true;
-    at = end + run_min;
-  }
-  return false;
+// The bytes that stand in a run of base64 of either alphabet, its folds included, and a few more, because these are asked faster.
+std::uint64_t may_be_base64(const byte_block& of) {
+  return of.letters() | of.between('+', '9') | of.equal('=') | of.equal('_') | of.between('\n', '\r');
 }
-
-// The bytes that stand in a run of base64, its folds included, and of hex with what may stand between two pairs.
-constexpr std::array<bool, 256> bytes_of(std::string_view ones, bool all_letters) {
-  std::array<bool, 256> out{};
-  for (unsigned c = '0'; c <= '9'; ++c) out[c] = true;
-  for (unsigned c = 'a'; c <= (all_letters ? 'z' : 'f'); ++c) out[c] = out[c - 'a' + 'A'] = true;
-  for (const char c : ones) out[static_cast<unsigned char>(c)] = true;
-  return out;
-}
-constexpr auto in_base64 = bytes_of("+/-_=\r\n", true), in_hex = bytes_of(" :,-\\x%", false);
+// The same of hex with what may stand between two pairs: all of ASCII but the letters that it has not.
+std::uint64_t may_be_hex(const byte_block& of) { return ~(of.letters('g', 'w') | of.letters('y', 'z') | of.beyond_ascii()); }
 
 // Mostly printable; a few control characters are what line ends and tabs are.
 bool readable(std::string_view bytes) {
@@ -60,71 +40,18 @@ class runs {
 
   [[nodiscard]] bool fit() const { return fit_; }
 
-  void base64(bool url) {
-    if (!base64_) base64_ = may_hold_run(s_, in_base64);
-    if (!*base64_) return;
-    for (std::size_t i = 0; i < s_.size();) {
-      if (base64_value(s_[i], url) < 0) {
-        ++i;
-        continue;
-      }
-      // A word that is too short is passed without being decoded.
-      auto end = i;
-      while (end < s_.size() && end - i < run_min && in_base64[static_cast<unsigned char>(s_[end])]) ++end;
-      if (end - i < run_min) {
-        i = end;
-        continue;
-      }
-      std::string bytes;
-      std::uint32_t bits = 0;
-      int have = 0;
-      end = i;
-      std::size_t symbols = 0;
-      while (end < s_.size()) {
-        if (const int v = base64_value(s_[end], url); v >= 0) {
-          ++symbols;
-          bits = bits << 6 | static_cast<std::uint32_t>(v);
-          have += 6;
-          if (have >= 8) bytes += static_cast<char>(bits >> (have -= 8) & 0xff);
-          ++end;
-        } else if (const auto skip = line_end(end); skip > 0 && symbols >= 4 && end + skip < s_.size() && base64_value(s_[end + skip], url) >= 0) {
-          end += skip;  // MIME folds long runs (RFC 2045 6.8)
-        } else {
-          break;
-        }
-      }
-      while (end < s_.size() && s_[end] == '=' && symbols % 4 != 0) ++end, ++symbols;
-      // Without its two own signs it is plain base64, which was read before.
-      const bool same = url && s_.substr(i, end - i).find_first_of("-_") == std::string_view::npos;
-      if (symbols >= run_min && !same) add(bytes, i, end, url ? reading::base64url : reading::base64);
-      i = end;
-    }
+  void base64(bool plain, bool url) {
+    each_row(may_be_base64, [&](std::size_t begin, std::size_t end) {
+      for (auto i = begin; plain && i < end;) i = base64_at(i, false);
+      for (auto i = begin; url && i < end;) i = base64_at(i, true);
+    });
   }
 
   // "48656c6c6f", "48 65 6c", "48:65", "\x48\x65", "0x48 0x65".
   void hex() {
-    if (!may_hold_run(s_, in_hex)) return;
-    for (std::size_t i = 0; i < s_.size();) {
-      std::string bytes;
-      auto end = i;
-      std::size_t digits = 0;
-      for (auto at = i; at < s_.size();) {
-        const auto prefix = hex_prefix(at, !bytes.empty());
-        if (at + prefix + 1 >= s_.size()) break;
-        const int high = hex_value(s_[at + prefix]), low = hex_value(s_[at + prefix + 1]);
-        if (high < 0 || low < 0) break;
-        bytes += static_cast<char>(high * 16 + low);
-        at += prefix + 2;
-        end = at;
-        digits += 2;
-      }
-      if (digits < run_min) {
-        i += 1;
-        continue;
-      }
-      add(bytes, i, end, reading::hex);
-      i = end;
-    }
+    each_row(may_be_hex, [&](std::size_t begin, std::size_t end) {
+      while (begin < end) begin = hex_at(begin);
+    });
   }
 
   void tags() {
@@ -141,6 +68,62 @@ class runs {
   }
 
  private:
+  // Calls f(begin, end) for what stands in a row, as far as it goes: a run lies in one of them.
+  template <class Kind, class F>
+  void each_row(Kind fits, F&& f) {
+    for (auto begin = find_row(s_, 0, run_min, fits); begin != std::string_view::npos;) {
+      const auto end = std::min(s_.size(), find_row(s_, begin, 1, [&](const byte_block& block) { return ~fits(block); }));
+      f(begin, end);
+      begin = find_row(s_, end, run_min, fits);
+    }
+  }
+
+  // Reads the run that begins at a place, where one does. Returns where to go on.
+  std::size_t base64_at(std::size_t begin, bool url) {
+    std::string bytes;
+    std::uint32_t bits = 0;
+    int have = 0;
+    auto end = begin;
+    std::size_t symbols = 0;
+    while (end < s_.size()) {
+      if (const int v = base64_value(s_[end], url); v >= 0) {
+        ++symbols;
+        bits = bits << 6 | static_cast<std::uint32_t>(v);
+        have += 6;
+        if (have >= 8) bytes += static_cast<char>(bits >> (have -= 8) & 0xff);
+        ++end;
+      } else if (const auto skip = line_end(end); skip > 0 && symbols >= 4 && end + skip < s_.size() && base64_value(s_[end + skip], url) >= 0) {
+        end += skip;  // MIME folds long runs (RFC 2045 6.8)
+      } else {
+        break;
+      }
+    }
+    while (end < s_.size() && s_[end] == '=' && symbols % 4 != 0) ++end, ++symbols;
+    // Without its two own signs it is plain base64, which was read before.
+    const bool same = url && s_.substr(begin, end - begin).find_first_of("-_") == std::string_view::npos;
+    if (symbols >= run_min && !same) add(bytes, begin, end, url ? reading::base64url : reading::base64);
+    return std::max(end, begin + 1);
+  }
+
+  std::size_t hex_at(std::size_t begin) {
+    std::string bytes;
+    auto end = begin;
+    std::size_t digits = 0;
+    for (auto at = begin; at < s_.size();) {
+      const auto prefix = hex_prefix(at, !bytes.empty());
+      if (at + prefix + 1 >= s_.size()) break;
+      const int high = hex_value(s_[at + prefix]), low = hex_value(s_[at + prefix + 1]);
+      if (high < 0 || low < 0) break;
+      bytes += static_cast<char>(high * 16 + low);
+      at += prefix + 2;
+      end = at;
+      digits += 2;
+    }
+    if (digits < run_min) return begin + 1;
+    add(bytes, begin, end, reading::hex);
+    return end;
+  }
+
   [[nodiscard]] std::size_t line_end(std::size_t at) const {
     if (s_[at] == '\n') return 1;
     return s_.substr(at, 2) == "\r\n" ? 2 : 0;
@@ -195,7 +178,6 @@ class runs {
   std::size_t left_;
   std::vector<derived_text>& out_;
   bool fit_ = true;
-  std::optional<bool> base64_;  // the text may hold a run of either alphabet; once it was asked
 };
 
 }  // namespace
@@ -203,8 +185,7 @@ class runs {
 bool find_runs(std::string_view s, std::uint32_t asked, std::size_t count_max, std::vector<derived_text>& out) {
   const auto wants = [&](reading r) { return (asked & bit(r)) != 0; };
   runs found(s, count_max, out);
-  if (wants(reading::base64)) found.base64(false);
-  if (wants(reading::base64url)) found.base64(true);
+  if (wants(reading::base64) || wants(reading::base64url)) found.base64(wants(reading::base64), wants(reading::base64url));
   if (wants(reading::hex)) found.hex();
   if (is_ascii(s)) return found.fit();
   if (wants(reading::unicode_tags)) found.tags();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "rewriting.hpp"
+#include "sluice/base/byte_block.hpp"
 #include "sluice/text/blanks.hpp"
 
 namespace sluice::text {
@@ -143,23 +144,15 @@ apart_run run_apart(std::string_view s, std::size_t at) {
 
 // Where no two characters stand alone one behind the other in the bytes from `at` on, what follows those bytes; else `at`. Of most texts a block at a
 // time: in words of several letters none stands alone, nor does what is written against them, and "a" has such a word behind it.
+constexpr std::size_t joined_bytes = byte_block::size - 4;  // asked at once: with the byte before them and three behind
 std::size_t behind_joined(std::string_view s, std::size_t at) {
-  constexpr std::size_t block = 64;
-  for (; at > 0 && at + block + 2 < s.size(); at += block) {
-    std::array<unsigned char, block + 4> alnum, visible, alone{};  // from the byte before the block on
-    unsigned char beyond_ascii = 0;
-    for (std::size_t i = 0; i < alnum.size(); ++i) {
-      const auto c = static_cast<unsigned char>(s[at - 1 + i]);
-      beyond_ascii |= c;
-      alnum[i] = static_cast<unsigned char>((static_cast<unsigned char>((c | 0x20) - 'a') < 26) | (static_cast<unsigned char>(c - '0') < 10));
-      visible[i] = static_cast<unsigned char>(c > ' ');
-    }
-    for (std::size_t i = 1; i + 1 < alnum.size(); ++i) {
-      alone[i] = static_cast<unsigned char>(visible[i] & ~(alnum[i - 1] | (alnum[i] & alnum[i + 1]) | ((alnum[i] ^ 1) & visible[i + 1])));
-    }
-    unsigned char pairs = 0;
-    for (std::size_t i = 1; i <= block; ++i) pairs |= static_cast<unsigned char>(alone[i] & (alone[i + 2] | (alnum[i + 2] ^ 1)));
-    if (beyond_ascii >= 0x80 || pairs != 0) return at;
+  for (; at > 0 && at - 1 + byte_block::size <= s.size(); at += joined_bytes) {
+    const byte_block block(s, at - 1);
+    const auto alnum = block.letters() | block.digits(), visible = ~block.between(0, ' ');
+    const auto alone = visible & ~(alnum << 1 | (alnum & alnum >> 1) | (~alnum & visible >> 1));
+    const auto pairs = alone & (alone >> 2 | ~alnum >> 2);
+    constexpr auto asked = ((std::uint64_t{1} << joined_bytes) - 1) << 1;
+    if (block.beyond_ascii() != 0 || (pairs & asked) != 0) return at;
   }
   return at;
 }
@@ -271,7 +264,7 @@ std::optional<derived_text> spaced(std::string_view s, const vocabulary* words) 
   for (std::size_t i = 0; i < s.size();) {
     if (i >= joined) {
       i = behind_joined(s, i);
-      joined = i + 64;
+      joined = i + joined_bytes;
     }
     // A word of more than one letter has none that stands apart: most of a text.
     auto end = i;
