@@ -175,13 +175,16 @@ class compiler {
     std::vector<std::uint32_t> term_of;
     std::vector<shard_word> words;
     std::optional<match::rare_bytes> needs;  // of each
-    void add(std::string pattern, std::uint32_t term, const match::rare_bytes& its) {
+    text_sides sides = 0;
+    void add(std::string pattern, std::uint32_t term, const match::rare_bytes& its, text_sides whose) {
       set.patterns.push_back({std::move(pattern), match::single_match_flags()});
       term_of.push_back(term);
       needs = needs ? least(*needs, its) : its;
+      sides |= whose;
     }
     void append(group&& other) {
       if (other.needs) needs = needs ? least(*needs, *other.needs) : *other.needs;
+      sides |= other.sides;
       set.patterns.insert(set.patterns.end(), std::make_move_iterator(other.set.patterns.begin()),
                           std::make_move_iterator(other.set.patterns.end()));
       term_of.insert(term_of.end(), other.term_of.begin(), other.term_of.end());
@@ -249,7 +252,7 @@ class compiler {
       if (database) {
         for (auto& w : from.words) w.shard = static_cast<std::uint32_t>(out.size());
         words_of_shards_.insert(words_of_shards_.end(), std::make_move_iterator(from.words.begin()), std::make_move_iterator(from.words.end()));
-        shard& made = out.emplace_back(shard{*database, {}, {}, from.needs.value_or(match::rare_bytes{})});
+        shard& made = out.emplace_back(shard{*database, {}, {}, from.needs.value_or(match::rare_bytes{}), from.sides});
         for (const auto& terms : g.terms) {
           made.term_of.insert(made.term_of.end(), terms.begin(), terms.end());
           made.ends.push_back(static_cast<std::uint32_t>(made.term_of.size()));
@@ -298,7 +301,7 @@ class compiler {
     std::vector<group> groups(shards);
     for (auto& p : all) {
       auto& into = groups[digest_of(p.form) % groups.size()];
-      into.add(escaped(p.form), p.term, {});
+      into.add(escaped(p.form), p.term, {}, sides_of(p.term));
       into.words.push_back({std::move(p.form), p.bounded});
     }
     for (auto& g : groups) finish(std::move(g), out, unfiltered, {"bundle.yaml", 0, 0});
@@ -314,17 +317,37 @@ class compiler {
     return needs.long_word ? rare::long_words : needs.digits >= few_digits_min ? rare::few_digits : rare::nothing;
   }
 
+  [[nodiscard]] text_sides sides_of(std::uint32_t term) const { return program_->rules[program_->terms[term].rule].sides(); }
+
+  // A regex that has a filter, by what a text must hold and by whose text it is in words: databases of their own, so that a text is searched
+  // for what is asked of it alone.
+  struct filtered {
+    rare needs;
+    text_sides words;  // nobody's, the asker's, the model's, or both
+    bool operator==(const filtered&) const = default;
+  };
+  [[nodiscard]] std::optional<filtered> filtered_of(const term& t) const {
+    if (t.regex->regex.superset().empty()) return {};
+    return filtered{rare_of(t.regex->regex.info().needs), static_cast<text_sides>(program_->rules[t.rule].sides() & ~other_texts)};
+  }
+
   template <class Wanted>
   void shard_terms(text::view_kind view, program::searched::shards& out, Wanted&& wanted) {
     auto& unfiltered = program_->in[view].unfiltered;
-    for (const auto which : {rare::nothing, rare::long_words, rare::capitals, rare::few_digits, rare::digits, rare::ats}) {
-      shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
-        const auto& t = program_->terms[index];
-        if (t.kind != term::kind::regex || t.view != view || !wanted(t)) return;
-        if (t.regex->regex.superset().empty()) return unfiltered.add(index);
-        const auto& needs = t.regex->regex.info().needs;
-        if (rare_of(needs) == which) into.add(t.regex->regex.superset(), index, needs);
-      });
+    each_active_term([&](std::uint32_t index) {
+      const auto& t = program_->terms[index];
+      if (t.kind == term::kind::classifier || t.view != view || !wanted(t)) return;
+      out.sides |= sides_of(index);
+      if (t.kind == term::kind::regex && !filtered_of(t)) unfiltered.add(index);
+    });
+    for (const auto needs : {rare::nothing, rare::long_words, rare::capitals, rare::few_digits, rare::digits, rare::ats}) {
+      for (text_sides words = 0; words < other_texts; ++words) {
+        shard_by_policy(out.regexes, unfiltered, [&](std::uint32_t index, group& into) {
+          const auto& t = program_->terms[index];
+          if (t.kind != term::kind::regex || t.view != view || !wanted(t) || filtered_of(t) != filtered{needs, words}) return;
+          into.add(t.regex->regex.superset(), index, t.regex->regex.info().needs, sides_of(index));
+        });
+      }
     }
     shard_words(view, out.words, unfiltered, wanted);
     if (words_of_shards_.size() > few_words_max) out.filter = filter_of(out.words);

@@ -132,6 +132,7 @@ void part_matcher::score_with(std::uint32_t model, std::string_view folded) {
 
 void part_matcher::look(std::string_view text) {
   for (const auto view : both_views) {
+    if (!concerns(searched(view).sides)) continue;
     if (derived_ != nullptr ? !derives_in_[view] : !rules_.regexes[view].any() && !rules_.words[view].any()) continue;
     text::make_view(text, view, s_.view[view]);
     scan(view);
@@ -148,6 +149,7 @@ void part_matcher::scan(text::view_kind view) {
   if (rules_.regexes[view].any()) {
     std::optional<match::rare_bytes> there;
     for (const auto& one : in.regexes) {
+      if (!concerns(one.sides)) continue;
       if (one.needs != match::rare_bytes{}) {
         if (!there) there = match::count_rare(text);
         if (!there->cover(one.needs)) continue;
@@ -164,7 +166,7 @@ void part_matcher::scan(text::view_kind view) {
   }
   if (in.filter) in.filter->candidates(read, s_.words);
   for (std::size_t i = 0; i < in.words.size(); ++i) {
-    if (!in.filter || (s_.words[i / 64] >> i % 64 & 1) != 0) scan(in.words[i], read);
+    if (concerns(in.words[i].sides) && (!in.filter || (s_.words[i / 64] >> i % 64 & 1) != 0)) scan(in.words[i], read);
   }
 }
 

@@ -62,6 +62,8 @@ class part_matcher final : private text::derived_sink {
 
  private:
   [[nodiscard]] bool looks(std::uint32_t term) const;
+  // Whether terms that look at such texts look at the one at hand.
+  [[nodiscard]] bool concerns(text_sides sides) const { return (sides & side_of(where_->direction, where_->kind)) != 0; }
   void look(std::string_view text);
   void read(const text::derived_text& one) override;
   void scan(text::view_kind view);

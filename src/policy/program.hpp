@@ -177,6 +177,12 @@ struct compiled_threshold {
   [[nodiscard]] std::uint32_t of(policy::direction d) const { return d == direction::request ? request : response; }
 };
 
+// Whose text it is, as databases are divided by it: what is asked and what is answered in words, which most texts are, and all else (of tools,
+// names, files). Bits, so that a database may serve several.
+using text_sides = std::uint8_t;
+inline constexpr text_sides other_texts = 4, all_texts = 7;
+[[nodiscard]] constexpr text_sides side_of(direction d, part_kind kind) { return kind == part_kind::text ? static_cast<text_sides>(d) : other_texts; }
+
 struct compiled_rule {
   policy::direction direction;
   policy::action action;
@@ -212,6 +218,12 @@ struct compiled_rule {
     return (static_cast<unsigned>(direction) & static_cast<unsigned>(d)) != 0 && (role_mask >> static_cast<unsigned>(who) & 1) != 0 &&
            (kind_mask >> static_cast<unsigned>(kind) & 1) != 0 && (last_turn || !last_turn_only);
   }
+  // The texts that it may look at.
+  [[nodiscard]] text_sides sides() const {
+    constexpr auto words = 1U << static_cast<unsigned>(part_kind::text);
+    const auto asked_and_answered = (kind_mask & words) != 0 ? static_cast<unsigned>(direction) : 0U;
+    return static_cast<text_sides>(asked_and_answered | ((kind_mask & ~words) != 0 ? other_texts : 0U));
+  }
   // May change or stop the text, so a stream must hold for it.
   [[nodiscard]] bool changes() const { return changes_match(action) || replaces_choice(); }
   // May rewrite or stop a choice when it ends.
@@ -224,6 +236,7 @@ struct shard {
   std::vector<std::uint32_t> term_of;  // those that hit N belongs to are term_of[ends[N - 1], ends[N])
   std::vector<std::uint32_t> ends;
   match::rare_bytes needs;             // a text that has less holds no match of any
+  text_sides sides = all_texts;        // no other text is looked at by any
 
   template <class F>
   void each_term(std::uint32_t hit, F&& f) const {
@@ -257,6 +270,7 @@ struct program {
     struct shards {
       std::vector<shard> regexes, words;
       std::optional<match::word_filter> filter;  // which of the words' a text concerns; none where a scan for so few costs less
+      text_sides sides = 0;                      // texts that some term looks at
       [[nodiscard]] std::size_t memory_bytes() const { return filter ? filter->memory_bytes() : 0; }
     };
     shards all, derived;              // of every term; of those that look into other readings, which are most of a request's texts
