@@ -139,14 +139,16 @@ void add_demote(CLI::App& root, invocation& call) {
   auto* back = root.add_subcommand("rearm", "Enforce again what a breaker or a person put into shadow");
   auto again = std::make_shared<demote_options>();
   back->add_option("RULE", again->rule, "The rule's id; without it all of them");
-  add_ring_options(*back, again->ring);
-  back->get_option("--redis")->required(false);
+  add_optional_ring(*back, again->ring, "whose nodes are all meant; also from SLUICE_REDIS");
   auto* admin = back->add_option("--admin", again->admin, "The URL of a node's admin port: what this node demoted itself, without Redis");
   admin->excludes(back->get_option("--redis"));
   add_admin_options(*back, again->token_file, again->ca_file);
   add_common(*back, *again, call);
   back->footer("Examples:\n  sluice rearm fin-003 --redis redis://127.0.0.1:6379 --ring prod --wait all\n  sluice rearm fin-003 --admin http://127.0.0.1:9090");
-  back->callback([again, &call] { call.exit_code = rearm(*again, call.json); });
+  back->callback([again, &call] {
+    if (again->admin.empty()) take_ring_of_environment(again->ring);
+    call.exit_code = rearm(*again, call.json);
+  });
 }
 
 }  // namespace sluice::app

@@ -11,6 +11,7 @@
 #include "feedback_input.hpp"
 #include "feedback_intake.hpp"
 #include "feedback_patch.hpp"
+#include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 
 namespace sluice::app {
@@ -56,6 +57,7 @@ int list(const options& o, bool raw) {
   const auto master = master_of(o.from);
   if (!entries || !master) return 1;
   auto all = rollout::review(*entries);
+  const bool some = !all.empty();
   if (o.open) std::erase_if(all, [](const auto& each) { return each.settled.has_value(); });
   if (raw) {
     json out = json::array();
@@ -70,19 +72,32 @@ int list(const options& o, bool raw) {
   for (const auto& each : all) {
     rows.push_back({each.decision, rfc3339(each.first), std::to_string(each.false_positives), std::to_string(each.false_negatives), state_of(each), words_of(each, *master)});
   }
-  std::cout << (rows.size() > 1 ? table(rows) : "nobody has said anything\n");
+  std::cout << (rows.size() > 1 ? table(rows) : some ? "nothing is open: two people agree on all that was said\n" : "nobody has said anything\n");
   return 0;
+}
+
+// What a decision has come to by its labels.
+std::string standing_of(const std::vector<rollout::reviewed_decision>& all, const std::string& decision) {
+  const auto at = std::ranges::find(all, decision, &rollout::reviewed_decision::decision);
+  if (at == all.end()) return "it is not known";
+  const std::string unreported = at->reports.empty() ? "; nobody has reported it (is the id right?)" : "";
+  if (at->settled) return "settled: " + std::to_string(at->labels.size()) + " people agree; next: sluice feedback export" + unreported;
+  if (at->disputed) return "disputed: nothing is proposed while labels contradict each other" + unreported;
+  return std::to_string(rollout::labels_needed) + " people must say so before anything is proposed; one has" + unreported;
 }
 
 int triage(const options& o, bool raw) {
   const auto body = json{{"decision_id", o.decision}, {"verdict", o.verdict}, {"note", o.note}, {"by", o.by}}.dump(-1, ' ', false, json::error_handler_t::replace);
   const auto read = rollout::parse_feedback(body, true);
   if (!read) return complain(read.error().message), 2;
+  auto entries = read_feedback_entries(o.from);
+  if (!entries) return 1;
   const rollout::feedback_entry label{.what = rollout::feedback_entry::kind::label, .decision = read->decision, .verdict = read->verdict, .by = read->by,
-                                      .note = rollout::masked_note(read->note), .sealed_note = {}, .tenant = {}, .node = {}, .time = now().wall};
+                                      .note = rollout::masked_note(read->note), .sealed_note = {}, .tenant = {}, .node = {}, .account = actor_name(), .time = now().wall};
   if (!write_label(o.from, label)) return 1;
+  entries->push_back(label);
   if (raw) std::cout << rollout::to_json(label) << '\n';
-  else std::cout << "decision " << o.decision << ": " << o.verdict << ", says " << read->by << "; " << rollout::labels_needed << " people must say so before anything is proposed\n";
+  else std::cout << "decision " << o.decision << ": " << o.verdict << ", says " << read->by << "; " << standing_of(rollout::review(*entries), read->decision) << '\n';
   return 0;
 }
 
@@ -162,10 +177,10 @@ int export_patch(const options& o, bool raw) {
   if (!file) return complain(o.out + " cannot be written", "may this user write there?"), 1;
   patch.left_out.insert(patch.left_out.end(), proposal.left_out.begin(), proposal.left_out.end());
   if (raw) {
-    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", proposal.exceptions.size()}, {"left_out", patch.left_out}}.dump(2) << '\n';
+    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", patch.exceptions}, {"left_out", patch.left_out}}.dump(2) << '\n';
     return 0;
   }
-  std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << proposal.exceptions.size() << " exceptions that two people agree on";
+  std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << patch.exceptions << " exceptions that two people agree on";
   std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply --directory " + o.bundle + " " + o.out + ", and sluice test\n");
   for (const auto& each : patch.left_out) std::cout << "left out: " << each << '\n';
   return 0;
@@ -182,7 +197,10 @@ void add_feedback(CLI::App& root, invocation& call) {
     add_feedback_options(*out, o->from);
     add_json(*out, call);
     out->footer(footer);
-    out->callback([o, &call, body] { call.exit_code = body(*o, call.json); });
+    out->callback([o, &call, body] {
+      if (o->from.spools.empty()) take_ring_of_environment(o->from.ring);
+      call.exit_code = body(*o, call.json);
+    });
     return out;
   };
   command("list", "Reported decisions, newest first, and who has looked at them", list, "Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open")

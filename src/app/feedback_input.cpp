@@ -97,11 +97,7 @@ void add_text(rollout::logged_decision& out, const audit::kept_exchange& text) {
 }  // namespace
 
 void add_feedback_options(CLI::App& command, feedback_options& options) {
-  command.add_option("--redis", options.ring.url, "redis://host:6379 of the ring, where all gateways' feedback is; also from SLUICE_REDIS")->envname("SLUICE_REDIS");
-  command.add_option("--ring", options.ring.ring, "The fleet's name in Redis; also from SLUICE_RING")->envname("SLUICE_RING")->capture_default_str();
-  command.add_option("--sentinel", options.ring.sentinels, "host:26379 of a Redis Sentinel, several with commas")->envname("SLUICE_SENTINEL")->delimiter(',');
-  command.add_option("--redis-password-file", options.ring.password_file, "A file with the password");
-  command.add_option("--redis-ca-file", options.ring.ca_file, "Certificates to trust for rediss://");
+  add_optional_ring(command, options.ring, "where all gateways' feedback is; also from SLUICE_REDIS");
   command.add_option("--spool", options.spools, "Without Redis: a gateway's state directory, or the URL of its admin port; may be repeated");
   command.add_option("--spool-token-file", options.token_file, "The admin ports' token");
   command.add_option("--secret", options.secret_file, "The file with the gateway's master secret: opens notes and texts that are kept sealed");

@@ -60,6 +60,7 @@ proxy::services::own_answer feedback_intake::from_client(const proxy::services::
                                 .sealed_note = {},
                                 .tenant = asked.who.who.tenant,
                                 .node = how_.node,
+                                .account = {},
                                 .time = now().wall};
   add_note(entry, read->note);
   if (!to_.add(rollout::to_json(entry))) return {.status = 503, .body = said("the gateway has no room for feedback at the moment; send it later")};
@@ -83,6 +84,7 @@ net::control_response feedback_intake::from_operator(const net::control_request&
                                 .sealed_note = {},
                                 .tenant = {},
                                 .node = how_.node,
+                                .account = {},
                                 .time = now().wall};
   add_note(entry, read->note);
   if (!to_.add(rollout::to_json(entry))) return reply(503, said("there is no room for feedback: is Redis gone, and the spool of the state directory full?"));

@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 
+#include "sluice/text/view.hpp"
+
 namespace sluice::app {
 namespace {
 
@@ -104,6 +106,27 @@ const policy::rule* rule_of(const policy::bundle_ast& bundle, const rollout::pro
   return nullptr;
 }
 
+// Whether these are the very words that a rule looks for: an exception for one of them would switch it off.
+bool is_word_of(const policy::match_spec& match, const policy::bundle_ast& bundle, const std::string& folded) {
+  using enum policy::match_spec::kind;
+  const auto same = [&](const std::string& word) { return text::normalise(word, text::view_kind::folded) == folded; };
+  if (match.kind == keywords) {
+    const auto list = bundle.lists.find(match.keywords.list);
+    return std::ranges::any_of(match.keywords.words, same) || (list != bundle.lists.end() && std::ranges::any_of(list->second.words.words, same));
+  }
+  return match.kind != negation && std::ranges::any_of(match.children, [&](const auto& child) { return is_word_of(child, bundle, folded); });
+}
+
+// Why an exception cannot be written into this bundle; empty: it can.
+std::string obstacle(const policy::bundle_ast& bundle, const policy::rule* rule, const rollout::proposed_exception& of, bool has_place) {
+  if (rule == nullptr) return ": this bundle has none";
+  const auto where = ", " + to_string(rule->place);
+  if (is_word_of(rule->match, bundle, text::normalise(of.value, text::view_kind::folded))) {
+    return where + ": what it found is a word of its own, and an exception for it would switch that word off for all texts of the tenant; narrow the rule by hand (near, unless_near, all), its golden case is in the patch";
+  }
+  return has_place ? "" : where + ": add by hand: " + of.yaml;
+}
+
 }  // namespace
 
 bundle_patch patch_of(const bundle_input& bundle, const rollout::proposal& what) {
@@ -115,13 +138,14 @@ bundle_patch patch_of(const bundle_input& bundle, const rollout::proposal& what)
     const auto* rule = rule_of(bundle.report.bundle, each);
     const auto file = rule == nullptr ? out.patched.files.end() : file_of(rule->place.file);
     const auto at = file == out.patched.files.end() ? std::nullopt : spot_in(lines_of(file->bytes), *rule);
-    if (!at) {
-      out.left_out.push_back("rule " + each.rule + (rule == nullptr ? ": this bundle has none" : ", " + to_string(rule->place) + ": add by hand: " + each.yaml));
+    if (const auto why = obstacle(bundle.report.bundle, rule, each, at.has_value()); !why.empty()) {
+      out.left_out.push_back("rule " + each.rule + why);
       continue;
     }
     auto& lines = added[file->path][at->before];
     if (lines.empty()) lines = at->lead;
     lines.push_back(at->indent + "- " + each.yaml);
+    ++out.exceptions;
   }
   const auto golden = file_of(golden_file);
   const bool fresh = golden == out.patched.files.end();

@@ -49,6 +49,11 @@ void add_optional_ring(CLI::App& command, ring_options& options, const std::stri
   add_rest_of_ring(command, options);
 }
 
+void take_ring_of_environment(ring_options& options) {
+  const char* url = std::getenv("SLUICE_REDIS");
+  if (options.url.empty() && url != nullptr) options.url = url;
+}
+
 std::optional<store::redis_endpoint> redis_of(const ring_options& options) {
   auto where = store::parse_redis_url(options.url);
   if (!where) {

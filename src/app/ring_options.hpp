@@ -20,6 +20,8 @@ struct ring_options {
 void add_ring_options(CLI::App& command, ring_options& options);
 // For a command that can do without: then its url is empty. `what`: what the ring has for it.
 void add_optional_ring(CLI::App& command, ring_options& options, const std::string& what);
+// For such a command where the command line named neither a ring nor what stands for one: SLUICE_REDIS, if it is set.
+void take_ring_of_environment(ring_options& options);
 
 // Keys that sign what is written into the ring.
 struct signing_options {

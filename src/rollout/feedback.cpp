@@ -5,9 +5,11 @@
 #include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
+#include "sluice/text/view.hpp"
 
 namespace sluice::rollout {
 namespace {
@@ -29,11 +31,21 @@ void settle(reviewed_decision& of) {
   if (*most >= labels_needed) of.settled = static_cast<judgement>(most - votes.begin());
 }
 
-// The last word of each.
+std::string person(std::string_view by) {
+  std::string out = text::normalise(by, text::view_kind::folded);
+  std::erase_if(out, [](unsigned char c) { return c <= ' '; });
+  return out;
+}
+
+// The last word of each; who says no more than before keeps the note.
 void keep_last(std::vector<feedback_entry>& of, const feedback_entry& entry) {
-  const auto at = std::ranges::find(of, entry.by, &feedback_entry::by);
+  const auto at = std::ranges::find_if(of, [&](const auto& known) { return known.what == entry.what && person(known.by) == person(entry.by); });
   if (at == of.end()) return of.push_back(entry);
-  if (entry.time >= at->time) *at = entry;
+  if (entry.time < at->time) return;
+  const auto before = std::exchange(*at, entry);
+  if (!at->note.empty() || !at->sealed_note.empty()) return;
+  at->note = before.note;
+  at->sealed_note = before.sealed_note;
 }
 
 }  // namespace
@@ -72,7 +84,7 @@ std::string to_json(const feedback_entry& entry) {
               {"verdict", to_string(entry.verdict)},
               {"by", entry.by},
               {"time", rfc3339(entry.time)}};
-  for (const auto& [name, value] : {std::pair("note", &entry.note), {"sealed_note", &entry.sealed_note}, {"tenant", &entry.tenant}, {"node", &entry.node}}) {
+  for (const auto& [name, value] : {std::pair("note", &entry.note), {"sealed_note", &entry.sealed_note}, {"tenant", &entry.tenant}, {"node", &entry.node}, {"account", &entry.account}}) {
     if (!value->empty()) out[name] = *value;
   }
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -93,6 +105,7 @@ std::optional<feedback_entry> parse_entry(std::string_view line) {
                         .sealed_note = word(j, "sealed_note"),
                         .tenant = word(j, "tenant"),
                         .node = word(j, "node"),
+                        .account = word(j, "account"),
                         .time = *time};
 }
 

@@ -142,7 +142,7 @@ proposal propose(std::span<const reviewed_decision> reviewed, std::span<const lo
     std::set<std::string> done;
     for (const auto& rule : decision->rules) {
       if (!rule.enforced || rule.direction != side || rule.value.empty() || !done.insert(rule.rule).second) continue;
-      out.exceptions.push_back({.rule = rule.rule, .policy = rule.policy, .yaml = exception_yaml(each, rule, how)});
+      out.exceptions.push_back({.rule = rule.rule, .policy = rule.policy, .value = rule.value, .yaml = exception_yaml(each, rule, how)});
     }
   }
   return out;

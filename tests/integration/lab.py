@@ -308,15 +308,15 @@ def acl_user(port, name):
     return f"{name}:pw@"
 
 
-def sluice(*words, check=True):
-    r = subprocess.run([SLUICE, *map(str, words)], capture_output=True, text=True, timeout=90)
+def sluice(*words, check=True, env=None):
+    r = subprocess.run([SLUICE, *map(str, words)], capture_output=True, text=True, timeout=90, env=env)
     if check and r.returncode != 0:
         raise AssertionError(f"sluice {' '.join(map(str, words))}: exit {r.returncode}\n{r.stdout}{r.stderr}")
     return r
 
 
-def bundle(folder, words=("Halden Bank",), extra=""):
-    """A bundle with a redacting list, a card rule and a block."""
+def bundle(folder, words=("Halden Bank",), extra="", rivals=None):
+    """A bundle with a redacting list, a card rule and a block; `rivals`: what the list's rule looks for instead."""
     folder.mkdir(parents=True, exist_ok=True)
     items = json.dumps(list(words))
     (folder / "bundle.yaml").write_text("apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: it, owner: it}\nmodules:\n  - {use: p, bind: {scope: global}}\n")
@@ -329,7 +329,7 @@ rules:
     title: Rivals
     severity: low
     direction: both
-    match: {{keywords: {items}}}
+    match: {rivals or f"{{keywords: {items}}}"}
     action: {{type: redact, mask: "[R]"}}
     tests: [{{name: a, request: {json.dumps("at " + words[0])}, expect: {{rules: [rivals]}}}}, {{name: b, request: nothing, expect: {{rules: []}}}}]
   - id: bomb

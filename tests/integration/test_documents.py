@@ -396,7 +396,7 @@ def test_feedback_commands(lab):
     port = free_port()
     lab.redis(port)
     say, look, change = (text for _, text in blocks("docs/feedback.md"))
-    folder = bundle(lab.dir / "policies")
+    folder = bundle(lab.dir / "policies", rivals="{regex: 'Halden B[a-z]{1,8}'}")
     g = Gateway(lab, "told", Upstream().port, f'{{redis: {{url: "redis://127.0.0.1:{port}", ring: prod, poll: 500ms}}}}', "context: {default: {tenant: retail}}")
     g.kill(signal.SIGTERM)
     g.set_log("text: encrypted")

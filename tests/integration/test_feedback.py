@@ -1,5 +1,6 @@
 """What people say of decisions: on any node, only of their own, through a spool, to a patch that two people agree on."""
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -26,9 +27,9 @@ def secret(lab):
     return f"secrets: {{key_file: {file}}}\n"
 
 
-def alone(lab, extra="", audit="encrypted"):
+def alone(lab, extra="", audit="encrypted", rivals=None):
     up = Upstream()
-    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}", secret(lab) + extra)
+    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b', rivals=rivals)}}}", secret(lab) + extra)
     g.kill(signal.SIGTERM)
     g.set_log(f"text: {audit}")
     g.start()
@@ -115,7 +116,7 @@ def labelled(lab, g, decision, verdict, *people):
 
 
 def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
-    g, up = alone(lab, "context: {default: {tenant: retail}}\n")
+    g, up = alone(lab, "context: {default: {tenant: retail}}\n", rivals="{regex: 'Halden B[a-z]{1,8}'}")
     state, audit = lab.dir / "gw-state", g.audit
     spool = ["--spool", f"http://127.0.0.1:{g.admin}", "--secret", lab.dir / "master"]
     logs = ["--from", audit, "--state", state]
@@ -141,6 +142,8 @@ def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
     listed = {e["decision"]: e for e in json.loads(sluice("feedback", "list", *spool, "--json").stdout)}
     assert [listed[d]["state"] for d in (*wrong, missed)] == ["false_positive", "disputed", "open", "false_negative"], listed
     assert listed[wrong[0]]["notes"].startswith("my bank 0"), "sealed notes open with the secret"
+    elsewhere = {**os.environ, "SLUICE_REDIS": "redis://127.0.0.1:1", "SLUICE_RING": "other"}
+    assert json.loads(sluice("feedback", "list", *spool, "--json", env=elsewhere).stdout), "what is named goes before the environment"
     report = json.loads(sluice("feedback", "report", *spool, *logs, "--json").stdout)
     rule = next(r for r in report["rules"] if r["rule"] == "rivals")
     assert (rule["hits"], rule["reported"], rule["reporters"], rule["settled_wrong"], rule["settled_right"]) == (4, 3, 3, 1, 1), rule

@@ -37,6 +37,7 @@ struct feedback_entry {
   std::string by;                   // report: a keyed hash of the caller. label: a person's name
   std::string note, sealed_note;    // one of them, or none
   std::string tenant, node;
+  std::string account;              // label: user@host of the command that wrote it
   wall_time time{};
 };
 // One line, without its end.
@@ -45,7 +46,8 @@ struct feedback_entry {
 // Digits become '#', and a word with '@' becomes [address].
 [[nodiscard]] std::string masked_note(std::string_view note);
 
-// All that was said of one decision. Somebody who says it twice says it once.
+// All that was said of one decision. Somebody who says it twice says it once, however the name is spelled: case, spaces and letters that look alike
+// make no other person.
 struct reviewed_decision {
   std::string decision, tenant;
   std::size_t false_positives = 0, false_negatives = 0;  // reporters
@@ -90,6 +92,7 @@ struct text_cluster {
 // What two people agreed on, as it would stand in a bundle.
 struct proposed_exception {
   std::string rule, policy;
+  std::string value;                  // what the rule matched, and the exception excuses
   std::string yaml;                   // one exception, in flow style
 };
 struct proposal {

@@ -52,7 +52,7 @@ const std::string& bytes_of(const policy::bundle_source& source, const std::stri
 
 TEST(feedback_patch, puts_exceptions_into_their_rules_and_says_what_has_no_place) {
   const auto made = patch_of(input(), {.cases = {R"({"id":"new","set":"must_pass","request":"y"})", R"({"id":"old","set":"must_pass","request":"x"})"},
-                                       .exceptions = {{"plain", "p", exception("f1")}, {"plain", "p", exception("f2")}, {"known", "p", exception("f3")}, {"flow", "p", exception("f4")}, {"gone", "p", exception("f5")}},
+                                       .exceptions = {{"plain", "p", "a", exception("f1")}, {"plain", "p", "a", exception("f2")}, {"known", "p", "a", exception("f3")}, {"flow", "p", "a", exception("f4")}, {"gone", "p", "a", exception("f5")}},
                                        .left_out = {}});
   policy::diagnostics found;
   const auto bundle = policy::parse(made.patched, found);
@@ -71,10 +71,20 @@ TEST(feedback_patch, puts_exceptions_into_their_rules_and_says_what_has_no_place
   EXPECT_EQ(bytes_of(made.patched, "golden/feedback.jsonl"), std::string(R"({"id":"old","set":"must_pass","request":"x"})") + "\n" + R"({"id":"new","set":"must_pass","request":"y"})" + "\n") << "a case that is there is not added again";
 }
 
+TEST(feedback_patch, never_excuses_the_word_that_a_rule_looks_for) {
+  const auto made = patch_of(input(), {.cases = {}, .exceptions = {{"plain", "p", "NEEDLE", exception("f1")}, {"plain", "p", "a needle", exception("f2")}}, .left_out = {}});
+  policy::diagnostics found;
+  const auto bundle = policy::parse(made.patched, found);
+  ASSERT_EQ(bundle.policies[0].rules[0].exceptions.size(), 1u);
+  EXPECT_EQ(bundle.policies[0].rules[0].exceptions[0].id, "f2");
+  ASSERT_EQ(made.left_out.size(), 1u);
+  EXPECT_NE(made.left_out[0].find("would switch that word off"), std::string::npos) << made.left_out[0];
+}
+
 TEST(feedback_patch, is_one_that_git_takes) {
   if (std::system("git --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "git is not installed";
   const auto before = input();
-  const auto made = patch_of(before, {.cases = {R"({"id":"new","set":"must_pass","request":"y"})"}, .exceptions = {{"plain", "p", exception("f1")}, {"known", "p", exception("f3")}}, .left_out = {}});
+  const auto made = patch_of(before, {.cases = {R"({"id":"new","set":"must_pass","request":"y"})"}, .exceptions = {{"plain", "p", "a", exception("f1")}, {"known", "p", "a", exception("f3")}}, .left_out = {}});
   const auto folder = std::filesystem::temp_directory_path() / ("feedback-patch-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder / "golden");
   for (const auto& f : before.source.files) std::ofstream(folder / f.path, std::ios::binary) << f.bytes;

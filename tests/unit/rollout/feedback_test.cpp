@@ -13,7 +13,7 @@ using kind = feedback_entry::kind;
 std::string id(char of) { return std::string(32, of); }
 
 feedback_entry said(kind what, char decision, judgement verdict, const std::string& by, int second = 0) {
-  return {.what = what, .decision = id(decision), .verdict = verdict, .by = by, .note = {}, .sealed_note = {}, .tenant = "retail", .node = "n", .time = wall_time(std::chrono::seconds(1'700'000'000 + second))};
+  return {.what = what, .decision = id(decision), .verdict = verdict, .by = by, .note = {}, .sealed_note = {}, .tenant = "retail", .node = "n", .account = {}, .time = wall_time(std::chrono::seconds(1'700'000'000 + second))};
 }
 
 logged_decision logged(char decision, const std::string& text = "pay Halden Bank now") {
@@ -49,11 +49,23 @@ TEST(feedback, a_masked_note_holds_no_digit_and_no_address) {
   EXPECT_EQ(masked_note("  plain \t words "), " plain words ");
 }
 
+TEST(feedback, a_note_stays_when_its_author_says_the_same_again_without_one) {
+  auto first = said(kind::report, 'a', judgement::false_positive, "u1");
+  first.note = "my own name";
+  const auto again = review(std::vector{first, said(kind::report, 'a', judgement::false_negative, "u1", 1)}).front();
+  ASSERT_EQ(again.reports.size(), 1u);
+  EXPECT_EQ(again.reports[0].verdict, judgement::false_negative);
+  EXPECT_EQ(again.reports[0].note, "my own name");
+}
+
 TEST(feedback, only_two_different_people_settle_a_decision) {
   const auto state = [](std::vector<feedback_entry> all) { return review(all).front(); };
   using enum judgement;
   EXPECT_FALSE(state({said(kind::report, 'a', false_positive, "u1"), said(kind::report, 'a', false_positive, "u2"), said(kind::report, 'a', false_positive, "u3")}).settled) << "reports are no labels";
   EXPECT_FALSE(state({said(kind::label, 'a', false_positive, "Ada"), said(kind::label, 'a', false_positive, "Ada", 1)}).settled) << "one person twice";
+  for (const std::string same : {"ADA", "ada ", "A da", "\u0410da"}) {
+    EXPECT_FALSE(state({said(kind::label, 'a', false_positive, "Ada"), said(kind::label, 'a', false_positive, same, 1)}).settled) << same;
+  }
   EXPECT_EQ(state({said(kind::label, 'a', false_positive, "Ada"), said(kind::label, 'a', false_positive, "Grace")}).settled, false_positive);
   const auto disputed = state({said(kind::label, 'a', false_positive, "Ada"), said(kind::label, 'a', false_positive, "Grace"), said(kind::label, 'a', correct, "Mary")});
   EXPECT_FALSE(disputed.settled);
