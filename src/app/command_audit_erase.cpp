@@ -19,6 +19,12 @@ struct erase_options {
 
 bool is_day(const std::string& text) { return text.size() == 10 && parse_time(text).has_value(); }
 
+std::string summary(const audit::erasure& done) {
+  const auto before = done.before == 0 ? std::string() : "; " + std::to_string(done.before) + " were erased before";
+  if (done.erased.empty()) return "nothing to erase: there is no key of these days" + before;
+  return std::to_string(done.erased.size()) + " keys were erased: the text that they sealed cannot be read any more" + before;
+}
+
 int erase(const erase_options& o, bool raw) {
   if (o.before.empty() == o.day.empty()) return complain("say which days", "either --day 2026-12-01 or --before 2026-12-01"), 2;
   if (!is_day(o.before.empty() ? o.day : o.before)) return complain("'" + (o.before.empty() ? o.day : o.before) + "' is no day", "write it as 2026-12-01"), 2;
@@ -30,16 +36,22 @@ int erase(const erase_options& o, bool raw) {
     const auto master = read_secret(o.secret_file, "--secret");
     if (!master) return complain(master.error().message), 2;
     which.tenant_hash = audit::tenant_hash(audit_value_key(*master), o.tenant);
+    if (!text_keys_of(text_key_directory(o.state), *master).fit()) return complain("the secret opens none of the keys in " + text_key_directory(o.state), "--secret is the file that the gateway's secrets.key_file names"), 1;
   }
-  const auto erased = audit::erase_keys(text_key_directory(o.state), which, now().wall);
-  if (!erased) return complain(erased.error().message), 1;
+  const auto done = audit::erase_keys(text_key_directory(o.state), which, now().wall);
+  if (!done) {
+    return complain(done.error().message, done.error().code == errc::not_found ? "--state is a gateway's state directory; it has keys where audit.text is 'encrypted'" : ""), 1;
+  }
+  // Whoever asks for a tenant and is given nothing must not think that it is done.
+  const bool missed = done->erased.empty() && done->before == 0 && done->others > 0;
+  if (missed) complain("nothing was erased: of the " + std::to_string(done->others) + " keys of these days none is of tenant '" + o.tenant + "'", "is the name what the records' context says?");
   if (raw) {
-    std::cout << nlohmann::json{{"erased", *erased}}.dump(2) << '\n';
-    return 0;
+    std::cout << nlohmann::json{{"erased", done->erased}, {"erased_before", done->before}, {"of_others", done->others}}.dump(2) << '\n';
+  } else if (!missed) {
+    for (const auto& id : done->erased) std::cout << "erased " << id << '\n';
+    std::cout << summary(*done) << '\n';
   }
-  for (const auto& id : *erased) std::cout << "erased " << id << '\n';
-  std::cout << erased->size() << " keys were erased: the text that they sealed cannot be read any more\n";
-  return 0;
+  return missed ? 1 : 0;
 }
 
 }  // namespace

@@ -44,12 +44,12 @@ bool is_id(std::string_view id) {
   return id.size() == size && id.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
 
-std::vector<std::string> ids_in(const std::string& directory, std::string_view begin) {
+std::vector<std::string> ids_in(const std::string& directory, std::string_view begin, std::string_view extension = ".key") {
   std::vector<std::string> out;
   std::error_code why;
   for (fs::directory_iterator it(directory, why), end; !why && it != end; it.increment(why)) {
     const auto stem = it->path().stem().string();
-    if (it->path().extension() == ".key" && is_id(stem) && stem.starts_with(begin)) out.push_back(stem);
+    if (it->path().extension() == extension && is_id(stem) && stem.starts_with(begin)) out.push_back(stem);
   }
   std::ranges::sort(out);
   return out;
@@ -93,6 +93,11 @@ result<text_key> text_keys::for_sealing(wall_time when, const std::string& tenan
   return made;
 }
 
+bool text_keys::fit() const {
+  const auto ids = ids_in(directory_, "");
+  return ids.empty() || std::ranges::any_of(ids, [&](const auto& id) { return find(id).has_value(); });
+}
+
 result<crypto::digest> text_keys::find(const std::string& id) const {
   if (!is_id(id)) return fail(errc::parse, "the record names no key");
   const auto path = directory_ + "/" + id + ".key";
@@ -103,21 +108,30 @@ result<crypto::digest> text_keys::find(const std::string& id) const {
   return fail(errc::not_found, path + " is not there: the text was erased, or the key lies on another node");
 }
 
-result<std::vector<std::string>> erase_keys(const std::string& directory, const erase_request& which, wall_time now) {
-  std::vector<std::string> out;
-  for (const auto& id : ids_in(directory, "")) {
+result<erasure> erase_keys(const std::string& directory, const erase_request& which, wall_time now) {
+  std::error_code why;
+  if (!fs::is_directory(directory, why)) return fail(errc::not_found, directory + " is not there");
+  const auto in_time = [&](const std::string& id) {
     const auto day = id.substr(0, day_digits);
-    const bool in_time = which.day.empty() ? day < which.before : day == which.day;
-    if (!in_time || (!which.tenant_hash.empty() && id.substr(day_digits + 1, which.tenant_hash.size()) != which.tenant_hash)) continue;
+    return which.day.empty() ? day < which.before : day == which.day;
+  };
+  const auto fits = [&](const std::string& id) { return which.tenant_hash.empty() || id.substr(day_digits + 1, which.tenant_hash.size()) == which.tenant_hash; };
+  erasure out;
+  for (const auto& id : ids_in(directory, "", ".erased")) out.before += in_time(id) && fits(id) ? 1 : 0;
+  for (const auto& id : ids_in(directory, "")) {
+    if (!in_time(id)) continue;
+    if (!fits(id)) {
+      ++out.others;
+      continue;
+    }
     const auto path = directory + "/" + id + ".key";
     // The note first: a key that is gone without one would look lost.
     if (auto done = write_file(directory + "/" + id + ".erased", rfc3339(now) + "\n", O_TRUNC); !done) return std::unexpected(done.error());
-    std::error_code why;
     const auto size = fs::file_size(path, why);
     if (auto done = write_file(path, std::string(why ? 0 : size, '\0'), 0); !done) return std::unexpected(done.error());
     fs::remove(path, why);
     if (why) return fail(errc::io, "cannot remove " + path + ": " + why.message());
-    out.push_back(id);
+    out.erased.push_back(id);
   }
   return out;
 }

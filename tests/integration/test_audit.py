@@ -90,9 +90,15 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
     # Erased: rule by rule, and the chain stays whole.
     keys = lab.dir / f"{g.name}-state" / "audit-keys"
     assert sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--day", time.strftime("%Y-%m-%d", time.gmtime()), check=False).returncode == 2
-    for key in list(keys.glob("*.key")):
+    for key in list(keys.glob("*.key")):  # as of a day that is over
         old = key.with_name("2020-01-01" + key.name[10:])
         key.rename(old)
+    other = lab.dir / "other-secret"
+    other.write_text("cd" * 32 + "\n")
+    said = sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--before", "2021-01-01", "--tenant", "acme", "--secret", other, check=False)
+    assert said.returncode == 1 and "opens none of the keys" in said.stderr and "were erased" not in said.stdout, (said.stdout, said.stderr)
+    said = sluice("audit", "erase", "--state", lab.dir / "nowhere", "--before", "2021-01-01", check=False)
+    assert said.returncode == 1 and "is not there" in said.stderr, said
     assert "keys were erased" in sluice("audit", "erase", "--state", lab.dir / f"{g.name}-state", "--before", "2021-01-01").stdout
     assert not list(keys.glob("*.key"))
     told = replayed(g, lab, blocked, "--secret", secret)

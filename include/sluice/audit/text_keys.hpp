@@ -26,6 +26,8 @@ class text_keys {
 
   // The key to seal with, made and kept when there is none yet. One thread.
   [[nodiscard]] result<text_key> for_sealing(wall_time day, const std::string& tenant);
+  // False: there are keys, and this secret opens none of them.
+  [[nodiscard]] bool fit() const;
   // errc::not_found: it was erased, or lies elsewhere; the message says when it was erased.
   [[nodiscard]] result<crypto::digest> find(const std::string& id) const;
 
@@ -45,7 +47,12 @@ struct erase_request {
 };
 // How a tenant stands in the ids of keys.
 [[nodiscard]] std::string tenant_hash(std::string_view value_key, const std::string& tenant);
-// Overwrites and removes the files, and leaves a note of when for each. Returns their ids.
-[[nodiscard]] result<std::vector<std::string>> erase_keys(const std::string& directory, const erase_request& which, wall_time now);
+struct erasure {
+  std::vector<std::string> erased;  // ids
+  std::size_t before = 0;           // that fit and were erased earlier
+  std::size_t others = 0;           // of those days, of other tenants
+};
+// Overwrites and removes the files, and leaves a note of when for each. errc::not_found: the directory is not there.
+[[nodiscard]] result<erasure> erase_keys(const std::string& directory, const erase_request& which, wall_time now);
 
 }  // namespace sluice::audit

@@ -99,16 +99,30 @@ TEST_F(keeping, a_day_and_tenant_has_one_key_across_boots_and_another_has_anothe
 TEST_F(keeping, what_was_erased_is_gone_and_says_when_and_the_rest_stays) {
   const auto mine = line_with("mine"), other = line_with("other", "globex");
   erase_request which{.before = {}, .day = "2026-12-01", .tenant_hash = tenant_hash("a key of the test", "acme")};
-  EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().size(), 1u);
+  EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().erased.size(), 1u);
   const auto gone = open_text(mine, keys());
   ASSERT_FALSE(gone);
   EXPECT_TRUE(gone.error().message.contains("erased at 2026-12-05T08:00:00")) << gone.error().message;
   EXPECT_TRUE(open_text(other, keys()));
   which = {.before = "2026-12-01", .day = {}, .tenant_hash = {}};
-  EXPECT_TRUE(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().empty());
+  EXPECT_TRUE(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().erased.empty());
   which.before = "2026-12-02";
-  EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().size(), 1u);
+  EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().erased.size(), 1u);
   EXPECT_FALSE(open_text(other, keys()));
+}
+
+TEST_F(keeping, erasing_nothing_says_why) {
+  (void)line_with("mine");
+  const auto erased = [&](const std::string& day, const std::string& tenant) {
+    return erase_keys(folder_.path() + "/keys", {.before = {}, .day = day, .tenant_hash = tenant_hash("a key of the test", tenant)}, at("2026-12-05T08:00:00Z")).value();
+  };
+  EXPECT_EQ(erased("2026-12-01", "acmee").others, 1u);
+  EXPECT_EQ(erased("2026-12-02", "acme").others, 0u);
+  EXPECT_EQ(erased("2026-12-01", "acme").erased.size(), 1u);
+  EXPECT_EQ(erased("2026-12-01", "acme").before, 1u);
+  const auto nowhere = erase_keys(folder_.path() + "/none", {.before = "2026-12-01", .day = {}, .tenant_hash = {}}, at("2026-12-05T08:00:00Z"));
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().code, errc::not_found);
 }
 
 TEST_F(keeping, a_log_without_text_and_a_text_that_was_left_out_say_so) {
