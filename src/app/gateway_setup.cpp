@@ -46,7 +46,10 @@ result<std::string> kept_text(const std::string& path, const std::string& fresh)
 
 result<directory_lock> directory_lock::take(const std::string& directory, const std::string& name, std::string_view what) {
   std::error_code failed;
-  std::filesystem::create_directories(directory, failed);
+  namespace fs = std::filesystem;
+  // Not for every user of the machine: what is logged and kept there is people's.
+  const bool made = fs::create_directories(directory, failed);
+  if (made && !failed) fs::permissions(directory, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec, failed);
   if (failed) return fail(errc::invalid_argument, std::string(what) + ": " + directory + " cannot be made: " + failed.message());
   const std::string path = directory + "/" + name;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

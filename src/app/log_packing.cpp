@@ -26,6 +26,8 @@ result<void> sync_file(const std::string& path) {
 
 result<void> pack(const std::string& from, const std::string& to) {
   std::ifstream in(from, std::ios::binary);
+  // As the log's own files: not for every user of the machine.
+  if (const int fd = ::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640); fd >= 0) ::close(fd);
   std::ofstream out(to, std::ios::binary | std::ios::trunc);
   http::zstd_encoder encoder;
   std::string piece(piece_bytes, '\0'), packed;

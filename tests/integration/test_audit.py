@@ -1,5 +1,6 @@
 """Asking the decision log: what was in force when, and for whom; of nodes on disk and of nodes that run elsewhere."""
 import json
+import stat
 import subprocess
 import time
 from http.server import BaseHTTPRequestHandler
@@ -203,6 +204,8 @@ def test_old_files_are_packed_and_retired_and_the_log_stays_whole(lab):
     found = [json.loads(line)["id"] for line in sluice("audit", "query", "--from", g.audit, "--rule", "bomb", "--json").stdout.splitlines()]
     assert found and found == decisions[-len(found):] and len(found) < len(decisions), (len(found), len(decisions))
     packed = sorted(g.audit.glob("*.zst"))[0]
+    for one in (g.audit, packed, lab.dir / f"{g.name}-state"):
+        assert stat.S_IMODE(one.stat().st_mode) & 0o007 == 0, f"{one} is for every user of the machine"
     g.kill()
     packed.unlink()
     r = sluice("audit", "verify", "--from", g.audit, "--key", key, check=False)
