@@ -74,12 +74,19 @@ def test_the_users_of_the_manual_are_enough_and_no_more(lab):
 
 def keys(lab, **holders):
     """Key files by holder, and the file of trusted keys."""
-    text = "keys:\n"
     for name, roles in holders.items():
-        made = json.loads(sluice("keygen", lab.dir / f"{name}.pem", "--name", name, "--role", roles, "--json").stdout)
-        text += made["trusted_keys_entry"]
-    (lab.dir / "trusted.yaml").write_text(text)
+        sluice("keygen", lab.dir / f"{name}.pem", "--name", name, "--role", roles, "--trust-file", lab.dir / "trusted.yaml")
     return {name: lab.dir / f"{name}.pem" for name in holders}
+
+
+def test_a_key_goes_into_a_file_that_is_right_and_stays_so(lab):
+    trusted, key = lab.dir / "trusted.yaml", lab.dir / "more.pem"
+    keys(lab, ci="build", ops="activate")
+    assert trusted.read_text().count("keys:") == 1 and trusted.read_text().count("name:") == 2, trusted.read_text()
+    for broken in (trusted.read_text() + "more: 1\n", "keys: nonsense\n"):
+        trusted.write_text(broken)
+        said = sluice("keygen", key, "--name", "more", "--trust-file", trusted, check=False)
+        assert said.returncode == 1 and "add the entry by hand" in said.stderr and trusted.read_text() == broken and not key.exists(), said
 
 
 def test_who_owns_redis_can_only_withhold(lab):
