@@ -44,6 +44,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   }
   for (const auto key : touched ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
   write(e, out);
+  usage_due_ = usage_due_ && !openai_tells_usage(event_);
   for (const auto& at : at_hand_) choices_[at.number].role_sent |= choices_[at.number].role_at_hand;
   return status::ok;
 }
@@ -296,12 +297,19 @@ void chat_stream::cut(std::string_view message, std::string& out) {
     synthetic(number, delta, "content_filter", out);
     c.finished = true;
   }
-  openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, include_usage_, out);
+  openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 
 void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+}
+
+bool openai_tells_usage(const event_reader& chunk) {
+  const auto& body = chunk.body();
+  const auto choices = chunk.child(0, "choices"), usage = chunk.child(0, "usage");
+  const bool of_none = choices == none || body[choices].kind != kind::array || body.first_child(choices) == none;
+  return of_none && usage != none && body[usage].kind == kind::object;
 }
 
 void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::string& out) {
