@@ -158,15 +158,15 @@ index generate_stream::first_part(index candidate) const {
   return parts == none || body[parts].kind != kind::array ? none : body.first_child(parts);
 }
 
-// The words of a transcript are its text again; alone they are text that no rule can read.
-bool generate_stream::knows_words(index node, candidate& c, channel_sink& sink) {
+// The words of a transcript are the text beside them again; alone they are text that no rule can read, whatever another event said.
+bool generate_stream::knows_words(index node, channel_sink& sink) {
   const auto& body = event_.body();
   for (auto p = first_part(node); p != none; p = body.sibling(p)) {
     const auto transcript = body[p].kind == kind::object ? event_.child(p, "audioTranscription") : none;
     if (transcript == none || body[transcript].kind != kind::object) continue;
-    c.transcribed = c.transcribed || !event_.text("text", transcript).empty();
-    const auto words = event_.child(transcript, "words");
-    if (c.transcribed || words == none || !holds_text(body, words)) continue;
+    const auto said = event_.child(transcript, "text"), words = event_.child(transcript, "words");
+    const bool spoken = said != none && body[said].kind == kind::string && !body[said].text.empty();
+    if (spoken || words == none || !holds_text(body, words)) continue;
     if (!sink.passes({"unknown part", body.path(words), body[words].raw_end - body[words].raw_begin})) return event_.refuse("words without the transcript that they are of");
   }
   return true;
