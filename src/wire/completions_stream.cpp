@@ -38,6 +38,8 @@ class completions_stream final : public event_stream {
   [[nodiscard]] bool begin_choices();
   [[nodiscard]] bool finish_choices(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  // Of no choice: a text that the client may put into the middle of its own takes none behind it.
+  [[nodiscard]] std::int64_t choice_of(index /*i*/) const override { return channel_sink::no_choice; }
   [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   void remember();
@@ -101,8 +103,7 @@ event_reader::grower::taken completions_stream::take(index i, const row& r, chan
   auto& c = *of->mine;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
-  // Of no choice: a text that the client may put into the middle of its own takes none behind it.
-  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text");
+  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text", choice_of(i));
   released_.clear();
   if (sink.feed(*c.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
   if (released_ != event_.body()[i].text) of->edited = true;

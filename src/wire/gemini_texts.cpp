@@ -117,10 +117,7 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
   if (sink.feed(g.channel, piece, released_) != channel_sink::status::released) return false;
   drop_before(g, released_);
   g.tail += piece;
-  if (g.tail.size() <= 2 * tail_bytes) return true;
-  auto from = g.tail.size() - tail_bytes;
-  while (from < g.tail.size() && continues_code_point(g.tail[from])) ++from;  // whole code points
-  g.tail.erase(0, from);
+  keep_end(g.tail, tail_bytes);
   return true;
 }
 
@@ -213,6 +210,7 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
   }
   // Some answers say in each event that it is the last.
   if (c.finished && std::ranges::none_of(c.texts, [](const auto& each) { return each.second.ends; })) return true;
+  if (!event_.finish(sink, number)) return false;
   growing said;  // where no text was said
   if (sink.closing(number, c.calls, said.left) != channel_sink::status::released) return false;
   // What was judged again asks for the same again.

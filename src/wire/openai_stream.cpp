@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "openai.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -16,6 +17,7 @@ using text::json::none;
 namespace {
 
 constexpr std::string_view said_row = "choices[].delta.content";
+constexpr std::size_t tail_bytes = 4096;
 
 }  // namespace
 
@@ -149,6 +151,8 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   released_.clear();
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
   note(c, *it, piece, released_);
+  if (r == nullptr) it->tail += piece;
+  keep_end(it->tail, tail_bytes);
   c.touched = c.touched || released_ != piece;
   event_.replace(i, released_);
   return taken::taken;
@@ -204,6 +208,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
   for (const auto& each : c.channels) {
     if (sink.end(each.id, left.emplace_back()) != channel_sink::status::released) return false;
   }
+  if (!event_.finish(sink, number)) return false;
   std::string addition;
   if (sink.closing(number, c.calls, addition) != channel_sink::status::released) return false;
   std::size_t at = 0;
@@ -214,6 +219,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
     c.edited = c.edited || !each.pending.empty();
     if (each.of != nullptr && each.of->path == said_row) released_ += std::exchange(addition, {});
     finish_text(number, each, out);
+    if (!each.tail.empty() && !event_.go_on(each.at, std::move(each.tail), number)) return false;
   }
   c.channels.clear();
   if (!addition.empty()) synthetic(number, "\"content\":" + json_quoted(addition), "", out);

@@ -27,6 +27,7 @@ class chat_stream final : public event_stream {
     event_reader::surroundings in_delta;
     std::string pending = {};                      // fed and not yet seen to leave
     text::json::index last = text::json::none;     // its last piece in the event at hand
+    std::string tail = {};                         // of a text that no table knows: the end of what it said
   };
   // A tool call's arguments: JSON in fragments, whole only at the end.
   struct tool_call {
