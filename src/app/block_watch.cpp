@@ -25,7 +25,7 @@ void block_watch::note(std::size_t worker, const proxy::exchange_report& report)
   auto& to = queue.next();
   to.by = report.policy.snapshot;
   to.rules = report.rules;
-  rollout::describe(to.what, report.who, report.caller, report.effective, report.request, report.response, report.policy.snapshot->rules());
+  rollout::describe(to.what, report.who, report.counted_as, report.effective, report.request, report.response, report.policy.snapshot->rules());
   to.failed = !to.what.blocked && (report.answer_withheld || report.status >= 500);
   to.added_us = report.added_us;
   queue.publish();
