@@ -117,6 +117,12 @@ std::vector<rollout::version_bands> block_watch::bands() const {
   return out;
 }
 
+std::size_t block_watch::users() const {
+  std::size_t most = 0;
+  for (const auto& each : versions_) most = std::max(most, each->rates->users());
+  return most;
+}
+
 std::uint64_t block_watch::unseen() const {
   std::uint64_t sum = 0;
   for (const auto& each : unseen_) sum += each.value();

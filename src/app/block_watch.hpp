@@ -38,7 +38,9 @@ class block_watch {
   [[nodiscard]] std::vector<rollout::arm_counts> arms() const;
   // The limits of each version in force, and where they come from.
   [[nodiscard]] std::vector<rollout::version_bands> bands() const;
-  [[nodiscard]] std::uint64_t unseen() const;
+  // Of whom something was seen lately, of the version with the most.
+  [[nodiscard]] std::size_t users() const;
+  [[nodiscard]] std::uint64_t unseen() const;  // any thread
 
  private:
   struct seen {

@@ -68,6 +68,7 @@ void gateway::watch_blocks() {
     arms_ = rollout::arms_json(blocks_.arms());
     bands_ = blocks_.bands();
   }
+  breaker_users_.store(blocks_.users());
   for (const auto& told : news.told) telemetry::log(level::warn, told);
   demotions_.fetch_add(news.demote.size());
   if (!news.demote.empty()) agent_->demote(std::move(news.demote));
@@ -102,6 +103,7 @@ telemetry::metrics_input gateway::metrics() {
   out.policy.refusals = refusals_.load();
   out.policy.demotions = demotions_.load();
   out.policy.breaker_unseen = blocks_.unseen();
+  out.policy.breaker_users = breaker_users_.load();
   for (const auto& each : status.demotions) out.policy.demoted.push_back({.version = each.what.version, .rule = each.what.rule, .by = each.here ? "node" : "ring"});
   if (lane_) {
     const auto lane = lane_->stats();

@@ -3,7 +3,8 @@
 
 #include <cmath>
 
-#include "gate_rows.hpp"
+#include "sluice/rollout/shares.hpp"
+
 
 namespace sluice::rollout {
 namespace {
