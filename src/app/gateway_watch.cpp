@@ -57,12 +57,14 @@ store::block_evidence gateway::evidence_of(const std::string& version) const {
 void gateway::watch_blocks() {
   if (settings_.shadow || !serving_) return;  // nothing is blocked
   std::vector<std::shared_ptr<const policy::snapshot>> in_force;
+  policy::activation as;
   {
     const std::lock_guard lock(publish_mutex_);
+    as = active_->activation;
     in_force.push_back(active_->snapshot);
     if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
   }
-  auto news = blocks_.look(in_force, [this](const std::string& version) { return evidence_of(version); }, mono_now());
+  auto news = blocks_.look(in_force, as, [this](const std::string& version) { return evidence_of(version); }, mono_now());
   {
     const std::lock_guard lock(publish_mutex_);
     arms_ = rollout::arms_json(blocks_.arms());

@@ -2,7 +2,6 @@
 // them demoted themselves. Pure: the head and the nodes' heartbeats in, at most one activation out.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,8 +13,8 @@
 
 namespace sluice::rollout {
 
-// As a heartbeat carries them.
-[[nodiscard]] std::string arms_json(const std::vector<arm_counts>& arms);
+// As a heartbeat carries it.
+[[nodiscard]] std::string arms_json(const arms_report& of);
 
 class fleet_watch {
  public:
@@ -23,18 +22,11 @@ class fleet_watch {
 
   // To be activated, only after `head`; nothing: all is well, or there is too little to tell.
   [[nodiscard]] std::optional<store::activate_request> look(const store::head_record& head, const std::vector<store::node_status>& nodes);
-  // What both arms have done since the canary began, as far as this watch has seen it.
-  [[nodiscard]] const arm_counts& canary() const { return canary_; }
-  [[nodiscard]] const arm_counts& live() const { return live_; }
 
  private:
-  void begin(const store::head_record& head);
-  void add(const store::node_status& node);
   [[nodiscard]] std::optional<store::activate_request> demote(const store::head_record& head, const std::vector<store::node_status>& nodes) const;
 
   canary_terms terms_;
-  arm_counts canary_, live_;
-  std::map<std::string, arm_counts> last_;  // by node and version: what its last heartbeat said
 };
 
 }  // namespace sluice::rollout
