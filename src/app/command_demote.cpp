@@ -29,11 +29,13 @@ std::vector<std::string> deciding(const store::head_record& live) {
   return out;
 }
 
-bool has_rule(store::publisher& ring, const std::string& version, const std::string& rule) {
-  const auto source = ring.fetch(version);
-  if (!source) return false;
+policy::bundle_ast parsed(store::publisher& ring, const std::string& version) {
   policy::diagnostics ignored;
-  const auto bundle = policy::parse(*source, ignored);
+  const auto source = ring.fetch(version);
+  return source ? policy::parse(*source, ignored) : policy::bundle_ast{};
+}
+
+bool has_rule(const policy::bundle_ast& bundle, const std::string& rule) {
   return std::ranges::any_of(bundle.policies, [&](const auto& p) { return std::ranges::any_of(p.rules, [&](const auto& r) { return r.id == rule; }); });
 }
 
@@ -54,7 +56,13 @@ int demote(const demote_options& options, bool json) {
     asked.demoted = live->demoted;
     bool any = false;
     for (const auto& version : deciding(*live)) {
-      if (!has_rule(*ring, version, options.rule)) continue;
+      const auto bundle = parsed(*ring, version);
+      if (!has_rule(bundle, options.rule)) continue;
+      if (ring->signs_as().empty() && policy::never_demoted(bundle, options.rule)) {
+        complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key that they trust has signed that",
+                 "give --key with a key of role activate that stands in their policy.trust.keys_file, or push a version that has the rule in shadow");
+        return 1;
+      }
       any = true;
       std::erase_if(*asked.demoted, [&](const store::rule_demotion& d) { return d.version == version && d.rule == options.rule; });
       asked.demoted->push_back({.version = version, .rule = options.rule, .why = asked.actor + (options.note.empty() ? "" : ": " + options.note)});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sluice/base/json_word.hpp"
 #include "sluice/rollout/user_sample.hpp"
@@ -77,47 +78,47 @@ std::string arms_json(const arms_report& of) {
   return json{{"activation", policy::to_string(of.activation)}, {"arms", arms}}.dump();
 }
 
-// What at least half of those that are there found independently: of two nodes one, of three two.
-std::optional<store::activate_request> fleet_watch::demote(const store::head_record& head, const std::vector<store::node_status>& nodes) const {
-  std::vector<store::rule_demotion> fresh;
-  std::vector<std::size_t> found;
-  std::size_t alive = 0;
+// What at least half of the nodes found independently: of two nodes one, of three two. A heartbeat is the word of whoever may write one: a node
+// has one voice for each rule, and none for what a person keeps enforced.
+std::optional<store::activate_request> fleet_watch::demote(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t) {
+  if (!begun_) begun_ = t;
+  for (const auto& node : nodes) {
+    if (node.alive) seen_[node.id] = t;
+  }
+  std::erase_if(seen_, [t](const auto& each) { return t - each.second > counted_for; });
+  if (t - *begun_ < settles) return std::nullopt;
+  std::map<std::pair<std::string, std::string>, std::pair<store::rule_demotion, std::set<std::string>>> found;  // by version and rule: which nodes
   for (const auto& node : nodes) {
     if (!node.alive) continue;
-    ++alive;
     for (const auto& each : node.demoted) {
       const auto same = [&](const store::rule_demotion& d) { return d.version == each.version && d.rule == each.rule; };
       const bool decides = each.version == head.version || (head.canary && each.version == head.canary->version);
       if (!decides || std::ranges::any_of(head.demoted, same)) continue;
-      const auto known = std::ranges::find_if(fresh, same);
-      if (known == fresh.end()) {
-        fresh.push_back({.version = each.version, .rule = each.rule, .why = "on node " + node.id + ": " + each.why});
-        found.push_back(1);
-      } else {
-        ++found[static_cast<std::size_t>(known - fresh.begin())];
-      }
+      auto& [what, by] = found[{each.version, each.rule}];
+      if (by.empty()) what = {.version = each.version, .rule = each.rule, .why = "on node " + node.id + ": " + each.why};
+      by.insert(node.id);
     }
   }
   auto demoted = head.demoted;
   std::string note;
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (found[i] * 2 < alive) continue;
-    note += (note.empty() ? "" : ", ") + fresh[i].rule;
-    demoted.push_back(fresh[i]);
+  for (const auto& [key, one] : found) {
+    const auto& [what, by] = one;
+    if (by.size() * 2 < seen_.size() || !may_(what.version, what.rule)) continue;
+    note += (note.empty() ? "" : ", ") + what.rule;
+    demoted.push_back(what);
   }
   if (note.empty()) return std::nullopt;
   return store::activate_request{.version = head.version, .kind = "demote", .actor = actor, .note = "demoted by nodes themselves: " + note, .canary = head.canary, .shadow = head.shadow,
                                  .demoted = std::move(demoted), .only_after = head.activation};
 }
 
-std::optional<store::activate_request> fleet_watch::look(const store::head_record& head, const std::vector<store::node_status>& nodes) {
-  if (head.canary) {
-    if (const auto why = why_abort(sum_of(head.canary->version, head, nodes), sum_of(head.version, head, nodes), terms_)) {
-      return store::activate_request{.version = head.version, .kind = "abort", .actor = actor, .note = "the canary " + head.canary->version.substr(0, 12) + " ends: " + *why, .shadow = head.shadow,
-                                     .only_after = head.activation};
-    }
-  }
-  return demote(head, nodes);
+std::optional<store::activate_request> fleet_watch::look(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t) {
+  auto wanted = demote(head, nodes, t);
+  if (!head.canary) return wanted;
+  const auto why = why_abort(sum_of(head.canary->version, head, nodes), sum_of(head.version, head, nodes), terms_);
+  if (!why) return wanted;
+  return store::activate_request{.version = head.version, .kind = "abort", .actor = actor, .note = "the canary " + head.canary->version.substr(0, 12) + " ends: " + *why, .shadow = head.shadow,
+                                 .only_after = head.activation};
 }
 
 }  // namespace sluice::rollout

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "node.hpp"
+#include "sluice/policy/build.hpp"
 
 namespace sluice::store {
 
@@ -61,6 +62,8 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
     if (!stays(each.version)) continue;
     const auto known = std::ranges::find_if(state_.demotions, [&](const demotion& d) { return !d.here && d.what == each; });
     out.push_back(known != state_.demotions.end() ? *known : demotion{.what = each, .at = state_.active, .time = now().wall, .here = false});
+    const bool signed_now = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
+    out.back().by_person = out.back().by_person || signed_now;
   }
   return out;
 }
@@ -81,7 +84,7 @@ void node::keep_evidence(node_state& of, const beside& with) const {
 std::shared_ptr<const policy::snapshot> node::with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version) {
   std::vector<std::string> rules;
   for (const auto& each : state_.demotions) {
-    if (each.what.version == version) rules.push_back(each.what.rule);
+    if (each.what.version == version && holds(each)) rules.push_back(each.what.rule);
   }
   std::erase_if(made_, [&](const made_snapshot& each) { return each.of != snapshot_ && each.of != canary_applied_.snapshot; });
   if (rules.empty() || !calls_.in_shadow) return of;
@@ -96,6 +99,11 @@ std::shared_ptr<const policy::snapshot> node::with_demotions(const std::shared_p
   return made;
 }
 
+bool node::holds(const demotion& of) const {
+  const auto& with = canary_ && of.what.version == canary_->version ? canary_applied_.snapshot : snapshot_;
+  return of.by_person || with == nullptr || with->version() != of.what.version || !policy::never_demoted(*with, of.what.rule);
+}
+
 void node::save_demotions() {
   if (!disk_works_) return;
   if (const auto saved = disk_.save(state_); !saved) log("error", "what was demoted is not on disk, a restart would not know of it: " + saved.error().message);
@@ -107,6 +115,11 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
   };
   for (const auto& each : state_.demotions) {
     if (in(before, each.what)) continue;
+    if (!holds(each)) {
+      log("error", "rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + " says never_demote: it stays enforced, although the ring demotes it (" + each.what.why +
+                       "). Only an activation that is signed by a trusted key of role activate may: sluice demote --key");
+      continue;
+    }
     log("error", "DEMOTED to shadow in the whole ring: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + ": " + each.what.why);
     calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
   }
@@ -122,8 +135,9 @@ void node::demote(const std::vector<rule_demotion>& what) {
   for (const auto& each : what) {
     const bool runs_here = each.version == state_.version || (canary_ && each.version == canary_->version);
     const bool known = std::ranges::any_of(state_.demotions, [&](const demotion& d) { return d.what.version == each.version && d.what.rule == each.rule; });
-    if (!runs_here || known) continue;
-    state_.demotions.push_back({.what = each, .at = state_.active, .time = now().wall, .here = true});
+    const demotion one{.what = each, .at = state_.active, .time = now().wall, .here = true};
+    if (!runs_here || known || !holds(one)) continue;
+    state_.demotions.push_back(one);
     fresh.push_back(each);
   }
   if (fresh.empty()) return;

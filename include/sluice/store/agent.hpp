@@ -38,6 +38,7 @@ struct demotion {
   policy::activation at;  // that was in force then
   wall_time time{};
   bool here = true;       // by this node, on its own evidence; false: by an activation, for the whole ring
+  bool by_person = false; // that activation is signed by a trusted key of role activate: it holds for a rule that says never_demote, too
 };
 
 // What an activation has beside the version that it makes live.
@@ -45,6 +46,7 @@ struct beside {
   std::optional<canary_version> canary = {};
   std::string shadow = {};                   // a version that is judged on the same traffic and changes nothing; "": none
   std::vector<rule_demotion> demoted = {};   // of any of these versions
+  std::vector<rule_demotion> by_person = {}; // those of a record that a trusted key of role activate has signed; a source's to say, not the record's
   policy::activation rearmed = {};           // what nodes demoted themselves before this is armed again
   shown_by_version shown = {};               // what any of these versions blocked while it was in shadow, for the breaker
 };

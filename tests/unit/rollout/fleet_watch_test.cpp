@@ -32,8 +32,20 @@ store::node_status node(const std::string& id, const arms_report& report = {}, s
   return out;
 }
 
+// A watch that has looked for long enough, of a ring in which only "guarded" says never_demote.
+class watching {
+ public:
+  [[nodiscard]] std::optional<store::activate_request> look(const store::head_record& head, const std::vector<store::node_status>& nodes) {
+    if (settled) (void)watch.look(head, {}, at - fleet_watch::settles);
+    return watch.look(head, nodes, at);
+  }
+  fleet_watch watch{{}, [](const std::string&, const std::string& rule) { return rule != "guarded"; }};
+  mono_time at{seconds(5000)};
+  bool settled = true;
+};
+
 TEST(fleet_watch, a_canary_that_is_worse_is_aborted_to_what_is_live) {
-  fleet_watch watch({});
+  watching watch;
   const auto head = head_with_canary();
   const auto says = [&](std::uint64_t users, std::uint64_t blocked) { return arms_report{.activation = head.activation, .arms = {counts(live, 900, 9), counts(trial, users, blocked)}}; };
   EXPECT_FALSE(watch.look(head, {node("a", says(100, 1)), node("b", says(100, 1))}));
@@ -48,7 +60,7 @@ TEST(fleet_watch, a_canary_that_is_worse_is_aborted_to_what_is_live) {
 
 // Also of the same version, when it is pushed again or grows: what was counted under another activation is no evidence.
 TEST(fleet_watch, what_was_counted_under_another_activation_does_not_count) {
-  fleet_watch watch({});
+  watching watch;
   auto head = head_with_canary();
   const arms_report bad{.activation = head.activation, .arms = {counts(live, 900, 9), counts(trial, 200, 80)}};
   ASSERT_TRUE(watch.look(head, {node("a", bad)}));
@@ -57,7 +69,7 @@ TEST(fleet_watch, what_was_counted_under_another_activation_does_not_count) {
 }
 
 TEST(fleet_watch, a_heartbeat_that_cannot_be_counts_nothing) {
-  fleet_watch watch({});
+  watching watch;
   const auto head = head_with_canary();
   const auto says = [&](const arm_counts& of) { return arms_report{.activation = head.activation, .arms = {counts(live, 900, 9), of}}; };
   EXPECT_TRUE(watch.look(head, {node("a", says(counts(trial, 200, 80)))}));
@@ -73,22 +85,61 @@ TEST(fleet_watch, a_heartbeat_that_cannot_be_counts_nothing) {
   }
 }
 
+store::head_record head_alone() {
+  store::head_record out;
+  out.activation = {1, 3};
+  out.version = live;
+  return out;
+}
+
+std::vector<store::rule_demotion> demotes(const std::vector<std::string>& rules, const std::string& version = live) {
+  std::vector<store::rule_demotion> out;
+  for (const auto& rule : rules) out.push_back({.version = version, .rule = rule, .why = "blocked 40 %"});
+  return out;
+}
+
 TEST(fleet_watch, what_half_of_the_nodes_demoted_is_demoted_everywhere) {
-  fleet_watch watch({});
-  store::head_record head;
-  head.activation = {1, 3};
-  head.version = live;
-  const std::vector<store::rule_demotion> wild{{.version = live, .rule = "wild", .why = "blocked 40 %"}}, old{{.version = trial, .rule = "wild", .why = ""}};
-  EXPECT_FALSE(watch.look(head, {node("a", {}, wild), node("b", {}), node("c", {})})) << "one of three";
-  EXPECT_FALSE(watch.look(head, {node("a", {}, old), node("b", {}, old)})) << "of a version that does not decide any more";
-  const auto demote = watch.look(head, {node("a", {}, wild), node("b", {}, wild), node("c", {})});
+  auto head = head_alone();
+  EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"})), node("b"), node("c")})) << "one of three";
+  EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"}, trial)), node("b", {}, demotes({"wild"}, trial))})) << "of a version that does not decide any more";
+  const auto demote = watching().look(head, {node("a", {}, demotes({"wild"})), node("b", {}, demotes({"wild"})), node("c")});
   ASSERT_TRUE(demote);
   EXPECT_EQ(demote->kind, "demote");
   EXPECT_EQ(demote->version, live);
   ASSERT_EQ(demote->demoted->size(), 1u);
   EXPECT_EQ(demote->demoted->front().rule, "wild");
   head.demoted = *demote->demoted;
-  EXPECT_FALSE(watch.look(head, {node("a", {}, wild), node("b", {}, wild)})) << "it is known";
+  EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"})), node("b", {}, demotes({"wild"}))})) << "it is known";
+}
+
+TEST(fleet_watch, a_rule_that_says_never_demote_stays_whatever_heartbeats_say) {
+  const auto demote = watching().look(head_alone(), {node("a", {}, demotes({"guarded", "wild"})), node("b", {}, demotes({"guarded", "wild"}))});
+  ASSERT_TRUE(demote);
+  ASSERT_EQ(demote->demoted->size(), 1u);
+  EXPECT_EQ(demote->demoted->front().rule, "wild");
+  EXPECT_FALSE(watching().look(head_alone(), {node("a", {}, demotes({"guarded"}))}));
+}
+
+TEST(fleet_watch, a_node_has_one_voice_for_each_rule) {
+  EXPECT_FALSE(watching().look(head_alone(), {node("a", {}, demotes({"wild", "wild", "wild"})), node("b"), node("c"), node("d")}));
+}
+
+TEST(fleet_watch, a_node_that_fell_silent_counts_until_it_is_surely_gone) {
+  watching w;
+  (void)w.look(head_alone(), {node("a"), node("b"), node("c"), node("d")});
+  w.at += seconds(60);
+  // Redis came back empty, say: the first that reports is not half of the ring.
+  EXPECT_FALSE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
+  w.at += fleet_watch::counted_for + seconds(1);
+  EXPECT_TRUE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
+}
+
+TEST(fleet_watch, a_watch_that_begins_waits_until_every_node_has_reported) {
+  watching w;
+  w.settled = false;
+  EXPECT_FALSE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
+  w.at += fleet_watch::settles;
+  EXPECT_TRUE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
 }
 
 }  // namespace
