@@ -154,14 +154,9 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.last_activation = activated;
   keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
-  if (canary_ != with.canary) {
-    canary_.reset();
-    canary_applied_ = {};
-  }
-  if (shadow_ != with.shadow) {
-    shadow_.clear();
-    shadow_applied_ = {};
-  }
+  const auto canary_before = canary_;
+  const auto shadow_before = shadow_;
+  go_on_beside(with);
   downgrade_.clear();
   adopt(last_result_, version);
   contact();
@@ -176,11 +171,28 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
                   std::to_string(last_result_.took.count()) + " ms" + (last_result_.spent.empty() ? "" : " (" + last_result_.spent + ")") + ", stored in " +
                   std::to_string(stored_in.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
+  if (canary_ && canary_ != canary_before) tell_canary();
+  if (!shadow_.empty() && shadow_ != shadow_before) tell_shadow();
   tell_demotions(demoted_before);
   return saved ? outcome::accepted : outcome::unsaved;
 }
 
-// What is in force already, for everybody or for some, is not built again: a canary begins, grows, and ends for everybody at once.
+// What runs beside the version already goes on at once, as the activation wants it: a canary that grows lets go of nobody meanwhile. What has to
+// be built comes with take_canary() and take_shadow().
+void node::go_on_beside(const beside& with) {
+  const auto running = [&](const std::string& version) {
+    if (canary_ && canary_->version == version && canary_applied_.snapshot) return canary_applied_;
+    return shadow_ == version ? shadow_applied_ : apply_result{};
+  };
+  auto canary = with.canary && concerns(*with.canary) ? running(with.canary->version) : apply_result{};
+  auto shadow = with.shadow.empty() ? apply_result{} : running(with.shadow);
+  canary_ = canary.snapshot ? with.canary : std::nullopt;
+  canary_applied_ = std::move(canary);
+  shadow_ = shadow.snapshot ? with.shadow : std::string();
+  shadow_applied_ = std::move(shadow);
+}
+
+// What is in force already, for everybody or for some, is not built again.
 apply_result node::built(const policy::bundle_source& source, const std::string& version) const {
   if (unsaved_ && unsaved_->version == version && last_result_.snapshot) return last_result_;
   for (const auto& [known, of] : {std::pair(&applied_, state_.version), {&canary_applied_, canary_ ? canary_->version : ""}, {&shadow_applied_, shadow_}}) {
@@ -203,9 +215,7 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
   canary_ = share;
   canary_applied_ = std::move(applied);
   publish();
-  const auto share_text = !share.nodes.empty() ? "100 % on nodes with " + share.nodes : std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
-  log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
-  calls_.event("canary", state_.active, share.version, std::string(to_string(freshness_)), share_text);
+  tell_canary();
   return true;
 }
 

@@ -95,6 +95,9 @@ class node {
   [[nodiscard]] bool refuses_all() const;
   [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;
   void adopt(const apply_result& applied, const std::string& version);
+  void go_on_beside(const beside& with);
+  void tell_canary() const;
+  void tell_shadow() const;
   void apply_again();
   const agent_config& config_;
   const agent::callbacks& calls_;

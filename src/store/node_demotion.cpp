@@ -21,9 +21,20 @@ bool node::take_shadow(const policy::bundle_source& source, const std::string& v
   shadow_ = version;
   shadow_applied_ = std::move(applied);
   publish();
-  log("info", "version " + version.substr(0, 12) + " is judged in shadow beside " + policy::to_string(state_.active));
-  calls_.event("shadowing", state_.active, version, std::string(to_string(freshness_)), "");
+  tell_shadow();
   return true;
+}
+
+void node::tell_canary() const {
+  const auto& share = *canary_;
+  const auto share_text = !share.nodes.empty() ? "100 % on nodes with " + share.nodes : std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
+  log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
+  calls_.event("canary", state_.active, share.version, std::string(to_string(freshness_)), share_text);
+}
+
+void node::tell_shadow() const {
+  log("info", "version " + shadow_.substr(0, 12) + " is judged in shadow beside " + policy::to_string(state_.active));
+  calls_.event("shadowing", state_.active, shadow_, std::string(to_string(freshness_)), "");
 }
 
 apply_result node::crash_loop(const std::string& why) {
