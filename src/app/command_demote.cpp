@@ -106,19 +106,17 @@ int rearm(const demote_options& options, bool json) {
   if (!live) return complain_ring(live.error()), 1;
   const auto nodes = ring->nodes();
   if (!nodes) return complain_ring(nodes.error()), 1;
-  // What nodes demoted themselves and is not meant stays so, by this activation.
-  std::vector<store::rule_demotion> all = live->demoted, stays;
+  const auto meant = [&](const store::rule_demotion& d) { return options.rule.empty() || d.rule == options.rule; };
+  auto stays = live->demoted;
+  std::erase_if(stays, meant);
+  auto all = live->demoted;
   for (const auto& node : *nodes) all.insert(all.end(), node.demoted.begin(), node.demoted.end());
-  for (const auto& each : all) {
-    const bool known = std::ranges::any_of(stays, [&](const store::rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
-    if (!known && !options.rule.empty() && each.rule != options.rule) stays.push_back(each);
-  }
-  if (std::ranges::none_of(all, [&](const store::rule_demotion& d) { return options.rule.empty() || d.rule == options.rule; })) {
+  if (std::ranges::none_of(all, meant)) {
     complain(options.rule.empty() ? "nothing is demoted in ring '" + options.ring.ring + "'" : "rule '" + options.rule + "' is not demoted in ring '" + options.ring.ring + "'", "see: sluice status");
     return 1;
   }
   const auto head = ring->activate({.version = live->version, .kind = "rearm", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow,
-                                    .demoted = std::move(stays), .rearm = true, .only_after = live->activation});
+                                    .demoted = std::move(stays), .rearm = true, .rearm_rule = options.rule, .only_after = live->activation});
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
   if (!json) std::cout << (options.rule.empty() ? std::string("all rules are") : "rule " + options.rule + " is") << " armed again as " << policy::to_string(head->activation) << '\n' << std::flush;

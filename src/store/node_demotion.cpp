@@ -67,7 +67,8 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
   std::vector<demotion> out;
   for (const auto& each : state_.demotions) {
     const bool by_ring = std::ranges::any_of(with.demoted, [&](const rule_demotion& d) { return d.version == each.what.version && d.rule == each.what.rule; });
-    if (each.here && !by_ring && stays(each.what.version) && each.at >= with.rearmed) out.push_back(each);
+    const bool armed = each.at < with.rearmed || std::ranges::any_of(with.rearmed_rules, [&](const rearming& r) { return r.version == each.what.version && r.rule == each.what.rule && each.at < r.at; });
+    if (each.here && !by_ring && stays(each.what.version) && !armed) out.push_back(each);
   }
   for (const auto& each : with.demoted) {
     if (!stays(each.version)) continue;

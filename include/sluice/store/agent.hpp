@@ -33,6 +33,10 @@ struct rule_demotion {
   std::string version, rule, why;
   bool operator==(const rule_demotion&) const = default;
 };
+struct rearming {
+  std::string version, rule;
+  policy::activation at;
+};
 struct demotion {
   rule_demotion what;
   policy::activation at;  // that was in force then
@@ -48,6 +52,7 @@ struct beside {
   std::vector<rule_demotion> demoted = {};   // of any of these versions
   std::vector<rule_demotion> by_person = {}; // those of a record that a trusted key of role activate has signed; a source's to say, not the record's
   policy::activation rearmed = {};           // what nodes demoted themselves before this is armed again
+  std::vector<rearming> rearmed_rules = {};  // and of these rules what they demoted before that
   shown_by_version shown = {};               // what any of these versions blocked while it was in shadow, for the breaker
 };
 
@@ -122,7 +127,7 @@ struct agent_status {
 class agent {
  public:
   struct callbacks {
-    // On the agent's thread: build a snapshot from source bytes (parse, check, compile, self-test).
+    // Builds a snapshot from source bytes (parse, check, compile, self-test). On the agent's thread, or on one of its own beside it; one at a time.
     std::function<apply_result(const policy::bundle_source&, const std::string& version)> apply;
     // On the agent's thread: the same snapshot with these rules in shadow (policy::in_shadow).
     std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};

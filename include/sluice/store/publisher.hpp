@@ -71,6 +71,7 @@ struct activate_request {
   std::string shadow = {};                              // beside it, changing nothing
   std::optional<std::vector<rule_demotion>> demoted = {};  // none: what is demoted already stays so, as far as its version does
   bool rearm = false;                                   // also what nodes demoted themselves until now
+  std::string rearm_rule = {};                          // of it this rule alone; "": all
   // Only while this is the head: what is decided about it must not hit another. errc::conflict otherwise.
   std::optional<policy::activation> only_after = {};
   // With the epoch raised, and only while this is still the head: for nodes that do not follow it (ahead_of).
