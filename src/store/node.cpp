@@ -6,6 +6,11 @@
 #include <utility>
 
 namespace sluice::store {
+namespace {
+
+constexpr milliseconds meanwhile_every{50};
+
+}  // namespace
 
 node::node(const agent_config& config, const agent::callbacks& calls)
     : config_(config), calls_(calls), disk_(config.state_directory), max_stale_(config.max_stale), on_unavailable_(config.on_unavailable) {
@@ -105,7 +110,7 @@ void node::apply_again() {
   apply_again_.reset();
   if (unsaved_) last_result_.snapshot.reset();  // is built anew when it is tried again
   const auto source = stored(state_.version);
-  auto applied = source ? calls_.apply(*source, state_.version) : apply_result{};
+  auto applied = source ? apply(*source, state_.version) : apply_result{};
   if (!applied.snapshot) {
     log("error", "version " + state_.version.substr(0, 12) + " has an exception that expired; it stays in force, because " +
                      (source ? "the version does not build any more: " + applied.message : "its files are not in policy.state_directory"));
@@ -202,7 +207,16 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
     again.spent.clear();
     return again;
   }
-  return calls_.apply(source, version);
+  return apply(source, version);
+}
+
+// A build takes up to a minute and more, and a rule that runs wild is not left in force for so long.
+apply_result node::apply(const policy::bundle_source& source, const std::string& version) const {
+  if (!meanwhile_ || !snapshot_) return calls_.apply(source, version);
+  // Deferred where no thread is to be had: then it is built on this one.
+  auto building = std::async(std::launch::async | std::launch::deferred, [&] { return calls_.apply(source, version); });
+  while (building.wait_for(meanwhile_every) == std::future_status::timeout) meanwhile_();
+  return building.get();
 }
 
 bool node::take_canary(const policy::bundle_source& source, const canary_version& share) {

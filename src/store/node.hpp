@@ -1,6 +1,7 @@
 // The part of an agent that both sources share: what is in force, what is remembered, and how current it is. No thread of its own.
 #pragma once
 
+#include <functional>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,8 @@ class node {
  public:
   node(const agent_config& config, const agent::callbacks& calls);
 
+  // Called on the agent's thread over and over while a version is built beside one that runs: what cannot wait for that.
+  void set_meanwhile(std::function<void()> what) { meanwhile_ = std::move(what); }
   // Loads what the last run left on disk.
   void restore();
   // A stored version's files, checked; null when this node does not have it.
@@ -94,6 +97,7 @@ class node {
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
   [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;
+  [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version) const;
   void adopt(const apply_result& applied, const std::string& version);
   void go_on_beside(const beside& with);
   void tell_canary() const;
@@ -101,6 +105,7 @@ class node {
   void apply_again();
   const agent_config& config_;
   const agent::callbacks& calls_;
+  std::function<void()> meanwhile_;
   state_store disk_;
   node_state state_;
   apply_result last_result_;

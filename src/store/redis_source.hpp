@@ -17,6 +17,7 @@ class redis_source final : public source {
   void look() override;
   void wait(int wake_fd) override;
   void trust_changed() override { refused_.clear(); }
+  void tell_soon() override { next_heartbeat_ = {}; }
 
  private:
   [[nodiscard]] result<void> connect();
