@@ -122,12 +122,12 @@ void node::save_demotions() {
 }
 
 void node::tell_demotions(const std::vector<demotion>& before) const {
-  const auto in = [](const std::vector<demotion>& all, const rule_demotion& one) {
-    return std::ranges::any_of(all, [&](const demotion& d) { return d.what.version == one.version && d.what.rule == one.rule; });
-  };
+  const auto same = [](const demotion& a, const demotion& b) { return a.what.version == b.what.version && a.what.rule == b.what.rule; };
+  const auto held = [&](const std::vector<demotion>& all, const demotion& one) { return std::ranges::any_of(all, [&](const demotion& d) { return same(d, one) && holds(d); }); };
   for (const auto& each : state_.demotions) {
-    if (in(before, each.what)) continue;
+    if (held(before, each)) continue;
     if (!holds(each)) {
+      if (std::ranges::any_of(before, [&](const demotion& d) { return same(d, each); })) continue;
       log("error", "rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + " says never_demote: it stays enforced, although the ring demotes it (" + each.what.why +
                        "). Only an activation that is signed by a trusted key of role activate may: sluice demote --key");
       continue;
@@ -136,7 +136,7 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
     calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
   }
   for (const auto& each : before) {
-    if (in(state_.demotions, each.what) || each.what.version != state_.version) continue;
+    if (!holds(each) || held(state_.demotions, each) || each.what.version != state_.version) continue;
     log("warn", "armed again: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12));
     calls_.event("rearmed", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule);
   }

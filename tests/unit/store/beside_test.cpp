@@ -63,6 +63,7 @@ TEST_F(going_live, a_rule_that_says_never_demote_is_demoted_by_a_persons_signatu
   EXPECT_TRUE(node.until_event("rearmed", "rule r-2"));
   demote(person, version, {"guarded"});
   EXPECT_EQ(told(node), names{"guarded"});
+  EXPECT_TRUE(node.until_event("demoted", "rule guarded"));
   EXPECT_EQ(node.active().snapshot->demoted(), names{"guarded"});
   // What a person has signed goes on under what the controller signs, also on a node that comes later.
   demote(controller, version, {"guarded", "r-1"});
