@@ -74,8 +74,7 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
     if (!stays(each.version)) continue;
     const auto known = std::ranges::find_if(state_.demotions, [&](const demotion& d) { return !d.here && d.what == each; });
     out.push_back(known != state_.demotions.end() ? *known : demotion{.what = each, .at = state_.active, .time = now().wall, .here = false});
-    const bool signed_now = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
-    out.back().by_person = out.back().by_person || signed_now;
+    out.back().by_person = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
   }
   return out;
 }
