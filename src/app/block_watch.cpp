@@ -2,7 +2,7 @@
 #include "block_watch.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/rollout/judged_exchange.hpp"
@@ -25,7 +25,8 @@ void block_watch::note(std::size_t worker, const proxy::exchange_report& report)
   auto& to = queue.next();
   to.by = report.policy.snapshot;
   to.rules = report.rules;
-  rollout::describe(to.what, report.who, report.caller, report.effective, report.request, report.response, report.policy.snapshot->rules());
+  to.as = report.policy.activation;
+  rollout::describe(to.what, report.who, report.counted_as, report.effective, report.request, report.response, report.policy.snapshot->rules());
   to.failed = !to.what.blocked && (report.answer_withheld || report.status >= 500);
   to.added_us = report.added_us;
   queue.publish();
@@ -58,7 +59,7 @@ void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapsho
       rules.push_back({.id = r.id, .band = watched ? band->second : rollout::block_band{}, .never_demote = r.never_demote, .enforced = watched});
     }
     auto made = std::make_unique<version_rates>();
-    made->version = made->counts.version = snapshot->version();
+    made->version = snapshot->version();
     made->demoted = snapshot->demoted();
     made->rates = std::make_unique<rollout::block_rates>(std::move(rules), terms, bands.all, [contexts = &made->contexts](std::uint64_t context, std::uint32_t rule) {
       const auto at = contexts->find(context);
@@ -77,16 +78,14 @@ void block_watch::take(const seen& one, mono_time t) {
     for (std::uint32_t i = 0; i < one.by->rules().size(); ++i) context->second.push_back(policy::applies(*one.rules, i));
   }
   of->rates->see(one.what, t);
-  auto& counts = of->counts;
-  ++counts.exchanges;
-  counts.blocked += one.what.blocked ? 1 : 0;
-  counts.failed += one.failed ? 1 : 0;
-  const auto step = one.added_us <= 1 ? 0 : static_cast<std::size_t>(std::bit_width(one.added_us - 1));
-  ++counts.added[std::min(step, rollout::arm_counts::latency_steps - 1)];
+  if (one.as == activation_) of->arm.see(one.what.user, one.what.blocked, one.failed, one.added_us);
 }
 
-block_watch::news block_watch::look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence, mono_time t) {
+block_watch::news block_watch::look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, policy::activation as, const evidence_source& evidence, mono_time t) {
   follow(in_force, evidence);
+  if (std::exchange(activation_, as) != as) {
+    for (auto& each : versions_) each->arm = {};
+  }
   for (auto& queue : queues_) {
     for (std::size_t n = queue->size(); n > 0; --n) {
       auto& one = *queue->front();
@@ -105,9 +104,9 @@ block_watch::news block_watch::look(const std::vector<std::shared_ptr<const poli
   return out;
 }
 
-std::vector<rollout::arm_counts> block_watch::arms() const {
-  std::vector<rollout::arm_counts> out;
-  for (const auto& each : versions_) out.push_back(each->counts);
+rollout::arms_report block_watch::arms() const {
+  rollout::arms_report out{.activation = activation_, .arms = {}};
+  for (const auto& each : versions_) out.arms.push_back(each->arm.counts(each->version));
   return out;
 }
 
@@ -115,6 +114,12 @@ std::vector<rollout::version_bands> block_watch::bands() const {
   std::vector<rollout::version_bands> out;
   for (const auto& each : versions_) out.push_back(each->bands);
   return out;
+}
+
+std::size_t block_watch::users() const {
+  std::size_t most = 0;
+  for (const auto& each : versions_) most = std::max(most, each->rates->users());
+  return most;
 }
 
 std::uint64_t block_watch::unseen() const {

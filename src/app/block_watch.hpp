@@ -12,7 +12,7 @@
 #include "sluice/base/handoff.hpp"
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/proxy/report.hpp"
-#include "sluice/rollout/arm_counts.hpp"
+#include "sluice/rollout/arm_tally.hpp"
 #include "sluice/rollout/block_band.hpp"
 #include "sluice/rollout/block_rates.hpp"
 #include "sluice/store/agent.hpp"
@@ -30,20 +30,24 @@ class block_watch {
     std::vector<store::rule_demotion> demote;
     std::vector<std::string> told;  // of rules that are never demoted
   };
-  // About once a second. `in_force`: one version or two; others are forgotten. `evidence`: what is known of a version that comes; its limits
-  // follow from that.
+  // About once a second. `in_force`: one version or two; others are forgotten. `as`: the activation that they are in force by. `evidence`: what
+  // is known of a version that comes; its limits follow from that.
   using evidence_source = std::function<store::block_evidence(const std::string& version)>;
-  [[nodiscard]] news look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence, mono_time t);
-  // What each version in force did since it came, for whoever compares them.
-  [[nodiscard]] std::vector<rollout::arm_counts> arms() const;
+  [[nodiscard]] news look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, policy::activation as, const evidence_source& evidence, mono_time t);
+  // What each version in force did under this activation, for whoever compares them: a canary that comes, grows or comes back is compared by
+  // what follows.
+  [[nodiscard]] rollout::arms_report arms() const;
   // The limits of each version in force, and where they come from.
   [[nodiscard]] std::vector<rollout::version_bands> bands() const;
-  [[nodiscard]] std::uint64_t unseen() const;
+  // Of whom something was seen lately, of the version with the most.
+  [[nodiscard]] std::size_t users() const;
+  [[nodiscard]] std::uint64_t unseen() const;  // any thread
 
  private:
   struct seen {
     std::shared_ptr<const policy::snapshot> by;
     const policy::ruleset* rules = nullptr;
+    policy::activation as;
     rollout::judged_exchange what;
     bool failed = false;
     std::uint64_t added_us = 0;
@@ -54,7 +58,7 @@ class block_watch {
     std::unordered_map<std::uint64_t, std::vector<bool>> contexts;  // which rules apply
     std::unique_ptr<rollout::block_rates> rates;
     rollout::version_bands bands;
-    rollout::arm_counts counts;
+    rollout::arm_tally arm;  // of activation_
   };
   [[nodiscard]] version_rates* rates_of(const std::string& version);
   void follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence);
@@ -63,6 +67,7 @@ class block_watch {
   std::vector<std::unique_ptr<handoff<seen>>> queues_;  // by worker
   std::vector<counter> unseen_;
   std::vector<std::unique_ptr<version_rates>> versions_;
+  policy::activation activation_;
 };
 
 }  // namespace sluice::app

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
@@ -33,7 +34,7 @@ struct controller_options {
 class controlling {
  public:
   explicit controlling(const controller_options& options)
-      : options_(options), watch_(options.terms), me_(actor_name() + " " + std::to_string(::getpid()) + " " + hex(crypto::random_bytes(4))) {}
+      : options_(options), watch_(options.terms, [this](const std::string& version, const std::string& rule) { return may_demote(version, rule); }), me_(actor_name() + " " + std::to_string(::getpid()) + " " + hex(crypto::random_bytes(4))) {}
 
   // One look at the ring. What fails is told once and tried again.
   void look() {
@@ -65,13 +66,28 @@ class controlling {
     if (!nodes) return std::unexpected(nodes.error());
     fault_.clear();
     // Also while it waits: whoever takes over has seen what the other saw.
-    const auto wanted = watch_.look(*head, *nodes);
+    const auto wanted = watch_.look(*head, *nodes, mono_now());
     if (!wanted || !leads_) return {};
     const auto done = ring_->activate(*wanted);
     if (!done && done.error().code == errc::conflict) return {};  // somebody acted meanwhile: look again
     if (!done) return std::unexpected(done.error());
     telemetry::log(level::error, wanted->note, {{"kind", wanted->kind}, {"activation", policy::to_string(done->activation)}, {"ring", options_.ring.ring}});
     return {};
+  }
+
+  // As the version itself says, whose files are checked against its name: not as a heartbeat does.
+  bool may_demote(const std::string& version, const std::string& rule) {
+    if (known_ != version) {
+      const auto source = ring_->fetch(version);
+      if (!source) {
+        if (std::exchange(unknown_, version) != version) telemetry::log(level::error, "rule " + rule + " is not demoted for the ring, for its version cannot be read: " + source.error().message);
+        return false;
+      }
+      policy::diagnostics ignored;
+      bundle_ = policy::parse(*source, ignored);
+      known_ = version;
+    }
+    return !policy::never_demoted(bundle_, rule);
   }
 
   void tell_fault(const std::string& what) {
@@ -83,6 +99,8 @@ class controlling {
   rollout::fleet_watch watch_;
   std::string me_, fault_;
   std::optional<store::publisher> ring_;
+  std::string known_, unknown_; // the version that bundle_ is; the last one that could not be read
+  policy::bundle_ast bundle_;
   bool signs_ = false, leads_ = false, told_ = false;
 };
 

@@ -29,11 +29,13 @@ std::vector<std::string> deciding(const store::head_record& live) {
   return out;
 }
 
-bool has_rule(store::publisher& ring, const std::string& version, const std::string& rule) {
-  const auto source = ring.fetch(version);
-  if (!source) return false;
+policy::bundle_ast parsed(store::publisher& ring, const std::string& version) {
   policy::diagnostics ignored;
-  const auto bundle = policy::parse(*source, ignored);
+  const auto source = ring.fetch(version);
+  return source ? policy::parse(*source, ignored) : policy::bundle_ast{};
+}
+
+bool has_rule(const policy::bundle_ast& bundle, const std::string& rule) {
   return std::ranges::any_of(bundle.policies, [&](const auto& p) { return std::ranges::any_of(p.rules, [&](const auto& r) { return r.id == rule; }); });
 }
 
@@ -54,7 +56,13 @@ int demote(const demote_options& options, bool json) {
     asked.demoted = live->demoted;
     bool any = false;
     for (const auto& version : deciding(*live)) {
-      if (!has_rule(*ring, version, options.rule)) continue;
+      const auto bundle = parsed(*ring, version);
+      if (!has_rule(bundle, options.rule)) continue;
+      if (ring->signs_as().empty() && policy::never_demoted(bundle, options.rule)) {
+        complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key that they trust has signed that",
+                 "give --key with a key of role activate that stands in their policy.trust.keys_file, or push a version that has the rule in shadow");
+        return 1;
+      }
       any = true;
       std::erase_if(*asked.demoted, [&](const store::rule_demotion& d) { return d.version == version && d.rule == options.rule; });
       asked.demoted->push_back({.version = version, .rule = options.rule, .why = asked.actor + (options.note.empty() ? "" : ": " + options.note)});
@@ -98,19 +106,17 @@ int rearm(const demote_options& options, bool json) {
   if (!live) return complain_ring(live.error()), 1;
   const auto nodes = ring->nodes();
   if (!nodes) return complain_ring(nodes.error()), 1;
-  // What nodes demoted themselves and is not meant stays so, by this activation.
-  std::vector<store::rule_demotion> all = live->demoted, stays;
+  const auto meant = [&](const store::rule_demotion& d) { return options.rule.empty() || d.rule == options.rule; };
+  auto stays = live->demoted;
+  std::erase_if(stays, meant);
+  auto all = live->demoted;
   for (const auto& node : *nodes) all.insert(all.end(), node.demoted.begin(), node.demoted.end());
-  for (const auto& each : all) {
-    const bool known = std::ranges::any_of(stays, [&](const store::rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
-    if (!known && !options.rule.empty() && each.rule != options.rule) stays.push_back(each);
-  }
-  if (std::ranges::none_of(all, [&](const store::rule_demotion& d) { return options.rule.empty() || d.rule == options.rule; })) {
+  if (std::ranges::none_of(all, meant)) {
     complain(options.rule.empty() ? "nothing is demoted in ring '" + options.ring.ring + "'" : "rule '" + options.rule + "' is not demoted in ring '" + options.ring.ring + "'", "see: sluice status");
     return 1;
   }
   const auto head = ring->activate({.version = live->version, .kind = "rearm", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow,
-                                    .demoted = std::move(stays), .rearm = true, .only_after = live->activation});
+                                    .demoted = std::move(stays), .rearm = true, .rearm_rule = options.rule, .only_after = live->activation});
   if (!head) return complain_ring(head.error()), 1;
   warn_of_replicas(*head);
   if (!json) std::cout << (options.rule.empty() ? std::string("all rules are") : "rule " + options.rule + " is") << " armed again as " << policy::to_string(head->activation) << '\n' << std::flush;

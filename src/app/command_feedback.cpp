@@ -13,6 +13,7 @@
 #include "feedback_patch.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/rollout/shares.hpp"
 
 namespace sluice::app {
 namespace {
@@ -116,12 +117,6 @@ std::optional<gathered> gather(const options& o) {
   return out;
 }
 
-std::string percent(double rate) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f %%", rate * 100);
-  return text;
-}
-
 int report(const options& o, bool raw) {
   const auto all = gather(o);
   if (!all) return 1;
@@ -141,7 +136,7 @@ int report(const options& o, bool raw) {
   for (const auto& each : rules) {
     const bool known = each.right + each.wrong > 0;
     rows.push_back({each.rule, each.policy, std::to_string(each.hits), std::to_string(each.reported), std::to_string(each.reporters), std::to_string(each.right), std::to_string(each.wrong),
-                    known ? percent(each.precision_low) + " to " + percent(each.precision_high) : "no label yet"});
+                    known ? rollout::percent(each.precision_low) + " to " + rollout::percent(each.precision_high) : "no label yet"});
   }
   std::cout << (rows.size() > 1 ? table(rows) : "no rule of these logs was reported\n");
   std::cout << "\nPrecision is of settled decisions alone, with 90 % confidence. Reports are no sample: whoever was not stopped says nothing.\n";

@@ -8,9 +8,9 @@
 #include "bundle_watch.hpp"
 #include "gate_run.hpp"
 #include "junit.hpp"
-#include "promotion.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/rollout/promotion.hpp"
 
 namespace sluice::app {
 namespace {
@@ -101,7 +101,7 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
 std::string as_json(const tested& all) {
   auto document = nlohmann::ordered_json::parse(rollout::to_json(all.done.report, all.done.evidence, all.done.terms));
   document["promotion"] = nlohmann::ordered_json::array();
-  for (const promotion& each : promotions(all.input.report.bundle, all.done.evidence.cases, all.done.evidence.results)) {
+  for (const auto& each : rollout::promotions(all.input.report.bundle, all.done.evidence.cases, all.done.evidence.results)) {
     document["promotion"].push_back({{"rule", each.rule},
                                      {"policy", each.policy},
                                      {"verdict", to_string(each.shown)},
@@ -125,7 +125,7 @@ int run(const options& asked, bool json) {
     std::cout << as_json(*all);
   } else if (all->input.report.snapshot != nullptr) {
     print_text(all->done);
-    for (const promotion& each : promotions(all->input.report.bundle, all->done.evidence.cases, all->done.evidence.results)) std::cout << told(each) << '\n';
+    for (const auto& each : rollout::promotions(all->input.report.bundle, all->done.evidence.cases, all->done.evidence.results)) std::cout << told(each) << '\n';
   }
   if (!write_reports(asked, all->input, all->done)) return exit_failed;
   return exit_code(all->done.report.verdict);

@@ -46,6 +46,8 @@ struct address_block {
   [[nodiscard]] bool contains(std::string_view address) const;
 };
 [[nodiscard]] result<address_block> parse_address_block(std::string_view text);
+// An address without what one subscriber chooses freely: of IPv6 its first 64 bits, "2001:db8:1:2::/64"; of IPv4 all of it.
+[[nodiscard]] std::string subscriber_of(std::string_view address);
 
 struct https_config {
   std::string url, token_file, ca_file;

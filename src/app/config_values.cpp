@@ -172,6 +172,17 @@ bool address_block::contains(std::string_view address) const {
   return rest == 0 || ((bytes[whole] ^ other[whole]) >> (8 - rest)) == 0;
 }
 
+std::string subscriber_of(std::string_view address) {
+  constexpr unsigned network_bytes = 8;
+  unsigned char bytes[16] = {};
+  bool v4 = false;
+  static constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (!parse_address(address, bytes, v4) || v4 || std::memcmp(bytes, mapped, sizeof mapped) == 0) return std::string(address);
+  std::memset(bytes + network_bytes, 0, sizeof bytes - network_bytes);
+  char text[INET6_ADDRSTRLEN] = {};
+  return std::string(inet_ntop(AF_INET6, bytes, text, sizeof text)) + "/64";
+}
+
 std::string show_config(const config& c) {
   const auto choice = [](bool first, const char* yes, const char* no) { return std::string(first ? yes : no) + "\n"; };
   std::string out = show_front(c);

@@ -57,17 +57,20 @@ store::block_evidence gateway::evidence_of(const std::string& version) const {
 void gateway::watch_blocks() {
   if (settings_.shadow || !serving_) return;  // nothing is blocked
   std::vector<std::shared_ptr<const policy::snapshot>> in_force;
+  policy::activation as;
   {
     const std::lock_guard lock(publish_mutex_);
+    as = active_->activation;
     in_force.push_back(active_->snapshot);
     if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
   }
-  auto news = blocks_.look(in_force, [this](const std::string& version) { return evidence_of(version); }, mono_now());
+  auto news = blocks_.look(in_force, as, [this](const std::string& version) { return evidence_of(version); }, mono_now());
   {
     const std::lock_guard lock(publish_mutex_);
     arms_ = rollout::arms_json(blocks_.arms());
     bands_ = blocks_.bands();
   }
+  breaker_users_.store(blocks_.users());
   for (const auto& told : news.told) telemetry::log(level::warn, told);
   demotions_.fetch_add(news.demote.size());
   if (!news.demote.empty()) agent_->demote(std::move(news.demote));
@@ -102,6 +105,7 @@ telemetry::metrics_input gateway::metrics() {
   out.policy.refusals = refusals_.load();
   out.policy.demotions = demotions_.load();
   out.policy.breaker_unseen = blocks_.unseen();
+  out.policy.breaker_users = breaker_users_.load();
   for (const auto& each : status.demotions) out.policy.demoted.push_back({.version = each.what.version, .rule = each.what.rule, .by = each.here ? "node" : "ring"});
   if (lane_) {
     const auto lane = lane_->stats();

@@ -76,6 +76,7 @@ void shadow_lane::offer(std::size_t worker, const proxy::exchange_report& report
   to.who = report.who;
   for (const auto& tag : report.request.tags) std::erase(to.who.tags, tag);  // what this request set itself
   to.caller = report.caller;
+  to.counted_as = report.counted_as;
   copy(to.request, report.text->request, report.request_names);
   copy(to.response, report.text->response, report.response_names);
   to.streamed = report.streamed;
@@ -136,7 +137,7 @@ bool shadow_lane::run_once() {
 }
 
 void shadow_lane::count_blocks(const rollout::shadow_exchange& of, const rollout::shadow_judgement& done) {
-  rollout::describe(counted_, of.who, of.caller, done.effective, done.request, done.response, of.candidate->rules());
+  rollout::describe(counted_, of.who, of.counted_as, done.effective, done.request, done.response, of.candidate->rules());
   const std::lock_guard lock(tally_lock_);
   if (!tally_ || tally_->of().version() != of.candidate->version()) tally_.emplace(of.candidate);
   tally_->see(counted_, tally_->of().rules_for(of.who));

@@ -132,6 +132,8 @@ class child final : public compile_backend {
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, theirs.fd, 0);
+    // Libraries open sockets that children inherit. A child that outlives a gateway that was killed, for moments only, would keep its ports.
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     std::array<std::string, 4> words = {program_, "compile-worker", std::to_string(limits_.cpu_seconds), std::to_string(limits_.memory_bytes)};
     std::array<char*, 5> argv = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
     const int rc = ::posix_spawn(&server_, program_.c_str(), &files, nullptr, argv.data(), environ);

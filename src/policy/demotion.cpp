@@ -56,6 +56,17 @@ std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<
   return compiled == nullptr ? nullptr : compiled->with_demoted(rule_ids);
 }
 
+bool never_demoted(const snapshot& of, std::string_view rule_id) {
+  return std::ranges::any_of(of.rules(), [&](const snapshot::rule_info& each) { return each.id == rule_id && each.never_demote; });
+}
+
+bool never_demoted(const bundle_ast& bundle, std::string_view rule_id) {
+  const auto says = [&](const rule& each) { return each.id == rule_id && each.never_demote; };
+  return std::ranges::any_of(bundle.policies, [&](const policy_ast& owner) {
+    return std::ranges::any_of(owner.rules, says) || std::ranges::any_of(owner.variants, [&](const rule_variant& variant) { return says(variant.rule); });
+  });
+}
+
 void put_in_shadow(bundle_ast& bundle, const std::string& rule_id) {
   const auto demote = [&](rule& each) {
     if (each.id == rule_id) each.enforcement = std::min(each.enforcement, enforcement::shadow);

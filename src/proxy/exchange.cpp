@@ -197,6 +197,7 @@ void exchange::impl::record(report_kind kind) {
       .added_us = asked == mono_time{} ? latency : added_us + us_between(last_upstream, t),
       .text = with_text ? &text : nullptr,
       .caller = caller.caller,
+      .counted_as = caller.counted_as.empty() ? caller.caller : caller.counted_as,
       .reserved = places != 0,
       .reason = !reason.empty() ? std::string_view(reason) : !request_outcome.why().empty() ? request_outcome.why() : judged.why(),
   };

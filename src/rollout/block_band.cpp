@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "gate_rows.hpp"
 #include "sluice/rollout/judged_exchange.hpp"
+#include "sluice/rollout/shares.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "gate_rows.hpp"
+#include "sluice/rollout/shares.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {
@@ -43,17 +43,12 @@ block_rates::block_rates(std::vector<watched_rule> rules, policy::breaker_terms 
     : rules_(std::move(rules)), terms_(terms), version_(version), applies_(std::move(applies)) {}
 
 void block_rates::see(const judged_exchange& one, mono_time t) {
-  if (!terms_.on || !follows(one.user)) return;
+  if (!terms_.on || !followed_.follows(one.user)) return;
   const auto gone = [this](std::uint32_t rule) { return rule < rules_.size() && !rules_[rule].never_demote && tripped_.contains(rules_[rule].id); };
-  if (slices_.empty() || t - slices_.back().begin >= slice_length) {
-    slices_.push_back({.begin = t, .entries = {}});
-    while (slices_.front().begin + slice_length + long_window < t) slices_.pop_front();
-  }
+  if (slices_.empty() || t - slices_.back().begin >= slice_length) begin_slice(t);
   auto& entries = slices_.back().entries;
-  auto& entry = entries[one.user ^ (one.context * 0x9e3779b97f4a7c15ULL)];
-  entry.user = one.user;
+  auto& entry = entries.at(one.user, one.context);
   entry.tenant = one.tenant;
-  entry.context = one.context;
   ++entry.seen;
   // What a rule blocks that was told to go, or that stays whatever happens, says nothing about the others: it would be blocked without them too.
   const auto beside = [&](std::uint32_t rule) { return gone(rule) || (rule < rules_.size() && rules_[rule].never_demote); };
@@ -63,13 +58,21 @@ void block_rates::see(const judged_exchange& one, mono_time t) {
     const auto known = std::ranges::find(entry.by, rule, &share::rule);
     known == entry.by.end() ? entry.by.push_back({rule, 1}) : void(++known->times);
   }
-  if (entries.size() > users_max) thin_out();
+  if (!entries.full()) return;
+  followed_.halve();
+  for (auto& slice : slices_) slice.entries.keep(followed_);
 }
 
-// Half of the users go, whoever they are and whatever they sent: a sample of users, not of traffic.
-void block_rates::thin_out() {
-  user_limit_ /= 2;
-  for (auto& slice : slices_) std::erase_if(slice.entries, [this](const auto& each) { return !follows(each.second.user); });
+// A crowd that has gone leaves no sample behind that is too small for those who stay.
+void block_rates::begin_slice(mono_time t) {
+  if (!slices_.empty()) followed_.widen_after(slices_.back().entries.size());
+  slices_.push_back({.begin = t, .entries = {}});
+  while (slices_.front().begin + slice_length + long_window < t) slices_.pop_front();
+}
+
+void block_rates::forget() {
+  slices_.clear();
+  followed_.follow_all();
 }
 
 block_rates::rates block_rates::rates_of(const std::string* id, mono_time since) const {
@@ -169,15 +172,16 @@ std::vector<trip> block_rates::look(mono_time t) {
   look_at(short_window, t, out);
   if (out.empty() && t >= next_long_look_) {
     next_long_look_ = t + slice_length;
+    users_ = rates_of(nullptr, t - short_window).all.users;
     look_at(long_window, t, out);
   }
   // What follows a demotion is judged by itself: what went before would be held against the rules that stay.
-  if (std::ranges::any_of(out, [](const trip& each) { return !each.rules.empty(); })) slices_.clear();
+  if (std::ranges::any_of(out, [](const trip& each) { return !each.rules.empty(); })) forget();
   return out;
 }
 
 void block_rates::rearm(const std::string& rule) {
-  slices_.clear();
+  forget();
   if (rule.empty()) return tripped_.clear();
   tripped_.erase(rule);
   tripped_.erase(version_key);

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
+
+#include "sluice/base/json_word.hpp"
+#include "sluice/rollout/user_sample.hpp"
 
 namespace sluice::rollout {
 namespace {
@@ -11,104 +15,110 @@ using nlohmann::json;
 
 constexpr const char* actor = "sluice controller";
 
-std::uint64_t count_in(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
+// Shares of so many users: neither more than all of them, nor more than one user is.
+std::optional<user_shares> shares_from(const json& j, std::uint64_t users) {
+  if (!j.is_array() || j.size() != 2 || !j[0].is_number() || !j[1].is_number()) return std::nullopt;
+  const user_shares out{.sum = j[0].get<double>(), .squares = j[1].get<double>()};
+  const bool possible = out.squares >= 0 && out.squares <= out.sum && out.sum <= static_cast<double>(users);
+  return possible ? std::optional(out) : std::nullopt;
 }
 
-std::vector<arm_counts> arms_from(const std::string& text) {
-  std::vector<arm_counts> out;
-  const auto j = json::parse(text, nullptr, false);
-  if (!j.is_array()) return out;
-  for (const auto& each : j) {
-    if (!each.is_object() || !each.value("version", json()).is_string()) continue;
-    arm_counts one{.version = each["version"].get<std::string>(), .exchanges = count_in(each, "exchanges"), .blocked = count_in(each, "blocked"), .failed = count_in(each, "failed"), .added = {}};
-    const auto added = each.value("added", json::array());
-    for (std::size_t i = 0; i < std::min(one.added.size(), added.size()); ++i) one.added[i] = added[i].is_number_unsigned() ? added[i].get<std::uint64_t>() : 0;
-    out.push_back(std::move(one));
+// A node follows no more users than that (arm_tally): whoever claims more is none.
+std::optional<arm_counts> arm_from(const json& j) {
+  const auto member = [&](const char* name) { return j.value(name, json()); };
+  if (!j.is_object() || !member("users").is_number_unsigned() || j["users"].get<std::uint64_t>() > user_sample::users_max) return std::nullopt;
+  arm_counts out{.version = word(j, "version"), .users = j["users"].get<std::uint64_t>(), .blocked = {}, .failed = {}};
+  const auto blocked = shares_from(member("blocked"), out.users), failed = shares_from(member("failed"), out.users);
+  const auto slower = member("slower");
+  if (!blocked || !failed || !slower.is_array() || slower.size() != out.slower.size()) return std::nullopt;
+  out.blocked = *blocked;
+  out.failed = *failed;
+  for (std::size_t i = 0; i < slower.size(); ++i) {
+    const auto one = shares_from(slower[i], out.users);
+    if (!one) return std::nullopt;
+    out.slower[i] = *one;
   }
   return out;
 }
 
-// A node that began to count anew has less than before.
-void add_growth(arm_counts& to, const arm_counts& now, const arm_counts& before) {
-  if (now.exchanges < before.exchanges) return;
-  to.exchanges += now.exchanges - before.exchanges;
-  to.blocked += now.blocked - std::min(now.blocked, before.blocked);
-  to.failed += now.failed - std::min(now.failed, before.failed);
-  for (std::size_t i = 0; i < to.added.size(); ++i) to.added[i] += now.added[i] - std::min(now.added[i], before.added[i]);
+void add(arm_counts& to, const arm_counts& more) {
+  to.users += more.users;
+  to.blocked.add(more.blocked);
+  to.failed.add(more.failed);
+  for (std::size_t i = 0; i < to.slower.size(); ++i) to.slower[i].add(more.slower[i]);
+}
+
+// What the living nodes say of one version since the head is in force there. A version stands once in a heartbeat.
+arm_counts sum_of(const std::string& version, const store::head_record& head, const std::vector<store::node_status>& nodes) {
+  arm_counts out{.version = version, .users = 0, .blocked = {}, .failed = {}};
+  for (const auto& node : nodes) {
+    const auto j = node.alive ? json::parse(node.arms, nullptr, false) : json();
+    if (!j.is_object() || word(j, "activation") != policy::to_string(head.activation)) continue;
+    const auto arms = j.value("arms", json::array());
+    for (const auto& each : arms) {
+      const auto arm = arm_from(each);
+      if (!arm || arm->version != version) continue;
+      add(out, *arm);
+      break;
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
-std::string arms_json(const std::vector<arm_counts>& arms) {
-  auto out = json::array();
-  for (const auto& each : arms) out.push_back({{"version", each.version}, {"exchanges", each.exchanges}, {"blocked", each.blocked}, {"failed", each.failed}, {"added", each.added}});
-  return out.dump();
-}
-
-void fleet_watch::begin(const store::head_record& head) {
-  if (canary_.version == head.canary->version && live_.version == head.version) return;
-  canary_ = {.version = head.canary->version};
-  live_ = {.version = head.version};
-  last_.clear();
-}
-
-// Both arms grow at once: what was before the canary came is no comparison.
-void fleet_watch::add(const store::node_status& node) {
-  for (const auto& now : arms_from(node.arms)) {
-    const auto [before, fresh] = last_.try_emplace(node.id + " " + now.version, now);
-    if (!fresh && now.version == canary_.version) add_growth(canary_, now, before->second);
-    if (!fresh && now.version == live_.version) add_growth(live_, now, before->second);
-    before->second = now;
+std::string arms_json(const arms_report& of) {
+  const auto pair = [](const user_shares& s) { return json::array({s.sum, s.squares}); };
+  auto arms = json::array();
+  for (const auto& each : of.arms) {
+    auto slower = json::array();
+    for (const auto& s : each.slower) slower.push_back(pair(s));
+    arms.push_back({{"version", each.version}, {"users", each.users}, {"blocked", pair(each.blocked)}, {"failed", pair(each.failed)}, {"slower", slower}});
   }
+  return json{{"activation", policy::to_string(of.activation)}, {"arms", arms}}.dump();
 }
 
-// What at least half of those that are there found independently: of two nodes one, of three two.
-std::optional<store::activate_request> fleet_watch::demote(const store::head_record& head, const std::vector<store::node_status>& nodes) const {
-  std::vector<store::rule_demotion> fresh;
-  std::vector<std::size_t> found;
-  std::size_t alive = 0;
+// What at least half of the nodes found independently: of two nodes one, of three two. A heartbeat is the word of whoever may write one: a node
+// has one voice for each rule, and none for what a person keeps enforced.
+std::optional<store::activate_request> fleet_watch::demote(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t) {
+  if (!begun_) begun_ = t;
+  for (const auto& node : nodes) {
+    if (node.alive) seen_[node.id] = t;
+  }
+  std::erase_if(seen_, [t](const auto& each) { return t - each.second > counted_for; });
+  if (t - *begun_ < settles) return std::nullopt;
+  std::map<std::pair<std::string, std::string>, std::pair<store::rule_demotion, std::set<std::string>>> found;  // by version and rule: which nodes
   for (const auto& node : nodes) {
     if (!node.alive) continue;
-    ++alive;
     for (const auto& each : node.demoted) {
       const auto same = [&](const store::rule_demotion& d) { return d.version == each.version && d.rule == each.rule; };
       const bool decides = each.version == head.version || (head.canary && each.version == head.canary->version);
       if (!decides || std::ranges::any_of(head.demoted, same)) continue;
-      const auto known = std::ranges::find_if(fresh, same);
-      if (known == fresh.end()) {
-        fresh.push_back({.version = each.version, .rule = each.rule, .why = "on node " + node.id + ": " + each.why});
-        found.push_back(1);
-      } else {
-        ++found[static_cast<std::size_t>(known - fresh.begin())];
-      }
+      auto& [what, by] = found[{each.version, each.rule}];
+      if (by.empty()) what = {.version = each.version, .rule = each.rule, .why = "on node " + node.id + ": " + each.why};
+      by.insert(node.id);
     }
   }
   auto demoted = head.demoted;
   std::string note;
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (found[i] * 2 < alive) continue;
-    note += (note.empty() ? "" : ", ") + fresh[i].rule;
-    demoted.push_back(fresh[i]);
+  for (const auto& [key, one] : found) {
+    const auto& [what, by] = one;
+    if (by.size() * 2 < seen_.size() || !may_(what.version, what.rule)) continue;
+    note += (note.empty() ? "" : ", ") + what.rule;
+    demoted.push_back(what);
   }
   if (note.empty()) return std::nullopt;
   return store::activate_request{.version = head.version, .kind = "demote", .actor = actor, .note = "demoted by nodes themselves: " + note, .canary = head.canary, .shadow = head.shadow,
                                  .demoted = std::move(demoted), .only_after = head.activation};
 }
 
-std::optional<store::activate_request> fleet_watch::look(const store::head_record& head, const std::vector<store::node_status>& nodes) {
-  if (head.canary) {
-    begin(head);
-    for (const auto& node : nodes) {
-      if (node.alive) add(node);
-    }
-    if (const auto why = why_abort(canary_, live_, terms_)) {
-      return store::activate_request{.version = head.version, .kind = "abort", .actor = actor, .note = "the canary " + head.canary->version.substr(0, 12) + " ends: " + *why, .shadow = head.shadow,
-                                     .only_after = head.activation};
-    }
-  }
-  return demote(head, nodes);
+std::optional<store::activate_request> fleet_watch::look(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t) {
+  auto wanted = demote(head, nodes, t);
+  if (!head.canary) return wanted;
+  const auto why = why_abort(sum_of(head.canary->version, head, nodes), sum_of(head.version, head, nodes), terms_);
+  if (!why) return wanted;
+  return store::activate_request{.version = head.version, .kind = "abort", .actor = actor, .note = "the canary " + head.canary->version.substr(0, 12) + " ends: " + *why, .shadow = head.shadow,
+                                 .only_after = head.activation};
 }
 
 }  // namespace sluice::rollout

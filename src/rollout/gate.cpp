@@ -94,17 +94,9 @@ gate_terms terms_of(const policy::bundle_ast& bundle, wall_time today) {
   return {.limits = bundle.gate.value_or(policy::gate_spec{}), .has_block = bundle.gate.has_value(), .false_positives_max = {}, .actor = {}, .approved_by = {}, .expected_change = {}, .today = today};
 }
 
-std::string percent(double rate) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g %%", rate * 100);
-  return text;
-}
-
 std::string counted(std::size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); }
 
 std::string example_of(const policy::golden_result& result) { return to_string(result.place) + " " + result.id; }
-
-double share(std::size_t hits, std::size_t n) { return n == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(n); }
 
 void add(check_row& row, finding made) {
   row.status = std::max(row.status, made.status);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sluice/rollout/gate.hpp"
+#include "sluice/rollout/shares.hpp"
 
 namespace sluice::rollout {
 
@@ -34,13 +35,11 @@ constexpr std::size_t examples_max = 5;
 [[nodiscard]] inline bool touched(const policy::golden_result& result) { return policy::changes_match(result.action); }
 // An attack is caught when it ends as its case expects, or is changed or blocked where the case expects nothing.
 [[nodiscard]] inline bool caught(const policy::golden_result& result) { return result.judged ? result.what.empty() : touched(result); }
-[[nodiscard]] std::string percent(double rate);
 [[nodiscard]] std::string counted(std::size_t n, const char* one, const char* many);
 [[nodiscard]] std::string example_of(const policy::golden_result& result);
 void add(check_row& row, finding made);  // and lifts the row's status
 // Nothing to judge by: insufficient where it was demanded, a warning otherwise.
 void lack(check_row& row, bool demanded, finding made);
-[[nodiscard]] double share(std::size_t hits, std::size_t n);
 
 // gate_probes.cpp: the faults of the self-check. Pure but for compiling.
 [[nodiscard]] std::vector<probe> run_probes(const gate_evidence& evidence, const policy::build_report& build, const gather_options& how);

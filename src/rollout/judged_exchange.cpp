@@ -34,10 +34,10 @@ void blocking_rules(const policy::outcome& side, const std::vector<policy::snaps
 
 }  // namespace
 
-void describe(judged_exchange& out, const policy::context& who, std::string_view caller, std::string_view effective, const policy::outcome& request, const policy::outcome& response,
+void describe(judged_exchange& out, const policy::context& who, std::string_view counted_as, std::string_view effective, const policy::outcome& request, const policy::outcome& response,
               const std::vector<policy::snapshot::rule_info>& infos) {
   out.tenant = hashed(who.tenant);
-  out.user = mixed(out.tenant ^ hashed(who.user.empty() ? caller : std::string_view(who.user)));
+  out.user = mixed(out.tenant ^ hashed(who.user.empty() ? counted_as : std::string_view(who.user)));
   out.context = hashed(effective);
   out.blocked_by.clear();
   blocking_rules(request, infos, out.blocked_by);

@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "gate_rows.hpp"
 #include "html.hpp"
 #include "sluice/rollout/shadow_report.hpp"
+#include "sluice/rollout/shares.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {

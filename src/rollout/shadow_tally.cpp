@@ -9,22 +9,19 @@
 namespace sluice::rollout {
 
 void shadow_tally::see(const judged_exchange& one, const policy::ruleset& rules) {
-  if (one.user > user_limit_) return;
+  if (!followed_.follows(one.user)) return;
   const auto [context, fresh] = contexts_.try_emplace(one.context);
   const auto& infos = of_->rules();
   for (std::uint32_t i = 0; fresh && i < infos.size(); ++i) {
     if (infos[i].enforcement == policy::enforcement::enforce && may_block(infos[i]) && policy::applies(rules, i)) context->second.push_back(i);
   }
-  auto& entry = users_[one.user ^ (one.context * 0x9e3779b97f4a7c15ULL)];
-  entry.user = one.user;
-  entry.context = one.context;
+  auto& entry = users_.at(one.user, one.context);
   ++entry.seen;
   entry.blocked += one.blocked ? 1 : 0;
   for (const auto rule : one.blocked_by) ++entry.by[rule];
-  if (users_.size() <= users_max) return;
-  // Half of the users go, whoever they are and whatever they sent.
-  user_limit_ /= 2;
-  std::erase_if(users_, [this](const auto& each) { return each.second.user > user_limit_; });
+  if (!users_.full()) return;
+  followed_.halve();
+  users_.keep(followed_);
 }
 
 store::shown_blocks shadow_tally::shown() const {

@@ -38,7 +38,9 @@ struct agent::impl {
       rearm.swap(to_rearm);
     }
     for (const auto& rule : rearm) node.rearm(rule);
+    if (demote.empty() && rearm.empty()) return;
     if (!demote.empty()) node.demote(demote);
+    from->tell_soon();
   }
 
   impl(agent_config c, agent::callbacks k) : config(std::move(c)), calls(std::move(k)), node(config, calls) {
@@ -52,6 +54,7 @@ struct agent::impl {
   }
 
   void run() {
+    node.set_meanwhile([this] { do_what_was_asked(); });
     while (!stopping.load()) {
       if (take_trust()) from->trust_changed();
       if (look.exchange(false)) from->look();

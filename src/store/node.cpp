@@ -6,6 +6,11 @@
 #include <utility>
 
 namespace sluice::store {
+namespace {
+
+constexpr milliseconds meanwhile_every{50};
+
+}  // namespace
 
 node::node(const agent_config& config, const agent::callbacks& calls)
     : config_(config), calls_(calls), disk_(config.state_directory), max_stale_(config.max_stale), on_unavailable_(config.on_unavailable) {
@@ -105,7 +110,7 @@ void node::apply_again() {
   apply_again_.reset();
   if (unsaved_) last_result_.snapshot.reset();  // is built anew when it is tried again
   const auto source = stored(state_.version);
-  auto applied = source ? calls_.apply(*source, state_.version) : apply_result{};
+  auto applied = source ? apply(*source, state_.version) : apply_result{};
   if (!applied.snapshot) {
     log("error", "version " + state_.version.substr(0, 12) + " has an exception that expired; it stays in force, because " +
                      (source ? "the version does not build any more: " + applied.message : "its files are not in policy.state_directory"));
@@ -154,14 +159,9 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.last_activation = activated;
   keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
-  if (canary_ != with.canary) {
-    canary_.reset();
-    canary_applied_ = {};
-  }
-  if (shadow_ != with.shadow) {
-    shadow_.clear();
-    shadow_applied_ = {};
-  }
+  const auto canary_before = canary_;
+  const auto shadow_before = shadow_;
+  go_on_beside(with);
   downgrade_.clear();
   adopt(last_result_, version);
   contact();
@@ -176,11 +176,28 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
                   std::to_string(last_result_.took.count()) + " ms" + (last_result_.spent.empty() ? "" : " (" + last_result_.spent + ")") + ", stored in " +
                   std::to_string(stored_in.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
+  if (canary_ && canary_ != canary_before) tell_canary();
+  if (!shadow_.empty() && shadow_ != shadow_before) tell_shadow();
   tell_demotions(demoted_before);
   return saved ? outcome::accepted : outcome::unsaved;
 }
 
-// What is in force already, for everybody or for some, is not built again: a canary begins, grows, and ends for everybody at once.
+// What runs beside the version already goes on at once, as the activation wants it: a canary that grows lets go of nobody meanwhile. What has to
+// be built comes with take_canary() and take_shadow().
+void node::go_on_beside(const beside& with) {
+  const auto running = [&](const std::string& version) {
+    if (canary_ && canary_->version == version && canary_applied_.snapshot) return canary_applied_;
+    return shadow_ == version ? shadow_applied_ : apply_result{};
+  };
+  auto canary = with.canary && concerns(*with.canary) ? running(with.canary->version) : apply_result{};
+  auto shadow = with.shadow.empty() ? apply_result{} : running(with.shadow);
+  canary_ = canary.snapshot ? with.canary : std::nullopt;
+  canary_applied_ = std::move(canary);
+  shadow_ = shadow.snapshot ? with.shadow : std::string();
+  shadow_applied_ = std::move(shadow);
+}
+
+// What is in force already, for everybody or for some, is not built again.
 apply_result node::built(const policy::bundle_source& source, const std::string& version) const {
   if (unsaved_ && unsaved_->version == version && last_result_.snapshot) return last_result_;
   for (const auto& [known, of] : {std::pair(&applied_, state_.version), {&canary_applied_, canary_ ? canary_->version : ""}, {&shadow_applied_, shadow_}}) {
@@ -190,7 +207,16 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
     again.spent.clear();
     return again;
   }
-  return calls_.apply(source, version);
+  return apply(source, version);
+}
+
+// A build takes up to a minute and more, and a rule that runs wild is not left in force for so long.
+apply_result node::apply(const policy::bundle_source& source, const std::string& version) const {
+  if (!meanwhile_ || !snapshot_) return calls_.apply(source, version);
+  // Deferred where no thread is to be had: then it is built on this one.
+  auto building = std::async(std::launch::async | std::launch::deferred, [&] { return calls_.apply(source, version); });
+  while (building.wait_for(meanwhile_every) == std::future_status::timeout) meanwhile_();
+  return building.get();
 }
 
 bool node::take_canary(const policy::bundle_source& source, const canary_version& share) {
@@ -203,9 +229,7 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
   canary_ = share;
   canary_applied_ = std::move(applied);
   publish();
-  const auto share_text = !share.nodes.empty() ? "100 % on nodes with " + share.nodes : std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
-  log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
-  calls_.event("canary", state_.active, share.version, std::string(to_string(freshness_)), share_text);
+  tell_canary();
   return true;
 }
 

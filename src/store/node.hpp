@@ -1,6 +1,7 @@
 // The part of an agent that both sources share: what is in force, what is remembered, and how current it is. No thread of its own.
 #pragma once
 
+#include <functional>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,8 @@ class node {
  public:
   node(const agent_config& config, const agent::callbacks& calls);
 
+  // Called on the agent's thread over and over while a version is built beside one that runs: what cannot wait for that.
+  void set_meanwhile(std::function<void()> what) { meanwhile_ = std::move(what); }
   // Loads what the last run left on disk.
   void restore();
   // A stored version's files, checked; null when this node does not have it.
@@ -79,6 +82,8 @@ class node {
   void keep_evidence(node_state& of, const beside& with) const;
   [[nodiscard]] std::vector<demotion> demotions_with(const std::string& version, const beside& with) const;
   [[nodiscard]] std::shared_ptr<const policy::snapshot> with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version);
+  // A rule that says never_demote goes to shadow by a person's signature alone, whoever else asks for it.
+  [[nodiscard]] bool holds(const demotion& of) const;
   void save_demotions();
   // What an activation changed of them.
   void tell_demotions(const std::vector<demotion>& before) const;
@@ -92,10 +97,15 @@ class node {
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
   [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;
+  [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version) const;
   void adopt(const apply_result& applied, const std::string& version);
+  void go_on_beside(const beside& with);
+  void tell_canary() const;
+  void tell_shadow() const;
   void apply_again();
   const agent_config& config_;
   const agent::callbacks& calls_;
+  std::function<void()> meanwhile_;
   state_store disk_;
   node_state state_;
   apply_result last_result_;

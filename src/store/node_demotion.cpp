@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "node.hpp"
+#include "sluice/policy/build.hpp"
 
 namespace sluice::store {
 
@@ -20,9 +21,20 @@ bool node::take_shadow(const policy::bundle_source& source, const std::string& v
   shadow_ = version;
   shadow_applied_ = std::move(applied);
   publish();
-  log("info", "version " + version.substr(0, 12) + " is judged in shadow beside " + policy::to_string(state_.active));
-  calls_.event("shadowing", state_.active, version, std::string(to_string(freshness_)), "");
+  tell_shadow();
   return true;
+}
+
+void node::tell_canary() const {
+  const auto& share = *canary_;
+  const auto share_text = !share.nodes.empty() ? "100 % on nodes with " + share.nodes : std::to_string(share.basis_points / 100) + "." + std::to_string(share.basis_points / 10 % 10) + std::to_string(share.basis_points % 10) + " %";
+  log("info", "version " + share.version.substr(0, 12) + " decides for " + share_text + " of conversations as a canary of " + policy::to_string(state_.active));
+  calls_.event("canary", state_.active, share.version, std::string(to_string(freshness_)), share_text);
+}
+
+void node::tell_shadow() const {
+  log("info", "version " + shadow_.substr(0, 12) + " is judged in shadow beside " + policy::to_string(state_.active));
+  calls_.event("shadowing", state_.active, shadow_, std::string(to_string(freshness_)), "");
 }
 
 apply_result node::crash_loop(const std::string& why) {
@@ -55,12 +67,14 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
   std::vector<demotion> out;
   for (const auto& each : state_.demotions) {
     const bool by_ring = std::ranges::any_of(with.demoted, [&](const rule_demotion& d) { return d.version == each.what.version && d.rule == each.what.rule; });
-    if (each.here && !by_ring && stays(each.what.version) && each.at >= with.rearmed) out.push_back(each);
+    const bool armed = each.at < with.rearmed || std::ranges::any_of(with.rearmed_rules, [&](const rearming& r) { return r.version == each.what.version && r.rule == each.what.rule && each.at < r.at; });
+    if (each.here && !by_ring && stays(each.what.version) && !armed) out.push_back(each);
   }
   for (const auto& each : with.demoted) {
     if (!stays(each.version)) continue;
     const auto known = std::ranges::find_if(state_.demotions, [&](const demotion& d) { return !d.here && d.what == each; });
     out.push_back(known != state_.demotions.end() ? *known : demotion{.what = each, .at = state_.active, .time = now().wall, .here = false});
+    out.back().by_person = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
   }
   return out;
 }
@@ -81,7 +95,7 @@ void node::keep_evidence(node_state& of, const beside& with) const {
 std::shared_ptr<const policy::snapshot> node::with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version) {
   std::vector<std::string> rules;
   for (const auto& each : state_.demotions) {
-    if (each.what.version == version) rules.push_back(each.what.rule);
+    if (each.what.version == version && holds(each)) rules.push_back(each.what.rule);
   }
   std::erase_if(made_, [&](const made_snapshot& each) { return each.of != snapshot_ && each.of != canary_applied_.snapshot; });
   if (rules.empty() || !calls_.in_shadow) return of;
@@ -96,22 +110,32 @@ std::shared_ptr<const policy::snapshot> node::with_demotions(const std::shared_p
   return made;
 }
 
+bool node::holds(const demotion& of) const {
+  const auto& with = canary_ && of.what.version == canary_->version ? canary_applied_.snapshot : snapshot_;
+  return of.by_person || with == nullptr || with->version() != of.what.version || !policy::never_demoted(*with, of.what.rule);
+}
+
 void node::save_demotions() {
   if (!disk_works_) return;
   if (const auto saved = disk_.save(state_); !saved) log("error", "what was demoted is not on disk, a restart would not know of it: " + saved.error().message);
 }
 
 void node::tell_demotions(const std::vector<demotion>& before) const {
-  const auto in = [](const std::vector<demotion>& all, const rule_demotion& one) {
-    return std::ranges::any_of(all, [&](const demotion& d) { return d.what.version == one.version && d.what.rule == one.rule; });
-  };
+  const auto same = [](const demotion& a, const demotion& b) { return a.what.version == b.what.version && a.what.rule == b.what.rule; };
+  const auto held = [&](const std::vector<demotion>& all, const demotion& one) { return std::ranges::any_of(all, [&](const demotion& d) { return same(d, one) && holds(d); }); };
   for (const auto& each : state_.demotions) {
-    if (in(before, each.what)) continue;
+    if (held(before, each)) continue;
+    if (!holds(each)) {
+      if (std::ranges::any_of(before, [&](const demotion& d) { return same(d, each); })) continue;
+      log("error", "rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + " says never_demote: it stays enforced, although the ring demotes it (" + each.what.why +
+                       "). Only an activation that is signed by a trusted key of role activate may: sluice demote --key");
+      continue;
+    }
     log("error", "DEMOTED to shadow in the whole ring: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + ": " + each.what.why);
     calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
   }
   for (const auto& each : before) {
-    if (in(state_.demotions, each.what) || each.what.version != state_.version) continue;
+    if (!holds(each) || held(state_.demotions, each) || each.what.version != state_.version) continue;
     log("warn", "armed again: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12));
     calls_.event("rearmed", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule);
   }
@@ -122,8 +146,9 @@ void node::demote(const std::vector<rule_demotion>& what) {
   for (const auto& each : what) {
     const bool runs_here = each.version == state_.version || (canary_ && each.version == canary_->version);
     const bool known = std::ranges::any_of(state_.demotions, [&](const demotion& d) { return d.what.version == each.version && d.what.rule == each.rule; });
-    if (!runs_here || known) continue;
-    state_.demotions.push_back({.what = each, .at = state_.active, .time = now().wall, .here = true});
+    const demotion one{.what = each, .at = state_.active, .time = now().wall, .here = true};
+    if (!runs_here || known || !holds(one)) continue;
+    state_.demotions.push_back(one);
     fresh.push_back(each);
   }
   if (fresh.empty()) return;

@@ -1,5 +1,6 @@
 // What a node knows of its source, and what it says of itself: contact, freshness, status. See node.hpp.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "node.hpp"
@@ -85,7 +86,8 @@ void node::publish() {
     const std::scoped_lock hold(lock_);
     published_.shadow = shadow_;
     published_.downgrade = downgrade_;
-    published_.demotions = state_.demotions;
+    published_.demotions.clear();
+    std::ranges::copy_if(state_.demotions, std::back_inserter(published_.demotions), [this](const demotion& d) { return holds(d); });
     published_.evidence.clear();
     for (const auto& [of, shown] : state_.gate) published_.evidence[of].gate = shown;
     for (const auto& [of, shown] : state_.shadow) published_.evidence[of].shadow = shown;

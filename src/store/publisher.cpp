@@ -92,6 +92,21 @@ result<void> publisher::impl::write(const activation_record& r, const activate_r
   return done ? result<void>() : std::unexpected(done.error());
 }
 
+namespace {
+
+void rearm(activation_record& r, const std::string& rule) {
+  if (rule.empty()) {
+    r.with.rearmed = r.activation;
+    r.with.rearmed_rules.clear();
+    return;
+  }
+  std::erase_if(r.with.rearmed_rules, [&](const rearming& each) { return each.rule == rule; });
+  r.with.rearmed_rules.push_back({.version = r.version, .rule = rule, .at = r.activation});
+  if (r.with.canary) r.with.rearmed_rules.push_back({.version = r.with.canary->version, .rule = rule, .at = r.activation});
+}
+
+}  // namespace
+
 result<activation_record> publisher::impl::next(const activate_request& what, policy::activation& expected, activate_context& context) {
   auto head = redis.command({"HMGET", keys.head(), "epoch", "gen"});
   if (!head) return std::unexpected(head.error());
@@ -128,7 +143,12 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   for (const auto& version : {what.version, what.canary ? what.canary->version : std::string()}) {
     if (auto shown = shown_of(version, *seen, *last); shown.all.of > 0) r.with.shown[version] = std::move(shown);
   }
-  r.with.rearmed = what.rearm ? r.activation : *last ? (*last)->with.rearmed : policy::activation{};
+  if (*last) {
+    r.with.rearmed = (*last)->with.rearmed;
+    r.with.rearmed_rules = (*last)->with.rearmed_rules;
+  }
+  if (what.rearm) rearm(r, what.rearm_rule);
+  std::erase_if(r.with.rearmed_rules, [&](const rearming& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
   return r;
 }
 
@@ -197,7 +217,7 @@ namespace {
 
 error explained(const error& why) {
   const auto& said = why.message;
-  if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only a rollback passes"};
+  if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only rollback, abort and demote pass"};
   if (said.starts_with("REVOKED")) return {errc::refused, "the version is revoked and may not be activated"};
   if (said.starts_with("NOTSTAGED")) return {errc::not_found, "the version is not in Redis; push it again"};
   if (said.starts_with("NOREPLICAS")) return {errc::refused, "Redis has too few replicas to keep it (min-replicas-to-write), so it was not activated: " + said};

@@ -153,7 +153,12 @@ result<std::string> redis_source::beyond_safety(const activation_record& record)
     r.kind = "activate";
     return check_record(r, config_.trust, config_.ring, now().wall).has_value();
   };
-  if (config_.trust.keys.empty() || by_activator(record)) return std::string();
+  by_person_.clear();
+  if (config_.trust.keys.empty()) return std::string();
+  if (by_activator(record)) {
+    if (!record.signed_as.signatures.empty()) by_person_ = record.with.demoted;
+    return std::string();
+  }
   const auto entries = commands_->command({"XREVRANGE", keys_.log(), policy::to_string(record.activation), "-", "COUNT", entries_max});
   if (!entries) return std::unexpected(entries.error());
   for (const auto& entry : entries->items) {
@@ -161,6 +166,7 @@ result<std::string> redis_source::beyond_safety(const activation_record& record)
     const auto last = parse_record(entry.items[1].field("record"));
     if (!last || last->activation >= record.activation || !by_activator(*last)) continue;
     const auto &now_beside = record.with, &was = last->with;
+    if (!last->signed_as.signatures.empty()) by_person_ = was.demoted;
     const bool same_canary = !now_beside.canary || now_beside.canary == was.canary;
     const bool same_shadow = now_beside.shadow.empty() || now_beside.shadow == was.shadow || (was.canary && now_beside.shadow == was.canary->version);
     if (record.version == last->version && same_canary && same_shadow) return std::string();
@@ -189,7 +195,9 @@ result<void> redis_source::take(const activation_record& record) {
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
-  const auto done = node_.take(*source, record.version, record.activation, record.with);
+  auto with = record.with;
+  with.by_person = by_person_;
+  const auto done = node_.take(*source, record.version, record.activation, with);
   if (done == node::outcome::refused) {
     refused_ = record.text;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);

@@ -17,6 +17,7 @@ class redis_source final : public source {
   void look() override;
   void wait(int wake_fd) override;
   void trust_changed() override { refused_.clear(); }
+  void tell_soon() override { next_heartbeat_ = {}; }
 
  private:
   [[nodiscard]] result<void> connect();
@@ -43,6 +44,7 @@ class redis_source final : public source {
   ring_keys keys_;
   std::optional<redis_client> commands_, subscription_;
   std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
+  std::vector<rule_demotion> by_person_;  // beside::by_person of the record that beyond_safety looked at last
   bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
   mono_time next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};

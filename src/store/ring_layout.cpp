@@ -31,6 +31,7 @@ std::string to_json(const activation_record& r) {
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
               {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.commit},
               {"gate", r.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}};
+  for (const auto& each : with.rearmed_rules) out["rearmed_rules"].push_back({{"version", each.version}, {"rule", each.rule}, {"at", policy::to_string(each.at)}});
   if (!with.shown.empty()) out["shown"] = json::parse(to_json(with.shown));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -51,8 +52,8 @@ bool read_canary(const json& j, std::optional<canary_version>& out) {
 // Members that a record of an older release lacks stand for nothing.
 bool read_beside(const json& j, beside& out) {
   if (!read_canary(j, out.canary)) return false;
-  const auto shadow = j.value("shadow", json("")), rearmed = j.value("rearmed", json("0-0")), demoted = j.value("demoted", json::array());
-  if (!shadow.is_string() || !rearmed.is_string() || !demoted.is_array()) return false;
+  const auto shadow = j.value("shadow", json("")), rearmed = j.value("rearmed", json("0-0")), demoted = j.value("demoted", json::array()), rules = j.value("rearmed_rules", json::array());
+  if (!shadow.is_string() || !rearmed.is_string() || !demoted.is_array() || !rules.is_array()) return false;
   out.shadow = shadow.get<std::string>();
   const auto number = parse_activation(rearmed.get<std::string>());
   if (!number) return false;
@@ -60,6 +61,11 @@ bool read_beside(const json& j, beside& out) {
   for (const auto& each : demoted) {
     if (!each.is_object() || !each.value("version", json()).is_string() || !each.value("rule", json()).is_string() || !each.value("why", json()).is_string()) return false;
     out.demoted.push_back({each["version"], each["rule"], each["why"]});
+  }
+  for (const auto& each : rules) {
+    const auto at = each.is_object() ? parse_activation(word(each, "at")) : std::nullopt;
+    if (!at) return false;
+    out.rearmed_rules.push_back({word(each, "version"), word(each, "rule"), *at});
   }
   if (const auto shown = j.find("shown"); shown != j.end()) out.shown = shown_by_version_from(shown->dump());
   return true;

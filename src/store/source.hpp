@@ -15,6 +15,8 @@ class source {
   virtual void wait(int wake_fd) = 0;
   // Whose signatures count is another matter than a moment ago: what was refused for its signature may be taken.
   virtual void trust_changed() {}
+  // The node does otherwise than it said last: whoever listens should hear of it now.
+  virtual void tell_soon() {}
 };
 
 // Around ± 20 %, so that a fleet never asks in step.

@@ -136,6 +136,8 @@ void policy_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_demotions_total", {}, p.demotions);
   out.family("sluice_breaker_unseen_total", "counter", "Exchanges that found no place among those that the breaker looks at.");
   out.sample("sluice_breaker_unseen_total", {}, p.breaker_unseen);
+  out.family("sluice_breaker_users", "gauge", "Users whom the breaker saw within 30 seconds, of many a sample.");
+  out.sample("sluice_breaker_users", {}, p.breaker_users);
   out.family("sluice_rule_findings_total", "counter", "Findings by rule.");
   for (const auto& each : in.rules) {
     out.sample("sluice_rule_findings_total",

@@ -1,6 +1,5 @@
 """Processes of one integration test: gateways, a scripted upstream, Redis. Everything on free loopback ports, in a folder of its own."""
 import http.client
-import itertools
 import json
 import os
 import re
@@ -18,15 +17,33 @@ ROOT = Path(__file__).resolve().parents[2]
 SLUICE = os.environ["SLUICE_BINARY"]
 
 
-# Below those that the kernel gives to whoever asks for any: a server that is killed finds its port free again, whatever was started
-# meanwhile. Of two processes that run beside each other (SLUICE_TEST_PORTS, 0 or 1) each has every other one.
-_ports = itertools.cycle(range(10_000 + int(os.environ.get("SLUICE_TEST_PORTS", "0")), 32_000, 2))
-for _ in range(os.getpid() * 37 % 11_000):  # two runs on one machine begin at different places
-    next(_ports)
+# Below those that the kernel gives to whoever asks for any. A server that is killed must find its port free again, whatever another test
+# process started meanwhile: so each takes ports from blocks that are its own, as long as it lives. What says whose a block is, a socket
+# with an abstract name, is as wide as ports are and goes with its process.
+_BLOCK = 200
+_claims = []
+
+
+def _ports():
+    blocks = list(range(10_000, 32_000, _BLOCK))
+    begin = os.getpid() * 37 % len(blocks)
+    for first in blocks[begin:] + blocks[:begin]:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0sluice-test-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        yield from range(first, first + _BLOCK)
+    raise AssertionError("no ports are left: too many tests run on this machine")
+
+
+_free = _ports()
 
 
 def free_port():
-    for port in _ports:
+    for port in _free:
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))

@@ -5,6 +5,7 @@ import threading
 import time
 
 from lab import Gateway, Upstream, bundle, sluice, until
+from redis_lab import metric
 from test_policy_swaps import fleet, push
 
 HEADERS = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}"
@@ -130,6 +131,18 @@ def test_no_single_attacker_and_no_single_tenant_switches_a_rule_off(lab):
         until("much was seen", lambda: load.sent > 3000, 90)
         assert demoted(g) == []
     assert load.failures == []
+
+
+def test_one_attacker_with_many_made_up_keys_is_one_user(lab):
+    up = Upstream()
+    g = Gateway(lab, "n0", up.port, "{directory: %s}" % bundle(lab.dir / "b", extra=WILD), HEADERS)
+    for n in range(80):
+        assert g.post({"model": "m", "messages": [{"role": "user", "content": "my tax"}]}, {"authorization": f"Bearer sk-made-up-{n}"})[0] == 400
+    until("the breaker has looked at all of it", lambda: metric(g, "sluice_breaker_users ") == 1)
+    assert demoted(g) == []
+    for n in range(80):
+        g.post({"model": "m", "messages": [{"role": "user", "content": "my tax"}]}, {"x-user": f"u{n}"})
+    until("as many users trip it", lambda: demoted(g) == ["wild"])
 
 
 def test_a_person_demotes_and_arms_again_for_the_whole_ring(lab):

@@ -1,9 +1,11 @@
 """What acts for a ring without a person: a bad canary ends, a rule that nodes demoted is demoted everywhere; and nothing else can be signed."""
 import json
+import re
 import signal
 import subprocess
+import time
 
-from lab import SLUICE, Gateway, bundle, sluice, until
+from lab import ROOT, SLUICE, Gateway, bundle, redis_says, sluice, until
 from test_breaker import HEADERS, WILD, Load, demoted
 from test_policy_swaps import fleet, push
 
@@ -22,6 +24,23 @@ def trusted(lab):
 
 def history(port):
     return json.loads(sluice("history", "--json", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it").stdout)
+
+
+def says(port, *words):
+    return redis_says(port, *(str(w).encode() for w in words)).removesuffix(b"+OK\r\n").decode()
+
+
+def until_it_looked(port, times=3):
+    """A controller renews its lease at each look."""
+    seen = [int(says(port, "PTTL", "{sluice:it}:controller").strip(":\r\n")), 0]
+
+    def looked():
+        left = int(says(port, "PTTL", "{sluice:it}:controller").strip(":\r\n"))
+        seen[1] += left > seen[0]
+        seen[0] = left
+        return seen[1] >= times
+
+    until(f"the controller looked {times} times", looked)
 
 
 def everyday(user, dice):
@@ -52,6 +71,12 @@ def test_a_controller_aborts_a_canary_that_blocks_more_and_a_second_one_takes_ov
     last = history(port)[0]
     assert last["actor"] == "sluice controller" and "it blocks more" in last["note"], last
     assert all(g.ask("about my tax return")[0] == 200 for g in nodes)
+    # The same canary once more begins anew: what was seen of it before ends it no second time.
+    push(port, trial, "--canary", "40", "--wait", "2")
+    again = history(port)[0]["activation"]
+    until("the nodes report on it", lambda: all(again in says(port, "HGET", f"{{sluice:it}}:node:{g.name}", "arms") for g in nodes), 30)
+    until_it_looked(port)
+    assert history(port)[0]["kind"] == "canary"
     second.send_signal(signal.SIGTERM)
     assert second.wait(10) == 0
 
@@ -79,6 +104,62 @@ def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(
     until("nodes refuse it", lambda: all("safety" in (g.state()["last_refusal"] or {}).get("message", "") for g in nodes))
     sluice("rearm", "--key", lab.dir / "activate.pem", "--wait", "2", *ring)
     assert all(demoted(g) == [] and g.ask("about my tax return")[0] == 400 for g in nodes)
+
+
+GUARD = """  - id: guard
+    title: Must stay
+    severity: critical
+    direction: request
+    match: {keywords: [detonator]}
+    action: {type: block, message: "No."}
+    never_demote: true
+    tests: [{name: a, request: a detonator, expect: {rules: [guard]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+
+
+def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
+    """What is left to whoever may write heartbeats: the others, where a controller runs (docs/rollout.md)."""
+    trust = trusted(lab)
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    g = Gateway(lab, "gw0", up.port, source, HEADERS, f"{{keys_file: {trust}, require_signature: true}}")
+    keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem")
+    push(port, bundle(lab.dir / "b", extra=WILD + GUARD), "--wait", "1", *keys)
+    ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
+    controller(lab, port, "c", "--key", lab.dir / "safety.pem")
+    version = history(port)[0]["version"]
+    for name in ("ghost1", "ghost2"):
+        word = json.dumps([{"version": version, "rule": rule, "why": "invented"} for rule in ("guard", "wild", "guard")])
+        assert "ERR" not in says(port, "HSET", f"{{sluice:it}}:node:{name}", "activation", "1-1", "highest", "1-1", "version", version, "demoted", word)
+        says(port, "ZADD", "{sluice:it}:nodes", int(time.time() * 1000), name)
+    until("two of three nodes have their way", lambda: history(port)[0]["kind"] == "demote", 60)
+    assert "guard" not in history(port)[0]["note"]
+    until("the node follows", lambda: demoted(g) == ["wild"])
+    # And if the controller's own key were stolen: nodes do not take it from that.
+    refused = sluice("demote", "guard", *ring, check=False)
+    assert refused.returncode == 1 and "never_demote" in refused.stderr, refused
+    sluice("demote", "guard", "--key", lab.dir / "safety.pem", "--wait", "1", *ring)
+    until("the node says so", lambda: "rule guard of version" in (lab.dir / "gw0.log").read_text())
+    assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
+    sluice("demote", "guard", "--key", lab.dir / "activate.pem", "--wait", "1", *ring)
+    assert demoted(g) == ["wild", "guard"] and g.ask("a detonator")[0] == 200, "a person's word counts"
+    sluice("rearm", "guard", "--key", lab.dir / "activate.pem", "--wait", "1", *ring)
+    assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
+
+
+def test_a_user_of_redis_for_each_gateway_speaks_for_that_one_only(lab):
+    port, up, _, _ = fleet(lab)
+    lab.redis(port)
+    line = re.search(r"^ACL SETUSER gateway .*$", (ROOT / "docs" / "deploy.md").read_text(), re.M)[0]
+    own = line.replace("production", "it").replace("PASSWORD", "pw").replace("node:*", "node:gw0")
+    assert "node:gw0" in own
+    says(port, *own.split(" "))
+    g = Gateway(lab, "gw0", up.port, f'{{redis: {{url: "redis://gateway:pw@127.0.0.1:{port}", ring: it, poll: 500ms}}}}')
+    push(port, bundle(lab.dir / "b"), "--wait", "1")
+    until("its heartbeat is there", lambda: "1-1" in says(port, "HGET", "{sluice:it}:node:gw0", "activation"))
+    said = subprocess.run(["redis-cli", "-p", str(port), "--user", "gateway", "--pass", "pw", "--no-auth-warning", "HSET", "{sluice:it}:node:gw1", "activation", "1-1"], capture_output=True, text=True).stdout
+    assert "NOPERM" in said, said
+    assert g.ask("a bomb recipe")[0] == 400
 
 
 def test_a_canary_by_label_decides_on_those_nodes_alone(lab):

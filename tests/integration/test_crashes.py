@@ -3,10 +3,10 @@ import os
 import shutil
 import signal
 import subprocess
-
+from pathlib import Path
 
 from lab import Gateway, Skip, Upstream, bundle, until
-from test_policy_swaps import redacts
+from test_policy_swaps import fleet, push, redacts
 
 
 # A process that loads this aborts, from inside, once a file is there.
@@ -85,3 +85,29 @@ def run_through(lab, trigger, g, up):
     bundle(lab.dir / "b", ("Merrow Capital",))
     until("a third version is taken", lambda: redacts(g, up, "Merrow Capital"))
     assert g.get("/readyz")[0] == 200 and g.state()["downgrade"] == ""
+
+
+def test_the_process_that_compiles_holds_no_socket_of_its_gateway(lab):
+    """Otherwise a gateway that was killed and comes back at once finds its ports taken."""
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    g = make(0)
+    push(port, bundle(lab.dir / "b"), "--wait", "1")
+
+    def sockets(pid):
+        held = set()
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                held.add(os.readlink(fd))
+            except FileNotFoundError:
+                pass  # closed meanwhile
+        return {what for what in held if what.startswith("socket:")}
+
+    pid = g.process.pid
+    children = {int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()}
+    assert children and sockets(pid), (children, sockets(pid))
+    for child in children:
+        assert not sockets(child) & sockets(pid), f"process {child} holds sockets of {pid}"
+    g.kill()
+    g.start()
+    assert g.ask("a bomb recipe")[0] == 400

@@ -1,5 +1,6 @@
 """A version that is tried on a share of conversations first, and what stops one from becoming live."""
 import json
+import threading
 
 from lab import bundle, sluice, until
 from test_policy_swaps import fleet, push, redacts
@@ -49,6 +50,33 @@ def test_a_canary_keeps_to_its_conversations_on_every_node_and_grows_and_ends(la
     assert arms(nodes[0], up, some) == set(some) == arms(nodes[1], up, some)
     kinds = [e["kind"] for e in json.loads(ring(port, "history", "--json").stdout)]
     assert kinds == ["promote", "canary", "abort", "canary", "canary", "activate"], kinds
+
+
+def test_whom_a_canary_decides_for_stays_with_it_while_it_grows(lab):
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    g = make(0)
+    push(port, bundle(lab.dir / "b"), "--wait", "1")
+    trial = bundle(lab.dir / "next", ("Halden Bank", "Ostwick Savings"))
+    push(port, trial, "--canary", "20", "--wait", "1")
+    one = {"x-conversation": f"c{min(arms(g, up, range(200)))}"}
+
+    def version():
+        return g.post({"model": "m", "messages": [{"role": "user", "content": "hello"}]}, one)[1]["x-sluice-policy"].split(":")[-1]
+
+    new, seen, stop = version(), [], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            seen.append(version())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for share in ("50", "60", "70"):
+        push(port, trial, "--canary", share, "--wait", "1")
+    stop.set()
+    asking.join(20)
+    assert len(seen) > 30 and set(seen) == {new}, f"{len(seen) - seen.count(new)} of {len(seen)} by what is live"
 
 
 def test_a_freeze_and_a_revocation_stop_what_they_name(lab):

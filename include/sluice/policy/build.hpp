@@ -43,6 +43,9 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
 [[nodiscard]] std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<std::string>& rule_ids);
 // The same of what a snapshot was made of.
 void put_in_shadow(bundle_ast& bundle, const std::string& rule_id);
+// Whether the rule, or what an overlay makes of it, says `never_demote`.
+[[nodiscard]] bool never_demoted(const snapshot& of, std::string_view rule_id);
+[[nodiscard]] bool never_demoted(const bundle_ast& bundle, std::string_view rule_id);
 
 // selftest.cpp: inline tests. `self_test` runs each rule's own positive examples in the full snapshot (they must be found);
 // `run_tests` runs all inline tests as design says: the rule's own policy alone, as if bound.

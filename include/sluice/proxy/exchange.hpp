@@ -56,6 +56,8 @@ struct settings {
 struct identity {
   policy::context who;
   std::string caller;  // what decision ids are bound to: digest of the key, or the peer
+  // Where users are counted and no user is known: what this one counts as, because anybody can make up a `caller`; "": as `caller`.
+  std::string counted_as = {};
 };
 
 // How what a handle (wire::handle) stands for was judged.

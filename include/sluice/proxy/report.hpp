@@ -108,6 +108,7 @@ struct exchange_report {
   std::uint64_t added_us = 0;        // of it inside Sluice: request until sent upstream, plus answer until sent
   const judged_text* text = nullptr; // where services::keeps_text() or a version is in shadow, of `whole` and `closed`; null otherwise
   std::string_view caller;           // of the identity
+  std::string_view counted_as;       // of the identity, or `caller`
   bool reserved = false;             // there is a place for it in the audit log
   std::string_view reason;           // why a verdict or an error came without a rule; "" otherwise
 };

@@ -20,6 +20,7 @@
 #include "sluice/policy/types.hpp"
 #include "sluice/rollout/block_band.hpp"
 #include "sluice/rollout/judged_exchange.hpp"
+#include "sluice/rollout/user_sample.hpp"
 
 namespace sluice::rollout {
 
@@ -44,7 +45,6 @@ struct trip {
 class block_rates {
  public:
   static constexpr seconds short_window{30}, long_window{300};
-  static constexpr std::size_t users_max = 4096;  // followed at a time: of more, a fair sample
   static constexpr std::size_t blocked_users_min = 5;
 
   // `version`: the band of all rules together. `applies`: whether the rule is in force in a context that was seen.
@@ -55,6 +55,8 @@ class block_rates {
   [[nodiscard]] std::vector<trip> look(mono_time t);
   // Forgets what was seen of the rule, so that it is judged by what comes; "" of all rules.
   void rearm(const std::string& rule);
+  // Of whom anything was seen within the short window, as of the last look at the long one; of many, those of them who are followed.
+  [[nodiscard]] std::size_t users() const { return users_; }
 
  private:
   struct share {
@@ -67,11 +69,11 @@ class block_rates {
   };
   struct slice {
     mono_time begin;
-    std::unordered_map<std::uint64_t, entry> entries;
+    user_table<entry> entries;
   };
   struct rates;
-  [[nodiscard]] bool follows(std::uint64_t user) const { return user <= user_limit_; }
-  void thin_out();
+  void begin_slice(mono_time t);
+  void forget();
   [[nodiscard]] rates rates_of(const std::string* id, mono_time since) const;
   [[nodiscard]] std::optional<trip> judged(const std::string* id, const block_band& band, seconds window, mono_time t) const;
   void look_at(seconds window, mono_time t, std::vector<trip>& out);
@@ -81,7 +83,8 @@ class block_rates {
   block_band version_;
   std::function<bool(std::uint64_t, std::uint32_t)> applies_;
   std::deque<slice> slices_;
-  std::uint64_t user_limit_ = ~std::uint64_t{0};  // of the hashes of users that are followed
+  user_sample followed_;
+  std::size_t users_ = 0;
   std::unordered_map<std::string, mono_time> tripped_;
   mono_time next_long_look_{};
 };

@@ -1,7 +1,8 @@
 // A canary against what is live, while both decide: looked at as often as one likes. Each comparison is a mixture sequential
 // probability ratio test (Robbins 1970; Johari, Koomen, Pekelis and Walsh, "Always valid inference", Operations Research 70, 2022): the
 // probability that it ever says "differs" of two shares that differ by no more than the margin is at most `error`, whenever one stops.
-// It takes exchanges to be independent, and shares to be about normally distributed, which `exchanges_min` is for.
+// It compares means over users, so that nobody weighs more by sending more. It takes users to be independent, and means over them to be
+// about normally distributed, which `users_min` is for.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +14,16 @@
 namespace sluice::rollout {
 
 struct canary_terms {
-  // How much more of the canary's exchanges may be blocked (or fewer), fail, or take longer than 99 in 100 of the others.
+  // How much more of its users' exchanges the canary may block (or fewer), fail, or take longer with than 99 in 100 of the others.
   double block_margin = 0.02, fail_margin = 0.01, slow_margin = 0.02;
-  double error = 0.001;              // of all three together
-  std::uint64_t exchanges_min = 200; // of each
+  double error = 0.001;          // of the four comparisons (more and fewer blocked, more failed, more slow) together
+  std::uint64_t users_min = 20;  // of each
 };
 
-// How much the evidence speaks for a share above the other's by more than the margin: at 1/error it is shown. 0: nothing does.
-[[nodiscard]] double evidence_of_more(std::uint64_t hits, std::uint64_t n, std::uint64_t other_hits, std::uint64_t other_n, double margin);
+// How much the evidence speaks for a mean above the other's by more than the margin: at 1/error it is shown. 0: nothing does.
+[[nodiscard]] double evidence_of_more(const user_shares& of, std::uint64_t users, const user_shares& other, std::uint64_t other_users, double margin);
 
-// Why the canary has to end: "blocked 9.1 % of 1,204 exchanges, what is live 1.0 % of 20,011; …". Nothing: go on.
+// Why the canary has to end: "it blocks more: 33.1 % of the exchanges of each of 61 users, of what is live 1.2 % of 540". Nothing: go on.
 [[nodiscard]] std::optional<std::string> why_abort(const arm_counts& canary, const arm_counts& live, const canary_terms& terms);
 
 }  // namespace sluice::rollout

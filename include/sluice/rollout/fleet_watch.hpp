@@ -2,6 +2,7 @@
 // them demoted themselves. Pure: the head and the nodes' heartbeats in, at most one activation out.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,27 +15,30 @@
 
 namespace sluice::rollout {
 
-// As a heartbeat carries them.
-[[nodiscard]] std::string arms_json(const std::vector<arm_counts>& arms);
+// As a heartbeat carries it.
+[[nodiscard]] std::string arms_json(const arms_report& of);
 
 class fleet_watch {
  public:
-  explicit fleet_watch(canary_terms terms) : terms_(terms) {}
+  // Within that time every node that lives has reported: before, half of those who have could be one.
+  static constexpr seconds settles{30};
+  // A node that fell silent counts as one that demotes nothing for so long, also when Redis has forgotten it.
+  static constexpr seconds counted_for{600};
+  // False: the rule says never_demote, or nobody can tell.
+  using may_demote = std::function<bool(const std::string& version, const std::string& rule)>;
+
+  fleet_watch(canary_terms terms, may_demote may) : terms_(terms), may_(std::move(may)) {}
 
   // To be activated, only after `head`; nothing: all is well, or there is too little to tell.
-  [[nodiscard]] std::optional<store::activate_request> look(const store::head_record& head, const std::vector<store::node_status>& nodes);
-  // What both arms have done since the canary began, as far as this watch has seen it.
-  [[nodiscard]] const arm_counts& canary() const { return canary_; }
-  [[nodiscard]] const arm_counts& live() const { return live_; }
+  [[nodiscard]] std::optional<store::activate_request> look(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t);
 
  private:
-  void begin(const store::head_record& head);
-  void add(const store::node_status& node);
-  [[nodiscard]] std::optional<store::activate_request> demote(const store::head_record& head, const std::vector<store::node_status>& nodes) const;
+  [[nodiscard]] std::optional<store::activate_request> demote(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t);
 
   canary_terms terms_;
-  arm_counts canary_, live_;
-  std::map<std::string, arm_counts> last_;  // by node and version: what its last heartbeat said
+  may_demote may_;
+  std::optional<mono_time> begun_;
+  std::map<std::string, mono_time> seen_;  // nodes, when they were there last
 };
 
 }  // namespace sluice::rollout

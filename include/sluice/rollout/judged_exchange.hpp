@@ -18,8 +18,9 @@ struct judged_exchange {
   bool blocked = false;                  // by any rule, or by a threshold
 };
 
-// Where no user is known the caller counts. `effective`: the digest of the rules that applied. Writes over `out`, whose memory is used again.
-void describe(judged_exchange& out, const policy::context& who, std::string_view caller, std::string_view effective, const policy::outcome& request, const policy::outcome& response,
+// `counted_as`: who counts where no user is known, as of proxy::exchange_report. `effective`: the digest of the rules that applied. Writes over
+// `out`, whose memory is used again.
+void describe(judged_exchange& out, const policy::context& who, std::string_view counted_as, std::string_view effective, const policy::outcome& request, const policy::outcome& response,
               const std::vector<policy::snapshot::rule_info>& infos);
 
 // Whether it blocks where it is enforced: by itself, or by what it adds to a threshold.

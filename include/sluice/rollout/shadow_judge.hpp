@@ -27,7 +27,7 @@ struct shadow_part {
 struct shadow_exchange {
   std::shared_ptr<const policy::snapshot> candidate, live;
   policy::context who;  // with the tags that the conversation had before
-  std::string caller;
+  std::string caller, counted_as;  // as of proxy::exchange_report
   std::vector<shadow_part> request, response;
   bool streamed = false, takes_system_words = true;
   std::vector<std::uint8_t> structured;  // see policy::evaluate_options

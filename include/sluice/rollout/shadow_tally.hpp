@@ -10,18 +10,17 @@
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/snapshot.hpp"
 #include "sluice/rollout/judged_exchange.hpp"
+#include "sluice/rollout/user_sample.hpp"
 #include "sluice/store/shown_blocks.hpp"
 
 namespace sluice::rollout {
 
 class shadow_tally {
  public:
-  static constexpr std::size_t users_max = 4096;  // of more, a fair sample
-
   explicit shadow_tally(std::shared_ptr<const policy::snapshot> of) : of_(std::move(of)) {}
   [[nodiscard]] const policy::snapshot& of() const { return *of_; }
 
-  // `rules`: of `of()`, those in force for this exchange.
+  // `rules`: of `of()`, those in force for this exchange. Of more than user_sample::users_max users a fair sample is followed.
   void see(const judged_exchange& one, const policy::ruleset& rules);
   [[nodiscard]] store::shown_blocks shown() const;
 
@@ -32,9 +31,9 @@ class shadow_tally {
     std::unordered_map<std::uint32_t, std::uint32_t> by;  // times, by rule
   };
   std::shared_ptr<const policy::snapshot> of_;
-  std::unordered_map<std::uint64_t, entry> users_;
+  user_sample followed_;
+  user_table<entry> users_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> contexts_;  // rules that may block there
-  std::uint64_t user_limit_ = ~std::uint64_t{0};                            // of the hashes of users that are followed
 };
 
 }  // namespace sluice::rollout

@@ -33,11 +33,16 @@ struct rule_demotion {
   std::string version, rule, why;
   bool operator==(const rule_demotion&) const = default;
 };
+struct rearming {
+  std::string version, rule;
+  policy::activation at;
+};
 struct demotion {
   rule_demotion what;
   policy::activation at;  // that was in force then
   wall_time time{};
   bool here = true;       // by this node, on its own evidence; false: by an activation, for the whole ring
+  bool by_person = false; // that activation is signed by a trusted key of role activate: it holds for a rule that says never_demote, too
 };
 
 // What an activation has beside the version that it makes live.
@@ -45,7 +50,9 @@ struct beside {
   std::optional<canary_version> canary = {};
   std::string shadow = {};                   // a version that is judged on the same traffic and changes nothing; "": none
   std::vector<rule_demotion> demoted = {};   // of any of these versions
+  std::vector<rule_demotion> by_person = {}; // those of a record that a trusted key of role activate has signed; a source's to say, not the record's
   policy::activation rearmed = {};           // what nodes demoted themselves before this is armed again
+  std::vector<rearming> rearmed_rules = {};  // and of these rules what they demoted before that
   shown_by_version shown = {};               // what any of these versions blocked while it was in shadow, for the breaker
 };
 
@@ -120,7 +127,7 @@ struct agent_status {
 class agent {
  public:
   struct callbacks {
-    // On the agent's thread: build a snapshot from source bytes (parse, check, compile, self-test).
+    // Builds a snapshot from source bytes (parse, check, compile, self-test). On the agent's thread, or on one of its own beside it; one at a time.
     std::function<apply_result(const policy::bundle_source&, const std::string& version)> apply;
     // On the agent's thread: the same snapshot with these rules in shadow (policy::in_shadow).
     std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};

@@ -61,7 +61,7 @@ struct node_status {
   bool alive = false;
   std::string shadow = {};                  // the version that it judges in shadow
   std::vector<rule_demotion> demoted = {};  // by itself
-  std::string arms = {};                    // what its versions did, as agent_config's `report` told it
+  std::string arms = {};                    // what its versions did, as agent::callbacks::report told it
   shown_by_version shown = {};              // what the version that is or was in shadow would have blocked there
 };
 
@@ -71,6 +71,7 @@ struct activate_request {
   std::string shadow = {};                              // beside it, changing nothing
   std::optional<std::vector<rule_demotion>> demoted = {};  // none: what is demoted already stays so, as far as its version does
   bool rearm = false;                                   // also what nodes demoted themselves until now
+  std::string rearm_rule = {};                          // of it this rule alone; "": all
   // Only while this is the head: what is decided about it must not hit another. errc::conflict otherwise.
   std::optional<policy::activation> only_after = {};
   // With the epoch raised, and only while this is still the head: for nodes that do not follow it (ahead_of).

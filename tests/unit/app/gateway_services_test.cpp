@@ -58,7 +58,7 @@ TEST(fill, of_a_used_record_is_as_of_a_fresh_one) {
   const policy::outcome nothing;
   const no_names names;
   const proxy::exchange_report report{.decision_id = "d1", .time = {}, .policy = policy, .who = who, .effective = {}, .dialect = "openai", .endpoint = {}, .method = {}, .path = {},
-                                      .request = nothing, .response = nothing, .request_names = names, .response_names = names, .unscanned = {}, .recalled = {}, .attachments = {}, .caller = {}, .reason = {}};
+                                      .request = nothing, .response = nothing, .request_names = names, .response_names = names, .unscanned = {}, .recalled = {}, .attachments = {}, .caller = {}, .counted_as = {}, .reason = {}};
   record over = used(), fresh;
   fill(over, report);
   fill(fresh, report);

@@ -63,6 +63,30 @@ TEST(identity, a_key_wins_over_headers) {
   EXPECT_EQ(got.caller.find("sk-acme"), std::string::npos);
 }
 
+// Otherwise one attacker would be as many users as he likes, and each of them a voice against a rule.
+TEST(identity, a_key_that_nobody_knows_counts_as_its_address) {
+  const auto table = keys();
+  auto open = rules();
+  open.deny_unknown = false;
+  const auto counted = [&](const key_table* known, const std::string& key, const char* address) {
+    return identify(open, known, head_with({{"authorization", "Bearer " + key}}), {.address = address}).value().counted_as;
+  };
+  for (const auto* known : {static_cast<const key_table*>(nullptr), &table}) {
+    EXPECT_EQ(counted(known, "sk-made-up-1", "192.0.2.1"), "peer:192.0.2.1");
+    EXPECT_EQ(counted(known, "sk-made-up-2", "192.0.2.1"), "peer:192.0.2.1");
+    EXPECT_EQ(counted(known, "sk-made-up-1", "::ffff:192.0.2.2"), "peer:::ffff:192.0.2.2");
+    EXPECT_EQ(counted(known, "sk-made-up-1", "2001:db8:1:2:3:4:5:6"), "peer:2001:db8:1:2::/64");
+    EXPECT_EQ(counted(known, "sk-made-up-1", "2001:db8:1:2:ffff::9"), "peer:2001:db8:1:2::/64");
+    EXPECT_EQ(counted(known, "sk-made-up-1", "2001:db8:1:3::1"), "peer:2001:db8:1:3::/64");
+  }
+  EXPECT_EQ(counted(&table, "sk-acme", "192.0.2.1"), "") << "a known key counts as itself";
+  const auto none = identify(open, nullptr, head_with({}), {.address = "2001:db8:1:2::7"}).value();
+  EXPECT_EQ(none.caller, "peer:2001:db8:1:2::7");
+  EXPECT_EQ(none.counted_as, "peer:2001:db8:1:2::/64");
+  const auto proxied = identify(open, nullptr, head_with({{"authorization", "Bearer x"}, {"x-user", "ada"}}), {.address = "10.1.2.3"}).value();
+  EXPECT_EQ(proxied.who.user, "ada") << "whom a trusted proxy names counts as that user";
+}
+
 TEST(identity, finds_the_key_where_each_api_puts_it) {
   const auto table = keys();
   for (const http::field& field : {http::field{"Authorization", "bearer sk-acme"}, {"x-api-key", "sk-acme"}, {"API-Key", "sk-acme"}, {"X-Goog-Api-Key", "sk-acme"}}) {

@@ -75,6 +75,13 @@ TEST(policy_demotion, a_bundle_says_what_its_breaker_may_do) {
   EXPECT_TRUE(out.snapshot->rules()[1].never_demote);
 }
 
+TEST(policy_demotion, it_is_known_which_rules_nobody_but_a_person_may_demote) {
+  const auto out = testing::built(testing::one_policy(two_rules));
+  EXPECT_TRUE(never_demoted(*out.snapshot, "hide") && never_demoted(out.bundle, "hide"));
+  EXPECT_FALSE(never_demoted(*out.snapshot, "stop") || never_demoted(out.bundle, "stop"));
+  EXPECT_FALSE(never_demoted(*out.snapshot, "none") || never_demoted(out.bundle, "none"));
+}
+
 TEST(policy_demotion, what_a_bundle_was_made_of_goes_to_shadow_alike) {
   auto bundle = testing::built(testing::one_policy(two_rules)).bundle;
   put_in_shadow(bundle, "stop");

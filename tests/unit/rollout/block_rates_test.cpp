@@ -173,8 +173,38 @@ TEST(block_rates, of_more_users_than_are_followed_a_sample_tells_the_same) {
   for (std::uint64_t user = 0; user < 100'000; ++user) t.ask(user, user % 5 == 0 ? std::vector{wild} : std::vector<std::uint32_t>{});
   const auto trips = t.rates.look(t.at);
   ASSERT_EQ(trips.size(), 1u);
-  EXPECT_LE(trips[0].users, block_rates::users_max);
+  EXPECT_LE(trips[0].users, user_sample::users_max);
   EXPECT_NEAR(trips[0].rate, 0.2, 0.05);
+}
+
+// A crowd must not blind the breaker for those who stay when it has gone.
+TEST(block_rates, after_a_crowd_all_users_are_followed_again) {
+  traffic t;
+  for (std::uint64_t user = 0; user < 300'000; ++user) t.ask(user);
+  EXPECT_EQ(t.demoted(), names{});
+  EXPECT_LE(t.rates.users(), user_sample::users_max);
+  EXPECT_GT(t.rates.users(), user_sample::users_max / 4);
+  const auto quiet = [&] {
+    for (int s = 0; s < 360; ++s, t.at += seconds(1)) {
+      for (std::uint64_t user = 0; user < 40; ++user) t.ask(1'000'000 + user);
+      EXPECT_EQ(t.demoted(), names{}) << s;
+    }
+  };
+  quiet();
+  EXPECT_EQ(t.rates.users(), 40u);
+  for (std::uint64_t user = 0; user < 40; ++user) t.ask(1'000'000 + user, {wild});
+  EXPECT_EQ(t.demoted(), names{}) << "within the short window they were also let pass";
+  t.at += block_rates::long_window + seconds(60);
+  for (std::uint64_t user = 0; user < 40; ++user) t.ask(1'000'000 + user, {wild});
+  EXPECT_EQ(t.demoted(), names{"wild"});
+}
+
+TEST(block_rates, what_is_judged_anew_is_judged_by_all_users) {
+  traffic t;
+  for (std::uint64_t user = 0; user < 300'000; ++user) t.ask(user, user % 3 == 0 ? std::vector{wild} : std::vector<std::uint32_t>{});
+  EXPECT_EQ(t.demoted(), names{"wild"});
+  for (std::uint64_t user = 0; user < 40; ++user) t.ask(1'000'000 + user, {narrow});
+  EXPECT_EQ(t.demoted(), names{"narrow"});
 }
 
 }  // namespace

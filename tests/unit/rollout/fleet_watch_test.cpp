@@ -16,64 +16,130 @@ store::head_record head_with_canary() {
   return out;
 }
 
-arm_counts counts(const std::string& version, std::uint64_t exchanges, std::uint64_t blocked) {
-  arm_counts out{.version = version, .exchanges = exchanges, .blocked = blocked, .failed = 0, .added = {}};
-  out.added[5] = exchanges;
+// So many users, of whom so many are blocked always and the others never.
+arm_counts counts(const std::string& version, std::uint64_t users, std::uint64_t blocked) {
+  arm_counts out{.version = version, .users = users, .blocked = {static_cast<double>(blocked), static_cast<double>(blocked)}, .failed = {}};
+  for (std::size_t i = 0; i < 5; ++i) out.slower[i] = {static_cast<double>(users), static_cast<double>(users)};
   return out;
 }
 
-store::node_status node(const std::string& id, const std::vector<arm_counts>& arms, std::vector<store::rule_demotion> demoted = {}) {
+store::node_status node(const std::string& id, const arms_report& report = {}, std::vector<store::rule_demotion> demoted = {}) {
   store::node_status out;
   out.id = id;
   out.alive = true;
-  out.arms = arms_json(arms);
+  out.arms = arms_json(report);
   out.demoted = std::move(demoted);
   return out;
 }
 
-TEST(fleet_watch, a_canary_is_compared_from_its_begin_and_aborted_to_what_is_live) {
-  fleet_watch watch({});
+// A watch that has looked for long enough, of a ring in which only "guarded" says never_demote.
+class watching {
+ public:
+  [[nodiscard]] std::optional<store::activate_request> look(const store::head_record& head, const std::vector<store::node_status>& nodes) {
+    if (settled) (void)watch.look(head, {}, at - fleet_watch::settles);
+    return watch.look(head, nodes, at);
+  }
+  fleet_watch watch{{}, [](const std::string&, const std::string& rule) { return rule != "guarded"; }};
+  mono_time at{seconds(5000)};
+  bool settled = true;
+};
+
+TEST(fleet_watch, a_canary_that_is_worse_is_aborted_to_what_is_live) {
+  watching watch;
   const auto head = head_with_canary();
-  // What is live had a bad time once, before the canary.
-  EXPECT_FALSE(watch.look(head, {node("n", {counts(live, 100'000, 50'000), counts(trial, 0, 0)})}));
-  EXPECT_FALSE(watch.look(head, {node("n", {counts(live, 105'000, 50'050), counts(trial, 300, 3)})}));
-  const auto abort = watch.look(head, {node("n", {counts(live, 110'000, 50'100), counts(trial, 1000, 300)})});
+  const auto says = [&](std::uint64_t users, std::uint64_t blocked) { return arms_report{.activation = head.activation, .arms = {counts(live, 900, 9), counts(trial, users, blocked)}}; };
+  EXPECT_FALSE(watch.look(head, {node("a", says(100, 1)), node("b", says(100, 1))}));
+  const auto abort = watch.look(head, {node("a", says(100, 40)), node("b", says(100, 40))});
   ASSERT_TRUE(abort);
   EXPECT_EQ(abort->kind, "abort");
   EXPECT_EQ(abort->version, live);
   EXPECT_FALSE(abort->canary);
   EXPECT_EQ(abort->only_after, head.activation);
-  EXPECT_NE(abort->note.find("it blocks more"), std::string::npos) << abort->note;
-  EXPECT_EQ(watch.live().exchanges, 10'000u);
+  EXPECT_NE(abort->note.find("it blocks more: 40 % of the exchanges of each of 200 users, of what is live 1 % of 1800"), std::string::npos) << abort->note;
 }
 
-TEST(fleet_watch, a_node_that_restarts_takes_nothing_away_and_adds_nothing_twice) {
-  fleet_watch watch({});
+// Also of the same version, when it is pushed again or grows: what was counted under another activation is no evidence.
+TEST(fleet_watch, what_was_counted_under_another_activation_does_not_count) {
+  watching watch;
+  auto head = head_with_canary();
+  const arms_report bad{.activation = head.activation, .arms = {counts(live, 900, 9), counts(trial, 200, 80)}};
+  ASSERT_TRUE(watch.look(head, {node("a", bad)}));
+  ++head.activation.generation;
+  EXPECT_FALSE(watch.look(head, {node("a", bad)}));
+}
+
+TEST(fleet_watch, a_heartbeat_that_cannot_be_counts_nothing) {
+  watching watch;
   const auto head = head_with_canary();
-  (void)watch.look(head, {node("n", {counts(live, 1000, 0), counts(trial, 0, 0)})});
-  (void)watch.look(head, {node("n", {counts(live, 2000, 0), counts(trial, 100, 0)})});
-  (void)watch.look(head, {node("n", {counts(live, 10, 0), counts(trial, 1, 0)})});
-  (void)watch.look(head, {node("n", {counts(live, 110, 0), counts(trial, 11, 0)})});
-  EXPECT_EQ(watch.live().exchanges, 1100u);
-  EXPECT_EQ(watch.canary().exchanges, 110u);
+  const auto says = [&](const arm_counts& of) { return arms_report{.activation = head.activation, .arms = {counts(live, 900, 9), of}}; };
+  EXPECT_TRUE(watch.look(head, {node("a", says(counts(trial, 200, 80)))}));
+  EXPECT_FALSE(watch.look(head, {node("a", says(counts(trial, 1'000'000, 900'000)))})) << "more users than a node follows";
+  EXPECT_FALSE(watch.look(head, {node("a", says(counts(trial, 200, 201)))})) << "more blocked than there are";
+  auto twice = says(counts(trial, 10, 10));
+  for (int n = 0; n < 20; ++n) twice.arms.push_back(counts(trial, 10, 10));
+  EXPECT_FALSE(watch.look(head, {node("a", twice)})) << "a version stands once in a heartbeat";
+  auto odd = node("a");
+  for (const char* text : {"", "[]", "{}", R"({"activation":"1-7","arms":[1,{"version":5,"users":-1}]})", R"({"activation":"1-7","arms":{"x":[]}})"}) {
+    odd.arms = text;
+    EXPECT_FALSE(watch.look(head, {odd})) << text;
+  }
+}
+
+store::head_record head_alone() {
+  store::head_record out;
+  out.activation = {1, 3};
+  out.version = live;
+  return out;
+}
+
+std::vector<store::rule_demotion> demotes(const std::vector<std::string>& rules, const std::string& version = live) {
+  std::vector<store::rule_demotion> out;
+  for (const auto& rule : rules) out.push_back({.version = version, .rule = rule, .why = "blocked 40 %"});
+  return out;
 }
 
 TEST(fleet_watch, what_half_of_the_nodes_demoted_is_demoted_everywhere) {
-  fleet_watch watch({});
-  store::head_record head;
-  head.activation = {1, 3};
-  head.version = live;
-  const std::vector<store::rule_demotion> wild{{.version = live, .rule = "wild", .why = "blocked 40 %"}}, old{{.version = trial, .rule = "wild", .why = ""}};
-  EXPECT_FALSE(watch.look(head, {node("a", {}, wild), node("b", {}), node("c", {})})) << "one of three";
-  EXPECT_FALSE(watch.look(head, {node("a", {}, old), node("b", {}, old)})) << "of a version that does not decide any more";
-  const auto demote = watch.look(head, {node("a", {}, wild), node("b", {}, wild), node("c", {})});
+  auto head = head_alone();
+  EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"})), node("b"), node("c")})) << "one of three";
+  EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"}, trial)), node("b", {}, demotes({"wild"}, trial))})) << "of a version that does not decide any more";
+  const auto demote = watching().look(head, {node("a", {}, demotes({"wild"})), node("b", {}, demotes({"wild"})), node("c")});
   ASSERT_TRUE(demote);
   EXPECT_EQ(demote->kind, "demote");
   EXPECT_EQ(demote->version, live);
   ASSERT_EQ(demote->demoted->size(), 1u);
   EXPECT_EQ(demote->demoted->front().rule, "wild");
   head.demoted = *demote->demoted;
-  EXPECT_FALSE(watch.look(head, {node("a", {}, wild), node("b", {}, wild)})) << "it is known";
+  EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"})), node("b", {}, demotes({"wild"}))})) << "it is known";
+}
+
+TEST(fleet_watch, a_rule_that_says_never_demote_stays_whatever_heartbeats_say) {
+  const auto demote = watching().look(head_alone(), {node("a", {}, demotes({"guarded", "wild"})), node("b", {}, demotes({"guarded", "wild"}))});
+  ASSERT_TRUE(demote);
+  ASSERT_EQ(demote->demoted->size(), 1u);
+  EXPECT_EQ(demote->demoted->front().rule, "wild");
+  EXPECT_FALSE(watching().look(head_alone(), {node("a", {}, demotes({"guarded"}))}));
+}
+
+TEST(fleet_watch, a_node_has_one_voice_for_each_rule) {
+  EXPECT_FALSE(watching().look(head_alone(), {node("a", {}, demotes({"wild", "wild", "wild"})), node("b"), node("c"), node("d")}));
+}
+
+TEST(fleet_watch, a_node_that_fell_silent_counts_until_it_is_surely_gone) {
+  watching w;
+  (void)w.look(head_alone(), {node("a"), node("b"), node("c"), node("d")});
+  w.at += seconds(60);
+  // Redis came back empty, say: the first that reports is not half of the ring.
+  EXPECT_FALSE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
+  w.at += fleet_watch::counted_for + seconds(1);
+  EXPECT_TRUE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
+}
+
+TEST(fleet_watch, a_watch_that_begins_waits_until_every_node_has_reported) {
+  watching w;
+  w.settled = false;
+  EXPECT_FALSE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
+  w.at += fleet_watch::settles;
+  EXPECT_TRUE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
 }
 
 }  // namespace

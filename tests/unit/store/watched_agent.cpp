@@ -10,19 +10,30 @@ namespace {
 
 class named_snapshot final : public policy::snapshot {
  public:
-  explicit named_snapshot(std::string version) : version_(std::move(version)) {}
+  named_snapshot(std::string version, std::vector<rule_info> rules, std::vector<std::string> demoted) : version_(std::move(version)), rules_(std::move(rules)), demoted_(std::move(demoted)) {}
   const std::string& version() const override { return version_; }
   const std::string& bundle_name() const override { return version_; }
   const policy::ruleset& rules_for(const policy::context&) const override { std::abort(); }
   bool asks_for_tags() const override { return false; }
   bool denies_all() const override { return false; }
   const std::vector<rule_info>& rules() const override { return rules_; }
+  const std::vector<std::string>& demoted() const override { return demoted_; }
   std::size_t memory_bytes() const override { return 1; }
 
  private:
   std::string version_;
   std::vector<rule_info> rules_;
+  std::vector<std::string> demoted_;
 };
+
+// Every version has them: "r-1", and "guarded", which says never_demote.
+std::vector<policy::snapshot::rule_info> two_rules() {
+  std::vector<policy::snapshot::rule_info> out(2);
+  out[0].id = "r-1";
+  out[1].id = "guarded";
+  out[1].never_demote = true;
+  return out;
+}
 
 }  // namespace
 
@@ -36,6 +47,7 @@ policy::bundle_source bundle_of(const std::string& text) {
 watched_agent::watched_agent(agent_config config) {
   agent::callbacks calls;
   calls.apply = [this](const policy::bundle_source& source, const std::string& version) {
+    if (while_applying) while_applying(version);
     apply_result out;
     const auto refused = std::ranges::any_of(source.files, [](const auto& f) { return f.bytes.contains("REFUSE"); });
     if (refused) {
@@ -43,7 +55,7 @@ watched_agent::watched_agent(agent_config config) {
       out.message = "policy.yaml:1:1: refused";
       out.rule = "r-1";
     } else {
-      out.snapshot = std::make_shared<named_snapshot>(version);
+      out.snapshot = std::make_shared<named_snapshot>(version, two_rules(), std::vector<std::string>());
       out.phase = "done";
       out.bundle_on_unavailable = bundle_on_unavailable;
       out.notes = notes;
@@ -53,10 +65,12 @@ watched_agent::watched_agent(agent_config config) {
     ++applied_;
     return out;
   };
+  calls.in_shadow = [](const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules) { return std::make_shared<named_snapshot>(of->version(), of->rules(), rules); };
   calls.report = [this] { return agent::callbacks::told_to_ring{.arms = "", .shown = shown}; };
   calls.publish = [this](std::shared_ptr<const policy::active_policy> active) {
     const std::scoped_lock hold(lock_);
     active_ = *active;
+    published_.push_back(*active);
     changed_.notify_all();
   };
   calls.event = [this](const std::string& kind, const policy::activation& activation, const std::string&, const std::string& state,
@@ -106,6 +120,11 @@ std::size_t watched_agent::logged(const std::string& part) const {
 policy::active_policy watched_agent::active() const {
   const std::scoped_lock hold(lock_);
   return active_;
+}
+
+std::vector<policy::active_policy> watched_agent::published() const {
+  const std::scoped_lock hold(lock_);
+  return published_;
 }
 
 std::size_t watched_agent::applied() const {

@@ -26,6 +26,7 @@ class watched_agent {
   [[nodiscard]] bool until_event(const std::string& kind, const std::string& detail_part);
   [[nodiscard]] bool until_log(const std::string& part);
   [[nodiscard]] policy::active_policy active() const;
+  [[nodiscard]] std::vector<policy::active_policy> published() const;  // all that were, in order
   [[nodiscard]] std::size_t applied() const;
   [[nodiscard]] std::size_t logged(const std::string& part) const;
   agent& operator*() { return *agent_; }
@@ -37,12 +38,14 @@ class watched_agent {
   std::vector<std::string> notes;
   std::optional<wall_time> apply_again;
   shown_by_version shown;  // what it tells the ring that a version in shadow blocked
+  std::function<void(const std::string& version)> while_applying;
 
  private:
   [[nodiscard]] bool wait(const std::function<bool()>& fits);
   mutable std::mutex lock_;
   std::condition_variable changed_;
   policy::active_policy active_;
+  std::vector<policy::active_policy> published_;
   std::vector<std::string> events_, logs_;
   std::size_t applied_ = 0;
   std::unique_ptr<agent> agent_;  // last: its thread calls back until it is gone

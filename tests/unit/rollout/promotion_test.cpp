@@ -1,9 +1,9 @@
 // What a golden set shows of a rule in shadow, beside what the rule asks for.
-#include "promotion.hpp"
+#include "sluice/rollout/promotion.hpp"
 
 #include <gtest/gtest.h>
 
-namespace sluice::app {
+namespace sluice::rollout {
 namespace {
 
 policy::bundle_ast bundle(policy::promote_spec wanted, policy::enforcement how = policy::enforcement::shadow) {
@@ -89,7 +89,7 @@ TEST(promotion, says_what_is_missing_and_who_can_show_it) {
   const auto said = told(judge({.min_samples = 3000, .fpr_upper95 = 0.001, .min_days = 7}, 100, 0));
   EXPECT_TRUE(said.contains("INSUFFICIENT: 140 labelled cases of 3000")) << said;
   EXPECT_TRUE(said.contains("35 of 40 that are not harmless")) << said;
-  EXPECT_TRUE(said.contains("at most 2.95 % with 95 % confidence, wanted 0.10 %")) << said;
+  EXPECT_TRUE(said.contains("at most 2.95 % with 95 % confidence, wanted 0.1 %")) << said;
   EXPECT_TRUE(said.contains("7 days in shadow are for the decision log")) << said;
 }
 
@@ -98,4 +98,4 @@ TEST(promotion, only_rules_in_shadow_wait_for_it) {
 }
 
 }  // namespace
-}  // namespace sluice::app
+}  // namespace sluice::rollout

@@ -8,7 +8,7 @@
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/golden.hpp"
 
-namespace sluice::app {
+namespace sluice::rollout {
 
 enum class evidence : unsigned char { met, insufficient, too_wide };
 
@@ -32,4 +32,4 @@ struct promotion {
 // In a sentence, for people.
 [[nodiscard]] std::string told(const promotion& of);
 
-}  // namespace sluice::app
+}  // namespace sluice::rollout

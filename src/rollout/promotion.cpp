@@ -1,11 +1,12 @@
 // See promotion.hpp.
-#include "promotion.hpp"
-
-#include "sluice/rollout/statistics.hpp"
+#include "sluice/rollout/promotion.hpp"
 
 #include <algorithm>
 
-namespace sluice::app {
+#include "sluice/rollout/shares.hpp"
+#include "sluice/rollout/statistics.hpp"
+
+namespace sluice::rollout {
 namespace {
 
 // A case that the rule could not see says nothing about it.
@@ -25,7 +26,7 @@ promotion judged(const policy::policy_ast& owner, const policy::rule& of, std::s
     out.harmless += harmless ? 1 : 0;
     (harmless ? out.wrong : out.found) += hit ? 1 : 0;
   }
-  out.fpr_upper95 = rollout::rate_upper(out.wrong, out.harmless);
+  out.fpr_upper95 = rate_upper(out.wrong, out.harmless);
   const bool seen_too_often = static_cast<double>(out.wrong) > out.wanted.fpr_upper95 * static_cast<double>(out.harmless);
   if (seen_too_often) {
     out.shown = evidence::too_wide;
@@ -33,11 +34,6 @@ promotion judged(const policy::policy_ast& owner, const policy::rule& of, std::s
     out.shown = evidence::met;
   }
   return out;
-}
-
-std::string percent(double share) {
-  std::string out = std::to_string(100 * share);
-  return out.substr(0, out.find('.') + 3) + " %";
 }
 
 }  // namespace
@@ -74,4 +70,4 @@ std::string told(const promotion& of) {
   return out;
 }
 
-}  // namespace sluice::app
+}  // namespace sluice::rollout

@@ -1,0 +1,187 @@
+// What runs beside a version or otherwise than it says: canaries, versions in shadow, demoted rules; and who may ask for it.
+#include <algorithm>
+#include <future>
+
+#include "ring_fixture.hpp"
+
+namespace sluice::store {
+namespace {
+
+using namespace testing;
+using crypto::signing_key;
+
+class going_live : public ring_agent {
+ protected:
+  agent_config strict(const std::string& node = "n1") {
+    auto c = config(node);
+    const auto trusted = [](const char* name, const signing_key& key, unsigned roles) { return trusted_key{.name = name, .public_key = key.public_key(), .roles = roles, .not_after = {}}; };
+    c.trust = {.keys = {trusted("person", person_, static_cast<unsigned>(key_role::build) | static_cast<unsigned>(key_role::activate)), trusted("controller", safety_, static_cast<unsigned>(key_role::safety))}, .required = true};
+    return c;
+  }
+  publisher signing(const signing_key& with) {
+    auto to = connect();
+    to.sign_with(signing_key::from_pem(person_.to_pem()).value(), signing_key::from_pem(with.to_pem()).value());
+    return to;
+  }
+  // Activates the version, with these rules demoted, and waits for the node's answer.
+  head_record demote(publisher& to, const std::string& version, const std::vector<std::string>& rules, const std::string& kind = "demote") {
+    std::vector<rule_demotion> what;
+    for (const auto& rule : rules) what.push_back({.version = version, .rule = rule, .why = "w"});
+    auto head = to.activate({.version = version, .kind = kind, .actor = "", .note = "", .demoted = what}).value();
+    EXPECT_EQ(answer(head.activation).state, "ACK");
+    return head;
+  }
+  beside read_back() {
+    auto redis = redis_client::connect(redis_->endpoint(), seconds(5)).value();
+    return read_head(redis, ring_keys("test")).value()->with;
+  }
+  static std::vector<std::string> told(watched_agent& node) {
+    std::vector<std::string> out;
+    for (const auto& each : node->status().demotions) out.push_back(each.what.rule);
+    return out;
+  }
+  const signing_key person_ = signing_key::generate(), safety_ = signing_key::generate();
+};
+
+using names = std::vector<std::string>;
+
+TEST_F(going_live, a_rule_that_says_never_demote_is_demoted_by_a_persons_signature_alone) {
+  watched_agent node(strict());
+  node->start();
+  auto person = signing(person_), controller = signing(safety_);
+  const auto version = person.stage(bundle_of("one")).value();
+  ASSERT_TRUE(person.activate({.version = version, .actor = "", .note = ""}));
+  ASSERT_TRUE(node.until_version(version));
+  demote(controller, version, {"guarded", "r-1"});
+  EXPECT_EQ(told(node), names{"r-1"});
+  EXPECT_EQ(node.active().snapshot->demoted(), names{"r-1"});
+  EXPECT_TRUE(node.until_log("rule guarded of version"));
+  node->demote({{.version = version, .rule = "guarded", .why = "its own breaker, gone wrong"}, {.version = version, .rule = "r-2", .why = "w"}});
+  EXPECT_TRUE(node.until_event("demoted", "rule r-2"));
+  EXPECT_EQ(told(node), (names{"r-1", "r-2"}));
+  node->rearm("r-2");
+  EXPECT_TRUE(node.until_event("rearmed", "rule r-2"));
+  demote(person, version, {"guarded"});
+  EXPECT_EQ(told(node), names{"guarded"});
+  EXPECT_TRUE(node.until_event("demoted", "rule guarded"));
+  EXPECT_EQ(node.active().snapshot->demoted(), names{"guarded"});
+  // What a person has signed goes on under what the controller signs, also on a node that comes later.
+  demote(controller, version, {"guarded", "r-1"});
+  EXPECT_EQ(told(node), (names{"guarded", "r-1"}));
+  watched_agent late(strict("n2"));
+  late->start();
+  ASSERT_TRUE(late.until_version(version));
+  EXPECT_EQ(told(late), (names{"guarded", "r-1"}));
+  node.stop();
+  watched_agent again(strict());
+  again->start();
+  EXPECT_EQ(told(again), (names{"guarded", "r-1"})) << "and over a restart";
+}
+
+TEST_F(going_live, where_nobody_signs_nobody_demotes_it) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  auto to = connect();
+  demote(to, one.version, {"guarded", "r-1"});
+  EXPECT_EQ(told(node), names{"r-1"});
+}
+
+TEST_F(going_live, a_canary_that_grows_lets_go_of_nobody_and_is_not_built_again) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  auto to = connect();
+  const auto two = to.stage(bundle_of("two")).value();
+  const auto with = [&](std::uint32_t basis_points) {
+    const auto head = to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "", .canary = canary_version{.version = two, .basis_points = basis_points, .salt = "s"}}).value();
+    EXPECT_EQ(answer(head.activation).state, "ACK");
+  };
+  const auto shares_since_the_first = [&] {
+    std::vector<std::uint32_t> out;
+    for (const auto& each : node.published()) {
+      const auto share = each.canary ? each.canary->basis_points : 0;
+      if ((share > 0 || !out.empty()) && (out.empty() || out.back() != share)) out.push_back(share);
+    }
+    return out;
+  };
+  with(2000);
+  const auto applied = node.applied();
+  with(5000);
+  EXPECT_EQ(shares_since_the_first(), (std::vector<std::uint32_t>{2000, 5000}));
+  EXPECT_TRUE(node.until_event("canary 1-3", "50.00 %"));
+  EXPECT_EQ(node->status().canary->basis_points, 5000u);
+  // To shadow, from there for some, and for everybody: never built again.
+  const auto shadow = to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .shadow = two}).value();
+  EXPECT_EQ(answer(shadow.activation).state, "ACK");
+  EXPECT_TRUE(node.until_event("shadowing 1-4", ""));
+  EXPECT_FALSE(node.active().canary);
+  with(1000);
+  EXPECT_EQ(node.active().canary->basis_points, 1000u);
+  ASSERT_TRUE(to.activate({.version = two, .kind = "promote", .actor = "", .note = ""}));
+  ASSERT_TRUE(node.until_version(two));
+  EXPECT_EQ(node.applied(), applied);
+}
+
+TEST_F(going_live, a_rule_is_demoted_while_another_version_is_built) {
+  watched_agent node(config());
+  std::promise<void> building, go_on;
+  std::string two;
+  node.while_applying = [&](const std::string& version) {
+    if (version != two) return;
+    building.set_value();
+    go_on.get_future().wait();
+  };
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  auto to = connect();
+  two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
+  building.get_future().wait();
+  node->demote({{.version = one.version, .rule = "r-1", .why = "w"}});
+  const bool demoted = node.until([](const policy::active_policy& p) { return p.snapshot->demoted() == names{"r-1"}; });
+  go_on.set_value();
+  EXPECT_TRUE(demoted);
+  ASSERT_TRUE(node.until_version(two));
+  EXPECT_TRUE(told(node).empty()) << "it belonged to the version before";
+}
+
+TEST_F(going_live, one_rule_is_armed_again_and_what_nodes_demoted_besides_stays) {
+  watched_agent node(config());
+  node->start();
+  const auto one = push("one");
+  ASSERT_TRUE(node.until_version(one.version));
+  std::vector<rule_demotion> three;
+  for (const char* rule : {"r-1", "r-2", "r-3"}) three.push_back({.version = one.version, .rule = rule, .why = "w"});
+  node->demote(three);
+  auto to = connect();
+  const auto end = mono_now() + seconds(5);  // the next heartbeat of its own time may be ten seconds away
+  std::size_t reported = 0;
+  while (reported != 3 && mono_now() < end) {
+    for (const auto& n : to.nodes().value()) reported = n.demoted.size();
+  }
+  EXPECT_EQ(reported, 3u) << "a demotion is told at once";
+  const auto rearm = [&](const std::string& rule) { return to.activate({.version = one.version, .kind = "rearm", .actor = "", .note = "", .rearm = true, .rearm_rule = rule}).value().activation; };
+  EXPECT_EQ(answer(rearm("r-1")).state, "ACK");
+  EXPECT_EQ(told(node), (names{"r-2", "r-3"}));
+  node->demote({three[0]});
+  ASSERT_TRUE(node.until([](const policy::active_policy& p) { return p.snapshot->demoted().size() == 3; })) << "what comes after is judged by what comes";
+  // A node that is away meanwhile hears of both from the second.
+  node.stop();
+  (void)rearm("r-1");
+  const auto last = rearm("r-2");
+  watched_agent again(config());
+  again->start();
+  ASSERT_TRUE(again.until([&](const policy::active_policy& p) { return p.activation == last; }));
+  EXPECT_EQ(told(again), names{"r-3"});
+  EXPECT_EQ(read_back().rearmed_rules.size(), 2u);
+  EXPECT_EQ(answer(rearm("")).state, "ACK");
+  EXPECT_TRUE(told(again).empty());
+  EXPECT_TRUE(read_back().rearmed_rules.empty());
+}
+
+}  // namespace
+}  // namespace sluice::store
