@@ -98,8 +98,8 @@ std::string summary(const ring_state& is, const std::string& name) {
   }
   if (!head->shadow.empty()) {
     std::size_t users = 0;
-    for (const auto& n : is.nodes) users += is.shadow_users(n);
-    out += "in shadow: version " + short_version(head->shadow) + ", judged for " + std::to_string(users) + " users so far\n";
+    for (const auto& n : is.nodes) users = std::max(users, is.shadow_users(n));  // one may have asked several nodes
+    out += "in shadow: version " + short_version(head->shadow) + ", judged for at least " + std::to_string(users) + " users so far\n";
   }
   const auto demoted = [&out](const std::string& by, const std::vector<store::rule_demotion>& of) {
     for (const auto& d : of) out += "DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why + "\n";

@@ -75,11 +75,12 @@ result<std::vector<redis_reply>> publisher::impl::reports() {
 }
 
 shown_blocks publisher::impl::shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last) {
-  shown_blocks out;
+  std::vector<shown_blocks> nodes;
   for (const auto& one : reports) {
     const auto told = shown_by_version_from(one.items[3].text);
-    if (const auto at = told.find(version); at != told.end()) out.add(at->second);
+    if (const auto at = told.find(version); at != told.end()) nodes.push_back(at->second);
   }
+  const auto out = together(nodes);
   if (!last) return out;
   const auto before = last->with.shown.find(version);
   return before != last->with.shown.end() && before->second.all.of > out.all.of ? before->second : out;

@@ -1,9 +1,9 @@
 // See shown_blocks.hpp. A share is written as [blocked, of].
 #include "sluice/store/shown_blocks.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <utility>
 
 namespace sluice::store {
 namespace {
@@ -47,16 +47,25 @@ block_share shown_blocks::of(const std::string& rule) const {
   return at != rules.end() ? at->second : block_share{.blocked = 0, .of = all.of};
 }
 
-void shown_blocks::add(const shown_blocks& more) {
-  std::map<std::string, block_share> sums;
-  for (const auto* names : {&std::as_const(rules), &more.rules}) {
-    for (const auto& [rule, share] : *names) {
-      const auto mine = of(rule), theirs = more.of(rule);
-      sums[rule] = {.blocked = mine.blocked + theirs.blocked, .of = mine.of + theirs.of};
+shown_blocks together(std::span<const shown_blocks> nodes) {
+  const auto pooled = [&](auto share_of) {
+    block_share sum;
+    std::size_t most = 0;
+    for (const auto& node : nodes) {
+      const block_share one = share_of(node);
+      sum = {.blocked = sum.blocked + one.blocked, .of = sum.of + one.of};
+      most = std::max(most, one.of);
+    }
+    return block_share{.blocked = sum.of == 0 ? 0 : sum.blocked / static_cast<double>(sum.of) * static_cast<double>(most), .of = most};
+  };
+  shown_blocks out;
+  out.all = pooled([](const shown_blocks& node) { return node.all; });
+  for (const auto& node : nodes) {
+    for (const auto& [rule, share] : node.rules) {
+      if (!out.rules.contains(rule)) out.rules[rule] = pooled([&](const shown_blocks& each) { return each.of(rule); });
     }
   }
-  all = {.blocked = all.blocked + more.all.blocked, .of = all.of + more.all.of};
-  rules = std::move(sums);
+  return out;
 }
 
 std::string to_json(const shown_blocks& of) { return text_of(tree_of(of)); }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,9 +19,10 @@ struct shown_blocks {
   block_share all;                           // by any rule; of = 0: nothing is known
   std::map<std::string, block_share> rules;  // only those that blocked something or concern others than `all` does
   [[nodiscard]] block_share of(const std::string& rule) const;
-  // What another node saw of the same version.
-  void add(const shown_blocks& more);
 };
+// What nodes saw of one version, as one. A user may have asked several of them, and which nobody knows: so there are no more users than the node
+// with the most saw, and the share is that of all nodes' together. Too few users make bounds wider, never too tight.
+[[nodiscard]] shown_blocks together(std::span<const shown_blocks> nodes);
 
 using shown_by_version = std::map<std::string, shown_blocks>;
 

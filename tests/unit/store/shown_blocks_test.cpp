@@ -26,14 +26,23 @@ TEST(shown_blocks, what_counts_what_cannot_be_is_nothing) {
   }
 }
 
-TEST(shown_blocks, two_nodes_add_up_rule_by_rule) {
-  shown_blocks sum = some;
-  sum.add({.all = {.blocked = 1, .of = 100}, .rules = {{"other", {.blocked = 1, .of = 50}}}});
-  EXPECT_EQ(sum.all.of, 912u);
-  EXPECT_DOUBLE_EQ(sum.of("fin-003").blocked, 3.5);
-  EXPECT_EQ(sum.of("fin-003").of, 912u);
-  EXPECT_EQ(sum.of("acmes").of, 112u);
-  EXPECT_EQ(sum.of("other").of, 862u);
+TEST(shown_blocks, the_same_users_on_three_nodes_are_no_more_users) {
+  const shown_blocks one{.all = {.blocked = 4, .of = 40}, .rules = {{"r", {.blocked = 4, .of = 40}}}};
+  const auto all = together(std::vector{one, one, one});
+  EXPECT_EQ(all.all.of, 40u);
+  EXPECT_DOUBLE_EQ(all.all.blocked, 4);
+  EXPECT_EQ(all.of("r").of, 40u);
+  EXPECT_EQ(together({}).all.of, 0u);
+}
+
+TEST(shown_blocks, nodes_make_one_share_rule_by_rule) {
+  const auto both = together(std::vector<shown_blocks>{some, {.all = {.blocked = 1, .of = 100}, .rules = {{"other", {.blocked = 1, .of = 50}}}}});
+  EXPECT_EQ(both.all.of, 812u);
+  EXPECT_DOUBLE_EQ(both.of("fin-003").blocked, 3.5 / 912 * 812);
+  EXPECT_EQ(both.of("fin-003").of, 812u);
+  EXPECT_EQ(both.of("acmes").of, 100u) << "of the 12 that it concerned on one node, and all of the other";
+  EXPECT_EQ(both.of("other").of, 812u);
+  EXPECT_DOUBLE_EQ(both.of("other").blocked, 1.0 / 862 * 812);
 }
 
 TEST_F(ring_agent, what_a_version_showed_reaches_its_breaker_and_outlives_a_restart) {
