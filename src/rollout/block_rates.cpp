@@ -43,9 +43,10 @@ block_rates::block_rates(std::vector<watched_rule> rules, policy::breaker_terms 
     : rules_(std::move(rules)), terms_(terms), version_(version), applies_(std::move(applies)) {}
 
 void block_rates::see(const judged_exchange& one, mono_time t) {
-  if (!terms_.on || !followed_.follows(one.user)) return;
-  const auto gone = [this](std::uint32_t rule) { return rule < rules_.size() && !rules_[rule].never_demote && tripped_.contains(rules_[rule].id); };
+  if (!terms_.on) return;
   if (slices_.empty() || t - slices_.back().begin >= slice_length) begin_slice(t);
+  if (!followed_.follows(one.user)) return;
+  const auto gone = [this](std::uint32_t rule) { return rule < rules_.size() && !rules_[rule].never_demote && tripped_.contains(rules_[rule].id); };
   auto& entries = slices_.back().entries;
   auto& entry = entries.at(one.user, one.context);
   entry.tenant = one.tenant;

@@ -261,14 +261,14 @@ audit: {{directory: {self.audit}}}
     def records(self, flush=True):
         """What the log has; `flush`: once nothing more comes within one turn of its writer (50 ms)."""
         def look():
-            # The chain takes what each worker has in turn: only the times say what came first.
-            return sorted((json.loads(line) for f in sorted(self.audit.glob("*.jsonl")) for line in f.read_text().splitlines()), key=lambda r: r["time"])
+            return [f.read_text() for f in sorted(self.audit.glob("*.jsonl"))]
 
         before, now = None, look()
-        while flush and before != now:
+        while flush and before != now:  # a line that is being written is no record yet
             time.sleep(0.12)
             before, now = now, look()
-        return now
+        # The chain takes what each worker has in turn: only the times say what came first.
+        return sorted((json.loads(line) for text in now for line in text.splitlines()), key=lambda r: r["time"])
 
 
 def every_dialect(lab, up, name="g", rules="", config=""):
