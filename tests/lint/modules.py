@@ -2,7 +2,7 @@
 
 # name: (what it is, modules it may include, third-party headers it owns)
 MODULES = {
-    "base": ("results, error codes, clock, counters, small text functions", [], []),
+    "base": ("results, error codes, clock, counters, small text functions", [], ["emmintrin.h"]),
     "crypto": ("digests, HMAC, key derivation, Ed25519 signatures, sealing over libcrypto", ["base"], ["openssl/"]),
     "transport": ("TCP and TLS streams, readiness of sockets, timer wheel, resolver (Asio)", ["base", "crypto"], ["boost/asio", "openssl/"]),
     "text": ("UTF-8, normalised views with a way back, JSON tape and splicing, time zones", ["base"], ["simdjson.h", "unicode/"]),
@@ -16,7 +16,7 @@ MODULES = {
     "audit": ("decision records, the hash-chained log and its retention, query, replay", ["base", "crypto", "policy"], []),
     "store": ("policy sources, publisher, whose signatures count, last known good", ["base", "crypto", "transport", "policy"],
               ["hiredis/", "archive.h", "archive_entry.h"]),
-    "rollout": ("what a version must show before it goes live and on live traffic: the golden gate, shadow, breaker, statistics", ["base", "crypto", "policy", "audit", "store"],
+    "rollout": ("what a version must show before it goes live and on live traffic: the golden gate, shadow, breaker, statistics", ["base", "crypto", "text", "policy", "audit", "store"],
                 ["boost/math"]),
     "telemetry": ("metrics, structured log", ["base"], ["spdlog/"]),
     "net": ("listeners, sessions, upstream pools, control server", ["base", "transport", "http", "proxy", "telemetry"],
