@@ -102,7 +102,7 @@ class replayer {
     for (const auto& state : options_.versions.states) folders.push_back(text_key_directory(state));
     if (folders.empty()) folders.emplace_back();
     for (const auto& folder : folders) {
-      auto text = audit::open_text(line, text_keys_of(folder, master_));
+      auto text = audit::open_kept_text(line, text_keys_of(folder, master_));
       if (text) return std::move(*text);
       why_not = text.error().message;
     }

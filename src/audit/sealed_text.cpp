@@ -63,7 +63,7 @@ std::string sealed_text(const record& r, text_keys& keys) {
   return "{\"key\":\"" + key->id + "\",\"sealed\":\"" + encode_base64(crypto::seal(key->key, whole.dump(-1, ' ', false, json::error_handler_t::replace), bound_to(r.id))) + "\"}";
 }
 
-result<kept_exchange> open_text(const std::string& line, const text_keys& keys) {
+result<kept_exchange> open_kept_text(const std::string& line, const text_keys& keys) {
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object() || !j.contains("text") || !j["text"].is_object()) return fail(errc::not_found, "the log keeps no text (audit.text is not encrypted)");
   const auto& text = j["text"];
