@@ -5,14 +5,12 @@
 #include <functional>
 #include <ios>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "chain_line.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::audit {
-
-inline constexpr std::string_view first_hash = "0000000000000000000000000000000000000000000000000000000000000000";
 
 struct log_file {
   std::string path, node, boot;
@@ -37,10 +35,5 @@ struct tail_state {
 // the last newline.
 [[nodiscard]] result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take);
 [[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);
-
-// The sequence number of a line; 0 when it has none.
-[[nodiscard]] std::uint64_t sequence_of(std::string_view line);
-// The value of a top-level member of a line that this program wrote: `name` is matched as `"name":`, from the end. Text or number.
-[[nodiscard]] std::string_view last_member(std::string_view line, std::string_view name);
 
 }  // namespace sluice::audit

@@ -53,6 +53,7 @@ struct verify_report {
   std::uint64_t records = 0, files = 0, boots = 0, checkpoints = 0;
   std::vector<std::string> problems;  // "file:line: what"
   std::vector<std::string> notes;     // what is no break and yet worth a look
+  std::vector<std::string> nodes = {};  // each must have a log here
   std::vector<std::string> keys;      // public keys that signed checkpoints
   bool torn_tail = false;             // the last line of the last file is incomplete: repaired at next start, not a break
   struct log_end {
@@ -65,6 +66,7 @@ struct verify_report {
 };
 [[nodiscard]] result<verify_report> verify(const std::vector<std::string>& directories, const verify_options& options = {});
 
+    std::uint64_t first = 0;                           // its first record; those before it were retired
 // What lies in a log's folder, for whoever copies it: names in writing order, bytes written so far.
 struct stored_file {
   std::string name;
