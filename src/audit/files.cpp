@@ -108,6 +108,7 @@ result<std::string> read_piece(const std::string& directory, const std::string& 
   if (!files) return std::unexpected(files.error());
   if (std::ranges::find(*files, name, &stored_file::name) == files->end()) return fail(errc::not_found, "there is no such audit file");
   std::ifstream in(directory + "/" + name, std::ios::binary);
+  if (!in) return fail(errc::not_found, "there is no such audit file any more");
   in.seekg(static_cast<std::streamoff>(offset));
   std::string out(bytes_max, '\0');
   in.read(out.data(), static_cast<std::streamsize>(bytes_max));

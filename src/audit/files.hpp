@@ -32,8 +32,11 @@ struct tail_state {
 [[nodiscard]] result<tail_state> repair_tail(const std::string& directory, const std::string& node);
 
 // Every whole line with the place of its first byte in the file as it was written, until `take` returns false. False: bytes stand behind
-// the last newline.
+// the last newline. A file that was packed since it was listed is read where it lies now. errc::not_found: it was retired since;
+// errc::io: it is there and cannot be read.
 [[nodiscard]] result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take);
+// Where it lies now, if it was packed since it was listed.
+[[nodiscard]] bool packed_since(log_file& file);
 [[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);
 
 }  // namespace sluice::audit

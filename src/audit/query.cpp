@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "files.hpp"
 
@@ -47,7 +48,8 @@ bool fits(const json& r, const filter& f) {
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy)) && (f.value.empty() || has_finding(r, "hmac", f.value));
 }
 
-// Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops.
+// Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops. What was retired
+// meanwhile is left out; what is there and cannot be read is an error, for an answer without it would look like a whole one.
 template <class F>
 result<void> each_line(const std::vector<std::string>& directories, F&& line) {
   for (const auto& directory : directories) {
@@ -56,12 +58,20 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
     for (const auto& file : *files) {
       bool go_on = true;
       const auto read = read_lines(file, [&](std::streamoff at, const std::string& l) { return go_on = line(file, at, l); });
-      if (!read && read.error().code != errc::io) return std::unexpected(read.error());  // io: retired meanwhile
+      if (!read && read.error().code != errc::not_found) return std::unexpected(read.error());
       if (!go_on) return {};
     }
   }
   return {};
 }
+
+// Only where each line stands is kept: a log may be larger than memory.
+struct found_line {
+  wall_time time;
+  std::uint32_t file = 0;
+  std::streamoff at = 0;
+  auto operator<=>(const found_line&) const = default;
+};
 
 // Lines again by their places, of several files in any order. A packed file is read from its begin once, for all the lines wanted of it.
 class line_store {
@@ -70,32 +80,54 @@ class line_store {
     if (files_.empty() || files_.back().path != file.path) files_.push_back(file);
     return static_cast<std::uint32_t>(files_.size() - 1);
   }
-  void want(std::uint32_t file, std::streamoff at) {
-    if (files_[file].packed) wanted_[file].emplace(at, std::string());
-  }
-  bool get(std::uint32_t file, std::streamoff at, std::string& out) {
-    if (const auto packed = wanted_.find(file); packed != wanted_.end()) {
-      if (filled_.insert(file).second) fill(file, packed->second);
-      out = std::move(packed->second[at]);
-      return true;
+
+  // Calls `line` for each until it returns false. A file that was there a moment ago and is not any more is an error.
+  result<void> read(const std::vector<found_line>& found, const std::function<bool(const std::string& line)>& line) {
+    std::string l;
+    for (const auto& each : found) {
+      if (auto got = get(each, found, l); !got) return got;
+      if (!line(l)) break;
     }
-    if (open_ != file) in_ = std::ifstream(files_[file].path);
-    open_ = file;
-    in_.clear();
-    in_.seekg(at);
-    return static_cast<bool>(std::getline(in_, out));
+    return {};
   }
 
  private:
-  void fill(std::uint32_t file, std::map<std::streamoff, std::string>& lines) {
-    (void)read_lines(files_[file], [&](std::streamoff at, const std::string& l) {
+  result<void> get(const found_line& which, const std::vector<found_line>& found, std::string& out) {
+    auto& file = files_[which.file];
+    if (!file.packed && open_ != which.file) {
+      in_ = std::ifstream(file.path, std::ios::binary);
+      open_ = which.file;
+      if (!in_ && !packed_since(file)) return fail(errc::io, "the audit file " + file.path + " was removed while the log was read; ask again");
+    }
+    if (file.packed) {
+      auto& lines = unpacked_[which.file];
+      if (lines.empty()) {
+        if (auto done = unpack(which.file, found, lines); !done) return done;
+      }
+      out = std::move(lines[which.at]);
+    } else {
+      in_.clear();
+      in_.seekg(which.at);
+      if (!std::getline(in_, out)) out.clear();
+    }
+    if (out.empty()) return fail(errc::io, "the audit file " + file.path + " was changed while the log was read; ask again");
+    return {};
+  }
+
+  result<void> unpack(std::uint32_t which, const std::vector<found_line>& found, std::map<std::streamoff, std::string>& lines) const {
+    for (const auto& each : found) {
+      if (each.file == which) lines.emplace(each.at, std::string());
+    }
+    const auto read = read_lines(files_[which], [&](std::streamoff at, const std::string& l) {
       if (const auto wanted = lines.find(at); wanted != lines.end()) wanted->second = l;
       return at <= lines.rbegin()->first;
     });
+    if (!read) return std::unexpected(read.error());
+    return {};
   }
+
   std::vector<log_file> files_;
-  std::map<std::uint32_t, std::map<std::streamoff, std::string>> wanted_;
-  std::set<std::uint32_t> filled_;
+  std::map<std::uint32_t, std::map<std::streamoff, std::string>> unpacked_;  // by file: the lines wanted of it
   std::ifstream in_;
   std::uint32_t open_ = 0xffffffff;
 };
@@ -103,13 +135,6 @@ class line_store {
 }  // namespace
 
 result<std::size_t> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
-  // Only where each line stands is kept: a log may be larger than memory.
-  struct found_line {
-    wall_time time;
-    std::uint32_t file;
-    std::streamoff at;
-    auto operator<=>(const found_line&) const = default;
-  };
   std::vector<found_line> found;
   line_store lines;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff at, const std::string& l) {
@@ -125,11 +150,7 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
   std::ranges::sort(found);
   found.resize(found.size() - std::min(found.size(), f.skip));
   if (f.limit != 0 && found.size() > f.limit) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(f.limit));
-  for (const auto& each : found) lines.want(each.file, each.at);
-  std::string l;
-  for (const auto& each : found) {
-    if (lines.get(each.file, each.at, l) && !line(l)) break;
-  }
+  if (auto given = lines.read(found, line); !given) return std::unexpected(given.error());
   return fitting;
 }
 

@@ -1,5 +1,7 @@
 """Asking the decision log: what was in force when, and for whom; of nodes on disk and of nodes that run elsewhere."""
 import json
+import shutil
+import signal
 import subprocess
 import time
 from http.server import BaseHTTPRequestHandler
@@ -231,6 +233,45 @@ class Collector:
 def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):
     g, up = gateway(lab)
     blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+def test_what_cannot_be_read_is_an_error_and_a_log_that_was_begun_anew_is_exported_from_its_first_record(lab):
+    g, up = gateway(lab)
+    out, cursor = lab.dir / "out.jsonl", lab.dir / "cursor"
+    export = lambda check=True: sluice("audit", "export", "--from", g.audit, "--to", out, "--cursor", cursor, check=check)
+    for _ in range(5):
+        g.ask("hello")
+    g.records()
+    export()
+    g.kill(signal.SIGTERM)
+    shutil.rmtree(g.audit)
+    g.start()
+    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+    g.records()
+    export()
+    sent = [json.loads(line) for line in out.read_text().splitlines()]
+    assert blocked in [r.get("id") for r in sent] and len({r["boot"] for r in sent}) == 2, sent
+    names = [(r["boot"], r["seq"]) for r in sent]
+    assert len(names) == len(set(names)), names
+    # As of a release that counted by node alone.
+    seen = max(r["seq"] for r in sent if r["boot"] == sent[-1]["boot"])
+    cursor.write_text(json.dumps({"gw": seen}))
+    g.ask("hello")
+    g.records()
+    export()
+    again = [(r["boot"], r["seq"]) for r in map(json.loads, out.read_text().splitlines())]
+    assert len(again) > len(names) and len(again) == len(set(again)), again
+
+    lost = g.audit / "gw-20200101T000000000000Z00000000-000001.jsonl"
+    lost.symlink_to(lab.dir / "nowhere")
+    before = cursor.read_text()
+    for words in (["query"], ["at", "--time", moment(2)], ["replay", "--all"], ["replay", blocked]):
+        r = sluice("audit", *words, "--from", g.audit, check=False)
+        assert r.returncode == 1 and f"{lost} cannot be read" in r.stderr and not r.stdout, (words, r)
+    r = export(check=False)
+    assert r.returncode == 1 and f"{lost} cannot be read" in r.stderr and cursor.read_text() == before, r
+    r = sluice("audit", "verify", "--from", g.audit, check=False)
+    assert r.returncode == 1 and f"{lost} cannot be read" in r.stdout, r
+
+
     g.ask("hello")
     g.records()
 

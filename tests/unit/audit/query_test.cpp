@@ -105,6 +105,20 @@ TEST_F(querying, a_line_that_is_damaged_or_not_yet_whole_is_passed_over) {
   EXPECT_EQ(find({}), (ids{"d1", "d2", "d3"}));
 }
 
+// A name that leads nowhere, and a folder where a file should be: nobody may take what is left for the whole of the log.
+TEST_F(querying, a_file_that_cannot_be_read_is_an_error) {
+  const auto name = folder_.path() + "/n1-29991231T000000000000Zffffffff-000001.jsonl";
+  for (const bool link : {true, false}) {
+    std::filesystem::remove(name);
+    if (link) std::filesystem::create_symlink(folder_.path() + "/nowhere", name);
+    if (!link) std::filesystem::create_directory(name);
+    const auto done = query({folder_.path()}, {}, [](const std::string&) { return true; });
+    ASSERT_FALSE(done) << link;
+    EXPECT_TRUE(done.error().message.contains(name + " cannot be read")) << done.error().message;
+    EXPECT_FALSE(active_at({folder_.path()}, sluice::now().wall)) << link;
+  }
+}
+
 TEST_F(querying, a_folder_that_is_not_there_is_an_error) {
   const auto done = query({folder_.path() + "/nowhere"}, {}, [](const std::string&) { return true; });
   ASSERT_FALSE(done);
