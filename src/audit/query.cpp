@@ -154,27 +154,81 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
   return fitting;
 }
 
+namespace {
+
+// What one node runs, event by event.
+class running {
+ public:
+  void take(const json& event, const std::string& boot, wall_time at) {
+    const auto kind = word(event, "event"), version = word(event, "version");
+    if (kind == "activated" || kind == "state" || kind == "downgraded") return activate(event, boot, at);
+    if (kind == "demoted") demoted_[version].insert(rule_of(event));
+    if (kind == "rearmed") demoted_[version].erase(rule_of(event));
+    if (kind != "canary") return;
+    is_.canary = version;
+    is_.canary_share = version.empty() ? "" : word(event, "detail");
+    keep_demotions();
+  }
+  [[nodiscard]] active_version now_active() const {
+    auto out = is_;
+    out.demoted = demoted(out.version);
+    if (!out.canary.empty()) out.canary_demoted = demoted(out.canary);
+    return out;
+  }
+  [[nodiscard]] bool runs() const { return !is_.version.empty(); }
+
+ private:
+  void activate(const json& event, const std::string& boot, wall_time at) {
+    auto canary = std::exchange(is_.canary, {});
+    auto share = std::exchange(is_.canary_share, {});
+    is_ = {.node = word(event, "node"), .boot = boot, .activation = word(event, "activation"), .version = word(event, "version"), .freshness = word(event, "state"), .since = at,
+           .shadow = word(event, "mode") == "shadow", .demoted = {}};
+    if (canary != is_.version) is_.canary = std::move(canary), is_.canary_share = std::move(share);
+    keep_demotions();
+  }
+  // A demotion belongs to its version, and ends with it.
+  void keep_demotions() {
+    std::erase_if(demoted_, [&](const auto& of) { return of.first != is_.version && of.first != is_.canary; });
+  }
+  [[nodiscard]] std::vector<std::string> demoted(const std::string& version) const {
+    const auto rules = demoted_.find(version);
+    return rules == demoted_.end() ? std::vector<std::string>() : std::vector<std::string>(rules->second.begin(), rules->second.end());
+  }
+  // "rule ID: why", or "rule ID".
+  static std::string rule_of(const json& event) {
+    constexpr std::string_view before = "rule ";
+    const auto detail = word(event, "detail");
+    return detail.starts_with(before) ? detail.substr(before.size(), detail.find(':') - before.size()) : std::string();
+  }
+
+  active_version is_;
+  std::map<std::string, std::set<std::string>> demoted_;  // by version
+};
+
+// No text in a record can look like this: its quotes are escaped.
+constexpr std::string_view is_checkpoint = R"("event":"checkpoint")";
+constexpr std::string_view of_exchanges[] = {R"("event":"decision")", R"("event":"closed")", R"("event":"opened")", R"("event":"aborted")", R"("event":"shadow")"};
+
+}  // namespace
+
 result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
-  std::map<std::string, active_version> nodes;
+  std::map<std::string, running> nodes;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff, const std::string& l) {
-    const bool change = l.find("\"event\":\"activated\"") != std::string::npos || l.find("\"event\":\"state\"") != std::string::npos;
-    const bool ends = l.find("\"event\":\"stop\"") != std::string::npos || l.find("\"event\":\"start\"") != std::string::npos;
-    if (!change && !ends) return true;
+    if (l.contains(is_checkpoint) || std::ranges::any_of(of_exchanges, [&](std::string_view event) { return l.contains(event); })) return true;  // most lines
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded()) return true;
     const auto at = parse_time(word(r, "time"));
     if (!at || *at > when) return true;
-    const auto node = word(r, "node");
-    if (ends) {
-      nodes.erase(node);  // a node that is not running enforces nothing
-      return true;
-    }
-    nodes[node] = {node, file.boot, word(r, "activation"), word(r, "version"), word(r, "state"), *at};
+    const auto node = word(r, "node"), kind = word(r, "event");
+    if (kind == "start" || kind == "stop") nodes.erase(node);  // a node that is not running enforces nothing
+    if (kind != "stop") nodes[node].take(r, file.boot, *at);
     return true;
   });
   if (!done) return std::unexpected(done.error());
   std::vector<active_version> out;
-  for (auto& [name, version] : nodes) out.push_back(std::move(version));
+  for (const auto& [name, node] : nodes) {
+    if (node.runs()) out.push_back(node.now_active());
+  }
   return out;
 }
 
@@ -203,8 +257,7 @@ result<void> tail(const std::string& directory, std::size_t back, const std::fun
   auto current = files->back();
   std::deque<std::string> last;
   std::streamoff read = 0;  // of the current file, up to its last whole line
-  // No text in a record can look like this: its quotes are escaped.
-  const auto wanted = [&](std::string_view l) { return checkpoints || !l.contains(R"("event":"checkpoint")"); };
+  const auto wanted = [&](std::string_view l) { return checkpoints || !l.contains(is_checkpoint); };
   auto seen = each_line({directory}, [&](const log_file& file, std::streamoff, const std::string& l) {
     if (file.node == current.node && file.path > current.path) return false;  // newer than the listing: followed below
     if (file.path == current.path) read += static_cast<std::streamoff>(l.size() + 1);

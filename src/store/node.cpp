@@ -56,6 +56,7 @@ void node::restore() {
   }
   tick();
   publish();
+  if (snapshot_) tell_standing_demotions();
   if (!opened->damage.empty()) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), opened->damage);
 }
 
@@ -154,6 +155,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.last_activation = activated;
   keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
+  const bool canary_ended = canary_applied_.snapshot && (!with.canary || with.canary->version != canary_->version);
   if (canary_ != with.canary) {
     canary_.reset();
     canary_applied_ = {};
@@ -176,6 +178,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
                   std::to_string(last_result_.took.count()) + " ms" + (last_result_.spent.empty() ? "" : " (" + last_result_.spent + ")") + ", stored in " +
                   std::to_string(stored_in.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
+  if (canary_ended) calls_.event("canary", as, "", std::string(to_string(freshness_)), "ended");
   tell_demotions(demoted_before);
   return saved ? outcome::accepted : outcome::unsaved;
 }

@@ -81,6 +81,7 @@ class node {
   [[nodiscard]] std::shared_ptr<const policy::snapshot> with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version);
   void save_demotions();
   // What an activation changed of them.
+  void tell_standing_demotions() const;
   void tell_demotions(const std::vector<demotion>& before) const;
   // Too often died of; as it stands, another version is to be taken.
   [[nodiscard]] bool crashes(const std::string& version) const;
