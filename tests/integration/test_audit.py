@@ -88,6 +88,9 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
         for more in (["--secret", secret], []):
             told = replayed(g, lab, blocked, *more)
             assert not told["same"] and what in json.dumps(told["differences"]), (what, told)
+    file.write_text(honest.replace('"channel":"messages[0].content"', '"channel":"messages[9].content"'))
+    told = replayed(g, lab, blocked, "--secret", secret)
+    assert not told["same"] and "messages[9].content 2..13" in json.dumps(told["differences"]), told
     file.write_text(honest)
     # Erased: rule by rule, and the chain stays whole.
     keys = lab.dir / f"{g.name}-state" / "audit-keys"
@@ -230,9 +233,6 @@ class Collector:
         return [r for _, _, body in self.seen for res in body["resourceLogs"] for s in res["scopeLogs"] for r in s["logRecords"]]
 
 
-def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):
-    g, up = gateway(lab)
-    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
 def test_what_cannot_be_read_is_an_error_and_a_log_that_was_begun_anew_is_exported_from_its_first_record(lab):
     g, up = gateway(lab)
     out, cursor = lab.dir / "out.jsonl", lab.dir / "cursor"
@@ -272,6 +272,9 @@ def test_what_cannot_be_read_is_an_error_and_a_log_that_was_begun_anew_is_export
     assert r.returncode == 1 and f"{lost} cannot be read" in r.stdout, r
 
 
+def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):
+    g, up = gateway(lab)
+    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
     g.ask("hello")
     g.records()
 
