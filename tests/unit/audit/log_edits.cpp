@@ -43,11 +43,14 @@ void put_rows(tree& to, const std::string& node, const rows& of) {
 }
 
 std::string linked(std::string line, std::uint64_t sequence, const std::string& prev) {
-  const auto seq = line.find("\"seq\":") + 6;
-  line.replace(seq, line.find(',', seq) - seq, std::to_string(sequence));
-  line.replace(line.rfind("\"prev\":\"") + 8, 64, prev);
-  const auto hash = line.rfind(",\"hash\":\"");
-  return line.replace(hash + 9, 64, crypto::sha256_hex(line.substr(0, hash) + "}"));
+  const auto seq = line.find("\"seq\":"), prev_at = line.rfind("\"prev\":\""), hash = line.rfind(",\"hash\":\"");
+  // What another edit has made no record of stays as it is.
+  const bool whole = seq != std::string::npos && prev_at != std::string::npos && hash != std::string::npos && hash > prev_at + first_hash.size() && line.size() >= hash + hash_member_bytes;
+  if (!whole) return line;
+  line.replace(prev_at + 8, first_hash.size(), prev);
+  line.replace(seq + 6, line.find(',', seq) - seq - 6, std::to_string(sequence));
+  const auto end = line.rfind(",\"hash\":\"");
+  return line.replace(end + 9, first_hash.size(), crypto::sha256_hex(line.substr(0, end) + "}"));
 }
 
 std::string hash_of(const std::string& line) { return std::string(last_member(line, "hash")); }
@@ -130,7 +133,10 @@ void attacker::change(rows& of) {
   const auto begin = of.begin() + static_cast<std::ptrdiff_t>(at);
   switch (below(5)) {
     case 0: {
-      auto& digit = of[at].line[of[at].line.find("\"time\":\"") + 10];
+      auto& line = of[at].line;
+      const auto time = line.find("\"time\":\"");
+      if (time == std::string::npos) break;
+      auto& digit = line.at(time + 10);
       digit = digit == '9' ? '8' : '9';
       break;
     }
