@@ -1,5 +1,8 @@
-// sluice audit at: which version each node enforced at a time, and which rules that was for one context, with the files they came from.
+// sluice audit at: what each node enforced at a time (its version, without what was demoted, and its canary), and which rules that was for one
+// context, with the files they came from.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <compare>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -33,7 +36,22 @@ std::string files_of(const policy::explained_rule& rule) {
   return out;
 }
 
-json rules_json(const policy::explanation& why) {
+// A version as nodes ran it.
+struct as_run {
+  std::string version;
+  std::vector<std::string> demoted;
+  bool shadow = false;  // the gateway's mode
+  auto operator<=>(const as_run&) const = default;
+};
+using explanations = std::map<as_run, policy::explanation>;
+
+std::string joined(const std::vector<std::string>& rules) {
+  std::string out;
+  for (const auto& rule : rules) out += (out.empty() ? "" : ", ") + rule;
+  return out;
+}
+
+json rules_json(const as_run& of, const policy::explanation& why) {
   json rules = json::array();
   for (const auto& each : why.rules) {
     if (!in_force(each)) continue;
@@ -44,16 +62,54 @@ json rules_json(const policy::explanation& why) {
   }
   json demands = json::array();
   for (const auto& each : why.needs_record) demands.push_back({{"by", each.by}, {"place", each.place}});
-  return {{"version", why.version}, {"effective", why.effective}, {"on_full_block", demands}, {"rules", rules}};
+  return {{"version", why.version}, {"demoted", of.demoted}, {"mode", of.shadow ? "shadow" : "enforce"}, {"effective", why.effective}, {"on_full_block", demands}, {"rules", rules}};
 }
 
-void print_rules(const policy::explanation& why) {
+void print_rules(const as_run& of, const policy::explanation& why) {
   std::vector<std::vector<std::string>> rows = {{"rule", "policy", "enforcement", "action", "from"}};
   for (const auto& each : why.rules) {
     if (in_force(each)) rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)), std::string(policy::to_string(each.action)), files_of(each)});
   }
-  std::cout << "\nversion " << short_version(why.version) << ", rules in force for this context (effective " << short_version(why.effective) << "): " << rows.size() - 1 << "\n" << table(rows);
+  std::cout << "\nversion " << short_version(why.version) << (of.demoted.empty() ? "" : " with " + joined(of.demoted) + " demoted to shadow")
+            << (of.shadow ? " on a gateway with mode: shadow, which enforces nothing" : "") << ", rules in force for this context (effective " << short_version(why.effective)
+            << "): " << rows.size() - 1 << "\n" << table(rows);
   for (const auto& each : why.needs_record) std::cout << "what could not be recorded was refused, as " << each.by << " says (" << each.place << ")\n";
+}
+
+result<policy::explanation> explained(const as_run& of, const policy::context& who, version_lookup& lookup, wall_time when) {
+  const auto built = lookup.find(of.version, when);
+  if (!built) return std::unexpected(built.error());
+  const auto as_it_ran = of.demoted.empty() ? **built : in_shadow(**built, of.demoted);
+  auto out = policy::explain(as_it_ran.bundle, *as_it_ran.snapshot, {.who = who, .text = {}});
+  for (auto& rule : out.rules) {
+    if (of.shadow) rule.enforcement = std::min(rule.enforcement, policy::enforcement::shadow);
+  }
+  return out;
+}
+
+// Of all nodes, their canaries too.
+std::vector<as_run> versions_of(const std::vector<audit::active_version>& nodes) {
+  std::vector<as_run> out;
+  for (const auto& n : nodes) {
+    out.push_back({n.version, n.demoted, n.shadow});
+    if (!n.canary.empty()) out.push_back({n.canary, n.canary_demoted, n.shadow});
+  }
+  return out;
+}
+
+json node_json(const audit::active_version& n) {
+  const auto canary = n.canary.empty() ? json(nullptr) : json{{"version", n.canary}, {"share", n.canary_share}, {"demoted", n.canary_demoted}};
+  return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)},
+          {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}};
+}
+
+void print_nodes(const std::vector<audit::active_version>& nodes) {
+  std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "mode", "since", "demoted", "canary"}};
+  for (const auto& n : nodes) {
+    const auto canary = n.canary.empty() ? "" : short_version(n.canary) + ": " + n.canary_share + (n.canary_demoted.empty() ? "" : ", demoted: " + joined(n.canary_demoted));
+    rows.push_back({n.node, n.activation, n.version, n.freshness, n.shadow ? "shadow" : "enforce", rfc3339(n.since), joined(n.demoted), canary});
+  }
+  std::cout << table(rows);
 }
 
 int at(at_options& o, bool raw) {
@@ -63,31 +119,27 @@ int at(at_options& o, bool raw) {
   if (!logs) return 1;
   const auto found = audit::active_at(logs->folders(), *when);
   if (!found) return complain(found.error().message), 1;
-  std::map<std::string, policy::explanation> in_force_of;
   o.who.minute = minute_of(*when);
+  explanations in_force_of;
   version_lookup lookup(o.versions);
   const auto& w = o.who;
   const bool rules = o.rules || !(w.tenant + w.region + w.tier + w.route + w.model).empty() || !w.tags.empty();
-  for (const auto& n : *found) {
-    if (!rules || in_force_of.contains(n.version)) continue;
-    const auto built = lookup.find(n.version, *when);
-    if (!built) return complain(built.error().message), 1;
-    in_force_of[n.version] = policy::explain((*built)->bundle, *(*built)->snapshot, {.who = o.who, .text = {}});
+  for (const auto& each : rules ? versions_of(*found) : std::vector<as_run>()) {
+    if (in_force_of.contains(each)) continue;
+    auto why = explained(each, o.who, lookup, *when);
+    if (!why) return complain(why.error().message), 1;
+    in_force_of.emplace(each, std::move(*why));
   }
   if (raw) {
     auto nodes = json::array(), versions = json::array();
-    for (const auto& n : *found) {
-      nodes.push_back({{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)}});
-    }
-    for (const auto& [version, why] : in_force_of) versions.push_back(rules_json(why));
+    for (const auto& n : *found) nodes.push_back(node_json(n));
+    for (const auto& [of, why] : in_force_of) versions.push_back(rules_json(of, why));
     std::cout << (rules ? json{{"nodes", nodes}, {"in_force", versions}} : nodes).dump(2) << '\n';
     return 0;
   }
-  std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "since"}};
-  for (const auto& n : *found) rows.push_back({n.node, n.activation, n.version, n.freshness, rfc3339(n.since)});
-  std::cout << table(rows);
+  print_nodes(*found);
   if (found->empty()) complain("no node of these logs enforced anything at " + o.time);
-  for (const auto& [version, why] : in_force_of) print_rules(why);
+  for (const auto& [of, why] : in_force_of) print_rules(of, why);
   return 0;
 }
 

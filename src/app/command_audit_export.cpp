@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "audit_export.hpp"
 #include "audit_options.hpp"
@@ -27,21 +28,52 @@ struct export_options {
   std::string since, until, cursor;
 };
 
-using positions = std::map<std::string, std::uint64_t>;  // by node: the last sequence number that was exported
+// By node and boot, the last sequence number that was exported: a log that was begun anew counts from 1 again, in other boots.
+constexpr std::size_t boots_max = 1000;  // of a node; the oldest are forgotten
+struct position {
+  std::map<std::string, std::uint64_t> boots;
+  std::optional<std::uint64_t> of_all;  // as older releases kept it
+};
+using positions = std::map<std::string, position>;
+
+bool read_position(const json& from, position& to) {
+  if (from.is_number_unsigned()) to.of_all = from.get<std::uint64_t>();
+  if (from.is_number_unsigned()) return true;
+  if (!from.is_object()) return false;
+  for (const auto& [boot, seq] : from.items()) {
+    if (!seq.is_number_unsigned()) return false;
+    to.boots[boot] = seq.get<std::uint64_t>();
+  }
+  return true;
+}
 
 bool read_cursor(const std::string& file, positions& out) {
   std::error_code ignored;
   if (file.empty() || !std::filesystem::exists(file, ignored)) return true;
-  const auto bytes = read_whole(file, 1u << 20);
+  const auto bytes = read_whole(file, 16u << 20);
   if (!bytes) return false;
   const auto j = json::parse(*bytes, nullptr, false);
   bool fine = j.is_object();
-  for (const auto& [node, seq] : (fine ? j : json::object()).items()) {
-    fine = fine && seq.is_number_unsigned();
-    if (fine) out[node] = seq.get<std::uint64_t>();
-  }
+  for (const auto& [node, at] : (fine ? j : json::object()).items()) fine = fine && read_position(at, out[node]);
   if (!fine) complain(file + " is no cursor", "give another file, or remove it to export everything again");
   return fine;
+}
+
+std::string cursor_text(positions& at) {
+  json out = json::object();
+  for (auto& [node, reached] : at) {
+    while (reached.boots.size() > boots_max) reached.boots.erase(reached.boots.begin());
+    out[node] = reached.boots;
+  }
+  return out.dump() + "\n";
+}
+
+// True: it was exported before.
+bool known(const positions& before, const std::string& node, const std::string& boot, std::uint64_t seq) {
+  const auto at = before.find(node);
+  if (at == before.end()) return false;
+  const auto in_boot = at->second.boots.find(boot);
+  return in_boot != at->second.boots.end() ? seq <= in_boot->second : at->second.of_all && seq <= *at->second.of_all;
 }
 
 result<std::size_t> send_all(const export_options& o, const std::vector<std::string>& folders, record_sink& sink, positions& at) {
@@ -58,10 +90,11 @@ result<std::size_t> send_all(const export_options& o, const std::vector<std::str
   const auto found = audit::query(folders, o.filter, [&](const std::string& line) {
     const auto r = json::parse(line, nullptr, false);
     if (!r.is_object()) return true;
-    const auto node = r.value("node", "");
+    const auto node = r.value("node", ""), boot = r.value("boot", "");
     const auto seq = r.value("seq", std::uint64_t{0});
-    if (const auto known = before.find(node); known != before.end() && seq <= known->second) return true;
-    at[node] = std::max(at[node], seq);
+    auto& reached = at[node].boots[boot];
+    reached = std::max(reached, seq);
+    if (known(before, node, boot, seq)) return true;
     batch.push_back(line);
     return batch.size() < batch_lines || flush();
   });
@@ -82,9 +115,9 @@ int run(export_options o) {
   if (!sink) return complain(sink.error().message), 1;
   const auto sent = send_all(o, logs->folders(), **sink, at);
   if (!sent) return complain(sent.error().message, "the cursor stays as it was: the next run sends again what may be missing"), 1;
-  // Only now: what was sent twice can be told by node and seq, what was never sent cannot.
+  // Only now: what was sent twice can be told by node, boot and seq, what was never sent cannot.
   if (!o.cursor.empty()) {
-    if (auto kept = replace_file(o.cursor, json(at).dump() + "\n"); !kept) return complain(kept.error().message), 1;
+    if (auto kept = replace_file(o.cursor, cursor_text(at)); !kept) return complain(kept.error().message), 1;
   }
   std::cerr << "sluice: " << *sent << " records were exported\n";
   return 0;
@@ -108,7 +141,7 @@ void add_audit_export(CLI::App& audit, invocation& call) {
   e->add_option("--tenant", o->filter.tenant, "Of this tenant only");
   e->add_option("--verdict", o->filter.verdict, "With this verdict only: allow, flag, edit or block")->check(CLI::Validator(check_verdict, ""));
   e->footer(
-      "Each record leaves at least once; node and seq tell one that came twice.\n\nExamples:\n  sluice audit export --from /var/lib/sluice/audit --to records.jsonl --cursor records.cursor\n"
+      "Each record leaves at least once; node, boot and seq tell one that came twice.\n\nExamples:\n  sluice audit export --from /var/lib/sluice/audit --to records.jsonl --cursor records.cursor\n"
       "  sluice audit export --from /var/lib/sluice/audit --to http://127.0.0.1:4318/v1/logs --cursor otlp.cursor\n"
       "  sluice audit export --from /var/lib/sluice/audit --to redis://127.0.0.1:6379 --stream sluice:audit --stream-max 1000000");
   e->callback([o, &call] { call.exit_code = run(*o); });

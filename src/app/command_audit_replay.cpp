@@ -87,9 +87,8 @@ class replayer {
 
   result<audit::replay_report> demoted(const std::string& line, const built_version& built, const std::vector<std::string>& rules,
                                        const std::optional<audit::kept_exchange>& text) const {
-    auto bundle = built.bundle;
-    for (const auto& rule : rules) policy::put_in_shadow(bundle, rule);
-    return judged(line, bundle, policy::in_shadow(*built.snapshot, rules), text);
+    const auto as_it_ran = in_shadow(built, rules);
+    return judged(line, as_it_ran.bundle, as_it_ran.snapshot, text);
   }
 
   // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
@@ -102,7 +101,7 @@ class replayer {
     for (const auto& state : options_.versions.states) folders.push_back(text_key_directory(state));
     if (folders.empty()) folders.emplace_back();
     for (const auto& folder : folders) {
-      auto text = audit::open_text(line, text_keys_of(folder, master_));
+      auto text = audit::open_kept_text(line, text_keys_of(folder, master_));
       if (text) return std::move(*text);
       why_not = text.error().message;
     }

@@ -24,7 +24,7 @@ constexpr milliseconds redis_timeout{5000};
 
 struct verify_options {
   log_options logs;
-  std::vector<std::string> key_files, anchor_files;
+  std::vector<std::string> key_files, anchor_files, nodes;
   ring_options ring;  // url empty: Redis is not asked
   bool complete = false;
 };
@@ -70,16 +70,20 @@ void print(const audit::verify_report& report, bool pinned, bool ring) {
   }
   for (const auto& end : report.ends) {
     if (ring && end.ring_sequence != 0) {
-      std::cout << "node " << end.node << ": Redis has its checkpoints up to record " << end.ring_sequence << " of " << end.sequence << "; nothing up to there was cut off\n";
+      std::cout << "node " << end.node << ": Redis has its checkpoints up to record " << end.ring_sequence << " of " << end.sequence;
+      // Only of a log without a problem: a checkpoint that was met says nothing of one that was not.
+      if (report.problems.empty()) std::cout << "; from record " << end.first << " to there it is as it was signed";
+      std::cout << '\n';
     }
     if (end.closed) continue;
-    std::cout << "node " << end.node << ": " << end.unsigned_records << " records stand behind the last checkpoint; the node runs, was killed, or the end was cut off\n";
+    std::cout << "node " << end.node << ": " << end.unsigned_records << " records stand behind the last checkpoint and nothing vouches for them; the node runs, was killed, or the end was cut off\n";
   }
 }
 
 int verify(const verify_options& o, bool raw) {
   audit::verify_options with;
   with.complete = o.complete;
+  with.nodes = o.nodes;
   if (!read_lines(o.key_files, with.keys) || !read_lines(o.anchor_files, with.anchors)) return 2;
   for (const auto& key : with.keys) {
     if (key.size() == key_digits && key.find_first_not_of("0123456789abcdef") == std::string::npos) continue;
@@ -103,7 +107,7 @@ int verify(const verify_options& o, bool raw) {
   if (raw) {
     json ends = json::array();
     for (const auto& e : report->ends) {
-      ends.push_back({{"node", e.node}, {"boot", e.boot}, {"seq", e.sequence}, {"unsigned_records", e.unsigned_records}, {"closed", e.closed}, {"redis_seq", e.ring_sequence}});
+      ends.push_back({{"node", e.node}, {"boot", e.boot}, {"seq", e.sequence}, {"unsigned_records", e.unsigned_records}, {"closed", e.closed}, {"first", e.first}, {"redis_seq", e.ring_sequence}});
     }
     std::cout << json{{"ok", report->problems.empty()}, {"records", report->records}, {"files", report->files}, {"boots", report->boots},
                       {"checkpoints", report->checkpoints}, {"keys", report->keys}, {"torn_tail", report->torn_tail}, {"problems", report->problems},
@@ -128,6 +132,7 @@ void add_audit_verify(CLI::App& audit, invocation& call) {
   // Who can write there can sign, too.
   v->get_option("--redis")->needs(key);
   v->add_flag("--complete", o->complete, "Every node was stopped: a log that does not end with the checkpoint of a stop was cut");
+  v->add_option("--node", o->nodes, "A node whose log has to be there; may be given for several");
   add_json(*v, call);
   v->footer(
       "Exit code 1 when the chain is broken.\n\nExample:\n"

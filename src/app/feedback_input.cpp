@@ -184,7 +184,7 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
     std::optional<audit::kept_exchange> text;
     for (const auto& folder : folders) {
       if (text || master.empty() || !wanted.contains(out.id)) continue;
-      if (auto opened = audit::open_text(line, text_keys_of(folder, master))) text = std::move(*opened);
+      if (auto opened = audit::open_kept_text(line, text_keys_of(folder, master))) text = std::move(*opened);
     }
     add_rules(out, record, text, value_key);
     if (text) add_text(out, *text);

@@ -19,6 +19,9 @@ constexpr std::string_view place = "/sluice/v1/feedback";
 
 std::string said(const std::string& message) { return json{{"error", {{"message", message}}}}.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+// Behind a proxy that says who asks, each of its users; a key, or an address, otherwise.
+std::string who_says(const proxy::identity& who) { return who.who.user.empty() ? who.caller : who.caller + "\nuser:" + who.who.user; }
+
 crypto::digest note_key(const std::string& master) { return crypto::derive_key(master, "feedback-notes"); }
 
 }  // namespace
@@ -36,8 +39,13 @@ bool feedback_intake::within_rate(const std::string& caller) {
     asked_.clear();
     asked_in_all_ = 0;
   }
-  // What is refused counts too: guessing ids is no way around.
-  return ++asked_in_all_ <= per_minute_in_all && ++asked_[caller] <= how_.per_minute;
+  // What is refused counts too: guessing ids is no way around. What is over a caller's own limit takes nothing from the others.
+  const auto known = asked_.find(caller);
+  if (known != asked_.end() && known->second >= how_.per_minute) return false;
+  if (asked_in_all_ >= per_minute_in_all) return false;
+  ++asked_in_all_;
+  ++(known != asked_.end() ? known->second : asked_[caller]);
+  return true;
 }
 
 void feedback_intake::add_note(rollout::feedback_entry& entry, const std::string& note) const {
@@ -49,13 +57,13 @@ void feedback_intake::add_note(rollout::feedback_entry& entry, const std::string
 proxy::services::own_answer feedback_intake::from_client(const proxy::services::own_question& asked) {
   if (asked.path != place) return {};
   if (asked.method != "POST") return {.status = 405, .body = said("this path takes POST"), .allow = "POST"};
-  if (!within_rate(asked.who.caller)) return {.status = 429, .body = said("too much feedback in one minute; send it later")};
+  if (!within_rate(who_says(asked.who))) return {.status = 429, .body = said("too much feedback in one minute; send it later")};
   const auto read = rollout::parse_feedback(asked.body, false);
   if (!read) return {.status = 400, .body = said(read.error().message)};
   if (!belongs_to(read->decision, asked.who.caller, id_key_)) return {.status = 404, .body = said("this caller has no such decision")};
   rollout::feedback_entry entry{.decision = read->decision,
                                 .verdict = read->verdict,
-                                .by = audit::keyed_hash(value_key_, asked.who.caller),
+                                .by = audit::keyed_hash(value_key_, who_says(asked.who)),
                                 .note = {},
                                 .sealed_note = {},
                                 .tenant = asked.who.who.tenant,

@@ -22,7 +22,7 @@ enum class kept_notes : std::uint8_t { none, masked, sealed };
 struct feedback_settings {
   std::string master_secret, node;
   kept_notes notes = kept_notes::masked;
-  std::uint32_t per_minute = 20;  // of one caller
+  std::uint32_t per_minute = 20;  // of one caller; behind a proxy that names users, of one of them
 };
 
 class feedback_intake {
@@ -40,7 +40,7 @@ class feedback_intake {
   crypto::digest note_key_;
   std::mutex lock_;  // of what follows
   mono_time minute_{};
-  std::unordered_map<std::string, std::uint32_t> asked_;  // by caller, in this minute
+  std::unordered_map<std::string, std::uint32_t> asked_;  // by who says it, in this minute
   std::uint32_t asked_in_all_ = 0;
 };
 

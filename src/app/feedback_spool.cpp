@@ -2,6 +2,7 @@
 #include "feedback_spool.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,12 +45,24 @@ std::vector<std::string> lines_of(const std::string& file, std::uint64_t from, s
 
 feedback_spool::feedback_spool(const std::string& directory, std::optional<store::redis_endpoint> redis, const std::string& ring)
     : file_(directory + "/feedback.jsonl"), sent_file_(directory + "/feedback.sent"), stream_(store::feedback_stream(ring)), redis_(std::move(redis)) {
-  std::error_code none;
-  const auto size = std::filesystem::file_size(file_, none);
-  size_ = none ? 0 : size;
+  open_file();
   if (const auto text = read_file(sent_file_, "the feedback spool")) std::from_chars(text->data(), text->data() + text->size(), sent_);
   if (sent_ > size_) sent_ = 0;  // sent twice is better than not at all
   thread_ = std::thread([this] { run(); });
+}
+
+// A last line that a crash tore is cut off: the next one would be glued to it.
+void feedback_spool::open_file() {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(file_, none);
+  size_ = none ? 0 : size;
+  const auto bytes = size_ == 0 ? result<std::string>() : read_file(file_, "the feedback spool");
+  if (!bytes || bytes->size() != size_ || bytes->ends_with('\n') || bytes->empty()) return;
+  size_ = bytes->rfind('\n') + 1;  // 0 where there is none
+  ++counts_.dropped;
+  const bool cut = ::truncate(file_.c_str(), static_cast<off_t>(size_)) == 0;
+  telemetry::log(telemetry::level::warn, "the last entry of the feedback spool was written in part, and is lost",
+                 {{"file", file_}, {"bytes", std::to_string(size - size_)}, {"cut", cut ? "yes" : std::strerror(errno)}});
 }
 
 feedback_spool::~feedback_spool() {
@@ -95,13 +108,32 @@ void feedback_spool::tell(const std::string& why) {
   telemetry::log(telemetry::level::warn, "feedback waits in the state directory", {{"reason", why}});
 }
 
+namespace {
+
+// All of it behind the first `size` bytes of the file, or none: a part that the disk took goes again, now or before the next write.
+bool append(int fd, std::uint64_t size, std::string_view bytes) {
+  struct stat now {};
+  if (::fstat(fd, &now) != 0) return false;
+  if (static_cast<std::uint64_t>(now.st_size) > size && ::ftruncate(fd, static_cast<off_t>(size)) != 0) return false;
+  for (std::size_t done = 0; done < bytes.size();) {
+    const auto n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return ::fdatasync(fd) == 0;
+}
+
+}  // namespace
+
 void feedback_spool::write(const std::vector<std::string>& some) {
   if (some.empty()) return;
   std::string bytes;
   for (const auto& line : some) bytes += line + "\n";
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  const bool fine = fd >= 0 && ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fdatasync(fd) == 0;
+  const bool fine = fd >= 0 && append(fd, size_, bytes);
   const int why = errno;
+  if (fd >= 0 && !fine) (void)append(fd, size_, {});
   if (fd >= 0) ::close(fd);
   if (!fine) telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " cannot be written", {{"reason", std::strerror(why)}, {"entries", std::to_string(some.size())}});
   const std::scoped_lock hold(lock_);

@@ -40,6 +40,7 @@ class feedback_spool {
   [[nodiscard]] counts stats() const;
 
  private:
+  void open_file();
   void run();
   void write(const std::vector<std::string>& some);
   [[nodiscard]] bool forward();
@@ -49,7 +50,7 @@ class feedback_spool {
   mutable std::mutex lock_;  // of what follows
   std::condition_variable wake_;
   std::vector<std::string> queue_;
-  std::uint64_t size_ = 0;
+  std::uint64_t size_ = 0;   // of its whole entries; only thread_ changes it
   std::uint64_t sent_ = 0;   // bytes of the file that Redis has; only thread_ changes it
   counts counts_;            // waiting_bytes aside
   bool stopping_ = false;

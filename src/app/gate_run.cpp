@@ -79,7 +79,7 @@ std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_o
     rollout::logged_exchange each{.line = line, .text = {}};
     for (const auto& folder : folders) {
       if (each.text || master.empty()) break;
-      if (auto text = audit::open_text(line, text_keys_of(folder, master))) each.text = std::move(*text);
+      if (auto text = audit::open_kept_text(line, text_keys_of(folder, master))) each.text = std::move(*text);
     }
     out.push_back(std::move(each));
     return true;

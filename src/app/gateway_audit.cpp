@@ -50,7 +50,7 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   to.sync = settings.audit.sync_always ? audit::sync_mode::always : audit::sync_mode::interval;
   to.interval = settings.audit.interval;
   // Every exchange that may be under way has its places; a quarter more, because the kernel does not share out connections evenly.
-  to.ring_records = std::max<std::size_t>(to.ring_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
+  to.queue_records = std::max<std::size_t>(to.queue_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
   to.store_masked = settings.audit.masked;
   to.file_bytes_max = settings.audit.file_bytes;
   to.shadow = settings.shadow;

@@ -53,7 +53,8 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
 
 namespace {
 
-void keep_text(audit::record& out, const proxy::judged_text& text, audit::log& log) {
+void keep_text(audit::record& out, const proxy::exchange_report& report, audit::log& log) {
+  const auto& text = *report.text;
   std::size_t bytes = 0;
   for (const auto* parts : {&text.request, &text.response}) {
     for (const auto& p : *parts) bytes += p.text.size();
@@ -63,11 +64,11 @@ void keep_text(audit::record& out, const proxy::judged_text& text, audit::log& l
   } else if (!log.reserve_text(bytes)) {
     out.text_omitted = "too much text waited for the disk";
   } else {
-    const auto copy = [](std::vector<audit::kept_part>& to, const std::vector<policy::text_part>& from) {
-      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text), p.choice});
+    const auto copy = [](std::vector<audit::kept_part>& to, const std::vector<policy::text_part>& from, const proxy::text_names& names) {
+      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text), p.choice, names.of(static_cast<std::uint32_t>(to.size()))});
     };
-    copy(out.request_text, text.request);
-    copy(out.response_text, text.response);
+    copy(out.request_text, text.request, report.request_names);
+    copy(out.response_text, text.response, report.response_names);
     for (const auto& c : text.choices) out.choices.push_back({c.choice, c.structured});
     out.answer_ended = text.answer_ended;
     out.takes_system_words = text.takes_system_words;
@@ -181,7 +182,7 @@ void gateway_services::record(const proxy::exchange_report& report) {
     if (report.text != nullptr && keeps_text()) {
       slot->with_text = true;
       slot->caller = report.caller;
-      keep_text(*slot, *report.text, log_);
+      keep_text(*slot, report, log_);
     }
     log_.publish(worker_);
   }

@@ -40,7 +40,7 @@ result<void> copy_file(const admin_port& from, const std::string& name, std::uin
   for (std::uint64_t at = 0; at < bytes;) {
     auto piece = from.get("/v1/audit/file?name=" + name + "&offset=" + std::to_string(at));
     if (!piece) return std::unexpected(piece.error());
-    if (piece->empty()) break;
+    if (piece->empty()) return fail(errc::io, from.url + " has less of " + name + " than it listed; was it changed meanwhile? ask again");
     piece->resize(std::min<std::size_t>(piece->size(), bytes - at));
     out << *piece;
     at += piece->size();

@@ -15,6 +15,12 @@ void add_version_options(CLI::App& command, version_options& options) {
   add_optional_ring(command, options.ring, "which keeps every version that was pushed");
 }
 
+built_version in_shadow(const built_version& of, const std::vector<std::string>& rules) {
+  built_version out{.bundle = of.bundle, .snapshot = policy::in_shadow(*of.snapshot, rules)};
+  for (const auto& rule : rules) policy::put_in_shadow(out.bundle, rule);
+  return out;
+}
+
 result<policy::bundle_source> version_lookup::source_of(const std::string& version) {
   std::string looked;
   const auto add = [&looked](const std::string& where) { looked += (looked.empty() ? "" : ", ") + where; };

@@ -24,6 +24,9 @@ struct built_version {
   std::shared_ptr<const policy::snapshot> snapshot;
 };
 
+// With rules that it enforces in shadow, as a node demotes them.
+[[nodiscard]] built_version in_shadow(const built_version& of, const std::vector<std::string>& rules);
+
 class version_lookup {
  public:
   explicit version_lookup(version_options where) : where_(std::move(where)) {}

@@ -11,7 +11,8 @@
 
 namespace sluice::audit {
 
-// The end of the boot before: a boot's first checkpoint names it, so that a boot whose files are gone is missed.
+// The end of the boot before: a boot's first checkpoint names it, as the link of its start does, so that the checkpoint alone says, wherever it
+// was kept, behind what its boot went on.
 struct boot_end {
   std::string boot, hash;
   std::uint64_t sequence = 0;

@@ -45,22 +45,6 @@ result<std::vector<log_file>> list_files(const std::string& directory) {
   return all;
 }
 
-std::uint64_t sequence_of(std::string_view line) {
-  std::uint64_t n = 0;
-  const auto at = line.find("\"seq\":");
-  if (at != std::string_view::npos) std::from_chars(line.data() + at + 6, line.data() + line.size(), n);
-  return n;
-}
-
-std::string_view last_member(std::string_view line, std::string_view name) {
-  const auto wanted = "\"" + std::string(name) + "\":";
-  const auto at = line.rfind(wanted);
-  if (at == std::string_view::npos) return {};
-  auto rest = line.substr(at + wanted.size());
-  if (rest.starts_with('"')) return rest.substr(1, rest.find('"', 1) - 1);
-  return rest.substr(0, rest.find_first_of(",}"));
-}
-
 namespace {
 
 // Cuts an incomplete last line and reads the one before it. False: the file holds no whole line.
@@ -124,6 +108,7 @@ result<std::string> read_piece(const std::string& directory, const std::string& 
   if (!files) return std::unexpected(files.error());
   if (std::ranges::find(*files, name, &stored_file::name) == files->end()) return fail(errc::not_found, "there is no such audit file");
   std::ifstream in(directory + "/" + name, std::ios::binary);
+  if (!in) return fail(errc::not_found, "there is no such audit file any more");
   in.seekg(static_cast<std::streamoff>(offset));
   std::string out(bytes_max, '\0');
   in.read(out.data(), static_cast<std::streamsize>(bytes_max));

@@ -5,14 +5,12 @@
 #include <functional>
 #include <ios>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "chain_line.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::audit {
-
-inline constexpr std::string_view first_hash = "0000000000000000000000000000000000000000000000000000000000000000";
 
 struct log_file {
   std::string path, node, boot;
@@ -34,13 +32,11 @@ struct tail_state {
 [[nodiscard]] result<tail_state> repair_tail(const std::string& directory, const std::string& node);
 
 // Every whole line with the place of its first byte in the file as it was written, until `take` returns false. False: bytes stand behind
-// the last newline.
+// the last newline. A file that was packed since it was listed is read where it lies now. errc::not_found: it was retired since;
+// errc::io: it is there and cannot be read.
 [[nodiscard]] result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take);
+// Where it lies now, if it was packed since it was listed.
+[[nodiscard]] bool packed_since(log_file& file);
 [[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);
-
-// The sequence number of a line; 0 when it has none.
-[[nodiscard]] std::uint64_t sequence_of(std::string_view line);
-// The value of a top-level member of a line that this program wrote: `name` is matched as `"name":`, from the end. Text or number.
-[[nodiscard]] std::string_view last_member(std::string_view line, std::string_view name);
 
 }  // namespace sluice::audit

@@ -232,8 +232,10 @@ void who(writer& w, const record& r, const line_context& in) {
 
 }  // namespace
 
+std::string whose(std::string_view boot, std::string_view node) { return ",\"boot\":" + json_quoted(boot) + ",\"node\":" + json_quoted(node); }
+
 same_in_all::same_in_all(const log_config& config, std::string_view boot)
-    : node(",\"boot\":" + json_quoted(boot) + ",\"node\":" + json_quoted(config.node)),
+    : node(whose(boot, config.node)),
       engine(",\"engine\":" + json_quoted(config.engine) + ",\"config\":" + json_quoted(config.config_digest) + (config.shadow ? ",\"mode\":\"shadow\"" : "")) {}
 
 std::string keyed_hash(std::string_view key, std::string_view value) {

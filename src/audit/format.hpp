@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "sluice/audit/log.hpp"
 
@@ -21,6 +22,9 @@ struct line_context {
   const same_in_all& same;
   std::uint64_t sequence;
 };
+
+// As in same_in_all::node.
+[[nodiscard]] std::string whose(std::string_view boot, std::string_view node);
 
 // Appends `{"v":1,…` up to the last member; no closing brace.
 void append_record(std::string& out, const record& r, const line_context& in);

@@ -1,4 +1,4 @@
-// The spool thread: takes records from the rings and brings them to the chain's files.
+// The spool thread: takes records from the queues and brings them to the chain's files.
 #include "sluice/audit/log.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "chain_writer.hpp"
-#include "ring.hpp"
+#include "record_queue.hpp"
 #include "sealed_text.hpp"
 
 namespace sluice::audit {
@@ -30,13 +30,13 @@ constexpr std::size_t events_waiting_max = 256;
 struct log::impl {
   impl(log_config from, std::size_t producers, std::size_t beside) : config(std::move(from)), chain(config) {
     for (std::size_t i = 0; i < producers + beside; ++i) {
-      rings.push_back(std::make_unique<ring>(i < producers ? config.ring_records : std::min(config.ring_records, records_beside)));
+      queues.push_back(std::make_unique<record_queue>(i < producers ? config.queue_records : std::min(config.queue_records, records_beside)));
     }
     for (std::size_t i = 0; i <= producers + beside; ++i) dropped.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
   }
 
   log_config config;
-  std::vector<std::unique_ptr<ring>> rings;
+  std::vector<std::unique_ptr<record_queue>> queues;
   chain_writer chain;
   std::uint64_t dropped_told = 0;  // the spool thread's
   std::thread thread;
@@ -63,7 +63,7 @@ struct log::impl {
 
   bool drain() {
     bool any = false;
-    for (auto& one : rings) {
+    for (auto& one : queues) {
       for (record* r = nullptr; chain.room() && (r = one->front()) != nullptr; one->release()) {
         any = true;
         chain.add(*r);
@@ -101,7 +101,7 @@ struct log::impl {
   }
 
   [[nodiscard]] bool crowded() const {
-    return std::ranges::any_of(rings, [](const auto& each) { return each->size() >= each->capacity() / 2; });
+    return std::ranges::any_of(queues, [](const auto& each) { return each->size() >= each->capacity() / 2; });
   }
 
   void run() {
@@ -175,20 +175,20 @@ log::~log() {
 }
 
 bool log::reserve(std::size_t producer, std::size_t records) {
-  return !impl_->failed.load(std::memory_order_relaxed) && impl_->rings[producer]->reserve(records);
+  return !impl_->failed.load(std::memory_order_relaxed) && impl_->queues[producer]->reserve(records);
 }
 
-void log::release(std::size_t producer, std::size_t records) { impl_->rings[producer]->release_reserved(records); }
+void log::release(std::size_t producer, std::size_t records) { impl_->queues[producer]->release_reserved(records); }
 
 record* log::claim(std::size_t producer, bool reserved) {
-  if (auto* slot = impl_->rings[producer]->claim(reserved); slot != nullptr) return slot;
+  if (auto* slot = impl_->queues[producer]->claim(reserved); slot != nullptr) return slot;
   auto& lost = *impl_->dropped[producer];
   lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return nullptr;
 }
 
 void log::publish(std::size_t producer) {
-  auto& to = *impl_->rings[producer];
+  auto& to = *impl_->queues[producer];
   to.publish();
   if (to.size() >= to.capacity() / 2) impl_->wake.notify_one();
 }

@@ -1,11 +1,15 @@
 // See packing.hpp.
 #include "sluice/audit/packing.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include "files.hpp"
 
 namespace sluice::audit {
+namespace fs = std::filesystem;
 namespace {
 
 packing& how() {
@@ -22,12 +26,31 @@ result<void> pack_file(const std::string& from, const std::string& to) {
   return how().pack(from, to);
 }
 
-result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take) {
+bool packed_since(log_file& file) {
+  std::error_code none;
+  if (file.packed || fs::exists(fs::symlink_status(file.path, none)) || !fs::exists(file.path + ".zst", none)) return false;
+  file.path += ".zst";
+  file.packed = true;
+  return true;
+}
+
+namespace {
+
+// A name that leads nowhere is one whose file somebody has taken: that is no retirement.
+error unread(const std::string& path, const std::string& why) {
+  std::error_code none;
+  if (!fs::exists(fs::symlink_status(path, none))) return {errc::not_found, "the audit file " + path + " was removed while the log was read; ask again"};
+  return {errc::io, "the audit file " + path + " cannot be read: " + why + "; see to its owner and mode, or move it out of the folder"};
+}
+
+// Pieces of any size in, whole lines out; what is behind the last newline stays in `line`.
+struct line_cutter {
+  const std::function<bool(std::streamoff at, const std::string& line)>& take;
   bool stopped = false;
-  std::string line;
+  std::string line = {};
   std::streamoff at = 0;
-  // Pieces of any size in, whole lines out; what is behind the last newline stays in `line`.
-  const auto feed = [&](std::string_view piece) {
+
+  bool feed(std::string_view piece) {
     while (!piece.empty() && !stopped) {
       const auto end = piece.find('\n');
       line += piece.substr(0, end);
@@ -38,20 +61,40 @@ result<bool> read_lines(const log_file& file, const std::function<bool(std::stre
       line.clear();
     }
     return !stopped;
-  };
-  if (file.packed) {
-    if (!how().unpack) return fail(errc::unavailable, "this program cannot read packed audit files: " + file.path);
-    if (auto read = how().unpack(file.path, feed); !read) return std::unexpected(read.error());
-    return line.empty() || stopped;
   }
-  std::ifstream in(file.path, std::ios::binary);
-  if (!in) return fail(errc::io, "the audit file " + file.path + " cannot be read");
+};
+
+result<void> feed_packed(const log_file& file, line_cutter& to) {
+  if (!how().unpack) return fail(errc::unavailable, "this program cannot read packed audit files: " + file.path);
+  auto read = how().unpack(file.path, [&](std::string_view piece) { return to.feed(piece); });
+  if (!read && read.error().code == errc::io) return std::unexpected(unread(file.path, read.error().message));
+  return read;
+}
+
+}  // namespace
+
+result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take) {
+  line_cutter lines{.take = take};
+  auto now = file;
+  std::ifstream in;
+  if (!file.packed) {
+    errno = 0;
+    in.open(file.path, std::ios::binary);
+    const int why = errno;
+    if (!in && !packed_since(now)) return std::unexpected(unread(file.path, std::strerror(why)));
+  }
+  if (now.packed) {
+    if (auto read = feed_packed(now, lines); !read) return std::unexpected(read.error());
+    return lines.line.empty() || lines.stopped;
+  }
   std::string piece(1u << 16, '\0');
-  while (in && !stopped) {
+  while (in && !lines.stopped) {
+    errno = 0;
     in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    if (!feed(std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())))) break;
+    if (in.bad()) return std::unexpected(unread(file.path, std::strerror(errno)));
+    if (!lines.feed(std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())))) break;
   }
-  return line.empty() || stopped;
+  return lines.line.empty() || lines.stopped;
 }
 
 }  // namespace sluice::audit

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "files.hpp"
 
@@ -47,7 +48,8 @@ bool fits(const json& r, const filter& f) {
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy)) && (f.value.empty() || has_finding(r, "hmac", f.value));
 }
 
-// Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops.
+// Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops. What was retired
+// meanwhile is left out; what is there and cannot be read is an error, for an answer without it would look like a whole one.
 template <class F>
 result<void> each_line(const std::vector<std::string>& directories, F&& line) {
   for (const auto& directory : directories) {
@@ -56,12 +58,20 @@ result<void> each_line(const std::vector<std::string>& directories, F&& line) {
     for (const auto& file : *files) {
       bool go_on = true;
       const auto read = read_lines(file, [&](std::streamoff at, const std::string& l) { return go_on = line(file, at, l); });
-      if (!read && read.error().code != errc::io) return std::unexpected(read.error());  // io: retired meanwhile
+      if (!read && read.error().code != errc::not_found) return std::unexpected(read.error());
       if (!go_on) return {};
     }
   }
   return {};
 }
+
+// Only where each line stands is kept: a log may be larger than memory.
+struct found_line {
+  wall_time time;
+  std::uint32_t file = 0;
+  std::streamoff at = 0;
+  auto operator<=>(const found_line&) const = default;
+};
 
 // Lines again by their places, of several files in any order. A packed file is read from its begin once, for all the lines wanted of it.
 class line_store {
@@ -70,32 +80,54 @@ class line_store {
     if (files_.empty() || files_.back().path != file.path) files_.push_back(file);
     return static_cast<std::uint32_t>(files_.size() - 1);
   }
-  void want(std::uint32_t file, std::streamoff at) {
-    if (files_[file].packed) wanted_[file].emplace(at, std::string());
-  }
-  bool get(std::uint32_t file, std::streamoff at, std::string& out) {
-    if (const auto packed = wanted_.find(file); packed != wanted_.end()) {
-      if (filled_.insert(file).second) fill(file, packed->second);
-      out = std::move(packed->second[at]);
-      return true;
+
+  // Calls `line` for each until it returns false. A file that was there a moment ago and is not any more is an error.
+  result<void> read(const std::vector<found_line>& found, const std::function<bool(const std::string& line)>& line) {
+    std::string l;
+    for (const auto& each : found) {
+      if (auto got = get(each, found, l); !got) return got;
+      if (!line(l)) break;
     }
-    if (open_ != file) in_ = std::ifstream(files_[file].path);
-    open_ = file;
-    in_.clear();
-    in_.seekg(at);
-    return static_cast<bool>(std::getline(in_, out));
+    return {};
   }
 
  private:
-  void fill(std::uint32_t file, std::map<std::streamoff, std::string>& lines) {
-    (void)read_lines(files_[file], [&](std::streamoff at, const std::string& l) {
+  result<void> get(const found_line& which, const std::vector<found_line>& found, std::string& out) {
+    auto& file = files_[which.file];
+    if (!file.packed && open_ != which.file) {
+      in_ = std::ifstream(file.path, std::ios::binary);
+      open_ = which.file;
+      if (!in_ && !packed_since(file)) return fail(errc::io, "the audit file " + file.path + " was removed while the log was read; ask again");
+    }
+    if (file.packed) {
+      auto& lines = unpacked_[which.file];
+      if (lines.empty()) {
+        if (auto done = unpack(which.file, found, lines); !done) return done;
+      }
+      out = std::move(lines[which.at]);
+    } else {
+      in_.clear();
+      in_.seekg(which.at);
+      if (!std::getline(in_, out)) out.clear();
+    }
+    if (out.empty()) return fail(errc::io, "the audit file " + file.path + " was changed while the log was read; ask again");
+    return {};
+  }
+
+  result<void> unpack(std::uint32_t which, const std::vector<found_line>& found, std::map<std::streamoff, std::string>& lines) const {
+    for (const auto& each : found) {
+      if (each.file == which) lines.emplace(each.at, std::string());
+    }
+    const auto read = read_lines(files_[which], [&](std::streamoff at, const std::string& l) {
       if (const auto wanted = lines.find(at); wanted != lines.end()) wanted->second = l;
       return at <= lines.rbegin()->first;
     });
+    if (!read) return std::unexpected(read.error());
+    return {};
   }
+
   std::vector<log_file> files_;
-  std::map<std::uint32_t, std::map<std::streamoff, std::string>> wanted_;
-  std::set<std::uint32_t> filled_;
+  std::map<std::uint32_t, std::map<std::streamoff, std::string>> unpacked_;  // by file: the lines wanted of it
   std::ifstream in_;
   std::uint32_t open_ = 0xffffffff;
 };
@@ -103,13 +135,6 @@ class line_store {
 }  // namespace
 
 result<std::size_t> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
-  // Only where each line stands is kept: a log may be larger than memory.
-  struct found_line {
-    wall_time time;
-    std::uint32_t file;
-    std::streamoff at;
-    auto operator<=>(const found_line&) const = default;
-  };
   std::vector<found_line> found;
   line_store lines;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff at, const std::string& l) {
@@ -125,35 +150,85 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
   std::ranges::sort(found);
   found.resize(found.size() - std::min(found.size(), f.skip));
   if (f.limit != 0 && found.size() > f.limit) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(f.limit));
-  for (const auto& each : found) lines.want(each.file, each.at);
-  std::string l;
-  for (const auto& each : found) {
-    if (lines.get(each.file, each.at, l) && !line(l)) break;
-  }
+  if (auto given = lines.read(found, line); !given) return std::unexpected(given.error());
   return fitting;
 }
 
+namespace {
+
+// What one node runs, event by event.
+class running {
+ public:
+  void take(const json& event, const std::string& boot, wall_time at) {
+    const auto kind = word(event, "event"), version = word(event, "version");
+    if (kind == "activated" || kind == "state" || kind == "downgraded") return activate(event, boot, at);
+    if (kind == "demoted") demoted_[version].insert(rule_of(event));
+    if (kind == "rearmed") demoted_[version].erase(rule_of(event));
+    if (kind != "canary") return;
+    is_.canary = version;
+    is_.canary_share = version.empty() ? "" : word(event, "detail");
+    keep_demotions();
+  }
+  [[nodiscard]] active_version now_active() const {
+    auto out = is_;
+    out.demoted = demoted(out.version);
+    if (!out.canary.empty()) out.canary_demoted = demoted(out.canary);
+    return out;
+  }
+  [[nodiscard]] bool runs() const { return !is_.version.empty(); }
+
+ private:
+  void activate(const json& event, const std::string& boot, wall_time at) {
+    auto canary = std::exchange(is_.canary, {});
+    auto share = std::exchange(is_.canary_share, {});
+    is_ = {.node = word(event, "node"), .boot = boot, .activation = word(event, "activation"), .version = word(event, "version"), .freshness = word(event, "state"), .since = at,
+           .shadow = word(event, "mode") == "shadow", .demoted = {}};
+    if (canary != is_.version) is_.canary = std::move(canary), is_.canary_share = std::move(share);
+    keep_demotions();
+  }
+  // A demotion belongs to its version, and ends with it.
+  void keep_demotions() {
+    std::erase_if(demoted_, [&](const auto& of) { return of.first != is_.version && of.first != is_.canary; });
+  }
+  [[nodiscard]] std::vector<std::string> demoted(const std::string& version) const {
+    const auto rules = demoted_.find(version);
+    return rules == demoted_.end() ? std::vector<std::string>() : std::vector<std::string>(rules->second.begin(), rules->second.end());
+  }
+  // "rule ID: why", or "rule ID".
+  static std::string rule_of(const json& event) {
+    constexpr std::string_view before = "rule ";
+    const auto detail = word(event, "detail");
+    return detail.starts_with(before) ? detail.substr(before.size(), detail.find(':') - before.size()) : std::string();
+  }
+
+  active_version is_;
+  std::map<std::string, std::set<std::string>> demoted_;  // by version
+};
+
+// No text in a record can look like this: its quotes are escaped.
+constexpr std::string_view is_checkpoint = R"("event":"checkpoint")";
+constexpr std::string_view of_exchanges[] = {R"("event":"decision")", R"("event":"closed")", R"("event":"opened")", R"("event":"aborted")", R"("event":"shadow")"};
+
+}  // namespace
+
 result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
-  std::map<std::string, active_version> nodes;
+  std::map<std::string, running> nodes;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff, const std::string& l) {
-    const bool change = l.find("\"event\":\"activated\"") != std::string::npos || l.find("\"event\":\"state\"") != std::string::npos;
-    const bool ends = l.find("\"event\":\"stop\"") != std::string::npos || l.find("\"event\":\"start\"") != std::string::npos;
-    if (!change && !ends) return true;
+    if (l.contains(is_checkpoint) || std::ranges::any_of(of_exchanges, [&](std::string_view event) { return l.contains(event); })) return true;  // most lines
     const auto r = json::parse(l, nullptr, false);
     if (r.is_discarded()) return true;
     const auto at = parse_time(word(r, "time"));
     if (!at || *at > when) return true;
-    const auto node = word(r, "node");
-    if (ends) {
-      nodes.erase(node);  // a node that is not running enforces nothing
-      return true;
-    }
-    nodes[node] = {node, file.boot, word(r, "activation"), word(r, "version"), word(r, "state"), *at};
+    const auto node = word(r, "node"), kind = word(r, "event");
+    if (kind == "start" || kind == "stop") nodes.erase(node);  // a node that is not running enforces nothing
+    if (kind != "stop") nodes[node].take(r, file.boot, *at);
     return true;
   });
   if (!done) return std::unexpected(done.error());
   std::vector<active_version> out;
-  for (auto& [name, version] : nodes) out.push_back(std::move(version));
+  for (const auto& [name, node] : nodes) {
+    if (node.runs()) out.push_back(node.now_active());
+  }
   return out;
 }
 
@@ -182,8 +257,7 @@ result<void> tail(const std::string& directory, std::size_t back, const std::fun
   auto current = files->back();
   std::deque<std::string> last;
   std::streamoff read = 0;  // of the current file, up to its last whole line
-  // No text in a record can look like this: its quotes are escaped.
-  const auto wanted = [&](std::string_view l) { return checkpoints || !l.contains(R"("event":"checkpoint")"); };
+  const auto wanted = [&](std::string_view l) { return checkpoints || !l.contains(is_checkpoint); };
   auto seen = each_line({directory}, [&](const log_file& file, std::streamoff, const std::string& l) {
     if (file.node == current.node && file.path > current.path) return false;  // newer than the listing: followed below
     if (file.path == current.path) read += static_cast<std::streamoff>(l.size() + 1);

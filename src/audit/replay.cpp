@@ -16,16 +16,34 @@ namespace {
 
 using nlohmann::json;
 
+// Where a finding stands, in words. Without the channel where the kept text does not say which is whose.
+std::string place_words(const std::string& channel, std::uint64_t begin, std::uint64_t end) {
+  return (channel.empty() ? "" : channel + " ") + std::to_string(begin) + ".." + std::to_string(end);
+}
+
 // A finding in words, as the record and as the rules tell it: what can be compared.
-std::string finding_words(std::string_view rule, std::string_view policy, std::string_view action, bool enforced, std::uint64_t begin, std::uint64_t end, std::string_view hash) {
-  return "rule " + std::string(rule) + " of policy " + std::string(policy) + ", " + std::string(action) + (enforced ? "" : " (shadow)") + ", " + std::to_string(begin) + ".." +
-         std::to_string(end) + (hash.empty() ? "" : ", value " + std::string(hash));
+std::string finding_words(std::string_view rule, std::string_view policy, std::string_view action, bool enforced, const std::string& places, std::string_view hash) {
+  return "rule " + std::string(rule) + " of policy " + std::string(policy) + ", " + std::string(action) + (enforced ? "" : " (shadow)") + ", " + places +
+         (hash.empty() ? "" : ", value " + std::string(hash));
+}
+
+std::string suppressed_words(const std::string& rule, const std::string& exception, std::uint64_t count, const std::string& place, const std::string& hash) {
+  return rule + " by exception " + exception + ", " + std::to_string(count) + " times, first at " + place + (hash.empty() ? "" : ", value " + hash);
+}
+
+std::string score_words(std::string_view policy, std::uint64_t score, std::uint64_t with_shadow, std::uint64_t threshold, std::string_view action, bool crossed) {
+  return "policy " + std::string(policy) + ": " + std::to_string(score) + " (with shadow " + std::to_string(with_shadow) + ") of " + std::to_string(threshold) + ", " + std::string(action) +
+         (crossed ? ", crossed" : ", not crossed");
 }
 
 struct side {
-  std::vector<std::string> findings, suppressed;
+  std::vector<std::string> findings, suppressed, sums, tags;  // sums: of policies with a threshold
   std::string verdict, shadow_verdict;
-  std::map<std::string, double> scores;
+  std::map<std::string, double> scores;                       // of classifiers
+
+  void sort() {
+    for (auto* list : {&findings, &suppressed, &sums, &tags}) std::ranges::sort(*list);
+  }
 };
 
 // When it was asked: `time` of a record of an end is that end.
@@ -126,35 +144,58 @@ class replaying {
     compare(what, recorded, policy::effective_hash(rules));
   }
 
-  side recorded_side(const json& section) const {
+  // Which part of the kept text is where; of text that an older release kept nobody knows.
+  [[nodiscard]] std::string channel_of(bool request, std::uint32_t part) const {
+    const auto& parts = request ? in_.text->request : in_.text->response;
+    return part < parts.size() ? parts[part].channel : std::string();
+  }
+  [[nodiscard]] bool knows_channels(bool request) const {
+    return std::ranges::none_of(request ? in_.text->request : in_.text->response, [](const kept_part& p) { return p.channel.empty(); });
+  }
+
+  side recorded_side(const json& section, bool channels) const {
     side out;
+    const auto place = [&](const json& of) {
+      const auto span = of.value("span", json::array({0, 0}));
+      return place_words(channels ? word(of, "channel") : std::string(), span.at(0), span.at(1));
+    };
+    const auto hash = [&](const json& of) { return in_.value_key.empty() ? std::string() : word(of, "hmac"); };
     for (const auto& f : section.value("findings", json::array())) {
-      const auto span = f.value("span", json::array({0, 0}));
-      out.findings.push_back(finding_words(word(f, "rule"), word(f, "policy"), word(f, "action"), word(f, "enforcement") == "enforce", span.at(0), span.at(1),
-                                           in_.value_key.empty() ? std::string() : word(f, "hmac")));
+      auto places = place(f);
+      for (const auto& rest : f.value("more", json::array())) places += " and " + place(rest);
+      out.findings.push_back(finding_words(word(f, "rule"), word(f, "policy"), word(f, "action"), word(f, "enforcement") == "enforce", places, hash(f)));
     }
-    for (const auto& s : section.value("suppressed", json::array())) out.suppressed.push_back(word(s, "rule") + " by exception " + word(s, "by"));
+    for (const auto& s : section.value("suppressed", json::array())) {
+      out.suppressed.push_back(suppressed_words(word(s, "rule"), word(s, "by"), s.value("count", std::uint64_t{1}), place(s), hash(s)));
+    }
+    for (const auto& s : section.value("score", json::array())) {
+      out.sums.push_back(score_words(word(s, "policy"), s.at("score"), s.at("shadow_score"), s.at("threshold"), word(s, "action"), s.at("crossed")));
+    }
+    out.tags = section.value("tags", out.tags);
     out.verdict = word(section, "verdict");
     out.shadow_verdict = word(section, "shadow_verdict");
     for (const auto& [name, score] : section.value("nd", json::object()).items()) out.scores[name] = score.get<double>();
-    std::ranges::sort(out.findings);
-    std::ranges::sort(out.suppressed);
+    out.sort();
     return out;
   }
 
-  side side_of(const policy::outcome& from) const {
+  side side_of(const policy::outcome& from, bool request, bool channels) const {
     side out;
     const auto& rules = in_.snapshot->rules();
+    const auto place = [&](std::uint32_t part, std::uint32_t begin, std::uint32_t end) { return place_words(channels ? channel_of(request, part) : std::string(), begin, end); };
+    const auto hash = [&](const std::string& value) { return in_.value_key.empty() ? std::string() : keyed_hash(in_.value_key, value); };
     for (const auto& f : from.findings) {
-      out.findings.push_back(finding_words(rules[f.rule].id, rules[f.rule].policy, policy::to_string(f.action), f.enforced, f.begin, f.end,
-                                           in_.value_key.empty() ? std::string() : keyed_hash(in_.value_key, f.value)));
+      auto places = place(f.part, f.begin, f.end);
+      for (const auto& rest : f.more) places += " and " + place(rest.part, rest.begin, rest.end);
+      out.findings.push_back(finding_words(rules[f.rule].id, rules[f.rule].policy, policy::to_string(f.action), f.enforced, places, hash(f.value)));
     }
-    for (const auto& s : from.suppressed) out.suppressed.push_back(rules[s.rule].id + " by exception " + s.exception_id);
+    for (const auto& s : from.suppressed) out.suppressed.push_back(suppressed_words(rules[s.rule].id, s.exception_id, s.count, place(s.part, s.begin, s.end), hash(s.value)));
+    for (const auto& s : from.scores) out.sums.push_back(score_words(s.policy, s.enforced, s.all, s.threshold, policy::to_string(s.action), s.crossed));
+    out.tags = from.tags;
     out.verdict = policy::to_string(from.verdict);
     out.shadow_verdict = policy::to_string(from.shadow_verdict);
     for (const auto& [name, score] : from.classifier_scores) out.scores[std::string(name)] = static_cast<double>(score);
-    std::ranges::sort(out.findings);
-    std::ranges::sort(out.suppressed);
+    out.sort();
     return out;
   }
 
@@ -163,19 +204,22 @@ class replaying {
   }
 
   void in_full(const std::string& name, const json& section, const policy::ruleset& rules) {
-    const auto recorded = recorded_side(section);
-    auto now = side_of(judge(name == "request", rules, nullptr));
+    const bool request = name == "request", channels = knows_channels(request);
+    const auto recorded = recorded_side(section, channels);
+    auto now = side_of(judge(request, rules, nullptr), request, channels);
     const bool same_scores = now.scores.size() == recorded.scores.size() && std::ranges::all_of(now.scores, [&](const auto& each) {
       const auto was = recorded.scores.find(each.first);
       return was != recorded.scores.end() && std::abs(was->second - each.second) < 1e-6;
     });
     if (!same_scores) {
       // The classifiers say something else today: the decision is run again with what they said then.
-      now = side_of(judge(name == "request", rules, &recorded.scores));
+      now = side_of(judge(request, rules, &recorded.scores), request, channels);
       out_.checked.push_back(name + ": the classifiers' scores differ from the record's; judged with those of the record");
     }
     compare_lists(name + ": finding", recorded.findings, now.findings);
-    compare_lists(name + ": rule set aside, ", recorded.suppressed, now.suppressed);
+    compare_lists(name + ": rule set aside,", recorded.suppressed, now.suppressed);
+    compare_lists(name + ": score of", recorded.sums, now.sums);
+    compare_lists(name + ": tag", recorded.tags, now.tags);
     const bool by_gateway = recorded.verdict == "block" && now.verdict != "block" && !word(record_, "reason").empty();
     if (by_gateway) {
       out_.checked.push_back(name + ": block was the gateway's own, without a rule: " + word(record_, "reason"));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "chain_line.hpp"
 #include "files.hpp"
 
 namespace sluice::audit {

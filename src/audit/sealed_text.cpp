@@ -18,7 +18,7 @@ using nlohmann::json;
 json parts_json(const std::vector<kept_part>& parts) {
   json out = json::array();
   for (const auto& p : parts) {
-    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"choice", p.choice}, {"text", p.text}});
+    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"choice", p.choice}, {"channel", p.channel}, {"text", p.text}});
   }
   return out;
 }
@@ -32,7 +32,7 @@ json choices_json(const std::vector<kept_choice>& choices) {
 std::vector<kept_part> parts_from(const json& in) {
   std::vector<kept_part> out;
   for (const auto& p : in) {
-    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text"), p.value("choice", 0)});
+    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text"), p.value("choice", 0), p.value("channel", "")});
   }
   return out;
 }
@@ -63,7 +63,7 @@ std::string sealed_text(const record& r, text_keys& keys) {
   return "{\"key\":\"" + key->id + "\",\"sealed\":\"" + encode_base64(crypto::seal(key->key, whole.dump(-1, ' ', false, json::error_handler_t::replace), bound_to(r.id))) + "\"}";
 }
 
-result<kept_exchange> open_text(const std::string& line, const text_keys& keys) {
+result<kept_exchange> open_kept_text(const std::string& line, const text_keys& keys) {
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object() || !j.contains("text") || !j["text"].is_object()) return fail(errc::not_found, "the log keeps no text (audit.text is not encrypted)");
   const auto& text = j["text"];

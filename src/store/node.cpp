@@ -61,6 +61,7 @@ void node::restore() {
   }
   tick();
   publish();
+  if (snapshot_) tell_standing_demotions();
   if (!opened->damage.empty()) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), opened->damage);
 }
 
@@ -159,6 +160,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.last_activation = activated;
   keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
+  const bool canary_ended = canary_applied_.snapshot && (!with.canary || with.canary->version != canary_->version);
   const auto canary_before = canary_;
   const auto shadow_before = shadow_;
   go_on_beside(with);
@@ -176,6 +178,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
                   std::to_string(last_result_.took.count()) + " ms" + (last_result_.spent.empty() ? "" : " (" + last_result_.spent + ")") + ", stored in " +
                   std::to_string(stored_in.count()) + " ms");
   calls_.event("activated", as, version, std::string(to_string(freshness_)), saved ? "" : "not on disk: " + unsaved_why_);
+  if (canary_ended) calls_.event("canary", as, "", std::string(to_string(freshness_)), "ended");
   if (canary_ && canary_ != canary_before) tell_canary();
   if (!shadow_.empty() && shadow_ != shadow_before) tell_shadow();
   tell_demotions(demoted_before);

@@ -141,6 +141,13 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
   }
 }
 
+// The log of each boot says by itself what is demoted: that of the boot before may be gone.
+void node::tell_standing_demotions() const {
+  for (const auto& each : state_.demotions) {
+    calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": since " + rfc3339(each.time) + ": " + each.what.why);
+  }
+}
+
 void node::demote(const std::vector<rule_demotion>& what) {
   std::vector<rule_demotion> fresh;
   for (const auto& each : what) {

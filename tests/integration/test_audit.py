@@ -1,5 +1,7 @@
 """Asking the decision log: what was in force when, and for whom; of nodes on disk and of nodes that run elsewhere."""
 import json
+import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -87,6 +89,9 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
         for more in (["--secret", secret], []):
             told = replayed(g, lab, blocked, *more)
             assert not told["same"] and what in json.dumps(told["differences"]), (what, told)
+    file.write_text(honest.replace('"channel":"messages[0].content"', '"channel":"messages[9].content"'))
+    told = replayed(g, lab, blocked, "--secret", secret)
+    assert not told["same"] and "messages[9].content 2..13" in json.dumps(told["differences"]), told
     file.write_text(honest)
     # Erased: rule by rule, and the chain stays whole.
     keys = lab.dir / f"{g.name}-state" / "audit-keys"
@@ -235,6 +240,45 @@ class Collector:
 
     def records(self):
         return [r for _, _, body in self.seen for res in body["resourceLogs"] for s in res["scopeLogs"] for r in s["logRecords"]]
+
+
+def test_what_cannot_be_read_is_an_error_and_a_log_that_was_begun_anew_is_exported_from_its_first_record(lab):
+    g, up = gateway(lab)
+    out, cursor = lab.dir / "out.jsonl", lab.dir / "cursor"
+    export = lambda check=True: sluice("audit", "export", "--from", g.audit, "--to", out, "--cursor", cursor, check=check)
+    for _ in range(5):
+        g.ask("hello")
+    g.records()
+    export()
+    g.kill(signal.SIGTERM)
+    shutil.rmtree(g.audit)
+    g.start()
+    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+    g.records()
+    export()
+    sent = [json.loads(line) for line in out.read_text().splitlines()]
+    assert blocked in [r.get("id") for r in sent] and len({r["boot"] for r in sent}) == 2, sent
+    names = [(r["boot"], r["seq"]) for r in sent]
+    assert len(names) == len(set(names)), names
+    # As of a release that counted by node alone.
+    seen = max(r["seq"] for r in sent if r["boot"] == sent[-1]["boot"])
+    cursor.write_text(json.dumps({"gw": seen}))
+    g.ask("hello")
+    g.records()
+    export()
+    again = [(r["boot"], r["seq"]) for r in map(json.loads, out.read_text().splitlines())]
+    assert len(again) > len(names) and len(again) == len(set(again)), again
+
+    lost = g.audit / "gw-20200101T000000000000Z00000000-000001.jsonl"
+    lost.symlink_to(lab.dir / "nowhere")
+    before = cursor.read_text()
+    for words in (["query"], ["at", "--time", moment(2)], ["replay", "--all"], ["replay", blocked]):
+        r = sluice("audit", *words, "--from", g.audit, check=False)
+        assert r.returncode == 1 and f"{lost} cannot be read" in r.stderr and not r.stdout, (words, r)
+    r = export(check=False)
+    assert r.returncode == 1 and f"{lost} cannot be read" in r.stderr and cursor.read_text() == before, r
+    r = sluice("audit", "verify", "--from", g.audit, check=False)
+    assert r.returncode == 1 and f"{lost} cannot be read" in r.stdout, r
 
 
 def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):

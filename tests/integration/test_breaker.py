@@ -6,6 +6,7 @@ import time
 
 from lab import Gateway, Upstream, bundle, sluice, until
 from redis_lab import metric
+from test_audit import moment
 from test_policy_swaps import fleet, push
 
 HEADERS = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}"
@@ -161,6 +162,12 @@ def test_a_person_demotes_and_arms_again_for_the_whole_ring(lab):
     nodes[0].kill()
     nodes[0].start()
     assert nodes[0].ask("my tax")[0] == 200, "also after a restart"
+    for g in nodes:
+        at = ("audit", "at", "--from", g.audit, "--time", moment(2), "--state", lab.dir / f"{g.name}-state")
+        told = json.loads(sluice(*at, "--tenant", "acme", "--json").stdout)
+        enforcement = {r["rule"]: r["enforcement"] for r in told["in_force"][0]["rules"]}
+        assert told["nodes"][0]["demoted"] == ["wild"] and enforcement == {"wild": "shadow"} | {r: "enforce" for r in enforcement if r != "wild"}, told
+        assert "wild demoted to shadow" in sluice(*at, "--rules").stdout
     assert sluice("demote", "no-such-rule", *ring, check=False).returncode == 1
     sluice("rearm", "wild", "--wait", "2", *ring)
     assert all(g.ask("my tax")[0] == 400 for g in nodes)

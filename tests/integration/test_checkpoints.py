@@ -47,7 +47,7 @@ def test_a_log_that_was_cut_looks_whole_and_is_found_by_the_checkpoints_in_redis
         count = len(sequences(redis))
         until("a checkpoint follows", lambda: len(sequences(redis)) > count)
     running = verify(lab, g, redis, check=True).stdout
-    assert "whole" in running and re.search(r"node gw0: Redis has its checkpoints up to record \d+ of \d+", running), running
+    assert "whole" in running and re.search(r"node gw0: Redis has its checkpoints up to record \d+ of \d+; from record 1 to there it is as it was signed", running), running
     g.kill(signal.SIGTERM)
     newest = json.loads((lab.dir / "gw0-state" / "audit-checkpoint.json").read_text())
     assert sequences(redis)[-1] == newest["seq"], "the last one of a stop, too"
@@ -71,6 +71,7 @@ def test_a_log_that_was_cut_looks_whole_and_is_found_by_the_checkpoints_in_redis
     gone = json.loads(lines[marks[-2]])["seq"]
     assert r.returncode == 1 and f"node gw0: its log was cut or replaced: of the checkpoints that Redis has it lacks 2, record {gone} (stream" in r.stdout, r.stdout
     assert f"to record {newest['seq']} (stream" in r.stdout, r.stdout
+    assert "as it was signed" not in r.stdout and "Redis has its checkpoints up to record" in r.stdout, r.stdout
 
     # Also when the gateway went on behind the cut.
     g.start()
@@ -120,6 +121,9 @@ def test_what_is_forged_or_removed_in_redis_is_named(lab):
     told = verify(lab, g, redis, ["--key", keys], check=True).stdout
     assert "whole" in told and "checkpoints of node gw1, of which no log was given" in told, told
     assert "checkpoints of node gw1" not in verify(lab, g, redis, ["--key", keys, "--from", other.audit], check=True).stdout
+    r = verify(lab, g, redis, ["--key", keys, "--node", "gw0", "--node", "gw1"])
+    assert r.returncode == 1 and "there is no log of node gw1 in these folders" in r.stdout, r.stdout
+    verify(lab, g, redis, ["--key", keys, "--node", "gw0", "--node", "gw1", "--from", other.audit], check=True)
 
     # A gateway's user can add, and that is all.
     for words in (["del", stream], ["unlink", stream], ["xtrim", stream, "maxlen", "1"], ["xdel", stream, "0-1"], ["expire", stream, "1"], ["set", stream, "x"], ["xsetid", stream, "1-1"],
@@ -150,3 +154,24 @@ def test_what_is_forged_or_removed_in_redis_is_named(lab):
     assert r.returncode == 1 and "of 3 checkpoints that were added it has 1" in r.stdout, r.stdout
     r = sluice("audit", "verify", "--from", g.audit, "--redis", f"redis://127.0.0.1:{redis.port}", check=False)
     assert r.returncode != 0 and "--key" in r.stderr, r.stderr
+
+
+def test_a_forged_record_of_retirement_excuses_nothing(lab):
+    redis = Server(lab)
+    g = sealed(lab, redis)
+    until("some are there", lambda: len(sequences(redis)) > 3)
+    g.kill(signal.SIGTERM)
+    assert "whole" in verify(lab, g, redis, check=True).stdout
+    file = sorted(g.audit.glob("*.jsonl"))[-1]
+    whole = file.read_text()
+    lines = whole.splitlines()[:4]
+    last = json.loads(lines[-1])
+    line = re.sub(r'"seq":\d+', f'"seq":{last["seq"] + 1}', re.sub(r',"prev":.*', "", lines[0]), count=1).replace('"event":"start"', '"event":"retired"')
+    line += f',"retired_through":1000000000000000,"retired_hash":"{last["hash"]}","prev":"{last["hash"]}"}}'
+    file.write_text("\n".join([*lines, line[:-1] + f',"hash":"{hashlib.sha256(line.encode()).hexdigest()}"}}']) + "\n")
+    r = verify(lab, g, redis)
+    assert r.returncode == 1 and "node gw0: its log was cut or replaced" in r.stdout and "itself among them" in r.stdout, r.stdout
+    g.start()
+    g.kill(signal.SIGTERM)
+    r = verify(lab, g, redis)
+    assert r.returncode == 1 and "node gw0: its log was cut or replaced" in r.stdout, r.stdout

@@ -1,4 +1,4 @@
-// The hash-chained decision log: bounded rings from the workers, one spool thread, group commit, rotation.
+// The hash-chained decision log: bounded queues from the workers, one spool thread, group commit, rotation.
 //
 // Files: <directory>/<node>-<boot>-<n>.jsonl, append only. Each line ends with "prev" and "hash": hash is SHA-256 over the
 // line without its hash member, prev is the hash of the line before; the first line of a file repeats the last hash of the
@@ -27,7 +27,7 @@ struct log_config {
   std::string value_key;              // HMAC key for matched values; never empty
   sync_mode sync = sync_mode::interval;
   milliseconds interval{50};
-  std::size_t ring_records = 16384;   // per producer
+  std::size_t queue_records = 16384;  // per producer
   std::uint64_t file_bytes_max = 256ull << 20;
   bool store_masked = true;           // masked matched values in the findings; false: none
   std::shared_ptr<text_keys> text;    // keeps text, sealed with these; null: keeps none. The spool thread's alone
@@ -42,7 +42,7 @@ struct log_config {
 class log {
  public:
   // Opens or continues the log and starts the spool thread.
-  // `beside`: further producers, with numbers behind the others, whose rings are small.
+  // `beside`: further producers, with numbers behind the others, whose queues are small.
   [[nodiscard]] static result<std::unique_ptr<log>> open(log_config config, std::size_t producers, std::size_t beside = 0);
   ~log();  // writes all that is queued, however much, syncs, ends with a "stop" event; what a full disk does not take is lost
 

@@ -33,8 +33,13 @@ struct filter {
 struct active_version {
   std::string node, boot, activation, version, freshness;
   wall_time since;
+  bool shadow = false;                // the gateway's `mode: shadow`: it enforced nothing
+  std::vector<std::string> demoted;   // rules that the version enforces and that were in shadow; sorted
+  // What decided for a share of conversations beside it, where something did; the share in words.
+  std::string canary = {}, canary_share = {};
+  std::vector<std::string> canary_demoted = {};
 };
-// Which version each node enforced at `when`: the last "activated" or "state" event of its chain at or before it.
+// What each node enforced at `when`, by the events of its chain since its last start: control_event says which.
 [[nodiscard]] result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when);
 
 struct verify_options {
@@ -48,6 +53,7 @@ struct verify_options {
   };
   std::optional<std::vector<ring_entry>> ring = {};
   bool complete = false;             // every node was stopped: a log that does not end with its closing checkpoint was cut
+  std::vector<std::string> nodes = {};  // each must have a log here
 };
 struct verify_report {
   std::uint64_t records = 0, files = 0, boots = 0, checkpoints = 0;
@@ -60,6 +66,7 @@ struct verify_report {
     std::uint64_t sequence = 0, unsigned_records = 0;  // unsigned: behind the last checkpoint
     bool closed = false;                               // ends with the checkpoint of a stop
     std::uint64_t ring_sequence = 0;                   // the newest of its checkpoints that the ring has, too; 0: none
+    std::uint64_t first = 0;                           // its first record; those before it were retired
   };
   std::vector<log_end> ends;
 };

@@ -34,6 +34,7 @@ struct kept_part {
   bool last_turn = true, editable = true;
   std::string text;
   std::int32_t choice = 0;  // of an answer, as in policy::text_part
+  std::string channel = {};  // as in a finding_record; "" in text that an older release kept
   bool operator==(const kept_part&) const = default;
 };
 // A choice of an answer that came to its end, and whether text could be put behind it.
@@ -131,8 +132,9 @@ struct record {
 
 // An event of the control plane in the same chain. `audit at` reads these.
 struct control_event {
-  // "start", "serving", "activated", "refused", "state", "canary" (which `audit at` leaves out: it does not change what is active), "stop";
-  // of the log itself "lost", "unsynced", "retired", "checkpoint"
+  // What `audit at` goes by: "start", "stop"; "activated", "state", "downgraded": `version` is live; "demoted", "rearmed": the detail begins with
+  // "rule ID", of `version`, and each boot begins with one for each rule that is demoted; "canary": `version` decides for the share in the detail,
+  // "" for none any more. What it leaves out: "serving", "refused", "shadowing"; of the log itself "lost", "unsynced", "retired", "checkpoint".
   std::string kind;
   wall_time time;
   std::string activation, version, freshness, detail;

@@ -25,7 +25,7 @@ struct kept_exchange {
   std::int64_t minute = policy::context::no_time;
 };
 // errc::not_found: none was kept, or it was erased; the message says which.
-[[nodiscard]] result<kept_exchange> open_text(const std::string& line, const text_keys& keys);
+[[nodiscard]] result<kept_exchange> open_kept_text(const std::string& line, const text_keys& keys);
 
 struct replay_input {
   std::string line;                        // of a "decision", "closed" or "opened" record

@@ -2,10 +2,13 @@
 #include "feedback_spool.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "sluice/telemetry/log.hpp"
 
@@ -49,6 +52,58 @@ TEST(feedback_spool, counts_what_the_disk_does_not_take) {
   EXPECT_TRUE(spool.add("{}"));
   for (int i = 0; i < 500 && spool.stats().dropped == 0; ++i) ::usleep(10'000);
   EXPECT_EQ(spool.stats().dropped, 1u);
+}
+
+// A file may not grow beyond so many bytes in this process: the write that would is a short one.
+class file_limit {
+ public:
+  explicit file_limit(rlim_t bytes) : before_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &limit_);
+    const rlimit less{.rlim_cur = bytes, .rlim_max = limit_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &less), 0);
+  }
+  ~file_limit() {
+    ::setrlimit(RLIMIT_FSIZE, &limit_);
+    ::signal(SIGXFSZ, before_);
+  }
+  file_limit(const file_limit&) = delete;
+  file_limit& operator=(const file_limit&) = delete;
+
+ private:
+  rlimit limit_{};
+  sighandler_t before_;
+};
+
+void until_waiting(const feedback_spool& spool, std::uint64_t bytes, std::uint64_t dropped) {
+  for (int i = 0; i < 1000 && (spool.stats().waiting_bytes != bytes || spool.stats().dropped != dropped); ++i) ::usleep(10'000);
+  EXPECT_EQ(spool.stats().waiting_bytes, bytes);
+  EXPECT_EQ(spool.stats().dropped, dropped);
+}
+
+TEST(feedback_spool, an_entry_that_the_disk_took_in_part_is_counted_and_spoils_no_other) {
+  const folder in;
+  feedback_spool spool(in.path, std::nullopt, "r");
+  const std::string first(99, 'a'), lost(99, 'b'), last(99, 'c');
+  EXPECT_TRUE(spool.add(first));
+  until_waiting(spool, 100, 0);
+  {
+    const file_limit limit(150);
+    EXPECT_TRUE(spool.add(lost));
+    until_waiting(spool, 100, 1);
+  }
+  EXPECT_TRUE(spool.add(last));
+  until_waiting(spool, 200, 1);
+  EXPECT_EQ(spool.lines(), (std::vector<std::string>{first, last}));
+}
+
+TEST(feedback_spool, an_entry_that_a_crash_tore_is_counted_and_spoils_no_other) {
+  const folder in;
+  std::ofstream(in.path + "/feedback.jsonl") << "whole\nhalf of";
+  feedback_spool spool(in.path, std::nullopt, "r");
+  EXPECT_EQ(spool.stats().dropped, 1u);
+  EXPECT_TRUE(spool.add("next"));
+  until_waiting(spool, 11, 1);
+  EXPECT_EQ(spool.lines(), (std::vector<std::string>{"whole", "next"}));
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST(log, a_rotation_whose_name_may_not_survive_is_a_failed_sync) {
 TEST(log, a_full_disk_is_told_and_what_waits_for_it_has_a_bound) {
   log_folder folder;
   auto config = config_for(folder);
-  config.ring_records = 8;
+  config.queue_records = 8;
   auto to = log::open(config, 1).value();
   std::uint64_t refused = 0;
   {

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "checkpoint.hpp"
+#include "log_edits.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -44,18 +46,19 @@ class checkpoints : public ::testing::Test {
     }
     return false;
   }
-  // What an attacker can do who knows everything but the key: number and chain lines anew, from the first one that he touched.
-  void rechain(const std::string& file, std::vector<std::string> lines) {
+  // What an attacker can do who knows everything but the key: number and chain lines anew, from the first one that he touched. With the key:
+  // what the log would have written.
+  void rechain(const std::string& file, std::vector<std::string> lines, const crypto::signing_key* key = nullptr) {
     std::string prev(64, '0'), out;
     std::uint64_t sequence = 0;
     for (auto& line : lines) {
-      const auto seq = line.find("\"seq\":") + 6;
-      line.replace(seq, line.find(',', seq) - seq, std::to_string(++sequence));
-      const auto at = line.rfind("\"prev\":\"") + 8;
-      line.replace(at, 64, prev);
-      const auto hash = line.rfind(",\"hash\":\"");
-      prev = crypto::sha256_hex(line.substr(0, hash) + "}");
-      line.replace(hash + 9, 64, prev);
+      line = linked(line, ++sequence, prev);
+      if (const auto signature = line.rfind(",\"signature\":\""); key != nullptr && signature != std::string::npos) {
+        line = line.substr(0, signature) + "}";
+        sign_line(line, *key);
+        line = line.substr(0, line.size() - 1) + ",\"hash\":\"" + crypto::sha256_hex(line) + "\"}";
+      }
+      prev = hash_of(line);
       out += line + "\n";
     }
     write(file, out);
@@ -102,6 +105,18 @@ TEST_F(checkpoints, the_first_of_a_boot_names_the_end_of_the_boot_before) {
   EXPECT_EQ(after["hash"], before["hash"]);
   EXPECT_EQ(after["boot"], before["boot"]);
   EXPECT_EQ(after["seq"], before["seq"]);
+}
+
+TEST_F(checkpoints, the_first_of_a_boot_and_its_start_name_the_same_end) {
+  boot(0);
+  const auto file = folder_.files()[0];
+  auto lines = folder_.lines();
+  rechain(file, lines, key_of('k').get());
+  ASSERT_EQ(check().problems, std::vector<std::string>{});
+  const std::string named = "\"after\":{\"boot\":\"\",\"seq\":0";
+  lines[1].replace(lines[1].find(named), named.size(), "\"after\":{\"boot\":\"\",\"seq\":7");
+  rechain(file, lines, key_of('k').get());
+  EXPECT_TRUE(says(check(), "names another end of the boot before than its start does: record 7"));
 }
 
 TEST_F(checkpoints, ten_thousand_random_edits_of_one_byte_are_all_found_and_placed) {
@@ -213,9 +228,13 @@ TEST_F(checkpoints, that_a_ring_has_find_a_log_that_looks_whole_and_forged_ones_
   ASSERT_EQ(nothing.notes.size(), 1u);
   EXPECT_TRUE(nothing.notes[0].contains("Redis has no checkpoint of node n1")) << nothing.notes[0];
 
-  const log_folder nowhere;
-  EXPECT_TRUE(ask(sent, {nowhere.path()}).problems.empty());
-  EXPECT_TRUE(ask(sent, {nowhere.path()}).notes[0].contains("node n1, of which no log was given"));
+  const log_folder another;
+  auto of_another = config();
+  of_another.directory = another.path();
+  of_another.node = "n2";
+  log::open(of_another, 1).value().reset();
+  EXPECT_EQ(ask(sent, {another.path()}).problems, std::vector<std::string>{});
+  EXPECT_TRUE(ask(sent, {another.path()}).notes[0].contains("node n1, of which no log was given"));
 
   auto changed = sent.back();
   changed.replace(changed.find("\"seq\":") + 6, 1, "9");
@@ -262,9 +281,14 @@ TEST_F(checkpoints, a_boot_whose_files_are_gone_is_named) {
 TEST_F(checkpoints, a_clock_that_was_set_back_leaves_the_boots_in_their_order) {
   boot(1);
   const auto file = folder_.files()[0];
-  auto late = file;  // as if the boot had been in the year 2999
-  late.replace(late.find("n1-2") + 3, 4, "2999");
-  fs::rename(file, late);
+  auto lines = folder_.lines();
+  const auto of_now = json::parse(lines[0])["boot"].get<std::string>();
+  const auto of_late = "2999" + of_now.substr(4);  // as if the boot had been in that year
+  for (auto& line : lines) line.replace(line.find(of_now), of_now.size(), of_late);
+  auto late = file;
+  late.replace(late.find(of_now), of_now.size(), of_late);
+  fs::remove(file);
+  rechain(late, lines, key_of('k').get());
   boot(1);
   boot(1);
   EXPECT_EQ(check().problems, std::vector<std::string>{});

@@ -1,4 +1,4 @@
-// The log on disk: chained, rotated, continued, repaired, and what happens when its rings are full.
+// The log on disk: chained, rotated, continued, repaired, and what happens when its queues are full.
 #include "sluice/audit/log.hpp"
 
 #include <gtest/gtest.h>
@@ -121,7 +121,7 @@ TEST(log, nodes_that_share_a_folder_have_chains_of_their_own) {
 
 log_config slow_and_small(const log_folder& folder) {
   auto config = config_for(folder);
-  config.ring_records = 8;
+  config.queue_records = 8;
   config.interval = std::chrono::seconds(60);
   return config;
 }
@@ -134,7 +134,7 @@ TEST(log, a_full_ring_counts_what_had_no_place_and_says_so_in_the_chain) {
     for (int i = 0; i < 10'000; ++i) {
       refused += push(*to, 0, decision("d")) ? 0 : 1;
     }
-    ASSERT_GT(refused, 0u) << "the ring of eight was never full";
+    ASSERT_GT(refused, 0u) << "the queue of eight was never full";
     EXPECT_EQ(to->stats().dropped, refused);
     to->flush();
   }
@@ -177,7 +177,7 @@ TEST(log, a_ring_that_is_half_full_does_not_wait_for_the_interval) {
   }));
 }
 
-// More exchanges under way than the ring has room for, beside requests that were never admitted: what was admitted is never lost.
+// More exchanges under way than the queue has room for, beside requests that were never admitted: what was admitted is never lost.
 TEST(log, the_closing_record_of_an_exchange_that_was_admitted_has_its_place) {
   log_folder folder;
   constexpr std::size_t in_flight = 20, rounds = 200;
@@ -234,7 +234,7 @@ TEST(log, a_new_file_that_cannot_be_opened_leaves_the_old_one_in_use) {
 TEST(log, whatever_is_queued_at_a_stop_is_written) {
   log_folder folder;
   auto config = slow_and_small(folder);
-  config.ring_records = 1024;
+  config.queue_records = 1024;
   {
     auto to = log::open(config, 1).value();
     for (int i = 0; i < 100; ++i) ASSERT_TRUE(push(*to, 0, large("d")));  // six batches

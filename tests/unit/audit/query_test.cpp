@@ -105,6 +105,20 @@ TEST_F(querying, a_line_that_is_damaged_or_not_yet_whole_is_passed_over) {
   EXPECT_EQ(find({}), (ids{"d1", "d2", "d3"}));
 }
 
+// A name that leads nowhere, and a folder where a file should be: nobody may take what is left for the whole of the log.
+TEST_F(querying, a_file_that_cannot_be_read_is_an_error) {
+  const auto name = folder_.path() + "/n1-29991231T000000000000Zffffffff-000001.jsonl";
+  for (const bool link : {true, false}) {
+    std::filesystem::remove(name);
+    if (link) std::filesystem::create_symlink(folder_.path() + "/nowhere", name);
+    if (!link) std::filesystem::create_directory(name);
+    const auto done = query({folder_.path()}, {}, [](const std::string&) { return true; });
+    ASSERT_FALSE(done) << link;
+    EXPECT_TRUE(done.error().message.contains(name + " cannot be read")) << done.error().message;
+    EXPECT_FALSE(active_at({folder_.path()}, sluice::now().wall)) << link;
+  }
+}
+
 TEST_F(querying, a_folder_that_is_not_there_is_an_error) {
   const auto done = query({folder_.path() + "/nowhere"}, {}, [](const std::string&) { return true; });
   ASSERT_FALSE(done);
@@ -161,6 +175,54 @@ TEST(active_at, names_what_each_node_enforced_then) {
   EXPECT_EQ(at_minute(2), "a 1-1 FRESH; b 1-2 FRESH; ") << "what was refused was never active";
   EXPECT_EQ(at_minute(3), "a 1-1 STALE; b 1-2 FRESH; ");
   EXPECT_EQ(at_minute(9), "a 1-3 FRESH; b 1-2 FRESH; ");
+}
+
+TEST(active_at, knows_what_was_demoted_which_version_was_a_canary_and_that_a_gateway_only_watched) {
+  log_folder folder;
+  auto config = config_for(folder);
+  config.shadow = true;
+  auto to = log::open(config, 1).value();
+  const auto now = sluice::now().wall;
+  int minute = 0;
+  const auto event = [&](const char* kind, const char* version, const char* detail) { to->event({kind, now + std::chrono::minutes(++minute), "1-1", version, "FRESH", detail}); };
+  event("activated", "v1", "");
+  event("demoted", "v1", "rule wild: blocks 40 %: too much");
+  event("demoted", "v1", "rule other: by the ring");
+  event("canary", "v2", "5.00 %");
+  event("demoted", "v2", "rule new: blocks");
+  event("rearmed", "v1", "rule other");
+  event("activated", "v1", "");
+  event("canary", "", "ended");
+  event("activated", "v2", "");
+  event("canary", "v3", "5.00 %");
+  event("demoted", "v3", "rule newer: blocks");
+  event("activated", "v3", "");
+  to->flush();
+  const auto at_minute = [&](int m) {
+    std::string out;
+    const auto found = active_at({folder.path()}, now + std::chrono::minutes(m) + std::chrono::seconds(1)).value();
+    for (const auto& n : found) {
+      EXPECT_TRUE(n.shadow);
+      out += n.version;
+      for (const auto& rule : n.demoted) out += " -" + rule;
+      if (!n.canary.empty()) out += ", " + n.canary + " for " + n.canary_share;
+      for (const auto& rule : n.canary_demoted) out += " -" + rule;
+    }
+    return out;
+  };
+  EXPECT_EQ(at_minute(1), "v1");
+  EXPECT_EQ(at_minute(2), "v1 -wild");
+  EXPECT_EQ(at_minute(3), "v1 -other -wild");
+  EXPECT_EQ(at_minute(5), "v1 -other -wild, v2 for 5.00 % -new");
+  EXPECT_EQ(at_minute(7), "v1 -wild, v2 for 5.00 % -new") << "an activation beside which the canary goes on";
+  EXPECT_EQ(at_minute(8), "v1 -wild");
+  EXPECT_EQ(at_minute(9), "v2") << "its demotion as a canary ended with that";
+  EXPECT_EQ(at_minute(12), "v3 -newer") << "a canary that was promoted keeps what was demoted";
+  to.reset();
+  to = log::open(config, 1).value();
+  to->event({"state", sluice::now().wall, "1-1", "v3", "STALE", ""});
+  to->flush();
+  EXPECT_TRUE(active_at({folder.path()}, now + std::chrono::hours(1)).value().at(0).demoted.empty()) << "each boot says by itself what is demoted";
 }
 
 TEST(active_at, a_node_that_was_stopped_enforced_nothing) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "format.hpp"
 #include "sluice/match/compiler.hpp"
 #include "sluice/policy/build.hpp"
@@ -21,19 +23,25 @@ std::string policy_file(const std::string& name, const std::string& match, const
          ": nothing, expect: {rules: []}}]\n";
 }
 
-// `invest` tags a conversation, `advice` holds for those, `hours` from nine to ten, `notice` adds to answers.
+// `invest` tags a conversation, `advice` holds for those, `hours` from nine to ten, `notice` adds to answers, `sums` counts towards a threshold, and
+// what tenant `club` says of lotteries is excepted.
 const policy::build_report& built() {
   static const auto report = [] {
     policy::bundle_source source;
     const auto add = [&](const std::string& path, const std::string& yaml) { source.files.push_back(policy::make_source_file(path, yaml)); };
     add("bundle.yaml", "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b}\nmodules:\n  - {use: invest, bind: {scope: global}}\n"
-                       "  - {use: notice, bind: {scope: global}}\n  - {use: advice, bind: {conversation_tag: investing}}\n  - {use: hours, bind: {time: {tz: UTC, from: \"09:00\", to: \"10:00\"}}}\n");
+                       "  - {use: notice, bind: {scope: global}}\n  - {use: advice, bind: {conversation_tag: investing}}\n  - {use: hours, bind: {time: {tz: UTC, from: \"09:00\", to: \"10:00\"}}}\n"
+                       "  - {use: sums, bind: {scope: global}}\n");
     add("invest.yaml", policy_file("invest", "portfolio", "{type: tag, tags: [investing]}", ", action: tag"));
     auto advice = policy_file("advice", "bonds", "{type: flag}", "");
     advice.replace(advice.find("{keywords: [bonds]}"), 19, "{macro: securities}");
     add("advice.yaml", advice);
     add("securities.yaml", "apiVersion: sluice/v1\nkind: Macro\nmetadata: {name: securities, owner: o}\nmatch: {keywords: [bonds]}\n");
     add("notice.yaml", policy_file("notice", "gold", "{type: append, text: By a machine.}", "", "response"));
+    auto sums = policy_file("sums", "lottery", "{type: flag}", "");
+    sums.insert(sums.find("rules:"), "thresholds: {anomaly: {request: 5, response: 5, action: block}}\n");
+    sums.insert(sums.find("    action:"), "    score: 3\n    exceptions: [{id: club, when: {tenant: [club]}, reason: it runs one, owner: o, ticket: T-1, expires: 2027-03-31}]\n");
+    add("sums.yaml", sums);
     add("hours.yaml", policy_file("hours", "lunch", "{type: flag}", ""));
     auto backend = match::in_process_backend();
     policy::shard_cache cache{""};
@@ -54,14 +62,13 @@ record decided(const std::string& asked, std::vector<std::string> tags) {
   return r;
 }
 
-replay_report replayed(const record& r) {
+replay_report replayed(const record& r, const std::optional<kept_exchange>& text = std::nullopt) {
   log_folder folder;
   const auto config = config_for(folder);
   const same_in_all same(config, "boot");
   std::string line;
   append_record(line, r, {config, same, 1});
-  const std::optional<kept_exchange> no_text;
-  const auto done = replay({.line = line + "}", .bundle = built().bundle, .snapshot = built().snapshot, .text = no_text, .value_key = {}});
+  const auto done = replay({.line = line + "}", .bundle = built().bundle, .snapshot = built().snapshot, .text = text, .value_key = config.value_key});
   EXPECT_TRUE(done) << done.error().message;
   return done ? *done : replay_report{.checked = {}, .differences = {"no replay"}};
 }
@@ -111,6 +118,71 @@ TEST(replay, what_became_of_a_text_behind_an_answer_does_not_contradict_its_rule
     r.response.findings.push_back({.rule = "notice-rule", .policy = "notice", .action = done, .enforcement = policy::enforcement::enforce, .channel = "c", .begin = 0, .end = 4, .value = "gold"});
     EXPECT_EQ(differences(r).empty(), done != action::redact) << policy::to_string(done);
   }
+}
+
+struct kept_decision {
+  record written;
+  kept_exchange text;
+};
+
+// What the rules say of a request with one text, as a gateway records it, and that text.
+kept_decision kept(const std::string& said, const std::string& tenant) {
+  kept_decision out{.written = decided("2026-12-01T12:00:00Z", {}), .text = {}};
+  auto& r = out.written;
+  r.who.tenant = tenant;
+  auto who = r.who;
+  who.minute = out.text.minute = minute_of(r.time);
+  const std::string channel = "messages[0].content";
+  out.text.request.push_back({policy::role::user, policy::part_kind::text, true, true, said, 0, channel});
+  const std::vector<policy::text_part> parts = {{policy::role::user, policy::part_kind::text, true, true, said, 0}};
+  policy::scratch scratch;
+  const auto& rules = built().snapshot->rules();
+  const auto judged = policy::evaluate_either(*built().snapshot, who, parts, {.direction = policy::direction::request, .who = &r.who}, scratch);
+  r.effective = policy::effective_hash(*judged.rules);
+  r.who.tags = out.text.tags = who.tags;
+  r.request.verdict = judged.what.verdict;
+  r.request.shadow_verdict = judged.what.shadow_verdict;
+  r.request.tags = judged.what.tags;
+  for (const auto& f : judged.what.findings) {
+    r.request.findings.push_back({.rule = rules[f.rule].id, .policy = rules[f.rule].policy, .action = f.action, .enforcement = policy::enforcement::enforce, .channel = channel,
+                                  .begin = f.begin, .end = f.end, .value = f.value});
+  }
+  for (const auto& s : judged.what.suppressed) {
+    r.request.suppressed.push_back({.rule = rules[s.rule].id, .exception = s.exception_id, .policy = rules[s.rule].policy, .owner = s.owner, .ticket = s.ticket, .channel = channel,
+                                    .begin = s.begin, .end = s.end, .count = s.count, .value = s.value});
+  }
+  for (const auto& s : judged.what.scores) r.request.scores.push_back({std::string(s.policy), s.enforced, s.all, s.threshold, s.action, s.crossed});
+  return out;
+}
+
+TEST(replay, in_full_every_place_count_score_and_tag_is_compared) {
+  const auto whole = kept("a lottery for my portfolio", "acme");
+  ASSERT_EQ(whole.written.request.findings.size(), 2u);
+  ASSERT_EQ(whole.written.request.scores.size(), 1u);
+  ASSERT_EQ(whole.written.request.tags, std::vector<std::string>{"investing"});
+  const auto excepted = kept("one lottery, another lottery", "club");
+  ASSERT_EQ(excepted.written.request.suppressed.size(), 1u);
+  ASSERT_EQ(excepted.written.request.suppressed[0].count, 2u);
+  for (const auto* each : {&whole, &excepted}) EXPECT_EQ(replayed(each->written, each->text).differences, std::vector<std::string>{});
+
+  const auto differs = [](const kept_decision& honest, const std::function<void(section&)>& make_up) {
+    auto record = honest.written;
+    make_up(record.request);
+    return replayed(record, honest.text).differences.size();
+  };
+  EXPECT_EQ(differs(whole, [](section& s) { s.findings[0].channel = "messages[1].content"; }), 2u);
+  EXPECT_EQ(differs(whole, [](section& s) { s.findings[0].more.push_back({"messages[1].content", 0, 3}); }), 2u);
+  EXPECT_EQ(differs(whole, [](section& s) { s.scores[0].score += 1; }), 2u);
+  EXPECT_EQ(differs(whole, [](section& s) { s.scores[0].crossed = true; }), 2u);
+  EXPECT_EQ(differs(whole, [](section& s) { s.scores.clear(); }), 1u);
+  EXPECT_EQ(differs(whole, [](section& s) { s.tags.clear(); }), 1u);
+  EXPECT_EQ(differs(excepted, [](section& s) { s.suppressed[0].count = 1; }), 2u);
+  EXPECT_EQ(differs(excepted, [](section& s) { s.suppressed[0].channel = "messages[1].content"; }), 2u);
+
+  // Text that was kept before it said where each part stood: by the rest.
+  auto old = whole;
+  old.text.request[0].channel.clear();
+  EXPECT_EQ(replayed(old.written, old.text).differences, std::vector<std::string>{});
 }
 
 }  // namespace

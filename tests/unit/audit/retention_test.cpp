@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "failing_disk.hpp"
+#include "log_edits.hpp"
 #include "sluice/audit/packing.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
@@ -18,12 +19,7 @@ namespace {
 
 using namespace testing;
 namespace fs = std::filesystem;
-
-// Every byte turned round: what packing does is not this module's matter.
-std::string turned(std::string bytes) {
-  for (auto& c : bytes) c = static_cast<char>(c ^ 0x55);
-  return bytes;
-}
+using ids = std::vector<std::string>;
 
 class tidying : public ::testing::Test {
  protected:
@@ -90,6 +86,46 @@ TEST_F(tidying, a_boot_goes_on_behind_packed_files_and_a_crash_between_packing_a
   log_ = log::open(config_, 1).value();
   EXPECT_EQ(problems(), std::vector<std::string>{});
   EXPECT_EQ(found().size(), 10u);
+}
+
+// Between the listing and the reading, and between the two readings of a query.
+TEST_F(tidying, a_file_that_is_packed_while_the_log_is_read_loses_nothing) {
+  const auto all = found();
+  const auto records = folder_.lines().size();
+  for (const auto& rules : {retention{}, retention{.age = {}, .bytes = 1, .pack = false}}) {
+    ids seen;
+    const auto done = query({folder_.path()}, {}, [&](const std::string& line) {
+      if (seen.empty()) run(rules);
+      const auto j = nlohmann::json::parse(line);
+      if (j.contains("id")) seen.push_back(j["id"]);
+      return true;
+    });
+    if (rules.pack) {
+      EXPECT_EQ(done.value(), records);
+      EXPECT_EQ(seen, all);
+    } else {
+      ASSERT_FALSE(done) << "what goes while it is told is not left out in silence";
+      EXPECT_TRUE(done.error().message.contains("while the log was read; ask again")) << done.error().message;
+    }
+  }
+}
+
+TEST_F(tidying, a_file_that_is_packed_between_the_listing_and_the_reading_is_read) {
+  const auto all = found();
+  const auto files = folder_.files();
+  write(files[0] + ".zst", turned(read(files[0])));
+  fs::remove(files[0]);
+  const auto next = files[1];
+  set_packing({.pack = {}, .unpack = [&](const std::string& from, const std::function<bool(std::string_view)>& take) -> result<void> {
+                 if (fs::exists(next)) {  // while the first one is read
+                   write(next + ".zst", turned(read(next)));
+                   fs::remove(next);
+                 }
+                 (void)take(turned(read(from)));
+                 return {};
+               }});
+  EXPECT_EQ(found(), all);
+  EXPECT_EQ(problems(), std::vector<std::string>{});
 }
 
 TEST_F(tidying, a_packed_file_that_was_changed_is_found) {

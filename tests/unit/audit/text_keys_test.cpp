@@ -48,7 +48,7 @@ class keeping : public ::testing::Test {
 TEST_F(keeping, text_is_sealed_in_its_line_and_opens_with_the_key_of_its_day_and_tenant) {
   const auto line = line_with("the wording of a merger");
   for (const char* secret : {"merger", "ann@", "key-7"}) EXPECT_FALSE(line.contains(secret)) << secret;
-  const auto text = open_text(line, keys()).value();
+  const auto text = open_kept_text(line, keys()).value();
   ASSERT_EQ(text.request.size(), 1u);
   EXPECT_EQ(text.request[0].text, "the wording of a merger");
   EXPECT_EQ(text.request[0].role, policy::role::system);
@@ -64,7 +64,7 @@ TEST_F(keeping, text_is_sealed_in_its_line_and_opens_with_the_key_of_its_day_and
   EXPECT_FALSE(text.takes_system_words);
   EXPECT_EQ(text.user, "ann@example.com");
   EXPECT_EQ(text.caller, "key-7");
-  const auto other = open_text(line, keys('x'));
+  const auto other = open_kept_text(line, keys('x'));
   ASSERT_FALSE(other);
   EXPECT_TRUE(other.error().message.contains("another master secret"));
 }
@@ -73,14 +73,14 @@ TEST_F(keeping, any_bytes_of_text_come_back_as_they_were) {
   for (std::size_t size = 0; size < 70; ++size) {
     std::string text;
     for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i % 3 == 0 ? '"' : 1 + i);
-    EXPECT_EQ(open_text(line_with(text), keys()).value().request[0].text, text) << size;
+    EXPECT_EQ(open_kept_text(line_with(text), keys()).value().request[0].text, text) << size;
   }
 }
 
 TEST_F(keeping, sealed_text_does_not_open_in_another_record) {
   auto line = line_with("words");
   line.replace(line.find("\"id\":\"d1\""), 9, "\"id\":\"d2\"");
-  const auto opened = open_text(line, keys());
+  const auto opened = open_kept_text(line, keys());
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, errc::integrity);
 }
@@ -100,15 +100,15 @@ TEST_F(keeping, what_was_erased_is_gone_and_says_when_and_the_rest_stays) {
   const auto mine = line_with("mine"), other = line_with("other", "globex");
   erase_request which{.before = {}, .day = "2026-12-01", .tenant_hash = tenant_hash("a key of the test", "acme")};
   EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().erased.size(), 1u);
-  const auto gone = open_text(mine, keys());
+  const auto gone = open_kept_text(mine, keys());
   ASSERT_FALSE(gone);
   EXPECT_TRUE(gone.error().message.contains("erased at 2026-12-05T08:00:00")) << gone.error().message;
-  EXPECT_TRUE(open_text(other, keys()));
+  EXPECT_TRUE(open_kept_text(other, keys()));
   which = {.before = "2026-12-01", .day = {}, .tenant_hash = {}};
   EXPECT_TRUE(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().erased.empty());
   which.before = "2026-12-02";
   EXPECT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-05T08:00:00Z")).value().erased.size(), 1u);
-  EXPECT_FALSE(open_text(other, keys()));
+  EXPECT_FALSE(open_kept_text(other, keys()));
 }
 
 TEST_F(keeping, erasing_nothing_says_why) {
@@ -126,12 +126,12 @@ TEST_F(keeping, erasing_nothing_says_why) {
 }
 
 TEST_F(keeping, a_log_without_text_and_a_text_that_was_left_out_say_so) {
-  EXPECT_TRUE(open_text("{\"id\":\"d1\"}", keys()).error().message.contains("keeps no text"));
+  EXPECT_TRUE(open_kept_text("{\"id\":\"d1\"}", keys()).error().message.contains("keeps no text"));
   auto r = decision("d1");
   r.with_text = true;
   r.text_omitted = "larger than 1 MiB";
   auto of = keys();
-  EXPECT_TRUE(open_text("{\"id\":\"d1\",\"text\":" + sealed_text(r, of) + "}", of).error().message.contains("larger than 1 MiB"));
+  EXPECT_TRUE(open_kept_text("{\"id\":\"d1\",\"text\":" + sealed_text(r, of) + "}", of).error().message.contains("larger than 1 MiB"));
 }
 
 TEST_F(keeping, text_waits_in_memory_up_to_a_bound) {

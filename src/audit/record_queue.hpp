@@ -6,9 +6,9 @@
 
 namespace sluice::audit {
 
-class ring : private handoff<record> {
+class record_queue : private handoff<record> {
  public:
-  explicit ring(std::size_t records) : handoff(records) {}
+  explicit record_queue(std::size_t records) : handoff(records) {}
   using handoff::capacity, handoff::front, handoff::publish, handoff::release, handoff::size;
 
   // Writer's side: keeps room for records that will come. False: there is not so much, and nothing is kept.

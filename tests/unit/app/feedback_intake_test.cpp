@@ -1,0 +1,51 @@
+// Who may say how much in a minute: one who says too much takes nothing from others.
+#include "feedback_intake.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace sluice::app {
+namespace {
+
+class taking_feedback : public ::testing::Test {
+ protected:
+  struct folder {
+    std::string path = (std::filesystem::temp_directory_path() / "sluice-intake-XXXXXX").string();
+    folder() { EXPECT_NE(::mkdtemp(path.data()), nullptr); }
+    ~folder() { std::filesystem::remove_all(path); }
+  };
+  // The status of an answer to feedback of a decision that is nobody's.
+  int say(const std::string& caller, const std::string& user = {}) {
+    proxy::identity who;
+    who.caller = caller;
+    who.who.user = user;
+    return intake_.from_client({.method = "POST", .path = "/sluice/v1/feedback", .body = R"({"decision_id":"06h0mqn3047np0000cshjbwck3954r58","verdict":"false_positive"})", .who = who}).status;
+  }
+  folder in_;
+  feedback_spool spool_{in_.path, std::nullopt, "r"};
+  feedback_intake intake_{{.master_secret = std::string(32, 's'), .node = "n1", .notes = kept_notes::masked, .per_minute = 20}, spool_};
+};
+
+TEST_F(taking_feedback, one_caller_who_says_too_much_takes_nothing_from_the_others) {
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(say("key:loud"), 404) << i;
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(say("key:loud"), 429) << i;
+  EXPECT_EQ(say("key:other"), 404);
+}
+
+TEST_F(taking_feedback, many_callers_together_are_bounded_too) {
+  int refused = 0;
+  for (int i = 0; i < 4000; ++i) refused += say("key:" + std::to_string(i)) == 429 ? 1 : 0;
+  EXPECT_EQ(refused, 1000);
+}
+
+TEST_F(taking_feedback, each_user_that_a_proxy_names_is_one_for_himself) {
+  for (int i = 0; i < 30; ++i) (void)say("peer:10.0.0.1", "ann");
+  EXPECT_EQ(say("peer:10.0.0.1", "ann"), 429);
+  EXPECT_EQ(say("peer:10.0.0.1", "bob"), 404);
+}
+
+}  // namespace
+}  // namespace sluice::app
