@@ -54,6 +54,8 @@ class event_reader {
   // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
   [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
 
+  // One text that stands at `i`, as a piece of what may go on there in later events. False: blocked.
+  [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
   // Resolves what is known only at the end of fields that changed from event to event: those of a choice before it is closed, and in the end
   // all. False: blocked.
   [[nodiscard]] bool finish(channel_sink& sink, std::optional<std::int64_t> choice = std::nullopt);
@@ -106,7 +108,6 @@ class event_reader {
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
-  [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);

@@ -155,15 +155,21 @@ index generate_stream::first_part(index candidate) const {
   return parts == none || body[parts].kind != kind::array ? none : body.first_child(parts);
 }
 
-// The words of a transcript are the text beside them again; alone they are text that no rule can read, whatever another event said.
-bool generate_stream::knows_words(index node, channel_sink& sink) {
+// The words of a transcript are the text beside them again; where they are another text they are judged as
+// one, and alone they are text that no rule can read, whatever another event said.
+bool generate_stream::knows_words(index node, const candidate& c, channel_sink& sink) {
   const auto& body = event_.body();
   for (auto p = first_part(node); p != none; p = body.sibling(p)) {
     const auto transcript = body[p].kind == kind::object ? event_.child(p, "audioTranscription") : none;
     if (transcript == none || body[transcript].kind != kind::object) continue;
     const auto said = event_.child(transcript, "text"), words = event_.child(transcript, "words");
     const bool spoken = said != none && body[said].kind == kind::string && !body[said].text.empty();
-    if (spoken || words == none || !holds_text(body, words)) continue;
+    if (words == none || !holds_text(body, words)) continue;
+    if (spoken) {
+      const auto other = c.touched || event_.edited() ? std::string() : said_otherwise(body, words, body[said].text);  // else they go
+      if (!other.empty() && !event_.judge_again(words, other, role::assistant, part_kind::transcript, false, *this, sink)) return false;
+      continue;
+    }
     if (!sink.passes({"unknown part", body.path(words), body[words].raw_end - body[words].raw_begin})) return event_.refuse("words without the transcript that they are of");
   }
   return true;
