@@ -47,6 +47,8 @@ class event_reader {
     [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
     // Whether the elements of an array follow those of the event before, so that their position in it says nothing.
     [[nodiscard]] virtual bool goes_on(text::json::index /*array*/) const { return false; }
+    // Which of several things an event is about, where its root says so; "" where it is about all.
+    [[nodiscard]] virtual std::string which() const { return {}; }
 
    protected:
     ~grower() = default;
