@@ -137,6 +137,24 @@ class event_reader {
   std::string released_, unread_;
 };
 
+// What of a growing text was fed and is still to leave.
+class unsent_text {
+ public:
+  // What leaves must be what was fed, in order: false, it was edited.
+  [[nodiscard]] bool leaves(std::string_view fed, std::string_view released) {
+    if (text_.empty() && fed == released) return true;
+    text_ += fed;
+    if (!std::string_view(text_).starts_with(released)) return false;
+    text_.erase(0, released.size());
+    return true;
+  }
+  [[nodiscard]] bool empty() const { return text_.empty(); }
+  void clear() { text_.clear(); }
+
+ private:
+  std::string text_;
+};
+
 // The arguments of a tool call that came in fragments: JSON, judged when whole.
 struct call_arguments {
   std::string text;

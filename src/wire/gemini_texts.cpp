@@ -43,16 +43,6 @@ const generate_stream::entry* generate_stream::entry_of(index i) const {
 // Each event has the next parts of an answer.
 bool generate_stream::goes_on(index array) const { return event_.body()[array].key == "parts" && entry_of(array) != nullptr; }
 
-// What left must be what was fed, in order, or it was edited.
-void generate_stream::note(candidate& c, growing& g, std::string_view fed, std::string_view released) {
-  g.pending += fed;
-  if (std::string_view(g.pending).starts_with(released)) {
-    g.pending.erase(0, released.size());
-  } else {
-    c.edited = true;
-  }
-}
-
 event_reader::grower::taken generate_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& body = event_.body();
   const auto* of = r.comes == coming::grows ? entry_of(i) : nullptr;
@@ -73,12 +63,12 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   }
   g.last = i;
   if (!release(g, body[i].text, sink)) return taken::blocked;
-  note(c, g, body[i].text, released_);
+  c.edited = !g.unsent.leaves(body[i].text, released_) || c.edited;
   // An argument ends where it says so.
   if (argument && event_.text("willContinue", body[i].parent) != "true") {
     std::string rest;
     if (sink.finish(g.channel, rest) != channel_sink::status::released) return taken::blocked;
-    note(c, g, "", rest);
+    c.edited = !g.unsent.leaves("", rest) || c.edited;
     released_ += rest;
     g.open = false;
   }
@@ -94,7 +84,7 @@ bool generate_stream::resume(std::int64_t number, candidate& c, growing& g, cons
   const auto said = name.what == part_kind::tool_call ? name.argument : std::string(name.what == part_kind::reasoning ? "thought" : "text");
   g.channel = sink.open(role::assistant, name.what, !goes_on, "candidates[" + std::to_string(number) + "].content." + said, number);
   g.open = true;
-  g.pending.clear();
+  g.unsent.clear();
   g.before.clear();
   if (!goes_on) return true;
   released_.clear();
@@ -228,7 +218,7 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
       sink.rest(g.channel, g.left);
       drop_before(g, g.left);
     }
-    note(c, g, "", g.left);
+    c.edited = !g.unsent.leaves("", g.left) || c.edited;
     if (name.what == part_kind::text) g.left += std::exchange(said.left, {});
     write(number, name, g, out);
   }
