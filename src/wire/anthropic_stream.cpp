@@ -90,6 +90,7 @@ class messages_stream final : public event_stream {
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] std::string which() const override { return event_.text("type").starts_with("content_block_") ? std::to_string(current_) : std::string(); }
   [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
   [[nodiscard]] bool close(channel_sink& sink, std::string& out);
   void begin_block(std::string& out);

@@ -28,6 +28,12 @@ std::string by_value(std::string_view number) {
   return {out, std::to_chars(out, out + sizeof out, value == 0 ? 0.0 : value).ptr};  // -0 is 0
 }
 
+// What stands in one place may be another thing in another event, for which other rules apply.
+std::string as(role who, part_kind what, bool editable, const std::string& which, const std::string& place) {
+  std::string out{static_cast<char>('a' + static_cast<int>(who)), static_cast<char>('a' + static_cast<int>(what)), editable ? 'e' : 'n'};
+  return out.append(which).append(" ").append(place);
+}
+
 }  // namespace
 
 result<void> event_reader::parse(std::string_view data) {
@@ -222,7 +228,7 @@ bool event_reader::remember(std::size_t bytes) {
 // may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks. released_ is what leaves.
 bool event_reader::judge_again(index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
   auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
-  const auto [at, fresh] = again_.try_emplace(name);
+  const auto [at, fresh] = again_.try_emplace(as(who, what, editable, dialect.which(), name));
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {
     ++of.times;
@@ -261,7 +267,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
 }
 
 bool event_reader::go_on(const std::string& place, std::string said, std::int64_t choice) {
-  const auto [at, fresh] = again_.try_emplace(place);
+  const auto [at, fresh] = again_.try_emplace(as(role::assistant, part_kind::annotation, false, "", place));
   if (!fresh) return true;
   if (!remember(said.size())) return false;
   at->second.text = std::move(said);

@@ -47,6 +47,8 @@ class event_reader {
     [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
     // Whether the elements of an array follow those of the event before, so that their position in it says nothing.
     [[nodiscard]] virtual bool goes_on(text::json::index /*array*/) const { return false; }
+    // Which of several things an event is about, where its root says so; "" where it is about all.
+    [[nodiscard]] virtual std::string which() const { return {}; }
 
    protected:
     ~grower() = default;
@@ -54,6 +56,8 @@ class event_reader {
   // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
   [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
 
+  // One text that stands at `i`, as a piece of what may go on there in later events. False: blocked.
+  [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
   // Resolves what is known only at the end of fields that changed from event to event: those of a choice before it is closed, and in the end
   // all. False: blocked.
   [[nodiscard]] bool finish(channel_sink& sink, std::optional<std::int64_t> choice = std::nullopt);
@@ -106,7 +110,6 @@ class event_reader {
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
-  [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);
@@ -132,6 +135,24 @@ class event_reader {
   std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
+};
+
+// What of a growing text was fed and is still to leave.
+class unsent_text {
+ public:
+  // What leaves must be what was fed, in order: false, it was edited.
+  [[nodiscard]] bool leaves(std::string_view fed, std::string_view released) {
+    if (text_.empty() && fed == released) return true;
+    text_ += fed;
+    if (!std::string_view(text_).starts_with(released)) return false;
+    text_.erase(0, released.size());
+    return true;
+  }
+  [[nodiscard]] bool empty() const { return text_.empty(); }
+  void clear() { text_.clear(); }
+
+ private:
+  std::string text_;
 };
 
 // The arguments of a tool call that came in fragments: JSON, judged when whole.

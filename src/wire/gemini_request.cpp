@@ -106,21 +106,28 @@ class gemini_response_body final : public table_response {
   result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
     const bool of_cache = to.name == "cachedContents";
     if (auto done = read(bytes, of_cache ? gemini_cache_answer() : gemini_response(), of_cache ? "" : "candidates", depth_max); !done) return done;
-    // Alone they are text that no rule can read.
-    for_words([&](index transcript, index words) {
+    // Alone they are text that no rule can read, and what is another text than that beside them is one of its own.
+    part like{role::assistant, part_kind::transcript, true, false, {}, 0};
+    like.choice = -1;
+    for_words([&] { ++like.choice; }, [&](index transcript, index words) {
+      const auto& body = listed_.body();
       const auto said = member(transcript, "text");
-      const bool alone = said == none || listed_.body()[said].kind != kind::string || listed_.body()[said].text.empty();
-      if (alone && holds_text(listed_.body(), words)) listed_.add_unread("unknown part", words);
+      const bool alone = said == none || body[said].kind != kind::string || body[said].text.empty();
+      if (alone && holds_text(body, words)) listed_.add_unread("unknown part", words);
+      if (auto other = alone ? std::string() : said_otherwise(body, words, body[said].text); !other.empty()) listed_.add_reading(words, like, std::move(other));
     });
     return {};
   }
 
  private:
   // The words of each transcript that an answer has, which are its text again.
-  void for_words(const auto& with) const {
+  void for_words(const auto& next_choice, const auto& with) const {
     const auto& body = listed_.body();
     const auto list = member(0, "candidates");
-    for (auto c = list == none || body[list].kind != kind::array ? none : body.first_child(list); c != none; c = body.sibling(c)) for_words_of(c, with);
+    for (auto c = list == none || body[list].kind != kind::array ? none : body.first_child(list); c != none; c = body.sibling(c)) {
+      next_choice();
+      for_words_of(c, with);
+    }
   }
   void for_words_of(index choice, const auto& with) const {
     const auto& body = listed_.body();

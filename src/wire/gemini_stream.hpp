@@ -39,7 +39,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   struct growing {
     std::uint32_t channel = 0;
     bool open = false, resumed = false;  // resumed: behind its end, so that positions in it begin anew
-    std::string pending;     // fed and not yet seen to leave
+    unsent_text unsent;
     text::json::index last = text::json::none;      // its last piece in the event at hand
     std::string tail;        // the last that it said, for when it goes on after its end
     std::string before;      // of it, what will be released once more, because it left before that end
@@ -73,11 +73,10 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
   [[nodiscard]] text::json::index first_part(text::json::index candidate) const;
   [[nodiscard]] bool calls_tool(text::json::index candidate) const;
-  [[nodiscard]] bool knows_words(text::json::index node, channel_sink& sink);
+  [[nodiscard]] bool knows_words(text::json::index node, const candidate& c, channel_sink& sink);
   void drop_copies(text::json::index node, const candidate& c, const channel_sink& sink);
   void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
-  static void note(candidate& c, growing& g, std::string_view fed, std::string_view released);
   void emit(const std::string& json, std::string& out);
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }

@@ -43,16 +43,6 @@ const generate_stream::entry* generate_stream::entry_of(index i) const {
 // Each event has the next parts of an answer.
 bool generate_stream::goes_on(index array) const { return event_.body()[array].key == "parts" && entry_of(array) != nullptr; }
 
-// What left must be what was fed, in order, or it was edited.
-void generate_stream::note(candidate& c, growing& g, std::string_view fed, std::string_view released) {
-  g.pending += fed;
-  if (std::string_view(g.pending).starts_with(released)) {
-    g.pending.erase(0, released.size());
-  } else {
-    c.edited = true;
-  }
-}
-
 event_reader::grower::taken generate_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& body = event_.body();
   const auto* of = r.comes == coming::grows ? entry_of(i) : nullptr;
@@ -73,12 +63,12 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   }
   g.last = i;
   if (!release(g, body[i].text, sink)) return taken::blocked;
-  note(c, g, body[i].text, released_);
+  c.edited = !g.unsent.leaves(body[i].text, released_) || c.edited;
   // An argument ends where it says so.
   if (argument && event_.text("willContinue", body[i].parent) != "true") {
     std::string rest;
     if (sink.finish(g.channel, rest) != channel_sink::status::released) return taken::blocked;
-    note(c, g, "", rest);
+    c.edited = !g.unsent.leaves("", rest) || c.edited;
     released_ += rest;
     g.open = false;
   }
@@ -94,7 +84,7 @@ bool generate_stream::resume(std::int64_t number, candidate& c, growing& g, cons
   const auto said = name.what == part_kind::tool_call ? name.argument : std::string(name.what == part_kind::reasoning ? "thought" : "text");
   g.channel = sink.open(role::assistant, name.what, !goes_on, "candidates[" + std::to_string(number) + "].content." + said, number);
   g.open = true;
-  g.pending.clear();
+  g.unsent.clear();
   g.before.clear();
   if (!goes_on) return true;
   released_.clear();
@@ -155,15 +145,21 @@ index generate_stream::first_part(index candidate) const {
   return parts == none || body[parts].kind != kind::array ? none : body.first_child(parts);
 }
 
-// The words of a transcript are the text beside them again; alone they are text that no rule can read, whatever another event said.
-bool generate_stream::knows_words(index node, channel_sink& sink) {
+// The words of a transcript are the text beside them again; where they are another text they are judged as
+// one, and alone they are text that no rule can read, whatever another event said.
+bool generate_stream::knows_words(index node, const candidate& c, channel_sink& sink) {
   const auto& body = event_.body();
   for (auto p = first_part(node); p != none; p = body.sibling(p)) {
     const auto transcript = body[p].kind == kind::object ? event_.child(p, "audioTranscription") : none;
     if (transcript == none || body[transcript].kind != kind::object) continue;
     const auto said = event_.child(transcript, "text"), words = event_.child(transcript, "words");
     const bool spoken = said != none && body[said].kind == kind::string && !body[said].text.empty();
-    if (spoken || words == none || !holds_text(body, words)) continue;
+    if (words == none || !holds_text(body, words)) continue;
+    if (spoken) {
+      const auto other = c.touched || event_.edited() ? std::string() : said_otherwise(body, words, body[said].text);  // else they go
+      if (!other.empty() && !event_.judge_again(words, other, role::assistant, part_kind::transcript, false, *this, sink)) return false;
+      continue;
+    }
     if (!sink.passes({"unknown part", body.path(words), body[words].raw_end - body[words].raw_begin})) return event_.refuse("words without the transcript that they are of");
   }
   return true;
@@ -222,7 +218,7 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
       sink.rest(g.channel, g.left);
       drop_before(g, g.left);
     }
-    note(c, g, "", g.left);
+    c.edited = !g.unsent.leaves("", g.left) || c.edited;
     if (name.what == part_kind::text) g.left += std::exchange(said.left, {});
     write(number, name, g, out);
   }

@@ -37,7 +37,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   struct growing {
     std::string_view path;
     std::optional<std::uint32_t> channel = {};
-    std::string pending = {};  // fed and not yet seen to leave
+    unsent_text unsent = {};
     index last = none;         // its piece in the line at hand
     std::string left = {};     // what it leaves at the end
   };
@@ -46,7 +46,6 @@ class lines_stream final : public response_stream, private event_reader::grower 
   [[nodiscard]] bool finish(channel_sink& sink, std::string& out);
   void write(growing& g, std::string& out);
   void piece(std::string_view says, std::string& out) const;
-  void note(growing& g, std::string_view fed, std::string_view released);
 
   bool chat_, hides_request_;
   http::json_splitter lines_{http::json_splitter::framing::lines, limits::event_bytes};
@@ -111,16 +110,6 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
   return over_ ? status::done : status::ok;
 }
 
-// What left must be what was fed, in order, or it was edited.
-void lines_stream::note(growing& g, std::string_view fed, std::string_view released) {
-  g.pending += fed;
-  if (std::string_view(g.pending).starts_with(released)) {
-    g.pending.erase(0, released.size());
-  } else {
-    edited_ = true;
-  }
-}
-
 event_reader::grower::taken lines_stream::take(index i, const row& r, channel_sink& sink) {
   for (auto& g : texts_) {
     if (r.path != g.path) continue;
@@ -128,7 +117,7 @@ event_reader::grower::taken lines_stream::take(index i, const row& r, channel_si
     g.last = i;
     released_.clear();
     if (sink.feed(*g.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
-    note(g, event_.body()[i].text, released_);
+    edited_ = !g.unsent.leaves(event_.body()[i].text, released_) || edited_;
     event_.replace(i, released_);
     return taken::taken;
   }
@@ -161,7 +150,7 @@ bool lines_stream::finish(channel_sink& sink, std::string& out) {
   for (auto& g : texts_) {
     if (g.channel) sink.rest(*g.channel, g.left);
     g.channel.reset();
-    note(g, "", g.left);
+    edited_ = !g.unsent.leaves("", g.left) || edited_;
     if (g.path == (chat_ ? "message.content" : "response")) g.left += addition;
     write(g, out);
   }

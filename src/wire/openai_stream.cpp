@@ -121,17 +121,6 @@ event_reader::grower::taken chat_stream::take_unknown(index i, channel_sink& sin
   return grow(i, nullptr, *of, sink);
 }
 
-// What left must be what was fed, in order, or it was edited.
-void chat_stream::note(choice& c, channel& of, std::string_view fed, std::string_view released) {
-  if (of.pending.empty() && fed == released) return;
-  of.pending += fed;
-  if (std::string_view(of.pending).starts_with(released)) {
-    of.pending.erase(0, released.size());
-  } else {
-    c.edited = true;
-  }
-}
-
 // The next piece of a growing text; without a row, of one that nobody knows.
 event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry& of, channel_sink& sink) {
   auto& c = choices_[of.number];
@@ -150,7 +139,7 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   it->last = i;
   released_.clear();
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
-  note(c, *it, piece, released_);
+  c.edited = !it->unsent.leaves(piece, released_) || c.edited;
   if (r == nullptr) it->tail += piece;
   keep_end(it->tail, tail_bytes);
   c.touched = c.touched || released_ != piece;
@@ -215,8 +204,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
   for (auto& each : c.channels) {
     released_ = std::move(left[at++]);
     sink.rest(each.id, released_);
-    note(c, each, "", released_);
-    c.edited = c.edited || !each.pending.empty();
+    c.edited = !each.unsent.leaves("", released_) || !each.unsent.empty() || c.edited;
     if (each.of != nullptr && each.of->path == said_row) released_ += std::exchange(addition, {});
     finish_text(number, each, out);
     if (!each.tail.empty() && !event_.go_on(each.at, std::move(each.tail), number)) return false;

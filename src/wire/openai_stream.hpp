@@ -25,7 +25,7 @@ class chat_stream final : public event_stream {
     std::string at;           // its place
     std::uint32_t id = 0;
     event_reader::surroundings in_delta;
-    std::string pending = {};                      // fed and not yet seen to leave
+    unsent_text unsent = {};
     text::json::index last = text::json::none;     // its last piece in the event at hand
     std::string tail = {};                         // of a text that no table knows: the end of what it said
   };
@@ -60,7 +60,6 @@ class chat_stream final : public event_stream {
   [[nodiscard]] const entry* entry_of(text::json::index i) const;
   [[nodiscard]] taken grow(text::json::index i, const row* r, const entry& of, channel_sink& sink);
   [[nodiscard]] taken fragment(text::json::index i, const row& r, const entry& of, channel_sink& sink);
-  static void note(choice& c, channel& of, std::string_view fed, std::string_view released);
   [[nodiscard]] bool finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   void finish_text(std::int64_t number, const channel& of, std::string& out);
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);

@@ -1,6 +1,9 @@
 // See parts.hpp.
 #include "parts.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -32,6 +35,24 @@ void listed_body::add_plain(index node, part like, bool editable) {
   like.editable = like.editable && editable;
   parts_.push_back(like);
   origins_.push_back({});
+}
+
+std::string said_otherwise(const text::json::document& body, index at, std::string_view said) {
+  const auto letters = [](std::string_view text) {
+    std::string out;
+    std::ranges::copy_if(text, std::back_inserter(out), [](char c) { return static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); });
+    return out;
+  };
+  const auto is_time = [](std::string_view text) { return text.ends_with('s') && text.find_first_not_of("0123456789.") == text.size() - 1; };
+  std::string apart, together;
+  for (auto i = at; i < body[at].next; ++i) {
+    if (body[i].kind != kind::string || body[i].text.empty() || is_time(body[i].text)) continue;
+    if (!apart.empty()) apart += ' ';
+    apart += body[i].text;
+    together += body[i].text;
+  }
+  if (letters(together) == letters(said)) return {};
+  return apart == together ? apart : apart + "\n" + together;
 }
 
 void listed_body::add_reading(index node, part like, std::string reading) {

@@ -14,6 +14,10 @@ namespace sluice::wire {
 // Whether a value that is no string stands where a row says that what is there cannot be read. `leads_on`: the row has others below it.
 [[nodiscard]] bool hides_text(const text::json::document& body, text::json::index at, const row& r, bool leads_on);
 
+// The strings below `at`, which say `said` again in pieces, where they say something else: one behind the other, with blanks between them and
+// without. "" where they say the same, as far as letters and digits go. What looks like a time is no word.
+[[nodiscard]] std::string said_otherwise(const text::json::document& body, text::json::index at, std::string_view said);
+
 // One body with its parts. Views into the bytes it was read from and into itself.
 class listed_body {
  public:
@@ -36,14 +40,14 @@ class listed_body {
   // The key of a member, for maps that a client can put words into.
   void add_key(text::json::index node, part like);
   void add_attachment(text::json::index node, const row& r, part like);
+  // Text that the body does not hold in these bytes: another reading of what it does.
+  void add_reading(text::json::index node, part like, std::string reading);
   void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
 
   // Replacements as splices of the body's bytes.
   [[nodiscard]] std::vector<text::json::splice> splices(std::span<const replacement> edits) const;
 
  private:
-  // Text that the body does not hold in these bytes: another reading of what it does.
-  void add_reading(text::json::index node, part like, std::string reading);
   void add_broken(text::json::index node, part like);
   struct origin {
     std::int32_t document = -1;  // index into inner_, or -1: the body itself

@@ -2,6 +2,8 @@
 // at the match that crosses it and holds nothing for it.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "built.hpp"
 #include "sluice/policy/diff.hpp"
 #include "sluice/policy/explain.hpp"
@@ -148,6 +150,29 @@ TEST(policy_scores, of_a_field_in_pieces_are_those_of_the_text) {
       EXPECT_EQ(got.findings.size(), whole.findings.size()) << text << " " << ends;
     }
   }
+}
+
+TEST(policy_scores, of_a_field_are_those_of_the_text_however_it_is_cut) {
+  const auto counts = "  - id: weak\n    direction: both\n    match: {regex: 'abc'}\n    action: {type: flag}\n    score: 1\n"
+                      "    tests: [{name: a, request: abc, expect: {rules: [weak]}}, {name: b, request: z, expect: {rules: []}}]\n";
+  const auto with = snapshot_of(scored(counts, "{response: 10000}"));
+  std::mt19937 rng(20261129);
+  std::size_t found = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::string text;
+    for (int i = 0; i < 40; ++i) text += rng() % 3 == 0 ? "abc" : std::string(1, static_cast<char>('a' + rng() % 3));
+    std::vector<std::string> pieces(1);
+    for (const char c : text) {
+      if (rng() % 4 == 0 && !pieces.back().empty()) pieces.emplace_back();
+      pieces.back() += c;
+    }
+    const auto whole = ask(*with, {text}, direction::response);
+    const auto got = in_pieces(with, pieces, rng() % (pieces.size() + 1));
+    ASSERT_EQ(got.findings.size(), whole.findings.size()) << text;
+    ASSERT_EQ(got.scores.empty() ? 0 : got.scores[0].enforced, whole.scores.empty() ? 0 : whole.scores[0].enforced) << text;
+    found += got.findings.size();
+  }
+  EXPECT_GT(found, 1000u);
 }
 
 // What an exception took back in a piece may be another thing together with what follows.

@@ -135,6 +135,23 @@ TEST(coming, in_equal_pieces_before_others_is_one_text) {
   EXPECT_EQ(edits.texts.size(), 1u) << "and is judged once";
 }
 
+// Other rules may apply to it.
+TEST(coming, the_same_under_another_row_is_judged_by_that_row) {
+  const auto of = streams()[3];
+  const auto stop = [](const char* type) { return json{{"type", type}, {"delta", {{"stop_sequence", word}}}}; };
+  testing::pass_sink sink;
+  (void)of.run({stop("unknown"), stop("message_delta")}, sink);
+  EXPECT_EQ(std::ranges::count(sink.texts, word), 2) << json(sink.texts).dump();
+}
+
+TEST(coming, in_two_blocks_in_turn_is_two_texts) {
+  const auto of = streams()[3];
+  const auto piece = [](int block, const char* text) { return json{{"type", "content_block_delta"}, {"index", block}, {"delta", {{"type", "odd_delta"}, {"odd", text}}}}; };
+  testing::block_sink sink(word), apart(word);
+  EXPECT_EQ(of.run({piece(0, "the halden "), piece(1, "other"), piece(0, "secret is")}, sink).last, status::blocked);
+  EXPECT_EQ(of.run({piece(0, "the halden "), piece(1, "secret is")}, apart).last, status::ok);
+}
+
 // Of a field that changed nothing is remembered any more.
 TEST(coming, in_large_pieces_is_read_however_many_come) {
   const auto of = streams()[4];

@@ -289,6 +289,21 @@ TEST(gemini_stream, the_words_of_an_edited_transcript_go) {
   }
 }
 
+TEST(gemini_stream, words_that_are_another_text_than_the_one_beside_them_are_judged) {
+  const auto said = [](std::initializer_list<const char*> words) { return answer(spoken("It's kept.", words)); };
+  for (const auto& all : std::vector<std::vector<json>>{{said({"the", "halden", "secret"})}, {said({"the", "hal", "den sec", "ret"})}, {said({"the halden"}), said({" secret"})}}) {
+    testing::block_sink sink("halden secret");
+    EXPECT_EQ(run(events(all), sink).last, status::blocked) << json(all).dump();
+  }
+  testing::pass_sink pass;
+  const auto same = events({said({"It's", "kept"}), said({"It", "'s", "kept", "."})});
+  EXPECT_EQ(run(same, pass).out, same);
+  EXPECT_EQ(pass.texts, std::vector<std::string>{"It's kept."});
+  const auto plain = gemini().read_response(gemini().classify("POST", base + "generateContent"), said({"the", "halden"}).dump(), 64, nullptr);
+  ASSERT_TRUE(plain.has_value());
+  EXPECT_EQ(std::ranges::count((*plain)->parts(), std::string_view("the halden\nthehalden"), &part::text), 1);
+}
+
 TEST(gemini_response, the_words_of_an_edited_transcript_go) {
   const auto read = [](const std::string& body) {
     auto made = gemini().read_response(gemini().classify("POST", base + "generateContent"), body, 64, nullptr);
