@@ -68,7 +68,7 @@ std::optional<store::activate_request> request_of(const push_options& options, s
   store::activate_request out{.version = staged, .kind = "activate", .actor = actor_name(options.actor),
                                  .note = options.gate.emergency ? "EMERGENCY, golden sets not asked: " + options.note : options.note};
   if (options.canary.empty() && !options.shadow) return out;
-  const auto live = ring.head();
+  const auto live = ring.vouched_head();
   if (!live) {
     complain_ring(live.error());
     return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<store::activate_request> request_of(const push_options& options, s
 // where something runs beside it, which a push ends, where somebody else signed for it, or where a node refused it, runs another or has seen a newer one.
 std::optional<store::head_record> active_everywhere(store::publisher& ring, const std::string& version) {
   auto head = ring.head();
-  if (!head || head->version != version || head->canary || !head->shadow.empty() || head->signed_by != ring.signs_as()) return std::nullopt;
+  if (!head || !head->doubt.empty() || head->version != version || head->canary || !head->shadow.empty() || head->signed_by != ring.signs_as()) return std::nullopt;
   const auto nodes = ring.nodes();
   const auto runs_it = [&](const store::node_status& n) { return !n.alive || (n.version == version && n.activation == policy::to_string(head->activation)); };
   if (!nodes || !std::ranges::all_of(*nodes, runs_it)) return std::nullopt;
@@ -183,7 +183,7 @@ int push(const push_options& options, bool json) {
   const bool unchanged = head.has_value();
   if (!head) head = make_live(options, *ring, *input, how, *staged);
   if (!head) return 1;
-  if (!unchanged) warn_of_replicas(*head);
+  if (!unchanged) warn_about(*head);
   const auto activate_ms = ms_since(mark);
   mark = mono_now();
   if (!json && !unchanged) tell(options, *staged, *head);

@@ -30,10 +30,47 @@ std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
 
 // Reading may be done twice: a server that was promoted a moment ago hangs up on everybody once.
 result<head_record> publisher::head() {
-  auto last = impl_->through_failover([&] { return read_head(impl_->redis, impl_->keys); });
-  if (!last) return std::unexpected(last.error());
-  if (!*last) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
-  return to_head(**last);
+  auto top = impl_->through_failover([&] { return read_top(impl_->redis, impl_->keys); });
+  if (!top) return std::unexpected(top.error());
+  auto doubt = impl_->doubt_about(*top);
+  if (!top->record && !doubt.empty()) return fail(errc::integrity, "what is live in ring " + impl_->ring + " " + doubt);
+  if (!top->record) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
+  auto out = to_head(*top->record);
+  out.doubt = std::move(doubt);
+  return out;
+}
+
+result<head_record> publisher::vouched_head() {
+  auto live = head();
+  if (live && !live->doubt.empty()) return std::unexpected(cannot_go_on(impl_->ring, live->doubt));
+  return live;
+}
+
+// Without a file of trusted keys a publisher knows its own alone.
+std::optional<trust> publisher::impl::whom() const {
+  trust out{.keys = trusted.value_or(std::vector<trusted_key>{}), .required = true, .reader = "this command"};
+  const auto every_role = static_cast<unsigned>(key_role::build) | static_cast<unsigned>(key_role::activate) | static_cast<unsigned>(key_role::safety);
+  for (const auto* own : {&build_key, &activate_key}) {
+    if (!trusted && *own) out.keys.push_back({.name = "of this command", .public_key = (*own)->public_key(), .roles = every_role, .not_after = {}});
+  }
+  return out.keys.empty() && !trusted ? std::nullopt : std::optional(std::move(out));
+}
+
+std::string publisher::impl::doubt_about(const activation_record& record) const {
+  const auto by = whom();
+  if (!by) return {};
+  const auto counts = check_record(record, *by, ring, now().wall);
+  return counts ? std::string() : counts.error().message;
+}
+
+std::string publisher::impl::doubt_about(const ring_top& top) const {
+  if (top.lost()) return "cannot be read (" + top.damage + ")";
+  return top.record ? doubt_about(*top.record) : std::string();
+}
+
+error cannot_go_on(const std::string& ring, const std::string& doubt) {
+  return {errc::refused, "what stands at the head of ring " + ring + " is not gone on with, and nothing was changed: " + doubt +
+                             ". Name the file of the keys that count (--trust, or SLUICE_TRUST); where it is nobody's word, make a version that you know live anew: sluice push, or sluice activate VERSION"};
 }
 
 result<std::vector<head_record>> publisher::history(std::size_t limit) {
@@ -45,6 +82,7 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
     auto record = parse_record(e.items[1].field("record"));
     if (!record) return std::unexpected(record.error());
     out.push_back(to_head(*record));
+    out.back().doubt = impl_->doubt_about(*record);
   }
   return out;
 }
@@ -79,9 +117,9 @@ result<std::vector<node_status>> publisher::nodes() {
 result<shown_blocks> publisher::shown_in_shadow(const std::string& version) {
   auto seen = impl_->through_failover([&] { return impl_->reports(); });
   if (!seen) return std::unexpected(seen.error());
-  auto last = read_head(impl_->redis, impl_->keys);
-  if (!last) return std::unexpected(last.error());
-  return impl::shown_of(version, *seen, *last);
+  auto top = read_top(impl_->redis, impl_->keys);
+  if (!top) return std::unexpected(top.error());
+  return impl::shown_of(version, *seen, impl_->doubt_about(*top).empty() ? top->record : std::nullopt);
 }
 
 result<policy::activation> publisher::ahead_of(const head_record& head) {
@@ -89,15 +127,15 @@ result<policy::activation> publisher::ahead_of(const head_record& head) {
   if (!seen) return std::unexpected(seen.error());
   policy::activation out;
   for (const auto& one : *seen) {
-    const auto highest = parse_activation(one.items[0].text).value_or(policy::activation{});
+    const auto highest = believed(one.items[0].text, head.activation);
     const bool fork = parse_activation(one.items[1].text) == head.activation && one.items[2].text != head.version;
     if (highest > head.activation || fork) out = std::max(out, highest);
   }
   if (out == policy::activation{}) return out;
   // Read after the reports: what nodes have taken from this Redis is at most its head.
-  auto last = read_head(impl_->redis, impl_->keys);
-  if (!last) return std::unexpected(last.error());
-  return *last && (*last)->activation == head.activation ? out : policy::activation{};
+  auto top = read_top(impl_->redis, impl_->keys);
+  if (!top) return std::unexpected(top.error());
+  return top->record && top->record->activation == head.activation ? out : policy::activation{};
 }
 
 result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {

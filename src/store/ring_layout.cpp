@@ -1,6 +1,7 @@
 // See ring_layout.hpp.
 #include "ring_layout.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -17,7 +18,7 @@ std::optional<policy::activation> parse_activation(std::string_view text) {
   const auto epoch = std::from_chars(text.data(), end, a.epoch);
   if (epoch.ec != std::errc{} || epoch.ptr == end || *epoch.ptr != '-') return std::nullopt;
   const auto generation = std::from_chars(epoch.ptr + 1, end, a.generation);
-  if (generation.ec != std::errc{} || generation.ptr != end) return std::nullopt;
+  if (generation.ec != std::errc{} || generation.ptr != end || a.epoch > number_max || a.generation > number_max) return std::nullopt;
   return a;
 }
 
@@ -68,7 +69,7 @@ bool read_beside(const json& j, beside& out) {
 }  // namespace
 
 result<activation_record> parse_record(const std::string& text) {
-  auto opened = open_text(text);
+  auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
@@ -77,6 +78,7 @@ result<activation_record> parse_record(const std::string& text) {
   activation_record r;
   if (!j.value("epoch", json()).is_number_unsigned() || !j.value("gen", json()).is_number_unsigned()) return bad();
   r.activation = {j["epoch"].get<std::uint64_t>(), j["gen"].get<std::uint64_t>()};
+  if (r.activation.epoch > number_max || r.activation.generation > number_max) return bad();
   r.ring = string("ring");
   r.version = string("version");
   r.kind = string("kind");
@@ -150,7 +152,7 @@ result<void> check_manifest(const manifest& of, const trust& whom, wall_time now
 }
 
 result<manifest> parse_manifest(const std::string& text) {
-  auto opened = open_text(text);
+  auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
@@ -164,26 +166,38 @@ result<manifest> parse_manifest(const std::string& text) {
   return out;
 }
 
+result<ring_top> read_top(redis_client& redis, const ring_keys& keys) {
+  auto all = redis.pipeline({{"HGET", keys.head(), "record"}, {"HGET", keys.head(), "epoch"}, {"HGET", keys.head(), "gen"}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
+  if (!all) return std::unexpected(all.error());
+  for (const auto& reply : *all) {
+    if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply.text);
+  }
+  ring_top out;
+  const auto consider = [&out](const std::string& text, const std::string& where, policy::activation number) {
+    auto record = parse_record(text);
+    if (!record) out.damage += (out.damage.empty() ? "" : "; ") + where + ": " + record.error().message;
+    out.number = std::max(out.number, number);
+    // The later of the two is right.
+    if (record && (!out.record || record->activation > out.record->activation)) out.record = std::move(*record);
+  };
+  const auto &head = (*all)[0], &log = (*all)[3];
+  out.head = parse_activation((*all)[1].text + "-" + (*all)[2].text).value_or(policy::activation{});
+  if (head.kind == redis_reply::kind::text) consider(head.text, "the head", out.head);
+  if (!log.items.empty() && log.items[0].items.size() == 2) {
+    const auto& id = log.items[0].items[0].text;
+    const auto number = parse_activation(id);
+    if (number) consider(log.items[0].items[1].field("record"), "entry " + id + " of the log", *number);
+    else out.damage += (out.damage.empty() ? "" : "; ") + ("entry " + id) + " of the log: no activation has such a number";
+    out.no_next = !number;
+  }
+  out.number = std::max(out.number, out.head);
+  return out;
+}
+
 result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys) {
-  std::optional<activation_record> best;
-  auto both = redis.pipeline({{"HGET", keys.head(), "record"}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
-  if (!both) return std::unexpected(both.error());
-  const auto &head = (*both)[0], &last = (*both)[1];
-  for (const auto* reply : {&head, &last}) {
-    if (reply->kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply->text);
-  }
-  if (head.kind == redis_reply::kind::text) {
-    auto record = parse_record(head.text);
-    if (!record) return std::unexpected(record.error());
-    best = std::move(*record);
-  }
-  // The later of the two is right: they are read in one round trip, but not in one instant.
-  if (!last.items.empty() && last.items[0].items.size() == 2) {
-    auto record = parse_record(last.items[0].items[1].field("record"));
-    if (!record) return std::unexpected(record.error());
-    if (!best || record->activation > best->activation) best = std::move(*record);
-  }
-  return best;
+  auto top = read_top(redis, keys);
+  if (!top) return std::unexpected(top.error());
+  return top->damage.empty() ? result<std::optional<activation_record>>(std::move(top->record)) : fail(errc::integrity, top->damage);
 }
 
 namespace {

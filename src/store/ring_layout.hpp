@@ -38,6 +38,8 @@ class ring_keys {
   std::string base_;
 };
 
+// Scripts in Redis count in doubles: a larger number is none.
+inline constexpr std::uint64_t number_max = (std::uint64_t{1} << 53) - 2;
 [[nodiscard]] std::optional<policy::activation> parse_activation(std::string_view text);
 
 // The activation record.
@@ -71,7 +73,18 @@ struct manifest {
 // Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded.
 [[nodiscard]] result<void> check_manifest(const manifest& of, const trust& whom, wall_time now);
 
-// Reads head and the newest log entry and returns the later of the two; nothing when the ring is empty.
+// What stands at the top of a ring: its head and the newest entry of its log, read in one round trip but not in one instant.
+struct ring_top {
+  std::optional<activation_record> record = {};  // the later of those that can be read
+  std::string damage = {};                       // why not all of it can; "" when it can
+  policy::activation head = {};                  // what the head's own fields say: by these it is compared and set
+  policy::activation number = {};                // the highest under which anything stands there, also what cannot be read
+  bool no_next = false;                          // the log has an entry that nothing can follow
+  // What stands there under the highest number cannot be read.
+  [[nodiscard]] bool lost() const { return !damage.empty() && (!record || record->activation < number); }
+};
+[[nodiscard]] result<ring_top> read_top(redis_client& redis, const ring_keys& keys);
+// The record there; nothing when the ring is empty, errc::integrity when something of it cannot be read.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
 // A version's manifest, signed by somebody who may build.
 [[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now);

@@ -41,6 +41,10 @@ struct head_record {
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
+  // Why its word does not count, for a publisher that asks for signatures (trust_only, sign_with); "" when it does, or when it cannot be read.
+  std::string doubt = {};
+  // Of a new activation: why it goes on with nothing of the head that was there, demotions for one; "" when it does.
+  std::string passed_over = {};
   // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
   bool from_nothing = false;
 };
@@ -85,14 +89,20 @@ class publisher {
 
   // From now on manifests are signed with `build` and activations with `activate`, where they are given.
   void sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate);
+  // Only these keys' words are gone on with from now on. Without them a publisher that signs goes on with what its own keys signed, and one
+  // that does not sign with everything: nodes that trust nobody do the same.
+  void trust_only(std::vector<trusted_key> keys);
   // The id of the key that activations are signed with; "" when none.
   [[nodiscard]] std::string signs_as() const;
   // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
-  // empty, or is another server than the last record says. Retries a lost race a few times.
+  // empty, or is another server than the last record says. Retries a lost race a few times. A head whose word does not count is passed over, and
+  // what would go on with it (every kind but activate and rollback) is errc::refused.
   [[nodiscard]] result<head_record> activate(const activate_request& what);
   [[nodiscard]] result<head_record> head();
+  // The same for what is decided about it: errc::refused when its word does not count.
+  [[nodiscard]] result<head_record> vouched_head();
   // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);

@@ -22,7 +22,7 @@ trusted_key trusted(const std::string& name, const signing_key& key, unsigned ro
 
 TEST(signatures, count_when_key_role_time_and_purpose_fit) {
   const auto key = signing_key::generate(), other = signing_key::generate();
-  const auto text = open_text(sign_text(build_purpose, R"({"a":1})", key)).value();
+  const auto text = read_signed(sign_text(build_purpose, R"({"a":1})", key)).value();
   const auto t = now().wall;
   const trust whom{.keys = {trusted("ci", key, build_role)}, .required = true};
   EXPECT_TRUE(check_signatures(whom, text, build_purpose, build_role, t, "it"));
@@ -52,7 +52,7 @@ TEST(signatures, a_damaged_record_is_none) {
       auto changed = whole;
       if (changed[i] == with) continue;
       changed[i] = with;
-      const auto text = open_text(changed);
+      const auto text = read_signed(changed);
       EXPECT_FALSE(text && check_signatures(whom, *text, build_purpose, build_role, now().wall, "it")) << "byte " << i << ": " << changed;
     }
   }
@@ -107,10 +107,11 @@ TEST_F(trusting, a_key_that_takes_harm_away_brings_no_version_in) {
   const auto two = push_signed("two", build_, activate_);
   ASSERT_TRUE(node.until_version(version_of_text("two")));
   // Built by who may build, and live once: still not what is live now.
-  push_signed("one", build_, safety_, "abort");
+  auto to = signing(build_, safety_);
+  to.trust_only({trusted("ops", activate_, activate_role), trusted("controller", safety_, safety_role)});
+  ASSERT_TRUE(to.activate({.version = version_of_text("one"), .kind = "abort", .actor = "", .note = ""}));
   EXPECT_TRUE(node.until_event("refused", "may only go on with version " + two.version.substr(0, 12)));
   EXPECT_EQ(node->status().version, two.version);
-  auto to = signing(build_, safety_);
   const canary_version share{.version = version_of_text("one"), .basis_points = 9'999, .salt = "s"};
   const auto with_canary = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .canary = share}).value();
   EXPECT_EQ(answer(with_canary.activation).state, "NACK") << "nor as a canary for nearly everybody";
@@ -161,6 +162,67 @@ TEST_F(trusting, a_replayed_activation_and_one_of_another_ring_are_refused) {
   EXPECT_TRUE(node.until_event("refused", "was made for ring 'other'"));
 }
 
+// Who has Redis and no key writes demotions into the head, and waits for somebody who has one.
+TEST_F(trusting, a_publisher_signs_nothing_of_a_head_that_nobody_vouches_for) {
+  const ring_keys keys("test");
+  const auto one = push_signed("one", build_, activate_);
+  const auto honest = redis_->run({"HGET", keys.head(), "record"}).text;
+  auto to = signing(build_, activate_);
+  const auto with_bomb = [&] {
+    auto opened = nlohmann::json::parse(honest);
+    auto made = nlohmann::json::parse(opened["payload"].get<std::string>());
+    made["demoted"] = nlohmann::json::array({{{"version", one.version}, {"rule", "bomb"}, {"why", "w"}}});
+    opened["payload"] = made.dump();
+    return opened.dump();
+  };
+  auto unsigned_one = nlohmann::json::parse(nlohmann::json::parse(with_bomb())["payload"].get<std::string>()).dump();
+  const auto two = to.stage(bundle_of("two")).value();
+  for (const auto& forged : {with_bomb(), unsigned_one}) {
+    redis_->run({"DEL", keys.log()});
+    redis_->run({"HSET", keys.head(), "epoch", "1", "gen", "1", "record", forged});
+    EXPECT_NE(to.head()->doubt, "");
+    EXPECT_EQ(to.vouched_head().error().code, errc::refused);
+    for (const auto* kind : {"shadow", "canary", "promote", "abort", "demote", "rearm"}) {
+      const auto done = to.activate({.version = one.version, .kind = kind, .actor = "", .note = "", .shadow = two});
+      ASSERT_FALSE(done) << kind;
+      EXPECT_EQ(done.error().code, errc::refused) << done.error().message;
+      EXPECT_NE(done.error().message.find("--trust"), std::string::npos);
+    }
+    EXPECT_EQ(redis_->run({"HGET", keys.head(), "record"}).text, forged) << "nothing was written";
+    const auto plain = to.activate({.version = one.version, .actor = "", .note = ""}).value();
+    EXPECT_NE(plain.passed_over, "");
+    EXPECT_TRUE(plain.demoted.empty()) << "a new activation may pass it over, and takes nothing of it along";
+    redis_->run({"DEL", keys.log(), keys.head()});
+  }
+}
+
+TEST_F(trusting, a_publisher_goes_on_with_what_its_file_of_keys_vouches_for) {
+  const auto one = push_signed("one", build_, activate_);
+  const std::vector<rule_demotion> wild{{.version = one.version, .rule = "wild", .why = "w"}};
+  auto to = signing(build_, activate_);
+  ASSERT_TRUE(to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .demoted = wild}));
+  const auto other = signing_key::generate();
+  auto successor = signing(build_, other);
+  EXPECT_FALSE(successor.vouched_head()) << "it knows its own key alone";
+  auto keys = strict().trust.keys;
+  successor.trust_only(keys);
+  ASSERT_TRUE(successor.vouched_head());
+  const auto again = successor.activate({.version = one.version, .actor = "", .note = ""}).value();
+  EXPECT_EQ(again.demoted, wild);
+  EXPECT_EQ(again.passed_over, "");
+  EXPECT_FALSE(successor.vouched_head()) << "its own key is not in that file";
+  std::erase_if(keys, [](const trusted_key& k) { return k.name == "ops"; });
+  auto stranger = signing(build_, activate_);
+  stranger.trust_only(keys);
+  EXPECT_FALSE(stranger.vouched_head());
+  const auto entries = to.history(0).value();
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_NE(entries[0].doubt, "");
+  EXPECT_EQ(entries[1].doubt + entries[2].doubt, "");
+  // Whoever does not sign is believed by nobody who asks for a signature, and asks for none.
+  EXPECT_EQ(connect().head()->doubt, "");
+}
+
 TEST_F(trusting, one_changed_byte_of_a_manifest_is_found) {
   auto to = signing(build_, activate_);
   const auto version = to.stage(bundle_of("one")).value();
@@ -197,16 +259,16 @@ TEST(signatures, a_second_one_stands_beside_the_first_and_counts_once) {
   EXPECT_EQ(countersign_text(approval_purpose, twice, approve).value(), twice);
   EXPECT_FALSE(countersign_text(approval_purpose, R"({"a":1})", approve)) << "there is none beside which it could stand";
   const auto t = now().wall;
-  const auto text = open_text(twice).value();
+  const auto text = read_signed(twice).value();
   const auto approve_role = static_cast<unsigned>(key_role::approve);
   const trust both{.keys = {trusted("ci", build, build_role), trusted("lead", approve, approve_role)}, .required = true};
   EXPECT_TRUE(check_approval(both, text, t, "it"));
   EXPECT_TRUE(check_signatures(both, text, build_purpose, build_role, t, "it")) << "the first is as good as before";
-  EXPECT_FALSE(check_approval(both, open_text(once).value(), t, "it"));
+  EXPECT_FALSE(check_approval(both, read_signed(once).value(), t, "it"));
   EXPECT_FALSE(check_approval({.keys = {trusted("ci", build, build_role), trusted("lead", approve, build_role)}, .required = true}, text, t, "it")) << "another role";
   // Who may do both is still one person.
   const auto alone = countersign_text(approval_purpose, once, build).value();
-  EXPECT_FALSE(check_approval({.keys = {trusted("all", build, build_role | approve_role)}, .required = true}, open_text(alone).value(), t, "it"));
+  EXPECT_FALSE(check_approval({.keys = {trusted("all", build, build_role | approve_role)}, .required = true}, read_signed(alone).value(), t, "it"));
 }
 
 TEST_F(trusting, a_gate_that_is_demanded_must_stand_in_the_manifest) {
