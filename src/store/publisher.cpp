@@ -74,9 +74,9 @@ result<std::vector<redis_reply>> publisher::impl::reports() {
   auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version", "shown"});
+  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version", "shown", "record"});
   auto seen = redis.pipeline(asks);
-  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 4; });
+  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 5; });
   return seen;
 }
 
@@ -191,7 +191,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 }
 
 head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
+  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }
@@ -232,7 +232,7 @@ result<head_record> publisher::activate(const activate_request& what) {
     if (what.only_after && *what.only_after != seen.head) return fail(errc::conflict, "another publisher activated " + policy::to_string(seen.head) + " meanwhile; look again: sluice status");
     if (what.instead_of && *what.instead_of != seen.head) return fail(errc::conflict, "another publisher activated " + policy::to_string(seen.head) + " meanwhile");
     if (!seen.doubt.empty() && goes_on(what.kind)) return std::unexpected(cannot_go_on(x.ring, seen.doubt));
-    r->text = to_json(*r);
+    r->text = r->signed_as.payload = to_json(*r);
     if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
     auto done = x.write(*r, what, expected);
     if (!done && x.failed_over(done.error())) {

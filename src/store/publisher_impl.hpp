@@ -45,7 +45,7 @@ struct publisher::impl {
     std::size_t replicas = 0;
   };
   [[nodiscard]] result<replication> replicates();
-  // Each living node's highest and active activation, its version, and what its version in shadow blocked.
+  // Each living node's highest and active activation, its version, what its version in shadow blocked, and the digest of its record.
   [[nodiscard]] result<std::vector<redis_reply>> reports();
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last);

@@ -128,7 +128,8 @@ result<policy::activation> publisher::ahead_of(const head_record& head) {
   policy::activation out;
   for (const auto& one : *seen) {
     const auto highest = believed(one.items[0].text, head.activation);
-    const bool fork = parse_activation(one.items[1].text) == head.activation && one.items[2].text != head.version;
+    const bool other_record = !one.items[4].text.empty() && one.items[4].text != head.record;
+    const bool fork = parse_activation(one.items[1].text) == head.activation && (one.items[2].text != head.version || other_record);
     if (highest > head.activation || fork) out = std::max(out, highest);
   }
   if (out == policy::activation{}) return out;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/base/json_word.hpp"
+#include "sluice/crypto/digest.hpp"
 #include "sluice/store/directory.hpp"
 
 namespace sluice::store {
@@ -96,13 +97,40 @@ result<activation_record> parse_record(const std::string& text) {
   return r;
 }
 
-result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+namespace {
+
+result<void> check_by(const activation_record& r, const trust& whom, const std::string& ring, wall_time now, unsigned roles) {
   const auto what = "activation " + policy::to_string(r.activation);
   // A record of another ring, copied here: its signature fits, its meaning does not.
   if (r.ring != ring && (whom.required || !r.signed_as.signatures.empty())) return fail(errc::integrity, what + " was made for ring '" + r.ring + "' and not for '" + ring + "'");
-  const bool takes_harm_away = r.kind == "abort" || r.kind == "demote";
-  const auto roles = static_cast<unsigned>(key_role::activate) | (takes_harm_away ? static_cast<unsigned>(key_role::safety) : 0U);
   return check_signatures(whom, r.signed_as, activation_purpose, roles, now, what);
+}
+
+}  // namespace
+
+result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+  const bool takes_harm_away = r.kind == "abort" || r.kind == "demote";
+  return check_by(r, whom, ring, now, static_cast<unsigned>(key_role::activate) | (takes_harm_away ? static_cast<unsigned>(key_role::safety) : 0U));
+}
+
+result<void> check_activator(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+  return check_by(r, whom, ring, now, static_cast<unsigned>(key_role::activate));
+}
+
+std::string digest_of(const activation_record& r) { return crypto::sha256_hex(r.signed_as.payload); }
+
+std::string beyond_safety(const activation_record& record, const activation_record& made_live) {
+  const auto &is = record.with, &was = made_live.with;
+  const bool same_canary = !is.canary || is.canary == was.canary;
+  const bool same_shadow = is.shadow.empty() || is.shadow == was.shadow || (was.canary && is.shadow == was.canary->version);
+  const auto decides = [&](const std::string& version) { return version == record.version || (is.canary && version == is.canary->version); };
+  const auto stays = [&](const rule_demotion& d) {
+    return !decides(d.version) || std::ranges::any_of(is.demoted, [&](const rule_demotion& other) { return other.version == d.version && other.rule == d.rule; });
+  };
+  const std::string by = "is signed by a key of the role safety, which may only go on with version " + made_live.version.substr(0, 12) + " of " + policy::to_string(made_live.activation);
+  if (record.version != made_live.version || !same_canary || !same_shadow) return by;
+  if (is.rearmed != was.rearmed || !std::ranges::all_of(was.demoted, stays)) return by + " and arm none of its rules again";
+  return {};
 }
 
 std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how) {

@@ -57,6 +57,14 @@ struct activation_record {
 // Whether this node may take it: signed by somebody who may, for this ring.
 [[nodiscard]] result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now);
 
+// The same by the role activate alone, whatever its kind says.
+[[nodiscard]] result<void> check_activator(const activation_record& r, const trust& whom, const std::string& ring, wall_time now);
+// SHA-256 of what it says, whoever signed it.
+[[nodiscard]] std::string digest_of(const activation_record& r);
+// A key of the role safety takes harm away and brings nothing in: its record goes on with the last one that a key of the role activate signed,
+// `made_live`, with no more beside it and nothing of it armed again. Why it does not; "" when it does.
+[[nodiscard]] std::string beyond_safety(const activation_record& record, const activation_record& made_live);
+
 // The manifest: every file of a version with its digest.
 [[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how);
 struct manifest_file {

@@ -34,6 +34,7 @@ struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
   std::string commit = {}, gate_report = {};  // of the version's provenance, the canary's where there is one
+  std::string record = {};  // SHA-256 of what it says
   std::optional<canary_version> canary = {};
   std::string shadow = {};                  // a version that is judged beside it; "": none
   std::vector<rule_demotion> demoted = {};
@@ -107,7 +108,7 @@ class publisher {
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
   [[nodiscard]] result<std::vector<node_status>> nodes();
-  // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another version under
+  // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another record under
   // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
   [[nodiscard]] result<policy::activation> ahead_of(const head_record& head);
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);

@@ -5,20 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ring_fixture.hpp"
+#include "trust_fixture.hpp"
 
 namespace sluice::store {
 namespace {
 
 using namespace testing;
 using crypto::signing_key;
-
-constexpr auto build_role = static_cast<unsigned>(key_role::build), activate_role = static_cast<unsigned>(key_role::activate),
-               safety_role = static_cast<unsigned>(key_role::safety);
-
-trusted_key trusted(const std::string& name, const signing_key& key, unsigned roles, std::optional<wall_time> not_after = {}) {
-  return {.name = name, .public_key = key.public_key(), .roles = roles, .not_after = not_after};
-}
 
 TEST(signatures, count_when_key_role_time_and_purpose_fit) {
   const auto key = signing_key::generate(), other = signing_key::generate();
@@ -58,27 +51,6 @@ TEST(signatures, a_damaged_record_is_none) {
   }
 }
 
-class trusting : public ring_agent {
- protected:
-  agent_config strict(const std::string& node = "n1") {
-    auto c = config(node);
-    c.trust = {.keys = {trusted("ci", build_, build_role), trusted("ops", activate_, activate_role), trusted("controller", safety_, safety_role)}, .required = true};
-    return c;
-  }
-  static signing_key copy_of(const signing_key& key) { return signing_key::from_pem(key.to_pem()).value(); }
-  publisher signing(const signing_key& build, const signing_key& activate) {
-    auto to = connect();
-    to.sign_with(copy_of(build), copy_of(activate));
-    return to;
-  }
-  head_record push_signed(const std::string& text, const signing_key& build, const signing_key& activate, const std::string& kind = "activate") {
-    auto to = signing(build, activate);
-    const auto version = to.stage(bundle_of(text)).value();
-    return to.activate({.version = version, .kind = kind, .actor = "me", .note = ""}).value();
-  }
-  const signing_key build_ = signing_key::generate(), activate_ = signing_key::generate(), safety_ = signing_key::generate();
-};
-
 TEST_F(trusting, takes_what_is_signed_by_those_who_may_and_nothing_else) {
   watched_agent node(strict());
   node->start();
@@ -98,26 +70,6 @@ TEST_F(trusting, takes_what_is_signed_by_those_who_may_and_nothing_else) {
   const auto last = push_signed("two", build_, activate_);
   ASSERT_TRUE(node.until_version(version_of_text("two")));
   EXPECT_EQ(node->status().activation, last.activation);
-}
-
-TEST_F(trusting, a_key_that_takes_harm_away_brings_no_version_in) {
-  watched_agent node(strict());
-  node->start();
-  push_signed("one", build_, activate_);
-  const auto two = push_signed("two", build_, activate_);
-  ASSERT_TRUE(node.until_version(version_of_text("two")));
-  // Built by who may build, and live once: still not what is live now.
-  auto to = signing(build_, safety_);
-  to.trust_only({trusted("ops", activate_, activate_role), trusted("controller", safety_, safety_role)});
-  ASSERT_TRUE(to.activate({.version = version_of_text("one"), .kind = "abort", .actor = "", .note = ""}));
-  EXPECT_TRUE(node.until_event("refused", "may only go on with version " + two.version.substr(0, 12)));
-  EXPECT_EQ(node->status().version, two.version);
-  const canary_version share{.version = version_of_text("one"), .basis_points = 9'999, .salt = "s"};
-  const auto with_canary = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .canary = share}).value();
-  EXPECT_EQ(answer(with_canary.activation).state, "NACK") << "nor as a canary for nearly everybody";
-  const auto lawful = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .demoted = std::vector<rule_demotion>{{.version = two.version, .rule = "r", .why = "w"}}}).value();
-  EXPECT_EQ(answer(lawful.activation).state, "ACK");
-  EXPECT_EQ(node->status().demotions.size(), 1u);
 }
 
 TEST_F(trusting, a_forged_number_does_not_stop_the_true_one) {
@@ -160,67 +112,6 @@ TEST_F(trusting, a_replayed_activation_and_one_of_another_ring_are_refused) {
   redis_->run({"HSET", keys.head(), "epoch", "1", "gen", "3", "record", foreign});
   redis_->run({"PUBLISH", keys.notify(), "1-3"});
   EXPECT_TRUE(node.until_event("refused", "was made for ring 'other'"));
-}
-
-// Who has Redis and no key writes demotions into the head, and waits for somebody who has one.
-TEST_F(trusting, a_publisher_signs_nothing_of_a_head_that_nobody_vouches_for) {
-  const ring_keys keys("test");
-  const auto one = push_signed("one", build_, activate_);
-  const auto honest = redis_->run({"HGET", keys.head(), "record"}).text;
-  auto to = signing(build_, activate_);
-  const auto with_bomb = [&] {
-    auto opened = nlohmann::json::parse(honest);
-    auto made = nlohmann::json::parse(opened["payload"].get<std::string>());
-    made["demoted"] = nlohmann::json::array({{{"version", one.version}, {"rule", "bomb"}, {"why", "w"}}});
-    opened["payload"] = made.dump();
-    return opened.dump();
-  };
-  auto unsigned_one = nlohmann::json::parse(nlohmann::json::parse(with_bomb())["payload"].get<std::string>()).dump();
-  const auto two = to.stage(bundle_of("two")).value();
-  for (const auto& forged : {with_bomb(), unsigned_one}) {
-    redis_->run({"DEL", keys.log()});
-    redis_->run({"HSET", keys.head(), "epoch", "1", "gen", "1", "record", forged});
-    EXPECT_NE(to.head()->doubt, "");
-    EXPECT_EQ(to.vouched_head().error().code, errc::refused);
-    for (const auto* kind : {"shadow", "canary", "promote", "abort", "demote", "rearm"}) {
-      const auto done = to.activate({.version = one.version, .kind = kind, .actor = "", .note = "", .shadow = two});
-      ASSERT_FALSE(done) << kind;
-      EXPECT_EQ(done.error().code, errc::refused) << done.error().message;
-      EXPECT_NE(done.error().message.find("--trust"), std::string::npos);
-    }
-    EXPECT_EQ(redis_->run({"HGET", keys.head(), "record"}).text, forged) << "nothing was written";
-    const auto plain = to.activate({.version = one.version, .actor = "", .note = ""}).value();
-    EXPECT_NE(plain.passed_over, "");
-    EXPECT_TRUE(plain.demoted.empty()) << "a new activation may pass it over, and takes nothing of it along";
-    redis_->run({"DEL", keys.log(), keys.head()});
-  }
-}
-
-TEST_F(trusting, a_publisher_goes_on_with_what_its_file_of_keys_vouches_for) {
-  const auto one = push_signed("one", build_, activate_);
-  const std::vector<rule_demotion> wild{{.version = one.version, .rule = "wild", .why = "w"}};
-  auto to = signing(build_, activate_);
-  ASSERT_TRUE(to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .demoted = wild}));
-  const auto other = signing_key::generate();
-  auto successor = signing(build_, other);
-  EXPECT_FALSE(successor.vouched_head()) << "it knows its own key alone";
-  auto keys = strict().trust.keys;
-  successor.trust_only(keys);
-  ASSERT_TRUE(successor.vouched_head());
-  const auto again = successor.activate({.version = one.version, .actor = "", .note = ""}).value();
-  EXPECT_EQ(again.demoted, wild);
-  EXPECT_EQ(again.passed_over, "");
-  EXPECT_FALSE(successor.vouched_head()) << "its own key is not in that file";
-  std::erase_if(keys, [](const trusted_key& k) { return k.name == "ops"; });
-  auto stranger = signing(build_, activate_);
-  stranger.trust_only(keys);
-  EXPECT_FALSE(stranger.vouched_head());
-  const auto entries = to.history(0).value();
-  ASSERT_EQ(entries.size(), 3u);
-  EXPECT_NE(entries[0].doubt, "");
-  EXPECT_EQ(entries[1].doubt + entries[2].doubt, "");
-  // Whoever does not sign is believed by nobody who asks for a signature, and asks for none.
-  EXPECT_EQ(connect().head()->doubt, "");
 }
 
 TEST_F(trusting, one_changed_byte_of_a_manifest_is_found) {
