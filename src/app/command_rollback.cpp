@@ -45,7 +45,8 @@ int rollback(const rollback_options& options, bool json) {
   if (!history) return complain_ring(history.error()), 1;
   // Back to what somebody made live whose word counts, and not to what was written between.
   const auto written = std::erase_if(*history, [](const store::head_record& e) { return !e.doubt.empty(); });
-  if (written > 0) complain(std::to_string(written) + " activations of the history are passed over: no key that counts here has signed them", "--trust FILE (or SLUICE_TRUST) names those that do");
+  if (written > 0) complain(std::to_string(written) + " activations of the history are passed over: they are damaged, or no key that counts here has signed them", "--trust FILE (or SLUICE_TRUST) names those that do");
+  if (history->empty() && written > 0) return complain("there is no version to go back to", "see: sluice history; sluice activate VERSION"), 1;
   if (history->empty()) return complain("nothing was ever activated in ring '" + options.ring.ring + "'", "is --ring the fleet's name?"), 1;
   if (repeats(*history, options.to)) return 1;
   const auto version = choose(*history, options.to);

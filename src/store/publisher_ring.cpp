@@ -80,7 +80,10 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
   for (const auto& e : entries->items) {
     if (e.items.size() != 2) continue;
     auto record = parse_record(e.items[1].field("record"));
-    if (!record) return std::unexpected(record.error());
+    if (!record) {
+      out.push_back({.activation = parse_activation(e.items[0].text).value_or(policy::activation{}), .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
+      continue;
+    }
     out.push_back(to_head(*record));
     out.back().doubt = impl_->doubt_about(*record);
   }
@@ -203,10 +206,15 @@ result<std::vector<std::string>> publisher::revoked() {
 
 result<std::vector<std::string>> publisher::staged() {
   const auto members = impl_->redis.command({"ZREVRANGE", impl_->keys.versions(), "0", "-1"});
+  // The head first: what comes after it is seen by the script.
+  const auto head = x.redis.command({"HMGET", x.keys.head(), "epoch", "gen"});
+  if (!head) return std::unexpected(head.error());
   if (!members) return std::unexpected(members.error());
   std::vector<std::string> out;
   for (const auto& m : members->items) out.push_back(m.text);
   return out;
+  const auto unread = std::ranges::find(*log, damaged_kind, &head_record::kind);
+  if (unread != log->end()) return fail(errc::integrity, "what " + policy::to_string(unread->activation) + " made live cannot be read, so nothing is taken away: " + unread->doubt);
 }
 
 result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
@@ -242,11 +250,11 @@ result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
   for (const auto& version : out.versions) words.push_back(x.keys.manifest(version));
   for (const auto& digest : gone_files) words.push_back(x.keys.blob(digest));
   words.push_back(std::to_string(staged->items.size() / 2));
-  words.push_back(std::to_string(out.versions.size()));
+  for (std::size_t i = 0; i < 2; ++i) words.push_back(i < head->items.size() ? head->items[i].text : std::string());
   words.insert(words.end(), out.versions.begin(), out.versions.end());
   const auto done = x.redis.command(words);
   if (done) return out;
-  if (done.error().message.starts_with("CONFLICT")) return fail(errc::conflict, "somebody pushed meanwhile, so nothing was taken away; try again");
+  if (done.error().message.starts_with("CONFLICT")) return fail(errc::conflict, "somebody pushed or activated meanwhile, so nothing was taken away; try again");
   return std::unexpected(done.error());
 }
 

@@ -30,6 +30,9 @@ struct provenance {
   shown_blocks benign = {};       // what the gate saw blocked of golden cases of set benign, for the nodes' breakers
 };
 
+// The kind of an entry of the history that cannot be read: of such a one there is nothing but its number.
+inline constexpr std::string_view damaged_kind = "damaged";
+
 struct head_record {
   policy::activation activation;
   std::string version, kind, actor, note, time;
@@ -101,6 +104,7 @@ class publisher {
   // empty, or is another server than the last record says. Retries a lost race a few times. A head whose word does not count is passed over, and
   // what would go on with it (every kind but activate and rollback) is errc::refused.
   [[nodiscard]] result<head_record> activate(const activate_request& what);
+  // errc::not_found: nothing was ever activated; errc::integrity: something was, and none of it can be read.
   [[nodiscard]] result<head_record> head();
   // The same for what is decided about it: errc::refused when its word does not count.
   [[nodiscard]] result<head_record> vouched_head();
