@@ -69,7 +69,7 @@ class node {
   [[nodiscard]] std::string version() const { return state_.version; }
   [[nodiscard]] policy::freshness freshness() const { return freshness_; }
   [[nodiscard]] agent_status status() const;  // any thread
-  void set_nodes(std::vector<agent_status::node> nodes);
+  void set_nodes(std::vector<agent_status::neighbour> nodes);
   [[nodiscard]] agent::callbacks::told_to_ring report() const { return calls_.report ? calls_.report() : agent::callbacks::told_to_ring{}; }
   void log(const char* level, const std::string& message) const { calls_.log(level, message); }
 

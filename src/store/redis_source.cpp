@@ -332,7 +332,7 @@ result<void> redis_source::read_nodes() {
   for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", keys_.node(ids->items[i].text)});
   auto fields = commands_->pipeline(asks);
   if (!fields) return std::unexpected(fields.error());
-  std::vector<agent_status::node> nodes;
+  std::vector<agent_status::neighbour> nodes;
   for (std::size_t i = 0; i < fields->size(); ++i) {
     const auto age = milliseconds(now_ms() - std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
     const auto& f = (*fields)[i];

@@ -69,7 +69,7 @@ struct node_status {
   bool alive = false;
   std::string shadow = {};                  // the version that it judges in shadow
   std::vector<rule_demotion> demoted = {};  // by itself
-  std::string arms = {};                    // what its versions did, as agent_config's `report` told it
+  std::string arms = {};                    // what its versions did, as agent::callbacks' `report` told it
   shown_by_version shown = {};              // what the version that is or was in shadow would have blocked there
 };
 
