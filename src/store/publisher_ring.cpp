@@ -46,15 +46,7 @@ result<head_record> publisher::vouched_head() {
   return live;
 }
 
-// Without a file of trusted keys a publisher knows its own alone.
-std::optional<trust> publisher::impl::whom() const {
-  trust out{.keys = trusted.value_or(std::vector<trusted_key>{}), .required = true, .reader = "this command"};
-  const auto every_role = static_cast<unsigned>(key_role::build) | static_cast<unsigned>(key_role::activate) | static_cast<unsigned>(key_role::safety);
-  for (const auto* own : {&build_key, &activate_key}) {
-    if (!trusted && *own) out.keys.push_back({.name = "of this command", .public_key = (*own)->public_key(), .roles = every_role, .not_after = {}});
-  }
-  return out.keys.empty() && !trusted ? std::nullopt : std::optional(std::move(out));
-}
+std::optional<trust> publisher::impl::whom() const { return publisher_trust(trusted, build_key, activate_key); }
 
 std::string publisher::impl::doubt_about(const activation_record& record) const {
   const auto by = whom();
@@ -264,14 +256,23 @@ result<provenance> publisher::made_how(const std::string& version) {
   return manifest->how;
 }
 
-result<void> publisher::approve(const std::string& version, const crypto::signing_key& key) {
+// Everything is asked of the very bytes that are signed: Redis may hand out others the next time.
+result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
   const auto manifest_key = impl_->keys.manifest(version);
   const auto text = impl_->redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
   auto signed_twice = countersign_text(approval_purpose, text->text, key);
-  if (!signed_twice) return fail(signed_twice.error().code, "version " + version.substr(0, 12) + " cannot be approved: " + signed_twice.error().message);
+  const auto cannot = [&](const error& why) { return fail(why.code, "version " + version.substr(0, 12) + " cannot be approved: " + why.message); };
+  const auto made = parse_manifest(text->text);
+  if (!made) return cannot(made.error());
+  if (made->version != version) return cannot({errc::integrity, "what stands in Redis under its name is the manifest of version " + made->version.substr(0, 12)});
+  if (const auto by = publisher_trust(impl_->trusted, {}, {})) {
+    const auto built = check_signatures(*by, made->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "its manifest");
+    if (!built) return cannot({errc::refused, built.error().message});
+  }
+  if (!signed_twice) return cannot(signed_twice.error());
   const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice});
-  return done ? result<void>() : std::unexpected(done.error());
+  return done ? result<provenance>(made->how) : std::unexpected(done.error());
 }
 
 result<policy::bundle_source> publisher::fetch(const std::string& version) {

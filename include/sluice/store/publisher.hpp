@@ -129,8 +129,9 @@ class publisher {
   // Versions that can be activated, newest first.
   [[nodiscard]] result<std::vector<std::string>> staged();
   [[nodiscard]] result<provenance> made_how(const std::string& version);
-  // Puts a second key's signature beside the one of a staged version's manifest. errc::refused: there is none.
-  [[nodiscard]] result<void> approve(const std::string& version, const crypto::signing_key& key);
+  // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none, or
+  // not one by a key that may build (trust_only); errc::integrity: what stands there is the manifest of another version.
+  [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
   // would go. errc::conflict: somebody staged meanwhile.
   struct pruned {
