@@ -41,6 +41,8 @@ bool repeats(const std::vector<store::head_record>& history, const std::string& 
 int rollback(const rollback_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  const auto live = ring->head();
+  if (!live && live.error().code != errc::not_found && live.error().code != errc::integrity) return complain_ring(live.error()), 1;
   auto history = ring->history(0);
   if (!history) return complain_ring(history.error()), 1;
   // Back to what somebody made live whose word counts, and not to what was written between.
@@ -55,7 +57,7 @@ int rollback(const rollback_options& options, bool json) {
              "see: sluice history");
     return 1;
   }
-  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note});
+  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note, .only_after = live ? live->activation : policy::activation{}});
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_about(*head);

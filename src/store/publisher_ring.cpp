@@ -198,23 +198,23 @@ result<std::vector<std::string>> publisher::revoked() {
 
 result<std::vector<std::string>> publisher::staged() {
   const auto members = impl_->redis.command({"ZREVRANGE", impl_->keys.versions(), "0", "-1"});
-  // The head first: what comes after it is seen by the script.
-  const auto head = x.redis.command({"HMGET", x.keys.head(), "epoch", "gen"});
-  if (!head) return std::unexpected(head.error());
   if (!members) return std::unexpected(members.error());
   std::vector<std::string> out;
   for (const auto& m : members->items) out.push_back(m.text);
   return out;
-  const auto unread = std::ranges::find(*log, damaged_kind, &head_record::kind);
-  if (unread != log->end()) return fail(errc::integrity, "what " + policy::to_string(unread->activation) + " made live cannot be read, so nothing is taken away: " + unread->doubt);
 }
 
 result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
   auto& x = *impl_;
+  // The head first: what comes after it is seen by the script.
+  const auto head = x.redis.command({"HMGET", x.keys.head(), "epoch", "gen"});
+  if (!head) return std::unexpected(head.error());
   const auto staged = x.redis.command({"ZRANGE", x.keys.versions(), "0", "-1", "WITHSCORES"});
   if (!staged) return std::unexpected(staged.error());
   const auto log = history(0);
   if (!log) return std::unexpected(log.error());
+  const auto unread = std::ranges::find(*log, damaged_kind, &head_record::kind);
+  if (unread != log->end()) return fail(errc::integrity, "what " + policy::to_string(unread->activation) + " made live cannot be read, so nothing is taken away: " + unread->doubt);
   std::set<std::string> used, kept_files, gone_files;
   for (const auto& each : *log) {
     used.insert(each.version);
@@ -250,10 +250,11 @@ result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
   return std::unexpected(done.error());
 }
 
-result<provenance> publisher::made_how(const std::string& version) {
-  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
-  if (!manifest) return std::unexpected(manifest.error());
-  return manifest->how;
+bool publisher::owes_approval(const std::string& version) {
+  const auto by = impl_->whom();
+  if (!by) return false;
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall);
+  return !manifest || (manifest->how.weaker && !check_approval(*by, manifest->signed_as, now().wall, "it"));
 }
 
 // Everything is asked of the very bytes that are signed: Redis may hand out others the next time.
@@ -261,7 +262,6 @@ result<provenance> publisher::approve(const std::string& version, const crypto::
   const auto manifest_key = impl_->keys.manifest(version);
   const auto text = impl_->redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
-  auto signed_twice = countersign_text(approval_purpose, text->text, key);
   const auto cannot = [&](const error& why) { return fail(why.code, "version " + version.substr(0, 12) + " cannot be approved: " + why.message); };
   const auto made = parse_manifest(text->text);
   if (!made) return cannot(made.error());
@@ -270,6 +270,7 @@ result<provenance> publisher::approve(const std::string& version, const crypto::
     const auto built = check_signatures(*by, made->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "its manifest");
     if (!built) return cannot({errc::refused, built.error().message});
   }
+  auto signed_twice = countersign_text(approval_purpose, text->text, key);
   if (!signed_twice) return cannot(signed_twice.error());
   const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice});
   return done ? result<provenance>(made->how) : std::unexpected(done.error());

@@ -34,10 +34,10 @@ struct provenance {
 inline constexpr std::string_view damaged_kind = "damaged";
 
 struct head_record {
+  std::string record = {};  // SHA-256 of what it says
   policy::activation activation;
   std::string version, kind, actor, note, time;
   std::string commit = {}, gate_report = {};  // of the version's provenance, the canary's where there is one
-  std::string record = {};  // SHA-256 of what it says
   std::optional<canary_version> canary = {};
   std::string shadow = {};                  // a version that is judged beside it; "": none
   std::vector<rule_demotion> demoted = {};
@@ -128,7 +128,9 @@ class publisher {
   [[nodiscard]] result<std::vector<std::string>> revoked();
   // Versions that can be activated, newest first.
   [[nodiscard]] result<std::vector<std::string>> staged();
-  [[nodiscard]] result<provenance> made_how(const std::string& version);
+  // Whether a staged version counts as weaker and no second key that counts has approved it: nodes that ask for one do not take it, and what is
+  // no weaker than it proves nothing. True also where its manifest does not tell; false for a publisher that asks for no signatures.
+  [[nodiscard]] bool owes_approval(const std::string& version);
   // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none, or
   // not one by a key that may build (trust_only); errc::integrity: what stands there is the manifest of another version.
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);

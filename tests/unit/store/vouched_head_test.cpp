@@ -72,6 +72,46 @@ TEST_F(trusting, a_publisher_goes_on_with_what_its_file_of_keys_vouches_for) {
   EXPECT_EQ(connect().head()->doubt, "");
 }
 
+TEST_F(trusting, an_approval_is_of_the_version_that_was_named_and_of_what_somebody_built) {
+  const ring_keys keys("test");
+  const auto lead = signing_key::generate();
+  auto to = signing(build_, activate_);
+  const auto one = to.stage(bundle_of("one"), {.gate_report = std::string(64, 'a'), .weaker = true}).value(), two = to.stage(bundle_of("two")).value();
+  const auto told = to.approve(one, lead);
+  ASSERT_TRUE(told) << told.error().message;
+  EXPECT_TRUE(told->weaker);
+  // Redis hands out the manifest of another version under this one's name.
+  const auto other = redis_->run({"HGET", keys.manifest(two), "manifest"}).text;
+  redis_->run({"HSET", keys.manifest(one), "manifest", other});
+  const auto refused = to.approve(one, lead);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, errc::integrity) << refused.error().message;
+  EXPECT_EQ(redis_->run({"HGET", keys.manifest(one), "manifest"}).text, other) << "nothing was signed";
+  // Built by a stranger: for whoever names the keys that may build.
+  auto stranger = signing(signing_key::generate(), activate_);
+  ASSERT_TRUE(stranger.stage(bundle_of("one")));
+  to.trust_only(strict().trust.keys);
+  EXPECT_EQ(to.approve(one, lead).error().code, errc::refused);
+  ASSERT_TRUE(to.stage(bundle_of("one")));
+  EXPECT_TRUE(to.approve(one, lead));
+}
+
+TEST_F(trusting, a_version_that_counts_as_weaker_owes_an_approval_until_a_second_key_has_given_it) {
+  const auto lead = signing_key::generate();
+  auto to = signing(build_, activate_);
+  const auto one = to.stage(bundle_of("one"), {.gate_report = std::string(64, 'a'), .weaker = true}).value(), two = to.stage(bundle_of("two")).value();
+  EXPECT_TRUE(to.owes_approval(one));
+  EXPECT_FALSE(to.owes_approval(two));
+  EXPECT_TRUE(to.owes_approval(std::string(64, 'a'))) << "nobody knows what it is";
+  EXPECT_FALSE(connect().owes_approval(one)) << "who asks for no signatures asks for no approval";
+  ASSERT_TRUE(to.approve(one, lead));
+  EXPECT_TRUE(to.owes_approval(one)) << "by a key that it does not know";
+  auto whom = strict().trust.keys;
+  whom.push_back(trusted("lead", lead, static_cast<unsigned>(key_role::approve)));
+  to.trust_only(whom);
+  EXPECT_FALSE(to.owes_approval(one));
+}
+
 TEST_F(trusting, a_key_that_takes_harm_away_brings_no_version_in) {
   watched_agent node(strict());
   node->start();
