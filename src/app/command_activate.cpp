@@ -25,7 +25,7 @@ int activate(const activate_options& options, bool json) {
   if (!version) return 1;
   const auto head = ring->activate({.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note});
   if (!head) return complain_ring(head.error()), 1;
-  warn_of_replicas(*head);
+  warn_about(*head);
   if (!json) std::cout << "version " << short_version(*version) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
   return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json);
 }

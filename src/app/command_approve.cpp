@@ -12,7 +12,7 @@ namespace sluice::app {
 namespace {
 
 struct approve_options {
-  std::string version, key_file;
+  std::string version, key_file, trust_file;
   ring_options ring;
 };
 
@@ -21,11 +21,15 @@ int approve(const approve_options& options, bool json) {
   if (!ring) return 1;
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
-  const auto how = ring->made_how(*version);
-  if (!how) return complain_ring(how.error()), 1;
   const auto key = read_signing_key(options.key_file);
   if (!key) return 1;
-  if (const auto done = ring->approve(*version, *key); !done) return complain_ring(done.error()), 1;
+  if (!options.trust_file.empty()) {
+    auto trusted = read_trust_file(options.trust_file);
+    if (!trusted) return 1;
+    ring->trust_only(std::move(*trusted));
+  }
+  const auto how = ring->approve(*version, *key);
+  if (!how) return complain_ring(how.error()), 1;
   if (json) {
     std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"key", crypto::key_id(key->public_key())}, {"weaker", how->weaker}, {"commit", how->commit}, {"gate_report", how->gate_report}}.dump(2) << '\n';
   } else {
@@ -42,6 +46,7 @@ void add_approve(CLI::App& root, invocation& call) {
   auto options = std::make_shared<approve_options>();
   command->add_option("version", options->version, "The version or its first digits")->required();
   command->add_option("--key", options->key_file, "Your private key (sluice keygen --role approve)")->required();
+  add_trust_option(*command, options->trust_file, "The file of the keys that may build, as policy.trust.keys_file of the nodes: only what one of them built is approved; also from SLUICE_TRUST");
   add_ring_options(*command, options->ring);
   add_json(*command, call);
   command->footer("Nodes with policy.trust.require_approval take no weaker version without it. Another key than the one that built the version is wanted.\n\nExample:\n"

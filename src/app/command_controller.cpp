@@ -59,7 +59,7 @@ class controlling {
     if (*leads != leads_ || !told_) telemetry::log(level::info, *leads ? "this controller acts for the ring" : "another controller acts for the ring; this one waits", {{"ring", options_.ring.ring}});
     leads_ = *leads;
     told_ = true;
-    const auto head = ring_->head();
+    const auto head = ring_->vouched_head();
     if (!head && head.error().code == errc::not_found) return {};
     if (!head) return std::unexpected(head.error());
     const auto nodes = ring_->nodes();
@@ -105,6 +105,10 @@ class controlling {
 };
 
 int control(const controller_options& options) {
+  if (!options.signing.key_file.empty() && options.signing.trust_file.empty()) {
+    complain("--key needs --trust: what this controller signs goes on with what others made live, and nobody has said whose word counts", "--trust FILE (or SLUICE_TRUST), the file that the nodes have as policy.trust.keys_file");
+    return 2;
+  }
   sigset_t stop;
   sigemptyset(&stop);
   for (const int each : {SIGTERM, SIGINT}) sigaddset(&stop, each);
@@ -125,13 +129,14 @@ void add_controller(CLI::App& root, invocation& call) {
   auto options = std::make_shared<controller_options>();
   add_ring_options(*command, options->ring);
   command->add_option("--key", options->signing.key_file, "A private key of role safety (sluice keygen), which signs nothing but aborts and demotions");
+  add_trust_option(*command, options->signing.trust_file, "The file of the keys whose words are gone on with, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Needed with --key");
   command->add_option("--block-margin", options->terms.block_margin, "How much larger or smaller the share of blocked exchanges may be than that of what is live")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   command->add_option("--fail-margin", options->terms.fail_margin, "The same of exchanges that fail")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   command->add_option("--slow-margin", options->terms.slow_margin, "The same of exchanges that take longer than 99 in 100 of the others")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   command->add_option("--error", options->terms.error, "How probably a canary that is within its margins is ever aborted")->check(CLI::Range(1e-9, 0.5))->capture_default_str();
   command->footer(
       "Run two of them on different machines: one acts, the others wait, and what either does is void when the ring has moved on meanwhile.\n\n"
-      "Example:\n  sluice controller --redis redis://127.0.0.1:6379 --ring prod --key safety.pem");
+      "Example:\n  sluice controller --redis redis://127.0.0.1:6379 --ring prod --key safety.pem --trust trusted.yaml");
   command->callback([options, &call] { call.exit_code = control(*options); });
 }
 

@@ -42,7 +42,7 @@ bool has_rule(const policy::bundle_ast& bundle, const std::string& rule) {
 int demote(const demote_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
-  const auto live = ring->head();
+  const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
   store::activate_request asked{.version = live->version, .kind = "demote", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow, .only_after = live->activation};
   if (options.rule.empty()) {
@@ -74,7 +74,7 @@ int demote(const demote_options& options, bool json) {
   }
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
-  warn_of_replicas(*head);
+  warn_about(*head);
   if (!json) {
     std::cout << (options.rule.empty() ? "version " + short_version(head->shadow) : "rule " + options.rule) << " is in shadow as " << policy::to_string(head->activation) << '\n' << std::flush;
   }
@@ -102,7 +102,7 @@ int rearm(const demote_options& options, bool json) {
   }
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
-  const auto live = ring->head();
+  const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
   const auto nodes = ring->nodes();
   if (!nodes) return complain_ring(nodes.error()), 1;
@@ -118,7 +118,7 @@ int rearm(const demote_options& options, bool json) {
   const auto head = ring->activate({.version = live->version, .kind = "rearm", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow,
                                     .demoted = std::move(stays), .rearm = true, .rearm_rule = options.rule, .only_after = live->activation});
   if (!head) return complain_ring(head.error()), 1;
-  warn_of_replicas(*head);
+  warn_about(*head);
   if (!json) std::cout << (options.rule.empty() ? std::string("all rules are") : "rule " + options.rule + " is") << " armed again as " << policy::to_string(head->activation) << '\n' << std::flush;
   return wait_and_tell(*ring, options.ring.ring, head->version, *head, options.wait, json);
 }

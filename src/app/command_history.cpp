@@ -24,13 +24,13 @@ int history(const ring_options& options, std::size_t limit, bool json) {
   if (json) {
     auto out = nlohmann::ordered_json::array();
     for (const auto& e : *entries) {
-      out.push_back({{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", e.canary ? nlohmann::ordered_json{{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}} : nlohmann::ordered_json(nullptr)}, {"kind", e.kind}, {"actor", e.actor}, {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"commit", e.commit}, {"gate_report", e.gate_report}});
+      out.push_back({{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", e.canary ? nlohmann::ordered_json{{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}} : nlohmann::ordered_json(nullptr)}, {"kind", e.kind}, {"actor", e.actor}, {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"doubt", e.doubt}, {"commit", e.commit}, {"gate_report", e.gate_report}});
     }
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  for (const auto& e : *entries) rows.push_back({policy::to_string(e.activation), short_version(e.version), e.canary ? e.kind + " " + short_version(e.canary->version) : e.kind, e.time, e.actor, or_dash(e.signed_by), or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), e.note});
+  for (const auto& e : *entries) rows.push_back({policy::to_string(e.activation), short_version(e.version), e.canary ? e.kind + " " + short_version(e.canary->version) : e.kind, e.time, e.actor, or_dash(e.signed_by), or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), e.kind == store::damaged_kind ? e.doubt : e.note});
   std::cout << table(rows);
   return 0;
 }

@@ -27,13 +27,20 @@ struct pack_options {
 struct served {
   std::optional<bundle_input> bundle;
   policy::activation activation;
+  bool owes_approval = false;  // it counts as weaker itself, and nobody who may has approved it
 };
-std::optional<served> read_served(const std::string& path, bundle_compiler& compiler) {
+std::optional<served> read_served(const pack_options& o, const std::optional<store::trust>& whom, bundle_compiler& compiler) {
+  const auto& path = o.against;
   served out;
   if (path.empty()) return out;
   const auto bytes = read_file(path, "--against");
   auto archive = bytes ? store::read_archive(*bytes, {}) : std::unexpected(bytes.error());
   if (!archive) return complain(archive.error().message, "--against takes an archive that sluice pack made"), std::nullopt;
+  if (whom) {
+    const auto counts = store::check_archive(*archive, *whom, o.ring, now().wall);
+    if (!counts) return complain(path + " is not gone on with: " + counts.error().message, "name the file of the keys that count: --trust, or SLUICE_TRUST"), std::nullopt;
+    out.owes_approval = *counts;
+  }
   out.activation = store::activation_in(*archive);
   out.bundle = bundle_input{.path = path, .source = std::move(archive->source), .report = {}};
   out.bundle->report = policy::build(out.bundle->source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
@@ -46,7 +53,11 @@ int pack(const pack_options& o, bool json) {
   auto compiler = make_bundle_compiler();
   const auto input = need_bundle(o.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;
-  const auto before = read_served(o.against, compiler);
+  auto keys = read_signing_keys(o.signing);
+  if (!keys) return 1;
+  const auto whom = trusted_by(o.signing, *keys);
+  if (!whom) return 1;
+  const auto before = read_served(o, *whom, compiler);
   if (!before) return 1;
   auto asked = o.gate;
   asked.actor = actor_name(o.actor);
@@ -61,7 +72,7 @@ int pack(const pack_options& o, bool json) {
     return 1;
   }
   store::sealing how{.ring = o.ring, .activation = {before->activation.epoch, before->activation.generation + 1}, .actor = asked.actor, .note = o.note,
-                     .how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit)};
+                     .how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit, false)};
   if (how.activation.epoch == 0) how.activation.epoch = 1;
   if (!o.activation.empty()) {
     const auto given = store::activation_from(o.activation);
@@ -69,8 +80,8 @@ int pack(const pack_options& o, bool json) {
     how.activation = *given;
   }
   if (how.activation <= before->activation) return complain("--activation " + policy::to_string(how.activation) + " does not follow " + policy::to_string(before->activation), "nodes only go forward"), 2;
-  auto keys = read_signing_keys(o.signing);
-  if (!keys) return 1;
+  // Without what is served nobody can tell; a first one has nothing to be weaker than.
+  how.how.weaker = before->bundle ? before->owes_approval || rollout::weaker(before->bundle->report.bundle, input->report.bundle) : how.activation != policy::activation{1, 1};
   const auto bytes = store::sealed_archive(input->source, how, keys->build, keys->activate);
   if (!bytes) return complain(bytes.error().message), 1;
   if (const auto written = replace_file(o.out, *bytes); !written) return complain(written.error().message), 1;

@@ -39,7 +39,7 @@ bool within_limits(store::publisher& ring, const std::string& version) {
 int end_trial(const trial_options& options, bool promote, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
-  const auto live = ring->head();
+  const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
   const bool canary = live->canary && !options.shadow;
   if (!canary && live->shadow.empty()) {
@@ -56,7 +56,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   if (!canary && !promote) asked.canary = live->canary;
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
-  warn_of_replicas(*head);
+  warn_about(*head);
   if (!json) {
     std::cout << (promote ? "the " + what + " " : "the " + what + " is over; version ") << short_version(version) << (promote ? " is live for everybody as " : " goes on as ")
               << policy::to_string(head->activation) << '\n' << std::flush;

@@ -28,25 +28,56 @@ struct push_options {
   gate_request gate;
 };
 
+constexpr int push_tries = 25;  // each time it is held against what another publisher activated meanwhile
+
 std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<milliseconds>(mono_now() - from).count(); }
 
-// The version that is live in the ring, built here; nothing when there is none, or neither it nor the candidate has a `gate` block: a
-// candidate does not get rid of a gate by leaving it out. False: it was complained about.
-bool active_of(const bundle_input& candidate, store::publisher& ring, bundle_compiler& compiler, std::optional<bundle_input>& out) {
-  auto head = ring.head();
-  if (!head && head.error().code == errc::not_found) return true;
-  if (!head) return complain_ring(head.error()), false;
-  auto source = ring.fetch(head->version);
+// What the candidate is held against.
+struct comparison {
+  policy::activation head;             // of what is live; 0-0: nothing is
+  std::optional<bundle_input> active;  // what is live, built here, where one of the two has a `gate` block
+  bool weaker = false;                 // the candidate is, or may be, or nobody can tell
+  std::string unknown;                 // why nobody can tell
+};
+
+// What is live, as far as its bundle is read and checked; `unknown` says why not.
+std::optional<policy::bundle_source> live_files(const store::head_record& head, const bundle_input& candidate, store::publisher& ring, bool emergency, std::string& unknown) {
+  auto source = ring.fetch(head.version);
+  if (source) return std::move(*source);
   // What was damaged in Redis is mended by pushing it again, and a version need not be held against itself.
-  if (!source && head->version == policy::version_of(candidate.source)) return true;
-  if (!source) return complain_ring(source.error()), false;
-  policy::diagnostics ignored;  // what is wrong with it, building it says
-  if (!candidate.report.bundle.gate && !policy::parse(*source, ignored).gate) return true;
-  out = bundle_input{.path = "version " + short_version(head->version), .source = std::move(*source), .report = {}};
-  out->report = policy::build(out->source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
-  if (out->report.snapshot != nullptr) return true;
+  if (head.version == policy::version_of(candidate.source)) return candidate.source;
+  if (unknown.empty() && !emergency) complain_ring(source.error());
+  else unknown += (unknown.empty() ? "" : "; ") + source.error().message;
+  return std::nullopt;
+}
+
+// Holds the candidate against what is live, also where the gate is not asked: nodes may want a second key for what is weaker. A candidate does
+// not get rid of a gate by leaving the block out. Nothing: it was complained about.
+std::optional<comparison> compare(const bundle_input& candidate, store::publisher& ring, bundle_compiler& compiler, bool emergency) {
+  comparison out;
+  const auto head = ring.head();
+  if (!head && head.error().code == errc::not_found) return out;
+  if (!head && head.error().code != errc::integrity) return complain_ring(head.error()), std::nullopt;
+  out.weaker = true;
+  out.unknown = head ? head->doubt : head.error().message;
+  if (!head) return out;
+  out.head = head->activation;
+  const bool must = out.unknown.empty() && !emergency;  // what nobody vouches for stops no repair
+  auto source = live_files(*head, candidate, ring, emergency, out.unknown);
+  if (!source) return must ? std::nullopt : std::optional(std::move(out));
+  policy::diagnostics found;
+  auto live = policy::parse(*source, found);
+  policy::check(live, now().wall, found, policy::expired_exceptions::leave_out);
+  if (policy::has_errors(found)) out.unknown += (out.unknown.empty() ? "" : "; ") + ("version " + short_version(head->version) + " does not pass its checks here any more");
+  if (out.unknown.empty() && ring.owes_approval(head->version)) out.unknown = "version " + short_version(head->version) + " counts as weaker itself, and no second key that counts here has approved it";
+  out.weaker = !out.unknown.empty() || rollout::weaker(live, candidate.report.bundle);
+  if (emergency || (!candidate.report.bundle.gate && !live.gate)) return out;
+  bundle_input active{.path = "version " + short_version(head->version), .source = std::move(*source), .report = {}};
+  active.report = policy::build(active.source, now().wall, *compiler.backend, *compiler.cache, policy::expired_exceptions::leave_out);
+  if (active.report.snapshot != nullptr) out.active = std::move(active);
+  if (out.active || !must) return out;
   complain("the active version " + short_version(head->version) + " does not compile here any more, so nothing can be held against it", "sluice version here and on the nodes may differ");
-  return false;
+  return std::nullopt;
 }
 
 // "5" or "nodes=zone=a".
@@ -63,12 +94,13 @@ std::optional<store::canary_version> canary_of(const std::string& text) {
   return store::canary_version{.version = {}, .basis_points = static_cast<std::uint32_t>(percent * 100 + 0.5), .salt = {}, .nodes = {}};
 }
 
-// What a push makes live: the version for everybody, or beside what is live for some, or for nobody.
-std::optional<store::activate_request> request_of(const push_options& options, store::publisher& ring, const std::string& staged) {
+// What a push makes live: the version for everybody, or beside what is live for some, or for nobody. `held_against`: that, and nothing that
+// came after it.
+std::optional<store::activate_request> request_of(const push_options& options, store::publisher& ring, const std::string& staged, policy::activation held_against) {
   store::activate_request out{.version = staged, .kind = "activate", .actor = actor_name(options.actor),
-                                 .note = options.gate.emergency ? "EMERGENCY, golden sets not asked: " + options.note : options.note};
+                                 .note = options.gate.emergency ? "EMERGENCY, golden sets not asked: " + options.note : options.note, .only_after = held_against};
   if (options.canary.empty() && !options.shadow) return out;
-  const auto live = ring.head();
+  const auto live = ring.vouched_head();
   if (!live) {
     complain_ring(live.error());
     return std::nullopt;
@@ -78,7 +110,6 @@ std::optional<store::activate_request> request_of(const push_options& options, s
     return std::nullopt;
   }
   out.version = live->version;
-  out.only_after = live->activation;
   out.canary = live->canary;
   out.shadow = live->shadow == staged ? "" : live->shadow;
   out.kind = options.shadow ? "shadow" : "canary";
@@ -97,7 +128,7 @@ std::optional<store::activate_request> request_of(const push_options& options, s
 // where something runs beside it, which a push ends, where somebody else signed for it, or where a node refused it, runs another or has seen a newer one.
 std::optional<store::head_record> active_everywhere(store::publisher& ring, const std::string& version) {
   auto head = ring.head();
-  if (!head || head->version != version || head->canary || !head->shadow.empty() || head->signed_by != ring.signs_as()) return std::nullopt;
+  if (!head || !head->doubt.empty() || head->version != version || head->canary || !head->shadow.empty() || head->signed_by != ring.signs_as()) return std::nullopt;
   const auto nodes = ring.nodes();
   const auto runs_it = [&](const store::node_status& n) { return !n.alive || (n.version == version && n.activation == policy::to_string(head->activation)); };
   if (!nodes || !std::ranges::all_of(*nodes, runs_it)) return std::nullopt;
@@ -123,18 +154,18 @@ void tell(const push_options& options, const std::string& staged, const store::h
 
 // As `sluice test` judges, against what is live where the bundle has a `gate` block. Nothing when it may not go live: it was complained
 // about.
-std::optional<gate_run> pass_gate(const bundle_input& input, const push_options& options, store::publisher& ring, bundle_compiler& compiler) {
-  std::optional<bundle_input> active;
-  if (!options.gate.emergency && !active_of(input, ring, compiler, active)) return std::nullopt;
-  const bool has_block = input.report.bundle.gate.has_value() || active;
+std::optional<gate_run> pass_gate(const bundle_input& input, const push_options& options, const comparison& with, bundle_compiler& compiler) {
+  const bool has_block = input.report.bundle.gate.has_value() || with.active;
   gate_request asked = options.gate;
   asked.actor = actor_name(options.actor);
   asked.from_nothing = has_block && !asked.emergency;
-  auto run = run_gate(input, active ? &*active : nullptr, asked, now().wall, compiler);
+  auto run = run_gate(input, with.active ? &*with.active : nullptr, asked, now().wall, compiler);
   if (!run) return std::nullopt;
   const auto verdict = run->report.verdict;
   if (verdict == rollout::verdict::pass || (verdict == rollout::verdict::insufficient && !has_block)) {
-    if (!has_block) complain("what is live was not compared with: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
+    if (!has_block) complain("the gate did not hold it against what is live: neither version has a `gate` block" + std::string(asked.approved_by.empty() ? "" : ", and --approved-by approves nothing"), "with one, rules that are weaker need a second person: docs/gate.md");
+    if (!with.unknown.empty()) complain("whether it is weaker than what is live, nobody can tell (" + with.unknown + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
+    else if (with.weaker && !has_block) complain("it is weaker than what is live, or may be", "see: sluice diff. Nodes with require_approval want a second key: sluice approve");
     return run;
   }
   print_checks(*run, std::cerr);
@@ -142,14 +173,47 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   return std::nullopt;
 }
 
-// Nothing: it was complained about.
-std::optional<store::head_record> make_live(const push_options& options, store::publisher& ring, const bundle_input& input, const store::provenance& how, const std::string& staged) {
-  const auto request = request_of(options, ring, staged);
-  if (!request) return std::nullopt;
+// What passed its gate, and what came of it.
+struct pushed {
+  gate_run gate;
+  std::string version = {};
+  std::optional<store::head_record> head = {};  // none: it was uploaded only
+  bool unchanged = false;                  // it was live everywhere already
+  std::int64_t golden_ms = 0, upload_ms = 0, activate_ms = 0;
+};
+
+// Once. errc::conflict: another publisher was faster, and what passed its gate was held against what is live no more. Other failures are
+// complained about and give an error without words.
+result<pushed> push_once(const push_options& options, store::publisher& ring, const bundle_input& input, bundle_compiler& compiler) {
+  const auto said = [] { return fail(errc::refused, ""); };
+  auto mark = mono_now();
+  const auto with = compare(input, ring, compiler, options.gate.emergency);
+  if (!with) return said();
+  auto gate = pass_gate(input, options, *with, compiler);
+  if (!gate) return said();
+  const auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit, with->weaker);
+  pushed out{.gate = std::move(*gate), .golden_ms = ms_since(mark)};
+  mark = mono_now();
+  auto staged = ring.stage(input.source, how);
+  if (!staged) return complain_ring(staged.error()), said();
+  out.version = std::move(*staged);
+  out.upload_ms = ms_since(mark);
+  if (options.stage_only) return out;
+  mark = mono_now();
+  const bool may_be_there = !options.again && options.canary.empty() && !options.shadow;
+  out.head = may_be_there ? active_everywhere(ring, out.version) : std::nullopt;
+  out.unchanged = out.head.has_value();
+  if (out.unchanged) return out;
+  const auto request = request_of(options, ring, out.version, with->head);
+  if (!request) return said();
   auto head = ring.activate(*request);
   if (!head && head.error().code == errc::not_found && ring.stage(input.source, how)) head = ring.activate(*request);  // a failover lost what was uploaded
-  if (!head) return complain_ring(head.error()), std::nullopt;
-  return std::move(*head);
+  if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());
+  if (!head) return complain_ring(head.error()), said();
+  warn_about(*head);
+  out.head = std::move(*head);
+  out.activate_ms = ms_since(mark);
+  return out;
 }
 
 int push(const push_options& options, bool json) {
@@ -164,40 +228,29 @@ int push(const push_options& options, bool json) {
   const auto build_ms = ms_since(begin);
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
-  const auto gate = pass_gate(*input, options, *ring, compiler);
-  if (!gate) return 1;
-  const auto golden_ms = ms_since(begin) - build_ms;
-  auto mark = mono_now();
-  const auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit);
-  auto staged = ring->stage(input->source, how);
-  if (!staged) return complain_ring(staged.error()), 1;
-  const auto upload_ms = ms_since(mark);
+  auto done = push_once(options, *ring, *input, compiler);
+  for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) done = push_once(options, *ring, *input, compiler);
+  if (!done && done.error().code == errc::conflict) complain_ring(done.error());
+  if (!done) return 1;
   if (options.stage_only) {
-    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *staged}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2) << '\n';
-    else std::cout << "version " << short_version(*staged) << " is in ring " << options.ring.ring << " and not live; next: sluice activate " << short_version(*staged) << '\n';
+    if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", done->version}, {"activation", nullptr}, {"ring", options.ring.ring}}.dump(2) << '\n';
+    else std::cout << "version " << short_version(done->version) << " is in ring " << options.ring.ring << " and not live; next: sluice activate " << short_version(done->version) << '\n';
     return 0;
   }
-  mark = mono_now();
-  const bool may_be_there = !options.again && options.canary.empty() && !options.shadow;
-  auto head = may_be_there ? active_everywhere(*ring, *staged) : std::nullopt;
-  const bool unchanged = head.has_value();
-  if (!head) head = make_live(options, *ring, *input, how, *staged);
-  if (!head) return 1;
-  if (!unchanged) warn_of_replicas(*head);
-  const auto activate_ms = ms_since(mark);
-  mark = mono_now();
-  if (!json && !unchanged) tell(options, *staged, *head);
-  if (!json && unchanged) std::cout << "version " << short_version(*staged) << " is already active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << "; nothing to do (--again activates it once more)\n" << std::flush;
-  const auto waited = wait_for_nodes(*ring, options.ring.ring, *head, options.wait, json);
+  const auto& head = *done->head;
+  const auto mark = mono_now();
+  if (!json && !done->unchanged) tell(options, done->version, head);
+  if (!json && done->unchanged) std::cout << "version " << short_version(done->version) << " is already active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; nothing to do (--again activates it once more)\n" << std::flush;
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json);
   const auto wait_ms = ms_since(mark);
   if (json) {
     const auto nodes = nlohmann::ordered_json::parse(answers_json(waited));
-    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", *staged}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", unchanged}, {"nodes", nodes},
-                                        {"gate", {{"verdict", rollout::to_string(gate->report.verdict)}, {"report", gate->report.digest}}},
-                                        {"ms", {{"build", build_ms}, {"golden", golden_ms}, {"upload", upload_ms}, {"activate", activate_ms}, {"wait", wait_ms}}}};
+    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes},
+                                        {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}}},
+                                        {"ms", {{"build", build_ms}, {"golden", done->golden_ms}, {"upload", done->upload_ms}, {"activate", done->activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';
   } else {
-    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << golden_ms << ", upload " << upload_ms << ", activate " << activate_ms << ", wait " << wait_ms << "; gate report " << short_version(gate->report.digest) << '\n';
+    std::cout << "took " << ms_since(begin) << " ms: build " << build_ms << ", gate " << done->golden_ms << ", upload " << done->upload_ms << ", activate " << done->activate_ms << ", wait " << wait_ms << "; gate report " << short_version(done->gate.report.digest) << '\n';
   }
   return waited.reached ? 0 : 1;
 }

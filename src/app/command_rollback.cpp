@@ -41,8 +41,14 @@ bool repeats(const std::vector<store::head_record>& history, const std::string& 
 int rollback(const rollback_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
-  const auto history = ring->history(0);
+  const auto live = ring->head();
+  if (!live && live.error().code != errc::not_found && live.error().code != errc::integrity) return complain_ring(live.error()), 1;
+  auto history = ring->history(0);
   if (!history) return complain_ring(history.error()), 1;
+  // Back to what somebody made live whose word counts, and not to what was written between.
+  const auto written = std::erase_if(*history, [](const store::head_record& e) { return !e.doubt.empty(); });
+  if (written > 0) complain(std::to_string(written) + " activations of the history are passed over: they are damaged, or no key that counts here has signed them", "--trust FILE (or SLUICE_TRUST) names those that do");
+  if (history->empty() && written > 0) return complain("there is no version to go back to", "see: sluice history; sluice activate VERSION"), 1;
   if (history->empty()) return complain("nothing was ever activated in ring '" + options.ring.ring + "'", "is --ring the fleet's name?"), 1;
   if (repeats(*history, options.to)) return 1;
   const auto version = choose(*history, options.to);
@@ -51,10 +57,10 @@ int rollback(const rollback_options& options, bool json) {
              "see: sluice history");
     return 1;
   }
-  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note});
+  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note, .only_after = live ? live->activation : policy::activation{}});
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
-  warn_of_replicas(*head);
+  warn_about(*head);
   if (const auto& left = history->front().version; options.revoke && left != *version) {
     if (const auto done = ring->revoke(left); !done) return complain_ring(done.error()), 1;
     if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;

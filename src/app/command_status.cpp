@@ -27,6 +27,7 @@ struct status_options {
 
 struct ring_state {
   std::optional<store::head_record> head;
+  std::string damage;  // why what is live cannot be read
   std::vector<store::node_status> nodes;
   std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
   std::optional<std::string> frozen;
@@ -47,7 +48,8 @@ struct ring_state {
 result<ring_state> look(store::publisher& ring) {
   ring_state out;
   auto head = ring.head();
-  if (!head && head.error().code != errc::not_found) return std::unexpected(head.error());
+  if (!head && head.error().code == errc::integrity) out.damage = head.error().message;
+  else if (!head && head.error().code != errc::not_found) return std::unexpected(head.error());
   if (head) out.head = std::move(*head);
   auto nodes = ring.nodes();
   if (!nodes) return std::unexpected(nodes.error());
@@ -63,8 +65,11 @@ result<ring_state> look(store::publisher& ring) {
   return out;
 }
 
+// This command has no keys: what makes it doubt a head is that it cannot be read.
+std::string damage_of(const ring_state& is) { return is.head ? is.head->doubt : is.damage; }
+
 nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
-  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
@@ -88,9 +93,11 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
 
 std::string summary(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
-  if (!head) return "ring " + name + ": nothing was ever activated\n" + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
+  const auto damage = damage_of(is);
+  const auto damaged = damage.empty() ? std::string() : "DAMAGED: " + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
+  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
   std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + head->kind + " by " + head->actor + ", " + head->time + ")" +
-                    (head->note.empty() ? "" : ": " + head->note) + "\n";
+                    (head->note.empty() ? "" : ": " + head->note) + "\n" + damaged;
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;

@@ -72,7 +72,7 @@ std::string gateway_conf(const layout& of, std::size_t n) {
 
 // What a shell of the reader's needs. `ask` shows of an answer the status, the verdict, the decision and the text.
 std::string env_text(const layout& of, const std::string& program) {
-  std::string out = "# Read by a shell: . " + of.path("env") + "\nexport PATH=\"" + fs::path(program).parent_path().string() + ":$PATH\"\nexport SLUICE_REDIS='" + of.publisher_url + "' SLUICE_RING=" + ring + "\n";
+  std::string out = "# Read by a shell: . " + of.path("env") + "\nexport PATH=\"" + fs::path(program).parent_path().string() + ":$PATH\"\nexport SLUICE_REDIS='" + of.publisher_url + "' SLUICE_RING=" + ring + "\nexport SLUICE_TRUST='" + of.path("trusted.yaml") + "'\n";
   for (std::size_t n = 0; n < gateway_count; ++n) {
     const auto number = std::to_string(n + 1);
     out += "GW" + number + "=" + of.url(of.at.data[n]) + " ADMIN" + number + "=" + of.url(of.at.admin[n]) + "\n";

@@ -8,12 +8,13 @@
 
 namespace sluice::app {
 
-[[nodiscard]] inline store::provenance provenance_of(const gate_run& gate, const gate_request& asked, std::string commit) {
+// `weaker`: than what is live, also where the gate was not asked, or where nobody can tell.
+[[nodiscard]] inline store::provenance provenance_of(const gate_run& gate, const gate_request& asked, std::string commit, bool weaker) {
   return {.commit = std::move(commit),
           .gate_report = gate.report.digest,
           .gate_verdict = std::string(rollout::to_string(gate.report.verdict)),
           .emergency = asked.emergency,
-          .weaker = rollout::weaker(gate.evidence),
+          .weaker = weaker,
           .approved_by = asked.approved_by,
           .benign = gate.evidence.benign};
 }

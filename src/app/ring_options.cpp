@@ -10,11 +10,14 @@
 #include <iostream>
 
 #include "bundle_input.hpp"
+#include "trust_file.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
+
+constexpr std::size_t trust_file_bytes_max = 1'048'576;
 
 // What to do about what Redis said, where its own words do not tell.
 std::string advice_on(std::string_view said) {
@@ -92,6 +95,21 @@ std::optional<store::publisher> connect_ring(const ring_options& options) {
 void add_signing_options(CLI::App& command, signing_options& options, bool builds) {
   command.add_option("--key", options.key_file, builds ? "A private key (sluice keygen) that signs the manifest and the activation" : "A private key (sluice keygen) that signs the activation");
   if (builds) command.add_option("--build-key", options.build_key_file, "Another one for the manifest");
+  add_trust_option(command, options.trust_file, "The file of the keys whose words are gone on with, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it: this key alone");
+}
+
+void add_trust_option(CLI::App& command, std::string& file, const std::string& about) {
+  command.add_option("--trust", file, about)->envname("SLUICE_TRUST");
+}
+
+std::optional<std::vector<store::trusted_key>> read_trust_file(const std::string& file) {
+  const auto bytes = read_whole(file, trust_file_bytes_max);
+  if (!bytes) return std::nullopt;
+  policy::diagnostics found;
+  auto keys = read_trusted_keys(file, *bytes, found);
+  if (!policy::has_errors(found)) return keys;
+  complain("--trust " + file + " is no file of trusted keys:\n" + policy::to_text(found), "it is the one that the nodes have as policy.trust.keys_file");
+  return std::nullopt;
 }
 
 std::optional<crypto::signing_key> read_signing_key(const std::string& file) {
@@ -111,10 +129,20 @@ std::optional<signing_keys> read_signing_keys(const signing_options& options) {
   return out;
 }
 
+std::optional<std::optional<store::trust>> trusted_by(const signing_options& options, const signing_keys& keys) {
+  std::optional<std::vector<store::trusted_key>> told;
+  if (!options.trust_file.empty() && !(told = read_trust_file(options.trust_file))) return std::nullopt;
+  return store::publisher_trust(told, keys.build, keys.activate);
+}
+
 bool sign_ring(store::publisher& ring, const signing_options& options) {
   auto keys = read_signing_keys(options);
-  if (keys) ring.sign_with(std::move(keys->build), std::move(keys->activate));
-  return keys.has_value();
+  if (!keys) return false;
+  ring.sign_with(std::move(keys->build), std::move(keys->activate));
+  if (options.trust_file.empty()) return true;
+  auto trusted = read_trust_file(options.trust_file);
+  if (trusted) ring.trust_only(std::move(*trusted));
+  return trusted.has_value();
 }
 
 std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {
@@ -135,7 +163,11 @@ std::optional<std::string> staged_version(store::publisher& ring, const std::str
 
 void complain_ring(const error& why) { complain(why.message, advice_on(why.message)); }
 
-void warn_of_replicas(const store::head_record& head) {
+void warn_about(const store::head_record& head) {
+  if (!head.passed_over.empty()) {
+    complain("what stood at the head was passed over: " + head.passed_over,
+             "rules that it demoted are enforced again; where they should not be: sluice demote. Where it was somebody's word, name his key's file: --trust, or SLUICE_TRUST");
+  }
   if (head.replicas_have_it >= head.replicas) return;
   complain("only " + std::to_string(head.replicas_have_it) + " of " + std::to_string(head.replicas) + " replicas of this Redis have " + policy::to_string(head.activation),
            "a failover to one that lacks it loses it, and the next push repairs that; see docs/redis.md");

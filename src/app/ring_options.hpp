@@ -26,7 +26,11 @@ void take_ring_of_environment(ring_options& options);
 // Keys that sign what is written into the ring.
 struct signing_options {
   std::string key_file, build_key_file;
+  std::string trust_file;  // whose words are gone on with; "": those of these keys
 };
+void add_trust_option(CLI::App& command, std::string& file, const std::string& about);
+// The keys of such a file; a mistake is complained about and gives nothing.
+[[nodiscard]] std::optional<std::vector<store::trusted_key>> read_trust_file(const std::string& file);
 // `builds`: the command also writes manifests.
 void add_signing_options(CLI::App& command, signing_options& options, bool builds);
 // A private key from a PEM file; otherwise complains.
@@ -36,7 +40,9 @@ struct signing_keys {
 };
 // Those that were named; nothing when one cannot be read, which was complained about.
 [[nodiscard]] std::optional<signing_keys> read_signing_keys(const signing_options& options);
-// False: a key could not be read, which was complained about.
+// Whose words count for somebody with these; outer nothing: it was complained about, inner: he asks for no signatures.
+[[nodiscard]] std::optional<std::optional<store::trust>> trusted_by(const signing_options& options, const signing_keys& keys);
+// Also whom it trusts. False: a key could not be read, which was complained about.
 [[nodiscard]] bool sign_ring(store::publisher& ring, const signing_options& options);
 // The one staged version that begins with `digits`; otherwise complains.
 [[nodiscard]] std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits);
@@ -48,8 +54,8 @@ struct signing_keys {
 // Complains with what an error means for the person at the keyboard.
 void complain_ring(const error& why);
 
-// An activation that no replica has is lost by a failover: said on stderr.
-void warn_of_replicas(const store::head_record& head);
+// What a person should know of a new activation, on stderr: a failover may lose it, or the head before it was passed over.
+void warn_about(const store::head_record& head);
 // Who is at the keyboard: user@host, unless a command line names somebody.
 [[nodiscard]] std::string actor_name(const std::string& given = {});
 

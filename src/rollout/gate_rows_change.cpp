@@ -161,6 +161,10 @@ bool weaker(const gate_evidence& evidence) {
   return evidence.active->change.effect >= policy::effect::may_weaken || !loosened(evidence.active->gate, evidence.gate).empty();
 }
 
+bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now) {
+  return policy::diff(was, now).effect >= policy::effect::may_weaken || !loosened(was.gate, now.gate).empty();
+}
+
 check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms) {
   if (!evidence.active) return without_active("weakening");
   const auto& change = evidence.active->change;

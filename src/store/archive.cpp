@@ -159,6 +159,18 @@ result<std::string> sealed_archive(const policy::bundle_source& source, const se
   return write_archive(out);
 }
 
+result<bool> check_archive(const bundle_archive& of, const trust& whom, const std::string& ring, wall_time now) {
+  const auto record = parse_record(of.activation);
+  if (!record) return std::unexpected(record.error());
+  if (auto counts = check_record(*record, whom, ring, now); !counts) return std::unexpected(counts.error());
+  const auto made = parse_manifest(of.manifest);
+  if (!made) return std::unexpected(made.error());
+  if (auto counts = check_manifest(*made, whom, now); !counts) return std::unexpected(counts.error());
+  const auto version = policy::version_of(of.source);
+  if (made->version != version || record->version != version) return fail(errc::integrity, "its manifest or its activation is of another version than its files are");
+  return made->how.weaker && !check_approval(whom, made->signed_as, now, "it");
+}
+
 policy::activation activation_in(const bundle_archive& of) {
   const auto record = parse_record(of.activation);
   return record ? record->activation : policy::activation{};

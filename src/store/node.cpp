@@ -40,6 +40,7 @@ void node::restore() {
     if (!state_.source.empty()) log("info", "the policy source was " + state_.source + " and is now " + source + "; counting begins anew");
     state_.source = source;
     state_.highest = state_.active = {};
+    state_.record = state_.made_live = {};
     state_.highest_lost = false;
     for (auto& h : state_.healthy) h.activation = {};
   }
@@ -122,7 +123,7 @@ void node::apply_again() {
   for (const auto& note : applied.notes) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), note);
 }
 
-node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with) {
+node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with, const said& by) {
   {
     const std::scoped_lock hold(lock_);
     published_.last_attempt = now().wall;
@@ -145,12 +146,12 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   const auto demotions = demotions_with(version, with);
   const auto activated = now().wall;
   const auto before_saving = mono_now();
-  const auto saved = remember(std::move(writing), version, as, with, demotions, activated);
+  const auto saved = remember(std::move(writing), version, as, with, demotions, activated, by);
   const auto stored_in = std::chrono::duration_cast<milliseconds>(mono_now() - before_saving);
   if (!saved) {
     could_not_save({version, as}, saved.error().message);
     const bool runs_already = snapshot_ == last_result_.snapshot && state_.active == as;
-    if (runs_already || runs_what_is_stored()) return outcome::unsaved;
+    if (runs_already || (runs_what_is_stored() && !only_takes_away(version, with))) return outcome::unsaved;
   } else {
     unsaved_.reset();
   }
@@ -158,6 +159,8 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.active = as;
   state_.version = version;
   state_.last_activation = activated;
+  state_.record = by.record;
+  state_.made_live = by.made_live;
   keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
   const bool canary_ended = canary_applied_.snapshot && (!with.canary || with.canary->version != canary_->version);
@@ -243,7 +246,7 @@ std::future<result<void>> node::write_ahead(const policy::bundle_source& source,
 }
 
 // Before it is in force: what a node acknowledges survives its restart.
-result<void> node::remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const beside& with, const std::vector<demotion>& demotions, wall_time activated) {
+result<void> node::remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const beside& with, const std::vector<demotion>& demotions, wall_time activated, const said& by) {
   if (!disk_works_) return fail(errc::io, disk_fault_);
   auto next = state_;
   next.demotions = demotions;
@@ -255,6 +258,8 @@ result<void> node::remember(std::future<result<void>> writing, const std::string
   next.active = as;
   next.version = version;
   next.last_activation = activated;
+  next.record = by.record;
+  next.made_live = by.made_live;
   keep_evidence(next, with);
   const bool is_new = writing.valid();
   auto saved = is_new ? writing.get() : disk_.mark_used(version);

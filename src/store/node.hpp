@@ -25,13 +25,19 @@ class node {
   enum class outcome : std::uint8_t { accepted, refused, unsaved };
   // Applies a candidate, stores it, and then publishes it. Unsaved: it was built but is not on disk. What runs stays where it is on
   // disk itself; otherwise the candidate is in force, because nothing is gained by an older one. Take it again later.
-  // `with`: what of it runs beside the version already goes on, what is not in it ends.
-  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with = {});
+  // `with`: what of it runs beside the version already goes on, what is not in it ends. What takes something away from the version that runs
+  // and brings nothing in is in force also where it is not on disk.
+  struct said {
+    std::string record, made_live;  // see node_state
+  };
+  outcome take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with = {}, const said& by = {"", ""});
   // A version beside the one in force. False: it did not build, and what is in force goes on alone.
   [[nodiscard]] bool take_canary(const policy::bundle_source& source, const canary_version& share);
   [[nodiscard]] bool take_shadow(const policy::bundle_source& source, const std::string& version);
   // What the version's gate saw, from its manifest; before the version is taken.
   void learn(const std::string& version, const shown_blocks& benign);
+  // How what is in force was said, where a release took it that did not remember that.
+  void note(const said& by);
   // A canary of other nodes.
   void leave_canary(const canary_version& share) { canary_ = share; }
   [[nodiscard]] bool concerns(const canary_version& share) const;
@@ -66,7 +72,7 @@ class node {
   [[nodiscard]] std::string version() const { return state_.version; }
   [[nodiscard]] policy::freshness freshness() const { return freshness_; }
   [[nodiscard]] agent_status status() const;  // any thread
-  void set_nodes(std::vector<agent_status::node> nodes);
+  void set_nodes(std::vector<agent_status::neighbour> nodes);
   [[nodiscard]] agent::callbacks::told_to_ring report() const { return calls_.report ? calls_.report() : agent::callbacks::told_to_ring{}; }
   void log(const char* level, const std::string& message) const { calls_.log(level, message); }
 
@@ -77,7 +83,7 @@ class node {
   [[nodiscard]] bool try_stored(const std::string& version, policy::activation as);
   // The files of a candidate on their way to the disk while it is built; invalid where they are there already, or cannot be kept at all.
   [[nodiscard]] std::future<result<void>> write_ahead(const policy::bundle_source& source, const std::string& version) const;
-  [[nodiscard]] result<void> remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const beside& with, const std::vector<demotion>& demotions, wall_time activated);
+  [[nodiscard]] result<void> remember(std::future<result<void>> writing, const std::string& version, policy::activation as, const beside& with, const std::vector<demotion>& demotions, wall_time activated, const said& by);
   // Evidence of versions that are on disk, or beside the one that is live, for the breaker.
   void keep_evidence(node_state& of, const beside& with) const;
   [[nodiscard]] std::vector<demotion> demotions_with(const std::string& version, const beside& with) const;
@@ -95,6 +101,7 @@ class node {
   void downgraded_from(const std::string& version);
   void could_not_save(const healthy_version& what, const std::string& why);
   [[nodiscard]] bool runs_what_is_stored() const;
+  [[nodiscard]] bool only_takes_away(const std::string& version, const beside& with) const;
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
   [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;

@@ -61,6 +61,13 @@ void node::downgraded_from(const std::string& version) {
   calls_.event("downgraded", state_.active, state_.version, std::string(to_string(freshness_)), downgrade_);
 }
 
+// The version that runs goes on, with nothing beside it that does not run already: an abort, a demotion, a canary that goes to shadow.
+bool node::only_takes_away(const std::string& version, const beside& with) const {
+  const bool canary = !with.canary || with.canary == canary_;
+  const bool shadow = with.shadow.empty() || with.shadow == shadow_ || (canary_ && with.shadow == canary_->version);
+  return snapshot_ && version == state_.version && canary && shadow;
+}
+
 // A demotion belongs to its version: it ends with it, and stays through activations of the same one.
 std::vector<demotion> node::demotions_with(const std::string& version, const beside& with) const {
   const auto stays = [&](const std::string& of) { return of == version || (with.canary && of == with.canary->version); };
@@ -77,6 +84,13 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
     out.back().by_person = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
   }
   return out;
+}
+
+void node::note(const said& by) {
+  state_.record = by.record;
+  state_.made_live = by.made_live;
+  if (!disk_works_) return;
+  if (const auto saved = disk_.save(state_); !saved) log("warn", "by which record this version was made live is not on disk: " + saved.error().message);
 }
 
 void node::learn(const std::string& version, const shown_blocks& benign) {

@@ -36,6 +36,12 @@ result<redis_client> connect_in_time(const redis_endpoint& to, milliseconds time
 
 }  // namespace
 
+policy::activation believed(std::string_view heartbeat, policy::activation top) {
+  constexpr std::uint64_t jump_max = 1'000'000;
+  const auto said = parse_activation(heartbeat).value_or(policy::activation{});
+  return said.epoch <= top.epoch + jump_max && said.generation <= top.generation + jump_max ? said : policy::activation{};
+}
+
 bool publisher::impl::failed_over(const error& why) const {
   if (to.sentinels.empty()) return false;
   const bool by_redis = why.message.starts_with("READONLY") || why.message.starts_with("LOADING") || why.message.starts_with("MASTERDOWN");
@@ -68,9 +74,9 @@ result<std::vector<redis_reply>> publisher::impl::reports() {
   auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version", "shown"});
+  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version", "shown", "record"});
   auto seen = redis.pipeline(asks);
-  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 4; });
+  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 5; });
   return seen;
 }
 
@@ -109,21 +115,24 @@ void rearm(activation_record& r, const std::string& rule) {
 }  // namespace
 
 result<activation_record> publisher::impl::next(const activate_request& what, policy::activation& expected, activate_context& context) {
-  auto head = redis.command({"HMGET", keys.head(), "epoch", "gen"});
-  if (!head) return std::unexpected(head.error());
-  expected = parse_activation(head->items[0].text + "-" + head->items[1].text).value_or(policy::activation{});
-  auto last = read_head(redis, keys);
-  if (!last) return std::unexpected(last.error());
-  auto highest = std::max(expected, *last ? (*last)->activation : policy::activation{});
+  auto top = read_top(redis, keys);
+  if (!top) return std::unexpected(top.error());
+  if (top->no_next) return fail(errc::integrity, top->damage + ", and nothing can follow it. Put the log aside and try again; what runs stays: redis-cli RENAME '" + keys.log() + "' '" + keys.log() + ".damaged'");
+  expected = top->head;
+  context.doubt = doubt_about(*top);
+  context.head = top->record ? top->record->activation : policy::activation{};
   auto seen = reports();
   if (!seen) return std::unexpected(seen.error());
-  for (const auto& one : *seen) highest = std::max(highest, parse_activation(one.items[0].text).value_or(policy::activation{}));
+  // Only what somebody vouches for is gone on with.
+  const auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
+  auto highest = std::max(top->number, last ? last->activation : policy::activation{});
+  for (const auto& one : *seen) highest = std::max(highest, believed(one.items[0].text, top->number));
   context.from_nothing = highest == policy::activation{};
   auto server = replicates();
   if (!server) return std::unexpected(server.error());
   context.replicas = server->replicas;
   activation_record r{.activation = {}, .with = {.canary = what.canary, .shadow = what.shadow}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
-                      .time = rfc3339(now().wall), .previous = *last ? (*last)->version : "", .replid = server->id};
+                      .time = rfc3339(now().wall), .previous = last ? last->version : "", .replid = server->id};
   // How the version came to be stands in its manifest; the history says it without asking for that.
   if (auto made = redis.command({"HGET", keys.manifest(what.canary ? what.canary->version : what.version), "manifest"}); made && made->kind == redis_reply::kind::text) {
     if (const auto manifest = parse_manifest(made->text)) {
@@ -132,21 +141,22 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
     }
   }
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
-  const bool other_server = *last && !(*last)->replid.empty() && (*last)->replid != server->id;
-  const bool behind = highest > expected;
+  const bool other_server = last && !last->replid.empty() && last->replid != server->id;
+  const bool behind = highest > expected || top->lost();
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
+  if (r.activation.epoch > number_max || r.activation.generation > number_max) return fail(errc::limit, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest) + ". No activations come so far: somebody wrote it. Take it away and push again; what runs stays: redis-cli DEL '" + keys.head() + "' '" + keys.log() + "'");
   // A demotion belongs to its version, and stays with it until it is armed again.
   if (what.demoted) r.with.demoted = *what.demoted;
-  else if (*last) r.with.demoted = (*last)->with.demoted;
+  else if (last) r.with.demoted = last->with.demoted;
   std::erase_if(r.with.demoted, [&](const rule_demotion& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
   // So does what it showed before it was live.
   for (const auto& version : {what.version, what.canary ? what.canary->version : std::string()}) {
-    if (auto shown = shown_of(version, *seen, *last); shown.all.of > 0) r.with.shown[version] = std::move(shown);
+    if (auto shown = shown_of(version, *seen, last); shown.all.of > 0) r.with.shown[version] = std::move(shown);
   }
-  if (*last) {
-    r.with.rearmed = (*last)->with.rearmed;
-    r.with.rearmed_rules = (*last)->with.rearmed_rules;
+  if (last) {
+    r.with.rearmed = last->with.rearmed;
+    r.with.rearmed_rules = last->with.rearmed_rules;
   }
   if (what.rearm) rearm(r, what.rearm_rule);
   std::erase_if(r.with.rearmed_rules, [&](const rearming& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
@@ -154,8 +164,8 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
 }
 
 bool publisher::impl::is_head(const activation_record& r) {
-  const auto last = read_head(redis, keys);
-  return last && *last && (*last)->text == r.text;
+  const auto top = read_top(redis, keys);
+  return top && top->record && top->record->text == r.text;
 }
 
 publisher::publisher(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
@@ -202,10 +212,12 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 }
 
 head_record to_head(const activation_record& r) {
-  head_record out{.activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
+  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }
+
+void publisher::trust_only(std::vector<trusted_key> keys) { impl_->trusted = std::move(keys); }
 
 void publisher::sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate) {
   impl_->build_key = std::move(build);
@@ -216,9 +228,12 @@ std::string publisher::signs_as() const { return impl_->activate_key ? crypto::k
 
 namespace {
 
+// What makes another version live goes on with nothing but numbers; all else is about what is live already.
+bool goes_on(const std::string& kind) { return kind != "activate" && kind != "rollback"; }
+
 error explained(const error& why) {
   const auto& said = why.message;
-  if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only rollback, abort and demote pass"};
+  if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only what takes harm away passes: a rollback to a version that was made live before the one that is, an abort, a demotion"};
   if (said.starts_with("REVOKED")) return {errc::refused, "the version is revoked and may not be activated"};
   if (said.starts_with("NOTSTAGED")) return {errc::not_found, "the version is not in Redis; push it again"};
   if (said.starts_with("NOREPLICAS")) return {errc::refused, "Redis has too few replicas to keep it (min-replicas-to-write), so it was not activated: " + said};
@@ -235,9 +250,10 @@ result<head_record> publisher::activate(const activate_request& what) {
     activate_context seen;
     auto r = x.through_failover([&] { return x.next(what, expected, seen); });
     if (!r) return std::unexpected(r.error());
-    if (what.only_after && *what.only_after != expected) return fail(errc::conflict, "another publisher activated " + policy::to_string(expected) + " meanwhile; look again: sluice status");
-    if (what.instead_of && *what.instead_of != expected) return fail(errc::conflict, "another publisher activated " + policy::to_string(expected) + " meanwhile");
-    r->text = to_json(*r);
+    if (what.only_after && *what.only_after != seen.head) return fail(errc::conflict, "another publisher activated " + policy::to_string(seen.head) + " meanwhile; look again: sluice status");
+    if (what.instead_of && *what.instead_of != seen.head) return fail(errc::conflict, "another publisher activated " + policy::to_string(seen.head) + " meanwhile");
+    if (!seen.doubt.empty() && goes_on(what.kind)) return std::unexpected(cannot_go_on(x.ring, seen.doubt));
+    r->text = r->signed_as.payload = to_json(*r);
     if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
     auto done = x.write(*r, what, expected);
     if (!done && x.failed_over(done.error())) {
@@ -250,6 +266,7 @@ result<head_record> publisher::activate(const activate_request& what) {
       auto head = to_head(*r);
       head.from_nothing = seen.from_nothing;
       head.replicas = seen.replicas;
+      head.passed_over = seen.doubt;
       head.signed_by = signs_as();
       // Outside of the script, where it does not wait. A server that forbids WAIT is one whose replicas nobody can vouch for.
       if (seen.replicas > 0) {

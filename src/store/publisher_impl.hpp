@@ -12,6 +12,8 @@ namespace sluice::store {
 struct activate_context {
   bool from_nothing = false;
   std::size_t replicas = 0;
+  std::string doubt;        // about the head that was there
+  policy::activation head;  // its number, as publisher::head() gives it
 };
 
 struct publisher::impl {
@@ -21,6 +23,7 @@ struct publisher::impl {
   std::string ring;
   ring_keys keys;
   std::optional<crypto::signing_key> build_key, activate_key;
+  std::optional<std::vector<trusted_key>> trusted;
   impl(redis_endpoint where, milliseconds t, redis_client r, const std::string& name) : to(std::move(where)), timeout(t), redis(std::move(r)), ring(name), keys(name) {}
 
   // Whether a call that failed so may do better on another server: Sentinels may have elected one.
@@ -42,11 +45,16 @@ struct publisher::impl {
     std::size_t replicas = 0;
   };
   [[nodiscard]] result<replication> replicates();
-  // Each living node's highest and active activation, its version, and what its version in shadow blocked.
+  // Each living node's highest and active activation, its version, what its version in shadow blocked, and the digest of its record.
   [[nodiscard]] result<std::vector<redis_reply>> reports();
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last);
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);
+  // Whose words count; nothing when nobody asks for a signature.
+  [[nodiscard]] std::optional<trust> whom() const;
+  // Why nothing may be gone on with of what stands at the top; "" when it may.
+  [[nodiscard]] std::string doubt_about(const ring_top& top) const;
+  [[nodiscard]] std::string doubt_about(const activation_record& record) const;
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, policy::activation& expected, activate_context& context);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, policy::activation expected);
@@ -55,5 +63,9 @@ struct publisher::impl {
 };
 
 [[nodiscard]] head_record to_head(const activation_record& r);
+[[nodiscard]] error cannot_go_on(const std::string& ring, const std::string& doubt);
+// What a node says that it has seen is nobody's signed word. What is out of all proportion to what stands at the top would use up the numbers
+// for ever, and is nothing.
+[[nodiscard]] policy::activation believed(std::string_view heartbeat, policy::activation top);
 
 }  // namespace sluice::store

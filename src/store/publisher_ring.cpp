@@ -30,10 +30,39 @@ std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
 
 // Reading may be done twice: a server that was promoted a moment ago hangs up on everybody once.
 result<head_record> publisher::head() {
-  auto last = impl_->through_failover([&] { return read_head(impl_->redis, impl_->keys); });
-  if (!last) return std::unexpected(last.error());
-  if (!*last) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
-  return to_head(**last);
+  auto top = impl_->through_failover([&] { return read_top(impl_->redis, impl_->keys); });
+  if (!top) return std::unexpected(top.error());
+  auto doubt = impl_->doubt_about(*top);
+  if (!top->record && !doubt.empty()) return fail(errc::integrity, "what is live in ring " + impl_->ring + " " + doubt);
+  if (!top->record) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
+  auto out = to_head(*top->record);
+  out.doubt = std::move(doubt);
+  return out;
+}
+
+result<head_record> publisher::vouched_head() {
+  auto live = head();
+  if (live && !live->doubt.empty()) return std::unexpected(cannot_go_on(impl_->ring, live->doubt));
+  return live;
+}
+
+std::optional<trust> publisher::impl::whom() const { return publisher_trust(trusted, build_key, activate_key); }
+
+std::string publisher::impl::doubt_about(const activation_record& record) const {
+  const auto by = whom();
+  if (!by) return {};
+  const auto counts = check_record(record, *by, ring, now().wall);
+  return counts ? std::string() : counts.error().message;
+}
+
+std::string publisher::impl::doubt_about(const ring_top& top) const {
+  if (top.lost()) return "cannot be read (" + top.damage + ")";
+  return top.record ? doubt_about(*top.record) : std::string();
+}
+
+error cannot_go_on(const std::string& ring, const std::string& doubt) {
+  return {errc::refused, "what stands at the head of ring " + ring + " is not gone on with, and nothing was changed: " + doubt +
+                             ". Name the file of the keys that count (--trust, or SLUICE_TRUST); where it is nobody's word, make a version that you know live anew: sluice push, or sluice activate VERSION"};
 }
 
 result<std::vector<head_record>> publisher::history(std::size_t limit) {
@@ -43,8 +72,12 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
   for (const auto& e : entries->items) {
     if (e.items.size() != 2) continue;
     auto record = parse_record(e.items[1].field("record"));
-    if (!record) return std::unexpected(record.error());
+    if (!record) {
+      out.push_back({.activation = parse_activation(e.items[0].text).value_or(policy::activation{}), .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
+      continue;
+    }
     out.push_back(to_head(*record));
+    out.back().doubt = impl_->doubt_about(*record);
   }
   return out;
 }
@@ -79,9 +112,9 @@ result<std::vector<node_status>> publisher::nodes() {
 result<shown_blocks> publisher::shown_in_shadow(const std::string& version) {
   auto seen = impl_->through_failover([&] { return impl_->reports(); });
   if (!seen) return std::unexpected(seen.error());
-  auto last = read_head(impl_->redis, impl_->keys);
-  if (!last) return std::unexpected(last.error());
-  return impl::shown_of(version, *seen, *last);
+  auto top = read_top(impl_->redis, impl_->keys);
+  if (!top) return std::unexpected(top.error());
+  return impl::shown_of(version, *seen, impl_->doubt_about(*top).empty() ? top->record : std::nullopt);
 }
 
 result<policy::activation> publisher::ahead_of(const head_record& head) {
@@ -89,15 +122,16 @@ result<policy::activation> publisher::ahead_of(const head_record& head) {
   if (!seen) return std::unexpected(seen.error());
   policy::activation out;
   for (const auto& one : *seen) {
-    const auto highest = parse_activation(one.items[0].text).value_or(policy::activation{});
-    const bool fork = parse_activation(one.items[1].text) == head.activation && one.items[2].text != head.version;
+    const auto highest = believed(one.items[0].text, head.activation);
+    const bool other_record = !one.items[4].text.empty() && one.items[4].text != head.record;
+    const bool fork = parse_activation(one.items[1].text) == head.activation && (one.items[2].text != head.version || other_record);
     if (highest > head.activation || fork) out = std::max(out, highest);
   }
   if (out == policy::activation{}) return out;
   // Read after the reports: what nodes have taken from this Redis is at most its head.
-  auto last = read_head(impl_->redis, impl_->keys);
-  if (!last) return std::unexpected(last.error());
-  return *last && (*last)->activation == head.activation ? out : policy::activation{};
+  auto top = read_top(impl_->redis, impl_->keys);
+  if (!top) return std::unexpected(top.error());
+  return top->record && top->record->activation == head.activation ? out : policy::activation{};
 }
 
 result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {
@@ -172,10 +206,15 @@ result<std::vector<std::string>> publisher::staged() {
 
 result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
   auto& x = *impl_;
+  // The head first: what comes after it is seen by the script.
+  const auto head = x.redis.command({"HMGET", x.keys.head(), "epoch", "gen"});
+  if (!head) return std::unexpected(head.error());
   const auto staged = x.redis.command({"ZRANGE", x.keys.versions(), "0", "-1", "WITHSCORES"});
   if (!staged) return std::unexpected(staged.error());
   const auto log = history(0);
   if (!log) return std::unexpected(log.error());
+  const auto unread = std::ranges::find(*log, damaged_kind, &head_record::kind);
+  if (unread != log->end()) return fail(errc::integrity, "what " + policy::to_string(unread->activation) + " made live cannot be read, so nothing is taken away: " + unread->doubt);
   std::set<std::string> used, kept_files, gone_files;
   for (const auto& each : *log) {
     used.insert(each.version);
@@ -203,28 +242,38 @@ result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
   for (const auto& version : out.versions) words.push_back(x.keys.manifest(version));
   for (const auto& digest : gone_files) words.push_back(x.keys.blob(digest));
   words.push_back(std::to_string(staged->items.size() / 2));
-  words.push_back(std::to_string(out.versions.size()));
+  for (std::size_t i = 0; i < 2; ++i) words.push_back(i < head->items.size() ? head->items[i].text : std::string());
   words.insert(words.end(), out.versions.begin(), out.versions.end());
   const auto done = x.redis.command(words);
   if (done) return out;
-  if (done.error().message.starts_with("CONFLICT")) return fail(errc::conflict, "somebody pushed meanwhile, so nothing was taken away; try again");
+  if (done.error().message.starts_with("CONFLICT")) return fail(errc::conflict, "somebody pushed or activated meanwhile, so nothing was taken away; try again");
   return std::unexpected(done.error());
 }
 
-result<provenance> publisher::made_how(const std::string& version) {
-  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
-  if (!manifest) return std::unexpected(manifest.error());
-  return manifest->how;
+bool publisher::owes_approval(const std::string& version) {
+  const auto by = impl_->whom();
+  if (!by) return false;
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall);
+  return !manifest || (manifest->how.weaker && !check_approval(*by, manifest->signed_as, now().wall, "it"));
 }
 
-result<void> publisher::approve(const std::string& version, const crypto::signing_key& key) {
+// Everything is asked of the very bytes that are signed: Redis may hand out others the next time.
+result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
   const auto manifest_key = impl_->keys.manifest(version);
   const auto text = impl_->redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
+  const auto cannot = [&](const error& why) { return fail(why.code, "version " + version.substr(0, 12) + " cannot be approved: " + why.message); };
+  const auto made = parse_manifest(text->text);
+  if (!made) return cannot(made.error());
+  if (made->version != version) return cannot({errc::integrity, "what stands in Redis under its name is the manifest of version " + made->version.substr(0, 12)});
+  if (const auto by = publisher_trust(impl_->trusted, {}, {})) {
+    const auto built = check_signatures(*by, made->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "its manifest");
+    if (!built) return cannot({errc::refused, built.error().message});
+  }
   auto signed_twice = countersign_text(approval_purpose, text->text, key);
-  if (!signed_twice) return fail(signed_twice.error().code, "version " + version.substr(0, 12) + " cannot be approved: " + signed_twice.error().message);
+  if (!signed_twice) return cannot(signed_twice.error());
   const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice});
-  return done ? result<void>() : std::unexpected(done.error());
+  return done ? result<provenance>(made->how) : std::unexpected(done.error());
 }
 
 result<policy::bundle_source> publisher::fetch(const std::string& version) {

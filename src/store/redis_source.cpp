@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "sentinel.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -18,6 +19,7 @@ constexpr milliseconds heartbeat_every{10'000};
 constexpr milliseconds nodes_every{30'000};
 constexpr milliseconds silence_max{30'000};        // of a subscription that is asked for a sign of life at each poll
 constexpr milliseconds back_off_min{200}, back_off_max{5000};
+constexpr auto told_before_end = std::chrono::days(14);  // of a key
 constexpr const char* node_seconds = "30";
 constexpr const char* ack_seconds = "2592000";     // 30 days
 constexpr std::int64_t forgotten_after_ms = 86'400'000;  // a node that was silent for a day is no longer counted
@@ -99,8 +101,30 @@ result<void> redis_source::check() {
   return take(**head);
 }
 
+// Whether it is the very record that this node has taken: what it runs was checked then, and a key that ends takes neither that away nor the
+// contact with the ring.
+bool redis_source::runs_record(const activation_record& record) const {
+  const auto& state = node_.state();
+  return state.active == record.activation && state.record == digest_of(record) && node_.freshness() != policy::freshness::none;
+}
+
+void redis_source::warn_of_end(const activation_record& record) {
+  const auto roles = static_cast<unsigned>(key_role::activate) | static_cast<unsigned>(key_role::safety);
+  const auto end = counts_until(config_.trust, record.signed_as, roles);
+  const auto t = now().wall;
+  if (!end || *end > t + told_before_end) return;
+  const bool over = t > *end;
+  const auto what = "activation " + policy::to_string(record.activation) + " is signed with a key that " + (over ? "expired at " : "expires at ") + rfc3339(*end);
+  if (std::exchange(end_told_, what) == what) return;
+  node_.log("warn", what + (over ? "; what runs stays, and nothing more of that key is taken" : "") + ". Activate once more with a key that counts longer: sluice activate");
+}
+
 // Who cannot sign may withhold what is new, and that shows as staleness: a record nobody vouches for is no contact.
 bool redis_source::trusted(const activation_record& record) {
+  if (runs_record(record)) {
+    warn_of_end(record);
+    return true;
+  }
   const auto passes = check_record(record, config_.trust, config_.ring, now().wall);
   if (passes) return true;
   node_.reached();
@@ -127,13 +151,14 @@ bool redis_source::wanted(const activation_record& record) {
   node_.contact();
   if (refused_ == record.text) return false;
   const bool runs_it = state.active == record.activation && node_.freshness() != policy::freshness::none;
-  if (runs_it && state.version != record.version) {
+  if (runs_it && (state.version != record.version || (!state.record.empty() && state.record != digest_of(record)))) {
     // One number with two meanings: two servers were written to. Neither may win by chance.
     refused_ = record.text;
     next_heartbeat_ = {};
-    node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number; push again");
+    node_.refuse(record.activation, record.version, "GEN_FORK", "this node runs version " + state.version.substr(0, 12) + " under the same number" + (state.version == record.version ? ", by another record" : "") + "; push again");
     return false;
   }
+  if (runs_it && state.record.empty()) node_.note({.record = digest_of(record), .made_live = by_activator(record) ? record.text : std::string()});
   return !runs_it || node_.unsaved() || !node_.runs(record.with);
 }
 
@@ -145,44 +170,58 @@ result<policy::bundle_source> redis_source::files_of(const std::string& version)
   return fetch_files(*commands_, keys_, *manifest, node_.stored(node_.version()).value_or(policy::bundle_source{}));
 }
 
-// A key of the role safety takes harm away and brings nothing in: what it signs goes on with the version that somebody who may activate
-// made live last, with no more beside it. Why a record is not of that kind; "" when it is, or needs not be.
-result<std::string> redis_source::beyond_safety(const activation_record& record) {
-  constexpr const char* entries_max = "100";
-  const auto by_activator = [this](activation_record r) {
-    r.kind = "activate";
-    return check_record(r, config_.trust, config_.ring, now().wall).has_value();
-  };
-  by_person_.clear();
-  if (config_.trust.keys.empty()) return std::string();
-  if (by_activator(record)) {
-    if (!record.signed_as.signatures.empty()) by_person_ = record.with.demoted;
-    return std::string();
+bool redis_source::by_activator(const activation_record& record) const { return check_activator(record, config_.trust, config_.ring, now().wall).has_value(); }
+
+// The last record before it that a key of the role activate signed: in the log, as far as that is newer than what this node has on its own
+// disk. Whoever owns Redis can take entries away, and that must lead back to nothing older.
+result<std::optional<activation_record>> redis_source::made_live_before(const activation_record& record) {
+  constexpr const char* page = "100";
+  constexpr int pages_max = 100;
+  std::optional<activation_record> known;
+  if (auto kept = parse_record(node_.state().made_live); kept && kept->activation < record.activation) known = std::move(*kept);
+  const auto from = known ? policy::to_string(known->activation) : "-";
+  auto to = record.activation;
+  for (int i = 0; i < pages_max; ++i) {
+    const auto entries = commands_->command({"XREVRANGE", keys_.log(), policy::to_string(to), from, "COUNT", page});
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : entries->items) {
+      if (entry.items.size() != 2) continue;
+      to = parse_activation(entry.items[0].text).value_or(policy::activation{});
+      auto each = parse_record(entry.items[1].field("record"));
+      if (each && each->activation < record.activation && (!known || each->activation > known->activation) && by_activator(*each)) return std::move(*each);
+    }
+    if (entries->items.empty() || to.generation == 0) break;
+    --to.generation;
   }
-  const auto entries = commands_->command({"XREVRANGE", keys_.log(), policy::to_string(record.activation), "-", "COUNT", entries_max});
-  if (!entries) return std::unexpected(entries.error());
-  for (const auto& entry : entries->items) {
-    if (entry.items.size() != 2) continue;
-    const auto last = parse_record(entry.items[1].field("record"));
-    if (!last || last->activation >= record.activation || !by_activator(*last)) continue;
-    const auto &now_beside = record.with, &was = last->with;
-    if (!last->signed_as.signatures.empty()) by_person_ = was.demoted;
-    const bool same_canary = !now_beside.canary || now_beside.canary == was.canary;
-    const bool same_shadow = now_beside.shadow.empty() || now_beside.shadow == was.shadow || (was.canary && now_beside.shadow == was.canary->version);
-    if (record.version == last->version && same_canary && same_shadow) return std::string();
-    return "is signed by a key of the role safety, which may only go on with version " + last->version.substr(0, 12) + " of " + policy::to_string(last->activation);
+  return known;
+}
+
+// The record by which somebody who may activate last said what is live: this one, or what a record of the role safety goes on with.
+result<redis_source::base_record> redis_source::made_live_by(const activation_record& record) {
+  if (config_.trust.keys.empty() || by_activator(record)) return base_record{.record = record, .beyond = {}};
+  if (runs_record(record)) {  // checked when it was taken
+    auto kept = parse_record(node_.state().made_live);
+    return base_record{.record = kept ? std::move(*kept) : activation_record{}, .beyond = {}};
   }
-  return std::string("is signed by a key of the role safety, and the log has no activation that it could go on with");
+  auto before = made_live_before(record);
+  if (!before) return std::unexpected(before.error());
+  if (!*before) return base_record{.record = {}, .beyond = "is signed by a key of the role safety, and there is no activation that it could go on with"};
+  auto beyond = beyond_safety(record, **before);
+  return base_record{.record = std::move(**before), .beyond = std::move(beyond)};
 }
 
 result<void> redis_source::take(const activation_record& record) {
-  const auto beyond = beyond_safety(record);
-  if (!beyond) return std::unexpected(beyond.error());
-  if (!beyond->empty()) {
+  auto base = made_live_by(record);
+  if (!base) return std::unexpected(base.error());
+  if (!base->beyond.empty()) {
     refused_ = record.text;
-    node_.refuse(record.activation, record.version, "VERIFY", "activation " + policy::to_string(record.activation) + " " + *beyond);
-    return acknowledge(record, "NACK", "VERIFY", *beyond);
+    node_.refuse(record.activation, record.version, "VERIFY", "activation " + policy::to_string(record.activation) + " " + base->beyond);
+    return acknowledge(record, "NACK", "VERIFY", base->beyond);
   }
+  const node::said said{.record = digest_of(record), .made_live = base->record.text};
+  auto with = record.with;
+  with.shown = base->record.with.shown;  // a breaker's limit follows from it: that, too, is for whoever may activate
+  if (!config_.trust.keys.empty() && !base->record.signed_as.signatures.empty()) with.by_person = base->record.with.demoted;
   const auto& unsaved = node_.unsaved();
   const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
@@ -195,9 +234,8 @@ result<void> redis_source::take(const activation_record& record) {
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
-  auto with = record.with;
-  with.by_person = by_person_;
-  const auto done = node_.take(*source, record.version, record.activation, with);
+  with.by_person = *by_person;
+  const auto done = node_.take(*source, record.version, record.activation, with, said);
   if (done == node::outcome::refused) {
     refused_ = record.text;
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
@@ -279,7 +317,7 @@ result<void> redis_source::heartbeat() {
   }
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
   const auto report = node_.report();
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", demoted.dump(-1, ' ', false, json::error_handler_t::replace), "state",
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", demoted.dump(-1, ' ', false, json::error_handler_t::replace), "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},
@@ -306,7 +344,7 @@ result<void> redis_source::read_nodes() {
   for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", keys_.node(ids->items[i].text)});
   auto fields = commands_->pipeline(asks);
   if (!fields) return std::unexpected(fields.error());
-  std::vector<agent_status::node> nodes;
+  std::vector<agent_status::neighbour> nodes;
   for (std::size_t i = 0; i < fields->size(); ++i) {
     const auto age = milliseconds(now_ms() - std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
     const auto& f = (*fields)[i];

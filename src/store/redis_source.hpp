@@ -26,7 +26,15 @@ class redis_source final : public source {
   void drop(const std::string& why);
   [[nodiscard]] result<void> take(const activation_record& record);
   [[nodiscard]] bool trusted(const activation_record& record);
-  [[nodiscard]] result<std::string> beyond_safety(const activation_record& record);
+  [[nodiscard]] bool runs_record(const activation_record& record) const;
+  void warn_of_end(const activation_record& record);
+  [[nodiscard]] bool by_activator(const activation_record& record) const;
+  [[nodiscard]] result<std::optional<activation_record>> made_live_before(const activation_record& record);
+  struct base_record {
+    activation_record record;
+    std::string beyond;  // why what was asked about goes beyond it; empty: it does not
+  };
+  [[nodiscard]] result<base_record> made_live_by(const activation_record& record);
   [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version);
   [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what,
                                         const std::function<bool(const policy::bundle_source&)>& take);
@@ -44,7 +52,7 @@ class redis_source final : public source {
   ring_keys keys_;
   std::optional<redis_client> commands_, subscription_;
   std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
-  std::vector<rule_demotion> by_person_;  // beside::by_person of the record that beyond_safety looked at last
+  std::string end_told_;  // of which record it was told that its key ends, and when
   bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
   mono_time next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};

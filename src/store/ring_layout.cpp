@@ -1,11 +1,13 @@
 // See ring_layout.hpp.
 #include "ring_layout.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "sluice/base/json_word.hpp"
+#include "sluice/crypto/digest.hpp"
 #include "sluice/store/directory.hpp"
 
 namespace sluice::store {
@@ -17,7 +19,7 @@ std::optional<policy::activation> parse_activation(std::string_view text) {
   const auto epoch = std::from_chars(text.data(), end, a.epoch);
   if (epoch.ec != std::errc{} || epoch.ptr == end || *epoch.ptr != '-') return std::nullopt;
   const auto generation = std::from_chars(epoch.ptr + 1, end, a.generation);
-  if (generation.ec != std::errc{} || generation.ptr != end) return std::nullopt;
+  if (generation.ec != std::errc{} || generation.ptr != end || a.epoch > number_max || a.generation > number_max) return std::nullopt;
   return a;
 }
 
@@ -74,7 +76,7 @@ bool read_beside(const json& j, beside& out) {
 }  // namespace
 
 result<activation_record> parse_record(const std::string& text) {
-  auto opened = open_text(text);
+  auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
@@ -83,6 +85,7 @@ result<activation_record> parse_record(const std::string& text) {
   activation_record r;
   if (!j.value("epoch", json()).is_number_unsigned() || !j.value("gen", json()).is_number_unsigned()) return bad();
   r.activation = {j["epoch"].get<std::uint64_t>(), j["gen"].get<std::uint64_t>()};
+  if (r.activation.epoch > number_max || r.activation.generation > number_max) return bad();
   r.ring = string("ring");
   r.version = string("version");
   r.kind = string("kind");
@@ -100,13 +103,43 @@ result<activation_record> parse_record(const std::string& text) {
   return r;
 }
 
-result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+namespace {
+
+result<void> check_by(const activation_record& r, const trust& whom, const std::string& ring, wall_time now, unsigned roles) {
   const auto what = "activation " + policy::to_string(r.activation);
   // A record of another ring, copied here: its signature fits, its meaning does not.
   if (r.ring != ring && (whom.required || !r.signed_as.signatures.empty())) return fail(errc::integrity, what + " was made for ring '" + r.ring + "' and not for '" + ring + "'");
-  const bool takes_harm_away = r.kind == "abort" || r.kind == "demote";
-  const auto roles = static_cast<unsigned>(key_role::activate) | (takes_harm_away ? static_cast<unsigned>(key_role::safety) : 0U);
   return check_signatures(whom, r.signed_as, activation_purpose, roles, now, what);
+}
+
+}  // namespace
+
+result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+  const bool takes_harm_away = r.kind == "abort" || r.kind == "demote";
+  return check_by(r, whom, ring, now, static_cast<unsigned>(key_role::activate) | (takes_harm_away ? static_cast<unsigned>(key_role::safety) : 0U));
+}
+
+result<void> check_activator(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
+  return check_by(r, whom, ring, now, static_cast<unsigned>(key_role::activate));
+}
+
+std::string digest_of(const activation_record& r) { return crypto::sha256_hex(r.signed_as.payload); }
+
+std::string beyond_safety(const activation_record& record, const activation_record& made_live) {
+  const auto &is = record.with, &was = made_live.with;
+  const bool same_canary = !is.canary || is.canary == was.canary;
+  const bool same_shadow = is.shadow.empty() || is.shadow == was.shadow || (was.canary && is.shadow == was.canary->version);
+  const auto decides = [&](const std::string& version) { return version == record.version || (is.canary && version == is.canary->version); };
+  const auto stays = [&](const rule_demotion& d) {
+    return !decides(d.version) || std::ranges::any_of(is.demoted, [&](const rule_demotion& other) { return other.version == d.version && other.rule == d.rule; });
+  };
+  const auto armed = [&](const rearming& r) {
+    return std::ranges::any_of(was.rearmed_rules, [&](const rearming& other) { return other.version == r.version && other.rule == r.rule && other.at == r.at; });
+  };
+  const std::string by = "is signed by a key of the role safety, which may only go on with version " + made_live.version.substr(0, 12) + " of " + policy::to_string(made_live.activation);
+  if (record.version != made_live.version || !same_canary || !same_shadow) return by;
+  if (is.rearmed != was.rearmed || !std::ranges::all_of(is.rearmed_rules, armed) || !std::ranges::all_of(was.demoted, stays)) return by + " and arm none of its rules again";
+  return {};
 }
 
 std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how) {
@@ -156,7 +189,7 @@ result<void> check_manifest(const manifest& of, const trust& whom, wall_time now
 }
 
 result<manifest> parse_manifest(const std::string& text) {
-  auto opened = open_text(text);
+  auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   const auto j = json::parse(opened->payload, nullptr, false);
   const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
@@ -170,26 +203,38 @@ result<manifest> parse_manifest(const std::string& text) {
   return out;
 }
 
+result<ring_top> read_top(redis_client& redis, const ring_keys& keys) {
+  auto all = redis.pipeline({{"HGET", keys.head(), "record"}, {"HGET", keys.head(), "epoch"}, {"HGET", keys.head(), "gen"}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
+  if (!all) return std::unexpected(all.error());
+  for (const auto& reply : *all) {
+    if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply.text);
+  }
+  ring_top out;
+  const auto consider = [&out](const std::string& text, const std::string& where, policy::activation number) {
+    auto record = parse_record(text);
+    if (!record) out.damage += (out.damage.empty() ? "" : "; ") + where + ": " + record.error().message;
+    out.number = std::max(out.number, number);
+    // The later of the two is right.
+    if (record && (!out.record || record->activation > out.record->activation)) out.record = std::move(*record);
+  };
+  const auto &head = (*all)[0], &log = (*all)[3];
+  out.head = parse_activation((*all)[1].text + "-" + (*all)[2].text).value_or(policy::activation{});
+  if (head.kind == redis_reply::kind::text) consider(head.text, "the head", out.head);
+  if (!log.items.empty() && log.items[0].items.size() == 2) {
+    const auto& id = log.items[0].items[0].text;
+    const auto number = parse_activation(id);
+    if (number) consider(log.items[0].items[1].field("record"), "entry " + id + " of the log", *number);
+    else out.damage += (out.damage.empty() ? "" : "; ") + ("entry " + id) + " of the log: no activation has such a number";
+    out.no_next = !number;
+  }
+  out.number = std::max(out.number, out.head);
+  return out;
+}
+
 result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys) {
-  std::optional<activation_record> best;
-  auto both = redis.pipeline({{"HGET", keys.head(), "record"}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
-  if (!both) return std::unexpected(both.error());
-  const auto &head = (*both)[0], &last = (*both)[1];
-  for (const auto* reply : {&head, &last}) {
-    if (reply->kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply->text);
-  }
-  if (head.kind == redis_reply::kind::text) {
-    auto record = parse_record(head.text);
-    if (!record) return std::unexpected(record.error());
-    best = std::move(*record);
-  }
-  // The later of the two is right: they are read in one round trip, but not in one instant.
-  if (!last.items.empty() && last.items[0].items.size() == 2) {
-    auto record = parse_record(last.items[0].items[1].field("record"));
-    if (!record) return std::unexpected(record.error());
-    if (!best || record->activation > best->activation) best = std::move(*record);
-  }
-  return best;
+  auto top = read_top(redis, keys);
+  if (!top) return std::unexpected(top.error());
+  return top->damage.empty() ? result<std::optional<activation_record>>(std::move(top->record)) : fail(errc::integrity, top->damage);
 }
 
 namespace {

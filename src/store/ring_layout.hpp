@@ -38,6 +38,8 @@ class ring_keys {
   std::string base_;
 };
 
+// Scripts in Redis count in doubles: a larger number is none.
+inline constexpr std::uint64_t number_max = (std::uint64_t{1} << 53) - 2;
 [[nodiscard]] std::optional<policy::activation> parse_activation(std::string_view text);
 
 // The activation record.
@@ -55,6 +57,14 @@ struct activation_record {
 // Whether this node may take it: signed by somebody who may, for this ring.
 [[nodiscard]] result<void> check_record(const activation_record& r, const trust& whom, const std::string& ring, wall_time now);
 
+// The same by the role activate alone, whatever its kind says.
+[[nodiscard]] result<void> check_activator(const activation_record& r, const trust& whom, const std::string& ring, wall_time now);
+// SHA-256 of what it says, whoever signed it.
+[[nodiscard]] std::string digest_of(const activation_record& r);
+// A key of the role safety takes harm away and brings nothing in: its record goes on with the last one that a key of the role activate signed,
+// `made_live`, with no more beside it and nothing of it armed again. Why it does not; "" when it does.
+[[nodiscard]] std::string beyond_safety(const activation_record& record, const activation_record& made_live);
+
 // The manifest: every file of a version with its digest.
 [[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how);
 struct manifest_file {
@@ -71,7 +81,18 @@ struct manifest {
 // Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded.
 [[nodiscard]] result<void> check_manifest(const manifest& of, const trust& whom, wall_time now);
 
-// Reads head and the newest log entry and returns the later of the two; nothing when the ring is empty.
+// What stands at the top of a ring: its head and the newest entry of its log, read in one round trip but not in one instant.
+struct ring_top {
+  std::optional<activation_record> record = {};  // the later of those that can be read
+  std::string damage = {};                       // why not all of it can; "" when it can
+  policy::activation head = {};                  // what the head's own fields say: by these it is compared and set
+  policy::activation number = {};                // the highest under which anything stands there, also what cannot be read
+  bool no_next = false;                          // the log has an entry that nothing can follow
+  // What stands there under the highest number cannot be read.
+  [[nodiscard]] bool lost() const { return !damage.empty() && (!record || record->activation < number); }
+};
+[[nodiscard]] result<ring_top> read_top(redis_client& redis, const ring_keys& keys);
+// The record there; nothing when the ring is empty, errc::integrity when something of it cannot be read.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
 // A version's manifest, signed by somebody who may build.
 [[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now);

@@ -22,14 +22,37 @@ return 'STAGED'
 )lua";
 
 // KEYS: head, log, manifest, versions, revoked, freeze. ARGV: expected epoch, expected generation, new epoch, new generation,
-// version, record, channel, kind, canary version or nothing, version in shadow or nothing.
+// version, record, channel, kind, canary version or nothing, version in shadow or nothing. A freeze is not passed by a word alone: what goes on goes
+// on with the head, and back is to a version that somebody made live before the one that is, whatever rollbacks came since.
 inline constexpr std::string_view activate_script = R"lua(
-local passes_freeze = { rollback = true, abort = true, demote = true }
-if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze[ARGV[8]] then
+local function passes_freeze()
+  local head = redis.call('HMGET', KEYS[1], 'version', 'canary', 'shadow')
+  if ARGV[8] == 'abort' or ARGV[8] == 'demote' then
+    local shadow = ARGV[10] == '' or ARGV[10] == head[3] or ARGV[10] == head[2]
+    return head[1] == ARGV[5] and (ARGV[9] == '' or ARGV[9] == head[2]) and shadow
+  end
+  if ARGV[8] ~= 'rollback' or head[1] == ARGV[5] then return false end
+  local to = '+'
+  while true do
+    local entries = redis.call('XREVRANGE', KEYS[2], to, '-', 'COUNT', '101')
+    for i, entry in ipairs(entries) do
+      local kind, version = entry[2][2], entry[2][4]
+      if i > 1 or to == '+' then
+        if kind == 'activate' or kind == 'promote' then
+          if version == ARGV[5] then return false end
+          if version == head[1] then return true end
+        end
+      end
+    end
+    if #entries < 101 then return false end
+    to = entries[101][1]
+  end
+end
+if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze() then
   return redis.error_reply('FROZEN ' .. (redis.call('GET', KEYS[6]) or ''))
 end
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'gen')
-local epoch, gen = tonumber(head[1] or '0'), tonumber(head[2] or '0')
+local epoch, gen = tonumber(head[1] or '0') or 0, tonumber(head[2] or '0') or 0
 if epoch ~= tonumber(ARGV[1]) or gen ~= tonumber(ARGV[2]) then
   return redis.error_reply('CONFLICT the head is ' .. epoch .. '-' .. gen)
 end
@@ -70,19 +93,19 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";
 
-// KEYS: head, versions, then manifests and blobs that go. ARGV: how many versions there were when it was decided, how many of them go, then
-// those.
+// KEYS: head, versions, then manifests and blobs that go. ARGV: how many versions there were when it was decided, the head's epoch and generation
+// then, then the versions that go: with another head one of them may have been live meanwhile.
 inline constexpr std::string_view prune_script = R"lua(
 if redis.call('ZCARD', KEYS[2]) ~= tonumber(ARGV[1]) then return redis.error_reply('CONFLICT versions were staged meanwhile') end
-for i = 3, #ARGV do
-  local head = redis.call('HMGET', KEYS[1], 'version', 'canary', 'shadow')
-  if head[1] == ARGV[i] or head[2] == ARGV[i] or head[3] == ARGV[i] then
-    return redis.error_reply('CONFLICT version ' .. ARGV[i] .. ' is live')
-  end
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'gen')
+if (head[1] or '') ~= ARGV[2] or (head[2] or '') ~= ARGV[3] then return redis.error_reply('CONFLICT another activation is the head') end
+head = redis.call('HMGET', KEYS[1], 'version', 'canary', 'shadow')
+for i = 4, #ARGV do
+  if head[1] == ARGV[i] or head[2] == ARGV[i] or head[3] == ARGV[i] then return redis.error_reply('CONFLICT version ' .. ARGV[i] .. ' is live') end
 end
-for i = 3, #ARGV do redis.call('ZREM', KEYS[2], ARGV[i]) end
+for i = 4, #ARGV do redis.call('ZREM', KEYS[2], ARGV[i]) end
 for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
-return #ARGV - 2
+return #ARGV - 3
 )lua";
 
 // KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature.

@@ -119,6 +119,8 @@ result<node_state> state_from(const std::string& bytes) {
   if (lost != j.end() && !lost->is_boolean()) return wrong("highest_lost");
   s.highest_lost = lost != j.end() && lost->get<bool>();
   if (!read_demotions(j, s.demotions)) return wrong("a rule of demotions");
+  if (j.contains("record") && !read(j, "record", s.record)) return wrong("record");
+  if (j.contains("made_live") && !read(j, "made_live", s.made_live)) return wrong("made_live");
   if (const auto at = j.find("activated"); at != j.end() && at->is_string()) {
     if (const auto when = parse_time(at->get<std::string>())) s.last_activation = *when;
   }
@@ -261,7 +263,7 @@ result<void> state_store::save(const node_state& s) {
   for (const auto& d : s.demotions) {
     demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
   }
-  json j = {{"format", format}, {"demotions", demotions}, {"gate", json::parse(to_json(s.gate))}, {"shadow", json::parse(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"healthy", healthy}};
+  json j = {{"format", format}, {"demotions", demotions}, {"gate", json::parse(to_json(s.gate))}, {"shadow", json::parse(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);
   const auto temporary = directory_ + "/state.json.new";
   auto done = write_synced(temporary, j.dump(1) + "\n", true);

@@ -28,6 +28,8 @@ struct node_state {
   std::vector<healthy_version> healthy;  // newest first
   std::vector<demotion> demotions;    // of versions that run
   shown_by_version gate, shadow;      // what versions blocked before they were live
+  std::string record;                 // SHA-256 of what the record of `active` says; "": its source has no records, or a release that kept none took it
+  std::string made_live;              // the last record that a key of the role activate signed, as it stood; "": none
   std::optional<wall_time> last_contact, last_activation;
   // The memory was damaged: what `highest` was is not known, until the source gives an activation.
   bool highest_lost = false;

@@ -27,7 +27,7 @@ std::string roles_text(unsigned roles) {
 // Why one signature does not count; "" when it does.
 std::string wrong_with(const trust& whom, const signature& by, std::string_view message, unsigned roles, wall_time now) {
   const auto known = std::ranges::find_if(whom.keys, [&](const auto& k) { return crypto::key_id(k.public_key) == by.key_id; });
-  if (known == whom.keys.end()) return "is signed with key " + by.key_id + ", which this node does not trust";
+  if (known == whom.keys.end()) return "is signed with key " + by.key_id + ", which " + whom.reader + " does not trust";
   const auto name = "is signed with key " + known->name;
   if (!crypto::verifies(known->public_key, message, by.value)) return name + ", but the signature does not fit: it was changed";
   if ((known->roles & roles) == 0) return name + ", which has the role " + roles_text(known->roles) + " and not " + roles_text(roles);
@@ -37,13 +37,24 @@ std::string wrong_with(const trust& whom, const signature& by, std::string_view 
 
 }  // namespace
 
+std::optional<trust> publisher_trust(const std::optional<std::vector<trusted_key>>& told, const std::optional<crypto::signing_key>& build,
+                                     const std::optional<crypto::signing_key>& activate) {
+  trust out{.keys = told.value_or(std::vector<trusted_key>{}), .required = true, .reader = "this command"};
+  if (told) return out;
+  for (const auto* own : {&build, &activate}) {
+    constexpr auto every_role = static_cast<unsigned>(key_role::build) | static_cast<unsigned>(key_role::activate) | static_cast<unsigned>(key_role::safety);
+    if (*own) out.keys.push_back({.name = "of this command", .public_key = (*own)->public_key(), .roles = every_role, .not_after = {}});
+  }
+  return out.keys.empty() ? std::nullopt : std::optional(std::move(out));
+}
+
 std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key) {
   const json signature = {{"key", crypto::key_id(key.public_key())}, {"value", hex(key.sign(signed_bytes(purpose, payload)))}};
   return json{{"payload", payload}, {"signatures", json::array({signature})}}.dump();
 }
 
 result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key) {
-  const auto opened = open_text(text);
+  const auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   if (opened->signatures.empty()) return fail(errc::refused, "it carries no signature that another could stand beside; push it with a key");
   json signatures = json::array();
@@ -56,7 +67,7 @@ result<std::string> countersign_text(std::string_view purpose, const std::string
   return json{{"payload", opened->payload}, {"signatures", signatures}}.dump();
 }
 
-result<signed_text> open_text(const std::string& text) {
+result<signed_text> read_signed(const std::string& text) {
   const auto damaged = [] { return fail(errc::integrity, "a signed record in Redis is damaged"); };
   const auto j = json::parse(text, nullptr, false);
   if (!j.is_object()) return damaged();
@@ -77,7 +88,7 @@ result<signed_text> open_text(const std::string& text) {
 result<void> check_signatures(const trust& whom, const signed_text& text, std::string_view purpose, unsigned roles, wall_time now, const std::string& what) {
   if (text.signatures.empty()) {
     if (!whom.required) return {};
-    return fail(errc::integrity, what + " is not signed, and this node requires it (policy.trust.require_signature); push with --key");
+    return fail(errc::integrity, what + " is not signed, and " + whom.reader + " requires it" + (whom.reader == trust{}.reader ? " (policy.trust.require_signature); push with --key" : ""));
   }
   if (whom.keys.empty()) return {};  // nobody said whom to trust: a signature proves nothing, and forbids nothing
   const auto message = signed_bytes(purpose, text.payload);
@@ -88,6 +99,17 @@ result<void> check_signatures(const trust& whom, const signed_text& text, std::s
     if (first.empty()) first = std::move(wrong);
   }
   return fail(errc::integrity, what + " " + first);
+}
+
+std::optional<wall_time> counts_until(const trust& whom, const signed_text& text, unsigned roles) {
+  std::optional<wall_time> out;
+  for (const auto& by : text.signatures) {
+    const auto known = std::ranges::find_if(whom.keys, [&](const auto& k) { return crypto::key_id(k.public_key) == by.key_id && (k.roles & roles) != 0; });
+    if (known == whom.keys.end()) continue;
+    if (!known->not_after) return std::nullopt;
+    out = std::max(out, known->not_after);
+  }
+  return out;
 }
 
 result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what) {

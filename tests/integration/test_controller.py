@@ -88,7 +88,7 @@ def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(
     nodes = [Gateway(lab, f"gw{n}", up.port, source, HEADERS, f"{{keys_file: {trust}, require_signature: true}}") for n in range(2)]
     keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem")
     push(port, bundle(lab.dir / "b", extra=WILD), "--wait", "2", *keys)
-    controller(lab, port, "c", "--key", lab.dir / "safety.pem")
+    controller(lab, port, "c", "--key", lab.dir / "safety.pem", "--trust", trust)
     ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
 
     def tax(user, dice):
@@ -100,9 +100,12 @@ def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(
     assert nodes[1].ask("about my tax return")[0] == 200, "which saw no traffic of its own"
     assert history(port)[0]["kind"] == "demote" and history(port)[0]["actor"] == "sluice controller"
     # The same key can make nothing live.
-    sluice("activate", history(port)[0]["version"][:12], "--key", lab.dir / "safety.pem", *ring)
+    sluice("activate", history(port)[0]["version"][:12], "--key", lab.dir / "safety.pem", "--trust", trust, *ring)
     until("nodes refuse it", lambda: all("safety" in (g.state()["last_refusal"] or {}).get("message", "") for g in nodes))
-    sluice("rearm", "--key", lab.dir / "activate.pem", "--wait", "2", *ring)
+    # What they refuse is nobody's word for whoever would go on with it, either.
+    refused = sluice("rearm", "--key", lab.dir / "activate.pem", "--trust", trust, *ring, check=False)
+    assert refused.returncode == 1 and "has the role safety and not activate" in refused.stderr, refused
+    sluice("activate", history(port)[0]["version"][:12], "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "2", *ring)
     assert all(demoted(g) == [] and g.ask("about my tax return")[0] == 400 for g in nodes)
 
 

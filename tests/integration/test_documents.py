@@ -352,7 +352,7 @@ def test_rollout_commands(lab):
     shell(back, lab.dir)
     assert g.ask("about my tax return")[0] == 400
     keygen, controller = moved(control).splitlines()
-    shell(keygen, lab.dir)
+    (lab.dir / "trusted.yaml").write_text("keys:\n" + "".join(line + "\n" for line in shell(keygen, lab.dir).splitlines() if line.startswith("  - ")))
     log = open(lab.dir / "controller.log", "w")
     process = subprocess.Popen(["bash", "-c", "exec " + controller], cwd=lab.dir, stdout=log, stderr=log, env=os.environ | {"PATH": f"{os.path.dirname(SLUICE)}:{os.environ['PATH']}"})
     lab.processes.append(process)

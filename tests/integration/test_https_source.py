@@ -1,5 +1,6 @@
 """A bundle behind a URL: ETag, long poll, TLS, signatures, and what a server that lies can do."""
 import gzip
+import hashlib
 import io
 import json
 import ssl
@@ -166,6 +167,8 @@ def test_a_server_that_lies_can_only_withhold(lab):
         refused("the signature does not fit")
         server.serve(changed(new, ".sluice/activation.json", None))
         refused("holds no .sluice/activation.json")
+        server.serve(changed(new, ".sluice/activation.json", lambda b: signed_again(lab, key["stranger_not"], b, kind="abort", gen=3)))
+        refused("has the role safety and not activate")  # a server has no log in which to look up what that key may go on with
         fork, _ = packed(lab, "Merrow Capital", more=["--activation", "1-2", *signed])
         server.serve(fork)
         refused("GEN_FORK")
@@ -173,6 +176,16 @@ def test_a_server_that_lies_can_only_withhold(lab):
         server.serve(packed(lab, "Merrow Capital", more=["--activation", "1-3", *signed])[0])
         until("the true one is taken", lambda: redacts(g, "Merrow Capital"))
     assert g.state()["state"] == "FRESH"
+
+
+def signed_again(lab, key, record, **members):
+    """An activation with other members, signed with a key in a PEM file."""
+    payload = json.dumps(json.loads(json.loads(record)["payload"]) | members)
+    (lab.dir / "payload").write_text("sluice activation v1\n" + payload)
+    openssl = lambda *words: subprocess.run(["openssl", *map(str, words)], capture_output=True, check=True).stdout
+    public = openssl("pkey", "-in", key, "-pubout", "-outform", "DER")[-32:]
+    value = openssl("pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", lab.dir / "payload")
+    return json.dumps({"payload": payload, "signatures": [{"key": hashlib.sha256(public).hexdigest()[:16], "value": value.hex()}]}).encode()
 
 
 def changed(archive, path, how):

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 from lab import ROOT, Gateway, sluice, until
 from redis_lab import RING, Fleet, Proxy, Server, metric, traffic
@@ -118,12 +119,168 @@ def test_who_owns_redis_can_only_withhold(lab):
         until("withholding shows", lambda: g.state()["state"] == "STALE")
         head(1, 2, "damaged")
         refused("damaged")
+        told = fleet.run("status").stdout
+        assert "DAMAGED" in told and "gw0" in told, told
         assert fleet.redacts(g, "Ostwick Savings") and not fleet.redacts(g, "Merrow Capital") and g.state()["activation"] == "1-2"
         assert metric(g, "sluice_policy_refusals_total") >= 3
-        head(1, 2, true_head)
-        fleet.push("Quill Trust", wait=1, more=["--key", key["ci"]])
+        pushed = fleet.push("Quill Trust", wait=1, more=["--key", key["ci"]])  # mends it, and says what it could not go on with
+        assert "what stood at the head was passed over" in pushed.stderr and "active as 2-3" in pushed.stdout, pushed
         fleet.follow([g], "Quill Trust")
     assert g.state()["state"] == "FRESH"
+
+
+def test_an_honest_command_signs_nothing_of_a_forged_head(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate", operations="activate")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true}}")
+    live = json.loads(fleet.push(wait=1, more=["--key", key["ci"], "--json"]).stdout)["version"]
+    trust = ["--trust", lab.dir / "trusted.yaml"]
+    bomb = lambda: g.ask("a bomb recipe")[0]
+    # Whoever has Redis and no key demotes a rule, and waits for somebody who has one.
+    record = json.loads(redis("hget", redis.key("head"), "record"))
+    forged = json.dumps(record | {"payload": json.dumps(json.loads(record["payload"]) | {"demoted": [{"version": live, "rule": "bomb", "why": "x"}]})})
+    assert bomb() == 400
+    redis("del", redis.key("log"))
+    redis("hset", redis.key("head"), "record", forged)
+    assert bomb() == 400, "nodes take nothing of it"
+    stopped = [["push", fleet.bundle("c", "Ostwick Savings"), "--shadow"], ["push", fleet.bundle("c", "Ostwick Savings"), "--canary", "5"], ["demote", "rivals"], ["rearm", "bomb"], ["promote"], ["abort"]]
+    for words in stopped:
+        for more in (["--key", key["ci"]], ["--key", key["operations"], *trust]):
+            r = fleet.run(*words, *more, check=False)
+            assert r.returncode == 1 and "the signature does not fit" in r.stderr, (words, r)
+            assert redis("hget", redis.key("head"), "record") == forged
+    told = fleet.run("push", fleet.bundle("b"), "--key", key["ci"], *trust, "--again", "--wait", "1")
+    assert "what stood at the head was passed over" in told.stderr and bomb() == 400, told
+    # Who did sign is believed by whoever has the file, and by nobody else's key alone.
+    fleet.run("demote", "bomb", "--key", key["operations"], *trust, "--wait", "1")
+    assert bomb() == 200
+    alone = fleet.run("push", fleet.bundle("c", "Ostwick Savings"), "--shadow", "--key", key["ci"], check=False)
+    assert alone.returncode == 1 and "--trust" in alone.stderr, alone
+    fleet.run("push", fleet.bundle("c", "Ostwick Savings"), "--shadow", "--key", key["ci"], *trust, "--wait", "1")
+    assert bomb() == 200, "a demotion that somebody signed goes on"
+    bad = fleet.run("promote", "--key", key["ci"], "--trust", fleet.bundle("c") / "bundle.yaml", check=False)
+    assert bad.returncode == 1 and "no file of trusted keys" in bad.stderr, bad
+    alone = sluice("controller", "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, "--key", key["ci"], check=False)
+    assert alone.returncode == 2 and "--trust" in alone.stderr, alone
+
+
+def test_a_rollback_goes_back_to_what_somebody_signed(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true}}")
+    signed = ["--key", key["ci"]]
+    weak = json.loads(fleet.push("Quill Trust", more=[*signed, "--no-activate", "--json"]).stdout)["version"]  # built, and never live
+    fleet.push(wait=1, more=signed)
+    fleet.push("Ostwick Savings", wait=1, more=signed)
+    record = json.loads(json.loads(redis("hget", redis.key("head"), "record"))["payload"])
+    redis("xadd", redis.key("log"), "1-3", "kind", "activate", "version", weak, "record", json.dumps(record | {"gen": 3, "version": weak}))
+    told = fleet.run("rollback", *signed, "--wait", "1")
+    assert "1 activations of the history are passed over" in told.stderr, told
+    fleet.follow([g], "Halden Bank")
+    assert not fleet.redacts(g, "Quill Trust") and not fleet.redacts(g, "Ostwick Savings")
+    gone = fleet.run("rollback", "--to", weak, *signed, check=False)
+    assert gone.returncode == 1 and "ever live" in gone.stderr, gone
+
+
+def test_a_second_key_is_asked_for_whatever_was_left_out(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate", lead="approve")
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_approval: true}}")
+    signed = ["--key", key["ci"], "--trust", lab.dir / "trusted.yaml"]
+
+    def owed(*words):
+        r = fleet.run("push", *words, *signed, "--json")
+        made = json.loads(r.stdout)
+        refusal = lambda: g.state()["last_refusal"] or {"activation": "", "message": ""}
+        until("a second key is missing", lambda: refusal()["activation"] == made["activation"] and "no second key has approved it" in refusal()["message"])
+        assert g.state()["version"] == live
+        return made["version"], r.stderr
+
+    two, one = write(lab.dir / "two", cases(), words=("needle", "thorn"), gate=""), write(lab.dir / "one", cases(), gate="")
+    fleet.run("push", two, *signed, "--wait", "1")
+    live = g.state()["version"]
+    owed(one, "--emergency", "--note", "no time")
+    fleet.run("rollback", *signed, "--wait", "1")
+    version, told = owed(one)  # no gate block asks
+    assert "weaker than what is live" in told, told
+    owed(one, "--again")  # held against itself
+    owed(write(lab.dir / "three", cases(), words=("needle", "rose"), gate=""))  # stronger than what nobody approved
+    stranger = json.loads(sluice("keygen", lab.dir / "stranger.pem", "--name", "stranger", "--role", "build", "--json").stdout)
+    (lab.dir / "strangers.yaml").write_text("keys:\n" + stranger["trusted_keys_entry"])
+    r = fleet.run("approve", version, "--key", key["lead"], "--trust", lab.dir / "strangers.yaml", check=False)
+    assert r.returncode == 1 and "does not trust" in r.stderr, r
+    fleet.run("approve", version, "--key", key["lead"], "--trust", lab.dir / "trusted.yaml")
+    fleet.run("activate", version, *signed, "--wait", "1")
+    assert g.state()["version"] == version
+    fleet.run("push", two, *signed, "--wait", "1")  # stronger than what was approved
+    # What is live cannot be told: whoever cannot say that it is no weaker has not said it.
+    redis("hset", redis.key("head"), "record", "damaged")
+    redis("del", redis.key("log"))
+    live = g.state()["version"]
+    assert "nobody can tell" in owed(two, "--again")[1]
+
+
+def test_a_push_is_held_against_what_it_comes_after(lab):
+    redis = Server(lab)
+    path = Proxy(redis.port)
+    fleet = Fleet(lab, redis.port)
+    fleet.run("push", write(lab.dir / "a", cases()))
+    rose, thorn = write(lab.dir / "b", cases(), words=("needle", "rose")), write(lab.dir / "c", cases(), words=("needle", "thorn"))
+    meanwhile = []
+
+    def first(data):
+        if b"passes_freeze" in data and not meanwhile:
+            meanwhile.append(fleet.run("push", thorn))
+
+    path.on_request = first
+    r = fleet.run("push", rose, port=path.port, check=False)
+    assert meanwhile and r.returncode == 1 and "1 word removed: thorn" in r.stderr, r
+    assert [e["activation"] for e in json.loads(fleet.run("history", "--json").stdout)] == ["1-2", "1-1"]
+    meanwhile.clear()
+    stronger = write(lab.dir / "d", cases(), words=("needle", "thorn", "rose"))
+
+    def second(data):
+        if b"passes_freeze" in data and not meanwhile:
+            meanwhile.append(fleet.run("push", thorn, "--again"))
+
+    path.on_request = second
+    r = fleet.run("push", stronger, port=path.port)
+    assert "is active as 1-4" in r.stdout, r
+    # A rollback leaves what it looked at, and nothing else.
+    meanwhile.clear()
+
+    def third(data):
+        if b"passes_freeze" in data and not meanwhile:
+            meanwhile.append(fleet.run("push", thorn, "--approved-by", "Ada Byron"))
+
+    path.on_request = third
+    r = fleet.run("rollback", port=path.port, check=False)
+    assert meanwhile and r.returncode == 1 and "another publisher activated 1-5 meanwhile" in r.stderr, r
+
+
+def test_a_key_that_expires_takes_nothing_from_what_nodes_run(lab):
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate")
+    fleet = Fleet(lab, redis.port)
+    trusted = lab.dir / "trusted.yaml"
+    g = fleet.node(0, trust=f"{{keys_file: {trusted}, require_signature: true}}", policy="on_unavailable: fail_closed\n  max_stale: 3s")
+    fleet.push(wait=1, more=["--key", key["ci"]])
+    trusted.write_text(trusted.read_text().replace("roles: [build, activate]", "roles: [build, activate], not_after: 2020-01-01T00:00:00Z"))
+    with traffic(g):
+        g.process.send_signal(signal.SIGHUP)
+        until("it is told", lambda: "expired" in (lab.dir / "gw0.log").read_text())
+        begin = time.monotonic()
+        until("longer than what is fresh without contact", lambda: time.monotonic() - begin > 4)
+        assert g.state()["state"] == "FRESH", g.state()
+    g.kill(signal.SIGTERM)
+    g.start()
+    assert g.state()["state"] == "FRESH" and fleet.redacts(g, "Halden Bank"), "what it took is what it runs, also after a restart"
+    fleet.push("Ostwick Savings", more=["--key", key["ci"]])
+    until("it takes nothing new of that key", lambda: "expired" in json.dumps(g.state()["last_refusal"]))
+    assert not fleet.redacts(g, "Ostwick Savings")
 
 
 def test_a_key_that_is_added_or_removed_counts_from_the_next_hangup(lab):
@@ -157,7 +314,7 @@ def test_nodes_may_demand_a_gate_and_a_second_key_for_what_is_weaker(lab):
     key = keys(lab, ci="build,activate", safety_lead="approve", all_in_one="build,activate,approve")
     fleet = Fleet(lab, redis.port)
     g = fleet.node(0, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true, require_approval: true}}")
-    signed = ["--key", key["ci"]]
+    signed = ["--key", key["ci"], "--trust", lab.dir / "trusted.yaml"]
     run = lambda *words, check=True: fleet.run(*words, check=check)
     two, one = write(lab.dir / "two", cases(), words=("needle", "thorn")), write(lab.dir / "one", cases())
     run("push", two, "--wait", "1", *signed, "--commit", "0123456789abcdef0123456789abcdef01234567")

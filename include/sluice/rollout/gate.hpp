@@ -149,6 +149,8 @@ struct gate_report {
 
 // Whether something is weaker than in the active version, or may be, or the gate asks for less. False without an active version.
 [[nodiscard]] bool weaker(const gate_evidence& evidence);
+// The same of two bundles that were checked, without asking anything else of them.
+[[nodiscard]] bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now);
 // What a `gate` block does not ask for any more that the one before did, in words; empty: it asks for as much.
 [[nodiscard]] std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, const std::optional<policy::gate_spec>& now);
 [[nodiscard]] gate_report judge(const gate_evidence& evidence, const gate_terms& terms);

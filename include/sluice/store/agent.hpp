@@ -120,8 +120,8 @@ struct agent_status {
   std::optional<refusal> last_refusal;
   std::vector<std::string> stored_versions; // on disk, newest first
   bool highest_lost = false;                // the memory on disk was damaged, and the source has given no activation since
-  struct node { std::string id, activation, version, state; milliseconds age; };
-  std::vector<node> nodes;                  // of the ring, from heartbeats
+  struct neighbour { std::string id, activation, version, state; milliseconds age; };
+  std::vector<neighbour> nodes;             // of the ring, from heartbeats
 };
 
 class agent {

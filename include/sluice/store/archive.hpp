@@ -36,6 +36,9 @@ struct sealing {
 // An archive with its manifest and its activation, signed with the keys that are given.
 [[nodiscard]] result<std::string> sealed_archive(const policy::bundle_source& source, const sealing& how, const std::optional<crypto::signing_key>& build,
                                                  const std::optional<crypto::signing_key>& activate);
+// Whether its activation was made for this ring and its manifest built by keys that count. The value: its version counts as weaker, and no second
+// key has approved it. errc::integrity names what is wrong.
+[[nodiscard]] result<bool> check_archive(const bundle_archive& of, const trust& whom, const std::string& ring, wall_time now);
 // The number in an archive, unchecked; 0-0 without one.
 [[nodiscard]] policy::activation activation_in(const bundle_archive& of);
 // "1-17".

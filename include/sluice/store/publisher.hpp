@@ -30,7 +30,11 @@ struct provenance {
   shown_blocks benign = {};       // what the gate saw blocked of golden cases of set benign, for the nodes' breakers
 };
 
+// The kind of an entry of the history that cannot be read: of such a one there is nothing but its number.
+inline constexpr std::string_view damaged_kind = "damaged";
+
 struct head_record {
+  std::string record = {};  // SHA-256 of what it says
   policy::activation activation;
   std::string version, kind, actor, note, time;
   std::string commit = {}, gate_report = {};  // of the version's provenance, the canary's where there is one
@@ -41,6 +45,10 @@ struct head_record {
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
+  // Why its word does not count, for a publisher that asks for signatures (trust_only, sign_with); "" when it does, or when it cannot be read.
+  std::string doubt = {};
+  // Of a new activation: why it goes on with nothing of the head that was there, demotions for one; "" when it does.
+  std::string passed_over = {};
   // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
   bool from_nothing = false;
 };
@@ -86,19 +94,26 @@ class publisher {
 
   // From now on manifests are signed with `build` and activations with `activate`, where they are given.
   void sign_with(std::optional<crypto::signing_key> build, std::optional<crypto::signing_key> activate);
+  // Only these keys' words are gone on with from now on. Without them a publisher that signs goes on with what its own keys signed, and one
+  // that does not sign with everything: nodes that trust nobody do the same.
+  void trust_only(std::vector<trusted_key> keys);
   // The id of the key that activations are signed with; "" when none.
   [[nodiscard]] std::string signs_as() const;
   // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
-  // empty, or is another server than the last record says. Retries a lost race a few times.
+  // empty, or is another server than the last record says. Retries a lost race a few times. A head whose word does not count is passed over, and
+  // what would go on with it (every kind but activate and rollback) is errc::refused.
   [[nodiscard]] result<head_record> activate(const activate_request& what);
+  // errc::not_found: nothing was ever activated; errc::integrity: something was, and none of it can be read.
   [[nodiscard]] result<head_record> head();
+  // The same for what is decided about it: errc::refused when its word does not count.
+  [[nodiscard]] result<head_record> vouched_head();
   // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
   [[nodiscard]] result<std::vector<node_status>> nodes();
-  // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another version under
+  // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another record under
   // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
   [[nodiscard]] result<policy::activation> ahead_of(const head_record& head);
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
@@ -114,9 +129,12 @@ class publisher {
   [[nodiscard]] result<std::vector<std::string>> revoked();
   // Versions that can be activated, newest first.
   [[nodiscard]] result<std::vector<std::string>> staged();
-  [[nodiscard]] result<provenance> made_how(const std::string& version);
-  // Puts a second key's signature beside the one of a staged version's manifest. errc::refused: there is none.
-  [[nodiscard]] result<void> approve(const std::string& version, const crypto::signing_key& key);
+  // Whether a staged version counts as weaker and no second key that counts has approved it: nodes that ask for one do not take it, and what is
+  // no weaker than it proves nothing. True also where its manifest does not tell; false for a publisher that asks for no signatures.
+  [[nodiscard]] bool owes_approval(const std::string& version);
+  // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none, or
+  // not one by a key that may build (trust_only); errc::integrity: what stands there is the manifest of another version.
+  [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
   // would go. errc::conflict: somebody staged meanwhile.
   struct pruned {

@@ -1,4 +1,4 @@
-// Whose word a node takes: the public keys that an operator wrote into its configuration, never anything from Redis. A build
+// Whose word a node or a publisher takes: the public keys that an operator wrote into a file, never anything from Redis. A build
 // signature says "these files are that version", an activation signature "this version is live from here on in this ring".
 // Immutable after reading; thread-safe.
 #pragma once
@@ -31,7 +31,13 @@ struct trust {
   bool required = false;  // what carries no signature is refused
   bool gate = false;      // a version without a passed gate in its manifest is refused
   bool approval = false;  // one that its manifest calls weaker needs the signature of a second key
+  std::string reader = "this node";  // for people: who trusts them
 };
+
+// Whose words a publisher goes on with: those of the keys that it was told of, otherwise of its own alone. Nothing when it has neither: then it
+// asks for no signatures, as nodes do that trust nobody.
+[[nodiscard]] std::optional<trust> publisher_trust(const std::optional<std::vector<trusted_key>>& told, const std::optional<crypto::signing_key>& build,
+                                                   const std::optional<crypto::signing_key>& activate);
 
 struct signature {
   std::string key_id, value;  // crypto::key_id; 64 bytes
@@ -46,7 +52,7 @@ struct signed_text {
 [[nodiscard]] std::string sign_text(std::string_view purpose, const std::string& payload, const crypto::signing_key& key);
 // A signed text with one more signature, for a purpose of its own. One by the same key for the same purpose is not added twice.
 [[nodiscard]] result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key);
-[[nodiscard]] result<signed_text> open_text(const std::string& text);
+[[nodiscard]] result<signed_text> read_signed(const std::string& text);
 
 inline constexpr std::string_view build_purpose = "build", activation_purpose = "activation", approval_purpose = "approval";
 
@@ -54,6 +60,8 @@ inline constexpr std::string_view build_purpose = "build", activation_purpose = 
 // is required. errc::integrity names the key and what is wrong with it; `what` begins the message ("activation 1-7").
 [[nodiscard]] result<void> check_signatures(const trust& whom, const signed_text& text, std::string_view purpose, unsigned roles, wall_time now,
                                             const std::string& what);
+// Until when the keys count that signed it and have one of `roles`; nothing where one of them has no end, or none is known.
+[[nodiscard]] std::optional<wall_time> counts_until(const trust& whom, const signed_text& text, unsigned roles);
 // Passes when a trusted key of role `approve` has approved the text, and another one of role `build` built it: two keys, two people.
 [[nodiscard]] result<void> check_approval(const trust& whom, const signed_text& text, wall_time now, const std::string& what);
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "redis_server.hpp"
+#include "ring_scripts.hpp"
 #include "ring_layout.hpp"
 #include "watched_agent.hpp"
 
@@ -85,15 +86,117 @@ TEST_F(publishing, publishers_that_race_follow_each_other_and_none_is_lost) {
   EXPECT_EQ(seen.rbegin()->generation, 2u * each);
 }
 
-TEST_F(publishing, a_freeze_lets_only_a_rollback_pass_and_says_why) {
+// The newest is live; a number of the history is gone back to.
+TEST_F(publishing, a_freeze_lets_only_what_goes_back_pass_and_says_why) {
+  auto to = connect();
+  std::vector<std::string> v;
+  for (const auto* text : {"one", "two", "three"}) {
+    v.push_back(to.stage(bundle_of(text)).value());
+    ASSERT_TRUE(to.activate({.version = v.back(), .actor = "", .note = ""}));
+  }
+  redis_->run({"SET", keys_.freeze(), "year end"});
+  const auto stopped = [&](const activate_request& what) {
+    const auto done = to.activate(what);
+    return !done && done.error().code == errc::refused && done.error().message.contains("year end") && done.error().message.contains("a rollback to a version that was made live before");
+  };
+  const auto live = [&] { return to.head()->version; };
+  EXPECT_TRUE(stopped({.version = v[2], .actor = "", .note = ""}));
+  EXPECT_TRUE(stopped({.version = v[2], .kind = "rollback", .actor = "", .note = ""})) << "to what is live";
+  ASSERT_TRUE(to.activate({.version = v[1], .kind = "rollback", .actor = "", .note = ""}));
+  EXPECT_TRUE(stopped({.version = v[2], .kind = "rollback", .actor = "", .note = ""})) << "forward, to what the rollback left";
+  for (const auto* kind : {"abort", "demote"}) {
+    EXPECT_TRUE(stopped({.version = v[0], .kind = kind, .actor = "", .note = ""})) << "the word alone does not make another version live";
+    EXPECT_TRUE(stopped({.version = v[1], .kind = kind, .actor = "", .note = "", .canary = canary_version{.version = v[2], .basis_points = 9'999, .salt = "s"}}));
+    EXPECT_TRUE(stopped({.version = v[1], .kind = kind, .actor = "", .note = "", .shadow = v[2]}));
+    EXPECT_TRUE(to.activate({.version = v[1], .kind = kind, .actor = "", .note = ""}));
+  }
+  ASSERT_TRUE(to.activate({.version = v[0], .kind = "rollback", .actor = "", .note = ""}));
+  EXPECT_EQ(live(), v[0]);
+  // What was made live again by a person, older though its content is, is newer: back from it is back.
+  redis_->run({"DEL", keys_.freeze()});
+  ASSERT_TRUE(to.activate({.version = v[2], .actor = "", .note = ""}));
+  ASSERT_TRUE(to.activate({.version = v[0], .actor = "", .note = ""}));
+  // Over more entries than are read at once.
+  for (int i = 0; i < 250; ++i) ASSERT_TRUE(to.activate({.version = v[0], .kind = "demote", .actor = "", .note = ""}));
+  redis_->run({"SET", keys_.freeze(), "year end"});
+  EXPECT_TRUE(to.activate({.version = v[2], .kind = "rollback", .actor = "", .note = ""}));
+}
+
+TEST_F(publishing, what_stands_at_the_head_is_only_overtaken_by_who_saw_it) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value(), two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = one, .actor = "", .note = "", .only_after = policy::activation{}}));
+  const auto late = to.activate({.version = two, .actor = "", .note = "", .only_after = policy::activation{}});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, errc::conflict);
+  EXPECT_TRUE(to.activate({.version = two, .actor = "", .note = "", .only_after = to.head()->activation}));
+}
+
+TEST_F(publishing, a_damaged_head_is_lost_and_the_next_activation_mends_it) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value(), two = to.stage(bundle_of("two")).value();
+  const std::vector<rule_demotion> wild{{.version = one, .rule = "wild", .why = "w"}};
+  const auto begin = [&] {
+    redis_->run({"DEL", keys_.head(), keys_.log()});
+    ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
+    ASSERT_TRUE(to.activate({.version = one, .kind = "demote", .actor = "", .note = "", .demoted = wild}));
+  };
+  begin();
+  // The log has it whole: nothing is lost.
+  redis_->run({"HSET", keys_.head(), "record", "damaged"});
+  EXPECT_EQ(to.head()->doubt, "");
+  auto next = to.activate({.version = one, .actor = "", .note = ""}).value();
+  EXPECT_EQ(policy::to_string(next.activation), "1-3");
+  EXPECT_EQ(next.demoted, wild);
+  // What is newest in the log is damaged: what is older is not what was live.
+  redis_->run({"XADD", keys_.log(), "1-4", "kind", "activate", "version", one, "record", "{"});
+  EXPECT_NE(to.head()->doubt.find("cannot be read"), std::string::npos);
+  EXPECT_EQ(to.activate({.version = one, .kind = "demote", .actor = "", .note = ""}).error().code, errc::refused);
+  const auto entries = to.history(0).value();
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(entries[0].kind, damaged_kind);
+  EXPECT_EQ(policy::to_string(entries[0].activation), "1-4");
+  EXPECT_EQ(entries[1].version, one);
+  EXPECT_EQ(to.prune(now().wall, true).error().code, errc::integrity) << "nobody knows what that entry made live";
+  next = to.activate({.version = one, .actor = "", .note = ""}).value();
+  EXPECT_EQ(policy::to_string(next.activation), "2-5");
+  EXPECT_NE(next.passed_over, "");
+  EXPECT_TRUE(next.demoted.empty());
+  EXPECT_EQ(to.head()->doubt, "");
+  // Nothing of it can be read, not even its number; what a node has seen is above it all the same.
+  begin();
+  redis_->run({"DEL", keys_.log()});
+  redis_->run({"HSET", keys_.head(), "epoch", "x", "gen", "", "record", "damaged"});
+  redis_->run({"ZADD", keys_.nodes(), "1", "n9"});
+  redis_->run({"HSET", keys_.node("n9"), "highest", "7-41"});
+  EXPECT_EQ(to.head().error().code, errc::integrity);
+  EXPECT_EQ(policy::to_string(to.activate({.version = one, .actor = "", .note = "", .only_after = policy::activation{}})->activation), "8-42");
+}
+
+TEST_F(publishing, a_number_out_of_all_proportion_is_not_believed) {
   auto to = connect();
   const auto one = to.stage(bundle_of("one")).value();
   ASSERT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
-  redis_->run({"SET", keys_.freeze(), "year end"});
-  const auto stopped = to.activate({.version = one, .actor = "", .note = ""});
-  ASSERT_FALSE(stopped);
-  EXPECT_NE(stopped.error().message.find("year end"), std::string::npos);
-  EXPECT_TRUE(to.activate({.version = one, .kind = "rollback", .actor = "", .note = ""}));
+  redis_->run({"ZADD", keys_.nodes(), "1", "n9"});
+  const auto head = to.head().value();
+  for (const auto* said : {"18446744073709551615-1", "1-18446744073709551615", "9007199254740993-1", "1-9007199254740993", "1-5000000", "5000000-1"}) {
+    redis_->run({"HSET", keys_.node("n9"), "highest", said});
+    EXPECT_EQ(to.ahead_of(head).value(), policy::activation{}) << said;
+    EXPECT_EQ(to.activate({.version = one, .actor = "", .note = ""})->activation.epoch, 1u) << said;
+  }
+  redis_->run({"HSET", keys_.node("n9"), "highest", "3-41"});
+  EXPECT_EQ(policy::to_string(to.activate({.version = one, .actor = "", .note = ""})->activation), "4-42") << "as before";
+  // In Redis itself: named, with the way out.
+  redis_->run({"XADD", keys_.log(), "9007199254740993-1", "kind", "activate", "version", one, "record", "{}"});
+  const auto stuck = to.activate({.version = one, .actor = "", .note = ""});
+  ASSERT_FALSE(stuck);
+  EXPECT_NE(stuck.error().message.find("RENAME"), std::string::npos) << stuck.error().message;
+  redis_->run({"RENAME", keys_.log(), keys_.log() + ".damaged"});
+  EXPECT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  activation_record record{.activation = {1, number_max}, .ring = "test", .version = one, .kind = "activate", .actor = "", .note = "", .time = "", .previous = "", .replid = ""};
+  EXPECT_TRUE(parse_record(to_json(record)));
+  ++record.activation.generation;
+  EXPECT_FALSE(parse_record(to_json(record)));
 }
 
 TEST_F(publishing, a_revoked_version_cannot_come_back) {
@@ -103,6 +206,26 @@ TEST_F(publishing, a_revoked_version_cannot_come_back) {
   const auto head = to.activate({.version = one, .kind = "rollback", .actor = "", .note = ""});
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code, errc::refused);
+}
+
+// What was live between the look at the log and the script is no head any more, and goes nowhere.
+TEST_F(publishing, a_prune_takes_nothing_away_once_another_activation_is_the_head) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value(), two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  const auto prune = [&](const std::string& gen) {
+    return redis_->run({"EVAL", std::string(prune_script), "3", keys_.head(), keys_.versions(), keys_.manifest(two), "2", "1", gen, two});
+  };
+  ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
+  ASSERT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  const auto late = prune("1");
+  EXPECT_EQ(late.kind, redis_reply::kind::error);
+  EXPECT_TRUE(late.text.contains("another activation is the head")) << late.text;
+  EXPECT_EQ(redis_->run({"EXISTS", keys_.manifest(two)}).integer, 1);
+  const auto three = to.stage(bundle_of("three")).value();
+  const auto gone = to.prune(now().wall + seconds(1), false);
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_EQ(gone->versions, std::vector{three});
 }
 
 TEST_F(publishing, another_server_with_the_same_data_raises_the_epoch) {

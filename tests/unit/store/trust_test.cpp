@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ring_fixture.hpp"
+#include "trust_fixture.hpp"
 
 namespace sluice::store {
 namespace {
@@ -13,16 +13,9 @@ namespace {
 using namespace testing;
 using crypto::signing_key;
 
-constexpr auto build_role = static_cast<unsigned>(key_role::build), activate_role = static_cast<unsigned>(key_role::activate),
-               safety_role = static_cast<unsigned>(key_role::safety);
-
-trusted_key trusted(const std::string& name, const signing_key& key, unsigned roles, std::optional<wall_time> not_after = {}) {
-  return {.name = name, .public_key = key.public_key(), .roles = roles, .not_after = not_after};
-}
-
 TEST(signatures, count_when_key_role_time_and_purpose_fit) {
   const auto key = signing_key::generate(), other = signing_key::generate();
-  const auto text = open_text(sign_text(build_purpose, R"({"a":1})", key)).value();
+  const auto text = read_signed(sign_text(build_purpose, R"({"a":1})", key)).value();
   const auto t = now().wall;
   const trust whom{.keys = {trusted("ci", key, build_role)}, .required = true};
   EXPECT_TRUE(check_signatures(whom, text, build_purpose, build_role, t, "it"));
@@ -52,32 +45,11 @@ TEST(signatures, a_damaged_record_is_none) {
       auto changed = whole;
       if (changed[i] == with) continue;
       changed[i] = with;
-      const auto text = open_text(changed);
+      const auto text = read_signed(changed);
       EXPECT_FALSE(text && check_signatures(whom, *text, build_purpose, build_role, now().wall, "it")) << "byte " << i << ": " << changed;
     }
   }
 }
-
-class trusting : public ring_agent {
- protected:
-  agent_config strict(const std::string& node = "n1") {
-    auto c = config(node);
-    c.trust = {.keys = {trusted("ci", build_, build_role), trusted("ops", activate_, activate_role), trusted("controller", safety_, safety_role)}, .required = true};
-    return c;
-  }
-  static signing_key copy_of(const signing_key& key) { return signing_key::from_pem(key.to_pem()).value(); }
-  publisher signing(const signing_key& build, const signing_key& activate) {
-    auto to = connect();
-    to.sign_with(copy_of(build), copy_of(activate));
-    return to;
-  }
-  head_record push_signed(const std::string& text, const signing_key& build, const signing_key& activate, const std::string& kind = "activate") {
-    auto to = signing(build, activate);
-    const auto version = to.stage(bundle_of(text)).value();
-    return to.activate({.version = version, .kind = kind, .actor = "me", .note = ""}).value();
-  }
-  const signing_key build_ = signing_key::generate(), activate_ = signing_key::generate(), safety_ = signing_key::generate();
-};
 
 TEST_F(trusting, takes_what_is_signed_by_those_who_may_and_nothing_else) {
   watched_agent node(strict());
@@ -98,25 +70,6 @@ TEST_F(trusting, takes_what_is_signed_by_those_who_may_and_nothing_else) {
   const auto last = push_signed("two", build_, activate_);
   ASSERT_TRUE(node.until_version(version_of_text("two")));
   EXPECT_EQ(node->status().activation, last.activation);
-}
-
-TEST_F(trusting, a_key_that_takes_harm_away_brings_no_version_in) {
-  watched_agent node(strict());
-  node->start();
-  push_signed("one", build_, activate_);
-  const auto two = push_signed("two", build_, activate_);
-  ASSERT_TRUE(node.until_version(version_of_text("two")));
-  // Built by who may build, and live once: still not what is live now.
-  push_signed("one", build_, safety_, "abort");
-  EXPECT_TRUE(node.until_event("refused", "may only go on with version " + two.version.substr(0, 12)));
-  EXPECT_EQ(node->status().version, two.version);
-  auto to = signing(build_, safety_);
-  const canary_version share{.version = version_of_text("one"), .basis_points = 9'999, .salt = "s"};
-  const auto with_canary = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .canary = share}).value();
-  EXPECT_EQ(answer(with_canary.activation).state, "NACK") << "nor as a canary for nearly everybody";
-  const auto lawful = to.activate({.version = two.version, .kind = "demote", .actor = "", .note = "", .demoted = std::vector<rule_demotion>{{.version = two.version, .rule = "r", .why = "w"}}}).value();
-  EXPECT_EQ(answer(lawful.activation).state, "ACK");
-  EXPECT_EQ(node->status().demotions.size(), 1u);
 }
 
 TEST_F(trusting, a_forged_number_does_not_stop_the_true_one) {
@@ -197,16 +150,16 @@ TEST(signatures, a_second_one_stands_beside_the_first_and_counts_once) {
   EXPECT_EQ(countersign_text(approval_purpose, twice, approve).value(), twice);
   EXPECT_FALSE(countersign_text(approval_purpose, R"({"a":1})", approve)) << "there is none beside which it could stand";
   const auto t = now().wall;
-  const auto text = open_text(twice).value();
+  const auto text = read_signed(twice).value();
   const auto approve_role = static_cast<unsigned>(key_role::approve);
   const trust both{.keys = {trusted("ci", build, build_role), trusted("lead", approve, approve_role)}, .required = true};
   EXPECT_TRUE(check_approval(both, text, t, "it"));
   EXPECT_TRUE(check_signatures(both, text, build_purpose, build_role, t, "it")) << "the first is as good as before";
-  EXPECT_FALSE(check_approval(both, open_text(once).value(), t, "it"));
+  EXPECT_FALSE(check_approval(both, read_signed(once).value(), t, "it"));
   EXPECT_FALSE(check_approval({.keys = {trusted("ci", build, build_role), trusted("lead", approve, build_role)}, .required = true}, text, t, "it")) << "another role";
   // Who may do both is still one person.
   const auto alone = countersign_text(approval_purpose, once, build).value();
-  EXPECT_FALSE(check_approval({.keys = {trusted("all", build, build_role | approve_role)}, .required = true}, open_text(alone).value(), t, "it"));
+  EXPECT_FALSE(check_approval({.keys = {trusted("all", build, build_role | approve_role)}, .required = true}, read_signed(alone).value(), t, "it"));
 }
 
 TEST_F(trusting, a_gate_that_is_demanded_must_stand_in_the_manifest) {

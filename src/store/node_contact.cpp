@@ -105,7 +105,7 @@ void node::publish() {
   calls_.publish(std::move(active));
 }
 
-void node::set_nodes(std::vector<agent_status::node> nodes) {
+void node::set_nodes(std::vector<agent_status::neighbour> nodes) {
   const std::scoped_lock hold(lock_);
   published_.nodes = std::move(nodes);
 }
