@@ -234,7 +234,6 @@ result<void> redis_source::take(const activation_record& record) {
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
-  with.by_person = *by_person;
   const auto done = node_.take(*source, record.version, record.activation, with, said);
   if (done == node::outcome::refused) {
     refused_ = record.text;
