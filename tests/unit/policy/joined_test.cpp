@@ -274,5 +274,34 @@ TEST(policy_joined, costs_what_the_text_is_long) {
   testing::expect_time_by_number(time_of, 2000);
 }
 
+// What no view shows takes no part in how far a rule reaches over a seam, however much of it there is.
+TEST(policy_joined, what_matching_does_not_see_hides_no_seam) {
+  const auto with = snapshot_of(all_kinds);
+  ASSERT_NE(with, nullptr);
+  const auto many = [](std::string_view each, std::size_t n) {
+    std::string out;
+    for (; n > 0; --n) out += each;
+    return out;
+  };
+  for (const char* unseen : {"\u200b", "\u00ad", "\ufe0f", "\U000e0100"}) {
+    for (const std::size_t n : {1u, 37u, 1'000u, 5'000u}) {
+      const auto filler = many(unseen, n);
+      EXPECT_EQ(ask(*with, {{.text = "the halden ba" + filler}, {.text = filler + "nk is"}}).texts, (std::vector<std::string>{"the [W]" + filler, filler + "[W] is"})) << n;
+      std::vector<said> all = {{.text = "the ost"}};
+      for (int i = 0; i < 40; ++i) all.push_back({.text = filler});
+      all.push_back({.text = "wick is"});
+      const auto got = ask(*with, all);
+      EXPECT_EQ(got.texts.front() + got.texts.back(), "the [W][W] is") << n;
+    }
+  }
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::vector<said> all = {{.text = "the ost"}};
+    for (; n > 0; --n) all.push_back({.text = many("\u200b", 30)});
+    const auto begin = std::chrono::steady_clock::now();
+    (void)ask(*with, all);
+    return std::chrono::steady_clock::now() - begin;
+  }, 500);
+}
+
 }  // namespace
 }  // namespace sluice::policy
