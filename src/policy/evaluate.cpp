@@ -35,7 +35,7 @@ class evaluation final : private match_sink, private joined_sink, private role_r
     const text_place where{options_.direction, p.role, p.kind, p.last_turn};
     const bool goes_on = others_ && joins(p.kind, options_.direction) && (options_.direction == direction::request || p.choice >= 0);
     matcher_.stand_in(goes_on ? &*others_ : nullptr, index, false);
-    decodes_ = text::begins_as_json(p.text) && p.text.find('\\') != std::string_view::npos;
+    decodes_ = text::may_be_json(p.text) && p.text.find('\\') != std::string_view::npos;
     matcher_.run(p.text, where, *this);
     if (rules_.deriving.any()) matcher_.run_derived(p.text, where, *this);
     if (rules_.scoring.any()) matcher_.run_scores(p.text, where, *this);

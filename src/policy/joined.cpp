@@ -102,7 +102,7 @@ class seam_reader final : private match_sink {
       if (p.role != who || p.kind != kind || p.text.empty() || (direction_ == direction::response && p.choice != choice)) continue;
       which_.push_back(i);
       (p.last_turn ? fresh : old) = true;
-      json_ = json_ || text::begins_as_json(p.text);
+      json_ = json_ || text::may_be_json(p.text);
     }
     where_ = {direction_, who, kind, !old};
     read_both();
@@ -192,7 +192,7 @@ class seam_reader final : private match_sink {
   part_matcher& matcher_;
   joined_sink& out_;
   std::vector<std::uint32_t> which_;
-  bool json_ = false;  // one of them begins as JSON, which may go on in the next
+  bool json_ = false;  // one of them may be JSON, which may go on in the next
   text_place where_{direction::request, role::user, part_kind::text};
   const joined_text* text_ = nullptr;
 };

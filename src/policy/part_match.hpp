@@ -53,7 +53,7 @@ class part_matcher final : private text::derived_sink {
   void run_derived(std::string_view text, const text_place& where, match_sink& out);
   // What its classifiers say of it; a match is all of the text. One matcher's texts share a budget.
   void run_scores(std::string_view text, const text_place& where, match_sink& out);
-  // Of a text that begins as JSON: all of the above in what its reader decodes it to, and in what the strings of that are decoded to. What the
+  // Of a text that may be JSON: all of the above in what its reader decodes it to, and in what the strings of that are decoded to. What the
   // text itself already showed at the same place comes again. `derived_only`: not in the decoded texts themselves.
   void run_decoded(std::string_view text, const text_place& where, match_sink& out, bool derived_only = false);
   // The texts from here on are this part of a request, or (`over_seam`) of several from this one on: what a rule asks for beside a match may

@@ -56,7 +56,7 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
       const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
       begin += at_;
       end += at_;
-      if (!c_.seen.insert({term, begin, end}).second || (c_.row != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
+      if (!c_.seen.insert({term, begin, end}).second || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
       if (t.immediate) return x_.note_found(c_, index_, term, begin, end, original, view);
       c_.found.push_back({term, begin, end, std::string(original)});
     }
@@ -77,12 +77,12 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
   if (c.whole.size() > whole_max) return;  // said when it passed the bound
   const std::string with_before = c.before.empty() ? std::string() : c.before + std::string(text);
   const auto over_seam = c.before.empty() ? text : std::string_view(with_before);
-  sink of_row(*this, c, index, over_seam, 0), into(*this, c, index, text, c.base());
+  sink of_series(*this, c, index, over_seam, 0), into(*this, c, index, text, c.base());
   const text_place where{direction::response, c.who, c.kind, true};
   // First, because other exchanges use the same working memory: it may hold what another version's classifiers said.
   if (!prepare(s, rules.owner)) return look_failed(c);
   part_matcher matcher(rules, s, options.given);
-  matcher.run_derived(over_seam, where, of_row);
+  matcher.run_derived(over_seam, where, of_series);
   matcher.run_scores(text, where, into);
   if (c.json) matcher.run_decoded(text, where, into, true);
 }
@@ -168,7 +168,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
     c.released += static_cast<std::uint32_t>(text.size());
     return status::released;
   }
-  if (c.row != nowhere && !text.empty()) hear(c, index, text);
+  if (c.series != nowhere && !text.empty()) hear(c, index, text);
   if (blocked) return status::blocked;
   c.original += text;
   if (c.hold_full && !last) return status::released;

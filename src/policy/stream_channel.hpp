@@ -142,7 +142,7 @@ struct decoded_level {
     }
   }
 };
-// Of a channel whose text begins as JSON.
+// Of a channel whose text may be JSON.
 struct json_channel {
   explicit json_channel(std::uint32_t at) : outline(at) { fed[0] = at; }
   std::vector<std::unique_ptr<decoded_level>> levels;
@@ -180,7 +180,7 @@ struct channel_state {
   bool judged = false, hold_full = false, finished = false;
   searched_views searched = {searched_channel{text::view_kind::regex}, searched_channel{text::view_kind::folded}};
   bool begun = false;                  // something but white space came
-  std::unique_ptr<json_channel> json;  // where that begins as JSON does
+  std::unique_ptr<json_channel> json;  // where that may be JSON
   [[nodiscard]] searched_views& level(std::size_t n) { return n == 0 ? searched : json->levels[n - 1]->searched; }
   index_set holding;                // terms that may change or stop the text
   index_set composing;              // regexes to which marks on letters matter
@@ -196,8 +196,8 @@ struct channel_state {
   // Of a channel that goes on where another ended: that text's end, which stands before the first byte fed here and counts as fed and released.
   std::string before;
   bool cut_front = false;                 // more of that text is there
-  std::size_t row = nowhere;              // of the evaluator's rows; `nowhere`: stands alone
-  std::uint64_t begins_at = 0;            // of `before` in the row's text
+  std::size_t series = nowhere;           // of the evaluator's; `nowhere`: stands alone
+  std::uint64_t begins_at = 0;            // of `before` in the series' text
   [[nodiscard]] std::uint32_t base() const { return static_cast<std::uint32_t>(before.size()); }
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
   std::string original;             // what is not released, and nothing before it

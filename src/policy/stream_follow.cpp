@@ -11,7 +11,7 @@ void stream_evaluator::impl::note(channel_state& c, std::uint32_t index, std::ui
   // Marks that moved past a mark which was sent may make a match begin with that one: what is out stays out.
   const auto changes = c.holding.has(term);
   const auto found = w.original_begin(begin, end);
-  if (c.row != nowhere && !is_new(c, prog.terms[term].rule, found, to)) return;
+  if (c.series != nowhere && !is_new(c, prog.terms[term].rule, found, to)) return;
   const auto from = changes && found >= c.base() ? std::max(found, c.released) : found;
   const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
                                                        : std::string_view(w.text).substr(begin, end - begin);
@@ -137,7 +137,7 @@ void stream_evaluator::impl::follow(channel_state& c, searched_views& views, std
 void stream_evaluator::impl::begin(channel_state& c, std::string_view text) {
   if (c.begun || text::begin_of_json(text) == std::string_view::npos) return;
   c.begun = true;
-  if (!text::begins_as_json(text)) return;
+  if (!text::may_be_json(text)) return;
   const auto at = c.released + static_cast<std::uint32_t>(c.original.size() - text.size());
   c.json = std::make_unique<json_channel>(at);
 }

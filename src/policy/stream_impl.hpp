@@ -25,7 +25,7 @@ struct stream_evaluator::impl {
   bool blocked = false;
   std::size_t edit_count = 0;
   // Channels that clients put together.
-  struct row_of_channels {
+  struct series {
     std::int64_t choice;
     role who;
     part_kind kind;
@@ -35,7 +35,7 @@ struct stream_evaluator::impl {
     std::vector<std::pair<std::uint32_t, std::uint64_t>> found;  // by rule: where its last match ends
     bool cut = false;
   };
-  std::vector<row_of_channels> rows;
+  std::vector<series> in_series;
   std::unordered_map<std::uint32_t, std::vector<placed_edit>> placed;  // by channel; of those with an edit
   static constexpr std::size_t placed_max = 4096;                     // of one channel; more are not told
   std::size_t block_at = nowhere;  // of the channel at hand: nothing at or after it leaves
@@ -73,7 +73,7 @@ struct stream_evaluator::impl {
   // The next piece of the channel's text, or of one that it is decoded to, and of those that this is decoded to.
   void advance(channel_state& c, std::uint32_t index, std::size_t level, std::string_view text);
   void begin(channel_state& c, std::string_view text);
-  // stream_rows.cpp. What is fed of a channel in a row; and whether a match [from, to) there says something new.
+  // stream_series.cpp. What is fed of a channel in a series; and whether a match [from, to) there says something new.
   void hear(channel_state& c, std::uint32_t index, std::string_view text);
   [[nodiscard]] bool is_new(channel_state& c, std::uint32_t rule, std::uint32_t from, std::uint32_t to);
   void end_levels(channel_state& c);

@@ -57,6 +57,11 @@ bool begins_as_json(std::string_view text) {
   return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
 }
 
+bool may_be_json(std::string_view text) {
+  const auto first = begin_of_json(text);
+  return first != std::string_view::npos && (text[first] == '"' || begins_as_json(text));
+}
+
 std::uint32_t escape_map::begin_of(std::uint32_t read) const {
   const auto next = std::ranges::upper_bound(all_, read, {}, &escape::read_begin);
   if (next == all_.begin()) return read;

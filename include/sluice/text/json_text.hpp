@@ -11,10 +11,13 @@
 
 namespace sluice::text {
 
-// Where a text begins behind white space and byte order marks; npos: nowhere. And whether a JSON object or array may begin there: texts where
-// none does cost nothing more.
+// Where a text begins behind white space and byte order marks; npos: nowhere.
 [[nodiscard]] std::size_t begin_of_json(std::string_view text);
+// Whether a JSON object or array may begin there.
 [[nodiscard]] bool begins_as_json(std::string_view text);
+// The same of a string as well. It is read as one, but edited as any text: people begin with a quotation mark, too. What is none of these costs
+// nothing more.
+[[nodiscard]] bool may_be_json(std::string_view text);
 
 // How often a text is decoded: JSON in a string of JSON is read, and what is in a string of that.
 inline constexpr std::size_t json_levels = 3;

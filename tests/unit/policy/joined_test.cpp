@@ -274,6 +274,22 @@ TEST(policy_joined, costs_what_the_text_is_long) {
   testing::expect_time_by_number(time_of, 2000);
 }
 
+TEST(policy_joined, in_an_answer_texts_of_one_choice_go_on_in_each_other) {
+  auto both_ways = all_kinds;
+  for (auto at = both_ways.find("direction: request"); at != std::string::npos; at = both_ways.find("direction: request")) both_ways.replace(at, 18, "direction: both\n    stream: {hold: full}");
+  const auto with = snapshot_of(both_ways);
+  ASSERT_NE(with, nullptr);
+  struct { std::string first, second; part_kind kind; std::int32_t choice; std::size_t edits; } const all[] = {
+      {"the halden ba", "nk", part_kind::text, 0, 2},  {"merger with", "on tuesday", part_kind::text, 0, 2},     {"the halden ba", "nk", part_kind::text, 1, 0},
+      {"merger with", "on tuesday", part_kind::text, 1, 0}, {"the halden ba", "nk", part_kind::reasoning, 0, 0}, {"a halden bank", "er", part_kind::text, 0, 1},
+  };
+  for (const auto& each : all) {
+    const std::vector<text_part> parts = {{role::assistant, each.kind, true, true, each.first, 0}, {role::assistant, each.kind, true, true, each.second, each.choice}};
+    scratch working;
+    EXPECT_EQ(evaluate(with->rules_for({}), parts, {.direction = direction::response}, working).edits.size(), each.edits) << each.first << each.second << each.choice;
+  }
+}
+
 // What no view shows takes no part in how far a rule reaches over a seam, however much of it there is.
 TEST(policy_joined, what_matching_does_not_see_hides_no_seam) {
   const auto with = snapshot_of(all_kinds);

@@ -85,6 +85,8 @@ TEST(json_text, is_read_as_its_reader_decodes_it) {
       {R"({"a":"J\u00fcrgen M\u00fcl)", R"({"a":"J\u00fcrgen M\u00fcl)"},
       {R"({"a":"J\u00fcrgen M\u00fcller)", R"({"a":"[P])"},
       {R"({a: 'J\u00fcrgen M\u00fcller'})", R"({a: '[P]'})"},
+      {R"("J\u00fcrgen M\u00fcller")", R"("[P]")"},
+      {R"("the orchid" is "J\u00fcrgen M\u00fcller")", R"("the "trial"" is "[P]")"},
       // No JSON: as it is, and the replacement too.
       {R"([1] says J\u00fcrgen M\u00fcller)", R"([1] says [P])"},
       {R"([the orchid])", R"([the "trial"])"},
