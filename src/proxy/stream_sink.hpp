@@ -53,6 +53,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
   }
+  void goes_on(std::uint32_t channel) override { judge_.goes_on(channel); }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
     if (!failure_.empty()) return status::failed;
     if (keep_text_) keep(channel, text);
