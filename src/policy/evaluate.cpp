@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "expression.hpp"
@@ -32,18 +33,20 @@ class evaluation final : private match_sink, private joined_sink, private role_r
     leaning_.clear();
     seen_.clear();
     const text_place where{options_.direction, p.role, p.kind, p.last_turn};
-    const bool goes_on = others_ && joins(p.kind);
+    const bool goes_on = others_ && joins(p.kind, options_.direction) && (options_.direction == direction::request || p.choice >= 0);
     matcher_.stand_in(goes_on ? &*others_ : nullptr, index, false);
+    decodes_ = text::may_be_json(p.text) && p.text.find('\\') != std::string_view::npos;
     matcher_.run(p.text, where, *this);
     if (rules_.deriving.any()) matcher_.run_derived(p.text, where, *this);
     if (rules_.scoring.any()) matcher_.run_scores(p.text, where, *this);
+    if (decodes_) matcher_.run_decoded(p.text, where, *this);
     if (!rules_.composed.empty()) compose();
     if (!goes_on) return;
     together_->keep(index, gathered_);
     together_->keep(index, leaning_);
   }
 
-  // Before the first part of a request with texts that may go on in each other.
+  // Before the first part of a body with texts that may go on in each other.
   void expect_seams(std::span<const text_part> parts) {
     parts_ = parts;
     others_.emplace(parts);
@@ -51,7 +54,7 @@ class evaluation final : private match_sink, private joined_sink, private role_r
   }
   // What is split over several parts, once each was judged by itself.
   void join() {
-    find_joined(rules_, parts_, *others_, matcher_, *this);
+    find_joined(rules_, parts_, options_.direction, *others_, matcher_, *this);
     together_->decide(*this);
   }
   // All of the body was seen.
@@ -80,7 +83,7 @@ class evaluation final : private match_sink, private joined_sink, private role_r
  private:
   void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
     const auto& t = program_.terms[term];
-    if (t.readings != 0 && !seen_.insert({term, begin, end}).second) return;
+    if ((t.readings != 0 || decodes_) && !seen_.insert({term, begin, end}).second) return;
     // A score is of all the text; the record does not repeat that.
     const auto original = t.kind == term::kind::classifier ? std::string_view() : part_->text.substr(begin, end - begin);
     if (!t.immediate) return (matcher_.leans() ? leaning_ : gathered_).push_back({term, begin, end, std::string(original)});
@@ -120,17 +123,21 @@ class evaluation final : private match_sink, private joined_sink, private role_r
     over_seam(match);
   }
 
+  void turn_to(std::uint32_t part) {
+    index_ = part;
+    part_ = &parts_[part];
+    judge_.in_choice(options_.direction == direction::response ? part_->choice : 0);
+  }
+
   void within(std::uint32_t term, const text_span& at) override {
-    index_ = at.part;
-    part_ = &parts_[at.part];
+    turn_to(at.part);
     const auto original = program_.terms[term].kind == term::kind::classifier ? std::string_view() : part_->text.substr(at.begin, at.end - at.begin);
     note(term, at.begin, at.end, original, text::normalise(original, text::view_kind::regex));
   }
 
   void ask(std::uint32_t part, std::span<const std::uint32_t> terms) override {
-    const auto& p = parts_[part];
-    index_ = part;
-    part_ = &p;
+    turn_to(part);
+    const auto& p = *part_;
     gathered_.clear();
     asking_.assign(terms.begin(), terms.end());
     matcher_.run_scores(p.text, {options_.direction, p.role, p.kind, p.last_turn}, *this);
@@ -142,11 +149,12 @@ class evaluation final : private match_sink, private joined_sink, private role_r
     const auto rule = program_.terms[match.term].rule;
     if (goes_on(rule, match.pieces)) return;
     for (const auto& piece : match.pieces) remember(rule, piece);
-    const bool editable = std::ranges::all_of(match.pieces, [&](const text_span& piece) { return parts_[piece.part].editable; });
+    const bool editable = std::ranges::all_of(match.pieces, [&](const text_span& piece) { return is_editable(parts_[piece.part], piece); });
     const auto& first = match.pieces.front();
+    turn_to(first.part);
     const auto what = judge_.note(rule, first.part, first.begin, first.end, match.value, match.view, editable, s_.state, std::span(match.pieces).subspan(1));
     if (what != judge::effect::edit) return;
-    for (const auto& piece : match.pieces) edits_.push_back({piece.part, piece.begin, piece.end, match.term, true});
+    for (const auto& piece : match.pieces) add_edit(parts_[piece.part], {piece.part, piece.begin, piece.end, match.term, true});
   }
 
   // What a client reads of a choice.
@@ -184,9 +192,22 @@ class evaluation final : private match_sink, private joined_sink, private role_r
   }
 
   void note(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view original, std::string_view matched_view) {
-    const auto what = judge_.note(program_.terms[term].rule, index_, begin, end, original, matched_view, part_->editable, s_.state);
+    const auto what = judge_.note(program_.terms[term].rule, index_, begin, end, original, matched_view, is_editable(*part_, {index_, begin, end}), s_.state);
     if (together_) remember(program_.terms[term].rule, {index_, begin, end});
-    if (what == judge::effect::edit) edits_.push_back({index_, begin, end, term});
+    if (what == judge::effect::edit) add_edit(*part_, {index_, begin, end, term});
+  }
+
+  // Of a part that begins as JSON: null of any other.
+  const text::outlined_json* outline_of(const text_part& p, std::uint32_t index) {
+    return text::begins_as_json(p.text) ? &outlined_.try_emplace(index, p.text).first->second : nullptr;
+  }
+  [[nodiscard]] bool is_editable(const text_part& p, const text_span& at) {
+    const auto* json = p.editable ? outline_of(p, at.part) : nullptr;
+    return p.editable && (json == nullptr || json_editable(at.begin, at.end, options_.direction, json->outline, json->escapes.map()));
+  }
+  void add_edit(const text_part& p, const pending_edit& match) {
+    const auto* json = outline_of(p, match.part);
+    json == nullptr ? edits_.push_back(match) : add_json_edits(match, json->outline, json->escapes.map(), edits_);
   }
 
   // The rules whose match is an expression, once all of the part is known.
@@ -216,15 +237,17 @@ class evaluation final : private match_sink, private joined_sink, private role_r
   judge judge_;
   std::uint32_t index_ = 0;
   const text_part* part_ = nullptr;
-  std::span<const text_part> parts_;  // of a request with seams, and of such:
+  std::span<const text_part> parts_;  // of a body with seams, and of such:
   std::optional<role_texts> others_;
   std::optional<role_rules> together_;
   std::vector<std::uint32_t> asking_;  // classifiers' terms that are asked once all parts were looked at
   std::vector<gathered> gathered_;
   std::vector<gathered> leaning_;  // what counts because of another text, and decides nothing about the part by itself
   std::vector<std::uint32_t> matches_;
-  std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen_;  // of terms that look into several readings
+  std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen_;  // where a place may be found twice
   std::vector<pending_edit> edits_;
+  bool decodes_ = false;                                   // the part at hand is read as its reader decodes it, too
+  std::unordered_map<std::uint32_t, text::outlined_json> outlined_;  // by part
   std::map<std::pair<std::uint32_t, std::uint32_t>, places> found_in_;  // by rule and part, where there are seams
 };
 
@@ -256,7 +279,7 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
     return out;
   }
   evaluation run(rules, options, s, out);
-  const bool seams = options.direction == direction::request && has_seams(rules, parts);
+  const bool seams = has_seams(rules, parts, options.direction);
   if (seams) run.expect_seams(parts);
   for (std::size_t i = 0; i < parts.size(); ++i) run.part(static_cast<std::uint32_t>(i), parts[i]);
   if (seams) run.join();

@@ -7,11 +7,33 @@
 
 #include "role_texts.hpp"
 #include "sluice/base/code_points.hpp"
+#include "sluice/text/view.hpp"
 
 namespace sluice::policy {
 namespace {
 
-// Parts of a request put together.
+// Where the code points that no view shows end, or those that are shown: by `shown`.
+std::size_t end_of_run(std::string_view text, std::size_t at, std::size_t end, bool shown) {
+  while (at < end && (static_cast<unsigned char>(text[at]) < 0x80 || !text::is_ignorable(text::code_point_at(text, at))) == shown) at = next_code_point(text, at);
+  return at;
+}
+
+// So many code points on from the begin, or back from the end, that matching counts: what it does not see is as good as not there.
+std::size_t shown_on(std::string_view text, std::size_t n) {
+  std::size_t at = 0;
+  for (; n > 0 && (at = end_of_run(text, at, text.size(), false)) < text.size(); --n) at = next_code_point(text, at);
+  return at;
+}
+std::size_t shown_back(std::string_view text, std::size_t n) {
+  auto at = text.size();
+  while (n > 0 && at > 0) {
+    at = previous_code_point(text, at);
+    if (end_of_run(text, at, at + 1, true) > at) --n;
+  }
+  return at;
+}
+
+// Parts put together, without what no view shows.
 struct joined_text {
   struct piece {
     std::size_t at;  // in the text
@@ -23,12 +45,17 @@ struct joined_text {
   bool has_space = false;                    // between two of the parts
 
   void add(std::uint32_t part, std::string_view whole, std::size_t begin, std::size_t end, bool spaced) {
-    if (spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[begin])) {
-      text += ' ';
-      has_space = true;
+    bool first = true;
+    for (auto at = end_of_run(whole, begin, end, false); at < end; first = false) {
+      const auto stop = end_of_run(whole, at, end, true);
+      if (first && spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[at])) {
+        text += ' ';
+        has_space = true;
+      }
+      pieces.push_back({text.size(), {part, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(stop)}});
+      text += whole.substr(at, stop - at);
+      at = end_of_run(whole, stop, end, false);
     }
-    pieces.push_back({text.size(), {part, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}});
-    text += whole.substr(begin, end - begin);
   }
 
   // What of [begin, end) lies in which part.
@@ -39,7 +66,9 @@ struct joined_text {
     for (; each != pieces.end() && each->at < end; ++each) {
       const auto size = static_cast<std::size_t>(each->of.end - each->of.begin);
       const auto from = std::max(begin, each->at) - each->at, to = std::min(end, each->at + size) - each->at;
-      if (from < to && from < size) out.push_back({each->of.part, each->of.begin + static_cast<std::uint32_t>(from), each->of.begin + static_cast<std::uint32_t>(to)});
+      if (from >= to || from >= size) continue;
+      const text_span found{each->of.part, each->of.begin + static_cast<std::uint32_t>(from), each->of.begin + static_cast<std::uint32_t>(to)};
+      !out.empty() && out.back().part == found.part ? void(out.back().end = found.end) : out.push_back(found);
     }
     return out;
   }
@@ -47,20 +76,35 @@ struct joined_text {
 
 class seam_reader final : private match_sink {
  public:
-  seam_reader(const ruleset& rules, std::span<const text_part> parts, role_texts& others, part_matcher& matcher, joined_sink& out)
-      : rules_(rules), parts_(parts), others_(others), matcher_(matcher), out_(out) {}
+  seam_reader(const ruleset& rules, std::span<const text_part> parts, direction which, role_texts& others, part_matcher& matcher, joined_sink& out)
+      : rules_(rules), parts_(parts), direction_(which), reach_(rules.reach(which)), others_(others), matcher_(matcher), out_(out) {}
 
-  // All texts of one role and kind.
+  // All texts of one role and kind; in an answer, of each choice.
   void read(role who, part_kind kind) {
+    if (direction_ == direction::request) return read(who, kind, 0);
+    std::vector<std::int32_t> choices;
+    for (const auto& p : parts_) {
+      if (p.choice >= 0) choices.push_back(p.choice);
+    }
+    std::ranges::sort(choices);
+    const auto again = std::ranges::unique(choices);
+    choices.erase(again.begin(), again.end());
+    for (const auto choice : choices) read(who, kind, choice);
+  }
+
+ private:
+  void read(role who, part_kind kind, std::int32_t choice) {
     which_.clear();
+    json_ = false;
     bool old = false, fresh = false;
     for (std::uint32_t i = 0; i < parts_.size(); ++i) {
       const auto& p = parts_[i];
-      if (p.role != who || p.kind != kind || p.text.empty()) continue;
+      if (p.role != who || p.kind != kind || p.text.empty() || (direction_ == direction::response && p.choice != choice)) continue;
       which_.push_back(i);
       (p.last_turn ? fresh : old) = true;
+      json_ = json_ || text::may_be_json(p.text);
     }
-    where_ = {direction::request, who, kind, !old};
+    where_ = {direction_, who, kind, !old};
     read_both();
     // Rules for the last turn see no text of earlier ones.
     if (!old || !fresh || !rules_.asks_last_turn) return;
@@ -68,8 +112,6 @@ class seam_reader final : private match_sink {
     where_.last_turn = true;
     read_both();
   }
-
- private:
   void read_both() {
     if (which_.size() < 2) return;
     matcher_.stand_in(&others_, which_.front(), true);
@@ -78,11 +120,11 @@ class seam_reader final : private match_sink {
   }
 
   void read_joined(bool spaced) {
-    const std::size_t reach = rules_.join_reach;
+    const std::size_t reach = reach_;
     joined_text now;
     for (std::size_t n = 0; n < which_.size(); ++n) {
       const auto text = parts_[which_[n]].text;
-      const auto head_end = code_points_on(text, 0, reach), tail = code_points_back(text, text.size(), reach);
+      const auto head_end = shown_on(text, reach), tail = shown_back(text, reach);
       if (n == 0) {
         now.cut_front = tail > 0;
         now.add(which_[n], text, tail, text.size(), spaced);
@@ -108,7 +150,7 @@ class seam_reader final : private match_sink {
     now.cut_back = true;
     if (!spaced || now.has_space) look(now);
     std::vector<text_span> kept;
-    std::size_t wanted = rules_.join_reach;
+    std::size_t wanted = reach_;
     for (auto each = now.pieces.rbegin(); each != now.pieces.rend() && wanted > 0; ++each) {
       const auto text = parts_[each->of.part].text.substr(each->of.begin, each->of.end - each->of.begin);
       const auto tail = code_points_back(text, text.size(), wanted);
@@ -125,6 +167,7 @@ class seam_reader final : private match_sink {
     text_ = &text;
     matcher_.run(text.text, where_, *this);
     if (rules_.deriving.any()) matcher_.run_derived(text.text, where_, *this);
+    if (json_) matcher_.run_decoded(text.text, where_, *this);
   }
 
   void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
@@ -143,21 +186,24 @@ class seam_reader final : private match_sink {
 
   const ruleset& rules_;
   std::span<const text_part> parts_;
+  direction direction_;
+  std::size_t reach_;
   role_texts& others_;
   part_matcher& matcher_;
   joined_sink& out_;
   std::vector<std::uint32_t> which_;
+  bool json_ = false;  // one of them may be JSON, which may go on in the next
   text_place where_{direction::request, role::user, part_kind::text};
   const joined_text* text_ = nullptr;
 };
 
 // Calls f(role, kind) for each that has two texts or more.
 template <class F>
-bool each_joined(const ruleset& rules, std::span<const text_part> parts, F&& f) {
+bool each_joined(const ruleset& rules, std::span<const text_part> parts, direction which, F&& f) {
   std::array<std::array<std::uint8_t, part_kind_count>, role_count> count{};
   bool any = false;
   for (const auto& p : parts) {
-    if (!joins(p.kind) || p.text.empty() || (rules.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) continue;
+    if (!joins(p.kind, which) || p.text.empty() || (rules.role_mask >> static_cast<unsigned>(p.role) & 1) == 0) continue;
     auto& n = count[static_cast<std::size_t>(p.role)][static_cast<std::size_t>(p.kind)];
     if (n < 2 && ++n == 2) any = true;
   }
@@ -171,13 +217,21 @@ bool each_joined(const ruleset& rules, std::span<const text_part> parts, F&& f) 
 
 }  // namespace
 
-bool has_seams(const ruleset& rules, std::span<const text_part> parts) {
-  return rules.join_reach > 0 && each_joined(rules, parts, [](role, part_kind) {});
+void append_shown(std::string& to, std::string_view text) {
+  for (auto at = end_of_run(text, 0, text.size(), false); at < text.size(); at = end_of_run(text, at, text.size(), false)) {
+    const auto stop = end_of_run(text, at, text.size(), true);
+    to += text.substr(at, stop - at);
+    at = stop;
+  }
 }
 
-void find_joined(const ruleset& rules, std::span<const text_part> parts, role_texts& others, part_matcher& matcher, joined_sink& out) {
-  seam_reader reader(rules, parts, others, matcher, out);
-  each_joined(rules, parts, [&](role who, part_kind kind) { reader.read(who, kind); });
+bool has_seams(const ruleset& rules, std::span<const text_part> parts, direction which) {
+  return rules.reach(which) > 0 && each_joined(rules, parts, which, [](role, part_kind) {});
+}
+
+void find_joined(const ruleset& rules, std::span<const text_part> parts, direction which, role_texts& others, part_matcher& matcher, joined_sink& out) {
+  seam_reader reader(rules, parts, which, others, matcher, out);
+  each_joined(rules, parts, which, [&](role who, part_kind kind) { reader.read(who, kind); });
 }
 
 }  // namespace sluice::policy

@@ -1,4 +1,5 @@
-// What is split over the parts of a request: consecutive texts of one role and kind, read as one around each seam between two of them.
+// What is split over the parts of a request, or of a choice of an answer: consecutive texts of one role and kind, read as one around each seam
+// between two of them.
 #pragma once
 
 #include <span>
@@ -17,8 +18,11 @@ struct joined_match {
   std::string value, view;        // the text over the seam, and as the pattern saw it
 };
 
-// True when two texts of one role and kind follow each other in a request, so that there is a seam to look at. Allocates nothing.
-[[nodiscard]] bool has_seams(const ruleset& rules, std::span<const text_part> parts);
+// False: no two texts of one role and kind follow each other, so that there is no seam to look at. Allocates nothing.
+[[nodiscard]] bool has_seams(const ruleset& rules, std::span<const text_part> parts, direction which);
+
+// Appends what of a text some view shows.
+void append_shown(std::string& to, std::string_view text);
 
 class joined_sink {
  public:
@@ -29,6 +33,6 @@ class joined_sink {
   ~joined_sink() = default;
 };
 // Of a term that does not decide alone, too: the sink keeps it for its rule. `others`: of the same parts.
-void find_joined(const ruleset& rules, std::span<const text_part> parts, role_texts& others, part_matcher& matcher, joined_sink& out);
+void find_joined(const ruleset& rules, std::span<const text_part> parts, direction which, role_texts& others, part_matcher& matcher, joined_sink& out);
 
 }  // namespace sluice::policy

@@ -7,6 +7,7 @@
 #include "exception.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
+#include "sluice/text/json.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -49,6 +50,17 @@ std::string short_hash(std::string_view value, const evaluate_options& options) 
   const std::string_view tenant = options.who != nullptr ? std::string_view(options.who->tenant) : std::string_view();
   const auto mac = crypto::hmac_sha256(options.hash_key, std::to_string(tenant.size()) + ':' + std::string(tenant) + std::string(value));
   return '#' + hex(std::span(mac).first(4));
+}
+
+std::string in_form(pending_edit::form written, std::string replacement) {
+  switch (written) {
+    case pending_edit::form::plain: return replacement;
+    case pending_edit::form::json_scalar: return json_quoted(replacement);
+    case pending_edit::form::json_string: break;
+  }
+  std::string out;
+  append_json_escaped(out, replacement);
+  return out;
 }
 
 }  // namespace
@@ -163,6 +175,29 @@ judge::effect judge::unavailable(std::uint32_t rule) {
   return effect::block;
 }
 
+void add_json_edits(pending_edit match, const text::json_outline& outline, const text::escape_map& escapes, std::vector<pending_edit>& out) {
+  const auto place = outline.of(match.begin, match.end, escapes);
+  if (!place.json) return out.push_back(match);
+  match.half = match.half || place.pieces.size() > 1;
+  for (const auto& piece : place.pieces) {
+    match.begin = piece.begin;
+    match.end = piece.end;
+    match.written = piece.scalar ? pending_edit::form::json_scalar : pending_edit::form::json_string;
+    out.push_back(match);
+  }
+}
+
+bool json_editable(std::uint32_t begin, std::uint32_t end, direction which, const text::json_outline& outline, const text::escape_map& escapes) {
+  const auto place = outline.of(begin, end, escapes);
+  return !place.json || (!place.pieces.empty() && (!place.scalars || which == direction::request));
+}
+
+bool editable_at(const text_part& of, std::uint32_t begin, std::uint32_t end, direction which) {
+  if (!of.editable || !text::begins_as_json(of.text)) return of.editable;
+  const auto json = text::outlined_json(of.text);
+  return json_editable(begin, end, which, json.outline, json.escapes.map());
+}
+
 std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text,
                               const evaluate_options& options, token_map& tokens) {
   std::sort(all.begin(), all.end(), [](const pending_edit& a, const pending_edit& b) {
@@ -182,22 +217,26 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     std::size_t j = i + 1;
     for (; j < all.size() && all[j].part == span.part && all[j].begin < span.end; ++j) {
       span.end = std::max(span.end, all[j].end);
+      if (all[j].written == pending_edit::form::plain) span.written = pending_edit::form::plain;  // goes on in what is no JSON any more
       if (beats(all[j], winner)) winner = all[j];
       restores = restores && rule_of(all[j]).restores;
     }
     const auto& rule = rule_of(winner);
-    const auto original = part_text[span.part].substr(span.begin, span.end - span.begin);
+    const auto written = part_text[span.part].substr(span.begin, span.end - span.begin);
+    // What is written as JSON says something else, which is what a token stands for.
+    const auto said = span.written == pending_edit::form::json_string ? text::json::loosely_unescaped(written) : std::string();
+    const auto original = span.written == pending_edit::form::json_string ? std::string_view(said) : written;
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
     const bool alone = j == i + 1 && !winner.half;
     if (rule.action == action::tokenize) {
       // Only the client has a value back: what an answer brought up itself stays a token.
       const bool back = restores && options.direction == direction::request;
-      out.push_back({span.part, span.begin, span.end, tokens.token_of(rule.mask, original, back, rule.vault_ttl)});
+      out.push_back({span.part, span.begin, span.end, in_form(span.written, tokens.token_of(rule.mask, original, back, rule.vault_ttl))});
       i = j;
       continue;
     }
     const auto hash = rule.hashed && alone ? short_hash(original, options) : std::string();
-    out.push_back({span.part, span.begin, span.end, replacement_of(rule, terms[winner.term], original, alone, hash)});
+    out.push_back({span.part, span.begin, span.end, in_form(span.written, replacement_of(rule, terms[winner.term], original, alone, hash))});
     i = j;
   }
   return out;

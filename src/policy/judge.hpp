@@ -6,6 +6,7 @@
 
 #include "confirm.hpp"
 #include "sluice/policy/tokens.hpp"
+#include "sluice/text/json_text.hpp"
 
 namespace sluice::policy {
 
@@ -78,8 +79,16 @@ class judge {
 // Joins overlapping edits of one part: the stronger action's replacement takes the merged span, then the wider, then the earlier.
 struct pending_edit {
   std::uint32_t part, begin, end, term;
-  bool half = false;  // of a match that goes on in another part
+  bool half = false;  // of a match that goes on in another part, or in another string
+  enum class form : std::uint8_t { plain, json_string, json_scalar } written = form::plain;
 };
+// The edits that a match of [begin, end) becomes in a text that begins as JSON: so written, and so cut, that it stays JSON.
+void add_json_edits(pending_edit match, const text::json_outline& outline, const text::escape_map& escapes, std::vector<pending_edit>& out);
+// False: no edit of these bytes leaves JSON that its reader takes. A number that becomes a string breaks what an answer's schema promises; to
+// who reads a request it is as good.
+[[nodiscard]] bool editable_at(const text_part& of, std::uint32_t begin, std::uint32_t end, direction which);
+[[nodiscard]] bool json_editable(std::uint32_t begin, std::uint32_t end, direction which, const text::json_outline& outline, const text::escape_map& escapes);
+
 [[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
                                             const std::vector<std::string_view>& part_text, const evaluate_options& options, token_map& tokens);
 

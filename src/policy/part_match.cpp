@@ -2,6 +2,7 @@
 #include "part_match.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/text/blanks.hpp"
@@ -70,6 +71,22 @@ void part_matcher::run_derived(std::string_view text, const text_place& where, m
   });
 }
 
+void part_matcher::run_decoded(std::string_view text, const text_place& where, match_sink& out, bool derived_only) {
+  std::array<std::string, text::json_levels> texts;
+  std::array<text::unescaper, text::json_levels> readers;
+  for (std::size_t level = 0; level < text::json_levels && text.find('\\') != std::string_view::npos; ++level) {
+    texts[level].reserve(text.size());
+    readers[level].feed(text, texts[level]);
+    readers[level].finish(texts[level]);
+    ways_back_.insert(ways_back_.begin(), &readers[level].map());
+    text = texts[level];
+    if (!derived_only) run(text, where, out);
+    if (rules_.deriving.any()) run_derived(text, where, out);
+    if (rules_.scoring.any()) run_scores(text, where, out);
+  }
+  ways_back_.clear();
+}
+
 void part_matcher::read(const text::derived_text& one) {
   derived_ = &one;
   look(one.text);
@@ -90,7 +107,9 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
     if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
     viewed = true;
     const auto folded = given_ == nullptr ? s_.view[text::view_kind::folded].text() : text;
-    if (scores(program_.terms[term], folded, scored)) out_->found(term, 0, static_cast<std::uint32_t>(text.size()), folded);
+    if (!scores(program_.terms[term], folded, scored)) return;
+    const auto [from, to] = back({0, static_cast<std::uint32_t>(text.size())});
+    out_->found(term, from, to, folded);
   });
 }
 
@@ -225,6 +244,11 @@ void part_matcher::words(text::view_kind view) {
   for (const auto& m : words_) note(m.term, m.begin, m.end, m.leans);
 }
 
+text::text_unit part_matcher::back(text::text_unit span) const {
+  for (const auto* way : ways_back_) span = {way->begin_of(span.original_begin), way->end_of(span.original_end)};
+  return span;
+}
+
 void part_matcher::note(std::uint32_t term, std::size_t begin, std::size_t end, bool leans) {
   const auto& view = s_.view[program_.terms[term].view];
   auto span = view.to_original(static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end));
@@ -232,7 +256,8 @@ void part_matcher::note(std::uint32_t term, std::size_t begin, std::size_t end, 
     span = {derived_->unit(span.begin).original_begin, derived_->unit(span.end - 1).original_end};
   }
   leans_ = leans;
-  out_->found(term, span.begin, span.end, view.text().substr(begin, end - begin));
+  const auto [from, to] = back({span.begin, span.end});
+  out_->found(term, from, to, view.text().substr(begin, end - begin));
 }
 
 }  // namespace sluice::policy

@@ -13,6 +13,7 @@
 #include "role_texts.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/text/derived.hpp"
+#include "sluice/text/json_text.hpp"
 
 namespace sluice::policy {
 
@@ -52,6 +53,9 @@ class part_matcher final : private text::derived_sink {
   void run_derived(std::string_view text, const text_place& where, match_sink& out);
   // What its classifiers say of it; a match is all of the text. One matcher's texts share a budget.
   void run_scores(std::string_view text, const text_place& where, match_sink& out);
+  // Of a text that may be JSON: all of the above in what its reader decodes it to, and in what the strings of that are decoded to. What the
+  // text itself already showed at the same place comes again. `derived_only`: not in the decoded texts themselves.
+  void run_decoded(std::string_view text, const text_place& where, match_sink& out, bool derived_only = false);
   // The texts from here on are this part of a request, or (`over_seam`) of several from this one on: what a rule asks for beside a match may
   // stand in others. Null: they stand alone.
   void stand_in(role_texts* all, std::uint32_t part, bool over_seam) { others_ = all, part_ = part, over_seam_ = over_seam; }
@@ -72,6 +76,7 @@ class part_matcher final : private text::derived_sink {
   [[nodiscard]] bool others_say(const term& of) const;
   void words(text::view_kind view);
   void note(std::uint32_t term, std::size_t begin, std::size_t end, bool leans);
+  [[nodiscard]] text::text_unit back(text::text_unit span) const;
   [[nodiscard]] std::optional<text_position> position(text::view_kind view) const;
   void score_with(std::uint32_t model, std::string_view folded);
   [[nodiscard]] bool scores(const term& of, std::string_view folded, std::uint32_t& scored);
@@ -88,6 +93,7 @@ class part_matcher final : private text::derived_sink {
   match_sink* out_ = nullptr;
   const text::derived_text* derived_ = nullptr;  // the reading at hand
   std::size_t bytes_ = 0;    // of the text at hand
+  std::vector<const text::escape_map*> ways_back_;  // from the text at hand to the one that was given, where that was decoded
   role_texts* others_ = nullptr;
   std::uint32_t part_ = 0;
   bool over_seam_ = false, leans_ = false;

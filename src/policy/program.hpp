@@ -306,7 +306,8 @@ class ruleset {
   std::vector<std::uint32_t> composed; // of active, those with an expression
   std::vector<std::pair<std::uint32_t, std::uint16_t>> exceptions;  // rule and place in its exceptions: those whose scope fits here, sorted
   bool any_request = false, any_response = false;
-  std::uint32_t join_reach = 0;        // code points of a text that a match over its end or begin may take; 0: nothing looks at requests
+  std::array<std::uint32_t, 3> join_reach{};  // by direction: code points of a text that a match over its end or begin may take; 0: nothing looks there
+  [[nodiscard]] std::uint32_t reach(direction d) const { return join_reach[static_cast<std::size_t>(d)]; }
   bool asks_last_turn = false;         // some rule looks at the last turn alone
   bool tags_requests = false;          // some rule tags the conversation of a request
   bool tokenizes = false;              // some rule tokenizes

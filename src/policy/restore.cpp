@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/strings.hpp"
+#include "sluice/text/json_text.hpp"
 #include "url_scan.hpp"
 
 namespace sluice::policy {
@@ -34,6 +36,14 @@ std::size_t walk(const token_map& known, url_scan& where, std::string_view text,
   return text.size();
 }
 
+// As it stands in a text: in a string, where that is JSON.
+std::string as_written(const std::string& value, bool json) {
+  if (!json) return value;
+  std::string out;
+  append_json_escaped(out, value);
+  return out;
+}
+
 }  // namespace
 
 struct restorer::impl {
@@ -41,8 +51,13 @@ struct restorer::impl {
   url_scan where;
   std::string held;  // begins where a token may begin
   std::uint32_t restored = 0;
+  bool begun = false, json = false;  // something but white space came, which begins as JSON
 
   void run(std::string_view text, bool more, std::string& out) {
+    if (!begun && text::begin_of_json(text) != std::string_view::npos) {
+      begun = true;
+      json = text::begins_as_json(text);
+    }
     std::string all;
     if (!held.empty()) {
       all = std::move(held);
@@ -53,7 +68,7 @@ struct restorer::impl {
     const auto rest = walk(
         known, where, text, more, [&](std::size_t begin, std::size_t end) { out += text.substr(begin, end - begin); },
         [&](std::size_t, std::size_t, const std::string& value) {
-          out += value;
+          out += as_written(value, json);
           ++restored;
         });
     held = text.substr(rest);
@@ -93,16 +108,18 @@ std::vector<edit> with_originals(std::uint32_t part, std::string_view text, std:
   std::uint32_t values = 0;
   std::string whole;
   url_scan where;
+  const bool json = text::begins_as_json(left);
   (void)walk(
       known, where, left, false, [&](std::size_t begin, std::size_t end) { whole.append(left, begin, end - begin); },
       [&](std::size_t begin, std::size_t end, const std::string& value) {
         ++values;
-        whole += value;
+        const auto written = as_written(value, json);
+        whole += written;
         const auto in = std::ranges::find_if(stretches, [&](const kept& k) { return k.begin <= begin && end <= k.end; });
         apart = apart && in != stretches.end();
         if (!apart) return;
         const auto was = in->was + static_cast<std::uint32_t>(begin - in->begin);
-        out.push_back({part, was, was + static_cast<std::uint32_t>(end - begin), value});
+        out.push_back({part, was, was + static_cast<std::uint32_t>(end - begin), written});
       });
   restored += values;
   // A token of which a rule wrote a piece cannot be replaced by itself.

@@ -15,8 +15,8 @@ role_rules::role_rules(const ruleset& rules, std::span<const text_part> parts) :
 }
 
 role_rules::group& role_rules::of(const text_part& part) {
-  const auto known = std::ranges::find_if(groups_, [&](const group& g) { return g.who == part.role && g.kind == part.kind; });
-  return known != groups_.end() ? *known : groups_.emplace_back(group{.who = part.role, .kind = part.kind, .entries = {}});
+  const auto known = std::ranges::find_if(groups_, [&](const group& g) { return g.who == part.role && g.kind == part.kind && g.choice == part.choice; });
+  return known != groups_.end() ? *known : groups_.emplace_back(group{.who = part.role, .kind = part.kind, .choice = part.choice, .entries = {}});
 }
 
 void role_rules::keep(std::uint32_t part, std::span<const gathered> found) {
@@ -67,7 +67,7 @@ void role_rules::ask(group& in, sink& out) {
   std::ranges::sort(asked_);
   const auto asked_before = asked_;
   for (std::uint32_t i = 0; i < parts_.size(); ++i) {
-    if (parts_[i].role != in.who || parts_[i].kind != in.kind || parts_[i].text.empty()) continue;
+    if (parts_[i].role != in.who || parts_[i].kind != in.kind || parts_[i].choice != in.choice || parts_[i].text.empty()) continue;
     here.clear();
     for (const auto term : wanted) {
       if (!std::ranges::binary_search(asked_before, std::pair(term, i))) here.push_back(term);

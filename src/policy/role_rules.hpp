@@ -1,4 +1,4 @@
-// Rules whose match is an expression, asked of all that one role says in a request: what they ask for may stand in several texts. Costs what
+// Rules whose match is an expression, asked of all that one role says in a request, or in a choice of an answer: what they ask for may stand in several texts. Costs what
 // those rules found in each text by itself, and reads no text again.
 #pragma once
 
@@ -47,6 +47,7 @@ class role_rules {
   struct group {
     role who;
     part_kind kind;
+    std::int32_t choice;
     std::vector<entry> entries;
   };
   group& of(const text_part& part);

@@ -10,12 +10,12 @@ namespace sluice::policy {
 
 const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind view, bool last_turn) {
   const auto& p = parts_[part];
-  const auto same = [&](const joined& j) { return j.who == p.role && j.kind == p.kind && j.view == view && j.last_turn == last_turn; };
+  const auto same = [&](const joined& j) { return j.who == p.role && j.kind == p.kind && j.choice == p.choice && j.view == view && j.last_turn == last_turn; };
   if (const auto known = std::ranges::find_if(known_, same); known != known_.end()) return *known;
-  auto& out = known_.emplace_back(joined{.who = p.role, .kind = p.kind, .view = view, .last_turn = last_turn, .text = {}, .places = {}});
+  auto& out = known_.emplace_back(joined{.who = p.role, .kind = p.kind, .choice = p.choice, .view = view, .last_turn = last_turn, .text = {}, .places = {}});
   for (std::uint32_t i = 0; i < parts_.size(); ++i) {
     const auto& each = parts_[i];
-    if (each.role != p.role || each.kind != p.kind || each.text.empty() || (last_turn && !each.last_turn)) continue;
+    if (each.role != p.role || each.kind != p.kind || each.choice != p.choice || each.text.empty() || (last_turn && !each.last_turn)) continue;
     const auto text = lower(text::normalise(each.text, view));
     auto& place = out.places.emplace_back(joined::place{.part = i, .begin = {}, .end = {}});
     for (std::size_t way = 0; way < ways; ++way) {

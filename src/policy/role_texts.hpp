@@ -1,4 +1,4 @@
-// What the texts of one role and kind in a request say together: a word that a rule asks for beside its match may stand in another of them.
+// What the texts of one role and kind in a request, or in a choice of an answer, say together: a word that a rule asks for beside its match may stand in another of them.
 // Put together when it is asked for, which most requests never do.
 #pragma once
 
@@ -17,8 +17,10 @@
 
 namespace sluice::policy {
 
-// Texts that a model reads one after the other. Names, definitions and arguments are not a text that goes on in the next.
-[[nodiscard]] constexpr bool joins(part_kind kind) {
+// Texts that a model reads one after the other. Names, definitions and arguments are not a text that goes on in the next. Of an answer those
+// that clients put together: what a choice says.
+[[nodiscard]] constexpr bool joins(part_kind kind, direction which) {
+  if (which == direction::response) return kind == part_kind::text;
   return kind == part_kind::text || kind == part_kind::tool_result || kind == part_kind::attachment || kind == part_kind::transcript;
 }
 // The white space at which two texts that are put together need no space between them.
@@ -44,6 +46,7 @@ class role_texts {
   struct joined {
     role who;
     part_kind kind;
+    std::int32_t choice;
     text::view_kind view;
     bool last_turn;
     std::array<std::string, ways> text;
@@ -60,7 +63,7 @@ class role_texts {
   std::map<std::pair<const joined*, const std::vector<std::string>*>, bool> said_;  // asked once, however many parts ask
 };
 
-// Where a text of a request stands in what goes on before and behind it.
+// Where a text stands in what goes on before and behind it.
 struct text_position {
   role_texts* in;
   std::uint32_t part;

@@ -260,7 +260,10 @@ class composer {
       if (term.kind == term::kind::regex) made.regexes[term.view].add(t);
       if (term.kind == term::kind::words) made.words[term.view].add(t);
       if (term.readings != 0) made.deriving.add(t);
-      if ((static_cast<unsigned>(c.direction) & 1) != 0) made.join_reach = std::max(made.join_reach, term.reach());
+      for (const auto d : {direction::request, direction::response}) {
+        auto& reach = made.join_reach[static_cast<std::size_t>(d)];
+        if ((static_cast<unsigned>(c.direction) & static_cast<unsigned>(d)) != 0) reach = std::max(reach, term.reach());
+      }
     }
     if (c.expression) made.composed.push_back(entry);
     made.role_mask = static_cast<std::uint8_t>(made.role_mask | c.role_mask);

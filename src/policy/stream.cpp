@@ -21,9 +21,12 @@ constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its 
 void stream_evaluator::impl::note_found(channel_state& c, std::uint32_t index, std::uint32_t term, std::uint32_t from, std::uint32_t to, std::string_view visible,
                std::string_view matched_view) {
   const auto rule = prog.terms[term].rule;
-  if (c.how == reading::field && c.found_before.tell(rule, from, to)) return;
-  const auto what = judge.note(rule, index, from, to, visible, matched_view, c.editable, s.state);
-  if (c.how != reading::once && what != judge::effect::edit) c.found_before.add({rule, from, to, what == judge::effect::suppressed});
+  // In this text alone: what a match took of the one before has left.
+  const auto begin = from - std::min(from, c.base()), end = to - c.base();
+  if (c.how == reading::field && c.found_before.tell(rule, begin, end)) return;
+  const bool editable = c.editable && from >= c.base() && (!c.json || json_editable(from, to, direction::response, c.json->outline, c.json->escapes()));
+  const auto what = judge.note(rule, index, begin, end, visible, matched_view, editable, s.state);
+  if (c.how != reading::once && what != judge::effect::edit) c.found_before.add({rule, begin, end, what == judge::effect::suppressed});
   if (what == judge::effect::edit && from < to) c.edits.push_back({index, from, to, term});
   if (what == judge::effect::block) stop_at(from);
 }
@@ -39,7 +42,7 @@ void stream_evaluator::impl::compose(channel_state& c, std::uint32_t index) {
     }
     if (!matches.empty()) continue;
     const auto end = c.released + static_cast<std::uint32_t>(c.original.size());
-    note_found(c, index, prog.rules[rule].terms_begin, 0, end, c.original, c.original);
+    note_found(c, index, prog.rules[rule].terms_begin, c.base(), end, c.original, c.original);
   }
 }
 
@@ -51,11 +54,14 @@ void stream_evaluator::impl::stop_at(std::size_t original) {
 void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index) {
   class sink final : public match_sink {
    public:
-    sink(impl& x, channel_state& c, std::uint32_t index, std::string_view text) : x_(x), c_(c), index_(index), text_(text) {}
+    // `at`: where the text begins, counted from the first byte fed.
+    sink(impl& x, channel_state& c, std::uint32_t index, std::string_view text, std::uint32_t at) : x_(x), c_(c), index_(index), text_(text), at_(at) {}
     void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
-      if (!c_.seen.insert({term, begin, end}).second) return;
       const auto& t = x_.prog.terms[term];
       const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
+      begin += at_;
+      end += at_;
+      if (!c_.seen.insert({term, begin, end}).second || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
       if (t.immediate) return x_.note_found(c_, index_, term, begin, end, original, view);
       c_.found.push_back({term, begin, end, std::string(original)});
     }
@@ -70,16 +76,20 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
     channel_state& c_;
     std::uint32_t index_;
     std::string_view text_;
+    std::uint32_t at_;
   };
   const std::string_view text = c.hold_full ? c.original : c.whole;
   if (c.whole.size() > whole_max) return;  // said when it passed the bound
-  sink into(*this, c, index, text);
+  const std::string with_before = c.before.empty() ? std::string() : c.before + std::string(text);
+  const auto over_seam = c.before.empty() ? text : std::string_view(with_before);
+  sink of_series(*this, c, index, over_seam, 0), into(*this, c, index, text, c.base());
   const text_place where{direction::response, c.who, c.kind, true};
   // First, because other exchanges use the same working memory: it may hold what another version's classifiers said.
   if (!prepare(s, rules.owner)) return look_failed(c);
   part_matcher matcher(rules, s, options.given);
-  matcher.run_derived(text, where, into);
+  matcher.run_derived(over_seam, where, of_series);
   matcher.run_scores(text, where, into);
+  if (c.json) matcher.run_decoded(text, where, into, true);
 }
 
 void stream_evaluator::impl::look_failed(const channel_state& c) {
@@ -99,8 +109,10 @@ void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
 
 void stream_evaluator::impl::failed(std::uint32_t term, channel_state& c) {
   const auto& t = prog.terms[term];
-  auto& in = c.searched[static_cast<std::size_t>(t.view)];
-  (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
+  for (std::size_t level = 0; level <= (c.json ? c.json->levels.size() : 0); ++level) {
+    auto& in = c.level(level)[static_cast<std::size_t>(t.view)];
+    (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
+  }
   if (judge.unavailable(t.rule) == judge::effect::block) stop_at(c.released);
 }
 
@@ -116,7 +128,7 @@ void stream_evaluator::impl::place(std::uint32_t index, const channel_state& c, 
   const std::string_view original = c.original;
   const auto from = c.characters + code_points(original.substr(0, begin));
   const auto was = original.substr(begin, end - begin);
-  all.push_back({from, from + code_points(was), code_points(replacement), static_cast<std::int64_t>(c.released + begin), std::string(was), std::string(replacement)});
+  all.push_back({from, from + code_points(was), code_points(replacement), static_cast<std::int64_t>(c.released + begin - c.base()), std::string(was), std::string(replacement)});
 }
 
 void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std::string& into) {
@@ -126,9 +138,10 @@ void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std:
   std::vector<pending_edit> ready;
   std::erase_if(c.edits, [&](pending_edit e) {
     if (e.end > until) return false;
-    ready.push_back({0, e.begin - c.released, e.end - c.released, e.term});
+    c.json ? add_json_edits(e, c.json->outline, c.json->escapes(), ready) : ready.push_back(e);
     return true;
   });
+  for (auto& e : ready) e.part = 0, e.begin -= c.released, e.end -= c.released;
   const auto take = until - c.released;
   std::size_t at = 0;
   for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options, tokens())) {
@@ -144,8 +157,8 @@ void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std:
   c.released = static_cast<std::uint32_t>(until);
 }
 
-void stream_evaluator::impl::push(channel_state& c, std::string_view text) {
-  for (auto& in : c.searched) {
+void stream_evaluator::impl::push(searched_views& to, std::string_view text) {
+  for (auto& in : to) {
     if (in.any()) in.text.feed(text);
   }
 }
@@ -160,6 +173,8 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
     c.released += static_cast<std::uint32_t>(text.size());
     return status::released;
   }
+  if (c.series != nowhere && !text.empty()) hear(c, index, text);
+  if (blocked) return status::blocked;
   c.original += text;
   if (c.hold_full && !last) return status::released;
   limit = block_at = nowhere;
@@ -167,15 +182,17 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
   // A channel that is held in full meets its rules only once, at its end.
   const auto fresh = c.hold_full ? std::string_view(c.original) : text;
   if (!fresh.empty()) {
-    push(c, fresh);
-    follow(c, index, true);
+    begin(c, fresh);
+    if (c.json && c.editable) c.json->outline.feed(fresh);
+    advance(c, index, 0, fresh);
   }
   if (last) {
     limit = nowhere;
     for (auto& in : c.searched) {
       if (in.any()) in.text.finish();
     }
-    follow(c, index, false);
+    if (c.json) end_levels(c);
+    for (std::size_t level = 0; level <= (c.json ? c.json->levels.size() : 0); ++level) follow(c, c.level(level), index, false);
     if (c.wants_whole) look_at_whole(c, index);
     compose(c, index);
     c.finished = true;

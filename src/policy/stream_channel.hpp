@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -28,6 +30,19 @@ struct window {
   std::size_t changed_from = 0;  // first byte that the last feed added or replaced
   std::vector<std::string> others;
   std::string changed;
+  std::vector<const text::escape_map*> ways_back;  // to the channel's text, where this is one that it is decoded to
+
+  // Where the text behind [begin, end) of the window begins and ends in the channel's.
+  [[nodiscard]] std::uint32_t original_begin(std::size_t begin, std::size_t end) const {
+    auto at = text::first_original(map, begin, end);
+    for (const auto* way : ways_back) at = way->begin_of(at);
+    return at;
+  }
+  [[nodiscard]] std::uint32_t original_end(std::size_t end) const {
+    auto at = map[end - 1].original_end;
+    for (const auto* way : ways_back) at = way->end_of(at);
+    return at;
+  }
 
   void feed(std::string_view original) {
     const auto size = text.size();
@@ -148,6 +163,51 @@ class notes {
   std::vector<noted> all_;
 };
 
+using searched_views = std::array<searched_channel, 2>;
+
+// A text that a channel's is decoded to, searched as that is. Both are alike up to the first escape, so it begins as a copy.
+struct decoded_level {
+  text::unescaper reader;
+  searched_views searched;
+  decoded_level(const searched_views& above, std::uint32_t at, std::span<const std::unique_ptr<decoded_level>> before) : reader(at), searched(above) {
+    for (auto& in : searched) {
+      in.text.ways_back.clear();
+      in.text.ways_back.push_back(&reader.map());
+      for (auto each = before.rbegin(); each != before.rend(); ++each) in.text.ways_back.push_back(&(*each)->reader.map());
+    }
+  }
+};
+// Of a channel whose text may be JSON.
+struct json_channel {
+  explicit json_channel(std::uint32_t at) : outline(at) { fed[0] = at; }
+  std::vector<std::unique_ptr<decoded_level>> levels;
+  std::array<std::uint32_t, text::json_levels> fed{};  // bytes of the channel's text, and of each that it is decoded to but the last
+  text::json_outline outline;
+  static inline const text::escape_map no_escapes{};
+  [[nodiscard]] const text::escape_map& escapes() const { return levels.empty() ? no_escapes : levels.front()->reader.map(); }
+
+  // The first escape of a level, so far on in what comes.
+  void deepen(const searched_views& above, std::size_t level, std::uint32_t on) {
+    const auto at = fed[level] += on;
+    levels.push_back(std::make_unique<decoded_level>(above, at, levels));
+    if (level + 1 < fed.size()) fed[level + 1] = at;
+  }
+
+  void forget(std::uint32_t released) {
+    outline.forget(released);
+    std::uint32_t needed = 0xffffffff;
+    for (auto each = levels.rbegin(); each != levels.rend(); ++each) {
+      for (const auto& in : (*each)->searched) {
+        if (!in.text.map.empty()) needed = std::min(needed, in.text.map.front().original_begin);
+      }
+      const bool first = std::next(each) == levels.rend();
+      const auto written = needed == 0xffffffff ? needed : (*each)->reader.map().begin_of(needed);
+      (*each)->reader.map().forget(first ? std::min(released, written) : written, needed);
+      needed = written;
+    }
+  }
+};
+
 struct channel_state {
   role who;
   part_kind kind;
@@ -156,7 +216,10 @@ struct channel_state {
   notes found_before;               // of a piece, or of a field in its pieces and in all of them together
   std::string tail;                 // of a field: the last of its text
   bool judged = false, hold_full = false, finished = false;
-  std::array<searched_channel, 2> searched = {searched_channel{text::view_kind::regex}, searched_channel{text::view_kind::folded}};
+  searched_views searched = {searched_channel{text::view_kind::regex}, searched_channel{text::view_kind::folded}};
+  bool begun = false;                  // something but white space came
+  std::unique_ptr<json_channel> json;  // where that may be JSON
+  [[nodiscard]] searched_views& level(std::size_t n) { return n == 0 ? searched : json->levels[n - 1]->searched; }
   index_set holding;                // terms that may change or stop the text
   index_set composing;              // regexes to which marks on letters matter
   std::vector<std::uint32_t> composed;  // rules that are decided when the channel ends
@@ -168,15 +231,22 @@ struct channel_state {
   bool keeps = false;               // a rule may rewrite or stop the choice when it ends: what is left then waits for that
   bool kept = false;                // and does
   std::string rest;
+  // Of a channel that goes on where another ended: that text's end, which stands before the first byte fed here and counts as fed and released.
+  std::string before;
+  bool cut_front = false;                 // more of that text is there
+  std::size_t series = nowhere;           // of the evaluator's; `nowhere`: stands alone
+  std::uint64_t begins_at = 0;            // of `before` in the series' text
+  [[nodiscard]] std::uint32_t base() const { return static_cast<std::uint32_t>(before.size()); }
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
   std::string original;             // what is not released, and nothing before it
   std::uint32_t released = 0;       // bytes from the first ever fed
   std::int64_t characters = 0;      // the same in code points
 
-  // An edit that reaches past the limit waits, and so does all from its beginning on.
+  // An edit that reaches past the limit waits, and so does all from its beginning on. An escape leaves whole.
   [[nodiscard]] std::size_t before_waiting_edits(std::size_t until) const {
     for (bool moved = true; moved;) {
       moved = false;
+      if (json) until = json->escapes().before(static_cast<std::uint32_t>(until));
       for (const auto& e : edits) {
         if (e.begin < until && e.end > until) until = e.begin, moved = true;
       }
@@ -186,6 +256,11 @@ struct channel_state {
 
   void trim(std::uint32_t lookbehind) {
     for (auto& in : searched) in.trim(lookbehind);
+    if (!json) return;
+    for (auto& each : json->levels) {
+      for (auto& in : each->searched) in.trim(lookbehind);
+    }
+    json->forget(released);
   }
 };
 

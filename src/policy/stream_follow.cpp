@@ -7,15 +7,17 @@
 namespace sluice::policy {
 
 void stream_evaluator::impl::note(channel_state& c, std::uint32_t index, std::uint32_t term, const window& w, std::size_t begin, std::size_t end) {
-  const auto to = w.map[end - 1].original_end;
+  const auto to = w.original_end(end);
   // Marks that moved past a mark which was sent may make a match begin with that one: what is out stays out.
   const auto changes = c.holding.has(term);
-  const auto found = text::first_original(w.map, begin, end);
-  const auto from = changes ? std::max(found, c.released) : found;
+  const auto found = w.original_begin(begin, end);
+  if (c.series != nowhere && !is_new(c, prog.terms[term].rule, found, to)) return;
+  const auto from = changes && found >= c.base() ? std::max(found, c.released) : found;
   const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
                                                        : std::string_view(w.text).substr(begin, end - begin);
   const auto& t = prog.terms[term];
-  if (t.readings != 0) c.seen.insert({term, from, to});
+  const bool decoded = c.json && !c.json->levels.empty();  // then each of the texts may show the same place
+  if ((t.readings != 0 || decoded) && !c.seen.insert({term, from, to}).second && decoded) return;
   if (t.immediate) return note_found(c, index, term, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
   if (c.found.size() < findings_max) return c.found.push_back({term, from, to, std::string(visible)});
   failed(term, c);
@@ -125,10 +127,61 @@ void stream_evaluator::impl::follow_words_to_open_end(channel_state& c, searched
   if (first != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, first, c));
 }
 
-void stream_evaluator::impl::follow(channel_state& c, std::uint32_t index, bool more) {
-  for (auto& in : c.searched) {
+void stream_evaluator::impl::follow(channel_state& c, searched_views& views, std::uint32_t index, bool more) {
+  for (auto& in : views) {
     if (in.regexes.any()) follow_regexes(c, in, index, more);
     if (in.words.any()) follow_words(c, in, index, more);
+  }
+}
+
+void stream_evaluator::impl::begin(channel_state& c, std::string_view text) {
+  if (c.begun || text::begin_of_json(text) == std::string_view::npos) return;
+  c.begun = true;
+  if (!text::may_be_json(text)) return;
+  const auto at = c.released + static_cast<std::uint32_t>(c.original.size() - text.size());
+  c.json = std::make_unique<json_channel>(at);
+}
+
+void stream_evaluator::impl::advance(channel_state& c, std::uint32_t index, std::size_t level, std::string_view text) {
+  const bool deepens = c.json && level == c.json->levels.size() && level < text::json_levels;
+  if (const auto escape = deepens ? text.find('\\') : std::string_view::npos; escape != std::string_view::npos) {
+    // Up to here all texts are alike, and are searched as one.
+    const auto until_here = limit;
+    if (escape > 0) {
+      push(c.level(level), text.substr(0, escape));
+      follow(c, c.level(level), index, true);
+    }
+    limit = until_here;
+    c.json->deepen(c.level(level), level, static_cast<std::uint32_t>(escape));
+    text.remove_prefix(escape);
+  }
+  push(c.level(level), text);
+  follow(c, c.level(level), index, true);
+  if (!c.json || level == text::json_levels) return;
+  c.json->fed[level] += static_cast<std::uint32_t>(text.size());
+  if (level == c.json->levels.size()) return;
+  std::string read;
+  auto& reader = c.json->levels[level]->reader;
+  reader.feed(text, read);
+  advance(c, index, level + 1, read);
+  // What an escape says is not known before its end.
+  if (reader.open_at() == c.json->fed[level] || !c.holding.any()) return;
+  auto at = reader.open_at();
+  for (auto above = level; above-- > 0;) at = c.json->levels[above]->reader.map().begin_of(at);
+  limit = std::min<std::size_t>(limit, at);
+}
+
+void stream_evaluator::impl::end_levels(channel_state& c) {
+  std::string rest, read;
+  for (auto& each : c.json->levels) {
+    read.clear();
+    each->reader.feed(rest, read);
+    each->reader.finish(read);
+    push(each->searched, read);
+    for (auto& in : each->searched) {
+      if (in.any()) in.text.finish();
+    }
+    rest = read;
   }
 }
 

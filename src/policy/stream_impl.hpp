@@ -33,6 +33,18 @@ struct stream_evaluator::impl {
   std::vector<keyword_match_span> words;
   bool blocked = false;
   std::size_t edit_count = 0;
+  // Channels that clients put together.
+  struct series {
+    std::int64_t choice;
+    role who;
+    part_kind kind;
+    std::string end;                                    // of what they say, as far as a match may reach back
+    std::uint64_t said = 0;                             // bytes that views show
+    std::uint32_t last = 0;                             // the channel that is fed
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> found;  // by rule: where its last match ends
+    bool cut = false;
+  };
+  std::vector<series> in_series;
   std::unordered_map<std::uint32_t, std::vector<placed_edit>> placed;  // by channel; of those with an edit
   static constexpr std::size_t placed_max = 4096;                     // of one channel; more are not told
   std::size_t block_at = nowhere;  // of the channel at hand: nothing at or after it leaves
@@ -43,7 +55,7 @@ struct stream_evaluator::impl {
 
   // A place in a window as an offset from the first original byte ever fed.
   static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
-    return at < w.map.size() ? text::first_original(w.map, at, w.map.size()) : c.released + static_cast<std::uint32_t>(c.original.size());
+    return at < w.map.size() ? w.original_begin(at, w.map.size()) : c.released + static_cast<std::uint32_t>(c.original.size());
   }
   void note(channel_state& c, std::uint32_t index, std::uint32_t term, const window& w, std::size_t begin, std::size_t end);
   void note_found(channel_state& c, std::uint32_t index, std::uint32_t term, std::uint32_t from, std::uint32_t to, std::string_view visible,
@@ -66,13 +78,20 @@ struct stream_evaluator::impl {
   void follow_words(channel_state& c, searched_channel& in, std::uint32_t index, bool more);
   // The same for words: decided is what the stable text decides, held is what some form of the end would hold.
   void follow_words_to_open_end(channel_state& c, searched_channel& in, std::uint32_t index);
-  void follow(channel_state& c, std::uint32_t index, bool more);
+  void follow(channel_state& c, searched_views& in, std::uint32_t index, bool more);
+  // The next piece of the channel's text, or of one that it is decoded to, and of those that this is decoded to.
+  void advance(channel_state& c, std::uint32_t index, std::size_t level, std::string_view text);
+  void begin(channel_state& c, std::string_view text);
+  // stream_series.cpp. What is fed of a channel in a series; and whether a match [from, to) there says something new.
+  void hear(channel_state& c, std::uint32_t index, std::string_view text);
+  [[nodiscard]] bool is_new(channel_state& c, std::uint32_t rule, std::uint32_t from, std::uint32_t to);
+  void end_levels(channel_state& c);
   token_map& tokens();
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::uint32_t index, std::string& into);
   [[nodiscard]] bool over(std::uint32_t index) const { return channels[index] == nullptr || channels[index]->finished; }
   void place(std::uint32_t index, const channel_state& c, std::size_t begin, std::size_t end, std::string_view replacement);
-  void push(channel_state& c, std::string_view text);
+  static void push(searched_views& to, std::string_view text);
   // stream_field.cpp. The channel is over: what was found in it is kept, if somebody may ask.
   void keep_notes(std::uint32_t index);
   // A field that was finished is open again, with the last of its text.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "judge.hpp"
+
 namespace sluice::policy {
 namespace {
 
@@ -26,7 +28,7 @@ std::size_t unblocked_bytes(const snapshot& with, const outcome& result, std::sp
   for (const finding& hit : result.findings) {
     // By what the rule says: an addition without a place is a block as well, of what is known at the end alone.
     const auto does = with.rules()[hit.rule].action;
-    const bool blocks = does == action::block || (changes_match(does) && !parts[hit.part].editable);
+    const bool blocks = does == action::block || (changes_match(does) && !editable_at(parts[hit.part], hit.begin, hit.end, direction::response));
     if (hit.enforced && hit.part == last && blocks) first = std::min(first, hit.begin);
   }
   if (first == std::numeric_limits<std::uint32_t>::max()) return std::string::npos;

@@ -179,6 +179,7 @@ struct exchange::impl {
   [[nodiscard]] unreadable_policy rule_for(const wire::unread& part) const;
   [[nodiscard]] bool admits(const wire::unread& part, policy::direction of);
   [[nodiscard]] bool admits_request(std::span<const wire::unread> parts, effects& out);
+  [[nodiscard]] bool admits_body(effects& out);
   [[nodiscard]] bool admits_answer(std::span<const wire::unread> parts, effects& out);
 
   // request.cpp

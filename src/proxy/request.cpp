@@ -202,7 +202,7 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
 void exchange::impl::read_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
   if (!scanned) {
-    if (!body.empty()) note_unscanned("passed endpoint", body.size());
+    if (!admits_body(out)) return;
     recall_tags();
     if (adopt(active->snapshot->rules_for(caller.who), out)) ask_upstream(body, has_body(), out);
     return;

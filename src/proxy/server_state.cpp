@@ -155,6 +155,9 @@ std::uint64_t exchange::impl::tell_ledger() {
     const auto v = strongest();
     for (const auto& each : grown) told.keep.emplace_back(each.id, entry_of(v, true));
     add_handles(told, v);
+    // What is read back and blocked by the rules of today is no longer built upon.
+    const bool read_back = !endpoint.handle.empty() && !endpoint.grows && succeeded(answer.get().status);
+    if (read_back && judged_response().verdict == policy::verdict::block) told.keep.emplace_back(std::string(endpoint.handle), entry_of(v, true));
   }
   if (told.keep.empty()) return 0;
   ledger_answer at_once;

@@ -57,6 +57,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   [[nodiscard]] std::uint32_t open_field(wire::role who, wire::part_kind kind, std::string name, std::int64_t choice) override {
     return open(who, kind, false, std::move(name), choice, reading::field);
   }
+  void goes_on(std::uint32_t channel) override { judge_.goes_on(channel); }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
     const auto behind = restorers_.find(channel);
     return fed(channel, text, [&] { return judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); }); });

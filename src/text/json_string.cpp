@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/hex_digit.hpp"
 #include "sluice/text/json.hpp"
 #include "utf8.hpp"
@@ -82,26 +83,33 @@ void append_unescaped(std::string& out, std::string_view inside) {
   if (!unescape(out, inside, bad)) out.append(inside.substr(bad));
 }
 
+std::uint32_t append_loosely(std::string& out, std::string_view text, std::size_t at) {
+  const unit u = escape_at(text, at);
+  if (u.raw != 0) {
+    append_utf8(out, u.c);
+    return u.raw;
+  }
+  if (text.substr(at, 2) == "\\u" && hex4(text, at + 2) <= 0xffff) {
+    append_utf8(out, 0xfffd);
+    return 6;
+  }
+  if (const auto byte = hex2(text, at + 2); text.substr(at, 2) == "\\x" && byte <= 0xff) {
+    append_utf8(out, byte);
+    return 4;
+  }
+  // Of an escape that nobody defines, what it escapes.
+  const auto next = at + 1 < text.size() ? next_code_point(text, at + 1) : text.size();
+  out.append(text, at + 1, next - at - 1);
+  return static_cast<std::uint32_t>(next - at);
+}
+
 std::string loosely_unescaped(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const auto stop = std::min(text.find('\\', i), text.size());
     out.append(text, i, stop - i);
     i = stop;
-    if (i == text.size()) break;
-    const unit u = escape_at(text, i);
-    if (u.raw != 0) {
-      append_utf8(out, u.c);
-      i += u.raw;
-    } else if (text.substr(i, 2) == "\\u" && hex4(text, i + 2) <= 0xffff) {
-      append_utf8(out, 0xfffd);
-      i += 6;
-    } else if (const auto byte = hex2(text, i + 2); text.substr(i, 2) == "\\x" && byte <= 0xff) {
-      append_utf8(out, byte);
-      i += 4;
-    } else {
-      ++i;  // of an escape that nobody defines, what it escapes
-    }
+    if (i < text.size()) i += append_loosely(out, text, i);
   }
   return out;
 }

@@ -16,6 +16,9 @@ struct unit {
 // The escape at the backslash `at`. raw is 0 when it is none, or a surrogate stands alone.
 [[nodiscard]] unit escape_at(std::string_view inside, std::size_t at);
 
+// Appends what a lenient reader makes of the backslash `at`: see loosely_unescaped(). Returns the bytes that it takes.
+[[nodiscard]] std::uint32_t append_loosely(std::string& out, std::string_view text, std::size_t at);
+
 // Appends the unescaped inside. False at a bad escape, whose place goes to `bad`.
 [[nodiscard]] bool unescape(std::string& out, std::string_view inside, std::size_t& bad);
 

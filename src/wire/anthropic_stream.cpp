@@ -70,6 +70,7 @@ class messages_stream final : public event_stream {
     bool shown = false, ended = false;  // the same, as the client has seen it
     bool says = false;                  // a block of text
     bool left = false;                  // some of it has left
+    std::uint32_t message = 0;          // of messages_
     std::vector<std::optional<std::uint32_t>> channels;  // of texts()
     call_arguments arguments;
   };
@@ -93,6 +94,10 @@ class messages_stream final : public event_stream {
   [[nodiscard]] std::string which() const override { return event_.text("type").starts_with("content_block_") ? std::to_string(current_) : std::string(); }
   [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
   [[nodiscard]] bool close(channel_sink& sink, std::string& out);
+  [[nodiscard]] bool begins_again() const {
+    const auto b = blocks_.find(current_);
+    return b != blocks_.end() && b->second.begun && b->second.message == messages_;
+  }
   void begin_block(std::string& out);
   void end_block(channel_sink& sink);
   [[nodiscard]] std::string& next(std::int64_t block, std::string& out) { return waits_ ? waiting_.emplace_back(waiting{{}, block}).bytes : out; }
@@ -107,6 +112,7 @@ class messages_stream final : public event_stream {
   std::int64_t current_ = 0;  // the block of the event at hand
   std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
   bool started_ = false;
+  std::uint32_t messages_ = 0;  // some upstreams begin one message behind the other
   bool waits_ = false, calls_tool_ = false, closed_ = false;
   std::vector<waiting> waiting_;       // events behind the first gap
   std::vector<gap> gaps_;
@@ -117,10 +123,15 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
   if (!read(e)) return stopped();
   const std::string type(event_.text("type"));
   if (!event_.index_at("index", current_)) return stopped();
+  if (type == "message_start") ++messages_;
   remember();
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
+    if (type == "content_block_start" && begins_again()) {
+      (void)event_.refuse("a content block that begins twice");  // a client puts the second behind the first, or in its place
+      return stopped();
+    }
     type == "content_block_start" ? begin_block(out) : end_block(sink);
   } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
     return stopped();
@@ -148,6 +159,7 @@ void messages_stream::begin_block(std::string& out) {
   tail_.reset();
   if (std::ranges::none_of(gaps_, [](const gap& g) { return g.channel.has_value(); })) let_go(out);
   auto& b = blocks_[current_] = {};
+  b.message = messages_;
   const auto made = event_.child(0, "content_block");
   if (made == none || event_.body()[made].kind != text::json::kind::object) return;
   b.says = event_.text("type", made) == "text";
@@ -252,6 +264,7 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
     if (path != g.delta_row && path != g.first_row) continue;
     if (!b.channels[t]) {
       b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key), 0);
+      if (r.kind == part_kind::text) sink.goes_on(*b.channels[t]);
     }
     released_.clear();
     if (sink.feed(*b.channels[t], event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;

@@ -101,7 +101,10 @@ event_reader::grower::taken responses_stream::grow(const place& at, index i, cha
     if (!has_room(piece.size())) return taken::blocked;
     released_ = t.call.take(piece, sink);
   } else {
-    if (!t.channel) t.channel = sink.open(g.who, g.kind, true, name_of(at), 0);
+    if (!t.channel) {
+      t.channel = sink.open(g.who, g.kind, true, name_of(at), 0);
+      if (at.of == family::output_text) sink.goes_on(*t.channel);
+    }
     released_.clear();
     if (sink.feed(*t.channel, piece, released_) != channel_sink::status::released) return taken::blocked;
   }

@@ -339,3 +339,34 @@ def test_forms_are_refused_unless_the_operator_says_so_and_then_read_field_by_fi
     up.answer = ({"content-type": "application/json"}, [json.dumps(DIALECTS["responses"][2]("fine")).encode()])
     for name, wanted in (("file-1", 200), ("file-2", 400)):
         assert g.post(item({"type": "input_file", "file_id": name}), path="/v1/responses")[0] == wanted, name
+
+
+def test_a_text_that_is_json_is_read_as_its_reader_decodes_it_in_every_dialect(lab):
+    """Words that only escapes spell are found in what a user says and in an answer, plain and streamed; what leaves is JSON."""
+    rule = """  - id: patient
+    direction: both
+    match: {keywords: ["Jürgen Müller"]}
+    action: {type: redact, mask: 'a "patient"'}
+    tests: [{name: a, request: Jürgen Müller, expect: {rules: [patient]}}, {name: b, request: nothing, expect: {rules: []}}]
+  - id: account
+    direction: both
+    match: {regex: '\\b[0-9]{9}\\b'}
+    action: {type: redact, mask: "[ID]"}
+    tests: [{name: a, request: "123456789", expect: {rules: [account]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+    g, up = gateway(lab, rules=rule)
+    said, left = json.dumps({"who": "Jürgen\nMüller", "room": 4}), {"who": 'a "patient"', "room": 4}
+    assert "\\u00fc" in said
+    for kind, (path, ask, answer, stream, _) in DIALECTS.items():
+        up.answer = ({"content-type": "application/json"}, [json.dumps(answer(said)).encode()])
+        up.seen.clear()
+        status, _, data = g.post(ask(said), path=path)
+        assert status == 200 and ask("%") == json.loads(up.seen[0][2].decode().replace(json.dumps(json.dumps(left))[1:-1], "%")), (kind, up.seen)
+        assert answer("%") == json.loads(data.decode().replace(json.dumps(json.dumps(left))[1:-1], "%")), (kind, data)
+        for wanted, number in ((400, 123456789), (200, "123456789")):
+            up.answer = ({"content-type": "application/json"}, [json.dumps(answer(json.dumps({"n": number}))).encode()])
+            status, _, data = g.post(ask("x"), path=path)
+            assert status == wanted and b"123456789" not in data, (kind, data)
+        up.answer = ({"content-type": STREAM_TYPES.get(kind, "text/event-stream")}, [stream(said)])
+        status, _, data = g.post(ask("x", stream=True), path=STREAM_PATHS.get(kind, path))
+        assert status == 200 and b"patient" in data and b"rgen" not in data, (kind, data)

@@ -219,6 +219,11 @@ class stream_evaluator {
   enum class reading : std::uint8_t { once, piece, field };
   [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable, std::int64_t choice = 0, reading how = reading::once);
 
+  // Before the first text of a channel: it goes on where the text of the channel ended of which this was said before, of the same choice, role and
+  // kind. A match over that seam stops the answer where it would be edited, because its begin has left. Such channels come one after the other: text of
+  // an earlier one stops the answer, too.
+  void goes_on(channel c);
+
   enum class status : std::uint8_t { released, blocked };
   [[nodiscard]] status feed(channel c, std::string_view original, std::string& out);
   // `may_keep`: the caller asks for what was kept with rest().

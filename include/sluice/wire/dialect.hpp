@@ -151,6 +151,8 @@ class channel_sink {
   // `name`: where the text stands, for the record: "choices[0].delta.content". `choice`: whose it is; no_choice: nobody's.
   static constexpr std::int64_t no_choice = -1;
   [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice = no_choice) = 0;
+  // Before the first text of a channel: clients put it behind the text of the channel of its choice, role and kind of which this was said before.
+  virtual void goes_on(std::uint32_t /*channel*/) {}
   [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
   [[nodiscard]] virtual status finish(std::uint32_t channel, std::string& out) = 0;
   // As finish(), for a text of a choice whose end is told with closing(): what a rule may still change then is kept until after it,

@@ -274,5 +274,50 @@ TEST(policy_joined, costs_what_the_text_is_long) {
   testing::expect_time_by_number(time_of, 2000);
 }
 
+TEST(policy_joined, in_an_answer_texts_of_one_choice_go_on_in_each_other) {
+  auto both_ways = all_kinds;
+  for (auto at = both_ways.find("direction: request"); at != std::string::npos; at = both_ways.find("direction: request")) both_ways.replace(at, 18, "direction: both\n    stream: {hold: full}");
+  const auto with = snapshot_of(both_ways);
+  ASSERT_NE(with, nullptr);
+  struct { std::string first, second; part_kind kind; std::int32_t choice; std::size_t edits; } const all[] = {
+      {"the halden ba", "nk", part_kind::text, 0, 2},  {"merger with", "on tuesday", part_kind::text, 0, 2},     {"the halden ba", "nk", part_kind::text, 1, 0},
+      {"merger with", "on tuesday", part_kind::text, 1, 0}, {"the halden ba", "nk", part_kind::reasoning, 0, 0}, {"a halden bank", "er", part_kind::text, 0, 1},
+  };
+  for (const auto& each : all) {
+    const std::vector<text_part> parts = {{role::assistant, each.kind, true, true, each.first, 0}, {role::assistant, each.kind, true, true, each.second, each.choice}};
+    scratch working;
+    EXPECT_EQ(evaluate(with->rules_for({}), parts, {.direction = direction::response}, working).edits.size(), each.edits) << each.first << each.second << each.choice;
+  }
+}
+
+// What no view shows takes no part in how far a rule reaches over a seam, however much of it there is.
+TEST(policy_joined, what_matching_does_not_see_hides_no_seam) {
+  const auto with = snapshot_of(all_kinds);
+  ASSERT_NE(with, nullptr);
+  const auto many = [](std::string_view each, std::size_t n) {
+    std::string out;
+    for (; n > 0; --n) out += each;
+    return out;
+  };
+  for (const char* unseen : {"\u200b", "\u00ad", "\ufe0f", "\U000e0100"}) {
+    for (const std::size_t n : {1u, 37u, 1'000u, 5'000u}) {
+      const auto filler = many(unseen, n);
+      EXPECT_EQ(ask(*with, {{.text = "the halden ba" + filler}, {.text = filler + "nk is"}}).texts, (std::vector<std::string>{"the [W]" + filler, filler + "[W] is"})) << n;
+      std::vector<said> all = {{.text = "the ost"}};
+      for (int i = 0; i < 40; ++i) all.push_back({.text = filler});
+      all.push_back({.text = "wick is"});
+      const auto got = ask(*with, all);
+      EXPECT_EQ(got.texts.front() + got.texts.back(), "the [W][W] is") << n;
+    }
+  }
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::vector<said> all = {{.text = "the ost"}};
+    for (; n > 0; --n) all.push_back({.text = many("\u200b", 30)});
+    const auto begin = std::chrono::steady_clock::now();
+    (void)ask(*with, all);
+    return std::chrono::steady_clock::now() - begin;
+  }, 500);
+}
+
 }  // namespace
 }  // namespace sluice::policy

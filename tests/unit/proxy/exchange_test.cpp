@@ -246,6 +246,27 @@ TEST(exchange, refuses_in_the_dialect_what_it_may_not_or_cannot_pass) {
   }
 }
 
+TEST(exchange, a_body_where_none_belongs_is_as_unknown_as_any_part) {
+  for (const auto& [method, target] : {std::pair{"GET", "/v1/models"}, {"DELETE", "/v1/responses/resp_1"}}) {
+    for (const auto how : {unreadable_policy::deny, unreadable_policy::pass}) {
+      trace t;
+      t.config.unknown_part = how;
+      exchange x(t.config, t.worker);
+      t.request(x, R"({"x":"bomb"})", target, method);
+      EXPECT_EQ(t.out.connect.has_value(), how == unreadable_policy::pass) << method;
+      if (how == unreadable_policy::pass) continue;
+      EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 400")) << t.out.client;
+      EXPECT_EQ(t.worker.records.back().reason, "unreadable: unknown part");
+    }
+    for (const std::string nothing : {"", "{}", " {} \n"}) {
+      trace t;
+      exchange x(t.config, t.worker);
+      t.request(x, nothing, target, method);
+      EXPECT_TRUE(t.out.connect.has_value()) << method << nothing;
+    }
+  }
+}
+
 TEST(exchange, has_a_direction_when_something_is_missing) {
   trace unknown;
   unknown.worker.unknown = true;

@@ -114,6 +114,20 @@ TEST_P(server_state, what_was_blocked_or_not_read_to_its_end_is_not_known) {
   EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_2")"), response("resp_3", "x")), "200");
 }
 
+TEST_P(server_state, what_is_blocked_when_it_is_read_back_is_no_longer_built_upon) {
+  state_trace t(GetParam());
+  EXPECT_EQ(t.ask_for(asks(), response("resp_1", "hello")), "200");
+  EXPECT_EQ(t.ask_for("", response("resp_1", "hello"), "/v1/responses/resp_1", "GET"), "200");
+  EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_1")"), response("resp_2", "x")), "200");
+  // As if the rules had changed since.
+  EXPECT_EQ(t.ask_for("", response("resp_1", "a bomb"), "/v1/responses/resp_1", "GET"), "400");
+  EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_1")"), ""), "400");
+  EXPECT_NE(t.out.client.find("was blocked"), std::string::npos) << t.out.client;
+  // What the upstream could not find says nothing of it.
+  EXPECT_EQ(t.ask_for("", R"({"error":{"message":"a bomb"}})", "/v1/responses/resp_2", "GET", "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n\r\n"), "400");
+  EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_2")"), response("resp_3", "x")), "200");
+}
+
 TEST_P(server_state, an_answer_in_the_background_counts_once_it_was_read) {
   state_trace t(GetParam());
   EXPECT_EQ(t.ask_for(asks(R"(,"background":true)"), R"({"id":"resp_1","object":"response","status":"queued","output":[]})"), "200");

@@ -21,7 +21,8 @@ std::string page() {
          "\nNumbers and literals in the arguments of a call, and numbers where text may be, are scanned as they are written (one with an exponent as it\n"
          "is spoken, too). A redaction of one blocks: a string in its place would not be what the tool's schema promises. Arguments that are no JSON are\n"
          "scanned as they are and with their escapes read. In a stream, a field that no table knows is scanned as one text over all events,\n"
-         "and so is what a table does not call whole in each event.\n";
+         "and so is what a table does not call whole in each event. Any text that begins as JSON does (`{`, `[` or `\"`) is scanned as its reader decodes it, too,\n"
+         "and edited so that it stays JSON ([policy_language.md](policy_language.md#53-text-that-is-json)).\n";
   for (const auto name : dialect_names()) {
     out << "\n## " << name << "\n\n| endpoint | direction | streamed | field | class | role | kind | treatment |\n|---|---|---|---|---|---|---|---|\n";
     for (const auto& r : find_dialect(name)->coverage()) {

@@ -1,0 +1,183 @@
+// Texts of one answer that clients put together: parts of a candidate, of a message, content blocks. Goal: what all of them say is judged
+// wherever it is cut, plain and streamed; answers beside each other are two.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "traces.hpp"
+
+namespace sluice::proxy {
+namespace {
+
+using namespace testing;
+using nlohmann::json;
+
+struct api {
+  const char* name;
+  const wire::dialect& dialect;
+  const char* target;
+  const char* request;
+  json (*plain)(const std::vector<std::string>& texts);
+  std::string (*stream)(const std::vector<std::vector<std::string>>& texts);  // each in its pieces; null: its pieces are one text anyway
+};
+
+std::string sse(const json& event) { return "event: " + event["type"].get<std::string>() + "\ndata: " + event.dump() + "\n\n"; }
+
+json chat(const std::vector<std::string>& texts) {
+  json parts = json::array();
+  for (const auto& t : texts) parts.push_back({{"type", "text"}, {"text", t}});
+  return {{"id", "c"}, {"object", "chat.completion"}, {"choices", {{{"index", 0}, {"message", {{"role", "assistant"}, {"content", parts}}}, {"finish_reason", "stop"}}}}};
+}
+json gemini(const std::vector<std::string>& texts) {
+  json parts = json::array();
+  for (const auto& t : texts) parts.push_back({{"text", t}});
+  return {{"candidates", {{{"content", {{"parts", parts}, {"role", "model"}}}, {"finishReason", "STOP"}}}}};
+}
+json anthropic(const std::vector<std::string>& texts) {
+  json blocks = json::array();
+  for (const auto& t : texts) blocks.push_back({{"type", "text"}, {"text", t}});
+  return {{"id", "m"}, {"type", "message"}, {"role", "assistant"}, {"model", "m"}, {"content", blocks}, {"stop_reason", "end_turn"}};
+}
+json output_text(const std::string& text) { return {{"type", "output_text"}, {"text", text}, {"annotations", json::array()}}; }
+json message(const json& content) { return {{"id", "i"}, {"type", "message"}, {"role", "assistant"}, {"status", "completed"}, {"content", content}}; }
+json response(const json& output) { return {{"id", "r"}, {"object", "response"}, {"status", "completed"}, {"model", "m"}, {"output", output}}; }
+json parts_of_a_message(const std::vector<std::string>& texts) {
+  json content = json::array();
+  for (const auto& t : texts) content.push_back(output_text(t));
+  return response(json::array({message(content)}));
+}
+json messages(const std::vector<std::string>& texts) {
+  json output = json::array();
+  for (const auto& t : texts) output.push_back(message(json::array({output_text(t)})));
+  return response(output);
+}
+
+std::string block_start(std::size_t i) { return sse({{"type", "content_block_start"}, {"index", i}, {"content_block", {{"type", "text"}, {"text", ""}}}}); }
+std::string block_delta(std::size_t i, const std::string& text) { return sse({{"type", "content_block_delta"}, {"index", i}, {"delta", {{"type", "text_delta"}, {"text", text}}}}); }
+const std::string begin_message = sse({{"type", "message_start"}, {"message", {{"id", "m"}, {"type", "message"}, {"role", "assistant"}, {"model", "m"}, {"content", json::array()}}}});
+
+std::string anthropic_stream(const std::vector<std::vector<std::string>>& texts) {
+  auto out = begin_message;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    out += block_start(i);
+    for (const auto& piece : texts[i]) out += block_delta(i, piece);
+    out += sse({{"type", "content_block_stop"}, {"index", i}});
+  }
+  return out + sse({{"type", "message_delta"}, {"delta", {{"stop_reason", "end_turn"}}}, {"usage", {{"output_tokens", 1}}}}) + sse({{"type", "message_stop"}});
+}
+std::string responses_stream(const std::vector<std::vector<std::string>>& texts) {
+  std::string out = sse({{"type", "response.created"}, {"response", response(json::array())}});
+  out += sse({{"type", "response.output_item.added"}, {"output_index", 0}, {"item", message(json::array())}});
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    out += sse({{"type", "response.content_part.added"}, {"item_id", "i"}, {"output_index", 0}, {"content_index", i}, {"part", output_text("")}});
+    auto& text = all.emplace_back();
+    for (const auto& piece : texts[i]) {
+      out += sse({{"type", "response.output_text.delta"}, {"item_id", "i"}, {"output_index", 0}, {"content_index", i}, {"delta", piece}});
+      text += piece;
+    }
+    out += sse({{"type", "response.output_text.done"}, {"item_id", "i"}, {"output_index", 0}, {"content_index", i}, {"text", text}});
+    out += sse({{"type", "response.content_part.done"}, {"item_id", "i"}, {"output_index", 0}, {"content_index", i}, {"part", output_text(text)}});
+  }
+  const auto whole = parts_of_a_message(all);
+  out += sse({{"type", "response.output_item.done"}, {"output_index", 0}, {"item", whole["output"][0]}});
+  return out + sse({{"type", "response.completed"}, {"response", whole}});
+}
+
+const char* const says_hi = R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]})";
+const std::vector<api>& apis() {
+  static const std::vector<api> all = {
+      {"chat", wire::openai(), "/v1/chat/completions", says_hi, chat, nullptr},
+      {"responses, parts", wire::openai(), "/v1/responses", R"({"model":"m","input":"hi"})", parts_of_a_message, responses_stream},
+      {"responses, messages", wire::openai(), "/v1/responses", R"({"model":"m","input":"hi"})", messages, nullptr},
+      {"gemini", wire::gemini(), "/v1/models/m:generateContent", R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}]})", gemini, nullptr},
+      {"anthropic", wire::anthropic(), "/v1/messages", says_hi, anthropic, anthropic_stream},
+  };
+  return all;
+}
+
+struct got {
+  std::string client, said;
+  policy::verdict verdict = policy::verdict::allow;
+};
+
+// What the client has; `said`: all that texts say in it, one behind the other.
+got answered(const api& of, const std::string& body, bool stream) {
+  trace t;
+  t.config.upstreams = {{"up", &of.dialect, {"/v1"}, "up.example", ""}};
+  exchange x(t.config, t.worker);
+  auto asked = json::parse(of.request);
+  if (stream) asked["stream"] = true;
+  t.request(x, asked.dump(), of.target);
+  EXPECT_TRUE(t.out.connect.has_value()) << t.out.client;
+  t.answer(x, stream ? sse_head : json_head, body);
+  if (!t.out.done) x.upstream_end(t.out);
+  EXPECT_TRUE(t.out.done);
+  const auto& r = t.worker.records.back();
+  got out{t.out.client, {}, r.response.verdict};
+  for (std::size_t at = 0; stream && (at = out.client.find("data: ", at)) != std::string::npos; ++at) {
+    const auto event = json::parse(out.client.substr(at + 6, out.client.find('\n', at) - at - 6));
+    if (event["type"] == "response.output_text.delta") out.said += event["delta"].get<std::string>();
+    if (event["type"] == "content_block_delta") out.said += event["delta"]["text"].get<std::string>();
+  }
+  return out;
+}
+
+TEST(joined_answer, what_its_texts_say_together_is_judged) {
+  for (const auto& each : apis()) {
+    SCOPED_TRACE(each.name);
+    EXPECT_EQ(answered(each, each.plain({"a bo", "mb"}).dump(), false).verdict, policy::verdict::block);
+    EXPECT_EQ(answered(each, each.plain({"a b", "", "om", "b"}).dump(), false).verdict, policy::verdict::block);
+    const auto edited = answered(each, each.plain({"the rival ba", "nk is"}).dump(), false);
+    EXPECT_EQ(edited.verdict, policy::verdict::edit);
+    EXPECT_NE(edited.client.find("\"the [R]\""), std::string::npos) << edited.client;
+    EXPECT_NE(edited.client.find("\"[R] is\""), std::string::npos) << edited.client;
+    EXPECT_EQ(answered(each, each.plain({"a bo", "x", "mb"}).dump(), false).verdict, policy::verdict::allow);
+  }
+}
+
+TEST(joined_answer, two_choices_are_two) {
+  auto both = chat({"a bo"});
+  both["choices"].push_back(chat({"mb"})["choices"][0]);
+  both["choices"][1]["index"] = 1;
+  EXPECT_EQ(answered(apis()[0], both.dump(), false).verdict, policy::verdict::allow);
+}
+
+TEST(joined_answer, a_stream_stops_before_its_texts_say_it_together) {
+  for (const auto& each : apis()) {
+    if (each.stream == nullptr) continue;
+    SCOPED_TRACE(each.name);
+    for (const std::string text : {"a bomb", "the rival bank"}) {
+      for (std::size_t cut = text.size() - 3; cut < text.size(); ++cut) {
+        const auto rest = text.substr(cut);
+        std::vector<std::string> single;
+        for (const char c : rest) single.emplace_back(1, c);
+        for (const auto& pieces : {std::vector{rest + " now"}, single}) {
+          const auto got = answered(each, each.stream({{text.substr(0, cut)}, pieces}), true);
+          EXPECT_EQ(got.verdict, policy::verdict::block) << text << cut;
+          // A message of the policy may follow.
+          EXPECT_TRUE(got.said.starts_with(text.substr(0, cut)) && !got.said.starts_with(text)) << got.said;
+        }
+      }
+    }
+    // What one of them says by itself is not widened, and what they do not say together passes.
+    const auto got = answered(each, each.stream({{"the rival bank"}, {"er and", " more"}, {"mb"}}), true);
+    EXPECT_EQ(got.said, "the [R]er and moremb");
+    EXPECT_EQ(got.verdict, policy::verdict::edit);
+  }
+}
+
+TEST(joined_answer, a_block_that_begins_twice_or_goes_on_behind_the_next_is_no_stream_to_read) {
+  const auto& of = apis().back();
+  const auto twice = begin_message + block_start(0) + block_delta(0, "a bo") + block_start(0) + block_delta(0, "mb");
+  const auto turns = begin_message + block_start(0) + block_delta(0, "a ") + block_start(1) + block_delta(1, "mb") + block_delta(0, "bo");
+  for (const auto& events : {twice, turns}) {
+    const auto got = answered(of, events, true);
+    EXPECT_EQ(got.said.find("bomb"), std::string::npos) << got.client;
+    EXPECT_EQ(got.said.find("mbbo"), std::string::npos) << got.client;
+    EXPECT_NE(got.client.find("refusal"), std::string::npos) << got.client;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::proxy
