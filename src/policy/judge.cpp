@@ -96,7 +96,7 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
     } else {
       out_.suppressed.push_back({.rule = rule, .exception_id = why->id, .owner = why->owner, .ticket = why->ticket, .part = part, .begin = begin, .end = end, .value = std::string(original)});
     }
-    return effect::none;
+    return effect::suppressed;
   }
   const auto& r = rules_.owner->rules[rule];
   const bool enforced = enforces(rule);

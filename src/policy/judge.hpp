@@ -18,9 +18,9 @@ class judge {
  public:
   judge(const ruleset& rules, const evaluate_options& options, outcome& into) : rules_(rules), options_(options), out_(into) {}
 
-  enum class effect : std::uint8_t { none, edit, block };
-  // Notes one match. What it does to the text: nothing where it is suppressed, in shadow, or only recorded. `editable` false turns an enforced
-  // redaction into a block.
+  enum class effect : std::uint8_t { none, suppressed, edit, block };
+  // Notes one match. What it does to the text: nothing where it is suppressed (by an exception), in shadow, or only recorded. `editable` false
+  // turns an enforced redaction into a block.
   effect note(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, std::uint32_t end, std::string_view original,
               std::string_view matched_view, bool editable, match::match_state& state, std::span<const text_span> more = {});
   // Adds up the scores of what was noted since the last call, in the order of the text, and holds the sums against their thresholds. Where

@@ -20,7 +20,10 @@ constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its 
 
 void stream_evaluator::impl::note_found(channel_state& c, std::uint32_t index, std::uint32_t term, std::uint32_t from, std::uint32_t to, std::string_view visible,
                std::string_view matched_view) {
-  const auto what = judge.note(prog.terms[term].rule, index, from, to, visible, matched_view, c.editable, s.state);
+  const auto rule = prog.terms[term].rule;
+  if (c.how == reading::field && c.found_before.tell(rule, from, to)) return;
+  const auto what = judge.note(rule, index, from, to, visible, matched_view, c.editable, s.state);
+  if (c.how != reading::once && what != judge::effect::edit) c.found_before.add({rule, from, to, what == judge::effect::suppressed});
   if (what == judge::effect::edit && from < to) c.edits.push_back({index, from, to, term});
   if (what == judge::effect::block) stop_at(from);
 }
@@ -201,14 +204,8 @@ stream_evaluator::stream_evaluator(std::shared_ptr<const snapshot> pinned, const
 }
 stream_evaluator::~stream_evaluator() = default;
 
-stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable, std::int64_t choice) {
-  auto c = std::make_unique<channel_state>();
-  c->who = who;
-  c->kind = kind;
-  c->editable = editable;
-  c->choice = choice;
-  plan(*c, impl_->rules, impl_->options);
-  impl_->channels.push_back(std::move(c));
+stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool editable, std::int64_t choice, reading how) {
+  impl_->channels.push_back(opened(impl_->rules, impl_->options, who, kind, editable, choice, how));
   return static_cast<channel>(impl_->channels.size() - 1);
 }
 
@@ -220,6 +217,7 @@ stream_evaluator::status stream_evaluator::feed(channel c, std::string_view orig
 stream_evaluator::status stream_evaluator::finish(channel c, std::string& out, bool may_keep) {
   if (impl_->over(c)) return impl_->blocked ? status::blocked : status::released;
   const auto what = impl_->run(c, {}, true, out, may_keep);
+  impl_->keep_notes(c);
   if (!keeps(c)) impl_->channels[c].reset();  // a long stream has many, and none is asked again
   return what;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "judge.hpp"
 #include "part_match.hpp"
 #include "sluice/base/code_points.hpp"
+#include "sluice/policy/evaluate.hpp"
 
 namespace sluice::policy {
 
@@ -112,10 +114,47 @@ struct searched_channel {
   }
 };
 
+// What a rule found of a text: where, in bytes from its beginning.
+struct noted {
+  std::uint32_t rule, begin, end;
+  bool suppressed;  // by an exception
+};
+
+// What was noted of a text that is read twice, by itself and as a piece of a longer one.
+class notes {
+ public:
+  void add(const noted& each) {
+    if (all_.size() >= kept_max) all_.erase(all_.begin(), all_.begin() + kept_max / 2);
+    all_.push_back(each);
+  }
+  // Whether a match is one of these. Where it reaches further it is one still, unless an exception spoke of what was there before.
+  [[nodiscard]] bool tell(std::uint32_t rule, std::uint32_t begin, std::uint32_t end) const {
+    return std::ranges::any_of(all_, [&](const noted& n) {
+      const bool within = n.begin <= begin && end <= n.end;
+      return n.rule == rule && (within || (!n.suppressed && n.begin < end && begin < n.end));
+    });
+  }
+  // As of a text that begins `by` bytes later; what lies before its beginning goes.
+  void move_back(std::uint32_t by) {
+    std::erase_if(all_, [&](const noted& n) { return n.end <= by; });
+    for (auto& n : all_) n = {n.rule, n.begin - std::min(n.begin, by), n.end - by, n.suppressed};
+  }
+  [[nodiscard]] bool empty() const { return all_.empty(); }
+  [[nodiscard]] auto begin() const { return all_.begin(); }
+  [[nodiscard]] auto end() const { return all_.end(); }
+
+ private:
+  static constexpr std::ptrdiff_t kept_max = 4096;  // beyond, what is found in the oldest of a text counts anew
+  std::vector<noted> all_;
+};
+
 struct channel_state {
   role who;
   part_kind kind;
   bool editable;
+  stream_evaluator::reading how = stream_evaluator::reading::once;
+  notes found_before;               // of a piece, or of a field in its pieces and in all of them together
+  std::string tail;                 // of a field: the last of its text
   bool judged = false, hold_full = false, finished = false;
   std::array<searched_channel, 2> searched = {searched_channel{text::view_kind::regex}, searched_channel{text::view_kind::folded}};
   index_set holding;                // terms that may change or stop the text
@@ -150,7 +189,8 @@ struct channel_state {
   }
 };
 
-// stream_plan.cpp. What of the rules concerns a channel: which terms look at it, and which of them hold its text.
-void plan(channel_state& c, const ruleset& rules, const evaluate_options& options);
+// stream_plan.cpp. A channel with what of the rules concerns it: which terms look at it, and which of them hold its text.
+[[nodiscard]] std::unique_ptr<channel_state> opened(const ruleset& rules, const evaluate_options& options, role who, part_kind kind, bool editable, std::int64_t choice,
+                                                    stream_evaluator::reading how);
 
 }  // namespace sluice::policy

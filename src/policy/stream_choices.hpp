@@ -18,7 +18,7 @@ class stream_choices {
 
   // Text of a channel as a client gets it.
   void hear(const channel_state& c, std::string_view text, match::match_state& state) {
-    if (rules_.adds && c.choice >= 0 && is_read(c.kind)) said_[c.choice].add(text, rules_.disclaimers, state);
+    if (rules_.adds && c.how != stream_evaluator::reading::field && c.choice >= 0 && is_read(c.kind)) said_[c.choice].add(text, rules_.disclaimers, state);
   }
 
   // False: blocked. `edits` counts what was added or rewritten; `tell` is called with each channel that was.

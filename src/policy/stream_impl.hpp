@@ -20,6 +20,15 @@ struct stream_evaluator::impl {
   policy::judge judge;
   stream_choices choices;
   std::vector<std::unique_ptr<channel_state>> channels;
+  std::unordered_map<std::uint32_t, notes> of_pieces;  // by channel: what was found in a piece that is not part of a field yet
+  struct ended_field {
+    role who;
+    part_kind kind;
+    std::int64_t choice;
+    std::string tail;
+    notes found_before;
+  };
+  std::unordered_map<std::uint32_t, ended_field> ended;  // by channel: fields that may go on
   std::vector<match_span> spans;
   std::vector<keyword_match_span> words;
   bool blocked = false;
@@ -64,6 +73,12 @@ struct stream_evaluator::impl {
   [[nodiscard]] bool over(std::uint32_t index) const { return channels[index] == nullptr || channels[index]->finished; }
   void place(std::uint32_t index, const channel_state& c, std::size_t begin, std::size_t end, std::string_view replacement);
   void push(channel_state& c, std::string_view text);
+  // stream_field.cpp. The channel is over: what was found in it is kept, if somebody may ask.
+  void keep_notes(std::uint32_t index);
+  // A field that was finished is open again, with the last of its text.
+  void resume(std::uint32_t field);
+  // What was found in a piece, as found in its field from `from` on.
+  void take_notes(channel_state& field, std::uint32_t piece, std::uint32_t from);
   status run(std::uint32_t index, std::string_view text, bool last, std::string& into, bool may_keep = false);
 };
 

@@ -24,6 +24,8 @@ bool holds_answers(const ruleset& rules, const evaluate_options& options) {
   return any;
 }
 
+namespace {
+
 void plan(channel_state& c, const ruleset& rules, const evaluate_options& options) {
   const auto& prog = *rules.owner;
   c.holding = c.composing = index_set(prog.terms.size());
@@ -46,7 +48,22 @@ void plan(channel_state& c, const ruleset& rules, const evaluate_options& option
       c.wants_whole = c.wants_whole || term.readings != 0 || term.kind == term::kind::classifier;
     }
   });
+  c.keeps = c.keeps && c.how != stream_evaluator::reading::field;  // nothing of it leaves, so that nothing can be kept or rewritten
   if (c.keeps) c.judged = c.hold_full = true;
+}
+
+}  // namespace
+
+std::unique_ptr<channel_state> opened(const ruleset& rules, const evaluate_options& options, role who, part_kind kind, bool editable, std::int64_t choice,
+                                      stream_evaluator::reading how) {
+  auto c = std::make_unique<channel_state>();
+  c->who = who;
+  c->kind = kind;
+  c->editable = editable;
+  c->choice = choice;
+  c->how = how;
+  plan(*c, rules, options);
+  return c;
 }
 
 }  // namespace sluice::policy

@@ -34,6 +34,8 @@ static_assert(same_place<wire::part_kind::text, policy::part_kind::text> && same
 [[nodiscard]] inline policy::part_kind to_policy(wire::part_kind k) { return static_cast<policy::part_kind>(k); }
 
 class stream_sink final : public wire::channel_sink, public text_names {
+  using reading = policy::stream_evaluator::reading;
+
  public:
   // `tokens`: of the exchange; null when no rule tokenizes. `admits`: whether a part that nobody can scan may leave.
   stream_sink(policy::stream_evaluator& judge, const policy::ruleset& rules, const policy::evaluate_options& options,
@@ -46,30 +48,23 @@ class stream_sink final : public wire::channel_sink, public text_names {
     return restores(kind, true) || policy::may_change(rules_, options_, to_policy(who), to_policy(kind));
   }
   [[nodiscard]] std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name, std::int64_t choice) override {
-    if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
-    names_.push_back(std::move(name));
-    const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice);
-    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, of_record(choice), {}});
-    if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
-    return channel;
+    return open(who, kind, editable, std::move(name), choice, reading::once);
+  }
+  [[nodiscard]] std::uint32_t open_piece(wire::role who, wire::part_kind kind, bool editable, std::string name, std::int64_t choice) override {
+    before_values_.clear();
+    return piece_ = open(who, kind, editable, std::move(name), choice, reading::piece);
+  }
+  [[nodiscard]] std::uint32_t open_field(wire::role who, wire::part_kind kind, std::string name, std::int64_t choice) override {
+    return open(who, kind, false, std::move(name), choice, reading::field);
   }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
-    if (!failure_.empty()) return status::failed;
-    if (keep_text_) keep(channel, text);
     const auto behind = restorers_.find(channel);
-    const auto held = held_bytes(channel, behind);
-    const auto what = judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); });
-    const auto now = held_bytes(channel, behind);
-    held_ += now;
-    held_ -= held;
-    if (held_ > held_bytes_max_) {
-      failure_ = "more text is held for its rules than limits.response_body";
-      return status::failed;
-    }
-    counters_.held_bytes.add(now > held ? std::min<std::size_t>(now - held, text.size()) : 0);
-    counters_.released_bytes.add(text.size());
-    return translate(what);
+    return fed(channel, text, [&] { return judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); }); });
   }
+  [[nodiscard]] status add_piece(std::uint32_t field, std::uint32_t piece, std::string_view left) override {
+    return fed(field, left, [&] { return judge_.add_piece(field, piece, left); });
+  }
+  [[nodiscard]] std::optional<std::string> before_values() const override { return put_back_.contains(piece_) ? std::optional(before_values_) : std::nullopt; }
   [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return finished(channel, out, false); }
   [[nodiscard]] status end(std::uint32_t channel, std::string& out) override { return finished(channel, out, true); }
@@ -110,10 +105,14 @@ class stream_sink final : public wire::channel_sink, public text_names {
   }
 
   [[nodiscard]] bool keeps_all() const { return kept_bytes_ <= judged_text::bytes_max; }
-  // Of each channel what was fed, in their order.
+  // Of each channel what was fed, in their order. A field is what its pieces say, too: it is there where only all of it was found for something.
   [[nodiscard]] std::vector<policy::text_part> texts() const {
     std::vector<policy::text_part> out;
-    for (const auto& c : kept_) out.push_back({c.who, c.kind, true, c.editable, c.text, c.choice});
+    for (const auto& c : kept_) {
+      const auto found = [&](const policy::finding& f) { return f.part == out.size(); };
+      const bool told = c.how == reading::field && std::ranges::none_of(judge_.result().findings, found);
+      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice});
+    }
     return out;
   }
   // Original bytes of all channels that are not released yet.
@@ -128,6 +127,34 @@ class stream_sink final : public wire::channel_sink, public text_names {
 
  private:
   using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
+
+  std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name, std::int64_t choice, reading how) {
+    if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
+    names_.push_back(std::move(name));
+    const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
+    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), {}});
+    if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
+    return channel;
+  }
+  // More text of a channel: `judge` says what the rules make of it.
+  template <class Judge>
+  status fed(std::uint32_t channel, std::string_view text, Judge&& judge) {
+    if (!failure_.empty()) return status::failed;
+    if (keep_text_) keep(channel, text);
+    const auto behind = restorers_.find(channel);
+    const auto held = held_bytes(channel, behind);
+    const auto what = judge();
+    const auto now = held_bytes(channel, behind);
+    held_ += now;
+    held_ -= held;
+    if (held_ > held_bytes_max_) {
+      failure_ = "more text is held for its rules than limits.response_body";
+      return status::failed;
+    }
+    counters_.held_bytes.add(now > held ? std::min<std::size_t>(now - held, text.size()) : 0);
+    counters_.released_bytes.add(text.size());
+    return translate(what);
+  }
 
   status finished(std::uint32_t channel, std::string& out, bool may_keep) {
     if (!failure_.empty()) return status::failed;
@@ -163,6 +190,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (behind == restorers_.end()) return judge(out);
     left_.clear();
     const auto what = judge(left_);
+    if (behind->first == piece_) before_values_ += left_;
     behind->second.feed(left_, out);
     return what;
   }
@@ -193,6 +221,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     policy::role who;
     policy::part_kind kind;
     bool editable;
+    reading how;
     std::int32_t choice;
     std::string text;
   };
@@ -207,6 +236,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
   std::uint64_t held_bytes_max_, held_ = 0;  // of all channels
   std::string failure_;
   std::string left_;
+  std::uint32_t piece_ = UINT32_MAX;  // the last
+  std::string before_values_;         // what the rules left of it
 };
 
 }  // namespace sluice::proxy

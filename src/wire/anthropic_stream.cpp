@@ -189,6 +189,7 @@ bool messages_stream::stays_empty(std::int64_t number, std::span<const std::stri
 // The end of the answer: what rules made of it goes into the gaps, and what they add behind the last text.
 bool messages_stream::close(channel_sink& sink, std::string& out) {
   if (std::exchange(closed_, true)) return true;
+  if (!event_.finish(sink, 0)) return false;
   std::string addition;
   if (sink.closing(0, calls_tool_, addition) != channel_sink::status::released) return false;
   std::vector<std::string> filling;

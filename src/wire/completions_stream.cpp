@@ -18,7 +18,7 @@ using text::json::none;
 class completions_stream final : public event_stream {
  public:
   completions_stream(bool include_usage, std::string_view model, std::uint32_t depth_max)
-      : event_stream(find_text_endpoint("completions")->response, depth_max), include_usage_(include_usage), model_(json_quoted(model)) {}
+      : event_stream(find_text_endpoint("completions")->response, depth_max), usage_due_(include_usage), model_(json_quoted(model)) {}
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
@@ -38,12 +38,14 @@ class completions_stream final : public event_stream {
   [[nodiscard]] bool begin_choices();
   [[nodiscard]] bool finish_choices(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  // Of no choice: a text that the client may put into the middle of its own takes none behind it.
+  [[nodiscard]] std::int64_t choice_of(index /*i*/) const override { return channel_sink::no_choice; }
   [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   void remember();
   void synthetic(std::int64_t number, std::string_view text, std::string_view finish_reason, std::string& out) const;
 
-  bool include_usage_;
+  bool usage_due_;  // asked for, and not told yet
   std::map<std::int64_t, choice> choices_;
   std::string id_ = "\"cmpl-sluice\"", created_ = "0", model_;  // raw
   std::vector<entry> at_hand_;
@@ -64,6 +66,7 @@ response_stream::status completions_stream::event(const http::sse_event& e, chan
     for (const auto key : c.edited ? std::span(completions_copies) : std::span<const std::string_view>()) event_.blank(c.node, key, "null");
   }
   write(e, out);
+  usage_due_ = usage_due_ && !openai_tells_usage(event_);
   return status::ok;
 }
 
@@ -100,8 +103,7 @@ event_reader::grower::taken completions_stream::take(index i, const row& r, chan
   auto& c = *of->mine;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
-  // Of no choice: a text that the client may put into the middle of its own takes none behind it.
-  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text");
+  if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text", choice_of(i));
   released_.clear();
   if (sink.feed(*c.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
   if (released_ != event_.body()[i].text) of->edited = true;
@@ -159,7 +161,7 @@ void completions_stream::cut(std::string_view message, std::string& out) {
     synthetic(number, message, "content_filter", out);
     message = {};
   }
-  openai_end_stream({.object = "text_completion", .id = id_, .created = created_, .model = model_}, include_usage_, out);
+  openai_end_stream({.object = "text_completion", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 
 void completions_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {

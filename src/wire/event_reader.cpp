@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "parts.hpp"
 #include "sluice/base/limits.hpp"
@@ -118,14 +119,13 @@ bool event_reader::judge_value(const text::json::node& n, role who, part_kind wh
 
 bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
-  const auto who = to_role(r.from, role::assistant);
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return true;
     case text_class::handle:
       if (looks_as(r.what, n.text)) remember_handle(n.text);
       [[fallthrough]];
     case text_class::opaque: case text_class::parameters: case text_class::sealed:
-      return looks_as(r.what, n.text) || judge_again(i, role::assistant, part_kind::annotation, false, dialect, sink);
+      return looks_as(r.what, n.text) || judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
     case text_class::binary: return judge_attachment(i, r, dialect, sink);
     case text_class::reference: return admits(i, "server state", std::nullopt, sink);
     case text_class::text: case text_class::json: case text_class::schema: case text_class::name: case text_class::arguments: break;
@@ -135,28 +135,32 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
     case grower::taken::blocked: return false;
     case grower::taken::left: break;
   }
-  const bool speaks = r.what == text_class::text || r.what == text_class::json || r.what == text_class::name;
-  // Names come whole, but nothing keeps an upstream from sending them in pieces.
-  const bool is_name = r.what == text_class::name && r.kind == part_kind::name;
-  if (is_name || (speaks && r.comes != coming::whole)) return judge_again(i, who, r.kind, r.what == text_class::text, dialect, sink);
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
-  if (!at_once(n.text, who, r.kind, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
+  if (!judge_row(i, n.text, r, r.kind, editable, dialect, sink)) return false;
   replace(i, released_);
   return true;
+}
+
+// The text of a row that no dialect took, as the row says that it comes.
+bool event_reader::judge_row(index i, std::string_view text, const row& r, part_kind what, bool editable, grower& dialect, channel_sink& sink) {
+  const auto who = to_role(r.from, role::assistant);
+  // Names come whole, but nothing keeps an upstream from sending them in pieces.
+  const bool is_name = r.what == text_class::name && r.kind == part_kind::name;
+  if (is_name || r.comes != coming::whole) return judge_again(i, text, who, what, editable, dialect, sink);
+  return at_once(text, who, what, editable, body_.path(i), dialect.choice_of(i), sink);
 }
 
 bool event_reader::judge_attachment(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   auto what = read_attachment(n.text, media_type_beside(body_, i));
   if (r.carries != attachment_type::other) what.text.reset();  // whatever a piece looks like
-  const auto who = to_role(r.from, role::assistant);
   if (what.text) {
     if (what.text->empty()) return true;
-    if (!at_once(*what.text, who, part_kind::attachment, what.coding.has_value(), body_.path(i), dialect.choice_of(i), sink)) return false;
+    if (!judge_row(i, *what.text, r, part_kind::attachment, what.coding.has_value(), dialect, sink)) return false;
     if (released_ != *what.text) replace(i, with_text(n.text, *what.coding, released_));
     return true;
   }
-  if (what.type == attachment_type::url && !at_once(n.text, who, part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink)) return false;
+  if (what.type == attachment_type::url && !judge_row(i, n.text, r, part_kind::attachment, false, dialect, sink)) return false;
   return admits(i, "attachment", what.type == attachment_type::other ? r.carries : what.type, sink);
 }
 
@@ -172,7 +176,7 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   switch (dialect.take_unknown(i, sink)) {
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;
-    case grower::taken::left: return judge_again(i, role::assistant, part_kind::annotation, false, dialect, sink);
+    case grower::taken::left: return judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
   }
   return true;
 }
@@ -215,38 +219,68 @@ bool event_reader::remember(std::size_t bytes) {
 
 // A text that is whole where it stands, as far as anyone knows. Where the same field says something else in a later event, it may be
 // one text in pieces: then what has left of it so far is judged as one, too. As one it is not edited and nothing of it is held, because it
-// may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks.
-bool event_reader::judge_again(index i, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
-  const auto text = body_[i].text;
-  const auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
+// may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks. released_ is what leaves.
+bool event_reader::judge_again(index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
+  auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
   const auto [at, fresh] = again_.try_emplace(name);
-  auto& before = at->second;
-  const bool same = !fresh && before.text == text && !before.channel;
-  if (same && !editable) return true;
-  if (!same && !remember(text.size())) return false;
-  if (!same) remembered_ -= before.text.size();
-  if (!at_once(text, who, what, editable, name, dialect.choice_of(i), sink)) return false;
-  const std::string left = released_;
-  if (editable) replace(i, left);
-  if (same) return true;
-  if (!fresh && !before.channel) {
-    before.channel = sink.open(who, what, false, name);  // of no choice: it ends with the stream, when all choices have
-    released_.clear();
-    if (sink.feed(*before.channel, before.left.value_or(before.text), released_) != channel_sink::status::released) return false;
+  auto& of = at->second;
+  if (!fresh && !of.channel && of.text == text) {
+    ++of.times;
+    released_ = of.left.value_or(of.text);
+    return true;
   }
-  before.text = text;
-  before.left = left == text ? std::nullopt : std::optional(left);
+  if (fresh && !remember(text.size())) return false;
+  const auto choice = dialect.choice_of(i);
+  const auto piece = sink.open_piece(who, what, editable, name, choice);
   released_.clear();
-  return !before.channel || sink.feed(*before.channel, left, released_) == channel_sink::status::released;
+  if (sink.feed(piece, text, released_) != channel_sink::status::released || sink.finish(piece, released_) != channel_sink::status::released) return false;
+  auto by_rules = sink.before_values();
+  if (fresh) {
+    if (released_ != text) of.left = released_;
+    if (by_rules || of.left) of.by_rules = by_rules ? std::move(by_rules) : of.left;
+    of.text = text;
+    of.times = 1;
+    of.piece = piece;
+    of.choice = choice;
+    return true;
+  }
+  if (!of.channel) {
+    of.channel = sink.open_field(who, what, std::move(name), choice);
+    const auto said = std::exchange(of.by_rules, {}).value_or(of.text);
+    // The same over and over is a state, however small its pieces would be.
+    constexpr std::size_t repeated_bytes = 4096;
+    auto times = std::min(of.times, std::max<std::size_t>(1, repeated_bytes / std::max<std::size_t>(1, said.size())));
+    for (; times > 0; --times) {
+      if (!join(of, of.piece, said, sink)) return false;
+    }
+    remembered_ -= of.text.size();
+    of.text.clear();
+    of.left.reset();
+  }
+  return join(of, piece, by_rules ? *by_rules : released_, sink);
 }
 
-bool event_reader::finish(channel_sink& sink) {
-  for (auto& [name, field] : again_) {
-    if (!field.channel) continue;
-    released_.clear();
-    const auto channel = *field.channel;
-    field.channel.reset();
-    if (sink.finish(channel, released_) != channel_sink::status::released) return false;
+bool event_reader::go_on(const std::string& place, std::string said, std::int64_t choice) {
+  const auto [at, fresh] = again_.try_emplace(place);
+  if (!fresh) return true;
+  if (!remember(said.size())) return false;
+  at->second.text = std::move(said);
+  at->second.times = 1;
+  at->second.choice = choice;
+  return true;
+}
+
+bool event_reader::join(field& of, std::uint32_t piece, std::string_view left, channel_sink& sink) {
+  of.open = true;
+  return sink.add_piece(*of.channel, piece, left) == channel_sink::status::released;
+}
+
+bool event_reader::finish(channel_sink& sink, std::optional<std::int64_t> choice) {
+  std::string nothing;
+  for (auto& [name, of] : again_) {
+    if (!of.open || (choice && of.choice != *choice)) continue;
+    of.open = false;
+    if (sink.finish(*of.channel, nothing) != channel_sink::status::released) return false;
   }
   return true;
 }
@@ -346,54 +380,5 @@ void event_reader::set(index i, std::string raw) {
 }
 
 std::string event_reader::apply() { return text::json::apply(body_.bytes(), std::move(splices_)); }
-
-std::string_view call_arguments::take(std::string_view fragment, channel_sink& sink) {
-  if (!begun) held = sink.judges(role::assistant, part_kind::tool_call);
-  begun = true;
-  text += fragment;
-  return held ? std::string_view() : fragment;
-}
-
-// A text that is whole, as a channel of its own. False: it was stopped.
-bool call_arguments::judge_one(std::string_view of, bool editable, std::string& out, const std::string& name, std::int64_t choice, channel_sink& sink) {
-  const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
-  return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
-}
-
-bool call_arguments::judge(const std::string& name, std::int64_t choice, std::uint32_t depth_max, channel_sink& sink) {
-  if (text.empty()) return true;
-  const auto one = [&](std::string_view of, bool editable, std::string& out) { return judge_one(of, editable, out, name, choice, sink); };
-  text::json::document body;
-  std::string released;
-  if (!body.parse(text, depth_max)) return judge_broken(name, choice, sink);
-  std::vector<text::json::splice> splices;
-  for (const auto& n : body.nodes()) {
-    released.clear();
-    if (!n.key.empty() && !one(n.key, false, released)) return false;
-    if (n.kind == kind::object || n.kind == kind::array || n.text.empty()) continue;
-    // A number made a string would not be what the tool's schema promises, so a number is judged and not edited.
-    released.clear();
-    if (!one(n.text, n.kind == kind::string, released)) return false;
-    if (n.kind == kind::string && released != n.text) splices.push_back({n.raw_begin, n.raw_end, json_quoted(released)});
-    released.clear();
-    if (const auto spoken = text::json::without_exponent(n.kind == kind::number ? n.text : ""); !spoken.empty() && !one(spoken, false, released)) return false;
-  }
-  if (!splices.empty()) {
-    auto edited = text::json::apply(text, std::move(splices));
-    text = std::move(edited);
-  }
-  return true;
-}
-
-// What should be JSON and is none: one text, and what a lenient reader would make of its escapes. An edit of the one would leave the
-// other, so a redaction of either blocks.
-bool call_arguments::judge_broken(const std::string& name, std::int64_t choice, channel_sink& sink) {
-  const auto reading = text::json::loosely_unescaped(text);
-  std::string released, ignored;
-  if (!judge_one(text, reading == text, released, name, choice, sink)) return false;
-  if (reading != text && !judge_one(reading, false, ignored, name, choice, sink)) return false;
-  text = std::move(released);
-  return true;
-}
 
 }  // namespace sluice::wire

@@ -54,8 +54,12 @@ class event_reader {
   // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
   [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
 
-  // Resolves what is known only at the stream's end of fields that changed from event to event. False: blocked.
-  [[nodiscard]] bool finish(channel_sink& sink);
+  // Resolves what is known only at the end of fields that changed from event to event: those of a choice before it is closed, and in the end
+  // all. False: blocked.
+  [[nodiscard]] bool finish(channel_sink& sink, std::optional<std::int64_t> choice = std::nullopt);
+  // A field that the dialect put together until now, and the end of what it said: what comes of it later is judged as one with that. False: more
+  // than the gateway follows.
+  [[nodiscard]] bool go_on(const std::string& place, std::string said, std::int64_t choice);
   // The stream cannot go on for a reason that no rule gave. Always false.
   bool refuse(std::string why);
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
@@ -97,21 +101,27 @@ class event_reader {
   [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_row(text::json::index i, std::string_view text, const row& r, part_kind what, bool editable, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_attachment(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
-  [[nodiscard]] bool judge_again(text::json::index i, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);
-  // A field that no dialect puts together: what it said last, what of that left if it was edited, and the channel of all it said once it
-  // changed.
+  // A field that no dialect puts together. As long as it says one thing only: that, how often, as which piece it was judged, what of it left
+  // and what the rules left of it where that is something else. Then, the channel of all that it said.
   struct field {
     std::string text;
-    std::optional<std::string> left;
+    std::size_t times = 0;
+    std::uint32_t piece = UINT32_MAX;
+    std::optional<std::string> left, by_rules;
     std::optional<std::uint32_t> channel;
+    std::int64_t choice = channel_sink::no_choice;
+    bool open = false;  // the channel
   };
+  [[nodiscard]] bool join(field& of, std::uint32_t piece, std::string_view left, channel_sink& sink);
   const path_table& table_;
   std::uint32_t depth_max_;
   text::json::document body_;

@@ -85,7 +85,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
   if (!begin_candidates() || !event_.judge(0, *this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = candidates_[at.number];
-    if (!knows_words(at.node, c, sink)) return stopped();
+    if (!knows_words(at.node, sink)) return stopped();
     c.calls = c.calls || calls_tool(at.node);
     if (!event_.text("finishReason", at.node).empty() && event_.text("finishReason", at.node) != "null") {
       if (!finish(at.number, c, sink, out)) return status::blocked;

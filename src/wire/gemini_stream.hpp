@@ -50,7 +50,6 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::map<text_name, growing> texts;
     bool finished = false, edited = false, calls = false;
     bool touched = false;      // some text of it, grown or not, left otherwise than it came
-    bool transcribed = false;  // it said a transcript
     std::string added;  // behind what it said, when it last ended
   };
 
@@ -74,7 +73,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
   [[nodiscard]] text::json::index first_part(text::json::index candidate) const;
   [[nodiscard]] bool calls_tool(text::json::index candidate) const;
-  [[nodiscard]] bool knows_words(text::json::index node, candidate& c, channel_sink& sink);
+  [[nodiscard]] bool knows_words(text::json::index node, channel_sink& sink);
   void drop_copies(text::json::index node, const candidate& c, const channel_sink& sink);
   void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);

@@ -33,7 +33,8 @@ constexpr auto part_rows = std::to_array<row>({
     {"fileData.fileUri", reference, kind::attachment},
     {"functionCall.id", opaque},
     {"functionCall.name", name, kind::name, from::assistant},
-    {"functionCall.args", arguments, kind::tool_call, from::assistant},
+    // Whoever reads a stream takes what is in one part for all of a call or of a result; a call in pieces comes as partialArgs.
+    whole({"functionCall.args", arguments, kind::tool_call, from::assistant}),
     {"functionCall.willContinue", scalar},
     whole({"functionCall.partialArgs[].jsonPath", name, kind::tool_call, from::assistant}),
     grows({"functionCall.partialArgs[].stringValue", text, kind::tool_call, from::assistant}),
@@ -44,7 +45,7 @@ constexpr auto part_rows = std::to_array<row>({
     {"functionResponse.id", opaque},
     {"functionResponse.scheduling", opaque},
     {"functionResponse.name", name, kind::name, from::tool},
-    {"functionResponse.response", arguments, kind::tool_result, from::tool},
+    whole({"functionResponse.response", arguments, kind::tool_result, from::tool}),
     {"functionResponse.parts[].mediaProcessing", opaque},
     {"functionResponse.parts[].inlineData.mimeType", opaque},
     {"functionResponse.parts[].inlineData.displayName", name, kind::name, from::tool},
@@ -60,10 +61,10 @@ constexpr auto part_rows = std::to_array<row>({
     whole({"codeExecutionResult.output", text, kind::tool_result, from::tool}),
     {"toolCall.id", opaque},
     {"toolCall.toolType", opaque},
-    {"toolCall.args", arguments, kind::tool_call, from::assistant},
+    whole({"toolCall.args", arguments, kind::tool_call, from::assistant}),
     {"toolResponse.id", opaque},
     {"toolResponse.toolType", opaque},
-    {"toolResponse.response", arguments, kind::tool_result, from::tool},
+    whole({"toolResponse.response", arguments, kind::tool_result, from::tool}),
 });
 
 // A transcript said again word by word. In an answer no rule could find in it what it finds in the whole, so it goes when that was edited.

@@ -117,10 +117,7 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
   if (sink.feed(g.channel, piece, released_) != channel_sink::status::released) return false;
   drop_before(g, released_);
   g.tail += piece;
-  if (g.tail.size() <= 2 * tail_bytes) return true;
-  auto from = g.tail.size() - tail_bytes;
-  while (from < g.tail.size() && continues_code_point(g.tail[from])) ++from;  // whole code points
-  g.tail.erase(0, from);
+  keep_end(g.tail, tail_bytes);
   return true;
 }
 
@@ -158,15 +155,15 @@ index generate_stream::first_part(index candidate) const {
   return parts == none || body[parts].kind != kind::array ? none : body.first_child(parts);
 }
 
-// The words of a transcript are its text again; alone they are text that no rule can read.
-bool generate_stream::knows_words(index node, candidate& c, channel_sink& sink) {
+// The words of a transcript are the text beside them again; alone they are text that no rule can read, whatever another event said.
+bool generate_stream::knows_words(index node, channel_sink& sink) {
   const auto& body = event_.body();
   for (auto p = first_part(node); p != none; p = body.sibling(p)) {
     const auto transcript = body[p].kind == kind::object ? event_.child(p, "audioTranscription") : none;
     if (transcript == none || body[transcript].kind != kind::object) continue;
-    c.transcribed = c.transcribed || !event_.text("text", transcript).empty();
-    const auto words = event_.child(transcript, "words");
-    if (c.transcribed || words == none || !holds_text(body, words)) continue;
+    const auto said = event_.child(transcript, "text"), words = event_.child(transcript, "words");
+    const bool spoken = said != none && body[said].kind == kind::string && !body[said].text.empty();
+    if (spoken || words == none || !holds_text(body, words)) continue;
     if (!sink.passes({"unknown part", body.path(words), body[words].raw_end - body[words].raw_begin})) return event_.refuse("words without the transcript that they are of");
   }
   return true;
@@ -213,6 +210,7 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
   }
   // Some answers say in each event that it is the last.
   if (c.finished && std::ranges::none_of(c.texts, [](const auto& each) { return each.second.ends; })) return true;
+  if (!event_.finish(sink, number)) return false;
   growing said;  // where no text was said
   if (sink.closing(number, c.calls, said.left) != channel_sink::status::released) return false;
   // What was judged again asks for the same again.

@@ -155,6 +155,7 @@ bool lines_stream::finish(channel_sink& sink, std::string& out) {
     g.left.clear();
     if (g.channel && sink.end(*g.channel, g.left) != channel_sink::status::released) return false;
   }
+  if (!event_.finish(sink, 0)) return false;
   std::string addition;
   if (sink.closing(0, calls_, addition) != channel_sink::status::released) return false;
   for (auto& g : texts_) {

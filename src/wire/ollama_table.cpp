@@ -30,7 +30,7 @@ constexpr auto call_rows = std::to_array<row>({
     {"type", opaque},
     {"function.index", scalar},
     {"function.name", name, kind::name, from::assistant},
-    {"function.arguments", arguments, kind::tool_call, from::assistant},
+    whole({"function.arguments", arguments, kind::tool_call, from::assistant}),
 });
 constexpr auto chat_rows = std::to_array<row>({
     {"messages[].role", opaque},

@@ -14,6 +14,9 @@ namespace sluice::wire {
 struct openai_chunk_head {
   std::string_view object, id, created, model;
 };
+class event_reader;
+// The chunk that counts a stream's tokens, behind its last choice.
+[[nodiscard]] bool openai_tells_usage(const event_reader& chunk);
 void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::string& out);
 [[nodiscard]] std::string openai_error_body(const error_text& text);
 [[nodiscard]] std::string openai_refusal_body(const request_body& request, std::string_view message, std::string_view decision_id);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "openai.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -16,6 +17,7 @@ using text::json::none;
 namespace {
 
 constexpr std::string_view said_row = "choices[].delta.content";
+constexpr std::size_t tail_bytes = 4096;
 
 }  // namespace
 
@@ -44,6 +46,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   }
   for (const auto key : touched ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
   write(e, out);
+  usage_due_ = usage_due_ && !openai_tells_usage(event_);
   for (const auto& at : at_hand_) choices_[at.number].role_sent |= choices_[at.number].role_at_hand;
   return status::ok;
 }
@@ -148,6 +151,8 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   released_.clear();
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
   note(c, *it, piece, released_);
+  if (r == nullptr) it->tail += piece;
+  keep_end(it->tail, tail_bytes);
   c.touched = c.touched || released_ != piece;
   event_.replace(i, released_);
   return taken::taken;
@@ -203,6 +208,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
   for (const auto& each : c.channels) {
     if (sink.end(each.id, left.emplace_back()) != channel_sink::status::released) return false;
   }
+  if (!event_.finish(sink, number)) return false;
   std::string addition;
   if (sink.closing(number, c.calls, addition) != channel_sink::status::released) return false;
   std::size_t at = 0;
@@ -213,6 +219,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
     c.edited = c.edited || !each.pending.empty();
     if (each.of != nullptr && each.of->path == said_row) released_ += std::exchange(addition, {});
     finish_text(number, each, out);
+    if (!each.tail.empty() && !event_.go_on(each.at, std::move(each.tail), number)) return false;
   }
   c.channels.clear();
   if (!addition.empty()) synthetic(number, "\"content\":" + json_quoted(addition), "", out);
@@ -296,12 +303,19 @@ void chat_stream::cut(std::string_view message, std::string& out) {
     synthetic(number, delta, "content_filter", out);
     c.finished = true;
   }
-  openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, include_usage_, out);
+  openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 
 void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
   out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+}
+
+bool openai_tells_usage(const event_reader& chunk) {
+  const auto& body = chunk.body();
+  const auto choices = chunk.child(0, "choices"), usage = chunk.child(0, "usage");
+  const bool of_none = choices == none || body[choices].kind != kind::array || body.first_child(choices) == none;
+  return of_none && usage != none && body[usage].kind == kind::object;
 }
 
 void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::string& out) {

@@ -12,7 +12,7 @@ namespace sluice::wire {
 class chat_stream final : public event_stream {
  public:
   chat_stream(bool include_usage, bool hides_request, std::uint32_t depth_max)
-      : event_stream(openai_chat_chunk(), depth_max), include_usage_(include_usage), hides_request_(hides_request) {}
+      : event_stream(openai_chat_chunk(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
 
   void cut(std::string_view message, std::string& out) override;
   void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
@@ -27,6 +27,7 @@ class chat_stream final : public event_stream {
     event_reader::surroundings in_delta;
     std::string pending = {};                      // fed and not yet seen to leave
     text::json::index last = text::json::none;     // its last piece in the event at hand
+    std::string tail = {};                         // of a text that no table knows: the end of what it said
   };
   // A tool call's arguments: JSON in fragments, whole only at the end.
   struct tool_call {
@@ -68,7 +69,8 @@ class chat_stream final : public event_stream {
   void follow_citations(text::json::index delta, const choice& c, const channel_sink& sink);
   void synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 
-  bool include_usage_, hides_request_;
+  bool usage_due_;  // asked for, and not told yet
+  bool hides_request_;
   std::map<std::int64_t, choice> choices_;
   std::vector<entry> at_hand_;
   std::string id_ = "\"chatcmpl-sluice\"", created_ = "0", model_ = "\"\"";  // raw tokens

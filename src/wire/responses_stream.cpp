@@ -61,7 +61,7 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
     return status::done;
   }
   if (!read(e)) return stopped();
-  if (!begin_event() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_event() || !announce() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
   follow_annotation(sink);
   if (drops()) {
     keep_alive(out);
@@ -93,7 +93,7 @@ bool responses_stream::begin_event() {
   calls_ = calls_ || (item != none && body[item].kind == kind::object && calls_client(event_.text("type", item)));
   std::int64_t number = 0;
   for (const char* key : {"content_index", "summary_index", "command_index"}) {
-    if (!event_.index_at(key, number, 0, -1)) return false;  // -1: vLLM's, of a text that never began
+    if (!event_.index_at(key, number, 0, no_part)) return false;
   }
   return event_.index_at("output_index", item_);
 }
@@ -115,6 +115,7 @@ void responses_stream::begin_anew() {
   created_.clear();
   items_.clear();
   texts_.clear();
+  announced_.clear();
   kept_.clear();
   calls_ = false;
   grown_bytes_ = 0;
@@ -140,16 +141,16 @@ bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
   }
   const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
   const bool ends_content = type_ == "response.content_part.done", ends_summary = type_ == "response.reasoning_summary_part.done";
-  for (auto t = texts_.lower_bound({item_, family::output_text, 0}); t != texts_.end() && t->first.item == item_; ++t) {
+  for (auto t = texts_.lower_bound({item_, family::output_text, no_part}); t != texts_.end() && t->first.item == item_; ++t) {
     const auto& g = growing_texts()[static_cast<std::size_t>(t->first.of)];
     bool ends = ends_item;
-    if (ends_content) ends = g.part_index == "content_index" && t->first.part == number_of("content_index");
-    if (ends_summary) ends = g.part_index == "summary_index" && t->first.part == number_of("summary_index");
-    if (is_of(type_, g, ".done")) ends = g.part_index.empty() || t->first.part == number_of(g.part_index);
+    if (ends_content) ends = g.part_index == "content_index" && t->first.part == part_at_hand(t->first.of, false);
+    if (ends_summary) ends = g.part_index == "summary_index" && t->first.part == part_at_hand(t->first.of, false);
+    if (is_of(type_, g, ".done")) ends = t->first.part == part_at_hand(t->first.of, false);
     if (ends && !finish(t->first, t->second, sink, out)) return false;
   }
   if (type_ == "response.output_item.added") {
-    texts_.erase(texts_.lower_bound({item_, family::output_text, 0}), texts_.lower_bound({item_ + 1, family::output_text, 0}));
+    texts_.erase(texts_.lower_bound({item_, family::output_text, no_part}), texts_.lower_bound({item_ + 1, family::output_text, no_part}));
   }
   return true;
 }
@@ -160,7 +161,7 @@ bool responses_stream::drops() const { return annotation_gone_ || piece_gone_; }
 // What the annotation of an event points to has moved with the edits before it.
 void responses_stream::follow_annotation(const channel_sink& sink) {
   if (type_ != "response.output_text.annotation.added") return;
-  const auto t = texts_.find({item_, family::output_text, number_of("content_index")});
+  const auto t = texts_.find({item_, family::output_text, part_at_hand(family::output_text, false)});
   const auto annotation = event_.body().member(0, "annotation");
   if (t == texts_.end() || !t->second.changed || annotation == none) return;
   const auto edits = t->second.channel ? sink.edits(*t->second.channel) : std::nullopt;
@@ -178,6 +179,33 @@ std::int64_t responses_stream::number_of(std::string_view key) const {
   if (at == none || event_.body()[at].kind != kind::number) return out;
   const auto t = event_.body()[at].text;
   std::from_chars(t.data(), t.data() + t.size(), out);
+  return out;
+}
+
+// False: more parts than the gateway follows.
+bool responses_stream::announce() {
+  const bool summary = type_ == "response.reasoning_summary_part.added";
+  if (type_ == "response.output_item.added") announced_.erase(announced_.lower_bound({item_, family::output_text, no_part}), announced_.lower_bound({item_ + 1, family::output_text, no_part}));
+  if (!summary && type_ != "response.content_part.added") return true;
+  announced_.insert({item_, summary ? family::summary_text : family::output_text, number_of(summary ? "summary_index" : "content_index")});
+  return announced_.size() <= limits::calls || event_.refuse("more parts of a response than the gateway follows");
+}
+
+// The part that the event at hand is about, of the texts of a family. Some servers (older vLLM) count a part with each piece of one
+// text, so a part that nobody announced is the one whose text goes on. `begins`: where that is over, another begins.
+std::int64_t responses_stream::part_at_hand(family of, bool begins) const {
+  const auto index = growing_texts()[static_cast<std::size_t>(of)].part_index;
+  if (index.empty()) return 0;
+  const auto number = number_of(index);
+  if (index == "command_index" || announced_.contains({item_, index == "summary_index" ? family::summary_text : family::output_text, number})) return number;
+  if (const auto same = texts_.find({item_, of, number}); same != texts_.end() && (!begins || !same->second.over)) return number;
+  auto out = number;
+  bool open = false;
+  for (auto t = texts_.lower_bound({item_, of, no_part}); t != texts_.end() && t->first.item == item_ && t->first.of == of; ++t) {
+    if (t->second.over && (begins || open)) continue;
+    open = open || !t->second.over;
+    out = t->first.part;
+  }
   return out;
 }
 
@@ -235,14 +263,14 @@ void responses_stream::remember(std::string_view as_left) {
   }
   if (type_ == "response.output_item.done") {
     keep(items_[item_].done);
-    texts_.erase(texts_.lower_bound({item_, family::output_text, 0}), texts_.lower_bound({item_ + 1, family::output_text, 0}));
+    texts_.erase(texts_.lower_bound({item_, family::output_text, no_part}), texts_.lower_bound({item_ + 1, family::output_text, no_part}));
   }
   for (auto& [at, t] : texts_) {
     const auto& g = growing_texts()[static_cast<std::size_t>(at.of)];
     if (at.item != item_) continue;
-    if (is_of(type_, g, ".done") && (g.part_index.empty() || at.part == number_of(g.part_index))) t.done_sent = true;
-    if (type_ == "response.content_part.done" && g.part_index == "content_index" && at.part == number_of("content_index")) t.part_done_sent = true;
-    if (type_ == "response.reasoning_summary_part.done" && g.part_index == "summary_index" && at.part == number_of("summary_index")) t.part_done_sent = true;
+    if (is_of(type_, g, ".done") && at.part == part_at_hand(at.of, false)) t.done_sent = true;
+    if (type_ == "response.content_part.done" && g.part_index == "content_index" && at.part == part_at_hand(at.of, false)) t.part_done_sent = true;
+    if (type_ == "response.reasoning_summary_part.done" && g.part_index == "summary_index" && at.part == part_at_hand(at.of, false)) t.part_done_sent = true;
   }
   if (ends_response(type_)) closed_ = true;
 }

@@ -5,6 +5,7 @@
 #include <compare>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -44,9 +45,11 @@ class responses_stream final : public event_stream {
     std::int64_t part = 0;
     auto operator<=>(const place&) const = default;
   };
+  static constexpr std::int64_t no_part = -1;  // the least: vLLM's, of a text that never began
   // A text as it came and as it left. Nothing is copied as long as both are the same.
   struct growth {
     std::string original, released, item_id;  // item_id: raw
+    std::int64_t said_as = 0;                 // the part that its last piece named
     std::size_t same = 0;                     // bytes of `original` that left as they are, while nothing was changed
     bool changed = false, over = false, done_sent = false, part_done_sent = false;
     std::optional<std::uint32_t> channel;
@@ -76,6 +79,8 @@ class responses_stream final : public event_stream {
   void restore_request();
   [[nodiscard]] bool drops() const;
   [[nodiscard]] std::int64_t number_of(std::string_view key) const;  // of the event at hand
+  [[nodiscard]] bool announce();
+  [[nodiscard]] std::int64_t part_at_hand(family of, bool begins) const;
   void follow_edits();
   void follow_annotation(const channel_sink& sink);
   void repad(text::json::index delta, std::string_view left);
@@ -106,6 +111,7 @@ class responses_stream final : public event_stream {
   std::string model_;                  // raw
   std::string instructions_;           // the client's own, raw, where words were added to them; "" otherwise
   std::map<place, growth> texts_;
+  std::set<place> announced_;  // parts; of family output_text those of a content, of summary_text those of a summary
   std::map<std::int64_t, item> items_;
   // Texts that were judged, with what left of them when it is something else; and keys.
   std::unordered_map<std::string, std::optional<judged_text>> judged_;

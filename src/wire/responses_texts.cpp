@@ -70,7 +70,7 @@ std::optional<responses_stream::place> responses_stream::grows(index i, const ro
     const auto at = [&](std::int64_t part) { return place{item_, static_cast<family>(f), part}; };
     if (delta_of_ != nullptr) {
       if (g.stem == delta_of_->stem && path.ends_with(g.delta) && path.starts_with('<') && path.size() == 1 + g.stem.size() + g.delta.size()) {
-        return at(g.part_index.empty() ? 0 : number_of(g.part_index));
+        return at(part_at_hand(static_cast<family>(f), true));
       }
       continue;
     }
@@ -95,6 +95,7 @@ event_reader::grower::taken responses_stream::grow(const place& at, index i, cha
   auto& t = texts_[at];
   if (t.over) t = {};
   t.original += piece;
+  t.said_as = delta_of_ == nullptr || g.part_index.empty() ? at.part : number_of(g.part_index);
   if (const auto id = event_.body().member(0, "item_id"); id != none) t.item_id = event_.body().raw(id);
   if (g.json) {
     if (!has_room(piece.size())) return taken::blocked;
@@ -199,7 +200,7 @@ void responses_stream::delta(const place& at, const growth& t, std::string_view 
   std::string rest;
   if (!t.item_id.empty()) rest += ",\"item_id\":" + t.item_id;
   rest += ",\"output_index\":" + std::to_string(at.item);
-  if (!g.part_index.empty()) rest += "," + json_quoted(g.part_index) + ":" + std::to_string(at.part);
+  if (!g.part_index.empty()) rest += "," + json_quoted(g.part_index) + ":" + std::to_string(t.said_as);
   const auto text = json_quoted(more);
   const auto inner = g.delta.substr(g.delta.rfind('.') + 1);
   rest += ",\"delta\":" + (inner == "delta" ? text : "{" + json_quoted(inner) + ":" + text + "}");

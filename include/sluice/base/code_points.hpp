@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace sluice {
@@ -28,6 +29,13 @@ namespace sluice {
     --at;
   } while (at > 0 && continues_code_point(text[at]));
   return at;
+}
+// Drops what stands before the last code points of a growing text: at least so many bytes of them stay, and less than twice as many.
+inline void keep_end(std::string& text, std::size_t bytes) {
+  if (text.size() <= 2 * bytes) return;
+  auto from = text.size() - bytes;
+  while (from > 0 && continues_code_point(text[from])) --from;
+  text.erase(0, from);
 }
 // So many code points on from `at`, or back: as far as the text goes.
 template <class Count>

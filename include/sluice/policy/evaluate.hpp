@@ -214,12 +214,18 @@ class stream_evaluator {
   using channel = std::uint32_t;
   // Opens the next channel (0, 1, …).
   // `choice`: which of the answer's; below 0: none, so that nothing can be put behind it.
-  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable, std::int64_t choice = 0);
+  // `how`: a text that may be a `piece` of one that further texts go on with is read by itself, and as a part of what all of them are
+  // together, the text of a `field`, from which nothing leaves.
+  enum class reading : std::uint8_t { once, piece, field };
+  [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable, std::int64_t choice = 0, reading how = reading::once);
 
   enum class status : std::uint8_t { released, blocked };
   [[nodiscard]] status feed(channel c, std::string_view original, std::string& out);
   // `may_keep`: the caller asks for what was kept with rest().
   [[nodiscard]] status finish(channel c, std::string& out, bool may_keep = false);
+  // The next piece of a field's text, once the piece is finished: `left` is what the rules left of it. What they found in the piece is not
+  // found again. A field that was finished goes on, its text as one with the last of what it was.
+  [[nodiscard]] status add_piece(channel field, channel piece, std::string_view left);
   // `structured`: see evaluate_options. `addition`: what belongs behind the choice's text; "" for nothing.
   [[nodiscard]] status close(std::int64_t choice, bool structured, std::string& addition);
   // Closes every choice that was left open, as one that has no place for text.

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/base/result.hpp"
@@ -157,6 +158,19 @@ class channel_sink {
   [[nodiscard]] virtual status end(std::uint32_t channel, std::string& out) { return finish(channel, out); }
   [[nodiscard]] virtual bool keeps(std::uint32_t /*channel*/) const { return false; }
   virtual void rest(std::uint32_t /*channel*/, std::string& /*out*/) {}
+  // A text that may be a piece of a longer one is judged like any other; and the longer one, the text of a field over all events, as what the
+  // rules left of its pieces: nothing of that leaves, and what was found in a piece is not found again. A piece is fed and finished before
+  // anything else; a field may go on when it was finished.
+  [[nodiscard]] virtual std::uint32_t open_piece(role who, part_kind kind, bool editable, std::string name, std::int64_t choice) {
+    return open(who, kind, editable, std::move(name), choice);
+  }
+  [[nodiscard]] virtual std::uint32_t open_field(role who, part_kind kind, std::string name, std::int64_t choice) { return open(who, kind, false, std::move(name), choice); }
+  [[nodiscard]] virtual status add_piece(std::uint32_t field, std::uint32_t /*piece*/, std::string_view left) {
+    std::string nothing;
+    return feed(field, left, nothing);
+  }
+  // What the rules left of the last piece, where values were put back into that behind them; none otherwise.
+  [[nodiscard]] virtual std::optional<std::string> before_values() const { return std::nullopt; }
   // What was edited of a channel so far, in order, also when it is finished; none: nobody can say, so that what points into it must go.
   [[nodiscard]] virtual std::optional<std::vector<text_edit>> edits(std::uint32_t /*channel*/) const { return std::nullopt; }
   // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs

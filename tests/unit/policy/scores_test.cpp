@@ -50,6 +50,26 @@ streamed stream(const std::shared_ptr<const snapshot>& with, const std::vector<s
   return out;
 }
 
+// The same as a field that says one piece in each event; `ends_behind`: after so many it is finished once, and goes on.
+outcome in_pieces(const std::shared_ptr<const snapshot>& with, const std::vector<std::string>& pieces, std::size_t ends_behind = 0) {
+  using reading = stream_evaluator::reading;
+  scratch working;
+  stream_evaluator e(with, with->rules_for({}), {direction::response}, working);
+  const auto field = e.open(role::assistant, part_kind::text, false, 0, reading::field);
+  std::string nothing;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::string left;
+    const auto piece = e.open(role::assistant, part_kind::text, true, 0, reading::piece);
+    (void)e.feed(piece, pieces[i], left);
+    (void)e.finish(piece, left);
+    (void)e.add_piece(field, piece, left);
+    if (i + 1 == ends_behind) (void)e.finish(field, nothing);
+  }
+  (void)e.finish(field, nothing);
+  EXPECT_TRUE(nothing.empty()) << "nothing of a field leaves by itself";
+  return e.result();
+}
+
 std::vector<std::string> letters(const std::string& text) {
   std::vector<std::string> out;
   for (const char c : text) out.emplace_back(1, c);
@@ -107,6 +127,38 @@ TEST(policy_scores, leave_out_what_an_exception_suppressed) {
   EXPECT_EQ(ask(*with, {"real"}).verdict, verdict::allow);
   EXPECT_TRUE(ask(*with, {"real"}).scores.empty());
   EXPECT_EQ(ask(*with, {"fact"}).verdict, verdict::block);
+}
+
+TEST(policy_scores, of_a_field_in_pieces_are_those_of_the_text) {
+  const auto edits = "  - id: gone\n    direction: both\n    match: {keywords: [long word]}\n    action: {type: redact, mask: x}\n"
+                     "    tests: [{name: a, request: long word, expect: {rules: [gone]}}, {name: b, request: z, expect: {rules: []}}]\n";
+  const auto both = "  - id: both\n    direction: both\n    match: {all: [{keywords: [one]}, {keywords: [two]}]}\n    action: {type: flag}\n    score: 1\n"
+                    "    tests: [{name: a, request: one two, expect: {rules: [both]}}, {name: b, request: z, expect: {rules: []}}]\n";
+  const auto with = snapshot_of(scored(rule("weak", 1, "{type: flag}") + edits + both, "{response: 100}"));
+  const std::vector<std::vector<std::string>> cuts = {{"a weak and weak"}, {"a weak ", "and weak"}, {"a we", "ak and w", "eak"}, {"long word, weak ", "long word ", "and weak, long word"},
+                                                      {"one weak ", "two weak"}, {"one two weak ", "and weak"}, {"weak ", "one t", "wo weak one two"}};
+  for (const auto& pieces : cuts) {
+    std::string text;
+    for (const auto& p : pieces) text += p;
+    const auto whole = ask(*with, {text}, direction::response);
+    for (std::size_t ends = 0; ends <= pieces.size(); ++ends) {
+      const auto got = in_pieces(with, pieces, ends);
+      ASSERT_EQ(got.scores.size(), 1u) << text;
+      EXPECT_EQ(got.scores[0].enforced, whole.scores[0].enforced) << text << " " << ends;
+      EXPECT_EQ(got.findings.size(), whole.findings.size()) << text << " " << ends;
+    }
+  }
+}
+
+// What an exception took back in a piece may be another thing together with what follows.
+TEST(policy_scores, of_a_field_count_what_only_its_pieces_were_excepted_from) {
+  const auto with = snapshot_of(testing::one_policy("  - id: word\n    direction: both\n    match: {regex: 'real[a-z]{0,8}'}\n    action: {type: block, message: m}\n"
+                                                    "    exceptions: [{id: x, match: {regex: '^real$'}, reason: r, owner: o, ticket: t, expires: 2026-12-31}]\n"
+                                                    "    tests:\n      - {name: hit, request: \"it is realty\", expect: {rules: [word], action: block}}\n"
+                                                    "      - {name: not, request: real, expect: {rules: [], suppressed: [x], action: allow}}\n"));
+  EXPECT_EQ(in_pieces(with, {"it is real", " and"}).verdict, verdict::allow);
+  EXPECT_EQ(in_pieces(with, {"it is real", " and"}).suppressed.at(0).count, 1u);
+  EXPECT_EQ(in_pieces(with, {"it is real", "ty"}).verdict, verdict::block);
 }
 
 TEST(policy_scores, cut_a_stream_at_the_match_that_crosses_them_and_hold_nothing) {

@@ -71,6 +71,14 @@ TEST(chat_text, outside_of_the_deltas_is_judged_as_one_text_when_it_changes_and_
   EXPECT_EQ(run(field("a sec") + field("b sec") + done, {}, hold).out, field("a sec") + field("b sec") + done);
 }
 
+TEST(chat_text, of_an_unknown_field_goes_on_behind_the_finish_reason) {
+  block_sink block("secret");
+  const auto behind = delta(R"("note":"a sec")") + finish() + delta(R"("note":"re")") + delta(R"("note":"t")");
+  EXPECT_EQ(run(behind + done, {}, block).last, status::blocked);
+  pass_sink pass;
+  EXPECT_EQ(run(behind + done, {}, pass).out, behind + done);
+}
+
 TEST(chat_text, in_more_unknown_fields_than_are_followed_is_unreadable) {
   std::string many;
   for (std::size_t i = 0; i <= limits::channels; ++i) many += delta("\"f" + std::to_string(i) + R"(":"word")");

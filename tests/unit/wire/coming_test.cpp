@@ -94,10 +94,13 @@ TEST(coming, in_pieces_is_one_text_in_every_row_of_every_table) {
   int rows = 0;
   for (const auto& of : streams()) {
     for (const auto& r : of.table.rows()) {
-      const bool speaks = r.what == text_class::text || r.what == text_class::json || r.what == text_class::name;
+      const bool below = r.what == text_class::schema || r.what == text_class::arguments, encoded = r.what == text_class::binary && r.carries == attachment_type::other;
+      const bool speaks = r.what == text_class::text || r.what == text_class::json || r.what == text_class::name || below || encoded;
       if (!speaks || r.comes == coming::whole) continue;
       const bool opens = r.what == text_class::json;
-      auto first = put(of.event, r.path, (opens ? "{\"a\":\"" : "") + std::string("the halden ")), second = put(of.event, r.path, "secret is" + std::string(opens ? "\"}" : ""));
+      const auto path = std::string(r.path) + (below ? ".k" : "");
+      const std::string lead = opens ? "{\"a\":\"" : encoded ? "data:text/plain," : "";
+      auto first = put(of.event, path, lead + "the halden "), second = put(of.event, path, (encoded ? lead : "") + "secret is" + std::string(opens ? "\"}" : ""));
       // A block begins once; what it begins with goes on in its deltas.
       constexpr std::string_view begins = "<content_block_start>.content_block<";
       if (r.path.starts_with(begins) && r.comes == coming::grows) {
@@ -118,6 +121,39 @@ TEST(coming, in_pieces_is_one_text_in_every_row_of_every_table) {
     }
   }
   EXPECT_GT(rows, 60);
+}
+
+// What is the same in every event is a state; where it changes, it was said as often as it came.
+TEST(coming, in_equal_pieces_before_others_is_one_text) {
+  const auto of = streams()[4];
+  const auto event = [&](const std::string& text) { return put(of.event, "candidates[].content.parts[].audioTranscription.text", text); };
+  testing::block_sink sink("hahalden");
+  EXPECT_EQ(of.run({event("ha"), event("ha"), event("lden")}, sink).last, status::blocked);
+  testing::replace_sink edits("secret", "[R]");
+  std::vector<json> same(3, event("a secret")), gone(3, event("a [R]"));
+  EXPECT_EQ(of.run(same, edits).out, of.write(gone[0]) + of.write(gone[1]) + of.write(gone[2]));
+  EXPECT_EQ(edits.texts.size(), 1u) << "and is judged once";
+}
+
+// Of a field that changed nothing is remembered any more.
+TEST(coming, in_large_pieces_is_read_however_many_come) {
+  const auto of = streams()[4];
+  const auto event = [&](char c) { return put(of.event, "candidates[].content.parts[].audioTranscription.text", std::string(600u << 10, c)); };
+  testing::pass_sink sink;
+  const std::vector<json> all = {event('a'), event('b'), event('c'), event('d')};
+  const auto t = of.run(all, sink);
+  EXPECT_EQ(t.last, status::ok);
+  EXPECT_EQ(t.out, of.write(all[0]) + of.write(all[1]) + of.write(all[2]) + of.write(all[3]));
+  testing::pass_sink much;
+  EXPECT_EQ(of.run({put(of.event, "vendor", std::string(600u << 10, 'a')), put(of.event, "other", std::string(600u << 10, 'b'))}, much).last, status::unreadable) << "of two fields";
+}
+
+TEST(coming, of_two_calls_is_two_texts) {
+  const auto all = streams();
+  for (const auto& [of, path] : {std::pair{&all[4], "candidates[].content.parts[].functionCall.args.k"}, {&all[5], "message.tool_calls[].function.arguments.k"}}) {
+    testing::block_sink sink(word);
+    EXPECT_EQ(of->run({put(of->event, path, "the halden "), put(of->event, path, "secret is")}, sink).last, status::ok) << path;
+  }
 }
 
 TEST(coming, whole_is_a_text_of_its_own_in_each_event) {

@@ -278,6 +278,15 @@ TEST(gemini_stream, the_words_of_an_edited_transcript_go) {
   EXPECT_EQ(t.last, status::unreadable);
   EXPECT_EQ(t.out.find("halden"), std::string::npos);
   EXPECT_EQ(alone.unread_paths, std::vector<std::string>{"candidates[0].content.parts[0].audioTranscription.words"});
+  // What another event or another part said is not theirs.
+  auto beside = answer(spoken("kept", {}));
+  beside["candidates"][0]["content"]["parts"].push_back(spoken(nullptr, {"halden"}));
+  for (const auto& before : {events({answer(spoken("kept", {"kept"})), answer(spoken(nullptr, {"the", "halden"}))}), events({beside})}) {
+    testing::pass_sink none;
+    const auto u = run(before, none);
+    EXPECT_EQ(u.last, status::unreadable);
+    EXPECT_EQ(u.out.find("halden"), std::string::npos);
+  }
 }
 
 TEST(gemini_response, the_words_of_an_edited_transcript_go) {

@@ -54,6 +54,42 @@ TEST(responses_stream, padding_hides_the_length_that_an_edited_piece_had) {
   }
 }
 
+// Older vLLM counts a part with each piece.
+TEST(responses_stream, pieces_that_each_name_a_part_of_their_own_are_one_text) {
+  const auto counted = [](const std::string& text, int part, bool ends = false) {
+    return event(with(at(ends ? "response.output_text.done" : "response.output_text.delta"), {{ends ? "text" : "delta", text}, {"content_index", part}}));
+  };
+  for (const bool announced : {false, true}) {
+    const auto bytes = created() + (announced ? begin_text(0) : std::string()) + counted("my sec", 0) + counted("ret is", 1) + counted(" out, a sec", 2) + counted("my secret is out, a sec", 3, true) +
+                       completed(json::array({message("completed", json::array({text_part("my secret is out, a sec")}))}));
+    testing::block_sink blocks("secret");
+    EXPECT_EQ(run(bytes, blocks).last, status::blocked);
+    testing::replace_sink sink("secret", "[R]");
+    const auto o = run(bytes, sink);
+    EXPECT_EQ(o.out.find("ecre"), std::string::npos) << o.out;
+    std::string grown;
+    for (const auto& e : events(o.out)) {
+      if (e["type"] == "response.output_text.delta") grown += e["delta"].get<std::string>();
+      if (e["type"] == "response.output_text.done") EXPECT_EQ(e["text"], "my [R] is out, a sec");
+    }
+    EXPECT_EQ(grown, "my [R] is out, a sec") << o.out;
+    EXPECT_EQ(sink.texts.size(), 1u) << json(sink.texts).dump();
+    testing::pass_sink pass;
+    EXPECT_EQ(run(bytes, pass).out, numbered(bytes));
+  }
+}
+
+TEST(responses_stream, a_text_of_no_part_ends_with_its_item) {
+  const auto piece_of_none = [](const std::string& text) { return event(with(at("response.output_text.delta"), {{"delta", text}, {"content_index", -1}})); };
+  testing::replace_sink sink("secret", "[R]");
+  const auto o = run(created() + piece_of_none("a sec") + event(with(at("response.output_text.done"), {{"text", "a sec"}, {"content_index", -1}})) + completed(json::array()), sink);
+  const auto all = events(o.out);
+  ASSERT_EQ(all.size(), 5u) << o.out;
+  EXPECT_EQ(all[2]["delta"], "sec");
+  EXPECT_EQ(all[2]["content_index"], -1);
+  EXPECT_EQ(all[3]["type"], "response.output_text.done");
+}
+
 TEST(responses_stream, items_and_parts_are_judged_apart) {
   testing::replace_sink sink("secret", "[R]");
   const auto bytes = created() + begin_text(0) + begin_text(1) + piece("sec", 0) + piece("ret", 1) + piece("ret", 0) + piece("sec", 1) + end_text("secret", 0) +
@@ -199,17 +235,18 @@ TEST(responses_stream, text_behind_the_answer_is_a_message_of_its_own_that_the_e
 }
 
 TEST(responses_stream, has_bounds_of_its_items_its_texts_and_their_sum) {
-  std::string items = created(), texts = created() + begin_text(), sum = created() + begin_text(), arguments = created();
+  std::string items = created(), texts = created() + begin_text(), parts = texts, sum = created() + begin_text(), arguments = created();
   for (int n = 0; n <= 1024; ++n) {
     items += event({{"type", "response.output_item.added"}, {"output_index", n}, {"item", message("in_progress", json::array(), n)}});
-    texts += event({{"type", "response.output_text.delta"}, {"item_id", "msg_0"}, {"output_index", 0}, {"content_index", n}, {"delta", "a"}});
+    parts += event({{"type", "response.content_part.added"}, {"item_id", "msg_0"}, {"output_index", 0}, {"content_index", n}, {"part", text_part("")}});
+    texts += event({{"type", "response.shell_call_command.delta"}, {"item_id", "msg_0"}, {"output_index", 0}, {"command_index", n}, {"delta", "a"}});
   }
   const std::string half(std::size_t{1} << 19, 'x');
   for (std::size_t bytes = 0; bytes <= limits::whole_answer_bytes; bytes += half.size()) sum += piece(half, static_cast<int>(bytes / half.size() % 3));
   for (std::size_t bytes = 0; bytes <= limits::whole_answer_bytes; bytes += half.size()) {
     arguments += event({{"type", "response.function_call_arguments.delta"}, {"item_id", "f"}, {"output_index", bytes / half.size()}, {"delta", half}});
   }
-  for (const auto& bytes : {items, texts, sum, arguments}) {
+  for (const auto& bytes : {items, texts, parts, sum, arguments}) {
     testing::pass_sink sink;
     const auto o = run(bytes, sink);
     EXPECT_EQ(o.last, status::unreadable) << bytes.substr(bytes.size() - 200);

@@ -85,6 +85,24 @@ TEST(chat_stream, a_cut_ends_every_open_choice_and_then_the_stream) {
   EXPECT_NE(o.out.find("\"usage\""), std::string::npos);
 }
 
+TEST(chat_stream, a_cut_behind_the_count_of_tokens_tells_no_second_one) {
+  const std::string usage = "data: {\"id\":\"c1\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n";
+  const auto count = [](const std::string& out) {
+    std::size_t n = 0;
+    for (auto at = out.find("\"usage\":{"); at != std::string::npos; at = out.find("\"usage\":{", at + 1)) ++n;
+    return n;
+  };
+  testing::block_sink behind("bomb"), before("bomb");
+  const auto o = run(content("a") + finish() + usage + "data: {\"vendor\":\"a bomb\"}\n\n" + done, {}, behind, true);
+  EXPECT_EQ(o.last, status::blocked);
+  EXPECT_EQ(count(o.out), 1u) << o.out;
+  EXPECT_NE(o.out.find("\"total_tokens\":3"), std::string::npos);
+  // A count in a chunk that says something is none for the whole.
+  const auto some = run("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}],\"usage\":{\"total_tokens\":1}}\n\n" + content(" bomb"), {}, before, true);
+  EXPECT_EQ(some.last, status::blocked);
+  EXPECT_NE(some.out.find("\"total_tokens\":0"), std::string::npos) << some.out;
+}
+
 TEST(chat_stream, tool_arguments_in_fragments_are_judged_whole) {
   const auto call = [](const std::string& fragment, bool first) {
     return chunk(R"([{"index":0,"delta":{"tool_calls":[{"index":0,)" + std::string(first ? R"("id":"c","type":"function",)" : "") + R"("function":{)" +
