@@ -89,6 +89,7 @@ bool event_reader::admits(index i, std::string reason, std::optional<attachment_
 
 bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
+  if (r.what == text_class::copy) return judge_alternatives(i, dialect, sink);
   const auto who = to_role(r.from, role::assistant);
   const bool below = i != 0 && states_[n.parent] == states_[i];
   if (!n.key.empty()) {

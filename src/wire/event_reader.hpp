@@ -107,6 +107,8 @@ class event_reader {
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);
@@ -129,6 +131,7 @@ class event_reader {
   std::vector<text::json::splice> splices_;
   std::set<std::string, std::less<>> keys_;
   std::map<std::string, field, std::less<>> again_;
+  std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
   std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
