@@ -88,6 +88,10 @@ std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
   return made;
 }
 
+bool path_table::knows_type(std::string_view type) const {
+  return std::ranges::any_of(nodes_[root].steps, [type](const step& s) { return s.key.size() == type.size() + 2 && s.key.starts_with('<') && s.key.substr(1, type.size()) == type; });
+}
+
 // A schema is scanned whole, as are arguments; parameters are known down to their leaves, and so are copies.
 bool path_table::covers_below(std::uint16_t state) const {
   const auto& n = nodes_[state];
