@@ -44,6 +44,7 @@ struct exchange::impl {
   std::size_t upstream_index = 0;
   wire::endpoint endpoint;
   std::string decision, method, path, query;
+  std::size_t before_api = 0;  // bytes of the path that chose the upstream and are none of its API's
   std::string accept_language;  // of the client, for a block's message
   client_side client;
   bool scanned = false;
