@@ -317,7 +317,8 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   const bool by_rule = of.verdict == policy::verdict::block;
   if (nothing_left()) {
     if (by_rule) return answer_block(of, "", out);
-    return withhold_answer("The upstream's stream could not be read.", "", out);
+    constexpr std::string_view because = "unreadable: ";
+    return withhold_answer("The upstream's stream could not be read" + (reason.starts_with(because) ? ": " + reason.substr(because.size()) : std::string()) + ".", "", out);
   }
   if (by_rule && reason.empty()) reason = of.why();
   answer_withheld = answer_withheld || !by_rule;
