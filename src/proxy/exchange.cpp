@@ -186,6 +186,7 @@ void exchange::impl::record(report_kind kind) {
       .unscanned = unscanned,
       .recalled = recalled,
       .attachments = attachments,
+      .unread = unread_parts,
       .request_flagged = request_flagged,
       .answer_flagged = answer_flagged,
       .status = sent_status,
