@@ -141,6 +141,7 @@ std::string record_story(const std::string& line) {
   out += "rules       in force for this context: " + word(j, "effective") + "\n";
   out += side_story(j, "request") + side_story(j, "response");
   for (const auto& [why, bytes] : member(j, "unscanned").items()) out += "unscanned   " + bytes.dump() + " bytes: " + why + "\n";
+  for (const auto& each : member(j, "unread")) out += "unread      " + word(each, "path") + ": " + word(each, "why") + ", " + word(each, "treatment") + "\n";
   return out;
 }
 

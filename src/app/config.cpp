@@ -14,6 +14,7 @@
 #include "config_reader.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
+#include "sluice/http/fields.hpp"
 #include "sluice/wire/dialect.hpp"
 
 namespace sluice::app {
@@ -69,6 +70,11 @@ void read_upstream(section& root, upstream_config& out) {
   root.file("ca_file", out.ca_file);
   root.list("paths", out.paths);
   root.list("models", out.models);
+  root.list("response_headers", out.response_headers);
+  for (auto& each : out.response_headers) {
+    each = lower(each);
+    if (!http::may_go_to_client(each.ends_with('*') ? each + "x" : each, "", out.response_headers)) root.complain("response_headers", "the header '" + each + "' never goes to clients", "docs/coverage.md says which do");
+  }
   if (out.name.empty()) root.complain("name", "an upstream needs a 'name'");
   const auto parsed = parse_base_url(out.url);
   if (parsed) {
@@ -81,8 +87,10 @@ void read_upstream(section& root, upstream_config& out) {
     for (const auto name : wire::dialect_names()) all += (all.empty() ? "" : ", ") + std::string(name);
     root.complain("dialect", "there is no dialect '" + out.dialect + "'", "known: " + all);
   }
-  for (const auto& path : out.paths) {
-    // Requests keep their path, so that a prefix which both name would be asked for twice.
+  for (const auto& prefix : out.paths) {
+    // Requests keep the path of their API, so that a prefix which both name would be asked for twice.
+    const auto* dialect = wire::find_dialect(out.dialect);
+    const auto path = prefix.substr(dialect == nullptr ? 0 : dialect->before_root(prefix));
     const auto& base = out.parsed.path;
     if (base.empty() || path.size() < 2 || !(base.ends_with(path) || path.starts_with(base + "/"))) continue;
     const auto& both = base.ends_with(path) ? path : base;

@@ -36,6 +36,7 @@ struct upstream_config {
   std::string name, url, dialect = "openai", ca_file;
   base_url parsed;
   std::vector<std::string> paths{"/v1"};
+  std::vector<std::string> response_headers;  // that go to clients as well; lower case, '*' at an end for any
   std::vector<std::string> models;  // patterns with '*'; empty: every model that no other upstream of the path names
 };
 

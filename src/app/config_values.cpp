@@ -88,7 +88,8 @@ std::string show_front(const config& c) {
   out += "upstreams:\n";
   for (const auto& u : c.upstreams) {
     out += "  - name: " + json_quoted(u.name) + "\n    base_url: " + json_quoted(u.url) + "\n    dialect: " + u.dialect +
-           "\n    paths: " + list_text(u.paths) + "\n" + (u.models.empty() ? "" : "    models: " + list_text(u.models) + "\n") + optional_line("    ca_file", u.ca_file);
+           "\n    paths: " + list_text(u.paths) + "\n" + (u.models.empty() ? "" : "    models: " + list_text(u.models) + "\n") +
+           (u.response_headers.empty() ? "" : "    response_headers: " + list_text(u.response_headers) + "\n") + optional_line("    ca_file", u.ca_file);
   }
   return out;
 }

@@ -208,7 +208,8 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   auto out = std::make_shared<proxy::settings>();
   for (const auto& u : settings_.upstreams) {
     out->upstreams.push_back({.name = u.name, .dialect = wire::find_dialect(u.dialect), .paths = u.paths,
-                              .host = u.parsed.authority, .base_path = u.parsed.path, .models = u.models});
+                              .host = u.parsed.authority, .base_path = u.parsed.path, .models = u.models,
+                              .response_headers = u.response_headers});
   }
   out->route_is_upstream = settings_.context.route == route_by::upstream;
   out->request_body_max = settings_.limits.request_body;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ledger_bytes.hpp"
+#include "sluice/wire/dialect.hpp"
 
 namespace sluice::app {
 
@@ -113,8 +114,12 @@ void fill(audit::record& out, const proxy::exchange_report& report) {
   out.latency_us = report.latency_us;
   out.added_us = report.added_us;
   out.unscanned.assign(report.unscanned.begin(), report.unscanned.end());
-  out.attachments.clear();
-  for (const auto& each : report.attachments) out.attachments.push_back({each.path, std::string(each.type), std::string(proxy::to_string(each.how)), each.bytes});
+  const auto list = [](std::vector<audit::attachment_record>& to, std::span<const proxy::seen_attachment> from) {
+    to.clear();
+    for (const auto& each : from) to.push_back({each.path, std::string(each.type), std::string(proxy::to_string(each.how)), each.bytes});
+  };
+  list(out.attachments, report.attachments);
+  list(out.unread, report.unread);
   out.recalled.clear();
   for (const auto& each : report.recalled) out.recalled.push_back({each.path, each.version, each.verdict});
   out.reason = report.reason;
@@ -171,10 +176,11 @@ void gateway_services::record(const proxy::exchange_report& report) {
       for (const auto& f : report.response.findings) (*table)->count(worker_, f);
       break;
     }
+    const auto of_dialect = static_cast<std::size_t>(std::ranges::find(wire::dialect_names(), report.dialect) - wire::dialect_names().begin());
     for (const auto& [reason, bytes] : report.unscanned) {
       // One that were not listed would still be in the sum of the worker's counters, which telemetry shows as "other".
       const auto at = std::ranges::find(proxy::unscanned_reasons, reason);
-      if (at != proxy::unscanned_reasons.end()) unscanned_[static_cast<std::size_t>(at - proxy::unscanned_reasons.begin())].add(bytes);
+      if (at != proxy::unscanned_reasons.end()) unscanned_[of_dialect][static_cast<std::size_t>(at - proxy::unscanned_reasons.begin())].add(bytes);
     }
   }
   if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {

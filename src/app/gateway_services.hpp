@@ -59,8 +59,9 @@ class gateway_services final : public proxy::services {
   own_answer answer_own(const own_question& asked) override { return feedback_ != nullptr ? feedback_->from_client(asked) : own_answer{}; }
   void set_keys(std::shared_ptr<const key_table> keys) { keys_ = std::move(keys); }
   [[nodiscard]] const worker_counters& counted() const { return counters_; }
-  // From any thread: bytes that passed unscanned, in the order of proxy::unscanned_reasons.
-  using unscanned_counters = std::array<counter, proxy::unscanned_reasons.size()>;
+  // From any thread: bytes that passed unscanned, in the order of wire::dialect_names() and of proxy::unscanned_reasons.
+  static constexpr std::size_t dialects_max = 8;
+  using unscanned_counters = std::array<std::array<counter, proxy::unscanned_reasons.size()>, dialects_max>;
   [[nodiscard]] const unscanned_counters& unscanned() const { return unscanned_; }
 
  private:

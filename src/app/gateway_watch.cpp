@@ -5,6 +5,7 @@
 #include "gateway.hpp"
 #include "sluice/rollout/fleet_watch.hpp"
 #include "sluice/telemetry/log.hpp"
+#include "sluice/wire/dialect.hpp"
 
 namespace sluice::app {
 
@@ -85,13 +86,16 @@ telemetry::metrics_input gateway::metrics() {
   out.build = build_;
   out.node = node_;
   out.uptime_seconds = age(started_);
-  std::array<std::uint64_t, proxy::unscanned_reasons.size()> unscanned{};
   for (const auto& each : services_) {
     out.workers.push_back(&each->counted());
-    for (std::size_t i = 0; i < unscanned.size(); ++i) unscanned[i] += each->unscanned()[i].value();
   }
-  for (std::size_t i = 0; i < unscanned.size(); ++i) {
-    if (unscanned[i] != 0) out.unscanned_bytes.emplace_back(proxy::unscanned_reasons[i], unscanned[i]);
+  const auto dialects = wire::dialect_names();
+  for (std::size_t d = 0; d < dialects.size(); ++d) {
+    for (std::size_t i = 0; i < proxy::unscanned_reasons.size(); ++i) {
+      std::uint64_t sum = 0;
+      for (const auto& each : services_) sum += each->unscanned()[d][i].value();
+      if (sum != 0) out.unscanned_bytes.push_back({dialects[d], proxy::unscanned_reasons[i], sum});
+    }
   }
   out.rules = rules_.totals();
   const auto status = agent_->status();

@@ -186,6 +186,9 @@ void shadow_lane::judge(const job& of) {
   slot->bytes = slot->latency_us = slot->added_us = 0;
   slot->upstream_edits = slot->edits = 0;
   slot->unscanned.clear();
+  slot->attachments.clear();
+  slot->unread.clear();
+  slot->recalled.clear();
   slot->reason.clear();
   slot->demoted.clear();
   slot->with_text = false;

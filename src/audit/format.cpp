@@ -178,13 +178,14 @@ void judged(writer& w, std::string_view name, const section& s, const line_conte
   w.close('}');
 }
 
-void attachments(writer& w, const std::vector<attachment_record>& all) {
+// `of`: the key of what each is.
+void unscanned_parts(writer& w, std::string_view name, std::string_view of, const std::vector<attachment_record>& all) {
   if (all.empty()) return;
-  w.open("attachments", '[');
+  w.open(name, '[');
   for (const auto& each : all) {
     w.item('{');
     w.text("path", each.path);
-    w.text("type", each.type);
+    w.text(of, each.type);
     w.text("treatment", each.treatment);
     w.number("bytes", each.bytes);
     w.close('}');
@@ -290,7 +291,8 @@ void append_record(std::string& out, const record& r, const line_context& in) {
   w.open("unscanned", '{');
   for (const auto& [why, bytes] : r.unscanned) w.number(why, bytes);
   w.close('}');
-  attachments(w, r.attachments);
+  unscanned_parts(w, "attachments", "type", r.attachments);
+  unscanned_parts(w, "unread", "why", r.unread);
   recalled(w, r.recalled);
   w.text("reason", r.reason);
   w.text("state", r.freshness);

@@ -1,6 +1,7 @@
 // Allow-lists for what travels on, and the writers of heads. (RFC 9110 7.6.1; a vendor's own fields by prefix.)
 #include "sluice/http/fields.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -50,6 +51,23 @@ std::string_view connection_of(const std::vector<field>& fields, std::string& jo
   return seen > 1 ? std::string_view(joined) : only;
 }
 
+bool named_in(std::string_view name, std::span<const std::string> patterns) {
+  return std::ranges::any_of(patterns, [name](const std::string& p) { return p.ends_with('*') ? has_prefix(name, std::string_view(p).substr(0, p.size() - 1)) : same_ascii(name, p); });
+}
+
+// Words, numbers and lists of them, as the APIs write them, or a date; not what people write.
+bool is_plain(std::string_view value) {
+  constexpr std::size_t plain_bytes_max = 1024, date_bytes = 29;
+  if (value.size() == date_bytes && value[3] == ',' && value.ends_with(" GMT")) return true;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    const bool in_list = c == ' ' && i > 0 && (value[i - 1] == ',' || value[i - 1] == ';');
+    const bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("_-.:/+=@~,;\"%*()").find(c) != std::string_view::npos;
+    if (!word && !in_list) return false;
+  }
+  return value.size() <= plain_bytes_max;
+}
+
 bool overridden(std::string_view name, std::span<const extra_field> extra) {
   for (const auto& f : extra) {
     if (f.name.size() == name.size() && iequals(f.name, name)) return true;
@@ -82,11 +100,17 @@ bool may_go_upstream(std::string_view name) {
   return one_of(name, fixed) || has_prefix(name, "openai-") || has_prefix(name, "anthropic-") || has_prefix(name, "x-stainless-");
 }
 
-bool may_go_to_client(std::string_view name, std::string_view connection_value) {
-  // Validators and digests speak of bytes that may have been edited; Alt-Svc would lead clients around the gateway.
-  static constexpr std::array<std::string_view, 8> dropped = {
-      "content-length", "etag", "content-md5", "digest", "content-digest", "repr-digest", "alt-svc", "accept-ranges"};
-  return !is_hop_by_hop(name, connection_value) && !one_of(name, dropped) && !has_prefix(name, "x-sluice-");
+bool may_go_to_client(std::string_view name, std::string_view connection_value, std::span<const std::string> more) {
+  static constexpr std::array<std::string_view, 17> fixed = {
+      "content-type", "content-encoding", "content-language", "date", "ratelimit", "cache-control", "vary", "retry-after", "retry-after-ms",
+      "x-should-retry", "request-id", "x-request-id", "apim-request-id", "azureml-model-session", "cf-ray", "server-timing", "x-accel-buffering"};
+  static constexpr std::array<std::string_view, 8> begins = {"openai-", "anthropic-", "x-ratelimit-", "ratelimit-", "x-ms-", "x-goog-", "x-gemini-", "access-control-"};
+  // Validators and digests speak of bytes that may have been edited; Alt-Svc and Location would lead clients around the gateway.
+  static constexpr std::array<std::string_view, 9> never = {
+      "content-length", "etag", "content-md5", "digest", "content-digest", "repr-digest", "alt-svc", "accept-ranges", "location"};
+  if (is_hop_by_hop(name, connection_value) || one_of(name, never) || has_prefix(name, "x-sluice-")) return false;
+  if (one_of(name, fixed) || std::ranges::any_of(begins, [name](std::string_view p) { return has_prefix(name, p); })) return true;
+  return named_in(name, more);
 }
 
 void append_upstream_request(std::string& out, const request_head& from, std::string_view host, std::string_view target,
@@ -108,7 +132,7 @@ void append_upstream_request(std::string& out, const request_head& from, std::st
 }
 
 void append_client_response(std::string& out, int status, const response_head* from, std::span<const extra_field> extra,
-                            client_framing how, std::uint64_t body_bytes, bool keep_alive, std::uint8_t minor_version) {
+                            client_framing how, std::uint64_t body_bytes, bool keep_alive, std::uint8_t minor_version, std::span<const std::string> more) {
   out += "HTTP/1.1 ";
   append_number(out, static_cast<std::uint64_t>(status));
   out.append(" ").append(reason_phrase(status)).append("\r\n");
@@ -116,7 +140,8 @@ void append_client_response(std::string& out, int status, const response_head* f
     std::string joined;
     const auto connection = connection_of(from->fields, joined);
     for (const auto& f : from->fields) {
-      if (may_go_to_client(f.name, connection) && !overridden(f.name, extra)) append_field(out, f.name, f.value);
+      const bool goes = may_go_to_client(f.name, connection, more) && (is_plain(f.value) || named_in(f.name, more));
+      if (goes && !overridden(f.name, extra)) append_field(out, f.name, f.value);
     }
   }
   for (const auto& f : extra) append_field(out, f.name, f.value);

@@ -1,6 +1,8 @@
 // See sse.hpp. Lines end with LF, CR LF or CR; an event ends with an empty line.
 #include "sluice/http/sse.hpp"
 
+#include <algorithm>
+
 namespace sluice::http {
 
 void sse_splitter::feed(std::string_view bytes) {
@@ -22,7 +24,7 @@ struct line {
   std::size_t next;  // of its terminator
 };
 
-// The line that begins at `at`; false when its end is not there yet. A CR at the very end may be half of CR LF.
+// The line that ends at or behind `at`; false when its end is not there yet. A CR at the very end may be half of CR LF.
 bool line_at(std::string_view text, std::size_t at, line& out) {
   const auto end = text.find_first_of("\r\n", at);
   if (end == std::string_view::npos) return false;
@@ -43,7 +45,7 @@ sse_splitter::status sse_splitter::next(sse_event& out) {
   line l{};
   std::size_t at = scanned_;
   bool whole = false;
-  while (line_at(text, at, l)) {
+  while (line_at(text, std::max(at, looked_), l)) {
     const bool empty = l.end == at;
     at = l.next;
     if (empty) {
@@ -53,6 +55,7 @@ sse_splitter::status sse_splitter::next(sse_event& out) {
   }
   if (!whole) {
     scanned_ = at;
+    looked_ = text.empty() ? 0 : text.size() - 1;  // a CR there is looked at once more
     return text.size() > event_bytes_max_ ? status::too_large : status::more;
   }
   out = {};
@@ -86,7 +89,7 @@ sse_splitter::status sse_splitter::next(sse_event& out) {
     }
   }
   begin_ += at;
-  scanned_ = 0;
+  scanned_ = looked_ = 0;
   return out.raw.size() > event_bytes_max_ ? status::too_large : status::event;
 }
 

@@ -94,7 +94,7 @@ constexpr field action_fields[] = {
     {.key = "tags", .holds = holds::texts, .doc = "Tags of the conversation from here on.", .with = a_tag},
     {.key = "message", .holds = holds::text, .doc = "What the caller reads.", .with = a_message},
     {.key = "i18n", .holds = holds::text_by_name, .doc = "The message by language (BCP 47), chosen by `Accept-Language`.", .with = a_message},
-    {.key = "http_status", .holds = holds::whole, .doc = "400 (default), or 200: the API's own refusal.", .min = 200, .max = 400, .with = a_message},
+    {.key = "http_status", .holds = holds::whole, .doc = "400 (default), or 200: the API's own refusal, where it has one.", .min = 200, .max = 400, .with = a_message},
     {.key = "message_in_stream", .holds = holds::boolean, .doc = "Also write the message into a stream that is cut.", .with = a_message},
     {.key = "finish_reason", .holds = holds::word, .doc = "Only `content_filter`.", .known = finish_words, .with = a_message},
 };

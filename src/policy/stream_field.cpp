@@ -67,7 +67,9 @@ stream_evaluator::status stream_evaluator::add_piece(channel field, channel piec
   c.tail += left;
   keep_end(c.tail, tail_bytes);
   std::string nothing;
-  return x.run(field, left, false, nothing);
+  const auto what = x.run(field, left, false, nothing);
+  // The piece is to leave now, so that what a rule still waits for is decided as if nothing followed.
+  return what == status::blocked || c.hold_full || c.original.empty() ? what : finish(field, nothing);
 }
 
 }  // namespace sluice::policy

@@ -88,7 +88,7 @@ void exchange::impl::withhold_answer(std::string_view message, std::string_view 
 }
 
 void exchange::impl::answer_block(const policy::outcome& of, std::string_view param, effects& out) {
-  if (of.block.rule != 0xffffffff && of.block.http_status == 200 && request) {
+  if (of.block.rule != 0xffffffff && of.block.http_status == 200 && request && dialect->has_refusal(endpoint)) {
     const auto text = dialect->refusal_body(*request, of.block.message_for(accept_language), decision);
     auto f = fields(policy::verdict::block, true);
     if (request->stream()) f.content_type = dialect->stream_type(*request);
@@ -186,6 +186,7 @@ void exchange::impl::record(report_kind kind) {
       .unscanned = unscanned,
       .recalled = recalled,
       .attachments = attachments,
+      .unread = unread_parts,
       .request_flagged = request_flagged,
       .answer_flagged = answer_flagged,
       .status = sent_status,

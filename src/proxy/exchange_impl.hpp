@@ -44,6 +44,7 @@ struct exchange::impl {
   std::size_t upstream_index = 0;
   wire::endpoint endpoint;
   std::string decision, method, path, query;
+  std::size_t before_api = 0;  // bytes of the path that chose the upstream and are none of its API's
   std::string accept_language;  // of the client, for a block's message
   client_side client;
   bool scanned = false;
@@ -66,7 +67,7 @@ struct exchange::impl {
   bool request_refused = false, answer_withheld = false;  // by the gateway itself, without a rule
   bool request_spared = false, answer_spared = false;     // would have been, if it were not for mode: shadow
   bool request_flagged = false, answer_flagged = false;   // by an attachment
-  std::vector<seen_attachment> attachments;
+  std::vector<seen_attachment> attachments, unread_parts;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
   bool vault_away = false;  // and a rule refuses to go without it
   std::string upstream_request;  // written, while the vault is waited for

@@ -98,6 +98,7 @@ void exchange::impl::find_upstream(std::string_view of) {
       upstream = &config.upstreams[i];
       upstream_index = i;
       best = prefix.size();
+      before_api = upstream->dialect->before_root(prefix);
     }
   }
   if (upstream != nullptr) dialect = upstream->dialect;
@@ -109,7 +110,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     return false;
   }
   if (config.route_is_upstream) caller.who.route = upstream->name;
-  endpoint = dialect->classify(head.method, path);  // it keeps views into the path
+  endpoint = dialect->classify(head.method, std::string_view(path).substr(before_api));  // it keeps views into the path
   const auto question = head.target.find('?');
   query = question == std::string_view::npos ? std::string_view() : head.target.substr(question + 1);
   endpoint.query = query;
@@ -143,7 +144,9 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
 }
 
 void exchange::impl::write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const {
-  const auto target = to.base_path.empty() ? std::string() : to.base_path + std::string(head.target);
+  std::string target;
+  if (!to.base_path.empty() || before_api > 0) target = to.base_path + std::string(head.path.substr(before_api)) + (head.query.empty() ? "" : "?" + std::string(head.query));
+  if (before_api > 0 && !target.starts_with('/')) target.insert(0, 1, '/');
   // Content-Length follows when the body is known; the blank line is taken off again then.
   http::append_upstream_request(out, head, to.host, target.empty() ? head.target : target, -1);
 }
@@ -203,6 +206,8 @@ void exchange::impl::read_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
   if (!scanned) {
     if (!admits_body(out)) return;
+    caller.who.model = endpoint.model;
+    if (!endpoint.model.empty() && !choose_upstream(endpoint.model, out)) return;
     recall_tags();
     if (adopt(active->snapshot->rules_for(caller.who), out)) ask_upstream(body, has_body(), out);
     return;

@@ -156,7 +156,7 @@ void exchange::impl::send_plain(std::string_view bytes, effects& out) {
   const auto before = out.client.size();
   sent_status = answer.get().status;
   http::append_client_response(out.client, sent_status, &answer.get(), extra.span(), http::client_framing::length, bytes.size(),
-                               client.keep_alive, client.minor_version);
+                               client.keep_alive, client.minor_version, upstream->response_headers);
   out.client += bytes;
   sent_bytes += out.client.size() - before;
   finish(out);
@@ -178,7 +178,7 @@ void exchange::impl::start_relay(effects& out) {
   } else if (client.head_request && head.status != 204 && !head.get("content-length").empty()) {
     how = http::client_framing::length;
   }
-  http::append_client_response(all, head.status, &head, extra.span(), how, head.content_length, client.keep_alive, client.minor_version);
+  http::append_client_response(all, head.status, &head, extra.span(), how, head.content_length, client.keep_alive, client.minor_version, upstream->response_headers);
   head_sent = true;
   send(out, all);
   if (!may_have_body(head.status, client.head_request)) finish(out);
@@ -259,7 +259,7 @@ void exchange::impl::write_stream_head(effects& out) {
   std::string all;
   sent_status = answer.get().status;
   http::append_client_response(all, sent_status, &answer.get(), extra.span(), chunked ? http::client_framing::chunked : http::client_framing::close,
-                               0, client.keep_alive, client.minor_version);
+                               0, client.keep_alive, client.minor_version, upstream->response_headers);
   opened = true;
   record(report_kind::opened);
   send(out, all);
@@ -317,7 +317,8 @@ void exchange::impl::cut_stream(const policy::outcome& of, effects& out) {
   const bool by_rule = of.verdict == policy::verdict::block;
   if (nothing_left()) {
     if (by_rule) return answer_block(of, "", out);
-    return withhold_answer("The upstream's stream could not be read.", "", out);
+    constexpr std::string_view because = "unreadable: ";
+    return withhold_answer("The upstream's stream could not be read" + (reason.starts_with(because) ? ": " + reason.substr(because.size()) : std::string()) + ".", "", out);
   }
   if (by_rule && reason.empty()) reason = of.why();
   answer_withheld = answer_withheld || !by_rule;

@@ -1,5 +1,7 @@
 // What nobody can scan: text of a kind that no table knows, attachments, and what the upstream holds. The configuration says whether it
 // passes; then it is counted, and attachments are named. And under what the gateway's own refusals are counted.
+#include <algorithm>
+
 #include "exchange_impl.hpp"
 
 namespace sluice::proxy {
@@ -21,6 +23,8 @@ bool exchange::impl::admits(const wire::unread& part, policy::direction of) {
   if (part.attachment && attachments.size() < named_max) {
     attachments.push_back({part.path, wire::attachment_names[static_cast<std::size_t>(*part.attachment)], how, part.bytes});
   }
+  const auto why = std::ranges::find(unscanned_reasons, part.reason);  // which outlives the part
+  if (!part.attachment && unread_parts.size() < named_max && why != unscanned_reasons.end()) unread_parts.push_back({part.path, *why, how, part.bytes});
   const bool passes = how == unreadable_policy::pass || how == unreadable_policy::flag;
   if (!passes && !spares(in_request ? request_spared : answer_spared, "unreadable: " + part.reason)) return false;
   if (how == unreadable_policy::flag) (in_request ? request_flagged : answer_flagged) = true;

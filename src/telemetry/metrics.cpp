@@ -81,12 +81,10 @@ void traffic(exposition& out, const metrics_input& in) {
   }
   std::uint64_t unscanned = 0;
   for (const auto* worker : in.workers) unscanned += worker->unscanned_bytes.value();
-  for (const auto& [reason, bytes] : in.unscanned_bytes) unscanned -= std::min(unscanned, bytes);
-  out.family("sluice_unscanned_bytes_total", "counter", "Bytes that passed without being scanned, by reason.");
-  out.sample("sluice_unscanned_bytes_total", {{"reason", "other"}}, unscanned);
-  for (const auto& [reason, bytes] : in.unscanned_bytes) {
-    if (reason != "other") out.sample("sluice_unscanned_bytes_total", {{"reason", reason}}, bytes);
-  }
+  for (const auto& each : in.unscanned_bytes) unscanned -= std::min(unscanned, each.bytes);
+  out.family("sluice_unscanned_bytes_total", "counter", "Bytes that passed without being scanned, by dialect and reason.");
+  out.sample("sluice_unscanned_bytes_total", {{"dialect", ""}, {"reason", "other"}}, unscanned);
+  for (const auto& each : in.unscanned_bytes) out.sample("sluice_unscanned_bytes_total", {{"dialect", each.dialect}, {"reason", each.reason}}, each.bytes);
 }
 
 void added_latency(exposition& out, const metrics_input& in) {

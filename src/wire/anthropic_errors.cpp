@@ -39,7 +39,7 @@ constexpr auto denied_below = std::to_array<std::string_view>({"/v1/messages/", 
 
 endpoint anthropic_classify(std::string_view method, std::string_view path) {
   if (const auto found = classify_known(paths, method, path)) return *found;
-  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method);
+  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method, path.substr(11));
   for (const auto prefix : denied_below) {
     if (path.starts_with(prefix)) return {endpoint_class::denied, "other", "", not_read};
   }

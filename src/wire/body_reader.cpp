@@ -211,6 +211,10 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     }
     if (r->what == text_class::handle && n.kind == kind::string && looks_as(r->what, n.text) && handles_.size() < limits::handles) handles_.push_back({n.text});
     mine.role = role_of(i, *r);
+    if (r->what == text_class::copy) {
+      list_alternatives(i, mine);
+      continue;
+    }
     mine.kind = r->kind;
     const bool below = states[n.parent] == states[i];
     if (hides_text(body, i, *r, table.leads_on(states[i]))) {  // what is in it is judged as well, as what no table knows
@@ -238,6 +242,7 @@ std::string table_response::edited(std::span<const replacement> edits, std::span
   }
   std::vector<text::json::splice> dropped;
   drop_request(dropped);
+  drop_alternatives(edits, dropped);
   for (auto first = edits.begin(); first != edits.end();) {
     const auto last = std::find_if(first, edits.end(), [&](const replacement& e) { return e.part != first->part; });
     follow(listed_.parts()[first->part], {first, last}, splices, dropped);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <unordered_set>
 
 #include "parts.hpp"
 
@@ -91,8 +92,13 @@ class table_response : public response_body {
   listed_body listed_;
 
  private:
+  // alternatives.cpp: in what repeats the text in pieces.
+  void list_alternatives(text::json::index i, part like);
+  void drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const;
   const path_table* table_ = nullptr;
   std::vector<std::uint16_t> states_;
+  std::unordered_set<std::string_view> alternatives_;  // that are listed, of the copy at hand
+  text::json::index alternatives_of_ = text::json::none;
   std::vector<text::json::index> nodes_;  // of choices_
   std::vector<answer_choice> choices_;
   std::vector<handle> handles_;

@@ -20,6 +20,8 @@
 namespace sluice::wire {
 namespace {
 
+bool one_of(std::string_view name, std::initializer_list<std::string_view> names) { return std::ranges::find(names, name) != names.end(); }
+
 class openai_dialect final : public dialect {
  public:
   [[nodiscard]] std::string_view name() const override { return "openai"; }
@@ -46,9 +48,16 @@ class openai_dialect final : public dialect {
   [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {
     return !to.form && dialect::streams(to, request, content_type, error);
   }
+  [[nodiscard]] std::span<const std::string_view> roots() const override {
+    static constexpr std::array<std::string_view, 2> all = {"/v1", "/openai"};
+    return all;
+  }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return openai_error_body(text); }
+  [[nodiscard]] bool has_refusal(const endpoint& to) const override {
+    return one_of(to.name, {"chat.completions", "completions", "responses", "responses.retrieve", "responses.cancel", "audio.transcriptions", "audio.translations"});
+  }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
-    if (const auto* form = form_endpoint_of(request)) return form_refusal_body(*form, message);
+    if (form_endpoint_of(request) != nullptr) return form_refusal_body(message);
     if (dynamic_cast<const responses_request_body*>(&request) != nullptr) return responses_refusal_body(request, message, decision_id);
     if (const auto* text = dynamic_cast<const text_request_body*>(&request)) return completions_refusal_body(*text, message, decision_id);
     return openai_refusal_body(request, message, decision_id);
@@ -69,7 +78,12 @@ class anthropic_dialect final : public dialect {
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
     return anthropic_open_stream(request.model(), depth_max);
   }
+  [[nodiscard]] std::span<const std::string_view> roots() const override {
+    static constexpr std::array<std::string_view, 1> all = {"/v1"};
+    return all;
+  }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return anthropic_error_body(text); }
+  [[nodiscard]] bool has_refusal(const endpoint& to) const override { return to.name == "messages"; }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view decision_id) const override {
     return anthropic_refusal_body(request, message, decision_id);
   }
@@ -97,7 +111,12 @@ class gemini_dialect final : public dialect {
   [[nodiscard]] std::string_view stream_type(const request_body& request) const override {
     return gemini_asks_for_events(request) ? "text/event-stream" : "application/json";
   }
+  [[nodiscard]] std::span<const std::string_view> roots() const override {
+    static constexpr std::array<std::string_view, 4> all = {"/v1beta", "/v1alpha", "/v1beta1", "/v1"};
+    return all;
+  }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return gemini_error_body(text); }
+  [[nodiscard]] bool has_refusal(const endpoint& to) const override { return one_of(to.name, {"generateContent", "streamGenerateContent"}); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view) const override {
     const auto answer = gemini_refusal(message);
     if (!request.stream()) return answer;
@@ -123,7 +142,12 @@ class ollama_dialect final : public dialect {
     return istarts_with(content_type, "application/x-ndjson");
   }
   [[nodiscard]] std::string_view stream_type(const request_body&) const override { return "application/x-ndjson"; }
+  [[nodiscard]] std::span<const std::string_view> roots() const override {
+    static constexpr std::array<std::string_view, 1> all = {"/api"};
+    return all;
+  }
   [[nodiscard]] std::string error_body(const error_text& text) const override { return ollama_error_body(text); }
+  [[nodiscard]] bool has_refusal(const endpoint& to) const override { return one_of(to.name, {"chat", "generate"}); }
   [[nodiscard]] std::string refusal_body(const request_body& request, std::string_view message, std::string_view) const override {
     return ollama_refusal_body(request, message);
   }
@@ -139,6 +163,16 @@ bool dialect::streams(const endpoint&, const request_body&, std::string_view con
   return istarts_with(content_type, "text/event-stream");
 }
 std::string_view dialect::stream_type(const request_body&) const { return "text/event-stream"; }
+
+std::size_t dialect::before_root(std::string_view path) const {
+  const auto begins = [](std::string_view at, std::string_view root) { return at.starts_with(root) && (at.size() == root.size() || at[root.size()] == '/'); };
+  for (std::size_t at = 0; at != std::string_view::npos; at = path.find('/', at + 1)) {
+    for (const auto root : roots()) {
+      if (begins(path.substr(at), root)) return at;
+    }
+  }
+  return path.ends_with('/') ? path.size() - 1 : path.size();
+}
 
 int http_status(gateway_error e) {
   switch (e) {

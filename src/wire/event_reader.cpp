@@ -2,6 +2,7 @@
 #include "event_reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -95,6 +96,7 @@ bool event_reader::admits(index i, std::string reason, std::optional<attachment_
 
 bool event_reader::judge_known(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
+  if (r.what == text_class::copy) return judge_alternatives(i, dialect, sink);
   const auto who = to_role(r.from, role::assistant);
   const bool below = i != 0 && states_[n.parent] == states_[i];
   if (!n.key.empty()) {
@@ -208,8 +210,20 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
       line.remove_prefix(colon + 1);
       if (line.starts_with(' ')) line.remove_prefix(1);
     }
-    if (!looks_as(text_class::opaque, line) && !judge_key(line, "event", channel_sink::no_choice, sink)) return false;
+    if (!judge_line(line, name.empty() || name == "event", sink)) return false;
   }
+  return true;
+}
+
+// The same over and over, or a number that rises. `word`: where a word of the framing may stand.
+bool event_reader::judge_line(std::string_view value, bool word, channel_sink& sink) {
+  static constexpr auto words = std::to_array<std::string_view>({"", "message", "error", "ping", "done", "keep-alive", "keepalive", "heartbeat"});
+  constexpr std::size_t lines_max = 256, line_bytes_max = 256;
+  if (lines_.contains(value)) return true;
+  const bool known = word && (std::ranges::find(words, value) != words.end() || table_.knows_type(value));
+  if (!known && !at_once(value, role::assistant, part_kind::annotation, false, "event", channel_sink::no_choice, sink)) return false;
+  if (lines_.size() >= lines_max) lines_.clear();
+  if (value.size() <= line_bytes_max) lines_.emplace(value);
   return true;
 }
 

@@ -67,7 +67,7 @@ class event_reader {
   // The stream cannot go on for a reason that no rule gave. Always false.
   bool refuse(std::string why);
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
-  // answer all the same. What looks like words of the framing passes. False: blocked.
+  // answer all the same. Names of events that this dialect has, and signs of life, pass. False: blocked.
   [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
   // Whether the event is an upstream's error: it says so by its type, or has an object `error`.
   [[nodiscard]] bool tells_error() const;
@@ -110,6 +110,9 @@ class event_reader {
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
+  [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
+  [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);
@@ -130,8 +133,9 @@ class event_reader {
   text::json::document body_;
   std::vector<std::uint16_t> states_;
   std::vector<text::json::splice> splices_;
-  std::set<std::string, std::less<>> keys_;
+  std::set<std::string, std::less<>> keys_, lines_;
   std::map<std::string, field, std::less<>> again_;
+  std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
   std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;

@@ -9,7 +9,7 @@ response_stream::status event_stream::feed(std::string_view bytes, channel_sink&
   while (!over_) {
     switch (splitter_.next(e)) {
       case http::sse_splitter::status::more: return status::ok;
-      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
+      case http::sse_splitter::status::too_large: reason_ = "an event is larger than " + std::to_string(limits::event_bytes >> 20) + " MiB"; return status::unreadable;
       case http::sse_splitter::status::event: break;
     }
     const bool only_data = e.has_data && e.data_offset == std::string_view("data: ").size() && e.raw.size() == e.data_offset + e.data.size() + 2;

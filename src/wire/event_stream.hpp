@@ -18,8 +18,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] const std::string& reason() const final { return reason_; }
 
  protected:
-  event_stream(const path_table& table, std::uint32_t depth_max, std::size_t event_bytes = limits::event_bytes)
-      : depth_max_(depth_max), event_(table, depth_max), splitter_(event_bytes) {}
+  event_stream(const path_table& table, std::uint32_t depth_max) : depth_max_(depth_max), event_(table, depth_max), splitter_(limits::event_bytes) {}
 
   // One event with data. `done` ends the stream.
   [[nodiscard]] virtual status event(const http::sse_event& e, channel_sink& sink, std::string& out) = 0;

@@ -171,6 +171,7 @@ class form_request final : public request_body {
       return {};
     }
     if (!text::is_valid_utf8(f.content) || !text::is_valid_utf8(f.filename.value_or(""))) return fail(errc::parse, "the form's field " + std::string(f.name) + " is not valid UTF-8");
+    if (f.content.find('\0') != std::string_view::npos) return fail(errc::parse, "the form's field " + std::string(f.name) + " has a NUL in it, as UTF-16 would; write it in UTF-8");
     if (f.filename || !http::is_utf8(http::parse_media_type(f.content_type))) {
       refuse(f);
       return {};
@@ -201,7 +202,9 @@ class form_request final : public request_body {
       if (!what.text->empty()) add(i, readings_.emplace_back(std::move(*what.text)), kind::attachment, false);
       return;
     }
-    if (what.type == attachment_type::url) add(i, f.content, kind::attachment, false);
+    // Text is text, whatever its label says.
+    const bool words = what.type == attachment_type::other && text::is_valid_utf8(f.content) && f.content.find('\0') == std::string_view::npos;
+    if (what.type == attachment_type::url || words) add(i, f.content, kind::attachment, false);
     unread_.push_back({"attachment", std::string(f.name), f.content.size(), what.type == attachment_type::other ? r.carries : what.type});
   }
   void add(text::json::index i, std::string_view said, part_kind as, bool editable) {
@@ -264,10 +267,6 @@ result<std::unique_ptr<response_body>> form_read_response(const form_endpoint& a
   return made;
 }
 
-// These have no words for a refusal: a transcription says it, the others come without anything.
-std::string form_refusal_body(const form_endpoint& as, std::string_view message) {
-  if (as.name.starts_with("audio.")) return "{\"text\":" + json_quoted(message) + "}";
-  return "{\"created\":0,\"data\":[]}";
-}
+std::string form_refusal_body(std::string_view message) { return "{\"text\":" + json_quoted(message) + "}"; }
 
 }  // namespace sluice::wire

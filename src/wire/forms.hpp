@@ -18,7 +18,8 @@ void add_forms_coverage(std::vector<dialect::coverage_row>& out);
 // `to.boundary` says where the fields are.
 [[nodiscard]] result<std::unique_ptr<request_body>> form_read_request(const endpoint& to, const form_endpoint& as, std::string_view body);
 [[nodiscard]] result<std::unique_ptr<response_body>> form_read_response(const form_endpoint& as, std::string_view body, std::uint32_t depth_max);
-[[nodiscard]] std::string form_refusal_body(const form_endpoint& as, std::string_view message);
+// Of an endpoint that answers in text: the message.
+[[nodiscard]] std::string form_refusal_body(std::string_view message);
 // The endpoint that a request was read for; null: it is no form's.
 [[nodiscard]] const form_endpoint* form_endpoint_of(const request_body& request);
 

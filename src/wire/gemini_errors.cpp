@@ -60,7 +60,7 @@ endpoint gemini_classify(std::string_view method, std::string_view path) {
     if (!cut_models(rest)) break;
     const auto colon = rest.rfind(':');
     if (colon == std::string_view::npos) {
-      if (whole.starts_with("models/") && plain_segment(rest)) return only_get("models", method);
+      if (whole.starts_with("models/") && plain_segment(rest)) return only_get("models", method, rest);
       break;
     }
     const auto model = rest.substr(0, colon), verb = rest.substr(colon + 1);

@@ -38,7 +38,7 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
   while (true) {
     switch (events_.next(e)) {
       case http::sse_splitter::status::more: return status::ok;
-      case http::sse_splitter::status::too_large: reason_ = "an event is too large"; return status::unreadable;
+      case http::sse_splitter::status::too_large: reason_ = "an event is larger than " + std::to_string(limits::event_bytes >> 20) + " MiB"; return status::unreadable;
       case http::sse_splitter::status::event: break;
     }
     if (!event_.judge_lines(e.raw, sink)) return stopped();
@@ -55,7 +55,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
   while (true) {
     switch (elements_.next(p)) {
       case http::json_splitter::status::more: return status::ok;
-      case http::json_splitter::status::too_large: reason_ = "an element is too large"; return status::unreadable;
+      case http::json_splitter::status::too_large: reason_ = "an element is larger than " + std::to_string(limits::event_bytes >> 20) + " MiB"; return status::unreadable;
       case http::json_splitter::status::broken: if (over_) return status::done;  // behind the end is nothing that a client reads
         reason_ = "the answer is no array of objects"; return status::unreadable;
       case http::json_splitter::status::piece: break;

@@ -62,7 +62,7 @@ response_stream::status lines_stream::feed(std::string_view bytes, channel_sink&
   while (!over_) {
     switch (lines_.next(p)) {
       case http::json_splitter::status::more: return status::ok;
-      case http::json_splitter::status::too_large: case http::json_splitter::status::broken: reason_ = "a line is too large"; return status::unreadable;
+      case http::json_splitter::status::too_large: case http::json_splitter::status::broken: reason_ = "a line is larger than " + std::to_string(limits::event_bytes >> 20) + " MiB"; return status::unreadable;
       case http::json_splitter::status::piece: break;
     }
     if (const auto s = line(p, sink, out); s != status::ok) return s;

@@ -1,4 +1,5 @@
 // The paths of the OpenAI dialect: its own, and Azure's to the same.
+#include <algorithm>
 #include <array>
 
 #include "forms.hpp"
@@ -42,6 +43,13 @@ const denial* denied(std::string_view path) {
     std::array<denial, not_read.size()> out;
     for (std::size_t i = 0; i < out.size(); ++i) {
       const bool stored = not_read[i] == "/v1/chat/completions";
+      // What is read there is in `paths`.
+      const auto* read = std::ranges::find(paths, not_read[i], &known_path::path);
+      if (!stored && read != paths.end() && find_form_endpoint(read->name) == nullptr) {
+        out[i] = {not_read[i], "This gateway knows no such path below " + std::string(not_read[i]) +
+                                   ", so it passes nothing on there; an identifier in a path is letters, digits and any of -_.: as they are, without a % before them."};
+        continue;
+      }
       out[i] = {not_read[i], "This gateway does not read the text of " + std::string(stored ? "stored completions (/v1/chat/completions/…)" : not_read[i]) +
                                  ", so it passes nothing on there; use /v1/chat/completions or /v1/responses, or ask your operator."};
     }
@@ -113,7 +121,7 @@ endpoint classify_v1(std::string_view method, std::string_view path) {
   }
   if (const auto found = classify_response(method, path)) return *found;
   if (const auto found = classify_conversation(method, path)) return *found;
-  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method);
+  if (path.starts_with("/v1/models/") && plain_segment(path.substr(11))) return only_get("models", method, path.substr(11));
   if (const auto* why = denied(path)) return {endpoint_class::denied, "other", "", why->why};
   return {};
 }
@@ -136,9 +144,11 @@ endpoint openai_classify(std::string_view method, std::string_view path) {
   }
   const auto whole = "/v1/" + std::string(rest);
   auto found = classify_v1(method, whole);
-  found.model = model;
   // Of the path, not of its copy.
-  if (!found.handle.empty()) found.handle = rest.substr(static_cast<std::size_t>(found.handle.data() - whole.data()) - 4, found.handle.size());
+  for (auto* of_copy : {&found.handle, &found.model}) {
+    if (!of_copy->empty()) *of_copy = rest.substr(static_cast<std::size_t>(of_copy->data() - whole.data()) - 4, of_copy->size());
+  }
+  if (!model.empty()) found.model = model;
   const bool of_model = found.what != endpoint_class::passes;
   return model.empty() || (of_model && found.name != "models") ? found : endpoint{};
 }

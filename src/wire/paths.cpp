@@ -11,8 +11,8 @@ bool plain_segment(std::string_view s) {
   return !s.empty() && s != "." && s != "..";
 }
 
-endpoint only_get(std::string_view name, std::string_view method) {
-  if (method == "GET" || method == "HEAD") return {endpoint_class::passes, name, "GET", ""};
+endpoint only_get(std::string_view name, std::string_view method, std::string_view model) {
+  if (method == "GET" || method == "HEAD") return {endpoint_class::passes, name, "GET", "", model};
   return {endpoint_class::unknown, name, "GET", ""};
 }
 

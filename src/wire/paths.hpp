@@ -18,7 +18,7 @@ struct known_path {
 [[nodiscard]] bool plain_segment(std::string_view s);
 // A path of the table, or one that only a slash at its end tells from it.
 [[nodiscard]] std::optional<endpoint> classify_known(std::span<const known_path> paths, std::string_view method, std::string_view path);
-// An endpoint without text of a conversation that is only read.
-[[nodiscard]] endpoint only_get(std::string_view name, std::string_view method);
+// An endpoint without text of a conversation that is only read. `model`: that it is about.
+[[nodiscard]] endpoint only_get(std::string_view name, std::string_view method, std::string_view model = {});
 
 }  // namespace sluice::wire

@@ -48,7 +48,7 @@ bool ends_response(std::string_view type) {
 }  // namespace
 
 responses_stream::responses_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max)
-    : event_stream(responses_events(), depth_max, limits::whole_answer_bytes),
+    : event_stream(responses_events(), depth_max),
       own_(static_cast<const responses_request_body&>(request).own_words()),
       model_(json_quoted(request.model())),
       instructions_(to.words_added ? static_cast<const responses_request_body&>(request).instructions() : std::string()) {}

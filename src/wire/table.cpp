@@ -88,6 +88,10 @@ std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
   return made;
 }
 
+bool path_table::knows_type(std::string_view type) const {
+  return std::ranges::any_of(nodes_[root].steps, [type](const step& s) { return s.key.size() == type.size() + 2 && s.key.starts_with('<') && s.key.substr(1, type.size()) == type; });
+}
+
 // A schema is scanned whole, as are arguments; parameters are known down to their leaves, and so are copies.
 bool path_table::covers_below(std::uint16_t state) const {
   const auto& n = nodes_[state];
@@ -215,7 +219,7 @@ std::string_view treatment(const row& r, bool streamed) {
     case text_class::parameters: return "passed: settings or counts; other text there is scanned";
     case text_class::sealed: return "passed: signed or encrypted; other text there is scanned";
     case text_class::handle: return "passed: an identifier, kept by unreadable.server_state: ledger; other text there is scanned";
-    case text_class::copy: return "dropped when the text is edited";
+    case text_class::copy: return r.path.find("logprobs") == std::string_view::npos ? "dropped when the text is edited" : "dropped when the text is edited; alternatives in it are scanned, an edit of one drops it";
   }
   return "";
 }

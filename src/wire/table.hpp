@@ -79,6 +79,8 @@ class path_table {
   [[nodiscard]] std::uint16_t element(std::uint16_t state) const;
   // The row that a state stands for; null for a mere step on the way.
   [[nodiscard]] const row* at(std::uint16_t state) const { return state == unknown ? nullptr : nodes_[state].row; }
+  // Whether objects at the root of a document have this type among others.
+  [[nodiscard]] bool knows_type(std::string_view type) const;
   // Whether rows stand below this state.
   [[nodiscard]] bool leads_on(std::uint16_t state) const { return state != unknown && !nodes_[state].steps.empty(); }
   [[nodiscard]] std::span<const row> rows() const { return rows_; }

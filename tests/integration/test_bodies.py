@@ -222,7 +222,7 @@ def test_attachments_are_denied_passed_or_flagged_by_their_type_and_text_ones_ar
         up.seen.clear()
     print("    " + ", ".join(f"{n} {what}" for what, n in tried.items()))
     metrics = some.get("/metrics")[1]
-    assert 'sluice_unscanned_bytes_total{reason="attachment"}' in metrics, metrics
+    assert 'sluice_unscanned_bytes_total{dialect="openai",reason="attachment"}' in metrics, metrics
 
 
 def test_an_attachment_of_an_answer_is_treated_as_one_of_a_request(lab):

@@ -1,7 +1,7 @@
 """Anthropic, Gemini and Ollama through the real binary, each behind its own path of one gateway."""
 import json
 
-from lab import every_dialect
+from lab import Gateway, Script, bundle, every_dialect, to
 from speaker import Speaker
 
 
@@ -91,3 +91,16 @@ def test_the_model_chooses_between_upstreams_of_one_path(lab):
     for model, name in (("llama-3-big", b"from the other"), ("qwen3", b"from the other"), ("llama-3", b"hello"), ("bigger", b"hello")):
         status, _, data = ask(model)
         assert status == 200 and name in data, (model, data)
+
+
+def test_what_stands_before_an_apis_path_chooses_the_upstream_and_goes(lab):
+    first, second = Script(), Script()
+    line = f'\n  - {{name: second, base_url: "http://127.0.0.1:{second.port}", paths: ["/vllm/v1"]}}'
+    g = Gateway(lab, "prefix", first.port, "{directory: %s}" % bundle(lab.dir / "prefix-bundle"), upstreams=to(first.port) + line)
+    assert g.ask("x")[0] == 200 and first.seen[-1][0] == "/v1/chat/completions" and not second.seen
+    ask = {"model": "m", "messages": [{"role": "user", "content": "of Halden Bank"}]}
+    status, _, data = g.post(ask, path="/vllm/v1/chat/completions")
+    assert status == 200 and second.seen[-1][0] == "/v1/chat/completions", (status, data, second.seen)
+    assert second.seen[-1][1]["messages"][0]["content"] == "of [R]", second.seen[-1]
+    assert g.post(ask, path="/vllm/v1/nothing")[0] == 404 and g.post(ask, path="/vllm/chat/completions")[0] == 404
+    assert g.records()[-3]["path"] == "/vllm/v1/chat/completions"

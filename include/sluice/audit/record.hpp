@@ -83,9 +83,9 @@ struct recalled_record {
   bool operator==(const recalled_record&) const = default;
 };
 
-// What of a body nobody scanned because it is no text.
+// What of a body nobody scanned: because it is no text, or because nobody can read it; then `type` is why.
 struct attachment_record {
-  std::string path, type, treatment;  // "messages[0].content[1].image_url.url", "image", "flag"
+  std::string path, type, treatment;  // "messages[0].content[1].image_url.url", "image" or "unknown part", "flag"
   std::uint64_t bytes = 0;
   bool operator==(const attachment_record&) const = default;
 };
@@ -104,7 +104,7 @@ struct record {
   std::uint32_t upstream_edits = 0, edits = 0;  // replacements in what the upstream and in what the client was sent
   std::uint64_t latency_us = 0, added_us = 0;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
-  std::vector<attachment_record> attachments;
+  std::vector<attachment_record> attachments, unread;
   std::vector<recalled_record> recalled;
   std::string reason;
   std::vector<std::string> demoted;  // rules that the version enforces and that were in shadow

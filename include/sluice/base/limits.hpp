@@ -6,9 +6,9 @@
 
 namespace sluice::limits {
 
-// One event, line or element of a stream.
-inline constexpr std::size_t event_bytes = 1u << 20;
-// An event of a dialect whose last event repeats the whole answer.
+// One event, line or element of a stream: a picture comes in one.
+inline constexpr std::size_t event_bytes = 16u << 20;
+// Text of an answer that its last event repeats whole.
 inline constexpr std::size_t whole_answer_bytes = 8u << 20;
 // Arguments of all tool calls of a stream that are not whole yet.
 inline constexpr std::size_t arguments_bytes = 16u << 20;

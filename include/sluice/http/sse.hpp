@@ -35,7 +35,8 @@ class sse_splitter {
   std::size_t event_bytes_max_;
   std::string buffer_;
   std::size_t begin_ = 0;   // first byte not handed out
-  std::size_t scanned_ = 0; // bytes after begin_ that were looked at
+  std::size_t scanned_ = 0; // bytes after begin_ whose lines are whole
+  std::size_t looked_ = 0;  // bytes after begin_ among which the line behind those has no end
   std::string joined_;      // data of an event with several data lines
 };
 

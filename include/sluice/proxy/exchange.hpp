@@ -34,6 +34,7 @@ struct upstream_route {
   std::string base_path;           // put before the client's path; "" or "/prefix"
   // Patterns with '*': of several upstreams of one path the model chooses, and the one without patterns is for the rest.
   std::vector<std::string> models = {};
+  std::vector<std::string> response_headers = {};  // that go to clients beside those that always do; lower case, '*' at an end for any
 };
 
 struct settings {

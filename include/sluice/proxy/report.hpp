@@ -65,10 +65,10 @@ struct recalled_handle {
   policy::verdict verdict;
 };
 
-// What of a body nobody scanned because it is no text.
+// What of a body nobody scanned: because it is no text, or because nobody can read it.
 struct seen_attachment {
   std::string path;
-  std::string_view type;  // one of wire::attachment_names
+  std::string_view type;  // one of wire::attachment_names, or of unscanned_reasons
   unreadable_policy how;
   std::uint64_t bytes;    // of its literal in the body
 };
@@ -98,6 +98,7 @@ struct exchange_report {
   std::span<const std::pair<std::string, std::uint64_t>> unscanned;  // reason → bytes, each reason once
   std::span<const recalled_handle> recalled;
   std::span<const seen_attachment> attachments;  // the first of them
+  std::span<const seen_attachment> unread;       // the same of other parts that nobody can scan
   bool request_flagged = false, answer_flagged = false;  // by an attachment, without a rule: the verdict is flag at least
   int status = 0;                    // of the answer to the client
   int upstream_status = 0;           // 0: never asked

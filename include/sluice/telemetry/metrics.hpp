@@ -37,7 +37,11 @@ struct metrics_input {
   double uptime_seconds = 0;
   std::vector<const worker_counters*> workers;
   std::vector<rule_count> rules;
-  std::vector<std::pair<std::string, std::uint64_t>> unscanned_bytes;  // by reason
+  struct unscanned {
+    std::string_view dialect, reason;  // of static storage
+    std::uint64_t bytes;
+  };
+  std::vector<unscanned> unscanned_bytes;
   struct {
     std::string version, activation, bundle, state;
     double age_seconds = -1;          // since the last activation; negative: none yet

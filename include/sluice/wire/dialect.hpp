@@ -258,6 +258,10 @@ class dialect {
   // The stream keeps views into the request.
   [[nodiscard]] virtual std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request,
                                                                      std::uint32_t depth_max) const = 0;
+  // What the paths of the API begin with: "/v1".
+  [[nodiscard]] virtual std::span<const std::string_view> roots() const = 0;
+  // How much of a path's beginning is none of the API's own: 5 of "/vllm/v1", all of "/vllm", 0 of "/v1/chat".
+  [[nodiscard]] std::size_t before_root(std::string_view path) const;
   // JSON body of an error; the status is http_status(text.what).
   [[nodiscard]] virtual std::string error_body(const error_text& text) const = 0;
   // Whether an answer of this content type is a stream of this dialect. `error`: its status is one, so that what other errors are called
@@ -265,7 +269,9 @@ class dialect {
   [[nodiscard]] virtual bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const;
   // The content type of a refusal where the request asked for a stream.
   [[nodiscard]] virtual std::string_view stream_type(const request_body& request) const;
-  // The dialect's own 200 refusal (`http_status: 200` on a rule), as JSON or, when the request asked for a stream, as a stream.
+  // Whether an answer of the endpoint can say that it refuses.
+  [[nodiscard]] virtual bool has_refusal(const endpoint& to) const = 0;
+  // Of such an endpoint, the dialect's own 200 refusal (`http_status: 200` on a rule), as JSON or, when the request asked for a stream, as a stream.
   [[nodiscard]] virtual std::string refusal_body(const request_body& request, std::string_view message,
                                                  std::string_view decision_id) const = 0;
   // Rows of the coverage table, made from the same table that read_request and read_response use.

@@ -144,6 +144,15 @@ TEST(config, refuses_ports_and_addresses_that_cannot_work) {
   const auto at = [](std::string_view url) { return problems("upstreams: [{name: a, base_url: \"" + std::string(url) + "\"}]\npolicy: {source: {directory: p}}\n"); };
   EXPECT_NE(at("http://h/openai/v1/").find("write it without /v1"), std::string::npos);
   EXPECT_EQ(at("http://h/openai"), "");
+  // What stands before the API's path is taken off, so that the upstream may have it again.
+  const auto under = [](std::string_view base, std::string_view more) {
+    return problems("upstreams: [{name: a, base_url: \"http://h" + std::string(base) + "\", paths: [\"/vllm/v1\"]" + std::string(more) + "}]\npolicy: {source: {directory: p}}\n");
+  };
+  EXPECT_EQ(under("/vllm", ", response_headers: [x-foo, \"X-Groq-*\"]"), "");
+  EXPECT_NE(under("/v1", "").find("write it without /v1"), std::string::npos);
+  for (const char* never : {"Location", "etag", "x-sluice-verdict", "transfer-encoding"}) {
+    EXPECT_NE(under("", ", response_headers: [" + std::string(never) + "]").find("never goes to clients"), std::string::npos) << never;
+  }
   EXPECT_EQ(with("listen: {address: 127.0.0.2, port: 9090}\n"), "");
   EXPECT_NE(with("listen: {address: 0.0.0.0, port: 9090}\n").find("name the same port"), std::string::npos);
   EXPECT_EQ(with("listen: {port: 0}\nadmin: {port: 0}\n"), "");

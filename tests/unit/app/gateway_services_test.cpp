@@ -25,7 +25,7 @@ audit::section used_section() {
 record used() {
   record r;
   auto& [event, id, time, activation, version, effective, freshness, who, dialect, endpoint, method, path, streamed, request, response, status, upstream_status, bytes,
-         upstream_edits, edits, latency_us, added_us, unscanned, attachments, recalled, reason, demoted, shadow, canary, stale, with_text, request_text, response_text, choices, answer_ended, takes_system_words,
+         upstream_edits, edits, latency_us, added_us, unscanned, attachments, unread, recalled, reason, demoted, shadow, canary, stale, with_text, request_text, response_text, choices, answer_ended, takes_system_words,
          text_omitted, caller] = r;  // a field that is added has to be here, too
   event = record::event::aborted;
   for (auto* text : {&id, &activation, &version, &effective, &freshness, &dialect, &endpoint, &method, &path, &reason, &text_omitted, &caller}) *text = "another exchange's";
@@ -38,7 +38,7 @@ record used() {
   bytes = latency_us = added_us = 99;
   upstream_edits = edits = 9;
   unscanned = {{"attachment", 5}};
-  attachments = {{.path = "a", .type = "image", .treatment = "flag", .bytes = 7}};
+  attachments = unread = {{.path = "a", .type = "image", .treatment = "flag", .bytes = 7}};
   recalled = {{.path = "a", .version = "v", .verdict = policy::verdict::block}};
   demoted = {"r"};
   shadow = {.live_version = "v", .text_differs = true, .inexact = "x", .took_us = 1, .live_us = 2};
@@ -58,7 +58,7 @@ TEST(fill, of_a_used_record_is_as_of_a_fresh_one) {
   const policy::outcome nothing;
   const no_names names;
   const proxy::exchange_report report{.decision_id = "d1", .time = {}, .policy = policy, .who = who, .effective = {}, .dialect = "openai", .endpoint = {}, .method = {}, .path = {},
-                                      .request = nothing, .response = nothing, .request_names = names, .response_names = names, .unscanned = {}, .recalled = {}, .attachments = {}, .caller = {}, .counted_as = {}, .reason = {}};
+                                      .request = nothing, .response = nothing, .request_names = names, .response_names = names, .unscanned = {}, .recalled = {}, .attachments = {}, .unread = {}, .caller = {}, .counted_as = {}, .reason = {}};
   record over = used(), fresh;
   fill(over, report);
   fill(fresh, report);

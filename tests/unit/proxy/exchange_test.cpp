@@ -50,6 +50,71 @@ TEST(exchange, edits_go_out_in_both_directions_and_into_the_record) {
   EXPECT_EQ(t.worker.records[0].edits, 1u);
 }
 
+TEST(exchange, a_refusal_of_an_api_that_has_none_is_an_error) {
+  for (const auto& [target, body, status] : {std::tuple("/v1/chat/completions", ask("some gossip"), 200), {"/v1/embeddings", R"({"model":"m","input":"some gossip"})", 400},
+                                             {"/v1/moderations", R"({"input":"some gossip"})", 400}, {"/v1/responses/input_tokens", R"({"model":"m","input":"some gossip"})", 400}}) {
+    trace t;
+    exchange x(t.config, t.worker);
+    t.request(x, body, target);
+    EXPECT_EQ(t.worker.records.at(0).status, status) << target << t.out.client;
+    EXPECT_NE(t.out.client.find("Let us not."), std::string::npos) << target << t.out.client;
+  }
+}
+
+TEST(exchange, what_stands_before_the_path_of_an_api_chooses_the_upstream_and_goes) {
+  for (const auto& [paths, base, target, asked] : {std::tuple("/vllm/v1", "", "/vllm/v1/chat/completions?x=1", "POST /v1/chat/completions?x=1 HTTP"),
+                                                   {"/vllm", "", "/vllm/v1/chat/completions", "POST /v1/chat/completions HTTP"},
+                                                   {"/vllm/v1", "/far", "/vllm/v1/chat/completions", "POST /far/v1/chat/completions HTTP"},
+                                                   {"/v1", "/far", "/v1/chat/completions?x=1", "POST /far/v1/chat/completions?x=1 HTTP"}}) {
+    trace t;
+    t.config.upstreams.push_back({"second", &wire::openai(), {paths}, "second.example", base});
+    if (std::string_view(paths) == "/v1") t.config.upstreams.erase(t.config.upstreams.begin());
+    exchange x(t.config, t.worker);
+    t.request(x, ask("about Rival Bank now"), target);
+    EXPECT_TRUE(t.out.upstream_request.starts_with(asked)) << t.out.upstream_request << t.out.client;
+    EXPECT_TRUE(t.out.upstream_request.ends_with(ask("about [R] now"))) << target;
+    EXPECT_NE(t.out.upstream_request.find("second.example"), std::string::npos) << target;
+  }
+}
+
+TEST(exchange, a_model_that_is_asked_about_leads_to_its_upstream) {
+  trace t;
+  t.config.upstreams.push_back({"gpt", &wire::openai(), {"/v1"}, "gpt.example", "", {"gpt-*"}});
+  for (const auto& [target, host] : {std::pair("/v1/models/gpt-4o", "gpt.example"), {"/v1/models/other", "mock.example"}, {"/v1/models", "mock.example"}}) {
+    exchange x(t.config, t.worker);
+    t.out = {};
+    t.request(x, "", target, "GET");
+    EXPECT_NE(t.out.upstream_request.find(host), std::string::npos) << target << t.out.upstream_request;
+    x.client_gone(0, t.out);
+  }
+}
+
+TEST(exchange, an_upstreams_own_headers_go_to_clients_as_the_operator_says) {
+  for (const bool allowed : {false, true}) {
+    trace t;
+    if (allowed) t.config.upstreams[0].response_headers = {"x-foo"};
+    exchange x(t.config, t.worker);
+    t.request(x, ask("hi"));
+    t.answer(x, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\nX-Foo: bar\r\nSet-Cookie: a=b\r\nopenai-processing-ms: 12\r\n\r\n", R"({"choices":[]})");
+    x.upstream_end(t.out);
+    EXPECT_EQ(t.out.client.find("X-Foo: bar") != std::string::npos, allowed) << t.out.client;
+    EXPECT_EQ(t.out.client.find("Set-Cookie"), std::string::npos);
+    EXPECT_NE(t.out.client.find("openai-processing-ms: 12"), std::string::npos);
+  }
+}
+
+TEST(exchange, names_on_record_the_part_that_it_cannot_read) {
+  for (const auto how : {unreadable_policy::deny, unreadable_policy::pass}) {
+    trace t;
+    t.config.unknown_part = how;
+    exchange x(t.config, t.worker);
+    t.request(x, R"({"model":"m","messages":[{"role":"user","content":"hi"}],"vendor":{"note":"some words"}})");
+    if (how == unreadable_policy::pass) x.client_gone(0, t.out);
+    ASSERT_FALSE(t.worker.records.empty());
+    EXPECT_EQ(t.worker.records[0].unread, std::vector<std::string>{"vendor unknown part"});
+  }
+}
+
 TEST(exchange, what_the_gateway_stops_itself_is_counted_by_reason) {
   trace t;
   const auto refused = [&t](refusal why) { return t.worker.counters().refused[static_cast<std::size_t>(why)].value(); };

@@ -136,5 +136,43 @@ TEST(field_in_pieces, of_a_completion_stops_it_where_no_text_can_be_added) {
   }
 }
 
+// The piece that makes a match whole does not leave, and so neither does the upstream's own end behind it.
+TEST(field_in_pieces, is_stopped_at_the_piece_that_ends_a_match) {
+  const auto yaml = policy(R"(  - id: stop
+    direction: response
+    match: {keywords: [zanfordine]}
+    action: {type: block}
+    tests: [{name: a, response: zanfordine, expect: {rules: [stop]}}, {name: b, response: nothing, expect: {rules: []}}]
+)");
+  const auto chat = [](const json& delta, const json& finish = nullptr, const json& more = json::object()) {
+    json all = {{"id", "c"}, {"object", "chat.completion.chunk"}, {"created", 1}, {"model", "m"}, {"choices", json::array({{{"index", 0}, {"delta", delta}, {"finish_reason", finish}}})}};
+    all.update(more);
+    return data_event(all);
+  };
+  const auto name = [&](const char* piece) { return chat({{"tool_calls", json::array({{{"index", 0}, {"function", {{"name", piece}}}}})}}); };
+  const auto custom = [&](const char* piece) { return chat({{"tool_calls", json::array({{{"index", 0}, {"custom", {{"name", piece}}}}})}}); };
+  const auto narration = [](const char* piece) { return named_event({{"type", "content_block_delta"}, {"index", 0}, {"delta", {{"type", "narration_delta"}, {"text", piece}}}}); };
+  const auto vendor = [](const char* piece) { return data_event({{"candidates", json::array({{{"index", 0}, {"content", {{"role", "model"}, {"parts", json::array({{{"narration", piece}}})}}}}})}}); };
+  const auto line = [](const char* piece) { return json{{"model", "m"}, {"message", {{"role", "assistant"}, {"content", ""}, {"note", piece}}}, {"done", false}}.dump() + "\n"; };
+  const auto all = speakers();
+  struct {
+    std::size_t who;
+    std::vector<std::string> pieces;
+  } const streams[] = {{0, {name("zanfo"), name("rdine")}}, {0, {custom("zanfo"), custom("rdine")}},
+                       {0, {chat({{"content", "x"}}, nullptr, {{"note", "take zanfo"}}), chat({{"content", "y"}}, nullptr, {{"note", "rdine"}})}},
+                       {3, {narration("give zanfo"), narration("rdine")}}, {4, {vendor("zanfo"), vendor("rdine")}}, {6, {line("zanfo"), line("rdine")}}};
+  for (const auto& each : streams) {
+    auto who = all[each.who];
+    static std::vector<std::string> events;
+    events = all[each.who].events({{"hello", " there"}, ""});
+    events.insert(events.begin() + (each.who == 3 ? 2 : 1), each.pieces.begin(), each.pieces.end());
+    who.events = [](const answer_text&) { return events; };
+    const auto got = exchanged(compiled(yaml), who, {{"be kind", "a", "b", "c"}, {{"hello", " there"}, ""}}, true);
+    EXPECT_EQ(got.verdict, policy::verdict::block) << who.name;
+    EXPECT_EQ(got.client.find("\"rdine\""), std::string::npos) << who.name << got.client;
+    for (const char* own_end : {"\"stop\"", "end_turn", "STOP"}) EXPECT_EQ(got.client.find(own_end), std::string::npos) << who.name << got.client;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::proxy

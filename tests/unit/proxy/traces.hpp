@@ -61,6 +61,7 @@ struct kept_report {
       : kind(r.kind), request(r.request), response(r.response), status(r.status), bytes(r.bytes), request_edits(r.request_edits), edits(r.edits), request_refused(r.request_refused), route(r.who.route), reason(r.reason), unscanned(r.unscanned.begin(), r.unscanned.end()) {
     for (const auto& f : request.findings) channels.push_back(r.request_names.of(f.part));
     for (const auto& f : response.findings) channels.push_back(r.response_names.of(f.part));
+    for (const auto& each : r.unread) unread.push_back(each.path + " " + std::string(each.type));
   }
   report_kind kind;
   policy::outcome request, response;
@@ -70,7 +71,7 @@ struct kept_report {
   bool request_refused;
   std::string route, reason;
   std::vector<std::pair<std::string, std::uint64_t>> unscanned;
-  std::vector<std::string> channels;
+  std::vector<std::string> channels, unread;
 };
 
 class fake_services : public services {

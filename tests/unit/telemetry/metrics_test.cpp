@@ -217,7 +217,7 @@ TEST(metrics, unscanned_bytes_by_reason_sum_to_the_total) {
   w.unscanned_bytes.add(100);
   metrics_input in;
   in.workers = {&w};
-  in.unscanned_bytes = {{"attachment", 60}};
+  in.unscanned_bytes = {{"openai", "attachment", 60}};
   const auto r = read(render(in));
   ASSERT_EQ(r.problem, "");
   double sum = 0;

@@ -136,6 +136,13 @@ TEST(chat_text, beside_the_data_of_an_event_is_judged) {
     block_sink sink("secret");
     EXPECT_EQ(run(lines + done, {}, sink).last, status::blocked) << lines;
   }
+  // In one word, too; what is the framing's own word is none.
+  for (const char* lines : {": secret\n\n", ": a-secret-word\n\n", "id: secret\ndata: {}\n\n", "event: secret\ndata: {}\n\n", "retry: secret\n\n", "data: {}\nid: 1\n: secret\n\n"}) {
+    block_sink sink("secret");
+    EXPECT_EQ(run(lines + done, {}, sink).last, status::blocked) << lines;
+  }
+  block_sink framing("ping");
+  EXPECT_EQ(run(": ping\n\nevent: ping\ndata: {}\n\n" + done, {}, framing).last, status::done);
   const std::string alive = ": OPENROUTER PROCESSING\n\nid: 7\nretry: 30\nevent: ping\ndata: {}\n\n" + done;
   pass_sink sink;
   EXPECT_EQ(run(alive, {}, sink).out, alive);

@@ -21,8 +21,17 @@ std::string page() {
          "\nNumbers and literals in the arguments of a call, and numbers where text may be, are scanned as they are written (one with an exponent as it\n"
          "is spoken, too). A redaction of one blocks: a string in its place would not be what the tool's schema promises. Arguments that are no JSON are\n"
          "scanned as they are and with their escapes read. In a stream, a field that no table knows is scanned as one text over all events,\n"
-         "and so is what a table does not call whole in each event. Any text that begins as JSON does (`{`, `[` or `\"`) is scanned as its reader decodes it, too,\n"
-         "and edited so that it stays JSON ([policy_language.md](policy_language.md#53-text-that-is-json)).\n";
+         "and so is what a table does not call whole in each event: the piece that ends a match of a rule that may stop it does not leave, what came before it has.\n"
+         "and edited so that it stays JSON ([policy_language.md](policy_language.md#53-text-that-is-json)).\n"
+         "\nBeside the JSON, the lines of a stream's events are scanned, in one word as in many, and a redaction of one blocks: comments, `id:`, `retry:`, and\n"
+         "`event:` where the name is none of the API's. An answer's headers go to the client where their name is `content-type`, `content-encoding`,\n"
+         "`content-language`, `date`, `cache-control`, `vary`, `retry-after`, `retry-after-ms`, `x-should-retry`, `request-id`, `x-request-id`, `apim-request-id`,\n"
+         "`azureml-model-session`, `cf-ray`, `server-timing`, `x-accel-buffering` or `ratelimit`, or begins with `openai-`, `anthropic-`, `x-ratelimit-`,\n"
+         "`ratelimit-`, `x-ms-`, `x-goog-`, `x-gemini-` or `access-control-`, and their value is\n"
+         "words and numbers of up to 1024 bytes or a date, with blanks behind `,` and `;` alone; and those that `upstreams[].response_headers` names. No rule\n"
+         "reads their values.\n"
+         "\nA word of up to 128 letters, digits and `_-.:/+=@~,` in a field of class O, P or H, any such run in one of class E, queries of paths and the\n"
+         "headers of a request that go on are not read and counted nowhere: rules for secrets and numbers would find them in identifiers and signatures.\n";
   for (const auto name : dialect_names()) {
     out << "\n## " << name << "\n\n| endpoint | direction | streamed | field | class | role | kind | treatment |\n|---|---|---|---|---|---|---|---|\n";
     for (const auto& r : find_dialect(name)->coverage()) {

@@ -106,6 +106,38 @@ TEST(openai, a_refusal_has_the_form_that_was_asked_for) {
   EXPECT_TRUE(sse.ends_with("data: [DONE]\n\n"));
 }
 
+TEST(dialects, refuse_where_an_answer_can_say_so) {
+  const auto refuses = [](const dialect& d, const char* path) { return d.has_refusal(d.classify("POST", path)); };
+  for (const char* path : {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/openai/deployments/g/chat/completions"}) EXPECT_TRUE(refuses(openai(), path)) << path;
+  for (const char* path : {"/v1/embeddings", "/v1/moderations", "/v1/responses/input_tokens", "/v1/responses/compact", "/v1/conversations", "/v1/images/edits", "/v1/files"}) EXPECT_FALSE(refuses(openai(), path)) << path;
+  EXPECT_TRUE(refuses(anthropic(), "/v1/messages"));
+  EXPECT_FALSE(refuses(anthropic(), "/v1/messages/count_tokens"));
+  EXPECT_TRUE(refuses(gemini(), "/v1beta/models/m:streamGenerateContent"));
+  for (const char* path : {"/v1beta/models/m:countTokens", "/v1beta/models/m:embedContent"}) EXPECT_FALSE(refuses(gemini(), path)) << path;
+  EXPECT_TRUE(refuses(ollama(), "/api/generate"));
+  EXPECT_FALSE(refuses(ollama(), "/api/embed"));
+}
+
+TEST(dialects, know_where_a_path_of_their_api_begins) {
+  for (const auto& [path, own] : {std::pair("/v1", "/v1"), {"/vllm/v1", "/v1"}, {"/a/b/v1/chat", "/v1/chat"}, {"/vllm", ""}, {"/vllm/", "/"}, {"/", "/"}, {"/openai", "/openai"},
+                                  {"/v1beta/openai", "/openai"}, {"/v1x/v1", "/v1"}, {"/v1/v1", "/v1/v1"}}) {
+    EXPECT_EQ(std::string_view(path).substr(openai().before_root(path)), own) << path;
+  }
+  EXPECT_EQ(anthropic().before_root("/anthropic/v1"), 10u);
+  EXPECT_EQ(gemini().before_root("/google/v1beta"), 7u);
+  EXPECT_EQ(ollama().before_root("/local/api"), 6u);
+}
+
+TEST(openai, a_path_that_is_none_below_one_that_is_read_says_so) {
+  const auto odd = openai().classify("GET", "/v1/responses/a%2fb");
+  EXPECT_EQ(odd.what, endpoint_class::denied);
+  EXPECT_NE(odd.why.find("no such path below /v1/responses"), std::string_view::npos) << odd.why;
+  EXPECT_EQ(openai().classify("GET", "/v1/models/gpt-4o").model, "gpt-4o");
+  EXPECT_EQ(openai().classify("GET", "/openai/models/gpt-4o").model, "gpt-4o");
+  EXPECT_EQ(anthropic().classify("GET", "/v1/models/claude").model, "claude");
+  EXPECT_EQ(gemini().classify("GET", "/v1beta/models/gemini").model, "gemini");
+}
+
 TEST(openai, coverage_has_a_word_for_every_row) {
   ASSERT_GT(openai().coverage().size(), 100u);
   for (const auto& r : openai().coverage()) {

@@ -53,6 +53,16 @@ TEST(forms, of_text_files_are_read) {
   EXPECT_TRUE(lists(**r, "{\"text\":\"of Halden\"}", part_kind::attachment));
 }
 
+TEST(forms, of_text_that_calls_itself_something_else_is_read) {
+  const auto r = read(file("file", "of Halden", "audio/wav", "a.wav") + end);
+  ASSERT_TRUE(r) << r.error().message;
+  EXPECT_TRUE(lists(**r, "of Halden", part_kind::attachment));
+  EXPECT_EQ((*r)->unread_parts().size(), 1u) << "and no recording";
+  const auto wide = read(field("prompt", std::string("H\0a\0", 4)) + end);
+  ASSERT_FALSE(wide);
+  EXPECT_NE(wide.error().message.find("UTF-8"), std::string::npos) << wide.error().message;
+}
+
 TEST(forms, refuse_what_no_table_knows_and_answers_that_nobody_reads) {
   for (const auto& [body, why] : {std::pair{field("secret", "x"), "unknown part"}, {file("prompt", "x"), "unknown part"}, {field("stream", "true"), "unknown part"}, {field("response_format", "srt"), "unknown part"},
                                   {field("response_format", "text"), "unknown part"}, {field("prompt", "x", "\r\nContent-Type: text/plain; charset=utf-16"), "unknown part"},

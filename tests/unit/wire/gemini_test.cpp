@@ -407,5 +407,16 @@ TEST(gemini_errors, have_the_shape_that_its_sdks_know) {
   EXPECT_EQ(j["error"]["message"], "contents[0]: No. (decision d1)");
 }
 
+// A picture is one event.
+TEST(gemini_stream, with_a_picture_of_some_megabytes_is_read) {
+  const json picture = {{"candidates", json::array({{{"index", 0}, {"content", {{"role", "model"}, {"parts", json::array({{{"inlineData", {{"mimeType", "image/png"}, {"data", "iVBORw0KGgo" + std::string(6u << 20, 'A')}}}}})}}}}})}};
+  const auto bytes = "data: " + picture.dump() + "\r\n\r\n";
+  testing::pass_sink sink;
+  sink.passes_unread = true;
+  const auto t = testing::run(gemini(), "/v1beta/models/m:streamGenerateContent?alt=sse", R"({"contents":[]})", bytes, {}, sink);
+  EXPECT_EQ(t.last, response_stream::status::ok);
+  EXPECT_EQ(t.out, bytes);
+}
+
 }  // namespace
 }  // namespace sluice::wire

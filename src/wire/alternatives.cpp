@@ -1,0 +1,89 @@
+// What a model could have said instead. It stands beside the tokens that spell what was said, and repeats nothing: each alternative is a text
+// of its own, judged once in an answer, and where a rule changes one, all that it stands in goes.
+#include <algorithm>
+#include <array>
+
+#include "body_reader.hpp"
+#include "event_reader.hpp"
+
+namespace sluice::wire {
+
+using text::json::index;
+using text::json::kind;
+using text::json::none;
+
+namespace {
+
+// The lists of alternatives, of all APIs.
+bool within_list(const text::json::document& body, index i) {
+  static constexpr auto lists = std::to_array<std::string_view>({"top_logprobs", "topCandidates", "top_candidates"});
+  for (; i != 0; i = body[i].parent) {
+    if (std::ranges::find(lists, body[i].key) != lists.end()) return true;
+  }
+  return false;
+}
+
+bool is_alternative(const text::json::document& body, index i) { return body[i].kind == kind::string && !body[i].text.empty() && within_list(body, i); }
+
+// A completion has them as keys, each with its probability.
+bool key_is_alternative(const text::json::document& body, index i) {
+  static constexpr auto words = std::to_array<std::string_view>({"token", "bytes", "logprob", "candidates", "tokenId", "token_id", "logProbability", "log_probability"});
+  return !body[i].key.empty() && std::ranges::find(words, body[i].key) == words.end() && within_list(body, body[i].parent);
+}
+
+// All that the value at `i` repeats or stands beside; none: it is in no copy.
+index copy_around(const text::json::document& body, const path_table& table, const std::vector<std::uint16_t>& states, index i) {
+  const auto* r = table.at(states[i]);
+  if (r == nullptr || r->what != text_class::copy) return none;
+  while (i != 0 && states[body[i].parent] == states[i]) i = body[i].parent;
+  return i;
+}
+
+std::string_view nothing_of(kind k) { return k == kind::array ? "[]" : "null"; }
+
+}  // namespace
+
+void table_response::list_alternatives(index i, part like) {
+  const auto& body = listed_.body();
+  const bool key = key_is_alternative(body, i), text = is_alternative(body, i);
+  if (!key && !text) return;
+  like.kind = part_kind::annotation;
+  if (const auto around = copy_around(body, *table_, states_, i); around != alternatives_of_) {
+    alternatives_of_ = around;
+    alternatives_.clear();
+  }
+  if (key && alternatives_.insert(body[i].key).second) listed_.add_key(i, like);
+  if (text && alternatives_.insert(body[i].text).second) listed_.add_plain(i, like, true);
+}
+
+void table_response::drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const {
+  const auto& body = listed_.body();
+  for (const auto& e : edits) {
+    const auto around = copy_around(body, *table_, states_, listed_.parts()[e.part].node);
+    if (around != none) dropped.push_back({body[around].raw_begin, body[around].raw_end, std::string(nothing_of(body[around].kind))});
+  }
+}
+
+bool event_reader::judge_alternatives(index i, const grower& dialect, channel_sink& sink) {
+  bool stays = true;
+  if (key_is_alternative(body_, i) && !judge_alternative(body_[i].key, false, i, dialect, sink, stays)) return false;
+  if (is_alternative(body_, i) && !judge_alternative(body_[i].text, true, i, dialect, sink, stays)) return false;
+  if (stays) return true;
+  const auto around = copy_around(body_, table_, states_, i);
+  set(around, std::string(nothing_of(body_[around].kind)));
+  return true;
+}
+
+bool event_reader::judge_alternative(std::string_view text, bool editable, index i, const grower& dialect, channel_sink& sink, bool& stays) {
+  constexpr std::size_t known_max = 1u << 14;  // beyond, one is judged again
+  auto known = alternatives_.find(text);
+  if (known == alternatives_.end()) {
+    if (!at_once(text, role::assistant, part_kind::annotation, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
+    if (alternatives_.size() >= known_max) alternatives_.clear();
+    known = alternatives_.emplace(text, released_ == text).first;
+  }
+  stays = stays && known->second;
+  return true;
+}
+
+}  // namespace sluice::wire
