@@ -126,10 +126,10 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     port, up, source, make = fleet(lab, HEADERS)
     lab.redis(port)
     g = Gateway(lab, "gw0", up.port, source, HEADERS, f"{{keys_file: {trust}, require_signature: true}}")
-    keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem")
+    keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem", "--trust", trust)
     push(port, bundle(lab.dir / "b", extra=WILD + GUARD), "--wait", "1", *keys)
     ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
-    controller(lab, port, "c", "--key", lab.dir / "safety.pem")
+    controller(lab, port, "c", "--key", lab.dir / "safety.pem", "--trust", trust)
     version = history(port)[0]["version"]
     for name in ("ghost1", "ghost2"):
         word = json.dumps([{"version": version, "rule": rule, "why": "invented"} for rule in ("guard", "wild", "guard")])
@@ -141,12 +141,12 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     # And if the controller's own key were stolen: nodes do not take it from that.
     refused = sluice("demote", "guard", *ring, check=False)
     assert refused.returncode == 1 and "never_demote" in refused.stderr, refused
-    sluice("demote", "guard", "--key", lab.dir / "safety.pem", "--wait", "1", *ring)
+    sluice("demote", "guard", "--key", lab.dir / "safety.pem", "--trust", trust, "--wait", "1", *ring)
     until("the node says so", lambda: "rule guard of version" in (lab.dir / "gw0.log").read_text())
     assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
-    sluice("demote", "guard", "--key", lab.dir / "activate.pem", "--wait", "1", *ring)
+    sluice("demote", "guard", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)
     assert demoted(g) == ["wild", "guard"] and g.ask("a detonator")[0] == 200, "a person's word counts"
-    sluice("rearm", "guard", "--key", lab.dir / "activate.pem", "--wait", "1", *ring)
+    sluice("rearm", "guard", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)
     assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
 
 

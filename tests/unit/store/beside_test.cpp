@@ -21,6 +21,7 @@ class going_live : public ring_agent {
   publisher signing(const signing_key& with) {
     auto to = connect();
     to.sign_with(signing_key::from_pem(person_.to_pem()).value(), signing_key::from_pem(with.to_pem()).value());
+    to.trust_only(strict().trust.keys);
     return to;
   }
   // Activates the version, with these rules demoted, and waits for the node's answer.

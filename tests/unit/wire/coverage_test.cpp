@@ -22,7 +22,7 @@ std::string page() {
          "is spoken, too). A redaction of one blocks: a string in its place would not be what the tool's schema promises. Arguments that are no JSON are\n"
          "scanned as they are and with their escapes read. In a stream, a field that no table knows is scanned as one text over all events,\n"
          "and so is what a table does not call whole in each event: the piece that ends a match of a rule that may stop it does not leave, what came before it has.\n"
-         "and edited so that it stays JSON ([policy_language.md](policy_language.md#53-text-that-is-json)).\n"
+         "Any text that begins as JSON does (`{`, `[` or `\"`) is scanned as its reader decodes it, too, and edited so that it stays JSON ([policy_language.md](policy_language.md#53-text-that-is-json)).\n"
          "\nBeside the JSON, the lines of a stream's events are scanned, in one word as in many, and a redaction of one blocks: comments, `id:`, `retry:`, and\n"
          "`event:` where the name is none of the API's. An answer's headers go to the client where their name is `content-type`, `content-encoding`,\n"
          "`content-language`, `date`, `cache-control`, `vary`, `retry-after`, `retry-after-ms`, `x-should-retry`, `request-id`, `x-request-id`, `apim-request-id`,\n"
