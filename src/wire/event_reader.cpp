@@ -2,7 +2,6 @@
 #include "event_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -195,36 +194,6 @@ bool event_reader::judge_key(std::string_view key, std::string name, std::int64_
   if (!remember(key.size())) return false;
   keys_.emplace(key);
   return at_once(key, role::assistant, part_kind::annotation, false, std::move(name), choice, sink);
-}
-
-bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
-  for (std::size_t at = 0; at < raw.size();) {
-    const auto end = std::min(raw.find_first_of("\r\n", at), raw.size());
-    auto line = raw.substr(at, end - at);
-    at = end + 1;
-    if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
-    const auto colon = line.find(':');
-    const auto name = line.substr(0, colon);
-    if (line.empty() || name == "data") continue;
-    if (colon != std::string_view::npos && (name.empty() || name == "event" || name == "id" || name == "retry")) {
-      line.remove_prefix(colon + 1);
-      if (line.starts_with(' ')) line.remove_prefix(1);
-    }
-    if (!judge_line(line, name.empty() || name == "event", sink)) return false;
-  }
-  return true;
-}
-
-// The same over and over, or a number that rises. `word`: where a word of the framing may stand.
-bool event_reader::judge_line(std::string_view value, bool word, channel_sink& sink) {
-  static constexpr auto words = std::to_array<std::string_view>({"", "message", "error", "ping", "done", "keep-alive", "keepalive", "heartbeat"});
-  constexpr std::size_t lines_max = 256, line_bytes_max = 256;
-  if (lines_.contains(value)) return true;
-  const bool known = word && (std::ranges::find(words, value) != words.end() || table_.knows_type(value));
-  if (!known && !at_once(value, role::assistant, part_kind::annotation, false, "event", channel_sink::no_choice, sink)) return false;
-  if (lines_.size() >= lines_max) lines_.clear();
-  if (value.size() <= line_bytes_max) lines_.emplace(value);
-  return true;
 }
 
 void event_reader::remember_handle(std::string_view id) {
