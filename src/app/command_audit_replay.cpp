@@ -33,13 +33,16 @@ struct record_head {
   std::string id, event, version;
   wall_time time;
   std::vector<std::string> demoted;  // rules that were in shadow, whatever the version says
+  std::string state;
+  bool refused_unasked = false;      // blocked, and no rule was asked
 };
 
 record_head head_of(const std::string& line) {
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object()) return {};
   return {.id = j.value("id", ""), .event = j.value("event", ""), .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}),
-          .demoted = j.value("demoted", std::vector<std::string>())};
+          .demoted = j.value("demoted", std::vector<std::string>()), .state = j.value("state", ""),
+          .refused_unasked = j.value("effective", "").empty() && j.value("verdict", "") == "block"};
 }
 
 // The record with the whole of it: what closed a stream, or the one there is.
@@ -70,6 +73,12 @@ class replayer {
 
   result<replayed> run(const std::string& line, record_head head) {
     replayed out{.of = std::move(head), .report = {}, .why_not_in_full = {}};
+    // Nothing to run again: a node without a policy that it may trust refuses without asking a rule.
+    if (out.of.refused_unasked && (out.of.state == "EXPIRED" || out.of.state == "NONE")) {
+      out.why_not_in_full = "no rule was asked";
+      out.report.checked.push_back("no rule was asked: the policy's state was " + out.of.state + ", in which this node refuses");
+      return out;
+    }
     const auto built = versions_.find(out.of.version, out.of.time);
     if (!built) return std::unexpected(built.error());
     const auto text = text_of(line, out.why_not_in_full);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <iostream>
@@ -104,11 +105,28 @@ class controlling {
   bool signs_ = false, leads_ = false, told_ = false;
 };
 
+// Whether nodes that have this file will take what the key signs: a controller whose word nobody takes is none, and its heads would stop the ring.
+bool counts(const signing_options& with) {
+  const auto key = read_signing_key(with.key_file);
+  const auto trusted = read_trust_file(with.trust_file);
+  if (!key || !trusted) return false;
+  const auto known = std::ranges::find(*trusted, key->public_key(), &store::trusted_key::public_key);
+  const auto may = static_cast<unsigned>(store::key_role::safety) | static_cast<unsigned>(store::key_role::activate);
+  std::string why;
+  if (known == trusted->end()) why = " is none of the keys in " + with.trust_file;
+  else if ((known->roles & may) == 0) why = " may not demote or abort: in " + with.trust_file + " '" + known->name + "' has neither the role safety nor activate";
+  else if (known->not_after && *known->not_after < now().wall) why = " expired at " + rfc3339(*known->not_after);
+  if (why.empty()) return true;
+  complain(with.key_file + why, "sluice keygen safety.pem --name safety --role safety --trust-file " + with.trust_file + ", and send the nodes SIGHUP");
+  return false;
+}
+
 int control(const controller_options& options) {
   if (!options.signing.key_file.empty() && options.signing.trust_file.empty()) {
     complain("--key needs --trust: what this controller signs goes on with what others made live, and nobody has said whose word counts", "--trust FILE (or SLUICE_TRUST), the file that the nodes have as policy.trust.keys_file");
     return 2;
   }
+  if (!options.signing.key_file.empty() && !counts(options.signing)) return 2;
   sigset_t stop;
   sigemptyset(&stop);
   for (const int each : {SIGTERM, SIGINT}) sigaddset(&stop, each);

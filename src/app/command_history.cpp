@@ -16,21 +16,48 @@ std::string or_dash(const std::string& text) { return text.empty() ? "-" : text;
 // Twelve digits, and whether it is exactly that commit.
 std::string short_commit(const std::string& commit) { return commit.substr(0, 12) + (commit.ends_with("-dirty") ? "-dirty" : ""); }
 
+nlohmann::ordered_json tree_of(const store::head_record& e, const store::provenance& how) {
+  nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"actor", e.actor},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"doubt", e.doubt}, {"commit", e.commit}, {"gate_report", e.gate_report},
+                                {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
+  if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
+  return out;
+}
+
+// Why, and what of the version's past a reader must not miss.
+std::string reason_of(const store::head_record& e, const store::provenance& how) {
+  if (e.kind == store::damaged_kind) return e.doubt;
+  std::string out = e.note;
+  const auto add = [&](const std::string& more) { out += (out.empty() ? "" : "; ") + more; };
+  if (how.emergency && !e.note.starts_with("EMERGENCY")) add("EMERGENCY, golden sets not asked");
+  if (how.weaker) add("may be weaker" + (how.approved_by.empty() ? std::string() : ", approved by " + how.approved_by));
+  if (!e.doubt.empty()) add("DOES NOT COUNT: " + e.doubt);
+  return out;
+}
+
 int history(const ring_options& options, std::size_t limit, bool json) {
   auto ring = connect_ring(options);
   if (!ring) return 1;
   const auto entries = ring->history(limit);
   if (!entries) return complain_ring(entries.error()), 1;
+  const auto made = ring->origins(*entries);
+  if (!made) return complain_ring(made.error()), 1;
+  const auto how = [&](const store::head_record& e) {
+    const auto at = made->find(store::subject_of(e));
+    return at == made->end() ? store::provenance{} : at->second;
+  };
   if (json) {
     auto out = nlohmann::ordered_json::array();
-    for (const auto& e : *entries) {
-      out.push_back({{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", e.canary ? nlohmann::ordered_json{{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}} : nlohmann::ordered_json(nullptr)}, {"kind", e.kind}, {"actor", e.actor}, {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"doubt", e.doubt}, {"commit", e.commit}, {"gate_report", e.gate_report}});
-    }
+    for (const auto& e : *entries) out.push_back(tree_of(e, how(e)));
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  for (const auto& e : *entries) rows.push_back({policy::to_string(e.activation), short_version(e.version), e.canary ? e.kind + " " + short_version(e.canary->version) : e.kind, e.time, e.actor, or_dash(e.signed_by), or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), e.kind == store::damaged_kind ? e.doubt : e.note});
+  for (const auto& e : *entries) {
+    const auto& subject = store::subject_of(e);
+    rows.push_back({policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, or_dash(e.signed_by),
+                    or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), reason_of(e, how(e))});
+  }
   std::cout << table(rows);
   return 0;
 }

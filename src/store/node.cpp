@@ -309,6 +309,11 @@ void node::forget(const std::vector<std::string>& versions) {
   auto next = state_;
   if (std::erase_if(next.healthy, revoked) == 0 || !disk_works_) return;
   if (const auto saved = disk_.save(next); !saved) return log("error", "a revoked version is still on disk: " + saved.error().message);
+  for (const auto& each : state_.healthy) {
+    if (!revoked(each)) continue;
+    log("warn", "version " + each.version.substr(0, 12) + " is revoked in the ring and was taken from this node's disk: nothing falls back to it");
+    calls_.event("revoked", state_.active, each.version, std::string(to_string(freshness_)), "taken from disk");
+  }
   state_.healthy = std::move(next.healthy);
   disk_.prune(state_.healthy);
   publish();

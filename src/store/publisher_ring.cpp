@@ -82,6 +82,19 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
   return out;
 }
 
+result<std::map<std::string, provenance>> publisher::origins(const std::vector<head_record>& of) {
+  std::map<std::string, provenance> out;
+  for (const auto& each : of) {
+    const auto& version = subject_of(each);
+    if (version.empty() || out.contains(version)) continue;
+    auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+    const auto why = made ? errc::not_found : made.error().code;
+    if (why != errc::not_found && why != errc::integrity && why != errc::parse) return std::unexpected(made.error());
+    out.emplace(version, made ? std::move(made->how) : provenance{});
+  }
+  return out;
+}
+
 result<std::vector<node_status>> publisher::nodes() {
   auto ids = impl_->through_failover([&] { return impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"}); });
   if (!ids) return std::unexpected(ids.error());

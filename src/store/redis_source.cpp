@@ -97,7 +97,10 @@ result<void> redis_source::check() {
     return {};
   }
   if (!*head) node_.contact();
-  if (!*head || !wanted(**head)) return {};
+  if (!*head) return {};
+  const auto wants = wanted(**head);
+  if (!wants) return std::unexpected(wants.error());
+  if (!*wants) return {};
   return take(**head);
 }
 
@@ -120,7 +123,7 @@ void redis_source::warn_of_end(const activation_record& record) {
 }
 
 // Who cannot sign may withhold what is new, and that shows as staleness: a record nobody vouches for is no contact.
-bool redis_source::trusted(const activation_record& record) {
+result<bool> redis_source::trusted(const activation_record& record) {
   if (runs_record(record)) {
     warn_of_end(record);
     return true;
@@ -128,14 +131,17 @@ bool redis_source::trusted(const activation_record& record) {
   const auto passes = check_record(record, config_.trust, config_.ring, now().wall);
   if (passes) return true;
   node_.reached();
-  if (refused_ != record.text) node_.refuse(record.activation, record.version, "VERIFY", passes.error().message);
+  if (refused_ == record.text) return false;
+  node_.refuse(record.activation, record.version, "VERIFY", passes.error().message);
   refused_ = record.text;
+  // Whoever waits for this node's answer is to learn why it stays with what it has.
+  if (auto told = acknowledge(record, "NACK", "VERIFY", passes.error().message); !told) return std::unexpected(told.error());
   return false;
 }
 
 // Whether a record is news. A ring that is behind this node, or empty, has lost something: that is no contact with the truth.
-bool redis_source::wanted(const activation_record& record) {
-  if (!trusted(record)) return false;
+result<bool> redis_source::wanted(const activation_record& record) {
+  if (const auto may = trusted(record); !may || !*may) return may;
   const auto& state = node_.state();
   if (record.activation < state.highest) {
     node_.reached();

@@ -22,10 +22,10 @@ class redis_source final : public source {
  private:
   [[nodiscard]] result<void> connect();
   [[nodiscard]] result<void> check();
-  [[nodiscard]] bool wanted(const activation_record& record);
+  [[nodiscard]] result<bool> wanted(const activation_record& record);
   void drop(const std::string& why);
   [[nodiscard]] result<void> take(const activation_record& record);
-  [[nodiscard]] bool trusted(const activation_record& record);
+  [[nodiscard]] result<bool> trusted(const activation_record& record);
   [[nodiscard]] bool runs_record(const activation_record& record) const;
   void warn_of_end(const activation_record& record);
   [[nodiscard]] bool by_activator(const activation_record& record) const;

@@ -88,6 +88,10 @@ def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(
     nodes = [Gateway(lab, f"gw{n}", up.port, source, HEADERS, f"{{keys_file: {trust}, require_signature: true}}") for n in range(2)]
     keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem")
     push(port, bundle(lab.dir / "b", extra=WILD), "--wait", "2", *keys)
+    sluice("keygen", lab.dir / "other.pem", "--name", "other")
+    for wrong, why in (("build", "has neither the role"), ("other", "is none of the keys")):
+        said = sluice("controller", "--redis", f"redis://127.0.0.1:{port}", "--ring", "it", "--key", lab.dir / f"{wrong}.pem", "--trust", trust, check=False)
+        assert said.returncode == 2 and why in said.stderr, said
     controller(lab, port, "c", "--key", lab.dir / "safety.pem", "--trust", trust)
     ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
 

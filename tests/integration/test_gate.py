@@ -357,6 +357,16 @@ def test_gate_decides_what_a_push_uploads(lab):
     before = len(history())
     r = push(failing, "--emergency", "--note", "the rose incident")
     assert r.returncode == 0 and history()[0]["note"] == "EMERGENCY, golden sets not asked: the rose incident" and len(history()) == before + 1, r.stderr
+    # It stays one whichever way it goes live, and a version in shadow is the one that its row is about.
+    urgent = json.loads(push(write(lab.dir / "c", cases(), words=("needle", "rose", "lily")), "--no-activate", "--emergency", "--note", "the lily incident", "--json").stdout)["version"]
+    live = history()[0]["version"]
+    assert push(write(lab.dir / "c", cases(), words=("needle", "rose", "lily")), "--shadow", "--emergency", "--note", "try").returncode == 0
+    beside = history()[0]
+    assert beside["kind"] == "shadow" and beside["version"] == live and beside["shadow"] == urgent and beside["emergency"], beside
+    assert f"shadow {urgent[:12]}" in sluice("history", *ring).stdout
+    sluice("activate", urgent[:12], *ring, "--note", "now")
+    assert history()[0]["emergency"] and "now; EMERGENCY" in sluice("history", *ring).stdout, history()[0]
+    before += 2
     r = push(write(lab.dir / "b", cases(), words=("needle", "lily"), gate=GATE.replace("slower: 100", "database_bytes: 10")), "--emergency", "--note", "why")
     assert r.returncode == 1 and "at most 10" in r.stderr, r.stderr
     bad = "  - id: more\n    direction: request\n    match: {keywords: [thorn]}\n    action: {type: flag}\n    tests: [{name: hit, request: rose, expect: {rules: [more]}}, {name: miss, request: x, expect: {rules: []}}]\n"

@@ -183,6 +183,10 @@ def test_fail_closed_refuses_past_max_stale(lab):
     redis.kill()
     until("past max_stale it refuses", lambda: g.ask("hi")[0] == 503)
     assert g.state()["state"] == "EXPIRED" and g.get("/readyz")[0] != 200
+    refused = g.ask("hi")[1]["x-sluice-decision"]
+    g.records()
+    told = json.loads(sluice("audit", "replay", refused, "--from", g.audit, "--state", lab.dir / f"{g.name}-state", "--json").stdout)
+    assert told["same"] and "no rule was asked" in told["checked"][0], told
     g.kill()
     g.start()
     assert g.ask("hi")[0] == 503, "a restart does not make it younger"

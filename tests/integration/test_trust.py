@@ -292,7 +292,8 @@ def test_a_key_that_is_added_or_removed_counts_from_the_next_hangup(lab):
     fleet.push(wait=1, more=["--key", key["ci"]])
     made = json.loads(sluice("keygen", lab.dir / "new.pem", "--name", "new", "--json").stdout)
     with traffic(g):
-        fleet.push("Ostwick Savings", more=["--key", lab.dir / "new.pem"])
+        said = fleet.push("Ostwick Savings", wait=1, check=False, more=["--key", lab.dir / "new.pem", "--timeout", "50s"])
+        assert said.returncode == 1 and "does not trust" in said.stdout + said.stderr, "the node says why, and nobody waits until the time is over"
         until("it is not trusted yet", lambda: "does not trust" in json.dumps(g.state()["last_refusal"]))
         good = trusted.read_text()
         trusted.write_text("keys: nonsense\n")

@@ -134,7 +134,7 @@ struct record {
 struct control_event {
   // What `audit at` goes by: "start", "stop"; "activated", "state", "downgraded": `version` is live; "demoted", "rearmed": the detail begins with
   // "rule ID", of `version`, and each boot begins with one for each rule that is demoted; "canary": `version` decides for the share in the detail,
-  // "" for none any more. What it leaves out: "serving", "refused", "shadowing"; of the log itself "lost", "unsynced", "retired", "checkpoint".
+  // "" for none any more. What it leaves out: "serving", "refused", "revoked", "shadowing"; of the log itself "lost", "unsynced", "retired", "checkpoint".
   std::string kind;
   wall_time time;
   std::string activation, version, freshness, detail;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +53,9 @@ struct head_record {
   // Redis held no activation, and no node had reported one: a new ring, or one that was lost and whose nodes are not back yet.
   bool from_nothing = false;
 };
+
+// The version that an activation is about: what it puts beside the one that is live, or that one.
+[[nodiscard]] inline const std::string& subject_of(const head_record& of) { return of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
 
 // The longest that a node which lost Redis may need to come back and report: longer than its longest back-off.
 inline constexpr milliseconds return_max{7000};
@@ -112,6 +116,8 @@ class publisher {
   // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
+  // How the versions came to be that these activations are about, as far as Redis still has their manifests; nobody's signature is asked.
+  [[nodiscard]] result<std::map<std::string, provenance>> origins(const std::vector<head_record>& of);
   [[nodiscard]] result<std::vector<node_status>> nodes();
   // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another record under
   // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
