@@ -40,6 +40,23 @@ std::string phase_of(const store::acknowledgement& answer) {
   return answer.state == "NACK" ? "refused in " + answer.phase : lower(answer.phase);
 }
 
+namespace {
+
+// What to do about refusals, by where nodes stopped.
+std::string advice(const std::vector<store::acknowledgement>& answers) {
+  const auto in = [&](const char* phase) { return std::ranges::any_of(answers, [&](const auto& a) { return a.state == "NACK" && a.phase == phase; }); };
+  std::string out;
+  const auto add = [&](const char* what) { out += (out.empty() ? "" : "; ") + std::string(what); };
+  if (in("STORE")) add("who could not store it says whether it is in force, and tries again by itself: give the state directory room");
+  if (in("VERIFY")) add("who could not verify it keeps what it had: sign with a key that nodes trust (policy.trust), or have it approved where it is weaker");
+  if (in("GEN_FORK")) add("two servers gave one number: push again");
+  const bool other = std::ranges::any_of(answers, [](const auto& a) { return a.state == "NACK" && a.phase != "STORE" && a.phase != "VERIFY" && a.phase != "GEN_FORK"; });
+  if (other) add("who could not build it keeps what it had: correct the bundle and push again");
+  return out;
+}
+
+}  // namespace
+
 std::string answers_json(const wait_outcome& of) {
   auto out = nlohmann::ordered_json::array();
   for (const auto& a : of.answers) {
@@ -213,8 +230,7 @@ class node_wait {
     }
     out_.reached = options_.who.empty() || (refused_ == 0 && accepted_ >= wanted_);
     if (refused_ > 0) {
-      complain(std::to_string(refused_) + " nodes refused " + policy::to_string(out_.head.activation),
-               "they keep what they had; correct the bundle and push again");
+      complain(std::to_string(refused_) + " nodes refused " + policy::to_string(out_.head.activation), advice(out_.answers));
     }
     return std::move(out_);
   }
