@@ -13,16 +13,10 @@ namespace sluice::policy {
 namespace {
 
 using testing::code_points;
+using testing::snapshot_of;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& hit, const std::string& more = "    action: {type: redact, mask: \"[R]\"}\n") {
-  return "  - id: " + id + "\n    direction: both\n    match: " + match + "\n" + more + "    tests:\n      - {name: hit, request: \"" + hit + "\", expect: {rules_any: [" + id +
-         "]}}\n      - {name: miss, request: \"~\", expect: {rules: []}}\n";
-}
-
-std::shared_ptr<const snapshot> snapshot_of(const std::string& rules, const std::string& more = {}) {
-  auto report = testing::built(testing::one_policy(rules, more));
-  EXPECT_NE(report.snapshot, nullptr) << to_text(report.found);
-  return report.snapshot;
+  return testing::rule_found_in(hit, id, "both", match, more);
 }
 
 outcome whole(const std::shared_ptr<const snapshot>& with, const std::string& text, direction which = direction::response) {

@@ -12,15 +12,10 @@
 namespace sluice::policy {
 namespace {
 
-std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit, const std::string& more = {}) {
-  return "  - id: " + id + "\n    direction: request\n    match: " + match + "\n    action: " + action + "\n" + more + "    tests:\n      - {name: hit, request: \"" + hit +
-         "\", expect: {rules_any: [" + id + "]}}\n      - {name: miss, request: \"~\", expect: {rules: []}}\n";
-}
+using testing::snapshot_of;
 
-std::shared_ptr<const snapshot> snapshot_of(const std::string& rules) {
-  auto report = testing::built(testing::one_policy(rules));
-  EXPECT_NE(report.snapshot, nullptr) << to_text(report.found);
-  return report.snapshot;
+std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit, const std::string& more = {}) {
+  return testing::rule_found_in(hit, id, "request", match, "    action: " + action + "\n" + more);
 }
 
 const std::string all_kinds = rule("words", "{keywords: [halden bank, ostwick]}", "{type: redact, mask: \"[W]\"}", "halden bank") +

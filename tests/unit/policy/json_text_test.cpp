@@ -13,16 +13,10 @@ namespace sluice::policy {
 namespace {
 
 using testing::code_points;
+using testing::snapshot_of;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit) {
-  return "  - id: " + id + "\n    direction: both\n    match: " + match + "\n    action: " + action + "\n    tests:\n      - {name: hit, request: \"" + hit +
-         "\", expect: {rules_any: [" + id + "]}}\n      - {name: miss, request: \"~\", expect: {rules: []}}\n";
-}
-
-std::shared_ptr<const snapshot> snapshot_of(const std::string& rules) {
-  auto report = testing::built(testing::one_policy(rules));
-  EXPECT_NE(report.snapshot, nullptr) << to_text(report.found);
-  return report.snapshot;
+  return testing::rule_found_in(hit, id, "both", match, "    action: " + action + "\n");
 }
 
 const std::string all_kinds = rule("person", "{keywords: [jürgen müller]}", "{type: redact, mask: \"[P]\"}", "Jürgen Müller") +

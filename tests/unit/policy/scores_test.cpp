@@ -11,6 +11,8 @@
 namespace sluice::policy {
 namespace {
 
+using testing::snapshot_of;
+
 std::string rule(const std::string& id, int score, const std::string& action = "{type: allow}", const std::string& more = {}) {
   const bool shadow = more.contains("shadow");
   return "  - id: " + id + "\n    direction: both\n    match: {keywords: [" + id + "]}\n    action: " + action + "\n    score: " + std::to_string(score) + "\n" + more +
@@ -19,12 +21,6 @@ std::string rule(const std::string& id, int score, const std::string& action = "
 
 bundle_source scored(const std::string& rules, const std::string& sums = "{request: 5, response: 5}") {
   return testing::one_policy(rules, "thresholds: {anomaly: " + sums + "}\n");
-}
-
-std::shared_ptr<const snapshot> snapshot_of(const bundle_source& source) {
-  auto report = testing::built(source);
-  EXPECT_NE(report.snapshot, nullptr) << to_text(report.found);
-  return report.snapshot;
 }
 
 outcome ask(const snapshot& with, const std::vector<std::string>& texts, direction which = direction::request, bool global_shadow = false) {

@@ -14,17 +14,11 @@ namespace sluice::policy {
 namespace {
 
 using testing::code_points;
+using testing::snapshot_of;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit,
                  const std::string& more = {}) {
-  return "  - id: " + id + "\n    title: t\n    severity: low\n    direction: both\n    match: " + match + "\n    action: " + action + "\n" + more +
-         "    tests:\n      - {name: hit, request: \"" + hit + "\", expect: {rules_any: [" + id + "]}}\n      - {name: miss, request: \"~\", expect: {rules: []}}\n";
-}
-
-std::shared_ptr<const snapshot> snapshot_of(const std::string& rules) {
-  auto report = testing::built(testing::one_policy(rules));
-  EXPECT_NE(report.snapshot, nullptr) << to_text(report.found);
-  return report.snapshot;
+  return testing::rule_found_in(hit, id, "both", match, "    title: t\n    severity: low\n    action: " + action + "\n" + more);
 }
 
 struct streamed {

@@ -34,15 +34,18 @@ seen answered(const std::string& yaml, const std::vector<std::string>& pieces, b
   return exchanged(compiled(yaml), transcriber(), {{"be kind", "ACC-123456 and", "so", "ok?"}, {pieces, ""}}, stream);
 }
 
-TEST(field_in_pieces, counts_what_was_found_in_one_of_them_once) {
-  const auto yaml = policy(R"(  - id: weak
+// Found once it is weak; found twice it blocks.
+const std::string weak = R"(  - id: weak
     direction: response
     match: {keywords: [halden]}
     action: {type: flag}
     score: 2
     tests: [{name: a, response: halden, expect: {rules: [weak]}}, {name: b, response: nothing, expect: {rules: []}}]
-)",
-                           "thresholds: {anomaly: {response: 4}}\n");
+)";
+constexpr const char* two_weak_block = "thresholds: {anomaly: {response: 4}}\n";
+
+TEST(field_in_pieces, counts_what_was_found_in_one_of_them_once) {
+  const auto yaml = policy(weak, two_weak_block);
   EXPECT_EQ(answered(yaml, {"the halden and on"}, false).verdict, policy::verdict::flag);
   EXPECT_EQ(answered(yaml, {"the halden ", "and ", "on"}).verdict, policy::verdict::flag);
   EXPECT_EQ(answered(yaml, {"on and ", "the halden ", "goes ", "on"}).verdict, policy::verdict::flag);
@@ -54,19 +57,12 @@ TEST(field_in_pieces, counts_what_was_found_in_one_of_them_once) {
 }
 
 TEST(field_in_pieces, counts_once_where_one_was_edited_before_it) {
-  const auto yaml = policy(R"(  - id: weak
-    direction: response
-    match: {keywords: [halden]}
-    action: {type: flag}
-    score: 2
-    tests: [{name: a, response: halden, expect: {rules: [weak]}}, {name: b, response: nothing, expect: {rules: []}}]
-  - id: word
+  const auto yaml = policy(weak + R"(  - id: word
     direction: response
     match: {keywords: [rival bank]}
     action: {type: redact, mask: "[R]"}
     tests: [{name: a, response: rival bank, expect: {rules: [word]}}, {name: b, response: nothing, expect: {rules: []}}]
-)",
-                           "thresholds: {anomaly: {response: 4}}\n");
+)", two_weak_block);
   const auto got = answered(yaml, {"rival bank, rival bank, halden ", "rival bank ", "on"});
   EXPECT_EQ(got.verdict, policy::verdict::edit);
   EXPECT_NE(got.client.find("[R], [R], halden"), std::string::npos) << got.client;

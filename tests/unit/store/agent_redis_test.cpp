@@ -39,9 +39,7 @@ TEST_F(ring_agent, a_node_that_starts_late_takes_what_is_active) {
 
 TEST_F(ring_agent, a_refused_version_leaves_the_old_one_and_says_where) {
   watched_agent node(config());
-  node->start();
-  const auto good = push("one");
-  ASSERT_TRUE(node.until_version(good.version));
+  const auto good = live_on(node, "one");
   const auto bad = push("REFUSE");
   const auto nack = answer(bad.activation);
   EXPECT_EQ(nack.state, "NACK");
@@ -74,9 +72,7 @@ TEST_F(ring_agent, a_rollback_is_a_newer_activation_of_an_older_version) {
 
 TEST_F(ring_agent, changed_bytes_in_redis_are_refused_by_digest) {
   watched_agent node(config());
-  node->start();
-  const auto good = push("one");
-  ASSERT_TRUE(node.until_version(good.version));
+  const auto good = live_on(node, "one");
   auto to = connect();
   const auto version = to.stage(bundle_of("two")).value();
   redis_->run({"SET", ring_keys("test").blob(bundle_of("two").files[1].sha256), "evil"});
@@ -114,9 +110,7 @@ TEST_F(ring_agent, a_node_never_goes_back_and_never_gives_one_number_two_meaning
 
 TEST_F(ring_agent, a_damaged_head_leaves_what_runs) {
   watched_agent node(config());
-  node->start();
-  const auto head = push("one");
-  ASSERT_TRUE(node.until_version(head.version));
+  const auto head = live_on(node, "one");
   const ring_keys keys("test");
   redis_->run({"DEL", keys.log()});
   redis_->run({"HSET", keys.head(), "record", "{\"epoch\":-1"});
@@ -158,9 +152,7 @@ TEST_F(ring_agent, a_node_user_needs_only_what_the_manual_lists) {
   c.redis->user = "gate";
   c.redis->password = "secret";
   watched_agent node(c);
-  node->start();
-  const auto head = push("one");
-  ASSERT_TRUE(node.until_version(head.version));
+  const auto head = live_on(node, "one");
   EXPECT_EQ(answer(head.activation).state, "ACK");
   // And with it nobody can activate.
   auto as_node = publisher::connect(*c.redis, "test", seconds(5));
@@ -212,9 +204,7 @@ TEST_F(ring_agent, another_ring_counts_anew) {
 
 TEST_F(ring_agent, what_cannot_be_kept_is_not_acknowledged_until_it_can) {
   watched_agent node(config());
-  node->start();
-  const auto first = push("one");
-  ASSERT_TRUE(node.until_version(first.version));
+  const auto first = live_on(node, "one");
   head_record second;
   {
     const failing_disk full(failing_disk::call::sync);

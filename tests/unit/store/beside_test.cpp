@@ -2,25 +2,17 @@
 #include <algorithm>
 #include <future>
 
-#include "ring_fixture.hpp"
+#include "trust_fixture.hpp"
 
 namespace sluice::store {
 namespace {
 
 using namespace testing;
-using crypto::signing_key;
 
-class going_live : public ring_agent {
+class going_live : public trusting {
  protected:
-  agent_config strict(const std::string& node = "n1") {
-    auto c = config(node);
-    const auto trusted = [](const char* name, const signing_key& key, unsigned roles) { return trusted_key{.name = name, .public_key = key.public_key(), .roles = roles, .not_after = {}}; };
-    c.trust = {.keys = {trusted("person", person_, static_cast<unsigned>(key_role::build) | static_cast<unsigned>(key_role::activate)), trusted("controller", safety_, static_cast<unsigned>(key_role::safety))}, .required = true};
-    return c;
-  }
-  publisher signing(const signing_key& with) {
-    auto to = connect();
-    to.sign_with(signing_key::from_pem(person_.to_pem()).value(), signing_key::from_pem(with.to_pem()).value());
+  publisher speaking(const signing_key& with) {
+    auto to = signing(build_, with);
     to.trust_only(strict().trust.keys);
     return to;
   }
@@ -41,7 +33,6 @@ class going_live : public ring_agent {
     for (const auto& each : node->status().demotions) out.push_back(each.what.rule);
     return out;
   }
-  const signing_key person_ = signing_key::generate(), safety_ = signing_key::generate();
 };
 
 using names = std::vector<std::string>;
@@ -49,7 +40,7 @@ using names = std::vector<std::string>;
 TEST_F(going_live, a_rule_that_says_never_demote_is_demoted_by_a_persons_signature_alone) {
   watched_agent node(strict());
   node->start();
-  auto person = signing(person_), controller = signing(safety_);
+  auto person = speaking(activate_), controller = speaking(safety_);
   const auto version = person.stage(bundle_of("one")).value();
   ASSERT_TRUE(person.activate({.version = version, .actor = "", .note = ""}));
   ASSERT_TRUE(node.until_version(version));
@@ -81,9 +72,7 @@ TEST_F(going_live, a_rule_that_says_never_demote_is_demoted_by_a_persons_signatu
 
 TEST_F(going_live, where_nobody_signs_nobody_demotes_it) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   demote(to, one.version, {"guarded", "r-1"});
   EXPECT_EQ(told(node), names{"r-1"});
@@ -91,9 +80,7 @@ TEST_F(going_live, where_nobody_signs_nobody_demotes_it) {
 
 TEST_F(going_live, a_canary_that_grows_lets_go_of_nobody_and_is_not_built_again) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   const auto two = to.stage(bundle_of("two")).value();
   const auto with = [&](std::uint32_t basis_points) {
@@ -135,9 +122,7 @@ TEST_F(going_live, a_rule_is_demoted_while_another_version_is_built) {
     building.set_value();
     go_on.get_future().wait();
   };
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   two = to.stage(bundle_of("two")).value();
   ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
@@ -152,9 +137,7 @@ TEST_F(going_live, a_rule_is_demoted_while_another_version_is_built) {
 
 TEST_F(going_live, one_rule_is_armed_again_and_what_nodes_demoted_besides_stays) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   std::vector<rule_demotion> three;
   for (const char* rule : {"r-1", "r-2", "r-3"}) three.push_back({.version = one.version, .rule = rule, .why = "w"});
   node->demote(three);

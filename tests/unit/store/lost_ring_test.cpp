@@ -29,9 +29,7 @@ class lost_ring : public ring_agent {
 
 TEST_F(lost_ring, a_killed_redis_makes_the_node_stale_and_nothing_else) {
   watched_agent node(config());
-  node->start();
-  const auto head = push("one");
-  ASSERT_TRUE(node.until_version(head.version));
+  const auto head = live_on(node, "one");
   redis_->kill();
   ASSERT_TRUE(node.until_state(freshness::stale));
   EXPECT_EQ(node.active().snapshot->version(), head.version);
@@ -119,9 +117,7 @@ TEST_F(lost_ring, what_another_publisher_activates_meanwhile_is_no_loss) {
 
 TEST_F(lost_ring, heartbeats_that_are_lost_too_are_written_again) {
   watched_agent node(config());
-  node->start();
-  const auto head = push("one");
-  ASSERT_TRUE(node.until_version(head.version));
+  const auto head = live_on(node, "one");
   for (int i = 0; i < 3; ++i) {
     redis_->run({"FLUSHALL"});
     until_a_node_reports();

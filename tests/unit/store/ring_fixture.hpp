@@ -38,6 +38,13 @@ class ring_agent : public ::testing::Test {
     EXPECT_TRUE(head) << (head ? "" : head.error().message);
     return head.value_or(head_record{});
   }
+  // Starts the node and makes a version live on it.
+  head_record live_on(watched_agent& node, const std::string& text) {
+    node->start();
+    auto head = push(text);
+    EXPECT_TRUE(node.until_version(head.version));
+    return head;
+  }
   // The node's last word on an activation, as soon as it is final.
   acknowledgement answer(policy::activation to, const std::string& node = "n1") {
     auto from = connect();

@@ -212,9 +212,7 @@ TEST_F(keeping, a_freeze_lets_harm_be_taken_away_and_nothing_else) {
 
 TEST_F(keeping, a_revoked_version_is_neither_activated_nor_kept) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   const auto two = push("two");
   ASSERT_TRUE(node.until_version(two.version));
   auto to = connect();
@@ -235,9 +233,7 @@ TEST_F(keeping, a_revoked_version_is_neither_activated_nor_kept) {
 
 TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   const auto two = to.stage(bundle_of("two")).value();
   const canary_version share{.version = two, .basis_points = 500, .salt = "s"};
@@ -266,9 +262,7 @@ TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
 
 TEST_F(keeping, what_a_node_demotes_itself_survives_a_restart_and_ends_with_a_rearm_or_another_version) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   node->demote({{.version = one.version, .rule = "r-1", .why = "blocked too much"}, {.version = std::string(64, 'a'), .rule = "r-2", .why = "of nobody's version"}});
   ASSERT_TRUE(node.until_event("demoted", "rule r-1: blocked too much"));
   ASSERT_EQ(node->status().demotions.size(), 1u);
@@ -294,9 +288,7 @@ TEST_F(keeping, what_a_node_demotes_itself_survives_a_restart_and_ends_with_a_re
 
 TEST_F(keeping, an_activation_demotes_for_everybody_and_passes_on_what_it_does_not_name) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   const std::vector<rule_demotion> wild{{.version = one.version, .rule = "wild", .why = "a person"}};
   const auto done = to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .demoted = wild}).value();
@@ -327,9 +319,7 @@ TEST_F(keeping, one_controller_at_a_time_leads) {
 
 TEST_F(keeping, a_canary_that_does_not_build_leaves_what_is_live_alone) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   const auto bad = to.stage(bundle_of("REFUSE")).value();
   const auto begun = to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "", .canary = canary_version{bad, 500, "s"}}).value();

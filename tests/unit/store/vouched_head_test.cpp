@@ -225,9 +225,7 @@ TEST_F(trusting, a_key_that_ends_takes_nothing_from_what_runs) {
 
 TEST_F(trusting, what_takes_harm_away_is_in_force_also_on_a_full_disk) {
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto to = connect();
   const auto two = to.stage(bundle_of("two")).value();
   const canary_version share{.version = two, .basis_points = 500, .salt = "s"};
@@ -250,9 +248,7 @@ TEST_F(trusting, what_takes_harm_away_is_in_force_also_on_a_full_disk) {
 TEST_F(trusting, one_number_for_two_records_is_seen_and_healed) {
   const ring_keys keys("test");
   watched_agent node(config());
-  node->start();
-  const auto one = push("one");
-  ASSERT_TRUE(node.until_version(one.version));
+  const auto one = live_on(node, "one");
   auto made = nlohmann::json::parse(redis_->run({"HGET", keys.head(), "record"}).text);
   made["demoted"] = nlohmann::json::array({{{"version", one.version}, {"rule", "r"}, {"why", "w"}}});
   redis_->run({"DEL", keys.log()});
