@@ -23,11 +23,13 @@ class byte_block {
   // The bytes of `text` from `at` on; NUL stands for those that it has no more. `at` lies within it.
   byte_block(std::string_view text, std::size_t at) {
     const auto have = std::min(size, text.size() - at);
-    if (have < size) present_ = (std::uint64_t{1} << have) - 1;
-    std::array<char, size> bytes{};
-    const char* from = text.data() + at;
-    if (have < size) from = static_cast<const char*>(std::memcpy(bytes.data(), from, have));
-    std::memcpy(lanes_.data(), from, size);
+    if (have == size) {
+      std::memcpy(lanes_.data(), text.data() + at, size);
+      return;
+    }
+    present_ = (std::uint64_t{1} << have) - 1;
+    lanes_ = {};
+    std::memcpy(lanes_.data(), text.data() + at, have);
   }
 
   // Those that the text has.
