@@ -170,6 +170,12 @@ void append_json_escaped(std::string& out, std::string_view text) {
   out.append(text, plain);
 }
 
+std::string json_escaped(std::string_view text) {
+  std::string out;
+  append_json_escaped(out, text);
+  return out;
+}
+
 std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   append_json_escaped(out, text);

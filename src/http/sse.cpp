@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/byte_block.hpp"
+
 namespace sluice::http {
 
 void sse_splitter::feed(std::string_view bytes) {
@@ -26,7 +28,7 @@ struct line {
 
 // The line that ends at or behind `at`; false when its end is not there yet. A CR at the very end may be half of CR LF.
 bool line_at(std::string_view text, std::size_t at, line& out) {
-  const auto end = text.find_first_of("\r\n", at);
+  const auto end = find_line_end(text, at);
   if (end == std::string_view::npos) return false;
   if (text[end] == '\n') {
     out = {end, end + 1};
@@ -38,6 +40,10 @@ bool line_at(std::string_view text, std::size_t at, line& out) {
 }
 
 }  // namespace
+
+std::size_t find_line_end(std::string_view text, std::size_t from) {
+  return find_row(text, from, 1, [](const byte_block& of) { return of.equal('\n') | of.equal('\r'); });
+}
 
 sse_splitter::status sse_splitter::next(sse_event& out) {
   const auto text = std::string_view(buffer_).substr(begin_);

@@ -58,9 +58,7 @@ std::string in_form(pending_edit::form written, std::string replacement) {
     case pending_edit::form::json_scalar: return json_quoted(replacement);
     case pending_edit::form::json_string: break;
   }
-  std::string out;
-  append_json_escaped(out, replacement);
-  return out;
+  return json_escaped(replacement);
 }
 
 }  // namespace

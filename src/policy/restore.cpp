@@ -37,12 +37,7 @@ std::size_t walk(const token_map& known, url_scan& where, std::string_view text,
 }
 
 // As it stands in a text: in a string, where that is JSON.
-std::string as_written(const std::string& value, bool json) {
-  if (!json) return value;
-  std::string out;
-  append_json_escaped(out, value);
-  return out;
-}
+std::string as_written(const std::string& value, bool json) { return json ? json_escaped(value) : value; }
 
 }  // namespace
 

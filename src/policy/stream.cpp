@@ -109,7 +109,7 @@ void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
 
 void stream_evaluator::impl::failed(std::uint32_t term, channel_state& c) {
   const auto& t = prog.terms[term];
-  for (std::size_t level = 0; level <= (c.json ? c.json->levels.size() : 0); ++level) {
+  for (std::size_t level = 0; level <= c.deepest(); ++level) {
     auto& in = c.level(level)[static_cast<std::size_t>(t.view)];
     (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
   }
@@ -144,7 +144,8 @@ void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std:
   for (auto& e : ready) e.part = 0, e.begin -= c.released, e.end -= c.released;
   const auto take = until - c.released;
   std::size_t at = 0;
-  for (const auto& e : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options, tokens())) {
+  const auto edits = ready.empty() ? std::vector<edit>() : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options, tokens());
+  for (const auto& e : edits) {
     into.append(c.original, at, e.begin - at);
     into += e.replacement;
     place(index, c, e.begin, e.end, e.replacement);
@@ -192,7 +193,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
       if (in.any()) in.text.finish();
     }
     if (c.json) end_levels(c);
-    for (std::size_t level = 0; level <= (c.json ? c.json->levels.size() : 0); ++level) follow(c, c.level(level), index, false);
+    for (std::size_t level = 0; level <= c.deepest(); ++level) follow(c, c.level(level), index, false);
     if (c.wants_whole) look_at_whole(c, index);
     compose(c, index);
     c.finished = true;

@@ -219,6 +219,7 @@ struct channel_state {
   searched_views searched = {searched_channel{text::view_kind::regex}, searched_channel{text::view_kind::folded}};
   bool begun = false;                  // something but white space came
   std::unique_ptr<json_channel> json;  // where that may be JSON
+  [[nodiscard]] std::size_t deepest() const { return json ? json->levels.size() : 0; }
   [[nodiscard]] searched_views& level(std::size_t n) { return n == 0 ? searched : json->levels[n - 1]->searched; }
   index_set holding;                // terms that may change or stop the text
   index_set composing;              // regexes to which marks on letters matter

@@ -26,10 +26,11 @@ std::size_t unblocked_bytes(const snapshot& with, const outcome& result, std::sp
   const auto last = static_cast<std::uint32_t>(parts.size() - 1);
   std::uint32_t first = std::numeric_limits<std::uint32_t>::max();
   for (const finding& hit : result.findings) {
+    if (!hit.enforced || hit.part != last) continue;
     // By what the rule says: an addition without a place is a block as well, of what is known at the end alone.
     const auto does = with.rules()[hit.rule].action;
     const bool blocks = does == action::block || (changes_match(does) && !editable_at(parts[hit.part], hit.begin, hit.end, direction::response));
-    if (hit.enforced && hit.part == last && blocks) first = std::min(first, hit.begin);
+    if (blocks) first = std::min(first, hit.begin);
   }
   if (first == std::numeric_limits<std::uint32_t>::max()) return std::string::npos;
   std::size_t out = 0;

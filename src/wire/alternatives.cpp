@@ -31,11 +31,14 @@ bool key_is_alternative(const text::json::document& body, index i) {
   return !body[i].key.empty() && std::ranges::find(words, body[i].key) == words.end() && within_list(body, body[i].parent);
 }
 
+// The value of a row itself, which of a copy is none of the alternatives in it: most often null, in each event.
+bool is_row_itself(const text::json::document& body, const std::vector<std::uint16_t>& states, index i) { return i == 0 || states[body[i].parent] != states[i]; }
+
 // All that the value at `i` repeats or stands beside; none: it is in no copy.
 index copy_around(const text::json::document& body, const path_table& table, const std::vector<std::uint16_t>& states, index i) {
   const auto* r = table.at(states[i]);
   if (r == nullptr || r->what != text_class::copy) return none;
-  while (i != 0 && states[body[i].parent] == states[i]) i = body[i].parent;
+  while (!is_row_itself(body, states, i)) i = body[i].parent;
   return i;
 }
 
@@ -45,6 +48,7 @@ std::string_view nothing_of(kind k) { return k == kind::array ? "[]" : "null"; }
 
 void table_response::list_alternatives(index i, part like) {
   const auto& body = listed_.body();
+  if (is_row_itself(body, states_, i)) return;
   const bool key = key_is_alternative(body, i), text = is_alternative(body, i);
   if (!key && !text) return;
   like.kind = part_kind::annotation;
@@ -65,6 +69,7 @@ void table_response::drop_alternatives(std::span<const replacement> edits, std::
 }
 
 bool event_reader::judge_alternatives(index i, const grower& dialect, channel_sink& sink) {
+  if (is_row_itself(body_, states_, i)) return true;
   bool stays = true;
   if (key_is_alternative(body_, i) && !judge_alternative(body_[i].key, false, i, dialect, sink, stays)) return false;
   if (is_alternative(body_, i) && !judge_alternative(body_[i].text, true, i, dialect, sink, stays)) return false;

@@ -66,7 +66,7 @@ response_stream::status completions_stream::event(const http::sse_event& e, chan
     for (const auto key : c.edited ? std::span(completions_copies) : std::span<const std::string_view>()) event_.blank(c.node, key, "null");
   }
   write(e, out);
-  usage_due_ = usage_due_ && !openai_tells_usage(event_);
+  usage_due_ = usage_due_ && !(at_hand_.empty() && openai_tells_usage(event_));  // with choices it tells none
   return status::ok;
 }
 

@@ -4,13 +4,13 @@
 #include <array>
 
 #include "event_reader.hpp"
-#include "sluice/base/limits.hpp"
+#include "sluice/http/sse.hpp"
 
 namespace sluice::wire {
 
 bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
   for (std::size_t at = 0; at < raw.size();) {
-    const auto end = std::min(raw.find_first_of("\r\n", at), raw.size());
+    const auto end = std::min(http::find_line_end(raw, at), raw.size());
     auto line = raw.substr(at, end - at);
     at = end + 1;
     if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);

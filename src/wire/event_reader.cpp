@@ -175,7 +175,7 @@ bool event_reader::judge_attachment(index i, const row& r, grower& dialect, chan
 bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const bool unknown = states_[i] == path_table::unknown;
-  if (unknown && !n.key.empty() && !judge_key(n.key, body_.path(i), dialect.choice_of(i), sink)) return false;
+  if (unknown && !n.key.empty() && !keys_.contains(n.key) && !judge_key(n.key, body_.path(i), dialect.choice_of(i), sink)) return false;
   if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
     return admits(n.parent, "unknown part", std::nullopt, sink);  // tokens spell text that no rule can read
   }
@@ -190,7 +190,6 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
 
 // The keys of a stream are the same from event to event: each is judged once.
 bool event_reader::judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink) {
-  if (keys_.contains(key)) return true;
   if (!remember(key.size())) return false;
   keys_.emplace(key);
   return at_once(key, role::assistant, part_kind::annotation, false, std::move(name), choice, sink);
@@ -215,7 +214,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {
     ++of.times;
-    released_ = of.left.value_or(of.text);
+    released_ = of.left ? *of.left : of.text;
     return true;
   }
   if (fresh && !remember(text.size())) return false;

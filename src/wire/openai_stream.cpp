@@ -46,7 +46,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   }
   for (const auto key : touched ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
   write(e, out);
-  usage_due_ = usage_due_ && !openai_tells_usage(event_);
+  usage_due_ = usage_due_ && !(at_hand_.empty() && openai_tells_usage(event_));  // with choices it tells none
   for (const auto& at : at_hand_) choices_[at.number].role_sent |= choices_[at.number].role_at_hand;
   return status::ok;
 }

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::string_view blank_line = "\n\n";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  append_json_escaped(out, text);
-  return out;
-}
-
 std::string message(std::string_view role, std::string_view words) {
   return "{\"role\":" + json_quoted(role) + ",\"content\":" + json_quoted(words) + "}";
 }
@@ -58,14 +52,14 @@ void add_system_message(const text::json::document& body, index messages, const 
 }
 
 void add_behind(const text::json::document& body, index literal, std::string_view text, splice_list& splices) {
-  insert(body[literal].raw_end - 1, escaped(text), splices);
+  insert(body[literal].raw_end - 1, json_escaped(text), splices);
 }
 
 void add_to_text(const text::json::document& body, index literal, const system_words& added, splice_list& splices) {
   const auto& n = body[literal];
-  if (n.text.empty()) return insert(n.raw_begin + 1, escaped(joined(added)), splices);
-  if (!added.before.empty()) insert(n.raw_begin + 1, escaped(std::string(added.before).append(blank_line)), splices);
-  if (!added.behind.empty()) insert(n.raw_end - 1, escaped(std::string(blank_line).append(added.behind)), splices);
+  if (n.text.empty()) return insert(n.raw_begin + 1, json_escaped(joined(added)), splices);
+  if (!added.before.empty()) insert(n.raw_begin + 1, json_escaped(std::string(added.before).append(blank_line)), splices);
+  if (!added.behind.empty()) insert(n.raw_end - 1, json_escaped(std::string(blank_line).append(added.behind)), splices);
 }
 
 void add_to_list(const text::json::document& body, index array, const system_words& added, std::string (*block)(std::string_view text),

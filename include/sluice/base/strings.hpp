@@ -24,6 +24,7 @@ namespace sluice {
 [[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 // Appends `text` as the inside of a JSON string (no quotes): the one escaper of the project.
 void append_json_escaped(std::string& out, std::string_view text);
+[[nodiscard]] std::string json_escaped(std::string_view text);
 [[nodiscard]] std::string json_quoted(std::string_view text);
 
 }  // namespace sluice

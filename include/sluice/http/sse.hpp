@@ -18,6 +18,9 @@ struct sse_event {
   std::uint32_t data_offset = 0;
 };
 
+// Where the first CR or LF stands from `from` on; npos: nowhere.
+[[nodiscard]] std::size_t find_line_end(std::string_view text, std::size_t from);
+
 class sse_splitter {
  public:
   explicit sse_splitter(std::size_t event_bytes_max) : event_bytes_max_(event_bytes_max) {}
