@@ -23,11 +23,7 @@ int approve(const approve_options& options, bool json) {
   if (!version) return 1;
   const auto key = read_signing_key(options.key_file);
   if (!key) return 1;
-  if (!options.trust_file.empty()) {
-    auto trusted = read_trust_file(options.trust_file);
-    if (!trusted) return 1;
-    ring->trust_only(std::move(*trusted));
-  }
+  if (!trust_ring(*ring, options.trust_file)) return 1;
   const auto how = ring->approve(*version, *key);
   if (!how) return complain_ring(how.error()), 1;
   if (json) {

@@ -1,7 +1,6 @@
 // sluice feedback: what people say of decisions, who looked at it, what it says of rules, and what two of them propose.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <memory>

@@ -71,8 +71,7 @@ int pack(const pack_options& o, bool json) {
     complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was written", "see the whole report: sluice test " + o.bundle);
     return 1;
   }
-  store::sealing how{.ring = o.ring, .activation = {before->activation.epoch, before->activation.generation + 1}, .actor = asked.actor, .note = o.note,
-                     .how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit, false)};
+  store::sealing how{.ring = o.ring, .activation = {before->activation.epoch, before->activation.generation + 1}, .actor = asked.actor, .note = o.note, .how = {}};
   if (how.activation.epoch == 0) how.activation.epoch = 1;
   if (!o.activation.empty()) {
     const auto given = store::activation_from(o.activation);
@@ -81,7 +80,8 @@ int pack(const pack_options& o, bool json) {
   }
   if (how.activation <= before->activation) return complain("--activation " + policy::to_string(how.activation) + " does not follow " + policy::to_string(before->activation), "nodes only go forward"), 2;
   // Without what is served nobody can tell; a first one has nothing to be weaker than.
-  how.how.weaker = before->bundle ? before->owes_approval || rollout::weaker(before->bundle->report.bundle, input->report.bundle) : how.activation != policy::activation{1, 1};
+  const bool weaker = before->bundle ? before->owes_approval || rollout::weaker(before->bundle->report.bundle, input->report.bundle) : how.activation != policy::activation{1, 1};
+  how.how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit, weaker);
   const auto bytes = store::sealed_archive(input->source, how, keys->build, keys->activate);
   if (!bytes) return complain(bytes.error().message), 1;
   if (const auto written = replace_file(o.out, *bytes); !written) return complain(written.error().message), 1;

@@ -82,14 +82,14 @@ void read_upstream(section& root, upstream_config& out) {
   } else {
     root.complain("base_url", "'base_url' " + parsed.error().message, "write it like https://api.openai.com");
   }
-  if (wire::find_dialect(out.dialect) == nullptr) {
+  const auto* dialect = wire::find_dialect(out.dialect);
+  if (dialect == nullptr) {
     std::string all;
     for (const auto name : wire::dialect_names()) all += (all.empty() ? "" : ", ") + std::string(name);
     root.complain("dialect", "there is no dialect '" + out.dialect + "'", "known: " + all);
   }
   for (const auto& prefix : out.paths) {
     // Requests keep the path of their API, so that a prefix which both name would be asked for twice.
-    const auto* dialect = wire::find_dialect(out.dialect);
     const auto path = prefix.substr(dialect == nullptr ? 0 : dialect->before_root(prefix));
     const auto& base = out.parsed.path;
     if (base.empty() || path.size() < 2 || !(base.ends_with(path) || path.starts_with(base + "/"))) continue;

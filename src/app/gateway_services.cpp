@@ -165,6 +165,15 @@ std::uint64_t gateway_services::ask_ledger(proxy::ledger_question question, prox
   return memories_.shared->ask(worker_, ticket, std::move(asked)) ? ticket : 0;
 }
 
+void gateway_services::count_unscanned(const proxy::exchange_report& report) {
+  const auto of_dialect = static_cast<std::size_t>(std::ranges::find(wire::dialect_names(), report.dialect) - wire::dialect_names().begin());
+  for (const auto& [reason, bytes] : report.unscanned) {
+    // One that were not listed would still be in the sum of the worker's counters, which telemetry shows as "other".
+    const auto at = std::ranges::find(proxy::unscanned_reasons, reason);
+    if (at != proxy::unscanned_reasons.end()) unscanned_[of_dialect][static_cast<std::size_t>(at - proxy::unscanned_reasons.begin())].add(bytes);
+  }
+}
+
 void gateway_services::record(const proxy::exchange_report& report) {
   // `opened` names what the request found; `closed` has it again, and the answer's.
   if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {
@@ -176,12 +185,7 @@ void gateway_services::record(const proxy::exchange_report& report) {
       for (const auto& f : report.response.findings) (*table)->count(worker_, f);
       break;
     }
-    const auto of_dialect = static_cast<std::size_t>(std::ranges::find(wire::dialect_names(), report.dialect) - wire::dialect_names().begin());
-    for (const auto& [reason, bytes] : report.unscanned) {
-      // One that were not listed would still be in the sum of the worker's counters, which telemetry shows as "other".
-      const auto at = std::ranges::find(proxy::unscanned_reasons, reason);
-      if (at != proxy::unscanned_reasons.end()) unscanned_[of_dialect][static_cast<std::size_t>(at - proxy::unscanned_reasons.begin())].add(bytes);
-    }
+    if (!report.unscanned.empty()) count_unscanned(report);
   }
   if (auto* slot = log_.claim(worker_, report.reserved); slot != nullptr) {
     fill(*slot, report);

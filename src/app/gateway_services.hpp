@@ -65,6 +65,7 @@ class gateway_services final : public proxy::services {
   [[nodiscard]] const unscanned_counters& unscanned() const { return unscanned_; }
 
  private:
+  void count_unscanned(const proxy::exchange_report& report);
   const config& settings_;
   unsigned worker_;
   audit::log& log_;

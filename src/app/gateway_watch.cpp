@@ -66,10 +66,12 @@ void gateway::watch_blocks() {
     if (active_->canary) in_force.push_back(active_->canary->policy->snapshot);
   }
   auto news = blocks_.look(in_force, as, [this](const std::string& version) { return evidence_of(version); }, mono_now());
+  auto arms = rollout::arms_json(blocks_.arms());
+  auto bands = blocks_.bands();
   {
     const std::lock_guard lock(publish_mutex_);
-    arms_ = rollout::arms_json(blocks_.arms());
-    bands_ = blocks_.bands();
+    arms_ = std::move(arms);
+    bands_ = std::move(bands);
   }
   breaker_users_.store(blocks_.users());
   for (const auto& told : news.told) telemetry::log(level::warn, told);

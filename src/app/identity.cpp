@@ -171,12 +171,12 @@ result<proxy::identity> identify(const context_config& rules, const key_table* k
       return out;
     }
   }
-  // A key that nobody vouches for is made up as easily as another: whoever has a thousand of them is one.
-  out.counted_as = "peer:" + subscriber_of(peer.address);
   if (keys != nullptr && rules.deny_unknown) {
     return fail(errc::refused, key.empty() ? "no key was given; send one as Authorization: Bearer"
                                            : "this key is not known to the gateway; ask its operator to add it");
   }
+  // A key that nobody vouches for is made up as easily as another: whoever has a thousand of them is one.
+  if (out.who.user.empty()) out.counted_as = "peer:" + subscriber_of(peer.address);
   return out;
 }
 

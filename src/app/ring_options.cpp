@@ -135,14 +135,18 @@ std::optional<std::optional<store::trust>> trusted_by(const signing_options& opt
   return store::publisher_trust(told, keys.build, keys.activate);
 }
 
+bool trust_ring(store::publisher& ring, const std::string& file) {
+  if (file.empty()) return true;
+  auto trusted = read_trust_file(file);
+  if (trusted) ring.trust_only(std::move(*trusted));
+  return trusted.has_value();
+}
+
 bool sign_ring(store::publisher& ring, const signing_options& options) {
   auto keys = read_signing_keys(options);
   if (!keys) return false;
   ring.sign_with(std::move(keys->build), std::move(keys->activate));
-  if (options.trust_file.empty()) return true;
-  auto trusted = read_trust_file(options.trust_file);
-  if (trusted) ring.trust_only(std::move(*trusted));
-  return trusted.has_value();
+  return trust_ring(ring, options.trust_file);
 }
 
 std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {

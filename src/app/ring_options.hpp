@@ -42,6 +42,8 @@ struct signing_keys {
 [[nodiscard]] std::optional<signing_keys> read_signing_keys(const signing_options& options);
 // Whose words count for somebody with these; outer nothing: it was complained about, inner: he asks for no signatures.
 [[nodiscard]] std::optional<std::optional<store::trust>> trusted_by(const signing_options& options, const signing_keys& keys);
+// From now on only the words of these keys are gone on with; where no file is named nothing changes. False: it cannot be read, which was complained about.
+[[nodiscard]] bool trust_ring(store::publisher& ring, const std::string& file);
 // Also whom it trusts. False: a key could not be read, which was complained about.
 [[nodiscard]] bool sign_ring(store::publisher& ring, const signing_options& options);
 // The one staged version that begins with `digits`; otherwise complains.

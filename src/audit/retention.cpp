@@ -3,7 +3,6 @@
 
 #include <filesystem>
 
-#include "chain_line.hpp"
 #include "files.hpp"
 
 namespace sluice::audit {

@@ -147,14 +147,14 @@ class verifier {
     if (text.size() < hash_member_bytes || !text.ends_with("\"}")) return problem("the line is no audit record"), false;
     const auto hash = last_member(text, "hash");
     const auto body = std::string_view(text).substr(0, text.size() - hash_member_bytes);
-    const std::string prev(last_member(body, "prev"));
+    const auto prev = last_member(body, "prev");
     const auto sequence = sequence_of(text);
     const bool fits = hash_fits(text);
     if (!fits) {
       problem("the bytes do not fit their hash: the record was changed");
     } else if (node.records == 1 && sequence > 1) {
       node.partial = true;
-      node.begins_late = {place_, prev, sequence};
+      node.begins_late = {place_, std::string(prev), sequence};
     } else if (prev != node.hash) {
       problem(broken_link(text, sequence, node));
     } else if (sequence != node.sequence + 1) {

@@ -91,7 +91,7 @@ std::optional<store::activate_request> fleet_watch::demote(const store::head_rec
   for (const auto& node : nodes) {
     if (!node.alive) continue;
     for (const auto& each : node.demoted) {
-      const auto same = [&](const store::rule_demotion& d) { return d.version == each.version && d.rule == each.rule; };
+      const auto same = [&](const store::rule_demotion& d) { return store::same_rule(d, each); };
       const bool decides = each.version == head.version || (head.canary && each.version == head.canary->version);
       if (!decides || std::ranges::any_of(head.demoted, same)) continue;
       auto& [what, by] = found[{each.version, each.rule}];

@@ -156,11 +156,6 @@ std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, c
   return out;
 }
 
-bool weaker(const gate_evidence& evidence) {
-  if (!evidence.active) return false;
-  return evidence.active->change.effect >= policy::effect::may_weaken || !loosened(evidence.active->gate, evidence.gate).empty();
-}
-
 bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now) {
   return policy::diff(was, now).effect >= policy::effect::may_weaken || !loosened(was.gate, now.gate).empty();
 }
@@ -170,7 +165,7 @@ check_row judge_weakening(const gate_evidence& evidence, const gate_terms& terms
   const auto& change = evidence.active->change;
   check_row row{.check = "weakening", .summary = std::string(to_string(change.effect)) + " than version " + evidence.active->version.substr(0, 12), .findings = {}};
   const auto less = loosened(evidence.active->gate, evidence.gate);
-  if (!weaker(evidence)) {
+  if (change.effect < policy::effect::may_weaken && less.empty()) {
     row.summary = change.effect == policy::effect::none ? "nothing that decides changed" : "nothing is weaker than in version " + evidence.active->version.substr(0, 12);
     return row;
   }

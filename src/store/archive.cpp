@@ -168,7 +168,7 @@ result<bool> check_archive(const bundle_archive& of, const trust& whom, const st
   if (auto counts = check_manifest(*made, whom, now); !counts) return std::unexpected(counts.error());
   const auto version = policy::version_of(of.source);
   if (made->version != version || record->version != version) return fail(errc::integrity, "its manifest or its activation is of another version than its files are");
-  return made->how.weaker && !check_approval(whom, made->signed_as, now, "it");
+  return owes_approval(*made, whom, now);
 }
 
 policy::activation activation_in(const bundle_archive& of) {

@@ -63,9 +63,7 @@ void node::downgraded_from(const std::string& version) {
 
 // The version that runs goes on, with nothing beside it that does not run already: an abort, a demotion, a canary that goes to shadow.
 bool node::only_takes_away(const std::string& version, const beside& with) const {
-  const bool canary = !with.canary || with.canary == canary_;
-  const bool shadow = with.shadow.empty() || with.shadow == shadow_ || (canary_ && with.shadow == canary_->version);
-  return snapshot_ && version == state_.version && canary && shadow;
+  return snapshot_ && version == state_.version && adds_nothing(with, canary_, shadow_);
 }
 
 // A demotion belongs to its version: it ends with it, and stays through activations of the same one.
@@ -73,15 +71,15 @@ std::vector<demotion> node::demotions_with(const std::string& version, const bes
   const auto stays = [&](const std::string& of) { return of == version || (with.canary && of == with.canary->version); };
   std::vector<demotion> out;
   for (const auto& each : state_.demotions) {
-    const bool by_ring = std::ranges::any_of(with.demoted, [&](const rule_demotion& d) { return d.version == each.what.version && d.rule == each.what.rule; });
-    const bool armed = each.at < with.rearmed || std::ranges::any_of(with.rearmed_rules, [&](const rearming& r) { return r.version == each.what.version && r.rule == each.what.rule && each.at < r.at; });
+    const bool by_ring = std::ranges::any_of(with.demoted, [&](const rule_demotion& d) { return same_rule(d, each.what); });
+    const bool armed = each.at < with.rearmed || std::ranges::any_of(with.rearmed_rules, [&](const rearming& r) { return same_rule(r, each.what) && each.at < r.at; });
     if (each.here && !by_ring && stays(each.what.version) && !armed) out.push_back(each);
   }
   for (const auto& each : with.demoted) {
     if (!stays(each.version)) continue;
     const auto known = std::ranges::find_if(state_.demotions, [&](const demotion& d) { return !d.here && d.what == each; });
     out.push_back(known != state_.demotions.end() ? *known : demotion{.what = each, .at = state_.active, .time = now().wall, .here = false});
-    out.back().by_person = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return d.version == each.version && d.rule == each.rule; });
+    out.back().by_person = std::ranges::any_of(with.by_person, [&](const rule_demotion& d) { return same_rule(d, each); });
   }
   return out;
 }
@@ -158,6 +156,7 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
 // The log of each boot says by itself what is demoted: that of the boot before may be gone.
 void node::tell_standing_demotions() const {
   for (const auto& each : state_.demotions) {
+    if (!holds(each)) continue;
     calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": since " + rfc3339(each.time) + ": " + each.what.why);
   }
 }
@@ -166,7 +165,7 @@ void node::demote(const std::vector<rule_demotion>& what) {
   std::vector<rule_demotion> fresh;
   for (const auto& each : what) {
     const bool runs_here = each.version == state_.version || (canary_ && each.version == canary_->version);
-    const bool known = std::ranges::any_of(state_.demotions, [&](const demotion& d) { return d.what.version == each.version && d.what.rule == each.rule; });
+    const bool known = std::ranges::any_of(state_.demotions, [&](const demotion& d) { return same_rule(d.what, each); });
     const demotion one{.what = each, .at = state_.active, .time = now().wall, .here = true};
     if (!runs_here || known || !holds(one)) continue;
     state_.demotions.push_back(one);

@@ -134,7 +134,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   activation_record r{.activation = {}, .with = {.canary = what.canary, .shadow = what.shadow}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
                       .time = rfc3339(now().wall), .previous = last ? last->version : "", .replid = server->id};
   // How the version came to be stands in its manifest; the history says it without asking for that.
-  if (auto made = redis.command({"HGET", keys.manifest(what.canary ? what.canary->version : what.kind == "shadow" ? what.shadow : what.version), "manifest"}); made && made->kind == redis_reply::kind::text) {
+  if (auto made = redis.command({"HGET", keys.manifest(subject_of(what)), "manifest"}); made && made->kind == redis_reply::kind::text) {
     if (const auto manifest = parse_manifest(made->text)) {
       r.commit = manifest->how.commit;
       r.gate_report = manifest->how.gate_report;

@@ -267,7 +267,7 @@ bool publisher::owes_approval(const std::string& version) {
   const auto by = impl_->whom();
   if (!by) return false;
   const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall);
-  return !manifest || (manifest->how.weaker && !check_approval(*by, manifest->signed_as, now().wall, "it"));
+  return !manifest || store::owes_approval(*manifest, *by, now().wall);
 }
 
 // Everything is asked of the very bytes that are signed: Redis may hand out others the next time.

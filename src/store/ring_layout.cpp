@@ -127,17 +127,15 @@ std::string digest_of(const activation_record& r) { return crypto::sha256_hex(r.
 
 std::string beyond_safety(const activation_record& record, const activation_record& made_live) {
   const auto &is = record.with, &was = made_live.with;
-  const bool same_canary = !is.canary || is.canary == was.canary;
-  const bool same_shadow = is.shadow.empty() || is.shadow == was.shadow || (was.canary && is.shadow == was.canary->version);
   const auto decides = [&](const std::string& version) { return version == record.version || (is.canary && version == is.canary->version); };
   const auto stays = [&](const rule_demotion& d) {
-    return !decides(d.version) || std::ranges::any_of(is.demoted, [&](const rule_demotion& other) { return other.version == d.version && other.rule == d.rule; });
+    return !decides(d.version) || std::ranges::any_of(is.demoted, [&](const rule_demotion& other) { return same_rule(other, d); });
   };
   const auto armed = [&](const rearming& r) {
-    return std::ranges::any_of(was.rearmed_rules, [&](const rearming& other) { return other.version == r.version && other.rule == r.rule && other.at == r.at; });
+    return std::ranges::any_of(was.rearmed_rules, [&](const rearming& other) { return same_rule(other, r) && other.at == r.at; });
   };
   const std::string by = "is signed by a key of the role safety, which may only go on with version " + made_live.version.substr(0, 12) + " of " + policy::to_string(made_live.activation);
-  if (record.version != made_live.version || !same_canary || !same_shadow) return by;
+  if (record.version != made_live.version || !adds_nothing(is, was.canary, was.shadow)) return by;
   if (is.rearmed != was.rearmed || !std::ranges::all_of(is.rearmed_rules, armed) || !std::ranges::all_of(was.demoted, stays)) return by + " and arm none of its rules again";
   return {};
 }
@@ -181,6 +179,8 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
 }
 
 }  // namespace
+
+bool owes_approval(const manifest& of, const trust& whom, wall_time now) { return of.how.weaker && !check_approval(whom, of.signed_as, now, "it"); }
 
 result<void> check_manifest(const manifest& of, const trust& whom, wall_time now) {
   const auto what = "the manifest of version " + of.version.substr(0, 12);

@@ -80,6 +80,8 @@ struct manifest {
 
 // Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded.
 [[nodiscard]] result<void> check_manifest(const manifest& of, const trust& whom, wall_time now);
+// Whether it counts as weaker and lacks the second key.
+[[nodiscard]] bool owes_approval(const manifest& of, const trust& whom, wall_time now);
 
 // What stands at the top of a ring: its head and the newest entry of its log, read in one round trip but not in one instant.
 struct ring_top {

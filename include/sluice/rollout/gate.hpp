@@ -147,9 +147,7 @@ struct gate_report {
   std::string digest;                         // SHA-256 of the report without times
 };
 
-// Whether something is weaker than in the active version, or may be, or the gate asks for less. False without an active version.
-[[nodiscard]] bool weaker(const gate_evidence& evidence);
-// The same of two bundles that were checked, without asking anything else of them.
+// Whether something is weaker in `now`, or may be, or its gate asks for less: of two bundles that were checked.
 [[nodiscard]] bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now);
 // What a `gate` block does not ask for any more that the one before did, in words; empty: it asks for as much.
 [[nodiscard]] std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, const std::optional<policy::gate_spec>& now);

@@ -56,6 +56,12 @@ struct beside {
   shown_by_version shown = {};               // what any of these versions blocked while it was in shadow, for the breaker
 };
 
+[[nodiscard]] bool same_rule(const auto& a, const auto& b) { return a.version == b.version && a.rule == b.rule; }
+// Nothing stands beside the version that is live but what stood there already; a canary may go on in shadow.
+[[nodiscard]] inline bool adds_nothing(const beside& is, const std::optional<canary_version>& canary, const std::string& shadow) {
+  return (!is.canary || is.canary == canary) && (is.shadow.empty() || is.shadow == shadow || (canary && is.shadow == canary->version));
+}
+
 enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
 
 // An answer of a web server that was asked for a bundle's archive.

@@ -55,7 +55,8 @@ struct head_record {
 };
 
 // The version that an activation is about: what it puts beside the one that is live, or that one.
-[[nodiscard]] inline const std::string& subject_of(const head_record& of) { return of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
+template <class Activation>
+[[nodiscard]] const std::string& subject_of(const Activation& of) { return of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
 
 // The longest that a node which lost Redis may need to come back and report: longer than its longest back-off.
 inline constexpr milliseconds return_max{7000};

@@ -76,6 +76,11 @@ TEST_F(going_live, where_nobody_signs_nobody_demotes_it) {
   auto to = connect();
   demote(to, one.version, {"guarded", "r-1"});
   EXPECT_EQ(told(node), names{"r-1"});
+  node.stop();
+  watched_agent again(config());
+  again->start();
+  EXPECT_TRUE(again.until_event("demoted", "rule r-1"));
+  EXPECT_FALSE(again.had_event("demoted", "rule guarded")) << "what stays enforced is not told as demoted by the log of the next boot";
 }
 
 TEST_F(going_live, a_canary_that_grows_lets_go_of_nobody_and_is_not_built_again) {

@@ -104,8 +104,21 @@ bool watched_agent::until_state(policy::freshness state) {
   return until([&](const auto& a) { return a.freshness == state; });
 }
 
+namespace {
+
+bool any_of_kind(const std::vector<std::string>& events, const std::string& kind, const std::string& detail_part) {
+  return std::ranges::any_of(events, [&](const auto& e) { return e.starts_with(kind) && e.contains(detail_part); });
+}
+
+}  // namespace
+
 bool watched_agent::until_event(const std::string& kind, const std::string& detail_part) {
-  return wait([&] { return std::ranges::any_of(events_, [&](const auto& e) { return e.starts_with(kind) && e.contains(detail_part); }); });
+  return wait([&] { return any_of_kind(events_, kind, detail_part); });
+}
+
+bool watched_agent::had_event(const std::string& kind, const std::string& detail_part) const {
+  const std::scoped_lock hold(lock_);
+  return any_of_kind(events_, kind, detail_part);
 }
 
 bool watched_agent::until_log(const std::string& part) {

@@ -24,6 +24,7 @@ class watched_agent {
   [[nodiscard]] bool until_version(const std::string& version);
   [[nodiscard]] bool until_state(policy::freshness state);
   [[nodiscard]] bool until_event(const std::string& kind, const std::string& detail_part);
+  [[nodiscard]] bool had_event(const std::string& kind, const std::string& detail_part) const;  // so far
   [[nodiscard]] bool until_log(const std::string& part);
   [[nodiscard]] policy::active_policy active() const;
   [[nodiscard]] std::vector<policy::active_policy> published() const;  // all that were, in order
