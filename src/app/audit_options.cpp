@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
+#include "sluice/audit/record.hpp"
 #include "sluice/base/json_word.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -95,6 +96,14 @@ bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
   }
   out = *t;
   return true;
+}
+
+std::string check_event(const std::string& text) {
+  if (std::ranges::find(audit::event_words, text) != std::end(audit::event_words)) return {};
+  const auto meant = nearest(text, audit::event_words);
+  std::string known;
+  for (const auto word : audit::event_words) known += (known.empty() ? "" : ", ") + std::string(word);
+  return "there is no event '" + text + "'; it can be " + known + (meant.empty() ? "" : "; did you mean '" + std::string(meant) + "'?");
 }
 
 std::string check_verdict(const std::string& text) {

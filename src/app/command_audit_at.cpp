@@ -19,6 +19,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr seconds clocks_apart_max{60};  // of nodes, and of whoever asks
+
 struct at_options {
   log_options logs;
   version_options versions;
@@ -115,6 +117,7 @@ void print_nodes(const std::vector<audit::active_version>& nodes) {
 int at(at_options& o, bool raw) {
   std::optional<wall_time> when;
   if (!parse_instant(o.time, when) || !when) return 2;
+  if (*when > now().wall + clocks_apart_max) return complain("--time " + o.time + " is yet to come", "what will be in force then nobody has recorded; sluice explain says what the rules of a bundle do at a time"), 2;
   const auto logs = log_sources::open(o.logs);
   if (!logs) return 1;
   const auto found = audit::active_at(logs->folders(), *when);

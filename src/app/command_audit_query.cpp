@@ -16,6 +16,7 @@ struct query_options {
   log_options logs;
   audit::filter filter;
   std::string since, until, user, conversation, value, secret_file;
+  std::string value_key;  // of what was hashed with it; "": nothing
   std::size_t page = 1;
   bool why = false;
 };
@@ -29,7 +30,8 @@ bool hash_names(query_options& o) {
   }
   const auto master = read_secret(o.secret_file, "--secret");
   if (!master) return complain(master.error().message), false;
-  const auto hashed = [&](const std::string& text) { return text.empty() ? text : audit::keyed_hash(audit_value_key(*master), text); };
+  o.value_key = audit_value_key(*master);
+  const auto hashed = [&](const std::string& text) { return text.empty() ? text : audit::keyed_hash(o.value_key, text); };
   o.filter.user = hashed(o.user);
   o.filter.conversation = hashed(o.conversation);
   o.filter.value = hashed(o.value);
@@ -60,6 +62,11 @@ int query(query_options o, bool raw) {
     return true;
   });
   if (!found) return complain(found.error().message), 1;
+  if (count == 0 && !o.value_key.empty()) {
+    const auto another = audit::another_key(logs->folders(), o.value_key);
+    if (!another) return complain(another.error().message), 1;
+    if (*another) return complain("--secret " + o.secret_file + " is not the secret of these logs' gateways: what was looked for cannot be found with it", "it is secrets.key_file, or the file secret of the state directory"), 1;
+  }
   if (count == 0) {
     std::cerr << "sluice: nothing found in these logs that fits" << (*found == 0 ? "" : " on this page") << '\n';
     return 0;
@@ -95,6 +102,7 @@ void add_audit_query(CLI::App& audit, invocation& call) {
                                        {"--activation", &o->filter.activation, "epoch-generation"}}) {
     auto* option = q->add_option(name, *to, what);
     if (std::string_view(name).ends_with("verdict")) option->check(CLI::Validator(check_verdict, ""));
+    if (std::string_view(name) == "--event") option->check(CLI::Validator(check_event, ""));
   }
   q->add_option("--since", o->since, "From this time on: 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m");
   q->add_option("--until", o->until, "Before this time, written as for --since");

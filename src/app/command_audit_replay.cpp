@@ -10,6 +10,7 @@
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
+#include "kept_texts.hpp"
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
@@ -45,20 +46,6 @@ record_head head_of(const std::string& line) {
           .refused_unasked = j.value("effective", "").empty() && j.value("verdict", "") == "block"};
 }
 
-// The record with the whole of it: what closed a stream, or the one there is.
-result<std::string> record_of(const std::vector<std::string>& folders, const std::string& id) {
-  std::string best;
-  audit::filter by_id;
-  by_id.decision = id;
-  const auto found = audit::query(folders, by_id, [&](const std::string& line) {
-    if (best.empty() || line.contains("\"event\":\"closed\"")) best = line;
-    return true;
-  });
-  if (!found) return std::unexpected(found.error());
-  if (head_of(best).id.empty()) return fail(errc::not_found, "these logs have no decision " + id);
-  return best;
-}
-
 struct replayed {
   record_head of;
   audit::replay_report report;
@@ -69,7 +56,7 @@ struct replayed {
 class replayer {
  public:
   replayer(const replay_options& options, std::string master)
-      : options_(options), master_(std::move(master)), value_key_(master_.empty() ? std::string() : audit_value_key(master_)), versions_(options.versions) {}
+      : value_key_(master.empty() ? std::string() : audit_value_key(master)), texts_(std::move(master), options.keys, options.versions.states), versions_(options.versions) {}
 
   result<replayed> run(const std::string& line, record_head head) {
     replayed out{.of = std::move(head), .report = {}, .why_not_in_full = {}};
@@ -81,7 +68,10 @@ class replayer {
     }
     const auto built = versions_.find(out.of.version, out.of.time);
     if (!built) return std::unexpected(built.error());
-    const auto text = text_of(line, out.why_not_in_full);
+    // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
+    auto opened = texts_.open(line);
+    if (!opened) out.why_not_in_full = opened.error().message;
+    const auto text = opened ? std::optional(std::move(*opened)) : std::nullopt;
     auto done = out.of.demoted.empty() ? judged(line, (*built)->bundle, (*built)->snapshot, text) : demoted(line, **built, out.of.demoted, text);
     if (!done) return std::unexpected(done.error());
     out.report = std::move(*done);
@@ -100,30 +90,13 @@ class replayer {
     return judged(line, as_it_ran.bundle, as_it_ran.snapshot, text);
   }
 
-  // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
-  std::optional<audit::kept_exchange> text_of(const std::string& line, std::string& why_not) const {
-    if (master_.empty()) {
-      why_not = "without --secret its text cannot be opened";
-      return std::nullopt;
-    }
-    auto folders = options_.keys;
-    for (const auto& state : options_.versions.states) folders.push_back(text_key_directory(state));
-    if (folders.empty()) folders.emplace_back();
-    for (const auto& folder : folders) {
-      auto text = audit::open_kept_text(line, text_keys_of(folder, master_));
-      if (text) return std::move(*text);
-      why_not = text.error().message;
-    }
-    return std::nullopt;
-  }
-
-  const replay_options& options_;
-  std::string master_, value_key_;
+  std::string value_key_;
+  kept_texts texts_;
   version_lookup versions_;
 };
 
 int replay_one(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
-  const auto line = record_of(folders, o.decision);
+  const auto line = record_of_decision(folders, o.decision);
   if (!line) return complain(line.error().message), 1;
   const auto done = with.run(*line, head_of(*line));
   if (!done) return complain(done.error().message), 1;

@@ -18,7 +18,7 @@ int freeze(const ring_options& options, const std::string& why, bool lift, bool 
     complain("a freeze needs its reason: whoever is stopped by it reads it", "--note 'audit until Friday'");
     return 2;
   }
-  const auto done = lift ? ring->thaw() : ring->freeze(why + " (" + actor_name() + ")");
+  const auto done = lift ? ring->thaw(actor_name()) : ring->freeze(why, actor_name());
   if (!done) return complain_ring(done.error()), 1;
   if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"ring", options.ring}, {"frozen", !lift}}.dump(2) << '\n';
   else if (lift) std::cout << "ring " << options.ring << " takes activations again\n";
@@ -31,7 +31,7 @@ int revoke(const ring_options& options, const std::string& which, bool back, boo
   if (!ring) return 1;
   const auto version = staged_version(*ring, which);
   if (!version) return 1;
-  const auto done = back ? ring->unrevoke(*version) : ring->revoke(*version);
+  const auto done = back ? ring->unrevoke(*version, actor_name()) : ring->revoke(*version, actor_name());
   if (!done) return complain_ring(done.error()), 1;
   if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"revoked", !back}}.dump(2) << '\n';
   else std::cout << "version " << short_version(*version) << (back ? " may be activated again\n" : " will not be activated again\n");

@@ -1,4 +1,4 @@
-// sluice history: every activation of a ring, newest first.
+// sluice history: every activation of a ring, every freeze and every revocation, newest first.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
@@ -35,6 +35,34 @@ std::string reason_of(const store::head_record& e, const store::provenance& how)
   return out;
 }
 
+nlohmann::ordered_json tree_of(const store::ring_stop& s) {
+  return {{"activation", nullptr}, {"version", s.version}, {"kind", s.kind}, {"actor", s.actor}, {"note", s.note}, {"time", s.time}};
+}
+
+std::vector<std::string> row_of(const store::ring_stop& s) {
+  return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", s.note};
+}
+
+std::vector<std::string> row_of(const store::head_record& e, const store::provenance& how) {
+  const auto& subject = store::subject_of(e);
+  return {policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, or_dash(e.signed_by),
+          or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), reason_of(e, how)};
+}
+
+// Activations stay in the order of their numbers. What was frozen or revoked stands among them by its time: before the first that is older.
+template <class Activation, class Stop>
+void in_order(const std::vector<store::head_record>& entries, const std::vector<store::ring_stop>& stops, std::size_t limit, Activation&& activation, Stop&& stop) {
+  std::size_t next = 0, told = 0;
+  const auto full = [&] { return limit != 0 && told >= limit; };
+  for (const auto& e : entries) {
+    for (; next < stops.size() && !e.time.empty() && stops[next].time >= e.time && !full(); ++next, ++told) stop(stops[next]);
+    if (full()) return;
+    activation(e);
+    ++told;
+  }
+  for (; next < stops.size() && !full(); ++next, ++told) stop(stops[next]);
+}
+
 int history(const ring_options& options, std::size_t limit, bool json) {
   auto ring = connect_ring(options);
   if (!ring) return 1;
@@ -42,22 +70,20 @@ int history(const ring_options& options, std::size_t limit, bool json) {
   if (!entries) return complain_ring(entries.error()), 1;
   const auto made = ring->origins(*entries);
   if (!made) return complain_ring(made.error()), 1;
+  const auto stops = ring->stops(limit);
+  if (!stops) return complain_ring(stops.error()), 1;
   const auto how = [&](const store::head_record& e) {
     const auto at = made->find(store::subject_of(e));
     return at == made->end() ? store::provenance{} : at->second;
   };
   if (json) {
     auto out = nlohmann::ordered_json::array();
-    for (const auto& e : *entries) out.push_back(tree_of(e, how(e)));
+    in_order(*entries, *stops, limit, [&](const auto& e) { out.push_back(tree_of(e, how(e))); }, [&](const auto& s) { out.push_back(tree_of(s)); });
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  for (const auto& e : *entries) {
-    const auto& subject = store::subject_of(e);
-    rows.push_back({policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, or_dash(e.signed_by),
-                    or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), reason_of(e, how(e))});
-  }
+  in_order(*entries, *stops, limit, [&](const auto& e) { rows.push_back(row_of(e, how(e))); }, [&](const auto& s) { rows.push_back(row_of(s)); });
   std::cout << table(rows);
   return 0;
 }
@@ -65,7 +91,7 @@ int history(const ring_options& options, std::size_t limit, bool json) {
 }  // namespace
 
 void add_history(CLI::App& root, invocation& call) {
-  auto* command = root.add_subcommand("history", "Show who made which version live, when and why");
+  auto* command = root.add_subcommand("history", "Show who made which version live, froze or revoked what, when and why");
   struct given {
     ring_options ring;
     std::size_t limit = 20;

@@ -11,6 +11,7 @@
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
+#include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
@@ -170,8 +171,7 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
   if (!parse_instant(options.since, which.from)) return std::nullopt;
   const auto logs = log_sources::open(options.logs);
   if (!logs) return std::nullopt;
-  auto folders = options.keys;
-  for (const auto& state : options.states) folders.push_back(text_key_directory(state));
+  const kept_texts texts(master, options.keys, options.states);
   std::set<std::string> wanted;
   for (const auto& each : with_text) wanted.insert(each.decision);
   const auto value_key = master.empty() ? std::string() : audit_value_key(master);
@@ -182,9 +182,8 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
     rollout::logged_decision out{.id = word(record, "id"), .tenant = word(record.value("context", json::object()), "tenant"), .verdict = word(record, "verdict"),
                                  .time = parse_time(word(record, "time")).value_or(wall_time{}), .rules = {}, .request = {}, .response = {}};
     std::optional<audit::kept_exchange> text;
-    for (const auto& folder : folders) {
-      if (text || master.empty() || !wanted.contains(out.id)) continue;
-      if (auto opened = audit::open_kept_text(line, text_keys_of(folder, master))) text = std::move(*opened);
+    if (wanted.contains(out.id)) {
+      if (auto opened = texts.open(line)) text = std::move(*opened);
     }
     add_rules(out, record, text, value_key);
     if (text) add_text(out, *text);

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "audit_options.hpp"
-#include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
+#include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
 
@@ -70,17 +70,13 @@ std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_o
   }
   const auto logs = log_sources::open(asked.logs);
   if (!logs) return std::nullopt;
-  auto folders = asked.keys;
-  for (const auto& state : asked.states) folders.push_back(text_key_directory(state));
+  const kept_texts texts(std::move(master), asked.keys, asked.states);
   std::vector<rollout::logged_exchange> out;
   which.limit = decisions_max;
   const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {
     if (!line.contains("\"event\":\"decision\"") && !line.contains("\"event\":\"closed\"")) return true;
     rollout::logged_exchange each{.line = line, .text = {}};
-    for (const auto& folder : folders) {
-      if (each.text || master.empty()) break;
-      if (auto text = audit::open_kept_text(line, text_keys_of(folder, master))) each.text = std::move(*text);
-    }
+    if (auto text = texts.open(line)) each.text = std::move(*text);
     out.push_back(std::move(each));
     return true;
   });

@@ -245,6 +245,8 @@ std::string keyed_hash(std::string_view key, std::string_view value) {
   return hex(std::span(mac).first(12));
 }
 
+std::string names_key(std::string_view key) { return keyed_hash(key, "which key hashes the names"); }
+
 std::string mask_value(std::string_view value) {
   std::string out;
   const bool show_end = value.size() >= 8;
@@ -307,6 +309,7 @@ void append_event(std::string& out, const control_event& e, const line_context& 
   w.text("version", e.version);
   w.text("state", e.freshness);
   w.text("detail", e.detail);
+  if (e.kind == "start") w.text("names_key", names_key(in.config.value_key));
   if (e.through == 0) return;
   w.number("retired_through", e.through);
   w.text("retired_hash", e.through_hash);

@@ -211,6 +211,21 @@ constexpr std::string_view of_exchanges[] = {R"("event":"decision")", R"("event"
 
 }  // namespace
 
+result<bool> another_key(const std::vector<std::string>& directories, std::string_view key) {
+  const auto ours = names_key(key);
+  std::size_t told = 0, same = 0;
+  filter starts;
+  starts.event = "start";
+  const auto done = query(directories, starts, [&](const std::string& l) {
+    const auto of = word(json::parse(l, nullptr, false), "names_key");
+    told += of.empty() ? 0 : 1;
+    same += of == ours ? 1 : 0;
+    return true;
+  });
+  if (!done) return std::unexpected(done.error());
+  return told > 0 && same == 0;
+}
+
 result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
   std::map<std::string, running> nodes;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff, const std::string& l) {

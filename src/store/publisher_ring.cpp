@@ -169,46 +169,6 @@ result<bool> publisher::lead(const std::string& who, milliseconds how_long) {
   return done->integer == 1;
 }
 
-result<void> publisher::freeze(const std::string& why) {
-  const auto done = impl_->redis.command({"SET", impl_->keys.freeze(), why});
-  return done ? result<void>() : std::unexpected(done.error());
-}
-
-result<void> publisher::thaw() {
-  const auto gone = impl_->redis.command({"DEL", impl_->keys.freeze()});
-  if (!gone) return std::unexpected(gone.error());
-  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "ring " + impl_->ring + " is not frozen");
-}
-
-result<std::optional<std::string>> publisher::frozen() {
-  const auto why = impl_->redis.command({"GET", impl_->keys.freeze()});
-  if (!why) return std::unexpected(why.error());
-  return why->kind == redis_reply::kind::text ? std::optional(why->text) : std::nullopt;
-}
-
-result<void> publisher::revoke(const std::string& version) {
-  const auto done = impl_->redis.command({"EVAL", std::string(revoke_script), "3", impl_->keys.head(), impl_->keys.versions(), impl_->keys.revoked(), version});
-  if (done) return {};
-  const auto& why = done.error().message;
-  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary");
-  if (why.starts_with("NOTSTAGED")) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in this ring; see: sluice history");
-  return std::unexpected(done.error());
-}
-
-result<void> publisher::unrevoke(const std::string& version) {
-  const auto gone = impl_->redis.command({"SREM", impl_->keys.revoked(), version});
-  if (!gone) return std::unexpected(gone.error());
-  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
-}
-
-result<std::vector<std::string>> publisher::revoked() {
-  const auto members = impl_->redis.command({"SMEMBERS", impl_->keys.revoked()});
-  if (!members) return std::unexpected(members.error());
-  std::vector<std::string> out;
-  for (const auto& m : members->items) out.push_back(m.text);
-  return out;
-}
-
 result<std::vector<std::string>> publisher::staged() {
   const auto members = impl_->redis.command({"ZREVRANGE", impl_->keys.versions(), "0", "-1"});
   if (!members) return std::unexpected(members.error());
@@ -282,6 +242,10 @@ result<provenance> publisher::approve(const std::string& version, const crypto::
   if (const auto by = publisher_trust(impl_->trusted, {}, {})) {
     const auto built = check_signatures(*by, made->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "its manifest");
     if (!built) return cannot({errc::refused, built.error().message});
+  }
+  const auto by_itself = [&](const signature& each) { return each.key_id == crypto::key_id(key.public_key()); };
+  if (!made->signed_as.signatures.empty() && std::ranges::all_of(made->signed_as.signatures, by_itself)) {
+    return cannot({errc::refused, "the key " + crypto::key_id(key.public_key()) + " built it, and a second one is wanted: another person's, of the role approve"});
   }
   auto signed_twice = countersign_text(approval_purpose, text->text, key);
   if (!signed_twice) return cannot(signed_twice.error());

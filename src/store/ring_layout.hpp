@@ -33,6 +33,7 @@ class ring_keys {
   [[nodiscard]] std::string checkpoints() const { return base_ + "checkpoints"; }
   [[nodiscard]] std::string controller() const { return base_ + "controller"; }
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }
+  [[nodiscard]] std::string stops() const { return base_ + "stops"; }
 
  private:
   std::string base_;

@@ -78,11 +78,34 @@ redis.call('PUBLISH', ARGV[7], id)
 return id
 )lua";
 
-// KEYS: head, versions, revoked. ARGV: version.
+// What is forbidden and what is allowed again is on record with it: about the newest 10,000.
+// KEYS: freeze, stops. ARGV: the text that is shown, the record.
+inline constexpr std::string_view freeze_script = R"lua(
+redis.call('SET', KEYS[1], ARGV[1])
+return redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+)lua";
+
+// KEYS: freeze, stops. ARGV: the record.
+inline constexpr std::string_view thaw_script = R"lua(
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[1])
+return 1
+)lua";
+
+// KEYS: head, versions, revoked, stops. ARGV: version, the record.
 inline constexpr std::string_view revoke_script = R"lua(
 if redis.call('HGET', KEYS[1], 'version') == ARGV[1] or redis.call('HGET', KEYS[1], 'canary') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
-return redis.call('SADD', KEYS[3], ARGV[1])
+if redis.call('SADD', KEYS[3], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+return 1
+)lua";
+
+// KEYS: revoked, stops. ARGV: version, the record.
+inline constexpr std::string_view unrevoke_script = R"lua(
+if redis.call('SREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
+return 1
 )lua";
 
 // KEYS: controller. ARGV: who, for how many ms.

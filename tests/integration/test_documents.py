@@ -260,7 +260,7 @@ def check_piece(folder, what, text):
 
 
 def test_gate_commands(lab):
-    tests, block, grow, replay, pushes = (text for _, text in blocks("docs/gate.md"))
+    tests, block, grow, decided, replay, pushes = (text for _, text in blocks("docs/gate.md"))
     shutil.copytree(ROOT / "policies", lab.dir / "policies")
     shutil.copytree(ROOT / "policies", lab.dir / "deployed")
     assert "PASS" in shell(tests, lab.dir)
@@ -273,8 +273,11 @@ def test_gate_commands(lab):
     g.kill(signal.SIGTERM)
     g.set_log("text: encrypted")
     g.start()
-    assert g.ask("hello")[0] == 200 and g.records()
-    told = shell(replay.replace("/var/lib/sluice/audit", str(g.audit)).replace("/var/lib/sluice", f"{lab.dir}/sealed-state"), lab.dir)
+    code, headers, _ = g.ask("hello")
+    assert code == 200 and g.records()
+    here = lambda text: text.replace("/var/lib/sluice/audit", str(g.audit)).replace("/var/lib/sluice", f"{lab.dir}/sealed-state").replace("DECISION", headers["x-sluice-decision"])
+    assert "of must_pass added" in shell(here(decided), lab.dir)
+    told = shell(here(replay), lab.dir)
     assert "of 1 logged decision 0 newly changed" in told, told
     # The block is one that a bundle may have, in place of the shipped one; it asks for more than these cases show.
     bundle_file = lab.dir / "policies/bundle.yaml"

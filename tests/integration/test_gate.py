@@ -321,6 +321,45 @@ def test_golden_add_appends_a_case_that_the_gate_reads(lab):
     assert len(out.read_text().splitlines()) == 1
 
 
+def test_golden_add_takes_a_decision_of_the_log(lab):
+    up = Upstream()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {write(lab.dir / 'live', cases())}}}")
+    g.kill(signal.SIGTERM)
+    out = lab.dir / "b" / "golden" / "reported.jsonl"
+    folder = write(lab.dir / "b", cases())
+    add = lambda decision, *more: sluice("golden", "add", "--decision", decision, "--out", out, "--from", g.audit, *more, check=False)
+    keys = ["--state", lab.dir / "gw-state", "--secret", lab.dir / "gw-state/secret"]
+    g.set_log("text: encrypted")
+    g.start()
+    blocked = g.ask("a needle, for ann@example.org")[1]["x-sluice-decision"]
+    up.text = "straw for everybody"
+    passed = g.ask("hay", stream=True)[1]["x-sluice-decision"]
+    assert len([r for r in g.records() if "id" in r]) == 3  # an answer waits for no record
+    r = add(blocked, "--set", "must_block", "--slice", "reported", "--rule", "stop", *keys)
+    assert r.returncode == 0 and "mask what is personal" in r.stderr, r.stderr
+    r = add(passed, "--set", "must_pass", "--note", "harmless", *keys)
+    assert r.returncode == 0, r.stderr
+    first, second = [json.loads(line) for line in out.read_text().splitlines()]
+    assert first["messages"] == [{"role": "user", "content": "a needle, for ann@example.org"}] and first["label"] == {"source": f"decision {blocked}"}, first
+    assert first["context"]["route"] and "time" in first["context"] and "user" not in first["context"], first
+    assert second["response"] == "straw for everybody" and second["id"] == f"decision-{passed}" and second["note"] == "harmless", second
+    assert json.loads(add(passed, "--set", "benign", "--direction", "request", "--id", "asked", "--json", *keys).stdout)["messages"][0]["content"] == "hay"
+    assert sluice("test", folder).returncode == 0
+    before = out.read_text()
+    for r, what in ((add(blocked, "--set", "must_block", *keys), "exists already"), (add(blocked, "--set", "must_block"), "without --secret its text cannot be opened"),
+                    (add("06h0mqn3047np0000cshjbwck3954r58", "--set", "must_block", *keys), "these logs have no decision"),
+                    (sluice("golden", "add", "--decision", blocked, "--set", "benign", "--out", out, check=False), "needs the logs that hold it")):
+        assert r.returncode == 1 and what in r.stderr, r.stderr
+    g.kill(signal.SIGTERM)
+    g.set_log("")
+    g.start()
+    unkept = g.ask("hay")[1]["x-sluice-decision"]
+    g.records()
+    r = add(unkept, "--set", "benign", *keys)
+    assert r.returncode == 1 and "the log keeps no text" in r.stderr and "standard input" in r.stderr, r.stderr
+    assert out.read_text() == before
+
+
 def test_gate_decides_what_a_push_uploads(lab):
     if not shutil.which("redis-server"):
         raise Skip("redis-server is not installed")

@@ -96,7 +96,12 @@ def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
     again = push(port, bad, check=False)
     assert again.returncode == 1 and "revoked" in again.stderr, again
     until("the node keeps no revoked version", lambda: len(g.state()["stored_versions"]) == 1, seconds=45)
-    version = next(e["version"] for e in json.loads(ring(port, "history", "--json").stdout) if e["version"] != g.state()["version"])
+    told = json.loads(ring(port, "history", "--json").stdout)
+    assert [e["kind"] for e in told] == ["thaw", "revoke", "rollback", "freeze", "activate", "activate"], told
+    version = told[1]["version"]
+    assert version != g.state()["version"] and told[3]["note"] == "audit until Friday" and all(e["actor"] and e["time"] for e in told), told
+    rows = ring(port, "history", "--limit", "3").stdout.splitlines()
+    assert len(rows) == 4 and "thaw" in rows[1] and f"{version[:12]}  revoke" in rows[2], rows
     ring(port, "unrevoke", version[:12])
     push(port, bad, "--wait", "1")
     assert redacts(g, up, "Ostwick Savings")

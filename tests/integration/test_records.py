@@ -90,6 +90,18 @@ def test_one_command_says_what_refused_a_prompt_and_why(lab):
     pages = [sluice("audit", "query", "--from", g.audit, "--event", "decision", "--limit", "3", "--page", n, "--json").stdout.splitlines() for n in (1, 2, 3)]
     assert [len(p) for p in pages] == [3, 3, 1] and len({line for p in pages for line in p}) == 7, pages
     assert "7 fit; these are the newest 3" in sluice("audit", "query", "--from", g.audit, "--event", "decision", "--limit", "3").stderr
+    wrong = lab.dir / "wrong-secret"
+    wrong.write_text("cd" * 32 + "\n")
+    r = sluice("audit", "query", "--from", g.audit, "--user", "ann", "--secret", wrong, check=False)
+    assert r.returncode == 1 and "is not the secret of these logs' gateways" in r.stderr, r.stderr
+    r = sluice("audit", "query", "--from", g.audit, "--user", "nobody", "--secret", secret, check=False)
+    assert r.returncode == 0 and "nothing found" in r.stderr, r.stderr
+    for event in {line["event"] for line in g.records()}:
+        assert sluice("audit", "query", "--from", g.audit, "--event", event, "--json").stdout.strip(), event
+    r = sluice("audit", "query", "--from", g.audit, "--event", "activate", check=False)
+    assert r.returncode == 2 and "did you mean 'activated'?" in r.stderr, r.stderr
+    r = sluice("audit", "at", "--from", g.audit, "--time", "2200-01-01", check=False)
+    assert r.returncode == 2 and "yet to come" in r.stderr, r.stderr
     r = sluice("audit", "query", "--from", g.audit, "--user", "ann", check=False)
     assert r.returncode == 2 and "--secret" in r.stderr, r
 

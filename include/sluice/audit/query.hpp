@@ -14,6 +14,10 @@ namespace sluice::audit {
 
 // How a user, a conversation or a matched value stands in a log; `key` is log_config::value_key.
 [[nodiscard]] std::string keyed_hash(std::string_view key, std::string_view value);
+// Which key that is, as each boot's "start" tells it.
+[[nodiscard]] std::string names_key(std::string_view key);
+// Whether no boot of these logs that tells its key had this one: what was hashed with it cannot be found there.
+[[nodiscard]] result<bool> another_key(const std::vector<std::string>& directories, std::string_view key);
 
 struct filter {
   std::optional<wall_time> from, to;

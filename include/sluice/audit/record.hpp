@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/base/clock.hpp"
@@ -129,6 +130,10 @@ struct record {
   std::string caller;        // what rollouts are sticky by where no user is known
   bool operator==(const record&) const = default;
 };
+
+// What `event` of a record may be: of exchanges, of the control plane, of the log itself.
+inline constexpr std::string_view event_words[] = {"decision", "opened",  "closed",    "aborted",  "shadow",   "start",   "stop",     "serving", "activated", "refused",   "state",
+                                                   "canary",   "shadowing", "demoted", "rearmed", "downgraded", "revoked", "lost", "unsynced", "retired", "checkpoint"};
 
 // An event of the control plane in the same chain. `audit at` reads these.
 struct control_event {

@@ -54,6 +54,12 @@ struct head_record {
   bool from_nothing = false;
 };
 
+// A freeze or a revocation, or the end of one, as a ring remembers it.
+struct ring_stop {
+  std::string kind, version;  // freeze, thaw; revoke, unrevoke and the version
+  std::string actor, note, time;
+};
+
 // The version that an activation is about: what it puts beside the one that is live, or that one.
 template <class Activation>
 [[nodiscard]] const std::string& subject_of(const Activation& of) { return of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
@@ -127,20 +133,23 @@ class publisher {
   // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
-  [[nodiscard]] result<void> freeze(const std::string& why);
-  [[nodiscard]] result<void> thaw();
+  // Each of these four writes who did it into the ring's record of stops.
+  [[nodiscard]] result<void> freeze(const std::string& note, const std::string& actor);
+  [[nodiscard]] result<void> thaw(const std::string& actor);
   [[nodiscard]] result<std::optional<std::string>> frozen();
   // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
-  [[nodiscard]] result<void> revoke(const std::string& version);
-  [[nodiscard]] result<void> unrevoke(const std::string& version);
+  [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor);
+  [[nodiscard]] result<void> unrevoke(const std::string& version, const std::string& actor);
   [[nodiscard]] result<std::vector<std::string>> revoked();
+  // What was frozen and revoked, and taken back, newest first; 0: all of it. Nobody signs it, and nodes do not read it.
+  [[nodiscard]] result<std::vector<ring_stop>> stops(std::size_t limit);
   // Versions that can be activated, newest first.
   [[nodiscard]] result<std::vector<std::string>> staged();
   // Whether a staged version counts as weaker and no second key that counts has approved it: nodes that ask for one do not take it, and what is
   // no weaker than it proves nothing. True also where its manifest does not tell; false for a publisher that asks for no signatures.
   [[nodiscard]] bool owes_approval(const std::string& version);
-  // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none, or
-  // not one by a key that may build (trust_only); errc::integrity: what stands there is the manifest of another version.
+  // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none,
+  // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
   // would go. errc::conflict: somebody staged meanwhile.

@@ -198,15 +198,15 @@ TEST_F(keeping, a_freeze_lets_harm_be_taken_away_and_nothing_else) {
   const auto one = push("one");
   push("two");
   auto to = connect();
-  ASSERT_TRUE(to.freeze("the audit is here"));
-  EXPECT_EQ(to.frozen().value(), "the audit is here");
+  ASSERT_TRUE(to.freeze("the audit is here", "ops"));
+  EXPECT_EQ(to.frozen().value(), "the audit is here (ops)");
   const auto version = to.stage(bundle_of("three")).value();
   const auto refused = to.activate({.version = version, .actor = "", .note = ""});
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("the audit is here"), std::string::npos);
   EXPECT_TRUE(to.activate({.version = one.version, .kind = "rollback", .actor = "", .note = ""}));
-  ASSERT_TRUE(to.thaw());
-  EXPECT_EQ(to.thaw().error().code, errc::not_found);
+  ASSERT_TRUE(to.thaw("ops"));
+  EXPECT_EQ(to.thaw("ops").error().code, errc::not_found);
   EXPECT_TRUE(to.activate({.version = version, .actor = "", .note = ""}));
 }
 
@@ -216,9 +216,9 @@ TEST_F(keeping, a_revoked_version_is_neither_activated_nor_kept) {
   const auto two = push("two");
   ASSERT_TRUE(node.until_version(two.version));
   auto to = connect();
-  EXPECT_EQ(to.revoke(two.version).error().code, errc::conflict) << "it is live";
-  EXPECT_EQ(to.revoke(std::string(64, 'a')).error().code, errc::not_found);
-  ASSERT_TRUE(to.revoke(one.version));
+  EXPECT_EQ(to.revoke(two.version, "ops").error().code, errc::conflict) << "it is live";
+  EXPECT_EQ(to.revoke(std::string(64, 'a'), "ops").error().code, errc::not_found);
+  ASSERT_TRUE(to.revoke(one.version, "ops"));
   EXPECT_EQ(to.revoked().value(), std::vector{one.version});
   EXPECT_FALSE(to.activate({.version = one.version, .kind = "rollback", .actor = "", .note = ""}));
   node.stop();
@@ -226,9 +226,29 @@ TEST_F(keeping, a_revoked_version_is_neither_activated_nor_kept) {
   again->start();
   ASSERT_TRUE(again.until_version(two.version));
   EXPECT_EQ(again->status().stored_versions, std::vector{two.version}) << "what is revoked is no version to fall back to";
-  ASSERT_TRUE(to.unrevoke(one.version));
+  ASSERT_TRUE(to.unrevoke(one.version, "lead"));
   EXPECT_TRUE(to.activate({.version = one.version, .kind = "rollback", .actor = "", .note = ""}));
   EXPECT_TRUE(again.until_version(one.version));
+}
+
+TEST_F(keeping, who_forbade_what_and_who_allowed_it_again_is_on_record) {
+  const auto one = push("one");
+  push("two");
+  auto to = connect();
+  ASSERT_TRUE(to.stops(0)->empty());
+  ASSERT_TRUE(to.freeze("the audit is here", "ops"));
+  ASSERT_TRUE(to.thaw("lead"));
+  EXPECT_FALSE(to.thaw("lead"));
+  ASSERT_TRUE(to.revoke(one.version, "ops"));
+  ASSERT_TRUE(to.revoke(one.version, "somebody else")) << "it is, and that is no news";
+  ASSERT_TRUE(to.unrevoke(one.version, "lead"));
+  const auto all = to.stops(0).value();
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(std::tuple(all[3].kind, all[3].note, all[3].actor), std::tuple("freeze", "the audit is here", "ops"));
+  EXPECT_EQ(std::tuple(all[2].kind, all[2].actor), std::tuple("thaw", "lead"));
+  EXPECT_EQ(std::tuple(all[1].kind, all[1].version, all[1].actor), std::tuple("revoke", one.version, "ops"));
+  EXPECT_EQ(std::tuple(all[0].kind, all[0].version, all[0].actor), std::tuple("unrevoke", one.version, "lead"));
+  EXPECT_EQ(to.stops(1)->size(), 1u);
 }
 
 TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
@@ -246,7 +266,7 @@ TEST_F(keeping, a_canary_stands_beside_what_is_live_until_it_is_ended) {
   EXPECT_EQ(active.canary->basis_points, 500u);
   EXPECT_TRUE(active.canary->policy->is_canary);
   EXPECT_EQ(node->status().canary, share);
-  EXPECT_EQ(to.revoke(two).error().code, errc::conflict) << "a canary is live, too";
+  EXPECT_EQ(to.revoke(two, "ops").error().code, errc::conflict) << "a canary is live, too";
   EXPECT_EQ(node.applied(), 2u) << "what is in force is not built again beside its canary";
   // A restart has it again, once Redis has answered.
   node.stop();

@@ -80,6 +80,8 @@ TEST_F(trusting, an_approval_is_of_the_version_that_was_named_and_of_what_somebo
   const auto told = to.approve(one, lead);
   ASSERT_TRUE(told) << told.error().message;
   EXPECT_TRUE(told->weaker);
+  ASSERT_TRUE(to.stage(bundle_of("three")));
+  EXPECT_EQ(to.approve(version_of_text("three"), build_).error().code, errc::refused) << "who built it is no second person";
   // Redis hands out the manifest of another version under this one's name.
   const auto other = redis_->run({"HGET", keys.manifest(two), "manifest"}).text;
   redis_->run({"HSET", keys.manifest(one), "manifest", other});

@@ -1,0 +1,81 @@
+// What a publisher forbids a ring, and the journal of it. See publisher.hpp.
+#include <nlohmann/json.hpp>
+
+#include "publisher_impl.hpp"
+#include "ring_scripts.hpp"
+#include "sluice/base/json_word.hpp"
+
+namespace sluice::store {
+using nlohmann::json;
+namespace {
+
+std::string to_json(const ring_stop& stop) {
+  return json{{"kind", stop.kind}, {"version", stop.version}, {"actor", stop.actor}, {"note", stop.note}, {"time", stop.time}}.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string entry_of(std::string kind, std::string version, std::string actor, std::string note = {}) {
+  return to_json({.kind = std::move(kind), .version = std::move(version), .actor = std::move(actor), .note = std::move(note), .time = rfc3339(now().wall)});
+}
+
+}  // namespace
+
+result<void> publisher::freeze(const std::string& note, const std::string& actor) {
+  const auto& x = *impl_;
+  const auto shown = actor.empty() ? note : note + " (" + actor + ")";
+  const auto done = impl_->redis.command({"EVAL", std::string(freeze_script), "2", x.keys.freeze(), x.keys.stops(), shown, entry_of("freeze", "", actor, note)});
+  return done ? result<void>() : std::unexpected(done.error());
+}
+
+result<void> publisher::thaw(const std::string& actor) {
+  const auto& x = *impl_;
+  const auto gone = impl_->redis.command({"EVAL", std::string(thaw_script), "2", x.keys.freeze(), x.keys.stops(), entry_of("thaw", "", actor)});
+  if (!gone) return std::unexpected(gone.error());
+  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "ring " + x.ring + " is not frozen");
+}
+
+result<std::optional<std::string>> publisher::frozen() {
+  const auto why = impl_->redis.command({"GET", impl_->keys.freeze()});
+  if (!why) return std::unexpected(why.error());
+  return why->kind == redis_reply::kind::text ? std::optional(why->text) : std::nullopt;
+}
+
+result<void> publisher::revoke(const std::string& version, const std::string& actor) {
+  const auto& keys = impl_->keys;
+  const auto done =
+      impl_->redis.command({"EVAL", std::string(revoke_script), "4", keys.head(), keys.versions(), keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor)});
+  if (done) return {};
+  const auto& why = done.error().message;
+  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary");
+  if (why.starts_with("NOTSTAGED")) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in this ring; see: sluice history");
+  return std::unexpected(done.error());
+}
+
+result<void> publisher::unrevoke(const std::string& version, const std::string& actor) {
+  const auto& keys = impl_->keys;
+  const auto gone = impl_->redis.command({"EVAL", std::string(unrevoke_script), "2", keys.revoked(), keys.stops(), version, entry_of("unrevoke", version, actor)});
+  if (!gone) return std::unexpected(gone.error());
+  return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
+}
+
+result<std::vector<std::string>> publisher::revoked() {
+  const auto members = impl_->redis.command({"SMEMBERS", impl_->keys.revoked()});
+  if (!members) return std::unexpected(members.error());
+  std::vector<std::string> out;
+  for (const auto& m : members->items) out.push_back(m.text);
+  return out;
+}
+
+result<std::vector<ring_stop>> publisher::stops(std::size_t limit) {
+  const auto entries = impl_->redis.command({"XREVRANGE", impl_->keys.stops(), "+", "-", "COUNT", std::to_string(limit == 0 ? 1'000'000 : limit)});
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<ring_stop> out;
+  for (const auto& e : entries->items) {
+    if (e.items.size() != 2) continue;
+    const auto j = json::parse(e.items[1].field("stop"), nullptr, false);
+    if (!j.is_object()) continue;
+    out.push_back({.kind = word(j, "kind"), .version = word(j, "version"), .actor = word(j, "actor"), .note = word(j, "note"), .time = word(j, "time")});
+  }
+  return out;
+}
+
+}  // namespace sluice::store
