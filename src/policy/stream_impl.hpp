@@ -82,10 +82,10 @@ struct stream_evaluator::impl {
   // The next piece of the channel's text, or of one that it is decoded to, and of those that this is decoded to.
   void advance(channel_state& c, std::uint32_t index, std::size_t level, std::string_view text);
   void begin(channel_state& c, std::string_view text);
+  void end_levels(channel_state& c);
   // stream_series.cpp. What is fed of a channel in a series; and whether a match [from, to) there says something new.
   void hear(channel_state& c, std::uint32_t index, std::string_view text);
   [[nodiscard]] bool is_new(channel_state& c, std::uint32_t rule, std::uint32_t from, std::uint32_t to);
-  void end_levels(channel_state& c);
   token_map& tokens();
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::uint32_t index, std::string& into);

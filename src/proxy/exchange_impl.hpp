@@ -136,7 +136,6 @@ struct exchange::impl {
   void open(const http::request_head& head);
   void send(effects& out, std::string_view bytes);
   [[nodiscard]] gateway_fields fields(policy::verdict v, bool own, bool pending = false) const;
-  [[nodiscard]] refusal refusal_of(wire::gateway_error what) const;
   void answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out);
   void withhold_answer(std::string_view message, std::string_view param, effects& out);
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);
@@ -144,7 +143,6 @@ struct exchange::impl {
   void finish(effects& out);
   void end(effects& out);
   void record(report_kind kind);
-  [[nodiscard]] judged_text text_of_both() const;
   void keep_places(unsigned still);
   void keep_tags();
   void count_outcome(const exchange_report& r);
@@ -176,7 +174,11 @@ struct exchange::impl {
   void add_handles(ledger_question& to, policy::verdict v) const;
   [[nodiscard]] std::uint64_t tell_ledger();
 
+  // judged_text.cpp
+  [[nodiscard]] judged_text text_of_both() const;
+
   // unreadable.cpp
+  [[nodiscard]] refusal refusal_of(wire::gateway_error what) const;
   [[nodiscard]] unreadable_policy rule_for(const wire::unread& part) const;
   [[nodiscard]] bool admits(const wire::unread& part, policy::direction of);
   [[nodiscard]] bool admits_request(std::span<const wire::unread> parts, effects& out);

@@ -1,4 +1,4 @@
-// The registry of dialects, and the HTTP status of each error.
+// The four dialects, each put together of its pieces (its paths, bodies, streams and errors), found by name; and the HTTP status of each error.
 #include "sluice/wire/dialect.hpp"
 
 #include <algorithm>

@@ -1,35 +1,8 @@
-// The Ollama dialect's words for "no": errors, refusals, and which paths there are.
-#include <array>
-
+// The Ollama dialect's words for "no": errors and refusals.
 #include "ollama.hpp"
-#include "paths.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
-namespace {
-
-constexpr std::string_view changes = "This path changes what the server holds, and the gateway does not pass it on; do it at the server itself.";
-constexpr auto paths = std::to_array<known_path>({
-    {"/api/chat", "POST", "chat", endpoint_class::scanned, ""},
-    {"/api/generate", "POST", "generate", endpoint_class::scanned, ""},
-    {"/api/embed", "POST", "embed", endpoint_class::scanned, ""},
-    {"/api/embeddings", "POST", "embeddings", endpoint_class::scanned, ""},
-    {"/api/tags", "GET", "tags", endpoint_class::passes, ""},
-    {"/api/show", "POST", "show", endpoint_class::passes, ""},
-    {"/api/version", "GET", "version", endpoint_class::passes, ""},
-    {"/api/ps", "GET", "ps", endpoint_class::passes, ""},
-});
-constexpr auto denied_below = std::to_array<std::string_view>({"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs", "/api/me", "/api/signout"});
-
-}  // namespace
-
-endpoint ollama_classify(std::string_view method, std::string_view path) {
-  if (const auto found = classify_known(paths, method, path)) return *found;
-  for (const auto prefix : denied_below) {
-    if (path.starts_with(prefix)) return {endpoint_class::denied, "other", "", changes};
-  }
-  return {};
-}
 
 std::string ollama_error_body(const error_text& text) {
   std::string out = "{\"error\":\"";

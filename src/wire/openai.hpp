@@ -1,4 +1,5 @@
-// The OpenAI dialect's pieces, put together in openai.cpp.
+// The OpenAI dialect's pieces, put together in dialect.cpp: its paths, its errors, and the bodies of Chat Completions. Responses and the endpoints
+// of plain text have headers of their own (responses.hpp, completions.hpp).
 #pragma once
 
 #include "sluice/wire/dialect.hpp"
@@ -9,7 +10,6 @@ namespace sluice::wire {
 [[nodiscard]] result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max);
-// What stands behind the last choice of a stream that the gateway ends: a count of tokens where the client asked for one, and the end.
 // `id`, `created`, `model`: as they stand in JSON.
 struct openai_chunk_head {
   std::string_view object, id, created, model;
@@ -17,6 +17,7 @@ struct openai_chunk_head {
 class event_reader;
 // The chunk that counts a stream's tokens, behind its last choice.
 [[nodiscard]] bool openai_tells_usage(const event_reader& chunk);
+// What stands behind the last choice of a stream that the gateway ends: a count of tokens where the client asked for one, and the end.
 void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::string& out);
 [[nodiscard]] std::string openai_error_body(const error_text& text);
 [[nodiscard]] std::string openai_refusal_body(const request_body& request, std::string_view message, std::string_view decision_id);
