@@ -118,6 +118,9 @@ class otlp_sink final : public record_sink {
   http_request ask_;
 };
 
+bool is_redis(const std::string& to) { return to.starts_with("redis://") || to.starts_with("rediss://"); }
+bool is_collector(const std::string& to) { return to.starts_with("http://") || to.starts_with("https://"); }
+
 result<std::unique_ptr<record_sink>> open_redis(const export_target& target, const std::string& secret) {
   auto where = store::parse_redis_url(target.to);
   if (!where) return std::unexpected(where.error());
@@ -144,6 +147,12 @@ std::string otlp_logs(std::span<const std::string> lines) {
   return json{{"resourceLogs", std::move(resources)}}.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string check_export_target(const std::string& to) {
+  const auto scheme = to.find("://");
+  if (scheme == std::string::npos || is_redis(to) || is_collector(to)) return {};
+  return "'" + to.substr(0, scheme + 3) + "' is not known; records go to redis://, rediss://, http:// or https:// (a collector), a file's path, or - (standard output)";
+}
+
 result<std::unique_ptr<record_sink>> open_sink(const export_target& target) {
   std::string secret;
   if (!target.token_file.empty()) {
@@ -151,8 +160,8 @@ result<std::unique_ptr<record_sink>> open_sink(const export_target& target) {
     if (!read) return std::unexpected(read.error());
     secret = *read;
   }
-  if (target.to.starts_with("redis://") || target.to.starts_with("rediss://")) return open_redis(target, secret);
-  if (target.to.starts_with("http://") || target.to.starts_with("https://")) {
+  if (is_redis(target.to)) return open_redis(target, secret);
+  if (is_collector(target.to)) {
     http_request ask{.method = "POST", .url = target.to, .fields = {{"Content-Type", "application/json"}}, .body = {}, .ca_file = target.ca_file};
     if (!secret.empty()) ask.fields.emplace_back("Authorization", "Bearer " + secret);
     return std::make_unique<otlp_sink>(std::move(ask));

@@ -25,6 +25,8 @@ class record_sink {
   // Everything that was written is where it belongs.
   [[nodiscard]] virtual result<void> finish() { return {}; }
 };
+// For an option's check: "" where `to` is a path, "-" or a URL of a scheme that open_sink knows.
+[[nodiscard]] std::string check_export_target(const std::string& to);
 [[nodiscard]] result<std::unique_ptr<record_sink>> open_sink(const export_target& target);
 
 // The body of an ExportLogsServiceRequest (OTLP 1.3, JSON).

@@ -83,6 +83,11 @@ std::string side_story(const json& record, const char* side) {
 
 }  // namespace
 
+std::string check_instant(const std::string& text) {
+  if (parse_duration(text) || parse_time(text)) return {};
+  return "'" + text + "' is no time; write 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m, 2h, 7d";
+}
+
 bool parse_instant(const std::string& text, std::optional<wall_time>& out) {
   if (text.empty()) return true;
   if (const auto back = parse_duration(text)) {

@@ -12,6 +12,8 @@ namespace sluice::app {
 
 // A time, or how long ago: 10m. False: complained about.
 [[nodiscard]] bool parse_instant(const std::string& text, std::optional<wall_time>& out);
+// For an option's check: "" when it is one. Commands that check so meet no other.
+[[nodiscard]] std::string check_instant(const std::string& text);
 // For an option's check: "" when the log knows the word; others are led there.
 [[nodiscard]] std::string check_event(const std::string& text);
 [[nodiscard]] std::string check_verdict(const std::string& text);

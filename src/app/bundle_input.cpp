@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "failure_document.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/code_points.hpp"
 #include "sluice/store/directory.hpp"
@@ -102,6 +103,10 @@ void hold_against_harmless_texts(bundle_input& input, bundle_compiler& with) {
   report.reached = policy::phase::selftest;
 }
 
+void keep_error(const policy::diagnostic& of) {
+  if (of.severity == policy::severity::error) keep_complaint(of.place.file.empty() ? of.message : to_string(of.place) + ": " + of.message, of.advice);
+}
+
 std::string_view bytes_of(const policy::bundle_source& source, const std::string& path) {
   const auto at = std::ranges::find(source.files, path, &policy::source_file::path);
   return at == source.files.end() ? std::string_view{} : std::string_view(at->bytes);
@@ -119,7 +124,7 @@ std::optional<bundle_input> build_bundle(const std::string& path, const std::str
   if (!now_text.empty()) {
     const auto given = parse_time(now_text);
     if (!given) {
-      complain("--now " + now_text + ": " + given.error().message, "write a date as 2026-12-31");
+      complain("--now: " + check_day(now_text));
       return std::nullopt;
     }
     today = *given;
@@ -153,10 +158,20 @@ void show_diagnostics(const bundle_input& input) {
     const bool is_error = each.severity == policy::severity::error;
     std::cerr << (colour ? (is_error ? "\033[31m" : "\033[33m") : "") << policy::to_text(with_path)
               << (colour ? "\033[0m" : "") << '\n';
+    keep_error(with_path);
     const std::string_view line =
         each.place.line > 0 ? line_of(bytes_of(input.source, each.place.file), each.place.line) : "";
     if (!line.empty() && each.place.column > 0) std::cerr << excerpt(line, each.place.column) << '\n';
   }
+}
+
+void show_diagnostics(const policy::diagnostics& found) {
+  std::cerr << policy::to_text(found);
+  for (const auto& each : found) keep_error(each);
+}
+
+std::string check_day(const std::string& text) {
+  return parse_time(text) ? std::string() : "'" + text + "' is no day; write it as 2026-12-31";
 }
 
 std::optional<std::string> read_whole(const std::string& file, std::size_t bytes_max) {
@@ -185,7 +200,7 @@ std::optional<std::vector<policy::golden_case>> golden_cases(const bundle_input&
   }
   check_rule_ids(input, out, found);
   if (!policy::has_errors(found)) return out;
-  std::cerr << policy::to_text(found);
+  show_diagnostics(found);
   complain("a golden set cannot be used", "correct the lines above");
   return std::nullopt;
 }

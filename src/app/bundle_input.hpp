@@ -41,6 +41,9 @@ enum class held_against : unsigned char { passes, harmless_texts };
 
 // Diagnostics for people, each with its line of the file and a mark under the column. To stderr.
 void show_diagnostics(const bundle_input& input);
+void show_diagnostics(const policy::diagnostics& found);  // without their lines
+// For an option's check: "" when `text` is a day or a time.
+[[nodiscard]] std::string check_day(const std::string& text);
 
 // The bundle's golden cases and those of more files; nothing when one of them cannot be read (it was complained about).
 [[nodiscard]] std::optional<std::vector<policy::golden_case>> golden_cases(const bundle_input& input,

@@ -129,7 +129,7 @@ void add_audit_export(CLI::App& audit, invocation& call) {
   auto o = std::make_shared<export_options>();
   auto* e = audit.add_subcommand("export", "Send records elsewhere: a file, a Redis stream, an OTLP collector");
   add_from(*e, o->logs);
-  e->add_option("--to", o->target.to, "A file (appended to), - for standard output, redis://host:6379, or a collector's URL: http://host:4318/v1/logs")->required();
+  e->add_option("--to", o->target.to, "A file (appended to), - for standard output, redis://host:6379, or a collector's URL: http://host:4318/v1/logs")->required()->check(CLI::Validator(check_export_target, ""));
   o->target.stream = "sluice:audit";
   e->add_option("--stream", o->target.stream, "The stream in Redis")->capture_default_str();
   e->add_option("--stream-max", o->target.stream_max, "Keep about so many entries in the stream; 0: all")->capture_default_str();

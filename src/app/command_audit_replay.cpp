@@ -1,5 +1,6 @@
 // sluice audit replay: decisions again, one or all of a log, each from the version that made it.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -116,6 +117,8 @@ int replay_one(const replay_options& o, const std::vector<std::string>& folders,
   return same ? 0 : 1;
 }
 
+constexpr std::size_t examples_max = 3;  // decisions named of a reason
+
 // What came of many: figures, and by name only what was not as recorded.
 struct replay_sum {
   std::size_t in_full = 0, rule_by_rule = 0;
@@ -123,6 +126,20 @@ struct replay_sum {
   std::map<std::string, std::vector<std::string>> differing, failed;  // by decision
   [[nodiscard]] std::size_t decisions() const { return in_full + rule_by_rule + failed.size(); }
 };
+
+// A version that is nowhere fails all of its decisions alike, which may be thousands: a reason stands once, with some of them.
+void tell_failed(const std::map<std::string, std::vector<std::string>>& failed) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const auto& [decision, why] : failed) {
+    for (const auto& each : why) by_reason[each].push_back(decision);
+  }
+  for (const auto& [reason, decisions] : by_reason) {
+    const auto shown = std::min(decisions.size(), examples_max);
+    std::cout << "  NOT REPLAYED  " << decisions.size() << (decisions.size() == 1 ? " decision: " : " decisions: ") << reason << "\n               ";
+    for (std::size_t i = 0; i < shown; ++i) std::cout << ' ' << decisions[i];
+    std::cout << (decisions.size() > shown ? " and " + std::to_string(decisions.size() - shown) + " more; --json names them all\n" : "\n");
+  }
+}
 
 void tell(const replay_sum& sum, bool raw) {
   if (raw) {
@@ -134,11 +151,10 @@ void tell(const replay_sum& sum, bool raw) {
   }
   std::cout << sum.decisions() << " decisions of " << sum.versions.size() << " versions: " << sum.in_full << " replayed in full, " << sum.rule_by_rule << " rule by rule, "
             << sum.differing.size() << " differ, " << sum.failed.size() << " were not replayed\n";
-  for (const auto& [what, which] : {std::pair("DIFFERENT     ", &sum.differing), std::pair("NOT REPLAYED  ", &sum.failed)}) {
-    for (const auto& [decision, why] : *which) {
-      for (const auto& each : why) std::cout << "  " << what << decision << "  " << each << '\n';
-    }
+  for (const auto& [decision, why] : sum.differing) {
+    for (const auto& each : why) std::cout << "  DIFFERENT     " << decision << "  " << each << '\n';
   }
+  tell_failed(sum.failed);
 }
 
 // Of a stream what closed it; one that was only opened, on a node that was killed, has no decision yet.

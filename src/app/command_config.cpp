@@ -4,6 +4,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "bundle_input.hpp"
 #include "config_files.hpp"
 #include "sluice/app/command.hpp"
 
@@ -42,7 +43,7 @@ void show_file(const std::string& file, invocation& call) {
   policy::diagnostics found;
   const config read = load_config(file, found);
   if (policy::has_errors(found)) {
-    std::cerr << policy::to_text(found);
+    show_diagnostics(found);
     call.exit_code = 64;
     return;
   }

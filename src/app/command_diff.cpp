@@ -124,7 +124,7 @@ void add_diff(CLI::App& root, invocation& call) {
   command->add_option("BUNDLE_A", asked->before, "the older bundle's folder")->required();
   command->add_option("BUNDLE_B", asked->after, "the newer bundle's folder")->required();
   command->add_option("--golden", asked->golden, "one more golden file (JSON lines) to compare decisions on");
-  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31");
+  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31")->check(CLI::Validator(check_day, ""));
   add_json(*command, call);
   command->footer(
       "Example:\n  sluice diff deployed policies\n\nExit code: 0 when both bundles could be compared, whatever "

@@ -241,7 +241,7 @@ void add_explain(CLI::App& root, invocation& call) {
   command->add_option("--role", asked->role, "whose text it is; user, or assistant for a response")
       ->check(CLI::IsMember(roles()));
   command->add_option("--part", asked->part, "what kind of text it is")->check(CLI::IsMember(parts()));
-  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31; that of --time by default");
+  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions), as 2026-12-31; that of --time by default")->check(CLI::Validator(check_day, ""));
   command->add_flag("--all", asked->all, "show also the rules that did not match or do not apply");
   command->add_flag("--lines", asked->lines,
                     "read JSON lines {\"text\": …} or {\"messages\": [{\"role\", \"content\", \"part\"}]} and print one JSON line for each: verdict, "

@@ -1,6 +1,7 @@
 // sluice feedback: what people say of decisions, who looked at it, what it says of rules, and what two of them propose.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -19,6 +20,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 using rollout::judgement;
+
+constexpr unsigned days_max = 180;  // of a proposed exception
 
 struct options {
   feedback_options from;
@@ -148,6 +151,14 @@ int report(const options& o, bool raw) {
   return 0;
 }
 
+// The words of a range check do not say of which option, and a number below 0 does not even come that far.
+std::string check_days(const std::string& text) {
+  unsigned days = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), days);
+  const bool fine = read.ec == std::errc{} && read.ptr == text.data() + text.size() && days >= 1 && days <= days_max;
+  return fine ? std::string() : "takes 1 to " + std::to_string(days_max) + " days, not '" + text + "'";
+}
+
 // A proposal that does not even build helps nobody.
 bool builds(const bundle_input& bundle, const bundle_patch& patch, bundle_compiler& compiler) {
   const auto built = policy::build(patch.patched, now().wall, *compiler.backend, *compiler.cache);
@@ -214,7 +225,8 @@ void add_feedback(CLI::App& root, invocation& call) {
   add_decision_options(*e, o->decisions);
   e->add_option("--bundle", o->bundle, "The folder that holds bundle.yaml")->required();
   e->add_option("--out", o->out, "The patch")->required();
-  e->add_option("--days", o->days, "How long a proposed exception holds")->capture_default_str()->check(CLI::Range(1, 180));
+  e->add_option("--days", o->days, "How long a proposed exception holds")->capture_default_str()->check(CLI::Validator(check_days, ""));
+  group->footer("Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open");
 }
 
 }  // namespace sluice::app

@@ -135,6 +135,7 @@ void add_new(CLI::App& root, invocation& call) {
     each->footer(std::string("Example:\n  sluice new ") + kind + " tone-of-voice --in policies");
     each->callback([asked, &call] { call.exit_code = add_new(*asked); });
   }
+  command->footer("Example:\n  sluice new policy tone-of-voice --in policies");
 }
 
 }  // namespace sluice::app

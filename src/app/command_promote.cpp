@@ -50,6 +50,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   const std::string what = canary ? "canary" : "version in shadow";
   const auto version = !promote ? live->version : canary ? live->canary->version : live->shadow;
   if (promote && !options.over_limit && !within_limits(*ring, version)) return 1;
+  const auto warnings = promote && canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
   store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .only_after = live->activation};
   // What the command is not about goes on.
   if (canary && live->shadow != version) asked.shadow = live->shadow;
@@ -61,7 +62,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
     std::cout << (promote ? "the " + what + " " : "the " + what + " is over; version ") << short_version(version) << (promote ? " is live for everybody as " : " goes on as ")
               << policy::to_string(head->activation) << '\n' << std::flush;
   }
-  return wait_and_tell(*ring, options.ring.ring, version, *head, options.wait, json);
+  return wait_and_tell(*ring, options.ring.ring, version, *head, options.wait, json, warnings);
 }
 
 void add_ending(CLI::App& root, invocation& call, bool promote) {

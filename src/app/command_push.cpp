@@ -241,11 +241,12 @@ int push(const push_options& options, bool json) {
   const auto mark = mono_now();
   if (!json && !done->unchanged) tell(options, done->version, head);
   if (!json && done->unchanged) std::cout << "version " << short_version(done->version) << " is already active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; nothing to do (--again activates it once more)\n" << std::flush;
-  const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json);
+  const auto warnings = canary_warnings(*ring, options.ring.ring, head, "nobody gets the canary");
+  const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json, done->unchanged);
   const auto wait_ms = ms_since(mark);
   if (json) {
     const auto nodes = nlohmann::ordered_json::parse(answers_json(waited));
-    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes},
+    const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes}, {"warnings", warnings},
                                         {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}}},
                                         {"ms", {{"build", build_ms}, {"golden", done->golden_ms}, {"upload", done->upload_ms}, {"activate", done->activate_ms}, {"wait", wait_ms}}}};
     std::cout << out.dump(2) << '\n';

@@ -137,7 +137,7 @@ void add_rules(CLI::App& root, invocation& call) {
   const auto path = std::make_shared<std::string>();
   const auto day = std::make_shared<std::string>();
   command->add_option("BUNDLE", *path, "the folder that holds bundle.yaml")->required();
-  command->add_option("--now", *day, "take this day for today (expiry of exceptions), as 2026-12-31");
+  command->add_option("--now", *day, "take this day for today (expiry of exceptions), as 2026-12-31")->check(CLI::Validator(check_day, ""));
   add_json(*command, call);
   command->footer("Example:\n  sluice rules policies\n  sluice rules policies --json | jq -r '.rules[] | select(.owner == \"privacy\") | .rule'");
   command->callback([path, day, &call] {

@@ -103,6 +103,7 @@ void add_shadow(CLI::App& root, invocation& call) {
   command->footer(
       "Rates are of exchanges that were judged exactly: whose request the version leaves as it is, up to its first cut. With --state, --bundle or --redis the rules' promote_when are held against what was seen.\n\n"
       "Example:\n  sluice shadow report --from /var/lib/sluice/audit --bundle policies --html shadow.html");
+  shadow->footer("Example:\n  sluice shadow report --from /var/lib/sluice/audit --bundle policies");
   command->callback([o, &call] { call.exit_code = report(*o, call.json); });
 }
 

@@ -68,6 +68,12 @@ result<ring_state> look(store::publisher& ring) {
 // This command has no keys: what makes it doubt a head is that it cannot be read.
 std::string damage_of(const ring_state& is) { return is.head ? is.head->doubt : is.damage; }
 
+nlohmann::ordered_json labels_of(const store::node_status& node) {
+  auto out = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : node.labels) out[name] = value;
+  return out;
+}
+
 nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
   const auto& head = is.head;
@@ -86,7 +92,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   if (is.frozen) out["frozen"] = *is.frozen;
   for (const auto& n : is.nodes) {
     out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state}, {"phase", is.phase(n)},
-                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}});
+                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}, {"labels", labels_of(n)}});
   }
   return out;
 }

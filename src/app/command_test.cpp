@@ -80,11 +80,11 @@ struct tested {
 std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   const auto today = day_of(asked.day);
   auto input = build_bundle(asked.path, asked.day, compiler, held_against::harmless_texts);
-  if (!today || !input) return std::nullopt;
+  if (!input) return std::nullopt;
   if (input->report.snapshot == nullptr) {
     show_diagnostics(*input);
     complain(asked.path + " was refused in phase " + std::string(policy::to_string(input->report.reached)), "correct the lines above");
-    auto done = refused_gate(*input, *today);
+    auto done = refused_gate(*input, today);
     return tested{std::move(*input), std::move(done)};
   }
   std::optional<bundle_input> active;
@@ -93,7 +93,7 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   if (asked.false_positives_max >= 0) request.false_positives_max = asked.false_positives_max;
   request.actor = actor_name();
   request.from_nothing = !asked.watch;  // whoever waits for each save does not wait for a compile without the cache
-  auto done = run_gate(*input, active ? &*active : nullptr, request, *today, compiler);
+  auto done = run_gate(*input, active ? &*active : nullptr, request, today, compiler);
   if (!done) return std::nullopt;
   return tested{std::move(*input), std::move(*done)};
 }
@@ -179,7 +179,7 @@ void add_test(CLI::App& root, invocation& call) {
   watched->excludes(junit);
   add_replay_options(*command, asked->gate.replay);
   command->add_option("--html", asked->html, "also write the report to this file, as one page with charts");
-  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions and waivers), as 2026-12-31");
+  command->add_option("--now", asked->day, "take this day for today (expiry of exceptions and waivers), as 2026-12-31")->check(CLI::Validator(check_day, ""));
   add_json(*command, call);
   command->footer(
       "Example:\n  sluice test policies\n  sluice test policies --golden cases.jsonl --against deployed "

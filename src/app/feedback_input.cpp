@@ -162,7 +162,7 @@ void add_decision_options(CLI::App& command, decision_options& options) {
   add_from(command, options.logs);
   command.add_option("--state", options.states, "A gateway's state directory, for the keys of kept text; may be repeated");
   command.add_option("--keys", options.keys, "A folder of text keys; may be repeated");
-  command.add_option("--since", options.since, "Decisions from then on: a time, or how long ago")->capture_default_str();
+  command.add_option("--since", options.since, "Decisions from then on: a time, or how long ago")->capture_default_str()->check(CLI::Validator(check_instant, ""));
 }
 
 std::optional<std::vector<rollout::logged_decision>> read_decisions(const decision_options& options, const std::string& master,

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "audit_options.hpp"
+#include "failure_document.hpp"
 #include "gateway_setup.hpp"
 #include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
@@ -47,7 +48,7 @@ class progress_line {
 
 void add_replay_options(CLI::App& command, replay_options& options) {
   auto* from = command.add_option("--decisions", options.logs.from, "Decision logs with kept text (folders, admin ports): their newest decisions are decided again; may be repeated");
-  command.add_option("--decisions-since", options.since, "From then on: a time, or how long ago")->capture_default_str()->needs(from);
+  command.add_option("--decisions-since", options.since, "From then on: a time, or how long ago")->capture_default_str()->needs(from)->check(CLI::Validator(check_instant, ""));
   command.add_option("--decisions-token-file", options.logs.token_file, "The admin ports' token")->needs(from);
   command.add_option("--secret", options.secret_file, "The file with the gateways' master secret, which opens kept text")->needs(from);
   command.add_option("--state", options.states, "A gateway's state directory, for the keys of kept text; may be repeated")->needs(from);
@@ -86,13 +87,7 @@ std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_o
 
 }  // namespace
 
-std::optional<wall_time> day_of(const std::string& now_text) {
-  if (now_text.empty()) return now().wall;
-  const auto given = parse_time(now_text);
-  if (given) return *given;
-  complain("--now " + now_text + ": " + given.error().message, "write a date as 2026-12-31");
-  return std::nullopt;
-}
+wall_time day_of(const std::string& now_text) { return parse_time(now_text).value_or(now().wall); }
 
 std::optional<gate_run> run_gate(const bundle_input& input, const bundle_input* active, const gate_request& asked, wall_time today, bundle_compiler& compiler) {
   gate_run out;
@@ -152,6 +147,7 @@ void print_checks(const gate_run& run, std::ostream& to) {
   to << table(rows);
   for (const auto& row : run.report.rows) {
     std::size_t shown = 0;
+    if (row.status >= rollout::status::insufficient) keep_complaint(row.check + ": " + row.summary);
     for (const auto& each : row.findings) {
       if (each.status < rollout::status::warning || ++shown > findings_max) continue;
       to << (shown == 1 ? "\n" : "") << "  " << rollout::to_string(each.status) << "  " << row.check << (each.of.empty() ? "" : ": " + each.of) << ": " << each.what << '\n';

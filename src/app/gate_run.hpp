@@ -42,7 +42,7 @@ struct gate_run {
 // Text for people: one line a check, what is wrong below it, and the verdict.
 void print_checks(const gate_run& run, std::ostream& to);
 
-// The day that --now names, or today's; a word that is no day is complained about.
-[[nodiscard]] std::optional<wall_time> day_of(const std::string& now);
+// The day that --now names (check_day let it pass), or today's.
+[[nodiscard]] wall_time day_of(const std::string& now);
 
 }  // namespace sluice::app

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "completion.hpp"
+#include "failure_document.hpp"
 #include "log_packing.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/strings.hpp"
@@ -28,7 +29,8 @@ constexpr const char* footer = R"(First steps:
   sluice demo                                         a fleet of three with a Redis, to try things out
 
 Each command has --help with an example. Exit codes: 0 success, 1 failed, 2 wrong usage,
-3 not enough evidence, 64 bad configuration.)";
+3 not enough evidence, 64 bad configuration. With --json a command that fails without a result
+prints {"ok": false, "error": …, "advice": …}, and the list "complaints" where there were several.)";
 
 // `sluice compile-worker CPU_SECONDS MEMORY_BYTES`, what the gateway starts for itself: kept out of the tree, so that a
 // child costs nothing but its work and nobody finds it in a help text.
@@ -137,10 +139,16 @@ void complain_of_usage(const CLI::App& root, const CLI::ParseError& wrong, int a
   app::complain(wrong.what(), name + " --help shows how");
 }
 
+// Before anything is parsed, for a command line may be wrong. `serve` talks to its supervisor and its log alone.
+bool asks_for_json(int argc, char** argv) {
+  const std::vector<std::string_view> words(argv + std::min(argc, 1), argv + argc);
+  const auto end = std::ranges::find(words, "--");
+  return std::find(words.begin(), end, "--json") != end && words.front() != "serve";
+}
+
 int run(int argc, char** argv) {
   CLI::App root("Sluice stands between LLM clients and an LLM API and holds every request and every answer\n"
                 "against the safety rules in force at that moment.", "sluice");
-  root.footer(footer);
   root.require_subcommand(0, 1);
   root.get_formatter()->column_width(26);
   root.set_version_flag("--version", "sluice " SLUICE_VERSION);
@@ -155,6 +163,7 @@ int run(int argc, char** argv) {
       }
     }
   }
+  root.footer(footer);  // now: commands begin with what the root has then
   if (argc > 1 && std::string_view(argv[1]) == "help") {
     // As --help behind the command that is named.
     std::rotate(argv + 1, argv + 2, argv + argc);
@@ -182,10 +191,13 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   app::install_log_packing();
   if (argc == 4 && std::string_view(argv[1]) == "compile-worker") return compile_worker(argv + 2);
+  app::failure_document failure(asks_for_json(argc, argv));
+  int exit_code = 1;
   try {
-    return run(argc, argv);
+    exit_code = run(argc, argv);
   } catch (const std::exception& thrown) {
     app::complain(std::string("it failed unexpectedly: ") + thrown.what(), "this is a defect: please report it");
-    return 1;
   }
+  failure.tell(exit_code);
+  return exit_code;
 }

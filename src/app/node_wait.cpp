@@ -6,6 +6,7 @@
 #include <charconv>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -95,13 +96,14 @@ class node_progress {
     auto& row = rows_[a.node];
     if (!row.answered) row.phase = phase_of(a);
   }
-  void answered(const store::acknowledgement& a, milliseconds after) {
+  void answered(const store::acknowledgement& a, std::optional<milliseconds> after) {
     if (quiet_) return;
     if (in_place_) {
-      rows_[a.node] = {.answered = true, .phase = phase_of(a), .version = a.version, .after = std::to_string(after.count()), .built = std::to_string(a.compile.count()), .message = a.message};
+      rows_[a.node] = {.answered = true, .phase = phase_of(a), .version = a.version, .after = after ? std::to_string(after->count()) : "-", .built = std::to_string(a.compile.count()), .message = a.message};
       return;
     }
-    std::cout << "  " << a.node << ": " << phase_of(a) << " after " << after.count() << " ms";
+    std::cout << "  " << a.node << ": " << phase_of(a);
+    if (after) std::cout << " after " << after->count() << " ms";
     if (a.state == "ACK") std::cout << ", built in " << a.compile.count() << " ms";
     if (!a.message.empty()) std::cout << ": " << a.message;
     std::cout << '\n' << std::flush;
@@ -137,8 +139,8 @@ class node_progress {
 
 class node_wait {
  public:
-  node_wait(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet)
-      : ring_(ring), options_(options), progress_(quiet), all_(options.who == "all"), begin_(mono_now()) {
+  node_wait(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet, bool found)
+      : ring_(ring), options_(options), progress_(quiet), all_(options.who == "all"), found_(found), begin_(mono_now()) {
     out_.ring = name;
     out_.head = head;
     out_.reached = false;
@@ -193,6 +195,7 @@ class node_wait {
     progress_.say("nodes have seen " + policy::to_string(*ahead) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
     progress_.again();
     out_.after.clear();
+    found_ = false;
     out_.head = *again;
     activated_ = parse_time(again->time).value_or(now().wall);
     told_.clear();
@@ -212,8 +215,9 @@ class node_wait {
       // A node that could not store it, for one, refuses at first and takes it later.
       if (auto& told = told_[a.node]; told != a.state) {
         told = a.state;
-        out_.after[a.node] = std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(now().wall - activated_));
-        progress_.answered(a, out_.after[a.node]);
+        std::optional<milliseconds> after;
+        if (!found_) after = out_.after[a.node] = std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(now().wall - activated_));
+        progress_.answered(a, after);
       }
       accepted_ += a.state == "ACK" ? 1 : 0;
       refused_ += a.state == "NACK" ? 1 : 0;
@@ -256,7 +260,7 @@ class node_wait {
   const wait_options& options_;
   node_progress progress_;
   const bool all_;
-  bool first_look_ = true;
+  bool found_, first_look_ = true;
   mono_time begin_, end_{}, watch_until_{}, next_nodes_{};
   wall_time activated_{};
   std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0;
@@ -268,14 +272,14 @@ class node_wait {
 
 }  // namespace
 
-wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet) {
+wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet, bool found) {
   if (options.who.empty() && !head.from_nothing) return {.reached = true, .ring = name, .head = head, .answers = {}, .after = {}};
-  return node_wait(ring, name, head, options, quiet).run();
+  return node_wait(ring, name, head, options, quiet, found).run();
 }
 
-int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head, const wait_options& options, bool json) {
+int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head, const wait_options& options, bool json, const std::vector<std::string>& warnings) {
   const auto waited = wait_for_nodes(ring, name, head, options, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"nodes", nlohmann::ordered_json::parse(answers_json(waited))}}.dump(2) << '\n';
+  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"nodes", nlohmann::ordered_json::parse(answers_json(waited))}, {"warnings", warnings}}.dump(2) << '\n';
   return waited.reached ? 0 : 1;
 }
 

@@ -25,16 +25,18 @@ struct wait_outcome {
   std::string ring;
   store::head_record head;  // what is live: the activation that was waited for, or the one that had to follow it
   std::vector<store::acknowledgement> answers;
-  std::map<std::string, milliseconds> after;  // by node: how long after the activation its answer was seen
+  std::map<std::string, milliseconds> after;  // by node: how long after the activation its answer was seen; of one that this command made
 };
 // Waits until the nodes that are alive (or N of them) have answered, and shows it unless `quiet`. When nodes turn
 // out to have seen more than this Redis had, which came back without it, the same version is activated above them. So that such nodes
-// have come back, a ring that held nothing is watched for a moment also when nobody asked to wait.
-[[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet);
+// have come back, a ring that held nothing is watched for a moment also when nobody asked to wait. `found`: the activation was there before the
+// command, so that when an answer is seen says nothing of the node.
+[[nodiscard]] wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, const store::head_record& head, const wait_options& options, bool quiet, bool found = false);
 
-// The end of a command that made `version` live as `head`: waits as asked, prints the outcome as JSON, and gives the exit code.
+// The end of a command that made `version` live as `head`: waits as asked, prints the outcome as JSON (with `warnings`, which people have read), and
+// gives the exit code.
 [[nodiscard]] int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head,
-                                const wait_options& options, bool json);
+                                const wait_options& options, bool json, const std::vector<std::string>& warnings = {});
 
 // How far a node is: "received", "verified" (it builds), "active" or "refused in PHASE".
 [[nodiscard]] std::string phase_of(const store::acknowledgement& answer);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 #include <iostream>
+#include <set>
 
 #include "bundle_input.hpp"
 #include "trust_file.hpp"
@@ -175,6 +176,23 @@ void warn_about(const store::head_record& head) {
   if (head.replicas_have_it >= head.replicas) return;
   complain("only " + std::to_string(head.replicas_have_it) + " of " + std::to_string(head.replicas) + " replicas of this Redis have " + policy::to_string(head.activation),
            "a failover to one that lacks it loses it, and the next push repairs that; see docs/redis.md");
+}
+
+std::vector<std::string> canary_warnings(store::publisher& ring, const std::string& name, const store::head_record& head, const std::string& so) {
+  if (!head.canary || head.canary->nodes.empty()) return {};
+  const auto warn = [](const std::string& what, const std::string& advice) { return complain(what, advice), std::vector{what}; };
+  const auto nodes = ring.nodes();
+  if (!nodes) return warn("whether a living node has the label " + head.canary->nodes + ", nobody can tell: " + nodes.error().message, "see: sluice status --json");
+  std::set<std::string> there;
+  for (const auto& each : *nodes) {
+    if (!each.alive) continue;
+    if (store::concerns(*head.canary, each.labels)) return {};
+    for (const auto& [label, value] : each.labels) there.insert(label + "=" + value);
+  }
+  std::string known;
+  for (const auto& each : there) known += (known.empty() ? "" : ", ") + each;
+  return warn("no living node of ring '" + name + "' has the label " + head.canary->nodes + ", so " + so,
+              (known.empty() ? "no living node has a label (node.labels)" : "living nodes have " + known) + "; see: sluice status --json");
 }
 
 std::string actor_name(const std::string& given) {

@@ -58,6 +58,9 @@ void complain_ring(const error& why);
 
 // What a person should know of a new activation, on stderr: a failover may lose it, or the head before it was passed over.
 void warn_about(const store::head_record& head);
+// Of a canary for nodes with a label that no living node has: the warning, which people have read on stderr then; `so`: what follows. Also where the
+// nodes cannot be asked.
+[[nodiscard]] std::vector<std::string> canary_warnings(store::publisher& ring, const std::string& name, const store::head_record& head, const std::string& so);
 // Who is at the keyboard: user@host, unless a command line names somebody.
 [[nodiscard]] std::string actor_name(const std::string& given = {});
 

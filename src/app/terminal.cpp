@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "failure_document.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/code_points.hpp"
 
@@ -31,6 +32,7 @@ void complain(const std::string& what, const std::string& advice) {
   text += what + "\n";
   if (!advice.empty()) text += "  → " + advice + "\n";
   std::cerr << text;
+  keep_complaint(what, advice);
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

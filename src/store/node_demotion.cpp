@@ -6,10 +6,12 @@
 
 namespace sluice::store {
 
-bool node::concerns(const canary_version& share) const {
+bool concerns(const canary_version& share, const node_labels& labels) {
   const auto sign = share.nodes.find('=');
-  return share.nodes.empty() || (sign != std::string::npos && std::ranges::find(config_.labels, std::pair(share.nodes.substr(0, sign), share.nodes.substr(sign + 1))) != config_.labels.end());
+  return share.nodes.empty() || (sign != std::string::npos && std::ranges::find(labels, std::pair(share.nodes.substr(0, sign), share.nodes.substr(sign + 1))) != labels.end());
 }
+
+bool node::concerns(const canary_version& share) const { return store::concerns(share, config_.labels); }
 
 bool node::take_shadow(const policy::bundle_source& source, const std::string& version) {
   auto applied = crashes(version) ? crash_loop("the process died of it") : built(source, version);

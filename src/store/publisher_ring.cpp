@@ -26,6 +26,16 @@ std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
   return out;
 }
 
+node_labels labels_from(const std::string& heartbeat) {
+  node_labels out;
+  const auto j = json::parse(heartbeat, nullptr, false);
+  if (!j.is_object()) return out;
+  for (const auto& [name, value] : j.items()) {
+    if (value.is_string()) out.emplace_back(name, value.get<std::string>());
+  }
+  return out;
+}
+
 }  // namespace
 
 // Reading may be done twice: a server that was promoted a moment ago hangs up on everybody once.
@@ -116,6 +126,7 @@ result<std::vector<node_status>> publisher::nodes() {
     n.arms = f.field("arms");
     n.shown = shown_by_version_from(f.field("shown"));
     n.demoted = demotions_from(f.field("demoted"));
+    n.labels = labels_from(f.field("labels"));
     n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
     out.push_back(std::move(n));
   }

@@ -42,6 +42,7 @@ MODULES = [
     "test_faults",
     "test_documents",
     "test_completion",
+    "test_command_line",
     "test_classifier",
     "test_policy_authors",
     "test_tokens",

@@ -19,6 +19,8 @@
 
 namespace sluice::store {
 
+using node_labels = std::vector<std::pair<std::string, std::string>>;
+
 // A version for a share of conversations (policy::conversation_bucket), beside the one that is live.
 struct canary_version {
   std::string version;
@@ -27,6 +29,8 @@ struct canary_version {
   std::string nodes = {};  // "label=value": for everybody on nodes with that label, and for nobody elsewhere; "": on all nodes
   bool operator==(const canary_version&) const = default;
 };
+// Whether a node with these labels has the canary at all.
+[[nodiscard]] bool concerns(const canary_version& share, const node_labels& labels);
 
 // A rule that its version enforces and that is in shadow until it is armed again.
 struct rule_demotion {
@@ -86,7 +90,7 @@ struct agent_config {
   std::string state_directory;
   store::trust trust;                       // whose activations and manifests of a ring are taken
   std::string node_id, build;               // for heartbeats and acknowledgements
-  std::vector<std::pair<std::string, std::string>> labels;
+  node_labels labels;
   // How often the process died of a version lately. One with two and more is not what a start takes, where there is another.
   std::map<std::string, unsigned> crashes = {};
 };

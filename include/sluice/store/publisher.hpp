@@ -82,6 +82,7 @@ struct node_status {
   std::vector<rule_demotion> demoted = {};  // by itself
   std::string arms = {};                    // what its versions did, as agent::callbacks::report told it
   shown_by_version shown = {};              // what the version that is or was in shadow would have blocked there
+  node_labels labels = {};                  // by its own configuration
 };
 
 struct activate_request {
