@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iostream>
 #include <set>
-#include <sstream>
 
 #include "failure_document.hpp"
 #include "sluice/app/command.hpp"
@@ -180,12 +179,17 @@ std::optional<std::string> read_whole(const std::string& file, std::size_t bytes
     complain("cannot read " + file, "check the path and its permissions");
     return std::nullopt;
   }
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  std::string out = std::move(bytes).str();
+  // Not by its size: what is a device or a pipe has none.
+  std::string out;
+  constexpr std::size_t piece = 64 << 10;
+  while (in && out.size() <= bytes_max) {
+    const auto had = out.size();
+    out.resize(had + std::min(piece, bytes_max + 1 - had));
+    in.read(out.data() + had, static_cast<std::streamsize>(out.size() - had));
+    out.resize(had + static_cast<std::size_t>(in.gcount()));
+  }
   if (out.size() <= bytes_max) return out;
-  complain(file + " has " + std::to_string(out.size()) + " bytes; at most " + std::to_string(bytes_max) + " are read",
-           "split it");
+  complain(file + " has more than " + std::to_string(bytes_max) + " bytes, which is more than is read", "split it");
   return std::nullopt;
 }
 

@@ -172,7 +172,7 @@ def test_a_person_demotes_and_arms_again_for_the_whole_ring(lab):
     sluice("rearm", "wild", "--wait", "2", *ring)
     assert all(g.ask("my tax")[0] == 400 for g in nodes)
     kinds = [e["kind"] for e in json.loads(sluice("history", "--json", *ring).stdout)]
-    assert kinds == ["rearm", "demote", "activate"], kinds
+    assert kinds == ["rearm", "thaw", "demote", "freeze", "activate"], kinds
     assert sluice("rearm", *ring, check=False).returncode == 1, "nothing is demoted any more"
 
 

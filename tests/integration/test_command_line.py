@@ -176,3 +176,9 @@ def test_help_of_a_command_does_not_end_with_that_of_the_root(lab):
             for below in names(text.split("SUBCOMMANDS:")[-1].split("Subcommands:")[-1]):
                 assert "First steps:" not in sluice(command, below, "--help").stdout, (command, below)
     assert seen > 25, seen
+
+
+def test_a_file_without_an_end_is_read_up_to_its_bound(lab):
+    keyless = subprocess.run([SLUICE, "golden", "import", "/dev/zero", "--set", "benign", "--out", lab.dir / "out.jsonl"], capture_output=True, text=True, timeout=60,
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)))
+    assert keyless.returncode == 1 and "/dev/zero has more than" in keyless.stderr, keyless
