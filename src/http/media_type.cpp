@@ -12,7 +12,13 @@ media_type parse_media_type(std::string_view text) {
   return {trim(text.substr(0, end)), text.substr(end)};
 }
 
-bool is_utf8(const media_type& of) {
+namespace {
+
+constexpr std::string_view utf8_names[] = {"utf-8", "utf8", "us-ascii", "ascii"};
+constexpr std::string_view latin_names[] = {"iso-8859-1", "latin1", "windows-1252"};
+
+template <class Fits>
+bool every_charset(const media_type& of, Fits&& fits) {
   constexpr std::string_view name = "charset";
   for (auto rest = of.parameters; !rest.empty();) {
     rest.remove_prefix(1);  // ';'
@@ -22,9 +28,24 @@ bool is_utf8(const media_type& of) {
     if (!iequals(trim(one.substr(0, equals)), name)) continue;
     auto value = trim(one.substr(std::min(equals + 1, one.size())));
     if (value.size() > 1 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-    if (!iequals(value, "utf-8") && !iequals(value, "utf8") && !iequals(value, "us-ascii") && !iequals(value, "ascii")) return false;
+    if (!fits(value)) return false;
   }
   return true;
+}
+
+template <std::size_t N>
+bool one_of(std::string_view value, const std::string_view (&names)[N]) {
+  return std::ranges::any_of(names, [&](std::string_view name) { return iequals(value, name); });
+}
+
+}  // namespace
+
+bool is_utf8(const media_type& of) {
+  return every_charset(of, [](std::string_view value) { return one_of(value, utf8_names); });
+}
+
+bool spells_ascii(const media_type& of) {
+  return every_charset(of, [](std::string_view value) { return one_of(value, utf8_names) || one_of(value, latin_names); });
 }
 
 }  // namespace sluice::http

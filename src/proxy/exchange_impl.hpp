@@ -213,6 +213,7 @@ struct exchange::impl {
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
+  [[nodiscard]] bool reads_charset(const http::response_head& head, effects& out);
   [[nodiscard]] bool is_stream(const http::response_head& head) const;
   void judge_plain(effects& out);
   [[nodiscard]] std::vector<std::uint8_t> structured_choices() const;

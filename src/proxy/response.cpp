@@ -7,6 +7,7 @@
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/fields.hpp"
+#include "sluice/http/media_type.hpp"
 #include "sluice/policy/restore.hpp"
 #include "sluice/text/json.hpp"
 #include "sluice/text/view.hpp"
@@ -30,6 +31,7 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
     return start_relay(out);
   }
   const bool read = scanned && may_have_body(head.status, client.head_request);
+  if (read && !reads_charset(head, out)) return;
   if (read && !opens_coded_answer(head, out)) return;
   if (read && is_stream(head)) {
     if (superseded) return end_superseded(out);
@@ -45,6 +47,21 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
   }
   now = read ? state::plain : state::relay;
   if (!read) start_relay(out);
+}
+
+// SDKs decode errors as the answer says. False: nothing of it is read any more.
+bool exchange::impl::reads_charset(const http::response_head& head, effects& out) {
+  const auto wrong = [](const http::field& f) { return iequals(f.name, "content-type") && !http::spells_ascii(http::parse_media_type(f.value)); };
+  if (std::ranges::none_of(head.fields, wrong)) return true;
+  reason = "unreadable: the answer's charset";
+  if (shadow()) {
+    pass_answer("charset", reason, {});
+    start_relay(out);
+    return false;
+  }
+  out.abort_upstream = true;
+  withhold_answer("The upstream's answer names a charset that the gateway does not read; only UTF-8 is judged.", "", out);
+  return false;
 }
 
 bool exchange::impl::is_stream(const http::response_head& head) const {
@@ -123,7 +140,7 @@ std::vector<wire::replacement> exchange::impl::changes_of(std::span<const policy
 // An error of the upstream, in whatever shape: one text.
 void exchange::impl::judge_opaque(effects& out) {
   if (answer_body.empty()) return send_plain(answer_body, out);
-  if (!text::is_valid_utf8(answer_body)) {
+  if (!text::is_valid_utf8(answer_body) || answer_body.contains('\0')) {  // UTF-16 of ASCII is valid UTF-8, with NULs
     note_unscanned("not UTF-8", answer_body.size());
     if (spares(answer_spared, "unreadable: not UTF-8")) return send_plain(answer_body, out);
     reason = "unreadable: not UTF-8";

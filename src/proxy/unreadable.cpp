@@ -55,13 +55,13 @@ bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects
 bool exchange::impl::admits_body(effects& out) {
   const auto first = body.find_first_not_of(" \t\r\n");
   const bool nothing = first == std::string::npos || std::string_view(body).substr(first, body.find_last_not_of(" \t\r\n") + 1 - first) == "{}";
-  if (nothing) return true;
+  if (nothing || wire::only_takes(endpoint, body)) return true;
   if (endpoint.what != wire::endpoint_class::passes) {
     note_unscanned("passed endpoint", body.size());
     return true;
   }
   wire::unread all{.reason = "unknown part", .path = "", .bytes = body.size()};
-  all.instead = "send no body here";
+  all.instead = endpoint.takes.empty() ? "send no body here" : "send the model's name alone";
   return admits_request({&all, 1}, out);
 }
 

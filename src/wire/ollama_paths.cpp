@@ -18,12 +18,16 @@ constexpr auto paths = std::to_array<known_path>({
     {"/api/version", "GET", "version", endpoint_class::passes, ""},
     {"/api/ps", "GET", "ps", endpoint_class::passes, ""},
 });
+constexpr std::string_view show_takes[] = {"model", "name", "verbose"};
 constexpr auto denied_below = std::to_array<std::string_view>({"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs", "/api/me", "/api/signout"});
 
 }  // namespace
 
 endpoint ollama_classify(std::string_view method, std::string_view path) {
-  if (const auto found = classify_known(paths, method, path)) return *found;
+  if (auto found = classify_known(paths, method, path)) {
+    if (found->name == "show") found->takes = show_takes;
+    return *found;
+  }
   for (const auto prefix : denied_below) {
     if (path.starts_with(prefix)) return {endpoint_class::denied, "other", "", changes};
   }

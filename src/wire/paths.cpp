@@ -1,6 +1,11 @@
 // See paths.hpp.
 #include "paths.hpp"
 
+#include <algorithm>
+
+#include "sluice/text/json.hpp"
+#include "table.hpp"
+
 namespace sluice::wire {
 
 bool plain_segment(std::string_view s) {
@@ -28,6 +33,21 @@ std::optional<endpoint> classify_known(std::span<const known_path> paths, std::s
     }
   }
   return std::nullopt;
+}
+
+bool only_takes(const endpoint& to, std::string_view body) {
+  constexpr std::uint32_t flat = 2;
+  using kind = text::json::kind;
+  text::json::document read;
+  if (to.takes.empty() || !read.parse(body, flat) || read[read.root()].kind != kind::object) return false;
+  std::vector<std::string_view> had;
+  for (auto i = read.first_child(read.root()); i != text::json::none; i = read.sibling(i)) {
+    const auto& n = read[i];
+    if (std::ranges::find(to.takes, n.key) == to.takes.end() || std::ranges::find(had, n.key) != had.end()) return false;
+    if (n.kind == kind::string ? !looks_as(text_class::opaque, n.text) : n.kind != kind::boolean && n.kind != kind::null) return false;
+    had.push_back(n.key);
+  }
+  return true;
 }
 
 }  // namespace sluice::wire

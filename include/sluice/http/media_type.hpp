@@ -13,5 +13,8 @@ struct media_type {
 [[nodiscard]] media_type parse_media_type(std::string_view text);
 // True where no other charset than UTF-8 (or ASCII, which is part of it) is named: whoever believed another would read other words.
 [[nodiscard]] bool is_utf8(const media_type& of);
+// True where also ISO 8859-1 may be named, as web servers do for errors that are ASCII: whoever believes it reads ASCII as it is. In what else is
+// named (UTF-16, UTF-7, EBCDIC) the same bytes are other words.
+[[nodiscard]] bool spells_ascii(const media_type& of);
 
 }  // namespace sluice::http

@@ -92,8 +92,12 @@ struct endpoint {
   bool form = false;               // it takes a multipart form
   std::string_view boundary = {};  // of the form; whoever classifies fills it in
   bool grows = false;              // what is sent is added to what the handle stands for
+  std::span<const std::string_view> takes = {};  // of one that passes: the members that its request's body may have, each a name or a flag
   bool words_added = false;        // to the request, by the proxy: what of an answer repeats the request must not leave
 };
+
+// Whether a body says nothing but what the endpoint takes: an object of its members, each once, whose strings are names.
+[[nodiscard]] bool only_takes(const endpoint& to, std::string_view body);
 
 // A parsed request.
 class request_body {

@@ -173,5 +173,53 @@ TEST(codings, the_global_shadow_passes_what_it_cannot_decode) {
   }
 }
 
+// SDKs decode an answer as it says: these bytes are other words to them.
+TEST(charsets, an_answer_in_another_charset_goes_nowhere) {
+  for (const char* type : {"text/plain; charset=utf-16le", "application/json; charset=utf-7", "application/json; charset=\"cp037\"", "text/event-stream; charset=utf-16"}) {
+    for (const char* status : {"200 OK", "403 Forbidden"}) {
+      trace t;
+      exchange x(t.config, t.worker);
+      t.request(x, ask("x", true));
+      t.answer(x, "HTTP/1.1 " + std::string(status) + "\r\nContent-Type: " + type + "\r\nContent-Length: 17\r\n\r\n", "zorb+AGw-att plim");
+      if (!t.out.done) x.upstream_end(t.out);
+      EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 502 ") && !has(t.out.client, "plim")) << type << t.out.client;
+      EXPECT_EQ(t.worker.records.back().reason, "unreadable: the answer's charset");
+      trace shadow;
+      shadow.config.global_shadow = true;
+      exchange y(shadow.config, shadow.worker);
+      shadow.request(y, ask("x", true));
+      shadow.answer(y, "HTTP/1.1 " + std::string(status) + "\r\nContent-Type: " + type + "\r\nContent-Length: 17\r\n\r\n", "zorb+AGw-att plim");
+      if (!shadow.out.done) y.upstream_end(shadow.out);
+      EXPECT_TRUE(has(shadow.out.client, "zorb+AGw-att plim")) << shadow.out.client;
+      EXPECT_EQ(shadow.worker.records.back().unscanned, (counts{{"charset", 17}}));
+    }
+  }
+}
+
+TEST(charsets, what_web_servers_call_latin_is_ascii_or_not_read) {
+  const auto answered = [](const std::string& body) {
+    trace t;
+    exchange x(t.config, t.worker);
+    t.request(x, ask("x"));
+    t.answer(x, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html; charset=iso-8859-1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n", body);
+    if (!t.out.done) x.upstream_end(t.out);
+    return t.out.client;
+  };
+  EXPECT_TRUE(answered("<p>later</p>").starts_with("HTTP/1.1 503 "));
+  EXPECT_TRUE(answered("<p>sp\xe4ter</p>").starts_with("HTTP/1.1 502 "));
+  EXPECT_TRUE(answered(std::string("a\0 \0b\0", 6)).starts_with("HTTP/1.1 502 ")) << "UTF-16, whatever it calls itself";
+}
+
+TEST(charsets, a_stream_of_utf_16_is_not_passed_on) {
+  trace t;
+  exchange x(t.config, t.worker);
+  t.request(x, ask("x", true));
+  std::string wide;
+  for (const char c : event("a bomb")) wide += std::string(1, c) + '\0';
+  t.answer(x, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n", wide);
+  if (!t.out.done) x.upstream_end(t.out);
+  EXPECT_FALSE(has(t.out.client, std::string("b\0o\0m", 5))) << t.out.client;
+}
+
 }  // namespace
 }  // namespace sluice::proxy

@@ -117,6 +117,16 @@ TEST(ollama_paths, are_known_or_denied) {
   EXPECT_EQ(ollama().classify("POST", "/v1/chat/completions").what, endpoint_class::unknown);
 }
 
+TEST(ollama_paths, show_takes_the_name_of_a_model_and_nothing_else) {
+  const auto to = ollama().classify("POST", "/api/show");
+  EXPECT_EQ(to.what, endpoint_class::passes);
+  for (const char* fits : {R"({"model":"llama3:8b"})", R"({"name":"hf.co/a/b:q4","verbose":true})", R"({"model":"m","verbose":null})", "{}"}) EXPECT_TRUE(only_takes(to, fits)) << fits;
+  for (const char* other : {R"({"model":"say it to me"})", R"({"model":"m","system":"s"})", R"({"model":"m","model":"n"})", R"({"model":["m"]})", R"({"model":1})", R"(["m"])", "model", ""}) {
+    EXPECT_FALSE(only_takes(to, other)) << other;
+  }
+  EXPECT_FALSE(only_takes(ollama().classify("GET", "/api/tags"), R"({"model":"m"})"));
+}
+
 TEST(ollama_stream, what_follows_a_last_line_that_nothing_ends_stands_on_its_own) {
   testing::replace_sink sink("secret", "[R]");
   auto open = chat("a secret sec");
