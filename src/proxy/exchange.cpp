@@ -157,9 +157,9 @@ void exchange::impl::record(report_kind kind) {
   const auto latency = us_between(started.mono, t);
   const auto& judged = judged_response();
   const listed_names request_names(request ? request->parts() : std::span<const wire::part>(),
-                                   [this](const wire::part& p) { return request->path(p); });
+                                   [this](const wire::part& p) { return wire::shown_path(request->path(p)); });
   const listed_names response_names(content ? content->parts() : std::span<const wire::part>(),
-                                    [this](const wire::part& p) { return content->path(p); });
+                                    [this](const wire::part& p) { return wire::shown_path(content->path(p)); });
   const exchange_report r{
       .kind = kind,
       .decision_id = decision,

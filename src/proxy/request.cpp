@@ -247,7 +247,7 @@ void exchange::impl::judge_request(effects& out) {
     std::string param;
     for (const auto& f : request_outcome.findings) {
       if (f.rule == request_outcome.block.rule) {
-        param = request->path(request->parts()[f.part]);
+        param = wire::shown_path(request->path(request->parts()[f.part]));
         break;
       }
     }

@@ -75,9 +75,9 @@ bool exchange::impl::recall_path(effects& out) {
 // What a field of the request names. False: the answer was written.
 bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
   if (field.later) return true;  // its handle goes into the ledger as one that is not whole
-  const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
+  const auto entry = field.handle.empty() ? nullptr : recall(field.handle, wire::named_path(field.path));
   const auto why = !entry ? unknown : !entry->whole ? unfinished : entry->verdict == policy::verdict::block ? blocked : std::string_view();
-  if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, field.path, out);
+  if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, wire::named_path(field.path), out);
   if (field.grows) grown.push_back({field.handle, entry});
   return true;
 }

@@ -16,6 +16,7 @@
 #include "sluice/policy/tokens.hpp"
 #include "sluice/proxy/report.hpp"
 #include "sluice/wire/dialect.hpp"
+#include "sluice/wire/shown_path.hpp"
 
 namespace sluice::proxy {
 
@@ -66,7 +67,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     return fed(field, left, [&] { return judge_.add_piece(field, piece, left); });
   }
   [[nodiscard]] std::optional<std::string> before_values() const override { return put_back_.contains(piece_) ? std::optional(before_values_) : std::nullopt; }
-  [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? names_[channel] : "?"; }
+  [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? wire::shown_path(names_[channel]) : "?"; }
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return finished(channel, out, false); }
   [[nodiscard]] status end(std::uint32_t channel, std::string& out) override { return finished(channel, out, true); }
   [[nodiscard]] bool keeps(std::uint32_t channel) const override { return judge_.keeps(channel); }

@@ -21,10 +21,10 @@ bool exchange::impl::admits(const wire::unread& part, policy::direction of) {
   const bool in_request = of == policy::direction::request;
   constexpr std::size_t named_max = 64;
   if (part.attachment && attachments.size() < named_max) {
-    attachments.push_back({part.path, wire::attachment_names[static_cast<std::size_t>(*part.attachment)], how, part.bytes});
+    attachments.push_back({wire::named_path(part.path), wire::attachment_names[static_cast<std::size_t>(*part.attachment)], how, part.bytes});
   }
   const auto why = std::ranges::find(unscanned_reasons, part.reason);  // which outlives the part
-  if (!part.attachment && unread_parts.size() < named_max && why != unscanned_reasons.end()) unread_parts.push_back({part.path, *why, how, part.bytes});
+  if (!part.attachment && unread_parts.size() < named_max && why != unscanned_reasons.end()) unread_parts.push_back({wire::named_path(part.path), *why, how, part.bytes});
   const bool passes = how == unreadable_policy::pass || how == unreadable_policy::flag;
   if (!passes && !spares(in_request ? request_spared : answer_spared, "unreadable: " + part.reason)) return false;
   if (how == unreadable_policy::flag) (in_request ? request_flagged : answer_flagged) = true;
@@ -44,7 +44,7 @@ bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects
     reason = "unreadable: " + u.reason;
     answer_error(wire::gateway_error::bad_request,
                  "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; " +
-                     (u.instead.empty() ? std::string("remove it") : std::string(u.instead)) + " or ask your operator.", u.path, out);
+                     (u.instead.empty() ? std::string("remove it") : std::string(u.instead)) + " or ask your operator.", wire::named_path(u.path), out);
     return false;
   }
   return true;
@@ -70,7 +70,7 @@ bool exchange::impl::admits_answer(std::span<const wire::unread> parts, effects&
   for (const auto& u : parts) {
     if (admits(u, policy::direction::response)) continue;
     reason = "unreadable: " + u.reason;
-    withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").", u.path, out);
+    withhold_answer("The upstream's answer has a part that the gateway cannot read (" + u.reason + ").", wire::named_path(u.path), out);
     return false;
   }
   return true;

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from lab import sluice, until
+from lab import Gateway, Upstream, bundle, sluice, until
 from test_exchanges import gateway
 
 
@@ -242,3 +242,28 @@ def test_sigterm_lets_a_stream_end(lab):
     t.join()
     assert b"word19" in got["body"] and got["body"].endswith(b"data: [DONE]\n\n")
     assert g.process.wait(15) == 0
+
+
+def test_a_key_that_a_rule_finds_stands_neither_in_the_error_nor_in_the_log(lab):
+    card = "4111111111111111"
+    up = Upstream()
+    folder = bundle(lab.dir / "keys", extra=f"""  - id: cards
+    direction: both
+    match: {{regex: '4[0-9]{{15}}'}}
+    action: {{type: redact}}
+    tests: [{{name: a, request: "{card}", expect: {{rules: [cards]}}}}, {{name: b, request: nothing, expect: {{rules: []}}}}]
+""")
+    g = Gateway(lab, "gw", up.port, f"{{directory: {folder}}}")
+    user = {"role": "user", "content": "hi"}
+    called = {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": json.dumps({card: 1})}}]}
+    schema = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {card: {"description": f"the card {card}"}}}}}
+    for body in ({"messages": [user], "metadata": {card: "of a customer"}}, {"messages": [user, called]}, {"messages": [user], "tools": [schema]}, {"messages": [user], card: "x"},
+                 {"messages": [{**user, card: "a b"}]}):
+        status, _, answer = g.post({"model": "m", **body})
+        assert status == 400 and card not in answer.decode(), answer
+    up.raw = (200, "application/json", json.dumps({"choices": [{"index": 0, "message": called, "finish_reason": "tool_calls"}]}).encode())
+    assert card not in g.ask("hi")[2].decode()
+    g.records()
+    log = "".join(f.read_text() for f in g.audit.glob("*.jsonl"))
+    assert log.count('"rule":"cards"') >= 4 and "properties.*.description" in log and "metadata.*" in log, log
+    assert card not in log
