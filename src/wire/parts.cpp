@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -86,8 +87,14 @@ void listed_body::add_key(index node, part like) {
 }
 
 void listed_body::add_unread(std::string reason, index node, std::optional<attachment_type> attachment) {
-  const bool named = reason == "server state" && body_[node].kind == kind::string;
-  unread_.push_back({std::move(reason), body_.path(node), body_[node].raw_end - body_[node].raw_begin, attachment, named ? std::string(body_[node].text) : std::string()});
+  const std::uint64_t bytes = body_[node].raw_end - body_[node].raw_begin;
+  const bool alone = unread_.size() < limits::unread_parts;
+  if (!alone) {
+    const auto same = std::find_if(unread_.begin() + limits::unread_parts, unread_.end(), [&](const unread& u) { return u.reason == reason && u.attachment == attachment; });
+    if (same != unread_.end()) return void(same->bytes += bytes);
+  }
+  const bool named = alone && reason == "server state" && body_[node].kind == kind::string;
+  unread_.push_back({std::move(reason), body_.path(node), bytes, attachment, named ? std::string(body_[node].text) : std::string()});
 }
 
 // What it says, where it is text; otherwise what it is. An address is text, too, whatever is found there.
