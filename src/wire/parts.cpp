@@ -167,8 +167,14 @@ text::json::splice listed_body::written_again(std::span<const replacement> edits
   return {node.raw_begin, node.raw_end, json_quoted(with_text(node.text, *origins_[edits.front().part].coding, text::json::apply(p.text, std::move(within))))};
 }
 
+// Edits come in the order of the text, so that each literal is walked once.
 std::vector<text::json::splice> listed_body::splices(std::span<const replacement> edits) const {
   std::vector<text::json::splice> out;
+  text::json::locator in_body({}), in_string({});
+  const auto locate = [](text::json::locator& of, std::string_view literal, std::uint32_t begin, std::uint32_t end) {
+    if (of.literal().data() != literal.data()) of = text::json::locator(literal);
+    return of.locate(begin, end);
+  };
   for (std::size_t i = 0; i < edits.size(); ++i) {
     const auto& e = edits[i];
     const auto& p = parts_[e.part];
@@ -185,14 +191,14 @@ std::vector<text::json::splice> listed_body::splices(std::span<const replacement
     append_json_escaped(escaped, e.text);
     if (from.document >= 0) {
       const auto& inner = *inner_[static_cast<std::size_t>(from.document)];
-      const auto span = text::json::locate(inner.raw(from.inner), begin, end);
+      const auto span = locate(in_string, inner.raw(from.inner), begin, end);
       begin = inner[from.inner].raw_begin + span.begin;
       end = inner[from.inner].raw_begin + span.end;
       std::string twice;
       append_json_escaped(twice, escaped);
       escaped = std::move(twice);
     }
-    const auto span = text::json::locate(body_.raw(p.node), begin, end);
+    const auto span = locate(in_body, body_.raw(p.node), begin, end);
     out.push_back({outer.raw_begin + span.begin, outer.raw_begin + span.end, std::move(escaped)});
   }
   return out;
