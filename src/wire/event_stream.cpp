@@ -61,14 +61,7 @@ std::string_view event_stream::write(const http::sse_event& e, std::string& out)
     return e.data;
   }
   written_ = event_.apply();
-  if (e.data_offset == 0) {  // data over several lines: written as one
-    if (!e.type.empty()) out += "event: " + std::string(e.type) + "\n";
-    out += "data: " + written_ + "\n\n";
-    return written_;
-  }
-  out.append(e.raw.substr(0, e.data_offset));
-  out += written_;
-  out.append(e.raw.substr(e.data_offset + e.data.size()));
+  http::append_with_data(e, written_, out);
   return written_;
 }
 
