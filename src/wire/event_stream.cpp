@@ -55,7 +55,7 @@ response_stream::status event_stream::stopped() {
 }
 
 std::string_view event_stream::write(const http::sse_event& e, std::string& out) {
-  told_error_ = told_error_ || event_.tells_error();
+  told_error_ = event_.tells_error();
   if (!event_.edited()) {
     out += e.raw;
     return e.data;

@@ -102,7 +102,7 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     c.touched = c.touched || event_.edited();
     drop_copies(at.node, c, sink);
   }
-  told_error_ = told_error_ || event_.tells_error();
+  told_error_ = event_.tells_error();
   return status::ok;
 }
 

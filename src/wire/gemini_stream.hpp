@@ -92,7 +92,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::vector<entry> at_hand_;
   std::string reason_, released_;
   bool written_ = false, over_ = false;
-  bool told_error_ = false;  // to the client, in the upstream's words
+  bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 
 }  // namespace sluice::wire

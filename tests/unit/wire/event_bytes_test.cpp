@@ -91,5 +91,31 @@ TEST(event_bytes, of_an_edited_event_in_several_lines_are_an_event_of_the_same_l
   }
 }
 
+// An object `error` without anything in it is none. Where the upstream goes on behind one, whoever reads on must be told of the end.
+TEST(event_bytes, behind_an_error_that_ended_nothing_the_end_is_told) {
+  for (const auto& s : speeches()) {
+    if (s.speaks.name() == "anthropic" || s.type == "response.output_text.delta") continue;  // they end with their errors
+    const auto event = [&](const std::string& word, const json& error) {
+      const auto said = s.event.dump();
+      auto made = json::parse(std::string(said).replace(said.find("secret"), 6, word));
+      if (!error.is_null()) made["error"] = error;
+      return "data: " + made.dump() + "\n\n";
+    };
+    const auto told = event("word", {{"message", "busy"}}), empty = event("word", json::object()), more = event("more", nullptr), bad = event("secret", nullptr);
+    for (const auto& came : {empty, empty + more, told + more}) {
+      testing::block_sink sink("secret");
+      const auto t = run(s, came + bad, sink);
+      EXPECT_EQ(t.last, response_stream::status::blocked);
+      EXPECT_EQ(t.out.find("secret"), std::string::npos);
+      EXPECT_TRUE(t.out.starts_with(came)) << t.out;
+      EXPECT_NE(t.out.find(s.speaks.name() == "gemini" ? "SAFETY" : "content_filter"), std::string::npos) << t.out;
+      if (s.speaks.name() != "gemini") EXPECT_TRUE(t.out.ends_with("data: [DONE]\n\n")) << t.out;
+    }
+    // Where it is the last that a client has, nothing is said behind it.
+    testing::block_sink sink("secret");
+    EXPECT_EQ(run(s, told + bad, sink).out, told);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::wire
