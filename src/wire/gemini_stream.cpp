@@ -121,19 +121,19 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
   if (framing_ == framing::unknown) out += head_;  // white space and nothing else
+  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
+  std::string_view ending;
   if (framing_ == framing::events && events_.buffered_bytes() > 0) {
-    // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
-    const std::string_view ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
+    ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
     if (const auto s = feed(ending, sink, out); s != status::ok) return s;
-    const auto before = out.size();
-    if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
-    if (out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   }
   if (framing_ == framing::array && elements_.buffered_bytes() > 0) {
     reason_ = "the array broke off within an element";
     return status::unreadable;
   }
+  const auto before = out.size();
   if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
+  if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   over_ = true;
   return status::ok;
 }

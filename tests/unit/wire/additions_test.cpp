@@ -254,6 +254,15 @@ TEST(answer_additions, a_streamed_gemini_answer_has_them_in_each_candidates_last
   EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, call), call);
 }
 
+TEST(answer_additions, a_gemini_answer_that_nothing_ends_gets_a_text_once) {
+  const std::string said = R"(data: {"candidates":[{"content":{"parts":[{"text":"a"}],"role":"model"},"index":0}]})";
+  for (const char* end : {"", "\n", "\n\n"}) {
+    adding_sink sink(" +");
+    EXPECT_EQ(run(gemini(), gemini_stream_path, said + end, sink).out, said + "\n\n" R"(data: {"candidates":[{"content":{"parts":[{"text":" +"}],"role":"model"},"index":0}]})" "\n\n");
+    EXPECT_EQ(sink.closed.size(), 1u);
+  }
+}
+
 // Some servers name a finish reason in every event: what was judged again asks for the same text again, and a client has it already.
 TEST(answer_additions, a_gemini_candidate_that_goes_on_after_its_end_gets_a_text_once) {
   const auto event = [](const std::string& words) {
