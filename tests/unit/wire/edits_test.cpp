@@ -74,6 +74,15 @@ TEST(edits, of_many_choices_cost_what_they_are_long) {
   }, 2000);
 }
 
+TEST(edits, of_many_parts_cost_what_they_are_long) {
+  testing::expect_time_by_number([](std::size_t n) {
+    json parts = json::array();
+    for (; n > 0; --n) parts.push_back({{"text", "a@b.\u00e9o # "}});
+    const auto body = json{{"candidates", {{{"content", {{"role", "model"}, {"parts", parts}}}, {"finishReason", "STOP"}}}}}.dump();
+    return time_of_edits(**gemini().read_response(gemini().classify("POST", "/v1beta/models/m:generateContent"), body, 64), "a@b.\u00e9o # ");
+  }, 2000);
+}
+
 // A text as one of the ways in which JSON writes it.
 std::string literal_of(const std::vector<std::string>& atoms, std::mt19937& random) {
   std::string out = "\"";
