@@ -2,6 +2,7 @@
 #include "sluice/http/sse.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sluice/base/byte_block.hpp"
 
@@ -39,7 +40,72 @@ bool line_at(std::string_view text, std::size_t at, line& out) {
   return true;
 }
 
+// A line's name, and where its value begins.
+struct field {
+  std::string_view name;
+  std::size_t value;
+};
+
+// A byte order mark before the first line is no part of it (and some clients read the line all the same).
+field field_of(std::string_view line, bool first) {
+  const std::size_t mark = first && line.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  const auto colon = line.find(':', mark);
+  if (colon == std::string_view::npos) return {line.substr(mark), line.size()};
+  return {line.substr(mark, colon - mark), colon + (line.substr(colon + 1).starts_with(' ') ? 2 : 1)};
+}
+
 }  // namespace
+
+sse_event read_event(std::string_view raw, std::string& joined) {
+  sse_event out;
+  out.raw = raw;
+  std::size_t data_lines = 0;
+  line l{};
+  for (std::size_t i = 0; i < raw.size() && line_at(raw, i, l); i = l.next) {
+    const auto whole = raw.substr(i, l.end - i);
+    const auto [name, begin] = field_of(whole, i == 0);
+    const auto value = whole.substr(begin);
+    if (name == "event") out.type = value;
+    if (name != "data") continue;
+    out.has_data = true;
+    if (++data_lines == 1) {
+      out.data = value;
+      out.data_offset = static_cast<std::uint32_t>(i + begin);
+    } else {
+      if (data_lines == 2) joined = out.data;
+      joined += '\n';
+      joined += value;
+      out.data = joined;
+      out.data_offset = 0;
+    }
+  }
+  return out;
+}
+
+void append_with_data(const sse_event& e, std::string_view data, std::string& out) {
+  if (e.data_offset != 0) {
+    out.append(e.raw.substr(0, e.data_offset)).append(data).append(e.raw.substr(e.data_offset + e.data.size()));
+    return;
+  }
+  std::size_t i = 0;
+  line l{};
+  for (bool written = false; i < e.raw.size() && line_at(e.raw, i, l); i = l.next) {
+    const auto whole = e.raw.substr(i, l.end - i), end = e.raw.substr(l.end, l.next - l.end);
+    const auto name = field_of(whole, i == 0).name;
+    if (name != "data") {
+      out.append(whole).append(end);
+      continue;
+    }
+    if (std::exchange(written, true)) continue;
+    out.append(whole.data(), name.data());  // the mark before it
+    for (std::size_t at = 0; at <= data.size();) {
+      const auto stop = std::min(data.find('\n', at), data.size());
+      out.append("data: ").append(data.substr(at, stop - at)).append(end);
+      at = stop + 1;
+    }
+  }
+  out.append(e.raw.substr(i));  // the empty line, where a CR ends it
+}
 
 std::size_t find_line_end(std::string_view text, std::size_t from) {
   return find_row(text, from, 1, [](const byte_block& of) { return of.equal('\n') | of.equal('\r'); });
@@ -64,36 +130,7 @@ sse_splitter::status sse_splitter::next(sse_event& out) {
     looked_ = text.empty() ? 0 : text.size() - 1;  // a CR there is looked at once more
     return text.size() > event_bytes_max_ ? status::too_large : status::more;
   }
-  out = {};
-  out.raw = text.substr(0, at);
-  std::size_t data_lines = 0;
-  for (std::size_t i = 0; i < out.raw.size() && line_at(text, i, l); i = l.next) {
-    auto whole_line = text.substr(i, l.end - i);
-    std::size_t mark = 0;
-    // A byte order mark before the first line is no part of it (and some clients read the line all the same).
-    if (i == 0 && whole_line.starts_with("\xef\xbb\xbf")) {
-      mark = 3;
-      whole_line.remove_prefix(mark);
-    }
-    const auto colon = whole_line.find(':');
-    const auto name = whole_line.substr(0, colon);
-    auto begin = colon == std::string_view::npos ? whole_line.size() : colon + 1;
-    if (begin < whole_line.size() && whole_line[begin] == ' ') ++begin;
-    const auto value = whole_line.substr(begin);
-    if (name == "event") out.type = value;
-    if (name != "data") continue;
-    out.has_data = true;
-    if (++data_lines == 1) {
-      out.data = value;
-      out.data_offset = static_cast<std::uint32_t>(i + mark + begin);
-    } else {
-      if (data_lines == 2) joined_ = out.data;
-      joined_ += '\n';
-      joined_ += value;
-      out.data = joined_;
-      out.data_offset = 0;
-    }
-  }
+  out = read_event(text.substr(0, at), joined_);
   begin_ += at;
   scanned_ = looked_ = 0;
   return out.raw.size() > event_bytes_max_ ? status::too_large : status::event;

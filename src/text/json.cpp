@@ -176,6 +176,7 @@ struct document::impl {
     const auto self = static_cast<index>(nodes.size());
     node n{};
     n.parent = open == none ? self : open;
+    if (open != none) n.place = nodes[open].raw_end++;  // which counts the values until there is an end
     if (!take_key(n, open != none && nodes[open].kind == kind::object)) return false;
     n.raw_begin = position();
     n.next = self + 1;
@@ -294,9 +295,7 @@ std::string document::path(index i) const {
       steps.push_back("." + (plain_key(key) ? std::string(key) : std::string("*")));
       continue;
     }
-    std::size_t place = 0;
-    for (index k = impl_->nodes[i].parent + 1; k != i; k = impl_->nodes[k].next) ++place;
-    steps.push_back("[" + std::to_string(place) + "]");
+    steps.push_back("[" + std::to_string(impl_->nodes[i].place) + "]");
   }
   std::string out;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) out += *step;

@@ -145,11 +145,14 @@ std::string without_exponent(std::string_view token) {
   return out + digits;
 }
 
-raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end) {
-  const std::string_view inside = literal.substr(1, literal.size() - 2);
-  raw_span found{static_cast<std::uint32_t>(literal.size()) - 1, static_cast<std::uint32_t>(literal.size()) - 1};
+raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end) { return locator(literal).locate(begin, end); }
+
+raw_span locator::locate(std::uint32_t begin, std::uint32_t end) {
+  const std::string_view inside = literal_.substr(1, literal_.size() - 2);
+  raw_span found{static_cast<std::uint32_t>(literal_.size()) - 1, static_cast<std::uint32_t>(literal_.size()) - 1};
   bool begun = false;
-  std::uint32_t raw = 0, plain = 0;  // how far both sides are
+  if (begin < plain_) raw_ = plain_ = 0;
+  auto raw = raw_, plain = plain_;  // how far both sides are
   while (raw < inside.size()) {
     unit u;
     if (inside[raw] == '\\') {
@@ -160,6 +163,8 @@ raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end
     }
     if (!begun && begin < plain + u.size) {
       begun = true;
+      raw_ = raw;
+      plain_ = plain;
       found.begin = raw + 1;
       if (begin == end && begin == plain) return {raw + 1, raw + 1};
     }

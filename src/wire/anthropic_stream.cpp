@@ -21,18 +21,6 @@ namespace {
 using text::json::index;
 using text::json::none;
 
-// An event as one of another block.
-std::string renumbered(std::string_view event, std::int64_t number) {
-  text::json::document body;
-  const auto begin = event.find("data: ") + 6, end = event.find_first_of("\r\n", begin);
-  const auto data = event.substr(begin, end - begin);
-  if (!body.parse(data, 1024)) return std::string(event);  // it was read before
-  const auto at = body.member(0, "index");
-  if (at == none) return std::string(event);
-  auto out = std::string(event.substr(0, begin)) + text::json::apply(data, {{body[at].raw_begin, body[at].raw_end, std::to_string(number)}});
-  return out += event.substr(end);
-}
-
 // The texts that grow within a block, in its first event and in the deltas that carry the rest: as the table says it.
 struct growing {
   std::string_view delta_row, delta_type, key;
@@ -104,6 +92,7 @@ class messages_stream final : public event_stream {
   [[nodiscard]] bool stays_empty(std::int64_t number, std::span<const std::string> filling) const;
   void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
   void let_go(std::string& out);
+  [[nodiscard]] bool renumber(std::string_view event, std::int64_t number, std::string& out);
   void remember();
   static void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out);
   static void delta(std::int64_t number, const growing& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
@@ -199,6 +188,18 @@ bool messages_stream::stays_empty(std::int64_t number, std::span<const std::stri
   return true;
 }
 
+// An event as one of another block. False: nobody can read it, though it was read when it came.
+bool messages_stream::renumber(std::string_view event, std::int64_t number, std::string& out) {
+  text::json::document body;
+  std::string joined;
+  const auto e = http::read_event(event, joined);
+  if (auto parsed = body.parse(e.data, depth_max_); !parsed) return event_.refuse(parsed.error().message);
+  const auto at = body.member(0, "index");
+  if (at == none) return event_.refuse("an event of a content block that does not name it");
+  http::append_with_data(e, text::json::apply(e.data, {{body[at].raw_begin, body[at].raw_end, std::to_string(number)}}), out);
+  return true;
+}
+
 // The end of the answer: what rules made of it goes into the gaps, and what they add behind the last text.
 bool messages_stream::close(channel_sink& sink, std::string& out) {
   if (std::exchange(closed_, true)) return true;
@@ -218,10 +219,17 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
   }
   const auto number_of = [&](std::int64_t block) { return block - std::distance(empty.begin(), empty.lower_bound(block)); };
   std::size_t at = 0;
+  const auto before = out.size();
   for (std::size_t i = 0; i <= gaps_.size(); ++i) {
     for (const auto until = i < gaps_.size() ? gaps_[i].at : events.size(); at < until; ++at) {
       const auto& e = events[at];
-      if (!empty.contains(e.block)) out += e.block < 0 || number_of(e.block) == e.block ? e.bytes : renumbered(e.bytes, number_of(e.block));
+      if (empty.contains(e.block)) continue;
+      if (e.block < 0 || number_of(e.block) == e.block) {
+        out += e.bytes;
+      } else if (!renumber(e.bytes, number_of(e.block), out)) {
+        out.resize(before);
+        return false;
+      }
     }
     if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts()[gaps_[i].text], filling[i], out);
   }

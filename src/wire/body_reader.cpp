@@ -2,6 +2,10 @@
 #include "body_reader.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "sluice/base/limits.hpp"
 
@@ -39,6 +43,22 @@ void list_value(listed_body& listed, index i, const row& r, const part& like, bo
   const bool wants_text = r.what == text_class::text || r.what == text_class::name || r.what == text_class::json || r.what == text_class::schema;
   if (n.kind == kind::number && (wants_text || r.what == text_class::arguments)) listed.add_value(i, like);
   if ((n.kind == kind::boolean || n.kind == kind::null) && below && r.what == text_class::arguments) listed.add_value(i, like);
+}
+
+// What is dropped goes with the edits in it, and with what else is dropped there.
+void drop(std::vector<text::json::splice> dropped, std::vector<text::json::splice>& splices) {
+  std::map<std::pair<std::uint32_t, std::int64_t>, std::string> in_order;  // by begin, the longest first; what is said last of a value holds
+  for (auto& d : dropped) in_order.insert_or_assign({d.begin, -std::int64_t{d.end}}, std::move(d.replacement));
+  std::vector<text::json::splice> outer;
+  for (auto& [at, with] : in_order) {
+    const auto end = static_cast<std::uint32_t>(-at.second);
+    if (outer.empty() || end > outer.back().end) outer.push_back({at.first, end, std::move(with)});
+  }
+  std::erase_if(splices, [&](const text::json::splice& s) {
+    const auto behind = std::ranges::upper_bound(outer, s.begin, {}, &text::json::splice::begin);
+    return behind != outer.begin() && s.end <= std::prev(behind)->end;
+  });
+  std::ranges::move(outer, std::back_inserter(splices));
 }
 
 }  // namespace
@@ -235,10 +255,9 @@ index table_response::member(index object, std::string_view key) const {
 std::string table_response::edited(std::span<const replacement> edits, std::span<const text_addition> additions) const {
   auto splices = listed_.splices(edits);
   for (const auto& each : additions) add_text(nodes_[static_cast<std::size_t>(each.choice)], each.text, splices);
-  std::vector<std::int32_t> touched;
+  std::set<std::int32_t> touched;
   for (const auto& e : edits) {
-    const auto choice = listed_.parts()[e.part].choice;
-    if (choice >= 0 && std::find(touched.begin(), touched.end(), choice) == touched.end()) touched.push_back(choice);
+    if (const auto choice = listed_.parts()[e.part].choice; choice >= 0) touched.insert(choice);
   }
   std::vector<text::json::splice> dropped;
   drop_request(dropped);
@@ -249,11 +268,7 @@ std::string table_response::edited(std::span<const replacement> edits, std::span
     first = last;
   }
   for (const auto choice : touched) drop_copies(nodes_[static_cast<std::size_t>(choice)], edits, dropped);
-  // What is dropped goes with the edits in it.
-  for (auto& d : dropped) {
-    std::erase_if(splices, [&](const text::json::splice& s) { return s.begin >= d.begin && s.end <= d.end; });
-    splices.push_back(std::move(d));
-  }
+  drop(std::move(dropped), splices);
   return text::json::apply(listed_.body().bytes(), std::move(splices));
 }
 

@@ -58,7 +58,7 @@ std::string_view event_reader::raw(std::string_view key, index object) const {
 
 bool event_reader::tells_error() const {
   const auto type = body_.member(0, "type"), error = body_.member(0, "error");
-  return (type != none && body_[type].text == "error") || (error != none && body_[error].kind == kind::object);
+  return (type != none && body_[type].text == "error") || (error != none && body_[error].kind == kind::object && body_.first_child(error) != none);
 }
 
 bool event_reader::plain_index(index of, std::int64_t& out, std::int64_t least) {

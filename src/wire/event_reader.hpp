@@ -69,7 +69,7 @@ class event_reader {
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
   // answer all the same. Names of events that this dialect has, and signs of life, pass. False: blocked.
   [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
-  // Whether the event is an upstream's error: it says so by its type, or has an object `error`.
+  // Whether the event is an upstream's error: it says so by its type, or has an object `error` with something in it.
   [[nodiscard]] bool tells_error() const;
   // Why the last judge() found what nobody can scan; "" when it did not.
   [[nodiscard]] const std::string& unread() const { return unread_; }

@@ -55,20 +55,13 @@ response_stream::status event_stream::stopped() {
 }
 
 std::string_view event_stream::write(const http::sse_event& e, std::string& out) {
-  told_error_ = told_error_ || event_.tells_error();
+  told_error_ = event_.tells_error();
   if (!event_.edited()) {
     out += e.raw;
     return e.data;
   }
   written_ = event_.apply();
-  if (e.data_offset == 0) {  // data over several lines: written as one
-    if (!e.type.empty()) out += "event: " + std::string(e.type) + "\n";
-    out += "data: " + written_ + "\n\n";
-    return written_;
-  }
-  out.append(e.raw.substr(0, e.data_offset));
-  out += written_;
-  out.append(e.raw.substr(e.data_offset + e.data.size()));
+  http::append_with_data(e, written_, out);
   return written_;
 }
 

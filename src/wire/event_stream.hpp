@@ -36,7 +36,8 @@ class event_stream : public response_stream, protected event_reader::grower {
   void free_room(std::size_t bytes) { arguments_bytes_ -= std::min(arguments_bytes_, bytes); }
   // The next fragment of a call's arguments, in the place of the string at `i`. False: more than may be kept.
   [[nodiscard]] bool take_arguments(call_arguments& call, text::json::index i, channel_sink& sink);
-  // The gateway ends the stream now. False: it has an end already, or the upstream told an error, behind which a client reads nothing.
+  // The gateway ends the stream now. False: it has an end already, or the last that the upstream said is an error, behind which a client
+  // reads nothing.
   [[nodiscard]] bool ends() { return !std::exchange(over_, true) && !told_error_; }
   // Judges them when they are whole, and frees them; `out` is what of them was held and may leave.
   [[nodiscard]] bool finish_arguments(call_arguments& call, const std::string& name, std::int64_t choice, channel_sink& sink, std::string& out);
@@ -48,7 +49,7 @@ class event_stream : public response_stream, protected event_reader::grower {
 
  private:
   http::sse_splitter splitter_;
-  bool told_error_ = false;  // to the client, in the upstream's words
+  bool told_error_ = false;  // by the last event to the client, in the upstream's words
   std::string reason_, written_;
   std::size_t arguments_bytes_ = 0;  // of calls that are not whole yet
 };

@@ -154,9 +154,9 @@ class gemini_response_body final : public table_response {
       ++number;
       const auto text = member(p, "text"), thought = member(p, "thought");
       if (text == none || body[text].kind != kind::string || (thought != none && body[thought].text == "true")) continue;
-      const auto mine = [&](const replacement& e) { return listed_.parts()[e.part].node == text; };
-      const auto first = std::ranges::find_if(edits, mine);
-      said_text one{number, std::string(body[text].text), in_bytes(edits_of(body[text].text, {first, std::find_if_not(first, edits.end(), mine)}))};
+      // In the order of the parts, which is that of the body.
+      const auto mine = std::ranges::equal_range(edits, text, {}, [&](const replacement& e) { return listed_.parts()[e.part].node; });
+      said_text one{number, std::string(body[text].text), in_bytes(edits_of(body[text].text, mine))};
       auto& whole = out.front();
       for (auto e : one.edits) {
         e.begin += static_cast<std::int64_t>(whole.text.size());

@@ -33,6 +33,14 @@ response_stream::status generate_stream::feed(std::string_view bytes, channel_si
   return feed_elements(sink, out);
 }
 
+// One event in either framing, as it came or with its edits.
+template <class Framed>
+response_stream::status generate_stream::event(const Framed& e, channel_sink& sink, std::string& out) {
+  if (const auto s = judge(e.data, sink, out); s != status::ok) return s;
+  event_.edited() ? http::append_with_data(e, event_.apply(), out) : void(out += e.raw);
+  return status::ok;
+}
+
 response_stream::status generate_stream::feed_events(channel_sink& sink, std::string& out) {
   http::sse_event e;
   while (true) {
@@ -46,7 +54,7 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
       out += e.raw;
       continue;
     }
-    if (const auto s = event(e.raw, e.data, e.data_offset, sink, out); s != status::ok) return s;
+    if (const auto s = event(e, sink, out); s != status::ok) return s;
   }
 }
 
@@ -61,7 +69,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       case http::json_splitter::status::piece: break;
     }
     if (p.has_data) {
-      if (const auto s = event(p.raw, p.data, p.data_offset, sink, out); s != status::ok) return s;
+      if (const auto s = event(p, sink, out); s != status::ok) return s;
       written_ = true;
       continue;
     }
@@ -71,8 +79,8 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
   }
 }
 
-response_stream::status generate_stream::event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink,
-                                               std::string& out) {
+// What of a candidate was held, and has no place in the event that ends it, leaves before that.
+response_stream::status generate_stream::judge(std::string_view data, channel_sink& sink, std::string& out) {
   if (auto parsed = event_.parse(data); !parsed) {
     reason_ = parsed.error().message;
     return status::unreadable;
@@ -94,19 +102,7 @@ response_stream::status generate_stream::event(std::string_view raw, std::string
     c.touched = c.touched || event_.edited();
     drop_copies(at.node, c, sink);
   }
-  told_error_ = told_error_ || event_.tells_error();
-  if (!event_.edited()) {
-    out += raw;
-    return status::ok;
-  }
-  const auto edited = event_.apply();
-  if (data_offset == 0 && framing_ == framing::events) {  // data over several lines: written as one
-    out += "data: " + edited + "\n\n";
-    return status::ok;
-  }
-  out += raw.substr(0, data_offset);
-  out += edited;
-  out += raw.substr(data_offset + data.size());
+  told_error_ = event_.tells_error();
   return status::ok;
 }
 
@@ -125,19 +121,19 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
   if (framing_ == framing::unknown) out += head_;  // white space and nothing else
+  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
+  std::string_view ending;
   if (framing_ == framing::events && events_.buffered_bytes() > 0) {
-    // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
-    const std::string_view ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
+    ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
     if (const auto s = feed(ending, sink, out); s != status::ok) return s;
-    const auto before = out.size();
-    if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
-    if (out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   }
   if (framing_ == framing::array && elements_.buffered_bytes() > 0) {
     reason_ = "the array broke off within an element";
     return status::unreadable;
   }
+  const auto before = out.size();
   if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
+  if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   over_ = true;
   return status::ok;
 }

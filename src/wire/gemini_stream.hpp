@@ -58,7 +58,9 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::int64_t number;
   };
 
-  [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
+  template <class Framed>
+  [[nodiscard]] status event(const Framed& e, channel_sink& sink, std::string& out);
+  [[nodiscard]] status judge(std::string_view data, channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_events(channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
@@ -90,7 +92,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::vector<entry> at_hand_;
   std::string reason_, released_;
   bool written_ = false, over_ = false;
-  bool told_error_ = false;  // to the client, in the upstream's words
+  bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 
 }  // namespace sluice::wire

@@ -99,10 +99,7 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
   if (event_.edited()) event_.blank(0, "logprobs", "[]");
   if (edited_ || hides_request_) event_.blank(0, "context", "[]");
   if (event_.edited()) {
-    const auto edited = event_.apply();
-    out += p.raw.substr(0, p.data_offset);
-    out += edited;
-    out += p.raw.substr(p.data_offset + p.data.size());
+    http::append_with_data(p, event_.apply(), out);
   } else {
     out += p.raw;
   }

@@ -23,13 +23,16 @@ class chat_response final : public table_response {
     const auto& body = listed_.body();
     const auto choices = body.member(0, "choices");
     if (choices == none || body[choices].kind != kind::array) return {};
+    std::vector<bool> says(this->choices().size());  // a text
+    for (const auto& p : listed_.parts()) {
+      if (p.choice >= 0 && p.kind != part_kind::annotation) says[static_cast<std::size_t>(p.choice)] = true;
+    }
     for (auto c = body.first_child(choices); c != none; c = body.sibling(c)) {
       if (body[c].kind != kind::object) continue;
       // Tokens beside a text are that text again; alone they are text that no rule can read.
       const auto tokens = body.member(c, "token_ids");
       if (tokens == none || body[tokens].kind == kind::null || body.raw(tokens) == "[]") continue;
-      const bool text = std::ranges::any_of(listed_.parts(), [&](const part& p) { return p.choice == static_cast<std::int32_t>(c) && p.kind != part_kind::annotation; });
-      if (!text) listed_.add_unread("unknown part", tokens);
+      if (!says[body[c].place]) listed_.add_unread("unknown part", tokens);
     }
     return {};
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -86,8 +87,14 @@ void listed_body::add_key(index node, part like) {
 }
 
 void listed_body::add_unread(std::string reason, index node, std::optional<attachment_type> attachment) {
-  const bool named = reason == "server state" && body_[node].kind == kind::string;
-  unread_.push_back({std::move(reason), body_.path(node), body_[node].raw_end - body_[node].raw_begin, attachment, named ? std::string(body_[node].text) : std::string()});
+  const std::uint64_t bytes = body_[node].raw_end - body_[node].raw_begin;
+  const bool alone = unread_.size() < limits::unread_parts;
+  if (!alone) {
+    const auto same = std::find_if(unread_.begin() + limits::unread_parts, unread_.end(), [&](const unread& u) { return u.reason == reason && u.attachment == attachment; });
+    if (same != unread_.end()) return void(same->bytes += bytes);
+  }
+  const bool named = alone && reason == "server state" && body_[node].kind == kind::string;
+  unread_.push_back({std::move(reason), body_.path(node), bytes, attachment, named ? std::string(body_[node].text) : std::string()});
 }
 
 // What it says, where it is text; otherwise what it is. An address is text, too, whatever is found there.
@@ -160,8 +167,14 @@ text::json::splice listed_body::written_again(std::span<const replacement> edits
   return {node.raw_begin, node.raw_end, json_quoted(with_text(node.text, *origins_[edits.front().part].coding, text::json::apply(p.text, std::move(within))))};
 }
 
+// Edits come in the order of the text, so that each literal is walked once.
 std::vector<text::json::splice> listed_body::splices(std::span<const replacement> edits) const {
   std::vector<text::json::splice> out;
+  text::json::locator in_body({}), in_string({});
+  const auto locate = [](text::json::locator& of, std::string_view literal, std::uint32_t begin, std::uint32_t end) {
+    if (of.literal().data() != literal.data()) of = text::json::locator(literal);
+    return of.locate(begin, end);
+  };
   for (std::size_t i = 0; i < edits.size(); ++i) {
     const auto& e = edits[i];
     const auto& p = parts_[e.part];
@@ -178,14 +191,14 @@ std::vector<text::json::splice> listed_body::splices(std::span<const replacement
     append_json_escaped(escaped, e.text);
     if (from.document >= 0) {
       const auto& inner = *inner_[static_cast<std::size_t>(from.document)];
-      const auto span = text::json::locate(inner.raw(from.inner), begin, end);
+      const auto span = locate(in_string, inner.raw(from.inner), begin, end);
       begin = inner[from.inner].raw_begin + span.begin;
       end = inner[from.inner].raw_begin + span.end;
       std::string twice;
       append_json_escaped(twice, escaped);
       escaped = std::move(twice);
     }
-    const auto span = text::json::locate(body_.raw(p.node), begin, end);
+    const auto span = locate(in_body, body_.raw(p.node), begin, end);
     out.push_back({outer.raw_begin + span.begin, outer.raw_begin + span.end, std::move(escaped)});
   }
   return out;

@@ -42,6 +42,7 @@ class listed_body {
   void add_attachment(text::json::index node, const row& r, part like);
   // Text that the body does not hold in these bytes: another reading of what it does.
   void add_reading(text::json::index node, part like, std::string reading);
+  // Beyond limits::unread_parts, one with all others of its reason and type.
   void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
 
   // Replacements as splices of the body's bytes.

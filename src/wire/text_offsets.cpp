@@ -17,8 +17,12 @@ using text::json::none;
 
 std::vector<text_edit> edits_of(std::string_view text, std::span<const replacement> edits) {
   std::vector<text_edit> out;
+  std::uint32_t counted = 0;  // bytes, which are so many code points
+  std::int64_t begin = 0;
   for (const auto& e : edits) {
-    const auto begin = code_points(text.substr(0, e.begin));
+    if (e.begin < counted) counted = 0, begin = 0;
+    begin += code_points(text.substr(counted, e.begin - counted));
+    counted = e.begin;
     const auto was = text.substr(e.begin, e.end - e.begin);
     out.push_back({begin, begin + code_points(was), code_points(e.text), e.begin, std::string(was), e.text});
   }

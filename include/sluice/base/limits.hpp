@@ -1,4 +1,4 @@
-// Bounds of what an answer's stream may make the gateway keep. Each ends in an error of the client's dialect, never in text that
+// Bounds of what a body or an answer's stream may make the gateway keep. Each ends in an error of the client's dialect, never in text that
 // passes unread.
 #pragma once
 
@@ -12,6 +12,9 @@ inline constexpr std::size_t event_bytes = 16u << 20;
 inline constexpr std::size_t whole_answer_bytes = 8u << 20;
 // Arguments of all tool calls of a stream that are not whole yet.
 inline constexpr std::size_t arguments_bytes = 16u << 20;
+// Parts of one body that nobody can scan, each with its place. Those beyond are told together, and what they are named by is forgotten, so that
+// no ledger knows it.
+inline constexpr std::size_t unread_parts = 4096;
 // Answers to one request; OpenAI's own bound of `n`.
 inline constexpr std::size_t choices = 128;
 // Tool calls of one choice, and content blocks of one message.

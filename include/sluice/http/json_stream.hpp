@@ -15,6 +15,11 @@ struct json_piece {
   bool has_data = false;          // false: separators only
 };
 
+// Appends the piece with `data` in the place of its own.
+inline void append_with_data(const json_piece& p, std::string_view data, std::string& out) {
+  out.append(p.raw.substr(0, p.data_offset)).append(data).append(p.raw.substr(p.data_offset + p.data.size()));
+}
+
 class json_splitter {
  public:
   enum class framing : std::uint8_t { lines, array };

@@ -18,6 +18,12 @@ struct sse_event {
   std::uint32_t data_offset = 0;
 };
 
+// The bytes of one whole event as one. `joined`: room for data over several lines.
+[[nodiscard]] sse_event read_event(std::string_view raw, std::string& joined);
+// Appends the event with `data`, which has no CR, in the place of its own: its other lines stay as they came, and lines of data as many as
+// these have.
+void append_with_data(const sse_event& e, std::string_view data, std::string& out);
+
 // Where the first CR or LF stands from `from` on; npos: nowhere.
 [[nodiscard]] std::size_t find_line_end(std::string_view text, std::size_t from);
 

@@ -20,6 +20,7 @@ enum class kind : std::uint8_t { object, array, string, number, boolean, null };
 
 struct node {
   json::kind kind;
+  std::uint32_t place;               // which of its parent's values it is, from 0
   std::uint32_t raw_begin, raw_end;  // the value's bytes in the document, quotes and braces included
   std::uint32_t key_begin, key_end;  // the key's literal with its quotes; equal when the value is not an object's member
   std::uint32_t parent;              // index of the containing object or array; the root's is itself
@@ -74,6 +75,17 @@ struct splice {
 // is relative to its first byte. An end inside a multi-byte code point or escape grows to its edge.
 struct raw_span { std::uint32_t begin, end; };
 [[nodiscard]] raw_span locate(std::string_view literal, std::uint32_t begin, std::uint32_t end);
+// The same of many spans of one literal, which is walked once where they come in order. A view of the literal.
+class locator {
+ public:
+  explicit locator(std::string_view literal) : literal_(literal) {}
+  [[nodiscard]] raw_span locate(std::uint32_t begin, std::uint32_t end);
+  [[nodiscard]] std::string_view literal() const { return literal_; }
+
+ private:
+  std::string_view literal_;
+  std::uint32_t raw_ = 0, plain_ = 0;  // the code point at which the last span began, in both forms
+};
 
 // Unescapes the inside of a valid literal (without quotes) into out.
 void append_unescaped(std::string& out, std::string_view inside);

@@ -151,6 +151,23 @@ TEST(locate, finds_the_raw_form_of_unescaped_bytes) {
   EXPECT_EQ(end.end, literal.size() - 1);
 }
 
+TEST(locate, spans_of_one_literal_are_where_each_is_alone) {
+  const std::string literal = R"("a\nb\ud83d\ude00c)" "\u00e9" R"(\u00e9!\"")";
+  const std::uint32_t size = 14;
+  std::mt19937 random(5);
+  for (int round = 0; round < 200; ++round) {
+    locator many(literal);
+    for (std::uint32_t n = 0, at = 0; n < 8; ++n) {
+      const bool back = random() % 4 == 0;
+      const auto up_to = [&](std::uint32_t from) { return from + static_cast<std::uint32_t>(random() % (size + 1 - from)); };
+      const auto begin = up_to(back ? 0 : at), end = up_to(begin);
+      const auto one = locate(literal, begin, end), again = many.locate(begin, end);
+      EXPECT_EQ(std::pair(one.begin, one.end), std::pair(again.begin, again.end)) << begin << " " << end;
+      at = end;
+    }
+  }
+}
+
 // Writes text as a literal with a random choice of escapes.
 std::string literal_of(const std::vector<std::string>& atoms, std::mt19937& random) {
   std::string out = "\"";

@@ -210,6 +210,18 @@ TEST(answer_additions, what_an_anthropic_answer_said_is_kept_to_its_end_where_ru
   again.rewritten = "new";
   EXPECT_EQ(run(anthropic(), "/v1/messages", started + begins(0) + delta(0, "a") + ends(0) + begins(1) + delta(1, "b") + ends(1) + begins(2, "server_tool_use") + ends(2) + over("end_turn"), again).out,
             started + begins(0) + delta(0, "") + delta(0, "new") + ends(0) + begins(1, "server_tool_use") + ends(1) + over("end_turn"));
+  // Whatever their lines look like.
+  for (const std::string name : {"data:", "data:  ", "id: 1\ndata: ", "data: \ndata: "}) {
+    const auto lines = [&](std::string events) {
+      for (auto at = events.find("data: {"); at != std::string::npos; at = events.find("data: {", at + name.size())) events.replace(at, 6, name);
+      return events;
+    };
+    adding_sink moved("", true);
+    moved.rewritten = "new";
+    const auto came = lines(started + begins(0) + delta(0, "a") + ends(0) + begins(1) + delta(1, "b") + ends(1) + begins(2, "server_tool_use") + ends(2) + over("end_turn"));
+    EXPECT_EQ(run(anthropic(), "/v1/messages", came, moved).out,
+              lines(started + begins(0) + delta(0, "")) + delta(0, "new") + lines(ends(0) + begins(1, "server_tool_use") + ends(1) + over("end_turn"))) << name;
+  }
   // Cut there, the client has a whole message of what it has seen: the first block, which is open, and the message.
   adding_sink blocks("", true);
   blocks.blocks = true;
@@ -240,6 +252,15 @@ TEST(answer_additions, a_streamed_gemini_answer_has_them_in_each_candidates_last
             "[{\"candidates\":[" + text(0, "a") + "," + text(1, "b +", stop) + "]},\n{\"candidates\":[" + text(0, " +") + "]}\n]");
   const auto call = event(R"({"content":{"parts":[{"functionCall":{"name":"f","args":{}}}],"role":"model"},"finishReason":"STOP","index":0})");
   EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, call), call);
+}
+
+TEST(answer_additions, a_gemini_answer_that_nothing_ends_gets_a_text_once) {
+  const std::string said = R"(data: {"candidates":[{"content":{"parts":[{"text":"a"}],"role":"model"},"index":0}]})";
+  for (const char* end : {"", "\n", "\n\n"}) {
+    adding_sink sink(" +");
+    EXPECT_EQ(run(gemini(), gemini_stream_path, said + end, sink).out, said + "\n\n" R"(data: {"candidates":[{"content":{"parts":[{"text":" +"}],"role":"model"},"index":0}]})" "\n\n");
+    EXPECT_EQ(sink.closed.size(), 1u);
+  }
 }
 
 // Some servers name a finish reason in every event: what was judged again asks for the same text again, and a client has it already.

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "sluice/wire/dialect.hpp"
+#include "traces.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -86,6 +86,29 @@ TEST(chat_response, of_an_error_is_text_in_each_shape_that_servers_use) {
     ASSERT_NE(p, (*r)->parts().end()) << body;
     EXPECT_EQ(p->kind, part_kind::error) << body;
     EXPECT_TRUE(p->editable) << body;
+  }
+}
+
+// Tokens beside a text are that text again, whichever choice it is, and as in a stream; alone they are text that no rule can read.
+TEST(chat_response, tokens_are_unread_where_their_choice_has_no_text) {
+  const auto choice = [](int index, bool text) {
+    return R"({"index":)" + std::to_string(index) + R"(,"message":{"role":"assistant","content":)" + (text ? "\"hello\"" : "\"\"") + R"(},"token_ids":[1,2,3],"finish_reason":"stop"})";
+  };
+  for (const auto& [first, second] : {std::pair{true, true}, {true, false}, {false, true}, {false, false}}) {
+    const auto body = R"({"id":"x","model":"a model of some vendor","choices":[)" + choice(0, first) + "," + choice(1, second) + "]}";
+    const auto r = openai().read_response(chat, body, 64);
+    ASSERT_TRUE(r.has_value());
+    std::vector<std::string> paths, wanted, streamed;
+    for (const auto& u : (*r)->unread_parts()) paths.push_back(u.path);
+    if (!first) wanted.emplace_back("choices[0].token_ids");
+    if (!second) wanted.emplace_back("choices[1].token_ids");
+    EXPECT_EQ(paths, wanted) << body;
+    auto chunk = body;
+    for (auto at = chunk.find("message"); at != std::string::npos; at = chunk.find("message")) chunk.replace(at, 7, "delta");
+    testing::pass_sink sink;
+    sink.passes_unread = true;
+    (void)testing::run(openai(), "/v1/chat/completions", R"({"messages":[],"stream":true})", "data: " + chunk + "\n\n", {}, sink);
+    EXPECT_EQ(sink.unread_paths, wanted) << chunk;
   }
 }
 
