@@ -7,23 +7,61 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/policy/build.hpp"
+#include "sluice/rollout/gate.hpp"
 
 namespace sluice::app {
 namespace {
 
 struct activate_options {
-  std::string version, note, actor;
+  std::string version, note, actor, approved_by;
   ring_options ring;
   signing_options signing;
   wait_options wait;
 };
+
+// Whether a version that was held against another one than what is live may be weaker than that; why, for people; "" when it is not.
+std::string weaker_than_live(store::publisher& ring, const store::head_record& live, const std::string& version) {
+  const auto parsed = [&](const std::string& of) -> std::optional<policy::bundle_ast> {
+    const auto source = ring.fetch(of);
+    policy::diagnostics found;
+    if (!source) return std::nullopt;
+    auto out = policy::parse(*source, found);
+    policy::check(out, now().wall, found, policy::expired_exceptions::leave_out);
+    return policy::has_errors(found) ? std::nullopt : std::optional(std::move(out));
+  };
+  const auto was = parsed(live.version), is = parsed(version);
+  if (!was || !is) return "nobody can tell whether it is weaker than version " + short_version(live.version) + ", which is live: one of the two cannot be read or does not pass its checks here";
+  return rollout::weaker(*was, *is) ? "it is weaker than version " + short_version(live.version) + ", which is live, or may be" : "";
+}
+
+// What its manifest says holds for what it was held against when it was pushed. False: it was complained about.
+bool may_follow(store::publisher& ring, const activate_options& options, const std::string& version, store::activate_request& asked) {
+  const auto live = ring.head();
+  if (!live && live.error().code != errc::not_found) return true;  // what stands there cannot be read, and is passed over
+  const auto origin = ring.origin(version);
+  if (!origin) return complain_ring(origin.error()), false;
+  asked.how = *origin;
+  if (!live || live->version == version || !live->doubt.empty() || (origin->ring == options.ring.ring && origin->against == live->version)) return true;
+  if (ring.approved(version)) return true;
+  const auto why = weaker_than_live(ring, *live, version);
+  if (why.empty()) return true;
+  asked.how->weaker = true;
+  if (!options.approved_by.empty()) asked.how->approved_by = options.approved_by;
+  if (!options.approved_by.empty() && options.approved_by != asked.actor) return true;
+  complain("version " + short_version(version) + " was held against " + (origin->against.empty() ? "nothing" : "version " + short_version(origin->against)) + " when it was pushed, and " + why,
+           "push it again, so that its gate sees what changes; or let a second person agree: --approved-by. Nodes with require_approval want sluice approve");
+  return false;
+}
 
 int activate(const activate_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing)) return 1;
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
-  const auto head = ring->activate({.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note});
+  store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note};
+  if (!may_follow(*ring, options, *version, asked)) return 1;
+  const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
   if (!json) std::cout << "version " << short_version(*version) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
@@ -40,6 +78,7 @@ void add_activate(CLI::App& root, invocation& call) {
   add_signing_options(*command, options->signing, false);
   command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
   command->add_option("--note", options->note, "Why, for the history");
+  command->add_option("--approved-by", options->approved_by, "The second person, who agrees that rules may be weaker than those that are live now");
   add_wait_options(*command, options->wait);
   add_json(*command, call);
   command->footer("So that who builds is not who decides: CI pushes with its key and --no-activate, an operator activates with another.\n\nExample:\n"

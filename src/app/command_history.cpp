@@ -16,16 +16,18 @@ std::string or_dash(const std::string& text) { return text.empty() ? "-" : text;
 // Twelve digits, and whether it is exactly that commit.
 std::string short_commit(const std::string& commit) { return commit.substr(0, 12) + (commit.ends_with("-dirty") ? "-dirty" : ""); }
 
-nlohmann::ordered_json tree_of(const store::head_record& e, const store::provenance& how) {
+nlohmann::ordered_json tree_of(const store::head_record& e) {
+  const auto& how = e.how;
   nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"doubt", e.doubt}, {"commit", e.commit}, {"gate_report", e.gate_report},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
   return out;
 }
 
 // Why, and what of the version's past a reader must not miss.
-std::string reason_of(const store::head_record& e, const store::provenance& how) {
+std::string reason_of(const store::head_record& e) {
+  const auto& how = e.how;
   if (e.kind == store::damaged_kind) return e.doubt;
   std::string out = e.note;
   const auto add = [&](const std::string& more) { out += (out.empty() ? "" : "; ") + more; };
@@ -43,10 +45,10 @@ std::vector<std::string> row_of(const store::ring_stop& s) {
   return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", s.note};
 }
 
-std::vector<std::string> row_of(const store::head_record& e, const store::provenance& how) {
+std::vector<std::string> row_of(const store::head_record& e) {
   const auto& subject = store::subject_of(e);
   return {policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, or_dash(e.signed_by),
-          or_dash(short_commit(e.commit)), or_dash(short_version(e.gate_report)), reason_of(e, how)};
+          or_dash(short_commit(e.how.commit)), or_dash(short_version(e.how.gate_report)), reason_of(e)};
 }
 
 // Activations stay in the order of their numbers. What was frozen or revoked stands among them by its time: before the first that is older.
@@ -68,22 +70,16 @@ int history(const ring_options& options, std::size_t limit, bool json) {
   if (!ring) return 1;
   const auto entries = ring->history(limit);
   if (!entries) return complain_ring(entries.error()), 1;
-  const auto made = ring->origins(*entries);
-  if (!made) return complain_ring(made.error()), 1;
   const auto stops = ring->stops(limit);
   if (!stops) return complain_ring(stops.error()), 1;
-  const auto how = [&](const store::head_record& e) {
-    const auto at = made->find(store::subject_of(e));
-    return at == made->end() ? store::provenance{} : at->second;
-  };
   if (json) {
     auto out = nlohmann::ordered_json::array();
-    in_order(*entries, *stops, limit, [&](const auto& e) { out.push_back(tree_of(e, how(e))); }, [&](const auto& s) { out.push_back(tree_of(s)); });
+    in_order(*entries, *stops, limit, [&](const auto& e) { out.push_back(tree_of(e)); }, [&](const auto& s) { out.push_back(tree_of(s)); });
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  in_order(*entries, *stops, limit, [&](const auto& e) { rows.push_back(row_of(e, how(e))); }, [&](const auto& s) { rows.push_back(row_of(s)); });
+  in_order(*entries, *stops, limit, [&](const auto& e) { rows.push_back(row_of(e)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
   std::cout << table(rows);
   return 0;
 }

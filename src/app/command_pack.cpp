@@ -81,7 +81,7 @@ int pack(const pack_options& o, bool json) {
   if (how.activation <= before->activation) return complain("--activation " + policy::to_string(how.activation) + " does not follow " + policy::to_string(before->activation), "nodes only go forward"), 2;
   // Without what is served nobody can tell; a first one has nothing to be weaker than.
   const bool weaker = before->bundle ? before->owes_approval || rollout::weaker(before->bundle->report.bundle, input->report.bundle) : how.activation != policy::activation{1, 1};
-  how.how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit, weaker);
+  how.how = provenance_of(*gate, o.gate, o.commit.empty() ? commit_of(o.bundle) : o.commit, weaker, o.ring, before->bundle ? policy::version_of(before->bundle->source) : std::string());
   const auto bytes = store::sealed_archive(input->source, how, keys->build, keys->activate);
   if (!bytes) return complain(bytes.error().message), 1;
   if (const auto written = replace_file(o.out, *bytes); !written) return complain(written.error().message), 1;

@@ -35,6 +35,7 @@ std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<millis
 // What the candidate is held against.
 struct comparison {
   policy::activation head;             // of what is live; 0-0: nothing is
+  std::string version;                 // that; "": nothing is, or nobody vouches for it
   std::optional<bundle_input> active;  // what is live, built here, where one of the two has a `gate` block
   bool weaker = false;                 // the candidate is, or may be, or nobody can tell
   std::string unknown;                 // why nobody can tell
@@ -62,6 +63,7 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   out.unknown = head ? head->doubt : head.error().message;
   if (!head) return out;
   out.head = head->activation;
+  if (head->doubt.empty()) out.version = head->version;
   const bool must = out.unknown.empty() && !emergency;  // what nobody vouches for stops no repair
   auto source = live_files(*head, candidate, ring, emergency, out.unknown);
   if (!source) return must ? std::nullopt : std::optional(std::move(out));
@@ -191,7 +193,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!with) return said();
   auto gate = pass_gate(input, options, *with, compiler);
   if (!gate) return said();
-  const auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit, with->weaker);
+  const auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit, with->weaker, options.ring.ring, with->version);
   pushed out{.gate = std::move(*gate), .golden_ms = ms_since(mark)};
   mark = mono_now();
   auto staged = ring.stage(input.source, how);
@@ -204,8 +206,9 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   out.head = may_be_there ? active_everywhere(ring, out.version) : std::nullopt;
   out.unchanged = out.head.has_value();
   if (out.unchanged) return out;
-  const auto request = request_of(options, ring, out.version, with->head);
+  auto request = request_of(options, ring, out.version, with->head);
   if (!request) return said();
+  request->how = how;
   auto head = ring.activate(*request);
   if (!head && head.error().code == errc::not_found && ring.stage(input.source, how)) head = ring.activate(*request);  // a failover lost what was uploaded
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());

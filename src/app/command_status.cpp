@@ -79,7 +79,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"commit", head->commit}, {"gate_report", head->gate_report}};
+                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}};
   }
   if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
   out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;

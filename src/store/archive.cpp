@@ -153,7 +153,7 @@ result<std::string> sealed_archive(const policy::bundle_source& source, const se
   const auto time = rfc3339(now().wall);
   bundle_archive out{.source = source, .manifest = manifest_json(source, time, how.how), .activation = {}};
   out.activation = to_json(activation_record{.activation = how.activation, .with = {}, .ring = how.ring, .version = policy::version_of(source), .kind = "activate", .actor = how.actor,
-                                             .note = how.note, .time = time, .previous = {}, .replid = {}, .commit = how.how.commit, .gate_report = how.how.gate_report});
+                                             .note = how.note, .time = time, .previous = how.how.against, .replid = {}, .how = how.how});
   if (build) out.manifest = sign_text(build_purpose, out.manifest, *build);
   if (activate) out.activation = sign_text(activation_purpose, out.activation, *activate);
   return write_archive(out);

@@ -37,9 +37,8 @@ result<redis_client> connect_in_time(const redis_endpoint& to, milliseconds time
 }  // namespace
 
 policy::activation believed(std::string_view heartbeat, policy::activation top) {
-  constexpr std::uint64_t jump_max = 1'000'000;
   const auto said = parse_activation(heartbeat).value_or(policy::activation{});
-  return said.epoch <= top.epoch + jump_max && said.generation <= top.generation + jump_max ? said : policy::activation{};
+  return jumps(said, top) ? policy::activation{} : said;
 }
 
 bool publisher::impl::failed_over(const error& why) const {
@@ -92,14 +91,20 @@ shown_blocks publisher::impl::shown_of(const std::string& version, const std::ve
   return before != last->with.shown.end() && before->second.all.of > out.all.of ? before->second : out;
 }
 
-result<void> publisher::impl::write(const activation_record& r, const activate_request& what, policy::activation expected) {
+result<void> publisher::impl::write(const activation_record& r, const activate_request& what, const activate_context& seen) {
   const auto done = redis.command({"EVAL", std::string(activate_script), "6", keys.head(), keys.log(), keys.manifest(what.version), keys.versions(), keys.revoked(),
-                                   keys.freeze(), std::to_string(expected.epoch), std::to_string(expected.generation), std::to_string(r.activation.epoch),
+                                   keys.freeze(), seen.epoch, seen.generation, std::to_string(r.activation.epoch),
                                    std::to_string(r.activation.generation), what.version, r.text, keys.notify(), what.kind, what.canary ? what.canary->version : "", what.shadow});
   return done ? result<void>() : std::unexpected(done.error());
 }
 
 namespace {
+
+// Without loss: what stands below the entry stays, and what a version of it was.
+std::string way_out(const ring_top& top, const std::string& log) {
+  const auto took = "redis-cli XDEL '" + log + "' '" + top.no_next + "'";
+  return top.last_entry.empty() ? "redis-cli DEL '" + log + "'" : took + " && redis-cli XSETID '" + log + "' '" + top.last_entry + "'";
+}
 
 void rearm(activation_record& r, const std::string& rule) {
   if (rule.empty()) {
@@ -114,11 +119,23 @@ void rearm(activation_record& r, const std::string& rule) {
 
 }  // namespace
 
-result<activation_record> publisher::impl::next(const activate_request& what, policy::activation& expected, activate_context& context) {
+// How a version came to be, and whether what its manifest says of it holds where it is to be live.
+provenance publisher::impl::made(const activate_request& what, const placing& as) {
+  provenance out;
+  auto text = redis.command({"HGET", keys.manifest(subject_of(what)), "manifest"});
+  const auto manifest = text && text->kind == redis_reply::kind::text ? parse_manifest(text->text) : fail(errc::not_found, "");
+  if (!manifest) return what.how.value_or(provenance{});
+  out = what.how.value_or(manifest->how);
+  if (!what.how) out.weaker = out.weaker || (!out.gate_report.empty() && !held_otherwise(*manifest, as).empty());
+  return out;
+}
+
+result<activation_record> publisher::impl::next(const activate_request& what, activate_context& context) {
   auto top = read_top(redis, keys);
   if (!top) return std::unexpected(top.error());
-  if (top->no_next) return fail(errc::integrity, top->damage + ", and nothing can follow it. Put the log aside and try again; what runs stays: redis-cli RENAME '" + keys.log() + "' '" + keys.log() + ".damaged'");
-  expected = top->head;
+  if (!top->no_next.empty()) return fail(errc::integrity, top->damage + ", and nothing can follow it. No activation made it: take it away and try again; what runs stays: " + way_out(*top, keys.log()));
+  context.epoch = top->epoch;
+  context.generation = top->generation;
   context.doubt = doubt_about(*top);
   context.head = top->record ? top->record->activation : policy::activation{};
   auto seen = reports();
@@ -132,17 +149,17 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   if (!server) return std::unexpected(server.error());
   context.replicas = server->replicas;
   activation_record r{.activation = {}, .with = {.canary = what.canary, .shadow = what.shadow}, .ring = ring, .version = what.version, .kind = what.kind, .actor = what.actor, .note = what.note,
-                      .time = rfc3339(now().wall), .previous = last ? last->version : "", .replid = server->id};
-  // How the version came to be stands in its manifest; the history says it without asking for that.
-  if (auto made = redis.command({"HGET", keys.manifest(subject_of(what)), "manifest"}); made && made->kind == redis_reply::kind::text) {
-    if (const auto manifest = parse_manifest(made->text)) {
-      r.commit = manifest->how.commit;
-      r.gate_report = manifest->how.gate_report;
-    }
-  }
+                      .time = rfc3339(now().wall), .previous = {}, .back = what.kind == "rollback", .replid = server->id};
+  // While a version stays, what it followed stays: what is done beside it makes nothing of it good.
+  const bool stays = last && last->version == what.version;
+  if (last) r.previous = stays ? last->previous : last->version;
+  if (stays) r.back = last->back;
+  // The history says how the version came to be whatever becomes of its manifest.
+  r.how = made(what, subject_of(what) == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version});
+  r.how.benign = {};
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
-  const bool behind = highest > expected || top->lost();
+  const bool behind = highest > top->head || top->lost();
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
   if (r.activation.epoch > number_max || r.activation.generation > number_max) return fail(errc::limit, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest) + ". No activations come so far: somebody wrote it. Take it away and push again; what runs stays: redis-cli DEL '" + keys.head() + "' '" + keys.log() + "'");
@@ -205,14 +222,40 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
   }
   auto manifest = manifest_json(source, rfc3339(now().wall), how);
   if (build_key) manifest = sign_text(build_purpose, manifest, *build_key);
-  words.insert(words.end(), {version, std::move(manifest), milliseconds_now(), build_key ? "signed" : ""});
-  auto staged = redis.command(words);
-  if (!staged) return fail(staged.error().code, "staging in Redis failed: " + staged.error().message);
-  return version;
+  constexpr int tries = 10;  // each time another publisher staged the same version meanwhile
+  for (int i = 0; i < tries; ++i) {
+    const auto there_now = redis.command({"HGET", keys.manifest(version), "manifest"});
+    if (!there_now) return fail(there_now.error().code, "staging in Redis failed: " + there_now.error().message);
+    const bool keep = says_more(there_now->text, version, how);
+    auto call = words;
+    call.insert(call.end(), {version, keep ? there_now->text : manifest, milliseconds_now(), keep || build_key ? "signed" : "", there_now->text});
+    auto staged = redis.command(call);
+    if (!staged) return fail(staged.error().code, "staging in Redis failed: " + staged.error().message);
+    if (staged->text != "CHANGED") return version;
+  }
+  return fail(errc::conflict, "other publishers kept staging the same version; try again");
+}
+
+namespace {
+
+int rank_of(const provenance& how) { return how.gate_report.empty() ? 0 : how.gate_verdict != "PASS" ? 1 : how.emergency ? 2 : 3; }
+
+}  // namespace
+
+// Whether the manifest that is there says more for its version than a new one would. Only a signed one that counts does: whoever writes in Redis
+// could keep any other there.
+bool publisher::impl::says_more(const std::string& text, const std::string& version, const provenance& how) const {
+  const auto by = whom();
+  const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
+  if (!by || !old || old->version != version || old->signed_as.signatures.empty()) return false;
+  if (!check_signatures(*by, old->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "it")) return false;
+  const bool approved = check_approval(*by, old->signed_as, now().wall, "it").has_value();
+  if (rank_of(how) > rank_of(old->how)) return false;
+  return approved || (!old->how.weaker && how.weaker) || rank_of(how) < rank_of(old->how);
 }
 
 head_record to_head(const activation_record& r) {
-  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
+  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }
@@ -246,16 +289,15 @@ error explained(const error& why) {
 result<head_record> publisher::activate(const activate_request& what) {
   auto& x = *impl_;
   for (int i = 0;; ++i) {
-    policy::activation expected;
     activate_context seen;
-    auto r = x.through_failover([&] { return x.next(what, expected, seen); });
+    auto r = x.through_failover([&] { return x.next(what, seen); });
     if (!r) return std::unexpected(r.error());
     if (what.only_after && *what.only_after != seen.head) return fail(errc::conflict, "another publisher activated " + policy::to_string(seen.head) + " meanwhile; look again: sluice status");
     if (what.instead_of && *what.instead_of != seen.head) return fail(errc::conflict, "another publisher activated " + policy::to_string(seen.head) + " meanwhile");
     if (!seen.doubt.empty() && goes_on(what.kind)) return std::unexpected(cannot_go_on(x.ring, seen.doubt));
     r->text = r->signed_as.payload = to_json(*r);
     if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
-    auto done = x.write(*r, what, expected);
+    auto done = x.write(*r, what, seen);
     if (!done && x.failed_over(done.error())) {
       // It may have been written or not: whoever is the master now knows.
       if (auto again = x.reconnect(); !again) return std::unexpected(again.error());

@@ -14,6 +14,7 @@ struct activate_context {
   std::size_t replicas = 0;
   std::string doubt;        // about the head that was there
   policy::activation head;  // its number, as publisher::head() gives it
+  std::string epoch, generation;  // its fields as they stand in Redis
 };
 
 struct publisher::impl {
@@ -50,14 +51,16 @@ struct publisher::impl {
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last);
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);
+  [[nodiscard]] bool says_more(const std::string& text, const std::string& version, const provenance& how) const;
   // Whose words count; nothing when nobody asks for a signature.
   [[nodiscard]] std::optional<trust> whom() const;
   // Why nothing may be gone on with of what stands at the top; "" when it may.
   [[nodiscard]] std::string doubt_about(const ring_top& top) const;
   [[nodiscard]] std::string doubt_about(const activation_record& record) const;
   // What follows the highest activation that anybody has seen.
-  [[nodiscard]] result<activation_record> next(const activate_request& what, policy::activation& expected, activate_context& context);
-  [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, policy::activation expected);
+  [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
+  [[nodiscard]] provenance made(const activate_request& what, const placing& as);
+  [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
   // Whether the head is this very record.
   [[nodiscard]] bool is_head(const activation_record& r);
 };

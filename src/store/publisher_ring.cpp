@@ -92,17 +92,9 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
   return out;
 }
 
-result<std::map<std::string, provenance>> publisher::origins(const std::vector<head_record>& of) {
-  std::map<std::string, provenance> out;
-  for (const auto& each : of) {
-    const auto& version = subject_of(each);
-    if (version.empty() || out.contains(version)) continue;
-    auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
-    const auto why = made ? errc::not_found : made.error().code;
-    if (why != errc::not_found && why != errc::integrity && why != errc::parse) return std::unexpected(made.error());
-    out.emplace(version, made ? std::move(made->how) : provenance{});
-  }
-  return out;
+result<provenance> publisher::origin(const std::string& version) {
+  auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  return made ? result<provenance>(std::move(made->how)) : std::unexpected(made.error());
 }
 
 result<std::vector<node_status>> publisher::nodes() {
@@ -238,7 +230,16 @@ bool publisher::owes_approval(const std::string& version) {
   const auto by = impl_->whom();
   if (!by) return false;
   const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall);
-  return !manifest || store::owes_approval(*manifest, *by, now().wall);
+  const auto top = read_top(impl_->redis, impl_->keys);
+  const bool live = top && top->record && top->record->version == version;
+  const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
+  return !manifest || store::owes_approval(*manifest, *by, now().wall, as);
+}
+
+bool publisher::approved(const std::string& version) {
+  const auto by = impl_->whom();
+  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall) : fail(errc::not_found, "");
+  return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
 }
 
 // Everything is asked of the very bytes that are signed: Redis may hand out others the next time.

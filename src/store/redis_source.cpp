@@ -168,11 +168,14 @@ result<bool> redis_source::wanted(const activation_record& record) {
   return !runs_it || node_.unsaved() || !node_.runs(record.with);
 }
 
-result<policy::bundle_source> redis_source::files_of(const std::string& version) {
-  const auto manifest = fetch_manifest(*commands_, keys_, version, config_.trust, now().wall);
+result<policy::bundle_source> redis_source::files_of(const std::string& version, const std::optional<placing>& as) {
+  const auto manifest = fetch_manifest(*commands_, keys_, version, config_.trust, now().wall, as);
+  auto stored = node_.stored(version);
+  // Back to what ran here: that was checked when it came, and a key that has ended since, or a manifest that was taken away, keeps nobody from it.
+  if (!manifest && stored && as && as->back) return std::move(*stored);
   if (!manifest) return std::unexpected(manifest.error());
   node_.learn(version, manifest->how.benign);
-  if (auto source = node_.stored(version)) return std::move(*source);
+  if (stored) return std::move(*stored);
   return fetch_files(*commands_, keys_, *manifest, node_.stored(node_.version()).value_or(policy::bundle_source{}));
 }
 
@@ -231,7 +234,9 @@ result<void> redis_source::take(const activation_record& record) {
   const auto& unsaved = node_.unsaved();
   const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
-  auto source = files_of(record.version);
+  // By the word of whoever may activate: a record of the role safety says nothing of what its version followed.
+  const auto& live = base->record.version == record.version ? base->record : record;
+  auto source = files_of(record.version, placing{.ring = config_.ring, .over = live.previous, .back = live.back, .first = node_.state().highest == policy::activation{}});
   if (!source) {
     const auto code = source.error().code;
     if (code != errc::integrity && code != errc::not_found) return std::unexpected(source.error());
@@ -272,7 +277,8 @@ result<void> redis_source::take(const activation_record& record) {
 // A version beside the one that is live. False: it is refused, and what is live goes on without it.
 result<bool> redis_source::take_other(const activation_record& record, const std::string& version, const std::string& what,
                                       const std::function<bool(const policy::bundle_source&)>& take) {
-  auto files = files_of(version);
+  // In shadow it decides nothing, so it may be weaker.
+  auto files = files_of(version, what == "canary" ? std::optional(placing{.ring = config_.ring, .over = record.version}) : std::nullopt);
   if (!files && files.error().code != errc::integrity && files.error().code != errc::not_found) return std::unexpected(files.error());
   if (!files) node_.refuse(record.activation, version, "VERIFY", what + ": " + files.error().message);
   if (files && take(*files)) return true;

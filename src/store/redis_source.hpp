@@ -35,7 +35,7 @@ class redis_source final : public source {
     std::string beyond;  // why what was asked about goes beyond it; empty: it does not
   };
   [[nodiscard]] result<base_record> made_live_by(const activation_record& record);
-  [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version);
+  [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version, const std::optional<placing>& as);
   [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what,
                                         const std::function<bool(const policy::bundle_source&)>& take);
   [[nodiscard]] result<void> read_revoked();

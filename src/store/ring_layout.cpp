@@ -31,9 +31,11 @@ std::string to_json(const activation_record& r) {
   for (const auto& each : with.demoted) demoted.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
   json out = {{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
-              {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.commit},
-              {"gate", r.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}};
+              {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.how.commit},
+              {"gate", r.how.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}};
   for (const auto& each : with.rearmed_rules) out["rearmed_rules"].push_back({{"version", each.version}, {"rule", each.rule}, {"at", policy::to_string(each.at)}});
+  if (r.back) out["back"] = true;
+  if (!r.how.gate_report.empty()) out["made"] = {{"verdict", r.how.gate_verdict}, {"emergency", r.how.emergency}, {"weaker", r.how.weaker}, {"approved_by", r.how.approved_by}, {"against", r.how.against}};
   if (!with.shown.empty()) out["shown"] = json::parse(to_json(with.shown));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -94,8 +96,15 @@ result<activation_record> parse_record(const std::string& text) {
   r.time = string("time");
   r.previous = string("prev");
   r.replid = string("replid");
-  r.commit = string("commit");
-  r.gate_report = string("gate");
+  r.back = j.value("back", json()) == true;
+  r.how = {.commit = string("commit"), .gate_report = string("gate")};
+  if (const auto made = j.find("made"); made != j.end() && made->is_object()) {
+    r.how.gate_verdict = word(*made, "verdict");
+    r.how.approved_by = word(*made, "approved_by");
+    r.how.against = word(*made, "against");
+    r.how.emergency = made->value("emergency", json()) == true;
+    r.how.weaker = made->value("weaker", json()) == true;
+  }
   if (r.version.size() != 64) return bad();
   if (!read_beside(j, r.with)) return bad();
   r.text = text;
@@ -148,8 +157,10 @@ std::string manifest_json(const policy::bundle_source& source, const std::string
     gate = {{"report", how.gate_report}, {"verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
     if (how.benign.all.of > 0) gate["benign"] = json::parse(to_json(how.benign));
   }
+  json held = nullptr;
+  if (!how.ring.empty()) held = {{"ring", how.ring}, {"against", how.against}};
   return json{{"version", policy::version_of(source)}, {"golden", policy::golden_digest_of(source)}, {"files", files},
-              {"created", created},                    {"commit", how.commit},                       {"gate", gate}}
+              {"created", created},                    {"commit", how.commit},                       {"gate", gate}, {"held", held}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -157,6 +168,10 @@ namespace {
 
 provenance read_provenance(const json& manifest) {
   provenance out{.commit = word(manifest, "commit")};
+  if (const auto held = manifest.find("held"); held != manifest.end() && held->is_object()) {
+    out.ring = word(*held, "ring");
+    out.against = word(*held, "against");
+  }
   const auto gate = manifest.find("gate");
   if (gate == manifest.end() || !gate->is_object()) return out;
   out.gate_report = word(*gate, "report");
@@ -170,22 +185,38 @@ provenance read_provenance(const json& manifest) {
 }
 
 // What a node demands of a version beside its signature.
-result<void> check_provenance(const manifest& of, const trust& whom, wall_time now, const std::string& what) {
+result<void> check_provenance(const manifest& of, const trust& whom, wall_time now, const std::string& what, const std::optional<placing>& as) {
   if (whom.gate && (of.how.gate_report.empty() || of.how.gate_verdict != "PASS")) {
     return fail(errc::integrity, what + (of.how.gate_report.empty() ? " names no gate report" : " did not pass its gate (" + of.how.gate_verdict + ")") +
                                      ", and this node requires one (policy.trust.require_gate); sluice push runs it");
   }
-  return whom.approval && of.how.weaker ? check_approval(whom, of.signed_as, now, what) : result<void>();
+  if (!whom.approval) return {};
+  const auto otherwise = of.how.weaker || !as ? std::string() : held_otherwise(of, *as);
+  if (!of.how.weaker && otherwise.empty()) return {};
+  auto approved = check_approval(whom, of.signed_as, now, what);
+  if (approved || otherwise.empty()) return approved;
+  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval); push it again, or whoever may: sluice approve");
 }
+
+std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }
 
 }  // namespace
 
-bool owes_approval(const manifest& of, const trust& whom, wall_time now) { return of.how.weaker && !check_approval(whom, of.signed_as, now, "it"); }
+std::string held_otherwise(const manifest& of, const placing& as) {
+  if (of.how.ring != as.ring) return "what was live in " + (of.how.ring.empty() ? "no ring" : "ring '" + of.how.ring + "'") + ", and this is ring '" + as.ring + "'";
+  if (as.back) return {};
+  if (of.how.against != as.over) return named(of.how.against) + ", and follows " + named(as.over);
+  return as.over.empty() && !as.first ? "nothing, where something was live before" : std::string();
+}
 
-result<void> check_manifest(const manifest& of, const trust& whom, wall_time now) {
+bool owes_approval(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
+  return (of.how.weaker || (as && !held_otherwise(of, *as).empty())) && !check_approval(whom, of.signed_as, now, "it");
+}
+
+result<void> check_manifest(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as) {
   const auto what = "the manifest of version " + of.version.substr(0, 12);
   auto passes = check_signatures(whom, of.signed_as, build_purpose, static_cast<unsigned>(key_role::build), now, what);
-  return passes ? check_provenance(of, whom, now, what) : passes;
+  return passes ? check_provenance(of, whom, now, what, as) : passes;
 }
 
 result<manifest> parse_manifest(const std::string& text) {
@@ -204,30 +235,44 @@ result<manifest> parse_manifest(const std::string& text) {
 }
 
 result<ring_top> read_top(redis_client& redis, const ring_keys& keys) {
-  auto all = redis.pipeline({{"HGET", keys.head(), "record"}, {"HGET", keys.head(), "epoch"}, {"HGET", keys.head(), "gen"}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
+  auto all = redis.pipeline({{"HGETALL", keys.head()}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "2"}});
   if (!all) return std::unexpected(all.error());
   for (const auto& reply : *all) {
     if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply.text);
   }
   ring_top out;
-  const auto consider = [&out](const std::string& text, const std::string& where, policy::activation number) {
+  const auto damaged = [&out](const std::string& what) { out.damage += (out.damage.empty() ? "" : "; ") + what; };
+  // What a record says of itself may be signed; fields and ids beside it are anybody's. They count where nothing else does.
+  const auto consider = [&](const std::string& text, const std::string& where, policy::activation number) {
     auto record = parse_record(text);
-    if (!record) out.damage += (out.damage.empty() ? "" : "; ") + where + ": " + record.error().message;
-    out.number = std::max(out.number, number);
+    if (!record) damaged(where + ": " + record.error().message);
+    out.number = std::max(out.number, record ? record->activation : number);
     // The later of the two is right.
     if (record && (!out.record || record->activation > out.record->activation)) out.record = std::move(*record);
   };
-  const auto &head = (*all)[0], &log = (*all)[3];
-  out.head = parse_activation((*all)[1].text + "-" + (*all)[2].text).value_or(policy::activation{});
-  if (head.kind == redis_reply::kind::text) consider(head.text, "the head", out.head);
-  if (!log.items.empty() && log.items[0].items.size() == 2) {
-    const auto& id = log.items[0].items[0].text;
-    const auto number = parse_activation(id);
-    if (number) consider(log.items[0].items[1].field("record"), "entry " + id + " of the log", *number);
-    else out.damage += (out.damage.empty() ? "" : "; ") + ("entry " + id) + " of the log: no activation has such a number";
-    out.no_next = !number;
+  const auto& head = (*all)[0];
+  const auto& log = (*all)[1].items;
+  out.epoch = head.field("epoch");
+  out.generation = head.field("gen");
+  const auto fields = parse_activation(out.epoch + "-" + out.generation).value_or(policy::activation{});
+  if (!head.items.empty()) consider(head.field("record"), "the head", fields);
+  out.head = out.record ? out.record->activation : fields;
+  if (log.empty() || log[0].items.size() != 2) return out;
+  const auto& id = log[0].items[0].text;
+  const auto number = parse_activation(id);
+  const auto before = out.number;
+  if (number) consider(log[0].items[1].field("record"), "entry " + id + " of the log", *number);
+  else damaged("entry " + id + " of the log: no activation has such a number");
+  // Redis takes no entry below it. Numbers do not jump: it was not made by an activation, and what followed it would use them up.
+  const bool made_up = number && jumps(*number, std::max(before, out.record ? out.record->activation : policy::activation{}));
+  if (made_up) damaged("entry " + id + " of the log: no activation that counts comes near such a number");
+  if (number && !made_up) {
+    out.number = std::max(out.number, *number);
+    return out;
   }
-  out.number = std::max(out.number, out.head);
+  out.no_next = id;
+  out.last_entry = log.size() > 1 && log[1].items.size() == 2 ? log[1].items[0].text : "";
+  out.number = std::max(before, out.record ? out.record->activation : policy::activation{});
   return out;
 }
 
@@ -268,7 +313,7 @@ result<std::map<std::string, std::string>> fetch_blobs(redis_client& redis, cons
 
 }  // namespace
 
-result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now) {
+result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as) {
   auto reply = redis.command({"HGET", keys.manifest(version), "manifest"});
   if (!reply) return std::unexpected(reply.error());
   const auto what = "version " + version.substr(0, 12);
@@ -276,7 +321,7 @@ result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, cons
   auto read = parse_manifest(reply->text);
   if (!read) return std::unexpected(read.error());
   if (read->version != version) return fail(errc::integrity, "the manifest of " + what + " in Redis is that of another version; push it again");
-  if (auto passes = check_manifest(*read, whom, now); !passes) return std::unexpected(passes.error());
+  if (auto passes = check_manifest(*read, whom, now, as); !passes) return std::unexpected(passes.error());
   return read;
 }
 

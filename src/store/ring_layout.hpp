@@ -47,8 +47,11 @@ inline constexpr std::uint64_t number_max = (std::uint64_t{1} << 53) - 2;
 struct activation_record {
   policy::activation activation;
   beside with = {};
-  std::string ring, version, kind, actor, note, time, previous, replid;
-  std::string commit = {}, gate_report = {};
+  std::string ring, version, kind, actor, note, time;
+  std::string previous;          // the version that decided before this one did, under whatever number; "" none, or none that counts
+  bool back = false;             // it came to decide by a rollback
+  std::string replid;
+  provenance how = {};           // without `benign`
   std::string text = {};         // as it stood in Redis
   signed_text signed_as = {};    // what of it was signed, and by whom
 };
@@ -79,18 +82,34 @@ struct manifest {
 };
 [[nodiscard]] result<manifest> parse_manifest(const std::string& text);
 
-// Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded.
-[[nodiscard]] result<void> check_manifest(const manifest& of, const trust& whom, wall_time now);
+// What a version is to be live as: its manifest says only whether it is weaker than what it was held against.
+struct placing {
+  std::string ring;
+  std::string over;    // the version that it follows; "" when there was none
+  bool back = false;   // a rollback: it is compared with nothing that came after it
+  bool first = true;   // nothing was live here before
+};
+// Why what its manifest says of it does not hold there; "" when it does.
+[[nodiscard]] std::string held_otherwise(const manifest& of, const placing& as);
+// Whether this node may take it: signed by somebody who may build, with the gate and the approval that are demanded. Without `as` its word counts wherever it is.
+[[nodiscard]] result<void> check_manifest(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as = {});
 // Whether it counts as weaker and lacks the second key.
-[[nodiscard]] bool owes_approval(const manifest& of, const trust& whom, wall_time now);
+[[nodiscard]] bool owes_approval(const manifest& of, const trust& whom, wall_time now, const std::optional<placing>& as = {});
+
+// Nobody makes a million activations at once: such a number was made up, and what followed it would use the numbers up for ever.
+[[nodiscard]] constexpr bool jumps(policy::activation to, policy::activation from) {
+  constexpr std::uint64_t jump_max = 1'000'000;
+  return to.epoch > from.epoch + jump_max || to.generation > from.generation + jump_max;
+}
 
 // What stands at the top of a ring: its head and the newest entry of its log, read in one round trip but not in one instant.
 struct ring_top {
   std::optional<activation_record> record = {};  // the later of those that can be read
   std::string damage = {};                       // why not all of it can; "" when it can
-  policy::activation head = {};                  // what the head's own fields say: by these it is compared and set
+  policy::activation head = {};                  // what stands in the head: by its record, else by its fields
+  std::string epoch = {}, generation = {};       // the head's own fields as they stand there, "" without: by these it is compared and set
   policy::activation number = {};                // the highest under which anything stands there, also what cannot be read
-  bool no_next = false;                          // the log has an entry that nothing can follow
+  std::string no_next = {}, last_entry = {};     // the log's newest entry, where nothing can follow it, and the one before that; "" otherwise
   // What stands there under the highest number cannot be read.
   [[nodiscard]] bool lost() const { return !damage.empty() && (!record || record->activation < number); }
 };
@@ -98,7 +117,7 @@ struct ring_top {
 // The record there; nothing when the ring is empty, errc::integrity when something of it cannot be read.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
 // A version's manifest, signed by somebody who may build.
-[[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now);
+[[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as = {});
 // Fetches the files of a manifest and checks every digest and the version itself. Files that `have` holds are not fetched again.
 [[nodiscard]] result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& keys, const manifest& of, const policy::bundle_source& have);
 

@@ -5,8 +5,8 @@
 
 namespace sluice::store {
 
-// KEYS: manifest, versions, then every blob. ARGV: version, manifest, time in ms, "signed" when the manifest carries a signature. A new manifest of the
-// same version takes the place of the old one, with a newer gate report, but one without a signature never that of one with.
+// KEYS: manifest, versions, then every blob. ARGV: version, manifest, time in ms, "signed" when the manifest carries a signature, the manifest that
+// was seen there. A new manifest of the same version takes the place of the old one, but one without a signature never that of one with.
 inline constexpr std::string_view stage_script = R"lua(
 for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then
@@ -16,6 +16,7 @@ end
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) and ARGV[4] == '' and (redis.call('HGET', KEYS[1], 'signed') or '') ~= '' then
   return 'UNCHANGED'
 end
+if (redis.call('HGET', KEYS[1], 'manifest') or '') ~= ARGV[5] then return 'CHANGED' end
 redis.call('HSET', KEYS[1], 'digest', ARGV[1], 'manifest', ARGV[2], 'signed', ARGV[4])
 redis.call('ZADD', KEYS[2], 'NX', ARGV[3], ARGV[1])
 return 'STAGED'
@@ -52,13 +53,8 @@ if redis.call('EXISTS', KEYS[6]) == 1 and not passes_freeze() then
   return redis.error_reply('FROZEN ' .. (redis.call('GET', KEYS[6]) or ''))
 end
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'gen')
-local epoch, gen = tonumber(head[1] or '0') or 0, tonumber(head[2] or '0') or 0
-if epoch ~= tonumber(ARGV[1]) or gen ~= tonumber(ARGV[2]) then
-  return redis.error_reply('CONFLICT the head is ' .. epoch .. '-' .. gen)
-end
-local new_epoch, new_gen = tonumber(ARGV[3]), tonumber(ARGV[4])
-if new_epoch < epoch or (new_epoch == epoch and new_gen ~= gen + 1) then
-  return redis.error_reply('ORDER ' .. ARGV[3] .. '-' .. ARGV[4] .. ' does not follow ' .. epoch .. '-' .. gen)
+if (head[1] or '') ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then
+  return redis.error_reply('CONFLICT the head is ' .. (head[1] or '') .. '-' .. (head[2] or ''))
 end
 if redis.call('HGET', KEYS[3], 'digest') ~= ARGV[5] or not redis.call('ZSCORE', KEYS[4], ARGV[5]) then
   return redis.error_reply('NOTSTAGED version ' .. ARGV[5])

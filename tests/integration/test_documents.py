@@ -19,7 +19,7 @@ def blocks(name):
 
 
 # What the tests below take care of, by document: the number of its blocks. A block more or less is a test that is missing.
-EXECUTED = {"README.md": 4, "docs/audit.md": 2, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 5, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5, "docs/rollout.md": 4, "docs/tour.md": 37}
+EXECUTED = {"README.md": 4, "docs/audit.md": 2, "docs/classifier.md": 2, "docs/configuration.md": 5, "docs/deploy.md": 4, "docs/examples.md": 3, "docs/feedback.md": 3, "docs/gate.md": 6, "docs/gitops.md": 4, "docs/policy_language.md": 18, "docs/redis.md": 5, "docs/rollout.md": 4, "docs/tour.md": 37}
 NOT_EXECUTED = {
     "CONTRIBUTING.md": (3, "builds and runs of tests: this is one of them"),
     "docs/architecture.md": (1, "a drawing"),

@@ -26,7 +26,9 @@ struct provenance {
   std::string gate_report = {};   // SHA-256 of the gate's report, hex; "" when it passed none
   std::string gate_verdict = {};  // PASS, INSUFFICIENT or FAIL
   bool emergency = false;         // golden sets were not asked
-  bool weaker = false;            // than the version that was live, or may be
+  bool weaker = false;            // than `against`, or may be
+  std::string ring = {};          // in which it was held against what was live; "" when in none
+  std::string against = {};       // the version that it was held against, "" when nothing was live or could be read
   std::string approved_by = {};   // who agreed to that, by the word of whoever pushed
   shown_blocks benign = {};       // what the gate saw blocked of golden cases of set benign, for the nodes' breakers
 };
@@ -38,7 +40,9 @@ struct head_record {
   std::string record = {};  // SHA-256 of what it says
   policy::activation activation;
   std::string version, kind, actor, note, time;
-  std::string commit = {}, gate_report = {};  // of the version's provenance, the canary's where there is one
+  // How its version had come to be when it was made live; of the canary where there is one. Without `benign`. `weaker` also where it was held
+  // against something else than what it follows.
+  provenance how = {};
   std::optional<canary_version> canary = {};
   std::string shadow = {};                  // a version that is judged beside it; "": none
   std::vector<rule_demotion> demoted = {};
@@ -87,6 +91,7 @@ struct node_status {
 
 struct activate_request {
   std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, shadow, promote, abort, demote, rearm
+  std::optional<provenance> how = {};                   // none: as the version's manifest says
   std::optional<canary_version> canary = {};            // beside `version`
   std::string shadow = {};                              // beside it, changing nothing
   std::optional<std::vector<rule_demotion>> demoted = {};  // none: what is demoted already stays so, as far as its version does
@@ -111,7 +116,8 @@ class publisher {
   void trust_only(std::vector<trusted_key> keys);
   // The id of the key that activations are signed with; "" when none.
   [[nodiscard]] std::string signs_as() const;
-  // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent.
+  // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent. A manifest that is there already and
+  // counts stays where the new one would say less for the version: passed no gate, may be weaker, lacks the second key. A rollback to it needs it.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
   // empty, or is another server than the last record says. Retries a lost race a few times. A head whose word does not count is passed over, and
@@ -124,8 +130,8 @@ class publisher {
   // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
-  // How the versions came to be that these activations are about, as far as Redis still has their manifests; nobody's signature is asked.
-  [[nodiscard]] result<std::map<std::string, provenance>> origins(const std::vector<head_record>& of);
+  // How a staged version came to be, by its manifest; nobody's signature is asked.
+  [[nodiscard]] result<provenance> origin(const std::string& version);
   [[nodiscard]] result<std::vector<node_status>> nodes();
   // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another record under
   // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
@@ -149,6 +155,8 @@ class publisher {
   // Whether a staged version counts as weaker and no second key that counts has approved it: nodes that ask for one do not take it, and what is
   // no weaker than it proves nothing. True also where its manifest does not tell; false for a publisher that asks for no signatures.
   [[nodiscard]] bool owes_approval(const std::string& version);
+  // Whether a second key that counts has approved it, for a publisher that asks for signatures.
+  [[nodiscard]] bool approved(const std::string& version);
   // Puts a second key's signature beside the one of a staged version's manifest, and says what was signed. errc::refused: there is none,
   // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);

@@ -190,9 +190,25 @@ TEST_F(publishing, a_number_out_of_all_proportion_is_not_believed) {
   redis_->run({"XADD", keys_.log(), "9007199254740993-1", "kind", "activate", "version", one, "record", "{}"});
   const auto stuck = to.activate({.version = one, .actor = "", .note = ""});
   ASSERT_FALSE(stuck);
-  EXPECT_NE(stuck.error().message.find("RENAME"), std::string::npos) << stuck.error().message;
-  redis_->run({"RENAME", keys_.log(), keys_.log() + ".damaged"});
-  EXPECT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  EXPECT_NE(stuck.error().message.find("redis-cli XDEL '" + keys_.log() + "' '9007199254740993-1' && redis-cli XSETID '" + keys_.log() + "' '4-42'"), std::string::npos) << stuck.error().message;
+  redis_->run({"XDEL", keys_.log(), "9007199254740993-1"});
+  redis_->run({"XSETID", keys_.log(), "4-42"});
+  EXPECT_EQ(policy::to_string(to.activate({.version = one, .actor = "", .note = ""})->activation), "4-43") << "and the history is whole";
+  // A number that is one, and far from any: what followed it would have to be above it.
+  redis_->run({"XADD", keys_.log(), "4000000-1", "kind", "activate", "version", one, "record", redis_->run({"HGET", keys_.head(), "record"}).text});
+  EXPECT_EQ(to.activate({.version = one, .actor = "", .note = ""}).error().code, errc::integrity);
+  redis_->run({"XDEL", keys_.log(), "4000000-1"});
+  redis_->run({"XSETID", keys_.log(), "4-43"});
+  // The head's own fields are nobody's word: whatever they say, the next push follows its record, and writes them anew.
+  std::uint64_t generation = 43;
+  for (const auto* field : {"abc", "9007199254740993", "4000000", "0x10", " 1", "1.0", "", "-1"}) {
+    redis_->run({"HSET", keys_.head(), "epoch", field});
+    const auto next = to.activate({.version = one, .actor = "", .note = ""});
+    ASSERT_TRUE(next) << field << ": " << next.error().message;
+    EXPECT_EQ(next->activation, (policy::activation{4, ++generation})) << field;
+    redis_->run({"HSET", keys_.head(), "gen", field});
+    EXPECT_EQ(to.activate({.version = one, .kind = "rollback", .actor = "", .note = ""})->activation, (policy::activation{4, ++generation})) << field;
+  }
   activation_record record{.activation = {1, number_max}, .ring = "test", .version = one, .kind = "activate", .actor = "", .note = "", .time = "", .previous = "", .replid = ""};
   EXPECT_TRUE(parse_record(to_json(record)));
   ++record.activation.generation;

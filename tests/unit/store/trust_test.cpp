@@ -178,7 +178,7 @@ TEST_F(trusting, a_gate_that_is_demanded_must_stand_in_the_manifest) {
   with("INSUFFICIENT");
   EXPECT_TRUE(node.until_event("refused", "did not pass its gate (INSUFFICIENT)"));
   EXPECT_TRUE(node.until_version(with("PASS")));
-  EXPECT_EQ(connect().history(1).value().front().gate_report, std::string(64, 'a'));
+  EXPECT_EQ(connect().history(1).value().front().how.gate_report, std::string(64, 'a'));
 }
 
 TEST_F(trusting, what_was_refused_is_looked_at_again_when_trust_changes) {
