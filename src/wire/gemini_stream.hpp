@@ -53,10 +53,7 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::string added;  // behind what it said, when it last ended
   };
 
-  struct entry {  // of `candidates` in the event at hand
-    text::json::index node;
-    std::int64_t number;
-  };
+  using entry = choice_entry;
 
   [[nodiscard]] status event(std::string_view raw, std::string_view data, std::size_t data_offset, channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_events(channel_sink& sink, std::string& out);

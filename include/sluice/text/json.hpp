@@ -50,6 +50,9 @@ class document {
   [[nodiscard]] index first_child(index i) const;
   [[nodiscard]] index sibling(index i) const;
   [[nodiscard]] index member(index object, std::string_view key) const;
+  // Which of its container's values it is, from 0. All are counted at the first question after a parse(), so that asking for each costs
+  // no more than reading them; a question is no const access to other threads.
+  [[nodiscard]] std::uint32_t position(index i) const;
   [[nodiscard]] std::string_view raw(index i) const;
   [[nodiscard]] std::string_view bytes() const;
   // "messages[3].content", for errors and records.
