@@ -2,6 +2,7 @@
 // rules may put text behind the answer, the end of a text block waits until the next event shows whether it was the last; where they
 // may still change what was said, all that follows waits with it.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -119,6 +120,7 @@ class messages_stream final : public event_stream {
   std::size_t counted_ = 0, waiting_bytes_ = 0;  // of those: how many are counted, and what they take
   std::size_t told_bytes_ = 0;                   // what the sink knows of that
   std::vector<gap> gaps_;
+  std::int64_t gone_ = 0;              // blocks that the client never had
   std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
 };
 
@@ -241,12 +243,13 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
     }
     if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts()[gaps_[i].text], filling[i], out);
   }
+  gone_ = std::ssize(empty);
   let_go(out);
   if (addition.empty()) return true;
   const auto number = blocks_.empty() ? 0 : blocks_.rbegin()->first + 1;
   auto& b = blocks_[number];
   b.begun = b.stopped = b.shown = b.ended = true;
-  out += anthropic_text_block(number, addition);
+  out += anthropic_text_block(number - gone_, addition);
   return true;
 }
 
@@ -334,7 +337,7 @@ void messages_stream::cut(std::string_view message, std::string& out) {
       out += "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":" + std::to_string(number) + "}\n\n";
     }
   }
-  if (!message.empty()) out += anthropic_text_block(behind, message);
+  if (!message.empty()) out += anthropic_text_block(behind - gone_, message);
   out += anthropic_refusal_end(message, output_tokens_);
 }
 
