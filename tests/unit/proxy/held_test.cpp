@@ -239,11 +239,13 @@ TEST(held, text_past_its_bound_stops_nothing_in_shadow_and_is_not_followed_any_f
     held h(of, whole("{type: redact, mask: \"[R]\"}"), 1000);
     h.config.global_shadow = true;
     const auto sep = of.opens == "[" ? "," : "";
-    std::string all = h.says(of.says(std::string(400, 'x')));
-    for (int i = 0; i < 4; ++i) all += h.says(sep + of.says(std::string(400, 'x')));
-    all += h.says(of.closes);
-    all += h.on([&] { h.x.upstream_end(h.out); });
-    EXPECT_EQ(std::ranges::count(all, 'x'), 2000 + std::ranges::count(of.says(""), 'x') * 5 + std::ranges::count(of.closes, 'x')) << of.path << all;
+    for (int i = 0; i < 5; ++i) {
+      const auto piece = (i == 0 ? "" : sep) + of.says(std::string(400, 'x'));
+      EXPECT_NE(h.says(piece).find(piece), std::string::npos) << of.path;
+    }
+    EXPECT_NE(h.says(of.closes).find(of.closes), std::string::npos) << of.path;
+    (void)h.on([&] { h.x.upstream_end(h.out); });
+    EXPECT_TRUE(h.out.done && !h.out.abort_upstream) << of.path;
     const auto& record = h.worker.records.back();
     EXPECT_EQ(record.reason, "unreadable: more text is held for its rules than limits.response_body") << of.path;
     EXPECT_FALSE(record.unscanned.empty()) << of.path;
