@@ -85,7 +85,6 @@ struct document::impl {
   std::vector<node> nodes;
   std::string arena;  // unescaped strings; reserved so that it never moves within a parse
   std::vector<std::pair<std::string_view, index>> keys;
-  std::vector<std::uint32_t> positions;  // of nodes, each in its container; empty until somebody asks
 
   const std::uint32_t* tokens = nullptr;
   std::uint32_t token_count = 0, at = 0;  // at: the token at hand
@@ -177,6 +176,7 @@ struct document::impl {
     const auto self = static_cast<index>(nodes.size());
     node n{};
     n.parent = open == none ? self : open;
+    if (open != none) n.place = nodes[open].raw_end++;  // which counts the values until there is an end
     if (!take_key(n, open != none && nodes[open].kind == kind::object)) return false;
     n.raw_begin = position();
     n.next = self + 1;
@@ -223,14 +223,6 @@ struct document::impl {
     return at == token_count || bad(position(), "something follows the JSON value");
   }
 
-  void count_positions() {
-    positions.assign(nodes.size(), 0);
-    for (index i = 0; i < nodes.size(); ++i) {
-      std::uint32_t place = 0;
-      for (index child = i + 1; child < nodes[i].next; child = nodes[child].next) positions[child] = place++;
-    }
-  }
-
   bool build(std::uint32_t depth_max) {
     index open = none;
     std::uint32_t depth = 0;
@@ -253,7 +245,6 @@ result<void> document::parse(std::string_view bytes, std::uint32_t depth_max) {
   auto& d = *impl_;
   d.bytes = bytes;
   d.nodes.clear();
-  d.positions.clear();
   d.arena.clear();
   d.problem.clear();
   if (bytes.starts_with("\xef\xbb\xbf")) return fail(errc::parse, "a byte order mark stands before the JSON at byte 0");
@@ -294,11 +285,6 @@ index document::member(index object, std::string_view key) const {
   return none;
 }
 
-std::uint32_t document::position(index i) const {
-  if (impl_->positions.empty()) impl_->count_positions();
-  return impl_->positions[i];
-}
-
 std::string document::path(index i) const {
   std::vector<std::string> steps;
   for (; impl_->nodes[i].parent != i; i = impl_->nodes[i].parent) {
@@ -309,7 +295,7 @@ std::string document::path(index i) const {
       steps.push_back("." + (plain_key(key) ? std::string(key) : std::string("*")));
       continue;
     }
-    steps.push_back("[" + std::to_string(position(i)) + "]");
+    steps.push_back("[" + std::to_string(impl_->nodes[i].place) + "]");
   }
   std::string out;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) out += *step;

@@ -312,7 +312,7 @@ std::string event_reader::place(index i, const grower* dialect) {
   }
   if (const auto number = number_of(i); number != none) return out + "[" + by_value(body_[number].text) + "]";
   if (dialect != nullptr && dialect->goes_on(above)) return out + "[]";
-  return out + "[" + std::to_string(body_.position(i)) + "]";
+  return out + "[" + std::to_string(body_[i].place) + "]";
 }
 
 event_reader::surroundings event_reader::around(index i, index object) const {

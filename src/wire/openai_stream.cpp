@@ -158,7 +158,7 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
     if (const auto n = body.member(call, "index"); n != none) {
       if (!event_.plain_index(n, number)) return taken::blocked;
     } else {
-      number = body.position(call);
+      number = body[call].place;
     }
   }
   if (!c.tools.contains(number) && c.tools.size() >= limits::calls) return event_.refuse("more tool calls than the gateway follows"), taken::blocked;

@@ -70,7 +70,7 @@ std::optional<responses_stream::place> responses_stream::grows(index i, const ro
     if (path.starts_with("item<") && !g.in_item.empty() && path.substr(4) == g.in_item) {
       const auto& body = event_.body();
       if (g.part_index.empty()) return at(0);
-      return at(body.position(body[body[i].parent].kind == kind::array ? i : body[i].parent));
+      return at(body[body[body[i].parent].kind == kind::array ? i : body[i].parent].place);
     }
     if (path.starts_with("part<") && !g.in_part.empty() && path.substr(4) == g.in_part) return at(number_of(g.part_index));
     if (static_cast<family>(f) == family::command && path == "<response.shell_call_command.added>.command") return at(number_of(g.part_index));

@@ -20,6 +20,7 @@ enum class kind : std::uint8_t { object, array, string, number, boolean, null };
 
 struct node {
   json::kind kind;
+  std::uint32_t place;               // which of its parent's values it is, from 0
   std::uint32_t raw_begin, raw_end;  // the value's bytes in the document, quotes and braces included
   std::uint32_t key_begin, key_end;  // the key's literal with its quotes; equal when the value is not an object's member
   std::uint32_t parent;              // index of the containing object or array; the root's is itself
@@ -50,9 +51,6 @@ class document {
   [[nodiscard]] index first_child(index i) const;
   [[nodiscard]] index sibling(index i) const;
   [[nodiscard]] index member(index object, std::string_view key) const;
-  // Which of its container's values it is, from 0. All are counted at the first question after a parse(), so that asking for each costs
-  // no more than reading them; a question is no const access to other threads.
-  [[nodiscard]] std::uint32_t position(index i) const;
   [[nodiscard]] std::string_view raw(index i) const;
   [[nodiscard]] std::string_view bytes() const;
   // "messages[3].content", for errors and records.
