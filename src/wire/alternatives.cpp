@@ -80,12 +80,20 @@ bool event_reader::judge_alternatives(index i, const grower& dialect, channel_si
 }
 
 bool event_reader::judge_alternative(std::string_view text, bool editable, index i, const grower& dialect, channel_sink& sink, bool& stays) {
-  constexpr std::size_t known_max = 1u << 14;  // beyond, one is judged again
+  constexpr std::size_t known_max = 1u << 14, bytes_max = 1u << 20;  // beyond, one is judged again
   auto known = alternatives_.find(text);
   if (known == alternatives_.end()) {
     if (!at_once(text, role::assistant, part_kind::annotation, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
-    if (alternatives_.size() >= known_max) alternatives_.clear();
-    known = alternatives_.emplace(text, released_ == text).first;
+    const bool leaves = released_ == text;
+    stays = stays && leaves;
+    if (text.size() > bytes_max) return true;
+    if (alternatives_.size() >= known_max || alternative_bytes_ + text.size() > bytes_max) {
+      alternatives_.clear();
+      alternative_bytes_ = 0;
+    }
+    alternative_bytes_ += text.size();
+    alternatives_.emplace(text, leaves);
+    return true;
   }
   stays = stays && known->second;
   return true;

@@ -2,6 +2,7 @@
 // rules may put text behind the answer, the end of a text block waits until the next event shows whether it was the last; where they
 // may still change what was said, all that follows waits with it.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -93,6 +94,7 @@ class messages_stream final : public event_stream {
   void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
   void let_go(std::string& out);
   [[nodiscard]] bool renumber(std::string_view event, std::int64_t number, std::string& out);
+  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   void remember();
   static void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out);
   static void delta(std::int64_t number, const growing& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
@@ -104,16 +106,23 @@ class messages_stream final : public event_stream {
   std::uint32_t messages_ = 0;  // some upstreams begin one message behind the other
   bool waits_ = false, calls_tool_ = false, closed_ = false;
   std::vector<waiting> waiting_;       // events behind the first gap
+  std::size_t counted_ = 0, waiting_bytes_ = 0;  // of those: how many are counted, and what they take
+  std::size_t told_bytes_ = 0;                   // what the sink knows of that
   std::vector<gap> gaps_;
+  std::int64_t gone_ = 0;              // blocks that the client never had
   std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
 };
 
 response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (!read(e)) return stopped();
-  const std::string type(event_.text("type"));
+  const auto type = event_.text("type");
   if (!event_.index_at("index", current_)) return stopped();
   if (type == "message_start") ++messages_;
   remember();
+  if (type.starts_with("content_block_") && blocks_.size() >= limits::calls && !blocks_.contains(current_)) {
+    (void)event_.refuse("more content blocks than the gateway follows");
+    return stopped();
+  }
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
@@ -139,6 +148,7 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
     blocks_[current_].shown = blocks_[current_].begun;
     blocks_[current_].ended = blocks_[current_].stopped;
   }
+  if (!counts_waiting(sink)) return stopped();
   over_ = type == "message_stop" || type == "error";
   return over_ ? status::done : status::ok;
 }
@@ -166,12 +176,20 @@ void messages_stream::wait(std::int64_t block, std::size_t text, std::optional<s
   gaps_.push_back({waiting_.size(), block, text, channel});
 }
 
+// Events that wait are held for the rules as text is. False: more than may be.
+bool messages_stream::counts_waiting(channel_sink& sink) {
+  for (; counted_ < waiting_.size(); ++counted_) waiting_bytes_ += sizeof(waiting) + waiting_[counted_].bytes.size();
+  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
+}
+
 void messages_stream::let_go(std::string& out) {
+  if (!waits_) return;
   for (const auto& w : waiting_) out += w.bytes;
   waiting_.clear();
   gaps_.clear();
   tail_.reset();
   waits_ = false;
+  counted_ = waiting_bytes_ = 0;
   for (auto& [number, b] : blocks_) {
     b.shown = b.begun;
     b.ended = b.stopped;
@@ -233,12 +251,13 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
     }
     if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts()[gaps_[i].text], filling[i], out);
   }
+  gone_ = std::ssize(empty);
   let_go(out);
   if (addition.empty()) return true;
   const auto number = blocks_.empty() ? 0 : blocks_.rbegin()->first + 1;
   auto& b = blocks_[number];
   b.begun = b.stopped = b.shown = b.ended = true;
-  out += anthropic_text_block(number, addition);
+  out += anthropic_text_block(number - gone_, addition);
   return true;
 }
 
@@ -261,7 +280,6 @@ void messages_stream::remember() {
 event_reader::grower::taken messages_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& path = r.path;
   if (!path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
-  if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows"), taken::blocked;
   auto& b = blocks_[current_];
   // A client puts it behind what it has, and what it has was decided.
   if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
@@ -327,7 +345,7 @@ void messages_stream::cut(std::string_view message, std::string& out) {
       out += "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":" + std::to_string(number) + "}\n\n";
     }
   }
-  if (!message.empty()) out += anthropic_text_block(behind, message);
+  if (!message.empty()) out += anthropic_text_block(behind - gone_, message);
   out += anthropic_refusal_end(message, output_tokens_);
 }
 

@@ -98,8 +98,8 @@ bool completions_stream::begin_choices() {
 
 event_reader::grower::taken completions_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.comes != coming::grows) return taken::left;
-  const auto of = std::ranges::find(at_hand_, event_.body()[i].parent, &entry::node);
-  if (of == at_hand_.end()) return taken::left;
+  const auto of = std::ranges::lower_bound(at_hand_, event_.body()[i].parent, {}, &entry::node);  // they stand in the event's order
+  if (of == at_hand_.end() || of->node != event_.body()[i].parent) return taken::left;
   auto& c = *of->mine;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;

@@ -21,6 +21,7 @@ namespace {
 
 // 10, 1e1 and 10.0 are one number to whoever puts an answer together.
 std::string by_value(std::string_view number) {
+  if (number.size() > limits::place_bytes) return std::string(limits::place_bytes + 1, '#');  // it counts nothing
   double value = 0;
   const auto [at, code] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (code != std::errc() || at != number.data() + number.size()) return std::string(number);
@@ -39,6 +40,7 @@ std::string as(role who, part_kind what, bool editable, const std::string& which
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
   states_.clear();
+  numbers_.clear();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
   return {};
@@ -200,9 +202,13 @@ void event_reader::remember_handle(std::string_view id) {
 }
 
 bool event_reader::remember(std::size_t bytes) {
-  remembered_ += bytes;
-  if (keys_.size() + again_.size() < limits::unknown_fields && remembered_ <= limits::unknown_bytes) return true;
+  if (keys_.size() + again_.size() < limits::unknown_fields) return keep(bytes);
   return refuse("more fields than the gateway follows over the events of a stream");
+}
+
+bool event_reader::keep(std::size_t bytes) {
+  remembered_ += bytes;
+  return remembered_ <= limits::unknown_bytes || refuse("fields with more text than the gateway follows over the events of a stream");
 }
 
 // A text that is whole where it stands, as far as anyone knows. Where the same field says something else in a later event, it may be
@@ -210,6 +216,7 @@ bool event_reader::remember(std::size_t bytes) {
 // may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks. released_ is what leaves.
 bool event_reader::judge_again(index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
   auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
+  if (name.size() > limits::place_bytes) return refuse("a field that stands under longer names than the gateway follows");
   const auto [at, fresh] = again_.try_emplace(as(who, what, editable, dialect.which(), name));
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {
@@ -217,7 +224,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
     released_ = of.left ? *of.left : of.text;
     return true;
   }
-  if (fresh && !remember(text.size())) return false;
+  if (fresh && !remember(at->first.size() + text.size())) return false;
   const auto choice = dialect.choice_of(i);
   const auto piece = sink.open_piece(who, what, editable, name, choice);
   released_.clear();
@@ -251,7 +258,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
 bool event_reader::go_on(const std::string& place, std::string said, std::int64_t choice) {
   const auto [at, fresh] = again_.try_emplace(as(role::assistant, part_kind::annotation, false, "", place));
   if (!fresh) return true;
-  if (!remember(said.size())) return false;
+  if (!remember(at->first.size() + said.size())) return false;
   at->second.text = std::move(said);
   at->second.times = 1;
   at->second.choice = choice;
@@ -282,21 +289,30 @@ bool event_reader::judge(index from, grower& dialect, channel_sink& sink) {
   return true;
 }
 
-std::string event_reader::place(index i, const grower* dialect) const {
+// The number that an element says it has. All are looked up at the first question of an event: each value below one asks for it.
+index event_reader::number_of(index element) {
+  if (numbers_.empty()) {
+    numbers_.assign(body_.nodes().size(), none);
+    for (index i = 1; i < numbers_.size(); ++i) {
+      if (body_[i].kind == kind::number && body_[i].key == "index") numbers_[body_[i].parent] = i;
+    }
+  }
+  return numbers_[element];
+}
+
+std::string event_reader::place(index i, const grower* dialect) {
   if (i == 0) return {};
   const auto above = body_[i].parent;
   auto out = place(above, dialect);
+  if (out.size() > limits::place_bytes) return out;
   if (body_[above].kind == kind::object) {
     if (!out.empty()) out += '.';
-    out += body_[i].key;
+    out += body_[i].key.substr(0, limits::place_bytes + 1);
     return out;
   }
-  const auto number = body_[i].kind == kind::object ? body_.member(i, "index") : none;
-  if (number != none && body_[number].kind == kind::number) return out + "[" + by_value(body_[number].text) + "]";
+  if (const auto number = number_of(i); number != none) return out + "[" + by_value(body_[number].text) + "]";
   if (dialect != nullptr && dialect->goes_on(above)) return out + "[]";
-  std::size_t position = 0;
-  for (auto each = body_.first_child(above); each != i; each = body_.sibling(each)) ++position;
-  return out + "[" + std::to_string(position) + "]";
+  return out + "[" + std::to_string(body_[i].place) + "]";
 }
 
 event_reader::surroundings event_reader::around(index i, index object) const {

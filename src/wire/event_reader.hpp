@@ -2,7 +2,9 @@
 // dialect adds is how its events follow each other.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -64,6 +66,8 @@ class event_reader {
   // A field that the dialect put together until now, and the end of what it said: what comes of it later is judged as one with that. False: more
   // than the gateway follows.
   [[nodiscard]] bool go_on(const std::string& place, std::string said, std::int64_t choice);
+  // Bytes that are kept until the stream ends, of what stands in no table. False: more than the gateway keeps.
+  [[nodiscard]] bool keep(std::size_t bytes);
   // The stream cannot go on for a reason that no rule gave. Always false.
   bool refuse(std::string why);
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
@@ -76,8 +80,8 @@ class event_reader {
   // Of all events so far.
   [[nodiscard]] std::span<const std::string> handles() const { return handles_; }
   // Where a value stands, the same in every event: elements of arrays go by the value of their own `index` where they have one, and have
-  // no place of their own where `dialect` says that they go on.
-  [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr) const;
+  // no place of their own where `dialect` says that they go on. Longer than limits::place_bytes: it is cut, and nobody can follow it.
+  [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr);
   // JSON to put around a value so that it stands in `object` where `i` does.
   struct surroundings {
     std::string before, after;
@@ -115,6 +119,7 @@ class event_reader {
   [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
+  [[nodiscard]] text::json::index number_of(text::json::index element);
   void remember_handle(std::string_view id);
   // A field that no dialect puts together. As long as it says one thing only: that, how often, as which piece it was judged, what of it left
   // and what the rules left of it where that is something else. Then, the channel of all that it said.
@@ -132,14 +137,29 @@ class event_reader {
   std::uint32_t depth_max_;
   text::json::document body_;
   std::vector<std::uint16_t> states_;
+  std::vector<text::json::index> numbers_;  // by node: its member `index`; empty until somebody asks
   std::vector<text::json::splice> splices_;
   std::set<std::string, std::less<>> keys_, lines_;
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
+  std::size_t alternative_bytes_ = 0;                      // of them
   std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
 };
+
+// An element of the event's list of choices, and which of them it is.
+struct choice_entry {
+  text::json::index node;
+  std::int64_t number;
+};
+// That of the elements at hand, in the event's order, that a value stands in; null: none.
+[[nodiscard]] inline const choice_entry* entry_around(std::span<const choice_entry> at_hand, const text::json::document& body, text::json::index i) {
+  const auto behind = std::ranges::upper_bound(at_hand, i, {}, &choice_entry::node);
+  if (behind == at_hand.begin()) return nullptr;
+  const auto& at = *std::prev(behind);
+  return i > at.node && i < body[at.node].next ? &at : nullptr;
+}
 
 // What of a growing text was fed and is still to leave.
 class unsent_text {

@@ -15,14 +15,18 @@ using text::json::none;
 response_stream::status generate_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
   if (over_ && !elements_.closed()) return status::done;  // behind an array that the upstream closed white space may still come
   if (framing_ == framing::unknown) {
+    const auto first = bytes.find_first_not_of(" \t\r\n");
+    if (head_.size() + std::min(first, bytes.size()) > limits::blank_bytes) {
+      reason_ = "more white space before a stream than the gateway keeps";
+      return status::unreadable;
+    }
     head_ += bytes;
-    const auto first = head_.find_first_not_of(" \t\r\n");
     if (first == std::string::npos) return status::ok;
-    if (head_[first] == '{') {
+    if (bytes[first] == '{') {
       reason_ = "one object where a stream should be";
       return status::unreadable;
     }
-    framing_ = head_[first] == '[' ? framing::array : framing::events;
+    framing_ = bytes[first] == '[' ? framing::array : framing::events;
     bytes = head_;
   }
   if (framing_ == framing::events) {

@@ -53,10 +53,7 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::string added;  // behind what it said, when it last ended
   };
 
-  struct entry {  // of `candidates` in the event at hand
-    text::json::index node;
-    std::int64_t number;
-  };
+  using entry = choice_entry;
 
   template <class Framed>
   [[nodiscard]] status event(const Framed& e, channel_sink& sink, std::string& out);

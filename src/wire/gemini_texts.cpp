@@ -33,12 +33,7 @@ bool generate_stream::begin_candidates() {
   return true;
 }
 
-const generate_stream::entry* generate_stream::entry_of(index i) const {
-  const auto behind = std::ranges::upper_bound(at_hand_, i, {}, &entry::node);  // they stand in the event's order
-  if (behind == at_hand_.begin()) return nullptr;
-  const auto& at = *std::prev(behind);
-  return i > at.node && i < event_.body()[at.node].next ? &at : nullptr;
-}
+const generate_stream::entry* generate_stream::entry_of(index i) const { return entry_around(at_hand_, event_.body(), i); }
 
 // Each event has the next parts of an answer.
 bool generate_stream::goes_on(index array) const { return event_.body()[array].key == "parts" && entry_of(array) != nullptr; }
@@ -55,7 +50,10 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   } else if (event_.text("thought", body[i].parent) == "true") {
     name.what = part_kind::reasoning;
   }
-  if (!c.texts.contains(name) && c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
+  if (!c.texts.contains(name)) {
+    if (c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
+    if (!event_.keep(name.argument.size())) return taken::blocked;
+  }
   auto& g = c.texts[name];
   if (!g.open) {
     if (argument) g = {};  // each says where it ends, and another call may have one of this name

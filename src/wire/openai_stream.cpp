@@ -90,12 +90,7 @@ bool chat_stream::begin_choices() {
   return true;
 }
 
-const chat_stream::entry* chat_stream::entry_of(index i) const {
-  for (const auto& at : at_hand_) {
-    if (i > at.node && i < event_.body()[at.node].next) return &at;
-  }
-  return nullptr;
-}
+const chat_stream::entry* chat_stream::entry_of(index i) const { return entry_around(at_hand_, event_.body(), i); }
 
 std::int64_t chat_stream::choice_of(index i) const {
   const auto* of = entry_of(i);
@@ -129,12 +124,15 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
   const bool only = r != nullptr && r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos;
   auto at = only ? std::string() : event_.place(i);
+  if (at.size() > limits::place_bytes) return event_.refuse("a text of a choice that stands under longer names than the gateway follows"), taken::blocked;
   auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r : each.at == at; });
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
+    auto in_delta = event_.around(i, event_.child(of.node, "delta"));
+    if (!event_.keep(at.size() + in_delta.before.size() + in_delta.after.size())) return taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
     if (r != nullptr && r->path == said_row) c.said = id;
-    it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, event_.around(i, event_.child(of.node, "delta"))});
+    it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, std::move(in_delta)});
   }
   it->last = i;
   released_.clear();
@@ -160,7 +158,7 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
     if (const auto n = body.member(call, "index"); n != none) {
       if (!event_.plain_index(n, number)) return taken::blocked;
     } else {
-      for (auto each = body.first_child(body[call].parent); each != call; each = body.sibling(each)) ++number;
+      number = body[call].place;
     }
   }
   if (!c.tools.contains(number) && c.tools.size() >= limits::calls) return event_.refuse("more tool calls than the gateway follows"), taken::blocked;

@@ -43,10 +43,7 @@ class chat_stream final : public event_stream {
     std::vector<channel> channels;
     std::map<std::int64_t, tool_call> tools;  // -1: the one function_call
   };
-  struct entry {  // of `choices` in the event at hand
-    text::json::index node;
-    std::int64_t number;
-  };
+  using entry = choice_entry;
 
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;

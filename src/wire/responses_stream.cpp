@@ -133,13 +133,13 @@ void responses_stream::restore_request() {
 
 // What an event ends leaves before it.
 bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
-  if (type_ == "response.output_item.added" && !items_.contains(item_) && items_.size() >= limits::calls) return event_.refuse("more items of a response than the gateway follows");
+  const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
+  if (ends_item && items_.size() >= limits::calls && !items_.contains(item_)) return event_.refuse("more items of a response than the gateway follows");
   if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
     texts_.clear();  // what is held of a failure is dropped
     return true;
   }
-  const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
   const bool ends_content = type_ == "response.content_part.done", ends_summary = type_ == "response.reasoning_summary_part.done";
   for (auto t = texts_.lower_bound({item_, family::output_text, no_part}); t != texts_.end() && t->first.item == item_; ++t) {
     const auto& g = growing_texts()[static_cast<std::size_t>(t->first.of)];
@@ -265,9 +265,9 @@ void responses_stream::remember(std::string_view as_left) {
     keep(items_[item_].done);
     texts_.erase(texts_.lower_bound({item_, family::output_text, no_part}), texts_.lower_bound({item_ + 1, family::output_text, no_part}));
   }
-  for (auto& [at, t] : texts_) {
+  for (auto each = type_.ends_with(".done") ? texts_.lower_bound({item_, family::output_text, no_part}) : texts_.end(); each != texts_.end() && each->first.item == item_; ++each) {
+    auto& [at, t] = *each;
     const auto& g = growing_texts()[static_cast<std::size_t>(at.of)];
-    if (at.item != item_) continue;
     if (is_of(type_, g, ".done") && at.part == part_at_hand(at.of, false)) t.done_sent = true;
     if (type_ == "response.content_part.done" && g.part_index == "content_index" && at.part == part_at_hand(at.of, false)) t.part_done_sent = true;
     if (type_ == "response.reasoning_summary_part.done" && g.part_index == "summary_index" && at.part == part_at_hand(at.of, false)) t.part_done_sent = true;

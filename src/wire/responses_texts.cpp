@@ -26,13 +26,6 @@ std::string key_of(role who, part_kind kind, text_class what, std::string_view t
 
 const growing_text& row_of(family f) { return growing_texts()[static_cast<std::size_t>(f)]; }
 
-// The position of an element in its array.
-std::int64_t position(const text::json::document& body, index element) {
-  std::int64_t out = 0;
-  for (auto i = body.first_child(body[element].parent); i != none && i != element; i = body.sibling(i)) ++out;
-  return out;
-}
-
 }  // namespace
 
 void responses_stream::growth::left(std::string_view piece) {
@@ -77,7 +70,7 @@ std::optional<responses_stream::place> responses_stream::grows(index i, const ro
     if (path.starts_with("item<") && !g.in_item.empty() && path.substr(4) == g.in_item) {
       const auto& body = event_.body();
       if (g.part_index.empty()) return at(0);
-      return at(position(body, body[body[i].parent].kind == kind::array ? i : body[i].parent));
+      return at(body[body[body[i].parent].kind == kind::array ? i : body[i].parent].place);
     }
     if (path.starts_with("part<") && !g.in_part.empty() && path.substr(4) == g.in_part) return at(number_of(g.part_index));
     if (static_cast<family>(f) == family::command && path == "<response.shell_call_command.added>.command") return at(number_of(g.part_index));
@@ -96,7 +89,7 @@ event_reader::grower::taken responses_stream::grow(const place& at, index i, cha
   if (t.over) t = {};
   t.original += piece;
   t.said_as = delta_of_ == nullptr || g.part_index.empty() ? at.part : number_of(g.part_index);
-  if (const auto id = event_.body().member(0, "item_id"); id != none) t.item_id = event_.body().raw(id);
+  if (const auto id = event_.body().member(0, "item_id"); id != none && event_.body().raw(id).size() <= limits::place_bytes) t.item_id = event_.body().raw(id);
   if (g.json) {
     if (!has_room(piece.size())) return taken::blocked;
     released_ = t.call.take(piece, sink);
