@@ -84,5 +84,52 @@ TEST(put_together, a_block_with_text_stands_where_its_number_says) {
   });
 }
 
+// Responses.
+namespace r = testing::responses;
+
+json call(const std::string& arguments) { return {{"id", "f"}, {"type", "function_call"}, {"status", "in_progress"}, {"name", "f"}, {"call_id", "c"}, {"arguments", arguments}}; }
+std::string told(const json& output, const std::string& type = "response.created") { return r::event({{"type", type}, {"response", r::response("in_progress", output)}}); }
+json said(const std::string& t) { return r::message("in_progress", json::array({r::text_part(t)})); }
+std::string piece(const std::string& t) { return r::event(r::with(r::at("response.output_text.delta"), {{"delta", t}})); }
+std::string added(int n, const json& item) { return r::event({{"type", "response.output_item.added"}, {"output_index", n}, {"item", item}}); }
+
+TEST(put_together, pieces_go_on_in_the_texts_that_a_response_begins_with) {
+  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + piece(b); });
+  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + told(json::array({said(a)}), "response.in_progress") + piece(b); });
+  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) {
+    return told(json::array({call("{\"q\":\"" + a)})) + r::event({{"type", "response.function_call_arguments.delta"}, {"item_id", "f"}, {"output_index", 0}, {"delta", b + "\"}"}});
+  });
+  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) {
+    const auto thought = json{{"id", "x"}, {"type", "reasoning"}, {"summary", json::array({{{"type", "summary_text"}, {"text", a}}})}};
+    return told(json::array({said("x"), thought})) + r::event({{"type", "response.reasoning_summary_text.delta"}, {"item_id", "x"}, {"output_index", 1}, {"summary_index", 0}, {"delta", b}});
+  });
+}
+
+TEST(put_together, a_response_so_far_says_what_came_of_it) {
+  expect_refused(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array()) + told(json::array({said(a)}), "response.in_progress") + piece(b); });
+  expect_refused(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) {
+    return told(json::array()) + r::begin_text() + piece("x") + told(json::array({said(a)}), "response.in_progress") + piece(b);
+  });
+}
+
+TEST(put_together, an_item_or_a_part_with_text_stands_where_its_number_says) {
+  expect_refused(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array()) + added(4, said(a)) + piece(b); });
+  expect_refused(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + added(0, said("")) + piece(b); });
+  expect_refused(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) {
+    const auto part = r::with(r::at("response.content_part.added"), {{"part", r::text_part(a)}, {"content_index", 3}});
+    return told(json::array()) + added(0, r::message("in_progress", json::array())) + r::event(part) + piece(b);
+  });
+}
+
+TEST(put_together, nothing_goes_on_behind_the_end_of_a_text_of_a_response) {
+  const auto refusal = [](const std::string& how, const std::string& t) { return r::event(r::with(r::at("response.refusal." + how), {{how == "done" ? "refusal" : "delta", t}})); };
+  expect_refused(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) { return told(json::array()) + refusal("delta", a) + refusal("done", a) + refusal("delta", b); });
+  expect_refused(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) { return told(json::array()) + refusal("done", a) + refusal("delta", b); });
+  expect_refused(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) {
+    return told(json::array()) + added(0, call("")) + r::event({{"type", "response.output_item.done"}, {"output_index", 0}, {"item", call(a)}}) +
+           r::event({{"type", "response.function_call_arguments.delta"}, {"output_index", 0}, {"delta", b}});
+  });
+}
+
 }  // namespace
 }  // namespace sluice::wire
