@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "gemini.hpp"
 #include "gemini_stream.hpp"
 #include "parts.hpp"
 #include "sluice/base/code_points.hpp"
@@ -52,8 +53,12 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   const bool argument = r.kind == part_kind::tool_call;
   if (argument) {
     name.argument = event_.text("jsonPath", body[i].parent);
-  } else if (event_.text("thought", body[i].parent) == "true") {
-    name.what = part_kind::reasoning;
+  } else {
+    const auto thought = gemini_is_thought(body, body[i].parent);
+    if (!thought && !sink.passes({"unknown part", body.path(body[i].parent), body[i].raw_end - body[i].raw_begin})) {
+      return event_.refuse("a part of which nobody can say whether it is a thought"), taken::blocked;
+    }
+    if (thought.value_or(false)) name.what = part_kind::reasoning;
   }
   if (!c.texts.contains(name) && c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
   auto& g = c.texts[name];

@@ -131,5 +131,32 @@ TEST(put_together, nothing_goes_on_behind_the_end_of_a_text_of_a_response) {
   });
 }
 
+// Gemini.
+const std::string generate = "/v1beta/models/m:streamGenerateContent?alt=sse";
+std::string part(json p, const json& thought) {
+  p["thought"] = thought;
+  return "data: " + json{{"candidates", json::array({{{"index", 0}, {"content", {{"role", "model"}, {"parts", json::array({p})}}}}})}}.dump() + "\n\n";
+}
+
+TEST(put_together, only_a_flag_makes_a_thought) {
+  for (const auto& odd : {json("true"), json("false"), json(1), json(0), json::object(), json::array({true})}) {
+    expect_refused(gemini(), generate, R"({"contents":[]})", [&](const std::string& a, const std::string& b) { return part({{"text", a}}, odd) + part({{"text", b}}, nullptr); });
+    testing::pass_sink allowed;
+    allowed.passes_unread = true;
+    const auto bytes = part({{"text", "a"}}, odd);
+    EXPECT_EQ(testing::run(gemini(), generate, R"({"contents":[]})", bytes, {}, allowed).out, bytes) << odd;
+    const auto plain = part({{"text", "a"}}, odd).substr(6);
+    const auto whole = gemini().read_response(gemini().classify("POST", "/v1beta/models/m:generateContent"), plain, 64);
+    ASSERT_TRUE(whole.has_value());
+    EXPECT_FALSE((*whole)->unread_parts().empty()) << odd;
+    const auto turn = json{{"contents", json::array({{{"role", "model"}, {"parts", json::array({{{"text", "a"}, {"thought", odd}}})}}})}}.dump();
+    const auto asked = gemini().read_request(gemini().classify("POST", "/v1beta/models/m:generateContent"), turn, 64);
+    ASSERT_TRUE(asked.has_value());
+    for (const auto& p : (*asked)->parts()) EXPECT_NE(p.kind, part_kind::reasoning) << odd;
+  }
+  expect_one_text(gemini(), generate, R"({"contents":[]})", [&](const std::string& a, const std::string& b) { return part({{"text", a}}, nullptr) + part({{"text", b}}, false); });
+  expect_one_text(gemini(), generate, R"({"contents":[]})", [&](const std::string& a, const std::string& b) { return part({{"text", a}}, true) + part({{"text", b}}, true); });
+}
+
 }  // namespace
 }  // namespace sluice::wire
