@@ -41,7 +41,7 @@ result<void> event_reader::parse(std::string_view data) {
   states_.clear();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
-  return {};
+  return table_.one_spelling(body_, states_);
 }
 
 std::string_view event_reader::text(std::string_view key, index object) const {

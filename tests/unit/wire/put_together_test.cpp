@@ -158,5 +158,26 @@ TEST(put_together, only_a_flag_makes_a_thought) {
   expect_one_text(gemini(), generate, R"({"contents":[]})", [&](const std::string& a, const std::string& b) { return part({{"text", a}}, true) + part({{"text", b}}, true); });
 }
 
+// Ollama: clients in Go read a key in any case.
+TEST(put_together, a_key_in_another_case_is_refused_in_answers_too) {
+  const auto line = [](const std::string& says) { return R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant",)" + says + R"(},"done":false})" + "\n"; };
+  const auto chat = [&](const char* key, const std::string& t) { return line("\"" + std::string(key) + "\":" + json(t).dump()); };
+  for (const char* key : {"Content", "CONTENT"}) {
+    expect_refused(ollama(), "/api/chat", R"({"model":"m","messages":[]})", [&](const std::string& a, const std::string& b) { return chat("content", a) + chat(key, b); });
+    const auto body = chat(key, "x");
+    EXPECT_FALSE(ollama().read_response(ollama().classify("POST", "/api/chat"), body, 64).has_value()) << key;
+  }
+  testing::pass_sink both;
+  EXPECT_EQ(testing::run(ollama(), "/api/chat", R"({"model":"m","messages":[]})", line(R"("content":"a","Content":"b")"), {}, both).last, status::unreadable);
+  // In what a tool is called with, keys are as they are.
+  testing::pass_sink fine;
+  const auto tool = line(R"("content":"","tool_calls":[{"function":{"name":"f","arguments":{"Name":"a","name":"b"}}}])");
+  EXPECT_EQ(testing::run(ollama(), "/api/chat", R"({"model":"m","messages":[]})", tool, {}, fine).out, tool);
+  // As a text that Gemini's clients read in two spellings.
+  testing::pass_sink twice;
+  const std::string spelled = "data: {\"candidates\":[{\"index\":0,\"content\":{\"parts\":[{\"inlineData\":{\"mimeType\":\"text/plain\"},\"inline_data\":{\"mimeType\":\"text/plain\"}}]}}]}\n\n";
+  EXPECT_EQ(testing::run(gemini(), generate, R"({"contents":[]})", spelled, {}, twice).last, status::unreadable);
+}
+
 }  // namespace
 }  // namespace sluice::wire
