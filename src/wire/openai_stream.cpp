@@ -17,7 +17,11 @@ using text::json::none;
 namespace {
 
 constexpr std::string_view said_row = "choices[].delta.content";
+constexpr std::string_view parts_row = "choices[].delta.content[]";
 constexpr std::size_t tail_bytes = 4096;
+
+// What a choice says, in one piece or as parts: clients put one behind the other.
+bool is_said(const row* r) { return r != nullptr && (r->path == said_row || (r->path.starts_with(parts_row) && r->path.substr(parts_row.size()) == ".text")); }
 
 }  // namespace
 
@@ -102,6 +106,12 @@ std::int64_t chat_stream::choice_of(index i) const {
   return of == nullptr ? channel_sink::no_choice : of->number;
 }
 
+// The parts of a content, and what tells of its reasoning, follow those of the event before.
+bool chat_stream::goes_on(index array) const {
+  const auto key = event_.body()[array].key;
+  return (key == "content" || key == "thinking" || key == "reasoning_details") && entry_of(array) != nullptr;
+}
+
 event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.what != text_class::text && r.what != text_class::json) return taken::left;
   const auto* of = r.path.starts_with("choices[].delta.") ? entry_of(i) : nullptr;
@@ -127,14 +137,18 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   const auto piece = event_.body()[i].text;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
-  const bool only = r != nullptr && r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos;
-  auto at = only ? std::string() : event_.place(i);
-  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r : each.at == at; });
+  const bool only = r != nullptr && (r->path.starts_with(parts_row) || r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos);
+  auto at = only ? std::string() : event_.place(i, this);
+  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r || (is_said(r) && is_said(each.of)) : each.at == at; });
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
-    if (r != nullptr && r->path == said_row) c.said = id;
+    if (is_said(r)) c.said = id;
     it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, event_.around(i, event_.child(of.node, "delta"))});
+  }
+  if (only && it->of != r) {  // it goes on in the other form
+    it->of = r;
+    it->in_delta = event_.around(i, event_.child(of.node, "delta"));
   }
   it->last = i;
   released_.clear();

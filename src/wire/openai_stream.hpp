@@ -54,6 +54,7 @@ class chat_stream final : public event_stream {
   [[nodiscard]] taken take_unknown(text::json::index i, channel_sink& sink) override;
 
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
+  [[nodiscard]] bool goes_on(text::json::index array) const override;
 
   void remember();
   [[nodiscard]] bool begin_choices();

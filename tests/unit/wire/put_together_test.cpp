@@ -131,6 +131,25 @@ TEST(put_together, nothing_goes_on_behind_the_end_of_a_text_of_a_response) {
   });
 }
 
+// Chat Completions: the parts of a content and of what tells of its reasoning follow those of the event before.
+TEST(put_together, parts_of_a_content_go_on_in_those_of_the_event_before) {
+  const std::string asked = R"({"messages":[],"stream":true})";
+  const auto chunk = [](const json& delta) { return "data: " + json{{"choices", json::array({{{"index", 0}, {"delta", delta}}})}}.dump() + "\n\n"; };
+  const auto words = [](const std::string& t) { return json{{"type", "text"}, {"text", t}}; };
+  const auto thought = [&](const std::string& t) { return json{{"type", "thinking"}, {"thinking", json::array({words(t)})}}; };
+  const auto content = [&](const json& c) { return chunk({{"content", c}}); };
+  const auto details = [&](const json& d) { return chunk({{"reasoning_details", d}}); };
+  const auto detail = [](const std::string& t) { return json{{"type", "reasoning.text"}, {"text", t}}; };
+  const auto expect = [&](const auto& two) { expect_one_text(openai(), "/v1/chat/completions", asked, two); };
+  expect([&](const std::string& a, const std::string& b) { return content(json::array({words("x"), words(a)})) + content(json::array({words(b)})); });
+  expect([&](const std::string& a, const std::string& b) { return content(json::array({words(a)})) + content(json::array({words(b), words("x")})); });
+  expect([&](const std::string& a, const std::string& b) { return content(json::array({words(a), words(b)})); });
+  expect([&](const std::string& a, const std::string& b) { return content(a) + content(json::array({words(b)})); });
+  expect([&](const std::string& a, const std::string& b) { return content(json::array({words(a)})) + content(b); });
+  expect([&](const std::string& a, const std::string& b) { return content(json::array({words("x"), thought(a)})) + content(json::array({thought(b)})); });
+  expect([&](const std::string& a, const std::string& b) { return details(json::array({detail("x"), detail(a)})) + details(json::array({detail(b)})); });
+}
+
 // Gemini.
 const std::string generate = "/v1beta/models/m:streamGenerateContent?alt=sse";
 std::string part(json p, const json& thought) {
