@@ -39,6 +39,7 @@ std::string as(role who, part_kind what, bool editable, const std::string& which
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
   states_.clear();
+  copies_at_hand_.clear();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
   return table_.one_spelling(body_, states_);

@@ -193,6 +193,11 @@ class gemini_response_body final : public table_response {
 
  protected:
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
+  // The tokens are those of an answer's texts, and not of its thoughts.
+  [[nodiscard]] std::string said_beside(index copy) const override {
+    const bool chosen = listed_.body()[copy].key == "chosenCandidates" || listed_.body()[copy].key == "chosen_candidates";
+    return chosen ? texts_of(listed_.body()[listed_.body()[copy].parent].parent, {}).front().text : std::string();
+  }
   // Log probabilities and words spell the text. Segments and citations go where their words have gone, and where nobody can say where that is, they go.
   void drop_copies(index choice, std::span<const replacement> edits, splice_list& splices) const override {
     const auto& body = listed_.body();

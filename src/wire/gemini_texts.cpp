@@ -44,6 +44,23 @@ const generate_stream::entry* generate_stream::entry_of(index i) const {
 // Each event has the next parts of an answer.
 bool generate_stream::goes_on(index array) const { return event_.body()[array].key == "parts" && entry_of(array) != nullptr; }
 
+// The tokens are those of an answer's texts, and not of its thoughts.
+std::string_view generate_stream::said_beside(index copy) const {
+  const auto& body = event_.body();
+  said_.clear();
+  const auto* of = body[copy].key == "chosenCandidates" || body[copy].key == "chosen_candidates" ? entry_of(copy) : nullptr;
+  for (auto p = of == nullptr ? none : first_part(of->node); p != none; p = body.sibling(p)) {
+    const auto text = body[p].kind == kind::object ? event_.child(p, "text") : none;
+    if (text != none && body[text].kind == kind::string && !gemini_is_thought(body, p).value_or(false)) said_ += body[text].text;
+  }
+  return said_;
+}
+
+bool generate_stream::edits(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && candidates_.at(of->number).touched;
+}
+
 event_reader::grower::taken generate_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& body = event_.body();
   const auto* of = r.comes == coming::grows ? entry_of(i) : nullptr;
@@ -173,7 +190,7 @@ bool generate_stream::knows_words(index node, const candidate& c, channel_sink& 
 // What spells, repeats or points into a text that left otherwise than it came.
 void generate_stream::drop_copies(index node, const candidate& c, const channel_sink& sink) {
   const auto& body = event_.body();
-  if (event_.edited()) event_.blank(node, "logprobsResult", "{}");
+  if (event_.edited() || (c.finished && c.edited)) event_.blank(node, "logprobsResult", "{}");
   for (auto p = c.touched ? first_part(node) : none; p != none; p = body.sibling(p)) {
     if (body[p].kind == kind::object) event_.blank(event_.child(p, "audioTranscription"), "words", "[]");
   }

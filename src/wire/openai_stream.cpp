@@ -34,7 +34,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   }
   if (!read(e)) return stopped();
   remember();
-  if (!begin_choices() || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_choices() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   bool touched = hides_request_;
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
@@ -42,8 +42,10 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
     const auto why = event_.child(at.node, "finish_reason");
     // Some servers send an empty one with every chunk, and no client takes it for an end.
     if (why != none && event_.body()[why].kind == kind::string && !event_.body()[why].text.empty()) {
+      const bool before = c.edited;
       if (!finish_choice(at.number, c, sink, out)) return stopped();
       c.finished = true;
+      c.touched = c.touched || c.edited != before;
     }
     drop_copies(at, c, sink);
     touched = touched || c.touched;
@@ -68,7 +70,7 @@ void chat_stream::remember() {
 bool chat_stream::begin_choices() {
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
-    c.touched = false;
+    c.touched = c.speaks = false;
     for (auto& each : c.channels) each.last = none;
     for (auto& [number, call] : c.tools) call.last = none;
   }
@@ -112,6 +114,24 @@ bool chat_stream::goes_on(index array) const {
   return (key == "content" || key == "thinking" || key == "reasoning_details") && entry_of(array) != nullptr;
 }
 
+std::string_view chat_stream::said_beside(index copy) const {
+  const auto* of = entry_of(copy);
+  const auto delta = of == nullptr ? none : event_.child(of->node, "delta");
+  const auto key = event_.body()[copy].key;
+  const auto said = delta == none || (key != "content" && key != "refusal") || event_.body()[delta].kind != kind::object ? none : event_.child(delta, key);
+  return said == none || event_.body()[said].kind != kind::string ? std::string_view() : event_.body()[said].text;
+}
+
+bool chat_stream::drops(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && choices_.at(of->number).touched;
+}
+
+bool chat_stream::edits(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && choices_.at(of->number).edited;
+}
+
 event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.what != text_class::text && r.what != text_class::json) return taken::left;
   const auto* of = r.path.starts_with("choices[].delta.") ? entry_of(i) : nullptr;
@@ -151,6 +171,7 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
     it->in_delta = event_.around(i, event_.child(of.node, "delta"));
   }
   it->last = i;
+  c.speaks = true;
   released_.clear();
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
   c.edited = !it->unsent.leaves(piece, released_) || c.edited;
@@ -178,6 +199,7 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
     }
   }
   if (!c.tools.contains(number) && c.tools.size() >= limits::calls) return event_.refuse("more tool calls than the gateway follows"), taken::blocked;
+  c.speaks = true;
   auto& tool = c.tools[number];
   tool.last = i;
   if (!take_arguments(tool.arguments, i, sink)) return taken::blocked;
@@ -244,19 +266,18 @@ bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
   return true;
 }
 
-// Tokens of a choice with a text are that text again; alone they are text that no rule can read.
+// Tokens beside a text are that text again; alone they are text that no rule can read, whatever another event said.
 bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& sink) {
   const auto tokens = event_.child(of.node, "token_ids");
-  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || !c.channels.empty() || !c.tools.empty()) return true;
+  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || c.speaks || c.touched || c.edited) return true;
   const auto& n = event_.body()[tokens];
   return sink.passes({"unknown part", event_.body().path(tokens), n.raw_end - n.raw_begin}) || event_.refuse("tokens without the text that they spell");
 }
 
 // What spells a text that left otherwise than it came, and what points into one or says it aloud.
 void chat_stream::drop_copies(const entry& of, const choice& c, const channel_sink& sink) {
-  for (const char* spelled : {"logprobs", "token_ids"}) {
-    if (c.touched) event_.blank(of.node, spelled, "null");
-  }
+  if (c.touched) event_.blank(of.node, "logprobs", "null");
+  if (c.touched || (c.edited && !c.speaks)) event_.blank(of.node, "token_ids", "null");
   const auto delta = event_.child(of.node, "delta");
   if (!c.edited || delta == none || event_.body()[delta].kind != kind::object) return;
   follow_citations(delta, c, sink);

@@ -61,7 +61,7 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
     return status::done;
   }
   if (!read(e)) return stopped();
-  if (!begin_event() || !count() || !announce() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_event() || !count() || !announce() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   follow_annotation(sink);
   if (drops()) {
     keep_alive(out);
@@ -266,6 +266,26 @@ std::int64_t responses_stream::part_at_hand(family of, bool begins) const {
     out = t->first.part;
   }
   return out;
+}
+
+std::string_view responses_stream::said_beside(index copy) const {
+  const auto& body = event_.body();
+  for (const char* key : {"delta", "text"}) {
+    const auto said = body.member(body[copy].parent, key);
+    if (said != none && body[said].kind == kind::string) return body[said].text;
+  }
+  return {};
+}
+
+bool responses_stream::drops(index copy) const {
+  const auto& body = event_.body();
+  return std::ranges::any_of(edited_, [&](const edited_text& each) { return body[each.node].parent == body[copy].parent; });
+}
+
+bool responses_stream::edits(index copy) const {
+  if (event_.body()[copy].parent != 0 || delta_of_ == nullptr) return false;
+  const auto t = texts_.find({item_, family::output_text, part_at_hand(family::output_text, false)});
+  return t != texts_.end() && t->second.changed;
 }
 
 // What spells a text beside it goes with what was taken out of it, and what points into it moves.

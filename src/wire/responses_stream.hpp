@@ -101,6 +101,10 @@ class responses_stream final : public event_stream {
   // responses_texts.cpp: texts, judged piece by piece or at once.
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool knows_key(text::json::index i, const row& r) override;
+  [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
+  [[nodiscard]] std::int64_t copy_of(text::json::index /*copy*/) const override { return item_ << 20 | number_of("content_index"); }
+  [[nodiscard]] bool drops(text::json::index copy) const override;
+  [[nodiscard]] bool edits(text::json::index copy) const override;
   [[nodiscard]] std::optional<place> grows(text::json::index i, const row& r) const;
   [[nodiscard]] std::int64_t item_of_response(text::json::index i) const;
   [[nodiscard]] taken grow(const place& at, text::json::index i, channel_sink& sink);
