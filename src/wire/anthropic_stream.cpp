@@ -22,11 +22,12 @@ namespace {
 using text::json::index;
 using text::json::none;
 
-// The texts that grow within a block, in its first event and in the deltas that carry the rest: as the table says it.
+// The texts that grow within a block, in its first event (or that of its message) and in the deltas that carry the rest: as the table says it.
 struct growing {
-  std::string_view delta_row, delta_type, key;
-  std::string first_row;
+  std::string_view delta_row, delta_type, type, key;
+  std::string first_row, message_row;
 };
+constexpr std::string_view in_message = "<message_start>.message.content[]<";
 std::span<const growing> texts() {
   static const auto all = [] {
     constexpr std::string_view deltas = "<content_block_delta>.delta<", type_end = "_delta>.";
@@ -35,8 +36,8 @@ std::span<const growing> texts() {
       const auto end = r.path.find(type_end, deltas.size());
       if (r.comes != coming::grows || r.what == text_class::json || !r.path.starts_with(deltas) || end == std::string_view::npos) continue;
       const auto type = r.path.substr(deltas.size(), end - deltas.size()), key = r.path.substr(end + type_end.size());
-      out.push_back({r.path, r.path.substr(deltas.size(), type.size() + type_end.size() - 2), key,
-                     "<content_block_start>.content_block<" + std::string(type) + ">." + std::string(key)});
+      const auto row = std::string(type) + ">." + std::string(key);
+      out.push_back({r.path, r.path.substr(deltas.size(), type.size() + type_end.size() - 2), type, key, "<content_block_start>.content_block<" + row, std::string(in_message) + row});
     }
     return out;
   }();
@@ -87,7 +88,9 @@ class messages_stream final : public event_stream {
     const auto b = blocks_.find(current_);
     return b != blocks_.end() && b->second.begun && b->second.message == messages_;
   }
-  void begin_block(std::string& out);
+  [[nodiscard]] bool begins_with_text(index block) const;
+  [[nodiscard]] bool begin_message(channel_sink& sink, std::string& out);
+  void begin_block(index made, std::string& out);
   void end_block(channel_sink& sink);
   [[nodiscard]] std::string& next(std::int64_t block, std::string& out) { return waits_ ? waiting_.emplace_back(waiting{{}, block}).bytes : out; }
   [[nodiscard]] bool stays_empty(std::int64_t number, std::span<const std::string> filling) const;
@@ -101,6 +104,8 @@ class messages_stream final : public event_stream {
 
   std::map<std::int64_t, block> blocks_;
   std::int64_t current_ = 0;  // the block of the event at hand
+  std::int64_t begun_ = 0;    // blocks of the message at hand, as a client counts them
+  std::vector<std::pair<index, std::int64_t>> with_message_;  // blocks with text in the first event of a message, when that is at hand
   std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
   bool started_ = false;
   std::uint32_t messages_ = 0;  // some upstreams begin one message behind the other
@@ -117,7 +122,8 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
   if (!read(e)) return stopped();
   const auto type = event_.text("type");
   if (!event_.index_at("index", current_)) return stopped();
-  if (type == "message_start") ++messages_;
+  with_message_.clear();
+  if (type == "message_start" && !begin_message(sink, out)) return stopped();
   remember();
   if (type.starts_with("content_block_") && blocks_.size() >= limits::calls && !blocks_.contains(current_)) {
     (void)event_.refuse("more content blocks than the gateway follows");
@@ -130,11 +136,16 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
       (void)event_.refuse("a content block that begins twice");  // a client puts the second behind the first, or in its place
       return stopped();
     }
-    type == "content_block_start" ? begin_block(out) : end_block(sink);
+    type == "content_block_start" ? begin_block(event_.child(0, "content_block"), out) : end_block(sink);
   } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
     return stopped();
   }
   if (!event_.judge(0, *this, sink)) return stopped();
+  // Its clients put a block behind those that they have, and a delta where its number says: text in it would be that of another block.
+  if (type == "content_block_start" && begun_++ != current_ && begins_with_text(event_.child(0, "content_block"))) {
+    (void)event_.refuse("a content block with text whose number is not its place");
+    return stopped();
+  }
   if (type == "message_stop" && !event_.finish(sink)) return stopped();
   if (type == "error") {  // nothing of what waits is worth more than the reason
     waits_ = false;
@@ -148,18 +159,45 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
     blocks_[current_].shown = blocks_[current_].begun;
     blocks_[current_].ended = blocks_[current_].stopped;
   }
+  for (const auto& [node, number] : with_message_) blocks_[number].shown = !waits_;
   if (!counts_waiting(sink)) return stopped();
   over_ = type == "message_stop" || type == "error";
   return over_ ? status::done : status::ok;
 }
 
-void messages_stream::begin_block(std::string& out) {
+// Whether a block begins with text that its deltas may go on with.
+bool messages_stream::begins_with_text(index block) const {
+  if (block == none || event_.body()[block].kind != text::json::kind::object) return false;
+  const auto type = event_.text("type", block);
+  return std::ranges::any_of(texts(), [&](const growing& g) { return g.type == type && !event_.text(g.key, block).empty(); });
+}
+
+// A message may come with blocks: those to which a client puts the deltas of these numbers.
+bool messages_stream::begin_message(channel_sink& sink, std::string& out) {
+  ++messages_;
+  begun_ = 0;
+  const auto& body = event_.body();
+  const auto message = event_.child(0, "message");
+  const auto list = message == none || body[message].kind != text::json::kind::object ? none : event_.child(message, "content");
+  for (auto each = list == none || body[list].kind != text::json::kind::array ? none : body.first_child(list); each != none; each = body.sibling(each)) {
+    current_ = begun_++;
+    calls_tool_ = calls_tool_ || event_.text("type", each) == "tool_use";
+    if (!begins_with_text(each)) continue;
+    if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return false;
+    if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows");
+    begin_block(each, out);
+    blocks_[current_].begun = blocks_[current_].left = true;  // no event of its own that could be taken back
+    with_message_.emplace_back(each, current_);
+  }
+  return true;
+}
+
+void messages_stream::begin_block(index made, std::string& out) {
   // The text block before was not the last: nothing comes behind it.
   tail_.reset();
   if (std::ranges::none_of(gaps_, [](const gap& g) { return g.channel.has_value(); })) let_go(out);
   auto& b = blocks_[current_] = {};
   b.message = messages_;
-  const auto made = event_.child(0, "content_block");
   if (made == none || event_.body()[made].kind != text::json::kind::object) return;
   b.says = event_.text("type", made) == "text";
   calls_tool_ = calls_tool_ || event_.text("type", made) == "tool_use";
@@ -279,7 +317,14 @@ void messages_stream::remember() {
 
 event_reader::grower::taken messages_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& path = r.path;
-  if (!path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
+  const bool with_message = path.starts_with(in_message);
+  if (!with_message && !path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
+  if (with_message) {
+    const auto of = std::ranges::lower_bound(with_message_, event_.body()[i].parent, {}, &std::pair<index, std::int64_t>::first);
+    if (r.comes != coming::grows || of == with_message_.end() || of->first != event_.body()[i].parent) return taken::left;
+    current_ = of->second;
+  }
+  if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows"), taken::blocked;
   auto& b = blocks_[current_];
   // A client puts it behind what it has, and what it has was decided.
   if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
@@ -287,7 +332,7 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
   b.channels.resize(texts().size());
   for (std::size_t t = 0; t < texts().size(); ++t) {
     const auto& g = texts()[t];
-    if (path != g.delta_row && path != g.first_row) continue;
+    if (path != g.delta_row && path != g.first_row && path != g.message_row) continue;
     if (!b.channels[t]) {
       b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key), 0);
       if (r.kind == part_kind::text) sink.goes_on(*b.channels[t]);

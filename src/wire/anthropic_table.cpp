@@ -208,8 +208,11 @@ row_list make_event() {
   out.add("<message_start>.message.content[]", upload);
   add_anthropic_blocks(out, "<content_block_start>.content_block", from::assistant);
   out.add("<content_block_start>.content_block", upload);
-  // A block that grows may begin with some of its text; of the others, and of citations, each is one of its own.
-  for (const char* at : {"<text>.text", "<thinking>.thinking", "<compaction>.content"}) out.comes("<content_block_start>.content_block" + std::string(at), coming::grows);
+  // A block that grows may begin with some of its text, in its own first event or in that of its message; of the others, and of citations,
+  // each is one of its own.
+  for (const char* in : {"<content_block_start>.content_block", "<message_start>.message.content[]"}) {
+    for (const char* at : {"<text>.text", "<thinking>.thinking", "<compaction>.content"}) out.comes(in + std::string(at), coming::grows);
+  }
   for (const char* at : {"<message_start>.message.content[]", "<content_block_start>.content_block", "<content_block_delta>.delta<citations_delta>."}) out.comes(at, coming::whole);
   return out;
 }

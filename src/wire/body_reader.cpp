@@ -68,9 +68,7 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
   const auto& body = listed_.body();
   if (body[0].kind != kind::object) return fail(errc::parse, "the request body is no JSON object");
   shape.table.walk(body, states_);
-  if (const auto key = shape.table.ambiguous_key(body, states_); key != none) {
-    return fail(errc::parse, "the key at " + body.path(key) + " is one that the API reads in another spelling, or it stands twice in two spellings; write each key once, as the API's documents do");
-  }
+  if (auto plain = shape.table.one_spelling(body, states_); !plain) return plain;
   index messages = none;
   if (!shape.messages.empty()) messages = shape.table.child(body, states_, 0, shape.messages);
   if (messages == none && !shape.within.empty()) {
@@ -206,6 +204,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
   table_ = &table;
   auto& states = states_;
   table.walk(body, states);
+  if (auto plain = table.one_spelling(body, states); !plain) return plain;
   const auto list = choices.empty() ? none : table.child(body, states, 0, choices);
   part like{role::assistant, part_kind::text, true, true, {}, 0};
   like.choice = choices.empty() ? 0 : -1;

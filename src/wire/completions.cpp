@@ -102,6 +102,11 @@ class text_response_body final : public table_response {
   void drop_copies(index choice, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     for (const auto key : completions_copies) blank(listed_.body(), choice, key, "null", splices);
   }
+  [[nodiscard]] std::string said_beside(index copy) const override {
+    const auto& body = listed_.body();
+    const auto said = body[copy].key == "tokens" ? member(body[body[copy].parent].parent, "text") : none;
+    return said == none || body[said].kind != text::json::kind::string ? std::string() : std::string(body[said].text);
+  }
 };
 
 bool no_role(std::string_view /*word*/, role& /*out*/) { return false; }

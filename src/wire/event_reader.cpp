@@ -41,9 +41,10 @@ result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
   states_.clear();
   numbers_.clear();
+  copies_at_hand_.clear();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
-  return {};
+  return table_.one_spelling(body_, states_);
 }
 
 std::string_view event_reader::text(std::string_view key, index object) const {

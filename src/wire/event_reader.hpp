@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "copies.hpp"
 #include "table.hpp"
 
 namespace sluice::wire {
@@ -49,6 +50,12 @@ class event_reader {
     [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
     // Whether the elements of an array follow those of the event before, so that their position in it says nothing.
     [[nodiscard]] virtual bool goes_on(text::json::index /*array*/) const { return false; }
+    // Of what says a text again in pieces (text_class::copy): the text beside the list of pieces at `copy`, or beside the member of the object
+    // that holds such lists; which copies go on in each other; whether it leaves at all; and whether some of the text left otherwise than it came.
+    [[nodiscard]] virtual std::string_view said_beside(text::json::index /*copy*/) const { return {}; }
+    [[nodiscard]] virtual std::int64_t copy_of(text::json::index copy) const { return choice_of(copy); }
+    [[nodiscard]] virtual bool drops(text::json::index /*copy*/) const { return false; }
+    [[nodiscard]] virtual bool edits(text::json::index /*copy*/) const { return false; }
     // Which of several things an event is about, where its root says so; "" where it is about all.
     [[nodiscard]] virtual std::string which() const { return {}; }
 
@@ -57,6 +64,8 @@ class event_reader {
   };
   // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
   [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
+  // Behind that, the copies of texts that leave: what one says otherwise than the text beside it is a text of its own. copies.cpp.
+  [[nodiscard]] bool judge_copies(const grower& dialect, channel_sink& sink);
 
   // One text that stands at `i`, as a piece of what may go on there in later events. False: blocked.
   [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
@@ -117,6 +126,7 @@ class event_reader {
   [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
+  [[nodiscard]] bool judge_copy(text::json::index at, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   [[nodiscard]] text::json::index number_of(text::json::index element);
@@ -143,6 +153,13 @@ class event_reader {
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
   std::size_t alternative_bytes_ = 0;                      // of them
+  struct copied {
+    std::string said;    // the end of what it said like the text
+    bool apart = false;  // it said otherwise
+  };
+  std::map<std::pair<std::int64_t, std::size_t>, copied> copies_;  // by grower::copy_of() and key
+  std::vector<text::json::index> copies_at_hand_;
+  spelled_text spelled_;
   std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;

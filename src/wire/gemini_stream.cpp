@@ -94,7 +94,7 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     reason_ = "an event is no JSON object";
     return status::unreadable;
   }
-  if (!begin_candidates() || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_candidates() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = candidates_[at.number];
     if (!knows_words(at.node, c, sink)) return stopped();

@@ -62,6 +62,9 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool goes_on(text::json::index array) const override;
+  [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
+  [[nodiscard]] bool drops(text::json::index /*copy*/) const override { return event_.edited(); }
+  [[nodiscard]] bool edits(text::json::index copy) const override;
   [[nodiscard]] bool begin_candidates();
   [[nodiscard]] const entry* entry_of(text::json::index i) const;
   [[nodiscard]] bool resume(std::int64_t number, candidate& c, growing& g, const text_name& name, channel_sink& sink);
@@ -88,6 +91,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::map<std::int64_t, candidate> candidates_;
   std::vector<entry> at_hand_;
   std::string reason_, released_;
+  mutable std::string said_;  // what said_beside() put together
   bool written_ = false, over_ = false;
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };

@@ -143,7 +143,7 @@ const path_table& ollama_request(std::string_view endpoint) {
   return endpoint == "chat" ? chat : endpoint == "generate" ? generate : embed;
 }
 const path_table& ollama_response() {
-  static const path_table table(response_list().rows());
+  static const path_table table(response_list().rows(), key_form::folded);
   return table;
 }
 std::span<const dialect::coverage_row> ollama_coverage() {

@@ -17,7 +17,11 @@ using text::json::none;
 namespace {
 
 constexpr std::string_view said_row = "choices[].delta.content";
+constexpr std::string_view parts_row = "choices[].delta.content[]";
 constexpr std::size_t tail_bytes = 4096;
+
+// What a choice says, in one piece or as parts: clients put one behind the other.
+bool is_said(const row* r) { return r != nullptr && (r->path == said_row || (r->path.starts_with(parts_row) && r->path.substr(parts_row.size()) == ".text")); }
 
 }  // namespace
 
@@ -30,7 +34,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
   }
   if (!read(e)) return stopped();
   remember();
-  if (!begin_choices() || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_choices() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   bool touched = hides_request_;
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
@@ -38,8 +42,10 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
     const auto why = event_.child(at.node, "finish_reason");
     // Some servers send an empty one with every chunk, and no client takes it for an end.
     if (why != none && event_.body()[why].kind == kind::string && !event_.body()[why].text.empty()) {
+      const bool before = c.edited;
       if (!finish_choice(at.number, c, sink, out)) return stopped();
       c.finished = true;
+      c.touched = c.touched || c.edited != before;
     }
     drop_copies(at, c, sink);
     touched = touched || c.touched;
@@ -64,7 +70,7 @@ void chat_stream::remember() {
 bool chat_stream::begin_choices() {
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
-    c.touched = false;
+    c.touched = c.speaks = false;
     for (auto& each : c.channels) each.last = none;
     for (auto& [number, call] : c.tools) call.last = none;
   }
@@ -97,6 +103,30 @@ std::int64_t chat_stream::choice_of(index i) const {
   return of == nullptr ? channel_sink::no_choice : of->number;
 }
 
+// The parts of a content, and what tells of its reasoning, follow those of the event before.
+bool chat_stream::goes_on(index array) const {
+  const auto key = event_.body()[array].key;
+  return (key == "content" || key == "thinking" || key == "reasoning_details") && entry_of(array) != nullptr;
+}
+
+std::string_view chat_stream::said_beside(index copy) const {
+  const auto* of = entry_of(copy);
+  const auto delta = of == nullptr ? none : event_.child(of->node, "delta");
+  const auto key = event_.body()[copy].key;
+  const auto said = delta == none || (key != "content" && key != "refusal") || event_.body()[delta].kind != kind::object ? none : event_.child(delta, key);
+  return said == none || event_.body()[said].kind != kind::string ? std::string_view() : event_.body()[said].text;
+}
+
+bool chat_stream::drops(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && choices_.at(of->number).touched;
+}
+
+bool chat_stream::edits(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && choices_.at(of->number).edited;
+}
+
 event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.what != text_class::text && r.what != text_class::json) return taken::left;
   const auto* of = r.path.starts_with("choices[].delta.") ? entry_of(i) : nullptr;
@@ -122,19 +152,27 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   const auto piece = event_.body()[i].text;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
-  const bool only = r != nullptr && r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos;
-  auto at = only ? std::string() : event_.place(i);
+  const bool only = r != nullptr && (r->path.starts_with(parts_row) || r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos);
+  auto at = only ? std::string() : event_.place(i, this);
   if (at.size() > limits::place_bytes) return event_.refuse("a text of a choice that stands under longer names than the gateway follows"), taken::blocked;
-  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r : each.at == at; });
+  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r || (is_said(r) && is_said(each.of)) : each.at == at; });
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
     auto in_delta = event_.around(i, event_.child(of.node, "delta"));
     if (!event_.keep(at.size() + in_delta.before.size() + in_delta.after.size())) return taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
-    if (r != nullptr && r->path == said_row) c.said = id;
+    if (is_said(r)) c.said = id;
     it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, std::move(in_delta)});
   }
+  if (only && it->of != r) {  // it goes on in the other form
+    auto in_delta = event_.around(i, event_.child(of.node, "delta"));
+    const auto known = it->in_delta.before.size() + it->in_delta.after.size(), now = in_delta.before.size() + in_delta.after.size();
+    if (now > known && !event_.keep(now - known)) return taken::blocked;
+    it->of = r;
+    it->in_delta = std::move(in_delta);
+  }
   it->last = i;
+  c.speaks = true;
   released_.clear();
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
   c.edited = !it->unsent.leaves(piece, released_) || c.edited;
@@ -162,6 +200,7 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
     }
   }
   if (!c.tools.contains(number) && c.tools.size() >= limits::calls) return event_.refuse("more tool calls than the gateway follows"), taken::blocked;
+  c.speaks = true;
   auto& tool = c.tools[number];
   tool.last = i;
   if (!take_arguments(tool.arguments, i, sink)) return taken::blocked;
@@ -228,19 +267,18 @@ bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
   return true;
 }
 
-// Tokens of a choice with a text are that text again; alone they are text that no rule can read.
+// Tokens beside a text are that text again; alone they are text that no rule can read, whatever another event said.
 bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& sink) {
   const auto tokens = event_.child(of.node, "token_ids");
-  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || !c.channels.empty() || !c.tools.empty()) return true;
+  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || c.speaks || c.touched || c.edited) return true;
   const auto& n = event_.body()[tokens];
   return sink.passes({"unknown part", event_.body().path(tokens), n.raw_end - n.raw_begin}) || event_.refuse("tokens without the text that they spell");
 }
 
 // What spells a text that left otherwise than it came, and what points into one or says it aloud.
 void chat_stream::drop_copies(const entry& of, const choice& c, const channel_sink& sink) {
-  for (const char* spelled : {"logprobs", "token_ids"}) {
-    if (c.touched) event_.blank(of.node, spelled, "null");
-  }
+  if (c.touched) event_.blank(of.node, "logprobs", "null");
+  if (c.touched || (c.edited && !c.speaks)) event_.blank(of.node, "token_ids", "null");
   const auto delta = event_.child(of.node, "delta");
   if (!c.edited || delta == none || event_.body()[delta].kind != kind::object) return;
   follow_citations(delta, c, sink);

@@ -64,6 +64,12 @@ void listed_body::add_reading(index node, part like, std::string reading) {
   origins_.push_back({});
 }
 
+void listed_body::add_copy(index node, part like, std::string reading) {
+  add_reading(node, like, std::move(reading));
+  parts_.back().editable = true;
+  origins_.back().copied = true;
+}
+
 void listed_body::add_value(index node, part like) {
   add_plain(node, like, false);
   if (auto spoken = text::json::without_exponent(body_[node].text); !spoken.empty()) add_reading(node, like, std::move(spoken));
@@ -179,6 +185,7 @@ std::vector<text::json::splice> listed_body::splices(std::span<const replacement
     const auto& e = edits[i];
     const auto& p = parts_[e.part];
     const auto& from = origins_[e.part];
+    if (from.copied) continue;
     if (from.coding) {
       const auto first = i;
       while (i + 1 < edits.size() && edits[i + 1].part == e.part) ++i;

@@ -42,6 +42,8 @@ class listed_body {
   void add_attachment(text::json::index node, const row& r, part like);
   // Text that the body does not hold in these bytes: another reading of what it does.
   void add_reading(text::json::index node, part like, std::string reading);
+  // The same of a copy: an edit of it changes nothing here, because the dialect drops all of the copy.
+  void add_copy(text::json::index node, part like, std::string reading);
   // Beyond limits::unread_parts, one with all others of its reason and type.
   void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
 
@@ -55,6 +57,7 @@ class listed_body {
     text::json::index inner = 0;
     bool key = false;
     std::optional<text_coding> coding = {};  // of a text that was decoded: how it is written again
+    bool copied = false;                     // add_copy()
   };
   [[nodiscard]] text::json::splice written_again(std::span<const replacement> edits) const;
   text::json::document body_;
