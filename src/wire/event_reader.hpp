@@ -112,7 +112,7 @@ class event_reader {
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
-  [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
+  [[nodiscard]] bool judge_alternative(std::string_view text, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
   void remember_handle(std::string_view id);

@@ -85,6 +85,12 @@ void listed_body::add_key(index node, part like) {
   origins_.push_back({.document = -1, .inner = 0, .key = true});
 }
 
+void listed_body::add_key_to_drop(index node, part like) {
+  const bool editable = like.editable;
+  add_key(node, like);
+  parts_.back().editable = editable;
+}
+
 void listed_body::add_unread(std::string reason, index node, std::optional<attachment_type> attachment) {
   const bool named = reason == "server state" && body_[node].kind == kind::string;
   unread_.push_back({std::move(reason), body_.path(node), body_[node].raw_end - body_[node].raw_begin, attachment, named ? std::string(body_[node].text) : std::string()});
@@ -175,6 +181,7 @@ std::vector<text::json::splice> listed_body::splices(std::span<const replacement
     const auto& outer = body_[p.node];
     auto begin = e.begin, end = e.end;
     std::string escaped;
+    if (from.key && from.document < 0) continue;
     append_json_escaped(escaped, e.text);
     if (from.document >= 0) {
       const auto& inner = *inner_[static_cast<std::size_t>(from.document)];

@@ -40,6 +40,8 @@ class listed_body {
   // The key of a member, for maps that a client can put words into.
   void add_key(text::json::index node, part like);
   void add_attachment(text::json::index node, const row& r, part like);
+  // One that may be changed where all that it stands in is taken out then, by whoever lists it: it has no splice of its own.
+  void add_key_to_drop(text::json::index node, part like);
   // Text that the body does not hold in these bytes: another reading of what it does.
   void add_reading(text::json::index node, part like, std::string reading);
   void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
