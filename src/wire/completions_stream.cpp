@@ -53,7 +53,7 @@ class completions_stream final : public event_stream {
 
 response_stream::status completions_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
@@ -128,6 +128,7 @@ bool completions_stream::finish(std::int64_t number, choice& c, index text, chan
   released_.clear();
   const auto channel = *c.channel;
   c.channel.reset();
+  if (erred_) return true;  // what ends with an error ends as if the upstream had died
   if (sink.finish(channel, released_) != channel_sink::status::released) return false;
   if (released_.empty()) return true;
   if (text == none || event_.body()[text].kind != kind::string) {

@@ -23,7 +23,7 @@ constexpr std::size_t tail_bytes = 4096;
 
 response_stream::status chat_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
@@ -192,6 +192,11 @@ bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sin
 // Resolves what a choice still holds, before its last event or within it: what a client reads first must leave first.
 bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
   if (c.finished) return true;
+  if (erred_) {  // a choice that ends with an error ends as if the upstream had died
+    c.channels.clear();
+    c.tools.clear();
+    return true;
+  }
   if (!finish_calls(number, c, sink, out)) return false;
   std::vector<std::string> left;
   for (const auto& each : c.channels) {
