@@ -236,13 +236,13 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
 
 void messages_stream::remember() {
   const auto keep = [](std::string_view raw, std::string& to) {
-    if (!raw.empty() && raw != "\"\"") to = raw;
+    if (!raw.empty()) to = raw;
   };
   const auto& body = event_.body();
   const auto message = event_.child(0, "message");
   if (message != none && body[message].kind == text::json::kind::object) {
-    keep(event_.raw("id", message), id_);
-    keep(event_.raw("model", message), model_);
+    keep(event_.word("id", message), id_);
+    keep(event_.word("model", message), model_);
   }
   const auto usage = event_.child(message != none && body[message].kind == text::json::kind::object ? message : 0, "usage");
   if (usage == none || body[usage].kind != text::json::kind::object) return;

@@ -72,8 +72,8 @@ response_stream::status completions_stream::event(const http::sse_event& e, chan
 
 void completions_stream::remember() {
   const auto keep = [&](const char* key, std::string& to) {
-    const auto raw = event_.raw(key);
-    if (!raw.empty() && raw != "\"\"") to = raw;
+    const auto raw = event_.word(key);
+    if (!raw.empty()) to = raw;
   };
   keep("id", id_);
   keep("created", created_);

@@ -52,13 +52,13 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
 }
 
 void chat_stream::remember() {
-  const auto keep = [&](const char* key, kind wanted, std::string& to) {
-    const auto i = event_.child(0, key);
-    if (i != none && event_.body()[i].kind == wanted && event_.body().raw(i) != "\"\"") to = event_.body().raw(i);
+  const auto keep = [&](const char* key, bool quoted, std::string& to) {
+    const auto raw = event_.word(key);
+    if (!raw.empty() && (raw.front() == '"') == quoted) to = raw;
   };
-  keep("id", kind::string, id_);
-  keep("created", kind::number, created_);
-  keep("model", kind::string, model_);
+  keep("id", true, id_);
+  keep("created", false, created_);
+  keep("model", true, model_);
 }
 
 bool chat_stream::begin_choices() {

@@ -283,6 +283,21 @@ TEST(ending, behind_an_error_of_the_upstream_drops_what_is_held) {
   EXPECT_EQ(left(completions(), 1, of_completion), of_completion);
 }
 
+// The ending names the answer as the upstream did, unless it has a word for it that no rule has let leave.
+TEST(ending, says_nothing_of_an_event_that_is_stopped) {
+  for (const auto& of : speeches()) {
+    for (const char* key : {"id", "model", "created", "created_at"}) {
+      auto with = of;
+      with.events.clear();
+      const auto at = with.bad.find('{');
+      auto bad = json::parse(with.bad.substr(at, with.bad.rfind('}') + 1 - at));
+      bad[key] = "so: a bomb";
+      with.bad.replace(at, with.bad.rfind('}') + 1 - at, bad.dump());
+      EXPECT_EQ(ended(with, 0, way::blocked, "").out.find("bomb"), std::string::npos) << of.name << " " << key;
+    }
+  }
+}
+
 TEST(ending, of_itself_needs_none_of_the_gateways) {
   for (const auto& of : speeches()) {
     const auto t = ended(of, of.events.size(), way::done, "");
