@@ -56,7 +56,7 @@ void table_response::list_alternatives(index i, part like) {
     alternatives_of_ = around;
     alternatives_.clear();
   }
-  if (key && alternatives_.insert(body[i].key).second) listed_.add_key(i, like);
+  if (key && alternatives_.insert(body[i].key).second) listed_.add_key_to_drop(i, like);
   if (text && alternatives_.insert(body[i].text).second) listed_.add_plain(i, like, true);
 }
 
@@ -74,19 +74,19 @@ bool event_reader::judge_alternatives(index i, const grower& dialect, channel_si
     return true;
   }
   bool stays = true;
-  if (key_is_alternative(body_, i) && !judge_alternative(body_[i].key, false, i, dialect, sink, stays)) return false;
-  if (is_alternative(body_, i) && !judge_alternative(body_[i].text, true, i, dialect, sink, stays)) return false;
+  if (key_is_alternative(body_, i) && !judge_alternative(body_[i].key, i, dialect, sink, stays)) return false;
+  if (is_alternative(body_, i) && !judge_alternative(body_[i].text, i, dialect, sink, stays)) return false;
   if (stays) return true;
   const auto around = copy_around(body_, table_, states_, i);
   set(around, std::string(nothing_of(body_[around].kind)));
   return true;
 }
 
-bool event_reader::judge_alternative(std::string_view text, bool editable, index i, const grower& dialect, channel_sink& sink, bool& stays) {
+bool event_reader::judge_alternative(std::string_view text, index i, const grower& dialect, channel_sink& sink, bool& stays) {
   constexpr std::size_t known_max = 1u << 14, bytes_max = 1u << 20;  // beyond, one is judged again
   auto known = alternatives_.find(text);
   if (known == alternatives_.end()) {
-    if (!at_once(text, role::assistant, part_kind::annotation, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
+    if (!at_once(text, role::assistant, part_kind::annotation, true, body_.path(i), dialect.choice_of(i), sink)) return false;
     const bool leaves = released_ == text;
     stays = stays && leaves;
     if (text.size() > bytes_max) return true;

@@ -22,28 +22,6 @@ namespace {
 using text::json::index;
 using text::json::none;
 
-// The texts that grow within a block, in its first event (or that of its message) and in the deltas that carry the rest: as the table says it.
-struct growing {
-  std::string_view delta_row, delta_type, type, key;
-  std::string first_row, message_row;
-};
-constexpr std::string_view in_message = "<message_start>.message.content[]<";
-std::span<const growing> texts() {
-  static const auto all = [] {
-    constexpr std::string_view deltas = "<content_block_delta>.delta<", type_end = "_delta>.";
-    std::vector<growing> out;
-    for (const auto& r : anthropic_event().rows()) {
-      const auto end = r.path.find(type_end, deltas.size());
-      if (r.comes != coming::grows || r.what == text_class::json || !r.path.starts_with(deltas) || end == std::string_view::npos) continue;
-      const auto type = r.path.substr(deltas.size(), end - deltas.size()), key = r.path.substr(end + type_end.size());
-      const auto row = std::string(type) + ">." + std::string(key);
-      out.push_back({r.path, r.path.substr(deltas.size(), type.size() + type_end.size() - 2), type, key, "<content_block_start>.content_block<" + row, std::string(in_message) + row});
-    }
-    return out;
-  }();
-  return all;
-}
-
 class messages_stream final : public event_stream {
  public:
   messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
@@ -61,7 +39,7 @@ class messages_stream final : public event_stream {
     bool says = false;                  // a block of text
     bool left = false;                  // some of it has left
     std::uint32_t message = 0;          // of messages_
-    std::vector<std::optional<std::uint32_t>> channels;  // of texts()
+    std::vector<std::optional<std::uint32_t>> channels;  // of anthropic_texts()
     call_arguments arguments;
   };
 
@@ -74,7 +52,7 @@ class messages_stream final : public event_stream {
   struct gap {
     std::size_t at;
     std::int64_t block;
-    std::size_t text;                      // index into texts()
+    std::size_t text;                      // index into anthropic_texts()
     std::optional<std::uint32_t> channel;  // what it kept; none: only what is added
   };
 
@@ -100,7 +78,7 @@ class messages_stream final : public event_stream {
   [[nodiscard]] bool counts_waiting(channel_sink& sink);
   void remember();
   static void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out);
-  static void delta(std::int64_t number, const growing& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
+  static void delta(std::int64_t number, const anthropic_text& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
 
   std::map<std::int64_t, block> blocks_;
   std::int64_t current_ = 0;  // the block of the event at hand
@@ -169,7 +147,7 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
 bool messages_stream::begins_with_text(index block) const {
   if (block == none || event_.body()[block].kind != text::json::kind::object) return false;
   const auto type = event_.text("type", block);
-  return std::ranges::any_of(texts(), [&](const growing& g) { return g.type == type && !event_.text(g.key, block).empty(); });
+  return std::ranges::any_of(anthropic_texts(), [&](const anthropic_text& g) { return g.type == type && !event_.text(g.key, block).empty(); });
 }
 
 // A message may come with blocks: those to which a client puts the deltas of these numbers.
@@ -287,7 +265,7 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
         return false;
       }
     }
-    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts()[gaps_[i].text], filling[i], out);
+    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), anthropic_texts()[gaps_[i].text], filling[i], out);
   }
   gone_ = std::ssize(empty);
   let_go(out);
@@ -301,13 +279,13 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
 
 void messages_stream::remember() {
   const auto keep = [](std::string_view raw, std::string& to) {
-    if (!raw.empty() && raw != "\"\"") to = raw;
+    if (!raw.empty()) to = raw;
   };
   const auto& body = event_.body();
   const auto message = event_.child(0, "message");
   if (message != none && body[message].kind == text::json::kind::object) {
-    keep(event_.raw("id", message), id_);
-    keep(event_.raw("model", message), model_);
+    keep(event_.word("id", message), id_);
+    keep(event_.word("model", message), model_);
   }
   const auto usage = event_.child(message != none && body[message].kind == text::json::kind::object ? message : 0, "usage");
   if (usage == none || body[usage].kind != text::json::kind::object) return;
@@ -317,7 +295,7 @@ void messages_stream::remember() {
 
 event_reader::grower::taken messages_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& path = r.path;
-  const bool with_message = path.starts_with(in_message);
+  const bool with_message = path.starts_with(anthropic_in_message);
   if (!with_message && !path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
   if (with_message) {
     const auto of = std::ranges::lower_bound(with_message_, event_.body()[i].parent, {}, &std::pair<index, std::int64_t>::first);
@@ -329,9 +307,9 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
   // A client puts it behind what it has, and what it has was decided.
   if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
   if (r.what == text_class::json) return take_arguments(b.arguments, i, sink) ? taken::taken : taken::blocked;
-  b.channels.resize(texts().size());
-  for (std::size_t t = 0; t < texts().size(); ++t) {
-    const auto& g = texts()[t];
+  b.channels.resize(anthropic_texts().size());
+  for (std::size_t t = 0; t < anthropic_texts().size(); ++t) {
+    const auto& g = anthropic_texts()[t];
     if (path != g.delta_row && path != g.first_row && path != g.message_row) continue;
     if (!b.channels[t]) {
       b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key), 0);
@@ -367,7 +345,7 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
     b.channels[t].reset();
     if (sink.end(channel, released_) != channel_sink::status::released) return false;
     b.left = b.left || !released_.empty();
-    if (!released_.empty()) delta(number, texts()[t], released_, next(number, out));
+    if (!released_.empty()) delta(number, anthropic_texts()[t], released_, next(number, out));
     if (sink.keeps(channel)) wait(number, t, channel);
   }
   return true;

@@ -60,7 +60,7 @@ class completions_stream final : public event_stream {
 
 response_stream::status completions_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
@@ -79,8 +79,8 @@ response_stream::status completions_stream::event(const http::sse_event& e, chan
 
 void completions_stream::remember() {
   const auto keep = [&](const char* key, std::string& to) {
-    const auto raw = event_.raw(key);
-    if (!raw.empty() && raw != "\"\"") to = raw;
+    const auto raw = event_.word(key);
+    if (!raw.empty()) to = raw;
   };
   keep("id", id_);
   keep("created", created_);
@@ -148,6 +148,7 @@ bool completions_stream::finish(std::int64_t number, choice& c, index text, chan
   released_.clear();
   const auto channel = *c.channel;
   c.channel.reset();
+  if (erred_) return true;  // what ends with an error ends as if the upstream had died
   if (sink.finish(channel, released_) != channel_sink::status::released) return false;
   c.edited = !c.unsent.leaves("", released_) || !c.unsent.empty() || c.edited;
   if (released_.empty()) return true;

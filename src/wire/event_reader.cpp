@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "attachments.hpp"
 #include "parts.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
@@ -57,6 +58,13 @@ std::string_view event_reader::raw(std::string_view key, index object) const {
   if (body_[object].kind != kind::object) return {};
   const auto i = child(object, key);
   return i == none ? std::string_view() : body_.raw(i);
+}
+
+std::string_view event_reader::word(std::string_view key, index object) const {
+  const auto said = raw(key, object);
+  if (said.empty() || said.front() == '-' || (said.front() >= '0' && said.front() <= '9')) return said;
+  const auto is = text(key, object);
+  return said.front() == '"' && !is.empty() && looks_as(text_class::opaque, is) && as_data_url(is) != data_url::whole ? said : std::string_view();
 }
 
 bool event_reader::tells_error() const {
@@ -135,6 +143,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
       if (looks_as(r.what, n.text)) remember_handle(n.text);
       [[fallthrough]];
     case text_class::opaque: case text_class::parameters: case text_class::sealed:
+      if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
       return looks_as(r.what, n.text) || judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
     case text_class::binary: return judge_attachment(i, r, dialect, sink);
     case text_class::reference: return admits(i, "server state", std::nullopt, sink);
@@ -144,6 +153,9 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;
     case grower::taken::left: break;
+  }
+  if (r.what == text_class::name || r.what == text_class::schema) {
+    if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   }
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
   if (!judge_row(i, n.text, r, r.kind, editable, dialect, sink)) return false;
@@ -160,20 +172,6 @@ bool event_reader::judge_row(index i, std::string_view text, const row& r, part_
   return at_once(text, who, what, editable, body_.path(i), dialect.choice_of(i), sink);
 }
 
-bool event_reader::judge_attachment(index i, const row& r, grower& dialect, channel_sink& sink) {
-  const auto& n = body_[i];
-  auto what = read_attachment(n.text, media_type_beside(body_, i));
-  if (r.carries != attachment_type::other) what.text.reset();  // whatever a piece looks like
-  if (what.text) {
-    if (what.text->empty()) return true;
-    if (!judge_row(i, *what.text, r, part_kind::attachment, what.coding.has_value(), dialect, sink)) return false;
-    if (released_ != *what.text) replace(i, with_text(n.text, *what.coding, released_));
-    return true;
-  }
-  if (what.type == attachment_type::url && !judge_row(i, n.text, r, part_kind::attachment, false, dialect, sink)) return false;
-  return admits(i, "attachment", what.type == attachment_type::other ? r.carries : what.type, sink);
-}
-
 // What no table knows is text that somebody chose: judged where it stands, and never edited.
 bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
@@ -183,6 +181,7 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
     return admits(n.parent, "unknown part", std::nullopt, sink);  // tokens spell text that no rule can read
   }
   if (n.kind != kind::string || n.text.empty()) return true;
+  if (const auto url = take_data_url(i, row{.path = "", .what = text_class::name}, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   switch (dialect.take_unknown(i, sink)) {
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;

@@ -28,6 +28,8 @@ class event_reader {
   // The member of the root, or of `object`, as raw text; "" when it is not there.
   [[nodiscard]] std::string_view text(std::string_view key, text::json::index object = 0) const;
   [[nodiscard]] std::string_view raw(std::string_view key, text::json::index object = 0) const;
+  // As raw(), of an identifier or a number; "" for anything else, which may be text that no rule has let leave yet.
+  [[nodiscard]] std::string_view word(std::string_view key, text::json::index object = 0) const;
   // The number at `of` that says which of several a thing is. What a client takes for another number than the gateway does would put a
   // text together in two ways: false, and the stream cannot go on.
   [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out, std::int64_t least = 0);
@@ -120,12 +122,17 @@ class event_reader {
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_row(text::json::index i, std::string_view text, const row& r, part_kind what, bool editable, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_attachment(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  // event_attachments.cpp: of strings that no row calls an attachment; `taken`: this one was a data: URL, or went on with one.
+  [[nodiscard]] grower::taken take_data_url(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool read_url(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  enum class url_piece : std::uint8_t { none, whole, later, too_many };
+  [[nodiscard]] url_piece url_at(text::json::index i, const grower& dialect);
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
-  [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
+  [[nodiscard]] bool judge_alternative(std::string_view text, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool judge_copy(text::json::index at, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
@@ -153,6 +160,7 @@ class event_reader {
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
   std::size_t alternative_bytes_ = 0;                      // of them
+  std::map<std::string, std::optional<std::string>, std::less<>> data_urls_;  // by place: what may become one; none: it did
   struct copied {
     std::string said;    // the end of what it said like the text
     bool apart = false;  // it said otherwise

@@ -77,7 +77,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       written_ = true;
       continue;
     }
-    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && (!finish_all(sink, out) || !event_.finish(sink))) return status::blocked;
+    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && !finish_stream(sink, out)) return status::blocked;
     out += p.raw;
     over_ = over_ || elements_.closed();  // white space may still come
   }
@@ -94,13 +94,14 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     reason_ = "an event is no JSON object";
     return status::unreadable;
   }
+  erred_ = erred_ || event_.tells_error();
   if (!begin_candidates() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = candidates_[at.number];
     if (!knows_words(at.node, c, sink)) return stopped();
     c.calls = c.calls || calls_tool(at.node);
     if (!event_.text("finishReason", at.node).empty() && event_.text("finishReason", at.node) != "null") {
-      if (!finish(at.number, c, sink, out)) return status::blocked;
+      if (!erred_ && !finish(at.number, c, sink, out)) return status::blocked;
       c.finished = true;
     }
     c.touched = c.touched || event_.edited();
@@ -136,7 +137,7 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
     return status::unreadable;
   }
   const auto before = out.size();
-  if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
+  if (!finish_stream(sink, out)) return status::blocked;
   if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   over_ = true;
   return status::ok;

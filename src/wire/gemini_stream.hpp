@@ -79,6 +79,8 @@ class generate_stream final : public response_stream, private event_reader::grow
   void drop_copies(text::json::index node, const candidate& c, const channel_sink& sink);
   void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
+  // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
+  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return (erred_ || finish_all(sink, out)) && event_.finish(sink); }
   void emit(const std::string& json, std::string& out);
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
@@ -93,6 +95,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::string reason_, released_;
   mutable std::string said_;  // what said_beside() put together
   bool written_ = false, over_ = false;
+  bool erred_ = false;       // the upstream told an error, in the event at hand or before
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 

@@ -86,8 +86,8 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
     reason_ = "a line is no JSON object";
     return status::unreadable;
   }
-  if (const auto m = event_.raw("model"); m.starts_with('"')) model_ = m;
-  if (const auto c = event_.raw("created_at"); c.starts_with('"')) created_at_ = c;
+  if (const auto m = event_.word("model"); m.starts_with('"')) model_ = m;
+  if (const auto c = event_.word("created_at"); c.starts_with('"')) created_at_ = c;
   for (auto& g : texts_) g.last = none;
   if (!event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) {
     reason_ = event_.unread();

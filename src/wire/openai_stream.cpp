@@ -27,7 +27,7 @@ bool is_said(const row* r) { return r != nullptr && (r->path == said_row || (r->
 
 response_stream::status chat_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
@@ -58,13 +58,13 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
 }
 
 void chat_stream::remember() {
-  const auto keep = [&](const char* key, kind wanted, std::string& to) {
-    const auto i = event_.child(0, key);
-    if (i != none && event_.body()[i].kind == wanted && event_.body().raw(i) != "\"\"") to = event_.body().raw(i);
+  const auto keep = [&](const char* key, bool quoted, std::string& to) {
+    const auto raw = event_.word(key);
+    if (!raw.empty() && (raw.front() == '"') == quoted) to = raw;
   };
-  keep("id", kind::string, id_);
-  keep("created", kind::number, created_);
-  keep("model", kind::string, model_);
+  keep("id", true, id_);
+  keep("created", false, created_);
+  keep("model", true, model_);
 }
 
 bool chat_stream::begin_choices() {
@@ -229,6 +229,11 @@ bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sin
 // Resolves what a choice still holds, before its last event or within it: what a client reads first must leave first.
 bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
   if (c.finished) return true;
+  if (erred_) {  // a choice that ends with an error ends as if the upstream had died
+    c.channels.clear();
+    c.tools.clear();
+    return true;
+  }
   if (!finish_calls(number, c, sink, out)) return false;
   std::vector<std::string> left;
   for (const auto& each : c.channels) {

@@ -55,7 +55,7 @@ responses_stream::responses_stream(const endpoint& to, const request_body& reque
 
 response_stream::status responses_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {  // not of this API, and some of its imitators send it
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
