@@ -117,8 +117,18 @@ attachment read_bytes(http::media_type said, std::optional<string_view> first, W
 constexpr string_view scheme = "data:";
 
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
-string_view without_blanks(string_view text) {
+
+}  // namespace
+
+string_view behind_blanks(string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+namespace {
+
+string_view without_blanks(string_view text) {
+  text = behind_blanks(text);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
@@ -170,14 +180,14 @@ std::string escaped(string_view text) {
 
 data_url as_data_url(string_view value) {
   constexpr std::size_t head_bytes_max = 1024;
+  value = behind_blanks(value);
   std::size_t at = 0, matched = 0;
-  while (at < value.size() && is_blank(value[at])) ++at;
   for (; at < value.size() && matched < scheme.size(); ++at) {
     if (value[at] == '\t' || value[at] == '\r' || value[at] == '\n') continue;  // which readers of URLs take out
     if (!iequals(value.substr(at, 1), scheme.substr(matched, 1))) return data_url::none;
     ++matched;
   }
-  if (matched < scheme.size()) return data_url::begins;
+  if (matched < scheme.size()) return value.size() > head_bytes_max ? data_url::whole : data_url::begins;
   const auto rest = value.substr(at);
   const auto comma = rest.find(',');
   auto head = rest.substr(0, comma);

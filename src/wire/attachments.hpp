@@ -34,6 +34,8 @@ struct attachment {
 // make it one. Prose that begins with the word is none.
 enum class data_url : std::uint8_t { none, begins, whole };
 [[nodiscard]] data_url as_data_url(std::string_view value);
+// The value without the blanks before it, which no reader of URLs takes for a part of one.
+[[nodiscard]] std::string_view behind_blanks(std::string_view value);
 
 // The value with `text` in the place of what it said.
 [[nodiscard]] std::string with_text(std::string_view value, const text_coding& coding, std::string_view text);

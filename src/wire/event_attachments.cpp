@@ -2,21 +2,25 @@
 // cannot be read: each piece behind the first is refused, or passes as what nobody can scan.
 #include "attachments.hpp"
 #include "event_reader.hpp"
+#include "sluice/base/limits.hpp"
 
 namespace sluice::wire {
 
 using text::json::index;
 
-// What of a data: URL the string at `i` is.
+// What of a data: URL the string at `i` is. What is kept of one that begins is short: as_data_url() knows it by then.
 event_reader::url_piece event_reader::url_at(index i, const grower& dialect) {
-  const auto text = body_[i].text;
+  const auto text = behind_blanks(body_[i].text);
   const auto alone = as_data_url(text);
-  if (alone == data_url::none && data_urls_.empty()) return url_piece::none;
-  auto name = dialect.which() + " " + place(i, &dialect);
+  const bool begins = alone == data_url::begins && !text.empty(), known = begins || alone == data_url::whole;
+  if (!known && data_urls_.empty()) return url_piece::none;
+  auto name = place(i, &dialect);
+  if (name.size() > limits::place_bytes) return refuse("an attachment that stands under longer names than the gateway follows"), url_piece::too_many;
+  name.insert(0, dialect.which() + " ");
   const auto of = data_urls_.find(name);
-  const bool begins = alone == data_url::begins;
   if (of == data_urls_.end()) {
-    if (alone == data_url::none) return url_piece::none;
+    if (!known) return url_piece::none;
+    if (data_urls_.size() >= limits::unknown_fields) return refuse("more attachments than the gateway follows over the events of a stream"), url_piece::too_many;
     if (!remember(name.size() + (begins ? text.size() : 0))) return url_piece::too_many;
     data_urls_.emplace(std::move(name), begins ? std::optional<std::string>(text) : std::nullopt);
     return begins ? url_piece::none : url_piece::whole;
@@ -27,7 +31,7 @@ event_reader::url_piece event_reader::url_at(index i, const grower& dialect) {
     return url_piece::whole;
   }
   if (!so_far) return url_piece::later;
-  so_far->append(text);
+  so_far->append(so_far->empty() ? text : body_[i].text);
   const auto together = as_data_url(*so_far);
   if (together == data_url::whole) {
     so_far.reset();

@@ -277,6 +277,10 @@ bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& s
   const auto tokens = event_.child(of.node, "token_ids");
   if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || c.speaks || c.touched || c.edited) return true;
   const auto& n = event_.body()[tokens];
+  // The one that ended it has no text.
+  const auto first = event_.body().first_child(tokens);
+  const bool one = n.kind == kind::array && first != none && event_.body()[first].kind == kind::number && event_.body().sibling(first) == none;
+  if (one && !c.finished && !event_.text("finish_reason", of.node).empty()) return true;
   return sink.passes({"unknown part", event_.body().path(tokens), n.raw_end - n.raw_begin}) || event_.refuse("tokens without the text that they spell");
 }
 

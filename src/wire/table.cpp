@@ -234,7 +234,12 @@ std::string_view treatment(const row& r, bool streamed) {
     case text_class::parameters: return "passed: settings or counts; other text there is scanned";
     case text_class::sealed: return "passed: signed or encrypted; other text there is scanned";
     case text_class::handle: return "passed: an identifier, kept by unreadable.server_state: ledger; other text there is scanned";
-    case text_class::copy: return r.path.find("logprobs") == std::string_view::npos ? "dropped when the text is edited" : "dropped when the text is edited; where it says otherwise than the text, and alternatives in it, are scanned, an edit of one drops it";
+    case text_class::copy:
+      if (r.path == "choices[].token_ids") {
+        return streamed ? "dropped when the text is edited; unreadable.unknown_part where its event has no text, but for the one token with which a choice ends"
+                        : "dropped when the text is edited; unreadable.unknown_part where its choice has no text";
+      }
+      return r.path.find("logprobs") == std::string_view::npos ? "dropped when the text is edited" : "dropped when the text is edited; where it says otherwise than the text, and alternatives in it, are scanned, an edit of one drops it";
   }
   return "";
 }

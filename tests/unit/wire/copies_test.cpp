@@ -187,6 +187,31 @@ TEST(copies, as_numbers_stand_beside_a_text_of_their_own_event) {
   EXPECT_EQ(t.out.find("[1,2]"), std::string::npos) << t.out;
 }
 
+// A server that tells all tokens tells that which ended a choice, too: it spells nothing, but more of them would.
+TEST(copies, as_numbers_may_be_the_one_that_ends_a_choice) {
+  const auto of = apis()[0];
+  const auto ends = [](json ids, json delta = json::object()) {
+    return "data: " + json{{"choices", json::array({{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", "stop"}, {"token_ids", std::move(ids)}}})}}.dump() + "\n\n";
+  };
+  const auto said = tokens_beside({{"content", "x"}});
+  testing::pass_sink one;
+  const auto t = of.run(said + ends({7}), one);
+  EXPECT_EQ(t.last, status::ok);
+  EXPECT_EQ(t.out, said + ends({7}));
+  EXPECT_TRUE(one.unread_paths.empty());
+  for (const auto& bytes : {ends({7, 8}), ends(json::array({json::array({7, 8})})), ends({"7"}), ends({7}) + ends({8}),
+                            "data: " + json{{"choices", json::array({{{"index", 0}, {"delta", json::object()}, {"finish_reason", ""}, {"token_ids", {7}}}})}}.dump() + "\n\n"}) {
+    testing::pass_sink told;
+    EXPECT_EQ(of.run(said + bytes, told).last, status::unreadable) << bytes;
+    EXPECT_EQ(told.unread_paths, std::vector<std::string>{"choices[0].token_ids"}) << bytes;
+  }
+  // Where the text left otherwise than it came, it goes with the others.
+  testing::replace_sink edits(word, "[R]");
+  const auto edited = of.run(stream_of(of, {{"my " + word + " ok", json::array()}}) + ends({7}), edits);
+  EXPECT_EQ(edited.last, status::ok);
+  EXPECT_EQ(edited.out.find("[7]"), std::string::npos) << edited.out;
+}
+
 // What nobody knows in a copy is no list of tokens.
 TEST(copies, with_words_in_other_members_are_judged) {
   for (const auto& more : {json{{"note", word}}, json{{word, 1}}, json{{"content", json::array({{{"token", "x"}, {"note", word}}})}}}) {

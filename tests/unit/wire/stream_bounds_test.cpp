@@ -224,5 +224,29 @@ TEST(stream_bounds, an_event_costs_what_its_bytes_do) {
   expect_linear(completions, "choices of a completion", 8000, [](std::size_t n) { return json{{"choices", many_of(n, {{"index", 0}, {"text", "x"}})}}; });
 }
 
+// What may become a data: URL is kept until it is known, and blanks that its readers skip make it no longer.
+TEST(stream_bounds, of_what_may_become_an_attachment) {
+  const auto note = [](const std::string& text) { return json{{"choices", json::array()}, {"note", text}}; };
+  for (const auto& [first, more] : {std::pair<std::string, std::string>{"d", std::string(600, '\n')}, {"data:", std::string(600, 'a')}}) {
+    testing::pass_sink sink;
+    upstream up(chat, sink);
+    ASSERT_TRUE(up.says(note(first)));
+    ASSERT_TRUE(up.says(note(more)));
+    EXPECT_FALSE(up.says(note(more)));
+    EXPECT_EQ(sink.unread_paths, std::vector<std::string>{"note"});
+  }
+  testing::pass_sink blanks;
+  upstream up(chat, blanks);
+  EXPECT_EQ(passed(up, 3000, [&](int) { return note(std::string(600, ' ')); }), 3000);
+  EXPECT_TRUE(blanks.unread_paths.empty());
+  testing::pass_sink many;
+  upstream wide(chat, many);
+  const auto pictures = [](int n) {
+    return json{{"choices", json::array({{{"index", 0}, {"delta", {{"images", json::array({{{"index", n}, {"image_url", {{"url", "data:text/plain,a"}}}}})}}}}})}};
+  };
+  EXPECT_EQ(passed(wide, 2000, pictures), static_cast<int>(limits::unknown_fields));
+  EXPECT_NE(wide.reason().find("more attachments than the gateway follows"), std::string::npos) << wide.reason();
+}
+
 }  // namespace
 }  // namespace sluice::wire
