@@ -103,10 +103,7 @@ bool completions_stream::begin_choices() {
   return true;
 }
 
-const completions_stream::entry* completions_stream::entry_of(index copy) const {
-  const auto of = std::ranges::find_if(at_hand_, [&](const entry& each) { return copy > each.node && copy < event_.body()[each.node].next; });
-  return of == at_hand_.end() ? nullptr : &*of;
-}
+const completions_stream::entry* completions_stream::entry_of(index copy) const { return entry_around(at_hand_, event_.body(), copy); }
 
 std::string_view completions_stream::said_beside(index copy) const {
   const auto* of = entry_of(copy);

@@ -179,8 +179,9 @@ struct choice_entry {
   std::int64_t number;
 };
 // That of the elements at hand, in the event's order, that a value stands in; null: none.
-[[nodiscard]] inline const choice_entry* entry_around(std::span<const choice_entry> at_hand, const text::json::document& body, text::json::index i) {
-  const auto behind = std::ranges::upper_bound(at_hand, i, {}, &choice_entry::node);
+template <class Entries>
+[[nodiscard]] const typename Entries::value_type* entry_around(const Entries& at_hand, const text::json::document& body, text::json::index i) {
+  const auto behind = std::ranges::upper_bound(at_hand, i, {}, &Entries::value_type::node);
   if (behind == at_hand.begin()) return nullptr;
   const auto& at = *std::prev(behind);
   return i > at.node && i < body[at.node].next ? &at : nullptr;

@@ -222,6 +222,12 @@ TEST(stream_bounds, an_event_costs_what_its_bytes_do) {
   });
   expect_linear(chat, "choices", 8000, [](std::size_t n) { return json{{"choices", many_of(n, {{"index", 0}, {"delta", {{"content", "x"}}}})}}; });
   expect_linear(completions, "choices of a completion", 8000, [](std::size_t n) { return json{{"choices", many_of(n, {{"index", 0}, {"text", "x"}})}}; });
+  expect_linear(chat, "choices with tokens", 4000, [](std::size_t n) {
+    return json{{"choices", many_of(n, {{"index", 0}, {"delta", {{"content", "x"}}}, {"logprobs", {{"content", json::array({{{"token", "x"}}})}}}})}};
+  });
+  expect_linear(completions, "choices of a completion with tokens", 4000, [](std::size_t n) {
+    return json{{"choices", many_of(n, {{"index", 0}, {"text", "x"}, {"logprobs", {{"tokens", json::array({"x"})}}}})}};
+  });
 }
 
 // What may become a data: URL is kept until it is known, and blanks that its readers skip make it no longer.
@@ -240,9 +246,10 @@ TEST(stream_bounds, of_what_may_become_an_attachment) {
   EXPECT_EQ(passed(up, 3000, [&](int) { return note(std::string(600, ' ')); }), 3000);
   EXPECT_TRUE(blanks.unread_paths.empty());
   testing::pass_sink many;
+  many.passes_unread = true;
   upstream wide(chat, many);
   const auto pictures = [](int n) {
-    return json{{"choices", json::array({{{"index", 0}, {"delta", {{"images", json::array({{{"index", n}, {"image_url", {{"url", "data:text/plain,a"}}}}})}}}}})}};
+    return json{{"choices", json::array({{{"index", 0}, {"delta", {{"images", json::array({{{"index", n}, {"image_url", {{"url", "data:image/png;base64,iVBORw0KGgo="}}}}})}}}}})}};
   };
   EXPECT_EQ(passed(wide, 2000, pictures), static_cast<int>(limits::unknown_fields));
   EXPECT_NE(wide.reason().find("more attachments than the gateway follows"), std::string::npos) << wide.reason();
