@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "sluice/base/append_written.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/zstd.hpp"
 
@@ -34,15 +35,16 @@ class inflating final : public body_decoder::engine {
   result<bool> feed(std::string_view& bytes, std::string& out, std::size_t out_max) override {
     if (!bytes.empty() && !begin(bytes.front())) return fail(errc::unavailable, "zlib: out of memory");
     if (!open_) return false;
-    const auto before = out.size();
-    out.resize(before + out_max);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write there
     stream_.avail_in = static_cast<uInt>(std::min<std::size_t>(bytes.size(), 1u << 30));
-    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + before);
-    stream_.avail_out = static_cast<uInt>(out_max);
     const auto given = stream_.avail_in;
-    const auto code = run();
-    out.resize(out.size() - stream_.avail_out);
+    auto code = Z_OK;
+    append_written(out, out_max, [&](char* room) {
+      stream_.next_out = reinterpret_cast<Bytef*>(room);
+      stream_.avail_out = static_cast<uInt>(out_max);
+      code = run();
+      return out_max - stream_.avail_out;
+    });
     bytes.remove_prefix(given - stream_.avail_in);
     if (code == Z_MEM_ERROR) return fail(errc::unavailable, "zlib: out of memory");
     if (code != Z_OK) return fail(errc::parse, gzip_ ? "it is no gzip, or changed" : "it is no deflate, or changed");
@@ -85,13 +87,15 @@ class unbrotli final : public body_decoder::engine {
     if (!state_) return fail(errc::unavailable, "brotli: out of memory");
     if (ended_) return bytes.empty() ? result<bool>(false) : fail(errc::parse, "something follows its end");
     begun_ = begun_ || !bytes.empty();
-    const auto before = out.size();
-    out.resize(before + out_max);
-    auto left = bytes.size(), room = out_max;
+    auto left = bytes.size();
     const auto* from = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    auto* to = reinterpret_cast<std::uint8_t*>(out.data() + before);
-    const auto got = BrotliDecoderDecompressStream(state_.get(), &left, &from, &room, &to, nullptr);
-    out.resize(out.size() - room);
+    auto got = BROTLI_DECODER_RESULT_ERROR;
+    append_written(out, out_max, [&](char* at) {
+      auto room = out_max;
+      auto* to = reinterpret_cast<std::uint8_t*>(at);
+      got = BrotliDecoderDecompressStream(state_.get(), &left, &from, &room, &to, nullptr);
+      return out_max - room;
+    });
     bytes.remove_prefix(bytes.size() - left);
     if (got == BROTLI_DECODER_RESULT_ERROR) return fail(errc::parse, "it is no Brotli, or changed");
     ended_ = got == BROTLI_DECODER_RESULT_SUCCESS;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sluice/base/append_written.hpp"
+
 namespace sluice::http {
 namespace {
 
@@ -22,11 +24,13 @@ struct zstd_encoder::impl {
     if (!context) return fail(errc::unavailable, "zstd: out of memory");
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     for (;;) {
-      const auto before = out.size();
-      out.resize(before + ZSTD_CStreamOutSize());
-      ZSTD_outBuffer room{out.data() + before, out.size() - before, 0};
-      const auto left = ZSTD_compressStream2(context.get(), &room, &in, how);
-      out.resize(before + room.pos);
+      ZSTD_outBuffer room{nullptr, ZSTD_CStreamOutSize(), 0};
+      std::size_t left = 0;
+      append_written(out, room.size, [&](char* at) {
+        room.dst = at;
+        left = ZSTD_compressStream2(context.get(), &room, &in, how);
+        return room.pos;
+      });
       if (ZSTD_isError(left) != 0) return failed(errc::internal, left);
       if (how == ZSTD_e_end ? left == 0 : in.pos == in.size) return {};
     }
@@ -58,11 +62,13 @@ result<bool> zstd_decoder::feed(std::string_view& bytes, std::string& out, std::
   ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
   bool more = !bytes.empty() || impl_->pending;
   while (more && out.size() - start < out_max) {
-    const auto before = out.size();
-    out.resize(before + std::min(out_max, ZSTD_DStreamOutSize()));
-    ZSTD_outBuffer room{out.data() + before, out.size() - before, 0};
-    const auto left = ZSTD_decompressStream(impl_->context.get(), &room, &in);
-    out.resize(before + room.pos);
+    ZSTD_outBuffer room{nullptr, std::min(out_max, ZSTD_DStreamOutSize()), 0};
+    std::size_t left = 0;
+    append_written(out, room.size, [&](char* at) {
+      room.dst = at;
+      left = ZSTD_decompressStream(impl_->context.get(), &room, &in);
+      return room.pos;
+    });
     if (ZSTD_isError(left) != 0) return failed(errc::parse, left);
     impl_->whole = left == 0;
     impl_->pending = room.pos == room.size && left != 0;

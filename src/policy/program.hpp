@@ -335,6 +335,7 @@ struct scratch::impl {
   std::weak_ptr<const program> prepared;  // the program that `scan` fits
   const program* prepared_raw = nullptr;
   index_set candidates;  // terms
+  index_set due;         // regexes that a stream asks now
   std::vector<match::keyword_table::found> found;
   match::classifier_scratch scoring;
   std::vector<match::label_score> scores;

@@ -12,12 +12,6 @@
 
 namespace sluice::policy {
 
-namespace {
-
-constexpr std::size_t whole_max = 1u << 20;  // bytes of a channel kept for its other readings
-
-}  // namespace
-
 void stream_evaluator::impl::note_found(channel_state& c, std::uint32_t index, std::uint32_t term, std::uint32_t from, std::uint32_t to, std::string_view visible,
                std::string_view matched_view) {
   const auto rule = prog.terms[term].rule;
@@ -61,7 +55,7 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
       const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
       begin += at_;
       end += at_;
-      if (!c_.seen.insert({term, begin, end}).second || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
+      if (!c_.see(term, begin, end) || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
       if (t.immediate) return x_.note_found(c_, index_, term, begin, end, original, view);
       c_.found.push_back({term, begin, end, std::string(original)});
     }
@@ -79,7 +73,7 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
     std::uint32_t at_;
   };
   const std::string_view text = c.hold_full ? c.original : c.whole;
-  if (c.whole.size() > whole_max) return;  // said when it passed the bound
+  if (c.whole.size() > channel_state::whole_max) return;  // said when it passed the bound
   const std::string with_before = c.before.empty() ? std::string() : c.before + std::string(text);
   const auto over_seam = c.before.empty() ? text : std::string_view(with_before);
   sink of_series(*this, c, index, over_seam, 0), into(*this, c, index, text, c.base());
@@ -102,9 +96,9 @@ void stream_evaluator::impl::look_failed(const channel_state& c) {
 }
 
 void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
-  if (c.whole.size() > whole_max) return;
+  if (c.whole.size() > channel_state::whole_max) return;
   c.whole += text;
-  if (c.whole.size() > whole_max) look_failed(c);
+  if (c.whole.size() > channel_state::whole_max) look_failed(c);
 }
 
 void stream_evaluator::impl::failed(std::uint32_t term, channel_state& c) {

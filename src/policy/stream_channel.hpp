@@ -227,7 +227,9 @@ struct channel_state {
   std::vector<gathered> found;          // matches of their terms
   bool wants_whole = false;             // some term looks into other readings of the whole text, or scores it, when the channel ends
   std::string whole;                    // the text so far, where that is so and it is not held in full
+  static constexpr std::size_t whole_max = 1u << 20;  // bytes of it; past them nobody looks
   std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> seen;  // places of such terms that are noted
+  std::size_t seen_max = 4096;                                            // as many before some are forgotten
   std::int64_t choice = 0;          // of the answer; below 0: none
   bool keeps = false;               // a rule may rewrite or stop the choice when it ends: what is left then waits for that
   bool kept = false;                // and does
@@ -242,6 +244,18 @@ struct channel_state {
   std::string original;             // what is not released, and nothing before it
   std::uint32_t released = 0;       // bytes from the first ever fed
   std::int64_t characters = 0;      // the same in code points
+
+  // Notes a place; false: it was noted before. A text without end has such places without end, and each is found again, if at all, when
+  // the texts that it is decoded to have come as far: what lies far behind is forgotten, unless the whole text is still to be looked at.
+  bool see(std::uint32_t term, std::uint32_t from, std::uint32_t to) {
+    constexpr std::size_t reach_bytes = 64u << 10;
+    if (seen.size() >= seen_max && !hold_full && (!wants_whole || whole.size() > whole_max)) {
+      const auto end = released + original.size();
+      std::erase_if(seen, [&](const auto& place) { return std::get<2>(place) + reach_bytes < end; });
+      seen_max = std::max<std::size_t>(4096, 2 * seen.size());
+    }
+    return seen.insert({term, from, to}).second;
+  }
 
   // An edit that reaches past the limit waits, and so does all from its beginning on. An escape leaves whole.
   [[nodiscard]] std::size_t before_waiting_edits(std::size_t until) const {

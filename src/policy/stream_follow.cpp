@@ -17,7 +17,7 @@ void stream_evaluator::impl::note(channel_state& c, std::uint32_t index, std::ui
                                                        : std::string_view(w.text).substr(begin, end - begin);
   const auto& t = prog.terms[term];
   const bool decoded = c.json && !c.json->levels.empty();  // then each of the texts may show the same place
-  if ((t.readings != 0 || decoded) && !c.seen.insert({term, from, to}).second && decoded) return;
+  if ((t.readings != 0 || decoded) && !c.see(term, from, to) && decoded) return;
   if (t.immediate) return note_found(c, index, term, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
   if (c.found.size() < findings_max) return c.found.push_back({term, from, to, std::string(visible)});
   failed(term, c);
@@ -28,7 +28,7 @@ void stream_evaluator::impl::follow_regexes(channel_state& c, searched_channel& 
   in.find_prefilter_words(prog.in[in.view].prefilters, more ? w.stable_text() : std::string_view(w.text));
   const auto& starts = prog.in[in.view].starts;
   starts.candidates(w.text, w.changed_from, s.words);
-  auto todo = index_set(prog.terms.size());
+  auto& todo = s.due;
   todo.words() = s.words;
   const bool open = more && w.stable() < w.text.size() && c.composing.any();
   if (open) {

@@ -227,6 +227,7 @@ struct exchange::impl {
   void feed_stream(std::string_view bytes, effects& out);
   void watch_stream(std::string_view bytes);
   void leave_stream();
+  [[nodiscard]] std::string why_unread() const;
   void write_stream(effects& out);
   void write_piece(std::string_view bytes, effects& out);
   [[nodiscard]] bool nothing_left();

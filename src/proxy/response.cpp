@@ -231,12 +231,14 @@ void exchange::impl::watch_stream(std::string_view bytes) {
   stream_bytes -= std::min<std::uint64_t>(stream_bytes, piece.size());
   piece.clear();
   stream_over = what == status::done;
-  if (what == status::unreadable) leave_stream();
+  if (what == status::unreadable || !sink->failure().empty()) leave_stream();
 }
+
+std::string exchange::impl::why_unread() const { return "unreadable: " + (sink->failure().empty() ? stream->reason() : sink->failure()); }
 
 // In shadow: the event at hand and what follows it pass unread.
 void exchange::impl::leave_stream() {
-  pass_answer("unreadable answer", "unreadable: " + stream->reason(), evaluator->result());
+  pass_answer("unreadable answer", why_unread(), evaluator->result());
   stream_left = true;
   note_unscanned(unread_answer, stream_bytes);
 }
@@ -262,7 +264,7 @@ void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
 // By a rule, or because nobody can read on.
 void exchange::impl::stop_stream(wire::response_stream::status why, effects& out) {
   if (why == wire::response_stream::status::blocked && sink->failure().empty()) return cut_stream(evaluator->result(), out);
-  reason = "unreadable: " + (sink->failure().empty() ? stream->reason() : sink->failure());
+  reason = why_unread();
   cut_stream({}, out);
 }
 
@@ -312,7 +314,7 @@ void exchange::impl::end_stream(effects& out, bool clean) {
     if (over()) return;
   } else if (!stream_over) {
     const auto what = stream->end(clean, *sink, piece);
-    if (what == status::unreadable && shadow()) {
+    if (shadow() && (what == status::unreadable || !sink->failure().empty())) {
       leave_stream();
     } else if (what == status::blocked || what == status::unreadable) {
       return stop_stream(what, out);

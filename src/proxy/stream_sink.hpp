@@ -8,7 +8,9 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
+#include "sluice/base/code_points.hpp"
 #include "sluice/base/counters.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/policy/evaluate.hpp"
@@ -98,6 +100,11 @@ class stream_sink final : public wire::channel_sink, public text_names {
     ended_ = true;
     (void)judge_.close_all();
   }
+  [[nodiscard]] status keeps_back(std::uint64_t bytes) override {
+    held_ += bytes;
+    held_ -= std::exchange(kept_back_, bytes);
+    return failure_.empty() && may_hold() ? status::released : status::failed;
+  }
   [[nodiscard]] bool adds() const override { return policy::adds_to_answers(rules_); }
   // Values that were put back.
   [[nodiscard]] std::uint32_t restored() const {
@@ -117,7 +124,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     }
     return out;
   }
-  // Original bytes of all channels that are not released yet.
+  // Original bytes of all channels that are not released yet, with what the dialect keeps back.
   [[nodiscard]] std::uint64_t held_bytes() const { return held_; }
   // Those that ended, in that order; empty unless text is kept.
   [[nodiscard]] std::span<const judged_text::choice_end> choices() const { return choices_; }
@@ -132,6 +139,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
 
   std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name, std::int64_t choice, reading how) {
     if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
+    if (name.size() > name_bytes_max) name = name.substr(0, previous_code_point(name, name_bytes_max + 1));
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
     if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), {}});
@@ -149,13 +157,15 @@ class stream_sink final : public wire::channel_sink, public text_names {
     const auto now = held_bytes(channel, behind);
     held_ += now;
     held_ -= held;
-    if (held_ > held_bytes_max_) {
-      failure_ = "more text is held for its rules than limits.response_body";
-      return status::failed;
-    }
+    if (!may_hold()) return status::failed;
     counters_.held_bytes.add(now > held ? std::min<std::size_t>(now - held, text.size()) : 0);
     counters_.released_bytes.add(text.size());
     return translate(what);
+  }
+
+  [[nodiscard]] bool may_hold() {
+    if (held_ > held_bytes_max_) failure_ = "more text is held for its rules than limits.response_body";
+    return failure_.empty();
   }
 
   status finished(std::uint32_t channel, std::string& out, bool may_keep) {
@@ -231,11 +241,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
   std::vector<kept_channel> kept_;  // by channel; empty unless text is kept
   std::vector<judged_text::choice_end> choices_;
   bool ended_ = false;
+  static constexpr std::size_t name_bytes_max = 512;  // of the names of an upstream's keys, however long
   std::vector<std::string> names_;  // by channel
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;
   std::unordered_set<std::uint32_t> put_back_;  // channels that are over and in which values were put back
-  std::uint64_t held_bytes_max_, held_ = 0;  // of all channels
+  std::uint64_t held_bytes_max_, held_ = 0;  // of all channels, and kept_back_
+  std::uint64_t kept_back_ = 0;              // by the dialect
   std::string failure_;
   std::string left_;
   std::uint32_t piece_ = UINT32_MAX;  // the last

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "body_reader.hpp"
+#include "copies.hpp"
 #include "event_reader.hpp"
 
 namespace sluice::wire {
@@ -14,11 +15,9 @@ using text::json::none;
 
 namespace {
 
-// The lists of alternatives, of all APIs.
 bool within_list(const text::json::document& body, index i) {
-  static constexpr auto lists = std::to_array<std::string_view>({"top_logprobs", "topCandidates", "top_candidates"});
   for (; i != 0; i = body[i].parent) {
-    if (std::ranges::find(lists, body[i].key) != lists.end()) return true;
+    if (lists_alternatives(body[i].key)) return true;
   }
   return false;
 }
@@ -42,13 +41,14 @@ index copy_around(const text::json::document& body, const path_table& table, con
   return i;
 }
 
-std::string_view nothing_of(kind k) { return k == kind::array ? "[]" : "null"; }
-
 }  // namespace
+
+// Of all APIs.
+bool lists_alternatives(std::string_view key) { return key == "top_logprobs" || key == "topCandidates" || key == "top_candidates"; }
 
 void table_response::list_alternatives(index i, part like) {
   const auto& body = listed_.body();
-  if (is_row_itself(body, states_, i)) return;
+  if (is_row_itself(body, states_, i)) return list_copies(i, like);
   const bool key = key_is_alternative(body, i), text = is_alternative(body, i);
   if (!key && !text) return;
   like.kind = part_kind::annotation;
@@ -56,7 +56,7 @@ void table_response::list_alternatives(index i, part like) {
     alternatives_of_ = around;
     alternatives_.clear();
   }
-  if (key && alternatives_.insert(body[i].key).second) listed_.add_key(i, like);
+  if (key && alternatives_.insert(body[i].key).second) listed_.add_key_to_drop(i, like);
   if (text && alternatives_.insert(body[i].text).second) listed_.add_plain(i, like, true);
 }
 
@@ -69,23 +69,34 @@ void table_response::drop_alternatives(std::span<const replacement> edits, std::
 }
 
 bool event_reader::judge_alternatives(index i, const grower& dialect, channel_sink& sink) {
-  if (is_row_itself(body_, states_, i)) return true;
+  if (is_row_itself(body_, states_, i)) {
+    if (spells_text(body_[i].key) && body_.first_child(i) != none) copies_at_hand_.push_back(i);
+    return true;
+  }
   bool stays = true;
-  if (key_is_alternative(body_, i) && !judge_alternative(body_[i].key, false, i, dialect, sink, stays)) return false;
-  if (is_alternative(body_, i) && !judge_alternative(body_[i].text, true, i, dialect, sink, stays)) return false;
+  if (key_is_alternative(body_, i) && !judge_alternative(body_[i].key, i, dialect, sink, stays)) return false;
+  if (is_alternative(body_, i) && !judge_alternative(body_[i].text, i, dialect, sink, stays)) return false;
   if (stays) return true;
   const auto around = copy_around(body_, table_, states_, i);
   set(around, std::string(nothing_of(body_[around].kind)));
   return true;
 }
 
-bool event_reader::judge_alternative(std::string_view text, bool editable, index i, const grower& dialect, channel_sink& sink, bool& stays) {
-  constexpr std::size_t known_max = 1u << 14;  // beyond, one is judged again
+bool event_reader::judge_alternative(std::string_view text, index i, const grower& dialect, channel_sink& sink, bool& stays) {
+  constexpr std::size_t known_max = 1u << 14, bytes_max = 1u << 20;  // beyond, one is judged again
   auto known = alternatives_.find(text);
   if (known == alternatives_.end()) {
-    if (!at_once(text, role::assistant, part_kind::annotation, editable, body_.path(i), dialect.choice_of(i), sink)) return false;
-    if (alternatives_.size() >= known_max) alternatives_.clear();
-    known = alternatives_.emplace(text, released_ == text).first;
+    if (!at_once(text, role::assistant, part_kind::annotation, true, body_.path(i), dialect.choice_of(i), sink)) return false;
+    const bool leaves = released_ == text;
+    stays = stays && leaves;
+    if (text.size() > bytes_max) return true;
+    if (alternatives_.size() >= known_max || alternative_bytes_ + text.size() > bytes_max) {
+      alternatives_.clear();
+      alternative_bytes_ = 0;
+    }
+    alternative_bytes_ += text.size();
+    alternatives_.emplace(text, leaves);
+    return true;
   }
   stays = stays && known->second;
   return true;

@@ -2,6 +2,7 @@
 // rules may put text behind the answer, the end of a text block waits until the next event shows whether it was the last; where they
 // may still change what was said, all that follows waits with it.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -21,27 +22,6 @@ namespace {
 using text::json::index;
 using text::json::none;
 
-// The texts that grow within a block, in its first event and in the deltas that carry the rest: as the table says it.
-struct growing {
-  std::string_view delta_row, delta_type, key;
-  std::string first_row;
-};
-std::span<const growing> texts() {
-  static const auto all = [] {
-    constexpr std::string_view deltas = "<content_block_delta>.delta<", type_end = "_delta>.";
-    std::vector<growing> out;
-    for (const auto& r : anthropic_event().rows()) {
-      const auto end = r.path.find(type_end, deltas.size());
-      if (r.comes != coming::grows || r.what == text_class::json || !r.path.starts_with(deltas) || end == std::string_view::npos) continue;
-      const auto type = r.path.substr(deltas.size(), end - deltas.size()), key = r.path.substr(end + type_end.size());
-      out.push_back({r.path, r.path.substr(deltas.size(), type.size() + type_end.size() - 2), key,
-                     "<content_block_start>.content_block<" + std::string(type) + ">." + std::string(key)});
-    }
-    return out;
-  }();
-  return all;
-}
-
 class messages_stream final : public event_stream {
  public:
   messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
@@ -59,7 +39,7 @@ class messages_stream final : public event_stream {
     bool says = false;                  // a block of text
     bool left = false;                  // some of it has left
     std::uint32_t message = 0;          // of messages_
-    std::vector<std::optional<std::uint32_t>> channels;  // of texts()
+    std::vector<std::optional<std::uint32_t>> channels;  // of anthropic_texts()
     call_arguments arguments;
   };
 
@@ -72,7 +52,7 @@ class messages_stream final : public event_stream {
   struct gap {
     std::size_t at;
     std::int64_t block;
-    std::size_t text;                      // index into texts()
+    std::size_t text;                      // index into anthropic_texts()
     std::optional<std::uint32_t> channel;  // what it kept; none: only what is added
   };
 
@@ -86,34 +66,47 @@ class messages_stream final : public event_stream {
     const auto b = blocks_.find(current_);
     return b != blocks_.end() && b->second.begun && b->second.message == messages_;
   }
-  void begin_block(std::string& out);
+  [[nodiscard]] bool begins_with_text(index block) const;
+  [[nodiscard]] bool begin_message(channel_sink& sink, std::string& out);
+  void begin_block(index made, std::string& out);
   void end_block(channel_sink& sink);
   [[nodiscard]] std::string& next(std::int64_t block, std::string& out) { return waits_ ? waiting_.emplace_back(waiting{{}, block}).bytes : out; }
   [[nodiscard]] bool stays_empty(std::int64_t number, std::span<const std::string> filling) const;
   void wait(std::int64_t block, std::size_t text, std::optional<std::uint32_t> channel);
   void let_go(std::string& out);
   [[nodiscard]] bool renumber(std::string_view event, std::int64_t number, std::string& out);
+  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   void remember();
   static void delta(std::int64_t number, std::string_view type, std::string_view key, std::string_view text, std::string& out);
-  static void delta(std::int64_t number, const growing& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
+  static void delta(std::int64_t number, const anthropic_text& of, std::string_view text, std::string& out) { delta(number, of.delta_type, of.key, text, out); }
 
   std::map<std::int64_t, block> blocks_;
   std::int64_t current_ = 0;  // the block of the event at hand
+  std::int64_t begun_ = 0;    // blocks of the message at hand, as a client counts them
+  std::vector<std::pair<index, std::int64_t>> with_message_;  // blocks with text in the first event of a message, when that is at hand
   std::string model_, id_ = "\"msg_sluice\"", output_tokens_ = "0";  // raw tokens
   bool started_ = false;
   std::uint32_t messages_ = 0;  // some upstreams begin one message behind the other
   bool waits_ = false, calls_tool_ = false, closed_ = false;
   std::vector<waiting> waiting_;       // events behind the first gap
+  std::size_t counted_ = 0, waiting_bytes_ = 0;  // of those: how many are counted, and what they take
+  std::size_t told_bytes_ = 0;                   // what the sink knows of that
   std::vector<gap> gaps_;
+  std::int64_t gone_ = 0;              // blocks that the client never had
   std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
 };
 
 response_stream::status messages_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (!read(e)) return stopped();
-  const std::string type(event_.text("type"));
+  const auto type = event_.text("type");
   if (!event_.index_at("index", current_)) return stopped();
-  if (type == "message_start") ++messages_;
+  with_message_.clear();
+  if (type == "message_start" && !begin_message(sink, out)) return stopped();
   remember();
+  if (type.starts_with("content_block_") && blocks_.size() >= limits::calls && !blocks_.contains(current_)) {
+    (void)event_.refuse("more content blocks than the gateway follows");
+    return stopped();
+  }
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
@@ -121,11 +114,16 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
       (void)event_.refuse("a content block that begins twice");  // a client puts the second behind the first, or in its place
       return stopped();
     }
-    type == "content_block_start" ? begin_block(out) : end_block(sink);
+    type == "content_block_start" ? begin_block(event_.child(0, "content_block"), out) : end_block(sink);
   } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
     return stopped();
   }
   if (!event_.judge(0, *this, sink)) return stopped();
+  // Its clients put a block behind those that they have, and a delta where its number says: text in it would be that of another block.
+  if (type == "content_block_start" && begun_++ != current_ && begins_with_text(event_.child(0, "content_block"))) {
+    (void)event_.refuse("a content block with text whose number is not its place");
+    return stopped();
+  }
   if (type == "message_stop" && !event_.finish(sink)) return stopped();
   if (type == "error") {  // nothing of what waits is worth more than the reason
     waits_ = false;
@@ -139,17 +137,45 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
     blocks_[current_].shown = blocks_[current_].begun;
     blocks_[current_].ended = blocks_[current_].stopped;
   }
+  for (const auto& [node, number] : with_message_) blocks_[number].shown = !waits_;
+  if (!counts_waiting(sink)) return stopped();
   over_ = type == "message_stop" || type == "error";
   return over_ ? status::done : status::ok;
 }
 
-void messages_stream::begin_block(std::string& out) {
+// Whether a block begins with text that its deltas may go on with.
+bool messages_stream::begins_with_text(index block) const {
+  if (block == none || event_.body()[block].kind != text::json::kind::object) return false;
+  const auto type = event_.text("type", block);
+  return std::ranges::any_of(anthropic_texts(), [&](const anthropic_text& g) { return g.type == type && !event_.text(g.key, block).empty(); });
+}
+
+// A message may come with blocks: those to which a client puts the deltas of these numbers.
+bool messages_stream::begin_message(channel_sink& sink, std::string& out) {
+  ++messages_;
+  begun_ = 0;
+  const auto& body = event_.body();
+  const auto message = event_.child(0, "message");
+  const auto list = message == none || body[message].kind != text::json::kind::object ? none : event_.child(message, "content");
+  for (auto each = list == none || body[list].kind != text::json::kind::array ? none : body.first_child(list); each != none; each = body.sibling(each)) {
+    current_ = begun_++;
+    calls_tool_ = calls_tool_ || event_.text("type", each) == "tool_use";
+    if (!begins_with_text(each)) continue;
+    if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return false;
+    if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows");
+    begin_block(each, out);
+    blocks_[current_].begun = blocks_[current_].left = true;  // no event of its own that could be taken back
+    with_message_.emplace_back(each, current_);
+  }
+  return true;
+}
+
+void messages_stream::begin_block(index made, std::string& out) {
   // The text block before was not the last: nothing comes behind it.
   tail_.reset();
   if (std::ranges::none_of(gaps_, [](const gap& g) { return g.channel.has_value(); })) let_go(out);
   auto& b = blocks_[current_] = {};
   b.message = messages_;
-  const auto made = event_.child(0, "content_block");
   if (made == none || event_.body()[made].kind != text::json::kind::object) return;
   b.says = event_.text("type", made) == "text";
   calls_tool_ = calls_tool_ || event_.text("type", made) == "tool_use";
@@ -166,12 +192,20 @@ void messages_stream::wait(std::int64_t block, std::size_t text, std::optional<s
   gaps_.push_back({waiting_.size(), block, text, channel});
 }
 
+// Events that wait are held for the rules as text is. False: more than may be.
+bool messages_stream::counts_waiting(channel_sink& sink) {
+  for (; counted_ < waiting_.size(); ++counted_) waiting_bytes_ += sizeof(waiting) + waiting_[counted_].bytes.size();
+  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
+}
+
 void messages_stream::let_go(std::string& out) {
+  if (!waits_) return;
   for (const auto& w : waiting_) out += w.bytes;
   waiting_.clear();
   gaps_.clear();
   tail_.reset();
   waits_ = false;
+  counted_ = waiting_bytes_ = 0;
   for (auto& [number, b] : blocks_) {
     b.shown = b.begun;
     b.ended = b.stopped;
@@ -231,26 +265,27 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
         return false;
       }
     }
-    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), texts()[gaps_[i].text], filling[i], out);
+    if (i < gaps_.size() && !filling[i].empty()) delta(number_of(gaps_[i].block), anthropic_texts()[gaps_[i].text], filling[i], out);
   }
+  gone_ = std::ssize(empty);
   let_go(out);
   if (addition.empty()) return true;
   const auto number = blocks_.empty() ? 0 : blocks_.rbegin()->first + 1;
   auto& b = blocks_[number];
   b.begun = b.stopped = b.shown = b.ended = true;
-  out += anthropic_text_block(number, addition);
+  out += anthropic_text_block(number - gone_, addition);
   return true;
 }
 
 void messages_stream::remember() {
   const auto keep = [](std::string_view raw, std::string& to) {
-    if (!raw.empty() && raw != "\"\"") to = raw;
+    if (!raw.empty()) to = raw;
   };
   const auto& body = event_.body();
   const auto message = event_.child(0, "message");
   if (message != none && body[message].kind == text::json::kind::object) {
-    keep(event_.raw("id", message), id_);
-    keep(event_.raw("model", message), model_);
+    keep(event_.word("id", message), id_);
+    keep(event_.word("model", message), model_);
   }
   const auto usage = event_.child(message != none && body[message].kind == text::json::kind::object ? message : 0, "usage");
   if (usage == none || body[usage].kind != text::json::kind::object) return;
@@ -260,16 +295,22 @@ void messages_stream::remember() {
 
 event_reader::grower::taken messages_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& path = r.path;
-  if (!path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
+  const bool with_message = path.starts_with(anthropic_in_message);
+  if (!with_message && !path.starts_with("<content_block_delta>.delta") && !path.starts_with("<content_block_start>.content_block<")) return taken::left;
+  if (with_message) {
+    const auto of = std::ranges::lower_bound(with_message_, event_.body()[i].parent, {}, &std::pair<index, std::int64_t>::first);
+    if (r.comes != coming::grows || of == with_message_.end() || of->first != event_.body()[i].parent) return taken::left;
+    current_ = of->second;
+  }
   if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows"), taken::blocked;
   auto& b = blocks_[current_];
   // A client puts it behind what it has, and what it has was decided.
   if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
   if (r.what == text_class::json) return take_arguments(b.arguments, i, sink) ? taken::taken : taken::blocked;
-  b.channels.resize(texts().size());
-  for (std::size_t t = 0; t < texts().size(); ++t) {
-    const auto& g = texts()[t];
-    if (path != g.delta_row && path != g.first_row) continue;
+  b.channels.resize(anthropic_texts().size());
+  for (std::size_t t = 0; t < anthropic_texts().size(); ++t) {
+    const auto& g = anthropic_texts()[t];
+    if (path != g.delta_row && path != g.first_row && path != g.message_row) continue;
     if (!b.channels[t]) {
       b.channels[t] = sink.open(role::assistant, r.kind, r.what == text_class::text, "content[" + std::to_string(current_) + "]." + std::string(g.key), 0);
       if (r.kind == part_kind::text) sink.goes_on(*b.channels[t]);
@@ -304,7 +345,7 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
     b.channels[t].reset();
     if (sink.end(channel, released_) != channel_sink::status::released) return false;
     b.left = b.left || !released_.empty();
-    if (!released_.empty()) delta(number, texts()[t], released_, next(number, out));
+    if (!released_.empty()) delta(number, anthropic_texts()[t], released_, next(number, out));
     if (sink.keeps(channel)) wait(number, t, channel);
   }
   return true;
@@ -327,7 +368,7 @@ void messages_stream::cut(std::string_view message, std::string& out) {
       out += "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":" + std::to_string(number) + "}\n\n";
     }
   }
-  if (!message.empty()) out += anthropic_text_block(behind, message);
+  if (!message.empty()) out += anthropic_text_block(behind - gone_, message);
   out += anthropic_refusal_end(message, output_tokens_);
 }
 

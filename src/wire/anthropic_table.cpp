@@ -208,8 +208,11 @@ row_list make_event() {
   out.add("<message_start>.message.content[]", upload);
   add_anthropic_blocks(out, "<content_block_start>.content_block", from::assistant);
   out.add("<content_block_start>.content_block", upload);
-  // A block that grows may begin with some of its text; of the others, and of citations, each is one of its own.
-  for (const char* at : {"<text>.text", "<thinking>.thinking", "<compaction>.content"}) out.comes("<content_block_start>.content_block" + std::string(at), coming::grows);
+  // A block that grows may begin with some of its text, in its own first event or in that of its message; of the others, and of citations,
+  // each is one of its own.
+  for (const char* in : {"<content_block_start>.content_block", "<message_start>.message.content[]"}) {
+    for (const char* at : {"<text>.text", "<thinking>.thinking", "<compaction>.content"}) out.comes(in + std::string(at), coming::grows);
+  }
   for (const char* at : {"<message_start>.message.content[]", "<content_block_start>.content_block", "<content_block_delta>.delta<citations_delta>."}) out.comes(at, coming::whole);
   return out;
 }
@@ -237,7 +240,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   add_coverage(out, "messages", "response", "yes", event_list().rows());
   add_coverage(out, "messages.count_tokens", "response", "no", count_rows);
   for (const char* endpoint : {"messages", "messages.count_tokens"}) {
-    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"batches, files, skills, agents, sessions, memory stores, complete", "both", "any", "-", "-", "-", "both", "denied: not read"});
@@ -266,6 +269,22 @@ const path_table& anthropic_event() {
 std::span<const dialect::coverage_row> anthropic_coverage() {
   static const auto rows = make_coverage();
   return rows;
+}
+
+std::span<const anthropic_text> anthropic_texts() {
+  static const auto all = [] {
+    constexpr std::string_view deltas = "<content_block_delta>.delta<", type_end = "_delta>.";
+    std::vector<anthropic_text> out;
+    for (const auto& r : anthropic_event().rows()) {
+      const auto end = r.path.find(type_end, deltas.size());
+      if (r.comes != coming::grows || r.what == text_class::json || !r.path.starts_with(deltas) || end == std::string_view::npos) continue;
+      const auto type = r.path.substr(deltas.size(), end - deltas.size()), key = r.path.substr(end + type_end.size());
+      const auto row = std::string(type) + ">." + std::string(key);
+      out.push_back({r.path, r.path.substr(deltas.size(), type.size() + type_end.size() - 2), type, key, "<content_block_start>.content_block<" + row, std::string(anthropic_in_message) + row});
+    }
+    return out;
+  }();
+  return all;
 }
 
 }  // namespace sluice::wire

@@ -15,4 +15,12 @@ void add_anthropic_blocks(row_list& out, const std::string& at, role_source who)
 [[nodiscard]] const path_table& anthropic_event();
 [[nodiscard]] std::span<const dialect::coverage_row> anthropic_coverage();
 
+// The texts that grow within a block, in its first event (or that of its message) and in the deltas that carry the rest: as the table says it.
+struct anthropic_text {
+  std::string_view delta_row, delta_type, type, key;
+  std::string first_row, message_row;
+};
+inline constexpr std::string_view anthropic_in_message = "<message_start>.message.content[]<";
+[[nodiscard]] std::span<const anthropic_text> anthropic_texts();
+
 }  // namespace sluice::wire

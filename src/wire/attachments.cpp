@@ -114,6 +114,43 @@ attachment read_bytes(http::media_type said, std::optional<string_view> first, W
   return {other, std::move(bytes)};
 }
 
+constexpr string_view scheme = "data:";
+
+bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
+
+}  // namespace
+
+string_view behind_blanks(string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+namespace {
+
+string_view without_blanks(string_view text) {
+  text = behind_blanks(text);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Takes the coding off what stands before the comma. True: it was there.
+bool take_base64(string_view& head) {
+  const auto last = head.rfind(';');
+  if (last == string_view::npos || !iequals(without_blanks(head.substr(last + 1)), "base64")) return false;
+  head = head.substr(0, last);
+  return true;
+}
+
+bool says_more(string_view parameters) {
+  while (!parameters.empty()) {
+    parameters.remove_prefix(1);  // ';'
+    const auto one = without_blanks(parameters.substr(0, parameters.find(';')));
+    parameters.remove_prefix(std::min(parameters.find(';'), parameters.size()));
+    if (!one.empty() && !istarts_with(one, "charset=")) return true;
+  }
+  return false;
+}
+
 // Words, as people write them.
 bool is_plain_text(string_view type) { return istarts_with(type, "text/") && !iequals(type, "text/json") && !iequals(type, "text/xml") && type.find('+') == string_view::npos; }
 
@@ -141,24 +178,45 @@ std::string escaped(string_view text) {
 
 }  // namespace
 
+data_url as_data_url(string_view value) {
+  constexpr std::size_t head_bytes_max = 1024;
+  value = behind_blanks(value);
+  std::size_t at = 0, matched = 0;
+  for (; at < value.size() && matched < scheme.size(); ++at) {
+    if (value[at] == '\t' || value[at] == '\r' || value[at] == '\n') continue;  // which readers of URLs take out
+    if (!iequals(value.substr(at, 1), scheme.substr(matched, 1))) return data_url::none;
+    ++matched;
+  }
+  if (matched < scheme.size()) return value.size() > head_bytes_max ? data_url::whole : data_url::begins;
+  const auto rest = value.substr(at);
+  const auto comma = rest.find(',');
+  auto head = rest.substr(0, comma);
+  const bool base64 = comma != string_view::npos && take_base64(head);
+  const auto type = without_blanks(head.substr(0, head.find(';')));
+  if (std::ranges::any_of(type, is_blank)) return data_url::none;  // prose
+  if (comma == string_view::npos) return rest.size() > head_bytes_max ? data_url::whole : data_url::begins;
+  const bool word = !type.empty() && is_blank(head.front()) && type.find('/') == string_view::npos;
+  return word && !base64 ? data_url::none : data_url::whole;
+}
+
 attachment read_attachment(string_view value, string_view media_type) {
-  constexpr string_view data = "data:", coding = ";base64";
-  if (!istarts_with(value, data)) {
-    const auto scheme = value.find("://");
-    if (scheme != string_view::npos && scheme < 16) return {url, {}};
+  if (!istarts_with(value, scheme)) {
+    const auto other_scheme = value.find("://");
+    if (other_scheme != string_view::npos && other_scheme < 16) return {url};
     return read_payload(http::parse_media_type(media_type), value, true, 0);
   }
   const auto comma = value.find(',');
   if (comma == string_view::npos) return {};
-  auto head = value.substr(data.size(), comma - data.size());
-  const bool base64 = head.size() >= coding.size() && iequals(head.substr(head.size() - coding.size()), coding);
-  if (base64) head.remove_suffix(coding.size());
-  auto said = http::parse_media_type(head);
+  auto head = value.substr(scheme.size(), comma - scheme.size());
+  const bool base64 = take_base64(head);
+  auto said = http::parse_media_type(without_blanks(head));
   if (said.type.empty()) said.type = "text/plain";
   // Two that speak of the same bytes have to agree.
   const auto beside = http::parse_media_type(media_type);
-  if (!beside.type.empty() && !iequals(beside.type, said.type)) return {};
-  return read_payload(said, value.substr(comma + 1), base64, comma + 1);
+  attachment out;
+  if (beside.type.empty() || iequals(beside.type, said.type)) out = read_payload(said, value.substr(comma + 1), base64, comma + 1);
+  if (says_more(said.parameters)) out.words = unescaped(head).value_or(std::string(head));
+  return out;
 }
 
 std::string with_text(string_view value, const text_coding& coding, string_view text) {

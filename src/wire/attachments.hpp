@@ -23,11 +23,19 @@ struct attachment {
   std::optional<std::string> text = {};  // of a text type: what it says, valid UTF-8
   // Nothing: it calls itself no text (text/…), or has a form that an edit may break (JSON, XML): what would be edited there is blocked.
   std::optional<text_coding> coding = {};
+  std::string words = {};  // of a data: URL that says more of itself than its type, charset and coding: all that it says there
 };
 
 // `value`: a data: URL, another URL, or base64. `media_type`: what is said beside it; "" when nothing is. What calls itself one thing and
 // begins like another is `other`, and so is what cannot be decoded.
 [[nodiscard]] attachment read_attachment(std::string_view value, std::string_view media_type);
+
+// Whether a value of which nobody says what it is holds an attachment: it is a data: URL, as lenient readers read one. `begins`: what follows may
+// make it one. Prose that begins with the word is none.
+enum class data_url : std::uint8_t { none, begins, whole };
+[[nodiscard]] data_url as_data_url(std::string_view value);
+// The value without the blanks before it, which no reader of URLs takes for a part of one.
+[[nodiscard]] std::string_view behind_blanks(std::string_view value);
 
 // The value with `text` in the place of what it said.
 [[nodiscard]] std::string with_text(std::string_view value, const text_coding& coding, std::string_view text);

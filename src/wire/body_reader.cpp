@@ -68,9 +68,7 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
   const auto& body = listed_.body();
   if (body[0].kind != kind::object) return fail(errc::parse, "the request body is no JSON object");
   shape.table.walk(body, states_);
-  if (const auto key = shape.table.ambiguous_key(body, states_); key != none) {
-    return fail(errc::parse, "the key at " + body.path(key) + " is one that the API reads in another spelling, or it stands twice in two spellings; write each key once, as the API's documents do");
-  }
+  if (auto plain = shape.table.one_spelling(body, states_); !plain) return plain;
   index messages = none;
   if (!shape.messages.empty()) messages = shape.table.child(body, states_, 0, shape.messages);
   if (messages == none && !shape.within.empty()) {
@@ -206,6 +204,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
   table_ = &table;
   auto& states = states_;
   table.walk(body, states);
+  if (auto plain = table.one_spelling(body, states); !plain) return plain;
   const auto list = choices.empty() ? none : table.child(body, states, 0, choices);
   part like{role::assistant, part_kind::text, true, true, {}, 0};
   like.choice = choices.empty() ? 0 : -1;
@@ -225,7 +224,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
       // rule can read.
       mine.kind = part_kind::annotation;
       if (states[i] == path_table::unknown && !n.key.empty()) listed_.add_key(i, mine);
-      if (n.kind == kind::string && !n.text.empty()) listed_.add_plain(i, mine, false);
+      if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, mine);
       if (n.kind == kind::number && body[n.parent].kind == kind::array && i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
       continue;
     }
@@ -241,7 +240,9 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
       r->what == text_class::binary ? listed_.add_attachment(i, *r, mine) : listed_.add_unread("server state", i);
     }
     if (key_is_text(body, i, *r, below) && !echoes(n.key, *r)) listed_.add_key(i, mine);
-    if (!echoes(n.text, *r)) list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
+    if (echoes(n.text, *r)) continue;
+    const bool holds_url = r->what == text_class::schema && n.kind == kind::string && as_data_url(n.text) == data_url::whole;
+    holds_url ? listed_.add_fixed(i, *r, mine) : list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
   }
   for (const auto node : nodes_) choices_.push_back({structured(node)});
   for (auto& each : handles_) each.whole = !unfinished();

@@ -81,6 +81,8 @@ class table_response : public response_body {
   // Whether the upstream is still making what the answer's handles stand for.
   [[nodiscard]] virtual bool unfinished() const { return false; }
   [[nodiscard]] virtual role role_of(text::json::index /*i*/, const row& r) const { return to_role(r.from, role::assistant); }
+  // The text that the pieces at `copy` (the list of them, or a member of the object that holds the lists) spell.
+  [[nodiscard]] virtual std::string said_beside(text::json::index /*copy*/) const { return {}; }
   // Whether a text, or the key of a member, is the client's own that comes back to it: it is not judged again.
   [[nodiscard]] virtual bool echoes(std::string_view /*text*/, const row& /*r*/) const { return false; }
   // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out.
@@ -92,6 +94,8 @@ class table_response : public response_body {
   listed_body listed_;
 
  private:
+  // copies.cpp: what repeats the text in pieces, where it says otherwise.
+  void list_copies(text::json::index copy, part like);
   // alternatives.cpp: in what repeats the text in pieces.
   void list_alternatives(text::json::index i, part like);
   void drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const;

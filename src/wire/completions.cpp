@@ -102,6 +102,11 @@ class text_response_body final : public table_response {
   void drop_copies(index choice, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     for (const auto key : completions_copies) blank(listed_.body(), choice, key, "null", splices);
   }
+  [[nodiscard]] std::string said_beside(index copy) const override {
+    const auto& body = listed_.body();
+    const auto said = body[copy].key == "tokens" ? member(body[body[copy].parent].parent, "text") : none;
+    return said == none || body[said].kind != text::json::kind::string ? std::string() : std::string(body[said].text);
+  }
 };
 
 bool no_role(std::string_view /*word*/, role& /*out*/) { return false; }
@@ -122,7 +127,7 @@ void add_text_endpoints_coverage(std::vector<dialect::coverage_row>& out) {
     out.push_back({e.name, "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, e.name, "response", "no", e.response.rows());
     if (e.name == "completions") add_coverage(out, e.name, "response", "yes", e.response.rows());
-    out.push_back({e.name, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+    out.push_back({e.name, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
 }
 

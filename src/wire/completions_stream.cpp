@@ -26,13 +26,15 @@ class completions_stream final : public event_stream {
  private:
   struct choice {
     std::optional<std::uint32_t> channel;
+    unsent_text unsent;
     bool finished = false;
+    bool edited = false;  // it left otherwise than it came
   };
   struct entry {  // of `choices` in the event at hand
     index node;
     choice* mine;
     std::int64_t number;
-    bool edited = false;
+    bool touched = false;  // its text in this event leaves otherwise than it came
   };
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
   [[nodiscard]] bool begin_choices();
@@ -40,6 +42,11 @@ class completions_stream final : public event_stream {
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
   // Of no choice: a text that the client may put into the middle of its own takes none behind it.
   [[nodiscard]] std::int64_t choice_of(index /*i*/) const override { return channel_sink::no_choice; }
+  [[nodiscard]] const entry* entry_of(index copy) const;
+  [[nodiscard]] std::string_view said_beside(index copy) const override;
+  [[nodiscard]] std::int64_t copy_of(index copy) const override { return entry_of(copy) == nullptr ? channel_sink::no_choice : entry_of(copy)->number; }
+  [[nodiscard]] bool drops(index copy) const override { return entry_of(copy) != nullptr && entry_of(copy)->touched; }
+  [[nodiscard]] bool edits(index copy) const override { return entry_of(copy) != nullptr && entry_of(copy)->mine->edited; }
   [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   void remember();
@@ -53,17 +60,17 @@ class completions_stream final : public event_stream {
 
 response_stream::status completions_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
   }
   if (!read(e)) return stopped();
   remember();
-  if (!begin_choices() || !event_.judge(0, *this, sink) || !finish_choices(sink, out)) return stopped();
+  if (!begin_choices() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink) || !finish_choices(sink, out)) return stopped();
   // The tokens of a text that left otherwise than it came still spell it.
   for (const auto& c : at_hand_) {
-    for (const auto key : c.edited ? std::span(completions_copies) : std::span<const std::string_view>()) event_.blank(c.node, key, "null");
+    for (const auto key : c.touched ? std::span(completions_copies) : std::span<const std::string_view>()) event_.blank(c.node, key, "null");
   }
   write(e, out);
   usage_due_ = usage_due_ && !(at_hand_.empty() && openai_tells_usage(event_));  // with choices it tells none
@@ -72,8 +79,8 @@ response_stream::status completions_stream::event(const http::sse_event& e, chan
 
 void completions_stream::remember() {
   const auto keep = [&](const char* key, std::string& to) {
-    const auto raw = event_.raw(key);
-    if (!raw.empty() && raw != "\"\"") to = raw;
+    const auto raw = event_.word(key);
+    if (!raw.empty()) to = raw;
   };
   keep("id", id_);
   keep("created", created_);
@@ -96,28 +103,38 @@ bool completions_stream::begin_choices() {
   return true;
 }
 
+const completions_stream::entry* completions_stream::entry_of(index copy) const { return entry_around(at_hand_, event_.body(), copy); }
+
+std::string_view completions_stream::said_beside(index copy) const {
+  const auto* of = entry_of(copy);
+  const auto said = of == nullptr || event_.body()[copy].key != "tokens" ? none : event_.child(of->node, "text");
+  return said == none || event_.body()[said].kind != kind::string ? std::string_view() : event_.body()[said].text;
+}
+
 event_reader::grower::taken completions_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.comes != coming::grows) return taken::left;
-  const auto of = std::ranges::find(at_hand_, event_.body()[i].parent, &entry::node);
-  if (of == at_hand_.end()) return taken::left;
+  const auto of = std::ranges::lower_bound(at_hand_, event_.body()[i].parent, {}, &entry::node);  // they stand in the event's order
+  if (of == at_hand_.end() || of->node != event_.body()[i].parent) return taken::left;
   auto& c = *of->mine;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
   if (!c.channel) c.channel = sink.open(role::assistant, r.kind, true, "choices[" + std::to_string(of->number) + "].text", choice_of(i));
   released_.clear();
   if (sink.feed(*c.channel, event_.body()[i].text, released_) != channel_sink::status::released) return taken::blocked;
-  if (released_ != event_.body()[i].text) of->edited = true;
+  if (released_ != event_.body()[i].text) of->touched = true;
+  c.edited = !c.unsent.leaves(event_.body()[i].text, released_) || c.edited;
   event_.replace(i, released_);
   return taken::taken;
 }
 
 // What a choice holds leaves with the event that ends it.
 bool completions_stream::finish_choices(channel_sink& sink, std::string& out) {
-  for (auto& [node, mine, number, edited] : at_hand_) {
+  for (auto& [node, mine, number, touched] : at_hand_) {
     const auto why = event_.child(node, "finish_reason");
     if (why == none || event_.body()[why].kind != kind::string || event_.body()[why].text.empty()) continue;
     if (!finish(number, *mine, event_.child(node, "text"), sink, out)) return false;
     mine->finished = true;
+    touched = touched || mine->edited;
   }
   return true;
 }
@@ -128,7 +145,9 @@ bool completions_stream::finish(std::int64_t number, choice& c, index text, chan
   released_.clear();
   const auto channel = *c.channel;
   c.channel.reset();
+  if (erred_) return true;  // what ends with an error ends as if the upstream had died
   if (sink.finish(channel, released_) != channel_sink::status::released) return false;
+  c.edited = !c.unsent.leaves("", released_) || !c.unsent.empty() || c.edited;
   if (released_.empty()) return true;
   if (text == none || event_.body()[text].kind != kind::string) {
     synthetic(number, released_, "", out);

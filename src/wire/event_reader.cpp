@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "attachments.hpp"
 #include "parts.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
@@ -21,6 +22,7 @@ namespace {
 
 // 10, 1e1 and 10.0 are one number to whoever puts an answer together.
 std::string by_value(std::string_view number) {
+  if (number.size() > limits::place_bytes) return std::string(limits::place_bytes + 1, '#');  // it counts nothing
   double value = 0;
   const auto [at, code] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (code != std::errc() || at != number.data() + number.size()) return std::string(number);
@@ -39,9 +41,11 @@ std::string as(role who, part_kind what, bool editable, const std::string& which
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
   states_.clear();
+  numbers_.clear();
+  copies_at_hand_.clear();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
-  return {};
+  return table_.one_spelling(body_, states_);
 }
 
 std::string_view event_reader::text(std::string_view key, index object) const {
@@ -54,6 +58,13 @@ std::string_view event_reader::raw(std::string_view key, index object) const {
   if (body_[object].kind != kind::object) return {};
   const auto i = child(object, key);
   return i == none ? std::string_view() : body_.raw(i);
+}
+
+std::string_view event_reader::word(std::string_view key, index object) const {
+  const auto said = raw(key, object);
+  if (said.empty() || said.front() == '-' || (said.front() >= '0' && said.front() <= '9')) return said;
+  const auto is = text(key, object);
+  return said.front() == '"' && !is.empty() && looks_as(text_class::opaque, is) && as_data_url(is) != data_url::whole ? said : std::string_view();
 }
 
 bool event_reader::tells_error() const {
@@ -132,6 +143,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
       if (looks_as(r.what, n.text)) remember_handle(n.text);
       [[fallthrough]];
     case text_class::opaque: case text_class::parameters: case text_class::sealed:
+      if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
       return looks_as(r.what, n.text) || judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
     case text_class::binary: return judge_attachment(i, r, dialect, sink);
     case text_class::reference: return admits(i, "server state", std::nullopt, sink);
@@ -141,6 +153,9 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;
     case grower::taken::left: break;
+  }
+  if (r.what == text_class::name || r.what == text_class::schema) {
+    if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   }
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
   if (!judge_row(i, n.text, r, r.kind, editable, dialect, sink)) return false;
@@ -157,20 +172,6 @@ bool event_reader::judge_row(index i, std::string_view text, const row& r, part_
   return at_once(text, who, what, editable, body_.path(i), dialect.choice_of(i), sink);
 }
 
-bool event_reader::judge_attachment(index i, const row& r, grower& dialect, channel_sink& sink) {
-  const auto& n = body_[i];
-  auto what = read_attachment(n.text, media_type_beside(body_, i));
-  if (r.carries != attachment_type::other) what.text.reset();  // whatever a piece looks like
-  if (what.text) {
-    if (what.text->empty()) return true;
-    if (!judge_row(i, *what.text, r, part_kind::attachment, what.coding.has_value(), dialect, sink)) return false;
-    if (released_ != *what.text) replace(i, with_text(n.text, *what.coding, released_));
-    return true;
-  }
-  if (what.type == attachment_type::url && !judge_row(i, n.text, r, part_kind::attachment, false, dialect, sink)) return false;
-  return admits(i, "attachment", what.type == attachment_type::other ? r.carries : what.type, sink);
-}
-
 // What no table knows is text that somebody chose: judged where it stands, and never edited.
 bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
@@ -180,6 +181,7 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
     return admits(n.parent, "unknown part", std::nullopt, sink);  // tokens spell text that no rule can read
   }
   if (n.kind != kind::string || n.text.empty()) return true;
+  if (const auto url = take_data_url(i, row{.path = "", .what = text_class::name}, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   switch (dialect.take_unknown(i, sink)) {
     case grower::taken::taken: return true;
     case grower::taken::blocked: return false;
@@ -200,9 +202,13 @@ void event_reader::remember_handle(std::string_view id) {
 }
 
 bool event_reader::remember(std::size_t bytes) {
-  remembered_ += bytes;
-  if (keys_.size() + again_.size() < limits::unknown_fields && remembered_ <= limits::unknown_bytes) return true;
+  if (keys_.size() + again_.size() < limits::unknown_fields) return keep(bytes);
   return refuse("more fields than the gateway follows over the events of a stream");
+}
+
+bool event_reader::keep(std::size_t bytes) {
+  remembered_ += bytes;
+  return remembered_ <= limits::unknown_bytes || refuse("fields with more text than the gateway follows over the events of a stream");
 }
 
 // A text that is whole where it stands, as far as anyone knows. Where the same field says something else in a later event, it may be
@@ -210,6 +216,7 @@ bool event_reader::remember(std::size_t bytes) {
 // may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks. released_ is what leaves.
 bool event_reader::judge_again(index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
   auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
+  if (name.size() > limits::place_bytes) return refuse("a field that stands under longer names than the gateway follows");
   const auto [at, fresh] = again_.try_emplace(as(who, what, editable, dialect.which(), name));
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {
@@ -217,7 +224,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
     released_ = of.left ? *of.left : of.text;
     return true;
   }
-  if (fresh && !remember(text.size())) return false;
+  if (fresh && !remember(at->first.size() + text.size())) return false;
   const auto choice = dialect.choice_of(i);
   const auto piece = sink.open_piece(who, what, editable, name, choice);
   released_.clear();
@@ -251,7 +258,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
 bool event_reader::go_on(const std::string& place, std::string said, std::int64_t choice) {
   const auto [at, fresh] = again_.try_emplace(as(role::assistant, part_kind::annotation, false, "", place));
   if (!fresh) return true;
-  if (!remember(said.size())) return false;
+  if (!remember(at->first.size() + said.size())) return false;
   at->second.text = std::move(said);
   at->second.times = 1;
   at->second.choice = choice;
@@ -282,21 +289,30 @@ bool event_reader::judge(index from, grower& dialect, channel_sink& sink) {
   return true;
 }
 
-std::string event_reader::place(index i, const grower* dialect) const {
+// The number that an element says it has. All are looked up at the first question of an event: each value below one asks for it.
+index event_reader::number_of(index element) {
+  if (numbers_.empty()) {
+    numbers_.assign(body_.nodes().size(), none);
+    for (index i = 1; i < numbers_.size(); ++i) {
+      if (body_[i].kind == kind::number && body_[i].key == "index") numbers_[body_[i].parent] = i;
+    }
+  }
+  return numbers_[element];
+}
+
+std::string event_reader::place(index i, const grower* dialect) {
   if (i == 0) return {};
   const auto above = body_[i].parent;
   auto out = place(above, dialect);
+  if (out.size() > limits::place_bytes) return out;
   if (body_[above].kind == kind::object) {
     if (!out.empty()) out += '.';
-    out += body_[i].key;
+    out += body_[i].key.substr(0, limits::place_bytes + 1);
     return out;
   }
-  const auto number = body_[i].kind == kind::object ? body_.member(i, "index") : none;
-  if (number != none && body_[number].kind == kind::number) return out + "[" + by_value(body_[number].text) + "]";
+  if (const auto number = number_of(i); number != none) return out + "[" + by_value(body_[number].text) + "]";
   if (dialect != nullptr && dialect->goes_on(above)) return out + "[]";
-  std::size_t position = 0;
-  for (auto each = body_.first_child(above); each != i; each = body_.sibling(each)) ++position;
-  return out + "[" + std::to_string(position) + "]";
+  return out + "[" + std::to_string(body_[i].place) + "]";
 }
 
 event_reader::surroundings event_reader::around(index i, index object) const {

@@ -2,7 +2,9 @@
 // dialect adds is how its events follow each other.
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "copies.hpp"
 #include "table.hpp"
 
 namespace sluice::wire {
@@ -25,6 +28,8 @@ class event_reader {
   // The member of the root, or of `object`, as raw text; "" when it is not there.
   [[nodiscard]] std::string_view text(std::string_view key, text::json::index object = 0) const;
   [[nodiscard]] std::string_view raw(std::string_view key, text::json::index object = 0) const;
+  // As raw(), of an identifier or a number; "" for anything else, which may be text that no rule has let leave yet.
+  [[nodiscard]] std::string_view word(std::string_view key, text::json::index object = 0) const;
   // The number at `of` that says which of several a thing is. What a client takes for another number than the gateway does would put a
   // text together in two ways: false, and the stream cannot go on.
   [[nodiscard]] bool plain_index(text::json::index of, std::int64_t& out, std::int64_t least = 0);
@@ -47,6 +52,12 @@ class event_reader {
     [[nodiscard]] virtual bool knows_key(text::json::index /*i*/, const row& /*r*/) { return false; }
     // Whether the elements of an array follow those of the event before, so that their position in it says nothing.
     [[nodiscard]] virtual bool goes_on(text::json::index /*array*/) const { return false; }
+    // Of what says a text again in pieces (text_class::copy): the text beside the list of pieces at `copy`, or beside the member of the object
+    // that holds such lists; which copies go on in each other; whether it leaves at all; and whether some of the text left otherwise than it came.
+    [[nodiscard]] virtual std::string_view said_beside(text::json::index /*copy*/) const { return {}; }
+    [[nodiscard]] virtual std::int64_t copy_of(text::json::index copy) const { return choice_of(copy); }
+    [[nodiscard]] virtual bool drops(text::json::index /*copy*/) const { return false; }
+    [[nodiscard]] virtual bool edits(text::json::index /*copy*/) const { return false; }
     // Which of several things an event is about, where its root says so; "" where it is about all.
     [[nodiscard]] virtual std::string which() const { return {}; }
 
@@ -55,6 +66,8 @@ class event_reader {
   };
   // Judges every text of the event below `from` (itself included). False: blocked, or it holds what nobody can scan.
   [[nodiscard]] bool judge(text::json::index from, grower& dialect, channel_sink& sink);
+  // Behind that, the copies of texts that leave: what one says otherwise than the text beside it is a text of its own. copies.cpp.
+  [[nodiscard]] bool judge_copies(const grower& dialect, channel_sink& sink);
 
   // One text that stands at `i`, as a piece of what may go on there in later events. False: blocked.
   [[nodiscard]] bool judge_again(text::json::index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink);
@@ -64,6 +77,8 @@ class event_reader {
   // A field that the dialect put together until now, and the end of what it said: what comes of it later is judged as one with that. False: more
   // than the gateway follows.
   [[nodiscard]] bool go_on(const std::string& place, std::string said, std::int64_t choice);
+  // Bytes that are kept until the stream ends, of what stands in no table. False: more than the gateway keeps.
+  [[nodiscard]] bool keep(std::size_t bytes);
   // The stream cannot go on for a reason that no rule gave. Always false.
   bool refuse(std::string why);
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
@@ -76,8 +91,8 @@ class event_reader {
   // Of all events so far.
   [[nodiscard]] std::span<const std::string> handles() const { return handles_; }
   // Where a value stands, the same in every event: elements of arrays go by the value of their own `index` where they have one, and have
-  // no place of their own where `dialect` says that they go on.
-  [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr) const;
+  // no place of their own where `dialect` says that they go on. Longer than limits::place_bytes: it is cut, and nobody can follow it.
+  [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr);
   // JSON to put around a value so that it stands in `object` where `i` does.
   struct surroundings {
     std::string before, after;
@@ -107,14 +122,21 @@ class event_reader {
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_row(text::json::index i, std::string_view text, const row& r, part_kind what, bool editable, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_attachment(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  // event_attachments.cpp: of strings that no row calls an attachment; `taken`: this one was a data: URL, or went on with one.
+  [[nodiscard]] grower::taken take_data_url(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool read_url(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  enum class url_piece : std::uint8_t { none, whole, later, too_many };
+  [[nodiscard]] url_piece url_at(text::json::index i, const grower& dialect);
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
-  [[nodiscard]] bool judge_alternative(std::string_view text, bool editable, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
+  [[nodiscard]] bool judge_alternative(std::string_view text, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
+  [[nodiscard]] bool judge_copy(text::json::index at, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool admits(text::json::index i, std::string reason, std::optional<attachment_type> attachment, channel_sink& sink);
   [[nodiscard]] bool remember(std::size_t bytes);
+  [[nodiscard]] text::json::index number_of(text::json::index element);
   void remember_handle(std::string_view id);
   // A field that no dialect puts together. As long as it says one thing only: that, how often, as which piece it was judged, what of it left
   // and what the rules left of it where that is something else. Then, the channel of all that it said.
@@ -132,14 +154,38 @@ class event_reader {
   std::uint32_t depth_max_;
   text::json::document body_;
   std::vector<std::uint16_t> states_;
+  std::vector<text::json::index> numbers_;  // by node: its member `index`; empty until somebody asks
   std::vector<text::json::splice> splices_;
   std::set<std::string, std::less<>> keys_, lines_;
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
+  std::size_t alternative_bytes_ = 0;                      // of them
+  std::map<std::string, std::optional<std::string>, std::less<>> data_urls_;  // by place: what may become one; none: it did
+  struct copied {
+    std::string said;    // the end of what it said like the text
+    bool apart = false;  // it said otherwise
+  };
+  std::map<std::pair<std::int64_t, std::size_t>, copied> copies_;  // by grower::copy_of() and key
+  std::vector<text::json::index> copies_at_hand_;
+  spelled_text spelled_;
   std::vector<std::string> handles_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
 };
+
+// An element of the event's list of choices, and which of them it is.
+struct choice_entry {
+  text::json::index node;
+  std::int64_t number;
+};
+// That of the elements at hand, in the event's order, that a value stands in; null: none.
+template <class Entries>
+[[nodiscard]] const typename Entries::value_type* entry_around(const Entries& at_hand, const text::json::document& body, text::json::index i) {
+  const auto behind = std::ranges::upper_bound(at_hand, i, {}, &Entries::value_type::node);
+  if (behind == at_hand.begin()) return nullptr;
+  const auto& at = *std::prev(behind);
+  return i > at.node && i < body[at.node].next ? &at : nullptr;
+}
 
 // What of a growing text was fed and is still to leave.
 class unsent_text {

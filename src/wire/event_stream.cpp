@@ -37,7 +37,7 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
   }
   const auto before = out.size();
   if (s == status::ok) {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
   }
   if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
@@ -46,7 +46,9 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
 
 bool event_stream::read(const http::sse_event& e) {
   if (auto parsed = event_.parse(e.data); !parsed) return event_.refuse(parsed.error().message);
-  return event_.body()[0].kind == text::json::kind::object || event_.refuse("an event is no JSON object");
+  if (event_.body()[0].kind != text::json::kind::object) return event_.refuse("an event is no JSON object");
+  erred_ = erred_ || event_.tells_error();
+  return true;
 }
 
 response_stream::status event_stream::stopped() {

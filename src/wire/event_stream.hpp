@@ -27,6 +27,8 @@ class event_stream : public response_stream, protected event_reader::grower {
 
   // The event's JSON into event_; false: nobody can read it.
   [[nodiscard]] bool read(const http::sse_event& e);
+  // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
+  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return (erred_ || finish_all(sink, out)) && event_.finish(sink); }
   // Why what went before came to false: a rule, or a reason of the gateway's own.
   [[nodiscard]] status stopped();
   // The event as it came, or with its edits. Its data as they left, until the next call.
@@ -46,6 +48,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   event_reader event_;
   std::string released_;
   bool over_ = false;
+  bool erred_ = false;  // the upstream told an error, in the event at hand or before
 
  private:
   http::sse_splitter splitter_;

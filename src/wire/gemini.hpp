@@ -1,6 +1,8 @@
 // The Gemini dialect's pieces, put together in dialect.cpp.
 #pragma once
 
+#include <optional>
+
 #include "sluice/wire/dialect.hpp"
 
 namespace sluice::wire {
@@ -12,6 +14,9 @@ namespace sluice::wire {
 [[nodiscard]] std::string gemini_error_body(const error_text& text);
 // A refusal as a model's answer: text, and the reason for which it ended.
 [[nodiscard]] std::string gemini_refusal(std::string_view message);
+// Whether a part says that it is how the model got there and not what it answers; none: it says neither, because what should be a flag is none.
+// Clients take that for either.
+[[nodiscard]] std::optional<bool> gemini_is_thought(const text::json::document& body, text::json::index part);
 // Streams come as events where the request's query says so, as an array otherwise.
 [[nodiscard]] bool gemini_asks_for_events(const request_body& request);
 

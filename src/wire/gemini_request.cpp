@@ -29,11 +29,9 @@ bool role_of(std::string_view word, role& out) {
   return false;
 }
 
-// A part that says `thought` is how the model got there.
 part_kind thought_or(const text::json::document& body, index i, const row& r) {
-  if (r.kind != part_kind::text || body[i].kind != kind::string || body[body[i].parent].kind != kind::object) return r.kind;
-  const auto thought = body.member(body[i].parent, "thought");
-  return thought != none && body[thought].text == "true" ? part_kind::reasoning : r.kind;
+  const bool is_text = r.kind == part_kind::text && body[i].kind == kind::string;
+  return is_text && gemini_is_thought(body, body[i].parent).value_or(false) ? part_kind::reasoning : r.kind;
 }
 
 std::string text_part(std::string_view text) { return "{\"text\":" + json_quoted(text) + "}"; }
@@ -109,6 +107,9 @@ class gemini_response_body final : public table_response {
     // Alone they are text that no rule can read, and what is another text than that beside them is one of its own.
     part like{role::assistant, part_kind::transcript, true, false, {}, 0};
     like.choice = -1;
+    for_parts([&](index part) {
+      if (!gemini_is_thought(listed_.body(), part)) listed_.add_unread("unknown part", listed_.body().member(part, "thought"));
+    });
     for_words([&] { ++like.choice; }, [&](index transcript, index words) {
       const auto& body = listed_.body();
       const auto said = member(transcript, "text");
@@ -120,6 +121,15 @@ class gemini_response_body final : public table_response {
   }
 
  private:
+  // The parts of all candidates.
+  void for_parts(const auto& with) const {
+    const auto& body = listed_.body();
+    const auto list = member(0, "candidates");
+    for (auto c = list == none || body[list].kind != kind::array ? none : body.first_child(list); c != none; c = body.sibling(c)) {
+      const auto parts = member(member(c, "content"), "parts");
+      for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) with(p);
+    }
+  }
   // The words of each transcript that an answer has, which are its text again.
   void for_words(const auto& next_choice, const auto& with) const {
     const auto& body = listed_.body();
@@ -152,8 +162,8 @@ class gemini_response_body final : public table_response {
     std::int64_t number = -1;
     for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
       ++number;
-      const auto text = member(p, "text"), thought = member(p, "thought");
-      if (text == none || body[text].kind != kind::string || (thought != none && body[thought].text == "true")) continue;
+      const auto text = member(p, "text");
+      if (text == none || body[text].kind != kind::string || gemini_is_thought(body, p).value_or(false)) continue;
       // In the order of the parts, which is that of the body.
       const auto mine = std::ranges::equal_range(edits, text, {}, [&](const replacement& e) { return listed_.parts()[e.part].node; });
       said_text one{number, std::string(body[text].text), in_bytes(edits_of(body[text].text, mine))};
@@ -183,6 +193,11 @@ class gemini_response_body final : public table_response {
 
  protected:
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
+  // The tokens are those of an answer's texts, and not of its thoughts.
+  [[nodiscard]] std::string said_beside(index copy) const override {
+    const bool chosen = listed_.body()[copy].key == "chosenCandidates" || listed_.body()[copy].key == "chosen_candidates";
+    return chosen ? texts_of(listed_.body()[listed_.body()[copy].parent].parent, {}).front().text : std::string();
+  }
   // Log probabilities and words spell the text. Segments and citations go where their words have gone, and where nobody can say where that is, they go.
   void drop_copies(index choice, std::span<const replacement> edits, splice_list& splices) const override {
     const auto& body = listed_.body();
@@ -226,8 +241,7 @@ class gemini_response_body final : public table_response {
     auto last = none;
     for (auto p = body.first_child(parts); p != none; p = body.sibling(p)) last = p;
     const auto literal = last == none || body[last].kind != kind::object ? none : body.member(last, "text");
-    const auto thought = member(last, "thought");
-    const bool is_text = literal != none && body[literal].kind == kind::string && (thought == none || body[thought].text != "true");
+    const bool is_text = literal != none && body[literal].kind == kind::string && !gemini_is_thought(body, last).value_or(false);
     is_text ? add_behind(body, literal, text, splices) : add_to_list(body, parts, {{}, text}, text_part, splices);
   }
 };
@@ -244,6 +258,12 @@ result<std::unique_ptr<response_body>> gemini_read_response(const endpoint& to, 
   auto made = std::make_unique<gemini_response_body>();
   if (auto done = made->read_as(to, body, depth_max); !done) return std::unexpected(done.error());
   return made;
+}
+
+std::optional<bool> gemini_is_thought(const text::json::document& body, index part) {
+  const auto thought = body[part].kind == kind::object ? body.member(part, "thought") : none;
+  if (thought == none || body[thought].kind == kind::null) return false;
+  return body[thought].kind == kind::boolean ? std::optional(body[thought].text == "true") : std::nullopt;
 }
 
 bool gemini_asks_for_events(const request_body& request) { return static_cast<const gemini_request_body&>(request).events; }

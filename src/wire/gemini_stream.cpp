@@ -15,14 +15,18 @@ using text::json::none;
 response_stream::status generate_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
   if (over_ && !elements_.closed()) return status::done;  // behind an array that the upstream closed white space may still come
   if (framing_ == framing::unknown) {
+    const auto first = bytes.find_first_not_of(" \t\r\n");
+    if (head_.size() + std::min(first, bytes.size()) > limits::blank_bytes) {
+      reason_ = "more white space before a stream than the gateway keeps";
+      return status::unreadable;
+    }
     head_ += bytes;
-    const auto first = head_.find_first_not_of(" \t\r\n");
     if (first == std::string::npos) return status::ok;
-    if (head_[first] == '{') {
+    if (bytes[first] == '{') {
       reason_ = "one object where a stream should be";
       return status::unreadable;
     }
-    framing_ = head_[first] == '[' ? framing::array : framing::events;
+    framing_ = bytes[first] == '[' ? framing::array : framing::events;
     bytes = head_;
   }
   if (framing_ == framing::events) {
@@ -73,7 +77,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       written_ = true;
       continue;
     }
-    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && (!finish_all(sink, out) || !event_.finish(sink))) return status::blocked;
+    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && !finish_stream(sink, out)) return status::blocked;
     out += p.raw;
     over_ = over_ || elements_.closed();  // white space may still come
   }
@@ -90,13 +94,14 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     reason_ = "an event is no JSON object";
     return status::unreadable;
   }
-  if (!begin_candidates() || !event_.judge(0, *this, sink)) return stopped();
+  erred_ = erred_ || event_.tells_error();
+  if (!begin_candidates() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = candidates_[at.number];
     if (!knows_words(at.node, c, sink)) return stopped();
     c.calls = c.calls || calls_tool(at.node);
     if (!event_.text("finishReason", at.node).empty() && event_.text("finishReason", at.node) != "null") {
-      if (!finish(at.number, c, sink, out)) return status::blocked;
+      if (!erred_ && !finish(at.number, c, sink, out)) return status::blocked;
       c.finished = true;
     }
     c.touched = c.touched || event_.edited();
@@ -132,7 +137,7 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
     return status::unreadable;
   }
   const auto before = out.size();
-  if (!finish_all(sink, out) || !event_.finish(sink)) return status::blocked;
+  if (!finish_stream(sink, out)) return status::blocked;
   if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
   over_ = true;
   return status::ok;

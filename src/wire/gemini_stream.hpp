@@ -53,10 +53,7 @@ class generate_stream final : public response_stream, private event_reader::grow
     std::string added;  // behind what it said, when it last ended
   };
 
-  struct entry {  // of `candidates` in the event at hand
-    text::json::index node;
-    std::int64_t number;
-  };
+  using entry = choice_entry;
 
   template <class Framed>
   [[nodiscard]] status event(const Framed& e, channel_sink& sink, std::string& out);
@@ -65,6 +62,9 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool goes_on(text::json::index array) const override;
+  [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
+  [[nodiscard]] bool drops(text::json::index /*copy*/) const override { return event_.edited(); }
+  [[nodiscard]] bool edits(text::json::index copy) const override;
   [[nodiscard]] bool begin_candidates();
   [[nodiscard]] const entry* entry_of(text::json::index i) const;
   [[nodiscard]] bool resume(std::int64_t number, candidate& c, growing& g, const text_name& name, channel_sink& sink);
@@ -79,6 +79,8 @@ class generate_stream final : public response_stream, private event_reader::grow
   void drop_copies(text::json::index node, const candidate& c, const channel_sink& sink);
   void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
+  // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
+  [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return (erred_ || finish_all(sink, out)) && event_.finish(sink); }
   void emit(const std::string& json, std::string& out);
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
@@ -91,7 +93,9 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::map<std::int64_t, candidate> candidates_;
   std::vector<entry> at_hand_;
   std::string reason_, released_;
+  mutable std::string said_;  // what said_beside() put together
   bool written_ = false, over_ = false;
+  bool erred_ = false;       // the upstream told an error, in the event at hand or before
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 

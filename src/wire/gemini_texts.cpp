@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "gemini.hpp"
 #include "gemini_stream.hpp"
 #include "parts.hpp"
 #include "sluice/base/code_points.hpp"
@@ -33,15 +34,27 @@ bool generate_stream::begin_candidates() {
   return true;
 }
 
-const generate_stream::entry* generate_stream::entry_of(index i) const {
-  const auto behind = std::ranges::upper_bound(at_hand_, i, {}, &entry::node);  // they stand in the event's order
-  if (behind == at_hand_.begin()) return nullptr;
-  const auto& at = *std::prev(behind);
-  return i > at.node && i < event_.body()[at.node].next ? &at : nullptr;
-}
+const generate_stream::entry* generate_stream::entry_of(index i) const { return entry_around(at_hand_, event_.body(), i); }
 
 // Each event has the next parts of an answer.
 bool generate_stream::goes_on(index array) const { return event_.body()[array].key == "parts" && entry_of(array) != nullptr; }
+
+// The tokens are those of an answer's texts, and not of its thoughts.
+std::string_view generate_stream::said_beside(index copy) const {
+  const auto& body = event_.body();
+  said_.clear();
+  const auto* of = body[copy].key == "chosenCandidates" || body[copy].key == "chosen_candidates" ? entry_of(copy) : nullptr;
+  for (auto p = of == nullptr ? none : first_part(of->node); p != none; p = body.sibling(p)) {
+    const auto text = body[p].kind == kind::object ? event_.child(p, "text") : none;
+    if (text != none && body[text].kind == kind::string && !gemini_is_thought(body, p).value_or(false)) said_ += body[text].text;
+  }
+  return said_;
+}
+
+bool generate_stream::edits(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && candidates_.at(of->number).touched;
+}
 
 event_reader::grower::taken generate_stream::take(index i, const row& r, channel_sink& sink) {
   const auto& body = event_.body();
@@ -52,10 +65,17 @@ event_reader::grower::taken generate_stream::take(index i, const row& r, channel
   const bool argument = r.kind == part_kind::tool_call;
   if (argument) {
     name.argument = event_.text("jsonPath", body[i].parent);
-  } else if (event_.text("thought", body[i].parent) == "true") {
-    name.what = part_kind::reasoning;
+  } else {
+    const auto thought = gemini_is_thought(body, body[i].parent);
+    if (!thought && !sink.passes({"unknown part", body.path(body[i].parent), body[i].raw_end - body[i].raw_begin})) {
+      return event_.refuse("a part of which nobody can say whether it is a thought"), taken::blocked;
+    }
+    if (thought.value_or(false)) name.what = part_kind::reasoning;
   }
-  if (!c.texts.contains(name) && c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
+  if (!c.texts.contains(name)) {
+    if (c.texts.size() >= limits::channels) return event_.refuse("more texts of a candidate than the gateway follows"), taken::blocked;
+    if (!event_.keep(name.argument.size())) return taken::blocked;
+  }
   auto& g = c.texts[name];
   if (!g.open) {
     if (argument) g = {};  // each says where it ends, and another call may have one of this name
@@ -168,7 +188,7 @@ bool generate_stream::knows_words(index node, const candidate& c, channel_sink& 
 // What spells, repeats or points into a text that left otherwise than it came.
 void generate_stream::drop_copies(index node, const candidate& c, const channel_sink& sink) {
   const auto& body = event_.body();
-  if (event_.edited()) event_.blank(node, "logprobsResult", "{}");
+  if (event_.edited() || (c.finished && c.edited)) event_.blank(node, "logprobsResult", "{}");
   for (auto p = c.touched ? first_part(node) : none; p != none; p = body.sibling(p)) {
     if (body[p].kind == kind::object) event_.blank(event_.child(p, "audioTranscription"), "words", "[]");
   }

@@ -78,6 +78,16 @@ class ollama_response_body final : public table_response {
     blank(listed_.body(), choice, "logprobs", "[]", splices);
     blank(listed_.body(), choice, "context", "[]", splices);
   }
+  // The tokens are those of all that it made, and it thinks first.
+  [[nodiscard]] std::string said_beside(index /*copy*/) const override {
+    const auto& body = listed_.body();
+    std::string out;
+    const auto message = member(0, "message");
+    for (const auto said : {member(message, "thinking"), member(message, "content"), member(0, "thinking"), member(0, "response")}) {
+      if (said != none && body[said].kind == kind::string) out += body[said].text;
+    }
+    return out;
+  }
   // `context` spells the request as well.
   void drop_request(std::vector<text::json::splice>& splices) const override {
     if (hides_request_) blank(listed_.body(), 0, "context", "[]", splices);

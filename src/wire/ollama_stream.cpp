@@ -43,6 +43,9 @@ class lines_stream final : public response_stream, private event_reader::grower 
   };
   [[nodiscard]] status line(const http::json_piece& p, channel_sink& sink, std::string& out);
   [[nodiscard]] taken take(index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] std::string_view said_beside(index copy) const override;
+  [[nodiscard]] bool drops(index /*copy*/) const override { return event_.edited(); }
+  [[nodiscard]] bool edits(index /*copy*/) const override { return edited_; }
   [[nodiscard]] bool finish(channel_sink& sink, std::string& out);
   void write(growing& g, std::string& out);
   void piece(std::string_view says, std::string& out) const;
@@ -83,10 +86,10 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
     reason_ = "a line is no JSON object";
     return status::unreadable;
   }
-  if (const auto m = event_.raw("model"); m.starts_with('"')) model_ = m;
-  if (const auto c = event_.raw("created_at"); c.starts_with('"')) created_at_ = c;
+  if (const auto m = event_.word("model"); m.starts_with('"')) model_ = m;
+  if (const auto c = event_.word("created_at"); c.starts_with('"')) created_at_ = c;
   for (auto& g : texts_) g.last = none;
-  if (!event_.judge(0, *this, sink)) {
+  if (!event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) {
     reason_ = event_.unread();
     return reason_.empty() ? status::blocked : status::unreadable;
   }
@@ -96,7 +99,7 @@ response_stream::status lines_stream::line(const http::json_piece& p, channel_si
   const bool last = event_.text("done") == "true", error = !event_.text("error").empty();
   if (last && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
   // Tokens and their probabilities spell what left otherwise than it came.
-  if (event_.edited()) event_.blank(0, "logprobs", "[]");
+  if (event_.edited() || (last && edited_)) event_.blank(0, "logprobs", "[]");
   if (edited_ || hides_request_) event_.blank(0, "context", "[]");
   if (event_.edited()) {
     http::append_with_data(p, event_.apply(), out);
@@ -119,6 +122,16 @@ event_reader::grower::taken lines_stream::take(index i, const row& r, channel_si
     return taken::taken;
   }
   return taken::left;
+}
+
+// A line has a piece of one text; of several, nobody could say which its tokens spell.
+std::string_view lines_stream::said_beside(index /*copy*/) const {
+  std::string_view out;
+  for (const auto& g : texts_) {
+    if (g.last != none && !out.empty()) return {};
+    if (g.last != none) out = event_.body()[g.last].text;
+  }
+  return out;
 }
 
 // What is left of a text: into the line at hand where that has some of it, on a line of its own before otherwise.

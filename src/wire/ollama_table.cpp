@@ -126,7 +126,7 @@ std::vector<dialect::coverage_row> make_coverage() {
     add_coverage(out, endpoint, "request", "no", request_list(endpoint).rows());
     out.push_back({endpoint, "request", "any other string or object (template is one)", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, endpoint, "response", "no", response_list().rows());
-    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks"});
+    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
   for (const char* endpoint : {"chat", "generate"}) add_coverage(out, endpoint, "response", "yes", response_list().rows());
   out.push_back({"tags, show, version, ps", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
@@ -143,7 +143,7 @@ const path_table& ollama_request(std::string_view endpoint) {
   return endpoint == "chat" ? chat : endpoint == "generate" ? generate : embed;
 }
 const path_table& ollama_response() {
-  static const path_table table(response_list().rows());
+  static const path_table table(response_list().rows(), key_form::folded);
   return table;
 }
 std::span<const dialect::coverage_row> ollama_coverage() {

@@ -73,6 +73,12 @@ class chat_response final : public table_response {
     const auto moves = edits_of(of.text, edits);
     for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
   }
+  [[nodiscard]] std::string said_beside(index copy) const override {
+    const auto& body = listed_.body();
+    const auto key = body[copy].key;
+    const auto said = key == "content" || key == "refusal" ? member(member(body[body[copy].parent].parent, "message"), key) : none;
+    return said == none || body[said].kind != kind::string ? std::string() : std::string(body[said].text);
+  }
   // Tokens spell the text, and a voice says it.
   void drop_copies(index choice, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     const auto& body = listed_.body();

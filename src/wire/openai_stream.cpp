@@ -17,20 +17,24 @@ using text::json::none;
 namespace {
 
 constexpr std::string_view said_row = "choices[].delta.content";
+constexpr std::string_view parts_row = "choices[].delta.content[]";
 constexpr std::size_t tail_bytes = 4096;
+
+// What a choice says, in one piece or as parts: clients put one behind the other.
+bool is_said(const row* r) { return r != nullptr && (r->path == said_row || (r->path.starts_with(parts_row) && r->path.substr(parts_row.size()) == ".text")); }
 
 }  // namespace
 
 response_stream::status chat_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
   }
   if (!read(e)) return stopped();
   remember();
-  if (!begin_choices() || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_choices() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   bool touched = hides_request_;
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
@@ -38,8 +42,10 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
     const auto why = event_.child(at.node, "finish_reason");
     // Some servers send an empty one with every chunk, and no client takes it for an end.
     if (why != none && event_.body()[why].kind == kind::string && !event_.body()[why].text.empty()) {
+      const bool before = c.edited;
       if (!finish_choice(at.number, c, sink, out)) return stopped();
       c.finished = true;
+      c.touched = c.touched || c.edited != before;
     }
     drop_copies(at, c, sink);
     touched = touched || c.touched;
@@ -52,19 +58,19 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
 }
 
 void chat_stream::remember() {
-  const auto keep = [&](const char* key, kind wanted, std::string& to) {
-    const auto i = event_.child(0, key);
-    if (i != none && event_.body()[i].kind == wanted && event_.body().raw(i) != "\"\"") to = event_.body().raw(i);
+  const auto keep = [&](const char* key, bool quoted, std::string& to) {
+    const auto raw = event_.word(key);
+    if (!raw.empty() && (raw.front() == '"') == quoted) to = raw;
   };
-  keep("id", kind::string, id_);
-  keep("created", kind::number, created_);
-  keep("model", kind::string, model_);
+  keep("id", true, id_);
+  keep("created", false, created_);
+  keep("model", true, model_);
 }
 
 bool chat_stream::begin_choices() {
   for (const auto& at : at_hand_) {
     auto& c = choices_[at.number];
-    c.touched = false;
+    c.touched = c.speaks = false;
     for (auto& each : c.channels) each.last = none;
     for (auto& [number, call] : c.tools) call.last = none;
   }
@@ -90,16 +96,35 @@ bool chat_stream::begin_choices() {
   return true;
 }
 
-const chat_stream::entry* chat_stream::entry_of(index i) const {
-  for (const auto& at : at_hand_) {
-    if (i > at.node && i < event_.body()[at.node].next) return &at;
-  }
-  return nullptr;
-}
+const chat_stream::entry* chat_stream::entry_of(index i) const { return entry_around(at_hand_, event_.body(), i); }
 
 std::int64_t chat_stream::choice_of(index i) const {
   const auto* of = entry_of(i);
   return of == nullptr ? channel_sink::no_choice : of->number;
+}
+
+// The parts of a content, and what tells of its reasoning, follow those of the event before.
+bool chat_stream::goes_on(index array) const {
+  const auto key = event_.body()[array].key;
+  return (key == "content" || key == "thinking" || key == "reasoning_details") && entry_of(array) != nullptr;
+}
+
+std::string_view chat_stream::said_beside(index copy) const {
+  const auto* of = entry_of(copy);
+  const auto delta = of == nullptr ? none : event_.child(of->node, "delta");
+  const auto key = event_.body()[copy].key;
+  const auto said = delta == none || (key != "content" && key != "refusal") || event_.body()[delta].kind != kind::object ? none : event_.child(delta, key);
+  return said == none || event_.body()[said].kind != kind::string ? std::string_view() : event_.body()[said].text;
+}
+
+bool chat_stream::drops(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && choices_.at(of->number).touched;
+}
+
+bool chat_stream::edits(index copy) const {
+  const auto* of = entry_of(copy);
+  return of != nullptr && choices_.at(of->number).edited;
 }
 
 event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
@@ -127,16 +152,27 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   const auto piece = event_.body()[i].text;
   // A client puts it behind what it has, and what it has was decided: nobody could say any more what the two are together.
   if (c.finished) return event_.refuse("text of a choice after its finish_reason"), taken::blocked;
-  const bool only = r != nullptr && r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos;
-  auto at = only ? std::string() : event_.place(i);
-  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r : each.at == at; });
+  const bool only = r != nullptr && (r->path.starts_with(parts_row) || r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos);
+  auto at = only ? std::string() : event_.place(i, this);
+  if (at.size() > limits::place_bytes) return event_.refuse("a text of a choice that stands under longer names than the gateway follows"), taken::blocked;
+  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r || (is_said(r) && is_said(each.of)) : each.at == at; });
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
+    auto in_delta = event_.around(i, event_.child(of.node, "delta"));
+    if (!event_.keep(at.size() + in_delta.before.size() + in_delta.after.size())) return taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
-    if (r != nullptr && r->path == said_row) c.said = id;
-    it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, event_.around(i, event_.child(of.node, "delta"))});
+    if (is_said(r)) c.said = id;
+    it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, std::move(in_delta)});
+  }
+  if (only && it->of != r) {  // it goes on in the other form
+    auto in_delta = event_.around(i, event_.child(of.node, "delta"));
+    const auto known = it->in_delta.before.size() + it->in_delta.after.size(), now = in_delta.before.size() + in_delta.after.size();
+    if (now > known && !event_.keep(now - known)) return taken::blocked;
+    it->of = r;
+    it->in_delta = std::move(in_delta);
   }
   it->last = i;
+  c.speaks = true;
   released_.clear();
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
   c.edited = !it->unsent.leaves(piece, released_) || c.edited;
@@ -160,10 +196,11 @@ event_reader::grower::taken chat_stream::fragment(index i, const row& r, const e
     if (const auto n = body.member(call, "index"); n != none) {
       if (!event_.plain_index(n, number)) return taken::blocked;
     } else {
-      for (auto each = body.first_child(body[call].parent); each != call; each = body.sibling(each)) ++number;
+      number = body[call].place;
     }
   }
   if (!c.tools.contains(number) && c.tools.size() >= limits::calls) return event_.refuse("more tool calls than the gateway follows"), taken::blocked;
+  c.speaks = true;
   auto& tool = c.tools[number];
   tool.last = i;
   if (!take_arguments(tool.arguments, i, sink)) return taken::blocked;
@@ -192,6 +229,11 @@ bool chat_stream::finish_calls(std::int64_t number, choice& c, channel_sink& sin
 // Resolves what a choice still holds, before its last event or within it: what a client reads first must leave first.
 bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& sink, std::string& out) {
   if (c.finished) return true;
+  if (erred_) {  // a choice that ends with an error ends as if the upstream had died
+    c.channels.clear();
+    c.tools.clear();
+    return true;
+  }
   if (!finish_calls(number, c, sink, out)) return false;
   std::vector<std::string> left;
   for (const auto& each : c.channels) {
@@ -230,19 +272,22 @@ bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
   return true;
 }
 
-// Tokens of a choice with a text are that text again; alone they are text that no rule can read.
+// Tokens beside a text are that text again; alone they are text that no rule can read, whatever another event said.
 bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& sink) {
   const auto tokens = event_.child(of.node, "token_ids");
-  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || !c.channels.empty() || !c.tools.empty()) return true;
+  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || c.speaks || c.touched || c.edited) return true;
   const auto& n = event_.body()[tokens];
+  // The one that ended it has no text.
+  const auto first = event_.body().first_child(tokens);
+  const bool one = n.kind == kind::array && first != none && event_.body()[first].kind == kind::number && event_.body().sibling(first) == none;
+  if (one && !c.finished && !event_.text("finish_reason", of.node).empty()) return true;
   return sink.passes({"unknown part", event_.body().path(tokens), n.raw_end - n.raw_begin}) || event_.refuse("tokens without the text that they spell");
 }
 
 // What spells a text that left otherwise than it came, and what points into one or says it aloud.
 void chat_stream::drop_copies(const entry& of, const choice& c, const channel_sink& sink) {
-  for (const char* spelled : {"logprobs", "token_ids"}) {
-    if (c.touched) event_.blank(of.node, spelled, "null");
-  }
+  if (c.touched) event_.blank(of.node, "logprobs", "null");
+  if (c.touched || (c.edited && !c.speaks)) event_.blank(of.node, "token_ids", "null");
   const auto delta = event_.child(of.node, "delta");
   if (!c.edited || delta == none || event_.body()[delta].kind != kind::object) return;
   follow_citations(delta, c, sink);

@@ -39,14 +39,12 @@ class chat_stream final : public event_stream {
     bool calls = false;    // a tool of the client's
     bool edited = false;   // some text of it left otherwise than it came
     bool touched = false;  // some text of it in the event at hand did
+    bool speaks = false;   // the event at hand has some
     std::optional<std::uint32_t> said;  // the channel of its content, also when that is over
     std::vector<channel> channels;
     std::map<std::int64_t, tool_call> tools;  // -1: the one function_call
   };
-  struct entry {  // of `choices` in the event at hand
-    text::json::index node;
-    std::int64_t number;
-  };
+  using entry = choice_entry;
 
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
@@ -54,6 +52,10 @@ class chat_stream final : public event_stream {
   [[nodiscard]] taken take_unknown(text::json::index i, channel_sink& sink) override;
 
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
+  [[nodiscard]] bool goes_on(text::json::index array) const override;
+  [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
+  [[nodiscard]] bool drops(text::json::index copy) const override;
+  [[nodiscard]] bool edits(text::json::index copy) const override;
 
   void remember();
   [[nodiscard]] bool begin_choices();

@@ -91,6 +91,22 @@ constexpr auto common_rows = std::to_array<row>({
 constexpr auto message_rows = std::to_array<row>({
     {"index", scalar},
     {"tool_calls[].index", scalar},
+    // OpenRouter's pictures; and what servers of several kinds answer with in a list of parts, as it stands in a request.
+    {"images[].index", scalar},
+    {"images[].type", opaque},
+    {"images[].image_url.url", binary, kind::attachment, from::assistant},
+    {"content[].image_url", binary, kind::attachment, from::assistant},
+    {"content[].image_url.url", binary, kind::attachment, from::assistant},
+    {"content[].image_url.detail", opaque},
+    {"content[].input_audio", binary, kind::attachment, from::assistant, attachment_type::audio},
+    {"content[].input_audio.data", binary, kind::attachment, from::assistant, attachment_type::audio},
+    {"content[].input_audio.format", opaque},
+    {"content[].file.file_data", binary, kind::attachment, from::assistant},
+    {"content[].file.file_id", opaque},
+    {"content[].file.filename", name, kind::name, from::assistant},
+    {"content[].video_url.url", binary, kind::attachment, from::assistant},
+    {"content[].document_url", binary, kind::attachment, from::assistant},
+    {"content[].document_name", name, kind::name, from::assistant},
 });
 
 // In an answer in one piece. (Of a chunk, what stands outside of its choices is judged where it stands.)

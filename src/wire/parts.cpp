@@ -64,6 +64,12 @@ void listed_body::add_reading(index node, part like, std::string reading) {
   origins_.push_back({});
 }
 
+void listed_body::add_copy(index node, part like, std::string reading) {
+  add_reading(node, like, std::move(reading));
+  parts_.back().editable = true;
+  origins_.back().copied = true;
+}
+
 void listed_body::add_value(index node, part like) {
   add_plain(node, like, false);
   if (auto spoken = text::json::without_exponent(body_[node].text); !spoken.empty()) add_reading(node, like, std::move(spoken));
@@ -86,6 +92,12 @@ void listed_body::add_key(index node, part like) {
   origins_.push_back({.document = -1, .inner = 0, .key = true});
 }
 
+void listed_body::add_key_to_drop(index node, part like) {
+  const bool editable = like.editable;
+  add_key(node, like);
+  parts_.back().editable = editable;
+}
+
 void listed_body::add_unread(std::string reason, index node, std::optional<attachment_type> attachment) {
   const std::uint64_t bytes = body_[node].raw_end - body_[node].raw_begin;
   const bool alone = unread_.size() < limits::unread_parts;
@@ -103,6 +115,7 @@ void listed_body::add_attachment(index node, const row& r, part like) {
   if (body_[node].kind != kind::string) return add_unread("attachment", node, attachment_type::other);
   auto what = read_attachment(body_[node].text, media_type_beside(body_, node));
   if (r.carries != attachment_type::other) what.text.reset();  // whatever it looks like
+  if (!what.words.empty()) add_reading(node, like, std::move(what.words));
   if (what.text) {
     if (what.text->empty()) return;
     const bool editable = like.editable && what.coding.has_value();
@@ -115,18 +128,26 @@ void listed_body::add_attachment(index node, const row& r, part like) {
   add_unread("attachment", node, what.type == attachment_type::other ? r.carries : what.type);
 }
 
+// A string of which a redaction becomes a block: what a data: URL holds where it is one, wherever it stands.
+void listed_body::add_fixed(index node, const row& r, part like) {
+  if (as_data_url(body_[node].text) != data_url::whole) return add_plain(node, like, false);
+  like.editable = false;
+  add_attachment(node, r, like);
+}
+
 void listed_body::add(index node, const row& r, part like, std::uint32_t depth_max) {
   // What a tool's message says is the tool's result.
   like.kind = like.role == role::tool && r.kind == part_kind::text ? part_kind::tool_result : r.kind;
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return;
     case text_class::opaque: case text_class::handle: case text_class::parameters: case text_class::sealed:
-      if (looks_as(r.what, body_[node].text)) return;
+      if (looks_as(r.what, body_[node].text) && as_data_url(body_[node].text) != data_url::whole) return;
       like.kind = part_kind::annotation;
-      return add_plain(node, like, false);
+      return add_fixed(node, r, like);
     case text_class::reference: return add_unread("server state", node);
     case text_class::binary: return add_attachment(node, r, like);
-    case text_class::name: case text_class::schema: return add_plain(node, like, false);
+    case text_class::name: return add_fixed(node, r, like);
+    case text_class::schema: return add_plain(node, like, false);
     case text_class::text: case text_class::arguments: return add_plain(node, like, true);
     case text_class::json: break;
   }
@@ -179,6 +200,7 @@ std::vector<text::json::splice> listed_body::splices(std::span<const replacement
     const auto& e = edits[i];
     const auto& p = parts_[e.part];
     const auto& from = origins_[e.part];
+    if (from.copied || (from.key && from.document < 0)) continue;
     if (from.coding) {
       const auto first = i;
       while (i + 1 < edits.size() && edits[i + 1].part == e.part) ++i;

@@ -33,15 +33,20 @@ class listed_body {
 
   // The text of a string node with its row's meaning. `depth_max` bounds JSON in the string.
   void add(text::json::index node, const row& r, part like, std::uint32_t depth_max);
-  // A string of which nothing is known but where it stands; a redaction of it becomes a block.
+  // A string of which nothing is known but where it stands; a redaction of it becomes a block unless it is `editable`.
   void add_plain(text::json::index node, part like, bool editable);
+  void add_fixed(text::json::index node, const row& r, part like);
   // A number or a literal where text may be: it cannot be edited in its place, only judged.
   void add_value(text::json::index node, part like);
   // The key of a member, for maps that a client can put words into.
   void add_key(text::json::index node, part like);
+  // One that may be changed where all that it stands in is taken out then, by whoever lists it: it has no splice of its own.
+  void add_key_to_drop(text::json::index node, part like);
   void add_attachment(text::json::index node, const row& r, part like);
   // Text that the body does not hold in these bytes: another reading of what it does.
   void add_reading(text::json::index node, part like, std::string reading);
+  // The same of a copy: an edit of it changes nothing here, because the dialect drops all of the copy.
+  void add_copy(text::json::index node, part like, std::string reading);
   // Beyond limits::unread_parts, one with all others of its reason and type.
   void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
 
@@ -55,6 +60,7 @@ class listed_body {
     text::json::index inner = 0;
     bool key = false;
     std::optional<text_coding> coding = {};  // of a text that was decoded: how it is written again
+    bool copied = false;                     // add_copy()
   };
   [[nodiscard]] text::json::splice written_again(std::span<const replacement> edits) const;
   text::json::document body_;

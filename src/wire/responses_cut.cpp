@@ -25,7 +25,7 @@ void responses_stream::write_event(std::string_view type, std::string_view rest,
 void responses_stream::close_texts(std::int64_t number, const std::string& id_raw, std::string& parts, std::string& summary, std::string& out) {
   for (auto& [at, t] : texts_) {
     const auto& g = growing_texts()[static_cast<std::size_t>(at.of)];
-    if (at.item != number || g.in_part.empty()) continue;
+    if (at.item != number || g.in_part.empty() || t.only_end) continue;
     const bool of_summary = g.part_index == "summary_index";
     const auto where = ",\"item_id\":" + id_raw + ",\"output_index\":" + std::to_string(number) + "," + json_quoted(g.part_index) + ":" + std::to_string(at.part);
     const auto type = g.in_part.substr(1, g.in_part.find('>') - 1), key = g.in_part.substr(g.in_part.find('>') + 2);
@@ -49,7 +49,7 @@ std::string responses_stream::close_item(std::int64_t number, const item& of, st
   if (!summary.empty()) whole = with_members(whole, {{"summary", "[" + summary + "]"}});
   for (const auto& [at, t] : texts_) {
     const auto& g = growing_texts()[static_cast<std::size_t>(at.of)];
-    if (at.item == number && g.in_part.empty() && g.label == g.done_key) whole = with_members(whole, {{g.done_key, json_quoted(t.sent())}});
+    if (at.item == number && g.in_part.empty() && g.label == g.done_key && !t.only_end) whole = with_members(whole, {{g.done_key, json_quoted(t.sent())}});
   }
   write_event("response.output_item.done", ",\"output_index\":" + std::to_string(number) + ",\"item\":" + whole, out);
   return whole;

@@ -34,6 +34,11 @@ class responses_body final : public table_response {
     const auto word = at == none ? std::string_view() : listed_.body()[at].text;
     return word == "queued" || word == "in_progress";
   }
+  [[nodiscard]] std::string said_beside(index copy) const override {
+    const auto& body = listed_.body();
+    const auto said = body.member(body[copy].parent, "text");
+    return said == none || body[said].kind != kind::string ? std::string() : std::string(body[said].text);
+  }
   // An item of a list of inputs may be anybody's.
   [[nodiscard]] role role_of(index i, const row& r) const override {
     const auto& body = listed_.body();

@@ -55,18 +55,19 @@ responses_stream::responses_stream(const endpoint& to, const request_body& reque
 
 response_stream::status responses_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (e.data == "[DONE]") {  // not of this API, and some of its imitators send it
-    if (!finish_all(sink, out) || !event_.finish(sink)) return stopped();
+    if (!finish_stream(sink, out)) return stopped();
     over_ = true;
     out += e.raw;
     return status::done;
   }
   if (!read(e)) return stopped();
-  if (!begin_event() || !announce() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink)) return stopped();
+  if (!begin_event() || !count() || !announce() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   follow_annotation(sink);
   if (drops()) {
     keep_alive(out);
     return status::ok;
   }
+  told_response_ = told_response_ || tells_response_;
   follow_edits();
   restore_request();
   number();
@@ -81,7 +82,8 @@ bool responses_stream::begin_event() {
   type_ = type == none ? std::string_view() : body[type].text;
   padded_ = padded_ || event_.child(0, "obfuscation") != none;
   edited_.clear();
-  piece_gone_ = annotation_gone_ = false;
+  piece_gone_ = annotation_gone_ = misplaced_ = false;
+  tells_response_ = type_ == "response.created" || type_ == "response.queued" || type_ == "response.in_progress";
   added_.clear();
   delta_of_ = nullptr;
   for (const auto& g : growing_texts()) {
@@ -114,6 +116,9 @@ void responses_stream::begin_anew() {
   closed_ = false;
   created_.clear();
   items_.clear();
+  counted_.clear();
+  begun_items_ = 0;
+  told_response_ = false;
   texts_.clear();
   announced_.clear();
   kept_.clear();
@@ -133,13 +138,13 @@ void responses_stream::restore_request() {
 
 // What an event ends leaves before it.
 bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
-  if (type_ == "response.output_item.added" && !items_.contains(item_) && items_.size() >= limits::calls) return event_.refuse("more items of a response than the gateway follows");
+  const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
+  if (ends_item && !has_room_for(item_)) return false;
   if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
     texts_.clear();  // what is held of a failure is dropped
     return true;
   }
-  const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
   const bool ends_content = type_ == "response.content_part.done", ends_summary = type_ == "response.reasoning_summary_part.done";
   for (auto t = texts_.lower_bound({item_, family::output_text, no_part}); t != texts_.end() && t->first.item == item_; ++t) {
     const auto& g = growing_texts()[static_cast<std::size_t>(t->first.of)];
@@ -149,8 +154,22 @@ bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
     if (is_of(type_, g, ".done")) ends = t->first.part == part_at_hand(t->first.of, false);
     if (ends && !finish(t->first, t->second, sink, out)) return false;
   }
+  if (!end_unsaid()) return false;
   if (type_ == "response.output_item.added") {
     texts_.erase(texts_.lower_bound({item_, family::output_text, no_part}), texts_.lower_bound({item_ + 1, family::output_text, no_part}));
+  }
+  return true;
+}
+
+// The end of a text that no piece came of: what comes behind it is text behind its end.
+bool responses_stream::end_unsaid() {
+  if (!type_.ends_with(".done")) return true;
+  for (std::size_t f = 0; f < growing_texts().size(); ++f) {
+    if (!is_of(type_, growing_texts()[f], ".done")) continue;
+    const place at{item_, static_cast<family>(f), part_at_hand(static_cast<family>(f), false)};
+    if (texts_.contains(at)) continue;
+    if (texts_.size() >= limits::calls) return event_.refuse("more texts of a response than the gateway follows");
+    texts_[at].over = texts_[at].only_end = true;
   }
   return true;
 }
@@ -182,6 +201,45 @@ std::int64_t responses_stream::number_of(std::string_view key) const {
   return out;
 }
 
+std::int64_t responses_stream::size_of(index object, std::string_view key) const {
+  const auto& body = event_.body();
+  const auto list = object == none || body[object].kind != kind::object ? none : event_.child(object, key);
+  std::int64_t out = 0;
+  for (auto i = list == none || body[list].kind != kind::array ? none : body.first_child(list); i != none; i = body.sibling(i)) ++out;
+  return out;
+}
+
+// A client puts an item and a part behind those that it has, and a piece where its numbers say. False: text would come behind another than
+// its own, or there are more than the gateway follows.
+bool responses_stream::count() {
+  if (tells_response_ && !told_response_) return count_response();
+  if (type_ == "response.output_item.added") {
+    if (!has_room_for(item_)) return false;
+    misplaced_ = begun_items_++ != item_;
+    if (misplaced_ && counted_[item_].said) return event_.refuse("an item of a response that begins twice");
+    const auto made = event_.child(0, "item");
+    counted_[item_] = {size_of(made, "content"), size_of(made, "summary")};
+  }
+  const bool part = type_ == "response.content_part.added", summary = type_ == "response.reasoning_summary_part.added";
+  if (!part && !summary) return true;
+  if (!has_room_for(item_)) return false;
+  auto& of = counted_[item_];
+  misplaced_ = (part ? of.parts++ : of.summaries++) != number_of(part ? "content_index" : "summary_index");
+  return true;
+}
+
+// The response as it begins: most often without an item.
+bool responses_stream::count_response() {
+  const auto& body = event_.body();
+  const auto response = event_.child(0, "response");
+  const auto output = response == none || body[response].kind != kind::object ? none : event_.child(response, "output");
+  for (auto i = output == none || body[output].kind != kind::array ? none : body.first_child(output); i != none; i = body.sibling(i)) {
+    if (!has_room_for(begun_items_)) return false;
+    counted_[begun_items_++] = {size_of(i, "content"), size_of(i, "summary")};
+  }
+  return true;
+}
+
 // False: more parts than the gateway follows.
 bool responses_stream::announce() {
   const bool summary = type_ == "response.reasoning_summary_part.added";
@@ -207,6 +265,26 @@ std::int64_t responses_stream::part_at_hand(family of, bool begins) const {
     out = t->first.part;
   }
   return out;
+}
+
+std::string_view responses_stream::said_beside(index copy) const {
+  const auto& body = event_.body();
+  for (const char* key : {"delta", "text"}) {
+    const auto said = body.member(body[copy].parent, key);
+    if (said != none && body[said].kind == kind::string) return body[said].text;
+  }
+  return {};
+}
+
+bool responses_stream::drops(index copy) const {
+  const auto& body = event_.body();
+  return std::ranges::any_of(edited_, [&](const edited_text& each) { return body[each.node].parent == body[copy].parent; });
+}
+
+bool responses_stream::edits(index copy) const {
+  if (event_.body()[copy].parent != 0 || delta_of_ == nullptr) return false;
+  const auto t = texts_.find({item_, family::output_text, part_at_hand(family::output_text, false)});
+  return t != texts_.end() && t->second.changed;
 }
 
 // What spells a text beside it goes with what was taken out of it, and what points into it moves.
@@ -264,10 +342,11 @@ void responses_stream::remember(std::string_view as_left) {
   if (type_ == "response.output_item.done") {
     keep(items_[item_].done);
     texts_.erase(texts_.lower_bound({item_, family::output_text, no_part}), texts_.lower_bound({item_ + 1, family::output_text, no_part}));
+    counted_[item_].over = true;
   }
-  for (auto& [at, t] : texts_) {
+  for (auto each = type_.ends_with(".done") ? texts_.lower_bound({item_, family::output_text, no_part}) : texts_.end(); each != texts_.end() && each->first.item == item_; ++each) {
+    auto& [at, t] = *each;
     const auto& g = growing_texts()[static_cast<std::size_t>(at.of)];
-    if (at.item != item_) continue;
     if (is_of(type_, g, ".done") && at.part == part_at_hand(at.of, false)) t.done_sent = true;
     if (type_ == "response.content_part.done" && g.part_index == "content_index" && at.part == part_at_hand(at.of, false)) t.part_done_sent = true;
     if (type_ == "response.reasoning_summary_part.done" && g.part_index == "summary_index" && at.part == part_at_hand(at.of, false)) t.part_done_sent = true;

@@ -52,6 +52,7 @@ class responses_stream final : public event_stream {
     std::int64_t said_as = 0;                 // the part that its last piece named
     std::size_t same = 0;                     // bytes of `original` that left as they are, while nothing was changed
     bool changed = false, over = false, done_sent = false, part_done_sent = false;
+    bool only_end = false;                    // no piece of it came, but its end
     std::optional<std::uint32_t> channel;
     call_arguments call;
     void left(std::string_view piece);
@@ -69,17 +70,27 @@ class responses_stream final : public event_stream {
   struct item {
     std::string added, done;  // the events as they left
   };
+  // An item as a client that puts pieces together has it.
+  struct counted_item {
+    std::int64_t parts = 0, summaries = 0;
+    bool said = false, over = false;  // some text of it came; all of it did
+  };
 
   // responses_stream.cpp: events as they come.
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
   [[nodiscard]] bool begin_event();
   [[nodiscard]] bool knows_piece(channel_sink& sink);
   [[nodiscard]] bool finish_before(channel_sink& sink, std::string& out);
+  [[nodiscard]] bool end_unsaid();
   void begin_anew();
   void restore_request();
   [[nodiscard]] bool drops() const;
   [[nodiscard]] std::int64_t number_of(std::string_view key) const;  // of the event at hand
   [[nodiscard]] bool announce();
+  [[nodiscard]] bool count();
+  [[nodiscard]] bool count_response();
+  [[nodiscard]] std::int64_t size_of(text::json::index object, std::string_view key) const;  // of a list
+  [[nodiscard]] bool has_room_for(std::int64_t number) { return counted_.contains(number) || counted_.size() < limits::calls || event_.refuse("more items of a response than the gateway follows"); }
   [[nodiscard]] std::int64_t part_at_hand(family of, bool begins) const;
   void follow_edits();
   void follow_annotation(const channel_sink& sink);
@@ -90,8 +101,14 @@ class responses_stream final : public event_stream {
   // responses_texts.cpp: texts, judged piece by piece or at once.
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] bool knows_key(text::json::index i, const row& r) override;
+  [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
+  [[nodiscard]] std::int64_t copy_of(text::json::index /*copy*/) const override { return item_ << 20 | number_of("content_index"); }
+  [[nodiscard]] bool drops(text::json::index copy) const override;
+  [[nodiscard]] bool edits(text::json::index copy) const override;
   [[nodiscard]] std::optional<place> grows(text::json::index i, const row& r) const;
+  [[nodiscard]] std::int64_t item_of_response(text::json::index i) const;
   [[nodiscard]] taken grow(const place& at, text::json::index i, channel_sink& sink);
+  [[nodiscard]] taken repeat(const place& at, text::json::index i, const row& r, channel_sink& sink);
   [[nodiscard]] taken settle(text::json::index i, const row& r, channel_sink& sink);
   void leave(text::json::index i, std::string_view left, std::optional<std::vector<text_edit>> edits = {});
   [[nodiscard]] bool finish(const place& at, growth& t, channel_sink& sink, std::string& out);
@@ -113,6 +130,9 @@ class responses_stream final : public event_stream {
   std::map<place, growth> texts_;
   std::set<place> announced_;  // parts; of family output_text those of a content, of summary_text those of a summary
   std::map<std::int64_t, item> items_;
+  std::map<std::int64_t, counted_item> counted_;  // by output_index
+  std::int64_t begun_items_ = 0;                  // of the response, as a client counts them
+  bool told_response_ = false;                    // an event that holds the response so far has come
   // Texts that were judged, with what left of them when it is something else; and keys.
   std::unordered_map<std::string, std::optional<judged_text>> judged_;
   std::unordered_set<std::string> keys_;
@@ -129,6 +149,8 @@ class responses_stream final : public event_stream {
   std::string type_;
   std::int64_t item_ = 0;
   const growing_text* delta_of_ = nullptr;
+  bool tells_response_ = false;   // it holds the response so far
+  bool misplaced_ = false;        // it begins an item or a part whose number is not its place
   bool piece_gone_ = false;       // its piece of a text is held whole
   std::string added_;             // raw: the message that the gateway put behind all others
   bool annotation_gone_ = false;  // nobody can say where its annotation points now

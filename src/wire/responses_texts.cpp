@@ -26,13 +26,6 @@ std::string key_of(role who, part_kind kind, text_class what, std::string_view t
 
 const growing_text& row_of(family f) { return growing_texts()[static_cast<std::size_t>(f)]; }
 
-// The position of an element in its array.
-std::int64_t position(const text::json::document& body, index element) {
-  std::int64_t out = 0;
-  for (auto i = body.first_child(body[element].parent); i != none && i != element; i = body.sibling(i)) ++out;
-  return out;
-}
-
 }  // namespace
 
 void responses_stream::growth::left(std::string_view piece) {
@@ -54,7 +47,7 @@ bool responses_stream::knows_key(index i, const row& r) {
 }
 
 event_reader::grower::taken responses_stream::take(index i, const row& r, channel_sink& sink) {
-  if (const auto at = grows(i, r)) return grow(*at, i, sink);
+  if (const auto at = grows(i, r)) return tells_response_ && told_response_ ? repeat(*at, i, r, sink) : grow(*at, i, sink);
   // A piece of a text that nothing here puts together is no text that is whole where it stands.
   const bool piece = type_.ends_with(".delta") && r.comes != coming::whole && (r.what == text_class::text || r.what == text_class::json || r.what == text_class::name);
   return piece ? taken::left : settle(i, r, sink);
@@ -64,7 +57,7 @@ event_reader::grower::taken responses_stream::take(index i, const row& r, channe
 std::optional<responses_stream::place> responses_stream::grows(index i, const row& r) const {
   const auto path = r.path;
   const bool added = type_.ends_with(".added");
-  if (delta_of_ == nullptr && !added) return std::nullopt;
+  if (delta_of_ == nullptr && !added && !tells_response_) return std::nullopt;
   for (std::size_t f = 0; f < growing_texts().size(); ++f) {
     const auto& g = growing_texts()[f];
     const auto at = [&](std::int64_t part) { return place{item_, static_cast<family>(f), part}; };
@@ -74,15 +67,35 @@ std::optional<responses_stream::place> responses_stream::grows(index i, const ro
       }
       continue;
     }
-    if (path.starts_with("item<") && !g.in_item.empty() && path.substr(4) == g.in_item) {
+    constexpr std::string_view in_response = "response.output[]";
+    const bool told = tells_response_ && path.starts_with(in_response);
+    if ((told || path.starts_with("item<")) && !g.in_item.empty() && path.substr(told ? in_response.size() : 4) == g.in_item) {
       const auto& body = event_.body();
-      if (g.part_index.empty()) return at(0);
-      return at(position(body, body[body[i].parent].kind == kind::array ? i : body[i].parent));
+      auto out = at(g.part_index.empty() ? 0 : body[body[body[i].parent].kind == kind::array ? i : body[i].parent].place);
+      if (told) out.item = item_of_response(i);
+      return out;
     }
     if (path.starts_with("part<") && !g.in_part.empty() && path.substr(4) == g.in_part) return at(number_of(g.part_index));
     if (static_cast<family>(f) == family::command && path == "<response.shell_call_command.added>.command") return at(number_of(g.part_index));
   }
   return std::nullopt;
+}
+
+// The position of the item that a text stands in, in the response of the event at hand.
+std::int64_t responses_stream::item_of_response(index i) const {
+  const auto& body = event_.body();
+  const auto output = event_.child(event_.child(0, "response"), "output");
+  while (body[i].parent != output) i = body[i].parent;
+  return body[i].place;
+}
+
+// What the response so far holds is what came of it: pieces that follow go on behind it.
+event_reader::grower::taken responses_stream::repeat(const place& at, index i, const row& r, channel_sink& sink) {
+  const auto t = texts_.find(at);
+  if (t == texts_.end() || t->second.original != event_.body()[i].text) return event_.refuse("a response that says otherwise than its pieces"), taken::blocked;
+  if (t->second.over) return settle(i, r, sink);
+  leave(i, t->second.sent());
+  return taken::taken;
 }
 
 event_reader::grower::taken responses_stream::grow(const place& at, index i, channel_sink& sink) {
@@ -93,10 +106,17 @@ event_reader::grower::taken responses_stream::grow(const place& at, index i, cha
   grown_bytes_ += piece.size();
   if (grown_bytes_ > limits::whole_answer_bytes) return event_.refuse("more text than a response may hold"), taken::blocked;
   auto& t = texts_[at];
-  if (t.over) t = {};
+  if (misplaced_) return event_.refuse("an item or a part of a response with text whose number is not its place"), taken::blocked;
+  if (t.original.empty() && !t.over) {
+    if (!has_room_for(at.item)) return taken::blocked;
+    t.over = counted_[at.item].over;
+    counted_[at.item].said = true;
+  }
+  // A client puts it behind what it has, and what it has was decided.
+  if (t.over) return event_.refuse("text of a response behind its end"), taken::blocked;
   t.original += piece;
   t.said_as = delta_of_ == nullptr || g.part_index.empty() ? at.part : number_of(g.part_index);
-  if (const auto id = event_.body().member(0, "item_id"); id != none) t.item_id = event_.body().raw(id);
+  if (const auto id = event_.body().member(0, "item_id"); id != none && event_.body().raw(id).size() <= limits::place_bytes) t.item_id = event_.body().raw(id);
   if (g.json) {
     if (!has_room(piece.size())) return taken::blocked;
     released_ = t.call.take(piece, sink);

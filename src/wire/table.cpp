@@ -152,11 +152,26 @@ bool path_table::names_keys(std::uint16_t state) const {
   return nodes_[state].base != unknown;
 }
 
+result<void> path_table::one_spelling(const text::json::document& body, const std::vector<std::uint16_t>& states) const {
+  const auto key = ambiguous_key(body, states);
+  if (key == text::json::none) return {};
+  return fail(errc::parse, "the key at " + body.path(key) + " is one that the API reads in another spelling, or it stands twice in two spellings; write each key once, as the API's documents do");
+}
+
+// What may be another spelling of a name. Tables have none of these letters in theirs, so most objects need no closer look.
+bool path_table::odd_spelling(std::string_view key) const {
+  if (form_ == key_form::camel_or_snake) return key.find('_') != std::string_view::npos;
+  return std::ranges::any_of(key, [](char c) { return static_cast<unsigned char>(c) >= 0x80 || (c >= 'A' && c <= 'Z'); });
+}
+
 text::json::index path_table::ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const {
   if (form_ == key_form::exact) return text::json::none;
   std::vector<std::pair<std::string, text::json::index>> keys;
   for (text::json::index object = 0; object < states.size(); ++object) {
     if (body[object].kind != text::json::kind::object || !names_keys(states[object])) continue;
+    bool odd = false;
+    for (auto m = body.first_child(object); m != text::json::none && !odd; m = body.sibling(m)) odd = odd_spelling(body[m].key);
+    if (!odd) continue;  // and the parser knows that no key stands twice
     keys.clear();
     for (auto m = body.first_child(object); m != text::json::none; m = body.sibling(m)) keys.emplace_back(canonical(body[m].key, form_), m);
     std::sort(keys.begin(), keys.end());
@@ -219,7 +234,12 @@ std::string_view treatment(const row& r, bool streamed) {
     case text_class::parameters: return "passed: settings or counts; other text there is scanned";
     case text_class::sealed: return "passed: signed or encrypted; other text there is scanned";
     case text_class::handle: return "passed: an identifier, kept by unreadable.server_state: ledger; other text there is scanned";
-    case text_class::copy: return r.path.find("logprobs") == std::string_view::npos ? "dropped when the text is edited" : "dropped when the text is edited; alternatives in it are scanned, an edit of one drops it";
+    case text_class::copy:
+      if (r.path == "choices[].token_ids") {
+        return streamed ? "dropped when the text is edited; unreadable.unknown_part where its event has no text, but for the one token with which a choice ends"
+                        : "dropped when the text is edited; unreadable.unknown_part where its choice has no text";
+      }
+      return r.path.find("logprobs") == std::string_view::npos ? "dropped when the text is edited" : "dropped when the text is edited; where it says otherwise than the text, and alternatives in it, are scanned, an edit of one drops it";
   }
   return "";
 }

@@ -87,9 +87,9 @@ class path_table {
 
   // The state of every node of a document, in the order of its tape.
   void walk(const text::json::document& body, std::vector<std::uint16_t>& states) const;
-  // A key that stands twice in two spellings, or one whose spelling this table does not know but an upstream would: none when
-  // every key means one thing. Only objects with known names are looked at; in maps, keys are as they are.
-  [[nodiscard]] text::json::index ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const;
+  // An error names a key that stands twice in two spellings, or one whose spelling this table does not know but an upstream (of an answer: a
+  // client) would. Only objects with known names are looked at; in maps, keys are as they are.
+  [[nodiscard]] result<void> one_spelling(const text::json::document& body, const std::vector<std::uint16_t>& states) const;
   // The member of an object that this table calls `key`, however it is spelled.
   [[nodiscard]] text::json::index child(const text::json::document& body, const std::vector<std::uint16_t>& states, text::json::index object,
                                         std::string_view key) const;
@@ -105,6 +105,8 @@ class path_table {
     std::uint16_t base = unknown;  // of a "<t>": what is so for every type
     bool by_type = false;          // has steps "<t>"
   };
+  [[nodiscard]] bool odd_spelling(std::string_view key) const;
+  [[nodiscard]] text::json::index ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const;
   [[nodiscard]] std::uint16_t find(std::uint16_t state, std::string_view key) const;
   [[nodiscard]] std::uint16_t typed(std::uint16_t state, const text::json::document& body, text::json::index object) const;
   [[nodiscard]] bool names_keys(std::uint16_t state) const;

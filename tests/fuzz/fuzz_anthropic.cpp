@@ -56,14 +56,34 @@ class upstream {
   int block_ = -1;
 };
 
+// A client takes a block for the next of its list, and a delta for one of a block that is open.
+void follow(const json& e, std::vector<bool>& open) {
+  const std::string type = e["type"];
+  if (!type.starts_with("content_block_")) return;
+  const auto at = e["index"].get<std::size_t>();
+  if (type == "content_block_start") {
+    SLUICE_REQUIRE(at == open.size());
+    return open.push_back(true);
+  }
+  SLUICE_REQUIRE(at < open.size() && open[at]);
+  if (type == "content_block_stop") open[at] = false;
+}
+
 reading read(std::string_view sse) {
   reading r;
+  std::vector<bool> open;
   for (const auto line : data_lines(sse)) {
     const auto e = json::parse(line);
+    follow(e, open);
+    if (e["type"] == "message_start") SLUICE_REQUIRE(open.empty());
     if (e["type"] == "message_delta") r.end = e["delta"]["stop_reason"];
-    if (e["type"] != "content_block_delta") continue;
+    if (e["type"] != "content_block_delta") {
+      if (e["type"] == "content_block_start") r.grown[std::to_string(e["index"].get<int>())] += e["content_block"].value("text", "");
+      continue;
+    }
     for (const char* key : {"text", "thinking"}) r.grown[std::to_string(e["index"].get<int>())] += e["delta"].value(key, "");
   }
+  SLUICE_REQUIRE(std::ranges::count(open, true) == 0);
   return r;
 }
 

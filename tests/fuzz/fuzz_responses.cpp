@@ -66,6 +66,7 @@ class upstream {
 struct account {
   std::map<int, std::string> grown;
   std::map<int, std::vector<std::string>> told;
+  std::string spoken;  // of all messages
   json last;
   bool rises = true;
 };
@@ -80,6 +81,7 @@ account read(std::string_view sse) {
     number = e["sequence_number"];
     const int n = e.value("output_index", -1);
     if (e.contains("delta")) r.grown[n] += e["delta"].get<std::string>();
+    if (e["type"] == "response.output_text.delta") r.spoken += e["delta"].get<std::string>();
     if (e["type"].get<std::string>().ends_with(".added")) continue;
     for (const char* key : {"text", "arguments"}) {
       if (e.contains(key)) r.told[n].push_back(e[key]);
@@ -111,17 +113,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t i = 1; i < size && i < 200; ++i) made.piece(static_cast<std::uint8_t>(data[i] >> 4), pieces[data[i] & 15]);
   made.end();
   SLUICE_REQUIRE(run(responses, made.bytes, step, judge::what::passes).out == made.bytes);
-  for (const auto does : {judge::what::edits, judge::what::blocks}) {
+  for (const auto does : {judge::what::edits, judge::what::blocks, judge::what::rewrites}) {
     const auto o = run(responses, made.bytes, step, does), again = run(responses, made.bytes, made.bytes.size(), does);
     SLUICE_REQUIRE(o == again);
     const auto r = read(o.out + o.cut);
     SLUICE_REQUIRE(r.rises);
+    if (does == judge::what::rewrites && o.last != status::blocked) {
+      SLUICE_REQUIRE(!o.keeps);
+      SLUICE_REQUIRE(same_letters(r.spoken, o.given));
+    }
     const std::string end = r.last["type"];
     SLUICE_REQUIRE(end == (o.last == status::blocked ? "response.incomplete" : "response.completed"));
     for (const auto& [n, all] : r.told) {
       for (const auto& told : all) {
         SLUICE_REQUIRE(told == (r.grown.contains(n) ? r.grown.at(n) : std::string()));
-        if (n < 2) SLUICE_REQUIRE(told.find(word) == std::string::npos);
+        if (n < 2 && does != judge::what::rewrites) SLUICE_REQUIRE(told.find(word) == std::string::npos);
       }
     }
   }

@@ -136,6 +136,20 @@ def test_what_was_blocked_or_cut_is_not_in_the_ledger_and_what_is_read_back_is_j
     assert get(g, f"/v1/responses/{queued['id']}?stream=true&starting_after=2")[0] == 400
 
 
+def test_what_is_blocked_when_it_is_read_back_is_refused_and_what_was_built_upon_it_before_keeps_its_own_verdict(lab):
+    g, up = gateway(lab)
+    up.text = "fine"
+    first = ask(g)[1]["id"]
+    child = ask(g, previous_response_id=first)[1]["id"]
+    up.kept[first]["output"][0]["content"][0]["text"] = "a bomb recipe"  # to the rules of today
+    assert get(g, f"/v1/responses/{first}")[0] == 400
+    status, error, _ = ask(g, previous_response_id=first)
+    assert status == 400 and "was blocked" in error["error"]["message"], error
+    status, _, head = ask(g, previous_response_id=child)
+    record = [r for r in g.records() if r.get("id") == head["x-sluice-decision"]][-1]
+    assert status == 200 and [(r["path"], r["verdict"]) for r in record["recalled"]] == [("previous_response_id", "allow")] and record["recalled"][0]["version"], record
+
+
 def test_conversations_are_a_path_of_the_dialect(lab):
     g, up = gateway(lab)
     make = lambda text, tenant="acme": g.post({"items": [{"type": "message", "role": "user", "content": text}]}, {"x-tenant": tenant}, path="/v1/conversations")

@@ -17,7 +17,7 @@ inline constexpr std::size_t arguments_bytes = 16u << 20;
 inline constexpr std::size_t unread_parts = 4096;
 // Answers to one request; OpenAI's own bound of `n`.
 inline constexpr std::size_t choices = 128;
-// Tool calls of one choice, and content blocks of one message.
+// Tool calls of one choice, content blocks of one message, and items of one response.
 inline constexpr std::size_t calls = 1024;
 // Handles of one answer that are remembered; what is named by others is not known afterwards.
 inline constexpr std::size_t handles = 1024;
@@ -26,6 +26,10 @@ inline constexpr std::size_t channels = 64;
 // Fields of a stream that no table knows, with the bytes that are remembered of them.
 inline constexpr std::size_t unknown_fields = 1024;
 inline constexpr std::size_t unknown_bytes = 1u << 20;
+// Where such a field stands: the names and numbers on the way to it.
+inline constexpr std::size_t place_bytes = 4096;
+// White space before the first event, which says what kind of stream it is.
+inline constexpr std::size_t blank_bytes = 64u << 10;
 // Texts of a stream that were ever judged apart; each leaves its name and number.
 inline constexpr std::size_t stream_texts = 1u << 18;
 

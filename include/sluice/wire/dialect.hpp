@@ -182,6 +182,9 @@ class channel_sink {
   // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs
   // behind what it says.
   [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
+  // Bytes of events that the dialect itself keeps now, because text before them is not decided: they count as held text does. `failed`: more
+  // than may be held.
+  [[nodiscard]] virtual status keeps_back(std::uint64_t /*bytes*/) { return status::released; }
   // False: closing() never adds anything, so that no event has to wait for it.
   [[nodiscard]] virtual bool adds() const { return false; }
   // A part that nobody can scan, as in a body that comes in one piece. False: it must not leave.

@@ -2,6 +2,7 @@
 // Goal: any cut of a text gives the same text out, what is held is exactly what could still become a match, and shadow rules
 // change nothing. Method: random rules over a small alphabet, random text, random cuts.
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <random>
 
@@ -297,6 +298,32 @@ TEST(stream, a_long_text_is_held_in_bounded_memory) {
     out.clear();
   }
   EXPECT_LE(held, 16u);
+}
+
+// Where a text is read in two ways, each place that was found is remembered, so that it counts once.
+TEST(stream, matches_without_end_in_a_text_that_is_also_decoded_take_bounded_memory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer's allocator does not count";
+#else
+  scratch working;
+  const auto with = snapshot_of(rule("note", "{regex: '\\w+@\\w{1,9}'}", "{type: flag}", "a@b"));
+  ASSERT_NE(with, nullptr);
+  stream_evaluator e(with, with->rules_for({}), {direction::response, false}, working);
+  const auto c = e.open(role::assistant, part_kind::text, true);
+  std::string out;
+  const auto feed = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      (void)e.feed(c, "a@b \\u0061 ", out);
+      out.clear();
+    }
+    return mallinfo2().uordblks;
+  };
+  (void)e.feed(c, "{\"k\": \"", out);
+  const auto before = feed(20'000);
+  const auto after = feed(100'000);
+  EXPECT_EQ(e.result().findings.size(), 1000u) << "as many as are told";
+  EXPECT_LT(after, before + (2u << 20));
+#endif
 }
 
 }  // namespace

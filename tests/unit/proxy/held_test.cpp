@@ -205,5 +205,52 @@ TEST(held, text_has_a_bound_in_bytes_behind_which_the_answer_ends) {
   }
 }
 
+// Where text may be put behind an answer, what follows the end of a text waits with it.
+TEST(held, events_that_wait_for_the_end_of_an_answer_count_as_its_text_does) {
+  const std::string adds = R"(apiVersion: sluice/v1
+kind: Policy
+metadata: {name: p, owner: o}
+rules:
+  - id: adds
+    direction: response
+    match: {keywords: [rival bank]}
+    action: {type: append, text: " That is all.", on_structured: skip}
+    tests: [{name: a, response: the rival bank, expect: {rules: [adds]}}, {name: b, response: nothing, expect: {rules: []}}]
+)";
+  const auto all = speeches();
+  const auto of = std::ranges::find(all, "/v1/messages", &speech::path);
+  held h(*of, adds, 10'000);
+  (void)h.says(of->says("at the rival bank"));
+  (void)h.says("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n");
+  const std::string waits = "event: message_delta_of_another_kind\ndata: {\"type\":\"new_event\"}\n\n";
+  std::size_t n = 0;
+  std::string last;
+  for (; n < 1000 && !h.out.done; ++n) last = h.says(waits);
+  EXPECT_LT(n, 10'000 / waits.size());
+  EXPECT_GT(n, 40u);
+  EXPECT_TRUE(h.out.abort_upstream);
+  EXPECT_NE(last.find(of->cut), std::string::npos) << last;
+  EXPECT_EQ(h.worker.records.back().reason, "unreadable: more text is held for its rules than limits.response_body");
+}
+
+// In shadow the client has had it, so that nothing need be held, and the rest passes unread.
+TEST(held, text_past_its_bound_stops_nothing_in_shadow_and_is_not_followed_any_further) {
+  for (const auto& of : speeches()) {
+    held h(of, whole("{type: redact, mask: \"[R]\"}"), 1000);
+    h.config.global_shadow = true;
+    const auto sep = of.opens == "[" ? "," : "";
+    for (int i = 0; i < 5; ++i) {
+      const auto piece = (i == 0 ? "" : sep) + of.says(std::string(400, 'x'));
+      EXPECT_NE(h.says(piece).find(piece), std::string::npos) << of.path;
+    }
+    EXPECT_NE(h.says(of.closes).find(of.closes), std::string::npos) << of.path;
+    (void)h.on([&] { h.x.upstream_end(h.out); });
+    EXPECT_TRUE(h.out.done && !h.out.abort_upstream) << of.path;
+    const auto& record = h.worker.records.back();
+    EXPECT_EQ(record.reason, "unreadable: more text is held for its rules than limits.response_body") << of.path;
+    EXPECT_FALSE(record.unscanned.empty()) << of.path;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::proxy

@@ -34,10 +34,12 @@ TEST(json, keeps_the_place_of_every_value_and_key) {
   EXPECT_EQ(d[i].text, "x\n");
   EXPECT_EQ(d.raw(i), R"("x\n")");
   EXPECT_EQ(d.path(i), "a[2]");
+  EXPECT_EQ(d[i].place, 2u);
   EXPECT_EQ(d.sibling(i), none);
   const auto c = d.member(d.member(d.root(), "b"), "c");
   EXPECT_EQ(d[c].kind, kind::null);
   EXPECT_EQ(d.path(c), "b.c");
+  EXPECT_EQ(d[d.member(d.root(), "b")].place, 1u);
   EXPECT_EQ(d.raw(d.root()), std::string_view(bytes).substr(1, bytes.size() - 2));
   EXPECT_EQ(d.member(d.root(), "z"), none);
 }

@@ -222,6 +222,13 @@ TEST(answer_additions, what_an_anthropic_answer_said_is_kept_to_its_end_where_ru
     EXPECT_EQ(run(anthropic(), "/v1/messages", came, moved).out,
               lines(started + begins(0) + delta(0, "")) + delta(0, "new") + lines(ends(0) + begins(1, "server_tool_use") + ends(1) + over("end_turn"))) << name;
   }
+  // So does what is put behind all of them in a block of its own.
+  adding_sink moves(" +", true);
+  moves.rewritten = "new";
+  const auto behind = run(anthropic(), "/v1/messages", started + begins(0) + delta(0, "a") + ends(0) + begins(1) + delta(1, "b") + ends(1) + begins(2, "thinking") + ends(2) + over("end_turn"), moves).out;
+  EXPECT_NE(behind.find(begins(1, "thinking") + ends(1)), std::string::npos) << behind;
+  EXPECT_NE(behind.find(R"("index":2,"content_block":{"type":"text")"), std::string::npos) << behind;
+  EXPECT_EQ(behind.find(R"("index":3)"), std::string::npos) << behind;
   // Cut there, the client has a whole message of what it has seen: the first block, which is open, and the message.
   adding_sink blocks("", true);
   blocks.blocks = true;

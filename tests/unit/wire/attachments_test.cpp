@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "sinks.hpp"
+#include "traces.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -129,6 +129,154 @@ TEST(attachments, that_lie_elsewhere_are_named_and_their_address_is_read) {
   ASSERT_TRUE(read);
   EXPECT_EQ((*read)->unread_parts()[0].attachment, url);
   EXPECT_NE(std::ranges::find((*read)->parts(), std::string_view("https://example.com/secret"), &part::text), (*read)->parts().end());
+}
+
+TEST(attachments, are_data_urls_and_prose_that_begins_with_the_word_is_none) {
+  for (const auto* value : {"data:,x", "DATA:text/plain,x", "data:image/png;base64,iVBO", " \n data:text/plain,x", "da\tta:text/plain,x", "data: text/plain ; base64,x", "data: ,x", "data:;base64,x",
+                            "data: foo;base64,x", "data:foo,x"}) {
+    EXPECT_EQ(as_data_url(value), data_url::whole) << value;
+  }
+  EXPECT_EQ(as_data_url("data:" + std::string(2000, 'a')), data_url::whole) << "nobody waits for its comma";
+  for (const auto* value : {"", " ", "d", "DaTa", "data:", "data:text/plain;base64", "data: text"}) EXPECT_EQ(as_data_url(value), data_url::begins) << value;
+  for (const auto* value : {"Data: the user, it seems", "data: yes, so", "database, x", "dat,", "my data:text/plain,x", "https://a/data:,x", "Data: a b; c, d"}) EXPECT_EQ(as_data_url(value), data_url::none) << value;
+}
+
+TEST(attachments, say_what_more_stands_before_their_bytes) {
+  EXPECT_EQ(read_attachment("data:image/png;name=halden%20bank.png;base64," + png, "").words, "image/png;name=halden bank.png");
+  EXPECT_EQ(read_attachment("data:text/plain;charset=utf-8;base64," + hello, "").words, "");
+  EXPECT_EQ(read_attachment("data:image/png;base64," + png, "").words, "");
+  EXPECT_EQ(*read_attachment("data:text/plain; base64 ," + hello, "").text, "hello \xe2\x82\xac") << "as lenient readers read it";
+}
+
+// An answer that holds VALUE, in a field of a table and in others that none knows, plain and as an event of a stream.
+struct answer_field {
+  const dialect& speaks;
+  const char *path, *request, *plain, *stream_path, *event;
+  bool named = false;  // as an attachment: words in it are edited
+};
+std::vector<answer_field> answer_fields() {
+  constexpr auto chat = "/v1/chat/completions", asked = R"({"messages":[],"stream":true})";
+  std::vector<answer_field> out;
+  const auto add_chat = [&](const char* plain, const char* event, bool named) { out.push_back({openai(), chat, asked, plain, chat, event, named}); };
+  add_chat(R"({"choices":[{"index":0,"message":{"content":"here","images":[{"type":"image_url","image_url":{"url":"VALUE"}}]}}]})",
+           R"({"choices":[{"index":0,"delta":{"images":[{"type":"image_url","index":0,"image_url":{"url":"VALUE"}}]}}]})", true);
+  add_chat(R"({"choices":[{"index":0,"message":{"content":[{"type":"image_url","image_url":{"url":"VALUE"}}]}}]})",
+           R"({"choices":[{"index":0,"delta":{"content":[{"type":"image_url","image_url":{"url":"VALUE"}}]}}]})", true);
+  add_chat(R"({"choices":[{"index":0,"message":{"content":[{"type":"image_url","image_url":"VALUE"}]}}]})",
+           R"({"choices":[{"index":0,"delta":{"content":[{"type":"image_url","image_url":"VALUE"}]}}]})", true);
+  add_chat(R"({"choices":[{"index":0,"message":{"content":[{"type":"file","file":{"file_data":"VALUE"}}]}}]})",
+           R"({"choices":[{"index":0,"delta":{"content":[{"type":"file","file":{"file_data":"VALUE"}}]}}]})", true);
+  add_chat(R"({"choices":[{"index":0,"message":{"content":"","vendor":{"picture":"VALUE"}}}]})", R"({"choices":[{"index":0,"delta":{"vendor":{"picture":"VALUE"}}}]})", false);
+  add_chat(R"({"vendor":["VALUE"],"choices":[]})", R"({"vendor":["VALUE"],"choices":[]})", false);
+  add_chat(R"({"choices":[{"index":0,"message":{"annotations":[{"type":"url_citation","url_citation":{"url":"VALUE"}}]}}]})",
+           R"({"choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation","url_citation":{"url":"VALUE"}}]}}]})", false);
+  add_chat(R"({"id":"VALUE","choices":[]})", R"({"id":"VALUE","choices":[]})", false);
+  add_chat(R"({"error":{"message":"x","metadata":{"seen":"VALUE"}}})", R"({"error":{"message":"x","metadata":{"seen":"VALUE"}}})", false);
+  out.push_back({openai(), "/v1/completions", R"({"model":"m","prompt":"x","stream":true})", R"({"choices":[{"index":0,"text":"x","vendor":"VALUE"}]})", "/v1/completions",
+                 R"({"choices":[{"index":0,"text":"x","vendor":"VALUE"}]})"});
+  out.push_back({openai(), "/v1/responses", R"({"model":"m","input":"x","stream":true})", R"({"id":"r","output":[],"vendor":{"a":"VALUE"}})", "/v1/responses",
+                 R"({"type":"response.in_progress","response":{"id":"r","output":[],"vendor":{"a":"VALUE"}}})"});
+  out.push_back({anthropic(), "/v1/messages", R"({"model":"m","max_tokens":1,"messages":[],"stream":true})", R"({"type":"message","role":"assistant","content":[{"type":"vendor","picture":"VALUE"}]})", "/v1/messages",
+                 R"({"type":"content_block_start","index":0,"content_block":{"type":"vendor","picture":"VALUE"}})"});
+  out.push_back({gemini(), "/v1beta/models/m:generateContent", R"({"contents":[]})", R"({"candidates":[{"index":0,"content":{"parts":[{"vendor":"VALUE"}]}}]})", "/v1beta/models/m:streamGenerateContent?alt=sse",
+                 R"({"candidates":[{"index":0,"content":{"parts":[{"vendor":"VALUE"}]}}]})"});
+  out.push_back({ollama(), "/api/chat", R"({"model":"m","messages":[]})", R"({"model":"m","message":{"role":"assistant","content":"x","vendor":"VALUE"},"done":true})", "/api/chat",
+                 R"({"model":"m","message":{"role":"assistant","content":"x","vendor":"VALUE"},"done":false})"});
+  return out;
+}
+std::string holding(const char* shape, const std::string& value) {
+  std::string out = shape;
+  return out.replace(out.find("VALUE"), 5, value);
+}
+std::string event_of(const answer_field& f, const std::string& value) {
+  const auto json = holding(f.event, value);
+  return &f.speaks == &ollama() ? json + "\n" : "data: " + json + "\n\n";
+}
+struct unread_sink : testing::block_sink {
+  unread_sink() : block_sink("halden") {}
+  bool passes(const unread& what) override {
+    seen.push_back(what);
+    return lets;
+  }
+  bool lets = false;
+  std::vector<unread> seen;
+};
+const std::string words_coded = "data:text/plain;base64,YSBoYWxkZW4gYg==", words_escaped = "data:text/plain,a%20hal%64en%20b", picture_url = "data:image/png;base64," + png;
+
+TEST(attachments, of_an_answer_in_one_piece_are_read_wherever_they_stand) {
+  for (const auto& f : answer_fields()) {
+    const auto to = f.speaks.classify("POST", f.path);
+    const auto with_picture = holding(f.plain, picture_url);
+    const auto seen = f.speaks.read_response(to, with_picture, 64);
+    ASSERT_TRUE(seen) << with_picture;
+    ASSERT_EQ((*seen)->unread_parts().size(), 1u) << with_picture;
+    EXPECT_EQ((*seen)->unread_parts()[0].attachment, image) << with_picture;
+    for (const auto& value : {words_coded, words_escaped}) {
+      const auto body = holding(f.plain, value);
+      const auto read = f.speaks.read_response(to, body, 64);
+      ASSERT_TRUE(read) << body;
+      EXPECT_TRUE((*read)->unread_parts().empty()) << body;
+      const auto parts = (*read)->parts();
+      const auto at = std::ranges::find(parts, "a halden b", &part::text);
+      ASSERT_NE(at, parts.end()) << body;
+      EXPECT_EQ(at->kind, part_kind::attachment) << body;
+      EXPECT_EQ(at->editable, f.named) << body;
+      if (!f.named) continue;
+      const auto out = (*read)->edited(std::vector<replacement>{{static_cast<std::uint32_t>(at - parts.begin()), 2, 8, "R"}});
+      EXPECT_NE(out.find(value == words_coded ? "YSBSIGI=" : "a%20R%20b"), std::string::npos) << out;
+    }
+  }
+}
+
+TEST(attachments, of_a_streamed_answer_are_read_wherever_they_stand) {
+  for (const auto& f : answer_fields()) {
+    unread_sink refuses, admits;
+    admits.lets = true;
+    const auto bytes = event_of(f, picture_url);
+    const auto refused = testing::run(f.speaks, f.stream_path, f.request, bytes, {}, refuses);
+    EXPECT_EQ(refused.last, response_stream::status::unreadable) << bytes;
+    EXPECT_EQ(refused.out.find(png), std::string::npos) << bytes;
+    EXPECT_TRUE(testing::run(f.speaks, f.stream_path, f.request, bytes, {}, admits).out.starts_with(bytes)) << bytes;
+    for (const auto* sink : {&refuses, &admits}) {
+      ASSERT_EQ(sink->seen.size(), 1u) << bytes;
+      EXPECT_EQ(sink->seen[0].attachment, image) << bytes;
+    }
+    for (const auto& value : {words_coded, words_escaped}) {
+      unread_sink sink;
+      EXPECT_EQ(testing::run(f.speaks, f.stream_path, f.request, event_of(f, value), {}, sink).last, response_stream::status::blocked) << event_of(f, value);
+      if (!f.named) continue;
+      testing::replace_sink edits("halden", "R");
+      const auto out = testing::run(f.speaks, f.stream_path, f.request, event_of(f, value), {}, edits).out;
+      EXPECT_NE(out.find(value == words_coded ? "YSBSIGI=" : "a%20R%20b"), std::string::npos) << out;
+    }
+  }
+}
+
+// Clients that put the pieces of a field together read the whole: nobody lets through what only that shows.
+TEST(attachments, of_a_streamed_answer_in_pieces_never_pass_in_silence) {
+  std::size_t tried = 0;
+  for (const auto& f : answer_fields()) {
+    for (const auto& value : {words_coded, words_escaped, picture_url}) {
+      for (std::size_t cut = 1; cut < value.size(); ++cut, ++tried) {
+        const auto bytes = event_of(f, value.substr(0, cut)) + event_of(f, value.substr(cut));
+        unread_sink sink;
+        EXPECT_NE(testing::run(f.speaks, f.stream_path, f.request, bytes, {}, sink).last, response_stream::status::ok) << bytes;
+        if (&f.speaks == &anthropic()) continue;  // whose block begins once
+        EXPECT_TRUE(!sink.seen.empty() || std::ranges::any_of(sink.texts, [](const auto& t) { return t.find("halden") != std::string::npos; })) << bytes;
+      }
+    }
+  }
+  EXPECT_GT(tried, 1000u);
+}
+
+TEST(attachments, are_no_words_that_an_unknown_field_begins_with) {
+  for (const auto& f : answer_fields()) {
+    if (f.named || &f.speaks == &anthropic()) continue;  // whose block begins once
+    const auto bytes = event_of(f, "Data") + event_of(f, ": yes, ") + event_of(f, "the user") + event_of(f, "data") + event_of(f, "data") + event_of(f, "Data: so, it is");
+    unread_sink sink;
+    EXPECT_TRUE(testing::run(f.speaks, f.stream_path, f.request, bytes, {}, sink).out.starts_with(bytes)) << bytes;
+    EXPECT_TRUE(sink.seen.empty()) << bytes;
+  }
 }
 
 }  // namespace

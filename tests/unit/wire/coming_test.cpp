@@ -101,9 +101,9 @@ TEST(coming, in_pieces_is_one_text_in_every_row_of_every_table) {
       const auto path = std::string(r.path) + (below ? ".k" : "");
       const std::string lead = opens ? "{\"a\":\"" : encoded ? "data:text/plain," : "";
       auto first = put(of.event, path, lead + "the halden "), second = put(of.event, path, (encoded ? lead : "") + "secret is" + std::string(opens ? "\"}" : ""));
-      // A block begins once; what it begins with goes on in its deltas.
-      constexpr std::string_view begins = "<content_block_start>.content_block<";
-      if (r.path.starts_with(begins) && r.comes == coming::grows) {
+      // A block begins once; what it begins with, alone or with its message, goes on in its deltas.
+      for (const std::string_view begins : {"<content_block_start>.content_block<", "<message_start>.message.content[]<"}) {
+        if (!r.path.starts_with(begins) || r.comes != coming::grows) continue;
         auto on = "<content_block_delta>.delta<" + std::string(r.path.substr(begins.size()));
         second = put(of.event, on.insert(on.find(">.", on.find(">.") + 1), "_delta"), "secret is");
       }

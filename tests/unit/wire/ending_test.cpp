@@ -254,6 +254,50 @@ TEST(ending, behind_an_error_of_the_upstream_adds_no_other) {
   }
 }
 
+// As with an upstream that dies: what was held when it told its error does not leave, however it ends its stream then.
+TEST(ending, behind_an_error_of_the_upstream_drops_what_is_held) {
+  const auto left = [](const speech& of, std::size_t count, const std::string& rest) {
+    const auto to = of.speaks.classify("POST", std::string_view(of.path).substr(0, of.path.find('?')));
+    const auto request = of.speaks.read_request(to, of.request, 64);
+    const auto stream = of.speaks.open_stream(to, **request, 64);
+    judge sink;
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) (void)stream->feed(of.events[i], sink, out);
+    const auto before = out.size();
+    auto s = stream->feed(rest, sink, out);
+    if (s == status::ok) s = stream->end(true, sink, out);
+    EXPECT_NE(s, status::blocked) << of.name;
+    return out.substr(before);
+  };
+  for (const auto& of : speeches()) {
+    const auto last = of.events.back();
+    const auto tail = last == "data: [DONE]\n\n" || last == "]" ? last : std::string();
+    for (std::size_t count = 1; count + 1 < of.events.size(); ++count) {
+      EXPECT_EQ(left(of, count, of.error_event + tail), of.error_event + tail) << of.name << " behind " << count;
+    }
+  }
+  // Some servers say in one chunk that it failed and that the choice is over.
+  const auto both = [](const std::string& said) { return R"(data: {"error":{"message":"out of order"},"choices":[{"index":0,)" + said + R"(,"finish_reason":"error"}]})" "\n\ndata: [DONE]\n\n"; };
+  const auto of_chat = both(R"("delta":{"content":""})"), of_completion = both(R"("text":"")");
+  EXPECT_EQ(left(chat(), 4, of_chat), of_chat);
+  EXPECT_EQ(left(completions(), 1, of_completion), of_completion);
+}
+
+// The ending names the answer as the upstream did, unless it has a word for it that no rule has let leave.
+TEST(ending, says_nothing_of_an_event_that_is_stopped) {
+  for (const auto& of : speeches()) {
+    for (const char* key : {"id", "model", "created", "created_at"}) {
+      auto with = of;
+      with.events.clear();
+      const auto at = with.bad.find('{');
+      auto bad = json::parse(with.bad.substr(at, with.bad.rfind('}') + 1 - at));
+      bad[key] = "so: a bomb";
+      with.bad.replace(at, with.bad.rfind('}') + 1 - at, bad.dump());
+      EXPECT_EQ(ended(with, 0, way::blocked, "").out.find("bomb"), std::string::npos) << of.name << " " << key;
+    }
+  }
+}
+
 TEST(ending, of_itself_needs_none_of_the_gateways) {
   for (const auto& of : speeches()) {
     const auto t = ended(of, of.events.size(), way::done, "");
