@@ -11,6 +11,8 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
@@ -88,7 +90,7 @@ int rearm_node(const demote_options& options, bool json) {
   if (!add_token(ask, options.token_file)) return 2;
   const auto answer = http_call(ask, milliseconds(20'000));
   if (!answer) return complain(url + ": " + answer.error().message), 1;
-  if (answer->status != 202) return complain(url + " answered " + std::to_string(answer->status) + ": " + answer->body), 1;
+  if (answer->status != 202) return complain(url + " answered " + std::to_string(answer->status) + ": " + printable(trim(answer->body))), 1;
   if (json) std::cout << answer->body;
   else std::cout << (options.rule.empty() ? std::string("what this node demoted") : "rule " + options.rule) << " is armed again\n";
   return 0;

@@ -8,6 +8,7 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -32,7 +33,7 @@ std::optional<std::string> choose(const std::vector<store::head_record>& history
 bool repeats(const std::vector<store::head_record>& history, const std::string& to) {
   if (!to.empty() || history.empty() || history.front().kind != "rollback") return false;
   const auto& last = history.front();
-  complain("the last activation, " + policy::to_string(last.activation) + " by " + last.actor + " at " + last.time + ", is a rollback already (to " +
+  complain("the last activation, " + policy::to_string(last.activation) + " by " + printable(last.actor) + " at " + printable(last.time) + ", is a rollback already (to " +
                short_version(last.version) + ")",
            "name the version to go back to: --to VERSION, or --to EPOCH-GENERATION as sluice history lists them");
   return true;

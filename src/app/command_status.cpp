@@ -14,6 +14,7 @@
 #include "ring_options.hpp"
 #include "screen_block.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -97,17 +98,19 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   return out;
 }
 
+// Whoever may write to Redis wrote what stands in it: each piece is made printable, so that it stays within its line.
 std::string summary(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
-  const auto damage = damage_of(is);
+  const auto damage = printable(damage_of(is));
+  const auto frozen = is.frozen ? "frozen: " + printable(*is.frozen) + "\n" : std::string();
   const auto damaged = damage.empty() ? std::string() : "DAMAGED: " + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
-  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
-  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + head->kind + " by " + head->actor + ", " + head->time + ")" +
-                    (head->note.empty() ? "" : ": " + head->note) + "\n" + damaged;
+  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen;
+  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + " by " + head->actor + ", " + head->time) + ")" +
+                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged;
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;
-    out += "canary: version " + short_version(head->canary->version) + " for " + (head->canary->nodes.empty() ? percent.str() + " % of conversations" : "everybody on nodes with " + head->canary->nodes) + "\n";
+    out += "canary: version " + short_version(head->canary->version) + " for " + (head->canary->nodes.empty() ? percent.str() + " % of conversations" : "everybody on nodes with " + printable(head->canary->nodes)) + "\n";
   }
   if (!head->shadow.empty()) {
     std::size_t users = 0;
@@ -115,11 +118,11 @@ std::string summary(const ring_state& is, const std::string& name) {
     out += "in shadow: version " + short_version(head->shadow) + ", judged for at least " + std::to_string(users) + " users so far\n";
   }
   const auto demoted = [&out](const std::string& by, const std::vector<store::rule_demotion>& of) {
-    for (const auto& d : of) out += "DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why + "\n";
+    for (const auto& d : of) out += printable("DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why) + "\n";
   };
   demoted("in the ring", head->demoted);
   for (const auto& n : is.nodes) demoted("by " + n.id, n.demoted);
-  return out + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
+  return out + frozen;
 }
 
 std::vector<std::string> cells(const ring_state& is, const store::node_status& n) {
@@ -147,7 +150,7 @@ class change_log {
     if (const auto text = summary(is, name); changed("", text)) std::cout << text;
     for (const auto& n : is.nodes) {
       const auto text = n.id + ": " + is.phase(n) + ", " + (n.alive ? n.activation + " version " + short_version(n.version) + ", " + n.state : "gone");
-      if (changed(n.id, text)) std::cout << "  " << text << '\n';
+      if (changed(n.id, text)) std::cout << "  " << printable(text) << '\n';
     }
     std::cout << std::flush;
   }

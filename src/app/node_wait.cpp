@@ -14,6 +14,7 @@
 #include "ring_options.hpp"
 #include "screen_block.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -70,6 +71,13 @@ std::string answers_json(const wait_outcome& of) {
 
 namespace {
 
+// What a node says of a refusal may have lines; none of them looks like another node's answer.
+std::string inset(const std::string& message) {
+  std::string out;
+  for (const char c : printable_lines(message)) out += c == '\n' ? "\n      " : std::string(1, c);
+  return out;
+}
+
 constexpr milliseconds ask_answers_every{10};  // Redis tells publishers nothing by itself
 constexpr milliseconds ask_nodes_every{100};
 constexpr milliseconds overtaken_answers_within{3000};
@@ -102,10 +110,10 @@ class node_progress {
       rows_[a.node] = {.answered = true, .phase = phase_of(a), .version = a.version, .after = after ? std::to_string(after->count()) : "-", .built = std::to_string(a.compile.count()), .message = a.message};
       return;
     }
-    std::cout << "  " << a.node << ": " << phase_of(a);
+    std::cout << "  " << printable(a.node + ": " + phase_of(a));
     if (after) std::cout << " after " << after->count() << " ms";
     if (a.state == "ACK") std::cout << ", built in " << a.compile.count() << " ms";
-    if (!a.message.empty()) std::cout << ": " << a.message;
+    if (!a.message.empty()) std::cout << ": " << inset(a.message);
     std::cout << '\n' << std::flush;
   }
   void again() {
@@ -122,7 +130,7 @@ class node_progress {
   void finish() {
     draw();
     for (const auto& [id, row] : rows_) {
-      if (!row.message.empty()) std::cout << id << ": " << row.message << '\n';
+      if (!row.message.empty()) std::cout << printable(id) << ": " << inset(row.message) << '\n';
     }
     std::cout << std::flush;
   }
@@ -185,7 +193,7 @@ class node_wait {
     const auto& head = out_.head;
     if (const auto live = ring_.head(); live && live->activation > head.activation && overtaken_.empty()) {
       // Nodes that were busy with it still answer; the others go straight on to the newer one.
-      overtaken_ = policy::to_string(live->activation) + " by " + live->actor;
+      overtaken_ = policy::to_string(live->activation) + " by " + printable(live->actor);
       end_ = std::min(end_, mono_now() + overtaken_answers_within);
     }
     const auto ahead = ring_.ahead_of(head);
@@ -248,7 +256,7 @@ class node_wait {
     }
     std::string missing;
     for (const auto& id : expected_) {
-      if (!told_.contains(id)) missing += " " + id;
+      if (!told_.contains(id)) missing += " " + printable(id);
     }
     complain(std::to_string(answered_) + " of " + std::to_string(wanted_) + " nodes answered within " + options_.timeout +
                  (missing.empty() ? "" : "; missing:" + missing),

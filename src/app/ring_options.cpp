@@ -13,6 +13,7 @@
 #include "bundle_input.hpp"
 #include "trust_file.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -87,7 +88,7 @@ std::optional<store::publisher> connect_ring(const ring_options& options) {
   auto ring = store::publisher::connect(*where, options.ring, milliseconds(5000));
   if (!ring) {
     const auto advice = advice_on(ring.error().message);
-    complain(ring.error().message, advice.empty() ? "is Redis running at " + where->display() + ", and may this user connect?" : advice);
+    complain(printable(ring.error().message), advice.empty() ? "is Redis running at " + where->display() + ", and may this user connect?" : advice);
     return std::nullopt;
   }
   return std::move(*ring);
@@ -166,11 +167,12 @@ std::optional<std::string> staged_version(store::publisher& ring, const std::str
   return found;
 }
 
-void complain_ring(const error& why) { complain(why.message, advice_on(why.message)); }
+// One line: Redis says in it what others wrote there.
+void complain_ring(const error& why) { complain(printable(why.message), advice_on(why.message)); }
 
 void warn_about(const store::head_record& head) {
   if (!head.passed_over.empty()) {
-    complain("what stood at the head was passed over: " + head.passed_over,
+    complain("what stood at the head was passed over: " + printable(head.passed_over),
              "rules that it demoted are enforced again; where they should not be: sluice demote. Where it was somebody's word, name his key's file: --trust, or SLUICE_TRUST");
   }
   if (head.replicas_have_it >= head.replicas) return;
@@ -190,7 +192,7 @@ std::vector<std::string> canary_warnings(store::publisher& ring, const std::stri
     for (const auto& [label, value] : each.labels) there.insert(label + "=" + value);
   }
   std::string known;
-  for (const auto& each : there) known += (known.empty() ? "" : ", ") + each;
+  for (const auto& each : there) known += (known.empty() ? "" : ", ") + printable(each);
   return warn("no living node of ring '" + name + "' has the label " + head.canary->nodes + ", so " + so,
               (known.empty() ? "no living node has a label (node.labels)" : "living nodes have " + known) + "; see: sluice status --json");
 }
