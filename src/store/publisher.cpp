@@ -117,7 +117,7 @@ void rearm(activation_record& r, const std::string& rule) {
 result<activation_record> publisher::impl::next(const activate_request& what, policy::activation& expected, activate_context& context) {
   auto top = read_top(redis, keys);
   if (!top) return std::unexpected(top.error());
-  if (top->no_next) return fail(errc::integrity, top->damage + ", and nothing can follow it. Put the log aside and try again; what runs stays: redis-cli RENAME '" + keys.log() + "' '" + keys.log() + ".damaged'");
+  if (top->no_next) return std::unexpected(nothing_follows(*top, top->damage));
   expected = top->head;
   context.doubt = doubt_about(*top);
   context.head = top->record ? top->record->activation : policy::activation{};
@@ -145,7 +145,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, po
   const bool behind = highest > expected || top->lost();
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
-  if (r.activation.epoch > number_max || r.activation.generation > number_max) return fail(errc::limit, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest) + ". No activations come so far: somebody wrote it. Take it away and push again; what runs stays: redis-cli DEL '" + keys.head() + "' '" + keys.log() + "'");
+  if (r.activation.epoch > number_max || r.activation.generation > number_max) return std::unexpected(nothing_follows(*top, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest)));
   // A demotion belongs to its version, and stays with it until it is armed again.
   if (what.demoted) r.with.demoted = *what.demoted;
   else if (last) r.with.demoted = last->with.demoted;
