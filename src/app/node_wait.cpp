@@ -213,7 +213,7 @@ class node_wait {
     const auto answers = ring_.acknowledgements(out_.head.activation);
     if (!answers) return;
     out_.answers.clear();
-    accepted_ = refused_ = answered_ = 0;
+    accepted_ = refused_ = answered_ = kept_ = 0;
     for (const auto& a : *answers) {
       if (a.state != "ACK" && a.state != "NACK") {
         progress_.on_its_way(a);
@@ -229,6 +229,7 @@ class node_wait {
       }
       accepted_ += a.state == "ACK" ? 1 : 0;
       refused_ += a.state == "NACK" ? 1 : 0;
+      if (std::ranges::find(a.kept, options_.demoted, &store::rule_demotion::rule) != a.kept.end()) ++kept_;
       answered_ += !all_ || expected_.contains(a.node) ? 1 : 0;
     }
   }
@@ -240,7 +241,11 @@ class node_wait {
                "is --ring the fleet's name? see: sluice status. The version is active in Redis and nodes that come will take it");
       return std::move(out_);
     }
-    out_.reached = options_.who.empty() || (refused_ == 0 && accepted_ >= wanted_);
+    out_.reached = options_.who.empty() || (refused_ == 0 && kept_ == 0 && accepted_ >= wanted_);
+    if (kept_ > 0) {
+      complain("rule '" + options_.demoted + "' stays enforced on " + std::to_string(kept_) + " nodes: it says never_demote, and no key that they trust with the role activate has signed that it is demoted",
+               "sluice demote " + options_.demoted + " with such a key; to take this back: sluice rearm " + options_.demoted);
+    }
     if (refused_ > 0) {
       complain(std::to_string(refused_) + " nodes refused " + policy::to_string(out_.head.activation), advice(out_.answers));
     }
@@ -271,7 +276,7 @@ class node_wait {
   bool found_, first_look_ = true;
   mono_time begin_, end_{}, watch_until_{}, next_nodes_{};
   wall_time activated_{};
-  std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0;
+  std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0, kept_ = 0;
   std::set<std::string> expected_;
   std::map<std::string, std::string> told_;  // by node: its state
   std::string overtaken_;  // by which activation, and whose
