@@ -9,12 +9,16 @@
 #include "bundle_input.hpp"
 #include "sluice/audit/record.hpp"
 #include "sluice/base/json_word.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
 
 using nlohmann::json;
+
+// A record holds what clients sent: a model's name, for one.
+std::string said(const json& j, const char* name) { return printable(word(j, name)); }
 
 std::string number(const json& j, const char* name) {
   const auto it = j.find(name);
@@ -37,7 +41,7 @@ std::string matched_rules(const json& j) {
   for (const char* side : {"request", "response"}) {
     std::vector<std::string> names;
     for (const auto& f : items(member(j, side), "findings")) {
-      auto name = word(f, "rule") + (word(f, "enforcement") == "shadow" ? " (shadow)" : "");
+      auto name = said(f, "rule") + (said(f, "enforcement") == "shadow" ? " (shadow)" : "");
       if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
     }
     if (names.empty()) continue;
@@ -52,7 +56,7 @@ std::string reason_of(const json& j) {
   auto out = word(j, "reason") + word(j, "detail");
   if (out.empty() && word(j, "event") == "state") out = word(j, "state");
   std::ranges::replace(out, '\n', ' ');
-  return out;
+  return printable(out);
 }
 
 std::string finding_line(const json& f) {
@@ -60,9 +64,9 @@ std::string finding_line(const json& f) {
   if (const auto s = items(f, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
     span = " " + std::to_string(s[0].get<std::int64_t>()) + ".." + std::to_string(s[1].get<std::int64_t>());
   }
-  const auto masked = word(f, "masked");
-  return "            rule " + word(f, "rule") + " of policy " + word(f, "policy") + ": " + word(f, "action") +
-         (word(f, "enforcement") == "shadow" ? " (shadow: recorded only)" : "") + ", in " + word(f, "channel") + span + (masked.empty() ? "" : " \"" + masked + "\"") + "\n";
+  const auto masked = said(f, "masked");
+  return "            rule " + said(f, "rule") + " of policy " + said(f, "policy") + ": " + said(f, "action") +
+         (said(f, "enforcement") == "shadow" ? " (shadow: recorded only)" : "") + ", in " + said(f, "channel") + span + (masked.empty() ? "" : " \"" + masked + "\"") + "\n";
 }
 
 // One section of a record; nothing where a side was not judged.
@@ -72,12 +76,12 @@ std::string side_story(const json& record, const char* side) {
   label.resize(12, ' ');
   if (at == record.end()) return {};
   if (!at->is_object()) return label + "not judged\n";
-  const auto shadow = word(*at, "shadow_verdict"), verdict = word(*at, "verdict");
+  const auto shadow = said(*at, "shadow_verdict"), verdict = said(*at, "verdict");
   std::string out = label + verdict + (shadow == verdict || shadow.empty() ? "" : "; with every shadow rule enforced: " + shadow) + "\n";
   for (const auto& f : items(*at, "findings")) out += finding_line(f);
-  for (const auto& s : items(*at, "suppressed")) out += "            rule " + word(s, "rule") + " was set aside by exception " + word(s, "by") + "\n";
+  for (const auto& s : items(*at, "suppressed")) out += "            rule " + said(s, "rule") + " was set aside by exception " + said(s, "by") + "\n";
   const auto scores = member(*at, "nd");
-  for (const auto& [name, score] : scores.items()) out += "            score " + name + " " + score.dump() + "\n";
+  for (const auto& [name, score] : scores.items()) out += "            score " + printable(name) + " " + score.dump() + "\n";
   return out;
 }
 
@@ -132,30 +136,30 @@ std::vector<std::string> record_row(const std::string& line) {
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object()) return {"", "unreadable", "", "", "", "", "", "", ""};
   const std::string rules = matched_rules(j);
-  const auto shadow = word(j, "shadow_verdict");
-  return {word(j, "time"), word(j, "event"), word(j, "id"), word(j, "verdict"), shadow == word(j, "verdict") ? "" : shadow, number(member(j, "sent"), "status"),
-          word(j, "activation"), short_version(word(j, "version")), rules.empty() ? reason_of(j) : rules};
+  const auto shadow = said(j, "shadow_verdict");
+  return {said(j, "time"), said(j, "event"), said(j, "id"), said(j, "verdict"), shadow == said(j, "verdict") ? "" : shadow, number(member(j, "sent"), "status"),
+          said(j, "activation"), short_version(said(j, "version")), rules.empty() ? reason_of(j) : rules};
 }
 
 std::string record_story(const std::string& line) {
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object()) return "an unreadable line\n";
-  if (!j.contains("id")) return word(j, "event") + " at " + word(j, "time") + " on " + word(j, "node") + ": " + word(j, "detail") + "\n";
+  if (!j.contains("id")) return said(j, "event") + " at " + said(j, "time") + " on " + said(j, "node") + ": " + said(j, "detail") + "\n";
   const auto sent = member(j, "sent");
-  std::string out = "decision    " + word(j, "id") + " (" + word(j, "event") + ") at " + word(j, "time") + " on " + word(j, "node") + "\n";
-  out += "done        " + word(j, "verdict") + ": status " + number(sent, "status") + " to the client, " + number(sent, "edits") + " edits; the upstream " +
+  std::string out = "decision    " + said(j, "id") + " (" + said(j, "event") + ") at " + said(j, "time") + " on " + said(j, "node") + "\n";
+  out += "done        " + said(j, "verdict") + ": status " + number(sent, "status") + " to the client, " + number(sent, "edits") + " edits; the upstream " +
          (number(j, "upstream_status") == "0" ? "was not asked" : "answered " + number(j, "upstream_status") + ", " + number(j, "upstream_edits") + " edits in what it was sent") + "\n";
-  if (!word(j, "reason").empty()) out += "reason      " + word(j, "reason") + "\n";
+  if (!said(j, "reason").empty()) out += "reason      " + said(j, "reason") + "\n";
   std::string who;
   for (const auto& [name, value] : member(j, "context").items()) {
-    if (value.is_string()) who += (who.empty() ? "" : ", ") + name + " " + value.get<std::string>();
+    if (value.is_string()) who += (who.empty() ? "" : ", ") + printable(name + " " + value.get<std::string>());
   }
-  out += "asked       " + word(j, "method") + " " + word(j, "path") + " (" + word(j, "dialect") + ")" + (who.empty() ? "" : "; " + who) + "\n";
-  out += "policy      activation " + word(j, "activation") + ", version " + word(j, "version") + ", " + word(j, "state") + "\n";
-  out += "rules       in force for this context: " + word(j, "effective") + "\n";
+  out += "asked       " + said(j, "method") + " " + said(j, "path") + " (" + said(j, "dialect") + ")" + (who.empty() ? "" : "; " + who) + "\n";
+  out += "policy      activation " + said(j, "activation") + ", version " + said(j, "version") + ", " + said(j, "state") + "\n";
+  out += "rules       in force for this context: " + said(j, "effective") + "\n";
   out += side_story(j, "request") + side_story(j, "response");
-  for (const auto& [why, bytes] : member(j, "unscanned").items()) out += "unscanned   " + bytes.dump() + " bytes: " + why + "\n";
-  for (const auto& each : member(j, "unread")) out += "unread      " + word(each, "path") + ": " + word(each, "why") + ", " + word(each, "treatment") + "\n";
+  for (const auto& [why, bytes] : member(j, "unscanned").items()) out += "unscanned   " + bytes.dump() + " bytes: " + printable(why) + "\n";
+  for (const auto& each : member(j, "unread")) out += "unread      " + said(each, "path") + ": " + said(each, "why") + ", " + said(each, "treatment") + "\n";
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include "failure_document.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/code_points.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/store/directory.hpp"
 
 namespace sluice::app {
@@ -66,7 +67,7 @@ std::string excerpt(std::string_view line, int column) {
   for (const char c : before) {
     if (!continues_code_point(c)) mark += ' ';
   }
-  return "    " + shown + "\n    " + mark + "^";
+  return "    " + printable(shown) + "\n    " + mark + "^";
 }
 
 // A case that names a rule which does not exist would hold for ever, or fail for the wrong reason.
@@ -155,7 +156,7 @@ void show_diagnostics(const bundle_input& input) {
     policy::diagnostic with_path = each;
     with_path.place.file = (std::filesystem::path(input.path) / each.place.file).lexically_normal().string();
     const bool is_error = each.severity == policy::severity::error;
-    std::cerr << (colour ? (is_error ? "\033[31m" : "\033[33m") : "") << policy::to_text(with_path)
+    std::cerr << (colour ? (is_error ? "\033[31m" : "\033[33m") : "") << printable_lines(policy::to_text(with_path))
               << (colour ? "\033[0m" : "") << '\n';
     keep_error(with_path);
     const std::string_view line =
@@ -165,7 +166,7 @@ void show_diagnostics(const bundle_input& input) {
 }
 
 void show_diagnostics(const policy::diagnostics& found) {
-  std::cerr << policy::to_text(found);
+  std::cerr << printable_lines(policy::to_text(found));
   for (const auto& each : found) keep_error(each);
 }
 
@@ -211,7 +212,7 @@ std::optional<std::vector<policy::golden_case>> golden_cases(const bundle_input&
 
 std::string short_version(const std::string& version) {
   constexpr std::size_t shown = 12;
-  return version.substr(0, shown);
+  return printable(version.substr(0, shown));
 }
 
 }  // namespace sluice::app

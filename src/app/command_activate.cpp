@@ -56,7 +56,7 @@ bool may_follow(store::publisher& ring, const activate_options& options, const s
 
 int activate(const activate_options& options, bool json) {
   auto ring = connect_ring(options.ring);
-  if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
   store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note};

@@ -23,7 +23,13 @@ int approve(const approve_options& options, bool json) {
   if (!version) return 1;
   const auto key = read_signing_key(options.key_file);
   if (!key) return 1;
-  if (!trust_ring(*ring, options.trust_file)) return 1;
+  if (!options.trust_file.empty()) {
+    const auto trusted = read_trust_file(options.trust_file);
+    if (!trusted) return 1;
+    const auto why = refused_by_nodes(*key, *trusted, options.trust_file, static_cast<unsigned>(store::key_role::approve));
+    if (!why.empty()) return complain("the key " + options.key_file + why + ", so nodes would not count it; nothing was written", "sluice keygen --role approve makes one that may"), 1;
+    ring->trust_only(*trusted);
+  }
   const auto how = ring->approve(*version, *key);
   if (!how) return complain_ring(how.error()), 1;
   if (json) {

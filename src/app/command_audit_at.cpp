@@ -11,6 +11,7 @@
 #include "audit_options.hpp"
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/policy/explain.hpp"
 #include "version_lookup.hpp"
 
@@ -72,10 +73,10 @@ void print_rules(const as_run& of, const policy::explanation& why) {
   for (const auto& each : why.rules) {
     if (in_force(each)) rows.push_back({each.id, each.policy, std::string(policy::to_string(each.enforcement)), std::string(policy::to_string(each.action)), files_of(each)});
   }
-  std::cout << "\nversion " << short_version(why.version) << (of.demoted.empty() ? "" : " with " + joined(of.demoted) + " demoted to shadow")
+  std::cout << "\nversion " << short_version(why.version) << (of.demoted.empty() ? "" : " with " + printable(joined(of.demoted)) + " demoted to shadow")
             << (of.shadow ? " on a gateway with mode: shadow, which enforces nothing" : "") << ", rules in force for this context (effective " << short_version(why.effective)
             << "): " << rows.size() - 1 << "\n" << table(rows);
-  for (const auto& each : why.needs_record) std::cout << "what could not be recorded was refused, as " << each.by << " says (" << each.place << ")\n";
+  for (const auto& each : why.needs_record) std::cout << "what could not be recorded was refused, as " << printable(each.by) << " says (" << printable(each.place) << ")\n";
 }
 
 result<policy::explanation> explained(const as_run& of, const policy::context& who, version_lookup& lookup, wall_time when) {

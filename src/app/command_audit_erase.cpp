@@ -8,6 +8,7 @@
 #include "gateway_audit.hpp"
 #include "gateway_setup.hpp"
 #include "sluice/audit/text_keys.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -48,7 +49,7 @@ int erase(const erase_options& o, bool raw) {
   if (raw) {
     std::cout << nlohmann::json{{"erased", done->erased}, {"erased_before", done->before}, {"of_others", done->others}}.dump(2) << '\n';
   } else if (!missed) {
-    for (const auto& id : done->erased) std::cout << "erased " << id << '\n';
+    for (const auto& id : done->erased) std::cout << "erased " << printable(id) << '\n';
     std::cout << summary(*done) << '\n';
   }
   return missed ? 1 : 0;

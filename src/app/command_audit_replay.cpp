@@ -15,6 +15,7 @@
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
+#include "sluice/base/printable.hpp"
 #include "version_lookup.hpp"
 
 namespace sluice::app {
@@ -110,9 +111,9 @@ int replay_one(const replay_options& o, const std::vector<std::string>& folders,
               << '\n';
     return same ? 0 : 1;
   }
-  std::cout << "decision " << o.decision << " of version " << short_version(done->of.version) << ", replayed " << (report.full ? "in full" : "rule by rule: " + done->why_not_in_full) << '\n';
-  for (const auto& c : report.checked) std::cout << "  as recorded  " << c << '\n';
-  for (const auto& d : report.differences) std::cout << "  DIFFERENT    " << d << '\n';
+  std::cout << "decision " << printable(o.decision) << " of version " << short_version(done->of.version) << ", replayed " << (report.full ? "in full" : "rule by rule: " + printable(done->why_not_in_full)) << '\n';
+  for (const auto& c : report.checked) std::cout << "  as recorded  " << printable(c) << '\n';
+  for (const auto& d : report.differences) std::cout << "  DIFFERENT    " << printable(d) << '\n';
   std::cout << (same ? "the record is what comes out\n" : "the record is not what comes out\n");
   return same ? 0 : 1;
 }
@@ -135,8 +136,8 @@ void tell_failed(const std::map<std::string, std::vector<std::string>>& failed) 
   }
   for (const auto& [reason, decisions] : by_reason) {
     const auto shown = std::min(decisions.size(), examples_max);
-    std::cout << "  NOT REPLAYED  " << decisions.size() << (decisions.size() == 1 ? " decision: " : " decisions: ") << reason << "\n               ";
-    for (std::size_t i = 0; i < shown; ++i) std::cout << ' ' << decisions[i];
+    std::cout << "  NOT REPLAYED  " << decisions.size() << (decisions.size() == 1 ? " decision: " : " decisions: ") << printable(reason) << "\n               ";
+    for (std::size_t i = 0; i < shown; ++i) std::cout << ' ' << printable(decisions[i]);
     std::cout << (decisions.size() > shown ? " and " + std::to_string(decisions.size() - shown) + " more; --json names them all\n" : "\n");
   }
 }
@@ -152,7 +153,7 @@ void tell(const replay_sum& sum, bool raw) {
   std::cout << sum.decisions() << " decisions of " << sum.versions.size() << " versions: " << sum.in_full << " replayed in full, " << sum.rule_by_rule << " rule by rule, "
             << sum.differing.size() << " differ, " << sum.failed.size() << " were not replayed\n";
   for (const auto& [decision, why] : sum.differing) {
-    for (const auto& each : why) std::cout << "  DIFFERENT     " << decision << "  " << each << '\n';
+    for (const auto& each : why) std::cout << "  DIFFERENT     " << printable(decision) << "  " << printable(each) << '\n';
   }
   tell_failed(sum.failed);
 }

@@ -10,6 +10,7 @@
 #include "log_sources.hpp"
 #include "ring_options.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/store/checkpoint_stream.hpp"
 
@@ -60,23 +61,23 @@ bool ask_ring(const ring_options& options, audit::verify_options& with, std::str
 }
 
 void print(const audit::verify_report& report, bool pinned, bool ring) {
-  for (const auto& p : report.problems) std::cout << p << '\n';
-  for (const auto& n : report.notes) std::cout << "note: " << n << '\n';
+  for (const auto& p : report.problems) std::cout << printable(p) << '\n';
+  for (const auto& n : report.notes) std::cout << "note: " << printable(n) << '\n';
   std::cout << report.records << " records in " << report.files << " files of " << report.boots << " boots, " << report.checkpoints << " signed checkpoints: "
             << (report.problems.empty() ? "the chain is whole" : std::to_string(report.problems.size()) + " problems")
             << (report.torn_tail ? "; the last line is torn and will be cut off at the next start" : "") << '\n';
   if (!pinned) {
-    for (const auto& key : report.keys) std::cout << "signed by key " << key << "; --key says whether that is the gateway's\n";
+    for (const auto& key : report.keys) std::cout << "signed by key " << printable(key) << "; --key says whether that is the gateway's\n";
   }
   for (const auto& end : report.ends) {
     if (ring && end.ring_sequence != 0) {
-      std::cout << "node " << end.node << ": Redis has its checkpoints up to record " << end.ring_sequence << " of " << end.sequence;
+      std::cout << "node " << printable(end.node) << ": Redis has its checkpoints up to record " << end.ring_sequence << " of " << end.sequence;
       // Only of a log without a problem: a checkpoint that was met says nothing of one that was not.
       if (report.problems.empty()) std::cout << "; from record " << end.first << " to there it is as it was signed";
       std::cout << '\n';
     }
     if (end.closed) continue;
-    std::cout << "node " << end.node << ": " << end.unsigned_records << " records stand behind the last checkpoint and nothing vouches for them; the node runs, was killed, or the end was cut off\n";
+    std::cout << "node " << printable(end.node) << ": " << end.unsigned_records << " records stand behind the last checkpoint and nothing vouches for them; the node runs, was killed, or the end was cut off\n";
   }
 }
 

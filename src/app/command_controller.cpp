@@ -44,7 +44,7 @@ class controlling {
       if (!connected) return;
       ring_.emplace(std::move(*connected));
     }
-    if (!signs_ && !sign_ring(*ring_, options_.signing)) return;
+    if (!signs_ && !sign_ring(*ring_, options_.signing, {})) return;
     signs_ = true;
     if (auto done = act(); !done) {
       tell_fault(done.error().message);
@@ -110,12 +110,7 @@ bool counts(const signing_options& with) {
   const auto key = read_signing_key(with.key_file);
   const auto trusted = read_trust_file(with.trust_file);
   if (!key || !trusted) return false;
-  const auto known = std::ranges::find(*trusted, key->public_key(), &store::trusted_key::public_key);
-  const auto may = static_cast<unsigned>(store::key_role::safety) | static_cast<unsigned>(store::key_role::activate);
-  std::string why;
-  if (known == trusted->end()) why = " is none of the keys in " + with.trust_file;
-  else if ((known->roles & may) == 0) why = " may not demote or abort: in " + with.trust_file + " '" + known->name + "' has neither the role safety nor activate";
-  else if (known->not_after && *known->not_after < now().wall) why = " expired at " + rfc3339(*known->not_after);
+  const auto why = refused_by_nodes(*key, *trusted, with.trust_file, taking_away);
   if (why.empty()) return true;
   complain(with.key_file + why, "sluice keygen safety.pem --name safety --role safety --trust-file " + with.trust_file + ", and send the nodes SIGHUP");
   return false;

@@ -11,6 +11,8 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::app {
 namespace {
@@ -39,11 +41,28 @@ bool has_rule(const policy::bundle_ast& bundle, const std::string& rule) {
   return std::ranges::any_of(bundle.policies, [&](const auto& p) { return std::ranges::any_of(p.rules, [&](const auto& r) { return r.id == rule; }); });
 }
 
+// By the file of trusted keys, where there is one: nodes take it from nobody else.
+bool may_demote_guarded(const demote_options& options) {
+  const auto keys = read_signing_keys(options.signing);
+  if (keys && keys_count(options.signing, *keys, {.activate = activating})) return true;
+  complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key of the role activate has signed that", "with such a key, or push a version that has the rule in shadow");
+  return false;
+}
+
+// What was said to the nodes, for people. Whether a rule that says never_demote goes to shadow is for them to say, who know the key or do not.
+std::string told(const demote_options& options, const store::head_record& head, bool guarded) {
+  const auto as = policy::to_string(head.activation);
+  if (options.rule.empty()) return "version " + short_version(head.shadow) + " is in shadow as " + as;
+  if (!guarded) return "rule " + options.rule + " is in shadow as " + as;
+  return "rule " + options.rule + " is to be in shadow as " + as + "; it says never_demote, so that nodes do it only where the key has the role activate: --wait and sluice status tell";
+}
+
 int demote(const demote_options& options, bool json) {
   auto ring = connect_ring(options.ring);
-  if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  if (!ring || !sign_ring(*ring, options.signing, {.activate = taking_away})) return 1;
   const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
+  bool guarded = false;  // the rule says never_demote
   store::activate_request asked{.version = live->version, .kind = "demote", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow, .only_after = live->activation};
   if (options.rule.empty()) {
     if (!live->canary) {
@@ -58,11 +77,13 @@ int demote(const demote_options& options, bool json) {
     for (const auto& version : deciding(*live)) {
       const auto bundle = parsed(*ring, version);
       if (!has_rule(bundle, options.rule)) continue;
-      if (ring->signs_as().empty() && policy::never_demoted(bundle, options.rule)) {
+      if (policy::never_demoted(bundle, options.rule)) guarded = true;
+      if (guarded && ring->signs_as().empty()) {
         complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key that they trust has signed that",
                  "give --key with a key of role activate that stands in their policy.trust.keys_file, or push a version that has the rule in shadow");
         return 1;
       }
+      if (guarded && !any && !may_demote_guarded(options)) return 1;
       any = true;
       std::erase_if(*asked.demoted, [&](const store::rule_demotion& d) { return d.version == version && d.rule == options.rule; });
       asked.demoted->push_back({.version = version, .rule = options.rule, .why = asked.actor + (options.note.empty() ? "" : ": " + options.note)});
@@ -75,10 +96,10 @@ int demote(const demote_options& options, bool json) {
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
-  if (!json) {
-    std::cout << (options.rule.empty() ? "version " + short_version(head->shadow) : "rule " + options.rule) << " is in shadow as " << policy::to_string(head->activation) << '\n' << std::flush;
-  }
-  return wait_and_tell(*ring, options.ring.ring, head->version, *head, options.wait, json);
+  if (!json) std::cout << told(options, *head, guarded) << '\n' << std::flush;
+  auto wait = options.wait;
+  wait.demoted = options.rule;
+  return wait_and_tell(*ring, options.ring.ring, head->version, *head, wait, json);
 }
 
 // At one node, for what it demoted itself; the way without Redis.
@@ -88,7 +109,7 @@ int rearm_node(const demote_options& options, bool json) {
   if (!add_token(ask, options.token_file)) return 2;
   const auto answer = http_call(ask, milliseconds(20'000));
   if (!answer) return complain(url + ": " + answer.error().message), 1;
-  if (answer->status != 202) return complain(url + " answered " + std::to_string(answer->status) + ": " + answer->body), 1;
+  if (answer->status != 202) return complain(url + " answered " + std::to_string(answer->status) + ": " + printable(trim(answer->body))), 1;
   if (json) std::cout << answer->body;
   else std::cout << (options.rule.empty() ? std::string("what this node demoted") : "rule " + options.rule) << " is armed again\n";
   return 0;
@@ -101,7 +122,7 @@ int rearm(const demote_options& options, bool json) {
     return 2;
   }
   auto ring = connect_ring(options.ring);
-  if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
   const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
   const auto nodes = ring->nodes();

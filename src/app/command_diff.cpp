@@ -7,6 +7,7 @@
 
 #include "bundle_input.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/policy/diff.hpp"
 #include "sluice/rollout/gate.hpp"
 
@@ -72,9 +73,9 @@ void print_text(const bundle_input& a, const bundle_input& b, const policy::bund
                 const std::vector<policy::decision_change>& decisions, std::size_t case_count) {
   std::cout << short_version(a.report.bundle.version) << " → " << short_version(b.report.bundle.version) << ": "
             << policy::to_string(change.effect) << '\n';
-  for (const std::string& line : change.bundle) std::cout << "  " << line << '\n';
+  for (const std::string& line : change.bundle) std::cout << "  " << printable(line) << '\n';
   const auto less = rollout::loosened(a.report.bundle.gate, b.report.bundle.gate);
-  if (!less.empty()) std::cout << "  the gate asks for less, so a second person must agree: " << joined(less, "; ") << '\n';
+  if (!less.empty()) std::cout << "  the gate asks for less, so a second person must agree: " << printable(joined(less, "; ")) << '\n';
   if (!change.rules.empty()) {
     std::vector<std::vector<std::string>> rows = {{"RULE", "CHANGE", "EFFECT", "WEAKER IN", "DETAILS"}};
     for (const auto& each : change.rules) {

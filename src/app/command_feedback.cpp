@@ -13,6 +13,7 @@
 #include "feedback_patch.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/rollout/shares.hpp"
 
 namespace sluice::app {
@@ -100,7 +101,7 @@ int triage(const options& o, bool raw) {
   if (!write_label(o.from, label)) return 1;
   entries->push_back(label);
   if (raw) std::cout << rollout::to_json(label) << '\n';
-  else std::cout << "decision " << o.decision << ": " << o.verdict << ", says " << read->by << "; " << standing_of(rollout::review(*entries), read->decision) << '\n';
+  else std::cout << "decision " << o.decision << ": " << o.verdict << ", says " << printable(read->by) << "; " << standing_of(rollout::review(*entries), read->decision) << '\n';
   return 0;
 }
 
@@ -145,7 +146,7 @@ int report(const options& o, bool raw) {
   for (const auto& each : alike) {
     if (each.decisions.size() < 2) continue;
     std::cout << "\n" << each.decisions.size() << " reported texts are alike:";
-    for (const auto& id : each.decisions) std::cout << "\n  " << id;
+    for (const auto& id : each.decisions) std::cout << "\n  " << printable(id);
     std::cout << '\n';
   }
   return 0;
@@ -187,7 +188,7 @@ int export_patch(const options& o, bool raw) {
   }
   std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << patch.exceptions << " exceptions that two people agree on";
   std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply --directory " + o.bundle + " " + o.out + ", and sluice test\n");
-  for (const auto& each : patch.left_out) std::cout << "left out: " << each << '\n';
+  for (const auto& each : patch.left_out) std::cout << "left out: " << printable(each) << '\n';
   return 0;
 }
 
@@ -196,8 +197,9 @@ int export_patch(const options& o, bool raw) {
 void add_feedback(CLI::App& root, invocation& call) {
   auto* group = root.add_subcommand("feedback", "What people say of decisions: reports, labels, and what follows from them");
   group->require_subcommand(1);
-  const auto o = std::make_shared<options>();
+  // Each has options of its own: what the environment says for one that is not called would stand above the command line of one that is.
   const auto command = [&](const char* name, const char* what, int (*body)(const options&, bool), const char* footer) {
+    const auto o = std::make_shared<options>();
     auto* out = group->add_subcommand(name, what);
     add_feedback_options(*out, o->from);
     add_json(*out, call);
@@ -206,26 +208,26 @@ void add_feedback(CLI::App& root, invocation& call) {
       if (o->from.spools.empty()) take_ring_of_environment(o->from.ring);
       call.exit_code = body(*o, call.json);
     });
-    return out;
+    return std::pair(out, o);
   };
-  command("list", "Reported decisions, newest first, and who has looked at them", list, "Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open")
-      ->add_flag("--open", o->open, "Only those on which no two people agree yet");
-  auto* t = command("triage", "Say what a decision was: the label of one person", triage,
+  const auto [l, listed] = command("list", "Reported decisions, newest first, and who has looked at them", list, "Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open");
+  l->add_flag("--open", listed->open, "Only those on which no two people agree yet");
+  const auto [t, labelled] = command("triage", "Say what a decision was: the label of one person", triage,
                     "Example:\n  sluice feedback triage 06h0mqn3047np0000cshjbwck3954r58 --verdict false_positive --by 'Ada Byron' --redis redis://127.0.0.1:6379 --ring prod");
-  t->add_option("DECISION", o->decision, "The id that the client was given")->required();
-  t->add_option("--verdict", o->verdict, "false_positive, false_negative, or correct")->required()->check(CLI::IsMember({"false_positive", "false_negative", "correct"}));
-  t->add_option("--by", o->by, "Who says so")->required();
-  t->add_option("--note", o->note, "Why");
-  auto* r = command("report", "Rules by reported false positives, with what is known of their precision; texts that are alike", report,
+  t->add_option("DECISION", labelled->decision, "The id that the client was given")->required();
+  t->add_option("--verdict", labelled->verdict, "false_positive, false_negative, or correct")->required()->check(CLI::IsMember({"false_positive", "false_negative", "correct"}));
+  t->add_option("--by", labelled->by, "Who says so")->required();
+  t->add_option("--note", labelled->note, "Why");
+  const auto [r, reported] = command("report", "Rules by reported false positives, with what is known of their precision; texts that are alike", report,
                     "Example:\n  sluice feedback report --redis redis://127.0.0.1:6379 --ring prod --from /var/lib/sluice/audit");
-  add_decision_options(*r, o->decisions);
-  auto* e = command("export", "Golden cases and exceptions that two people agree on, as a patch to the bundle", export_patch,
+  add_decision_options(*r, reported->decisions);
+  const auto [e, exported] = command("export", "Golden cases and exceptions that two people agree on, as a patch to the bundle", export_patch,
                     "Nothing changes a policy by itself: the patch is for a pull request.\n\nExample:\n  sluice feedback export --bundle policies --out feedback.patch --redis redis://127.0.0.1:6379 "
                     "--ring prod --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
-  add_decision_options(*e, o->decisions);
-  e->add_option("--bundle", o->bundle, "The folder that holds bundle.yaml")->required();
-  e->add_option("--out", o->out, "The patch")->required();
-  e->add_option("--days", o->days, "How long a proposed exception holds")->capture_default_str()->check(CLI::Validator(check_days, ""));
+  add_decision_options(*e, exported->decisions);
+  e->add_option("--bundle", exported->bundle, "The folder that holds bundle.yaml")->required();
+  e->add_option("--out", exported->out, "The patch")->required();
+  e->add_option("--days", exported->days, "How long a proposed exception holds")->capture_default_str()->check(CLI::Validator(check_days, ""));
   group->footer("Example:\n  sluice feedback list --redis redis://127.0.0.1:6379 --ring prod --open");
 }
 

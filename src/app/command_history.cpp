@@ -1,5 +1,6 @@
 // sluice history: every activation of a ring, every freeze and every revocation, newest first.
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,10 +17,16 @@ std::string or_dash(const std::string& text) { return text.empty() ? "-" : text;
 // Twelve digits, and whether it is exactly that commit.
 std::string short_commit(const std::string& commit) { return commit.substr(0, 12) + (commit.ends_with("-dirty") ? "-dirty" : ""); }
 
-nlohmann::ordered_json tree_of(const store::head_record& e) {
+// A signature says nothing of itself: only who knows the keys can tell whether it is one.
+std::string key_of(const store::head_record& e, bool verified) {
+  if (e.signed_by.empty()) return "-";
+  return e.signed_by + (!verified ? " (unverified)" : e.doubt.empty() ? "" : " (does not count)");
+}
+
+nlohmann::ordered_json tree_of(const store::head_record& e, bool verified) {
   const auto& how = e.how;
   nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", e.how.commit}, {"gate_report", e.how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
   return out;
@@ -45,9 +52,9 @@ std::vector<std::string> row_of(const store::ring_stop& s) {
   return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", s.note};
 }
 
-std::vector<std::string> row_of(const store::head_record& e) {
+std::vector<std::string> row_of(const store::head_record& e, bool verified) {
   const auto& subject = store::subject_of(e);
-  return {policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, or_dash(e.signed_by),
+  return {policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, key_of(e, verified),
           or_dash(short_commit(e.how.commit)), or_dash(short_version(e.how.gate_report)), reason_of(e)};
 }
 
@@ -65,23 +72,33 @@ void in_order(const std::vector<store::head_record>& entries, const std::vector<
   for (; next < stops.size() && !full(); ++next, ++told) stop(stops[next]);
 }
 
-int history(const ring_options& options, std::size_t limit, bool json) {
+int history(const ring_options& options, const std::string& trust_file, std::size_t limit, bool json) {
   auto ring = connect_ring(options);
-  if (!ring) return 1;
+  if (!ring || !trust_ring(*ring, trust_file)) return 1;
+  const bool verified = !trust_file.empty();
   const auto entries = ring->history(limit);
   if (!entries) return complain_ring(entries.error()), 1;
   const auto stops = ring->stops(limit);
   if (!stops) return complain_ring(stops.error()), 1;
   if (json) {
     auto out = nlohmann::ordered_json::array();
-    in_order(*entries, *stops, limit, [&](const auto& e) { out.push_back(tree_of(e)); }, [&](const auto& s) { out.push_back(tree_of(s)); });
+    in_order(*entries, *stops, limit, [&](const auto& e) { out.push_back(tree_of(e, verified)); }, [&](const auto& s) { out.push_back(tree_of(s)); });
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  in_order(*entries, *stops, limit, [&](const auto& e) { rows.push_back(row_of(e)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
+  in_order(*entries, *stops, limit, [&](const auto& e) { rows.push_back(row_of(e, verified)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
   std::cout << table(rows);
   return 0;
+}
+
+constexpr std::size_t limit_max = 1'000'000;
+
+std::string check_limit(const std::string& text) {
+  std::size_t count = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool fine = read.ec == std::errc{} && read.ptr == text.data() + text.size() && count <= limit_max;
+  return fine ? std::string() : "takes a number from 0 to " + std::to_string(limit_max) + ", not '" + text + "'";
 }
 
 }  // namespace
@@ -90,14 +107,16 @@ void add_history(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("history", "Show who made which version live, froze or revoked what, when and why");
   struct given {
     ring_options ring;
+    std::string trust_file;
     std::size_t limit = 20;
   };
   auto options = std::make_shared<given>();
   add_ring_options(*command, options->ring);
-  command->add_option("--limit", options->limit, "At most this many, newest first; 0 for all")->capture_default_str();
+  command->add_option("--limit", options->limit, "At most this many, newest first; 0 for all")->capture_default_str()->check(CLI::Validator(check_limit, ""));
+  add_trust_option(*command, options->trust_file, "The file of the keys whose signatures count, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it signatures are shown as unverified");
   add_json(*command, call);
   command->footer("Example:\n  sluice history --redis redis://127.0.0.1:6379 --ring prod --limit 5");
-  command->callback([options, &call] { call.exit_code = history(options->ring, options->limit, call.json); });
+  command->callback([options, &call] { call.exit_code = history(options->ring, options->trust_file, options->limit, call.json); });
 }
 
 }  // namespace sluice::app

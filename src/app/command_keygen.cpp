@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -80,6 +81,15 @@ int keygen(const keygen_options& options, bool json) {
   return 0;
 }
 
+constexpr unsigned days_max = 36'500;
+
+std::string check_days(const std::string& text) {
+  unsigned days = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), days);
+  const bool fine = read.ec == std::errc{} && read.ptr == text.data() + text.size() && days >= 1 && days <= days_max;
+  return fine ? std::string() : "takes 1 to " + std::to_string(days_max) + " days, not '" + text + "'; a key without an end is made without it";
+}
+
 }  // namespace
 
 void add_keygen(CLI::App& root, invocation& call) {
@@ -89,7 +99,7 @@ void add_keygen(CLI::App& root, invocation& call) {
   command->add_option("--name", options->name, "Who holds it, for messages: ci, operations")->required();
   command->add_option("--role", options->roles, "What it may sign: build, activate, approve, safety; several with commas")
       ->delimiter(',')->default_val(std::vector<std::string>{"build", "activate"})->check(CLI::IsMember({"build", "activate", "approve", "safety"}));
-  command->add_option("--days", options->days, "After how many days it expires; 0 for never")->capture_default_str();
+  command->add_option("--days", options->days, "After how many days it expires, 1 to 36500; without it the key has no end")->check(CLI::Validator(check_days, ""));
   command->add_option("--trust-file", options->trust_file, "Adds the entry to this file of trusted keys, and makes it when it is not there");
   add_json(*command, call);
   command->footer("Example:\n  sluice keygen ci.pem --name ci --role build,activate --days 365 --trust-file trusted_keys.yaml\n"

@@ -54,7 +54,7 @@ int pack(const pack_options& o, bool json) {
   const auto input = need_bundle(o.bundle, "", compiler, held_against::harmless_texts);
   if (!input) return 1;
   auto keys = read_signing_keys(o.signing);
-  if (!keys) return 1;
+  if (!keys || !keys_count(o.signing, *keys, {.build = static_cast<unsigned>(store::key_role::build), .activate = activating})) return 1;
   const auto whom = trusted_by(o.signing, *keys);
   if (!whom) return 1;
   const auto before = read_served(o, *whom, compiler);

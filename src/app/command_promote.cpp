@@ -38,7 +38,7 @@ bool within_limits(store::publisher& ring, const std::string& version) {
 
 int end_trial(const trial_options& options, bool promote, bool json) {
   auto ring = connect_ring(options.ring);
-  if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  if (!ring || !sign_ring(*ring, options.signing, {.activate = promote ? activating : taking_away})) return 1;
   const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
   const bool canary = live->canary && !options.shadow;

@@ -25,11 +25,12 @@ int prune(const prune_options& options, bool json) {
   const auto gone = ring->prune(now().wall - *age, options.look_only);
   if (!gone) return complain_ring(gone.error()), 1;
   if (json) {
-    std::cout << nlohmann::ordered_json{{"versions", gone->versions}, {"files", gone->files}, {"done", !options.look_only}}.dump(2) << '\n';
+    std::cout << nlohmann::ordered_json{{"versions", gone->versions}, {"files", gone->files}, {"done", !options.look_only}, {"kept", gone->kept}}.dump(2) << '\n';
     return 0;
   }
   for (const auto& version : gone->versions) std::cout << "version " << short_version(version) << '\n';
   std::cout << gone->versions.size() << " versions that were never live and " << gone->files << " files that nothing else needs " << (options.look_only ? "would go" : "are gone") << '\n';
+  if (gone->kept > 0) std::cout << gone->kept << " versions stay, for the log lacks entries before " << policy::to_string(gone->after_gap) << " by which they may have been live\n";
   return 0;
 }
 
@@ -42,7 +43,7 @@ void add_prune(CLI::App& root, invocation& call) {
   command->add_option("--older", options->older, "Only those that were pushed so long ago")->capture_default_str();
   command->add_flag("--dry-run", options->look_only, "Only say what would go");
   add_json(*command, call);
-  command->footer("Whatever was live once, also for a share of conversations, stays: decisions name it.\n\nExample:\n  sluice prune --redis redis://127.0.0.1:6379 --ring prod --dry-run");
+  command->footer("Whatever was live once, also for a share of conversations, stays: decisions name it. So does what may have been, where the log lacks entries or one of them cannot be read.\n\nExample:\n  sluice prune --redis redis://127.0.0.1:6379 --ring prod --dry-run");
   command->callback([options, &call] { call.exit_code = prune(*options, call.json); });
 }
 

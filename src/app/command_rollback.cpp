@@ -8,6 +8,7 @@
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -32,7 +33,7 @@ std::optional<std::string> choose(const std::vector<store::head_record>& history
 bool repeats(const std::vector<store::head_record>& history, const std::string& to) {
   if (!to.empty() || history.empty() || history.front().kind != "rollback") return false;
   const auto& last = history.front();
-  complain("the last activation, " + policy::to_string(last.activation) + " by " + last.actor + " at " + last.time + ", is a rollback already (to " +
+  complain("the last activation, " + policy::to_string(last.activation) + " by " + printable(last.actor) + " at " + printable(last.time) + ", is a rollback already (to " +
                short_version(last.version) + ")",
            "name the version to go back to: --to VERSION, or --to EPOCH-GENERATION as sluice history lists them");
   return true;
@@ -40,7 +41,7 @@ bool repeats(const std::vector<store::head_record>& history, const std::string& 
 
 int rollback(const rollback_options& options, bool json) {
   auto ring = connect_ring(options.ring);
-  if (!ring || !sign_ring(*ring, options.signing)) return 1;
+  if (!ring || !sign_ring(*ring, options.signing, {.activate = activating})) return 1;
   const auto live = ring->head();
   if (!live && live.error().code != errc::not_found && live.error().code != errc::integrity) return complain_ring(live.error()), 1;
   auto history = ring->history(0);
@@ -51,6 +52,9 @@ int rollback(const rollback_options& options, bool json) {
   if (history->empty() && written > 0) return complain("there is no version to go back to", "see: sluice history; sluice activate VERSION"), 1;
   if (history->empty()) return complain("nothing was ever activated in ring '" + options.ring.ring + "'", "is --ring the fleet's name?"), 1;
   if (repeats(*history, options.to)) return 1;
+  if (!options.to.empty() && !options.to.contains('-') && options.to.size() < version_digits_min) {
+    return complain("--to '" + options.to + "' is too short for a version", "give at least its first " + std::to_string(version_digits_min) + " digits, or its activation, as 1-17"), 1;
+  }
   const auto version = choose(*history, options.to);
   if (!version) {
     complain(options.to.empty() ? "there is no older version to go back to" : "no version that was ever live begins with " + options.to,

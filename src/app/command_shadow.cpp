@@ -10,6 +10,7 @@
 #include "log_sources.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/rollout/shadow_report.hpp"
 #include "version_lookup.hpp"
 
@@ -27,7 +28,7 @@ struct report_options {
 void print(const rollout::shadow_report& r) {
   std::cout << "version " << short_version(r.candidate) << " in shadow, " << rollout::span_of(r) << ", on " << r.nodes << (r.nodes == 1 ? " node\n" : " nodes\n");
   std::cout << "judged " << r.judged << " exchanges, " << r.not_judged << " were shed; " << r.inexact << " inexact, in no rate\n";
-  for (const auto& [why, n] : r.why_inexact) std::cout << "  inexact " << n << ": " << why << '\n';
+  for (const auto& [why, n] : r.why_inexact) std::cout << "  inexact " << n << ": " << printable(why) << '\n';
   std::cout << "cost of an exchange: " << rollout::cost_of(r) << "\n\nwhat would change, with 95 % intervals:\n";
   std::vector<std::vector<std::string>> rows = {{"of", "exchanges", "newly blocked", "newly passed", "other text"}};
   const auto row = [&rows](const std::string& name, const rollout::shadow_counts& c) {
@@ -49,7 +50,7 @@ void print(const rollout::shadow_report& r) {
     for (const auto& e : rule.examples) rows.push_back({e.rule, rollout::named(e.tenant), e.where, "\"" + e.masked + "\"", e.decision});
   }
   if (rows.size() > 1) std::cout << "\nexamples, masked:\n" << table(rows);
-  for (const auto& p : r.promotions) std::cout << "promote_when of rule " << p.rule << ": " << rollout::to_string(p.shown) << ": " << rollout::asked(p) << '\n';
+  for (const auto& p : r.promotions) std::cout << "promote_when of rule " << printable(p.rule) << ": " << rollout::to_string(p.shown) << ": " << rollout::asked(p) << '\n';
 }
 
 int report(const report_options& o, bool json) {

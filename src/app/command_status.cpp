@@ -14,6 +14,7 @@
 #include "ring_options.hpp"
 #include "screen_block.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -22,12 +23,14 @@ constexpr milliseconds look_every{500};
 
 struct status_options {
   ring_options ring;
+  std::string trust_file;
   bool watch = false;
 };
 
 struct ring_state {
   std::optional<store::head_record> head;
   std::string damage;  // why what is live cannot be read
+  bool verified = false;  // signatures were held against keys that were named
   std::vector<store::node_status> nodes;
   std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
   std::optional<std::string> frozen;
@@ -45,8 +48,9 @@ struct ring_state {
   [[nodiscard]] std::vector<store::rule_demotion> demoted() const { return head ? head->demoted : std::vector<store::rule_demotion>{}; }
 };
 
-result<ring_state> look(store::publisher& ring) {
+result<ring_state> look(store::publisher& ring, bool verified) {
   ring_state out;
+  out.verified = verified;
   auto head = ring.head();
   if (!head && head.error().code == errc::integrity) out.damage = head.error().message;
   else if (!head && head.error().code != errc::not_found) return std::unexpected(head.error());
@@ -65,7 +69,7 @@ result<ring_state> look(store::publisher& ring) {
   return out;
 }
 
-// This command has no keys: what makes it doubt a head is that it cannot be read.
+// Why what stands at the head does not count: it cannot be read, or, where it was said whose signatures do, none of those has signed it.
 std::string damage_of(const ring_state& is) { return is.head ? is.head->doubt : is.damage; }
 
 nlohmann::ordered_json labels_of(const store::node_status& node) {
@@ -79,7 +83,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}};
+                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}};
   }
   if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
   out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
@@ -92,22 +96,31 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   if (is.frozen) out["frozen"] = *is.frozen;
   for (const auto& n : is.nodes) {
     out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state}, {"phase", is.phase(n)},
-                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}, {"labels", labels_of(n)}});
+                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}, {"kept", demotions(n.kept)}, {"labels", labels_of(n)}});
   }
   return out;
 }
 
+// A signature says nothing of itself: only who knows the keys can tell whether it is one.
+std::string unverified(const ring_state& is) {
+  if (!is.head || is.head->signed_by.empty() || is.verified) return {};
+  return "signed with key " + printable(is.head->signed_by) + ", unverified: --trust FILE (or SLUICE_TRUST) says whether it counts\n";
+}
+
+// Whoever may write to Redis wrote what stands in it: each piece is made printable, so that it stays within its line.
 std::string summary(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
-  const auto damage = damage_of(is);
-  const auto damaged = damage.empty() ? std::string() : "DAMAGED: " + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
-  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
-  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + head->kind + " by " + head->actor + ", " + head->time + ")" +
-                    (head->note.empty() ? "" : ": " + head->note) + "\n" + damaged;
+  const auto damage = printable(damage_of(is));
+  const auto frozen = is.frozen ? "frozen: " + printable(*is.frozen) + "\n" : std::string();
+  const bool lost = !head || head->doubt.starts_with("cannot be read");
+  const auto damaged = damage.empty() ? unverified(is) : (lost ? "DAMAGED: " : "DOES NOT COUNT: ") + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
+  if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen;
+  std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + " by " + head->actor + ", " + head->time) + ")" +
+                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged;
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;
-    out += "canary: version " + short_version(head->canary->version) + " for " + (head->canary->nodes.empty() ? percent.str() + " % of conversations" : "everybody on nodes with " + head->canary->nodes) + "\n";
+    out += "canary: version " + short_version(head->canary->version) + " for " + (head->canary->nodes.empty() ? percent.str() + " % of conversations" : "everybody on nodes with " + printable(head->canary->nodes)) + "\n";
   }
   if (!head->shadow.empty()) {
     std::size_t users = 0;
@@ -115,11 +128,22 @@ std::string summary(const ring_state& is, const std::string& name) {
     out += "in shadow: version " + short_version(head->shadow) + ", judged for at least " + std::to_string(users) + " users so far\n";
   }
   const auto demoted = [&out](const std::string& by, const std::vector<store::rule_demotion>& of) {
-    for (const auto& d : of) out += "DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why + "\n";
+    for (const auto& d : of) out += printable("DEMOTED " + by + ": rule " + d.rule + " of version " + short_version(d.version) + ": " + d.why) + "\n";
   };
-  demoted("in the ring", head->demoted);
+  for (const auto& d : head->demoted) {
+    std::string keeping;
+    std::size_t alive = 0, kept = 0;
+    for (const auto& n : is.nodes) {
+      const bool keeps = n.alive && std::ranges::any_of(n.kept, [&](const auto& each) { return store::same_rule(each, d); });
+      alive += n.alive ? 1 : 0;
+      kept += keeps ? 1 : 0;
+      if (keeps) keeping += (keeping.empty() ? "" : ", ") + n.id;
+    }
+    if (kept == 0 || kept < alive) demoted("in the ring", {d});
+    if (kept > 0) out += printable("NOT DEMOTED, enforced by " + keeping + ": rule " + d.rule + " of version " + short_version(d.version) + " says never_demote, and no key that they trust with the role activate has demoted it") + "\n";
+  }
   for (const auto& n : is.nodes) demoted("by " + n.id, n.demoted);
-  return out + (is.frozen ? "frozen: " + *is.frozen + "\n" : "");
+  return out + frozen;
 }
 
 std::vector<std::string> cells(const ring_state& is, const store::node_status& n) {
@@ -147,7 +171,7 @@ class change_log {
     if (const auto text = summary(is, name); changed("", text)) std::cout << text;
     for (const auto& n : is.nodes) {
       const auto text = n.id + ": " + is.phase(n) + ", " + (n.alive ? n.activation + " version " + short_version(n.version) + ", " + n.state : "gone");
-      if (changed(n.id, text)) std::cout << "  " << text << '\n';
+      if (changed(n.id, text)) std::cout << "  " << printable(text) << '\n';
     }
     std::cout << std::flush;
   }
@@ -164,11 +188,11 @@ class change_log {
 };
 
 // Until it is interrupted, or Redis is gone.
-int watch(store::publisher& ring, const std::string& name, bool json) {
+int watch(store::publisher& ring, const std::string& name, bool verified, bool json) {
   screen_block block;
   change_log changes(json);
   for (;;) {
-    const auto is = look(ring);
+    const auto is = look(ring, verified);
     if (!is) return complain_ring(is.error()), 1;
     if (!json && screen_block::possible()) block.draw(told(*is, name));
     else changes.tell(*is, name);
@@ -178,9 +202,10 @@ int watch(store::publisher& ring, const std::string& name, bool json) {
 
 int status(const status_options& options, bool json) {
   auto ring = connect_ring(options.ring);
-  if (!ring) return 1;
-  if (options.watch) return watch(*ring, options.ring.ring, json);
-  const auto is = look(*ring);
+  if (!ring || !trust_ring(*ring, options.trust_file)) return 1;
+  const bool verified = !options.trust_file.empty();
+  if (options.watch) return watch(*ring, options.ring.ring, verified, json);
+  const auto is = look(*ring, verified);
   if (!is) return complain_ring(is.error()), 1;
   if (json) std::cout << to_json(*is, options.ring.ring).dump(2) << '\n';
   else std::cout << told(*is, options.ring.ring);
@@ -193,6 +218,7 @@ void add_status(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("status", "Show what is live in a ring and what each node runs");
   auto options = std::make_shared<status_options>();
   add_ring_options(*command, options->ring);
+  add_trust_option(*command, options->trust_file, "The file of the keys whose signatures count, as policy.trust.keys_file of the nodes; also from SLUICE_TRUST. Without it signatures are shown as unverified");
   command->add_flag("--watch", options->watch, "Again and again, in place on a terminal, until Ctrl-C; elsewhere a line for what changes");
   add_json(*command, call);
   command->footer("phase: how far a node is with what is live: waiting, received, verified (it builds), active, or refused and where.\n\nExamples:\n  sluice status --redis redis://127.0.0.1:6379 --ring prod\n  sluice status --watch");

@@ -13,6 +13,7 @@
 #include "gateway_setup.hpp"
 #include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/audit/query.hpp"
 
 namespace sluice::app {
@@ -150,8 +151,8 @@ void print_checks(const gate_run& run, std::ostream& to) {
     if (row.status >= rollout::status::insufficient) keep_complaint(row.check + ": " + row.summary);
     for (const auto& each : row.findings) {
       if (each.status < rollout::status::warning || ++shown > findings_max) continue;
-      to << (shown == 1 ? "\n" : "") << "  " << rollout::to_string(each.status) << "  " << row.check << (each.of.empty() ? "" : ": " + each.of) << ": " << each.what << '\n';
-      for (const auto& example : each.examples) to << "      " << example << '\n';
+      to << (shown == 1 ? "\n" : "") << "  " << rollout::to_string(each.status) << "  " << row.check << (each.of.empty() ? "" : ": " + printable(each.of)) << ": " << printable_lines(each.what) << '\n';
+      for (const auto& example : each.examples) to << "      " << printable(example) << '\n';
     }
     if (shown > findings_max) to << "  and " << shown - findings_max << " more; --json and --html show them all\n";
   }

@@ -9,6 +9,7 @@
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -97,6 +98,10 @@ std::optional<log_sources> log_sources::open(const log_options& options) {
   }
   for (const auto& place : options.from) {
     if (!is_url(place)) {
+      const auto files = audit::stored_files(place);
+      if (!files) return complain(files.error().message), std::nullopt;
+      // A misspelt folder must not read like a log in which nothing is found.
+      if (files->empty()) return complain(place + " holds no decision log: no file there has a name that gateways give (NODE-BOOT-000001.jsonl)", "is it audit.directory of the gateway's configuration?"), std::nullopt;
       out.folders_.push_back(place);
       continue;
     }

@@ -14,6 +14,7 @@
 #include "ring_options.hpp"
 #include "screen_block.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -70,6 +71,13 @@ std::string answers_json(const wait_outcome& of) {
 
 namespace {
 
+// What a node says of a refusal may have lines; none of them looks like another node's answer.
+std::string inset(const std::string& message) {
+  std::string out;
+  for (const char c : printable_lines(message)) out += c == '\n' ? "\n      " : std::string(1, c);
+  return out;
+}
+
 constexpr milliseconds ask_answers_every{10};  // Redis tells publishers nothing by itself
 constexpr milliseconds ask_nodes_every{100};
 constexpr milliseconds overtaken_answers_within{3000};
@@ -102,10 +110,10 @@ class node_progress {
       rows_[a.node] = {.answered = true, .phase = phase_of(a), .version = a.version, .after = after ? std::to_string(after->count()) : "-", .built = std::to_string(a.compile.count()), .message = a.message};
       return;
     }
-    std::cout << "  " << a.node << ": " << phase_of(a);
+    std::cout << "  " << printable(a.node + ": " + phase_of(a));
     if (after) std::cout << " after " << after->count() << " ms";
     if (a.state == "ACK") std::cout << ", built in " << a.compile.count() << " ms";
-    if (!a.message.empty()) std::cout << ": " << a.message;
+    if (!a.message.empty()) std::cout << ": " << inset(a.message);
     std::cout << '\n' << std::flush;
   }
   void again() {
@@ -122,7 +130,7 @@ class node_progress {
   void finish() {
     draw();
     for (const auto& [id, row] : rows_) {
-      if (!row.message.empty()) std::cout << id << ": " << row.message << '\n';
+      if (!row.message.empty()) std::cout << printable(id) << ": " << inset(row.message) << '\n';
     }
     std::cout << std::flush;
   }
@@ -185,7 +193,7 @@ class node_wait {
     const auto& head = out_.head;
     if (const auto live = ring_.head(); live && live->activation > head.activation && overtaken_.empty()) {
       // Nodes that were busy with it still answer; the others go straight on to the newer one.
-      overtaken_ = policy::to_string(live->activation) + " by " + live->actor;
+      overtaken_ = policy::to_string(live->activation) + " by " + printable(live->actor);
       end_ = std::min(end_, mono_now() + overtaken_answers_within);
     }
     const auto ahead = ring_.ahead_of(head);
@@ -205,7 +213,7 @@ class node_wait {
     const auto answers = ring_.acknowledgements(out_.head.activation);
     if (!answers) return;
     out_.answers.clear();
-    accepted_ = refused_ = answered_ = 0;
+    accepted_ = refused_ = answered_ = kept_ = 0;
     for (const auto& a : *answers) {
       if (a.state != "ACK" && a.state != "NACK") {
         progress_.on_its_way(a);
@@ -221,6 +229,7 @@ class node_wait {
       }
       accepted_ += a.state == "ACK" ? 1 : 0;
       refused_ += a.state == "NACK" ? 1 : 0;
+      if (std::ranges::find(a.kept, options_.demoted, &store::rule_demotion::rule) != a.kept.end()) ++kept_;
       answered_ += !all_ || expected_.contains(a.node) ? 1 : 0;
     }
   }
@@ -232,7 +241,11 @@ class node_wait {
                "is --ring the fleet's name? see: sluice status. The version is active in Redis and nodes that come will take it");
       return std::move(out_);
     }
-    out_.reached = options_.who.empty() || (refused_ == 0 && accepted_ >= wanted_);
+    out_.reached = options_.who.empty() || (refused_ == 0 && kept_ == 0 && accepted_ >= wanted_);
+    if (kept_ > 0) {
+      complain("rule '" + options_.demoted + "' stays enforced on " + std::to_string(kept_) + " nodes: it says never_demote, and no key that they trust with the role activate has signed that it is demoted",
+               "sluice demote " + options_.demoted + " with such a key; to take this back: sluice rearm " + options_.demoted);
+    }
     if (refused_ > 0) {
       complain(std::to_string(refused_) + " nodes refused " + policy::to_string(out_.head.activation), advice(out_.answers));
     }
@@ -248,7 +261,7 @@ class node_wait {
     }
     std::string missing;
     for (const auto& id : expected_) {
-      if (!told_.contains(id)) missing += " " + id;
+      if (!told_.contains(id)) missing += " " + printable(id);
     }
     complain(std::to_string(answered_) + " of " + std::to_string(wanted_) + " nodes answered within " + options_.timeout +
                  (missing.empty() ? "" : "; missing:" + missing),
@@ -263,7 +276,7 @@ class node_wait {
   bool found_, first_look_ = true;
   mono_time begin_, end_{}, watch_until_{}, next_nodes_{};
   wall_time activated_{};
-  std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0;
+  std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0, kept_ = 0;
   std::set<std::string> expected_;
   std::map<std::string, std::string> told_;  // by node: its state
   std::string overtaken_;  // by which activation, and whose

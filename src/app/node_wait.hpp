@@ -17,6 +17,7 @@ namespace sluice::app {
 struct wait_options {
   std::string who;              // "all", a number, or "" for no waiting
   std::string timeout = "30s";
+  std::string demoted = {};  // the rule that the activation demotes: a node that leaves it enforced has not done what it was told
 };
 void add_wait_options(CLI::App& command, wait_options& options);
 

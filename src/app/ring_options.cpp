@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <iostream>
@@ -13,6 +14,7 @@
 #include "bundle_input.hpp"
 #include "trust_file.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -87,7 +89,7 @@ std::optional<store::publisher> connect_ring(const ring_options& options) {
   auto ring = store::publisher::connect(*where, options.ring, milliseconds(5000));
   if (!ring) {
     const auto advice = advice_on(ring.error().message);
-    complain(ring.error().message, advice.empty() ? "is Redis running at " + where->display() + ", and may this user connect?" : advice);
+    complain(printable(ring.error().message), advice.empty() ? "is Redis running at " + where->display() + ", and may this user connect?" : advice);
     return std::nullopt;
   }
   return std::move(*ring);
@@ -143,19 +145,54 @@ bool trust_ring(store::publisher& ring, const std::string& file) {
   return trusted.has_value();
 }
 
-bool sign_ring(store::publisher& ring, const signing_options& options) {
+std::string refused_by_nodes(const crypto::signing_key& key, const std::vector<store::trusted_key>& trusted, const std::string& file, unsigned roles) {
+  const auto known = std::ranges::find(trusted, key.public_key(), &store::trusted_key::public_key);
+  if (known == trusted.end()) return " is none of the keys in " + file;
+  std::string wanted;
+  for (const auto& each : role_names) {
+    if ((roles & static_cast<unsigned>(each.role)) != 0) wanted += (wanted.empty() ? "" : " nor ") + std::string(each.name);
+  }
+  const bool one_of_two = wanted.contains(" nor ");
+  if ((known->roles & roles) == 0) return " may not sign this: in " + file + " '" + known->name + "' has " + (one_of_two ? "neither the role " : "not the role ") + wanted;
+  if (known->not_after && *known->not_after < now().wall) return " expired at " + rfc3339(*known->not_after);
+  return {};
+}
+
+bool keys_count(const signing_options& options, const signing_keys& keys, const signing_roles& wanted) {
+  if (options.trust_file.empty()) return true;
+  const auto trusted = read_trust_file(options.trust_file);
+  if (!trusted) return false;
+  const auto counts = [&](const std::optional<crypto::signing_key>& key, const std::string& file, unsigned roles) {
+    if (roles == 0) return true;
+    if (!key) {
+      complain("there is no key to sign with, and nodes that have " + options.trust_file + " want a signature; nothing was written", "--key FILE (sluice keygen); where nodes want none, leave out --trust and SLUICE_TRUST");
+      return false;
+    }
+    const auto why = refused_by_nodes(*key, *trusted, options.trust_file, roles);
+    if (why.empty()) return true;
+    complain("the key " + file + why + ", so nodes would refuse what it signs; nothing was written", "--key FILE with one that may; who holds which: " + options.trust_file);
+    return false;
+  };
+  return counts(keys.build, options.build_key_file.empty() ? options.key_file : options.build_key_file, wanted.build) && counts(keys.activate, options.key_file, wanted.activate);
+}
+
+bool sign_ring(store::publisher& ring, const signing_options& options, const signing_roles& wanted) {
   auto keys = read_signing_keys(options);
-  if (!keys) return false;
+  if (!keys || !keys_count(options, *keys, wanted)) return false;
   ring.sign_with(std::move(keys->build), std::move(keys->activate));
   return trust_ring(ring, options.trust_file);
 }
 
 std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {
+  if (digits.size() < version_digits_min) {
+    complain("'" + digits + "' is too short for a version", "give at least its first " + std::to_string(version_digits_min) + " digits; see: sluice history");
+    return std::nullopt;
+  }
   const auto staged = ring.staged();
   if (!staged) return complain_ring(staged.error()), std::nullopt;
   std::optional<std::string> found;
   for (const auto& each : *staged) {
-    if (!each.starts_with(digits) || digits.empty()) continue;
+    if (!each.starts_with(digits)) continue;
     if (found) {
       complain("more than one version begins with '" + digits + "'", "give more digits");
       return std::nullopt;
@@ -166,11 +203,12 @@ std::optional<std::string> staged_version(store::publisher& ring, const std::str
   return found;
 }
 
-void complain_ring(const error& why) { complain(why.message, advice_on(why.message)); }
+// One line: Redis says in it what others wrote there.
+void complain_ring(const error& why) { complain(printable(why.message), advice_on(why.message)); }
 
 void warn_about(const store::head_record& head) {
   if (!head.passed_over.empty()) {
-    complain("what stood at the head was passed over: " + head.passed_over,
+    complain("what stood at the head was passed over: " + printable(head.passed_over),
              "rules that it demoted are enforced again; where they should not be: sluice demote. Where it was somebody's word, name his key's file: --trust, or SLUICE_TRUST");
   }
   if (head.replicas_have_it >= head.replicas) return;
@@ -190,7 +228,7 @@ std::vector<std::string> canary_warnings(store::publisher& ring, const std::stri
     for (const auto& [label, value] : each.labels) there.insert(label + "=" + value);
   }
   std::string known;
-  for (const auto& each : there) known += (known.empty() ? "" : ", ") + each;
+  for (const auto& each : there) known += (known.empty() ? "" : ", ") + printable(each);
   return warn("no living node of ring '" + name + "' has the label " + head.canary->nodes + ", so " + so,
               (known.empty() ? "no living node has a label (node.labels)" : "living nodes have " + known) + "; see: sluice status --json");
 }

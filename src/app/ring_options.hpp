@@ -44,8 +44,20 @@ struct signing_keys {
 [[nodiscard]] std::optional<std::optional<store::trust>> trusted_by(const signing_options& options, const signing_keys& keys);
 // From now on only the words of these keys are gone on with; where no file is named nothing changes. False: it cannot be read, which was complained about.
 [[nodiscard]] bool trust_ring(store::publisher& ring, const std::string& file);
-// Also whom it trusts. False: a key could not be read, which was complained about.
-[[nodiscard]] bool sign_ring(store::publisher& ring, const signing_options& options);
+// Which roles nodes want of the keys, one of each set (store::key_role, ored); 0: the command signs nothing of the kind.
+struct signing_roles {
+  unsigned build = 0, activate = 0;
+};
+inline constexpr unsigned activating = static_cast<unsigned>(store::key_role::activate);
+inline constexpr unsigned taking_away = activating | static_cast<unsigned>(store::key_role::safety);
+// Why nodes that have `file`, whose keys are `trusted`, would not take what the key signs; "" when they would.
+[[nodiscard]] std::string refused_by_nodes(const crypto::signing_key& key, const std::vector<store::trusted_key>& trusted, const std::string& file, unsigned roles);
+// Where --trust names a file: whether nodes that have it would take what these keys sign, before anything is written. False: complained about.
+[[nodiscard]] bool keys_count(const signing_options& options, const signing_keys& keys, const signing_roles& wanted);
+// Also whom it trusts. False: a key could not be read, or nodes would refuse it; that was complained about.
+[[nodiscard]] bool sign_ring(store::publisher& ring, const signing_options& options, const signing_roles& wanted);
+// Fewer digits name no version: one that was mistyped must not name another.
+inline constexpr std::size_t version_digits_min = 6;
 // The one staged version that begins with `digits`; otherwise complains.
 [[nodiscard]] std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits);
 

@@ -9,6 +9,7 @@
 #include "failure_document.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/code_points.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -29,15 +30,17 @@ void complain(const std::string& what, const std::string& advice) {
   const char* plain = std::getenv("NO_COLOR");
   const bool colour = ::isatty(STDERR_FILENO) == 1 && (plain == nullptr || *plain == '\0');
   std::string text = colour ? "\033[31msluice:\033[0m " : "sluice: ";
-  text += what + "\n";
-  if (!advice.empty()) text += "  → " + advice + "\n";
+  text += printable_lines(what) + "\n";
+  if (!advice.empty()) text += "  → " + printable_lines(advice) + "\n";
   std::cerr << text;
   keep_complaint(what, advice);
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+std::string table(const std::vector<std::vector<std::string>>& cells) {
+  auto rows = cells;
   std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
+  for (auto& row : rows) {
+    for (auto& cell : row) cell = printable(cell);
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
   }

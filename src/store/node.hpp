@@ -46,6 +46,8 @@ class node {
   void rearm(const std::string& rule);
   [[nodiscard]] const std::optional<canary_version>& canary() const { return canary_; }
   [[nodiscard]] const std::string& shadow() const { return shadow_; }
+  // What the ring demotes and this node enforces all the same: rules that say never_demote.
+  [[nodiscard]] std::vector<rule_demotion> kept() const;
   [[nodiscard]] bool runs(const beside& with) const { return canary_ == with.canary && shadow_ == with.shadow; }
   // A candidate that could not even be fetched or verified.
   void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);

@@ -129,6 +129,14 @@ bool node::holds(const demotion& of) const {
   return of.by_person || with == nullptr || with->version() != of.what.version || !policy::never_demoted(*with, of.what.rule);
 }
 
+std::vector<rule_demotion> node::kept() const {
+  std::vector<rule_demotion> out;
+  for (const auto& each : state_.demotions) {
+    if (!each.here && !holds(each)) out.push_back(each.what);
+  }
+  return out;
+}
+
 void node::save_demotions() {
   if (!disk_works_) return;
   if (const auto saved = disk_.save(state_); !saved) log("error", "what was demoted is not on disk, a restart would not know of it: " + saved.error().message);

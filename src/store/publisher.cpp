@@ -100,12 +100,6 @@ result<void> publisher::impl::write(const activation_record& r, const activate_r
 
 namespace {
 
-// Without loss: what stands below the entry stays, and what a version of it was.
-std::string way_out(const ring_top& top, const std::string& log) {
-  const auto took = "redis-cli XDEL '" + log + "' '" + top.no_next + "'";
-  return top.last_entry.empty() ? "redis-cli DEL '" + log + "'" : took + " && redis-cli XSETID '" + log + "' '" + top.last_entry + "'";
-}
-
 void rearm(activation_record& r, const std::string& rule) {
   if (rule.empty()) {
     r.with.rearmed = r.activation;
@@ -133,7 +127,7 @@ provenance publisher::impl::made(const activate_request& what, const placing& as
 result<activation_record> publisher::impl::next(const activate_request& what, activate_context& context) {
   auto top = read_top(redis, keys);
   if (!top) return std::unexpected(top.error());
-  if (!top->no_next.empty()) return fail(errc::integrity, top->damage + ", and nothing can follow it. No activation made it: take it away and try again; what runs stays: " + way_out(*top, keys.log()));
+  if (top->no_next) return std::unexpected(nothing_follows(*top, top->damage));
   context.epoch = top->epoch;
   context.generation = top->generation;
   context.doubt = doubt_about(*top);
@@ -162,7 +156,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   const bool behind = highest > top->head || top->lost();
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
-  if (r.activation.epoch > number_max || r.activation.generation > number_max) return fail(errc::limit, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest) + ". No activations come so far: somebody wrote it. Take it away and push again; what runs stays: redis-cli DEL '" + keys.head() + "' '" + keys.log() + "'");
+  if (r.activation.epoch > number_max || r.activation.generation > number_max) return std::unexpected(nothing_follows(*top, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest)));
   // A demotion belongs to its version, and stays with it until it is armed again.
   if (what.demoted) r.with.demoted = *what.demoted;
   else if (last) r.with.demoted = last->with.demoted;

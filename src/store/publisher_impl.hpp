@@ -61,6 +61,10 @@ struct publisher::impl {
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
   [[nodiscard]] provenance made(const activate_request& what, const placing& as);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
+  // For what stands at the top and has no successor: `why`, and how exactly that is taken away.
+  [[nodiscard]] error nothing_follows(const ring_top& top, const std::string& why);
+  // errc::integrity: an entry of the log cannot be read, or the newest are missing; `head`: the two numbers of the head's own fields.
+  [[nodiscard]] result<void> log_is_whole(const std::vector<head_record>& log, const std::vector<std::string>& head);
   // Whether the head is this very record.
   [[nodiscard]] bool is_head(const activation_record& r);
 };

@@ -1,7 +1,6 @@
 // What a publisher reads of a ring, and what it may write beside activations. See publisher.hpp.
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
@@ -16,9 +15,8 @@ milliseconds age_of(std::int64_t ms) {
   return milliseconds(std::max<std::int64_t>(0, t - ms));
 }
 
-std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
+std::vector<rule_demotion> demotions_from(const json& j) {
   std::vector<rule_demotion> out;
-  const auto j = json::parse(heartbeat, nullptr, false);
   if (!j.is_array()) return out;
   for (const auto& each : j) {
     if (each.is_object()) out.push_back({word(each, "version"), word(each, "rule"), word(each, "why")});
@@ -81,9 +79,11 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
   std::vector<head_record> out;
   for (const auto& e : entries->items) {
     if (e.items.size() != 2) continue;
+    const auto number = parse_activation(e.items[0].text).value_or(policy::activation{});
     auto record = parse_record(e.items[1].field("record"));
+    if (record && record->activation != number) record = fail(errc::integrity, "an entry of the log is a copy of " + policy::to_string(record->activation) + " under another number");
     if (!record) {
-      out.push_back({.activation = parse_activation(e.items[0].text).value_or(policy::activation{}), .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
+      out.push_back({.activation = number, .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
       continue;
     }
     out.push_back(to_head(*record));
@@ -117,7 +117,8 @@ result<std::vector<node_status>> publisher::nodes() {
     n.shadow = f.field("shadow");
     n.arms = f.field("arms");
     n.shown = shown_by_version_from(f.field("shown"));
-    n.demoted = demotions_from(f.field("demoted"));
+    n.demoted = demotions_from(json::parse(f.field("demoted"), nullptr, false));
+    n.kept = demotions_from(json::parse(f.field("kept"), nullptr, false));
     n.labels = labels_from(f.field("labels"));
     n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
     out.push_back(std::move(n));
@@ -160,6 +161,7 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
     acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
     a.compile = milliseconds(j.value("compile_ms", 0));
     a.age = age_of(j.value("ts", std::int64_t{0}));
+    a.kept = demotions_from(j.value("kept", json::array()));
     out.push_back(std::move(a));
   }
   return out;
@@ -178,52 +180,6 @@ result<std::vector<std::string>> publisher::staged() {
   std::vector<std::string> out;
   for (const auto& m : members->items) out.push_back(m.text);
   return out;
-}
-
-result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
-  auto& x = *impl_;
-  // The head first: what comes after it is seen by the script.
-  const auto head = x.redis.command({"HMGET", x.keys.head(), "epoch", "gen"});
-  if (!head) return std::unexpected(head.error());
-  const auto staged = x.redis.command({"ZRANGE", x.keys.versions(), "0", "-1", "WITHSCORES"});
-  if (!staged) return std::unexpected(staged.error());
-  const auto log = history(0);
-  if (!log) return std::unexpected(log.error());
-  const auto unread = std::ranges::find(*log, damaged_kind, &head_record::kind);
-  if (unread != log->end()) return fail(errc::integrity, "what " + policy::to_string(unread->activation) + " made live cannot be read, so nothing is taken away: " + unread->doubt);
-  std::set<std::string> used, kept_files, gone_files;
-  for (const auto& each : *log) {
-    used.insert(each.version);
-    if (each.canary) used.insert(each.canary->version);
-    if (!each.shadow.empty()) used.insert(each.shadow);
-  }
-  pruned out;
-  const auto limit = std::chrono::duration_cast<milliseconds>(before.time_since_epoch()).count();
-  for (std::size_t i = 0; i + 1 < staged->items.size(); i += 2) {
-    const auto& version = staged->items[i].text;
-    const bool goes = !used.contains(version) && std::strtoll(staged->items[i + 1].text.c_str(), nullptr, 10) < limit;
-    if (goes) out.versions.push_back(version);
-    const auto text = x.redis.command({"HGET", x.keys.manifest(version), "manifest"});
-    if (!text) return std::unexpected(text.error());
-    const auto manifest = parse_manifest(text->text);
-    // Without its list nobody knows what a version needs.
-    if (!manifest && !goes) return fail(errc::integrity, "the manifest of version " + version.substr(0, 12) + " is damaged, so nothing is taken away; push it again");
-    if (!manifest) continue;
-    for (const auto& f : manifest->files) (goes ? gone_files : kept_files).insert(f.sha256);
-  }
-  std::erase_if(gone_files, [&](const auto& digest) { return kept_files.contains(digest); });
-  out.files = gone_files.size();
-  if (look_only || out.versions.empty()) return out;
-  redis_command words = {"EVAL", std::string(prune_script), std::to_string(2 + out.versions.size() + gone_files.size()), x.keys.head(), x.keys.versions()};
-  for (const auto& version : out.versions) words.push_back(x.keys.manifest(version));
-  for (const auto& digest : gone_files) words.push_back(x.keys.blob(digest));
-  words.push_back(std::to_string(staged->items.size() / 2));
-  for (std::size_t i = 0; i < 2; ++i) words.push_back(i < head->items.size() ? head->items[i].text : std::string());
-  words.insert(words.end(), out.versions.begin(), out.versions.end());
-  const auto done = x.redis.command(words);
-  if (done) return out;
-  if (done.error().message.starts_with("CONFLICT")) return fail(errc::conflict, "somebody pushed or activated meanwhile, so nothing was taken away; try again");
-  return std::unexpected(done.error());
 }
 
 bool publisher::owes_approval(const std::string& version) {

@@ -25,6 +25,12 @@ constexpr const char* ack_seconds = "2592000";     // 30 days
 constexpr std::int64_t forgotten_after_ms = 86'400'000;  // a node that was silent for a day is no longer counted
 constexpr const char* nodes_shown_max = "255";     // index of the last one
 
+json json_of(const std::vector<rule_demotion>& all) {
+  json out = json::array();
+  for (const auto& each : all) out.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
+  return out;
+}
+
 std::int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count(); }
 
 }  // namespace
@@ -305,14 +311,15 @@ result<void> redis_source::acknowledge(const activation_record& record, const st
                                        const std::string& message) {
   const auto& last = node_.last_result();
   const bool applied = state == "ACK" || (state == "NACK" && phase != "VERIFY");
-  const json ack = {{"state", state},
-                    {"phase", phase},
-                    {"version", record.version},
-                    {"message", message},
-                    {"rule", applied ? last.rule : ""},
-                    {"compile_ms", applied ? last.took.count() : 0},
-                    {"db_bytes", applied ? last.database_bytes : 0},
-                    {"ts", now_ms()}};
+  json ack = {{"state", state},
+              {"phase", phase},
+              {"version", record.version},
+              {"message", message},
+              {"rule", applied ? last.rule : ""},
+              {"compile_ms", applied ? last.took.count() : 0},
+              {"db_bytes", applied ? last.database_bytes : 0},
+              {"ts", now_ms()}};
+  if (state == "ACK") ack["kept"] = json_of(node_.kept());
   const auto key = keys_.ack(record.activation);
   return tell({{"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)}, {"EXPIRE", key, ack_seconds}});
 }
@@ -322,13 +329,14 @@ result<void> redis_source::heartbeat() {
   for (const auto& [name, value] : config_.labels) labels[name] = value;
   const auto key = keys_.node(config_.node_id);
   const auto& s = node_.state();
-  json demoted = json::array();
+  std::vector<rule_demotion> demoted;
   for (const auto& each : s.demotions) {
-    if (each.here) demoted.push_back({{"version", each.what.version}, {"rule", each.what.rule}, {"why", each.what.why}});
+    if (each.here) demoted.push_back(each.what);
   }
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
   const auto report = node_.report();
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", demoted.dump(-1, ' ', false, json::error_handler_t::replace), "state",
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
+                "kept", json_of(node_.kept()).dump(-1, ' ', false, json::error_handler_t::replace), "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},

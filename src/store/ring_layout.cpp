@@ -235,7 +235,7 @@ result<manifest> parse_manifest(const std::string& text) {
 }
 
 result<ring_top> read_top(redis_client& redis, const ring_keys& keys) {
-  auto all = redis.pipeline({{"HGETALL", keys.head()}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "2"}});
+  auto all = redis.pipeline({{"HGETALL", keys.head()}, {"XREVRANGE", keys.log(), "+", "-", "COUNT", "1"}});
   if (!all) return std::unexpected(all.error());
   for (const auto& reply : *all) {
     if (reply.kind == redis_reply::kind::error) return fail(errc::refused, "reading the head of the ring: " + reply.text);
@@ -270,8 +270,7 @@ result<ring_top> read_top(redis_client& redis, const ring_keys& keys) {
     out.number = std::max(out.number, *number);
     return out;
   }
-  out.no_next = id;
-  out.last_entry = log.size() > 1 && log[1].items.size() == 2 ? log[1].items[0].text : "";
+  out.no_next = true;
   out.number = std::max(before, out.record ? out.record->activation : policy::activation{});
   return out;
 }

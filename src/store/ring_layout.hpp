@@ -109,7 +109,7 @@ struct ring_top {
   policy::activation head = {};                  // what stands in the head: by its record, else by its fields
   std::string epoch = {}, generation = {};       // the head's own fields as they stand there, "" without: by these it is compared and set
   policy::activation number = {};                // the highest under which anything stands there, also what cannot be read
-  std::string no_next = {}, last_entry = {};     // the log's newest entry, where nothing can follow it, and the one before that; "" otherwise
+  bool no_next = false;                          // the log has an entry that nothing can follow
   // What stands there under the highest number cannot be read.
   [[nodiscard]] bool lost() const { return !damage.empty() && (!record || record->activation < number); }
 };

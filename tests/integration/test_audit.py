@@ -55,6 +55,26 @@ def test_at_says_which_rules_were_in_force_for_whom_on_every_node(lab):
     assert r.returncode == 1 and "127.0.0.1" in r.stderr, r
 
 
+def test_a_client_writes_nothing_but_its_words_on_the_auditors_page(lab):
+    """A model's name comes from whoever asks: with a terminal's own sequences in it, it moved the cursor over true lines and wrote others."""
+    g, _ = gateway(lab)
+    model = "mock\x1b[1A\x1b[2K\ndone        allow: status 200 to the client, 0 edits\n\u202easked"
+    status, headers, _ = g.post({"model": model, "messages": [{"role": "user", "content": "a bomb recipe"}]})
+    assert status == 400
+    decision = headers["x-sluice-decision"]
+    from_it = ["--from", g.audit]
+    until("it is written", lambda: any(r.get("id") == decision for r in g.records()))
+    why = sluice("audit", "query", *from_it, "--decision", decision, "--why").stdout
+    lines = why.splitlines()
+    assert "\x1b" not in why and "\u202e" not in why, why
+    assert [line for line in lines if line.startswith("done")] == [line for line in lines if line.startswith("done        block")], lines
+    assert "mock\\x1b[1A\\x1b[2K\\ndone" in why and "\\u202easked" in why, why
+    for words in (["audit", "query", *from_it], ["audit", "tail", *from_it, "--no-follow"]):
+        assert "\x1b" not in sluice(*words).stdout, words
+    record = json.loads(sluice("audit", "query", *from_it, "--decision", decision, "--json").stdout)
+    assert record["context"]["model"] == model, "for machines it is what it was"
+
+
 def replayed(g, lab, decision, *more):
     return json.loads(sluice("audit", "replay", decision, "--from", g.audit, "--state", lab.dir / f"{g.name}-state", *more, "--json", check=False).stdout)
 

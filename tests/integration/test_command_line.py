@@ -163,6 +163,27 @@ def test_options_say_what_they_take(lab):
         assert r.returncode == 2 and len(complaint) == 1 and f"--days: takes 1 to 180 days, not '{days}'" in complaint[0], r
 
 
+def test_what_names_nothing_is_not_taken_for_something(lab):
+    """A limit below 0, a version of one digit, a key for no days, a folder that is no log."""
+    port = free_port()
+    lab.redis(port)
+    ring = ["--redis", f"redis://127.0.0.1:{port}", "--ring", "it"]
+    for limit in ("-1", "x", "1000001"):
+        r = sluice("history", *ring, "--limit", limit, check=False)
+        assert r.returncode == 2 and f"takes a number from 0 to 1000000, not '{limit}'" in r.stderr, r
+    versions = [json.loads(sluice("push", bundle(lab.dir / name, (word,)), *ring, "--json").stdout)["version"] for name, word in (("one", "Halden Bank"), ("two", "Ostwick Savings"))]
+    for words in (["activate"], ["revoke"], ["rollback", "--to"]):
+        r = sluice(*words, versions[0][:5], *ring, check=False)
+        assert r.returncode == 1 and "too short for a version" in r.stderr and "6 digits" in r.stderr, r
+    sluice("activate", versions[0][:6], *ring)
+    for days in ("0", "-1", "many", "36501"):
+        r = sluice("keygen", lab.dir / "k.pem", "--name", "k", "--days", days, check=False)
+        assert r.returncode == 2 and f"not '{days}'" in r.stderr and not (lab.dir / "k.pem").exists(), r
+    for words in (["query"], ["at", "--time", "1m"], ["replay", "--all"], ["export", "--to", "-"]):
+        r = sluice("audit", *words, "--from", lab.dir / "one", check=False)
+        assert r.returncode == 1 and "holds no decision log" in r.stderr and r.stdout == "", (words, r)
+
+
 def test_help_of_a_command_does_not_end_with_that_of_the_root(lab):
     assert "First steps:" in sluice("--help").stdout
     names = lambda text: re.findall(r"^  ([a-z][a-z-]+) {2,}\S", text.split("\nExample")[0], re.M)

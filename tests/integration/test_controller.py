@@ -104,7 +104,10 @@ def test_what_nodes_demote_is_demoted_for_the_ring_by_a_key_that_can_do_no_more(
     assert nodes[1].ask("about my tax return")[0] == 200, "which saw no traffic of its own"
     assert history(port)[0]["kind"] == "demote" and history(port)[0]["actor"] == "sluice controller"
     # The same key can make nothing live.
-    sluice("activate", history(port)[0]["version"][:12], "--key", lab.dir / "safety.pem", "--trust", trust, *ring)
+    activate = ("activate", history(port)[0]["version"][:12], "--key", lab.dir / "safety.pem")
+    refused = sluice(*activate, "--trust", trust, *ring, check=False)
+    assert refused.returncode == 1 and "'safety' has not the role activate" in refused.stderr, refused
+    sluice(*activate, *ring)  # who has not the file does not know, nor does somebody who means harm ask
     until("nodes refuse it", lambda: all("safety" in (g.state()["last_refusal"] or {}).get("message", "") for g in nodes))
     # What they refuse is nobody's word for whoever would go on with it, either.
     refused = sluice("rearm", "--key", lab.dir / "activate.pem", "--trust", trust, *ring, check=False)
@@ -145,9 +148,19 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     # And if the controller's own key were stolen: nodes do not take it from that.
     refused = sluice("demote", "guard", *ring, check=False)
     assert refused.returncode == 1 and "never_demote" in refused.stderr, refused
-    sluice("demote", "guard", "--key", lab.dir / "safety.pem", "--trust", trust, "--wait", "1", *ring)
+    by_safety = ("demote", "guard", "--key", lab.dir / "safety.pem")
+    refused = sluice(*by_safety, "--trust", trust, *ring, check=False)
+    assert refused.returncode == 1 and "'safety' has not the role activate" in refused.stderr and "never_demote" in refused.stderr and history(port)[0]["actor"] == "sluice controller", refused
+    unknown = (*by_safety, *ring)
+    assert "nodes do it only where" in sluice(*unknown).stdout
+    # The key alone knows nothing of its roles; the head is the controller's, whose key it is.
+    waited = sluice(*unknown, "--wait", "1", check=False)
+    assert waited.returncode == 1 and "rule 'guard' stays enforced on 1 nodes" in waited.stderr and json.loads(sluice(*unknown, "--wait", "1", "--json", check=False).stdout)["ok"] is False, waited
     until("the node says so", lambda: "rule guard of version" in (lab.dir / "gw0.log").read_text())
     assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
+    status = lambda: sluice("status", *ring).stdout
+    until("the heartbeat says so", lambda: "NOT DEMOTED, enforced by gw0: rule guard" in status())
+    assert next(n for n in json.loads(sluice("status", *ring, "--json").stdout)["nodes"] if n["id"] == "gw0")["kept"][0]["rule"] == "guard"
     sluice("demote", "guard", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)
     assert demoted(g) == ["wild", "guard"] and g.ask("a detonator")[0] == 200, "a person's word counts"
     sluice("rearm", "guard", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)

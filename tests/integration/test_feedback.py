@@ -165,3 +165,16 @@ def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
     assert set(failed) == {"must_block"}, f"the exception lets the wrongly stopped case pass; what was missed is for somebody to write a rule for: {failed}"
     explained = subprocess.run([SLUICE, "explain", lab.dir / "c", "--tenant", "retail"], input="pay Halden Bank", capture_output=True, text=True)
     assert "feedback-" in explained.stdout, explained.stdout
+
+
+def test_the_ring_of_the_command_line_goes_before_that_of_the_environment(lab):
+    redis = Server(lab)
+    where = ["--redis", f"redis://127.0.0.1:{redis.port}"]
+    other = {**os.environ, "SLUICE_RING": "prod"}
+    label = ["feedback", "triage", "0" * 32, "--verdict", "correct", "--by", "Ada Byron", *where]
+    sluice(*label, "--ring", "it", env=other)
+    sluice(*label, env=other | {"SLUICE_RING": "it"})
+    rings = lambda: {ring: int(redis("xlen", "{sluice:%s}:feedback" % ring)) for ring in ("it", "prod")}
+    assert rings() == {"it": 2, "prod": 0}, rings()
+    listed = lambda *words: json.loads(sluice("feedback", "list", *where, *words, "--json", env=other).stdout)
+    assert listed("--ring", "it") and not listed() and not listed("--ring", "nosuch"), "each command reads the ring that it is told"

@@ -1,5 +1,6 @@
 """A version that is tried on a share of conversations first, and what stops one from becoming live."""
 import json
+import re
 import threading
 
 from lab import bundle, sluice, until
@@ -105,3 +106,19 @@ def test_a_freeze_and_a_revocation_stop_what_they_name(lab):
     ring(port, "unrevoke", version[:12])
     push(port, bad, "--wait", "1")
     assert redacts(g, up, "Ostwick Savings")
+
+
+def test_a_note_stays_in_its_row(lab):
+    """Who may write to Redis writes notes and names: none of them looks like another row, or moves the cursor over one."""
+    port, up, source, make = fleet(lab)
+    lab.redis(port)
+    forged = "x\n9-99  deadbeefdead  activate  2026-01-01T00:00:00Z  Ada  \x1b[31mred\x1b[1A\u202e"
+    push(port, bundle(lab.dir / "one"), "--note", forged, "--actor", "Eve\r\nMallory\x1b[2K")
+    ring(port, "freeze", "--note", forged)
+    for words in (["history"], ["status"]):
+        told = ring(port, *words).stdout
+        assert not any(each in told for each in ("\x1b", "\r", "\u202e")) and "x\\n9-99" in told and "Eve\\r\\nMallory\\x1b[2K" in told, told
+        assert not any(line.startswith("9-99") for line in told.splitlines()), told
+    stopped = push(port, bundle(lab.dir / "two", ("Ostwick Savings",)), check=False)
+    assert stopped.returncode == 1 and "\x1b" not in stopped.stderr and "\\x1b[31mred" in stopped.stderr and not re.search("^9-99", stopped.stderr, re.M), stopped
+    assert json.loads(ring(port, "history", "--json").stdout)[1]["note"] == forged, "for machines it is what it was"

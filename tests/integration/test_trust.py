@@ -1,5 +1,6 @@
 """Who owns Redis owns nothing else: users, signatures, gates and approvals that nodes demand, and a Redis that has no room."""
 import json
+import os
 import random
 import re
 import signal
@@ -146,7 +147,8 @@ def test_an_honest_command_signs_nothing_of_a_forged_head(lab):
     assert bomb() == 400, "nodes take nothing of it"
     stopped = [["push", fleet.bundle("c", "Ostwick Savings"), "--shadow"], ["push", fleet.bundle("c", "Ostwick Savings"), "--canary", "5"], ["demote", "rivals"], ["rearm", "bomb"], ["promote"], ["abort"]]
     for words in stopped:
-        for more in (["--key", key["ci"]], ["--key", key["operations"], *trust]):
+        built = ["--build-key", key["ci"]] if words[0] == "push" else []
+        for more in (["--key", key["ci"]], ["--key", key["operations"], *built, *trust]):
             r = fleet.run(*words, *more, check=False)
             assert r.returncode == 1 and "the signature does not fit" in r.stderr, (words, r)
             assert redis("hget", redis.key("head"), "record") == forged
@@ -184,6 +186,72 @@ def test_a_rollback_goes_back_to_what_somebody_signed(lab):
     assert gone.returncode == 1 and "ever live" in gone.stderr, gone
 
 
+def test_what_nodes_would_refuse_is_not_written(lab):
+    """Success that is none: without --wait nobody would learn that every node refuses it."""
+    redis = Server(lab)
+    key = keys(lab, both="build,activate", ci="build", operations="activate", lead="approve", safety="safety", old="build,activate")
+    trusted = lab.dir / "trusted.yaml"
+    trusted.write_text("".join(line.replace("}", ", not_after: 2026-01-01T00:00:00Z}") + "\n" if '"old"' in line else line + "\n" for line in trusted.read_text().splitlines()))
+    sluice("keygen", lab.dir / "other.pem", "--name", "other")
+    fleet = Fleet(lab, redis.port)
+    trust = ["--trust", trusted]
+    version = json.loads(fleet.push(more=["--key", key["both"], *trust, "--json"]).stdout)["version"]
+    fleet.push("Ostwick Savings", more=["--key", key["both"], *trust])
+    new = fleet.bundle("c", "Merrow Capital")
+    fleet.run("push", new, "--shadow", "--key", key["both"], *trust)
+    commands = [["push", new], ["push", new, "--canary", "5"], ["push", new, "--no-activate"], ["activate", version], ["rollback"], ["promote"], ["abort"], ["demote", "rivals"], ["rearm"]]
+    kept = lambda: (redis("hgetall", redis.key("head")), redis("xlen", redis.key("log")), redis("zrange", redis.key("versions"), "0", "-1"))
+    before = kept()
+    for words in commands:
+        staging, takes_away = "--no-activate" in words, words[0] in ("abort", "demote")
+        wrong = {"": "there is no key", "other": "is none of the keys in", "old": "expired at 2026-01-01", "lead": "may not sign this"}
+        wrong |= {"operations": "'operations' has not the role build"} if words[0] == "push" else {"ci": "neither the role activate nor safety" if takes_away else "'ci' has not the role activate"}
+        wrong |= {} if takes_away else {"safety": "'safety' has not the role"}
+        if words[0] == "push" and not staging: wrong |= {"ci": "'ci' has not the role activate"}
+        for name, why in wrong.items():
+            r = fleet.run(*words, *(["--key", lab.dir / f"{name}.pem"] if name else []), *trust, check=False)
+            assert r.returncode == 1 and why in r.stderr and "nothing was written" in r.stderr and kept() == before, (words, name, r)
+    r = fleet.run("approve", version, "--key", key["operations"], *trust, check=False)
+    assert r.returncode == 1 and "has not the role approve" in r.stderr, r
+    r = sluice("rollback", "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, env=os.environ | {"SLUICE_TRUST": str(trusted)}, check=False)
+    assert r.returncode == 1 and "there is no key" in r.stderr and kept() == before, "from the environment as well"
+    fleet.run("push", new, "--no-activate", "--key", key["ci"], *trust)
+    fleet.run("abort", "--key", key["safety"], *trust)
+    fleet.run("rollback", "--key", key["operations"], *trust)
+
+
+def test_a_signature_is_shown_as_what_it_is(lab):
+    """History and status read what whoever may write to Redis wrote: an old signature beside new words was listed as if they were signed."""
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate")
+    trust = ["--trust", lab.dir / "trusted.yaml"]
+    fleet = Fleet(lab, redis.port)
+    fleet.push(more=["--key", key["ci"]])
+    fleet.push("Ostwick Savings", more=["--key", key["ci"]])
+    history = lambda *more: json.loads(fleet.run("history", *more, "--json").stdout)
+    assert [(e["verified"], e["doubt"]) for e in history(*trust)] == [(True, "")] * 2
+    assert [e["verified"] for e in history()] == [False, False]
+    assert fleet.run("history").stdout.count("(unverified)") == 2 and "unverified" not in fleet.run("history", *trust).stdout
+    assert "unverified: --trust" in fleet.run("status").stdout and "unverified" not in fleet.run("status", *trust).stdout
+    record = json.loads(redis("hget", redis.key("head"), "record"))
+    payload = json.dumps(json.loads(record["payload"]) | {"gen": 3, "note": "forged"})
+    forged = json.dumps(record | {"payload": payload})
+    redis("xadd", redis.key("log"), "1-3", "kind", "activate", "version", json.loads(payload)["version"], "record", forged)
+    redis("hset", redis.key("head"), "gen", "3", "record", forged)
+    top = history(*trust)[0]
+    assert top["activation"] == "1-3" and not top["verified"] and "the signature does not fit" in top["doubt"], top
+    told = fleet.run("history", *trust).stdout.splitlines()
+    assert "(does not count)" in told[1] and "DOES NOT COUNT" in told[1] and "does not count" not in told[2], told
+    assert "(unverified)" in fleet.run("history").stdout.splitlines()[1]
+    status = fleet.run("status", *trust).stdout
+    assert "DOES NOT COUNT: activation 1-3" in status and "the signature does not fit" in status, status
+    told = json.loads(fleet.run("status", *trust, "--json").stdout)
+    assert "does not fit" in told["damage"] and not told["head"]["verified"], told
+    # A true record under another number is no activation either.
+    redis("xadd", redis.key("log"), "1-4", "kind", "activate", "version", json.loads(payload)["version"], "record", json.dumps(record))
+    assert history()[0]["kind"] == "damaged" and "copy of 1-2" in history()[0]["doubt"]
+
+
 def test_a_second_key_is_asked_for_whatever_was_left_out(lab):
     redis = Server(lab)
     key = keys(lab, ci="build,activate", lead="approve")
@@ -209,7 +277,8 @@ def test_a_second_key_is_asked_for_whatever_was_left_out(lab):
     owed(one, "--again")  # held against itself
     owed(write(lab.dir / "three", cases(), words=("needle", "rose"), gate=""))  # stronger than what nobody approved
     stranger = json.loads(sluice("keygen", lab.dir / "stranger.pem", "--name", "stranger", "--role", "build", "--json").stdout)
-    (lab.dir / "strangers.yaml").write_text("keys:\n" + stranger["trusted_keys_entry"])
+    lead = next(line for line in (lab.dir / "trusted.yaml").read_text().splitlines() if '"lead"' in line)
+    (lab.dir / "strangers.yaml").write_text("keys:\n" + stranger["trusted_keys_entry"] + lead + "\n")
     r = fleet.run("approve", version, "--key", key["lead"], "--trust", lab.dir / "strangers.yaml", check=False)
     assert r.returncode == 1 and "does not trust" in r.stderr, r
     fleet.run("approve", version, "--key", key["lead"], "--trust", lab.dir / "trusted.yaml")

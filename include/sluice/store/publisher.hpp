@@ -76,6 +76,7 @@ struct acknowledgement {
   std::string version;
   milliseconds compile{0};
   milliseconds age{0};
+  std::vector<rule_demotion> kept = {};  // what this activation demotes and the node enforces all the same: rules that say never_demote
 };
 
 struct node_status {
@@ -84,6 +85,7 @@ struct node_status {
   bool alive = false;
   std::string shadow = {};                  // the version that it judges in shadow
   std::vector<rule_demotion> demoted = {};  // by itself
+  std::vector<rule_demotion> kept = {};     // what the ring demotes and it enforces all the same: rules that say never_demote
   std::string arms = {};                    // what its versions did, as agent::callbacks::report told it
   shown_by_version shown = {};              // what the version that is or was in shadow would have blocked there
   node_labels labels = {};                  // by its own configuration
@@ -129,6 +131,7 @@ class publisher {
   [[nodiscard]] result<head_record> vouched_head();
   // What a version blocked in shadow, on all nodes that tell of it; from the head where that knows more. Nothing: it was not in shadow.
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
+  // Newest first. An entry that cannot be read, or that stands under another number than its own, is there as damaged_kind with its doubt alone.
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
   // How a staged version came to be, by its manifest; nobody's signature is asked.
   [[nodiscard]] result<provenance> origin(const std::string& version);
@@ -161,10 +164,13 @@ class publisher {
   // not one by a key that may build (trust_only), or none but this key's own; errc::integrity: what stands there is the manifest of another version.
   [[nodiscard]] result<provenance> approve(const std::string& version, const crypto::signing_key& key);
   // Takes away versions that were staged before `before` and never activated, and the files that no other version needs. `look_only`: says what
-  // would go. errc::conflict: somebody staged meanwhile.
+  // would go. What an entry may have made live that the log lacks stays: all that was staged before the activation which follows it.
+  // errc::conflict: somebody staged meanwhile; errc::integrity: an entry cannot be read, or the newest ones are missing, so nothing goes.
   struct pruned {
     std::vector<std::string> versions;
     std::size_t files = 0;
+    std::size_t kept = 0;          // versions that would have gone, were the log whole
+    policy::activation after_gap;  // the newest activation before which the log lacks some; 0-0: none
   };
   [[nodiscard]] result<pruned> prune(wall_time before, bool look_only);
   // The files of a staged version.

@@ -48,6 +48,9 @@ TEST_F(going_live, a_rule_that_says_never_demote_is_demoted_by_a_persons_signatu
   EXPECT_EQ(told(node), names{"r-1"});
   EXPECT_EQ(node.active().snapshot->demoted(), names{"r-1"});
   EXPECT_TRUE(node.until_log("rule guarded of version"));
+  // The ring hears what stays enforced.
+  const auto kept = [&](const auto& all) { return all.size() == 1 && all[0].kept.size() == 1 && all[0].kept[0].rule == "guarded" && all[0].kept[0].version == version; };
+  EXPECT_TRUE(kept(person.acknowledgements(person.head()->activation).value()));
   node->demote({{.version = version, .rule = "guarded", .why = "its own breaker, gone wrong"}, {.version = version, .rule = "r-2", .why = "w"}});
   EXPECT_TRUE(node.until_event("demoted", "rule r-2"));
   EXPECT_EQ(told(node), (names{"r-1", "r-2"}));

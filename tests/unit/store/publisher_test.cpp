@@ -190,17 +190,23 @@ TEST_F(publishing, a_number_out_of_all_proportion_is_not_believed) {
   redis_->run({"XADD", keys_.log(), "9007199254740993-1", "kind", "activate", "version", one, "record", "{}"});
   const auto stuck = to.activate({.version = one, .actor = "", .note = ""});
   ASSERT_FALSE(stuck);
-  EXPECT_NE(stuck.error().message.find("redis-cli XDEL '" + keys_.log() + "' '9007199254740993-1' && redis-cli XSETID '" + keys_.log() + "' '4-42'"), std::string::npos) << stuck.error().message;
+  EXPECT_EQ(stuck.error().message.find("RENAME"), std::string::npos) << "the log says what was live: " << stuck.error().message;
+  // What it says to do takes that one entry away and nothing else.
+  const auto before = to.history(0)->size();
+  const auto last = policy::to_string((*to.history(2))[1].activation);
+  EXPECT_NE(stuck.error().message.find("XDEL '" + keys_.log() + "' 9007199254740993-1"), std::string::npos) << stuck.error().message;
+  EXPECT_NE(stuck.error().message.find("XSETID '" + keys_.log() + "' " + last + ","), std::string::npos) << stuck.error().message;
   redis_->run({"XDEL", keys_.log(), "9007199254740993-1"});
-  redis_->run({"XSETID", keys_.log(), "4-42"});
-  EXPECT_EQ(policy::to_string(to.activate({.version = one, .actor = "", .note = ""})->activation), "4-43") << "and the history is whole";
+  redis_->run({"XSETID", keys_.log(), last});
+  EXPECT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  EXPECT_EQ(to.history(0)->size(), before);
   // A number that is one, and far from any: what followed it would have to be above it.
   redis_->run({"XADD", keys_.log(), "4000000-1", "kind", "activate", "version", one, "record", redis_->run({"HGET", keys_.head(), "record"}).text});
   EXPECT_EQ(to.activate({.version = one, .actor = "", .note = ""}).error().code, errc::integrity);
   redis_->run({"XDEL", keys_.log(), "4000000-1"});
-  redis_->run({"XSETID", keys_.log(), "4-43"});
+  redis_->run({"XSETID", keys_.log(), policy::to_string(to.head()->activation)});
   // The head's own fields are nobody's word: whatever they say, the next push follows its record, and writes them anew.
-  std::uint64_t generation = 43;
+  auto generation = to.head()->activation.generation;
   for (const auto* field : {"abc", "9007199254740993", "4000000", "0x10", " 1", "1.0", "", "-1"}) {
     redis_->run({"HSET", keys_.head(), "epoch", field});
     const auto next = to.activate({.version = one, .actor = "", .note = ""});
@@ -243,6 +249,45 @@ TEST_F(publishing, a_prune_takes_nothing_away_once_another_activation_is_the_hea
   const auto gone = to.prune(now().wall + seconds(1), false);
   ASSERT_TRUE(gone) << gone.error().message;
   EXPECT_EQ(gone->versions, std::vector{three});
+}
+
+// By the log alone it is known what was live: what it lacks, somebody took out of it.
+TEST_F(publishing, a_prune_takes_nothing_away_that_may_have_been_live) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value(), two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
+  const auto later = now().wall + seconds(60);
+  redis_->run({"RENAME", keys_.log(), keys_.log() + ".damaged"});
+  EXPECT_EQ(to.prune(later, false).error().code, errc::integrity) << "the log does not end with the head";
+  ASSERT_TRUE(to.activate({.version = two, .actor = "", .note = ""}));
+  const auto three = to.stage(bundle_of("three")).value();
+  redis_->run({"ZADD", keys_.versions(), std::to_string(std::chrono::duration_cast<milliseconds>((now().wall + seconds(1)).time_since_epoch()).count()), three});
+  const auto gone = to.prune(later, false);
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_EQ(gone->versions, std::vector{three}) << "what came after the gap was never live";
+  EXPECT_EQ(gone->kept, 1u);
+  EXPECT_EQ(policy::to_string(gone->after_gap), "1-3");
+  EXPECT_EQ(redis_->run({"EXISTS", keys_.manifest(one)}).integer, 1);
+  // Nor where nothing is left of it but what nodes have seen.
+  redis_->run({"DEL", keys_.log(), keys_.head()});
+  redis_->run({"ZADD", keys_.nodes(), "1", "n9"});
+  redis_->run({"HSET", keys_.node("n9"), "highest", "1-3"});
+  EXPECT_EQ(to.prune(later, false).error().code, errc::integrity);
+}
+
+TEST_F(publishing, an_entry_under_another_number_is_nobodys_word) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value();
+  ASSERT_TRUE(to.activate({.version = one, .actor = "Ada", .note = ""}));
+  const auto copy = redis_->run({"HGET", keys_.head(), "record"}).text;
+  redis_->run({"XADD", keys_.log(), "1-2", "kind", "activate", "version", one, "record", copy});
+  const auto told = to.history(0).value();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0].kind, damaged_kind);
+  EXPECT_EQ(policy::to_string(told[0].activation), "1-2");
+  EXPECT_NE(told[0].doubt.find("copy of 1-1"), std::string::npos) << told[0].doubt;
+  EXPECT_EQ(told[1].doubt, "");
 }
 
 TEST_F(publishing, another_server_with_the_same_data_raises_the_epoch) {
