@@ -139,6 +139,14 @@ def test_what_was_refused_before_a_rule_was_asked_does_not_make_a_true_log_diffe
     assert not told["same"] and "the upstream answered with status 200" in json.dumps(told["differences"]), told
 
 
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(lab):
+    g, _ = gateway(lab)
+    for words in (["audit", "replay", "x", "--from", g.audit, "--secret", lab.dir], ["audit", "query", "--from", g.audit, "--user", "u", "--secret", lab.dir],
+                  ["pack", lab.dir / "gw-b", "--out", lab.dir / "o.tgz", "--against", lab.dir]):
+        r = sluice(*words, check=False)
+        assert r.returncode in (1, 2) and f"{lab.dir} is a folder" in r.stderr and "defect" not in r.stderr, (words, r.stderr)
+
+
 def test_a_replay_in_full_knows_tags_choices_and_the_words_behind_an_answer(lab):
     notice = rule("notice", "response", "{keywords: [bonds]}", '{type: append, text: " General information."}', "bonds") + \
         rule("steer", "request", "{keywords: [shares]}", '{type: inject_system, text: "Be brief."}', "shares") + TAGS
