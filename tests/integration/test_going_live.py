@@ -46,7 +46,7 @@ def test_a_canary_keeps_to_its_conversations_on_every_node_and_grows_and_ends(la
     assert arms(nodes[0], up, some) == set() == arms(nodes[1], up, some)
     assert ring(port, "promote", check=False).returncode != 0, "there is none any more"
     push(port, trial, "--canary", "5", "--wait", "2")
-    canary = json.loads(ring(port, "status", "--json").stdout)["head"]["canary"]["version"]
+    canary = json.loads(ring(port, "status", "--json").stdout)["canary"]["version"]
     for other in ("0" * 64, "0" * 8, canary[:4]):
         r = ring(port, "promote", other, check=False)
         assert r.returncode == 1 and ("not 00000000" in r.stderr or "too short" in r.stderr), r.stderr
