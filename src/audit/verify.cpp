@@ -16,6 +16,8 @@ namespace {
 
 // A log that may be behind by this much before its silence is worth a note: the disk, the scheduler.
 constexpr int intervals_silent = 3;
+// A clock that is kept in time is moved by less.
+constexpr milliseconds set_back_least{1000};
 
 // One node's chain, read line by line.
 struct node_chain {
@@ -252,7 +254,7 @@ class verifier {
   // Also from one boot to the next.
   void note_set_back(wall_time when, const node_chain& node) {
     const auto back = std::chrono::duration_cast<milliseconds>(node.last_checkpoint - when);
-    if (node.last_checkpoint == wall_time{} || back <= milliseconds(0)) return;
+    if (node.last_checkpoint == wall_time{} || back < set_back_least) return;
     tell(out_.notes, place_ + "this checkpoint is " + std::to_string(back.count() / 1000) + "." + std::to_string(back.count() / 100 % 10) +
                          " s earlier than the one before it: the node's clock was set back, and its times are no order of its records any more");
   }
