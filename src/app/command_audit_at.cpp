@@ -103,7 +103,7 @@ std::vector<as_run> versions_of(const std::vector<audit::active_version>& nodes)
 json node_json(const audit::active_version& n) {
   const auto canary = n.canary.empty() ? json(nullptr) : json{{"version", n.canary}, {"share", n.canary_share}, {"demoted", n.canary_demoted}};
   return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)},
-          {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}};
+          {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}, {"clock_set_back_s", n.set_back.count()}, {"one_of", n.one_of}};
 }
 
 void print_nodes(const std::vector<audit::active_version>& nodes) {
@@ -115,6 +115,18 @@ void print_nodes(const std::vector<audit::active_version>& nodes) {
   std::cout << table(rows);
 }
 
+// Times of such a node are no order of what happened there: its records are.
+void warn_of_clocks(const std::vector<audit::active_version>& nodes, const std::string& time) {
+  std::string last;
+  for (const auto& n : nodes) {
+    if (n.set_back.count() == 0 || n.node == last) continue;
+    last = n.node;
+    const auto rows = n.one_of > 1 ? ", and its clock showed " + time + " more than once: what was in force each time has a row of its own, in the order of the chain" : ": its rows go by the order of the chain";
+    complain("the clock of node " + n.node + " was set back by " + std::to_string(n.set_back.count()) + " s within these logs" + rows,
+             n.one_of > 1 ? "audit query --decision ID says what decided one exchange" : "audit verify says where");
+  }
+}
+
 int at(at_options& o, bool raw) {
   std::optional<wall_time> when;
   if (!parse_instant(o.time, when) || !when) return 2;
@@ -123,6 +135,7 @@ int at(at_options& o, bool raw) {
   if (!logs) return 1;
   const auto found = audit::active_at(logs->folders(), *when);
   if (!found) return complain(found.error().message), 1;
+  warn_of_clocks(*found, o.time);
   o.who.minute = minute_of(*when);
   explanations in_force_of;
   version_lookup lookup(o.versions);

@@ -36,16 +36,13 @@ struct record_head {
   std::string id, event, version;
   wall_time time;
   std::vector<std::string> demoted;  // rules that were in shadow, whatever the version says
-  std::string state;
-  bool refused_unasked = false;      // blocked, and no rule was asked
 };
 
 record_head head_of(const std::string& line) {
   const auto j = json::parse(line, nullptr, false);
   if (!j.is_object()) return {};
   return {.id = j.value("id", ""), .event = j.value("event", ""), .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}),
-          .demoted = j.value("demoted", std::vector<std::string>()), .state = j.value("state", ""),
-          .refused_unasked = j.value("effective", "").empty() && j.value("verdict", "") == "block"};
+          .demoted = j.value("demoted", std::vector<std::string>())};
 }
 
 struct replayed {
@@ -62,12 +59,9 @@ class replayer {
 
   result<replayed> run(const std::string& line, record_head head) {
     replayed out{.of = std::move(head), .report = {}, .why_not_in_full = {}};
-    // Nothing to run again: a node without a policy that it may trust refuses without asking a rule.
-    if (out.of.refused_unasked && (out.of.state == "EXPIRED" || out.of.state == "NONE")) {
-      out.why_not_in_full = "no rule was asked";
-      out.report.checked.push_back("no rule was asked: the policy's state was " + out.of.state + ", in which this node refuses");
-      return out;
-    }
+    auto unasked = audit::replay_unasked(line);
+    if (!unasked) return std::unexpected(unasked.error());
+    if (*unasked) return of_unasked(std::move(out), std::move(**unasked));
     const auto built = versions_.find(out.of.version, out.of.time);
     if (!built) return std::unexpected(built.error());
     // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
@@ -81,6 +75,20 @@ class replayer {
   }
 
  private:
+  // Nothing to run again; but the version that is said to have been in force has to be one.
+  result<replayed> of_unasked(replayed out, audit::replay_report report) {
+    out.why_not_in_full = "no rule was asked";
+    out.report = std::move(report);
+    if (out.of.version == policy::snapshot::deny_all()->version()) {
+      out.report.checked.push_back("no version was in force");
+      return out;
+    }
+    const auto built = versions_.find(out.of.version, out.of.time);
+    if (!built) return std::unexpected(built.error());
+    out.report.checked.push_back("version " + short_version(out.of.version) + " was in force: its files are at hand and make this version");
+    return out;
+  }
+
   result<audit::replay_report> judged(const std::string& line, const policy::bundle_ast& bundle, std::shared_ptr<const policy::snapshot> snapshot,
                                       const std::optional<audit::kept_exchange>& text) const {
     return audit::replay({.line = line, .bundle = bundle, .snapshot = std::move(snapshot), .text = text, .value_key = value_key_});
@@ -97,6 +105,8 @@ class replayer {
   version_lookup versions_;
 };
 
+std::string_view way_of(const audit::replay_report& report) { return report.unasked ? "no rule was asked" : report.full ? "in full" : "rule by rule"; }
+
 int replay_one(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
   const auto line = record_of_decision(folders, o.decision);
   if (!line) return complain(line.error().message), 1;
@@ -105,13 +115,13 @@ int replay_one(const replay_options& o, const std::vector<std::string>& folders,
   const auto& report = done->report;
   const bool same = report.differences.empty();
   if (raw) {
-    std::cout << json{{"decision", o.decision}, {"version", done->of.version}, {"replayed", report.full ? "in full" : "rule by rule"}, {"why_not_in_full", done->why_not_in_full},
+    std::cout << json{{"decision", o.decision}, {"version", done->of.version}, {"replayed", way_of(report)}, {"why_not_in_full", done->why_not_in_full},
                       {"same", same}, {"checked", report.checked}, {"differences", report.differences}}
                      .dump(2)
               << '\n';
     return same ? 0 : 1;
   }
-  std::cout << "decision " << printable(o.decision) << " of version " << short_version(done->of.version) << ", replayed " << (report.full ? "in full" : "rule by rule: " + printable(done->why_not_in_full)) << '\n';
+  std::cout << "decision " << printable(o.decision) << " of version " << short_version(done->of.version) << (report.unasked ? ", made before a rule was asked" : ", replayed " + std::string(way_of(report)) + (report.full ? "" : ": " + printable(done->why_not_in_full))) << '\n';
   for (const auto& c : report.checked) std::cout << "  as recorded  " << printable(c) << '\n';
   for (const auto& d : report.differences) std::cout << "  DIFFERENT    " << printable(d) << '\n';
   std::cout << (same ? "the record is what comes out\n" : "the record is not what comes out\n");
@@ -122,10 +132,10 @@ constexpr std::size_t examples_max = 3;  // decisions named of a reason
 
 // What came of many: figures, and by name only what was not as recorded.
 struct replay_sum {
-  std::size_t in_full = 0, rule_by_rule = 0;
+  std::size_t in_full = 0, rule_by_rule = 0, unasked = 0;
   std::set<std::string> versions;
   std::map<std::string, std::vector<std::string>> differing, failed;  // by decision
-  [[nodiscard]] std::size_t decisions() const { return in_full + rule_by_rule + failed.size(); }
+  [[nodiscard]] std::size_t decisions() const { return in_full + rule_by_rule + unasked + failed.size(); }
 };
 
 // A version that is nowhere fails all of its decisions alike, which may be thousands: a reason stands once, with some of them.
@@ -144,13 +154,14 @@ void tell_failed(const std::map<std::string, std::vector<std::string>>& failed) 
 
 void tell(const replay_sum& sum, bool raw) {
   if (raw) {
-    std::cout << json{{"decisions", sum.decisions()}, {"versions", sum.versions.size()}, {"in_full", sum.in_full}, {"rule_by_rule", sum.rule_by_rule},
+    std::cout << json{{"decisions", sum.decisions()}, {"versions", sum.versions.size()}, {"in_full", sum.in_full}, {"rule_by_rule", sum.rule_by_rule}, {"unasked", sum.unasked},
                       {"differing", sum.differing}, {"not_replayed", sum.failed}, {"same", sum.differing.empty() && sum.failed.empty()}}
                      .dump(2)
               << '\n';
     return;
   }
   std::cout << sum.decisions() << " decisions of " << sum.versions.size() << " versions: " << sum.in_full << " replayed in full, " << sum.rule_by_rule << " rule by rule, "
+            << (sum.unasked > 0 ? std::to_string(sum.unasked) + " made before a rule was asked, " : "")
             << sum.differing.size() << " differ, " << sum.failed.size() << " were not replayed\n";
   for (const auto& [decision, why] : sum.differing) {
     for (const auto& each : why) std::cout << "  DIFFERENT     " << printable(decision) << "  " << printable(each) << '\n';
@@ -172,7 +183,7 @@ int replay_all(const replay_options& o, const std::vector<std::string>& folders,
       sum.failed[head.id].push_back(done.error().message);
       return true;
     }
-    ++(done->report.full ? sum.in_full : sum.rule_by_rule);
+    ++(done->report.unasked ? sum.unasked : done->report.full ? sum.in_full : sum.rule_by_rule);
     if (!done->report.differences.empty()) sum.differing[head.id] = done->report.differences;
     return true;
   });

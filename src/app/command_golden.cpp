@@ -14,6 +14,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/rollout/golden_import.hpp"
+#include "sluice/text/view.hpp"
 
 namespace sluice::app {
 namespace {
@@ -101,10 +102,11 @@ std::optional<nlohmann::ordered_json> said_in(const add_request& asked) {
     const auto made = golden_of_decision(asked.from, asked.direction);
     return made ? std::optional(nlohmann::ordered_json::parse(*made)) : std::nullopt;
   }
-  std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.empty()) return complain("the standard input is empty", "give the text on the standard input"), std::nullopt;
-  return nlohmann::ordered_json{{asked.direction.empty() ? "request" : asked.direction, text}};
+  std::string given{std::istreambuf_iterator<char>(std::cin), {}};
+  if (given.ends_with('\n')) given.pop_back();
+  if (given.empty()) return complain("the standard input is empty", "give the text on the standard input"), std::nullopt;
+  if (!text::is_valid_utf8(given)) return complain("the text on the standard input is no UTF-8, so it would be a case of another text", "convert it: iconv -f LATIN1 -t UTF-8"), std::nullopt;
+  return nlohmann::ordered_json{{asked.direction.empty() ? "request" : asked.direction, given}};
 }
 
 std::string usual_id(const add_request& asked, const nlohmann::ordered_json& said) {

@@ -17,7 +17,7 @@ struct trial_options {
   ring_options ring;
   signing_options signing;
   wait_options wait;
-  std::string note, actor;
+  std::string meant, note, actor;  // meant: of the trial, a version or its first digits; "": whichever it is
   bool shadow = false, over_limit = false;
 };
 
@@ -36,6 +36,17 @@ bool within_limits(store::publisher& ring, const std::string& version) {
   return false;
 }
 
+constexpr std::size_t digits_least = 8;  // of a version that is named: fewer may be another's
+
+// Somebody may have begun another one since he looked: who says which he means ends no other.
+bool is_meant(const std::string& meant, const std::string& version, const std::string& what, const std::string& ring) {
+  if (meant.empty()) return true;
+  if (meant.size() < digits_least) return complain("'" + meant + "' is too short for a version", "give " + std::to_string(digits_least) + " of its digits at least"), false;
+  if (version.starts_with(meant)) return true;
+  complain("the " + what + " of ring '" + ring + "' is version " + short_version(version) + ", not " + short_version(meant) + ": nothing was changed", "sluice status shows it; push the version that is meant");
+  return false;
+}
+
 int end_trial(const trial_options& options, bool promote, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.activate = promote ? activating : taking_away})) return 1;
@@ -48,7 +59,9 @@ int end_trial(const trial_options& options, bool promote, bool json) {
     return 1;
   }
   const std::string what = canary ? "canary" : "version in shadow";
-  const auto version = !promote ? live->version : canary ? live->canary->version : live->shadow;
+  const auto tried = canary ? live->canary->version : live->shadow;
+  if (!is_meant(options.meant, tried, what, options.ring.ring)) return 1;
+  const auto version = promote ? tried : live->version;
   if (promote && !options.over_limit && !within_limits(*ring, version)) return 1;
   const auto warnings = promote && canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
   store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .only_after = live->activation};
@@ -69,6 +82,7 @@ void add_ending(CLI::App& root, invocation& call, bool promote) {
   const std::string name = promote ? "promote" : "abort";
   auto* command = root.add_subcommand(name, promote ? "Make a ring's canary, or its version in shadow, live for everybody" : "End a ring's canary, or its version in shadow: what is live goes on for everybody");
   auto options = std::make_shared<trial_options>();
+  command->add_option("VERSION", options->meant, std::string("The version that is meant, or its first digits (8 at least): where another is on trial, nothing is ") + (promote ? "promoted" : "ended"));
   add_ring_options(*command, options->ring);
   add_signing_options(*command, options->signing, false);
   command->add_flag("--shadow", options->shadow, "The version in shadow, where there is a canary as well");

@@ -91,7 +91,7 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
   if (!asked.against.empty() && !(active = need_bundle(asked.against, asked.day, compiler))) return std::nullopt;
   auto request = asked.gate;
   if (asked.false_positives_max >= 0) request.false_positives_max = asked.false_positives_max;
-  request.actor = actor_name();
+  request.actor = actor_name(asked.gate.actor);
   request.from_nothing = !asked.watch;  // whoever waits for each save does not wait for a compile without the cache
   auto done = run_gate(*input, active ? &*active : nullptr, request, today, compiler);
   if (!done) return std::nullopt;
@@ -168,6 +168,7 @@ void add_test(CLI::App& root, invocation& call) {
   command->add_option("BUNDLE", asked->path, "the folder that holds bundle.yaml")->required();
   command->add_option("--golden", asked->gate.golden, "one more golden file (JSON lines); may be given several times");
   command->add_option("--against", asked->against, "the active bundle: what changes, what is weaker, and whether its tests and golden sets still hold");
+  command->add_option("--actor", asked->gate.actor, "who made the change: --approved-by has to name another; by default user@host");
   command->add_option("--approved-by", asked->gate.approved_by, "the second person, who agrees that rules may be weaker than those of --against");
   command->add_option("--expected-change", asked->gate.expected_change, "why benign cases are decided otherwise than by --against");
   command

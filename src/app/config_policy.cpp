@@ -47,7 +47,7 @@ void read_https(section root, source_config& out) {
   root.text("ring", out.ring);
   root.file("token_file", read.token_file);
   root.file("ca_file", read.ca_file);
-  root.duration("wait", read.wait);
+  root.duration_or_zero("wait", read.wait);
   root.duration("poll", out.poll);
   if (root.present()) {
     if (!read.url.starts_with("https://")) root.complain("url", "'policy.source.https.url' must begin with https://", "write it like https://policies.example.com/prod.tar.gz");

@@ -127,11 +127,15 @@ void section::boolean(std::string_view key, bool& out) {
   out = index == 1;
 }
 
-void section::duration(std::string_view key, milliseconds& out) {
+void section::duration(std::string_view key, milliseconds& out) { duration_from(key, milliseconds(1), out); }
+
+void section::duration_or_zero(std::string_view key, milliseconds& out) { duration_from(key, milliseconds(0), out); }
+
+void section::duration_from(std::string_view key, milliseconds least, milliseconds& out) {
   const auto* value = scalar(key, "a duration");
   if (value == nullptr) return;
   const auto read = parse_duration(*value);
-  if (read && read->count() > 0) {
+  if (read && *read >= least) {
     out = *read;
   } else {
     complain(key, "'" + full(key) + "' is '" + *value + "', which is not a duration", "write 250ms, 5s, 15m, 24h or 30d");

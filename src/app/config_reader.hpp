@@ -40,6 +40,7 @@ class section {
   void port(std::string_view key, std::uint16_t& out);
   void boolean(std::string_view key, bool& out);
   void duration(std::string_view key, milliseconds& out);  // more than 0
+  void duration_or_zero(std::string_view key, milliseconds& out);
   void bytes(std::string_view key, std::uint64_t& out);
   // The index of the word; `out` stays when the key is absent or wrong.
   void choice(std::string_view key, std::span<const std::string_view> words, std::size_t& out);
@@ -54,6 +55,7 @@ class section {
  private:
   const policy::yaml_node* take(std::string_view key);
   const std::string* scalar(std::string_view key, std::string_view wanted);
+  void duration_from(std::string_view key, milliseconds least, milliseconds& out);
   [[nodiscard]] std::string full(std::string_view key) const;
 
   const std::string& file_;

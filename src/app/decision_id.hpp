@@ -1,6 +1,6 @@
 // Names of decisions: sortable by time, unique among nodes, and bound to their caller by a MAC, so that a node which holds
 // the same secret can tell whose they are. 32 digits of Crockford's base32: 48 bits of milliseconds, 16 of the process and worker, 24 of a
-// count, 72 of HMAC-SHA-256 over those and the caller.
+// count, 72 of HMAC-SHA-256 over those and the caller (owner_of, identity.hpp).
 #pragma once
 
 #include <cstdint>

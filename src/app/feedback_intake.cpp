@@ -5,6 +5,7 @@
 
 #include "decision_id.hpp"
 #include "gateway_audit.hpp"
+#include "identity.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/sealed.hpp"
@@ -18,9 +19,6 @@ constexpr std::uint32_t per_minute_in_all = 3000;
 constexpr std::string_view place = "/sluice/v1/feedback";
 
 std::string said(const std::string& message) { return json{{"error", {{"message", message}}}}.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-// Behind a proxy that says who asks, each of its users; a key, or an address, otherwise.
-std::string who_says(const proxy::identity& who) { return who.who.user.empty() ? who.caller : who.caller + "\nuser:" + who.who.user; }
 
 crypto::digest note_key(const std::string& master) { return crypto::derive_key(master, "feedback-notes"); }
 
@@ -57,13 +55,13 @@ void feedback_intake::add_note(rollout::feedback_entry& entry, const std::string
 proxy::services::own_answer feedback_intake::from_client(const proxy::services::own_question& asked) {
   if (asked.path != place) return {};
   if (asked.method != "POST") return {.status = 405, .body = said("this path takes POST"), .allow = "POST"};
-  if (!within_rate(who_says(asked.who))) return {.status = 429, .body = said("too much feedback in one minute; send it later")};
+  if (!within_rate(owner_of(asked.who))) return {.status = 429, .body = said("too much feedback in one minute; send it later")};
   const auto read = rollout::parse_feedback(asked.body, false);
   if (!read) return {.status = 400, .body = said(read.error().message)};
-  if (!belongs_to(read->decision, asked.who.caller, id_key_)) return {.status = 404, .body = said("this caller has no such decision")};
+  if (!belongs_to(read->decision, owner_of(asked.who), id_key_)) return {.status = 404, .body = said("this caller has no such decision")};
   rollout::feedback_entry entry{.decision = read->decision,
                                 .verdict = read->verdict,
-                                .by = audit::keyed_hash(value_key_, who_says(asked.who)),
+                                .by = audit::keyed_hash(value_key_, owner_of(asked.who)),
                                 .note = {},
                                 .sealed_note = {},
                                 .tenant = asked.who.who.tenant,

@@ -41,7 +41,7 @@ class gateway_services final : public proxy::services {
   std::shared_ptr<const policy::active_policy> pin() override { return active_; }
   policy::scratch& scratch() override { return scratch_; }
   result<proxy::identity> identify(const http::request_head& head, const proxy::peer_info& peer) override;
-  std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, who.caller); }
+  std::string decision_id(const proxy::identity& who, wall_time time) override { return ids_.next(time, owner_of(who)); }
   bool needs_records() override { return settings_.audit.block_when_full; }
   bool reserve_records() override { return log_.reserve(worker_, proxy::records_max); }
   void release_records(unsigned unused) override { log_.release(worker_, unused); }

@@ -92,6 +92,8 @@ result<void> port_is_free(const std::string& address, std::uint16_t port, std::s
 }
 
 result<std::string> read_file(const std::string& path, std::string_view what) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) return fail(errc::invalid_argument, std::string(what) + ": " + path + " is a folder, and a file is wanted; name the file in it");
   std::ifstream in(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   if (!in.is_open() || in.bad()) {

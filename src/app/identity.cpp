@@ -180,4 +180,11 @@ result<proxy::identity> identify(const context_config& rules, const key_table* k
   return out;
 }
 
+std::string owner_of(const proxy::identity& who) {
+  std::string out = who.caller;
+  if (!who.who.user.empty()) out += "\nuser:" + who.who.user;
+  if (!who.who.tenant.empty()) out += "\ntenant:" + who.who.tenant;
+  return out;
+}
+
 }  // namespace sluice::app

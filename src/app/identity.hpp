@@ -37,4 +37,8 @@ using key_table = std::unordered_map<crypto::digest, key_entry, digest_hash>;
 [[nodiscard]] result<proxy::identity> identify(const context_config& rules, const key_table* keys, const http::request_head& head,
                                                const proxy::peer_info& peer);
 
+// Whom a decision belongs to, and who says something of it: the credential or the address; where a key's entry, a trusted proxy or the
+// gateway's defaults name a user or a tenant, these of it.
+[[nodiscard]] std::string owner_of(const proxy::identity& who);
+
 }  // namespace sluice::app

@@ -48,23 +48,6 @@ bool fits(const json& r, const filter& f) {
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy)) && (f.value.empty() || has_finding(r, "hmac", f.value));
 }
 
-// Calls `line` for every whole line of every file, in writing order, with the place of its first byte. False from it stops. What was retired
-// meanwhile is left out; what is there and cannot be read is an error, for an answer without it would look like a whole one.
-template <class F>
-result<void> each_line(const std::vector<std::string>& directories, F&& line) {
-  for (const auto& directory : directories) {
-    auto files = list_files(directory);
-    if (!files) return std::unexpected(files.error());
-    for (const auto& file : *files) {
-      bool go_on = true;
-      const auto read = read_lines(file, [&](std::streamoff at, const std::string& l) { return go_on = line(file, at, l); });
-      if (!read && read.error().code != errc::not_found) return std::unexpected(read.error());
-      if (!go_on) return {};
-    }
-  }
-  return {};
-}
-
 // Only where each line stands is kept: a log may be larger than memory.
 struct found_line {
   wall_time time;
@@ -156,58 +139,8 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
 
 namespace {
 
-// What one node runs, event by event.
-class running {
- public:
-  void take(const json& event, const std::string& boot, wall_time at) {
-    const auto kind = word(event, "event"), version = word(event, "version");
-    if (kind == "activated" || kind == "state" || kind == "downgraded") return activate(event, boot, at);
-    if (kind == "demoted") demoted_[version].insert(rule_of(event));
-    if (kind == "rearmed") demoted_[version].erase(rule_of(event));
-    if (kind != "canary") return;
-    is_.canary = version;
-    is_.canary_share = version.empty() ? "" : word(event, "detail");
-    keep_demotions();
-  }
-  [[nodiscard]] active_version now_active() const {
-    auto out = is_;
-    out.demoted = demoted(out.version);
-    if (!out.canary.empty()) out.canary_demoted = demoted(out.canary);
-    return out;
-  }
-  [[nodiscard]] bool runs() const { return !is_.version.empty(); }
-
- private:
-  void activate(const json& event, const std::string& boot, wall_time at) {
-    auto canary = std::exchange(is_.canary, {});
-    auto share = std::exchange(is_.canary_share, {});
-    is_ = {.node = word(event, "node"), .boot = boot, .activation = word(event, "activation"), .version = word(event, "version"), .freshness = word(event, "state"), .since = at,
-           .shadow = word(event, "mode") == "shadow", .demoted = {}};
-    if (canary != is_.version) is_.canary = std::move(canary), is_.canary_share = std::move(share);
-    keep_demotions();
-  }
-  // A demotion belongs to its version, and ends with it.
-  void keep_demotions() {
-    std::erase_if(demoted_, [&](const auto& of) { return of.first != is_.version && of.first != is_.canary; });
-  }
-  [[nodiscard]] std::vector<std::string> demoted(const std::string& version) const {
-    const auto rules = demoted_.find(version);
-    return rules == demoted_.end() ? std::vector<std::string>() : std::vector<std::string>(rules->second.begin(), rules->second.end());
-  }
-  // "rule ID: why", or "rule ID".
-  static std::string rule_of(const json& event) {
-    constexpr std::string_view before = "rule ";
-    const auto detail = word(event, "detail");
-    return detail.starts_with(before) ? detail.substr(before.size(), detail.find(':') - before.size()) : std::string();
-  }
-
-  active_version is_;
-  std::map<std::string, std::set<std::string>> demoted_;  // by version
-};
-
 // No text in a record can look like this: its quotes are escaped.
 constexpr std::string_view is_checkpoint = R"("event":"checkpoint")";
-constexpr std::string_view of_exchanges[] = {R"("event":"decision")", R"("event":"closed")", R"("event":"opened")", R"("event":"aborted")", R"("event":"shadow")"};
 
 }  // namespace
 
@@ -224,27 +157,6 @@ result<bool> another_key(const std::vector<std::string>& directories, std::strin
   });
   if (!done) return std::unexpected(done.error());
   return told > 0 && same == 0;
-}
-
-result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
-  std::map<std::string, running> nodes;
-  auto done = each_line(directories, [&](const log_file& file, std::streamoff, const std::string& l) {
-    if (l.contains(is_checkpoint) || std::ranges::any_of(of_exchanges, [&](std::string_view event) { return l.contains(event); })) return true;  // most lines
-    const auto r = json::parse(l, nullptr, false);
-    if (r.is_discarded()) return true;
-    const auto at = parse_time(word(r, "time"));
-    if (!at || *at > when) return true;
-    const auto node = word(r, "node"), kind = word(r, "event");
-    if (kind == "start" || kind == "stop") nodes.erase(node);  // a node that is not running enforces nothing
-    if (kind != "stop") nodes[node].take(r, file.boot, *at);
-    return true;
-  });
-  if (!done) return std::unexpected(done.error());
-  std::vector<active_version> out;
-  for (const auto& [name, node] : nodes) {
-    if (node.runs()) out.push_back(node.now_active());
-  }
-  return out;
 }
 
 namespace {

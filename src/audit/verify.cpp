@@ -16,6 +16,8 @@ namespace {
 
 // A log that may be behind by this much before its silence is worth a note: the disk, the scheduler.
 constexpr int intervals_silent = 3;
+// A clock that is kept in time is moved by less.
+constexpr milliseconds set_back_least{1000};
 
 // One node's chain, read line by line.
 struct node_chain {
@@ -234,6 +236,7 @@ class verifier {
     node.every_records = last_number(text, "every_records");
     node.every_ms = last_number(text, "every_ms");
     if (when && number > 1) note_silence(*when, node);
+    if (when) note_set_back(*when, node);
     if (when) node.last_checkpoint = *when;
     node.since = 0;
     node.closed = last_member(text, "detail") == "close";
@@ -246,6 +249,14 @@ class verifier {
     const auto end = after.substr(0, after.find('}'));
     if (end.empty() || (sequence_of(end) + 1 == node.boot_first && last_member(end, "hash") == node.boot_prev)) return;
     problem("the first checkpoint of boot " + node.boot + " names another end of the boot before than its start does: record " + std::to_string(sequence_of(end)));
+  }
+
+  // Also from one boot to the next.
+  void note_set_back(wall_time when, const node_chain& node) {
+    const auto back = std::chrono::duration_cast<milliseconds>(node.last_checkpoint - when);
+    if (node.last_checkpoint == wall_time{} || back < set_back_least) return;
+    tell(out_.notes, place_ + "this checkpoint is " + std::to_string(back.count() / 1000) + "." + std::to_string(back.count() / 100 % 10) +
+                         " s earlier than the one before it: the node's clock was set back, and its times are no order of its records any more");
   }
 
   void note_silence(wall_time when, const node_chain& node) {

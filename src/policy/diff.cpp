@@ -5,7 +5,7 @@
 #include <map>
 #include <tuple>
 
-#include "diff_lattice.hpp"
+#include "diff_parts.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -18,19 +18,6 @@ rule_index index_of(const bundle_ast& bundle) {
     for (const rule& each : owner.rules) out.try_emplace(each.id, placed_rule{.owner = &owner, .rule = &each, .bundle = &bundle});
   }
   return out;
-}
-
-void note(rule_change& out, effect how, std::string detail) {
-  out.effect = std::max(out.effect, how);
-  out.details.push_back(std::move(detail));
-}
-
-std::vector<std::string> missing_words(const std::vector<std::string>& from, const std::vector<std::string>& in) {
-  std::vector<std::string> a = from, b = in, gone;
-  std::ranges::sort(a);
-  std::ranges::sort(b);
-  std::ranges::set_difference(a, b, std::back_inserter(gone));
-  return gone;
 }
 
 // "2 words removed: halden, merrow"
@@ -99,6 +86,7 @@ void compare_match(const match_spec& a, const match_spec& b, rule_change& out) {
   if (!same_conditions(a, b)) note(out, effect::may_weaken, "match: its conditions changed");
   if (a.kind == match_spec::kind::keywords) return compare_keywords(a.keywords, b.keywords, "match", out);
   if (a.kind != match_spec::kind::regex) return note(out, effect::may_weaken, "match: what it is made of changed");
+  if (a.regex.folded != b.regex.folded) note(out, effect::may_weaken, "match: the view in which it looks changed");
   if (a.regex.pattern != b.regex.pattern) note(out, effect::may_weaken, "match: the pattern changed");
   if (a.regex.prefilter != b.regex.prefilter) {
     note(out, b.regex.prefilter.empty() ? effect::stronger : effect::may_weaken, "match: the prefilter changed");
@@ -116,63 +104,22 @@ void compare_exceptions(const rule& a, const rule& b, rule_change& out) {
   };
   for (const exception_spec& now : b.exceptions) {
     const exception_spec* was = find(a, now.id);
+    // Where it holds is the lattice's to weigh; not until when, nor beside which others.
     if (was == nullptr) {
-      note(out, now.match ? effect::may_weaken : effect::none, "exception " + now.id + " added, until " + now.expires);
-    } else if (now.match && (!was->match || !same_match(*was->match, *now.match) || !same_scope(was->when, now.when))) {
-      note(out, effect::may_weaken, "exception " + now.id + " changed");
-    } else if (!same_scope(was->when, now.when) || was->match.has_value() != now.match.has_value()) {
-      note(out, effect::none, "exception " + now.id + " changed");
-    } else if (was->expires < now.expires) {
-      note(out, effect::may_weaken, "exception " + now.id + " lasts longer, until " + now.expires);
-    } else if (was->owner != now.owner || was->ticket != now.ticket) {
-      note(out, effect::none, "exception " + now.id + " is another's: " + now.owner + ", " + now.ticket);
+      note(out, effect::may_weaken, "exception " + now.id + " added, until " + now.expires);
+      continue;
     }
+    const bool same_text = was->match.has_value() == now.match.has_value() && (!now.match || same_match(*was->match, *now.match)), same_place = same_scope(was->when, now.when);
+    if (!same_text || !same_place) note(out, now.match ? effect::may_weaken : effect::changed, "exception " + now.id + " changed");
+    if (was->expires != now.expires) {
+      const bool longer = was->expires < now.expires;
+      note(out, longer ? effect::may_weaken : effect::stronger, "exception " + now.id + " lasts " + (longer ? "longer" : "less long") + ", until " + now.expires);
+    }
+    if (was->owner != now.owner || was->ticket != now.ticket) note(out, effect::none, "exception " + now.id + " is another's: " + now.owner + ", " + now.ticket);
   }
   for (const exception_spec& was : a.exceptions) {
     if (find(b, was.id) == nullptr) note(out, effect::stronger, "exception " + was.id + " removed");
   }
-}
-
-// What an action's own words say; nobody can prove what another text does.
-void compare_wording(const action_spec& a, const action_spec& b, rule_change& out) {
-  if (a.text != b.text || a.position != b.position) note(out, effect::may_weaken, "action: what is added changed");
-  if (a.replacement != b.replacement) note(out, effect::none, "action: the replacement changed");
-  if (a.disclaimer != b.disclaimer) note(out, effect::may_weaken, "action: another disclaimer");
-  if (a.on_missing != b.on_missing) note(out, effect::none, "action: on_missing changed");
-  if (a.on_structured != b.on_structured) {
-    note(out, b.on_structured == on_structured::block ? effect::stronger : effect::weaker, "action: on_structured changed");
-  }
-  if (!missing_words(a.tags, b.tags).empty()) note(out, effect::may_weaken, "action: tags removed");
-  if (!missing_words(b.tags, a.tags).empty()) note(out, effect::none, "action: tags added");
-  if (a.i18n != b.i18n) note(out, effect::none, "action: the messages by language changed");
-}
-
-void compare_action(const action_spec& a, const action_spec& b, rule_change& out) {
-  if (a.type != b.type) {
-    // What always did something does nothing now where the disclaimer is there.
-    const bool passes = b.type == action::require_disclaimer && strength_of(a) > 1;
-    note(out, passes ? effect::may_weaken : effect::none, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
-    return;
-  }
-  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last)
-    note(out, effect::weaker, "action: more of the match stays readable");
-  if (b.keep_first < a.keep_first || b.keep_last < a.keep_last)
-    note(out, effect::stronger, "action: less of the match stays readable");
-  if (a.hashed != b.hashed) note(out, b.hashed ? effect::may_weaken : effect::stronger, std::string("action: equal values can ") + (b.hashed ? "" : "no longer ") + "be told");
-  if (a.restore != b.restore) note(out, b.restore ? effect::may_weaken : effect::stronger, std::string("action: values are ") + (b.restore ? "" : "not ") + "put back into answers now");
-  if (a.vault_ttl != b.vault_ttl) note(out, b.vault_ttl > a.vault_ttl ? effect::may_weaken : effect::stronger, "action: values are kept another time");
-  if (a.on_vault_unavailable != b.on_vault_unavailable) {
-    note(out, b.on_vault_unavailable == on_vault_unavailable::block ? effect::stronger : effect::weaker, "action: on_vault_unavailable changed");
-  }
-  if (a.token != b.token) note(out, effect::none, "action: token \"" + a.token + "\" → \"" + b.token + "\"");
-  if (a.mask != b.mask) note(out, effect::none, "action: mask \"" + a.mask + "\" → \"" + b.mask + "\"");
-  if (a.message != b.message) note(out, effect::none, "action: the message changed");
-  if (a.http_status != b.http_status) {
-    note(out, effect::none,
-         "action: http_status " + std::to_string(a.http_status) + " → " + std::to_string(b.http_status));
-  }
-  if (a.message_in_stream != b.message_in_stream) note(out, effect::none, "action: message_in_stream changed");
-  compare_wording(a, b, out);
 }
 
 // Who is outside of a rule's share sees it in shadow.
@@ -233,14 +180,33 @@ void compare_rest(const placed_rule& a, const placed_rule& b, rule_change& out) 
   if (a.rule->where.roles != b.rule->where.roles) note(out, effect::none, "where: the roles changed");
   if (a.rule->where.parts != b.rule->where.parts) note(out, effect::none, "where: the parts changed");
   if (a.rule->where.last_turn_only != b.rule->where.last_turn_only) note(out, effect::none, "where: messages changed");
-  if (a.rule->hold_full != b.rule->hold_full) note(out, effect::none, "stream: hold changed");
-  if (a.rule->never_demote != b.rule->never_demote) {
-    note(out, b.rule->never_demote ? effect::none : effect::may_weaken, std::string("the breaker may ") + (b.rule->never_demote ? "not " : "") + "demote it now");
+}
+
+// What else a rule says of itself, wherever it is in force.
+void compare_terms(const rule& a, const rule& b, rule_change& out) {
+  if (a.hold_full != b.hold_full) {
+    note(out, b.hold_full ? effect::stronger : effect::may_weaken, std::string("stream: the answer is ") + (b.hold_full ? "" : "not ") + "held in full now");
   }
-  if (a.rule->max_block_rate != b.rule->max_block_rate) {
-    const bool sooner = b.rule->max_block_rate && b.rule->max_block_rate < a.rule->max_block_rate.value_or(1);
-    note(out, sooner ? effect::may_weaken : effect::none, "max_block_rate changed");
+  if (a.relaxable != b.relaxable) note(out, effect::changed, std::string("relaxable: overlays may ") + (b.relaxable ? "" : "not ") + "make it weaker now");
+  if (a.never_demote != b.never_demote) {
+    note(out, b.never_demote ? effect::changed : effect::may_weaken, std::string("the breaker may ") + (b.never_demote ? "not " : "") + "demote it now");
   }
+  if (a.max_block_rate != b.max_block_rate) {
+    // Without one it is what shadow or the gate showed, at most breaker.rule: nobody knows which is sooner.
+    const bool later = a.max_block_rate && b.max_block_rate && *b.max_block_rate > *a.max_block_rate;
+    note(out, later ? effect::changed : effect::may_weaken, std::string("max_block_rate changed: the breaker may demote it ") + (later ? "later" : "sooner"));
+  }
+  const promote_spec was = a.promote_when.value_or(promote_spec{}), now = b.promote_when.value_or(promote_spec{});
+  const auto shown = [](const promote_spec& each) { return std::tie(each.min_samples, each.fpr_upper95, each.min_days); };
+  if (a.promote_when.has_value() != b.promote_when.has_value() || shown(was) != shown(now)) note(out, effect::changed, "promote_when changed");
+}
+
+void compare_what(const rule& a, const rule& b, rule_change& out) {
+  compare_match(a.match, b.match, out);
+  compare_exceptions(a, b, out);
+  compare_action(a, b, out);
+  compare_rollout(a, b, out);
+  compare_terms(a, b, out);
 }
 
 rule_change compare(const std::string& id, const placed_rule* was, const placed_rule* now) {
@@ -255,10 +221,7 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
   if (was == nullptr) out.kind = rule_change::kind::added;
   if (now == nullptr) out.kind = rule_change::kind::removed;
   if (was != nullptr && now != nullptr) {
-    compare_match(was->rule->match, now->rule->match, out);
-    compare_exceptions(*was->rule, *now->rule, out);
-    compare_action(was->rule->action, now->rule->action, out);
-    compare_rollout(*was->rule, *now->rule, out);
+    compare_what(*was->rule, *now->rule, out);
     compare_surroundings(*was, *now, out);
     compare_rest(*was, *now, out);
   }
@@ -273,50 +236,12 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
   return out;
 }
 
-// A sum at which something happens is as strong as its action, and the lower the stronger.
-void compare_thresholds(const bundle_ast& before, const bundle_ast& after, bundle_diff& out) {
-  const auto effective = [](std::uint32_t sum) { return sum == 0 ? std::uint64_t{1} << 40 : std::uint64_t{sum}; };
-  for (const policy_ast& was : before.policies) {
-    if (!was.anomaly) continue;
-    const auto now = std::ranges::find(after.policies, was.name, &policy_ast::name);
-    if (now == after.policies.end()) continue;  // its rules are removed: that says it
-    const anomaly_spec a = *was.anomaly, b = now->anomaly.value_or(anomaly_spec{});
-    const bool weaker = effective(b.request) > effective(a.request) || effective(b.response) > effective(a.response) || b.action < a.action;
-    const bool differs = a.request != b.request || a.response != b.response || a.action != b.action;
-    if (!differs) continue;
-    const auto said = [](const anomaly_spec& t) { return "request " + std::to_string(t.request) + ", response " + std::to_string(t.response) + ", " + std::string(to_string(t.action)); };
-    out.bundle.push_back("policy " + was.name + ": thresholds " + said(a) + " → " + (now->anomaly ? said(b) : "none"));
-    out.effect = std::max(out.effect, weaker ? effect::weaker : effect::stronger);
-  }
-  for (const policy_ast& now : after.policies) {
-    const auto was = std::ranges::find(before.policies, now.name, &policy_ast::name);
-    if (!now.anomaly || was == before.policies.end() || was->anomaly) continue;
-    out.bundle.push_back("policy " + now.name + ": thresholds added");
-    out.effect = std::max(out.effect, effect::stronger);
-  }
-}
-
-// Where nodes that otherwise go on unrecorded do not.
-void compare_records(const bundle_ast& before, const bundle_ast& after, bundle_diff& out) {
-  const lattice_result change = compare_needs_record(before, after);
-  if (change.effect == effect::none) return;
-  std::string where;
-  for (const std::string& cell : change.cells) where += (where.empty() ? "" : "; ") + cell;
-  const bool weaker = change.effect == effect::weaker;
-  out.bundle.push_back(!change.exact ? "audit.on_full: too many scopes to compare each; taken as one that may weaken"
-                       : weaker      ? "audit.on_full: block is not asked for any more: " + where
-                                     : "audit.on_full: block is asked for where it was not");
-  out.effect = std::max(out.effect, change.effect);
-}
-
 }  // namespace
 
 rule_change compare_text(const rule& was, const rule& now) {
   rule_change out;
-  compare_match(was.match, now.match, out);
-  compare_exceptions(was, now, out);
-  compare_action(was.action, now.action, out);
-  compare_rollout(was, now, out);
+  compare_what(was, now, out);
+  if (was.score != now.score) note(out, now.score < was.score ? effect::may_weaken : effect::stronger, "score: " + std::to_string(was.score) + " → " + std::to_string(now.score));
   return out;
 }
 
@@ -333,6 +258,8 @@ std::string_view to_string(effect e) {
       return "no effect";
     case effect::stronger:
       return "stronger";
+    case effect::changed:
+      return "changed";
     case effect::may_weaken:
       return "may weaken";
     case effect::weaker:
@@ -353,20 +280,7 @@ bundle_diff diff(const bundle_ast& before, const bundle_ast& after) {
         change.kind == rule_change::kind::changed && change.effect == effect::none && change.details.empty();
     if (!silent) out.rules.push_back(std::move(change));
   }
-  if (before.on_error.matcher_unavailable != after.on_error.matcher_unavailable) {
-    const bool weaker = after.on_error.matcher_unavailable < before.on_error.matcher_unavailable;
-    out.bundle.push_back(
-        "on_error.matcher_unavailable: " + std::string(to_string(before.on_error.matcher_unavailable)) + " → " +
-        std::string(to_string(after.on_error.matcher_unavailable)));
-    out.effect = weaker ? effect::weaker : effect::stronger;
-  }
-  if (before.on_error.policy_stale != after.on_error.policy_stale ||
-      before.on_error.max_stale != after.on_error.max_stale) {
-    out.bundle.emplace_back("on_error: what happens when the policy is stale changed");
-    out.effect = std::max(out.effect, effect::may_weaken);
-  }
-  compare_thresholds(before, after, out);
-  compare_records(before, after, out);
+  compare_bundle(before, after, out);
   out.bundle_effect = out.effect;
   for (const rule_change& change : out.rules) out.effect = std::max(out.effect, change.effect);
   return out;

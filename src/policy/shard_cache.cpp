@@ -56,7 +56,7 @@ struct shard_cache::impl {
   std::shared_ptr<const match::database> from_disk(const std::string& key) {
     if (directory.empty()) return nullptr;
     std::ifstream in(file(key), std::ios::binary | std::ios::ate);
-    if (!in) return nullptr;
+    if (std::error_code unknown; !in || std::filesystem::is_directory(file(key), unknown)) return nullptr;
     std::string all(static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0)), '\0');
     in.seekg(0);
     in.read(all.data(), static_cast<std::streamsize>(all.size()));

@@ -71,6 +71,7 @@ void exchange::impl::answer_error(wire::gateway_error what, std::string_view mes
   const auto text = dialect->error_body({what, message, param, decision});
   std::string bytes;
   sent_status = wire::http_status(what);
+  client.keep_alive = client.keep_alive && !out.close_client;  // a client that is not told would send its next request into the end
   auto own = fields(what == wire::gateway_error::blocked ? policy::verdict::block : strongest(), true);
   if (what == wire::gateway_error::method) own.allow = endpoint.allowed_method == "GET" ? "GET, HEAD" : endpoint.allowed_method;
   if (what == wire::gateway_error::media_type) own.codings = http::content_codings;
@@ -237,11 +238,10 @@ void exchange::begin(const http::request_head& head, const peer_info& peer, effe
   if (head.path.starts_with("/sluice/")) return x.begin_own(head, peer, out);
   x.open(head);
   x.find_upstream(head.path);
-  if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) {
-    // A body that is still on its way would be read as the next request.
-    if (head.framing != http::framing::none) out.close_client = true;
-    return;
-  }
+  // A body that is still on its way would be read as the next request: who is refused before it is told that the connection ends.
+  out.close_client = head.framing != http::framing::none;
+  if (!x.admit(head, peer, out) || !x.route(head, out) || !x.accepts_body(head, out)) return;
+  out.close_client = false;
   x.now = impl::state::body;
   out.send_continue = head.expect_continue;
 }

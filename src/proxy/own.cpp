@@ -44,6 +44,7 @@ void exchange::impl::break_own(int status, std::string_view why, effects& out) {
 }
 
 void exchange::impl::answer_own(const services::own_answer& what, effects& out) {
+  client.keep_alive = client.keep_alive && !out.close_client;
   const http::extra_field fields[] = {{"content-type", "application/json"}, {"x-should-retry", "false"}, {"allow", what.allow}};
   http::append_client_response(out.client, what.status, nullptr, std::span(fields).first(what.allow.empty() ? 2 : 3), http::client_framing::length, what.body.size(),
                                client.keep_alive, client.minor_version);

@@ -31,12 +31,6 @@ void settle(reviewed_decision& of) {
   if (*most >= labels_needed) of.settled = static_cast<judgement>(most - votes.begin());
 }
 
-std::string person(std::string_view by) {
-  std::string out = text::normalise(by, text::view_kind::folded);
-  std::erase_if(out, [](unsigned char c) { return c <= ' '; });
-  return out;
-}
-
 // The last word of each; who says no more than before keeps the note.
 void keep_last(std::vector<feedback_entry>& of, const feedback_entry& entry) {
   const auto at = std::ranges::find_if(of, [&](const auto& known) { return known.what == entry.what && person(known.by) == person(entry.by); });
@@ -49,6 +43,12 @@ void keep_last(std::vector<feedback_entry>& of, const feedback_entry& entry) {
 }
 
 }  // namespace
+
+std::string person(std::string_view by) {
+  std::string out = text::normalise(by, text::view_kind::folded);
+  std::erase_if(out, [](unsigned char c) { return c <= ' '; });
+  return out;
+}
 
 std::string_view to_string(judgement j) { return judgement_words[static_cast<std::size_t>(j)]; }
 

@@ -48,9 +48,22 @@ void add(arm_counts& to, const arm_counts& more) {
   for (std::size_t i = 0; i < to.slower.size(); ++i) to.slower[i].add(more.slower[i]);
 }
 
-// What the living nodes say of one version since the head is in force there. A version stands once in a heartbeat.
-arm_counts sum_of(const std::string& version, const store::head_record& head, const std::vector<store::node_status>& nodes) {
+// The same shares, of fewer users.
+void weigh_as(arm_counts& of, std::uint64_t users) {
+  if (of.users == 0) return;
+  const auto scale = [part = static_cast<double>(users) / static_cast<double>(of.users)](user_shares& s) { s = {.sum = s.sum * part, .squares = s.squares * part}; };
+  scale(of.blocked);
+  scale(of.failed);
+  for (auto& each : of.slower) scale(each);
+  of.users = users;
+}
+
+// What the living nodes say of one version since the head is in force there. A version stands once in a heartbeat. One user may have been at
+// every node, and each has counted him: as for the breakers' bands (store::together), all nodes' shares make the mean, and it weighs as
+// much as the users of the node with the most. So each counts once, however many gateways there are.
+arm_counts pooled(const std::string& version, const store::head_record& head, const std::vector<store::node_status>& nodes) {
   arm_counts out{.version = version, .users = 0, .blocked = {}, .failed = {}};
+  std::uint64_t most = 0;
   for (const auto& node : nodes) {
     const auto j = node.alive ? json::parse(node.arms, nullptr, false) : json();
     if (!j.is_object() || word(j, "activation") != policy::to_string(head.activation)) continue;
@@ -59,9 +72,11 @@ arm_counts sum_of(const std::string& version, const store::head_record& head, co
       const auto arm = arm_from(each);
       if (!arm || arm->version != version) continue;
       add(out, *arm);
+      most = std::max(most, arm->users);
       break;
     }
   }
+  weigh_as(out, most);
   return out;
 }
 
@@ -115,7 +130,7 @@ std::optional<store::activate_request> fleet_watch::demote(const store::head_rec
 std::optional<store::activate_request> fleet_watch::look(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t) {
   auto wanted = demote(head, nodes, t);
   if (!head.canary) return wanted;
-  const auto why = why_abort(sum_of(head.canary->version, head, nodes), sum_of(head.version, head, nodes), terms_);
+  const auto why = why_abort(pooled(head.canary->version, head, nodes), pooled(head.version, head, nodes), terms_);
   if (!why) return wanted;
   return store::activate_request{.version = head.version, .kind = "abort", .actor = actor, .note = "the canary " + head.canary->version.substr(0, 12) + " ends: " + *why, .shadow = head.shadow,
                                  .only_after = head.activation};

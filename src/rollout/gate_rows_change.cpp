@@ -6,6 +6,7 @@
 #include <set>
 
 #include "gate_rows.hpp"
+#include "sluice/rollout/feedback.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {
@@ -96,8 +97,8 @@ void compare_attacks(const gate_evidence& evidence, family& total, family& parts
 
 check_row without_active(const char* check) { return {.check = check, .status = status::skipped, .summary = "no active version to hold it against (--against)", .findings = {}}; }
 
-// Names that a person is known by: with and without the host.
-bool same_person(const std::string& a, const std::string& b) { return a.substr(0, a.find('@')) == b.substr(0, b.find('@')); }
+// Names that a person is known by: with and without the host, and however it is written.
+bool same_person(const std::string& a, const std::string& b) { return person(a.substr(0, a.find('@'))) == person(b.substr(0, b.find('@'))); }
 
 std::string joined(const std::vector<std::string>& list) {
   std::string out;

@@ -121,6 +121,11 @@ result<std::vector<import_row>> read_json_lines(std::string_view bytes, const st
     const auto object = nlohmann::json::parse(text, nullptr, false);
     const auto string = [&](const std::string& name) { return word(object, name.c_str()); };
     if (!object.is_object()) return fail(errc::parse, "line " + std::to_string(line) + ": no JSON object");
+    for (const std::string& name : object.contains(key) ? std::vector{key} : std::vector<std::string>{"request", "response"}) {
+      const auto at = object.find(name);
+      if (at == object.end() || at->is_string() || at->is_null()) continue;
+      return fail(errc::parse, "line " + std::to_string(line) + ": '" + clipped(name, 40) + "' is no text (" + at->type_name() + "): quote it, or name another key with --column");
+    }
     import_row row{.line = line, .text = string(key), .request = {}, .response = {}};
     if (!object.contains(key)) {
       row.request = string("request");

@@ -17,6 +17,8 @@ using nlohmann::json;
 namespace {
 
 std::optional<std::string> read_whole(const std::string& path) {
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown)) return std::nullopt;
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return std::nullopt;
   std::string bytes(static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0)), '\0');
@@ -231,6 +233,10 @@ result<opened_state> state_store::open() {
   fs::create_directories(directory_ + "/versions", why);
   if (why) {
     return fail(errc::io, "the state folder " + directory_ + " cannot be made: " + why.message() + "; choose another policy.state_directory");
+  }
+  for (const char* name : {"/state.json", "/contact"}) {
+    if (!fs::is_directory(directory_ + name, why)) continue;
+    return fail(errc::io, directory_ + name + " is a folder, and this node writes a file of that name; move it away, or choose another policy.state_directory");
   }
   remove_leftovers();
   opened_state out;

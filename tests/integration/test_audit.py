@@ -132,6 +132,41 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
     assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout
 
 
+def test_what_was_refused_before_a_rule_was_asked_does_not_make_a_true_log_differ(lab):
+    g, up = gateway(lab)
+    image = {"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}]}]}
+    asked = {200: g.ask("hello"), 400: g.post(b'{"model":'), 404: g.post({}, path="/nosuch"), 405: g.post({}, method="PUT"), 415: g.post(b"a=1", {"content-type": "application/x-www-form-urlencoded"}),
+             401: g.post({}, {"x-api-key": "b"}), "image": g.post(image), "state": g.post({"model": "m", "input": "hi", "previous_response_id": "resp_x"}, path="/v1/responses")}
+    assert {what: answer[0] for what, answer in asked.items()} == {200: 200, 400: 400, 404: 404, 405: 405, 415: 415, 401: 401, "image": 400, "state": 400}, asked
+    records = {r["id"]: r for r in g.records() if r["event"] == "decision"}
+    for what, (status, headers, _) in asked.items():
+        told = replayed(g, lab, headers["x-sluice-decision"])
+        assert told["same"], (what, told)
+        if status == 200:
+            continue
+        record = records[headers["x-sluice-decision"]]
+        assert told["replayed"] == "no rule was asked" and told["checked"][0] == "no rule was asked: " + record["reason"], (what, told, record)
+        assert any(record["version"][:12] in c and "was in force" in c for c in told["checked"]), (what, told)
+    where = ["--from", g.audit, "--state", lab.dir / "gw-state"]
+    told = json.loads(sluice("audit", "replay", "--all", *where, "--json").stdout)
+    assert told["same"] and told["unasked"] == len(asked) - 1 and told["decisions"] == len(asked), told
+    assert f"{len(asked) - 1} made before a rule was asked, 0 differ" in sluice("audit", "replay", "--all", *where).stdout
+    # One that is made to look like a refusal, though the upstream answered, is found.
+    file = sorted(g.audit.glob("*.jsonl"))[-1]
+    passed = asked[200][1]["x-sluice-decision"]
+    file.write_text("".join(line.replace('"effective":"' + records[passed]["effective"], '"effective":"') if passed in line else line for line in file.read_text().splitlines(keepends=True)))
+    told = replayed(g, lab, passed)
+    assert not told["same"] and "the upstream answered with status 200" in json.dumps(told["differences"]), told
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_to_be_one(lab):
+    g, _ = gateway(lab)
+    for words in (["audit", "replay", "x", "--from", g.audit, "--secret", lab.dir], ["audit", "query", "--from", g.audit, "--user", "u", "--secret", lab.dir],
+                  ["pack", lab.dir / "gw-b", "--out", lab.dir / "o.tgz", "--against", lab.dir]):
+        r = sluice(*words, check=False)
+        assert r.returncode in (1, 2) and f"{lab.dir} is a folder" in r.stderr and "defect" not in r.stderr, (words, r.stderr)
+
+
 def test_a_replay_in_full_knows_tags_choices_and_the_words_behind_an_answer(lab):
     notice = rule("notice", "response", "{keywords: [bonds]}", '{type: append, text: " General information."}', "bonds") + \
         rule("steer", "request", "{keywords: [shares]}", '{type: inject_system, text: "Be brief."}', "shares") + TAGS

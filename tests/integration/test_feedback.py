@@ -68,6 +68,18 @@ def test_feedback_is_taken_of_ones_own_decisions_alone(lab):
     assert {e["decision"] for e in kept} == {mine} and all("4111" not in json.dumps(e) and "sealed_note" in e for e in kept), kept
 
 
+def test_behind_a_proxy_that_names_users_nobody_speaks_for_another(lab):
+    g, _ = alone(lab, "context:\n  headers: {user: x-user, tenant: x-tenant, trusted_proxies: [127.0.0.1/32]}\n")
+    ann = {"x-user": "ann", "x-tenant": "retail"}
+    decision = g.post({"model": "m", "messages": [{"role": "user", "content": "pay Halden Bank"}]}, ann)[1]["x-sluice-decision"]
+    body = {"decision_id": decision, "verdict": "false_positive"}
+    for others in ({"x-user": "bob", "x-tenant": "retail"}, {"x-user": "ann", "x-tenant": "acme"}, {"x-tenant": "retail"}, {}):
+        assert g.post(body, others, path=PATH)[0] == 404, others
+    assert g.post(body, ann, path=PATH)[0] == 202
+    kept = until("it is written", lambda: entries(g))
+    assert len(kept) == 1 and kept[0]["tenant"] == "retail", kept
+
+
 def test_notes_are_kept_as_the_log_keeps_text(lab):
     for audit, check in (("masked", lambda e: e["note"] == "my card ####-## of [address] fails"), ("none", lambda e: "note" not in e and "sealed_note" not in e)):
         g, _ = alone(lab, audit=audit)

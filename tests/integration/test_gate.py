@@ -318,6 +318,8 @@ def test_golden_add_appends_a_case_that_the_gate_reads(lab):
     r = add("text", "--set", "must_pass", "--at-most", "blok")
     assert r.returncode == 1 and "'blok' is no value of 'action_at_most'" in r.stderr, r.stderr
     assert add("", "--set", "must_pass").returncode == 1
+    r = subprocess.run([SLUICE, "golden", "add", "--out", out, "--set", "benign"], input=b"caf\xe9", capture_output=True, timeout=30)
+    assert r.returncode == 1 and b"no UTF-8" in r.stderr, r.stderr
     assert len(out.read_text().splitlines()) == 1
 
 

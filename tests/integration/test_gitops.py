@@ -59,7 +59,11 @@ def test_gitops_from_a_branch_to_everybody_as_its_document_shows_it(lab):
         # Undone by a revert, which is a change like any other: weaker, so that somebody else agrees.
         told = shell("git reset -q --hard origin/main && git revert --no-edit -m 1 HEAD && git push origin main", home / "work", code=1)
         assert "a second person must agree" in told, told
-        shell("git commit -q --amend --no-edit --trailer 'Approved-by: Ada Byron' && git push origin main && git tag live-3 && git push origin live-3", home / "work")
+        shell("git commit -q --amend --no-edit --trailer 'Approved-by: Ada Byron' && git push origin main", home / "work")
+        # A tag makes live what it stands on, and nothing else that happens to be the canary.
+        told = shell("git tag live-old main~1 && git push origin live-old", home / "work")
+        assert "nothing was changed" in told and history()[0]["kind"] == "canary", told
+        shell("git tag live-3 && git push origin live-3", home / "work")
         until("both are back", lambda: not any(fleet.redacts(g, "Ostwick Savings") for g in nodes))
     # Trailers are read from the message.
     assert "Approved-by:" in trailers and "Expected-change:" in trailers
@@ -88,5 +92,8 @@ def test_a_weaker_change_reaches_main_with_a_second_name_in_its_message(lab):
     git("commit", "-qm", "No thorns any more")
     refused = git("push", "origin", "HEAD:main", check=False)
     assert refused.returncode != 0 and "a second person must agree" in refused.stderr and "What changes" in refused.stderr, refused.stderr
+    git("commit", "--amend", "-qm", "No thorns any more\n\nApproved-by: grace  murray")
+    refused = git("push", "origin", "HEAD:main", check=False)
+    assert refused.returncode != 0 and "the second person must be another than Grace Murray" in refused.stderr, refused.stderr
     git("commit", "--amend", "-qm", "No thorns any more\n\nApproved-by: Ada Byron")
     assert git("push", "origin", "HEAD:main", check=False).returncode == 0

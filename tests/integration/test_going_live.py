@@ -47,7 +47,12 @@ def test_a_canary_keeps_to_its_conversations_on_every_node_and_grows_and_ends(la
     assert arms(nodes[0], up, some) == set() == arms(nodes[1], up, some)
     assert ring(port, "promote", check=False).returncode != 0, "there is none any more"
     push(port, trial, "--canary", "5", "--wait", "2")
-    ring(port, "promote", "--wait", "2")
+    canary = json.loads(ring(port, "status", "--json").stdout)["canary"]["version"]
+    for other in ("0" * 64, "0" * 8, canary[:4]):
+        r = ring(port, "promote", other, check=False)
+        assert r.returncode == 1 and ("not 00000000" in r.stderr or "too short" in r.stderr), r.stderr
+    assert ring(port, "abort", "0" * 12, check=False).returncode == 1
+    ring(port, "promote", canary[:12], "--wait", "2")
     assert arms(nodes[0], up, some) == set(some) == arms(nodes[1], up, some)
     kinds = [e["kind"] for e in json.loads(ring(port, "history", "--json").stdout)]
     assert kinds == ["promote", "canary", "abort", "canary", "canary", "activate"], kinds

@@ -72,7 +72,7 @@ def check_examples(sluice, text):
 def read_keys():
     """The last words of keys that the readers of the configuration ask for."""
     source = "".join((ROOT / "src/app" / name).read_text(encoding="utf-8") for name in ("config.cpp", "config_policy.cpp"))
-    calls = r'\b(?:\w+)\.(?:text|path|file|number|port|boolean|duration|bytes|choice|list)\("(\w+)"|\bread\("(\w+)"'
+    calls = r'\b(?:\w+)\.(?:text|path|file|number|port|boolean|duration|duration_or_zero|bytes|choice|list)\("(\w+)"|\bread\("(\w+)"'
     return {a or b for a, b in re.findall(calls, source)}
 
 

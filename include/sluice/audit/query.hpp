@@ -42,8 +42,11 @@ struct active_version {
   // What decided for a share of conversations beside it, where something did; the share in words.
   std::string canary = {}, canary_share = {};
   std::vector<std::string> canary_demoted = {};
+  // By how much the node's clock was set back at most in these logs; 0: never. Then a time may have come more than once, and each has a row.
+  seconds set_back{0};
+  std::size_t one_of = 1;
 };
-// What each node enforced at `when`, by the events of its chain since its last start: control_event says which.
+// What each node enforced when its clock showed `when`, by the events of its chain since its last start: control_event says which.
 [[nodiscard]] result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when);
 
 struct verify_options {

@@ -36,10 +36,14 @@ struct replay_input {
 };
 struct replay_report {
   bool full = false;                       // the text was judged again; false: rule by rule
+  bool unasked = false;                    // the gateway refused, or the client went, before any rule was asked: there is nothing to run again
   std::vector<std::string> checked;        // what was found as recorded
   std::vector<std::string> differences;    // empty: the record is what comes out
 };
 [[nodiscard]] result<replay_report> replay(const replay_input& in);
+// Of a decision that the gateway made before any rule was asked (a path it does not know, a body it cannot read, no policy): what the record
+// says of it fits together. nullopt: rules were asked, and replay() is for it. Needs no version; that it was in force is the caller's to look up.
+[[nodiscard]] result<std::optional<replay_report>> replay_unasked(const std::string& line);
 
 // A decision in short: the stronger verdict of its two sides, and the enforced rules that matched, sorted.
 struct short_decision {

@@ -13,7 +13,8 @@
 
 namespace sluice::policy {
 
-enum class effect : unsigned char { none, stronger, may_weaken, weaker };  // in order of concern
+// In order of concern. `changed`: something is done or said otherwise, and not less of it.
+enum class effect : unsigned char { none, changed, stronger, may_weaken, weaker };
 std::string_view to_string(effect e);
 
 struct rule_change {
@@ -28,7 +29,7 @@ struct rule_change {
 
 struct bundle_diff {
   std::vector<rule_change> rules;                // by rule id
-  std::vector<std::string> bundle;               // changes of on_error, thresholds and audit.on_full
+  std::vector<std::string> bundle;               // changes of what it says beside its rules: on_error, thresholds, audit, breaker, limits
   policy::effect bundle_effect = policy::effect::none;  // the strongest concern of those
   policy::effect effect = policy::effect::none;         // and of all
 };

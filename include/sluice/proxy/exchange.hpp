@@ -56,7 +56,7 @@ struct settings {
 // Who is asking, as the operator's configuration says; never from what a client can write by itself.
 struct identity {
   policy::context who;
-  std::string caller;  // what decision ids are bound to: digest of the key, or the peer
+  std::string caller;  // digest of the key, or the peer; decision ids are bound to it, the user and the tenant
   // Where users are counted and no user is known: what this one counts as, because anybody can make up a `caller`; "": as `caller`.
   std::string counted_as = {};
 };

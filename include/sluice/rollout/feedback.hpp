@@ -46,6 +46,9 @@ struct feedback_entry {
 // Digits become '#', and a word with '@' becomes [address].
 [[nodiscard]] std::string masked_note(std::string_view note);
 
+// What a name comes to for telling people apart: "Ada", "ada " and a name in letters that look alike are one person.
+[[nodiscard]] std::string person(std::string_view name);
+
 // All that was said of one decision. Somebody who says it twice says it once, however the name is spelled: case, spaces and letters that look alike
 // make no other person.
 struct reviewed_decision {

@@ -90,6 +90,13 @@ TEST(config, says_every_mistake_at_once_with_its_place) {
   EXPECT_EQ(std::ranges::count(text, '\n'), 5) << text;
 }
 
+TEST(config, a_wait_may_be_none_where_that_means_something) {
+  const auto with = [](const std::string& more) { return problems("upstreams: [{name: a, base_url: \"http://x\"}]\npolicy: {source: {https: {url: \"https://p/b.tar.gz\", " + more + "}}}\n"); };
+  for (const char* none : {"0s", "0ms", "0m"}) EXPECT_FALSE(with(std::string("wait: ") + none).contains("duration")) << with(std::string("wait: ") + none);
+  EXPECT_TRUE(with("wait: soon").contains("'policy.source.https.wait' is 'soon', which is not a duration"));
+  EXPECT_TRUE(with("poll: 0s").contains("'policy.source.https.poll' is '0s', which is not a duration"));
+}
+
 TEST(config, refuses_what_would_be_ignored_or_unsafe) {
   const auto with = [](std::string_view more) { return problems(std::string(least) + std::string(more)); };
   EXPECT_NE(with("admin: {address: 0.0.0.0}\n").find("without a token"), std::string::npos);

@@ -1,6 +1,9 @@
 // Who may say how much in a minute: one who says too much takes nothing from others.
 #include "feedback_intake.hpp"
 
+#include "decision_id.hpp"
+#include "identity.hpp"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -18,11 +21,16 @@ class taking_feedback : public ::testing::Test {
     ~folder() { std::filesystem::remove_all(path); }
   };
   // The status of an answer to feedback of a decision that is nobody's.
-  int say(const std::string& caller, const std::string& user = {}) {
+  int say(const std::string& caller, const std::string& user = {}) { return say_of("06h0mqn3047np0000cshjbwck3954r58", one(caller, user, {})); }
+  int say_of(const std::string& decision, const proxy::identity& who) {
+    return intake_.from_client({.method = "POST", .path = "/sluice/v1/feedback", .body = R"({"decision_id":")" + decision + R"(","verdict":"false_positive"})", .who = who}).status;
+  }
+  static proxy::identity one(const std::string& caller, const std::string& user, const std::string& tenant) {
     proxy::identity who;
     who.caller = caller;
     who.who.user = user;
-    return intake_.from_client({.method = "POST", .path = "/sluice/v1/feedback", .body = R"({"decision_id":"06h0mqn3047np0000cshjbwck3954r58","verdict":"false_positive"})", .who = who}).status;
+    who.who.tenant = tenant;
+    return who;
   }
   folder in_;
   feedback_spool spool_{in_.path, std::nullopt, "r"};
@@ -45,6 +53,17 @@ TEST_F(taking_feedback, each_user_that_a_proxy_names_is_one_for_himself) {
   for (int i = 0; i < 30; ++i) (void)say("peer:10.0.0.1", "ann");
   EXPECT_EQ(say("peer:10.0.0.1", "ann"), 429);
   EXPECT_EQ(say("peer:10.0.0.1", "bob"), 404);
+}
+
+TEST_F(taking_feedback, is_of_the_credential_the_user_and_the_tenant_that_the_decision_was_made_for) {
+  const auto key = crypto::derive_key(std::string(32, 's'), "decision-id");
+  decision_ids ids(std::string(key.begin(), key.end()), 1);
+  const auto ann = one("peer:10.0.0.1", "ann", "retail");
+  const auto decision = ids.next(now().wall, owner_of(ann));
+  EXPECT_EQ(say_of(decision, ann), 202);
+  for (const auto& other : {one("peer:10.0.0.1", "bob", "retail"), one("peer:10.0.0.1", "ann", "acme"), one("peer:10.0.0.1", "", ""), one("peer:10.0.0.1", "", "retail"), one("peer:10.0.0.2", "ann", "retail")}) {
+    EXPECT_EQ(say_of(decision, other), 404) << other.caller << other.who.user << other.who.tenant;
+  }
 }
 
 }  // namespace

@@ -295,5 +295,22 @@ TEST_F(checkpoints, a_clock_that_was_set_back_leaves_the_boots_in_their_order) {
   EXPECT_EQ(folder_.files()[0], late);
 }
 
+// Within a boot, and it is no break: nothing was changed.
+TEST_F(checkpoints, a_clock_that_was_set_back_is_a_note) {
+  boot(4);
+  EXPECT_EQ(check().notes, std::vector<std::string>{});
+  auto lines = folder_.lines();
+  std::size_t number = 0;
+  for (auto& line : lines) {
+    if (!line.contains(R"("event":"checkpoint")") || ++number == 1) continue;
+    line.replace(line.find(R"("time":")") + 8, 4, "2019");
+  }
+  rechain(folder_.files()[0], lines, key_of('k').get());
+  const auto report = check();
+  EXPECT_EQ(report.problems, std::vector<std::string>{});
+  ASSERT_EQ(report.notes.size(), 1u);
+  EXPECT_TRUE(report.notes[0].contains("the node's clock was set back")) << report.notes[0];
+}
+
 }  // namespace
 }  // namespace sluice::audit

@@ -225,6 +225,38 @@ TEST(active_at, knows_what_was_demoted_which_version_was_a_canary_and_that_a_gat
   EXPECT_TRUE(active_at({folder.path()}, now + std::chrono::hours(1)).value().at(0).demoted.empty()) << "each boot says by itself what is demoted";
 }
 
+// A clock that is set back makes a later activation seem an earlier one: what stands before it in the chain was decided without it.
+TEST(active_at, goes_by_the_order_of_the_chain_where_a_clock_was_set_back) {
+  log_folder folder;
+  auto to = log::open(config_for(folder), 1).value();
+  const auto now = sluice::now().wall, yesterday = now - std::chrono::hours(24);
+  const auto event = [&](const char* kind, wall_time time, const char* version) { to->event({kind, time, "1-1", version, "FRESH", ""}); to->flush(); };
+  const auto at = [&](wall_time time) {
+    std::vector<std::string> out;
+    for (const auto& n : active_at({folder.path()}, time).value()) {
+      EXPECT_EQ(n.one_of > 1, out.size() > 0 || n.one_of == 2);
+      out.push_back(n.version + (n.set_back > seconds(80'000) ? ", set back" : ""));
+    }
+    return out;
+  };
+  using rows = std::vector<std::string>;
+  event("activated", now, "v1");
+  auto decided = decision("d1");  // under v1, and the log says nothing of its own after it
+  decided.time = now + std::chrono::seconds(30);
+  ASSERT_TRUE(push(*to, 0, decided));
+  to->flush();
+  EXPECT_EQ(at(now + std::chrono::seconds(40)), rows{"v1"});
+  event("activated", yesterday, "v2");
+  EXPECT_EQ(at(now + std::chrono::seconds(30)).front(), "v1, set back");
+  EXPECT_EQ(at(yesterday + std::chrono::seconds(1)), rows{"v2, set back"});
+  EXPECT_EQ(at(yesterday - std::chrono::seconds(1)), rows{});
+  event("state", now + std::chrono::minutes(10), "v2");  // forward again: the time came twice
+  EXPECT_EQ(at(now + std::chrono::seconds(20)), (rows{"v1, set back", "v2, set back"}));
+  EXPECT_EQ(at(now + std::chrono::minutes(9)), rows{"v2, set back"});
+  // The same log twice is one.
+  EXPECT_EQ(active_at({folder.path(), folder.path()}, now + std::chrono::minutes(9)).value().size(), 1u);
+}
+
 TEST(active_at, a_node_that_was_stopped_enforced_nothing) {
   log_folder folder;
   {

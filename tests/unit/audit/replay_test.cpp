@@ -62,13 +62,19 @@ record decided(const std::string& asked, std::vector<std::string> tags) {
   return r;
 }
 
-replay_report replayed(const record& r, const std::optional<kept_exchange>& text = std::nullopt) {
+std::string line_of(const record& r) {
   log_folder folder;
   const auto config = config_for(folder);
   const same_in_all same(config, "boot");
   std::string line;
   append_record(line, r, {config, same, 1});
-  const auto done = replay({.line = line + "}", .bundle = built().bundle, .snapshot = built().snapshot, .text = text, .value_key = config.value_key});
+  return line + "}";
+}
+
+replay_report replayed(const record& r, const std::optional<kept_exchange>& text = std::nullopt) {
+  log_folder folder;
+  const auto config = config_for(folder);
+  const auto done = replay({.line = line_of(r), .bundle = built().bundle, .snapshot = built().snapshot, .text = text, .value_key = config.value_key});
   EXPECT_TRUE(done) << done.error().message;
   return done ? *done : replay_report{.checked = {}, .differences = {"no replay"}};
 }
@@ -118,6 +124,38 @@ TEST(replay, what_became_of_a_text_behind_an_answer_does_not_contradict_its_rule
     r.response.findings.push_back({.rule = "notice-rule", .policy = "notice", .action = done, .enforcement = policy::enforcement::enforce, .channel = "c", .begin = 0, .end = 4, .value = "gold"});
     EXPECT_EQ(differences(r).empty(), done != action::redact) << policy::to_string(done);
   }
+}
+
+// A path that is not known, a body that is none: the gateway's own refusals have nothing to run again, and do not differ for that.
+TEST(replay, a_refusal_before_a_rule_was_asked_is_checked_for_what_it_says) {
+  const auto unasked = [](const record& r) { return replay_unasked(line_of(r)); };
+  auto r = decided("2026-12-01T12:00:00Z", {});
+  EXPECT_FALSE(unasked(r)->has_value());
+  r.effective.clear();
+  r.request = r.response = {};
+  r.request.verdict = r.request.shadow_verdict = policy::verdict::block;
+  r.status = 415;
+  r.upstream_status = 0;
+  r.reason = "This path takes a JSON body";
+  const auto refused = **unasked(r);
+  EXPECT_TRUE(refused.unasked);
+  EXPECT_EQ(refused.differences, std::vector<std::string>{});
+  EXPECT_EQ(refused.checked.at(0), "no rule was asked: This path takes a JSON body");
+  auto gone = r;  // the client, before its body was there
+  gone.status = 0;
+  gone.reason = "client closed";
+  gone.request.verdict = gone.request.shadow_verdict = policy::verdict::allow;
+  EXPECT_EQ((**unasked(gone)).differences, std::vector<std::string>{});
+  const auto made_up = [&](const std::function<void(record&)>& change) {
+    auto forged = r;
+    change(forged);
+    return (**unasked(forged)).differences.size();
+  };
+  EXPECT_EQ(made_up([](record& f) { f.reason.clear(); }), 1u);
+  EXPECT_EQ(made_up([](record& f) { f.status = 200; }), 1u);
+  EXPECT_EQ(made_up([](record& f) { f.upstream_status = 200; }), 1u);
+  EXPECT_EQ(made_up([](record& f) { f.request.judged = true; }), 1u);
+  EXPECT_EQ(made_up([](record& f) { f.request.verdict = policy::verdict::allow; }), 1u);
 }
 
 struct kept_decision {

@@ -56,7 +56,7 @@ TEST(policy_diff, decides_the_lattice_exactly) {
   EXPECT_EQ(effect_of(base, {.action = "{type: flag}"}), effect::weaker);
   EXPECT_EQ(effect_of(base, {.action = "{type: block, message: m}"}), effect::stronger);
   EXPECT_EQ(effect_of(base, {.action = "{type: redact, keep_last: 4}"}), effect::weaker);
-  EXPECT_EQ(effect_of(base, {.action = "{type: redact, keep_last: 2, mask: x}"}), effect::none);
+  EXPECT_EQ(effect_of(base, {.action = "{type: redact, keep_last: 2, mask: x}"}), effect::changed);
   EXPECT_EQ(effect_of(base, {.direction = "response"}), effect::weaker);
   EXPECT_EQ(effect_of({.direction = "response"}, base), effect::stronger);
   EXPECT_EQ(effect_of(base, {.where = "{roles: [user]}"}), effect::weaker);
@@ -118,7 +118,7 @@ TEST(policy_diff, decides_exactly_where_what_cannot_be_recorded_is_not_refused_a
   EXPECT_EQ(effect_of({}, {.policy = on}), effect::stronger);
   EXPECT_EQ(effect_of({.policy = on}, {.policy = on}), effect::none);
   EXPECT_EQ(effect_of({.policy = on}, {.policy = on + "enforcement: shadow\n"}), effect::weaker);
-  EXPECT_EQ(effect_of({.policy = "audit: {retention: 30d}\n"}, {}), effect::none);
+  EXPECT_EQ(effect_of({.policy = "audit: {retention: 30d}\n"}, {}), effect::changed);
   const auto narrowed = diff(make({.bind = "{region: [eu, us]}", .enforcement = "shadow", .policy = on}), make({.bind = "{region: [eu]}", .enforcement = "shadow", .policy = on}));
   EXPECT_EQ(narrowed.effect, effect::weaker);
   EXPECT_EQ(narrowed.bundle_effect, effect::weaker);

@@ -311,6 +311,27 @@ TEST(exchange, refuses_in_the_dialect_what_it_may_not_or_cannot_pass) {
   }
 }
 
+// Whoever is refused while his body is on its way cannot be read on; told so, he asks again on another connection.
+TEST(exchange, an_answer_that_ends_the_connection_says_so) {
+  const auto answered = [](trace& t, const std::string& body, const std::string& target) {
+    exchange x(t.config, t.worker);
+    t.request(x, body, target, "POST");
+    const bool said = t.out.client.find("\r\nConnection: close\r\n") != std::string::npos || t.out.client.find("\r\nconnection: close\r\n") != std::string::npos;
+    EXPECT_EQ(said, t.out.close_client) << t.out.client;
+    return t.out.close_client;
+  };
+  trace full;
+  full.worker.full = true;
+  EXPECT_TRUE(answered(full, ask("x"), "/v1/chat/completions"));
+  EXPECT_TRUE(full.out.client.starts_with("HTTP/1.1 503")) << full.out.client;
+  trace unknown, read;
+  EXPECT_TRUE(answered(unknown, ask("x"), "/v1/unknown"));
+  EXPECT_FALSE(answered(read, "{", "/v1/chat/completions")) << "its body was read to the end";
+  trace large;
+  large.config.request_body_max = 4;
+  EXPECT_TRUE(answered(large, ask("x"), "/v1/chat/completions"));
+}
+
 TEST(exchange, a_body_where_none_belongs_is_as_unknown_as_any_part) {
   for (const auto& [method, target] : {std::pair{"GET", "/v1/models"}, {"DELETE", "/v1/responses/resp_1"}}) {
     for (const auto how : {unreadable_policy::deny, unreadable_policy::pass}) {

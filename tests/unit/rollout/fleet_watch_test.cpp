@@ -55,7 +55,23 @@ TEST(fleet_watch, a_canary_that_is_worse_is_aborted_to_what_is_live) {
   EXPECT_EQ(abort->version, live);
   EXPECT_FALSE(abort->canary);
   EXPECT_EQ(abort->only_after, head.activation);
-  EXPECT_NE(abort->note.find("it blocks more: 40 % of the exchanges of each of 200 users, of what is live 1 % of 1800"), std::string::npos) << abort->note;
+  EXPECT_NE(abort->note.find("it blocks more: 40 % of the exchanges of each of 100 users, of what is live 1 % of 900"), std::string::npos) << abort->note;
+}
+
+// Eight accounts, seven of them hostile, that go round all gateways: they are eight users, and no evidence, with three gateways as with one.
+TEST(fleet_watch, a_user_counts_once_however_many_gateways_he_went_through) {
+  const auto head = head_with_canary();
+  const arms_report eight{.activation = head.activation, .arms = {counts(live, 64, 0), counts(trial, 8, 7)}};
+  std::vector<store::node_status> nodes;
+  for (int n = 0; n < 12; ++n) {
+    nodes.push_back(node("n" + std::to_string(n), eight));
+    EXPECT_FALSE(watching().look(head, nodes)) << nodes.size() << " gateways";
+  }
+  // As many as it takes at one gateway take no fewer at three, and no more where the others saw only some of them.
+  const arms_report enough{.activation = head.activation, .arms = {counts(live, 180, 0), counts(trial, 20, 17)}};
+  EXPECT_TRUE(watching().look(head, {node("a", enough)}));
+  EXPECT_TRUE(watching().look(head, {node("a", enough), node("b", enough), node("c", enough)}));
+  EXPECT_TRUE(watching().look(head, {node("a", enough), node("b", eight)}));
 }
 
 // Also of the same version, when it is pushed again or grows: what was counted under another activation is no evidence.

@@ -37,6 +37,9 @@ TEST(golden_import, reads_json_lines) {
   EXPECT_EQ((*rows)[1].request + (*rows)[1].response, "qr");
   EXPECT_TRUE(read_json_lines("{\"text\":\"a\"}\n[1]\n", "text").error().message.contains("line 2: no JSON object"));
   EXPECT_TRUE(read_json_lines("{\"txt\":\"a\"}\n", "text").error().message.contains("neither 'text'"));
+  // A number is no text, and no row that is empty either.
+  EXPECT_TRUE(read_json_lines("{\"text\":\"a\"}\n{\"text\":5}\n", "text").error().message.contains("line 2: 'text' is no text (number)"));
+  EXPECT_TRUE(read_json_lines("{\"request\":\"a\",\"response\":[\"b\"]}\n", "text").error().message.contains("line 1: 'response' is no text (array)"));
 }
 
 TEST(golden_import, finds_every_pair_that_a_plain_comparison_finds) {

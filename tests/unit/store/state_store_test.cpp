@@ -139,6 +139,16 @@ TEST(state_store, a_memory_that_is_gone_while_versions_are_there_is_a_lost_one) 
   EXPECT_EQ(opened->state.version, version);
 }
 
+TEST(state_store, a_folder_in_the_place_of_a_file_is_an_error_that_says_so) {
+  for (const char* name : {"state.json", "contact"}) {
+    temporary_folder f;
+    std::filesystem::create_directories(f.path("state") + "/" + name);
+    const auto opened = state_store(f.path("state")).open();
+    ASSERT_FALSE(opened) << name;
+    EXPECT_TRUE(opened.error().message.contains(std::string(name) + " is a folder")) << opened.error().message;
+  }
+}
+
 TEST(state_store, what_a_write_that_failed_left_is_removed_at_start) {
   temporary_folder f;
   for (const char* name : {"state.json.new", "contact.new", "versions/aa.bundle.new"}) f.write(name, "half");

@@ -1,0 +1,160 @@
+// Which version each node enforced at a time: by the order of its chain, for a clock may be set back.
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "files.hpp"
+#include "sluice/audit/query.hpp"
+#include "sluice/base/json_word.hpp"
+
+namespace sluice::audit {
+namespace {
+
+using nlohmann::json;
+
+// What one node runs, event by event.
+class running {
+ public:
+  void take(const json& event, const std::string& boot, wall_time at) {
+    const auto kind = word(event, "event"), version = word(event, "version");
+    if (kind == "activated" || kind == "state" || kind == "downgraded") return activate(event, boot, at);
+    if (kind == "demoted") demoted_[version].insert(rule_of(event));
+    if (kind == "rearmed") demoted_[version].erase(rule_of(event));
+    if (kind != "canary") return;
+    is_.canary = version;
+    is_.canary_share = version.empty() ? "" : word(event, "detail");
+    keep_demotions();
+  }
+  [[nodiscard]] active_version now_active() const {
+    auto out = is_;
+    out.demoted = demoted(out.version);
+    if (!out.canary.empty()) out.canary_demoted = demoted(out.canary);
+    return out;
+  }
+  [[nodiscard]] bool runs() const { return !is_.version.empty(); }
+
+ private:
+  void activate(const json& event, const std::string& boot, wall_time at) {
+    auto canary = std::exchange(is_.canary, {});
+    auto share = std::exchange(is_.canary_share, {});
+    is_ = {.node = word(event, "node"), .boot = boot, .activation = word(event, "activation"), .version = word(event, "version"), .freshness = word(event, "state"), .since = at,
+           .shadow = word(event, "mode") == "shadow", .demoted = {}};
+    if (canary != is_.version) is_.canary = std::move(canary), is_.canary_share = std::move(share);
+    keep_demotions();
+  }
+  // A demotion belongs to its version, and ends with it.
+  void keep_demotions() {
+    std::erase_if(demoted_, [&](const auto& of) { return of.first != is_.version && of.first != is_.canary; });
+  }
+  [[nodiscard]] std::vector<std::string> demoted(const std::string& version) const {
+    const auto rules = demoted_.find(version);
+    return rules == demoted_.end() ? std::vector<std::string>() : std::vector<std::string>(rules->second.begin(), rules->second.end());
+  }
+  // "rule ID: why", or "rule ID".
+  static std::string rule_of(const json& event) {
+    constexpr std::string_view before = "rule ";
+    const auto detail = word(event, "detail");
+    return detail.starts_with(before) ? detail.substr(before.size(), detail.find(':') - before.size()) : std::string();
+  }
+
+  active_version is_;
+  std::map<std::string, std::set<std::string>> demoted_;  // by version
+};
+
+// No text in a record can look like these: its quotes are escaped.
+constexpr std::string_view of_exchanges[] = {R"("event":"decision")", R"("event":"closed")", R"("event":"opened")", R"("event":"aborted")", R"("event":"shadow")"};
+
+// An event waits for its place in the chain: so much later than one behind it is no clock that was set back.
+constexpr seconds waits_at_most{2};
+
+// One node's chain, told off against one time of its own clock. As long as the clock goes forward there is one answer. Where it was set back a
+// stretch ends and the next one begins: a time may lie in several of them, and in each of them something else was in force.
+class stretches {
+ public:
+  explicit stretches(wall_time when) : when_(when) {}
+
+  // False: this line was there already, in a copy of the log.
+  bool is_next(const std::string& boot, std::uint64_t sequence) {
+    auto& last = last_of_[boot];
+    return std::exchange(last, std::max(last, sequence)) < sequence;
+  }
+  // An exchange stands where its answer ended, under the time at which it was asked: it is no step of the clock, and yet within a stretch.
+  void see_exchange(wall_time at) {
+    end_ = std::max(end_, at);
+    first_asked_ = std::min(first_asked_, at);
+  }
+  // What the log writes under the time at which it does.
+  void see(wall_time at) {
+    if (begin_ && at + waits_at_most < end_) {
+      end_stretch();
+      set_back_ = std::max(set_back_, std::chrono::duration_cast<seconds>(end_ - at));
+      begin_.reset();
+    }
+    if (!begin_) {
+      begin_ = end_ = std::min(at, first_asked_);
+      then_.reset();
+    }
+    end_ = std::max(end_, at);
+    first_asked_ = wall_time::max();
+    if (at > when_ && !then_) then_ = now_;
+  }
+  void take(const json& event, const std::string& boot, wall_time at) {
+    const auto kind = word(event, "event");
+    if (kind == "start" || kind == "stop") now_ = {};  // a node that is not running enforces nothing
+    if (kind != "stop") now_.take(event, boot, at);
+  }
+  // The last stretch goes on.
+  [[nodiscard]] std::vector<active_version> answers() {
+    if (begin_ && *begin_ <= when_) keep();
+    for (auto& each : found_) {
+      each.set_back = set_back_;
+      each.one_of = found_.size();
+    }
+    return std::move(found_);
+  }
+
+ private:
+  void end_stretch() {
+    if (*begin_ <= when_ && when_ <= end_) keep();
+  }
+  void keep() {
+    const auto& of = then_ ? *then_ : now_;
+    if (of.runs()) found_.push_back(of.now_active());
+  }
+
+  wall_time when_;
+  std::map<std::string, std::uint64_t> last_of_;        // by boot: the last record that was read
+  std::optional<wall_time> begin_;                      // of this stretch
+  wall_time end_{}, first_asked_ = wall_time::max();    // asked: of exchanges since the log's last word of its own
+  running now_;
+  std::optional<running> then_;                         // as it was at the time, once this stretch is past it
+  seconds set_back_{0};
+  std::vector<active_version> found_;
+};
+
+}  // namespace
+
+result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when) {
+  std::map<std::string, stretches> nodes;
+  auto done = each_line(directories, [&](const log_file& file, std::streamoff, const std::string& l) {
+    const auto at = parse_time(first_text(l, "time"));
+    if (!at) return true;
+    auto& node = nodes.try_emplace(file.node, when).first->second;
+    if (!node.is_next(file.boot, sequence_of(l))) return true;
+    if (std::ranges::any_of(of_exchanges, [&](std::string_view event) { return l.contains(event); })) return node.see_exchange(*at), true;  // most lines
+    node.see(*at);
+    if (first_text(l, "event") == "checkpoint") return true;
+    if (const auto r = json::parse(l, nullptr, false); !r.is_discarded()) node.take(r, file.boot, *at);
+    return true;
+  });
+  if (!done) return std::unexpected(done.error());
+  std::vector<active_version> out;
+  for (auto& [name, node] : nodes) std::ranges::move(node.answers(), std::back_inserter(out));
+  return out;
+}
+
+}  // namespace sluice::audit

@@ -1,0 +1,115 @@
+// What is done to a match, compared.
+#include <algorithm>
+
+#include "diff_parts.hpp"
+#include "sluice/match/regex.hpp"
+#include "sluice/text/view.hpp"
+
+namespace sluice::policy {
+namespace {
+
+bool has_word(const std::string& in, const std::string& word, boundary edges) {
+  if (word.empty()) return false;
+  for (auto at = in.find(word); at != std::string::npos; at = in.find(word, at + 1)) {
+    if (edges == boundary::none || (text::word_boundary(in, at) && text::word_boundary(in, at + word.size()))) return true;
+  }
+  return false;
+}
+
+// True when a word or a pattern of the match is in the text. What else it asks for (words nearby, how often) would only say less often so.
+bool looks_for(const match_spec& match, const std::string& said) {
+  const auto view = match.kind == match_spec::kind::keywords ? (match.keywords.fold ? text::view_kind::folded : text::view_kind::regex)
+                                                             : (match.regex.folded ? text::view_kind::folded : text::view_kind::regex);
+  switch (match.kind) {
+    case match_spec::kind::keywords: {
+      const auto in = text::normalise(said, view);
+      return std::ranges::any_of(match.keywords.words, [&](const std::string& word) { return has_word(in, text::normalise(word, view), match.keywords.boundary); });
+    }
+    case match_spec::kind::regex: {
+      const auto pattern = match::regex::compile(match.regex.pattern);
+      match::match_state state;
+      return !pattern || pattern->find(text::normalise(said, view), 0, false, state).status != match::regex::status::none;
+    }
+    case match_spec::kind::any:
+    case match_spec::kind::all:
+      return std::ranges::any_of(match.children, [&](const match_spec& child) { return looks_for(child, said); });
+    case match_spec::kind::classifier:
+    case match_spec::kind::negation:
+      return false;
+  }
+  return true;
+}
+
+// Texts that stand where a match stood.
+std::vector<std::string> put_in_place(const rule& of) {
+  if (of.action.type == action::redact) return {of.action.mask};
+  if (of.action.type == action::tokenize) return {of.action.token};
+  if (of.action.type != action::rewrite) return {};
+  std::vector<std::string> out = {of.action.replacement};
+  for (const auto& [index, options] : of.match.keywords.options) {
+    if (options.replacement) out.push_back(*options.replacement);
+  }
+  return out;
+}
+
+// What puts the name that it looks for in the name's place does nothing, however strong its action is.
+void compare_put_in_place(const rule& a, const rule& b, rule_change& out) {
+  const auto was = put_in_place(a), now = put_in_place(b);
+  for (const std::string& text : now) {
+    if (std::ranges::find(was, text) != was.end() && a.action.type == b.action.type) continue;
+    if (looks_for(b.match, text)) return note(out, effect::may_weaken, "action: \"" + text + "\" stands where a match stood, and is itself one");
+  }
+  if (a.action.type != b.action.type || was == now) return;
+  const auto said = [](const std::vector<std::string>& all) { return "\"" + (all.empty() ? "" : all.front()) + "\""; };
+  note(out, effect::changed, "action: what stands where a match stood: " + (said(was) == said(now) ? "items have other replacements" : said(was) + " → " + said(now)));
+}
+
+// What an action's own words say; nobody can prove what another text does.
+void compare_wording(const action_spec& a, const action_spec& b, rule_change& out) {
+  if (a.text != b.text || a.position != b.position) note(out, effect::may_weaken, "action: what is added changed");
+  if (a.disclaimer != b.disclaimer) note(out, effect::may_weaken, "action: another disclaimer");
+  if (a.on_missing != b.on_missing) note(out, effect::changed, "action: on_missing changed");
+  if (a.on_structured != b.on_structured) {
+    note(out, b.on_structured == on_structured::block ? effect::stronger : effect::weaker, "action: on_structured changed");
+  }
+  if (!missing_words(a.tags, b.tags).empty()) note(out, effect::may_weaken, "action: tags removed");
+  if (!missing_words(b.tags, a.tags).empty()) note(out, effect::none, "action: tags added");
+  if (a.i18n != b.i18n) note(out, effect::changed, "action: the messages by language changed");
+}
+
+void compare_actions(const action_spec& a, const action_spec& b, rule_change& out) {
+  if (a.type != b.type) {
+    // What always did something does nothing now where the disclaimer is there.
+    const bool passes = b.type == action::require_disclaimer && strength_of(a) > 1;
+    note(out, passes ? effect::may_weaken : effect::changed, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
+    return;
+  }
+  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last)
+    note(out, effect::weaker, "action: more of the match stays readable");
+  if (b.keep_first < a.keep_first || b.keep_last < a.keep_last)
+    note(out, effect::stronger, "action: less of the match stays readable");
+  if (a.hashed != b.hashed) note(out, b.hashed ? effect::may_weaken : effect::stronger, std::string("action: equal values can ") + (b.hashed ? "" : "no longer ") + "be told");
+  if (a.restore != b.restore) note(out, b.restore ? effect::may_weaken : effect::stronger, std::string("action: values are ") + (b.restore ? "" : "not ") + "put back into answers now");
+  if (a.vault_ttl != b.vault_ttl) note(out, b.vault_ttl > a.vault_ttl ? effect::may_weaken : effect::stronger, "action: values are kept another time");
+  if (a.on_vault_unavailable != b.on_vault_unavailable) {
+    note(out, b.on_vault_unavailable == on_vault_unavailable::block ? effect::stronger : effect::weaker, "action: on_vault_unavailable changed");
+  }
+  if (a.message != b.message) note(out, effect::changed, "action: the message changed");
+  if (a.http_status != b.http_status) {
+    note(out, effect::changed,
+         "action: http_status " + std::to_string(a.http_status) + " → " + std::to_string(b.http_status));
+  }
+  if (a.message_in_stream != b.message_in_stream) note(out, effect::changed, "action: message_in_stream changed");
+  compare_wording(a, b, out);
+}
+
+}  // namespace
+
+void compare_action(const rule& a, const rule& b, rule_change& out) {
+  compare_actions(a.action, b.action, out);
+  compare_put_in_place(a, b, out);
+  const bool answers = a.action.type == action::require_disclaimer && b.action.type == action::require_disclaimer;
+  if (answers && a.action.replacement != b.action.replacement) note(out, effect::changed, "action: the replacement changed");
+}
+
+}  // namespace sluice::policy
