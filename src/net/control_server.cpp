@@ -8,6 +8,8 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
+#include "sluice/base/threads.hpp"
+
 namespace sluice::net {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -143,7 +145,7 @@ result<std::unique_ptr<control_server>> control_server::open(
                               "; choose another admin.address or admin.port");
   }
   made->accept();
-  made->thread = std::thread([all = made.get()] { all->io.run(); });
+  made->thread = start_thread([all = made.get()] { all->io.run(); });
   return std::unique_ptr<control_server>(new control_server(std::move(made)));
 }
 

@@ -12,6 +12,7 @@
 #include "https_source.hpp"
 #include "node.hpp"
 #include "redis_source.hpp"
+#include "sluice/base/threads.hpp"
 
 namespace sluice::store {
 
@@ -93,7 +94,7 @@ void agent::start() {
   impl_->node.restore();
   impl_->from->look();
   impl_->node.tick();
-  impl_->thread = std::thread([x = impl_.get()] { x->run(); });
+  impl_->thread = start_thread([x = impl_.get()] { x->run(); });
 }
 
 void agent::reload() {

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "sluice/base/threads.hpp"
+
 namespace sluice::store {
 namespace {
 
@@ -220,7 +222,10 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
 apply_result node::apply(const policy::bundle_source& source, const std::string& version) const {
   if (!meanwhile_ || !snapshot_) return calls_.apply(source, version);
   // Deferred where no thread is to be had: then it is built on this one.
-  auto building = std::async(std::launch::async | std::launch::deferred, [&] { return calls_.apply(source, version); });
+  auto building = std::async(std::launch::async | std::launch::deferred, [&] {
+    const fault_stack here;
+    return calls_.apply(source, version);
+  });
   while (building.wait_for(meanwhile_every) == std::future_status::timeout) meanwhile_();
   return building.get();
 }
