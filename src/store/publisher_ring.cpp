@@ -5,7 +5,7 @@
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -13,12 +13,12 @@ namespace {
 
 milliseconds age_of(std::int64_t ms) {
   const auto t = std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count();
-  return milliseconds(std::max<std::int64_t>(0, t - ms));
+  return milliseconds(t - std::clamp<std::int64_t>(ms, 0, t));
 }
 
 std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
   std::vector<rule_demotion> out;
-  const auto j = json::parse(heartbeat, nullptr, false);
+  const auto j = parse_bounded<json>(heartbeat);
   if (!j.is_array()) return out;
   for (const auto& each : j) {
     if (each.is_object()) out.push_back({word(each, "version"), word(each, "rule"), word(each, "why")});
@@ -28,7 +28,7 @@ std::vector<rule_demotion> demotions_from(const std::string& heartbeat) {
 
 node_labels labels_from(const std::string& heartbeat) {
   node_labels out;
-  const auto j = json::parse(heartbeat, nullptr, false);
+  const auto j = parse_bounded<json>(heartbeat);
   if (!j.is_object()) return out;
   for (const auto& [name, value] : j.items()) {
     if (value.is_string()) out.emplace_back(name, value.get<std::string>());
@@ -76,19 +76,17 @@ error cannot_go_on(const std::string& ring, const std::string& doubt) {
 }
 
 result<std::vector<head_record>> publisher::history(std::size_t limit) {
-  auto entries = impl_->redis.command({"XREVRANGE", impl_->keys.log(), "+", "-", "COUNT", std::to_string(limit == 0 ? 1'000'000 : limit)});
-  if (!entries) return std::unexpected(entries.error());
   std::vector<head_record> out;
-  for (const auto& e : entries->items) {
-    if (e.items.size() != 2) continue;
+  const auto done = impl_->newest(impl_->keys.log(), limit, [&](const redis_reply& e) {
     auto record = parse_record(e.items[1].field("record"));
     if (!record) {
       out.push_back({.activation = parse_activation(e.items[0].text).value_or(policy::activation{}), .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
-      continue;
+      return;
     }
     out.push_back(to_head(*record));
     out.back().doubt = impl_->doubt_about(*record);
-  }
+  });
+  if (!done) return std::unexpected(done.error());
   return out;
 }
 
@@ -105,19 +103,50 @@ result<std::map<std::string, provenance>> publisher::origins(const std::vector<h
   return out;
 }
 
+result<void> publisher::impl::newest(const std::string& stream, std::size_t limit, const std::function<void(const redis_reply& entry)>& take) {
+  constexpr std::size_t page = 1000, all = 5'000'000;
+  std::string from = "+";
+  for (std::size_t left = limit == 0 ? all : limit; left > 0;) {
+    const auto asked = std::min(left, page);
+    const auto entries = redis.command({"XREVRANGE", stream, from, "-", "COUNT", std::to_string(asked)});
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : entries->items) {
+      if (entry.items.size() != 2) continue;
+      take(entry);
+      from = "(" + entry.items[0].text;
+    }
+    if (entries->items.size() < asked) return {};
+    left -= asked;
+  }
+  return limit != 0 ? result<void>() : fail(errc::limit, "there are more than " + std::to_string(all) + " entries in " + stream + ": somebody wrote them. Put it aside; what runs stays: redis-cli RENAME '" + stream + "' '" + stream + ".aside'");
+}
+
+// Without those whose time is no time: they would stand before all others.
+result<std::vector<std::pair<std::string, std::int64_t>>> publisher::impl::heartbeats() {
+  const auto ids = redis.command({"ZRANGE", keys.nodes(), "(+inf", "-inf", "BYSCORE", "REV", "LIMIT", "0", std::to_string(nodes_max), "WITHSCORES"});
+  if (!ids) return std::unexpected(ids.error());
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) out.emplace_back(ids->items[i].text, std::strtoll(ids->items[i + 1].text.c_str(), nullptr, 10));
+  return out;
+}
+
 result<std::vector<node_status>> publisher::nodes() {
-  auto ids = impl_->through_failover([&] { return impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"}); });
+  auto ids = impl_->through_failover([&] { return impl_->heartbeats(); });
+  if (!ids && ids.error().code == errc::refused) {
+    const auto& key = impl_->keys.nodes();
+    return fail(errc::refused, "who sends heartbeats cannot be read: " + ids.error().message + ". Where something else stands in its place, nodes write it anew once it is gone: redis-cli DEL '" + key + "'");
+  }
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", impl_->keys.node(ids->items[i].text)});
+  for (const auto& [id, at] : *ids) asks.push_back({"HGETALL", impl_->keys.node(id)});
   auto fields = impl_->redis.pipeline(asks);
   if (!fields) return std::unexpected(fields.error());
   std::vector<node_status> out;
   for (std::size_t i = 0; i < fields->size(); ++i) {
     const auto& f = (*fields)[i];
     node_status n;
-    n.id = ids->items[2 * i].text;
-    n.heartbeat_age = age_of(std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    n.id = (*ids)[i].first;
+    n.heartbeat_age = age_of((*ids)[i].second);
     n.activation = f.field("activation");
     n.version = f.field("version");
     n.state = f.field("state");
@@ -163,11 +192,11 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
   if (!all) return std::unexpected(all.error());
   std::vector<acknowledgement> out;
   for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
-    const auto j = json::parse(all->items[i + 1].text, nullptr, false);
+    const auto j = parse_bounded<json>(all->items[i + 1].text);
     if (!j.is_object()) continue;
     acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
-    a.compile = milliseconds(j.value("compile_ms", 0));
-    a.age = age_of(j.value("ts", std::int64_t{0}));
+    a.compile = milliseconds(std::min<std::uint64_t>(natural(j, "compile_ms"), number_max));
+    a.age = age_of(static_cast<std::int64_t>(std::min<std::uint64_t>(natural(j, "ts"), number_max)));
     out.push_back(std::move(a));
   }
   return out;
