@@ -15,6 +15,7 @@
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "version_lookup.hpp"
 
 namespace sluice::app {
@@ -40,11 +41,15 @@ struct record_head {
 };
 
 record_head head_of(const std::string& line) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object()) return {};
-  return {.id = j.value("id", ""), .event = j.value("event", ""), .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}),
-          .demoted = j.value("demoted", std::vector<std::string>()), .state = j.value("state", ""),
-          .refused_unasked = j.value("effective", "").empty() && j.value("verdict", "") == "block"};
+  std::vector<std::string> demoted;
+  for (const auto& rule : member(j, "demoted")) {
+    if (rule.is_string()) demoted.push_back(rule.get<std::string>());
+  }
+  return {.id = word(j, "id"), .event = word(j, "event"), .version = word(j, "version"), .time = parse_time(word(j, "time")).value_or(wall_time{}),
+          .demoted = std::move(demoted), .state = word(j, "state"),
+          .refused_unasked = word(j, "effective").empty() && word(j, "verdict") == "block"};
 }
 
 struct replayed {

@@ -58,6 +58,8 @@ class connection : public std::enable_shared_from_this<connection> {
     if (mark != std::string_view::npos) asked.query = target.substr(mark + 1);
     asked.body = got.body();
     asked.authorization = std::string(got[protocol::field::authorization]);
+    const auto site = got["sec-fetch-site"];
+    asked.from_page = !got[protocol::field::origin].empty() || site == "cross-site" || site == "same-site";
     auto answer = handle_(asked);
     write(answer, got.keep_alive(), got.method() == protocol::verb::head);
   }
