@@ -124,11 +124,12 @@ std::optional<trip> block_rates::judged(const std::string* id, const block_band&
   const auto seen = rates_of(id, t - window);
   const auto& all = seen.all;
   const double limit = band.limit;
-  if (all.users < terms_.users_min || all.users_blocked < blocked_users_min || all.rate() <= limit) return std::nullopt;
   // Whole users blocked are the least certain of all shares with this mean, so that the bound holds for shares as well.
-  const auto lower = rate_lower(static_cast<std::size_t>(all.blocked), all.users, sure);
-  if (lower <= limit) return std::nullopt;
-  if (seen.tenants.size() > 1 && seen.others().rate() <= limit) return std::nullopt;
+  const auto lower_of = [](const rates::sum& of) { return rate_lower(static_cast<std::size_t>(of.blocked), of.users, sure); };
+  const auto over = [&](const rates::sum& of) { return of.users >= terms_.users_min && of.users_blocked >= blocked_users_min && of.rate() > limit && lower_of(of) > limit; };
+  // By the same evidence: otherwise one account elsewhere would speak for all others.
+  if (!over(all) || (seen.tenants.size() > 1 && !over(seen.others()))) return std::nullopt;
+  const auto lower = lower_of(all);
   return trip{.rules = {}, .what = id == nullptr ? "the version" : "rule " + *id, .rate = all.rate(), .at_least = lower, .band = band, .users = all.users,
               .users_blocked = all.users_blocked, .tenants = seen.tenants.size(), .window = window};
 }
