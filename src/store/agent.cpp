@@ -55,7 +55,10 @@ struct agent::impl {
   }
 
   void run() {
-    node.set_meanwhile([this] { do_what_was_asked(); });
+    node.set_meanwhile([this] {
+      do_what_was_asked();
+      from->meanwhile();
+    });
     while (!stopping.load()) {
       if (take_trust()) from->trust_changed();
       if (look.exchange(false)) from->look();
