@@ -18,7 +18,7 @@ std::unexpected<error> in_vain(const error& why) { return fail(why.code == errc:
 
 // Of the whole call: whoever sends a byte now and then would hold it for ever.
 result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, mono_time end, int wake_fd) {
-  const auto left = [&] { return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(end - mono_now())); };
+  const auto left = [&] { return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - mono_now())); };
   if (auto sent = stream.write(request, left()); !sent) return in_vain(sent.error());
   std::string bytes;
   while (bytes.size() <= answer_bytes_max) {
