@@ -6,6 +6,7 @@
 
 #include "audit_files.hpp"
 #include "explain.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/wire/dialect.hpp"
 
@@ -81,9 +82,9 @@ net::control_response readiness(const sources& from) {
 }
 
 net::control_response rearm(const sources& from, const std::string& body) {
-  const auto j = json::parse(body.empty() ? "{}" : body, nullptr, false);
-  if (!j.is_object() || !j.value("rule", json("")).is_string()) return problem(400, "the body is no {\"rule\": \"…\"}", "without a rule all that this node demoted is armed again");
-  const auto rule = j.value("rule", std::string());
+  const auto j = parse_bounded<json>(body.empty() ? "{}" : body);
+  if (!j.is_object() || (j.contains("rule") && !j["rule"].is_string())) return problem(400, "the body is no {\"rule\": \"…\"}", "without a rule all that this node demoted is armed again");
+  const auto rule = word(j, "rule");
   const auto known = from.policy().demotions;
   const auto mine = std::ranges::count_if(known, [&](const store::demotion& d) { return d.here && (rule.empty() || d.what.rule == rule); });
   if (mine == 0 || !from.rearm) return problem(404, "this node has demoted no such rule itself", "see demotions in /v1/status; what the ring demoted is armed again by: sluice rearm --redis …");
@@ -158,6 +159,8 @@ net::control_response api::handle(const net::control_request& request) const {
   const bool get = request.method == "GET" || request.method == "HEAD";
   if (request.path == "/livez") return get ? reply(200, {{"live", true}}) : wrong_method("GET", request.path);
   if (request.path == "/readyz") return get ? readiness(from_) : wrong_method("GET", request.path);
+  // No page that a person on this machine looks at speaks for that person; a browser asks without being asked.
+  if (request.from_page) return problem(403, "the admin API is for no web page", "call it with a program, as curl");
   if (!from_.token.empty() && !authorised(from_.token, request.authorization)) {
     return problem(401, "the admin API wants its token", "send 'Authorization: Bearer <the content of admin.token_file>'");
   }

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "sluice/base/clock.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/policy/explain.hpp"
 
@@ -129,7 +130,7 @@ net::control_response problem(int status, const std::string& message, const std:
 
 net::control_response answer_explain(const std::string& body, const loaded_bundle* loaded, const std::string& mode) {
   if (loaded == nullptr) return problem(503, "no policy is in force", "see /v1/status for what became of the last one");
-  const json from = json::parse(body, nullptr, false);
+  const json from = parse_bounded<json>(body);
   if (!from.is_object()) return problem(400, "the body is not a JSON object", R"(send {"text": "…", "direction": "request"})");
   policy::explain_request asked;
   asked.global_shadow = mode == "shadow";

@@ -13,7 +13,7 @@
 
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/store/stream_writer.hpp"
 
 namespace sluice::app {
@@ -34,10 +34,10 @@ json log_record(const json& r, const std::string& line) {
                                   {"activation", "sluice.activation"}, {"reason", "sluice.reason"}, {"boot", "sluice.boot"}}) {
     if (const auto value = word(r, name); !value.empty()) attributes.push_back(attribute(key, value));
   }
-  const auto tenant = word(r.value("context", json::object()), "tenant");
+  const auto tenant = word(member(r, "context"), "tenant");
   if (!tenant.empty()) attributes.push_back(attribute("sluice.tenant", tenant));
   // With node and boot it names a record for good: who gets one twice can tell.
-  attributes.push_back({{"key", "sluice.seq"}, {"value", {{"intValue", std::to_string(r.value("seq", std::uint64_t{0}))}}}});
+  attributes.push_back({{"key", "sluice.seq"}, {"value", {{"intValue", std::to_string(natural(r, "seq"))}}}});
   const auto nanoseconds = std::to_string(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
   return {{"timeUnixNano", nanoseconds}, {"observedTimeUnixNano", nanoseconds}, {"severityNumber", blocked ? warn : info}, {"severityText", blocked ? "WARN" : "INFO"},
           {"eventName", "sluice.audit." + word(r, "event")}, {"body", {{"stringValue", line}}}, {"attributes", attributes}};
@@ -76,9 +76,9 @@ class redis_sink final : public record_sink {
   result<void> write(std::span<const std::string> lines) override {
     std::vector<store::stream_entry> entries;
     for (const auto& line : lines) {
-      const auto r = json::parse(line, nullptr, false);
+      const auto r = parse_bounded<json>(line, record_bounds);
       if (!r.is_object()) continue;
-      entries.push_back({{"node", word(r, "node")}, {"boot", word(r, "boot")}, {"seq", std::to_string(r.value("seq", std::uint64_t{0}))}, {"event", word(r, "event")}, {"record", line}});
+      entries.push_back({{"node", word(r, "node")}, {"boot", word(r, "boot")}, {"seq", std::to_string(natural(r, "seq"))}, {"event", word(r, "event")}, {"record", line}});
     }
     return to_.append(entries);
   }
@@ -109,10 +109,10 @@ class otlp_sink final : public record_sink {
     if (!answer) return again = true, fail(answer.error().code, ask_.url + ": " + answer.error().message);
     again = answer->status == 429 || answer->status == 502 || answer->status == 503 || answer->status == 504;
     if (answer->status != 200) return fail(errc::unavailable, ask_.url + " answered " + std::to_string(answer->status));
-    const auto j = json::parse(answer->body, nullptr, false);
-    const auto partial = j.is_object() ? j.value("partialSuccess", json::object()) : json::object();
-    const auto rejected = partial.is_object() && partial.contains("rejectedLogRecords") ? partial["rejectedLogRecords"] : json(0);
-    if (rejected == 0 || rejected == "0") return {};
+    const auto j = parse_bounded<json>(answer->body);
+    const auto& partial = member(j, "partialSuccess");
+    const auto& rejected = member(partial, "rejectedLogRecords");
+    if (rejected.is_null() || rejected == 0 || rejected == "0") return {};
     return fail(errc::refused, ask_.url + " rejected " + rejected.dump() + " records: " + word(partial, "errorMessage"));
   }
   http_request ask_;
@@ -136,7 +136,7 @@ result<std::unique_ptr<record_sink>> open_redis(const export_target& target, con
 std::string otlp_logs(std::span<const std::string> lines) {
   std::map<std::pair<std::string, std::string>, json> by_node;  // node, engine
   for (const auto& line : lines) {
-    const auto r = json::parse(line, nullptr, false);
+    const auto r = parse_bounded<json>(line, record_bounds);
     if (r.is_object()) by_node.try_emplace({word(r, "node"), word(r, "engine")}, json::array()).first->second.push_back(log_record(r, line));
   }
   json resources = json::array();

@@ -8,7 +8,7 @@
 
 #include "bundle_input.hpp"
 #include "sluice/audit/record.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -133,7 +133,7 @@ const std::vector<std::string>& record_heading() {
 }
 
 std::vector<std::string> record_row(const std::string& line) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object()) return {"", "unreadable", "", "", "", "", "", "", ""};
   const std::string rules = matched_rules(j);
   const auto shadow = said(j, "shadow_verdict");
@@ -142,7 +142,7 @@ std::vector<std::string> record_row(const std::string& line) {
 }
 
 std::string record_story(const std::string& line) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object()) return "an unreadable line\n";
   if (!j.contains("id")) return said(j, "event") + " at " + said(j, "time") + " on " + said(j, "node") + ": " + said(j, "detail") + "\n";
   const auto sent = member(j, "sent");

@@ -13,6 +13,7 @@
 #include "gateway_setup.hpp"
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::app {
 namespace {
@@ -52,7 +53,7 @@ bool read_cursor(const std::string& file, positions& out) {
   if (file.empty() || !std::filesystem::exists(file, ignored)) return true;
   const auto bytes = read_whole(file, 16u << 20);
   if (!bytes) return false;
-  const auto j = json::parse(*bytes, nullptr, false);
+  const auto j = parse_bounded<json>(*bytes);
   bool fine = j.is_object();
   for (const auto& [node, at] : (fine ? j : json::object()).items()) fine = fine && read_position(at, out[node]);
   if (!fine) complain(file + " is no cursor", "give another file, or remove it to export everything again");
@@ -88,10 +89,10 @@ result<std::size_t> send_all(const export_options& o, const std::vector<std::str
     return fault.has_value();
   };
   const auto found = audit::query(folders, o.filter, [&](const std::string& line) {
-    const auto r = json::parse(line, nullptr, false);
+    const auto r = parse_bounded<json>(line, record_bounds);
     if (!r.is_object()) return true;
-    const auto node = r.value("node", ""), boot = r.value("boot", "");
-    const auto seq = r.value("seq", std::uint64_t{0});
+    const auto node = word(r, "node"), boot = word(r, "boot");
+    const auto seq = natural(r, "seq");
     auto& reached = at[node].boots[boot];
     reached = std::max(reached, seq);
     if (known(before, node, boot, seq)) return true;

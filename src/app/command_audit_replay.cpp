@@ -16,6 +16,7 @@
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "version_lookup.hpp"
 
 namespace sluice::app {
@@ -39,10 +40,14 @@ struct record_head {
 };
 
 record_head head_of(const std::string& line) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object()) return {};
-  return {.id = j.value("id", ""), .event = j.value("event", ""), .version = j.value("version", ""), .time = parse_time(j.value("time", "")).value_or(wall_time{}),
-          .demoted = j.value("demoted", std::vector<std::string>())};
+  std::vector<std::string> demoted;
+  for (const auto& rule : member(j, "demoted")) {
+    if (rule.is_string()) demoted.push_back(rule.get<std::string>());
+  }
+  return {.id = word(j, "id"), .event = word(j, "event"), .version = word(j, "version"), .time = parse_time(word(j, "time")).value_or(wall_time{}),
+          .demoted = std::move(demoted)};
 }
 
 struct replayed {

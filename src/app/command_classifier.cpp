@@ -12,6 +12,7 @@
 #include "bundle_input.hpp"
 #include "classifier_report.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/match/classifier.hpp"
 #include "sluice/match/classifier_training.hpp"
@@ -54,7 +55,7 @@ bool read_rows(const std::string& file, std::vector<labelled_row>& out) {
     ++number;
     if (line.empty()) continue;
     const std::string place = file + ":" + std::to_string(number);
-    const auto row = json::parse(line, nullptr, false);
+    const auto row = parse_bounded<json>(line);
     if (const auto what = wrong_with(row); !what.empty()) {
       if (++wrong <= wrong_shown_max) complain(place + ": " + what, R"(write {"text": "…", "label": "…"}, one a line)");
       continue;

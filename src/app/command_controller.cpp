@@ -88,7 +88,7 @@ class controlling {
       bundle_ = policy::parse(*source, ignored);
       known_ = version;
     }
-    return !policy::never_demoted(bundle_, rule);
+    return policy::has_rule(bundle_, rule) && !policy::never_demoted(bundle_, rule);
   }
 
   void tell_fault(const std::string& what) {

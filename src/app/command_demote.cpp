@@ -126,12 +126,13 @@ int rearm(const demote_options& options, bool json) {
   const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
   const auto nodes = ring->nodes();
-  if (!nodes) return complain_ring(nodes.error()), 1;
+  if (!nodes && nodes.error().code != errc::refused) return complain_ring(nodes.error()), 1;
+  if (!nodes) complain("what nodes demoted themselves is not known: " + nodes.error().message);
   const auto meant = [&](const store::rule_demotion& d) { return options.rule.empty() || d.rule == options.rule; };
   auto stays = live->demoted;
   std::erase_if(stays, meant);
   auto all = live->demoted;
-  for (const auto& node : *nodes) all.insert(all.end(), node.demoted.begin(), node.demoted.end());
+  for (const auto& node : nodes ? *nodes : std::vector<store::node_status>{}) all.insert(all.end(), node.demoted.begin(), node.demoted.end());
   if (std::ranges::none_of(all, meant)) {
     complain(options.rule.empty() ? "nothing is demoted in ring '" + options.ring.ring + "'" : "rule '" + options.rule + "' is not demoted in ring '" + options.ring.ring + "'", "see: sluice status");
     return 1;

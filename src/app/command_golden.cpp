@@ -12,6 +12,7 @@
 #include "golden_file.hpp"
 #include "golden_of_decision.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/rollout/golden_import.hpp"
 #include "sluice/text/view.hpp"
@@ -100,7 +101,7 @@ int import(import_request asked, bool json) {
 std::optional<nlohmann::ordered_json> said_in(const add_request& asked) {
   if (!asked.from.decision.empty()) {
     const auto made = golden_of_decision(asked.from, asked.direction);
-    return made ? std::optional(nlohmann::ordered_json::parse(*made)) : std::nullopt;
+    return made ? std::optional(parse_bounded<nlohmann::ordered_json>(*made, record_bounds)) : std::nullopt;
   }
   std::string given{std::istreambuf_iterator<char>(std::cin), {}};
   if (given.ends_with('\n')) given.pop_back();

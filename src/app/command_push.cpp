@@ -13,6 +13,7 @@
 #include "provenance.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::app {
 namespace {
@@ -248,7 +249,7 @@ int push(const push_options& options, bool json) {
   const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json, done->unchanged);
   const auto wait_ms = ms_since(mark);
   if (json) {
-    const auto nodes = nlohmann::ordered_json::parse(answers_json(waited));
+    const auto nodes = parse_bounded<nlohmann::ordered_json>(answers_json(waited));
     const nlohmann::ordered_json out = {{"ok", waited.reached}, {"version", done->version}, {"activation", policy::to_string(waited.head.activation)}, {"ring", options.ring.ring}, {"unchanged", done->unchanged}, {"nodes", nodes}, {"warnings", warnings},
                                         {"gate", {{"verdict", rollout::to_string(done->gate.report.verdict)}, {"report", done->gate.report.digest}}},
                                         {"ms", {{"build", build_ms}, {"golden", done->golden_ms}, {"upload", done->upload_ms}, {"activate", done->activate_ms}, {"wait", wait_ms}}}};

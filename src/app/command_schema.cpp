@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/policy/language.hpp"
 
 namespace sluice::app {
@@ -16,7 +17,7 @@ void add_schema(CLI::App& root, invocation& call) {
   command->footer("Example:\n  sluice schema > sluice-policy.schema.json\n\n"
                   "An editor shows keys and mistakes with it: of VS Code's YAML extension, yaml.schemas: {\"./sluice-policy.schema.json\": \"policies/**/*.yaml\"}");
   command->callback([reference, &call] {
-    std::cout << (*reference ? policy::language_reference() : nlohmann::ordered_json::parse(policy::language_schema()).dump(2) + "\n");
+    std::cout << (*reference ? policy::language_reference() : parse_bounded<nlohmann::ordered_json>(policy::language_schema()).dump(2) + "\n");
     call.exit_code = 0;
   });
 }

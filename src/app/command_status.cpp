@@ -31,6 +31,7 @@ struct ring_state {
   std::optional<store::head_record> head;
   std::string damage;  // why what is live cannot be read
   bool verified = false;  // signatures were held against keys that were named
+  std::string unheard;  // why nobody can tell which nodes there are
   std::vector<store::node_status> nodes;
   std::map<std::string, std::string> phases;  // by node: how it answered to the head; a node that has not is waited for
   std::optional<std::string> frozen;
@@ -56,8 +57,9 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   else if (!head && head.error().code != errc::not_found) return std::unexpected(head.error());
   if (head) out.head = std::move(*head);
   auto nodes = ring.nodes();
-  if (!nodes) return std::unexpected(nodes.error());
-  out.nodes = std::move(*nodes);
+  if (!nodes && nodes.error().code != errc::refused) return std::unexpected(nodes.error());
+  if (nodes) out.nodes = std::move(*nodes);
+  else out.unheard = nodes.error().message;
   std::ranges::sort(out.nodes, {}, &store::node_status::id);  // by their last heartbeat they would change places all the time
   auto frozen = ring.frozen();
   if (!frozen) return std::unexpected(frozen.error());
@@ -79,7 +81,7 @@ nlohmann::ordered_json labels_of(const store::node_status& node) {
 }
 
 nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
-  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json out = {{"ring", name}, {"head", nullptr}, {"damage", damage_of(is).empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(damage_of(is))}, {"unheard", is.unheard.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(is.unheard)}, {"frozen", nullptr}, {"nodes", nlohmann::ordered_json::array()}};
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
@@ -143,6 +145,7 @@ std::string summary(const ring_state& is, const std::string& name) {
     if (kept > 0) out += printable("NOT DEMOTED, enforced by " + keeping + ": rule " + d.rule + " of version " + short_version(d.version) + " says never_demote, and no key that they trust with the role activate has demoted it") + "\n";
   }
   for (const auto& n : is.nodes) demoted("by " + n.id, n.demoted);
+  if (!is.unheard.empty()) out += "NODES UNKNOWN: " + is.unheard + "\n";
   return out + frozen;
 }
 

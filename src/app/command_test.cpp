@@ -10,6 +10,7 @@
 #include "junit.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/rollout/promotion.hpp"
 
 namespace sluice::app {
@@ -99,7 +100,7 @@ std::optional<tested> judged(const options& asked, bundle_compiler& compiler) {
 }
 
 std::string as_json(const tested& all) {
-  auto document = nlohmann::ordered_json::parse(rollout::to_json(all.done.report, all.done.evidence, all.done.terms));
+  auto document = parse_bounded<nlohmann::ordered_json>(rollout::to_json(all.done.report, all.done.evidence, all.done.terms), record_bounds);
   document["promotion"] = nlohmann::ordered_json::array();
   for (const auto& each : rollout::promotions(all.input.report.bundle, all.done.evidence.cases, all.done.evidence.results)) {
     document["promotion"].push_back({{"rule", each.rule},

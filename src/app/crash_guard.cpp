@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sluice/base/threads.hpp"
+
 namespace sluice::app {
 namespace {
 
@@ -44,6 +46,7 @@ result<crash_guard> crash_guard::open(const std::string& state_directory) {
     if (!version.empty()) ++out.crashes_[version];
   }
   out.any_ = !out.crashes_.empty();
+  static const fault_stack of_main;  // the others have theirs of start_thread
   const int fd = ::open(out.path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return fail(errc::io, "cannot write " + out.path_ + ": " + std::strerror(errno));
   file.store(fd);

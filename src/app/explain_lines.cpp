@@ -10,6 +10,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/base/code_points.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::app {
 namespace {
@@ -149,7 +150,7 @@ int explain_lines(const std::shared_ptr<const policy::snapshot>& compiled, const
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
     asked_row row;
-    if (line.size() > line_bytes_max || !read_row(json::parse(line, nullptr, false), asked, row)) {
+    if (!read_row(parse_bounded<json>(line, {.bytes = line_bytes_max}), asked, row)) {
       complain("line " + std::to_string(number) + " of the standard input is no JSON object with a string \"text\" or with \"messages\"",
                R"(give one object a line, as {"text": "my card 4111 1111 1111 1111"})");
       return 1;

@@ -15,7 +15,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/store/stream_writer.hpp"
 
@@ -51,7 +51,7 @@ result<std::vector<std::string>> lines_of_spool(const feedback_options& options,
   }
   const auto answer = ask(options, from, "GET", "");
   if (!answer) return std::unexpected(answer.error());
-  const auto j = json::parse(answer->body, nullptr, false);
+  const auto j = parse_bounded<json>(answer->body, record_bounds);
   if (!j.is_object() || !j.contains("entries") || !j["entries"].is_array()) return fail(errc::parse, from + " answered with something else than feedback");
   for (const auto& each : j["entries"]) out.push_back(each.dump());
   return out;
@@ -77,10 +77,10 @@ void add_rules(rollout::logged_decision& out, const json& record, const std::opt
   for (const char* direction : {"request", "response"}) {
     const auto section = record.find(direction);
     if (section == record.end() || !section->is_object()) continue;
-    for (const auto& f : section->value("findings", json::array())) {
+    for (const auto& f : member(*section, "findings")) {
       rollout::acted_rule rule{.rule = word(f, "rule"), .policy = word(f, "policy"), .direction = direction, .enforced = word(f, "enforcement") == "enforce", .value = {}};
-      const auto span = f.value("span", json::array({0, 0}));
-      if (text && span.is_array() && span.size() == 2) {
+      const auto& span = member(f, "span");
+      if (text && span.is_array() && span.size() == 2 && span[0].is_number_unsigned() && span[1].is_number_unsigned()) {
         rule.value = value_of(std::string_view(direction) == "request" ? text->request : text->response, span[0], span[1], word(f, "hmac"), value_key);
       }
       out.rules.push_back(std::move(rule));
@@ -177,9 +177,9 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
   const auto value_key = master.empty() ? std::string() : audit_value_key(master);
   std::map<std::string, rollout::logged_decision> by_id;
   const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {
-    const auto record = json::parse(line, nullptr, false);
+    const auto record = parse_bounded<json>(line, record_bounds);
     if (!record.is_object() || !record.contains("id") || word(record, "event") == "opened") return true;
-    rollout::logged_decision out{.id = word(record, "id"), .tenant = word(record.value("context", json::object()), "tenant"), .verdict = word(record, "verdict"),
+    rollout::logged_decision out{.id = word(record, "id"), .tenant = word(member(record, "context"), "tenant"), .verdict = word(record, "verdict"),
                                  .time = parse_time(word(record, "time")).value_or(wall_time{}), .rules = {}, .request = {}, .response = {}};
     std::optional<audit::kept_exchange> text;
     if (wanted.contains(out.id)) {

@@ -7,6 +7,7 @@
 #include "gateway_audit.hpp"
 #include "identity.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/sealed.hpp"
 
@@ -77,7 +78,9 @@ net::control_response feedback_intake::from_operator(const net::control_request&
   const auto reply = [](int status, std::string body) { return net::control_response{.status = status, .body = std::move(body) + "\n"}; };
   if (asked.method != "POST") {
     json entries = json::array();
-    for (const auto& line : to_.lines()) entries.push_back(json::parse(line, nullptr, false));
+    for (const auto& line : to_.lines()) {
+      if (auto entry = parse_bounded<json>(line); entry.is_object()) entries.push_back(std::move(entry));
+    }
     return reply(200, json{{"entries", entries}}.dump(-1, ' ', false, json::error_handler_t::replace));
   }
   const auto read = rollout::parse_feedback(asked.body, true);

@@ -13,6 +13,7 @@
 
 #include "gateway_setup.hpp"
 #include "sluice/base/clock.hpp"
+#include "sluice/base/threads.hpp"
 #include "sluice/store/stream_writer.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -48,7 +49,7 @@ feedback_spool::feedback_spool(const std::string& directory, std::optional<store
   open_file();
   if (const auto text = read_file(sent_file_, "the feedback spool")) std::from_chars(text->data(), text->data() + text->size(), sent_);
   if (sent_ > size_) sent_ = 0;  // sent twice is better than not at all
-  thread_ = std::thread([this] { run(); });
+  thread_ = start_thread([this] { run(); });
 }
 
 // A last line that a crash tore is cut off: the next one would be glued to it.

@@ -353,7 +353,6 @@ void gateway::let_go() {
 void gateway::on_event(const std::string& kind, const policy::activation& activation, const std::string& version,
                        const std::string& state, const std::string& detail) {
   if (kind == "activated") activations_.fetch_add(1);
-  if (kind == "refused") refusals_.fetch_add(1);
   log_->event({.kind = kind, .time = now().wall, .activation = policy::to_string(activation), .version = version,
                .freshness = state, .detail = detail});
 }

@@ -97,7 +97,7 @@ class gateway {
   std::shared_ptr<const key_table> keys_;
   std::filesystem::file_time_type keys_time_{};
   bool keys_lost_ = false;
-  std::atomic<std::uint64_t> activations_{0}, refusals_{0}, demotions_{0}, breaker_users_{0};
+  std::atomic<std::uint64_t> activations_{0}, demotions_{0}, breaker_users_{0};
   std::atomic<bool> stopping_{false};
   conversation_tags tags_;
   std::unique_ptr<store::vault> vault_;  // null where none is configured

@@ -108,7 +108,7 @@ telemetry::metrics_input gateway::metrics() {
   out.policy.age_seconds = age(status.last_activation);
   out.policy.contact_age_seconds = age(status.last_contact);
   out.policy.activations = activations_.load();
-  out.policy.refusals = refusals_.load();
+  out.policy.refusals = status.refusals;
   out.policy.demotions = demotions_.load();
   out.policy.breaker_unseen = blocks_.unseen();
   out.policy.breaker_users = breaker_users_.load();

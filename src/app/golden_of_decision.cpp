@@ -8,7 +8,7 @@
 #include "gateway_setup.hpp"
 #include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::app {
 namespace {
@@ -29,7 +29,7 @@ std::string acted_side(const nlohmann::json& record, const audit::kept_exchange&
 // One context's rules decide a case alike tomorrow. Who asked is nobody's business in a file of the bundle.
 json context_of(const nlohmann::json& record, const audit::kept_exchange& text) {
   json out = json::object();
-  const auto who = record.value("context", nlohmann::json::object());
+  const auto& who = member(record, "context");
   for (const char* name : {"tenant", "region", "tier", "route", "model"}) {
     if (auto value = word(who, name); !value.empty()) out[name] = std::move(value);
   }
@@ -85,7 +85,7 @@ std::optional<std::string> golden_of_decision(const decision_source& from, std::
     complain("decision " + from.decision + ": " + text.error().message, "--secret and --state open what audit.text: encrypted keeps; otherwise give the text on the standard input, without --decision");
     return std::nullopt;
   }
-  const auto record = nlohmann::json::parse(*line, nullptr, false);
+  const auto record = parse_bounded<nlohmann::json>(*line, record_bounds);
   if (direction.empty()) direction = acted_side(record, *text);
   const auto& parts = direction == "request" ? text->request : text->response;
   if (parts.empty()) return complain("decision " + from.decision + " has no text in its " + direction), std::nullopt;

@@ -13,13 +13,19 @@ namespace {
 constexpr std::size_t answer_bytes_max = 64u << 20;
 constexpr milliseconds connect_max{10'000};  // an answer may be long in coming, a connection not
 
-result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, milliseconds timeout, int wake_fd) {
-  if (auto sent = stream.write(request, timeout); !sent) return std::unexpected(sent.error());
+// errc::timeout is of whoever wanted something else of the thread meanwhile.
+std::unexpected<error> in_vain(const error& why) { return fail(why.code == errc::timeout ? errc::unavailable : why.code, why.message); }
+
+// Of the whole call: whoever sends a byte now and then would hold it for ever.
+result<std::string> exchange(transport::blocking_stream& stream, const std::string& request, mono_time end, int wake_fd) {
+  const auto left = [&] { return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - mono_now())); };
+  if (auto sent = stream.write(request, left()); !sent) return in_vain(sent.error());
   std::string bytes;
   while (bytes.size() <= answer_bytes_max) {
-    auto got = stream.read(bytes, timeout, wake_fd);
+    auto got = mono_now() < end ? stream.read(bytes, left(), wake_fd) : fail(errc::timeout, "");
     if (got) continue;
     if (got.error().code == errc::closed) return bytes;
+    if (mono_now() >= end) return fail(errc::unavailable, "the whole answer did not come in time (" + std::to_string(bytes.size()) + " bytes did)");
     return std::unexpected(got.error());
   }
   return fail(errc::limit, "the answer is larger than 64 MiB");
@@ -55,12 +61,13 @@ result<http_answer> http_call(const http_request& what, milliseconds timeout) {
   const auto mark = what.url.find('?');
   const auto url = parse_base_url(what.url.substr(0, mark));
   if (!url) return fail(errc::invalid_argument, what.url + " " + url.error().message);
+  const auto end = mono_now() + timeout;
   auto stream = transport::blocking_stream::connect({.host = url->host, .port = url->port, .tls = url->tls, .ca_file = what.ca_file}, std::min(timeout, connect_max));
-  if (!stream) return std::unexpected(stream.error());
+  if (!stream) return in_vain(stream.error());
   std::string request = what.method + " " + (url->path.empty() ? "/" : url->path) + (mark == std::string::npos ? "" : what.url.substr(mark)) + " HTTP/1.1\r\nHost: " + url->authority + "\r\nConnection: close\r\n";
   for (const auto& [name, value] : what.fields) request += name + ": " + value + "\r\n";
   if (what.method != "GET") request += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
-  auto bytes = exchange(*stream, request + "\r\n" + what.body, timeout, what.wake_fd);
+  auto bytes = exchange(*stream, request + "\r\n" + what.body, end, what.wake_fd);
   if (!bytes) return std::unexpected(bytes.error());
   return parse(*bytes);
 }

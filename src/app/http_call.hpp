@@ -23,6 +23,7 @@ struct http_answer {
   std::string etag = {};
 };
 // An answer of any status is an answer; an error is a connection that failed, or bytes that are no HTTP.
+// `timeout`: of the whole call, however slowly the answer drips; then errc::unavailable.
 [[nodiscard]] result<http_answer> http_call(const http_request& what, milliseconds timeout);
 
 }  // namespace sluice::app

@@ -26,7 +26,7 @@ result<store::downloader> https_download(const https_config& from) {
     const auto begin = mono_now();
     auto answer = http_call(what, wait + patience);
     const auto took = std::chrono::duration_cast<milliseconds>(mono_now() - begin);
-    if (!answer) return fail(took >= wait + patience ? errc::io : answer.error().code, what.url + ": " + answer.error().message);
+    if (!answer) return fail(answer.error().code, what.url + ": " + answer.error().message);
     if (answer->status == 304) return store::downloaded{.unchanged = true, .body = {}, .etag = etag, .took = took};
     if (answer->status != 200) return fail(errc::unavailable, what.url + " answered " + std::to_string(answer->status));
     return store::downloaded{.unchanged = false, .body = std::move(answer->body), .etag = std::move(answer->etag), .took = took};

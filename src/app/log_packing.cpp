@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "sluice/audit/packing.hpp"
+#include "sluice/base/threads.hpp"
 #include "sluice/http/zstd.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -68,7 +69,7 @@ result<void> unpack(const std::string& from, const std::function<bool(std::strin
 void install_log_packing() { audit::set_packing({.pack = pack, .unpack = unpack}); }
 
 log_tidying::log_tidying(audit::log& to, std::string directory, std::string node, audit::retention rules)
-    : to_(to), directory_(std::move(directory)), node_(std::move(node)), rules_(rules), thread_([this] { run(); }) {}
+    : to_(to), directory_(std::move(directory)), node_(std::move(node)), rules_(rules), thread_(start_thread([this] { run(); })) {}
 
 log_tidying::~log_tidying() {
   {

@@ -10,6 +10,7 @@
 #include "http_call.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -54,14 +55,14 @@ result<void> copy_file(const admin_port& from, const std::string& name, std::uin
 result<void> copy_log(const admin_port& from, const fs::path& to) {
   const auto listing = from.get("/v1/audit/files");
   if (!listing) return std::unexpected(listing.error());
-  const auto j = json::parse(*listing, nullptr, false);
+  const auto j = parse_bounded<json>(*listing);
   const auto files = j.is_object() ? j.find("files") : j.end();
   if (!j.is_object() || files == j.end() || !files->is_array()) return fail(errc::parse, from.url + " does not list audit files");
   for (const auto& file : *files) {
-    const auto name = file.is_object() ? file.value("name", std::string()) : std::string();
+    const auto name = word(file, "name");
     // A listing is another machine's word: a name that leads out of the folder is none.
     if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.')) return fail(errc::refused, from.url + " lists a file whose name is none");
-    if (auto done = copy_file(from, name, file.value("bytes", std::uint64_t{0}), to / name); !done) return done;
+    if (auto done = copy_file(from, name, natural(file, "bytes"), to / name); !done) return done;
   }
   return {};
 }

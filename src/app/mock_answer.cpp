@@ -6,6 +6,7 @@
 
 #include "mock_speech.hpp"
 #include "sluice/base/code_points.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/head.hpp"
 
@@ -180,7 +181,7 @@ result<std::vector<script_line>> parse_script(const std::string& file, std::stri
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
     ++number;
     if (line.empty()) continue;
-    const json read = json::parse(line, nullptr, false);
+    const json read = parse_bounded<json>(line);
     const auto text = [&read](const char* key) {
       return read.contains(key) && read[key].is_string() ? std::optional(read[key].get<std::string>()) : std::nullopt;
     };

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mock_speech.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -98,7 +99,7 @@ class messages_api final : public mock_api {
  private:
   static std::string why(const mock_speech& s) { return s.tool ? "\"tool_use\"" : "\"end_turn\""; }
   static std::string tool_block(const mock_speech& s, std::string_view input) {
-    const bool object = nlohmann::json::parse(input, nullptr, false).is_object();  // a script may say anything
+    const bool object = parse_bounded<nlohmann::json>(input).is_object();  // a script may say anything
     return "{\"type\":\"tool_use\",\"id\":\"toolu_mock\",\"name\":" + json_quoted(*s.tool) + ",\"input\":" + (object ? std::string(input) : "{}") + "}";
   }
   static std::string message(const mock_speech& s, const std::string& content, const std::string& stop_reason) {

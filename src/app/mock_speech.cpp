@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -27,15 +28,14 @@ std::string content_text(const json& message) {
 
 // "" when there is none.
 std::string tool_name(const json& of, bool function) {
-  const json named = function && of.is_object() ? of.value("function", json::object()) : of;
-  return named.is_object() && named.contains("name") && named["name"].is_string() ? named["name"].get<std::string>() : std::string();
+  return word(function && of.is_object() ? member(of, "function") : of, "name");
 }
 
 // A tool is called when the request demands one, or when the last message names one.
 std::optional<std::string> tool_wanted(const json& body, const std::string& said, bool function) {
   if (!body.contains("tools") || !body["tools"].is_array() || body["tools"].empty()) return std::nullopt;
-  const json choice = body.value("tool_choice", json("auto"));
-  const std::string how = choice.is_string() ? choice.get<std::string>() : choice.is_object() ? choice.value("type", "") : "";
+  const json& choice = member(body, "tool_choice");
+  const std::string how = choice.is_string() ? choice.get<std::string>() : word(choice, "type");
   if (how == "none") return std::nullopt;
   if (choice.is_object() && !tool_name(choice, function).empty()) return tool_name(choice, function);
   for (const json& tool : body["tools"]) {
@@ -107,18 +107,16 @@ class chat_api final : public mock_api {
 }  // namespace
 
 std::string read_turns(std::string_view bytes, const mock_request_shape& shape, const mock_options& options, mock_speech& out) {
-  const json body = json::parse(bytes, nullptr, false);
+  const json body = parse_bounded<json>(bytes, {.depth = 256, .bytes = std::size_t{64} << 20});
   if (!body.is_object()) return "We could not parse the JSON body of your request.";
-  const json turns = body.value(std::string(shape.turns), json());
+  const json& turns = member(body, shape.turns);
   if (turns.is_string() ? turns.get<std::string>().empty() : !turns.is_array() || turns.empty()) {
     return "Missing required parameter: '" + std::string(shape.turns) + "'.";
   }
   if (body.contains("model") && body["model"].is_string()) out.model = body["model"].get<std::string>();
   if (body.contains("n") && body["n"].is_number_unsigned()) out.choices = std::clamp(body["n"].get<unsigned>(), 1u, 128u);
   out.stream = body.contains("stream") && body["stream"] == true;
-  if (body.contains("stream_options") && body["stream_options"].is_object()) {
-    out.usage = body["stream_options"].value("include_usage", json(false)) == true;
-  }
+  out.usage = truth(member(body, "stream_options"), "include_usage");
   std::string said = turns.is_string() ? turns.get<std::string>() : std::string();
   out.prompt_bytes = said.size();
   for (const json& message : turns.is_array() ? turns : json::array()) {

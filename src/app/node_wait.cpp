@@ -15,6 +15,7 @@
 #include "screen_block.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -292,7 +293,7 @@ wait_outcome wait_for_nodes(store::publisher& ring, const std::string& name, con
 
 int wait_and_tell(store::publisher& ring, const std::string& name, const std::string& version, const store::head_record& head, const wait_options& options, bool json, const std::vector<std::string>& warnings) {
   const auto waited = wait_for_nodes(ring, name, head, options, json);
-  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"nodes", nlohmann::ordered_json::parse(answers_json(waited))}, {"warnings", warnings}}.dump(2) << '\n';
+  if (json) std::cout << nlohmann::ordered_json{{"ok", waited.reached}, {"version", version}, {"activation", policy::to_string(waited.head.activation)}, {"nodes", parse_bounded<nlohmann::ordered_json>(answers_json(waited))}, {"warnings", warnings}}.dump(2) << '\n';
   return waited.reached ? 0 : 1;
 }
 

@@ -8,6 +8,7 @@
 
 #include "gateway_services.hpp"
 #include "sluice/base/cpu_time.hpp"
+#include "sluice/base/threads.hpp"
 
 namespace sluice::app {
 namespace {
@@ -48,7 +49,7 @@ std::size_t bytes_of(const proxy::judged_text& text) {
 shadow_lane::shadow_lane(std::size_t workers, unsigned cpu_percent, rollout::shadow_keys keys, audit::log& log)
     : keys_(std::move(keys)), log_(log), budget_(cpu_percent, burst, mono_now()) {
   for (std::size_t i = 0; i < workers; ++i) workers_.push_back(std::make_unique<worker_side>(places));
-  thread_ = std::thread([this] { run(); });
+  thread_ = start_thread([this] { run(); });
 }
 
 shadow_lane::~shadow_lane() {

@@ -9,7 +9,7 @@
 
 #include "files.hpp"
 #include "sluice/audit/query.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::audit {
 namespace {
@@ -148,7 +148,7 @@ result<std::vector<active_version>> active_at(const std::vector<std::string>& di
     if (std::ranges::any_of(of_exchanges, [&](std::string_view event) { return l.contains(event); })) return node.see_exchange(*at), true;  // most lines
     node.see(*at);
     if (first_text(l, "event") == "checkpoint") return true;
-    if (const auto r = json::parse(l, nullptr, false); !r.is_discarded()) node.take(r, file.boot, *at);
+    if (const auto r = parse_bounded<json>(l, record_bounds); !r.is_discarded()) node.take(r, file.boot, *at);
     return true;
   });
   if (!done) return std::unexpected(done.error());

@@ -7,11 +7,13 @@
 #include <mutex>
 #include <thread>
 
+#include "sluice/base/threads.hpp"
+
 namespace sluice::audit {
 
 class background_sync {
  public:
-  background_sync() : thread_([this] { run(); }) {}
+  background_sync() : thread_(start_thread([this] { run(); })) {}
   ~background_sync();  // ends what is under way
   background_sync(const background_sync&) = delete;
   background_sync& operator=(const background_sync&) = delete;

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/threads.hpp"
+
 #include "chain_writer.hpp"
 #include "record_queue.hpp"
 #include "sealed_text.hpp"
@@ -160,7 +162,7 @@ result<std::unique_ptr<log>> log::open(log_config config, std::size_t producers,
   x.counts = x.chain.counts();
   x.events.push_back({"start", now().wall, "", "", "", x.counts.torn_repaired != 0 ? "the torn last line of the boot before was cut off" : ""});
   std::unique_ptr<log> out(new log(std::move(made)));
-  out->impl_->thread = std::thread([p = out->impl_.get()] { p->run(); });
+  out->impl_->thread = start_thread([p = out->impl_.get()] { p->run(); });
   out->flush();
   return out;
 }

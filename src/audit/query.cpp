@@ -1,6 +1,6 @@
 // Reading records back: filters, the state at a time, and following a log. Control plane only.
 #include "sluice/audit/query.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -24,7 +24,7 @@ bool has_finding(const json& record, const char* member, const std::string& want
   for (const char* side : {"request", "response"}) {
     const auto s = record.find(side);
     if (s == record.end() || !s->is_object()) continue;
-    for (const auto& f : s->value("findings", json::array())) {
+    for (const auto& f : sluice::member(*s, "findings")) {
       if (word(f, member) == wanted) return true;
     }
   }
@@ -39,7 +39,7 @@ bool fits(const json& r, const filter& f) {
   if (f.from && (!when || *when < *f.from)) return false;
   if (f.to && (!when || *when >= *f.to)) return false;
   const auto same = [&](const char* name, const std::string& wanted) { return wanted.empty() || word(r, name) == wanted; };
-  const auto context = r.value("context", json::object());
+  const auto& context = member(r, "context");
   const auto in_context = [&](const char* name, const std::string& wanted) { return wanted.empty() || word(context, name) == wanted; };
   return same("id", f.decision) && same("event", f.event) && word(r, "reason").contains(f.reason) && in_context("route", f.route) &&
          in_context("model", f.model) && same("verdict", f.verdict) && same("shadow_verdict", f.shadow_verdict) && same("activation", f.activation) &&
@@ -123,7 +123,7 @@ result<std::size_t> query(const std::vector<std::string>& directories, const fil
   auto done = each_line(directories, [&](const log_file& file, std::streamoff at, const std::string& l) {
     // The id is unique enough to spare a parse of every other line.
     if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
-    const auto r = json::parse(l, nullptr, false);
+    const auto r = parse_bounded<json>(l, record_bounds);
     if (r.is_discarded() || !fits(r, f)) return true;
     found.push_back({parse_time(word(r, "time")).value_or(wall_time{}), lines.add(file), at});
     return true;
@@ -150,7 +150,7 @@ result<bool> another_key(const std::vector<std::string>& directories, std::strin
   filter starts;
   starts.event = "start";
   const auto done = query(directories, starts, [&](const std::string& l) {
-    const auto of = word(json::parse(l, nullptr, false), "names_key");
+    const auto of = word(parse_bounded<json>(l, record_bounds), "names_key");
     told += of.empty() ? 0 : 1;
     same += of == ours ? 1 : 0;
     return true;

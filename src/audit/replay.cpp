@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "sluice/audit/query.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/explain.hpp"
 
@@ -317,7 +317,7 @@ class replaying {
 }  // namespace
 
 result<replay_report> replay(const replay_input& in) {
-  auto record = json::parse(in.line, nullptr, false);
+  auto record = parse_bounded<json>(in.line, record_bounds);
   if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
   if (word(record, "version") != in.snapshot->version()) {
     return fail(errc::invalid_argument, "the decision is of version " + word(record, "version") + ", the files are " + in.snapshot->version());
@@ -330,7 +330,7 @@ result<replay_report> replay(const replay_input& in) {
 }
 
 result<short_decision> recorded_decision(const std::string& line) {
-  const auto record = json::parse(line, nullptr, false);
+  const auto record = parse_bounded<json>(line, record_bounds);
   if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
   try {
     short_decision out{.id = word(record, "id"), .verdict = policy::verdict::allow, .rules = {}, .by_gateway = false};
@@ -354,7 +354,7 @@ result<short_decision> recorded_decision(const std::string& line) {
 }
 
 result<short_decision> decide_again(const std::string& line, const kept_exchange& text, const std::shared_ptr<const policy::snapshot>& with) {
-  const auto record = json::parse(line, nullptr, false);
+  const auto record = parse_bounded<json>(line, record_bounds);
   if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
   try {
     const auto who = context_of(record, &text);

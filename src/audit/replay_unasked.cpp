@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/audit/replay.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::audit {
 namespace {
@@ -16,7 +16,7 @@ void check(replay_report& out, bool as_told, std::string what, std::string other
 }
 
 void check_outcome(replay_report& out, const json& record) {
-  const int status = record.value("sent", json::object()).value("status", 0);
+  const auto status = static_cast<int>(natural(member(record, "sent"), "status"));
   const auto verdict = word(record, "verdict");
   // Whoever goes before a rule is asked was neither refused nor let through.
   if (status == 0) return check(out, verdict == "allow", "verdict allow: nothing was refused and nothing answered", "the record says verdict " + verdict + ", and that nothing was answered");
@@ -28,7 +28,7 @@ void check_outcome(replay_report& out, const json& record) {
 }  // namespace
 
 result<std::optional<replay_report>> replay_unasked(const std::string& line) {
-  const auto record = json::parse(line, nullptr, false);
+  const auto record = parse_bounded<json>(line, record_bounds);
   if (!record.is_object() || !record.contains("id")) return fail(errc::parse, "the line is no decision");
   if (!word(record, "effective").empty()) return std::nullopt;
   try {
@@ -43,7 +43,7 @@ result<std::optional<replay_report>> replay_unasked(const std::string& line) {
       const auto at = record.find(side);
       check(out, at == record.end() || at->is_null(), std::string(side) + ": was not judged", std::string(side) + ": the record says that it was judged, and by no rules");
     }
-    const int upstream = record.value("upstream_status", 0);
+    const auto upstream = static_cast<int>(natural(record, "upstream_status"));
     check(out, upstream == 0, "the upstream was not asked", "no rule was asked, and the upstream answered with status " + std::to_string(upstream));
     return out;
   } catch (const json::exception&) {

@@ -6,7 +6,7 @@
 
 #include "sluice/audit/replay.hpp"
 #include "sluice/base/base64.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/sealed.hpp"
 
@@ -64,7 +64,7 @@ std::string sealed_text(const record& r, text_keys& keys) {
 }
 
 result<kept_exchange> open_kept_text(const std::string& line, const text_keys& keys) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object() || !j.contains("text") || !j["text"].is_object()) return fail(errc::not_found, "the log keeps no text (audit.text is not encrypted)");
   const auto& text = j["text"];
   if (text.contains("omitted")) return fail(errc::not_found, "the text was not kept: " + word(text, "omitted"));
@@ -73,7 +73,7 @@ result<kept_exchange> open_kept_text(const std::string& line, const text_keys& k
   const auto sealed = decode_base64(word(text, "sealed"));
   const auto opened = crypto::open_sealed(*key, sealed.value_or(""), bound_to(word(j, "id")));
   if (!opened) return fail(errc::integrity, "the sealed text does not open: it was changed, or belongs to another decision");
-  const auto whole = json::parse(*opened, nullptr, false);
+  const auto whole = parse_bounded<json>(*opened, record_bounds);
   kept_exchange out;
   try {
     out.request = parts_from(whole.at("request"));

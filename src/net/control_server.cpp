@@ -8,6 +8,8 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
+#include "sluice/base/threads.hpp"
+
 namespace sluice::net {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -56,6 +58,8 @@ class connection : public std::enable_shared_from_this<connection> {
     if (mark != std::string_view::npos) asked.query = target.substr(mark + 1);
     asked.body = got.body();
     asked.authorization = std::string(got[protocol::field::authorization]);
+    const auto site = got["sec-fetch-site"];
+    asked.from_page = !got[protocol::field::origin].empty() || site == "cross-site" || site == "same-site";
     auto answer = handle_(asked);
     write(answer, got.keep_alive(), got.method() == protocol::verb::head);
   }
@@ -143,7 +147,7 @@ result<std::unique_ptr<control_server>> control_server::open(
                               "; choose another admin.address or admin.port");
   }
   made->accept();
-  made->thread = std::thread([all = made.get()] { all->io.run(); });
+  made->thread = start_thread([all = made.get()] { all->io.run(); });
   return std::unique_ptr<control_server>(new control_server(std::move(made)));
 }
 

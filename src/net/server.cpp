@@ -14,6 +14,8 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
+#include "sluice/base/threads.hpp"
+
 #include "client_session.hpp"
 #include "worker.hpp"
 
@@ -104,11 +106,11 @@ server::~server() { stop(milliseconds(0)); }
 
 void server::start() {
   for (std::size_t i = 0; i < impl_->workers.size(); ++i) {
-    impl_->threads.emplace_back([w = impl_->workers[i].get(), i] {
+    impl_->threads.push_back(start_thread([w = impl_->workers[i].get(), i] {
       ::pthread_setname_np(::pthread_self(), ("sluice-w" + std::to_string(i)).c_str());
       const auto work = asio::make_work_guard(w->loop.io());
       w->loop.io().run();
-    });
+    }));
   }
 }
 

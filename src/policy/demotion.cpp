@@ -60,11 +60,23 @@ bool never_demoted(const snapshot& of, std::string_view rule_id) {
   return std::ranges::any_of(of.rules(), [&](const snapshot::rule_info& each) { return each.id == rule_id && each.never_demote; });
 }
 
-bool never_demoted(const bundle_ast& bundle, std::string_view rule_id) {
-  const auto says = [&](const rule& each) { return each.id == rule_id && each.never_demote; };
+namespace {
+
+template <class F>
+bool any_rule(const bundle_ast& bundle, F says) {
   return std::ranges::any_of(bundle.policies, [&](const policy_ast& owner) {
     return std::ranges::any_of(owner.rules, says) || std::ranges::any_of(owner.variants, [&](const rule_variant& variant) { return says(variant.rule); });
   });
+}
+
+}  // namespace
+
+bool never_demoted(const bundle_ast& bundle, std::string_view rule_id) {
+  return any_rule(bundle, [&](const rule& each) { return each.id == rule_id && each.never_demote; });
+}
+
+bool has_rule(const bundle_ast& bundle, std::string_view rule_id) {
+  return any_rule(bundle, [&](const rule& each) { return each.id == rule_id; });
 }
 
 void put_in_shadow(bundle_ast& bundle, const std::string& rule_id) {

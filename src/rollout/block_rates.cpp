@@ -13,6 +13,7 @@ namespace {
 
 constexpr seconds slice_length{5};
 constexpr double sure = 0.9999;       // of each look; looks overlap, so that few of them are independent
+constexpr double sure_of_others = 0.99;  // without the tenant that is blocked most, where all of them together are sure
 const std::string version_key;        // of what tripped: no rule has an empty id
 
 }  // namespace
@@ -124,11 +125,14 @@ std::optional<trip> block_rates::judged(const std::string* id, const block_band&
   const auto seen = rates_of(id, t - window);
   const auto& all = seen.all;
   const double limit = band.limit;
-  if (all.users < terms_.users_min || all.users_blocked < blocked_users_min || all.rate() <= limit) return std::nullopt;
   // Whole users blocked are the least certain of all shares with this mean, so that the bound holds for shares as well.
-  const auto lower = rate_lower(static_cast<std::size_t>(all.blocked), all.users, sure);
-  if (lower <= limit) return std::nullopt;
-  if (seen.tenants.size() > 1 && seen.others().rate() <= limit) return std::nullopt;
+  const auto lower_of = [](const rates::sum& of, double confidence) { return rate_lower(static_cast<std::size_t>(of.blocked), of.users, confidence); };
+  const auto over = [&](const rates::sum& of, double confidence) {
+    return of.users >= terms_.users_min && of.users_blocked >= blocked_users_min && of.rate() > limit && lower_of(of, confidence) > limit;
+  };
+  // By evidence of their own: otherwise one account elsewhere would speak for all others.
+  if (!over(all, sure) || (seen.tenants.size() > 1 && !over(seen.others(), sure_of_others))) return std::nullopt;
+  const auto lower = lower_of(all, sure);
   return trip{.rules = {}, .what = id == nullptr ? "the version" : "rule " + *id, .rate = all.rate(), .at_least = lower, .band = band, .users = all.users,
               .users_blocked = all.users_blocked, .tenants = seen.tenants.size(), .window = window};
 }

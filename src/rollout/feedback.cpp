@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/text/view.hpp"
 
@@ -59,7 +59,7 @@ std::optional<judgement> judgement_from(std::string_view text) {
 }
 
 result<feedback_request> parse_feedback(std::string_view body, bool labelled) {
-  const auto j = json::parse(body, nullptr, false);
+  const auto j = parse_bounded<json>(body);
   if (!j.is_object()) return wrong(R"(the body must be JSON: {"decision_id": "…", "verdict": "false_positive", "note": "…"})");
   for (const auto& [name, value] : j.items()) {
     const bool known = name == "decision_id" || name == "verdict" || name == "note" || (labelled && name == "by");
@@ -91,7 +91,7 @@ std::string to_json(const feedback_entry& entry) {
 }
 
 std::optional<feedback_entry> parse_entry(std::string_view line) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line);
   if (!j.is_object()) return std::nullopt;
   const auto verdict = judgement_from(word(j, "verdict"));
   const auto time = parse_time(word(j, "time"));

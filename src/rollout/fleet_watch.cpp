@@ -5,7 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
+#include "sluice/base/strings.hpp"
 #include "sluice/rollout/user_sample.hpp"
 
 namespace sluice::rollout {
@@ -14,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* actor = "sluice controller";
+constexpr std::size_t name_bytes_max = 100, why_bytes_max = 300;  // of a heartbeat, in a record that is carried on
 
 // Shares of so many users: neither more than all of them, nor more than one user is.
 std::optional<user_shares> shares_from(const json& j, std::uint64_t users) {
@@ -25,11 +27,10 @@ std::optional<user_shares> shares_from(const json& j, std::uint64_t users) {
 
 // A node follows no more users than that (arm_tally): whoever claims more is none.
 std::optional<arm_counts> arm_from(const json& j) {
-  const auto member = [&](const char* name) { return j.value(name, json()); };
-  if (!j.is_object() || !member("users").is_number_unsigned() || j["users"].get<std::uint64_t>() > user_sample::users_max) return std::nullopt;
+  if (!member(j, "users").is_number_unsigned() || j["users"].get<std::uint64_t>() > user_sample::users_max) return std::nullopt;
   arm_counts out{.version = word(j, "version"), .users = j["users"].get<std::uint64_t>(), .blocked = {}, .failed = {}};
-  const auto blocked = shares_from(member("blocked"), out.users), failed = shares_from(member("failed"), out.users);
-  const auto slower = member("slower");
+  const auto blocked = shares_from(member(j, "blocked"), out.users), failed = shares_from(member(j, "failed"), out.users);
+  const auto& slower = member(j, "slower");
   if (!blocked || !failed || !slower.is_array() || slower.size() != out.slower.size()) return std::nullopt;
   out.blocked = *blocked;
   out.failed = *failed;
@@ -65,10 +66,9 @@ arm_counts pooled(const std::string& version, const store::head_record& head, co
   arm_counts out{.version = version, .users = 0, .blocked = {}, .failed = {}};
   std::uint64_t most = 0;
   for (const auto& node : nodes) {
-    const auto j = node.alive ? json::parse(node.arms, nullptr, false) : json();
+    const auto j = node.alive ? parse_bounded<json>(node.arms) : json();
     if (!j.is_object() || word(j, "activation") != policy::to_string(head.activation)) continue;
-    const auto arms = j.value("arms", json::array());
-    for (const auto& each : arms) {
+    for (const auto& each : member(j, "arms")) {
       const auto arm = arm_from(each);
       if (!arm || arm->version != version) continue;
       add(out, *arm);
@@ -110,7 +110,7 @@ std::optional<store::activate_request> fleet_watch::demote(const store::head_rec
       const bool decides = each.version == head.version || (head.canary && each.version == head.canary->version);
       if (!decides || std::ranges::any_of(head.demoted, same)) continue;
       auto& [what, by] = found[{each.version, each.rule}];
-      if (by.empty()) what = {.version = each.version, .rule = each.rule, .why = "on node " + node.id + ": " + each.why};
+      if (by.empty()) what = {.version = each.version, .rule = each.rule, .why = "on node " + clipped(node.id, name_bytes_max) + ": " + clipped(each.why, why_bytes_max)};
       by.insert(node.id);
     }
   }

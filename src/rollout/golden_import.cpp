@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -118,7 +118,7 @@ result<std::vector<import_row>> read_json_lines(std::string_view bytes, const st
     const std::string_view text = trim(bytes.substr(0, end));
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
     if (text.empty()) continue;
-    const auto object = nlohmann::json::parse(text, nullptr, false);
+    const auto object = parse_bounded<nlohmann::json>(text);
     const auto string = [&](const std::string& name) { return word(object, name.c_str()); };
     if (!object.is_object()) return fail(errc::parse, "line " + std::to_string(line) + ": no JSON object");
     for (const std::string& name : object.contains(key) ? std::vector{key} : std::vector<std::string>{"request", "response"}) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "report.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::rollout {
@@ -133,7 +134,7 @@ json document_of(const gate_report& report, const gate_evidence& evidence, const
 }  // namespace
 
 std::string digest_of(const gate_report& report, const gate_evidence& evidence, const gate_terms& terms) {
-  const nlohmann::json canonical = nlohmann::json::parse(document_of(report, evidence, terms, false).dump(-1, ' ', false, json::error_handler_t::replace));
+  const nlohmann::json canonical = parse_bounded<nlohmann::json>(document_of(report, evidence, terms, false).dump(-1, ' ', false, json::error_handler_t::replace), record_bounds);
   return crypto::sha256_hex(canonical.dump());
 }
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <tuple>
 
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {
@@ -15,22 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t examples_max = 5;  // of a rule
-
-std::uint64_t count_in(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
-}
-
-bool flag(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_boolean() && it->get<bool>();
-}
-
-const json& member(const json& j, const char* name) {
-  static const json none = json::object();
-  const auto it = j.find(name);
-  return it != j.end() && it->is_object() ? *it : none;
-}
 
 const json& items(const json& j, const char* name) {
   static const json none = json::array();
@@ -69,7 +53,7 @@ std::string_view to_string(shadow_promotion::verdict v) {
 }
 
 void shadow_reading::judged(const std::string& line) {
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object() || word(j, "event") != "shadow" || word(j, "id").empty()) return;
   const auto version = word(j, "version");
   if (!version.starts_with(wanted_)) return;
@@ -84,18 +68,18 @@ void shadow_reading::judged(const std::string& line) {
   of.nodes.insert(word(j, "node"));
   of.live.insert(word(j, "live"));
   ++report.judged;
-  of.us.push_back(count_in(j, "shadow_us"));
-  if (const auto live = count_in(j, "live_us"); live > 0) {
+  of.us.push_back(natural(j, "shadow_us"));
+  if (const auto live = natural(j, "live_us"); live > 0) {
     ++report.compared;
     of.compared_us += of.us.back();
     of.live_us += live;
   }
-  if (!flag(j, "shadow_exact")) {
+  if (!truth(j, "shadow_exact")) {
     ++report.inexact;
     ++report.why_inexact[word(j, "inexact")];
     return;
   }
-  const bool differs = flag(j, "text_differs");
+  const bool differs = truth(j, "text_differs");
   const auto whole = change_of(j, differs);
   const auto exchange = whole == change::none && differs && word(j, "shadow_verdict") != "block" && word(j, "verdict") != "block" ? change::other_text : whole;
   add(report.total, exchange);
@@ -130,7 +114,7 @@ void shadow_reading::decided(const std::string& line) {
   if (at == candidates_.end()) return;
   auto& of = at->second;
   auto& report = of.report;
-  const auto j = json::parse(line, nullptr, false);
+  const auto j = parse_bounded<json>(line, record_bounds);
   const auto event = j.is_object() ? word(j, "event") : std::string();
   if ((event != "decision" && event != "closed") || word(j, "arm") != "stable" || !member(j, "request").is_object() || !j["request"].is_object()) return;
   const auto id = word(j, "id");

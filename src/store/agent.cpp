@@ -12,6 +12,7 @@
 #include "https_source.hpp"
 #include "node.hpp"
 #include "redis_source.hpp"
+#include "sluice/base/threads.hpp"
 
 namespace sluice::store {
 
@@ -54,7 +55,10 @@ struct agent::impl {
   }
 
   void run() {
-    node.set_meanwhile([this] { do_what_was_asked(); });
+    node.set_meanwhile([this] {
+      do_what_was_asked();
+      from->meanwhile();
+    });
     while (!stopping.load()) {
       if (take_trust()) from->trust_changed();
       if (look.exchange(false)) from->look();
@@ -93,7 +97,7 @@ void agent::start() {
   impl_->node.restore();
   impl_->from->look();
   impl_->node.tick();
-  impl_->thread = std::thread([x = impl_.get()] { x->run(); });
+  impl_->thread = start_thread([x = impl_.get()] { x->run(); });
 }
 
 void agent::reload() {

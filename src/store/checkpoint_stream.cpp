@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sluice/base/threads.hpp"
+
 #include "redis_client.hpp"
 #include "ring_layout.hpp"
 #include "source.hpp"
@@ -24,7 +26,7 @@ constexpr std::string_view field_name = "checkpoint";
 
 checkpoint_sender::checkpoint_sender(redis_endpoint to, const std::string& ring, logger log)
     : to_(std::move(to)), stream_(ring_keys(ring).checkpoints()), log_(std::move(log)) {
-  thread_ = std::thread([this] {
+  thread_ = start_thread([this] {
     ::pthread_setname_np(::pthread_self(), "checkpoints");
     run();
   });

@@ -2,15 +2,40 @@
 #include "https_source.hpp"
 
 #include <poll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <future>
+
+#include "sluice/base/threads.hpp"
 
 namespace sluice::store {
 namespace {
 
 constexpr milliseconds back_off_min{200}, back_off_max{5000};
+constexpr milliseconds tick_every{250};
+constexpr time_t look_seconds = 5;
 
 }  // namespace
+
+void https_source::look() {
+  const int enough = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  const itimerspec once{.it_interval = {}, .it_value = {.tv_sec = look_seconds, .tv_nsec = 0}};
+  if (enough >= 0) ::timerfd_settime(enough, 0, &once, nullptr);
+  ask(milliseconds(0), enough);
+  if (enough >= 0) ::close(enough);
+}
+
+// The agent's thread looks at the clock meanwhile: what it has grows old also while a server keeps it waiting.
+result<downloaded> https_source::download(milliseconds wait, int wake_fd) {
+  auto asking = std::async(std::launch::async | std::launch::deferred, [&] {
+    const fault_stack here;
+    return config_.download(etag_, wait, wake_fd);
+  });
+  while (asking.wait_for(tick_every) == std::future_status::timeout) node_.tick();
+  return asking.get();
+}
 
 void https_source::wait(int wake_fd) {
   const auto left = std::chrono::duration_cast<milliseconds>(next_ - mono_now());
@@ -19,11 +44,12 @@ void https_source::wait(int wake_fd) {
     ::poll(&fd, 1, static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 1000)));
     return;
   }
-  ask(etag_.empty() || back_off_ != milliseconds(0) ? milliseconds(0) : config_.download_wait, wake_fd);
+  // A server that holds its answer back says nothing for so long: shorter than what counts as gone.
+  ask(etag_.empty() || back_off_ != milliseconds(0) ? milliseconds(0) : std::min(config_.download_wait, node_.max_stale() / 3), wake_fd);
 }
 
 void https_source::ask(milliseconds wait, int wake_fd) {
-  auto got = config_.download(etag_, wait, wake_fd);
+  auto got = download(wait, wake_fd);
   if (!got) {
     if (got.error().code == errc::timeout && wake_fd >= 0) return;  // somebody wants something of this thread
     node_.lost(got.error().message);

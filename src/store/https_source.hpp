@@ -12,12 +12,14 @@ namespace sluice::store {
 class https_source final : public source {
  public:
   https_source(const agent_config& config, store::node& node) : config_(config), node_(node) {}
-  void look() override { ask(milliseconds(0), -1); }
+  // For a few seconds: a gateway that starts serves what its disk has, and goes on asking beside.
+  void look() override;
   void wait(int wake_fd) override;
   void trust_changed() override { etag_.clear(); }
 
  private:
   void ask(milliseconds wait, int wake_fd);
+  [[nodiscard]] result<downloaded> download(milliseconds wait, int wake_fd);
   void refuse(const std::string& what, policy::activation as = {}, const std::string& version = {});
   void take(const std::string& bytes);
   [[nodiscard]] result<manifest> checked_manifest(const bundle_archive& from) const;

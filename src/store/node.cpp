@@ -5,10 +5,14 @@
 #include <iterator>
 #include <utility>
 
+#include "sluice/base/threads.hpp"
+
 namespace sluice::store {
 namespace {
 
 constexpr milliseconds meanwhile_every{50};
+constexpr int refusals_at_once = 30;
+constexpr seconds refusals_every{10};  // beyond those
 
 }  // namespace
 
@@ -220,7 +224,10 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
 apply_result node::apply(const policy::bundle_source& source, const std::string& version) const {
   if (!meanwhile_ || !snapshot_) return calls_.apply(source, version);
   // Deferred where no thread is to be had: then it is built on this one.
-  auto building = std::async(std::launch::async | std::launch::deferred, [&] { return calls_.apply(source, version); });
+  auto building = std::async(std::launch::async | std::launch::deferred, [&] {
+    const fault_stack here;
+    return calls_.apply(source, version);
+  });
   while (building.wait_for(meanwhile_every) == std::future_status::timeout) meanwhile_();
   return building.get();
 }
@@ -295,13 +302,23 @@ policy::activation node::next_number() const {
   return {std::max<std::uint64_t>(1, state_.highest.epoch), state_.highest.generation + 1};
 }
 
-void node::refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message) {
+bool node::refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message) {
   {
     const std::scoped_lock hold(lock_);
     published_.last_refusal = agent_status::refusal{now().wall, policy::to_string(as), version, phase, message};
+    ++published_.refusals;
   }
-  log("error", "refused " + (version.empty() ? std::string("what the source has") : "version " + version.substr(0, 12) + " as " + policy::to_string(as)) + " (" + phase + "): " + message);
-  calls_.event("refused", as, version, std::string(to_string(freshness_)), phase + ": " + message);
+  const auto t = mono_now();
+  if (refusals_paid_until_ > t + (refusals_at_once - 1) * refusals_every) {
+    ++refusals_untold_;
+    return false;
+  }
+  refusals_paid_until_ = std::max(refusals_paid_until_, t) + refusals_every;
+  const auto before = std::exchange(refusals_untold_, 0);
+  const auto told = phase + ": " + message + (before == 0 ? "" : " (and " + std::to_string(before) + " refusals before it, too many to tell each)");
+  log("error", "refused " + (version.empty() ? std::string("what the source has") : "version " + version.substr(0, 12) + " as " + policy::to_string(as)) + " (" + phase + ")" + told.substr(phase.size()));
+  calls_.event("refused", as, version, std::string(to_string(freshness_)), told);
+  return true;
 }
 
 void node::forget(const std::vector<std::string>& versions) {

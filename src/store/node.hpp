@@ -48,9 +48,11 @@ class node {
   [[nodiscard]] const std::string& shadow() const { return shadow_; }
   // What the ring demotes and this node enforces all the same: rules that say never_demote.
   [[nodiscard]] std::vector<rule_demotion> kept() const;
+  [[nodiscard]] milliseconds max_stale() const { return max_stale_; }
   [[nodiscard]] bool runs(const beside& with) const { return canary_ == with.canary && shadow_ == with.shadow; }
-  // A candidate that could not even be fetched or verified.
-  void refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
+  // A candidate that could not even be fetched or verified. False: of so many within so short a time this one is counted, and stands in the
+  // status, but not in the logs: whoever may write what is refused would fill their disk.
+  bool refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
   // Versions that were revoked: not on disk any more, unless one is what runs.
   void forget(const std::vector<std::string>& versions);
   // The number was given to a version that was refused: no other version may have it. For a source that counts here, a directory.
@@ -136,6 +138,8 @@ class node {
   std::string disk_fault_;
   std::optional<healthy_version> unsaved_;
   std::string unsaved_why_;
+  mono_time refusals_paid_until_{};
+  std::uint64_t refusals_untold_ = 0;
   std::optional<mono_time> contact_, contact_saved_;
   milliseconds max_stale_;
   on_unavailable on_unavailable_;

@@ -70,10 +70,11 @@ result<publisher::impl::replication> publisher::impl::replicates() {
 }
 
 result<std::vector<redis_reply>> publisher::impl::reports() {
-  auto ids = redis.command({"ZRANGE", keys.nodes(), "0", "-1"});
+  auto ids = heartbeats();
+  if (!ids && ids.error().code == errc::refused) return std::vector<redis_reply>();
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (const auto& id : ids->items) asks.push_back({"HMGET", keys.node(id.text), "highest", "activation", "version", "shown", "record"});
+  for (const auto& [id, at] : *ids) asks.push_back({"HMGET", keys.node(id), "highest", "activation", "version", "shown", "record"});
   auto seen = redis.pipeline(asks);
   if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 5; });
   return seen;

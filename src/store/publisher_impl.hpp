@@ -1,7 +1,9 @@
 // What a publisher holds, for publisher.cpp (stage, activate) and publisher_ring.cpp (what else is read and written).
 #pragma once
 
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "ring_layout.hpp"
 #include "sluice/store/publisher.hpp"
@@ -46,7 +48,13 @@ struct publisher::impl {
     std::size_t replicas = 0;
   };
   [[nodiscard]] result<replication> replicates();
+  // Whoever has sent a heartbeat, the newest first, with its time in milliseconds since 1970: no more than that, however many names are in there.
+  static constexpr std::size_t nodes_max = 10'000;
+  [[nodiscard]] result<std::vector<std::pair<std::string, std::int64_t>>> heartbeats();
+  // Gives the entries of a stream, the newest first, in pages: one reply holds no long one. `limit` 0: all.
+  [[nodiscard]] result<void> newest(const std::string& stream, std::size_t limit, const std::function<void(const redis_reply& entry)>& take);
   // Each living node's highest and active activation, its version, what its version in shadow blocked, and the digest of its record.
+  // Advice: none where Redis has something else in its place, or does not let it be read.
   [[nodiscard]] result<std::vector<redis_reply>> reports();
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last);

@@ -4,7 +4,7 @@
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -12,7 +12,7 @@ namespace {
 
 milliseconds age_of(std::int64_t ms) {
   const auto t = std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count();
-  return milliseconds(std::max<std::int64_t>(0, t - ms));
+  return milliseconds(t - std::clamp<std::int64_t>(ms, 0, t));
 }
 
 std::vector<rule_demotion> demotions_from(const json& j) {
@@ -26,7 +26,7 @@ std::vector<rule_demotion> demotions_from(const json& j) {
 
 node_labels labels_from(const std::string& heartbeat) {
   node_labels out;
-  const auto j = json::parse(heartbeat, nullptr, false);
+  const auto j = parse_bounded<json>(heartbeat);
   if (!j.is_object()) return out;
   for (const auto& [name, value] : j.items()) {
     if (value.is_string()) out.emplace_back(name, value.get<std::string>());
@@ -74,21 +74,19 @@ error cannot_go_on(const std::string& ring, const std::string& doubt) {
 }
 
 result<std::vector<head_record>> publisher::history(std::size_t limit) {
-  auto entries = impl_->redis.command({"XREVRANGE", impl_->keys.log(), "+", "-", "COUNT", std::to_string(limit == 0 ? 1'000'000 : limit)});
-  if (!entries) return std::unexpected(entries.error());
   std::vector<head_record> out;
-  for (const auto& e : entries->items) {
-    if (e.items.size() != 2) continue;
+  const auto done = impl_->newest(impl_->keys.log(), limit, [&](const redis_reply& e) {
     const auto number = parse_activation(e.items[0].text).value_or(policy::activation{});
     auto record = parse_record(e.items[1].field("record"));
     if (record && record->activation != number) record = fail(errc::integrity, "an entry of the log is a copy of " + policy::to_string(record->activation) + " under another number");
     if (!record) {
       out.push_back({.activation = number, .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
-      continue;
+      return;
     }
     out.push_back(to_head(*record));
     out.back().doubt = impl_->doubt_about(*record);
-  }
+  });
+  if (!done) return std::unexpected(done.error());
   return out;
 }
 
@@ -97,19 +95,50 @@ result<provenance> publisher::origin(const std::string& version) {
   return made ? result<provenance>(std::move(made->how)) : std::unexpected(made.error());
 }
 
+result<void> publisher::impl::newest(const std::string& stream, std::size_t limit, const std::function<void(const redis_reply& entry)>& take) {
+  constexpr std::size_t page = 1000, all = 5'000'000;
+  std::string from = "+";
+  for (std::size_t left = limit == 0 ? all : limit; left > 0;) {
+    const auto asked = std::min(left, page);
+    const auto entries = redis.command({"XREVRANGE", stream, from, "-", "COUNT", std::to_string(asked)});
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : entries->items) {
+      if (entry.items.size() != 2) continue;
+      take(entry);
+      from = "(" + entry.items[0].text;
+    }
+    if (entries->items.size() < asked) return {};
+    left -= asked;
+  }
+  return limit != 0 ? result<void>() : fail(errc::limit, "there are more than " + std::to_string(all) + " entries in " + stream + ": somebody wrote them. Put it aside; what runs stays: redis-cli RENAME '" + stream + "' '" + stream + ".aside'");
+}
+
+// Without those whose time is no time: they would stand before all others.
+result<std::vector<std::pair<std::string, std::int64_t>>> publisher::impl::heartbeats() {
+  const auto ids = redis.command({"ZRANGE", keys.nodes(), "(+inf", "-inf", "BYSCORE", "REV", "LIMIT", "0", std::to_string(nodes_max), "WITHSCORES"});
+  if (!ids) return std::unexpected(ids.error());
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) out.emplace_back(ids->items[i].text, std::strtoll(ids->items[i + 1].text.c_str(), nullptr, 10));
+  return out;
+}
+
 result<std::vector<node_status>> publisher::nodes() {
-  auto ids = impl_->through_failover([&] { return impl_->redis.command({"ZRANGE", impl_->keys.nodes(), "0", "-1", "WITHSCORES"}); });
+  auto ids = impl_->through_failover([&] { return impl_->heartbeats(); });
+  if (!ids && ids.error().code == errc::refused) {
+    const auto& key = impl_->keys.nodes();
+    return fail(errc::refused, "who sends heartbeats cannot be read: " + ids.error().message + ". Where something else stands in its place, nodes write it anew once it is gone: redis-cli DEL '" + key + "'");
+  }
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
-  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", impl_->keys.node(ids->items[i].text)});
+  for (const auto& [id, at] : *ids) asks.push_back({"HGETALL", impl_->keys.node(id)});
   auto fields = impl_->redis.pipeline(asks);
   if (!fields) return std::unexpected(fields.error());
   std::vector<node_status> out;
   for (std::size_t i = 0; i < fields->size(); ++i) {
     const auto& f = (*fields)[i];
     node_status n;
-    n.id = ids->items[2 * i].text;
-    n.heartbeat_age = age_of(std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    n.id = (*ids)[i].first;
+    n.heartbeat_age = age_of((*ids)[i].second);
     n.activation = f.field("activation");
     n.version = f.field("version");
     n.state = f.field("state");
@@ -117,8 +146,8 @@ result<std::vector<node_status>> publisher::nodes() {
     n.shadow = f.field("shadow");
     n.arms = f.field("arms");
     n.shown = shown_by_version_from(f.field("shown"));
-    n.demoted = demotions_from(json::parse(f.field("demoted"), nullptr, false));
-    n.kept = demotions_from(json::parse(f.field("kept"), nullptr, false));
+    n.demoted = demotions_from(parse_bounded<json>(f.field("demoted")));
+    n.kept = demotions_from(parse_bounded<json>(f.field("kept")));
     n.labels = labels_from(f.field("labels"));
     n.alive = !n.activation.empty();  // its hash expires when heartbeats stop: Redis' clock decides, not ours
     out.push_back(std::move(n));
@@ -156,12 +185,12 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
   if (!all) return std::unexpected(all.error());
   std::vector<acknowledgement> out;
   for (std::size_t i = 0; i + 1 < all->items.size(); i += 2) {
-    const auto j = json::parse(all->items[i + 1].text, nullptr, false);
+    const auto j = parse_bounded<json>(all->items[i + 1].text);
     if (!j.is_object()) continue;
     acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
-    a.compile = milliseconds(j.value("compile_ms", 0));
-    a.age = age_of(j.value("ts", std::int64_t{0}));
-    a.kept = demotions_from(j.value("kept", json::array()));
+    a.compile = milliseconds(std::min<std::uint64_t>(natural(j, "compile_ms"), number_max));
+    a.age = age_of(static_cast<std::int64_t>(std::min<std::uint64_t>(natural(j, "ts"), number_max)));
+    a.kept = demotions_from(member(j, "kept"));
     out.push_back(std::move(a));
   }
   return out;

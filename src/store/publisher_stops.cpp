@@ -3,7 +3,7 @@
 
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -66,15 +66,13 @@ result<std::vector<std::string>> publisher::revoked() {
 }
 
 result<std::vector<ring_stop>> publisher::stops(std::size_t limit) {
-  const auto entries = impl_->redis.command({"XREVRANGE", impl_->keys.stops(), "+", "-", "COUNT", std::to_string(limit == 0 ? 1'000'000 : limit)});
-  if (!entries) return std::unexpected(entries.error());
   std::vector<ring_stop> out;
-  for (const auto& e : entries->items) {
-    if (e.items.size() != 2) continue;
-    const auto j = json::parse(e.items[1].field("stop"), nullptr, false);
-    if (!j.is_object()) continue;
+  const auto done = impl_->newest(impl_->keys.stops(), limit, [&](const redis_reply& e) {
+    const auto j = parse_bounded<json>(e.items[1].field("stop"));
+    if (!j.is_object()) return;
     out.push_back({.kind = word(j, "kind"), .version = word(j, "version"), .actor = word(j, "actor"), .note = word(j, "note"), .time = word(j, "time")});
-  }
+  });
+  if (!done) return std::unexpected(done.error());
   return out;
 }
 

@@ -19,6 +19,7 @@
 
 #include "redis_client.hpp"
 #include "sluice/base/clock.hpp"
+#include "sluice/base/threads.hpp"
 #include "sluice/store/shared_figures.hpp"
 
 namespace sluice::store {
@@ -53,7 +54,7 @@ class redis_lane {
   // Tries to connect within the timeout, then starts the thread; it goes on trying when that fails.
   void start() {
     (void)connect();
-    thread_ = std::thread([this] {
+    thread_ = start_thread([this] {
       ::pthread_setname_np(::pthread_self(), as_.thread.c_str());
       run();
     });

@@ -18,12 +18,13 @@ constexpr milliseconds call_timeout{5000};
 constexpr milliseconds heartbeat_every{10'000};
 constexpr milliseconds nodes_every{30'000};
 constexpr milliseconds silence_max{30'000};        // of a subscription that is asked for a sign of life at each poll
+constexpr milliseconds rest{10}, rest_after_refusal{250};  // between looks for a notice: whoever may write one may write thousands
 constexpr milliseconds back_off_min{200}, back_off_max{5000};
 constexpr auto told_before_end = std::chrono::days(14);  // of a key
 constexpr const char* node_seconds = "30";
 constexpr const char* ack_seconds = "2592000";     // 30 days
 constexpr std::int64_t forgotten_after_ms = 86'400'000;  // a node that was silent for a day is no longer counted
-constexpr const char* nodes_shown_max = "255";     // index of the last one
+constexpr const char* nodes_shown_max = "256";
 
 json json_of(const std::vector<rule_demotion>& all) {
   json out = json::array();
@@ -63,7 +64,9 @@ void redis_source::look() {
     if (auto done = connect(); !done) return drop(done.error().message);
   }
   auto done = follow_master();
+  const auto begin = mono_now();
   if (done) done = check();
+  pong_ += mono_now() - begin;  // a version was built, perhaps: while nobody listened, nothing was silent
   if (done && mono_now() >= next_heartbeat_) done = heartbeat();
   if (done && mono_now() >= next_nodes_) done = read_revoked();
   if (done && mono_now() >= next_nodes_) done = read_nodes();
@@ -71,6 +74,7 @@ void redis_source::look() {
   if (!done) return drop(done.error().message);
   back_off_ = milliseconds(0);  // only what answered in full counts: a server that accepts and hangs up is backed off from
   next_poll_ = mono_now() + jittered(config_.poll);
+  rests_until_ = mono_now() + (unvouched_ ? rest_after_refusal : rest);
 }
 
 // After a failover the server that was the master may still answer, as a replica or cut off from those who elected another.
@@ -86,6 +90,7 @@ result<void> redis_source::follow_master() {
 
 result<void> redis_source::check() {
   auto head = read_head(*commands_, keys_);
+  unvouched_ = !head;
   if (!head) {
     if (head.error().code != errc::integrity) return std::unexpected(head.error());
     // Redis answers, but with what no publisher wrote: what runs stays.
@@ -137,9 +142,10 @@ result<bool> redis_source::trusted(const activation_record& record) {
   const auto passes = check_record(record, config_.trust, config_.ring, now().wall);
   if (passes) return true;
   node_.reached();
+  unvouched_ = true;
   if (refused_ == record.text) return false;
-  node_.refuse(record.activation, record.version, "VERIFY", passes.error().message);
   refused_ = record.text;
+  if (!node_.refuse(record.activation, record.version, "VERIFY", passes.error().message)) return false;
   // Whoever waits for this node's answer is to learn why it stays with what it has.
   if (auto told = acknowledge(record, "NACK", "VERIFY", passes.error().message); !told) return std::unexpected(told.error());
   return false;
@@ -344,6 +350,11 @@ result<void> redis_source::heartbeat() {
                {"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string(now_ms() - forgotten_after_ms)}});
 }
 
+// A Redis that went away is met again by whatever follows the build.
+void redis_source::meanwhile() {
+  if (commands_ && mono_now() >= next_heartbeat_) (void)heartbeat();
+}
+
 // What may never be live again is not what a restart falls back to either.
 result<void> redis_source::read_revoked() {
   const auto members = commands_->command({"SMEMBERS", keys_.revoked()});
@@ -357,7 +368,7 @@ result<void> redis_source::read_revoked() {
 // The fleet, for this node's status page: the newest heartbeats, bounded, and seldom, for every node asks.
 result<void> redis_source::read_nodes() {
   next_nodes_ = mono_now() + jittered(nodes_every);
-  auto ids = commands_->command({"ZREVRANGE", keys_.nodes(), "0", nodes_shown_max, "WITHSCORES"});
+  auto ids = commands_->command({"ZRANGE", keys_.nodes(), "(+inf", "-inf", "BYSCORE", "REV", "LIMIT", "0", nodes_shown_max, "WITHSCORES"});
   if (!ids) return ids.error().code == errc::refused ? result<void>() : std::unexpected(ids.error());
   std::vector<redis_command> asks;
   for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", keys_.node(ids->items[i].text)});
@@ -394,7 +405,8 @@ void redis_source::wait(int wake_fd) {
   if (!heard && heard.error().code != errc::timeout) return drop(heard.error().message);
   const bool news = heard && !heard->items.empty() && heard->items[0].text == "message";
   if (heard) pong_ = mono_now();
-  if (news || mono_now() >= until) look();
+  if (news && mono_now() < rests_until_) next_poll_ = std::min(next_poll_, rests_until_);
+  else if (news || mono_now() >= until) look();
 }
 
 }  // namespace sluice::store

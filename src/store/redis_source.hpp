@@ -18,6 +18,7 @@ class redis_source final : public source {
   void wait(int wake_fd) override;
   void trust_changed() override { refused_.clear(); }
   void tell_soon() override { next_heartbeat_ = {}; }
+  void meanwhile() override;
 
  private:
   [[nodiscard]] result<void> connect();
@@ -54,7 +55,8 @@ class redis_source final : public source {
   std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
   std::string end_told_;  // of which record it was told that its key ends, and when
   bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
-  mono_time next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
+  bool unvouched_ = false;  // what stands at the head now is nobody's word
+  mono_time rests_until_{}, next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};
 };
 

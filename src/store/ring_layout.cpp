@@ -6,7 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "sluice/base/json_word.hpp"
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/store/directory.hpp"
 
@@ -36,7 +36,7 @@ std::string to_json(const activation_record& r) {
   for (const auto& each : with.rearmed_rules) out["rearmed_rules"].push_back({{"version", each.version}, {"rule", each.rule}, {"at", policy::to_string(each.at)}});
   if (r.back) out["back"] = true;
   if (!r.how.gate_report.empty()) out["made"] = {{"verdict", r.how.gate_verdict}, {"emergency", r.how.emergency}, {"weaker", r.how.weaker}, {"approved_by", r.how.approved_by}, {"against", r.how.against}};
-  if (!with.shown.empty()) out["shown"] = json::parse(to_json(with.shown));
+  if (!with.shown.empty()) out["shown"] = parse_bounded<json>(to_json(with.shown));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -45,25 +45,27 @@ namespace {
 bool read_canary(const json& j, std::optional<canary_version>& out) {
   const auto at = j.find("canary");
   if (at == j.end() || at->is_null()) return true;
-  if (!at->is_object() || !at->value("version", json()).is_string() || !at->value("basis_points", json()).is_number_unsigned() || !at->value("salt", json()).is_string() ||
-      !at->value("nodes", json("")).is_string() || (*at)["basis_points"].get<std::uint64_t>() > 10'000) {
+  if (!at->is_object() || !member(*at, "version").is_string() || !member(*at, "basis_points").is_number_unsigned() || !member(*at, "salt").is_string() ||
+      (at->contains("nodes") && !(*at)["nodes"].is_string()) || (*at)["basis_points"].get<std::uint64_t>() > 10'000) {
     return false;
   }
-  out = canary_version{.version = (*at)["version"], .basis_points = (*at)["basis_points"], .salt = (*at)["salt"], .nodes = at->value("nodes", std::string())};
+  out = canary_version{.version = (*at)["version"], .basis_points = (*at)["basis_points"], .salt = (*at)["salt"], .nodes = word(*at, "nodes")};
   return true;
 }
 
 // Members that a record of an older release lacks stand for nothing.
 bool read_beside(const json& j, beside& out) {
   if (!read_canary(j, out.canary)) return false;
-  const auto shadow = j.value("shadow", json("")), rearmed = j.value("rearmed", json("0-0")), demoted = j.value("demoted", json::array()), rules = j.value("rearmed_rules", json::array());
-  if (!shadow.is_string() || !rearmed.is_string() || !demoted.is_array() || !rules.is_array()) return false;
-  out.shadow = shadow.get<std::string>();
-  const auto number = parse_activation(rearmed.get<std::string>());
+  const auto &demoted = member(j, "demoted"), &rules = member(j, "rearmed_rules");
+  const auto other = [&](const char* name, auto is) { return j.contains(name) && !is(j[name]); };
+  if (other("shadow", [](const json& v) { return v.is_string(); }) || other("rearmed", [](const json& v) { return v.is_string(); })) return false;
+  if (other("demoted", [](const json& v) { return v.is_array(); }) || other("rearmed_rules", [](const json& v) { return v.is_array(); })) return false;
+  out.shadow = word(j, "shadow");
+  const auto number = j.contains("rearmed") ? parse_activation(word(j, "rearmed")) : policy::activation{};
   if (!number) return false;
   out.rearmed = *number;
   for (const auto& each : demoted) {
-    if (!each.is_object() || !each.value("version", json()).is_string() || !each.value("rule", json()).is_string() || !each.value("why", json()).is_string()) return false;
+    if (!each.is_object() || !member(each, "version").is_string() || !member(each, "rule").is_string() || !member(each, "why").is_string()) return false;
     out.demoted.push_back({each["version"], each["rule"], each["why"]});
   }
   for (const auto& each : rules) {
@@ -80,12 +82,12 @@ bool read_beside(const json& j, beside& out) {
 result<activation_record> parse_record(const std::string& text) {
   auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
-  const auto j = json::parse(opened->payload, nullptr, false);
+  const auto j = parse_bounded<json>(opened->payload);
   const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
   if (!j.is_object()) return bad();
   const auto string = [&](const char* name) { return word(j, name); };
   activation_record r;
-  if (!j.value("epoch", json()).is_number_unsigned() || !j.value("gen", json()).is_number_unsigned()) return bad();
+  if (!member(j, "epoch").is_number_unsigned() || !member(j, "gen").is_number_unsigned()) return bad();
   r.activation = {j["epoch"].get<std::uint64_t>(), j["gen"].get<std::uint64_t>()};
   if (r.activation.epoch > number_max || r.activation.generation > number_max) return bad();
   r.ring = string("ring");
@@ -155,7 +157,7 @@ std::string manifest_json(const policy::bundle_source& source, const std::string
   json gate = nullptr;
   if (!how.gate_report.empty()) {
     gate = {{"report", how.gate_report}, {"verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
-    if (how.benign.all.of > 0) gate["benign"] = json::parse(to_json(how.benign));
+    if (how.benign.all.of > 0) gate["benign"] = parse_bounded<json>(to_json(how.benign));
   }
   json held = nullptr;
   if (!how.ring.empty()) held = {{"ring", how.ring}, {"against", how.against}};
@@ -177,9 +179,8 @@ provenance read_provenance(const json& manifest) {
   out.gate_report = word(*gate, "report");
   out.gate_verdict = word(*gate, "verdict");
   out.approved_by = word(*gate, "approved_by");
-  const auto yes = [&](const char* name) { return gate->value(name, json()) == true; };
-  out.emergency = yes("emergency");
-  out.weaker = yes("weaker");
+  out.emergency = truth(*gate, "emergency");
+  out.weaker = truth(*gate, "weaker");
   if (const auto benign = gate->find("benign"); benign != gate->end()) out.benign = shown_from(benign->dump());
   return out;
 }
@@ -222,7 +223,7 @@ result<void> check_manifest(const manifest& of, const trust& whom, wall_time now
 result<manifest> parse_manifest(const std::string& text) {
   auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
-  const auto j = json::parse(opened->payload, nullptr, false);
+  const auto j = parse_bounded<json>(opened->payload);
   const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
   if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > load_limits{}.files_max) return bad();
   if (!j.contains("version") || !j["version"].is_string()) return bad();

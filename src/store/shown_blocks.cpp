@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "sluice/base/foreign_json.hpp"
+
 namespace sluice::store {
 namespace {
 
@@ -76,11 +78,11 @@ std::string to_json(const shown_by_version& of) {
   return text_of(out);
 }
 
-shown_blocks shown_from(std::string_view text) { return shown_of(json::parse(text, nullptr, false)).value_or(shown_blocks{}); }
+shown_blocks shown_from(std::string_view text) { return shown_of(parse_bounded<json>(text)).value_or(shown_blocks{}); }
 
 shown_by_version shown_by_version_from(std::string_view text) {
   shown_by_version out;
-  const auto j = json::parse(text, nullptr, false);
+  const auto j = parse_bounded<json>(text);
   if (!j.is_object()) return out;
   for (const auto& [version, each] : j.items()) {
     if (auto shown = shown_of(each)) out.emplace(version, std::move(*shown));

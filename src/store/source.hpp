@@ -17,6 +17,8 @@ class source {
   virtual void trust_changed() {}
   // The node does otherwise than it said last: whoever listens should hear of it now.
   virtual void tell_soon() {}
+  // Now and then while a version is built, which may take minutes: whoever listens should hear that the node lives.
+  virtual void meanwhile() {}
 };
 
 // Around ± 20 %, so that a fleet never asks in step.

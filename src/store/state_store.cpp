@@ -11,6 +11,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sluice/base/foreign_json.hpp"
+
 namespace sluice::store {
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -98,7 +100,7 @@ bool read_demotions(const json& from, std::vector<demotion>& out) {
     if (!each.is_object() || here == each.end() || !here->is_boolean()) return false;
     if (!read(each, "version", one.what.version) || !read(each, "rule", one.what.rule) || !read(each, "why", one.what.why) || !read(each, "at", one.at) || !read(each, "time", time)) return false;
     one.here = here->get<bool>();
-    one.by_person = each.value("by_person", json()) == true;
+    one.by_person = truth(each, "by_person");
     one.time = parse_time(time).value_or(wall_time{});
     out.push_back(std::move(one));
   }
@@ -106,7 +108,7 @@ bool read_demotions(const json& from, std::vector<demotion>& out) {
 }
 
 result<node_state> state_from(const std::string& bytes) {
-  const auto j = json::parse(bytes, nullptr, false);
+  const auto j = parse_bounded<json>(bytes);
   if (j.is_discarded()) return fail(errc::integrity, "no whole JSON");
   if (const auto f = j.find("format"); f != j.end() && *f != format) {
     return fail(errc::integrity, "written by another release, in format " + f->dump(-1, ' ', true, json::error_handler_t::replace));
@@ -269,7 +271,7 @@ result<void> state_store::save(const node_state& s) {
   for (const auto& d : s.demotions) {
     demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
   }
-  json j = {{"format", format}, {"demotions", demotions}, {"gate", json::parse(to_json(s.gate))}, {"shadow", json::parse(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"healthy", healthy}};
+  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);
   const auto temporary = directory_ + "/state.json.new";
   auto done = write_synced(temporary, j.dump(1) + "\n", true);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "sluice/base/foreign_json.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::store {
@@ -69,7 +70,7 @@ result<std::string> countersign_text(std::string_view purpose, const std::string
 
 result<signed_text> read_signed(const std::string& text) {
   const auto damaged = [] { return fail(errc::integrity, "a signed record in Redis is damaged"); };
-  const auto j = json::parse(text, nullptr, false);
+  const auto j = parse_bounded<json>(text);
   if (!j.is_object()) return damaged();
   const auto payload = j.find("payload");
   if (payload == j.end()) return signed_text{.payload = text, .signatures = {}};

@@ -63,6 +63,7 @@ result<blocking_stream> blocking_stream::connect(const blocking_target& to, mill
   auto& x = *made;
   const auto where = to.host + ":" + std::to_string(to.port);
   error_code why;
+  const auto end = mono_now() + timeout;
   x.plain.emplace(x.loop);
   tcp::resolver resolver(x.loop);
   const auto found = resolver.resolve(to.host, std::to_string(to.port), why);
@@ -81,7 +82,8 @@ result<blocking_stream> blocking_stream::connect(const blocking_target& to, mill
   SSL_set_tlsext_host_name(x.secure->native_handle(), to.host.c_str());
   done = false;
   x.secure->async_handshake(asio::ssl::stream_base::client, [&](const error_code& e) { why = e, done = true; });
-  if (!x.run(done, timeout, impl::at_end::close)) return fail(errc::timeout, "the TLS handshake with " + where + " took too long");
+  const auto left = std::chrono::duration_cast<milliseconds>(end - mono_now());
+  if (!x.run(done, left, impl::at_end::close)) return fail(errc::timeout, "the TLS handshake with " + where + " took too long");
   if (why) return failed("the TLS handshake with " + where, why);
   return blocking_stream(std::move(made));
 }

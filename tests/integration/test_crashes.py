@@ -30,12 +30,37 @@ __attribute__((constructor)) static void begin(void) {
 """
 
 
-def faulty_library(lab):
+# And one whose threads run out of stack, in the place where each of them waits.
+OVERFLOW = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+static int deeper(int* depth) {
+  volatile char room[4096];
+  room[0] = (char)++*depth;
+  return *depth < 0 ? 0 : deeper(depth) + room[0];
+}
+int epoll_wait(int fd, struct epoll_event* events, int max, int timeout) {
+  static int (*real)(int, struct epoll_event*, int, int);
+  const char* file = getenv("FAULT_FILE");
+  if (real == NULL) real = (int (*)(int, struct epoll_event*, int, int))dlsym(RTLD_NEXT, "epoll_wait");
+  if (file != NULL && gettid() != getpid() && access(file, F_OK) == 0) {
+    int depth = 0;
+    return deeper(&depth);
+  }
+  return real(fd, events, max, timeout);
+}
+"""
+
+
+def faulty_library(lab, code=FAULT):
     compiler = next((c for c in ("cc", "clang-19", "gcc") if shutil.which(c)), None)
     if compiler is None:
         raise Skip("there is no C compiler")
-    (lab.dir / "fault.c").write_text(FAULT)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", lab.dir / "fault.so", lab.dir / "fault.c", "-lpthread"], check=True)
+    (lab.dir / "fault.c").write_text(code)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", lab.dir / "fault.so", lab.dir / "fault.c", "-lpthread", "-ldl"], check=True)
     return lab.dir / "fault.so"
 
 
@@ -47,6 +72,28 @@ def test_two_crashes_inside_bring_the_version_before_back_and_kills_from_outside
     os.environ["LD_PRELOAD"], os.environ["FAULT_FILE"] = str(library), str(trigger)
     try:
         run_through(lab, trigger, Gateway(lab, "n0", up.port, f"{{directory: {folder}}}"), up)
+    finally:
+        del os.environ["LD_PRELOAD"], os.environ["FAULT_FILE"]
+
+
+def test_a_stack_that_overflows_is_counted(lab):
+    library = faulty_library(lab, OVERFLOW)
+    trigger = lab.dir / "now"
+    up = Upstream()
+    folder = bundle(lab.dir / "b")
+    os.environ["LD_PRELOAD"], os.environ["FAULT_FILE"] = str(library), str(trigger)
+    try:
+        g = Gateway(lab, "n0", up.port, f"{{directory: {folder}}}")
+        assert redacts(g, up, "Halden Bank")
+        version = g.state()["version"]
+        for times in (1, 2):
+            trigger.write_text("")
+            until("a thread wakes up", lambda: g.get("/livez") and g.process.poll() is not None)
+            trigger.unlink()
+            assert g.process.returncode == -signal.SIGSEGV
+            assert next(lab.dir.rglob("crashes")).read_text() == (version + "\n") * times
+            g.start()
+        assert redacts(g, up, "Halden Bank"), "there is no other version"
     finally:
         del os.environ["LD_PRELOAD"], os.environ["FAULT_FILE"]
 

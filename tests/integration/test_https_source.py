@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import io
 import json
+import signal
 import ssl
 import subprocess
 import tarfile
@@ -27,6 +28,7 @@ class Server:
 
     def __init__(self, lab, token=""):
         self.body, self.etag, self.asked, self.waited, self.status = b"", '"0"', 0, 0, 200
+        self.drip = False  # a byte of the answer now and then
         self.changed = threading.Condition()
         key, self.ca = certificate(lab.dir)
         outer = self
@@ -50,7 +52,8 @@ class Server:
                         outer.changed.wait(int(wait))
                     if self.headers["if-none-match"] == outer.etag:
                         return self.answer(304)
-                    return self.answer(200, outer.body, outer.etag)
+                    whole = (outer.body, outer.etag)
+                return self.answer(200, *whole)
 
             def answer(self, status, body=b"", etag=""):
                 try:
@@ -59,6 +62,11 @@ class Server:
                         self.send_header("etag", etag)
                     self.send_header("content-length", str(len(body)))
                     self.end_headers()
+                    while outer.drip and body:
+                        self.wfile.write(body[:1])
+                        self.wfile.flush()
+                        body = body[1:]
+                        time.sleep(0.3)
                     self.wfile.write(body)
                 except OSError:
                     pass
@@ -141,6 +149,29 @@ def test_a_server_with_another_certificate_is_not_believed(lab):
     g = node(lab, server)
     assert g.state()["state"] == "NONE" and g.ask("hi")[0] == 503
     assert "certificate" in (lab.dir / "gw.log").read_text().lower()
+
+
+def test_a_server_that_drips_holds_up_neither_a_start_nor_the_clock_nor_an_end(lab):
+    server = Server(lab)
+    server.serve(packed(lab)[0])
+    g = node(lab, server)
+    g.kill(signal.SIGTERM)
+    g.config.write_text(g.config.read_text().replace("  state_directory", "  on_unavailable: fail_closed\n  max_stale: 6s\n  state_directory"))
+    g.start()
+    until("it is fresh", lambda: g.state()["state"] == "FRESH" and g.ask("hi")[0] == 200)
+    server.drip = True
+    server.serve(packed(lab, "Merrow Capital", more=["--activation", "1-2"])[0])
+    until("what it has grew too old", lambda: g.state()["state"] == "EXPIRED" and g.ask("hi")[0] == 503, 30)
+    until("and it says why", lambda: "did not come in time" in (g.state()["source_error"] or ""), 30)
+    begin = time.monotonic()
+    g.kill(signal.SIGTERM)
+    assert g.process.returncode == 0
+    g.start()  # waits until it listens
+    g.kill(signal.SIGTERM)
+    assert g.process.returncode == 0 and time.monotonic() - begin < 30
+    g.start()
+    server.drip = False
+    until("the whole answer is taken", lambda: redacts(g, "Merrow Capital") and g.state()["state"] == "FRESH", 60)
 
 
 def test_a_server_that_lies_can_only_withhold(lab):

@@ -448,6 +448,52 @@ def raw(redis, *words):
             return answer.read(int(head[1:])) if head[:1] == b"$" else head[1:-2]
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+def test_json_of_endless_depth_ends_nobody(lab):
+    """Whoever may write a key of the ring: a record, a manifest, an answer, a heartbeat. Everything is read within bounds, before any signature."""
+    redis = Server(lab)
+    key = keys(lab, ci="build,activate")
+    trust = f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true}}"
+    fleet = Fleet(lab, redis.port)
+    g = fleet.node(0, trust=trust, poll="200ms")
+    signed = ["--key", key["ci"]]
+    fleet.push(wait=1, more=signed)
+    version = g.state()["version"]
+    honest = raw(redis, "hget", redis.key("head"), "record")
+    for record in (b'{"epoch":' + DEEP + b"}", b'{"epoch":1,"gen":2,"version":"' + b"a" * 64 + b'","shadow":' + DEEP + b"}", b'{"payload":' + DEEP + b"}", DEEP):
+        raw(redis, "hset", redis.key("head"), "record", record)
+        redis("del", redis.key("log"))
+        redis("publish", redis.key("notify"), "x")
+        until("it is refused", lambda: "damaged" in json.dumps(g.state()["last_refusal"]))
+        assert "DAMAGED" in fleet.run("status").stdout
+        g.kill(signal.SIGTERM)
+        g.start()
+        assert g.state()["version"] == version, "a restart, too"
+    raw(redis, "hset", redis.key("head"), "record", honest)
+    until("what is right counts again", lambda: g.state()["state"] == "FRESH")
+    with traffic(g):
+        number = g.state()["activation"]
+        # An answer and a heartbeat, as a gateway's own user of Redis may write them.
+        raw(redis, "hset", redis.key(f"ack:{number}"), "x", b'{"state":"ACK","compile_ms":"x","ts":' + DEEP + b"}")
+        raw(redis, "hset", redis.key(f"ack:{number}"), "y", b'{"state":"ACK","compile_ms":"x","ts":"y"}')
+        redis("zadd", redis.key("nodes"), int(time.time() * 1000), "x")
+        for name in ("arms", "demoted", "labels", "shown"):
+            raw(redis, "hset", redis.key("node:x"), "activation", number, name, DEEP if name != "arms" else b'{"activation":"' + number.encode() + b'","arms":' + DEEP + b"}")
+        told = fleet.run("status", "--json")
+        assert {n["id"] for n in json.loads(told.stdout)["nodes"]} == {"gw0", "x"}
+        fleet.push("Ostwick Savings", more=[*signed, "--wait", "1"])
+        fleet.follow([g], "Ostwick Savings")
+        # Something else where heartbeats stand: they are advice.
+        redis("del", redis.key("nodes"))
+        redis("hset", redis.key("nodes"), "a", "b")
+        assert "NODES UNKNOWN" in fleet.run("status").stdout
+        fleet.push("Merrow Capital", more=[*signed, "--wait", "1"])
+        fleet.run("rollback", *signed, "--trust", f"{lab.dir}/trusted.yaml", "--wait", "1")
+    assert g.process.poll() is None
+
+
 def flipped(bytes_, at):
     return bytes_[:at] + bytes([bytes_[at] ^ (1 << at % 8)]) + bytes_[at + 1:]
 

@@ -29,6 +29,10 @@ BANNED = [
     ("ownership", re.compile(r"\bdelete\b(?!\s*;)|\bdelete\s+\w|\b(malloc|free|realloc)\s*\("), None, "use a container or a smart pointer"),
     ("console", re.compile(r"std::c(out|err)\b|\bf?printf\s*\(|\bputs\s*\("), set(modules.MODULES) - {"app"},
      "return it; only commands talk to people"),
+    ("json", re.compile(r"json::(parse|accept|sax_parse)\b|(\.|->)value\(\s*[^)\s]"), None,
+     "read it within bounds and its members by type: parse_bounded and the readers of sluice/base/foreign_json.hpp"),
+    ("thread", re.compile(r"\bstd::thread\s*[({]|\bthreads?_?\.emplace_back\(|\bthread_\(\[this\] *\{"), set(modules.MODULES) - {"base"},
+     "start_thread(): a stack that overflows is counted, too"),
     ("name", re.compile(r"\b(class|struct|namespace)\s+\w*(manager|helper|util)\w*", re.IGNORECASE), None, "say what it is"),
 ]
 # `new` is right where a constructor is private and the pointer is owned on the spot.
@@ -228,6 +232,11 @@ VIOLATIONS = [
     ("src/store/a.cpp", "// x\nvoid f() { std::cerr << 1; }\n", "console"),
     ("src/app/a.cpp", "// x\nclass policy_manager {};\n", "name"),
     ("src/app/utils.cpp", "// x\n", "name"),
+    ("src/store/a.cpp", "// x\nauto j = nlohmann::json::parse(text, nullptr, false);\n", "json"),
+    ("src/app/a.cpp", '// x\nauto n = j.value("n", 0);\n', "json"),
+    ("src/app/a.cpp", "// x\nauto n = at->value(name, json());\n", "json"),
+    ("src/net/a.cpp", "// x\nauto t = std::thread([] {});\n", "thread"),
+    ("src/net/a.cpp", "// x\nvoid f() { threads.emplace_back([] {}); }\n", "thread"),
     ("src/app/a.cpp", "int x;\n", "preamble"),
     ("src/app/a.hpp", "// x\n", "preamble"),
     ("src/app/a.cpp", "// x\n" + "\n" * LINES_MAX, "length"),
@@ -253,6 +262,8 @@ const char* words = "throw new std::mutex; delete it";
 const char* raw = R"(try { throw 1; } // std::regex)";
 const long long million = 1'000'000;  // catch the separator
 auto made = std::unique_ptr<once>(new once(1));
+auto value = perhaps.value();
+auto cores = std::thread::hardware_concurrency();
 """
 
 

@@ -14,6 +14,7 @@ namespace sluice::net {
 
 struct control_request {
   std::string method, path, query, body, authorization;
+  bool from_page = false;  // a browser sent it for a page of another origin (the fields Origin, Sec-Fetch-Site)
 };
 struct control_response {
   int status = 200;

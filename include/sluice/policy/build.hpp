@@ -46,6 +46,7 @@ void put_in_shadow(bundle_ast& bundle, const std::string& rule_id);
 // Whether the rule, or what an overlay makes of it, says `never_demote`.
 [[nodiscard]] bool never_demoted(const snapshot& of, std::string_view rule_id);
 [[nodiscard]] bool never_demoted(const bundle_ast& bundle, std::string_view rule_id);
+[[nodiscard]] bool has_rule(const bundle_ast& bundle, std::string_view rule_id);
 
 // selftest.cpp: inline tests. `self_test` runs each rule's own positive examples in the full snapshot (they must be found);
 // `run_tests` runs all inline tests as design says: the rule's own policy alone, as if bound.

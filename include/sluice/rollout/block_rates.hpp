@@ -4,8 +4,8 @@
 // A rate is of distinct users: each weighs one, by the share of its own exchanges that were blocked, however many it sends. Two windows
 // are looked at, a short one for what runs wild and a long one for what takes longer to show. A rule trips when, with 99.99 %
 // confidence (Clopper and Pearson), its rate is above its limit, when enough users were seen, when several of them were blocked, and
-// when the rate is above the limit also without the tenant that it blocks most: so that neither one attacker nor one tenant's users
-// together switch a rule off that everybody needs.
+// when the same holds, with 99 % confidence, without the tenant that it blocks most: so that neither one attacker nor one tenant's users together,
+// nor those with one account elsewhere, switch a rule off that everybody needs.
 #pragma once
 
 #include <cstdint>

@@ -128,6 +128,7 @@ struct agent_status {
     bool stands = true;  // false: the source has since given what is in force
   };
   std::optional<refusal> last_refusal;
+  std::uint64_t refusals = 0;               // since the start
   std::vector<std::string> stored_versions; // on disk, newest first
   bool highest_lost = false;                // the memory on disk was damaged, and the source has given no activation since
   struct neighbour { std::string id, activation, version, state; milliseconds age; };

@@ -33,7 +33,7 @@ sources healthy() {
 net::control_response ask(const sources& from, std::string method, std::string path, std::string authorization = {},
                           std::string body = {}) {
   return api(from).handle({.method = std::move(method), .path = std::move(path), .query = {}, .body = std::move(body),
-                           .authorization = std::move(authorization)});
+                           .authorization = std::move(authorization), .from_page = false});
 }
 
 TEST(admin_api, is_ready_only_with_a_policy_that_is_in_force) {
@@ -137,6 +137,24 @@ TEST(admin_api, a_node_in_shadow_explains_that_it_changes_nothing) {
   EXPECT_EQ(told["mode"], "shadow");
   EXPECT_EQ(told["verdict"], "allow");
   EXPECT_EQ(told["text"], "x");
+}
+
+TEST(admin_api, a_web_page_is_told_nothing_and_arms_nothing) {
+  const api to(healthy());
+  EXPECT_EQ(to.handle({.method = "POST", .path = "/v1/rearm", .query = {}, .body = "{}", .authorization = {}, .from_page = true}).status, 403);
+  EXPECT_EQ(to.handle({.method = "GET", .path = "/v1/status", .query = {}, .body = {}, .authorization = {}, .from_page = true}).status, 403);
+  EXPECT_EQ(to.handle({.method = "GET", .path = "/livez", .query = {}, .body = {}, .authorization = {}, .from_page = true}).status, 200);
+}
+
+TEST(admin_api, a_body_of_endless_depth_is_none) {
+  auto from = healthy();
+  from.rearm = [](const std::string&) { FAIL(); };
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const auto& body : {deep, R"({"rule":)" + deep + "}", R"({"other":)" + deep + "}"}) {
+    EXPECT_EQ(ask(from, "POST", "/v1/rearm", {}, body).status, 400);
+    EXPECT_NE(ask(from, "POST", "/v1/explain", {}, body).status, 200);
+  }
+  EXPECT_EQ(ask(from, "POST", "/v1/rearm", {}, R"({"rule":7})").status, 400);
 }
 
 TEST(admin_api, names_the_right_method_and_the_paths_there_are) {

@@ -79,6 +79,25 @@ TEST(block_rates, one_tenants_users_together_demote_nothing_for_the_others) {
   }
 }
 
+TEST(block_rates, a_few_accounts_elsewhere_speak_for_no_other_tenant) {
+  for (const std::uint64_t elsewhere : {1U, 4U}) {
+    traffic t;
+    for (std::uint64_t i = 0; i < 25; ++i) t.ask(1000 + i, {wild}, 66);
+    for (std::uint64_t i = 0; i < elsewhere; ++i) t.ask(i, {wild}, 7);
+    for (std::uint64_t i = 0; i < 8; ++i) t.ask(100 + i, {}, 7);
+    EXPECT_EQ(t.demoted(), names{}) << elsewhere;
+  }
+  traffic t;
+  for (std::uint64_t i = 0; i < 25; ++i) t.ask(1000 + i, {wild}, 66);
+  for (std::uint64_t i = 0; i < 25; ++i) t.ask(i, {wild}, 7);
+  EXPECT_EQ(t.demoted(), names{"wild"}) << "as many as would trip it there are evidence";
+  // A rule that blocks one tenant's users always and a quarter of the others is wild.
+  traffic uneven;
+  for (std::uint64_t i = 0; i < 30; ++i) uneven.ask(1000 + i, {wild}, 66);
+  for (std::uint64_t i = 0; i < 60; ++i) uneven.ask(i, i % 4 == 0 ? std::vector{wild} : std::vector<std::uint32_t>{}, 1 + i % 2);
+  EXPECT_EQ(uneven.demoted(), names{"wild"});
+}
+
 TEST(block_rates, less_than_the_minimum_of_users_is_no_evidence) {
   traffic t;
   for (std::uint64_t user = 0; user < 19; ++user) t.ask(user, {wild});

@@ -150,6 +150,25 @@ TEST(fleet_watch, a_node_that_fell_silent_counts_until_it_is_surely_gone) {
   EXPECT_TRUE(w.look(head_alone(), {node("a", {}, demotes({"wild"}))}));
 }
 
+TEST(fleet_watch, what_a_heartbeat_says_is_read_within_bounds) {
+  watching w;
+  const auto head = head_with_canary();
+  auto deep = node("a");
+  const std::string open(100'000, '['), close(100'000, ']');
+  deep.arms = R"({"activation":"1-7","arms":)" + open + close + "}";
+  EXPECT_FALSE(w.look(head, {deep}));
+  deep.arms = R"({"activation":"1-7","arms":[{"version":")" + trial + R"(","users":)" + open + close + "}]}";
+  EXPECT_FALSE(w.look(head, {deep}));
+  for (const char* arms : {R"("text")", "7", R"([7,"x",null])", R"([{"version":7,"users":-1}])"}) {
+    deep.arms = R"({"activation":"1-7","arms":)" + std::string(arms) + "}";
+    EXPECT_FALSE(w.look(head, {deep})) << arms;
+  }
+  const std::string endless(1'000'000, 'w');
+  const auto said = w.look(head_alone(), {node(endless, {}, {{.version = live, .rule = "wild", .why = endless}})});
+  ASSERT_TRUE(said && said->demoted);
+  EXPECT_LT(said->demoted->back().why.size(), 500U) << "it goes into a record that is carried on";
+}
+
 TEST(fleet_watch, a_watch_that_begins_waits_until_every_node_has_reported) {
   watching w;
   w.settled = false;

@@ -221,6 +221,69 @@ TEST_F(publishing, a_number_out_of_all_proportion_is_not_believed) {
   EXPECT_FALSE(parse_record(to_json(record)));
 }
 
+TEST_F(publishing, a_record_is_read_within_bounds) {
+  const std::string version(64, 'a'), deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const activation_record good{.activation = {1, 1}, .ring = "test", .version = version, .kind = "activate", .actor = "", .note = "", .time = "", .previous = "", .replid = ""};
+  const auto text = to_json(good);
+  ASSERT_TRUE(parse_record(text));
+  for (const char* name : {"epoch", "gen", "shadow", "rearmed", "demoted", "rearmed_rules", "shown", "canary", "other"}) {
+    const auto with = [&](const std::string& value) { return "{\"" + std::string(name) + "\":" + value + "," + text.substr(1); };
+    EXPECT_FALSE(parse_record(with(deep))) << name;
+    EXPECT_FALSE(parse_manifest("{\"version\":\"" + version + "\",\"files\":[],\"gate\":{\"" + name + "\":" + deep + "}}")) << name;
+  }
+  EXPECT_FALSE(parse_record(deep));
+  EXPECT_FALSE(parse_record(R"({"payload":)" + deep + R"(,"signatures":[]})"));
+  EXPECT_FALSE(parse_record(R"({"payload":"{}","signatures":)" + deep + "}"));
+}
+
+TEST_F(publishing, an_answer_of_other_types_is_an_answer_without_figures) {
+  auto to = connect();
+  redis_->run({"HSET", keys_.ack({1, 1}), "n1", R"({"state":"ACK","phase":"ACTIVE","compile_ms":"x","ts":{}})"});
+  redis_->run({"HSET", keys_.ack({1, 1}), "n2", R"({"state":7,"compile_ms":1e300,"ts":-9223372036854775808})"});
+  redis_->run({"HSET", keys_.ack({1, 1}), "n3", R"({"state":"ACK","compile_ms":12,"ts":18446744073709551615})"});
+  const auto all = to.acknowledgements({1, 1});
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 3U);
+  EXPECT_EQ((*all)[0].state, "ACK");
+  EXPECT_EQ((*all)[0].compile.count(), 0);
+  EXPECT_EQ((*all)[2].compile.count(), 12);
+}
+
+TEST_F(publishing, heartbeats_that_cannot_be_read_stop_nothing) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value();
+  redis_->run({"HSET", keys_.nodes(), "a", "b"});
+  EXPECT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  EXPECT_EQ(to.ahead_of(to.head().value()).value(), policy::activation{});
+  const auto nodes = to.nodes();
+  ASSERT_FALSE(nodes);
+  EXPECT_NE(nodes.error().message.find("redis-cli DEL '" + keys_.nodes()), std::string::npos) << nodes.error().message;
+  redis_->run({"DEL", keys_.nodes()});
+  // More names than one reply can bring, and all before the one that is a node.
+  redis_->run({"EVAL", "for i = 1, 1001 do local z = {} for j = 1, 1000 do z[2*j-1] = '+inf' z[2*j] = i .. ':' .. j end redis.call('ZADD', KEYS[1], unpack(z)) end", "1", keys_.nodes()});
+  redis_->run({"ZADD", keys_.nodes(), "1700000000000", "n1"});
+  redis_->run({"HSET", keys_.node("n1"), "activation", "1-1"});
+  EXPECT_TRUE(to.activate({.version = one, .actor = "", .note = ""}));
+  const auto known = to.nodes();
+  ASSERT_TRUE(known) << known.error().message;
+  ASSERT_EQ(known->size(), 1U);
+  EXPECT_EQ(known->front().id, "n1");
+}
+
+TEST_F(publishing, a_history_of_any_length_is_read) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value();
+  redis_->run({"EVAL", "for i = 1, 120000 do redis.call('XADD', KEYS[1], '1-' .. i, 'kind', 'activate', 'version', '', 'record', '{}') end", "1", keys_.log()});
+  ASSERT_TRUE(to.activate({.version = one, .actor = "me", .note = ""}));
+  const auto all = to.history(0);
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(all->size(), 120'001U);
+  EXPECT_EQ(all->front().actor, "me");
+  EXPECT_EQ(policy::to_string((*all)[1].activation), "1-120000");
+  EXPECT_EQ(policy::to_string(all->back().activation), "1-1");
+  EXPECT_EQ(to.history(2500)->size(), 2500U);
+}
+
 TEST_F(publishing, a_revoked_version_cannot_come_back) {
   auto to = connect();
   const auto one = to.stage(bundle_of("one")).value();

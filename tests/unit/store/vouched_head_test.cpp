@@ -1,7 +1,9 @@
 // What publishers and the role safety may go on with, in a real Redis in which anybody may have written.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "failing_disk.hpp"
 #include "trust_fixture.hpp"
@@ -43,6 +45,59 @@ TEST_F(trusting, a_publisher_signs_nothing_of_a_head_that_nobody_vouches_for) {
     EXPECT_TRUE(plain.demoted.empty()) << "a new activation may pass it over, and takes nothing of it along";
     redis_->run({"DEL", keys.log(), keys.head()});
   }
+}
+
+// Who may write the head has no say over how much a node writes.
+TEST_F(trusting, heads_that_nobody_vouches_for_fill_neither_the_logs_nor_redis) {
+  const ring_keys keys("test");
+  watched_agent node(strict());
+  node->start();
+  const auto good = push_signed("one", build_, activate_);
+  ASSERT_TRUE(node.until_version(good.version));
+  redis_->run({"DEL", keys.log()});
+  constexpr unsigned heads = 400;
+  for (unsigned i = 2; i < 2 + heads; ++i) {
+    const activation_record forged{.activation = {1, i}, .ring = "test", .version = good.version, .kind = "activate", .actor = "", .note = "", .time = "", .previous = "", .replid = ""};
+    redis_->run({"HSET", keys.head(), "epoch", "1", "gen", std::to_string(i), "record", to_json(forged)});
+    redis_->run({"PUBLISH", keys.notify(), "x"});
+    node->reload();  // each is looked at, as with a poll that is as quick
+    const auto end = mono_now() + seconds(5);
+    while (node->status().last_refusal.value_or(agent_status::refusal{}).activation != "1-" + std::to_string(i) && mono_now() < end) std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(node->status().last_refusal->activation, "1-" + std::to_string(1 + heads)) << "the status has the last one all the same";
+  EXPECT_GE(node->status().refusals, heads);
+  EXPECT_LE(node.logged("refused version"), 40U);
+  const auto acks = redis_->run({"KEYS", "{sluice:test}:ack:*"});
+  EXPECT_LE(acks.items.size(), 41U);
+  EXPECT_EQ(node.active().activation, good.activation);
+}
+
+TEST_F(trusting, a_node_that_builds_still_says_that_it_lives) {
+  const ring_keys keys("test");
+  watched_agent node(strict());
+  std::atomic<bool> hold{false};
+  std::atomic<bool> building{false};
+  node.while_applying = [&](const std::string&) {
+    building.store(true);
+    while (hold.load()) std::this_thread::sleep_for(milliseconds(1));
+  };
+  node->start();
+  const auto one = push_signed("one", build_, activate_);
+  ASSERT_TRUE(node.until_version(one.version));
+  hold.store(true);
+  building.store(false);
+  const auto two = push_signed("two", build_, activate_);
+  const auto end = mono_now() + seconds(10);
+  while (!building.load() && mono_now() < end) std::this_thread::sleep_for(milliseconds(1));
+  ASSERT_TRUE(building.load());
+  // What it does meanwhile is heard at once, and not after the build: so a heartbeat was sent.
+  node->demote({{.version = one.version, .rule = "r-1", .why = "wild"}});
+  const auto heard = [&] { return redis_->run({"HGET", keys.node("n1"), "demoted"}).text.contains("r-1"); };
+  while (!heard() && mono_now() < end) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_TRUE(heard());
+  EXPECT_NE(node.active().snapshot->version(), two.version);
+  hold.store(false);
+  EXPECT_TRUE(node.until_version(two.version));
 }
 
 TEST_F(trusting, a_publisher_goes_on_with_what_its_file_of_keys_vouches_for) {
