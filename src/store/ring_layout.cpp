@@ -98,14 +98,14 @@ result<activation_record> parse_record(const std::string& text) {
   r.time = string("time");
   r.previous = string("prev");
   r.replid = string("replid");
-  r.back = j.value("back", json()) == true;
+  r.back = truth(j, "back");
   r.how = {.commit = string("commit"), .gate_report = string("gate")};
   if (const auto made = j.find("made"); made != j.end() && made->is_object()) {
     r.how.gate_verdict = word(*made, "verdict");
     r.how.approved_by = word(*made, "approved_by");
     r.how.against = word(*made, "against");
-    r.how.emergency = made->value("emergency", json()) == true;
-    r.how.weaker = made->value("weaker", json()) == true;
+    r.how.emergency = truth(*made, "emergency");
+    r.how.weaker = truth(*made, "weaker");
   }
   if (r.version.size() != 64) return bad();
   if (!read_beside(j, r.with)) return bad();
