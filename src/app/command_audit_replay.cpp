@@ -175,9 +175,7 @@ void tell(const replay_sum& sum, bool raw) {
 }
 
 // Of a stream what closed it; one that was only opened, on a node that was killed, has no decision yet.
-int replay_all(const replay_options& o, const std::vector<std::string>& folders, replayer& with, bool raw) {
-  audit::filter wanted;
-  if (!parse_instant(o.since, wanted.from) || !parse_instant(o.until, wanted.to)) return 2;
+int replay_all(const audit::filter& wanted, const std::vector<std::string>& folders, replayer& with, bool raw) {
   replay_sum sum;
   const auto found = audit::query(folders, wanted, [&](const std::string& line) {
     const auto head = head_of(line);
@@ -202,6 +200,8 @@ int replay(const replay_options& o, bool raw) {
     complain("replay one decision by its id, or every one of the logs with --all", "--since and --until go with --all");
     return 2;
   }
+  audit::filter wanted;
+  if (!parse_instant(o.since, wanted.from) || !parse_instant(o.until, wanted.to)) return 2;
   std::string master;
   if (!o.secret_file.empty()) {
     const auto secret = read_secret(o.secret_file, "--secret");
@@ -211,7 +211,7 @@ int replay(const replay_options& o, bool raw) {
   const auto logs = log_sources::open(o.logs);
   if (!logs) return 1;
   replayer with(o, std::move(master));
-  return o.all ? replay_all(o, logs->folders(), with, raw) : replay_one(o, logs->folders(), with, raw);
+  return o.all ? replay_all(wanted, logs->folders(), with, raw) : replay_one(o, logs->folders(), with, raw);
 }
 
 }  // namespace
