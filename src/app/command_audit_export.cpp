@@ -13,6 +13,7 @@
 #include "gateway_setup.hpp"
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/durable_file.hpp"
 
 namespace sluice::app {
 namespace {

@@ -10,6 +10,7 @@
 #include "log_sources.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/rollout/shadow_report.hpp"
 #include "version_lookup.hpp"
 
