@@ -213,6 +213,9 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
 
 head_record to_head(const activation_record& r) {
   head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .commit = r.commit, .gate_report = r.gate_report, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
+  const auto rule = std::ranges::find(r.with.rearmed_rules, r.activation, &rearming::at);
+  out.rearmed = r.with.rearmed == r.activation || rule != r.with.rearmed_rules.end();
+  if (rule != r.with.rearmed_rules.end()) out.rearmed_rule = rule->rule;
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }
