@@ -2,17 +2,22 @@
 #include "audit_export.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/store/stream_writer.hpp"
 
@@ -43,29 +48,69 @@ json log_record(const json& r, const std::string& line) {
           {"eventName", "sluice.audit." + word(r, "event")}, {"body", {{"stringValue", line}}}, {"attributes", attributes}};
 }
 
+constexpr std::string_view record_begin = R"({"v":)";
+
+// What stands behind the last newline, and where it begins.
+std::string torn_tail(const std::string& path, std::uint64_t size, std::uint64_t& whole) {
+  std::ifstream in(path, std::ios::binary);
+  std::string piece, tail;
+  for (whole = size; whole > 0;) {
+    piece.resize(std::min<std::uint64_t>(1u << 16, whole));
+    in.seekg(static_cast<std::streamoff>(whole - piece.size()));
+    if (!in.read(piece.data(), static_cast<std::streamsize>(piece.size()))) return {};
+    const auto at = piece.rfind('\n');
+    tail.insert(0, piece, at == std::string::npos ? 0 : at + 1);
+    whole -= piece.size() - (at == std::string::npos ? 0 : at + 1);
+    if (at != std::string::npos) break;
+  }
+  return tail;
+}
+
 class file_sink final : public record_sink {
  public:
   file_sink(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   ~file_sink() override {
     if (fd_ != STDOUT_FILENO) ::close(fd_);
   }
+  file_sink(const file_sink&) = delete;
+  file_sink& operator=(const file_sink&) = delete;
+  // A record that an earlier run left in part goes: the next one would be glued to it, and this run sends it again.
+  result<void> begin() {
+    const auto size = size_now();
+    if (!size) return {};
+    std::uint64_t whole = 0;
+    const auto tail = torn_tail(path_, *size, whole);
+    if (tail.empty()) return {};
+    const auto begins = std::string_view(tail).substr(0, record_begin.size());
+    if (!record_begin.starts_with(begins)) {
+      return fail(errc::invalid_argument, path_ + " does not end with a newline, and what it ends with is no record; name another file");
+    }
+    const auto why = append_whole(fd_, whole, {}, false);
+    return why ? fail(errc::io, "cutting the torn record off " + path_ + ": " + why.message()) : result<void>();
+  }
   result<void> write(std::span<const std::string> lines) override {
     std::string bytes;
     for (const auto& line : lines) bytes += line + "\n";
-    for (std::size_t done = 0; done < bytes.size();) {
-      const auto n = ::write(fd_, bytes.data() + done, bytes.size() - done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return fail(errc::io, "writing " + path_ + ": " + std::strerror(errno));
-      done += static_cast<std::size_t>(n);
+    std::error_code why;
+    if (const auto size = size_now()) {
+      why = append_whole(fd_, *size, bytes, false);
+    } else if (write_all(fd_, bytes) != bytes.size()) {
+      why = {errno, std::generic_category()};
     }
-    return {};
+    return why ? fail(errc::io, "writing " + path_ + ": " + why.message()) : result<void>();
   }
   result<void> finish() override {
-    if (fd_ == STDOUT_FILENO || ::fsync(fd_) == 0) return {};
-    return fail(errc::io, "syncing " + path_ + ": " + std::strerror(errno));
+    const auto why = size_now() ? sync_file(fd_) : std::error_code();
+    return why ? fail(errc::io, "syncing " + path_ + ": " + why.message()) : result<void>();
   }
 
  private:
+  // Of a file; none for what cannot be cut, a pipe.
+  [[nodiscard]] std::optional<std::uint64_t> size_now() const {
+    struct stat is {};
+    if (::fstat(fd_, &is) != 0 || !S_ISREG(is.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(is.st_size);
+  }
   int fd_;
   std::string path_;
 };
@@ -169,7 +214,9 @@ result<std::unique_ptr<record_sink>> open_sink(const export_target& target) {
   if (target.to == "-") return std::make_unique<file_sink>(STDOUT_FILENO, "standard output");
   const int fd = ::open(target.to.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (fd < 0) return fail(errc::io, "cannot write " + target.to + ": " + std::strerror(errno));
-  return std::make_unique<file_sink>(fd, target.to);
+  auto sink = std::make_unique<file_sink>(fd, target.to);
+  if (auto begun = sink->begin(); !begun) return std::unexpected(begun.error());
+  return sink;
 }
 
 }  // namespace sluice::app

@@ -14,6 +14,7 @@
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/durable_file.hpp"
 
 namespace sluice::app {
 namespace {

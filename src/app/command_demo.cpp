@@ -20,6 +20,7 @@
 #include "gateway_setup.hpp"
 #include "http_call.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/store/publisher.hpp"
 
 namespace sluice::app {

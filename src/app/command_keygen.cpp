@@ -1,11 +1,6 @@
 // sluice keygen: a key that signs what is pushed, and the line that makes nodes trust it.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -14,6 +9,7 @@
 
 #include "gateway_setup.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/strings.hpp"
 #include "trust_file.hpp"
 
@@ -28,16 +24,9 @@ struct keygen_options {
 
 // A new file that its owner alone may read; one that is there already is never written over.
 bool write_private(const std::string& file, const std::string& text) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    complain("cannot make " + file + ": " + std::strerror(errno), errno == EEXIST ? "a key is never written over: name another file" : "");
-    return false;
-  }
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  const int why = errno;
-  ::close(fd);
-  if (!written) complain("cannot write " + file + ": " + std::strerror(why));
-  return written;
+  const auto written = write_file(file, text, {.start = file_start::fresh, .named = true});
+  if (!written) complain("cannot make the key: " + written.error().message, written.error().code == errc::conflict ? "a key is never written over: name another file" : "");
+  return written.has_value();
 }
 
 // The file of trusted keys with one more. A file that has a mistake is left as it is.

@@ -12,6 +12,7 @@
 #include "provenance.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/store/archive.hpp"
 
 namespace sluice::app {

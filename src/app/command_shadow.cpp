@@ -11,6 +11,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/rollout/shadow_report.hpp"
 #include "version_lookup.hpp"
 

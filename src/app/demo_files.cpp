@@ -15,6 +15,7 @@
 #include "demo_bundle.hpp"
 #include "gateway_setup.hpp"
 #include "trust_file.hpp"
+#include "sluice/base/durable_file.hpp"
 
 namespace sluice::app::demo {
 namespace {

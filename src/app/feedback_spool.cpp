@@ -2,7 +2,6 @@
 #include "feedback_spool.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,10 +9,12 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "gateway_setup.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/base/threads.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/store/stream_writer.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -30,14 +31,11 @@ constexpr auto look_every = std::chrono::seconds(1), again_after = std::chrono::
 std::vector<std::string> lines_of(const std::string& file, std::uint64_t from, std::size_t lines_max, std::uint64_t& end) {
   std::vector<std::string> out;
   end = from;
-  const auto bytes = read_file(file, "the feedback spool");
-  if (!bytes || bytes->size() <= from) return out;
-  for (std::size_t at = from; out.size() < lines_max;) {
-    const auto line = bytes->find('\n', at);
-    if (line == std::string::npos) break;
-    out.push_back(bytes->substr(at, line - at));
-    at = line + 1;
-    end = at;
+  std::ifstream in(file, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(from));
+  for (std::string line; out.size() < lines_max && std::getline(in, line) && !in.eof();) {
+    end += line.size() + 1;
+    out.push_back(std::move(line));
   }
   return out;
 }
@@ -109,34 +107,15 @@ void feedback_spool::tell(const std::string& why) {
   telemetry::log(telemetry::level::warn, "feedback waits in the state directory", {{"reason", why}});
 }
 
-namespace {
-
-// All of it behind the first `size` bytes of the file, or none: a part that the disk took goes again, now or before the next write.
-bool append(int fd, std::uint64_t size, std::string_view bytes) {
-  struct stat now {};
-  if (::fstat(fd, &now) != 0) return false;
-  if (static_cast<std::uint64_t>(now.st_size) > size && ::ftruncate(fd, static_cast<off_t>(size)) != 0) return false;
-  for (std::size_t done = 0; done < bytes.size();) {
-    const auto n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    done += static_cast<std::size_t>(n);
-  }
-  return ::fdatasync(fd) == 0;
-}
-
-}  // namespace
-
 void feedback_spool::write(const std::vector<std::string>& some) {
   if (some.empty()) return;
   std::string bytes;
   for (const auto& line : some) bytes += line + "\n";
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  const bool fine = fd >= 0 && append(fd, size_, bytes);
-  const int why = errno;
-  if (fd >= 0 && !fine) (void)append(fd, size_, {});
+  const auto why = fd >= 0 ? append_whole(fd, size_, bytes, true) : std::error_code(errno, std::generic_category());
+  const bool fine = !why;
   if (fd >= 0) ::close(fd);
-  if (!fine) telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " cannot be written", {{"reason", std::strerror(why)}, {"entries", std::to_string(some.size())}});
+  if (!fine) telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " cannot be written", {{"reason", why.message()}, {"entries", std::to_string(some.size())}});
   const std::scoped_lock hold(lock_);
   size_ += fine ? bytes.size() : 0;
   counts_.dropped += fine ? 0 : some.size();
@@ -162,10 +141,21 @@ bool feedback_spool::forward() {
     if (const auto kept = replace_file(sent_file_, std::to_string(sent_) + "\n"); !kept) return tell(kept.error().message), false;
   }
   tell("");
+  return empty_file(), true;
+}
+
+// What was sent goes, once it is much. That nothing was sent of the empty file is on the disk first: a mark that stayed would hide as much of
+// what comes next. After a crash between the two everything is sent again.
+void feedback_spool::empty_file() {
+  {
+    const std::scoped_lock hold(lock_);
+    if (sent_ < shrink_bytes || sent_ < size_) return;
+  }
+  if (const auto kept = replace_file(sent_file_, "0\n"); !kept) return tell(kept.error().message);
+  const bool emptied = ::truncate(file_.c_str(), 0) == 0;
+  if (!emptied) return tell("emptying " + file_ + " failed: " + std::strerror(errno));
   const std::scoped_lock hold(lock_);
-  if (sent_ < shrink_bytes || sent_ < size_) return true;
-  if (::truncate(file_.c_str(), 0) == 0) size_ = sent_ = 0;
-  return true;
+  size_ = sent_ = 0;
 }
 
 void feedback_spool::run() {

@@ -44,6 +44,7 @@ class feedback_spool {
   void run();
   void write(const std::vector<std::string>& some);
   [[nodiscard]] bool forward();
+  void empty_file();
   void tell(const std::string& why);
   std::string file_, sent_file_, stream_, told_;
   std::optional<store::redis_endpoint> redis_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway_setup.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/proxy/report.hpp"

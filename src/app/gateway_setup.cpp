@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -29,17 +30,10 @@ std::string random_hex(std::size_t bytes) {
 
 // What the file holds, or `fresh`, written there. Two starts at once agree on whoever came first.
 result<std::string> kept_text(const std::string& path, const std::string& fresh) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    if (errno != EEXIST) return fail(errc::io, "cannot write " + path + ": " + std::strerror(errno));
-    return read_secret(path, "the file");
-  }
-  const std::string text = fresh + "\n";
-  const bool fine = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  ::close(fd);
-  if (fine) return fresh;
-  ::unlink(path.c_str());
-  return fail(errc::io, "cannot write " + path + ": " + std::strerror(errno));
+  const auto written = write_file(path, fresh + "\n", {.start = file_start::fresh, .named = true});
+  if (!written && written.error().code == errc::conflict) return read_secret(path, "the file");
+  if (!written) return std::unexpected(written.error());
+  return fresh;
 }
 
 }  // namespace
@@ -100,18 +94,6 @@ result<std::string> read_file(const std::string& path, std::string_view what) {
     return fail(errc::invalid_argument, std::string(what) + ": " + path + " cannot be read");
   }
   return bytes;
-}
-
-result<void> replace_file(const std::string& path, const std::string& bytes) {
-  const auto temporary = path + ".new";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(errc::io, "cannot write " + temporary + ": " + std::strerror(errno));
-  const bool fine = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
-  ::close(fd);
-  if (fine && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
-  const std::string why = std::strerror(errno);
-  ::unlink(temporary.c_str());
-  return fail(errc::io, "cannot write " + path + ": " + why);
 }
 
 result<std::string> read_secret(const std::string& path, std::string_view what) {

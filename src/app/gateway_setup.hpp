@@ -34,8 +34,6 @@ class directory_lock {
 // Whether the port can be bound now, so that a gateway that could not serve leaves no trace. An address that is none is for the listener to refuse.
 [[nodiscard]] result<void> port_is_free(const std::string& address, std::uint16_t port, std::string_view key);
 [[nodiscard]] result<std::string> read_file(const std::string& path, std::string_view what);
-// Whole or not at all: a reader never sees half of it.
-[[nodiscard]] result<void> replace_file(const std::string& path, const std::string& bytes);
 // A line of text from a file, surrounding white space removed; an empty one is an error.
 [[nodiscard]] result<std::string> read_secret(const std::string& path, std::string_view what);
 // Puts the password from a file, where one is named, into the endpoint. `of`: the configuration's key for it.

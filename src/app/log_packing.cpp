@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "sluice/audit/packing.hpp"
 #include "sluice/base/threads.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/http/zstd.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -17,16 +19,9 @@ namespace {
 constexpr std::size_t piece_bytes = 1u << 18;
 constexpr std::chrono::seconds look_every{5};
 
-result<void> sync_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool fine = fd >= 0 && ::fsync(fd) == 0;
-  if (fd >= 0) ::close(fd);
-  if (fine) return {};
-  return fail(errc::io, path + " cannot be synced");
-}
-
 result<void> pack(const std::string& from, const std::string& to) {
   std::ifstream in(from, std::ios::binary);
+  if (!in) return fail(errc::io, "the audit file " + from + " cannot be read");
   // As the log's own files: not for every user of the machine.
   if (const int fd = ::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640); fd >= 0) ::close(fd);
   std::ofstream out(to, std::ios::binary | std::ios::trunc);
@@ -42,7 +37,10 @@ result<void> pack(const std::string& from, const std::string& to) {
   out << packed;
   out.close();
   if (in.bad() || !out) return fail(errc::io, "packing " + from + " into " + to + " failed");
-  return sync_file(to);
+  const int fd = ::open(to.c_str(), O_RDONLY | O_CLOEXEC);
+  const auto why = fd >= 0 ? sync_file(fd) : std::error_code(errno, std::generic_category());
+  if (fd >= 0) ::close(fd);
+  return why ? fail(errc::io, "syncing " + to + " failed: " + why.message()) : result<void>();
 }
 
 result<void> unpack(const std::string& from, const std::function<bool(std::string_view)>& take) {
@@ -90,7 +88,7 @@ void log_tidying::run() {
 }
 
 void log_tidying::look() {
-  const auto done = audit::tidy(to_, directory_, node_, rules_, now().wall);
+  const auto done = audit::tidy(to_, directory_, node_, rules_, now(), memory_);
   if (!done.removed.empty()) {
     telemetry::log(telemetry::level::info, "old files of the decision log were removed", {{"files", std::to_string(done.removed.size())}, {"last", done.removed.back()}});
   }

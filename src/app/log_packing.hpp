@@ -27,6 +27,7 @@ class log_tidying {
   audit::log& to_;
   std::string directory_, node_, told_;
   audit::retention rules_;
+  audit::retention_memory memory_;  // thread_'s
   std::mutex lock_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -199,7 +199,8 @@ class node_wait {
     }
     const auto ahead = ring_.ahead_of(head);
     if (!ahead || *ahead == policy::activation{}) return;
-    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .canary = head.canary, .shadow = head.shadow, .instead_of = head.activation});
+    auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .canary = head.canary, .shadow = head.shadow,
+                                 .rearm = head.rearmed, .rearm_rule = head.rearmed_rule, .instead_of = head.activation});
     if (!again) return complain_ring(again.error());
     progress_.say("nodes have seen " + policy::to_string(*ahead) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
     progress_.again();

@@ -4,10 +4,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "files.hpp"
+#include "standing.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/base/foreign_json.hpp"
 
@@ -19,50 +19,29 @@ using nlohmann::json;
 // What one node runs, event by event.
 class running {
  public:
-  void take(const json& event, const std::string& boot, wall_time at) {
-    const auto kind = word(event, "event"), version = word(event, "version");
-    if (kind == "activated" || kind == "state" || kind == "downgraded") return activate(event, boot, at);
-    if (kind == "demoted") demoted_[version].insert(rule_of(event));
-    if (kind == "rearmed") demoted_[version].erase(rule_of(event));
-    if (kind != "canary") return;
-    is_.canary = version;
-    is_.canary_share = version.empty() ? "" : word(event, "detail");
-    keep_demotions();
+  void take(const json& event, const std::string& line, const std::string& boot, wall_time at) {
+    const auto kind = word(event, "event");
+    if (kind == "standing") {
+      state_.restate(line);
+    } else {
+      state_.take({.kind = kind, .time = at, .activation = word(event, "activation"), .version = word(event, "version"), .freshness = word(event, "state"), .detail = word(event, "detail")});
+    }
+    node_ = word(event, "node");
+    boot_ = boot;
+    shadow_ = word(event, "mode") == "shadow";
   }
   [[nodiscard]] active_version now_active() const {
-    auto out = is_;
-    out.demoted = demoted(out.version);
-    if (!out.canary.empty()) out.canary_demoted = demoted(out.canary);
-    return out;
+    const auto& is = state_.is();
+    return {.node = node_, .boot = boot_, .activation = is.activation, .version = is.version, .freshness = is.freshness, .since = is.since, .shadow = shadow_,
+            .demoted = state_.demoted(is.version), .canary = is.canary, .canary_share = is.canary_share,
+            .canary_demoted = is.canary.empty() ? std::vector<std::string>() : state_.demoted(is.canary)};
   }
-  [[nodiscard]] bool runs() const { return !is_.version.empty(); }
+  [[nodiscard]] bool runs() const { return state_.runs(); }
 
  private:
-  void activate(const json& event, const std::string& boot, wall_time at) {
-    auto canary = std::exchange(is_.canary, {});
-    auto share = std::exchange(is_.canary_share, {});
-    is_ = {.node = word(event, "node"), .boot = boot, .activation = word(event, "activation"), .version = word(event, "version"), .freshness = word(event, "state"), .since = at,
-           .shadow = word(event, "mode") == "shadow", .demoted = {}};
-    if (canary != is_.version) is_.canary = std::move(canary), is_.canary_share = std::move(share);
-    keep_demotions();
-  }
-  // A demotion belongs to its version, and ends with it.
-  void keep_demotions() {
-    std::erase_if(demoted_, [&](const auto& of) { return of.first != is_.version && of.first != is_.canary; });
-  }
-  [[nodiscard]] std::vector<std::string> demoted(const std::string& version) const {
-    const auto rules = demoted_.find(version);
-    return rules == demoted_.end() ? std::vector<std::string>() : std::vector<std::string>(rules->second.begin(), rules->second.end());
-  }
-  // "rule ID: why", or "rule ID".
-  static std::string rule_of(const json& event) {
-    constexpr std::string_view before = "rule ";
-    const auto detail = word(event, "detail");
-    return detail.starts_with(before) ? detail.substr(before.size(), detail.find(':') - before.size()) : std::string();
-  }
-
-  active_version is_;
-  std::map<std::string, std::set<std::string>> demoted_;  // by version
+  standing_state state_;
+  std::string node_, boot_;
+  bool shadow_ = false;
 };
 
 // No text in a record can look like these: its quotes are escaped.
@@ -102,10 +81,10 @@ class stretches {
     first_asked_ = wall_time::max();
     if (at > when_ && !then_) then_ = now_;
   }
-  void take(const json& event, const std::string& boot, wall_time at) {
+  void take(const json& event, const std::string& line, const std::string& boot, wall_time at) {
     const auto kind = word(event, "event");
     if (kind == "start" || kind == "stop") now_ = {};  // a node that is not running enforces nothing
-    if (kind != "stop") now_.take(event, boot, at);
+    if (kind != "stop") now_.take(event, line, boot, at);
   }
   // The last stretch goes on.
   [[nodiscard]] std::vector<active_version> answers() {
@@ -148,7 +127,7 @@ result<std::vector<active_version>> active_at(const std::vector<std::string>& di
     if (std::ranges::any_of(of_exchanges, [&](std::string_view event) { return l.contains(event); })) return node.see_exchange(*at), true;  // most lines
     node.see(*at);
     if (first_text(l, "event") == "checkpoint") return true;
-    if (const auto r = parse_bounded<json>(l, record_bounds); !r.is_discarded()) node.take(r, file.boot, *at);
+    if (const auto r = parse_bounded<json>(l, record_bounds); !r.is_discarded()) node.take(r, l, file.boot, *at);
     return true;
   });
   if (!done) return std::unexpected(done.error());

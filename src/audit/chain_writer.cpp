@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -51,8 +52,25 @@ void chain_writer::add(const record& r) {
 }
 
 void chain_writer::add(const control_event& e) {
+  standing_.take(e);
   append_event(line_, e, context());
   chain();
+}
+
+// For whoever reads this file when those before it are gone.
+void chain_writer::restate() {
+  if (!standing_.runs()) return;
+  append_event(line_, standing_.event(sluice::now().wall), context());
+  standing_.append(line_);
+  chain();
+}
+
+void chain_writer::go_on_in_a_new_file() {
+  if (!open_file()) return;
+  restate();
+  if (batch_.empty()) return;
+  write_batch(false);
+  file_bytes_ = 0;  // a long one alone is no reason for yet another file
 }
 
 // Closes the line that was begun: links it and adds it to the batch.
@@ -90,17 +108,11 @@ void chain_writer::write(bool sync_too, bool makes_room) {
 }
 
 void chain_writer::write_batch(bool sync_too) {
-  std::size_t done = 0;
-  while (done < batch_.size()) {
-    const auto n = ::write(fd_, batch_.data() + done, batch_.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      write_error_ = errno;
-      write_fault_ = std::string("writing the audit log failed: ") + std::strerror(write_error_);
-      note_faults();
-      break;
-    }
-    done += static_cast<std::size_t>(n);
+  const auto done = write_all(fd_, batch_);
+  if (done < batch_.size()) {
+    write_error_ = errno;
+    write_fault_ = std::string("writing the audit log failed: ") + std::strerror(write_error_);
+    note_faults();
   }
   file_bytes_ += done;
   batch_.erase(0, done);
@@ -121,7 +133,7 @@ void chain_writer::keep_up(bool waited_for, bool last) {
   if (sync_fault_.empty()) {
     if ((unsynced_ || beside_.busy()) && waited_for) sync();
     if (unsynced_ && mono_now() - synced_ >= config_.interval) sync_beside();
-    if (batch_.empty() && file_bytes_ > config_.file_bytes_max) (void)open_file();
+    if (!last && batch_.empty() && file_bytes_ > config_.file_bytes_max) go_on_in_a_new_file();
   } else if (batch_.empty() && (last || mono_now() >= repair_at_)) {
     repair();
   }
@@ -190,12 +202,9 @@ result<void> chain_writer::open_file() {
   ++file_number_;
   file_bytes_ = 0;
   // The name itself must survive a crash.
-  const int dir = ::open(config_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool named = dir >= 0 && ::fsync(dir) == 0;
-  const int why = errno;
-  if (dir >= 0) ::close(dir);
-  if (named) return {};
-  sync_failed("the folder " + config_.directory, why);
+  const auto why = sync_folder(config_.directory);
+  if (!why) return {};
+  sync_failed("the folder " + config_.directory, why.value());
   return fail(errc::io, sync_fault_);
 }
 
@@ -203,6 +212,7 @@ result<void> chain_writer::open_file() {
 void chain_writer::repair() {
   if (!open_file()) return postpone_repair();
   add({"unsynced", sluice::now().wall, "", "", "", sync_fault_});
+  restate();
   write_batch(false);
   if (!batch_.empty()) return postpone_repair();
   if (::fdatasync(fd_) != 0) return sync_failed(current_file(), errno);

@@ -12,6 +12,7 @@
 #include "disk_reserve.hpp"
 #include "files.hpp"
 #include "format.hpp"
+#include "standing.hpp"
 #include "sluice/audit/log.hpp"
 #include "sluice/base/clock.hpp"
 
@@ -54,6 +55,8 @@ class chain_writer {
   void checkpoint(std::string_view kind);
   void link(const crypto::signing_key* signing);
   [[nodiscard]] result<void> open_file();
+  void go_on_in_a_new_file();
+  void restate();
   void note_faults();
   void note_synced();
   void sync();
@@ -87,6 +90,7 @@ class chain_writer {
   disk_reserve reserve_{config_.directory + "/" + config_.node + ".reserve", reserve_bytes};
   log::statistics counts_;
   background_sync beside_;
+  standing_state standing_;
 };
 
 }  // namespace sluice::audit

@@ -35,6 +35,11 @@ struct tail_state {
 // the last newline. A file that was packed since it was listed is read where it lies now. errc::not_found: it was retired since;
 // errc::io: it is there and cannot be read.
 [[nodiscard]] result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take);
+// The first and the last whole line; empty where there is none. A file that is not packed is read at its ends alone.
+struct end_lines {
+  std::string first, last;
+};
+[[nodiscard]] result<end_lines> read_ends(const log_file& file);
 // Where it lies now, if it was packed since it was listed.
 [[nodiscard]] bool packed_since(log_file& file);
 [[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);

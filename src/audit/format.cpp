@@ -313,6 +313,9 @@ void append_event(std::string& out, const control_event& e, const line_context& 
   if (e.through == 0) return;
   w.number("retired_through", e.through);
   w.text("retired_hash", e.through_hash);
+  w.text("retired_time", rfc3339(e.through_time));
+  w.text("retired_by", e.after.count() != 0 ? "age" : "bytes");
+  if (e.after.count() != 0) w.number("retired_after_ms", static_cast<std::uint64_t>(e.after.count()));
 }
 
 }  // namespace sluice::audit

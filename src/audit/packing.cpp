@@ -1,6 +1,7 @@
 // See packing.hpp.
 #include "sluice/audit/packing.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -19,11 +20,32 @@ packing& how() {
 
 }  // namespace
 
+namespace {
+
+// The original goes once it is packed: so what the packed file gives back is held against it first, byte by byte.
+result<void> check_packed(const std::string& from, const std::string& to) {
+  if (!how().unpack) return fail(errc::unavailable, "this program cannot read packed audit files: " + to);
+  std::ifstream in(from, std::ios::binary);
+  bool same = in.is_open();
+  std::string piece;
+  const auto read = how().unpack(to, [&](std::string_view packed) {
+    piece.resize(packed.size());
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    return same = same && static_cast<std::size_t>(in.gcount()) == packed.size() && piece == packed;
+  });
+  if (!read) return read;
+  same = same && in.peek() == std::ifstream::traits_type::eof() && !in.bad();
+  return same ? result<void>() : fail(errc::integrity, to + " does not give back what " + from + " holds; it was not put in its place");
+}
+
+}  // namespace
+
 void set_packing(packing given) { how() = std::move(given); }
 
 result<void> pack_file(const std::string& from, const std::string& to) {
   if (!how().pack) return fail(errc::unavailable, "this program cannot pack audit files");
-  return how().pack(from, to);
+  if (auto packed = how().pack(from, to); !packed) return packed;
+  return check_packed(from, to);
 }
 
 bool packed_since(log_file& file) {
@@ -95,6 +117,43 @@ result<bool> read_lines(const log_file& file, const std::function<bool(std::stre
     if (!lines.feed(std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())))) break;
   }
   return lines.line.empty() || lines.stopped;
+}
+
+namespace {
+
+// From the end of the file, in pieces that grow: the line behind the newline before the last one.
+std::string last_line(const std::string& path) {
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  const auto size = static_cast<std::uint64_t>(std::max<std::streamoff>(in ? std::streamoff(in.tellg()) : 0, 0));
+  std::string tail;
+  for (std::uint64_t take = 1u << 16;; take *= 4) {
+    tail.resize(std::min(take, size));
+    in.seekg(static_cast<std::streamoff>(size - tail.size()));
+    if (!in.read(tail.data(), static_cast<std::streamsize>(tail.size()))) return {};
+    const auto end = tail.rfind('\n');
+    const auto before = end == std::string::npos || end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
+    if (end != std::string::npos && (before != std::string::npos || tail.size() == size)) {
+      const auto begin = before == std::string::npos ? 0 : before + 1;
+      return tail.substr(begin, end - begin);
+    }
+    if (tail.size() == size) return {};
+  }
+}
+
+}  // namespace
+
+result<end_lines> read_ends(const log_file& file) {
+  end_lines out;
+  const auto read = read_lines(file, [&](std::streamoff at, const std::string& line) {
+    if (at == 0) out.first = line;
+    if (file.packed) out.last = line;
+    return file.packed;
+  });
+  if (!read) return std::unexpected(read.error());
+  auto now = file;
+  if (!file.packed && packed_since(now)) return read_ends(now);
+  if (!file.packed) out.last = last_line(file.path);
+  return out;
 }
 
 }  // namespace sluice::audit

@@ -9,11 +9,11 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 #include <utility>
 
 #include "files.hpp"
+#include "standing.hpp"
 
 namespace sluice::audit {
 namespace {

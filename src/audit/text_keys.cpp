@@ -1,17 +1,13 @@
 // See text_keys.hpp. Files: <id>.key, the sealed key; <id>.erased, when it was erased.
 #include "sluice/audit/text_keys.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <span>
 
 #include "sluice/audit/query.hpp"
+#include "sluice/base/durable_file.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/sealed.hpp"
 
@@ -22,16 +18,6 @@ namespace {
 constexpr std::size_t day_digits = 10, tenants_cached_max = 10'000;
 
 std::string day_of(wall_time t) { return rfc3339(t).substr(0, day_digits); }
-
-result<void> write_file(const std::string& path, const std::string& bytes, int flags) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
-  if (fd < 0) return fail(errc::io, "cannot write " + path + ": " + std::strerror(errno));
-  const bool fine = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd) == 0;
-  const std::string why = std::strerror(errno);
-  ::close(fd);
-  if (fine) return {};
-  return fail(errc::io, "cannot write " + path + ": " + why);
-}
 
 std::string read_all(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -78,7 +64,8 @@ result<text_key> text_keys::load_or_make(const std::string& day, const std::stri
   std::copy(bytes.begin(), bytes.end(), made.key.begin());
   std::error_code why;
   fs::create_directories(directory_, why);
-  const auto kept = write_file(directory_ + "/" + made.id + ".key", crypto::seal(wrapping_, bytes, "audit text key " + made.id), O_EXCL);
+  // The file's name, too, has to be there after a crash: what is sealed with its key stays in the log.
+  const auto kept = write_file(directory_ + "/" + made.id + ".key", crypto::seal(wrapping_, bytes, "audit text key " + made.id), {.start = file_start::fresh, .named = true});
   if (!kept) return std::unexpected(kept.error());
   return made;
 }
@@ -126,9 +113,9 @@ result<erasure> erase_keys(const std::string& directory, const erase_request& wh
     }
     const auto path = directory + "/" + id + ".key";
     // The note first: a key that is gone without one would look lost.
-    if (auto done = write_file(directory + "/" + id + ".erased", rfc3339(now) + "\n", O_TRUNC); !done) return std::unexpected(done.error());
+    if (auto done = write_file(directory + "/" + id + ".erased", rfc3339(now) + "\n", {.named = true}); !done) return std::unexpected(done.error());
     const auto size = fs::file_size(path, why);
-    if (auto done = write_file(path, std::string(why ? 0 : size, '\0'), 0); !done) return std::unexpected(done.error());
+    if (auto done = write_file(path, std::string(why ? 0 : size, '\0'), {.start = file_start::kept}); !done) return std::unexpected(done.error());
     fs::remove(path, why);
     if (why) return fail(errc::io, "cannot remove " + path + ": " + why.message());
     out.erased.push_back(id);

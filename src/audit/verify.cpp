@@ -96,6 +96,7 @@ class verifier {
       }
       place_ += ", end of boot " + node.boot + ": ";
       end_boot(node);
+      if (!options_.keys.empty() && !node.marked) problem("its log has no checkpoint at all: nobody signed any of it, and anybody who may write into the folder can have made it up");
       if (node.begins_late.sequence != 0) {
         problem_at(node.begins_late.place, "records 1 to " + std::to_string(node.begins_late.sequence - 1) + " are missing, and no record says that they were retired: boots or files before boot " +
                                                node.boot + " were removed");
@@ -181,7 +182,17 @@ class verifier {
   void retired(const std::string& text, node_chain& node) {
     const auto through = last_number(text, "retired_through");
     if (through >= sequence_of(text)) return problem("the record says that records up to " + std::to_string(through) + " were retired, itself among them");
+    check_age(text, through);
     if (through > node.said_retired.through) node.said_retired = {place_, std::string(last_member(text, "retired_hash")), through};
+  }
+
+  // It says by which rule they went, and when the last of them was written: one must fit the other. Records of older releases say neither.
+  void check_age(const std::string& text, std::uint64_t through) {
+    const milliseconds rule(last_number(text, "retired_after_ms"));
+    const auto last = parse_time(first_text(text, "retired_time")), now = parse_time(first_text(text, "time"));
+    if (rule.count() == 0 || !last || !now || *now - *last >= rule) return;
+    problem("the record says that records up to " + std::to_string(through) + " were retired because they were older than " + std::to_string(rule.count() / 1000) + " s, and the last of them was of " +
+            rfc3339(*last));
   }
 
   static void count_retired(node_chain& node) {

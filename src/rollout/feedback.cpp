@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 #include <utility>
 
 #include "sluice/base/foreign_json.hpp"
@@ -31,15 +32,19 @@ void settle(reviewed_decision& of) {
   if (*most >= labels_needed) of.settled = static_cast<judgement>(most - votes.begin());
 }
 
+// The people of one decision, by their names as person() has them: where the last word of each stands.
+using places = std::unordered_map<std::string, std::size_t>;
+
 // The last word of each; who says no more than before keeps the note.
-void keep_last(std::vector<feedback_entry>& of, const feedback_entry& entry) {
-  const auto at = std::ranges::find_if(of, [&](const auto& known) { return known.what == entry.what && person(known.by) == person(entry.by); });
-  if (at == of.end()) return of.push_back(entry);
-  if (entry.time < at->time) return;
-  const auto before = std::exchange(*at, entry);
-  if (!at->note.empty() || !at->sealed_note.empty()) return;
-  at->note = before.note;
-  at->sealed_note = before.sealed_note;
+void keep_last(std::vector<feedback_entry>& of, places& known, const std::string& who, const feedback_entry& entry) {
+  const auto [place, fresh] = known.try_emplace(who, of.size());
+  if (fresh) return of.push_back(entry);
+  auto& last = of[place->second];
+  if (entry.time < last.time) return;
+  const auto before = std::exchange(last, entry);
+  if (!last.note.empty() || !last.sealed_note.empty()) return;
+  last.note = before.note;
+  last.sealed_note = before.sealed_note;
 }
 
 }  // namespace
@@ -127,16 +132,25 @@ std::string masked_note(std::string_view note) {
 }
 
 std::vector<reviewed_decision> review(std::span<const feedback_entry> entries) {
-  std::map<std::string, reviewed_decision> by_decision;
+  struct reviewing {
+    reviewed_decision of;
+    places reporters, labellers;
+  };
+  std::map<std::string, reviewing> by_decision;
+  std::unordered_map<std::string, std::string> people;  // by how they are spelled: to normalise a name costs more than all else here
   for (const auto& each : entries) {
-    auto& of = by_decision[each.decision];
+    auto& [of, reporters, labellers] = by_decision[each.decision];
+    const auto [who, fresh] = people.try_emplace(each.by);
+    if (fresh) who->second = person(each.by);
     if (of.decision.empty() || each.time < of.first) of.first = each.time;
     of.decision = each.decision;
     if (of.tenant.empty()) of.tenant = each.tenant;
-    keep_last(each.what == feedback_entry::kind::label ? of.labels : of.reports, each);
+    const bool label = each.what == feedback_entry::kind::label;
+    keep_last(label ? of.labels : of.reports, label ? labellers : reporters, who->second, each);
   }
   std::vector<reviewed_decision> out;
-  for (auto& [id, of] : by_decision) {
+  for (auto& [id, seen] : by_decision) {
+    auto& of = seen.of;
     for (const auto& each : of.reports) ++(each.verdict == judgement::false_positive ? of.false_positives : of.false_negatives);
     settle(of);
     out.push_back(std::move(of));

@@ -3,6 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/rollout/feedback.hpp"
@@ -20,10 +22,19 @@ constexpr std::size_t case_id_digits = 12;
 // The last digits: the first ones are a time, which decisions share.
 std::string short_id(const std::string& decision) { return decision.substr(decision.size() - std::min(case_id_digits, decision.size())); }
 
-const logged_decision* decision_of(std::span<const logged_decision> logged, const std::string& id) {
-  const auto at = std::ranges::find(logged, id, &logged_decision::id);
-  return at == logged.end() ? nullptr : &*at;
-}
+class decisions_by_id {
+ public:
+  explicit decisions_by_id(std::span<const logged_decision> logged) {
+    for (const auto& each : logged) by_id_.emplace(each.id, &each);
+  }
+  [[nodiscard]] const logged_decision* find(const std::string& id) const {
+    const auto at = by_id_.find(id);
+    return at == by_id_.end() ? nullptr : at->second;
+  }
+
+ private:
+  std::unordered_map<std::string_view, const logged_decision*> by_id_;
+};
 
 // What the case is about: the side on which a rule acted, or, of something missed, the answer where there is one.
 std::string side_of(const reviewed_decision& of, const logged_decision& logged) {
@@ -102,11 +113,12 @@ std::vector<rule_feedback> by_rule(std::span<const reviewed_decision> reviewed, 
 }
 
 std::vector<text_cluster> clusters(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged, double alike_min) {
+  const decisions_by_id known(logged);
   std::vector<text_cluster> out;
   std::vector<const std::string*> first;
   std::size_t n = 0;
   for (const auto& each : reviewed) {
-    const auto* decision = decision_of(logged, each.decision);
+    const auto* decision = known.find(each.decision);
     if (decision == nullptr || each.reports.empty() || ++n > clustered_max) continue;
     const auto& text = decision->request.empty() ? decision->response : decision->request;
     if (text.empty()) continue;
@@ -123,10 +135,11 @@ std::vector<text_cluster> clusters(std::span<const reviewed_decision> reviewed, 
 }
 
 proposal propose(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged, const proposal_options& how) {
+  const decisions_by_id known(logged);
   proposal out;
   for (const auto& each : reviewed) {
     if (!each.settled || *each.settled == judgement::correct) continue;
-    const auto* decision = decision_of(logged, each.decision);
+    const auto* decision = known.find(each.decision);
     if (decision == nullptr) {
       out.left_out.push_back(each.decision + ": the logs do not have it");
       continue;

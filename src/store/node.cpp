@@ -30,14 +30,20 @@ void node::restore() {
     publish();
     return;
   }
-  disk_works_ = true;
+  restored_ = mono_now();
+  // A clock that was set back says nothing: then the age begins here.
+  if (const auto& last = opened->state.last_contact) age_restored_ = std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(now().wall - *last));
+  disk_works_ = !opened->unreadable;
+  if (!disk_works_) disk_fault_ = opened->damage;
   state_ = std::move(opened->state);
   const auto source = config_.redis ? "ring " + config_.ring : config_.download ? "ring " + config_.ring + " by HTTPS" : std::string("directory");
   if (!opened->damage.empty()) {
     log("error", opened->damage);
     state_.source = source;
     // So that the next start, too, knows that the mark was lost.
-    if (const auto saved = disk_.save(state_); !saved) log("error", saved.error().message);
+    if (disk_works_) {
+      if (const auto saved = disk_.save(state_); !saved) log("error", saved.error().message);
+    }
   }
   if (state_.source != source) {
     // Its files are still the best there is until the source answers.
@@ -202,6 +208,7 @@ void node::go_on_beside(const beside& with) {
   auto canary = with.canary && concerns(*with.canary) ? running(with.canary->version) : apply_result{};
   auto shadow = with.shadow.empty() ? apply_result{} : running(with.shadow);
   canary_ = canary.snapshot ? with.canary : std::nullopt;
+  elsewhere_.reset();
   canary_applied_ = std::move(canary);
   shadow_ = shadow.snapshot ? with.shadow : std::string();
   shadow_applied_ = std::move(shadow);
@@ -274,7 +281,7 @@ result<void> node::remember(std::future<result<void>> writing, const std::string
   if (saved) saved = disk_.save(next);
   if (!saved) {
     // What was kept before is what a restart will have: it stays, list and files, and the list names nothing else.
-    if (!listed) disk_.remove_version(version);
+    if (!listed && !disk_.in_doubt()) disk_.remove_version(version);
     return saved;
   }
   state_.healthy = std::move(next.healthy);

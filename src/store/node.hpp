@@ -38,8 +38,8 @@ class node {
   void learn(const std::string& version, const shown_blocks& benign);
   // How what is in force was said, where a release took it that did not remember that.
   void note(const said& by);
-  // A canary of other nodes.
-  void leave_canary(const canary_version& share) { canary_ = share; }
+  // A canary of other nodes: it is no news when it is seen again, and this node says of itself that it runs none.
+  void leave_canary(const canary_version& share) { elsewhere_ = share; }
   [[nodiscard]] bool concerns(const canary_version& share) const;
   // See agent::demote and agent::rearm.
   void demote(const std::vector<rule_demotion>& what);
@@ -49,7 +49,7 @@ class node {
   // What the ring demotes and this node enforces all the same: rules that say never_demote.
   [[nodiscard]] std::vector<rule_demotion> kept() const;
   [[nodiscard]] milliseconds max_stale() const { return max_stale_; }
-  [[nodiscard]] bool runs(const beside& with) const { return canary_ == with.canary && shadow_ == with.shadow; }
+  [[nodiscard]] bool runs(const beside& with) const { return beside_here_or_elsewhere() == with.canary && shadow_ == with.shadow; }
   // A candidate that could not even be fetched or verified. False: of so many within so short a time this one is counted, and stands in the
   // status, but not in the logs: whoever may write what is refused would fill their disk.
   bool refuse(policy::activation as, const std::string& version, const std::string& phase, const std::string& message);
@@ -81,6 +81,7 @@ class node {
   void log(const char* level, const std::string& message) const { calls_.log(level, message); }
 
  private:
+  [[nodiscard]] const std::optional<canary_version>& beside_here_or_elsewhere() const { return canary_ ? canary_ : elsewhere_; }
   void publish();
   // True: it is another than was said last.
   [[nodiscard]] bool say_source_error(const std::string& why);
@@ -123,7 +124,7 @@ class node {
   apply_result last_result_;
   std::shared_ptr<const policy::snapshot> snapshot_;
   apply_result applied_, canary_applied_, shadow_applied_;  // what snapshot_, the canary and the shadow came of
-  std::optional<canary_version> canary_;
+  std::optional<canary_version> canary_, elsewhere_;  // of this node; of others, which leave this one alone
   std::string shadow_;
   policy::activation crashed_before_;  // activations up to here do not bring a version back that was died of
   std::string downgrade_;
@@ -141,6 +142,8 @@ class node {
   mono_time refusals_paid_until_{};
   std::uint64_t refusals_untold_ = 0;
   std::optional<mono_time> contact_, contact_saved_;
+  mono_time restored_{};               // before the first contact of this run
+  milliseconds age_restored_{0};       // of the last contact then, by the wall clock
   milliseconds max_stale_;
   on_unavailable on_unavailable_;
   std::optional<wall_time> apply_again_;

@@ -37,12 +37,12 @@ bool node::say_source_error(const std::string& why) {
 policy::freshness node::compute() const {
   using enum policy::freshness;
   if (!snapshot_) return none;
-  // While running, time since the last contact is monotonic; across a restart only the wall clock remembers.
+  // While running, time since the last contact is monotonic; across a restart only the wall clock remembers, and it is asked once, at the start.
   milliseconds age = milliseconds::max();
   if (contact_) {
     age = std::chrono::duration_cast<milliseconds>(mono_now() - *contact_);
   } else if (state_.last_contact) {
-    age = std::chrono::duration_cast<milliseconds>(now().wall - *state_.last_contact);
+    age = age_restored_ + std::chrono::duration_cast<milliseconds>(mono_now() - restored_);
   }
   if (age > max_stale_) return expired;
   // A server that may hold its answer back is not lost while it does.

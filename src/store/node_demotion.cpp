@@ -65,7 +65,7 @@ void node::downgraded_from(const std::string& version) {
 
 // The version that runs goes on, with nothing beside it that does not run already: an abort, a demotion, a canary that goes to shadow.
 bool node::only_takes_away(const std::string& version, const beside& with) const {
-  return snapshot_ && version == state_.version && adds_nothing(with, canary_, shadow_);
+  return snapshot_ && version == state_.version && adds_nothing(with, beside_here_or_elsewhere(), shadow_);
 }
 
 // A demotion belongs to its version: it ends with it, and stays through activations of the same one.

@@ -251,6 +251,9 @@ bool publisher::impl::says_more(const std::string& text, const std::string& vers
 
 head_record to_head(const activation_record& r) {
   head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
+  const auto rule = std::ranges::find(r.with.rearmed_rules, r.activation, &rearming::at);
+  out.rearmed = r.with.rearmed == r.activation || rule != r.with.rearmed_rules.end();
+  if (rule != r.with.rearmed_rules.end()) out.rearmed_rule = rule->rule;
   for (const auto& s : r.signed_as.signatures) out.signed_by += (out.signed_by.empty() ? "" : ",") + s.key_id;
   return out;
 }

@@ -45,7 +45,7 @@ result<void> publisher::revoke(const std::string& version, const std::string& ac
       impl_->redis.command({"EVAL", std::string(revoke_script), "4", keys.head(), keys.versions(), keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor)});
   if (done) return {};
   const auto& why = done.error().message;
-  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary");
+  if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary or in shadow");
   if (why.starts_with("NOTSTAGED")) return fail(errc::not_found, "version " + version.substr(0, 12) + " is not in this ring; see: sluice history");
   return std::unexpected(done.error());
 }

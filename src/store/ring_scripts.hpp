@@ -66,6 +66,9 @@ if ARGV[9] ~= '' then
   if not redis.call('ZSCORE', KEYS[4], ARGV[9]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[9]) end
   if redis.call('SISMEMBER', KEYS[5], ARGV[9]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[9]) end
 end
+if ARGV[10] ~= '' and ARGV[10] ~= redis.call('HGET', KEYS[1], 'shadow') then
+  if redis.call('SISMEMBER', KEYS[5], ARGV[10]) == 1 then return redis.error_reply('REVOKED version ' .. ARGV[10]) end
+end
 if ARGV[10] ~= '' and not redis.call('ZSCORE', KEYS[4], ARGV[10]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[10]) end
 local id = ARGV[3] .. '-' .. ARGV[4]
 redis.call('XADD', KEYS[2], id, 'kind', ARGV[8], 'version', ARGV[5], 'record', ARGV[6])
@@ -90,7 +93,9 @@ return 1
 
 // KEYS: head, versions, revoked, stops. ARGV: version, the record.
 inline constexpr std::string_view revoke_script = R"lua(
-if redis.call('HGET', KEYS[1], 'version') == ARGV[1] or redis.call('HGET', KEYS[1], 'canary') == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
+for _, beside in ipairs({'version', 'canary', 'shadow'}) do
+  if redis.call('HGET', KEYS[1], beside) == ARGV[1] then return redis.error_reply('LIVE the version is the head') end
+end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return redis.error_reply('NOTSTAGED version ' .. ARGV[1]) end
 if redis.call('SADD', KEYS[3], ARGV[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])

@@ -1,7 +1,6 @@
 // See state_store.hpp. state.json, contact, versions/<version>.bundle.
 #include "state_store.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,21 +11,24 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/durable_file.hpp"
 
 namespace sluice::store {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-std::optional<std::string> read_whole(const std::string& path) {
+// errc::not_found: it is not there. errc::io: it is, or may be, and cannot be read.
+result<std::string> read_whole(const std::string& path) {
+  errno = 0;
   std::error_code unknown;
   if (fs::is_directory(path, unknown)) return std::nullopt;
   std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) return std::nullopt;
+  if (!in) return fail(errno == ENOENT ? errc::not_found : errc::io, path + (errno == ENOENT ? std::string(" is not there") : " cannot be read: " + std::string(std::strerror(errno))));
   std::string bytes(static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0)), '\0');
   in.seekg(0);
   in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (!in) return std::nullopt;
+  if (!in) return fail(errc::io, path + " cannot be read: " + std::strerror(errno));
   return bytes;
 }
 
@@ -146,36 +148,9 @@ json to_json(policy::activation a) { return {{"epoch", a.epoch}, {"generation", 
 
 namespace {
 
-result<void> write_synced(const std::string& path, const std::string& bytes, bool sync) {
-  const auto bad = [&](const char* what) { return fail(errc::io, std::string(what) + " " + path + " failed: " + std::strerror(errno)); };
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return bad("opening");
-  std::size_t done = 0;
-  result<void> out;
-  while (out && done < bytes.size()) {
-    const auto n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      out = bad("writing");
-    } else {
-      done += static_cast<std::size_t>(n);
-    }
-  }
-  if (out && sync && ::fsync(fd) != 0) out = bad("syncing");
-  // Some file systems say only now that there was no room.
-  if (::close(fd) != 0 && out) out = bad("closing");
-  if (!out) ::unlink(path.c_str());  // on a full disk it would be in the way of the next try
-  return out;
-}
-
-// So that a name, too, survives a crash.
-result<void> sync_folder(const std::string& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  const int why = errno;
-  if (fd >= 0) ::close(fd);
-  if (synced) return {};
-  return fail(errc::io, "syncing the folder " + folder + " failed: " + std::strerror(why));
+result<void> synced_folder(const std::string& folder) {
+  const auto why = sync_folder(folder);
+  return why ? fail(errc::io, "syncing the folder " + folder + " failed: " + why.message()) : result<void>();
 }
 
 }  // namespace
@@ -243,7 +218,8 @@ result<opened_state> state_store::open() {
   remove_leftovers();
   opened_state out;
   const auto path = directory_ + "/state.json";
-  if (const auto bytes = read_whole(path)) {
+  const auto bytes = read_whole(path);
+  if (bytes) {
     if (auto state = state_from(*bytes)) {
       out.state = std::move(*state);
     } else {
@@ -251,11 +227,15 @@ result<opened_state> state_store::open() {
       const bool kept = ::rename(path.c_str(), aside.c_str()) == 0;
       out = recover(path + " is damaged (" + state.error().message + ") and was " + (kept ? "put aside as " + aside : "left where it is"));
     }
+  } else if (bytes.error().code != errc::not_found) {
+    // What it says is not lost: it is not written over, and a start that can read it has it.
+    out = recover(bytes.error().message + "; see to its owner and mode, and start again. Until then nothing is written to policy.state_directory");
+    out.unreadable = true;
   } else if (!fs::is_empty(directory_ + "/versions", why)) {
-    out = recover(path + " is gone, or cannot be read");
+    out = recover(path + " is gone");
   }
-  if (const auto bytes = read_whole(directory_ + "/contact")) {
-    if (const auto when = parse_time(*bytes)) out.state.last_contact = *when;
+  if (const auto contact = read_whole(directory_ + "/contact")) {
+    if (const auto when = parse_time(*contact)) out.state.last_contact = *when;
   }
   return out;
 }
@@ -274,24 +254,26 @@ result<void> state_store::save(const node_state& s) {
   json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);
   const auto temporary = directory_ + "/state.json.new";
-  auto done = write_synced(temporary, j.dump(1) + "\n", true);
+  auto done = write_file(temporary, j.dump(1) + "\n");
+  renamed_ = false;
   // What it names must be there before it is. On most file systems the sync above did it already, and this one finds nothing to do.
-  if (done) done = sync_folder(directory_ + "/versions");
+  if (done) done = synced_folder(directory_ + "/versions");
   if (!done) {
     ::unlink(temporary.c_str());
     return done;
   }
   done = replace("state.json");
-  return done ? sync_folder(directory_) : done;
+  renamed_ = done.has_value();
+  return done ? synced_folder(directory_) : done;
 }
 
 void state_store::save_contact(wall_time when) {
   // Losing the last one in a crash only makes the node look staler than it is.
-  if (write_synced(directory_ + "/contact.new", rfc3339(when), false)) (void)replace("contact");
+  if (write_file(directory_ + "/contact.new", rfc3339(when), {.synced = false})) (void)replace("contact");
 }
 
 result<void> state_store::write_version(const std::string& version, const policy::bundle_source& source) const {
-  return write_synced(directory_ + "/" + version_file(version) + ".new", pack(source), true);
+  return write_file(directory_ + "/" + version_file(version) + ".new", pack(source));
 }
 
 result<void> state_store::keep_version(const std::string& version) { return replace(version_file(version)); }
@@ -301,7 +283,7 @@ void state_store::discard_version(const std::string& version) { ::unlink((direct
 result<policy::bundle_source> state_store::load_version(const std::string& version) const {
   const auto path = directory_ + "/" + version_file(version);
   const auto bytes = read_whole(path);
-  if (!bytes) return fail(errc::not_found, path + " is not there");
+  if (!bytes) return std::unexpected(bytes.error());
   policy::bundle_source source;
   if (!unpack(*bytes, source) || policy::version_of(source) != version) {
     return fail(errc::integrity, path + " is damaged: its content is not the version that its name says");

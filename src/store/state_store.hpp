@@ -38,6 +38,7 @@ struct node_state {
 struct opened_state {
   node_state state;
   std::string damage;                 // what was found damaged and what became of it; empty: nothing
+  bool unreadable = false;            // the state file is there and could not be read: it must not be written over
 };
 
 class state_store {
@@ -46,10 +47,12 @@ class state_store {
   explicit state_store(std::string directory) : directory_(std::move(directory)) {}
 
   // Makes the folder, reads what is there, removes what a write that failed left. A state file that is damaged, of another
-  // release, or gone while versions are there, is put aside: the versions that verify are found again, the last used first, and
+  // release, or gone while versions are there, is put aside; one that cannot be read stays as it is. The versions that verify are found again, the last used first, and
   // `highest_lost` says that an older activation can no longer be told from a newer one.
   [[nodiscard]] result<opened_state> open();
   [[nodiscard]] result<void> save(const node_state& state);
+  // After a save() that failed: the new state has its name all the same, and only a crash brings the one before back. What either names stays.
+  [[nodiscard]] bool in_doubt() const { return renamed_; }
   void save_contact(wall_time when);
   // A version in two steps, so that the first, which waits for the disk, goes on while the version is built. Its files, synced, under a name
   // that the next start removes; from any thread.
@@ -70,6 +73,7 @@ class state_store {
   [[nodiscard]] result<void> replace(const std::string& name) const;
   [[nodiscard]] std::string version_file(const std::string& version) const { return "versions/" + version + ".bundle"; }
   std::string directory_;
+  bool renamed_ = false;
 };
 
 }  // namespace sluice::store

@@ -121,6 +121,26 @@ def test_feedback_reaches_redis_from_any_node_and_waits_while_it_is_gone(lab):
     until("nothing waits any more", lambda: metric(one, "sluice_feedback_spool_bytes") == 0)
 
 
+def test_feedback_that_came_after_the_spool_was_emptied_is_sent_by_the_next_start_too(lab):
+    redis = Server(lab)
+    g = Fleet(lab, redis.port).node(0)
+    state = lab.dir / "gw0-state"
+    spool, sent = state / "feedback.jsonl", state / "feedback.sent"
+    entry = lambda n: json.dumps({"kind": "report", "decision": f"{n:032d}", "verdict": "false_positive", "by": "a", "note": "x" * 900, "time": "2026-11-29T12:00:00Z"}) + "\n"
+    redis_has = lambda: {e["decision"] for e in json.loads(sluice("feedback", "list", "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, "--json").stdout)}
+    g.kill(signal.SIGTERM)
+    spool.write_text("".join(entry(n) for n in range(1200)))
+    g.start()
+    until("the spool is emptied once Redis has it all", lambda: spool.stat().st_size == 0, 30)
+    assert len(redis_has()) == 1200
+    assert sent.read_text() == "0\n", "nothing of the empty file was sent"
+    # What came while Redis was away, until a restart.
+    g.kill()
+    spool.write_text("".join(entry(n) for n in range(2000, 3300)))
+    g.start()
+    until("all of it has arrived", lambda: len(redis_has()) == 2500, 30)
+
+
 def labelled(lab, g, decision, verdict, *people):
     admin = f"http://127.0.0.1:{g.admin}"
     for person in people:

@@ -2,7 +2,7 @@
 
 # name: (what it is, modules it may include, third-party headers it owns)
 MODULES = {
-    "base": ("results, error codes, clock, counters, small text functions", [], ["emmintrin.h"]),
+    "base": ("results, error codes, clock, counters, small text functions, files that survive a crash", [], ["emmintrin.h"]),
     "crypto": ("digests, HMAC, key derivation, Ed25519 signatures, sealing over libcrypto", ["base"], ["openssl/"]),
     "transport": ("TCP and TLS streams, readiness of sockets, timer wheel, resolver (Asio)", ["base", "crypto"], ["boost/asio", "openssl/"]),
     "text": ("UTF-8, normalised views with a way back, JSON tape and splicing, time zones", ["base"], ["simdjson.h", "unicode/"]),

@@ -47,6 +47,8 @@ struct head_record {
   std::string shadow = {};                  // a version that is judged beside it; "": none
   std::vector<rule_demotion> demoted = {};
   shown_by_version shown = {};              // what its versions blocked while they were in shadow
+  bool rearmed = false;                     // it also brings back what nodes demoted themselves until then
+  std::string rearmed_rule = {};            // of that this rule alone; "": all
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed

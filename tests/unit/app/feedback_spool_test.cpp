@@ -2,14 +2,13 @@
 #include "feedback_spool.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "../file_limit.hpp"
 #include "sluice/telemetry/log.hpp"
 
 namespace sluice::app {
@@ -54,25 +53,7 @@ TEST(feedback_spool, counts_what_the_disk_does_not_take) {
   EXPECT_EQ(spool.stats().dropped, 1u);
 }
 
-// A file may not grow beyond so many bytes in this process: the write that would is a short one.
-class file_limit {
- public:
-  explicit file_limit(rlim_t bytes) : before_(::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &limit_);
-    const rlimit less{.rlim_cur = bytes, .rlim_max = limit_.rlim_max};
-    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &less), 0);
-  }
-  ~file_limit() {
-    ::setrlimit(RLIMIT_FSIZE, &limit_);
-    ::signal(SIGXFSZ, before_);
-  }
-  file_limit(const file_limit&) = delete;
-  file_limit& operator=(const file_limit&) = delete;
-
- private:
-  rlimit limit_{};
-  sighandler_t before_;
-};
+using testing::file_limit;
 
 void until_waiting(const feedback_spool& spool, std::uint64_t bytes, std::uint64_t dropped) {
   for (int i = 0; i < 1000 && (spool.stats().waiting_bytes != bytes || spool.stats().dropped != dropped); ++i) ::usleep(10'000);

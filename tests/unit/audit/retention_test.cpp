@@ -52,11 +52,20 @@ class tidying : public ::testing::Test {
     return out;
   }
   std::vector<std::string> problems() { return verify({folder_.path()}).value().problems; }
-  kept_files run(const retention& rules, wall_time now = sluice::now().wall) { return tidy(*log_, folder_.path(), "n1", rules, now); }
+  kept_files run(const retention& rules) { return tidy(*log_, folder_.path(), "n1", rules, sluice::now(), memory_); }
+  // Both clocks have gone on by so much since the log was written; the wall clock by `set` more.
+  kept_files run_after(milliseconds later, const retention& rules, milliseconds set = milliseconds(0)) {
+    return tidy(*log_, folder_.path(), "n1", rules, {.mono = written_.mono + later, .wall = written_.wall + later + set}, memory_);
+  }
   log_folder folder_;
   log_config config_;
   std::unique_ptr<log> log_;
+  retention_memory memory_;
+  // Records of the tests have a time of their own, which may be ahead of the clock.
+  const instant written_{.mono = mono_now(), .wall = std::max(sluice::now().wall, at("2026-12-01T12:00:00Z")) + seconds(1)};
 };
+
+constexpr std::chrono::hours hour{1};
 
 TEST_F(tidying, closed_files_are_packed_and_everything_is_found_in_them) {
   const auto before = folder_.files().size();
@@ -218,8 +227,117 @@ TEST_F(tidying, while_a_sync_is_in_doubt_nothing_goes_and_nothing_says_so) {
 
 TEST_F(tidying, files_are_kept_for_their_time_and_no_longer) {
   const auto before = folder_.files().size();
-  EXPECT_TRUE(run({.age = std::chrono::hours(1), .bytes = 0, .pack = false}).removed.empty());
-  EXPECT_EQ(run({.age = std::chrono::hours(1), .bytes = 0, .pack = false}, sluice::now().wall + std::chrono::hours(2)).removed.size(), before - 2);
+  const retention rules{.age = hour, .bytes = 0, .pack = false};
+  EXPECT_TRUE(run_after(seconds(0), rules).removed.empty());
+  EXPECT_TRUE(run_after(hour - seconds(10), rules).removed.empty());
+  EXPECT_EQ(run_after(2 * hour, rules).removed.size(), before - 2);
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+}
+
+TEST_F(tidying, what_the_disk_says_of_a_file_makes_no_record_older) {
+  const retention rules{.age = 240 * hour, .bytes = 0, .pack = false};
+  run_after(seconds(0), rules);
+  for (const auto& f : folder_.files()) fs::last_write_time(f, fs::file_time_type::clock::now() - 1000 * hour);
+  const auto done = run_after(2 * hour, rules);
+  EXPECT_EQ(done.removed, std::vector<std::string>{});
+  EXPECT_TRUE(std::ranges::none_of(folder_.lines(), [](const std::string& l) { return l.contains("\"event\":\"retired\""); }));
+}
+
+TEST_F(tidying, with_a_clock_that_was_set_nothing_goes_by_its_age_until_it_has_gone_on_for_an_hour) {
+  const auto before = folder_.files().size();
+  const retention rules{.age = 24 * hour, .bytes = 0, .pack = false};
+  run_after(seconds(0), rules);
+  run_after(2 * hour, rules);
+  const auto jumped = run_after(2 * hour + seconds(5), rules, 1000 * hour);
+  EXPECT_TRUE(jumped.removed.empty());
+  ASSERT_EQ(jumped.problems.size(), 1u);
+  EXPECT_TRUE(jumped.problems[0].contains("the clock was set")) << jumped.problems[0];
+  EXPECT_TRUE(run_after(2 * hour + seconds(10), rules, 1000 * hour).removed.empty());
+  EXPECT_TRUE(run_after(2 * hour + seconds(15), rules).removed.empty()) << "set right again";
+  EXPECT_EQ(run_after(30 * hour, rules).removed.size(), before - 2);
+}
+
+TEST_F(tidying, files_that_were_changed_are_not_signed_away) {
+  const auto files = folder_.files();
+  auto bytes = read(files[0]);
+  const auto end = bytes.rfind("\"hash\":\"") + 8;
+  bytes[end] = bytes[end] == '0' ? '1' : '0';
+  write(files[0], bytes);
+  std::uint64_t all = 0;
+  for (const auto& f : files) all += fs::file_size(f);
+  const auto done = run({.age = {}, .bytes = all - 1, .pack = false});
+  EXPECT_TRUE(done.removed.empty());
+  ASSERT_EQ(done.problems.size(), 1u);
+  EXPECT_TRUE(done.problems[0].contains("they were changed")) << done.problems[0];
+  EXPECT_EQ(folder_.files(), files);
+}
+
+TEST_F(tidying, a_retirement_says_by_which_rule_and_verify_holds_it_against_the_last_time) {
+  run_after(seconds(0), {.age = hour, .bytes = 0, .pack = false});
+  ASSERT_FALSE(run_after(2 * hour, {.age = hour, .bytes = 0, .pack = false}).removed.empty());
+  const auto lines = folder_.lines();
+  const auto said = std::ranges::find_if(lines, [](const std::string& l) { return l.contains("\"event\":\"retired\""); });
+  ASSERT_NE(said, lines.end());
+  const auto j = nlohmann::json::parse(*said);
+  EXPECT_EQ(j["retired_by"], "age");
+  EXPECT_EQ(j["retired_after_ms"], 3'600'000);
+  EXPECT_EQ(j["retired_time"], rfc3339(at("2026-12-01T12:00:00Z")));
+  // As a log of another program would sign it: files go an hour after their last record, as it says, and that one is of the same minute.
+  control_event lie{.kind = "retired", .time = written_.wall, .activation = {}, .version = {}, .freshness = {}, .detail = {}};
+  lie.through = 1;
+  lie.through_hash = std::string(64, '0');
+  lie.through_time = written_.wall - seconds(30);
+  lie.after = hour;
+  log_->event(lie);
+  log_->flush();
+  ASSERT_EQ(problems().size(), 1u);
+  EXPECT_TRUE(problems()[0].contains("were retired because they were older than 3600 s")) << problems()[0];
+}
+
+TEST_F(tidying, a_file_is_packed_only_where_the_packed_one_gives_all_of_it_back) {
+  const auto unpack = [](const std::string& from, const std::function<bool(std::string_view)>& take) -> result<void> { return take(turned(read(from))), result<void>(); };
+  const auto files = folder_.files();
+  // As of a file that could not be opened, one that could be read in part, and one that grew in between.
+  for (const auto& lost : {std::string::npos, std::size_t{10}, std::size_t{0}}) {
+    set_packing({.pack = [&](const std::string& from, const std::string& to) -> result<void> {
+                   const auto all = read(from);
+                   return write(to, turned(lost == std::string::npos ? "" : lost == 0 ? all + "{}\n" : all.substr(0, all.size() - lost))), result<void>();
+                 },
+                 .unpack = unpack});
+    const auto done = run({});
+    EXPECT_TRUE(done.packed.empty());
+    ASSERT_FALSE(done.problems.empty());
+    EXPECT_TRUE(done.problems[0].contains("does not give back")) << done.problems[0];
+    EXPECT_EQ(folder_.files(), files);
+    EXPECT_EQ(problems(), std::vector<std::string>{});
+  }
+}
+
+// A boot whose begin was retired still says what it runs: each further file begins with it.
+TEST_F(tidying, what_was_in_force_is_told_after_retention_took_the_event) {
+  const auto tell = [&](const std::string& kind, const std::string& version, const std::string& detail) {
+    log_->event({.kind = kind, .time = written_.wall, .activation = "1-7", .version = version, .freshness = "FRESH", .detail = detail});
+    log_->flush();
+  };
+  tell("activated", "v1", "");
+  tell("demoted", "v1", "rule fin-1: blocked too much");
+  tell("demoted", "v1", "rule fin-2: by a person");
+  tell("rearmed", "v1", "rule fin-2: by a person");
+  tell("canary", "v2", "5.00 %");
+  const auto told = [&] { return active_at({folder_.path()}, written_.wall + hour).value(); };
+  const auto before = told();
+  ASSERT_EQ(before.size(), 1u);
+  for (int i = 0; i < 10; ++i) add("e" + std::to_string(i));
+  ASSERT_FALSE(run({.age = {}, .bytes = 1, .pack = false}).removed.empty());
+  ASSERT_TRUE(std::ranges::none_of(folder_.lines(), [](const std::string& l) { return l.contains("\"event\":\"activated\"") || l.contains("\"event\":\"demoted\""); }));
+  const auto after = told();
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(after[0].activation, "1-7");
+  EXPECT_EQ(after[0].version, "v1");
+  EXPECT_EQ(after[0].since, before[0].since);
+  EXPECT_EQ(after[0].demoted, ids{"fin-1"});
+  EXPECT_EQ(after[0].canary, "v2");
+  EXPECT_EQ(after[0].canary_share, "5.00 %");
   EXPECT_EQ(problems(), std::vector<std::string>{});
 }
 

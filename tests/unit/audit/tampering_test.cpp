@@ -61,13 +61,13 @@ class tampering : public ::testing::Test {
     {
       auto to = open("n1");
       add(*to, 5);
-      ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {.age = {}, .bytes = 9000, .pack = false}, sluice::now().wall).removed.empty());
+      ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {.age = {}, .bytes = 9000, .pack = false}, sluice::now(), memory_).removed.empty());
       add(*to, 2);
       kill(std::move(to));
     }
     auto to = open("n1");
     add(*to, 5);
-    ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {}, sluice::now().wall).packed.empty());
+    ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {}, sluice::now(), memory_).packed.empty());
     to.reset();
     { add(*open("n2"), 4); }
     { add(*open("n1"), 3); }
@@ -109,6 +109,7 @@ class tampering : public ::testing::Test {
   }
 
   log_folder folder_;
+  retention_memory memory_;
   std::shared_ptr<const crypto::signing_key> key_ = std::make_shared<const crypto::signing_key>(crypto::signing_key::from_seed(std::string(32, 'k')));
   std::vector<std::string> sent_;  // the checkpoints that Redis has
 };
@@ -160,7 +161,7 @@ TEST_F(tampering, what_is_said_to_be_retired_and_is_there_vouches_for_nothing_th
     auto to = open("n1");
     add(*to, 9);
     const auto before = now_there();
-    ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {.age = {}, .bytes = 1, .pack = false}, sluice::now().wall).removed.empty());
+    ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {.age = {}, .bytes = 1, .pack = false}, sluice::now(), memory_).removed.empty());
     to.reset();
     auto with = now_there();
     with.insert(before.begin(), before.end());
@@ -180,7 +181,7 @@ TEST_F(tampering, a_log_that_was_begun_anew_is_found_although_its_begin_was_reti
   put({});
   auto to = open("n1");
   add(*to, 30);
-  ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {.age = {}, .bytes = 1, .pack = false}, sluice::now().wall).removed.empty());
+  ASSERT_FALSE(tidy(*to, folder_.path(), "n1", {.age = {}, .bytes = 1, .pack = false}, sluice::now(), memory_).removed.empty());
   to.reset();
   auto with = with_ring();
   with.nodes = {"n1"};

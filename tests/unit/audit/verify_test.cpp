@@ -1,7 +1,10 @@
 // The chain's promise: no byte of a log changes, no record goes, moves or comes without being found.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sluice/audit/query.hpp"
+#include "sluice/base/strings.hpp"
 #include "written_log.hpp"
 
 namespace sluice::audit {
@@ -86,6 +89,28 @@ TEST_F(chain, a_tear_in_a_file_that_is_not_the_newest_is_a_break) {
   { auto to = log::open(config_for(folder_), 1).value(); }
   const auto report = check(bytes_.substr(0, bytes_.size() - 10));
   EXPECT_FALSE(report.problems.empty());
+}
+
+// Who has no key can write a whole chain, and a name of a node into it.
+TEST_F(chain, with_keys_a_node_without_any_checkpoint_is_a_problem) {
+  const auto key = std::make_shared<const crypto::signing_key>(crypto::signing_key::from_seed(std::string(32, 'k')));
+  log_folder folder;
+  auto config = config_for(folder);
+  config.signing = key;
+  ASSERT_TRUE(log::open(config, 1));
+  auto made_up = config_for(folder, "n2");
+  {
+    auto to = log::open(made_up, 1).value();
+    ASSERT_TRUE(push(*to, 0, decision("forged")));
+  }
+  const auto all = read(folder.files().back());
+  for (const auto& bytes : {all, all.substr(0, all.find('\n') + 1)}) {  // one record alone is the shortest
+    write(folder.files().back(), bytes);
+    EXPECT_EQ(verify({folder.path()}).value().problems.size(), 0u) << "without keys any key will do, and none";
+    const auto problems = verify({folder.path()}, {.keys = {hex(key->public_key())}, .anchors = {}}).value().problems;
+    ASSERT_FALSE(problems.empty());
+    EXPECT_TRUE(std::ranges::any_of(problems, [](const std::string& p) { return p.contains("node n2") && p.contains("no checkpoint"); })) << problems[0];
+  }
 }
 
 TEST_F(chain, what_is_no_log_is_told_line_by_line) {

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../time_by_number.hpp"
+
 namespace sluice::rollout {
 namespace {
 
@@ -86,6 +88,18 @@ TEST(feedback, a_thousand_complaints_of_one_are_one) {
   EXPECT_EQ(rules[0].reporters, 1u);
   EXPECT_EQ(rules[0].precision_low, 0);
   EXPECT_EQ(rules[0].precision_high, 1) << "nothing is settled, so nothing is known";
+}
+
+TEST(feedback, many_labels_of_one_decision_take_time_by_their_number) {
+  testing::expect_time_by_number(
+      [](std::size_t n) {
+        std::vector<feedback_entry> all;
+        for (std::size_t i = 0; i < n; ++i) all.push_back(said(kind::label, 'a', judgement::correct, "person " + std::to_string(i)));
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_EQ(review(all).front().labels.size(), n);
+        return std::chrono::steady_clock::now() - begin;
+      },
+      500);
 }
 
 TEST(feedback, texts_that_are_alike_stand_together) {

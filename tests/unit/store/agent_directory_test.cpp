@@ -245,6 +245,61 @@ TEST_F(folder_agent, with_nothing_better_a_version_that_cannot_be_kept_is_in_for
   EXPECT_FALSE(node->status().last_refusal->stands);
 }
 
+TEST_F(folder_agent, a_clock_that_was_set_back_makes_no_version_fresh_for_ever) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  { watched_agent(c)->start(); }
+  place_.write("state/contact", rfc3339(sluice::now().wall + std::chrono::hours(1)));
+  fs::rename(place_.path("p"), place_.path("gone"));
+  c.poll = milliseconds(50);
+  c.max_stale = milliseconds(500);
+  watched_agent node(c);
+  node->start();
+  EXPECT_TRUE(node.until_state(freshness::expired));
+}
+
+// The state file has its new name; only the folder's sync failed.
+TEST_F(folder_agent, a_version_that_the_state_on_disk_may_name_is_not_taken_away) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  { watched_agent(c)->start(); }
+  bundle("p", "two");
+  {
+    const failing_disk broken(failing_disk::call::sync_named);
+    watched_agent node(c);
+    node->start();
+  }
+  fs::rename(place_.path("p"), place_.path("gone"));
+  watched_agent again(c);
+  again->start();
+  EXPECT_EQ(again.active().snapshot->version(), version("two"));
+}
+
+TEST_F(folder_agent, a_memory_that_cannot_be_read_is_left_as_it_is) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  { watched_agent(c)->start(); }
+  const auto state = place_.path("state/state.json");
+  fs::rename(state, state + ".kept");
+  fs::create_symlink("state.json", state);
+  watched_agent node(c);
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), version("one"));
+  EXPECT_TRUE(node.until_log("state.json cannot be read"));
+  EXPECT_TRUE(node->status().highest_lost);
+  bundle("p", "two");
+  EXPECT_TRUE(node.until_version(version("two")));
+  EXPECT_TRUE(node->status().last_refusal->stands) << "it is in force, and not on disk";
+  node.stop();
+  ASSERT_TRUE(fs::is_symlink(state));
+  fs::rename(state + ".kept", state);
+  fs::rename(place_.path("p"), place_.path("gone"));
+  watched_agent again(c);
+  again->start();
+  EXPECT_FALSE(again->status().highest_lost);
+  EXPECT_EQ(again.active().snapshot->version(), version("one"));
+}
+
 TEST_F(folder_agent, a_damaged_memory_costs_the_count_and_not_the_policy) {
   bundle("p", "one");
   { watched_agent(config(place_.path("p")))->start(); }

@@ -86,6 +86,21 @@ TEST_F(going_live, where_nobody_signs_nobody_demotes_it) {
   EXPECT_FALSE(again.had_event("demoted", "rule guarded")) << "what stays enforced is not told as demoted by the log of the next boot";
 }
 
+TEST_F(going_live, a_node_that_a_canary_leaves_alone_does_not_say_that_it_runs_it) {
+  watched_agent node(config());
+  const auto one = live_on(node, "one");
+  auto to = connect();
+  const auto two = to.stage(bundle_of("two")).value();
+  const auto head = to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "",
+                                 .canary = canary_version{.version = two, .basis_points = 10'000, .salt = "s", .nodes = "zone=b"}}).value();
+  EXPECT_EQ(answer(head.activation).state, "ACK");
+  until_a_node_reports(policy::to_string(head.activation));
+  EXPECT_EQ(redis_->run({"HGET", ring_keys("test").node("n1"), "canary"}).text, "");
+  EXPECT_FALSE(node->status().canary);
+  EXPECT_FALSE(node.active().canary);
+  EXPECT_EQ(node.applied(), 1u);
+}
+
 TEST_F(going_live, a_canary_that_grows_lets_go_of_nobody_and_is_not_built_again) {
   watched_agent node(config());
   const auto one = live_on(node, "one");

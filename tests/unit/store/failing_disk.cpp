@@ -1,6 +1,7 @@
 // See failing_disk.hpp. The functions below stand before those of the C library; a descriptor of no file is none of their business.
 #include "failing_disk.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,7 +39,8 @@ extern "C" ssize_t write(int fd, const void* bytes, size_t size) {
 
 extern "C" int fsync(int fd) {
   const auto which = failing.load();
-  if ((which == call::sync && sluice::store::testing::is(fd, S_IFREG)) || (which == call::sync_folder && sluice::store::testing::is(fd, S_IFDIR))) {
+  if ((which == call::sync && sluice::store::testing::is(fd, S_IFREG)) || (which == call::sync_folder && sluice::store::testing::is(fd, S_IFDIR)) ||
+      (which == call::sync_named && ::faccessat(fd, "state.json", F_OK, 0) == 0)) {
     errno = EIO;
     return -1;
   }

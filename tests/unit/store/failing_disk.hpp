@@ -5,7 +5,7 @@ namespace sluice::store::testing {
 
 class failing_disk {
  public:
-  enum class call { none, write, sync, sync_folder };
+  enum class call { none, write, sync, sync_folder, sync_named };  // sync_named: of a folder that has a state.json
   explicit failing_disk(call which);
   ~failing_disk();
   failing_disk(const failing_disk&) = delete;

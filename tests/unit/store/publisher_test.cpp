@@ -293,6 +293,33 @@ TEST_F(publishing, a_revoked_version_cannot_come_back) {
   EXPECT_EQ(head.error().code, errc::refused);
 }
 
+TEST_F(publishing, a_revoked_version_is_not_judged_in_shadow_and_one_that_is_is_left_first) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value(), two = to.stage(bundle_of("two")).value();
+  ASSERT_TRUE(to.activate({.version = one, .kind = "shadow", .actor = "", .note = "", .shadow = two}));
+  const auto live = to.revoke(two, "me");
+  ASSERT_FALSE(live);
+  EXPECT_EQ(live.error().code, errc::conflict);
+  ASSERT_TRUE(to.activate({.version = one, .kind = "abort", .actor = "", .note = ""}));
+  ASSERT_TRUE(to.revoke(two, "me"));
+  const auto back = to.activate({.version = one, .kind = "shadow", .actor = "", .note = "", .shadow = two});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, errc::refused);
+}
+
+TEST_F(publishing, an_activation_says_what_it_arms_again) {
+  auto to = connect();
+  const auto one = to.stage(bundle_of("one")).value();
+  const auto all = to.activate({.version = one, .kind = "rearm", .actor = "", .note = "", .rearm = true}).value();
+  EXPECT_TRUE(all.rearmed);
+  EXPECT_EQ(all.rearmed_rule, "");
+  const auto rule = to.activate({.version = one, .kind = "rearm", .actor = "", .note = "", .rearm = true, .rearm_rule = "r-1"}).value();
+  EXPECT_TRUE(rule.rearmed);
+  EXPECT_EQ(rule.rearmed_rule, "r-1");
+  EXPECT_FALSE(to.activate({.version = one, .actor = "", .note = ""}).value().rearmed) << "that was earlier";
+  EXPECT_FALSE(to.head().value().rearmed);
+}
+
 // What was live between the look at the log and the script is no head any more, and goes nowhere.
 TEST_F(publishing, a_prune_takes_nothing_away_once_another_activation_is_the_head) {
   auto to = connect();

@@ -148,6 +148,40 @@ TEST(state_store, a_folder_in_the_place_of_a_file_is_an_error_that_says_so) {
     EXPECT_TRUE(opened.error().message.contains(std::string(name) + " is a folder")) << opened.error().message;
   }
 }
+// A link that leads to itself, because root may read what nobody else may.
+TEST(state_store, a_memory_that_cannot_be_read_is_not_gone) {
+  temporary_folder f;
+  const auto version = policy::version_of(bundle_of("one"));
+  {
+    state_store disk(f.path());
+    ASSERT_TRUE(disk.open());
+    ASSERT_TRUE(save_version(disk, version, bundle_of("one")));
+  }
+  std::filesystem::create_symlink("state.json", f.path("state.json"));
+  const auto opened = state_store(f.path()).open();
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->unreadable);
+  EXPECT_TRUE(opened->damage.contains("state.json cannot be read")) << opened->damage;
+  EXPECT_EQ(opened->state.version, version) << "what is on disk is still the best there is";
+  EXPECT_TRUE(std::filesystem::is_symlink(f.path("state.json")));
+}
+
+
+// The new state has its name and a crash may bring the old one back: what either names stays.
+TEST(state_store, a_save_whose_name_may_not_survive_a_crash_is_in_doubt) {
+  temporary_folder f;
+  state_store disk(f.path());
+  ASSERT_TRUE(disk.open() && disk.save({}));
+  EXPECT_TRUE(disk.in_doubt());
+  {
+    const failing_disk broken(failing_disk::call::write);
+    ASSERT_FALSE(disk.save({}));
+    EXPECT_FALSE(disk.in_doubt());
+  }
+  const failing_disk broken(failing_disk::call::sync_named);
+  ASSERT_FALSE(disk.save({}));
+  EXPECT_TRUE(disk.in_doubt());
+}
 
 TEST(state_store, what_a_write_that_failed_left_is_removed_at_start) {
   temporary_folder f;

@@ -1,0 +1,97 @@
+// What a node writes of itself, and reads of its neighbours. See redis_source.hpp.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "redis_source.hpp"
+
+namespace sluice::store {
+using nlohmann::json;
+namespace {
+
+constexpr milliseconds heartbeat_every{10'000};
+constexpr milliseconds nodes_every{30'000};
+constexpr const char* node_seconds = "30";
+constexpr const char* ack_seconds = "2592000";     // 30 days
+constexpr std::int64_t forgotten_after_ms = 86'400'000;  // a node that was silent for a day is no longer counted
+constexpr const char* nodes_shown_max = "256";
+
+json json_of(const std::vector<rule_demotion>& all) {
+  json out = json::array();
+  for (const auto& each : all) out.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
+  return out;
+}
+
+std::int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count(); }
+
+}  // namespace
+
+result<void> redis_source::tell(const std::vector<redis_command>& commands) {
+  auto replies = commands_->pipeline(commands);
+  if (!replies) return std::unexpected(replies.error());
+  for (const auto& reply : *replies) {
+    if (reply.kind != redis_reply::kind::error) continue;
+    if (!silence_told_) node_.log("warn", "Redis does not let this node report: " + reply.text + "; policies still arrive (docs/redis.md lists what a node's user needs)");
+    silence_told_ = true;
+    return {};
+  }
+  silence_told_ = false;
+  return {};
+}
+
+result<void> redis_source::acknowledge(const activation_record& record, const std::string& state, const std::string& phase,
+                                       const std::string& message) {
+  const auto& last = node_.last_result();
+  const bool applied = state == "ACK" || (state == "NACK" && phase != "VERIFY");
+  json ack = {{"state", state},
+              {"phase", phase},
+              {"version", record.version},
+              {"message", message},
+              {"rule", applied ? last.rule : ""},
+              {"compile_ms", applied ? last.took.count() : 0},
+              {"db_bytes", applied ? last.database_bytes : 0},
+              {"ts", now_ms()}};
+  if (state == "ACK") ack["kept"] = json_of(node_.kept());
+  const auto key = keys_.ack(record.activation);
+  return tell({{"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)}, {"EXPIRE", key, ack_seconds}});
+}
+
+result<void> redis_source::heartbeat() {
+  json labels = json::object();
+  for (const auto& [name, value] : config_.labels) labels[name] = value;
+  const auto key = keys_.node(config_.node_id);
+  const auto& s = node_.state();
+  std::vector<rule_demotion> demoted;
+  for (const auto& each : s.demotions) {
+    if (each.here) demoted.push_back(each.what);
+  }
+  next_heartbeat_ = mono_now() + jittered(heartbeat_every);
+  const auto report = node_.report();
+  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
+                "kept", json_of(node_.kept()).dump(-1, ' ', false, json::error_handler_t::replace), "state",
+                std::string(to_string(node_.freshness())), "build", config_.build, "labels",
+                labels.dump(-1, ' ', false, json::error_handler_t::replace)},
+               {"EXPIRE", key, node_seconds},
+               {"ZADD", keys_.nodes(), std::to_string(now_ms()), config_.node_id},
+               {"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string(now_ms() - forgotten_after_ms)}});
+}
+
+// The fleet, for this node's status page: the newest heartbeats, bounded, and seldom, for every node asks.
+result<void> redis_source::read_nodes() {
+  next_nodes_ = mono_now() + jittered(nodes_every);
+  auto ids = commands_->command({"ZRANGE", keys_.nodes(), "(+inf", "-inf", "BYSCORE", "REV", "LIMIT", "0", nodes_shown_max, "WITHSCORES"});
+  if (!ids) return ids.error().code == errc::refused ? result<void>() : std::unexpected(ids.error());
+  std::vector<redis_command> asks;
+  for (std::size_t i = 0; i + 1 < ids->items.size(); i += 2) asks.push_back({"HGETALL", keys_.node(ids->items[i].text)});
+  auto fields = commands_->pipeline(asks);
+  if (!fields) return std::unexpected(fields.error());
+  std::vector<agent_status::neighbour> nodes;
+  for (std::size_t i = 0; i < fields->size(); ++i) {
+    const auto age = milliseconds(now_ms() - std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    const auto& f = (*fields)[i];
+    nodes.push_back({ids->items[2 * i].text, f.field("activation"), f.field("version"), f.field("state"), age});
+  }
+  node_.set_nodes(std::move(nodes));
+  return {};
+}
+
+}  // namespace sluice::store
