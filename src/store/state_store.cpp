@@ -22,7 +22,7 @@ namespace {
 result<std::string> read_whole(const std::string& path) {
   errno = 0;
   std::error_code unknown;
-  if (fs::is_directory(path, unknown)) return std::nullopt;
+  if (fs::is_directory(path, unknown)) return fail(errc::io, path + " cannot be read: it is a folder");
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return fail(errno == ENOENT ? errc::not_found : errc::io, path + (errno == ENOENT ? std::string(" is not there") : " cannot be read: " + std::string(std::strerror(errno))));
   std::string bytes(static_cast<std::size_t>(std::max<std::streamoff>(in.tellg(), 0)), '\0');
