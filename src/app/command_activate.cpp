@@ -47,8 +47,8 @@ bool may_follow(store::publisher& ring, const activate_options& options, const s
   const auto why = weaker_than_live(ring, *live, version);
   if (why.empty()) return true;
   asked.how->weaker = true;
-  if (!options.approved_by.empty()) asked.how->approved_by = options.approved_by;
-  if (!options.approved_by.empty() && options.approved_by != asked.actor) return true;
+  asked.how->approved_by = options.approved_by;
+  if (!options.approved_by.empty() && !rollout::same_person(options.approved_by, asked.actor)) return true;
   complain("version " + short_version(version) + " was held against " + (origin->against.empty() ? "nothing" : "version " + short_version(origin->against)) + " when it was pushed, and " + why,
            "push it again, so that its gate sees what changes; or let a second person agree: --approved-by. Nodes with require_approval want sluice approve");
   return false;

@@ -97,9 +97,6 @@ void compare_attacks(const gate_evidence& evidence, family& total, family& parts
 
 check_row without_active(const char* check) { return {.check = check, .status = status::skipped, .summary = "no active version to hold it against (--against)", .findings = {}}; }
 
-// Names that a person is known by: with and without the host, and however it is written.
-bool same_person(const std::string& a, const std::string& b) { return person(a.substr(0, a.find('@'))) == person(b.substr(0, b.find('@'))); }
-
 std::string joined(const std::vector<std::string>& list) {
   std::string out;
   for (const std::string& each : list) out += (out.empty() ? "" : "; ") + each;
@@ -156,6 +153,8 @@ std::vector<std::string> loosened(const std::optional<policy::gate_spec>& was, c
   }
   return out;
 }
+
+bool same_person(const std::string& a, const std::string& b) { return person(a.substr(0, a.find('@'))) == person(b.substr(0, b.find('@'))); }
 
 bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now) {
   return policy::diff(was, now).effect >= policy::effect::may_weaken || !loosened(was.gate, now.gate).empty();

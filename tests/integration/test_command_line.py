@@ -175,6 +175,9 @@ def test_what_names_nothing_is_not_taken_for_something(lab):
     for words in (["activate"], ["revoke"], ["rollback", "--to"]):
         r = sluice(*words, versions[0][:5], *ring, check=False)
         assert r.returncode == 1 and "too short for a version" in r.stderr and "6 digits" in r.stderr, r
+    for second in ("Ada Byron", " ada byron", "ADA BYRON@elsewhere"):
+        r = sluice("activate", versions[0], *ring, "--actor", "Ada Byron", "--approved-by", second, check=False)
+        assert r.returncode == 1 and "let a second person agree" in r.stderr, (second, r)
     sluice("activate", versions[0][:6], *ring, "--approved-by", "Ada Byron")  # which is weaker than what is live
     for days in ("0", "-1", "many", "36501"):
         r = sluice("keygen", lab.dir / "k.pem", "--name", "k", "--days", days, check=False)

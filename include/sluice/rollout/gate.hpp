@@ -147,6 +147,8 @@ struct gate_report {
   std::string digest;                         // SHA-256 of the report without times
 };
 
+// Whether two names are one person's: with and without the host, and however they are written.
+[[nodiscard]] bool same_person(const std::string& a, const std::string& b);
 // Whether something is weaker in `now`, or may be, or its gate asks for less: of two bundles that were checked.
 [[nodiscard]] bool weaker(const policy::bundle_ast& was, const policy::bundle_ast& now);
 // What a `gate` block does not ask for any more that the one before did, in words; empty: it asks for as much.
