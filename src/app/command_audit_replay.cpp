@@ -10,7 +10,6 @@
 
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
-#include "gateway_setup.hpp"
 #include "kept_texts.hpp"
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
@@ -202,15 +201,11 @@ int replay(const replay_options& o, bool raw) {
   }
   audit::filter wanted;
   if (!parse_instant(o.since, wanted.from) || !parse_instant(o.until, wanted.to)) return 2;
-  std::string master;
-  if (!o.secret_file.empty()) {
-    const auto secret = read_secret(o.secret_file, "--secret");
-    if (!secret) return complain(secret.error().message), 2;
-    master = *secret;
-  }
+  auto master = read_master(o.secret_file);
+  if (!master) return 2;
   const auto logs = log_sources::open(o.logs);
   if (!logs) return 1;
-  replayer with(o, std::move(master));
+  replayer with(o, std::move(*master));
   return o.all ? replay_all(wanted, logs->folders(), with, raw) : replay_one(o, logs->folders(), with, raw);
 }
 

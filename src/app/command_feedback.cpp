@@ -11,6 +11,7 @@
 #include "feedback_input.hpp"
 #include "feedback_intake.hpp"
 #include "feedback_patch.hpp"
+#include "kept_texts.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
@@ -58,7 +59,7 @@ json labels_of(const rollout::reviewed_decision& of) {
 
 int list(const options& o, bool raw) {
   const auto entries = read_feedback_entries(o.from);
-  const auto master = master_of(o.from);
+  const auto master = read_master(o.from.secret_file);
   if (!entries || !master) return 1;
   auto all = rollout::review(*entries);
   const bool some = !all.empty();
@@ -111,7 +112,7 @@ struct gathered {
 };
 std::optional<gathered> gather(const options& o) {
   const auto entries = read_feedback_entries(o.from);
-  const auto master = master_of(o.from);
+  const auto master = read_master(o.from.secret_file);
   if (!entries || !master) return std::nullopt;
   gathered out{.reviewed = rollout::review(*entries), .logged = {}};
   auto logged = read_decisions(o.decisions, *master, out.reviewed);

@@ -26,7 +26,7 @@ std::string key_of(const store::head_record& e, bool verified) {
 nlohmann::ordered_json tree_of(const store::head_record& e, bool verified) {
   const auto& how = e.how;
   nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"actor", e.actor},
-                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", e.how.commit}, {"gate_report", e.how.gate_report},
+                                {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
   return out;

@@ -104,14 +104,6 @@ void add_feedback_options(CLI::App& command, feedback_options& options) {
   command.add_option("--secret", options.secret_file, "The file with the gateway's master secret: opens notes and texts that are kept sealed");
 }
 
-std::optional<std::string> master_of(const feedback_options& options) {
-  if (options.secret_file.empty()) return std::string();
-  auto secret = read_secret(options.secret_file, "--secret");
-  if (secret) return std::move(*secret);
-  complain(secret.error().message);
-  return std::nullopt;
-}
-
 std::optional<std::vector<rollout::feedback_entry>> read_feedback_entries(const feedback_options& options) {
   if (options.ring.url.empty() && options.spools.empty()) {
     complain("nobody was named who has feedback", "--redis URL --ring NAME, or --spool with a state directory or an admin port");

@@ -22,8 +22,6 @@ void add_feedback_options(CLI::App& command, feedback_options& options);
 [[nodiscard]] std::optional<std::vector<rollout::feedback_entry>> read_feedback_entries(const feedback_options& options);
 // A label goes where entries come from.
 [[nodiscard]] bool write_label(const feedback_options& options, const rollout::feedback_entry& label);
-// The gateway's master secret; "" where no file was named. Nothing: complained about.
-[[nodiscard]] std::optional<std::string> master_of(const feedback_options& options);
 
 struct decision_options {
   log_options logs;

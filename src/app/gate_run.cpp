@@ -10,7 +10,6 @@
 
 #include "audit_options.hpp"
 #include "failure_document.hpp"
-#include "gateway_setup.hpp"
 #include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
@@ -64,15 +63,11 @@ constexpr std::size_t decisions_max = 10'000;
 std::optional<std::vector<rollout::logged_exchange>> decisions_of(const replay_options& asked) {
   audit::filter which;
   if (!parse_instant(asked.since, which.from)) return std::nullopt;
-  std::string master;
-  if (!asked.secret_file.empty()) {
-    auto secret = read_secret(asked.secret_file, "--secret");
-    if (!secret) return complain(secret.error().message), std::nullopt;
-    master = std::move(*secret);
-  }
+  auto master = read_master(asked.secret_file);
+  if (!master) return std::nullopt;
   const auto logs = log_sources::open(asked.logs);
   if (!logs) return std::nullopt;
-  const kept_texts texts(std::move(master), asked.keys, asked.states);
+  const kept_texts texts(std::move(*master), asked.keys, asked.states);
   std::vector<rollout::logged_exchange> out;
   which.limit = decisions_max;
   const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {

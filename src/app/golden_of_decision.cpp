@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "gateway_setup.hpp"
 #include "kept_texts.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/foreign_json.hpp"
@@ -70,17 +69,13 @@ void add_decision_source(CLI::App& command, decision_source& options) {
 
 std::optional<std::string> golden_of_decision(const decision_source& from, std::string direction) {
   if (from.logs.from.empty()) return complain("--decision " + from.decision + " needs the logs that hold it", "--from /var/lib/sluice/audit, or --from with the URL of an admin port"), std::nullopt;
-  std::string master;
-  if (!from.secret_file.empty()) {
-    auto secret = read_secret(from.secret_file, "--secret");
-    if (!secret) return complain(secret.error().message), std::nullopt;
-    master = std::move(*secret);
-  }
+  auto master = read_master(from.secret_file);
+  if (!master) return std::nullopt;
   const auto logs = log_sources::open(from.logs);
   if (!logs) return std::nullopt;
   const auto line = record_of_decision(logs->folders(), from.decision);
   if (!line) return complain(line.error().message), std::nullopt;
-  const auto text = kept_texts(master, from.keys, from.states).open(*line);
+  const auto text = kept_texts(std::move(*master), from.keys, from.states).open(*line);
   if (!text) {
     complain("decision " + from.decision + ": " + text.error().message, "--secret and --state open what audit.text: encrypted keeps; otherwise give the text on the standard input, without --decision");
     return std::nullopt;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "gateway_audit.hpp"
+#include "gateway_setup.hpp"
+#include "sluice/app/command.hpp"
 #include "sluice/audit/query.hpp"
 
 namespace sluice::app {
@@ -19,6 +21,14 @@ result<std::string> record_of_decision(const std::vector<std::string>& log_folde
   if (!found) return std::unexpected(found.error());
   if (best.empty()) return fail(errc::not_found, "these logs have no decision " + id);
   return best;
+}
+
+std::optional<std::string> read_master(const std::string& file) {
+  if (file.empty()) return std::string();
+  auto secret = read_secret(file, "--secret");
+  if (secret) return std::move(*secret);
+  complain(secret.error().message);
+  return std::nullopt;
 }
 
 kept_texts::kept_texts(std::string master, std::vector<std::string> key_folders, const std::vector<std::string>& states) : master_(std::move(master)), folders_(std::move(key_folders)) {

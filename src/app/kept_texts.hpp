@@ -1,6 +1,7 @@
 // Records of decision logs and, where the log keeps it sealed, their text.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace sluice::app {
 
 // The record with the whole of a decision: what closed a stream, or the one there is. errc::not_found: these logs do not have it.
 [[nodiscard]] result<std::string> record_of_decision(const std::vector<std::string>& log_folders, const std::string& id);
+
+// The gateway's master secret in the file that --secret names; "" where none was named. Nothing: it cannot be read, which was complained about.
+[[nodiscard]] std::optional<std::string> read_master(const std::string& file);
 
 // Opens kept texts with a gateway's master secret ("": none was given, and nothing opens) and the folders of its text keys. One thread.
 class kept_texts {

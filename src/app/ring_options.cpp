@@ -158,17 +158,17 @@ std::string refused_by_nodes(const crypto::signing_key& key, const std::vector<s
   return {};
 }
 
-bool keys_count(const signing_options& options, const signing_keys& keys, const signing_roles& wanted) {
-  if (options.trust_file.empty()) return true;
-  const auto trusted = read_trust_file(options.trust_file);
-  if (!trusted) return false;
+namespace {
+
+// By the keys of the file that --trust names.
+bool keys_count_for(const std::vector<store::trusted_key>& trusted, const signing_options& options, const signing_keys& keys, const signing_roles& wanted) {
   const auto counts = [&](const std::optional<crypto::signing_key>& key, const std::string& file, unsigned roles) {
     if (roles == 0) return true;
     if (!key) {
       complain("there is no key to sign with, and nodes that have " + options.trust_file + " want a signature; nothing was written", "--key FILE (sluice keygen); where nodes want none, leave out --trust and SLUICE_TRUST");
       return false;
     }
-    const auto why = refused_by_nodes(*key, *trusted, options.trust_file, roles);
+    const auto why = refused_by_nodes(*key, trusted, options.trust_file, roles);
     if (why.empty()) return true;
     complain("the key " + file + why + ", so nodes would refuse what it signs; nothing was written", "--key FILE with one that may; who holds which: " + options.trust_file);
     return false;
@@ -176,11 +176,24 @@ bool keys_count(const signing_options& options, const signing_keys& keys, const 
   return counts(keys.build, options.build_key_file.empty() ? options.key_file : options.build_key_file, wanted.build) && counts(keys.activate, options.key_file, wanted.activate);
 }
 
+}  // namespace
+
+bool keys_count(const signing_options& options, const signing_keys& keys, const signing_roles& wanted) {
+  if (options.trust_file.empty()) return true;
+  const auto trusted = read_trust_file(options.trust_file);
+  return trusted && keys_count_for(*trusted, options, keys, wanted);
+}
+
 bool sign_ring(store::publisher& ring, const signing_options& options, const signing_roles& wanted) {
   auto keys = read_signing_keys(options);
-  if (!keys || !keys_count(options, *keys, wanted)) return false;
+  if (!keys) return false;
+  if (!options.trust_file.empty()) {
+    auto trusted = read_trust_file(options.trust_file);
+    if (!trusted || !keys_count_for(*trusted, options, *keys, wanted)) return false;
+    ring.trust_only(std::move(*trusted));
+  }
   ring.sign_with(std::move(keys->build), std::move(keys->activate));
-  return trust_ring(ring, options.trust_file);
+  return true;
 }
 
 std::optional<std::string> staged_version(store::publisher& ring, const std::string& digits) {

@@ -116,12 +116,12 @@ void rearm(activation_record& r, const std::string& rule) {
 
 // How a version came to be, and whether what its manifest says of it holds where it is to be live.
 provenance publisher::impl::made(const activate_request& what, const placing& as) {
-  provenance out;
-  auto text = redis.command({"HGET", keys.manifest(subject_of(what)), "manifest"});
+  if (what.how) return *what.how;
+  const auto text = redis.command({"HGET", keys.manifest(subject_of(what)), "manifest"});
   const auto manifest = text && text->kind == redis_reply::kind::text ? parse_manifest(text->text) : fail(errc::not_found, "");
-  if (!manifest) return what.how.value_or(provenance{});
-  out = what.how.value_or(manifest->how);
-  if (!what.how) out.weaker = out.weaker || (!out.gate_report.empty() && !held_otherwise(*manifest, as).empty());
+  if (!manifest) return {};
+  auto out = manifest->how;
+  out.weaker = out.weaker || (!out.gate_report.empty() && !held_otherwise(*manifest, as).empty());
   return out;
 }
 
