@@ -22,15 +22,12 @@ void note(bundle_diff& out, effect how, std::string line) {
 void compare_on_error(const bundle_ast& before, const bundle_ast& after, bundle_diff& out) {
   if (before.on_error.matcher_unavailable != after.on_error.matcher_unavailable) {
     const bool weaker = after.on_error.matcher_unavailable < before.on_error.matcher_unavailable;
-    out.bundle.push_back(
-        "on_error.matcher_unavailable: " + std::string(to_string(before.on_error.matcher_unavailable)) + " → " +
-        std::string(to_string(after.on_error.matcher_unavailable)));
-    out.effect = std::max(out.effect, weaker ? effect::weaker : effect::stronger);
+    note(out, weaker ? effect::weaker : effect::stronger,
+         "on_error.matcher_unavailable: " + std::string(to_string(before.on_error.matcher_unavailable)) + " → " + std::string(to_string(after.on_error.matcher_unavailable)));
   }
   if (before.on_error.policy_stale != after.on_error.policy_stale ||
       before.on_error.max_stale != after.on_error.max_stale) {
-    out.bundle.emplace_back("on_error: what happens when the policy is stale changed");
-    out.effect = std::max(out.effect, effect::may_weaken);
+    note(out, effect::may_weaken, "on_error: what happens when the policy is stale changed");
   }
 }
 
@@ -46,14 +43,12 @@ void compare_thresholds(const bundle_ast& before, const bundle_ast& after, bundl
     const bool differs = a.request != b.request || a.response != b.response || a.action != b.action;
     if (!differs) continue;
     const auto said = [](const anomaly_spec& t) { return "request " + std::to_string(t.request) + ", response " + std::to_string(t.response) + ", " + std::string(to_string(t.action)); };
-    out.bundle.push_back("policy " + was.name + ": thresholds " + said(a) + " → " + (now->anomaly ? said(b) : "none"));
-    out.effect = std::max(out.effect, weaker ? effect::weaker : effect::stronger);
+    note(out, weaker ? effect::weaker : effect::stronger, "policy " + was.name + ": thresholds " + said(a) + " → " + (now->anomaly ? said(b) : "none"));
   }
   for (const policy_ast& now : after.policies) {
     const auto was = std::ranges::find(before.policies, now.name, &policy_ast::name);
     if (!now.anomaly || was == before.policies.end() || was->anomaly) continue;
-    out.bundle.push_back("policy " + now.name + ": thresholds added");
-    out.effect = std::max(out.effect, effect::stronger);
+    note(out, effect::stronger, "policy " + now.name + ": thresholds added");
   }
 }
 
@@ -64,10 +59,10 @@ void compare_records(const bundle_ast& before, const bundle_ast& after, bundle_d
   std::string where;
   for (const std::string& cell : change.cells) where += (where.empty() ? "" : "; ") + cell;
   const bool weaker = change.effect == effect::weaker;
-  out.bundle.push_back(!change.exact ? "audit.on_full: too many scopes to compare each; taken as one that may weaken"
-                       : weaker      ? "audit.on_full: block is not asked for any more: " + where
-                                     : "audit.on_full: block is asked for where it was not");
-  out.effect = std::max(out.effect, change.effect);
+  note(out, change.effect,
+       !change.exact ? "audit.on_full: too many scopes to compare each; taken as one that may weaken"
+       : weaker      ? "audit.on_full: block is not asked for any more: " + where
+                     : "audit.on_full: block is asked for where it was not");
 }
 
 // The sooner rules go to shadow by themselves, the fewer people it takes to switch one off.

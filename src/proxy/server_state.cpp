@@ -50,7 +50,7 @@ std::shared_ptr<const ledger_entry> exchange::impl::recall(const std::string& ha
   const auto place = known_handles.find(handle);
   if (place == known_handles.end()) return nullptr;
   const auto& found = place->second;
-  recalled.push_back({std::string(at), found->version, found->verdict});
+  recalled.push_back({wire::named_path(at), found->version, found->verdict});
   for (const auto& tag : found->who.tags) {
     if (std::ranges::find(handle_tags, tag) == handle_tags.end()) handle_tags.push_back(tag);
   }
@@ -75,7 +75,7 @@ bool exchange::impl::recall_path(effects& out) {
 // What a field of the request names. False: the answer was written.
 bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
   if (field.later) return true;  // its handle goes into the ledger as one that is not whole
-  const auto entry = field.handle.empty() ? nullptr : recall(field.handle, wire::named_path(field.path));
+  const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
   const auto why = !entry ? unknown : !entry->whole ? unfinished : entry->verdict == policy::verdict::block ? blocked : std::string_view();
   if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, wire::named_path(field.path), out);
   if (field.grows) grown.push_back({field.handle, entry});

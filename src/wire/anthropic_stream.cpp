@@ -68,6 +68,8 @@ class messages_stream final : public event_stream {
   }
   [[nodiscard]] bool begins_with_text(index block) const;
   [[nodiscard]] bool begin_message(channel_sink& sink, std::string& out);
+  // False: more than the gateway follows.
+  [[nodiscard]] bool has_room_for(std::int64_t block) { return blocks_.contains(block) || blocks_.size() < limits::calls || event_.refuse("more content blocks than the gateway follows"); }
   void begin_block(index made, std::string& out);
   void end_block(channel_sink& sink);
   [[nodiscard]] std::string& next(std::int64_t block, std::string& out) { return waits_ ? waiting_.emplace_back(waiting{{}, block}).bytes : out; }
@@ -103,10 +105,7 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
   with_message_.clear();
   if (type == "message_start" && !begin_message(sink, out)) return stopped();
   remember();
-  if (type.starts_with("content_block_") && blocks_.size() >= limits::calls && !blocks_.contains(current_)) {
-    (void)event_.refuse("more content blocks than the gateway follows");
-    return stopped();
-  }
+  if (type.starts_with("content_block_") && !has_room_for(current_)) return stopped();
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
@@ -162,7 +161,7 @@ bool messages_stream::begin_message(channel_sink& sink, std::string& out) {
     calls_tool_ = calls_tool_ || event_.text("type", each) == "tool_use";
     if (!begins_with_text(each)) continue;
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return false;
-    if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows");
+    if (!has_room_for(current_)) return false;
     begin_block(each, out);
     blocks_[current_].begun = blocks_[current_].left = true;  // no event of its own that could be taken back
     with_message_.emplace_back(each, current_);
@@ -302,7 +301,7 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
     if (r.comes != coming::grows || of == with_message_.end() || of->first != event_.body()[i].parent) return taken::left;
     current_ = of->second;
   }
-  if (!blocks_.contains(current_) && blocks_.size() >= limits::calls) return event_.refuse("more content blocks than the gateway follows"), taken::blocked;
+  if (!has_room_for(current_)) return taken::blocked;
   auto& b = blocks_[current_];
   // A client puts it behind what it has, and what it has was decided.
   if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;

@@ -224,7 +224,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
       // rule can read.
       mine.kind = part_kind::annotation;
       if (states[i] == path_table::unknown && !n.key.empty()) listed_.add_key(i, mine);
-      if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, mine);
+      if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, mine, as_data_url(n.text));
       if (n.kind == kind::number && body[n.parent].kind == kind::array && i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
       continue;
     }
@@ -242,7 +242,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     if (key_is_text(body, i, *r, below) && !echoes(n.key, *r)) listed_.add_key(i, mine);
     if (echoes(n.text, *r)) continue;
     const bool holds_url = r->what == text_class::schema && n.kind == kind::string && as_data_url(n.text) == data_url::whole;
-    holds_url ? listed_.add_fixed(i, *r, mine) : list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
+    holds_url ? listed_.add_fixed(i, *r, mine, data_url::whole) : list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
   }
   for (const auto node : nodes_) choices_.push_back({structured(node)});
   for (auto& each : handles_) each.whole = !unfinished();

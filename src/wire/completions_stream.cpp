@@ -44,9 +44,9 @@ class completions_stream final : public event_stream {
   [[nodiscard]] std::int64_t choice_of(index /*i*/) const override { return channel_sink::no_choice; }
   [[nodiscard]] const entry* entry_of(index copy) const;
   [[nodiscard]] std::string_view said_beside(index copy) const override;
-  [[nodiscard]] std::int64_t copy_of(index copy) const override { return entry_of(copy) == nullptr ? channel_sink::no_choice : entry_of(copy)->number; }
-  [[nodiscard]] bool drops(index copy) const override { return entry_of(copy) != nullptr && entry_of(copy)->touched; }
-  [[nodiscard]] bool edits(index copy) const override { return entry_of(copy) != nullptr && entry_of(copy)->mine->edited; }
+  [[nodiscard]] std::int64_t copy_of(index copy) const override { const auto* of = entry_of(copy); return of == nullptr ? channel_sink::no_choice : of->number; }
+  [[nodiscard]] bool drops(index copy) const override { const auto* of = entry_of(copy); return of != nullptr && of->touched; }
+  [[nodiscard]] bool edits(index copy) const override { const auto* of = entry_of(copy); return of != nullptr && of->mine->edited; }
   [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   void remember();

@@ -70,13 +70,8 @@ bool event_reader::read_url(index i, const row& r, grower& dialect, channel_sink
 
 bool event_reader::judge_attachment(index i, const row& r, grower& dialect, channel_sink& sink) {
   // Sound comes in pieces that are no URL.
-  if (r.carries != attachment_type::other) return read_url(i, r, dialect, sink);
-  switch (url_at(i, dialect)) {
-    case url_piece::none: case url_piece::whole: return read_url(i, r, dialect, sink);
-    case url_piece::too_many: return false;
-    case url_piece::later: return admits(i, "attachment", attachment_type::other, sink);
-  }
-  return false;
+  const auto as_url = r.carries == attachment_type::other ? take_data_url(i, r, dialect, sink) : grower::taken::left;
+  return as_url == grower::taken::left ? read_url(i, r, dialect, sink) : as_url == grower::taken::taken;
 }
 
 }  // namespace sluice::wire

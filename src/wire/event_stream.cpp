@@ -47,7 +47,8 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
 bool event_stream::read(const http::sse_event& e) {
   if (auto parsed = event_.parse(e.data); !parsed) return event_.refuse(parsed.error().message);
   if (event_.body()[0].kind != text::json::kind::object) return event_.refuse("an event is no JSON object");
-  erred_ = erred_ || event_.tells_error();
+  errs_ = event_.tells_error();
+  erred_ = erred_ || errs_;
   return true;
 }
 
@@ -57,7 +58,7 @@ response_stream::status event_stream::stopped() {
 }
 
 std::string_view event_stream::write(const http::sse_event& e, std::string& out) {
-  told_error_ = event_.tells_error();
+  told_error_ = errs_;
   if (!event_.edited()) {
     out += e.raw;
     return e.data;

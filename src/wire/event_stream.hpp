@@ -48,7 +48,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   event_reader event_;
   std::string released_;
   bool over_ = false;
-  bool erred_ = false;  // the upstream told an error, in the event at hand or before
+  bool errs_ = false, erred_ = false;  // the upstream tells an error: in the event at hand; in that or before
 
  private:
   http::sse_splitter splitter_;

@@ -94,7 +94,8 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     reason_ = "an event is no JSON object";
     return status::unreadable;
   }
-  erred_ = erred_ || event_.tells_error();
+  const bool errs = event_.tells_error();
+  erred_ = erred_ || errs;
   if (!begin_candidates() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = candidates_[at.number];
@@ -107,7 +108,7 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     c.touched = c.touched || event_.edited();
     drop_copies(at.node, c, sink);
   }
-  told_error_ = event_.tells_error();
+  told_error_ = errs;
   return status::ok;
 }
 

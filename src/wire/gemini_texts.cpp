@@ -1,6 +1,5 @@
 // The texts of a streamed Gemini answer, judged piece by piece: see gemini_stream.hpp.
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "gemini.hpp"

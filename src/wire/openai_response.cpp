@@ -1,5 +1,4 @@
 // Chat Completions answers that come in one piece.
-#include <algorithm>
 
 #include "body_reader.hpp"
 #include "openai.hpp"

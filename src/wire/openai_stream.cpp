@@ -155,13 +155,14 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   const bool only = r != nullptr && (r->path.starts_with(parts_row) || r->path.find('[', std::string_view("choices[").size()) == std::string_view::npos);
   auto at = only ? std::string() : event_.place(i, this);
   if (at.size() > limits::place_bytes) return event_.refuse("a text of a choice that stands under longer names than the gateway follows"), taken::blocked;
-  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r || (is_said(r) && is_said(each.of)) : each.at == at; });
+  const bool said = is_said(r);
+  auto it = std::find_if(c.channels.begin(), c.channels.end(), [&](const channel& each) { return only ? each.of == r || (said && is_said(each.of)) : each.at == at; });
   if (it == c.channels.end()) {
     if (c.channels.size() >= limits::channels) return event_.refuse("more texts of a choice than the gateway follows"), taken::blocked;
     auto in_delta = event_.around(i, event_.child(of.node, "delta"));
     if (!event_.keep(at.size() + in_delta.before.size() + in_delta.after.size())) return taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
-    if (is_said(r)) c.said = id;
+    if (said) c.said = id;
     it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, std::move(in_delta)});
   }
   if (only && it->of != r) {  // it goes on in the other form
@@ -288,8 +289,9 @@ bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& s
 void chat_stream::drop_copies(const entry& of, const choice& c, const channel_sink& sink) {
   if (c.touched) event_.blank(of.node, "logprobs", "null");
   if (c.touched || (c.edited && !c.speaks)) event_.blank(of.node, "token_ids", "null");
+  if (!c.edited) return;
   const auto delta = event_.child(of.node, "delta");
-  if (!c.edited || delta == none || event_.body()[delta].kind != kind::object) return;
+  if (delta == none || event_.body()[delta].kind != kind::object) return;
   follow_citations(delta, c, sink);
   event_.blank(event_.child(delta, "audio"), "data", "\"\"");
 }

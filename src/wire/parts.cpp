@@ -129,8 +129,8 @@ void listed_body::add_attachment(index node, const row& r, part like) {
 }
 
 // A string of which a redaction becomes a block: what a data: URL holds where it is one, wherever it stands.
-void listed_body::add_fixed(index node, const row& r, part like) {
-  if (as_data_url(body_[node].text) != data_url::whole) return add_plain(node, like, false);
+void listed_body::add_fixed(index node, const row& r, part like, data_url is) {
+  if (is != data_url::whole) return add_plain(node, like, false);
   like.editable = false;
   add_attachment(node, r, like);
 }
@@ -138,15 +138,18 @@ void listed_body::add_fixed(index node, const row& r, part like) {
 void listed_body::add(index node, const row& r, part like, std::uint32_t depth_max) {
   // What a tool's message says is the tool's result.
   like.kind = like.role == role::tool && r.kind == part_kind::text ? part_kind::tool_result : r.kind;
+  const auto& text = body_[node].text;
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return;
-    case text_class::opaque: case text_class::handle: case text_class::parameters: case text_class::sealed:
-      if (looks_as(r.what, body_[node].text) && as_data_url(body_[node].text) != data_url::whole) return;
+    case text_class::opaque: case text_class::handle: case text_class::parameters: case text_class::sealed: {
+      const auto url = as_data_url(text);
+      if (url != data_url::whole && looks_as(r.what, text)) return;
       like.kind = part_kind::annotation;
-      return add_fixed(node, r, like);
+      return add_fixed(node, r, like, url);
+    }
     case text_class::reference: return add_unread("server state", node);
     case text_class::binary: return add_attachment(node, r, like);
-    case text_class::name: return add_fixed(node, r, like);
+    case text_class::name: return add_fixed(node, r, like, as_data_url(text));
     case text_class::schema: return add_plain(node, like, false);
     case text_class::text: case text_class::arguments: return add_plain(node, like, true);
     case text_class::json: break;

@@ -35,7 +35,7 @@ class listed_body {
   void add(text::json::index node, const row& r, part like, std::uint32_t depth_max);
   // A string of which nothing is known but where it stands; a redaction of it becomes a block unless it is `editable`.
   void add_plain(text::json::index node, part like, bool editable);
-  void add_fixed(text::json::index node, const row& r, part like);
+  void add_fixed(text::json::index node, const row& r, part like, data_url is);
   // A number or a literal where text may be: it cannot be edited in its place, only judged.
   void add_value(text::json::index node, part like);
   // The key of a member, for maps that a client can put words into.

@@ -138,8 +138,9 @@ void responses_stream::restore_request() {
 
 // What an event ends leaves before it.
 bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
-  const bool ends_item = type_ == "response.output_item.done" || type_ == "response.output_item.added";
-  if (ends_item && !has_room_for(item_)) return false;
+  const bool item_done = type_ == "response.output_item.done";
+  const bool ends_item = item_done || type_ == "response.output_item.added";
+  if (item_done && !has_room_for(item_)) return false;  // of one that is added count() has asked
   if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
     texts_.clear();  // what is held of a failure is dropped
@@ -334,7 +335,7 @@ void responses_stream::remember(std::string_view as_left) {
     kept_bytes_ += as_left.size();
     to = as_left;
   };
-  if ((type_ == "response.created" || type_ == "response.queued" || type_ == "response.in_progress") && created_.empty()) keep(created_);
+  if (tells_response_ && created_.empty()) keep(created_);
   if (type_ == "response.output_item.added") {
     items_[item_] = {};
     keep(items_[item_].added);
