@@ -25,14 +25,18 @@ std::string number(const json& j, const char* name) {
   return it != j.end() && it->is_number() ? std::to_string(it->get<std::int64_t>()) : std::string();
 }
 
-json member(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_object() ? *it : json::object();
+// An object, or an empty one.
+const json& object(const json& j, const char* name) {
+  static const json none = json::object();
+  const auto& it = member(j, name);
+  return it.is_object() ? it : none;
 }
 
-json items(const json& j, const char* name) {
-  const auto it = j.find(name);
-  return it != j.end() && it->is_array() ? *it : json::array();
+// A list, or an empty one.
+const json& items(const json& j, const char* name) {
+  static const json none = json::array();
+  const auto& it = member(j, name);
+  return it.is_array() ? it : none;
 }
 
 // The rules that matched, by side: "request: r-1; response: r-2 (shadow)".
@@ -40,7 +44,7 @@ std::string matched_rules(const json& j) {
   std::string out;
   for (const char* side : {"request", "response"}) {
     std::vector<std::string> names;
-    for (const auto& f : items(member(j, side), "findings")) {
+    for (const auto& f : items(object(j, side), "findings")) {
       auto name = said(f, "rule") + (said(f, "enforcement") == "shadow" ? " (shadow)" : "");
       if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
     }
@@ -61,7 +65,7 @@ std::string reason_of(const json& j) {
 
 std::string finding_line(const json& f) {
   std::string span;
-  if (const auto s = items(f, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
+  if (const auto& s = items(f, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
     span = " " + std::to_string(s[0].get<std::int64_t>()) + ".." + std::to_string(s[1].get<std::int64_t>());
   }
   const auto masked = said(f, "masked");
@@ -80,7 +84,7 @@ std::string side_story(const json& record, const char* side) {
   std::string out = label + verdict + (shadow == verdict || shadow.empty() ? "" : "; with every shadow rule enforced: " + shadow) + "\n";
   for (const auto& f : items(*at, "findings")) out += finding_line(f);
   for (const auto& s : items(*at, "suppressed")) out += "            rule " + said(s, "rule") + " was set aside by exception " + said(s, "by") + "\n";
-  const auto scores = member(*at, "nd");
+  const auto& scores = object(*at, "nd");
   for (const auto& [name, score] : scores.items()) out += "            score " + printable(name) + " " + score.dump() + "\n";
   return out;
 }
@@ -137,7 +141,7 @@ std::vector<std::string> record_row(const std::string& line) {
   if (!j.is_object()) return {"", "unreadable", "", "", "", "", "", "", ""};
   const std::string rules = matched_rules(j);
   const auto shadow = said(j, "shadow_verdict");
-  return {said(j, "time"), said(j, "event"), said(j, "id"), said(j, "verdict"), shadow == said(j, "verdict") ? "" : shadow, number(member(j, "sent"), "status"),
+  return {said(j, "time"), said(j, "event"), said(j, "id"), said(j, "verdict"), shadow == said(j, "verdict") ? "" : shadow, number(object(j, "sent"), "status"),
           said(j, "activation"), short_version(said(j, "version")), rules.empty() ? reason_of(j) : rules};
 }
 
@@ -145,21 +149,21 @@ std::string record_story(const std::string& line) {
   const auto j = parse_bounded<json>(line, record_bounds);
   if (!j.is_object()) return "an unreadable line\n";
   if (!j.contains("id")) return said(j, "event") + " at " + said(j, "time") + " on " + said(j, "node") + ": " + said(j, "detail") + "\n";
-  const auto sent = member(j, "sent");
+  const auto& sent = object(j, "sent");
   std::string out = "decision    " + said(j, "id") + " (" + said(j, "event") + ") at " + said(j, "time") + " on " + said(j, "node") + "\n";
   out += "done        " + said(j, "verdict") + ": status " + number(sent, "status") + " to the client, " + number(sent, "edits") + " edits; the upstream " +
          (number(j, "upstream_status") == "0" ? "was not asked" : "answered " + number(j, "upstream_status") + ", " + number(j, "upstream_edits") + " edits in what it was sent") + "\n";
   if (!said(j, "reason").empty()) out += "reason      " + said(j, "reason") + "\n";
   std::string who;
-  for (const auto& [name, value] : member(j, "context").items()) {
+  for (const auto& [name, value] : object(j, "context").items()) {
     if (value.is_string()) who += (who.empty() ? "" : ", ") + printable(name + " " + value.get<std::string>());
   }
   out += "asked       " + said(j, "method") + " " + said(j, "path") + " (" + said(j, "dialect") + ")" + (who.empty() ? "" : "; " + who) + "\n";
   out += "policy      activation " + said(j, "activation") + ", version " + said(j, "version") + ", " + said(j, "state") + "\n";
   out += "rules       in force for this context: " + said(j, "effective") + "\n";
   out += side_story(j, "request") + side_story(j, "response");
-  for (const auto& [why, bytes] : member(j, "unscanned").items()) out += "unscanned   " + bytes.dump() + " bytes: " + printable(why) + "\n";
-  for (const auto& each : member(j, "unread")) out += "unread      " + said(each, "path") + ": " + said(each, "why") + ", " + said(each, "treatment") + "\n";
+  for (const auto& [why, bytes] : object(j, "unscanned").items()) out += "unscanned   " + bytes.dump() + " bytes: " + printable(why) + "\n";
+  for (const auto& each : items(j, "unread")) out += "unread      " + said(each, "path") + ": " + said(each, "why") + ", " + said(each, "treatment") + "\n";
   return out;
 }
 

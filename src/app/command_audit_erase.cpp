@@ -6,7 +6,7 @@
 
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
-#include "gateway_setup.hpp"
+#include "kept_texts.hpp"
 #include "sluice/audit/text_keys.hpp"
 #include "sluice/base/printable.hpp"
 
@@ -34,8 +34,8 @@ int erase(const erase_options& o, bool raw) {
   audit::erase_request which{.before = o.before, .day = o.day, .tenant_hash = {}};
   if (o.one_tenant) {
     if (o.secret_file.empty()) return complain("--tenant is looked for by its keyed hash", "give the gateway's secret with --secret"), 2;
-    const auto master = read_secret(o.secret_file, "--secret");
-    if (!master) return complain(master.error().message), 2;
+    const auto master = read_master(o.secret_file);
+    if (!master) return 2;
     which.tenant_hash = audit::tenant_hash(audit_value_key(*master), o.tenant);
     if (!text_keys_of(text_key_directory(o.state), *master).fit()) return complain("the secret opens none of the keys in " + text_key_directory(o.state), "--secret is the file that the gateway's secrets.key_file names"), 1;
   }

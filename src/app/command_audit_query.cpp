@@ -5,7 +5,7 @@
 
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
-#include "gateway_setup.hpp"
+#include "kept_texts.hpp"
 #include "log_sources.hpp"
 #include "sluice/audit/query.hpp"
 
@@ -28,8 +28,8 @@ bool hash_names(query_options& o) {
     complain("--user, --conversation and --value are looked for by their keyed hashes", "give the gateway's secret with --secret: secrets.key_file, or the file secret of its state directory");
     return false;
   }
-  const auto master = read_secret(o.secret_file, "--secret");
-  if (!master) return complain(master.error().message), false;
+  const auto master = read_master(o.secret_file);
+  if (!master) return false;
   o.value_key = audit_value_key(*master);
   const auto hashed = [&](const std::string& text) { return text.empty() ? text : audit::keyed_hash(o.value_key, text); };
   o.filter.user = hashed(o.user);

@@ -13,6 +13,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
 #include "sluice/base/strings.hpp"
+#include "sluice/policy/build.hpp"
 
 namespace sluice::app {
 namespace {
@@ -35,10 +36,6 @@ policy::bundle_ast parsed(store::publisher& ring, const std::string& version) {
   policy::diagnostics ignored;
   const auto source = ring.fetch(version);
   return source ? policy::parse(*source, ignored) : policy::bundle_ast{};
-}
-
-bool has_rule(const policy::bundle_ast& bundle, const std::string& rule) {
-  return std::ranges::any_of(bundle.policies, [&](const auto& p) { return std::ranges::any_of(p.rules, [&](const auto& r) { return r.id == rule; }); });
 }
 
 // By the file of trusted keys, where there is one: nodes take it from nobody else.
@@ -76,7 +73,7 @@ int demote(const demote_options& options, bool json) {
     bool any = false;
     for (const auto& version : deciding(*live)) {
       const auto bundle = parsed(*ring, version);
-      if (!has_rule(bundle, options.rule)) continue;
+      if (!policy::has_rule(bundle, options.rule)) continue;
       if (policy::never_demoted(bundle, options.rule)) guarded = true;
       if (guarded && ring->signs_as().empty()) {
         complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key that they trust has signed that",

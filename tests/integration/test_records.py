@@ -265,5 +265,7 @@ def test_a_key_that_a_rule_finds_stands_neither_in_the_error_nor_in_the_log(lab)
     assert card not in g.ask("hi")[2].decode()
     g.records()
     log = "".join(f.read_text() for f in g.audit.glob("*.jsonl"))
+    told = sluice("audit", "query", "--from", g.audit, "--reason", "unknown part", "--why").stdout
+    assert "unread      messages[0].*: unknown part, deny" in told, told
     assert log.count('"rule":"cards"') >= 4 and "properties.*.description" in log and "metadata.*" in log, log
     assert card not in log
