@@ -136,7 +136,10 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   auto seen = reports();
   if (!seen) return std::unexpected(seen.error());
   // Only what somebody vouches for is gone on with.
-  const auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
+  auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
+  if (last) {
+    if (auto told = tell_safety(*last); !told) return std::unexpected(told.error());
+  }
   auto highest = std::max(top->number, last ? last->activation : policy::activation{});
   for (const auto& one : *seen) highest = std::max(highest, believed(one.items[0].text, top->number));
   context.from_nothing = highest == policy::activation{};

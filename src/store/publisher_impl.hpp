@@ -65,6 +65,8 @@ struct publisher::impl {
   // Why nothing may be gone on with of what stands at the top; "" when it may.
   [[nodiscard]] std::string doubt_about(const ring_top& top) const;
   [[nodiscard]] std::string doubt_about(const activation_record& record) const;
+  // Marks the demotions of a key of the role safety in a record that such a key signed: who goes on with it makes none of them his own.
+  [[nodiscard]] result<void> tell_safety(activation_record& record);
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
   [[nodiscard]] provenance made(const activate_request& what, const placing& as);

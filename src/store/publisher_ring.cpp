@@ -43,6 +43,9 @@ result<head_record> publisher::head() {
   auto doubt = impl_->doubt_about(*top);
   if (!top->record && !doubt.empty()) return fail(errc::integrity, "what is live in ring " + impl_->ring + " " + doubt);
   if (!top->record) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
+  if (doubt.empty()) {
+    if (auto told = impl_->tell_safety(*top->record); !told) return std::unexpected(told.error());
+  }
   auto out = to_head(*top->record);
   out.doubt = std::move(doubt);
   return out;
@@ -66,6 +69,19 @@ std::string publisher::impl::doubt_about(const activation_record& record) const 
 std::string publisher::impl::doubt_about(const ring_top& top) const {
   if (top.lost()) return "cannot be read (" + top.damage + ")";
   return top.record ? doubt_about(*top.record) : std::string();
+}
+
+result<void> publisher::impl::tell_safety(activation_record& record) {
+  const auto by = whom();
+  const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
+  if (!by || record.with.demoted.empty() || activator(record)) return {};
+  const auto before = made_live_before(redis, keys, record, {}, activator);
+  if (!before) return std::unexpected(before.error());
+  const auto persons = *before ? by_persons(**before) : std::vector<rule_demotion>();
+  for (auto& each : record.with.demoted) {
+    each.by_safety = std::ranges::none_of(persons, [&](const rule_demotion& d) { return same_rule(d, each); });
+  }
+  return {};
 }
 
 error cannot_go_on(const std::string& ring, const std::string& doubt) {

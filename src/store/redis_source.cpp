@@ -179,30 +179,6 @@ result<policy::bundle_source> redis_source::files_of(const std::string& version,
 
 bool redis_source::by_activator(const activation_record& record) const { return check_activator(record, config_.trust, config_.ring, now().wall).has_value(); }
 
-// The last record before it that a key of the role activate signed: in the log, as far as that is newer than what this node has on its own
-// disk. Whoever owns Redis can take entries away, and that must lead back to nothing older.
-result<std::optional<activation_record>> redis_source::made_live_before(const activation_record& record) {
-  constexpr const char* page = "100";
-  constexpr int pages_max = 100;
-  std::optional<activation_record> known;
-  if (auto kept = parse_record(node_.state().made_live); kept && kept->activation < record.activation) known = std::move(*kept);
-  const auto from = known ? policy::to_string(known->activation) : "-";
-  auto to = record.activation;
-  for (int i = 0; i < pages_max; ++i) {
-    const auto entries = commands_->command({"XREVRANGE", keys_.log(), policy::to_string(to), from, "COUNT", page});
-    if (!entries) return std::unexpected(entries.error());
-    for (const auto& entry : entries->items) {
-      if (entry.items.size() != 2) continue;
-      to = parse_activation(entry.items[0].text).value_or(policy::activation{});
-      auto each = parse_record(entry.items[1].field("record"));
-      if (each && each->activation < record.activation && (!known || each->activation > known->activation) && by_activator(*each)) return std::move(*each);
-    }
-    if (entries->items.empty() || to.generation == 0) break;
-    --to.generation;
-  }
-  return known;
-}
-
 // The record by which somebody who may activate last said what is live: this one, or what a record of the role safety goes on with.
 result<redis_source::base_record> redis_source::made_live_by(const activation_record& record) {
   if (config_.trust.keys.empty() || by_activator(record)) return base_record{.record = record, .beyond = {}};
@@ -210,7 +186,9 @@ result<redis_source::base_record> redis_source::made_live_by(const activation_re
     auto kept = parse_record(node_.state().made_live);
     return base_record{.record = kept ? std::move(*kept) : activation_record{}, .beyond = {}};
   }
-  auto before = made_live_before(record);
+  std::optional<activation_record> known;
+  if (auto kept = parse_record(node_.state().made_live); kept && kept->activation < record.activation) known = std::move(*kept);
+  auto before = made_live_before(*commands_, keys_, record, std::move(known), [&](const activation_record& each) { return by_activator(each); });
   if (!before) return std::unexpected(before.error());
   if (!*before) return base_record{.record = {}, .beyond = "is signed by a key of the role safety, and there is no activation that it could go on with"};
   auto beyond = beyond_safety(record, **before);
@@ -228,7 +206,7 @@ result<void> redis_source::take(const activation_record& record) {
   const node::said said{.record = digest_of(record), .made_live = base->record.text};
   auto with = record.with;
   with.shown = base->record.with.shown;  // a breaker's limit follows from it: that, too, is for whoever may activate
-  if (!config_.trust.keys.empty() && !base->record.signed_as.signatures.empty()) with.by_person = base->record.with.demoted;
+  if (!config_.trust.keys.empty() && !base->record.signed_as.signatures.empty()) with.by_person = by_persons(base->record);
   const auto& unsaved = node_.unsaved();
   const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;

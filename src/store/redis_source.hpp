@@ -30,7 +30,6 @@ class redis_source final : public source {
   [[nodiscard]] bool runs_record(const activation_record& record) const;
   void warn_of_end(const activation_record& record);
   [[nodiscard]] bool by_activator(const activation_record& record) const;
-  [[nodiscard]] result<std::optional<activation_record>> made_live_before(const activation_record& record);
   struct base_record {
     activation_record record;
     std::string beyond;  // why what was asked about goes beyond it; empty: it does not

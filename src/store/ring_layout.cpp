@@ -28,7 +28,10 @@ std::string to_json(const activation_record& r) {
   json canary = nullptr;
   if (with.canary) canary = {{"version", with.canary->version}, {"basis_points", with.canary->basis_points}, {"salt", with.canary->salt}, {"nodes", with.canary->nodes}};
   json demoted = json::array();
-  for (const auto& each : with.demoted) demoted.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
+  for (const auto& each : with.demoted) {
+    demoted.push_back({{"version", each.version}, {"rule", each.rule}, {"why", each.why}});
+    if (each.by_safety) demoted.back()["by_safety"] = true;
+  }
   json out = {{"ring", r.ring},       {"epoch", r.activation.epoch}, {"gen", r.activation.generation}, {"version", r.version},
               {"kind", r.kind},       {"actor", r.actor},            {"note", r.note},                 {"time", r.time},
               {"prev", r.previous},   {"replid", r.replid},          {"canary", canary},        {"commit", r.how.commit},
@@ -66,7 +69,7 @@ bool read_beside(const json& j, beside& out) {
   out.rearmed = *number;
   for (const auto& each : demoted) {
     if (!each.is_object() || !member(each, "version").is_string() || !member(each, "rule").is_string() || !member(each, "why").is_string()) return false;
-    out.demoted.push_back({each["version"], each["rule"], each["why"]});
+    out.demoted.push_back({.version = each["version"], .rule = each["rule"], .why = each["why"], .by_safety = truth(each, "by_safety")});
   }
   for (const auto& each : rules) {
     const auto at = each.is_object() ? parse_activation(word(each, "at")) : std::nullopt;
@@ -149,6 +152,12 @@ std::string beyond_safety(const activation_record& record, const activation_reco
   if (record.version != made_live.version || !adds_nothing(is, was.canary, was.shadow)) return by;
   if (is.rearmed != was.rearmed || !std::ranges::all_of(is.rearmed_rules, armed) || !std::ranges::all_of(was.demoted, stays)) return by + " and arm none of its rules again";
   return {};
+}
+
+std::vector<rule_demotion> by_persons(const activation_record& made_live) {
+  auto out = made_live.with.demoted;
+  std::erase_if(out, [](const rule_demotion& d) { return d.by_safety; });
+  return out;
 }
 
 std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how) {
@@ -341,6 +350,27 @@ result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& 
   }
   if (policy::version_of(source) != of.version) return fail(errc::integrity, "the files of version " + of.version.substr(0, 12) + " are not that version");
   return source;
+}
+
+result<std::optional<activation_record>> made_live_before(redis_client& redis, const ring_keys& keys, const activation_record& record, std::optional<activation_record> known,
+                                                          const std::function<bool(const activation_record&)>& by_activator) {
+  constexpr const char* page = "100";
+  constexpr int pages_max = 100;
+  const auto from = known ? policy::to_string(known->activation) : "-";
+  auto to = record.activation;
+  for (int i = 0; i < pages_max; ++i) {
+    const auto entries = redis.command({"XREVRANGE", keys.log(), policy::to_string(to), from, "COUNT", page});
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : entries->items) {
+      if (entry.items.size() != 2) continue;
+      to = parse_activation(entry.items[0].text).value_or(policy::activation{});
+      auto each = parse_record(entry.items[1].field("record"));
+      if (each && each->activation < record.activation && (!known || each->activation > known->activation) && by_activator(*each)) return std::move(*each);
+    }
+    if (entries->items.empty() || to.generation == 0) break;
+    --to.generation;
+  }
+  return known;
 }
 
 }  // namespace sluice::store

@@ -1,6 +1,7 @@
 // The names and records of one ring in Redis; docs/redis.md describes them for operators.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,6 +69,8 @@ struct activation_record {
 // A key of the role safety takes harm away and brings nothing in: its record goes on with the last one that a key of the role activate signed,
 // `made_live`, with no more beside it and nothing of it armed again. Why it does not; "" when it does.
 [[nodiscard]] std::string beyond_safety(const activation_record& record, const activation_record& made_live);
+// The demotions of a record that a key of the role activate signed which hold for a rule that says never_demote, too.
+[[nodiscard]] std::vector<rule_demotion> by_persons(const activation_record& made_live);
 
 // The manifest: every file of a version with its digest.
 [[nodiscard]] std::string manifest_json(const policy::bundle_source& source, const std::string& created, const provenance& how);
@@ -116,6 +119,10 @@ struct ring_top {
 [[nodiscard]] result<ring_top> read_top(redis_client& redis, const ring_keys& keys);
 // The record there; nothing when the ring is empty, errc::integrity when something of it cannot be read.
 [[nodiscard]] result<std::optional<activation_record>> read_head(redis_client& redis, const ring_keys& keys);
+// The last record before `record` that a key of the role activate signed: in the log, as far as that is newer than `known`. Whoever owns Redis
+// can take entries away, and that must lead back to nothing older.
+[[nodiscard]] result<std::optional<activation_record>> made_live_before(redis_client& redis, const ring_keys& keys, const activation_record& record, std::optional<activation_record> known,
+                                                                        const std::function<bool(const activation_record&)>& by_activator);
 // A version's manifest, signed by somebody who may build.
 [[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as = {});
 // Fetches the files of a manifest and checks every digest and the version itself. Files that `have` holds are not fetched again.

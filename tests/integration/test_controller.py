@@ -161,6 +161,10 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     status = lambda: sluice("status", *ring).stdout
     until("the heartbeat says so", lambda: "NOT DEMOTED, enforced by gw0: rule guard" in status())
     assert next(n for n in json.loads(sluice("status", *ring, "--json").stdout)["nodes"] if n["id"] == "gw0")["kept"][0]["rule"] == "guard"
+    # Nor by way of a person who goes on with what is live for another rule's sake.
+    for command in ("rearm", "demote"):
+        sluice(command, "wild", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)
+        assert demoted(g) == (["wild"] if command == "demote" else []) and g.ask("a detonator")[0] == 400, command
     sluice("demote", "guard", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)
     assert demoted(g) == ["wild", "guard"] and g.ask("a detonator")[0] == 200, "a person's word counts"
     sluice("rearm", "guard", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)

@@ -35,6 +35,7 @@ struct canary_version {
 // A rule that its version enforces and that is in shadow until it is armed again.
 struct rule_demotion {
   std::string version, rule, why;
+  bool by_safety = false;  // by a key of the role safety, also where an activation of somebody else goes on with it
   bool operator==(const rule_demotion&) const = default;
 };
 struct rearming {
