@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <span>
 #include <string>
 
 namespace sluice::rollout {
@@ -24,32 +24,55 @@ void shadow_tally::see(const judged_exchange& one, const policy::ruleset& rules)
   users_.keep(followed_);
 }
 
+// The rules that may block somebody, by id: several entries of one id are one rule, and at most one of them applies in a context.
+std::set<std::string> shadow_tally::concerning(std::uint64_t context) const {
+  std::set<std::string> out;
+  for (const auto rule : contexts_.at(context)) out.insert(of_->rules()[rule].id);
+  return out;
+}
+
+// One user is one, in however many contexts: of each rule by those where it applies, in proportion to what was asked there.
 store::shown_blocks shadow_tally::shown() const {
   const auto& infos = of_->rules();
+  std::vector<const entry*> entries;
+  for (const auto& [key, entry] : users_) entries.push_back(&entry);
+  std::ranges::sort(entries, {}, &entry::user);
+  std::map<std::uint64_t, std::set<std::string>> here;  // by context
+  for (const auto* each : entries) {
+    if (!here.contains(each->context)) here.emplace(each->context, concerning(each->context));
+  }
   store::shown_blocks out;
-  std::map<std::uint64_t, std::size_t> users;  // by context
-  std::map<std::string, double> blocked;       // by rule
-  for (const auto& [key, entry] : users_) {
-    ++users[entry.context];
-    out.all.blocked += static_cast<double>(entry.blocked) / entry.seen;
-    for (const auto& [rule, times] : entry.by) {
-      if (rule < infos.size()) blocked[infos[rule].id] += static_cast<double>(times) / entry.seen;
-    }
-  }
-  out.all.of = users_.size();
-  std::map<std::string, std::size_t> concerned;  // several entries of one id are one rule, and at most one of them applies
+  std::map<std::uint64_t, std::size_t> alone;    // users who were in one context only, by it: nearly all
+  std::map<std::string, store::block_share> by_rule;
   for (const auto& rule : infos) {
-    if (rule.enforcement == policy::enforcement::enforce && may_block(rule)) concerned[rule.id] = 0;
+    if (rule.enforcement == policy::enforcement::enforce && may_block(rule)) by_rule[rule.id] = {};
   }
-  for (const auto& [context, n] : users) {
-    std::set<std::string> here;
-    for (const auto rule : contexts_.at(context)) here.insert(infos[rule].id);
-    for (const auto& id : here) concerned[id] += n;
+  for (auto from = entries.begin(); from != entries.end();) {
+    const auto to = std::find_if(from, entries.end(), [&](const entry* e) { return e->user != (*from)->user; });
+    std::uint64_t seen = 0, blocked = 0;
+    std::map<std::string, std::uint64_t> asked, times;  // by rule: what concerned it, and what it blocked of that
+    for (const auto* each : std::span(from, to)) {
+      seen += each->seen;
+      blocked += each->blocked;
+      for (const auto& [rule, n] : each->by) {
+        if (rule < infos.size()) times[infos[rule].id] += n;
+      }
+    }
+    if (to - from == 1) ++alone[(*from)->context];
+    for (const auto* each : to - from == 1 ? std::span<const entry*>() : std::span(from, to)) {
+      for (const auto& id : here.at(each->context)) asked[id] += each->seen;
+    }
+    for (const auto& [id, n] : asked) ++by_rule[id].of;
+    for (const auto& [id, n] : times) by_rule[id].blocked += static_cast<double>(n) / static_cast<double>(asked.contains(id) ? asked[id] : seen);
+    out.all.blocked += static_cast<double>(blocked) / static_cast<double>(seen);
+    ++out.all.of;
+    from = to;
   }
-  for (const auto& [id, n] : concerned) {
-    const auto at = blocked.find(id);
-    const double sum = at == blocked.end() ? 0 : at->second;
-    if (sum > 0 || n != out.all.of) out.rules[id] = {.blocked = std::min(sum, static_cast<double>(n)), .of = n};
+  for (const auto& [context, n] : alone) {
+    for (const auto& id : here.at(context)) by_rule[id].of += n;
+  }
+  for (const auto& [id, seen] : by_rule) {
+    if (seen.blocked > 0 || seen.of != out.all.of) out.rules[id] = {.blocked = std::min(seen.blocked, static_cast<double>(seen.of)), .of = seen.of};
   }
   return out;
 }

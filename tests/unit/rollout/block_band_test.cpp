@@ -147,5 +147,30 @@ TEST(shadow_tally, weighs_each_user_once_and_only_whom_a_rule_concerns) {
   EXPECT_DOUBLE_EQ(seen.of("acmes").blocked, 0.5);
 }
 
+TEST(shadow_tally, counts_a_user_of_two_contexts_once) {
+  const auto build = made(rule("wide", "request", "tax"), "{use: p, bind: {scope: global}}, {use: q, bind: {tier: [gold]}}", rule("golds", "request", "roof"));
+  shadow_tally tally(build.snapshot);
+  std::uint32_t wide = 0, golds = 0;
+  for (std::uint32_t i = 0; i < build.snapshot->rules().size(); ++i) (build.snapshot->rules()[i].id == "wide" ? wide : golds) = i;
+  const auto ask = [&](std::uint64_t user, const std::string& tier, std::vector<std::uint32_t> by) {
+    policy::context who;
+    who.tier = tier;
+    const bool blocked = !by.empty();
+    tally.see({.user = user, .tenant = 1, .context = tier.size(), .blocked_by = std::move(by), .blocked = blocked}, build.snapshot->rules_for(who));
+  };
+  for (std::uint64_t user = 0; user < 3; ++user) ask(user, "", {});
+  for (int i = 0; i < 3; ++i) ask(3, "", {});
+  ask(3, "gold", {wide});
+  ask(4, "", {wide});
+  ask(4, "gold", {golds});
+  const auto seen = tally.shown();
+  EXPECT_EQ(seen.all.of, 5u);
+  EXPECT_DOUBLE_EQ(seen.all.blocked, 0.25 + 1.0);
+  EXPECT_EQ(seen.of("wide").of, 5u);
+  EXPECT_DOUBLE_EQ(seen.of("wide").blocked, 0.25 + 0.5);
+  EXPECT_EQ(seen.of("golds").of, 2u);
+  EXPECT_DOUBLE_EQ(seen.of("golds").blocked, 1.0) << "of what it could meet";
+}
+
 }  // namespace
 }  // namespace sluice::rollout
