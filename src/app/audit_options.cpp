@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"

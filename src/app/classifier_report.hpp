@@ -2,9 +2,7 @@
 // rows it gets worst. Pure, for `sluice classifier eval`.
 #pragma once
 
-#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 

@@ -1,12 +1,10 @@
 // sluice golden: cases of golden sets, from tables that others wrote and one at a time.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "bundle_input.hpp"
 #include "golden_file.hpp"

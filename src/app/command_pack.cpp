@@ -1,6 +1,5 @@
 // sluice pack: a bundle as one signed file, for nodes that fetch it from a web server.
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>

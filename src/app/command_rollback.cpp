@@ -1,6 +1,5 @@
 // sluice rollback: an older version again, as a newer activation.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <iostream>
 #include <memory>
 

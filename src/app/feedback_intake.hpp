@@ -2,7 +2,6 @@
 // Any thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <mutex>
 #include <string>

@@ -14,7 +14,6 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <span>
 
 #include "sluice/base/durable_file.hpp"
 #include "sluice/base/strings.hpp"

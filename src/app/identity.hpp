@@ -2,8 +2,6 @@
 // Key tables are immutable and shared; identify() is called on worker threads and does not block.
 #pragma once
 
-#include <array>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "gateway_setup.hpp"
 #include "http_call.hpp"

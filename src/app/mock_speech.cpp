@@ -2,7 +2,6 @@
 #include "mock_speech.hpp"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "sluice/base/foreign_json.hpp"

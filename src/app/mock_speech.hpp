@@ -1,7 +1,6 @@
 // What the test model says, and how each API that it speaks writes it. Private to the mock's sources.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>

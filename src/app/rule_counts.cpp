@@ -1,7 +1,6 @@
 // See rule_counts.hpp.
 #include "rule_counts.hpp"
 
-#include <algorithm>
 
 namespace sluice::app {
 

@@ -1,6 +1,5 @@
 // Which version each node enforced at a time: by the order of its chain, for a clock may be set back.
 #include <algorithm>
-#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>

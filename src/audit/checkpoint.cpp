@@ -1,7 +1,6 @@
 // See checkpoint.hpp.
 #include "checkpoint.hpp"
 
-#include <optional>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/signing.hpp"

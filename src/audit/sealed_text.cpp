@@ -1,7 +1,6 @@
 // See sealed_text.hpp; what is sealed is JSON, read back by replay.
 #include "sealed_text.hpp"
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "sluice/audit/replay.hpp"

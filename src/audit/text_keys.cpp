@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <span>
 
 #include "sluice/audit/query.hpp"
 #include "sluice/base/durable_file.hpp"

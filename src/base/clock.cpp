@@ -2,7 +2,6 @@
 #include "sluice/base/clock.hpp"
 
 #include <array>
-#include <cstdio>
 #include <ctime>
 
 #include "sluice/base/cpu_time.hpp"

@@ -1,6 +1,5 @@
 // Numbers of people and firms in America, India and Australia.
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "compact.hpp"

@@ -1,7 +1,6 @@
 // Would a pattern explode? PCRE2 is asked, about the texts that make a repeated group try everything: one or two of the pattern's own
 // characters, over and over, and no end that fits. What passes the engine's limits here is an attacker's text away from being
 // "matcher unavailable" in traffic.
-#include <algorithm>
 #include <optional>
 
 #include "regex_program.hpp"

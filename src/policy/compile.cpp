@@ -6,7 +6,6 @@
 // others come from the cache.
 #include <algorithm>
 #include <bit>
-#include <cstdio>
 #include <optional>
 #include <unordered_map>
 

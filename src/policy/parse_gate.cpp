@@ -1,5 +1,4 @@
 // What a bundle demands of its gate and its breaker: the mappings `gate` and `breaker` of bundle.yaml.
-#include <algorithm>
 
 #include "reader.hpp"
 #include "sluice/base/strings.hpp"

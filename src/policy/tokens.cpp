@@ -2,7 +2,6 @@
 #include "sluice/policy/tokens.hpp"
 
 #include <algorithm>
-#include <span>
 
 #include "program.hpp"
 #include "sluice/crypto/digest.hpp"

@@ -1,6 +1,5 @@
 // The upstream's answer: judged in whole, as a stream, or relayed when it holds no text of the conversation.
 #include <algorithm>
-#include <array>
 #include <span>
 #include <utility>
 

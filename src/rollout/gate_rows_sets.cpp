@@ -1,5 +1,4 @@
 // Checks in which a single miss decides: inline tests, must_block and must_pass, and whatever else says what it expects.
-#include <algorithm>
 
 #include "gate_rows.hpp"
 

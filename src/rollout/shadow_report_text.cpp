@@ -1,5 +1,4 @@
 // The report of a version in shadow for machines, and as one page.
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 

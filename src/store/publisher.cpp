@@ -2,7 +2,6 @@
 #include "sluice/store/publisher.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "publisher_impl.hpp"
@@ -11,7 +10,6 @@
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
-using nlohmann::json;
 namespace {
 
 constexpr int activate_tries = 25;  // each lost race means that another publisher got through

@@ -1,5 +1,4 @@
 // What a node writes of itself, and reads of its neighbours. See redis_source.hpp.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "redis_source.hpp"

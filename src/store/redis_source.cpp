@@ -4,14 +4,12 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "sentinel.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
-using nlohmann::json;
 namespace {
 
 constexpr milliseconds call_timeout{5000};

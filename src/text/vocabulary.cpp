@@ -2,7 +2,6 @@
 #include "sluice/text/vocabulary.hpp"
 
 #include <algorithm>
-#include <cstdint>
 
 namespace sluice::text {
 namespace {

@@ -1,5 +1,4 @@
 // Definitions of tools in OpenAI's Responses, field by field.
-#include <algorithm>
 #include <array>
 
 #include "responses_table.hpp"
