@@ -161,6 +161,8 @@ net::control_response api::handle(const net::control_request& request) const {
   if (request.path == "/readyz") return get ? readiness(from_) : wrong_method("GET", request.path);
   // No page that a person on this machine looks at speaks for that person; a browser asks without being asked.
   if (request.from_page) return problem(403, "the admin API is for no web page", "call it with a program, as curl");
+  // Nor one whose own name was pointed here after it was loaded: to the browser that is no other origin.
+  if (from_.token.empty() && request.by_name) return problem(403, "the admin API without a token answers to no name but localhost", "call it by its address, or set admin.token_file");
   if (!from_.token.empty() && !authorised(from_.token, request.authorization)) {
     return problem(401, "the admin API wants its token", "send 'Authorization: Bearer <the content of admin.token_file>'");
   }

@@ -2,6 +2,8 @@
 #include "sluice/net/control_server.hpp"
 
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -23,6 +25,15 @@ constexpr std::uint32_t head_bytes_max = 16 * 1024;
 constexpr std::chrono::seconds request_deadline{15};
 
 using handler = std::function<control_response(const control_request&)>;
+
+// Of a Host field (RFC 9110 7.2): a host that DNS was asked for, and perhaps answered for anybody's sake.
+bool is_name(std::string_view host) {
+  const auto bracket = host.starts_with('[') ? host.find(']') : std::string_view::npos;
+  host = bracket != std::string_view::npos ? host.substr(1, bracket - 1) : host.substr(0, host.find(':'));
+  beast::error_code no_address;
+  asio::ip::make_address(std::string(host), no_address);
+  return !host.empty() && no_address && !beast::iequals(host, "localhost");
+}
 
 class connection : public std::enable_shared_from_this<connection> {
  public:
@@ -60,6 +71,7 @@ class connection : public std::enable_shared_from_this<connection> {
     asked.authorization = std::string(got[protocol::field::authorization]);
     const auto site = got["sec-fetch-site"];
     asked.from_page = !got[protocol::field::origin].empty() || site == "cross-site" || site == "same-site";
+    asked.by_name = is_name(got[protocol::field::host]);
     auto answer = handle_(asked);
     write(answer, got.keep_alive(), got.method() == protocol::verb::head);
   }

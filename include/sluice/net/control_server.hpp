@@ -15,6 +15,7 @@ namespace sluice::net {
 struct control_request {
   std::string method, path, query, body, authorization;
   bool from_page = false;  // a browser sent it for a page of another origin (the fields Origin, Sec-Fetch-Site)
+  bool by_name = false;    // Host is a name that anybody's DNS may point here (rebinding), and neither an address nor localhost
 };
 struct control_response {
   int status = 200;

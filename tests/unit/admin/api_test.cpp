@@ -144,6 +144,10 @@ TEST(admin_api, a_web_page_is_told_nothing_and_arms_nothing) {
   EXPECT_EQ(to.handle({.method = "POST", .path = "/v1/rearm", .query = {}, .body = "{}", .authorization = {}, .from_page = true}).status, 403);
   EXPECT_EQ(to.handle({.method = "GET", .path = "/v1/status", .query = {}, .body = {}, .authorization = {}, .from_page = true}).status, 403);
   EXPECT_EQ(to.handle({.method = "GET", .path = "/livez", .query = {}, .body = {}, .authorization = {}, .from_page = true}).status, 200);
+  EXPECT_EQ(to.handle({.method = "GET", .path = "/v1/status", .query = {}, .body = {}, .authorization = {}, .by_name = true}).status, 403);
+  auto guarded = healthy();
+  guarded.token = "secret";
+  EXPECT_EQ(api(guarded).handle({.method = "GET", .path = "/v1/status", .query = {}, .body = {}, .authorization = "Bearer secret", .by_name = true}).status, 200) << "no page knows the token";
 }
 
 TEST(admin_api, a_body_of_endless_depth_is_none) {

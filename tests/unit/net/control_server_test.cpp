@@ -21,6 +21,23 @@ TEST(control_server, hands_on_requests_and_keeps_connections) {
   EXPECT_TRUE(c.all().starts_with("HTTP/1.1 404"));
 }
 
+TEST(control_server, tells_a_name_from_an_address) {
+  auto made = control_server::open("127.0.0.1", 0, [](const control_request& q) {
+    return control_response{.status = q.by_name ? 403 : 200, .body = {}};
+  });
+  ASSERT_TRUE(made.has_value());
+  for (const char* host : {"127.0.0.1", "127.0.0.1:9090", "[::1]:9090", "[::1]", "localhost", "LOCALHOST:80", "10.1.2.3", ""}) {
+    auto c = peer::connect((*made)->port());
+    c.send("GET /y HTTP/1.1\r\nHost: " + std::string(host) + "\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(c.all().starts_with("HTTP/1.1 200")) << host;
+  }
+  for (const char* host : {"evil.example:9090", "127.0.0.1.evil.example", "localhost.evil.example", "sluice", "[evil", "[evil.example]"}) {
+    auto c = peer::connect((*made)->port());
+    c.send("GET /y HTTP/1.1\r\nHost: " + std::string(host) + "\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(c.all().starts_with("HTTP/1.1 403")) << host;
+  }
+}
+
 TEST(control_server, refuses_bodies_beyond_its_bound_and_what_is_not_http) {
   auto made = control_server::open("127.0.0.1", 0, [](const control_request&) { return control_response{}; });
   ASSERT_TRUE(made.has_value());
