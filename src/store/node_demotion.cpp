@@ -143,7 +143,7 @@ void node::save_demotions() {
 }
 
 void node::tell_demotions(const std::vector<demotion>& before) const {
-  const auto same = [](const demotion& a, const demotion& b) { return a.what.version == b.what.version && a.what.rule == b.what.rule; };
+  const auto same = [](const demotion& a, const demotion& b) { return same_rule(a.what, b.what); };
   const auto held = [&](const std::vector<demotion>& all, const demotion& one) { return std::ranges::any_of(all, [&](const demotion& d) { return same(d, one) && holds(d); }); };
   for (const auto& each : state_.demotions) {
     if (held(before, each)) continue;

@@ -159,7 +159,6 @@ result<std::vector<node_status>> publisher::nodes() {
     n.version = f.field("version");
     n.state = f.field("state");
     n.build = f.field("build");
-    n.shadow = f.field("shadow");
     n.arms = f.field("arms");
     n.shown = shown_by_version_from(f.field("shown"));
     n.demoted = demotions_from(parse_bounded<json>(f.field("demoted")));
@@ -205,7 +204,6 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
     if (!j.is_object()) continue;
     acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
     a.compile = milliseconds(std::min<std::uint64_t>(natural(j, "compile_ms"), number_max));
-    a.age = age_of(static_cast<std::int64_t>(std::min<std::uint64_t>(natural(j, "ts"), number_max)));
     a.kept = demotions_from(member(j, "kept"));
     out.push_back(std::move(a));
   }

@@ -103,6 +103,7 @@ bool read_demotions(const json& from, std::vector<demotion>& out) {
     if (!read(each, "version", one.what.version) || !read(each, "rule", one.what.rule) || !read(each, "why", one.what.why) || !read(each, "at", one.at) || !read(each, "time", time)) return false;
     one.here = here->get<bool>();
     one.by_person = truth(each, "by_person");
+    one.what.by_safety = truth(each, "by_safety");
     one.time = parse_time(time).value_or(wall_time{});
     out.push_back(std::move(one));
   }
@@ -249,7 +250,7 @@ result<void> state_store::save(const node_state& s) {
   }
   json demotions = json::array();
   for (const auto& d : s.demotions) {
-    demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
+    demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"by_safety", d.what.by_safety}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
   }
   json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);

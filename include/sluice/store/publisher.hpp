@@ -77,7 +77,6 @@ struct acknowledgement {
   std::string node, state, phase, message, rule;  // state: ACK or NACK
   std::string version;
   milliseconds compile{0};
-  milliseconds age{0};
   std::vector<rule_demotion> kept = {};  // what this activation demotes and the node enforces all the same: rules that say never_demote
 };
 
@@ -85,7 +84,6 @@ struct node_status {
   std::string id, activation, version, state, build;
   milliseconds heartbeat_age{0};
   bool alive = false;
-  std::string shadow = {};                  // the version that it judges in shadow
   std::vector<rule_demotion> demoted = {};  // by itself
   std::vector<rule_demotion> kept = {};     // what the ring demotes and it enforces all the same: rules that say never_demote
   std::string arms = {};                    // what its versions did, as agent::callbacks::report told it
