@@ -22,6 +22,8 @@ using telemetry::level;
 
 constexpr milliseconds lease{15'000};
 constexpr int look_every_seconds = 2;
+constexpr milliseconds call_timeout{5000};
+constexpr seconds files_again{60};
 
 struct controller_options {
   ring_options ring;
@@ -31,26 +33,39 @@ struct controller_options {
 
 class controlling {
  public:
-  explicit controlling(const controller_options& options)
-      : options_(options), watch_(options.terms, [this](const std::string& version, const std::string& rule) { return may_demote(version, rule); }), me_(actor_name() + " " + std::to_string(::getpid()) + " " + hex(crypto::random_bytes(4))) {}
+  controlling(const controller_options& options, store::redis_endpoint where)
+      : options_(options), where_(std::move(where)), watch_(options.terms, [this](const std::string& version, const std::string& rule) { return may_demote(version, rule); }), me_(actor_name() + " " + std::to_string(::getpid()) + " " + hex(crypto::random_bytes(4))) {}
 
-  // One look at the ring. What fails is told once and tried again.
+  // One look at the ring. What fails is told once and tried again: files that cannot be read, each minute.
   void look() {
     if (!ring_) {
-      auto connected = connect_ring(options_.ring);
-      if (!connected) return;
+      auto connected = store::publisher::connect(where_, options_.ring.ring, call_timeout);
+      if (!connected) return cannot_connect(connected.error());
       ring_.emplace(std::move(*connected));
     }
+    if (!signs_ && mono_now() < sign_again_) return;
+    if (!signs_) sign_again_ = mono_now() + files_again;
     if (!signs_ && !sign_ring(*ring_, options_.signing, {})) return;
     signs_ = true;
     if (auto done = act(); !done) {
       tell_fault(done.error().message);
       ring_.reset();
       signs_ = false;
+      sign_again_ = {};
+      return;
     }
+    fault_.clear();
   }
 
  private:
+  // A password may have been changed meanwhile.
+  void cannot_connect(const error& why) {
+    tell_fault(why.message);
+    if (why.code != errc::refused || mono_now() < password_again_) return;
+    password_again_ = mono_now() + files_again;
+    if (auto again = redis_of(options_.ring)) where_ = std::move(*again);
+  }
+
   result<void> act() {
     const auto leads = ring_->lead(me_, lease);
     if (!leads) return std::unexpected(leads.error());
@@ -62,7 +77,6 @@ class controlling {
     if (!head) return std::unexpected(head.error());
     const auto nodes = ring_->nodes();
     if (!nodes) return std::unexpected(nodes.error());
-    fault_.clear();
     // Also while it waits: whoever takes over has seen what the other saw.
     const auto wanted = watch_.look(*head, *nodes, mono_now());
     if (!wanted || !leads_) return {};
@@ -94,12 +108,14 @@ class controlling {
   }
 
   const controller_options& options_;
+  store::redis_endpoint where_;
   rollout::fleet_watch watch_;
   std::string me_, fault_;
   std::optional<store::publisher> ring_;
   std::string known_, unknown_; // the version that bundle_ is; the last one that could not be read
   policy::bundle_ast bundle_;
   bool signs_ = false, leads_ = false, told_ = false;
+  mono_time sign_again_{}, password_again_{};  // when files are read again
 };
 
 // Whether nodes that have this file will take what the key signs: a controller whose word nobody takes is none, and its heads would stop the ring.
@@ -119,12 +135,14 @@ int control(const controller_options& options) {
     return 2;
   }
   if (!options.signing.key_file.empty() && !counts(options.signing)) return 2;
+  auto where = redis_of(options.ring);
+  if (!where) return 2;
   sigset_t stop;
   sigemptyset(&stop);
   for (const int each : {SIGTERM, SIGINT}) sigaddset(&stop, each);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   telemetry::open_log(level::info, telemetry::format_from("auto"));
-  controlling one(options);
+  controlling one(options, std::move(*where));
   for (;;) {
     one.look();
     const timespec pause{.tv_sec = look_every_seconds, .tv_nsec = 0};

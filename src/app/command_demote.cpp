@@ -32,10 +32,11 @@ std::vector<std::string> deciding(const store::head_record& live) {
   return out;
 }
 
-policy::bundle_ast parsed(store::publisher& ring, const std::string& version) {
-  policy::diagnostics ignored;
+result<policy::bundle_ast> parsed(store::publisher& ring, const std::string& version) {
+  policy::diagnostics ignored;  // it was checked when it was pushed
   const auto source = ring.fetch(version);
-  return source ? policy::parse(*source, ignored) : policy::bundle_ast{};
+  if (!source) return fail(source.error().code, "whether version " + version.substr(0, 12) + " has the rule cannot be read: " + source.error().message);
+  return policy::parse(*source, ignored);
 }
 
 // By the file of trusted keys, where there is one: nodes take it from nobody else.
@@ -66,6 +67,11 @@ int demote(const demote_options& options, bool json) {
       complain("there is no canary in ring '" + options.ring.ring + "' that could go to shadow", "name a rule of what is live: sluice demote RULE");
       return 1;
     }
+    if (!live->shadow.empty() && live->shadow != live->canary->version) {
+      complain("version " + short_version(live->shadow) + " is in shadow in ring '" + options.ring.ring + "', and the canary would take its place: nothing was changed",
+               "sluice abort --shadow ends what is in shadow, sluice abort the canary");
+      return 1;
+    }
     asked.shadow = live->canary->version;
     asked.canary.reset();
   } else {
@@ -73,8 +79,9 @@ int demote(const demote_options& options, bool json) {
     bool any = false;
     for (const auto& version : deciding(*live)) {
       const auto bundle = parsed(*ring, version);
-      if (!policy::has_rule(bundle, options.rule)) continue;
-      if (policy::never_demoted(bundle, options.rule)) guarded = true;
+      if (!bundle) return complain_ring(bundle.error()), 1;
+      if (!policy::has_rule(*bundle, options.rule)) continue;
+      if (policy::never_demoted(*bundle, options.rule)) guarded = true;
       if (guarded && ring->signs_as().empty()) {
         complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key that they trust has signed that",
                  "give --key with a key of role activate that stands in their policy.trust.keys_file, or push a version that has the rule in shadow");

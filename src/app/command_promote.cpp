@@ -63,7 +63,9 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   if (!is_meant(options.meant, tried, what, options.ring.ring)) return 1;
   const auto version = promote ? tried : live->version;
   if (promote && !options.over_limit && !within_limits(*ring, version)) return 1;
-  const auto warnings = promote && canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
+  auto warnings = promote && canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
+  if (promote && !canary && live->canary) warnings.push_back("the canary, version " + short_version(live->canary->version) + ", ends with it");
+  if (promote && !canary && live->canary) complain(warnings.back(), "push it once more as a canary where it is to go on");
   store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .only_after = live->activation};
   // What the command is not about goes on.
   if (canary && live->shadow != version) asked.shadow = live->shadow;

@@ -138,7 +138,7 @@ std::optional<store::head_record> active_everywhere(store::publisher& ring, cons
   const auto answers = ring.acknowledgements(head->activation);
   if (!answers || std::ranges::any_of(*answers, [](const auto& a) { return a.state == "NACK"; })) return std::nullopt;
   const auto ahead = ring.ahead_of(*head);
-  return ahead && *ahead == policy::activation{} ? std::optional(std::move(*head)) : std::nullopt;
+  return ahead && ahead->nodes.empty() ? std::optional(std::move(*head)) : std::nullopt;
 }
 
 // What it made live, for a person.

@@ -13,11 +13,12 @@
 #include <fstream>
 
 #include "sluice/base/threads.hpp"
+#include "sluice/store/agent.hpp"
 
 namespace sluice::app {
 namespace {
 
-constexpr seconds goes_well_after{60};
+using store::goes_well_after;
 constexpr std::array fatal = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
 std::atomic<int> file{-1};

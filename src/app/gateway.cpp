@@ -374,7 +374,10 @@ void gateway::tick() {
   watch_pins();
   watch_blocks();
   const auto policy = agent_->status();
-  guard_->look(mono_now(), !policy.downgrade.empty());
+  {
+    const std::lock_guard lock(publish_mutex_);  // the agent's thread blames versions
+    guard_->look(mono_now(), !policy.downgrade.empty());
+  }
   if (checkpoints_) checkpoints_->set_reachable(policy.connected);
 }
 

@@ -82,6 +82,7 @@ std::string inset(const std::string& message) {
 constexpr milliseconds ask_answers_every{10};  // Redis tells publishers nothing by itself
 constexpr milliseconds ask_nodes_every{100};
 constexpr milliseconds overtaken_answers_within{3000};
+constexpr int again_max = 5;  // above what nodes say they have seen; those that come back late make it more than one
 
 // What people see while nodes answer.
 class node_progress {
@@ -198,17 +199,26 @@ class node_wait {
       end_ = std::min(end_, mono_now() + overtaken_answers_within);
     }
     const auto ahead = ring_.ahead_of(head);
-    if (!ahead || *ahead == policy::activation{}) return;
+    if (!ahead || ahead->nodes.empty() || again_ > again_max) return;
+    if (again_++ == again_max) return say_who_claims(*ahead);
     auto again = ring_.activate({.version = head.version, .kind = head.kind, .actor = head.actor, .note = head.note, .canary = head.canary, .shadow = head.shadow,
                                  .rearm = head.rearmed, .rearm_rule = head.rearmed_rule, .instead_of = head.activation});
     if (!again) return complain_ring(again.error());
-    progress_.say("nodes have seen " + policy::to_string(*ahead) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
+    progress_.say("nodes have seen " + policy::to_string(ahead->highest) + ", which this Redis has lost: the version is active again as " + policy::to_string(again->activation));
     progress_.again();
     out_.after.clear();
     found_ = false;
     out_.head = *again;
     activated_ = parse_time(again->time).value_or(now().wall);
     told_.clear();
+  }
+
+  // What heartbeats say nobody signs: a node, or whoever writes in its name, may go on so for ever.
+  void say_who_claims(const store::publisher::nodes_ahead& ahead) {
+    std::string who;
+    for (const auto& id : ahead.nodes) who += (who.empty() ? "" : ", ") + printable(id);
+    complain("the version was activated " + std::to_string(again_max) + " times above what nodes say they have seen, and still there are some that say they have seen " + policy::to_string(ahead.highest) + ": " + who,
+             "it stays " + policy::to_string(out_.head.activation) + ". Look at what these nodes run and at who may write their heartbeats (docs/deploy.md); sluice activate makes it live once more");
   }
 
   void read_answers() {
@@ -276,6 +286,7 @@ class node_wait {
   node_progress progress_;
   const bool all_;
   bool found_, first_look_ = true;
+  int again_ = 0;  // how often it was activated above what nodes say
   mono_time begin_, end_{}, watch_until_{}, next_nodes_{};
   wall_time activated_{};
   std::size_t wanted_ = 0, accepted_ = 0, refused_ = 0, answered_ = 0, kept_ = 0;

@@ -72,6 +72,7 @@ void https_source::ask(milliseconds wait, int wake_fd) {
 
 // What runs stays; the same bytes are not looked at again.
 void https_source::refuse(const std::string& what, policy::activation as, const std::string& version) {
+  refused_ = digest_;
   settled_ = false;
   node_.reached();
   node_.refuse(as, version, "VERIFY", what);
@@ -113,6 +114,9 @@ bool https_source::follows(const activation_record& record) {
 }
 
 void https_source::take(const std::string& bytes) {
+  digest_ = crypto::sha256_hex(bytes);
+  if (digest_ == refused_) return settled_ ? node_.contact() : node_.reached();
+  refused_.clear();
   auto archive = read_archive(bytes, {});
   if (!archive) return refuse(archive.error().message);
   const auto of = checked_manifest(*archive);
@@ -135,6 +139,7 @@ void https_source::take(const std::string& bytes) {
   if (runs_it && !node_.unsaved()) return node_.agrees();
   node_.learn(of->version, of->how.benign);
   const auto done = node_.take(archive->source, of->version, as);
+  if (done == node::outcome::refused) refused_ = digest_;
   if (done == node::outcome::refused && archive->activation.empty()) node_.spend(as);
   if (done == node::outcome::unsaved) etag_.clear();  // tried again at the next look
 }

@@ -15,7 +15,10 @@ class https_source final : public source {
   // For a few seconds: a gateway that starts serves what its disk has, and goes on asking beside.
   void look() override;
   void wait(int wake_fd) override;
-  void trust_changed() override { etag_.clear(); }
+  void trust_changed() override {
+    etag_.clear();
+    refused_.clear();
+  }
 
  private:
   void ask(milliseconds wait, int wake_fd);
@@ -27,6 +30,8 @@ class https_source final : public source {
   const agent_config& config_;
   store::node& node_;
   std::string etag_;
+  std::string digest_;   // SHA-256 of the archive that is looked at
+  std::string refused_;  // SHA-256 of the archive that was refused last: a server without ETags hands it out again and again
   bool behind_told_ = false, settled_ = false;
   mono_time next_{};
   milliseconds back_off_{0};

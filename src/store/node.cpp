@@ -67,7 +67,7 @@ void node::restore() {
   for (const auto& each : candidates) {
     if (!try_stored(each.version, each.activation)) continue;
     if (each.version != wanted) log("warn", "fell back to the older version " + each.version.substr(0, 12));
-    if (each.version != wanted && crashes(wanted)) downgraded_from(wanted);
+    if (crashes(wanted)) downgraded_from(wanted);
     break;
   }
   tick();
@@ -107,7 +107,7 @@ void node::adopt(const apply_result& applied, const std::string& version) {
   max_stale_ = applied.bundle_max_stale ? std::min(config_.max_stale, *applied.bundle_max_stale) : config_.max_stale;
   on_unavailable_ = config_.on_unavailable;
   if (applied.bundle_on_unavailable == on_unavailable::fail_closed) on_unavailable_ = on_unavailable::fail_closed;
-  apply_again_ = applied.apply_again;
+  if (notes_of_ != version) live_since_ = mono_now();
   if (notes_of_ != version) notes_told_.clear();
   notes_of_ = version;
   for (const auto& note : applied.notes) {
@@ -115,22 +115,6 @@ void node::adopt(const apply_result& applied, const std::string& version) {
     notes_told_.push_back(note);
     log("warn", "version " + version.substr(0, 12) + ": " + note);
   }
-}
-
-// Something in the version that runs has ended, an exception: its rules apply from now on as on a node that starts now.
-void node::apply_again() {
-  apply_again_.reset();
-  if (unsaved_) last_result_.snapshot.reset();  // is built anew when it is tried again
-  const auto source = stored(state_.version);
-  auto applied = source ? apply(*source, state_.version) : apply_result{};
-  if (!applied.snapshot) {
-    log("error", "version " + state_.version.substr(0, 12) + " has an exception that expired; it stays in force, because " +
-                     (source ? "the version does not build any more: " + applied.message : "its files are not in policy.state_directory"));
-    return;
-  }
-  adopt(applied, state_.version);
-  publish();
-  for (const auto& note : applied.notes) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), note);
 }
 
 node::outcome node::take(const policy::bundle_source& source, const std::string& version, policy::activation as, const beside& with, const said& by) {
@@ -212,13 +196,14 @@ void node::go_on_beside(const beside& with) {
   canary_applied_ = std::move(canary);
   shadow_ = shadow.snapshot ? with.shadow : std::string();
   shadow_applied_ = std::move(shadow);
+  forget_ended();
 }
 
 // What is in force already, for everybody or for some, is not built again.
 apply_result node::built(const policy::bundle_source& source, const std::string& version) const {
   if (unsaved_ && unsaved_->version == version && last_result_.snapshot) return last_result_;
   for (const auto& [known, of] : {std::pair(&applied_, state_.version), {&canary_applied_, canary_ ? canary_->version : ""}, {&shadow_applied_, shadow_}}) {
-    if (!known->snapshot || of != version) continue;
+    if (!known->snapshot || of != version || (known->apply_again && now().wall >= *known->apply_again)) continue;
     auto again = *known;
     again.took = milliseconds(0);
     again.spent.clear();
@@ -247,6 +232,7 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
     return false;
   }
   canary_ = share;
+  keep_ending(applied, source, share.version);
   canary_applied_ = std::move(applied);
   publish();
   tell_canary();
@@ -264,9 +250,18 @@ result<void> node::remember(std::future<result<void>> writing, const std::string
   if (!disk_works_) return fail(errc::io, disk_fault_);
   auto next = state_;
   next.demotions = demotions;
-  const bool listed = std::erase_if(next.healthy, [&](const auto& h) { return h.version == version; }) != 0;
-  next.healthy.insert(next.healthy.begin(), {version, as});
-  if (next.healthy.size() > state_store::versions_kept) next.healthy.resize(state_store::versions_kept);
+  const auto known = std::ranges::find(next.healthy, version, &healthy_version::version);
+  const bool listed = known != next.healthy.end();
+  const bool proven = listed && known->proven;
+  if (listed) next.healthy.erase(known);
+  next.healthy.insert(next.healthy.begin(), {version, as, proven});
+  if (next.healthy.size() > state_store::versions_kept) {
+    // Three that fail one after the other must leave one to fall back to.
+    const auto good = std::ranges::find_if(next.healthy, [&](const healthy_version& h) { return h.proven && !crashes(h.version); });
+    const auto last = next.healthy.begin() + state_store::versions_kept - 1;
+    if (good != next.healthy.end() && good > last) *last = *good;
+    next.healthy.resize(state_store::versions_kept);
+  }
   next.highest = std::max(next.highest, as);
   next.highest_lost = false;
   next.active = as;

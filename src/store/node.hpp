@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <future>
+#include <map>
 #include <mutex>
 #include <optional>
 
@@ -115,7 +116,15 @@ class node {
   void go_on_beside(const beside& with);
   void tell_canary() const;
   void tell_shadow() const;
+  // What has ended in the versions that run, an exception: their rules apply from now on as on a node that starts now.
+  void apply_what_ended();
   void apply_again();
+  void apply_again(apply_result& of, const std::string& version, const std::string& what);
+  // For another version, beside the one that is live.
+  void keep_ending(const apply_result& of, const policy::bundle_source& source, const std::string& version);
+  void forget_ended();
+  // The version in force has run for so long without a crash that it is one to fall back to.
+  void prove();
   const agent_config& config_;
   const agent::callbacks& calls_;
   std::function<void()> meanwhile_;
@@ -146,7 +155,8 @@ class node {
   milliseconds age_restored_{0};       // of the last contact then, by the wall clock
   milliseconds max_stale_;
   on_unavailable on_unavailable_;
-  std::optional<wall_time> apply_again_;
+  std::map<std::string, policy::bundle_source> ending_;  // files of versions beside the live one in which something ends: no disk has them
+  mono_time live_since_{};             // of the version in force, in this run
   std::string notes_of_;               // the version whose notes have been told
   std::vector<std::string> notes_told_;
   mutable std::mutex lock_;  // of published_, for status()

@@ -52,7 +52,8 @@ policy::freshness node::compute() const {
 bool node::refuses_all() const { return freshness_ == policy::freshness::expired && on_unavailable_ == on_unavailable::fail_closed; }
 
 void node::tick() {
-  if (apply_again_ && now().wall >= *apply_again_) apply_again();
+  apply_what_ended();
+  prove();
   const auto next = compute();
   if (next == freshness_) {
     const std::scoped_lock hold(lock_);

@@ -21,6 +21,7 @@ bool node::take_shadow(const policy::bundle_source& source, const std::string& v
     return false;
   }
   shadow_ = version;
+  keep_ending(applied, source, version);
   shadow_applied_ = std::move(applied);
   publish();
   tell_shadow();
@@ -58,9 +59,25 @@ bool node::still_avoids(const std::string& version, policy::activation as) const
 }
 
 void node::downgraded_from(const std::string& version) {
-  downgrade_ = "the process died " + std::to_string(config_.crashes.at(version)) + " times of version " + version.substr(0, 12) + "; version " + state_.version.substr(0, 12) + " is in force instead";
+  const auto died = "the process died " + std::to_string(config_.crashes.at(version)) + " times of version " + version.substr(0, 12);
+  downgrade_ = died + (version != state_.version ? "; version " + state_.version.substr(0, 12) + " is in force instead" : ", and it is in force all the same: there is no other on disk of which it did not");
   log("error", "DOWNGRADED: " + downgrade_ + ". Publish another version" + (config_.redis ? ", or activate this one again" : ""));
   calls_.event("downgraded", state_.active, state_.version, std::string(to_string(freshness_)), downgrade_);
+}
+
+// Also what it died of before, where it has to run: then it goes well now.
+void node::prove() {
+  const auto it = std::ranges::find(state_.healthy, state_.version, &healthy_version::version);
+  const bool died_of_it = !downgrade_.empty() && crashes(state_.version);
+  if (!snapshot_ || it == state_.healthy.end() || (it->proven && !died_of_it) || mono_now() - live_since_ < config_.goes_well_after) return;
+  it->proven = true;
+  if (died_of_it) {
+    downgrade_.clear();
+    log("info", "version " + state_.version.substr(0, 12) + ", of which the process died before, goes well now");
+    publish();
+  }
+  if (!disk_works_) return;
+  if (const auto saved = disk_.save(state_); !saved) log("warn", "that version " + state_.version.substr(0, 12) + " goes well is not on disk: " + saved.error().message);
 }
 
 // The version that runs goes on, with nothing beside it that does not run already: an abort, a demotion, a canary that goes to shadow.
@@ -68,7 +85,7 @@ bool node::only_takes_away(const std::string& version, const beside& with) const
   return snapshot_ && version == state_.version && adds_nothing(with, beside_here_or_elsewhere(), shadow_);
 }
 
-// A demotion belongs to its version: it ends with it, and stays through activations of the same one.
+// A demotion belongs to its version and ends with it; activations of the same one leave it until it is armed again.
 std::vector<demotion> node::demotions_with(const std::string& version, const beside& with) const {
   const auto stays = [&](const std::string& of) { return of == version || (with.canary && of == with.canary->version); };
   std::vector<demotion> out;

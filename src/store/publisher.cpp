@@ -40,6 +40,7 @@ policy::activation believed(std::string_view heartbeat, policy::activation top) 
 }
 
 bool publisher::impl::failed_over(const error& why) const {
+  if (!redis.usable()) return true;
   if (to.sentinels.empty()) return false;
   const bool by_redis = why.message.starts_with("READONLY") || why.message.starts_with("LOADING") || why.message.starts_with("MASTERDOWN");
   return why.code == errc::refused ? by_redis : why.code == errc::closed || why.code == errc::io || why.code == errc::timeout || why.code == errc::unavailable;
@@ -67,21 +68,25 @@ result<publisher::impl::replication> publisher::impl::replicates() {
   return out;
 }
 
-result<std::vector<redis_reply>> publisher::impl::reports() {
+result<std::vector<publisher::impl::report>> publisher::impl::reports() {
   auto ids = heartbeats();
-  if (!ids && ids.error().code == errc::refused) return std::vector<redis_reply>();
+  if (!ids && ids.error().code == errc::refused) return std::vector<report>();
   if (!ids) return std::unexpected(ids.error());
   std::vector<redis_command> asks;
   for (const auto& [id, at] : *ids) asks.push_back({"HMGET", keys.node(id), "highest", "activation", "version", "shown", "record"});
   auto seen = redis.pipeline(asks);
-  if (seen) std::erase_if(*seen, [](const auto& one) { return one.items.size() != 5; });
-  return seen;
+  if (!seen) return std::unexpected(seen.error());
+  std::vector<report> out;
+  for (std::size_t i = 0; i < seen->size(); ++i) {
+    if ((*seen)[i].items.size() == 5) out.push_back({(*ids)[i].first, std::move((*seen)[i])});
+  }
+  return out;
 }
 
-shown_blocks publisher::impl::shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last) {
+shown_blocks publisher::impl::shown_of(const std::string& version, const std::vector<report>& reports, const std::optional<activation_record>& last) {
   std::vector<shown_blocks> nodes;
   for (const auto& one : reports) {
-    const auto told = shown_by_version_from(one.items[3].text);
+    const auto told = shown_by_version_from(one.fields.items[3].text);
     if (const auto at = told.find(version); at != told.end()) nodes.push_back(at->second);
   }
   const auto out = together(nodes);
@@ -137,9 +142,12 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
   if (last) {
     if (auto told = tell_safety(*last); !told) return std::unexpected(told.error());
+    const auto far = far_above(*last);
+    if (!far) return std::unexpected(far.error());
+    if (*far) return std::unexpected(nothing_follows(*top, "activation " + policy::to_string(last->activation) + " is signed with a key of the role safety, far above what it goes on with"));
   }
   auto highest = std::max(top->number, last ? last->activation : policy::activation{});
-  for (const auto& one : *seen) highest = std::max(highest, believed(one.items[0].text, top->number));
+  for (const auto& one : *seen) highest = std::max(highest, believed(one.fields.items[0].text, top->number));
   context.from_nothing = highest == policy::activation{};
   auto server = replicates();
   if (!server) return std::unexpected(server.error());
@@ -159,7 +167,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   r.activation = {highest.epoch + (other_server || behind || what.instead_of ? 1 : 0), highest.generation + 1};
   if (r.activation.epoch == 0) r.activation.epoch = 1;
   if (r.activation.epoch > number_max || r.activation.generation > number_max) return std::unexpected(nothing_follows(*top, "ring " + ring + " has come to the last number there is, " + policy::to_string(highest)));
-  // A demotion belongs to its version, and stays with it until it is armed again.
+  // A demotion belongs to its version and ends with it; activations of the same one leave it until it is armed again.
   if (what.demoted) r.with.demoted = *what.demoted;
   else if (last) r.with.demoted = last->with.demoted;
   std::erase_if(r.with.demoted, [&](const rule_demotion& d) { return d.version != what.version && (!what.canary || d.version != what.canary->version); });
@@ -176,9 +184,24 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   return r;
 }
 
-bool publisher::impl::is_head(const activation_record& r) {
-  const auto top = read_top(redis, keys);
-  return top && top->record && top->record->text == r.text;
+result<bool> publisher::impl::in_log(const activation_record& r) {
+  const auto id = policy::to_string(r.activation);
+  const auto entry = redis.command({"XREVRANGE", keys.log(), id, id, "COUNT", "1"});
+  if (!entry) return std::unexpected(entry.error());
+  return !entry->items.empty() && entry->items[0].items.size() == 2 && entry->items[0].items[1].field("record") == r.text;
+}
+
+// A script whose reply was lost was run or not: the log says so, also where somebody has gone on since.
+result<bool> publisher::impl::was_written(const activation_record& r, const error& why) {
+  const auto unknown = [&](const std::string& more) {
+    return fail(errc::unavailable, "Redis did not say whether " + policy::to_string(r.activation) + " is live (" + why.message + more + "), so it may be: see sluice history before you try again");
+  };
+  if (auto again = reconnect(); !again) return unknown("; " + again.error().message);
+  auto there = in_log(r);
+  if (!there) return unknown("; " + there.error().message);
+  // Elected after a failover, a server has it or never will; the same one may still be on the way to it.
+  if (!*there && to.sentinels.empty()) return unknown("; it is not in the log yet");
+  return there;
 }
 
 publisher::publisher(std::unique_ptr<impl> made) : impl_(std::move(made)) {}
@@ -296,11 +319,13 @@ result<head_record> publisher::activate(const activate_request& what) {
     if (!seen.doubt.empty() && goes_on(what.kind)) return std::unexpected(cannot_go_on(x.ring, seen.doubt));
     r->text = r->signed_as.payload = to_json(*r);
     if (x.activate_key) r->text = sign_text(activation_purpose, r->text, *x.activate_key);
+    // A head that nobody takes would stop the ring: a key may have expired since it was read.
+    if (const auto why = x.own_doubt(*r); !why.empty()) return fail(errc::refused, why + ", so nodes would refuse it; nothing was changed. Sign with a key that counts: --key");
     auto done = x.write(*r, what, seen);
     if (!done && x.failed_over(done.error())) {
-      // It may have been written or not: whoever is the master now knows.
-      if (auto again = x.reconnect(); !again) return std::unexpected(again.error());
-      if (x.is_head(*r)) done.emplace();
+      const auto written = x.was_written(*r, done.error());
+      if (!written) return std::unexpected(written.error());
+      if (*written) done.emplace();
       else if (i + 1 < activate_tries) continue;
     }
     if (done) {
@@ -316,7 +341,7 @@ result<head_record> publisher::activate(const activate_request& what) {
       }
       if (x.still_master() || i + 1 >= activate_tries) return head;
       if (auto again = x.reconnect(); !again) return std::unexpected(again.error());
-      if (x.is_head(*r)) return head;
+      if (x.in_log(*r).value_or(false)) return head;
       continue;
     }
     // Another publisher was first: look again and follow it.

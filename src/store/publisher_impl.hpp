@@ -29,10 +29,10 @@ struct publisher::impl {
   std::optional<std::vector<trusted_key>> trusted;
   impl(redis_endpoint where, milliseconds t, redis_client r, const std::string& name) : to(std::move(where)), timeout(t), redis(std::move(r)), ring(name), keys(name) {}
 
-  // Whether a call that failed so may do better on another server: Sentinels may have elected one.
+  // Whether a call that failed so may do better on another connection: this one is of no use any more, or Sentinels may have elected another server.
   [[nodiscard]] bool failed_over(const error& why) const;
   [[nodiscard]] result<void> reconnect();
-  // Does `work`, and once more after a failover. Only for what may be done twice.
+  // Does `work`, and once more on another connection. Only for what may be done twice.
   template <class F>
   auto through_failover(F work) -> decltype(work()) {
     auto done = work();
@@ -55,9 +55,13 @@ struct publisher::impl {
   [[nodiscard]] result<void> newest(const std::string& stream, std::size_t limit, const std::function<void(const redis_reply& entry)>& take);
   // Each living node's highest and active activation, its version, what its version in shadow blocked, and the digest of its record.
   // Advice: none where Redis has something else in its place, or does not let it be read.
-  [[nodiscard]] result<std::vector<redis_reply>> reports();
+  struct report {
+    std::string node;
+    redis_reply fields;
+  };
+  [[nodiscard]] result<std::vector<report>> reports();
   // The more that is known of it: by the nodes, or by the last activation.
-  [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<redis_reply>& reports, const std::optional<activation_record>& last);
+  [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<report>& reports, const std::optional<activation_record>& last);
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);
   [[nodiscard]] bool says_more(const std::string& text, const std::string& version, const provenance& how) const;
   // Whose words count; nothing when nobody asks for a signature.
@@ -67,16 +71,24 @@ struct publisher::impl {
   [[nodiscard]] std::string doubt_about(const activation_record& record) const;
   // Marks the demotions of a key of the role safety in a record that such a key signed: who goes on with it makes none of them his own.
   [[nodiscard]] result<void> tell_safety(activation_record& record);
+  // Why the word of whoever signs would not count, of a record that is to be written; "" when it would.
+  [[nodiscard]] std::string own_doubt(const activation_record& unwritten) const;
+  // A key of the role safety gave it a number that nobody comes to from what it goes on with.
+  [[nodiscard]] result<bool> far_above(const activation_record& record);
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
   [[nodiscard]] provenance made(const activate_request& what, const placing& as);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
+  // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED.
+  [[nodiscard]] result<void> only_own_words(std::vector<acknowledgement>& answers, policy::activation of);
   // For what stands at the top and has no successor: `why`, and how exactly that is taken away.
   [[nodiscard]] error nothing_follows(const ring_top& top, const std::string& why);
   // errc::integrity: an entry of the log cannot be read, or the newest are missing; `head`: the two numbers of the head's own fields.
   [[nodiscard]] result<void> log_is_whole(const std::vector<head_record>& log, const std::vector<std::string>& head);
-  // Whether the head is this very record.
-  [[nodiscard]] bool is_head(const activation_record& r);
+  // Whether the log has this very record.
+  [[nodiscard]] result<bool> in_log(const activation_record& r);
+  // The same after a call that failed with `why`, on a new connection; errc::unavailable where nobody can tell.
+  [[nodiscard]] result<bool> was_written(const activation_record& r, const error& why);
 };
 
 [[nodiscard]] head_record to_head(const activation_record& r);

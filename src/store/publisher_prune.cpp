@@ -35,18 +35,32 @@ named_versions named_by(const std::vector<head_record>& log) {
 
 error publisher::impl::nothing_follows(const ring_top& top, const std::string& why) {
   const auto quoted = [](const std::string& key) { return "'" + key + "'"; };
-  const auto entries = redis.command({"XREVRANGE", keys.log(), "+", "-", "COUNT", "2"});
-  if (!entries) return entries.error();
+  const auto entries = redis.command({"XREVRANGE", keys.log(), "+", "-", "COUNT", "100"});
+  const auto head = redis.command({"HGET", keys.head(), "record"});
+  if (!entries || !head) return entries ? head.error() : entries.error();
   std::vector<std::string> ids;
   for (const auto& each : entries->items) ids.push_back(each.items.empty() ? std::string() : each.items[0].text);
   const std::string begin = why + ", and nothing can follow it. No activations come so far: somebody wrote it. What runs stays. ";
   const auto newest = ids.empty() ? std::nullopt : parse_activation(ids[0]);
+  const auto record = parse_record(head->text);
+  const auto fields = parse_activation(top.epoch + "-" + top.generation);
+  const auto put_aside = "redis-cli RENAME " + quoted(keys.head()) + " " + quoted(keys.head() + ".damaged");
   if (newest && *newest < top.head) {
+    if (record && record->activation > *newest) return {errc::integrity, begin + "The log is right: put the head aside, and try again: " + put_aside};
     return {errc::integrity, begin + "The log is right: set the head's number to that of its newest entry, and try again: redis-cli HSET " + quoted(keys.head()) + " epoch " + std::to_string(newest->epoch) + " gen " + std::to_string(newest->generation)};
   }
-  if (ids.empty()) return {errc::integrity, begin + "The log is empty: put the head aside and try again: redis-cli RENAME " + quoted(keys.head()) + " " + quoted(keys.head() + ".damaged")};
-  return {errc::integrity, begin + "Take that one entry away, and nothing else of the log, which says what was live: redis-cli XRANGE " + quoted(keys.log()) + " " + ids[0] + " " + ids[0] +
-                               " shows it; then redis-cli XDEL " + quoted(keys.log()) + " " + ids[0] + ", redis-cli XSETID " + quoted(keys.log()) + " " + (ids.size() > 1 ? ids[1] : "0-0") + ", and try again"};
+  if (ids.empty()) return {errc::integrity, begin + "The log is empty: put the head aside and try again: " + put_aside};
+  // Several may have been written, and the head with them: what is left of one of them keeps all others from following.
+  const auto number = [](const std::string& id) { return parse_activation(id).value_or(policy::activation{number_max, number_max}); };
+  const auto right = std::ranges::find_if(ids, [&](const std::string& id) { return jumps(number(ids[0]), number(id)); });
+  const auto bad = right != ids.end() ? right : ids.begin() + 1;
+  const auto is_bad = [&](policy::activation at) { return right != ids.end() ? jumps(at, number(*right)) : at >= number(ids[0]); };
+  std::string gone;
+  for (auto it = ids.begin(); it != bad; ++it) gone += " " + *it;
+  const bool head_too = (record && is_bad(record->activation)) || (fields && is_bad(*fields));
+  return {errc::integrity, begin + "Take " + (bad - ids.begin() > 1 ? "those entries" : "that one entry") + " away, and nothing else of the log, which says what was live: redis-cli XRANGE " + quoted(keys.log()) + " " + *(bad - 1) + " " + ids[0] +
+                               " shows it; then redis-cli XDEL " + quoted(keys.log()) + gone + ", redis-cli XSETID " + quoted(keys.log()) + " " + (bad != ids.end() ? *bad : "0-0") +
+                               (head_too ? ", " + put_aside : std::string()) + ", and try again"};
 }
 
 result<void> publisher::impl::log_is_whole(const std::vector<head_record>& log, const std::vector<std::string>& head) {
@@ -59,7 +73,7 @@ result<void> publisher::impl::log_is_whole(const std::vector<head_record>& log, 
   if (!log.empty()) return {};
   const auto seen = reports();
   if (!seen) return std::unexpected(seen.error());
-  const auto took = [](const redis_reply& one) { return parse_activation(one.items[0].text).value_or(policy::activation{}) != policy::activation{}; };
+  const auto took = [](const report& one) { return parse_activation(one.fields.items[0].text).value_or(policy::activation{}) != policy::activation{}; };
   if (std::ranges::any_of(*seen, took)) return fail(errc::integrity, "the log is empty, and nodes have seen activations: nobody knows what was live, so nothing is taken away");
   return {};
 }

@@ -71,6 +71,21 @@ std::string publisher::impl::doubt_about(const ring_top& top) const {
   return top.record ? doubt_about(*top.record) : std::string();
 }
 
+std::string publisher::impl::own_doubt(const activation_record& unwritten) const {
+  if (!activate_key) return {};
+  const auto as_read = parse_record(unwritten.text);
+  return as_read ? doubt_about(*as_read) : as_read.error().message;
+}
+
+result<bool> publisher::impl::far_above(const activation_record& record) {
+  const auto by = whom();
+  const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
+  if (!by || activator(record)) return false;
+  const auto before = made_live_before(redis, keys, record, {}, activator);
+  if (!before) return std::unexpected(before.error());
+  return *before && jumps(record.activation, (*before)->activation);
+}
+
 result<void> publisher::impl::tell_safety(activation_record& record) {
   const auto by = whom();
   const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
@@ -178,21 +193,24 @@ result<shown_blocks> publisher::shown_in_shadow(const std::string& version) {
   return impl::shown_of(version, *seen, impl_->doubt_about(*top).empty() ? top->record : std::nullopt);
 }
 
-result<policy::activation> publisher::ahead_of(const head_record& head) {
+result<publisher::nodes_ahead> publisher::ahead_of(const head_record& head) {
   auto seen = impl_->through_failover([&] { return impl_->reports(); });
   if (!seen) return std::unexpected(seen.error());
-  policy::activation out;
+  nodes_ahead out;
   for (const auto& one : *seen) {
-    const auto highest = believed(one.items[0].text, head.activation);
-    const bool other_record = !one.items[4].text.empty() && one.items[4].text != head.record;
-    const bool fork = parse_activation(one.items[1].text) == head.activation && (one.items[2].text != head.version || other_record);
-    if (highest > head.activation || fork) out = std::max(out, highest);
+    const auto& said = one.fields.items;
+    const auto highest = believed(said[0].text, head.activation);
+    const bool other_record = !said[4].text.empty() && said[4].text != head.record;
+    const bool fork = parse_activation(said[1].text) == head.activation && (said[2].text != head.version || other_record);
+    if (highest <= head.activation && !fork) continue;
+    out.highest = std::max(out.highest, highest);
+    out.nodes.push_back(one.node);
   }
-  if (out == policy::activation{}) return out;
+  if (out.highest == policy::activation{}) return nodes_ahead{};
   // Read after the reports: what nodes have taken from this Redis is at most its head.
   auto top = read_top(impl_->redis, impl_->keys);
   if (!top) return std::unexpected(top.error());
-  return top->record && top->record->activation == head.activation ? out : policy::activation{};
+  return top->record && top->record->activation == head.activation ? out : nodes_ahead{};
 }
 
 result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {
@@ -207,7 +225,30 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
     a.kept = demotions_from(member(j, "kept"));
     out.push_back(std::move(a));
   }
+  if (auto done = impl_->only_own_words(out, of); !done) return std::unexpected(done.error());
   return out;
+}
+
+// All nodes write the answers to an activation into one key, and each its own word into a key of its own. What that does not say of itself is
+// no answer yet, whoever wrote it.
+result<void> publisher::impl::only_own_words(std::vector<acknowledgement>& answers, policy::activation of) {
+  std::vector<redis_command> asks;
+  for (const auto& a : answers) asks.push_back({"HMGET", keys.node(a.node), "answer", "build"});
+  const auto own = redis.pipeline(asks);
+  if (!own) return std::unexpected(own.error());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    auto& a = answers[i];
+    const auto& said = (*own)[i].items;
+    if (a.state == "PENDING") continue;
+    const bool older = said.size() == 2 && said[0].text.empty() && !said[1].text.empty();  // a release that says nothing there
+    const auto space = said.size() == 2 ? said[0].text.find(' ') : std::string::npos;
+    const auto number = space == std::string::npos ? std::nullopt : parse_activation(said[0].text.substr(0, space));
+    const bool its_own = number && (*number > of || (*number == of && said[0].text.substr(space + 1) == a.state));
+    if (older || its_own) continue;
+    a.state = "PENDING";
+    a.phase = "UNCONFIRMED";
+  }
+  return {};
 }
 
 // A lease for the sake of quiet: what it decides is fenced by the activation that it saw, so that two of them do no harm.

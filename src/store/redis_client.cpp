@@ -33,6 +33,7 @@ struct redis_client::impl {
   redis_reply_reader reader;
   milliseconds timeout;
   std::string bytes, peer;
+  std::string broken_by;  // the first error that was no reply of Redis; "": none
 
   impl(transport::blocking_stream s, milliseconds t) : stream(std::move(s)), timeout(t) {}
 
@@ -47,6 +48,15 @@ struct redis_client::impl {
       if (auto got = stream.read(bytes, std::max(left, milliseconds(0)), wake_fd); !got) return std::unexpected(got.error());
       if (auto fed = reader.feed(bytes); !fed) return std::unexpected(fed.error());
     }
+  }
+
+  // What a call came to, where it was no reply of Redis: none of the replies that are still on their way may be taken for another's.
+  std::unexpected<error> broke(const error& why) {
+    if (broken_by.empty()) broken_by = why.message;
+    return std::unexpected(why);
+  }
+  [[nodiscard]] std::unexpected<error> closed() const {
+    return fail(errc::closed, "the connection to Redis at " + peer + " is of no use any more (" + broken_by + ")");
   }
 
   [[nodiscard]] milliseconds wait_until(mono_time until) const {
@@ -96,20 +106,24 @@ result<redis_client> redis_client::connect(const redis_endpoint& to, millisecond
 }
 
 result<void> redis_client::send(const redis_command& words) {
+  if (!usable()) return impl_->closed();
   std::string out;
   if (auto done = append_formatted(out, words); !done) return done;
-  return impl_->stream.write(out, impl_->timeout);
+  auto sent = impl_->stream.write(out, impl_->timeout);
+  return sent ? sent : impl_->broke(sent.error());
 }
 
 result<redis_reply> redis_client::command(const redis_command& words) {
   if (auto sent = send(words); !sent) return std::unexpected(sent.error());
   auto reply = impl_->answer();
-  if (reply && reply->kind == redis_reply::kind::error) return fail(errc::refused, reply->text);
+  if (!reply) return impl_->broke(reply.error());
+  if (reply->kind == redis_reply::kind::error) return fail(errc::refused, reply->text);
   return reply;
 }
 
 result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_command>& commands, mono_time until) {
   // In pieces: with everything in flight at once, both sides could wait for the other to read.
+  if (!usable()) return impl_->closed();
   constexpr std::size_t piece_bytes = 256u << 10, piece_commands = 64;
   std::vector<redis_reply> replies;
   std::string out;
@@ -119,15 +133,17 @@ result<std::vector<redis_reply>> redis_client::pipeline(const std::vector<redis_
     do {
       if (auto done = append_formatted(out, commands[i++]); !done) return std::unexpected(done.error());
     } while (i < commands.size() && i - first < piece_commands && out.size() < piece_bytes);
-    if (auto sent = impl_->stream.write(out, impl_->wait_until(until)); !sent) return std::unexpected(sent.error());
+    if (auto sent = impl_->stream.write(out, impl_->wait_until(until)); !sent) return impl_->broke(sent.error());
     for (auto n = first; n < i; ++n) {
       auto reply = impl_->answer(until);
-      if (!reply) return std::unexpected(reply.error());
+      if (!reply) return impl_->broke(reply.error());
       replies.push_back(std::move(*reply));
     }
   }
   return replies;
 }
+
+bool redis_client::usable() const { return impl_->broken_by.empty(); }
 
 const std::string& redis_client::peer() const { return impl_->peer; }
 
@@ -138,6 +154,11 @@ result<void> redis_client::need_master() {
   return fail(errc::unavailable, "Redis at " + peer() + " is not the master");
 }
 
-result<redis_reply> redis_client::next(milliseconds timeout, int wake_fd) { return impl_->receive(timeout, wake_fd); }
+result<redis_reply> redis_client::next(milliseconds timeout, int wake_fd) {
+  if (!usable()) return impl_->closed();
+  auto pushed = impl_->receive(timeout, wake_fd);
+  if (!pushed && pushed.error().code != errc::timeout) return impl_->broke(pushed.error());
+  return pushed;
+}
 
 }  // namespace sluice::store

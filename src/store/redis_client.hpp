@@ -22,8 +22,8 @@ class redis_client {
   redis_client(redis_client&&) noexcept;
   redis_client& operator=(redis_client&&) noexcept;
 
-  // Sends one command and waits for its reply. A Redis error is errc::refused with Redis' words; after any other error the
-  // connection is of no use.
+  // Sends one command and waits for its reply. A Redis error is errc::refused with Redis' words. After any other error the connection is of
+  // no use, for a reply that comes late would be taken for that of the next command: whatever is asked of it then is errc::closed.
   [[nodiscard]] result<redis_reply> command(const redis_command& words);
   // Sends all, then reads all: one round trip. A Redis error stays a reply of kind error. `until`: for all of them together; without it
   // each has the client's timeout.
@@ -32,6 +32,8 @@ class redis_client {
   [[nodiscard]] result<void> send(const redis_command& words);
   // The next pushed reply of a subscribed connection; errc::timeout when none came, or when `wake_fd` became readable.
   [[nodiscard]] result<redis_reply> next(milliseconds timeout, int wake_fd);
+  // False after such an error.
+  [[nodiscard]] bool usable() const;
   // host:port that this is connected to.
   [[nodiscard]] const std::string& peer() const;
   // errc::unavailable: the server is a replica, or will not say.

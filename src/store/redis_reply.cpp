@@ -3,6 +3,7 @@
 
 #include <hiredis/read.h>
 
+#include <cstdlib>
 #include <new>
 
 namespace sluice::store {
@@ -101,6 +102,12 @@ result<std::optional<redis_reply>> redis_reply_reader::next() {
   if (raw == nullptr) return std::nullopt;
   const std::unique_ptr<redis_reply> owned(static_cast<redis_reply*>(raw));
   return std::move(*owned);
+}
+
+std::optional<milliseconds> redis_time(const redis_reply& reply) {
+  if (reply.items.size() != 2) return std::nullopt;
+  const auto number = [](const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); };
+  return milliseconds(number(reply.items[0].text) * 1000 + number(reply.items[1].text) / 1000);
 }
 
 }  // namespace sluice::store

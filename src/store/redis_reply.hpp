@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/clock.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::store {
@@ -21,6 +22,9 @@ struct redis_reply {
   // The value of a field in a flat field-value array (HGETALL), empty when absent.
   [[nodiscard]] std::string field(std::string_view name) const;
 };
+
+// Of an answer to TIME: since 1970; nothing when it is none.
+[[nodiscard]] std::optional<milliseconds> redis_time(const redis_reply& reply);
 
 class redis_reply_reader {
  public:

@@ -11,7 +11,7 @@ constexpr milliseconds heartbeat_every{10'000};
 constexpr milliseconds nodes_every{30'000};
 constexpr const char* node_seconds = "30";
 constexpr const char* ack_seconds = "2592000";     // 30 days
-constexpr std::int64_t forgotten_after_ms = 86'400'000;  // a node that was silent for a day is no longer counted
+constexpr milliseconds forgotten_after{86'400'000};  // a node that was silent for a day is no longer counted
 constexpr const char* nodes_shown_max = "256";
 
 json json_of(const std::vector<rule_demotion>& all) {
@@ -23,6 +23,21 @@ json json_of(const std::vector<rule_demotion>& all) {
 std::int64_t now_ms() { return std::chrono::duration_cast<milliseconds>(now().wall.time_since_epoch()).count(); }
 
 }  // namespace
+
+// Nodes are told apart by one clock, Redis' own: one whose clock is ahead would have all others forgotten. A Redis that does not let it be asked
+// leaves a node its own, and then it forgets nobody.
+result<void> redis_source::read_clock() {
+  const auto asked = mono_now();
+  const auto time = commands_->command({"TIME"});
+  clock_.reset();
+  if (!time) return time.error().code == errc::refused ? result<void>() : std::unexpected(time.error());
+  if (const auto at = redis_time(*time)) clock_ = *at - std::chrono::duration_cast<milliseconds>(asked.time_since_epoch());
+  return {};
+}
+
+milliseconds redis_source::redis_now() const {
+  return clock_ ? *clock_ + std::chrono::duration_cast<milliseconds>(mono_now().time_since_epoch()) : milliseconds(now_ms());
+}
 
 result<void> redis_source::tell(const std::vector<redis_command>& commands) {
   auto replies = commands_->pipeline(commands);
@@ -50,8 +65,10 @@ result<void> redis_source::acknowledge(const activation_record& record, const st
               {"db_bytes", applied ? last.database_bytes : 0},
               {"ts", now_ms()}};
   if (state == "ACK") ack["kept"] = json_of(node_.kept());
-  const auto key = keys_.ack(record.activation);
-  return tell({{"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)}, {"EXPIRE", key, ack_seconds}});
+  const auto key = keys_.ack(record.activation), own = keys_.node(config_.node_id);
+  // All nodes write the first key, and only this one the second: by that its word is told from what others say in its name.
+  return tell({{"HSET", key, config_.node_id, ack.dump(-1, ' ', false, json::error_handler_t::replace)}, {"EXPIRE", key, ack_seconds},
+               {"HSET", own, "answer", policy::to_string(record.activation) + " " + state}, {"EXPIRE", own, node_seconds}});
 }
 
 result<void> redis_source::heartbeat() {
@@ -65,18 +82,21 @@ result<void> redis_source::heartbeat() {
   }
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
   const auto report = node_.report();
-  return tell({{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
+  const auto t = redis_now();
+  std::vector<redis_command> words = {{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
                 "kept", json_of(node_.kept()).dump(-1, ' ', false, json::error_handler_t::replace), "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},
                {"EXPIRE", key, node_seconds},
-               {"ZADD", keys_.nodes(), std::to_string(now_ms()), config_.node_id},
-               {"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string(now_ms() - forgotten_after_ms)}});
+               {"ZADD", keys_.nodes(), std::to_string(t.count()), config_.node_id}};
+  if (clock_) words.push_back({"ZREMRANGEBYSCORE", keys_.nodes(), "-inf", std::to_string((t - forgotten_after).count())});
+  return tell(words);
 }
 
 // The fleet, for this node's status page: the newest heartbeats, bounded, and seldom, for every node asks.
 result<void> redis_source::read_nodes() {
   next_nodes_ = mono_now() + jittered(nodes_every);
+  if (auto done = read_clock(); !done) return done;
   auto ids = commands_->command({"ZRANGE", keys_.nodes(), "(+inf", "-inf", "BYSCORE", "REV", "LIMIT", "0", nodes_shown_max, "WITHSCORES"});
   if (!ids) return ids.error().code == errc::refused ? result<void>() : std::unexpected(ids.error());
   std::vector<redis_command> asks;
@@ -85,7 +105,7 @@ result<void> redis_source::read_nodes() {
   if (!fields) return std::unexpected(fields.error());
   std::vector<agent_status::neighbour> nodes;
   for (std::size_t i = 0; i < fields->size(); ++i) {
-    const auto age = milliseconds(now_ms() - std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
+    const auto age = redis_now() - milliseconds(std::strtoll(ids->items[2 * i + 1].text.c_str(), nullptr, 10));
     const auto& f = (*fields)[i];
     nodes.push_back({ids->items[2 * i].text, f.field("activation"), f.field("version"), f.field("state"), age});
   }

@@ -31,6 +31,7 @@ result<void> redis_source::connect() {
   subscription_ = std::move(*subscription);
   pong_ = mono_now();
   next_heartbeat_ = next_nodes_ = {};
+  if (auto done = read_clock(); !done) return done;
   node_.log("info", "connected to " + config_.redis->display() + " ring " + config_.ring);
   return {};
 }
@@ -262,9 +263,13 @@ result<bool> redis_source::take_other(const activation_record& record, const std
   return false;
 }
 
-// A Redis that went away is met again by whatever follows the build.
+// Whoever builds holds on to the connection, so that it is not let go here: one that failed answers nothing more, and the next look drops it.
 void redis_source::meanwhile() {
-  if (commands_ && mono_now() >= next_heartbeat_) (void)heartbeat();
+  if (!commands_ || mono_now() < next_heartbeat_) return;
+  const auto told = heartbeat();
+  if (told) return;
+  node_.lost(told.error().message);
+  next_poll_ = {};
 }
 
 // What may never be live again is not what a restart falls back to either.

@@ -45,6 +45,8 @@ class redis_source final : public source {
                                          const std::string& message);
   [[nodiscard]] result<void> heartbeat();
   [[nodiscard]] result<void> read_nodes();
+  [[nodiscard]] result<void> read_clock();
+  [[nodiscard]] milliseconds redis_now() const;  // since 1970
   [[nodiscard]] result<void> keep_alive();
   [[nodiscard]] result<void> follow_master();
   const agent_config& config_;
@@ -57,6 +59,7 @@ class redis_source final : public source {
   bool unvouched_ = false;  // what stands at the head now is nobody's word
   mono_time rests_until_{}, next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};
+  std::optional<milliseconds> clock_;  // Redis' time since 1970, less the monotonic clock's; none: it does not tell
 };
 
 }  // namespace sluice::store

@@ -150,6 +150,8 @@ std::string beyond_safety(const activation_record& record, const activation_reco
   };
   const std::string by = "is signed by a key of the role safety, which may only go on with version " + made_live.version.substr(0, 12) + " of " + policy::to_string(made_live.activation);
   if (record.version != made_live.version || !adds_nothing(is, was.canary, was.shadow)) return by;
+  // Numbers never go back: what follows such a one would use them up for ever.
+  if (jumps(record.activation, made_live.activation)) return by + ", and has a number that nobody comes to from there";
   if (is.rearmed != was.rearmed || !std::ranges::all_of(is.rearmed_rules, armed) || !std::ranges::all_of(was.demoted, stays)) return by + " and arm none of its rules again";
   return {};
 }

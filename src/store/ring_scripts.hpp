@@ -6,7 +6,7 @@
 namespace sluice::store {
 
 // KEYS: manifest, versions, then every blob. ARGV: version, manifest, time in ms, "signed" when the manifest carries a signature, the manifest that
-// was seen there. A new manifest of the same version takes the place of the old one, but one without a signature never that of one with.
+// was seen there. Who stages a version once more wants it: it counts as new. A new manifest of the same version takes the place of the old one, but one without a signature never that of one with.
 inline constexpr std::string_view stage_script = R"lua(
 for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 0 then
@@ -14,11 +14,12 @@ for i = 3, #KEYS do
   end
 end
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) and ARGV[4] == '' and (redis.call('HGET', KEYS[1], 'signed') or '') ~= '' then
+  redis.call('ZADD', KEYS[2], 'GT', ARGV[3], ARGV[1])
   return 'UNCHANGED'
 end
 if (redis.call('HGET', KEYS[1], 'manifest') or '') ~= ARGV[5] then return 'CHANGED' end
 redis.call('HSET', KEYS[1], 'digest', ARGV[1], 'manifest', ARGV[2], 'signed', ARGV[4])
-redis.call('ZADD', KEYS[2], 'NX', ARGV[3], ARGV[1])
+redis.call('ZADD', KEYS[2], 'GT', ARGV[3], ARGV[1])
 return 'STAGED'
 )lua";
 
@@ -109,10 +110,10 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'stop', ARGV[2])
 return 1
 )lua";
 
-// KEYS: controller. ARGV: who, for how many ms.
+// KEYS: controller. ARGV: who, for how many ms. A lease without an end is nobody's: no controller writes one.
 inline constexpr std::string_view lead_script = R"lua(
 local now = redis.call('GET', KEYS[1])
-if now and now ~= ARGV[1] then return 0 end
+if now and now ~= ARGV[1] and redis.pcall('PTTL', KEYS[1]) ~= -1 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 )lua";

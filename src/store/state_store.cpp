@@ -138,6 +138,7 @@ result<node_state> state_from(const std::string& bytes) {
   for (const auto& h : *healthy) {
     healthy_version one;
     if (!read(h, "version", one.version) || !is_version(one.version) || !read(h, one.activation)) return wrong("a version of healthy");
+    one.proven = truth(h, "proven");
     s.healthy.push_back(std::move(one));
   }
   return s;
@@ -246,6 +247,7 @@ result<void> state_store::save(const node_state& s) {
   for (const auto& h : s.healthy) {
     auto one = to_json(h.activation);
     one["version"] = h.version;
+    if (h.proven) one["proven"] = true;
     healthy.push_back(std::move(one));
   }
   json demotions = json::array();

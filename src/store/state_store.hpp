@@ -18,6 +18,7 @@ namespace sluice::store {
 struct healthy_version {
   std::string version;
   policy::activation activation;      // under which it last ran
+  bool proven = false;                // it was in force for agent_config::goes_well_after, and nothing crashed
 };
 
 struct node_state {

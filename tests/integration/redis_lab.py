@@ -1,4 +1,5 @@
 """Redis servers that follow each other, Sentinels, and a network between them and Sluice that can be cut, slowed and watched."""
+import contextlib
 import os
 import shutil
 import signal
@@ -148,6 +149,22 @@ class Proxy:
         self._release.set()
 
 
+@contextlib.contextmanager
+def clock_offset(lab, seconds):
+    """What is started within has a wall clock that is so far ahead."""
+    if not shutil.which("clang-19"):
+        raise Skip("clang-19 is not installed")
+    shim = lab.dir / "clock.so"
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", shim, os.path.join(os.path.dirname(__file__), "clock_offset.c")], check=True, timeout=60)
+    wrong = {"LD_PRELOAD": str(shim), "CLOCK_OFFSET_SECONDS": str(seconds)}
+    os.environ.update(wrong)
+    try:
+        yield
+    finally:
+        for name in wrong:
+            del os.environ[name]
+
+
 class traffic:
     """Requests to every node until the block ends: each must be answered, and by the rules."""
 
@@ -207,9 +224,9 @@ class Fleet:
         wait = ["--wait", str(wait)] if wait else []
         return self.run("push", self.bundle(name, *words), *wait, *more, port=port, check=check)
 
-    def start_push(self, *words, name="b", port=None, more=(), env=None):
+    def start_push(self, *words, name="b", port=None, more=()):
         command = [os.environ["SLUICE_BINARY"], "push", str(self.bundle(name, *words)), "--redis", f"redis://127.0.0.1:{port or self.port}", "--ring", RING, *more]
-        p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | (env or {}))
+        p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lab.processes.append(p)
         return p
 

@@ -22,6 +22,7 @@ MODULES = [
     "test_dialects",
     "test_policy_swaps",
     "test_lost_redis",
+    "test_ring_faults",
     "test_failures",
     "test_trust",
     "test_checkpoints",

@@ -12,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lab import Gateway, Upstream, bundle, sluice, until
-from redis_lab import traffic
+from redis_lab import metric, traffic
 from test_trust import keys
 
 
@@ -263,3 +263,28 @@ def test_an_archive_holds_plain_files_and_nothing_else(lab):
         server.serve(archive_of(good[1]))
         until("refused: no bundle", lambda: "no bundle.yaml" in json.dumps(g.state()["last_refusal"]))
         assert redacts(g, "Halden Bank") and g.state()["activation"] == "1-1"
+
+
+def test_what_is_refused_is_not_built_again_where_the_server_has_no_etags(lab):
+    server = Server(lab)
+    first, _ = packed(lab)
+    server.serve(first)
+    g = node(lab, server)
+    bad = bundle(lab.dir / "bad")
+    policy = bad / "p.yaml"
+    policy.write_text(policy.read_text().replace("expect: {rules: []}", "expect: {rules: [rivals]}"))
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as tar:
+        for name in ("bundle.yaml", "p.yaml"):
+            tar.add(bad / name, name)
+    server.serve(whole.getvalue())
+    server.etag = ""
+    until("it is refused", lambda: g.state()["last_refusal"])
+    refused = metric(g, "sluice_policy_refusals_total")
+    asked = server.asked
+    until("it was asked for again and again", lambda: server.asked > asked + 4, 30)
+    assert metric(g, "sluice_policy_refusals_total") == refused, "the same bytes are refused once"
+    assert g.state()["last_refusal"]["stands"] and g.state()["connected"]
+    second, _ = packed(lab, "Ostwick Savings", more=["--against", lab.dir / "prod.tar.gz"])
+    server.serve(second)
+    until("what is right is taken", lambda: redacts(g, "Ostwick Savings"), 15)

@@ -67,6 +67,9 @@ struct beside {
   return (!is.canary || is.canary == canary) && (is.shadow.empty() || is.shadow == shadow || (canary && is.shadow == canary->version));
 }
 
+// A version that was in force for so long without a crash is one to fall back to.
+inline constexpr milliseconds goes_well_after{60'000};
+
 enum class on_unavailable : std::uint8_t { last_known_good, fail_closed };
 
 // An answer of a web server that was asked for a bundle's archive.
@@ -94,6 +97,7 @@ struct agent_config {
   node_labels labels;
   // How often the process died of a version lately. One with two and more is not what a start takes, where there is another.
   std::map<std::string, unsigned> crashes = {};
+  milliseconds goes_well_after = store::goes_well_after;
 };
 
 // What applying a candidate came to. `phase`: parse, check, compile, selftest, done.
@@ -145,7 +149,7 @@ class agent {
     std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};
     // On the agent's thread: this is what is in force from now on. Called for a new activation and for each change of freshness.
     std::function<void(std::shared_ptr<const policy::active_policy>)> publish;
-    // Something an auditor wants: kind is "activated", "refused", "state", "canary", "shadowing", "demoted", "rearmed", "downgraded".
+    // Something an auditor wants: kind is "activated", "refused", "state", "canary", "shadowing", "demoted", "rearmed", "downgraded", "revoked".
     std::function<void(const std::string& kind, const policy::activation&, const std::string& version, const std::string& state,
                        const std::string& detail)> event;
     // On the agent's thread, for the ring: what the versions in force did so far, text that whoever compares them reads; and what the version

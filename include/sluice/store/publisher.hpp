@@ -74,7 +74,7 @@ template <class Activation>
 inline constexpr milliseconds return_max{7000};
 
 struct acknowledgement {
-  std::string node, state, phase, message, rule;  // state: ACK or NACK
+  std::string node, state, phase, message, rule;  // state: ACK, NACK, or PENDING while it is on its way
   std::string version;
   milliseconds compile{0};
   std::vector<rule_demotion> kept = {};  // what this activation demotes and the node enforces all the same: rules that say never_demote
@@ -118,11 +118,12 @@ class publisher {
   void trust_only(std::vector<trusted_key> keys);
   // The id of the key that activations are signed with; "" when none.
   [[nodiscard]] std::string signs_as() const;
-  // Uploads blobs by digest (only those that are missing), reads them back, writes the manifest. Idempotent. A manifest that is there already and
+  // Uploads blobs by digest (those that are missing, or are there with other bytes), then writes the manifest. Idempotent. A manifest that is there already and
   // counts stays where the new one would say less for the version: passed no gate, may be weaker, lacks the second key. A rollback to it needs it.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
-  // empty, or is another server than the last record says. Retries a lost race a few times. A head whose word does not count is passed over, and
+  // empty, or is another server than the last record says. Retries a lost race a few times. Where the reply is lost it looks into the log; errc::unavailable: nobody can tell whether it is live. What
+  // this publisher's own trust would doubt is not written (errc::refused). A head whose word does not count is passed over, and
   // what would go on with it (every kind but activate and rollback) is errc::refused.
   [[nodiscard]] result<head_record> activate(const activate_request& what);
   // errc::not_found: nothing was ever activated; errc::integrity: something was, and none of it can be read.
@@ -136,9 +137,14 @@ class publisher {
   // How a staged version came to be, by its manifest; nobody's signature is asked.
   [[nodiscard]] result<provenance> origin(const std::string& version);
   [[nodiscard]] result<std::vector<node_status>> nodes();
-  // The highest activation of the nodes that will not follow `head`, because they have seen a newer one, or another record under
-  // its number: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more.
-  [[nodiscard]] result<policy::activation> ahead_of(const head_record& head);
+  // The nodes that say they will not follow `head`, because they have seen a newer one, or another record under its number, and the highest
+  // activation of them: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more. A heartbeat is nobody's signed word.
+  struct nodes_ahead {
+    policy::activation highest;
+    std::vector<std::string> nodes;
+  };
+  [[nodiscard]] result<nodes_ahead> ahead_of(const head_record& head);
+  // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED.
   [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
   // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);

@@ -314,7 +314,7 @@ TEST_F(trusting, one_number_for_two_records_is_seen_and_healed) {
   EXPECT_TRUE(node.until_event("refused 1-1", "GEN_FORK"));
   EXPECT_TRUE(node->status().demotions.empty());
   auto to = connect();
-  EXPECT_EQ(to.ahead_of(to.head().value()).value(), one.activation);
+  EXPECT_EQ(to.ahead_of(to.head().value())->highest, one.activation);
 }
 
 }  // namespace
