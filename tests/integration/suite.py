@@ -24,6 +24,7 @@ MODULES = [
     "test_lost_redis",
     "test_failures",
     "test_trust",
+    "test_second_key",
     "test_checkpoints",
     "test_feedback",
     "test_one_address",
