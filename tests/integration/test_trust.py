@@ -69,7 +69,7 @@ def test_the_users_of_the_manual_are_enough_and_no_more(lab):
     assert "does not let this node report" not in log and g.state()["state"] == "FRESH" and len(g.state()["nodes"]) <= 1, log
     # A node's user changes nothing that is in force, nor can it take another's name for its own.
     as_node = ["--redis", source("gateway"), "--redis-password-file", password, "--ring", RING]
-    for words in (["activate", version], ["rollback"], ["revoke", version], ["freeze", "--note", "x"], ["push", fleet.bundle("d", "Quill Trust")]):
+    for words in (["activate", version], ["rollback", "--to", version], ["revoke", version], ["freeze", "--note", "x"], ["push", fleet.bundle("d", "Quill Trust")]):
         r = sluice(words[0], *words[1:], *as_node, check=False)
         assert r.returncode == 1 and ("NOPERM" in r.stderr or "no permissions" in r.stderr.lower()), (words, r.stderr)
 
