@@ -20,8 +20,13 @@ struct activate_options {
   wait_options wait;
 };
 
-// Whether a version that was held against another one than what is live may be weaker than that; why, for people; "" when it is not.
-std::string weaker_than_live(store::publisher& ring, const store::head_record& live, const std::string& version) {
+struct judged {
+  std::string why;    // it may be weaker, for people; "" when it is not
+  bool known = true;  // false: nobody can tell
+};
+
+// Whether a version that was held against another one than what is live may be weaker than that.
+judged weaker_than_live(store::publisher& ring, const store::head_record& live, const std::string& version) {
   const auto parsed = [&](const std::string& of) -> std::optional<policy::bundle_ast> {
     const auto source = ring.fetch(of);
     policy::diagnostics found;
@@ -31,8 +36,8 @@ std::string weaker_than_live(store::publisher& ring, const store::head_record& l
     return policy::has_errors(found) ? std::nullopt : std::optional(std::move(out));
   };
   const auto was = parsed(live.version), is = parsed(version);
-  if (!was || !is) return "nobody can tell whether it is weaker than version " + short_version(live.version) + ", which is live: one of the two cannot be read or does not pass its checks here";
-  return rollout::weaker(*was, *is) ? "it is weaker than version " + short_version(live.version) + ", which is live, or may be" : "";
+  if (!was || !is) return {.why = "nobody can tell whether it is weaker than version " + short_version(live.version) + ", which is live: one of the two cannot be read or does not pass its checks here", .known = false};
+  return {.why = rollout::weaker(*was, *is) ? "it is weaker than version " + short_version(live.version) + ", which is live, or may be" : ""};
 }
 
 // What its manifest says holds for what it was held against when it was pushed. False: it was complained about.
@@ -42,9 +47,16 @@ bool may_follow(store::publisher& ring, const activate_options& options, const s
   const auto origin = ring.origin(version);
   if (!origin) return complain_ring(origin.error()), false;
   asked.how = *origin;
-  if (!live || live->version == version || !live->doubt.empty() || (origin->ring == options.ring.ring && origin->against == live->version)) return true;
+  if (!live || live->version == version) return true;
+  if (live->doubt.empty() && origin->ring == options.ring.ring && origin->against == live->version) return true;
   if (ring.approved(version)) return true;
-  const auto why = weaker_than_live(ring, *live, version);
+  const auto [why, known] = weaker_than_live(ring, *live, version);
+  // What nobody vouches for stops no repair; what can be read of it is compared all the same.
+  if (!live->doubt.empty() && (why.empty() || !known)) {
+    asked.how->weaker = true;
+    complain("whether it is weaker than what is live, nobody can tell (" + live->doubt + "), so it counts as weaker", "nodes with require_approval want a second key: sluice approve. --trust FILE names the keys that count");
+    return true;
+  }
   if (why.empty()) return true;
   asked.how->weaker = true;
   asked.how->approved_by = options.approved_by;

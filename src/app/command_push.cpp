@@ -40,6 +40,7 @@ struct comparison {
   std::optional<bundle_input> active;  // what is live, built here, where one of the two has a `gate` block
   bool weaker = false;                 // the candidate is, or may be, or nobody can tell
   std::string unknown;                 // why nobody can tell
+  bool other_golden = false;           // it is live already, with other golden sets
 };
 
 // What is live, as far as its bundle is read and checked; `unknown` says why not.
@@ -68,6 +69,7 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   const bool must = out.unknown.empty() && !emergency;  // what nobody vouches for stops no repair
   auto source = live_files(*head, candidate, ring, emergency, out.unknown);
   if (!source) return must ? std::nullopt : std::optional(std::move(out));
+  out.other_golden = out.version == policy::version_of(candidate.source) && policy::golden_digest_of(*source) != policy::golden_digest_of(candidate.source);
   policy::diagnostics found;
   auto live = policy::parse(*source, found);
   policy::check(live, now().wall, found, policy::expired_exceptions::leave_out);
@@ -185,6 +187,16 @@ struct pushed {
   std::int64_t golden_ms = 0, upload_ms = 0, activate_ms = 0;
 };
 
+// A version that is live is no weaker than itself, and that says nothing of what it follows: what it was held against when it came stays.
+void held_as_before(store::publisher& ring, store::provenance& how) {
+  const auto came = ring.vouched_origin(how.against);
+  if (!came) return;  // nobody's word is not signed
+  how.ring = came->ring;
+  how.against = came->against;
+  how.weaker = came->weaker;
+  if (how.approved_by.empty()) how.approved_by = came->approved_by;
+}
+
 // Once. errc::conflict: another publisher was faster, and what passed its gate was held against what is live no more. Other failures are
 // complained about and give an error without words.
 result<pushed> push_once(const push_options& options, store::publisher& ring, const bundle_input& input, bundle_compiler& compiler) {
@@ -194,7 +206,9 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!with) return said();
   auto gate = pass_gate(input, options, *with, compiler);
   if (!gate) return said();
-  const auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit, with->weaker, options.ring.ring, with->version);
+  auto how = provenance_of(*gate, options.gate, options.commit.empty() ? commit_of(options.bundle) : options.commit, with->weaker, options.ring.ring, with->version);
+  if (with->version == policy::version_of(input.source)) held_as_before(ring, how);
+  if (with->other_golden) complain("its golden sets are not those that it is live with, and those stay: what is live is not changed without an activation of another version", "they come with the next one");
   pushed out{.gate = std::move(*gate), .golden_ms = ms_since(mark)};
   mark = mono_now();
   auto staged = ring.stage(input.source, how);

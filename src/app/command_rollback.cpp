@@ -1,7 +1,9 @@
 // sluice rollback: an older version again, as a newer activation.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "bundle_input.hpp"
 #include "node_wait.hpp"
@@ -20,20 +22,51 @@ struct rollback_options {
   bool revoke = false;
 };
 
-// The version to go back to: the newest that `to` names by its first digits or by an activation, or the newest that is not live.
-std::optional<std::string> choose(const std::vector<store::head_record>& history, const std::string& to) {
+// Whether some node took it, as far as anybody knows: answers are kept for 30 days, and one that could not keep it on disk runs it.
+result<bool> was_taken(store::publisher& ring, const store::head_record& entry) {
+  const auto answers = ring.acknowledgements(entry.activation);
+  if (!answers) return std::unexpected(answers.error());
+  return answers->empty() || std::ranges::any_of(*answers, [](const store::acknowledgement& a) { return a.state != "NACK" || a.phase == "STORE"; });
+}
+
+// Why nothing goes back to it; "" when something may. A version that every node refused was never live, whatever the log says of it.
+result<std::string> no_way_back(store::publisher& ring, const std::vector<store::head_record>& history, const std::vector<std::string>& revoked, const std::string& version) {
+  if (std::ranges::find(revoked, version) != revoked.end()) return "it is revoked; sluice unrevoke takes that back";
+  std::string refused;
   for (const auto& e : history) {
-    if (to.empty() ? e.version != history.front().version : e.version.starts_with(to) || policy::to_string(e.activation) == to) return e.version;
+    if (e.version != version) continue;
+    const auto taken = was_taken(ring, e);
+    if (!taken) return std::unexpected(taken.error());
+    if (*taken) return "";
+    refused = "every node refused it, as " + policy::to_string(e.activation);
+  }
+  return refused;
+}
+
+// The entry to go back to: the newest that `to` names by its first digits or by an activation, or the newest whose version is not live, was live
+// and is not revoked. Nothing: there is none, or it was complained about.
+result<std::optional<store::head_record>> choose(store::publisher& ring, const std::vector<store::head_record>& history, const std::string& to) {
+  const auto revoked = ring.revoked();
+  if (!revoked) return std::unexpected(revoked.error());
+  std::set<std::string> skipped;
+  for (const auto& e : history) {
+    const bool named = to.empty() ? e.version != history.front().version : e.version.starts_with(to) || policy::to_string(e.activation) == to;
+    if (!named || skipped.contains(e.version)) continue;
+    const auto why = e.version == history.front().version ? std::string() : no_way_back(ring, history, *revoked, e.version);
+    if (!why) return std::unexpected(why.error());
+    if (why->empty()) return e;
+    skipped.insert(e.version);
+    complain("version " + short_version(e.version) + " is passed over: " + *why, "see: sluice history; sluice activate makes it live where its manifest and its approval let it");
   }
   return std::nullopt;
 }
 
 // A retry of a rollback must not undo it: what "the one before" is then is for a person to say.
 bool repeats(const std::vector<store::head_record>& history, const std::string& to) {
-  if (!to.empty() || history.empty() || history.front().kind != "rollback") return false;
+  if (!to.empty() || history.empty() || (history.front().kind != "rollback" && !history.front().back)) return false;
   const auto& last = history.front();
-  complain("the last activation, " + policy::to_string(last.activation) + " by " + printable(last.actor) + " at " + printable(last.time) + ", is a rollback already (to " +
-               short_version(last.version) + ")",
+  const std::string is = last.kind == "rollback" ? ", is a rollback already (to " : ", goes on with a rollback (to ";
+  complain("the last activation, " + policy::to_string(last.activation) + " by " + printable(last.actor) + " at " + printable(last.time) + is + short_version(last.version) + ")",
            "name the version to go back to: --to VERSION, or --to EPOCH-GENERATION as sluice history lists them");
   return true;
 }
@@ -54,13 +87,15 @@ int rollback(const rollback_options& options, bool json) {
   if (!options.to.empty() && !options.to.contains('-') && options.to.size() < version_digits_min) {
     return complain("--to '" + options.to + "' is too short for a version", "give at least its first " + std::to_string(version_digits_min) + " digits, or its activation, as 1-17"), 1;
   }
-  const auto version = choose(*history, options.to);
-  if (!version) {
+  const auto to = choose(*ring, *history, options.to);
+  if (!to) return complain_ring(to.error()), 1;
+  if (!*to) {
     complain(options.to.empty() ? "there is no older version to go back to" : "no version that was ever live begins with " + options.to,
              "see: sluice history");
     return 1;
   }
-  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note, .only_after = live ? live->activation : policy::activation{}});
+  const auto* version = &(*to)->version;
+  const auto head = ring->activate({.version = *version, .kind = "rollback", .actor = actor_name(options.actor), .note = options.note, .manifest = (*to)->manifest, .only_after = live ? live->activation : policy::activation{}});
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_about(*head);

@@ -14,6 +14,12 @@ constexpr milliseconds meanwhile_every{50};
 constexpr int refusals_at_once = 30;
 constexpr seconds refusals_every{10};  // beyond those
 
+void remember_live(std::vector<std::string>& names, const std::string& version) {
+  std::erase(names, version);
+  names.insert(names.begin(), version);
+  if (names.size() > state_store::names_kept) names.resize(state_store::names_kept);
+}
+
 }  // namespace
 
 node::node(const agent_config& config, const agent::callbacks& calls)
@@ -51,6 +57,7 @@ void node::restore() {
     state_.source = source;
     state_.highest = state_.active = {};
     state_.record = state_.made_live = {};
+    state_.was_live.clear();
     state_.highest_lost = false;
     for (auto& h : state_.healthy) h.activation = {};
   }
@@ -98,6 +105,11 @@ std::optional<policy::bundle_source> node::stored(const std::string& version) co
   if (!known) return std::nullopt;
   auto source = disk_.load_version(version);
   return source ? std::optional(std::move(*source)) : std::nullopt;
+}
+
+bool node::was_live(const std::string& version) const {
+  const auto ran = [&](const healthy_version& h) { return h.version == version && h.activation != policy::activation{}; };
+  return std::ranges::find(state_.was_live, version) != state_.was_live.end() || std::ranges::any_of(state_.healthy, ran);
 }
 
 void node::adopt(const apply_result& applied, const std::string& version) {
@@ -153,6 +165,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.active = as;
   state_.version = version;
   state_.last_activation = activated;
+  remember_live(state_.was_live, version);
   state_.record = by.record;
   state_.made_live = by.made_live;
   keep_evidence(state_, with);
@@ -267,6 +280,7 @@ result<void> node::remember(std::future<result<void>> writing, const std::string
   next.active = as;
   next.version = version;
   next.last_activation = activated;
+  remember_live(next.was_live, version);
   next.record = by.record;
   next.made_live = by.made_live;
   keep_evidence(next, with);

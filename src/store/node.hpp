@@ -22,6 +22,8 @@ class node {
   void restore();
   // A stored version's files, checked; null when this node does not have it.
   [[nodiscard]] std::optional<policy::bundle_source> stored(const std::string& version) const;
+  // Whether this source made it live here before, of the newest hundred.
+  [[nodiscard]] bool was_live(const std::string& version) const;
 
   enum class outcome : std::uint8_t { accepted, refused, unsaved };
   // Applies a candidate, stores it, and then publishes it. Unsaved: it was built but is not on disk. What runs stays where it is on

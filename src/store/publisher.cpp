@@ -118,10 +118,9 @@ void rearm(activation_record& r, const std::string& rule) {
 }  // namespace
 
 // How a version came to be, and whether what its manifest says of it holds where it is to be live.
-provenance publisher::impl::made(const activate_request& what, const placing& as) {
+provenance publisher::impl::made(const activate_request& what, const placing& as, const std::string& digest) {
   if (what.how) return *what.how;
-  const auto text = redis.command({"HGET", keys.manifest(subject_of(what)), "manifest"});
-  const auto manifest = text && text->kind == redis_reply::kind::text ? parse_manifest(text->text) : fail(errc::not_found, "");
+  const auto manifest = fetch_manifest(redis, keys, subject_of(what), {}, now().wall, {}, digest);
   if (!manifest) return {};
   auto out = manifest->how;
   out.weaker = out.weaker || (!out.gate_report.empty() && !held_otherwise(*manifest, as).empty());
@@ -159,7 +158,9 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   if (last) r.previous = stays ? last->previous : last->version;
   if (stays) r.back = last->back;
   // The history says how the version came to be whatever becomes of its manifest.
-  r.how = made(what, subject_of(what) == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version});
+  if (auto pinned = pin_manifests(r, what, last); !pinned) return std::unexpected(pinned.error());
+  const auto& subject = subject_of(what);
+  r.how = made(what, subject == what.version ? placing{.ring = ring, .over = r.previous, .back = r.back} : placing{.ring = ring, .over = what.version}, r.manifest_of(subject));
   r.how.benign = {};
   // Another server, or one that lost its tail: two contents could get one number, so the epoch is raised.
   const bool other_server = last && !last->replid.empty() && last->replid != server->id;
@@ -245,7 +246,7 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
   for (int i = 0; i < tries; ++i) {
     const auto there_now = redis.command({"HGET", keys.manifest(version), "manifest"});
     if (!there_now) return fail(there_now.error().code, "staging in Redis failed: " + there_now.error().message);
-    const bool keep = says_more(there_now->text, version, how);
+    const bool keep = is_live(there_now->text, version, how) || says_more(there_now->text, version, how);
     auto call = words;
     call.insert(call.end(), {version, keep ? there_now->text : manifest, milliseconds_now(), keep || build_key ? "signed" : "", there_now->text});
     auto staged = redis.command(call);
@@ -255,26 +256,8 @@ result<std::string> publisher::impl::stage(const policy::bundle_source& source, 
   return fail(errc::conflict, "other publishers kept staging the same version; try again");
 }
 
-namespace {
-
-int rank_of(const provenance& how) { return how.gate_report.empty() ? 0 : how.gate_verdict != "PASS" ? 1 : how.emergency ? 2 : 3; }
-
-}  // namespace
-
-// Whether the manifest that is there says more for its version than a new one would. Only a signed one that counts does: whoever writes in Redis
-// could keep any other there.
-bool publisher::impl::says_more(const std::string& text, const std::string& version, const provenance& how) const {
-  const auto by = whom();
-  const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
-  if (!by || !old || old->version != version || old->signed_as.signatures.empty()) return false;
-  if (!check_signatures(*by, old->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "it")) return false;
-  const bool approved = check_approval(*by, old->signed_as, now().wall, "it").has_value();
-  if (rank_of(how) > rank_of(old->how)) return false;
-  return approved || (!old->how.weaker && how.weaker) || rank_of(how) < rank_of(old->how);
-}
-
 head_record to_head(const activation_record& r) {
-  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown};
+  head_record out{.record = digest_of(r), .activation = r.activation, .version = r.version, .kind = r.kind, .actor = r.actor, .note = r.note, .time = r.time, .how = r.how, .canary = r.with.canary, .shadow = r.with.shadow, .demoted = r.with.demoted, .shown = r.with.shown, .back = r.back, .manifest = r.manifest_of(r.version)};
   const auto rule = std::ranges::find(r.with.rearmed_rules, r.activation, &rearming::at);
   out.rearmed = r.with.rearmed == r.activation || rule != r.with.rearmed_rules.end();
   if (rule != r.with.rearmed_rules.end()) out.rearmed_rule = rule->rule;

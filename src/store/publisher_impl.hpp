@@ -63,6 +63,8 @@ struct publisher::impl {
   // The more that is known of it: by the nodes, or by the last activation.
   [[nodiscard]] static shown_blocks shown_of(const std::string& version, const std::vector<report>& reports, const std::optional<activation_record>& last);
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how);
+  // Whether `text` is the manifest of what is live, counts, and passed no lesser gate than a new one: then it stays.
+  [[nodiscard]] bool is_live(const std::string& text, const std::string& version, const provenance& how);
   [[nodiscard]] bool says_more(const std::string& text, const std::string& version, const provenance& how) const;
   // Whose words count; nothing when nobody asks for a signature.
   [[nodiscard]] std::optional<trust> whom() const;
@@ -77,7 +79,13 @@ struct publisher::impl {
   [[nodiscard]] result<bool> far_above(const activation_record& record);
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
-  [[nodiscard]] provenance made(const activate_request& what, const placing& as);
+  [[nodiscard]] provenance made(const activate_request& what, const placing& as, const std::string& manifest);
+  // Keeps the manifest under its own digest, which the record names: what is staged later changes nothing of what is live. "": there is none.
+  [[nodiscard]] result<std::string> pin(const std::string& version);
+  [[nodiscard]] bool stays_pinned(const std::string& version, const std::string& digest);
+  [[nodiscard]] result<void> pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last);
+  // Of a version that is live or beside it: the digest of the manifest that it was activated with; "" of all others.
+  [[nodiscard]] std::string pinned(const std::string& version);
   [[nodiscard]] result<void> write(const activation_record& r, const activate_request& what, const activate_context& seen);
   // Makes of answers that a node's own heartbeat does not bear out ones that are still to come: state PENDING, phase UNCONFIRMED.
   [[nodiscard]] result<void> only_own_words(std::vector<acknowledgement>& answers, policy::activation of);

@@ -100,13 +100,16 @@ result<publisher::pruned> publisher::prune(wall_time before, bool look_only) {
     const bool goes = idle && (used.after_gap == policy::activation{} || since > ms_of(used.whole_since));
     if (goes) out.versions.push_back(version);
     else if (idle) ++out.kept;
-    const auto text = x.redis.command({"HGET", x.keys.manifest(version), "manifest"});
-    if (!text) return std::unexpected(text.error());
-    const auto manifest = parse_manifest(text->text);
+    const auto fields = x.redis.command({"HGETALL", x.keys.manifest(version)});
+    if (!fields) return std::unexpected(fields.error());
     // Without its list nobody knows what a version needs.
-    if (!manifest && !goes) return fail(errc::integrity, "the manifest of version " + version.substr(0, 12) + " is damaged, so nothing is taken away; push it again");
-    if (!manifest) continue;
-    for (const auto& f : manifest->files) (goes ? gone_files : kept_files).insert(f.sha256);
+    if (!goes && !parse_manifest(fields->field("manifest"))) return fail(errc::integrity, "the manifest of version " + version.substr(0, 12) + " is damaged, so nothing is taken away; push it again");
+    // Those that activations keep name files, too.
+    for (std::size_t k = 1; k < fields->items.size(); k += 2) {
+      const auto manifest = parse_manifest(fields->items[k].text);
+      if (!manifest) continue;
+      for (const auto& f : manifest->files) (goes ? gone_files : kept_files).insert(f.sha256);
+    }
   }
   std::erase_if(gone_files, [&](const auto& digest) { return kept_files.contains(digest); });
   out.files = gone_files.size();

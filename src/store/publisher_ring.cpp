@@ -5,6 +5,7 @@
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -122,7 +123,12 @@ result<std::vector<head_record>> publisher::history(std::size_t limit) {
 }
 
 result<provenance> publisher::origin(const std::string& version) {
-  auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  auto made = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, impl_->pinned(version));
+  return made ? result<provenance>(std::move(made->how)) : std::unexpected(made.error());
+}
+
+result<provenance> publisher::vouched_origin(const std::string& version) {
+  auto made = fetch_manifest(impl_->redis, impl_->keys, version, impl_->whom().value_or(trust{}), now().wall, {}, impl_->pinned(version));
   return made ? result<provenance>(std::move(made->how)) : std::unexpected(made.error());
 }
 
@@ -269,7 +275,7 @@ result<std::vector<std::string>> publisher::staged() {
 bool publisher::owes_approval(const std::string& version) {
   const auto by = impl_->whom();
   if (!by) return false;
-  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall);
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned(version));
   const auto top = read_top(impl_->redis, impl_->keys);
   const bool live = top && top->record && top->record->version == version;
   const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
@@ -278,14 +284,16 @@ bool publisher::owes_approval(const std::string& version) {
 
 bool publisher::approved(const std::string& version) {
   const auto by = impl_->whom();
-  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall) : fail(errc::not_found, "");
+  const auto manifest = by ? fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned(version)) : fail(errc::not_found, "");
   return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
 }
 
 // Everything is asked of the very bytes that are signed: Redis may hand out others the next time.
 result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
   const auto manifest_key = impl_->keys.manifest(version);
-  const auto text = impl_->redis.command({"HGET", manifest_key, "manifest"});
+  const auto pinned = impl_->pinned(version);
+  auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() ? "manifest" : pinned});
+  if (text && text->kind != redis_reply::kind::text) text = impl_->redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
   const auto cannot = [&](const error& why) { return fail(why.code, "version " + version.substr(0, 12) + " cannot be approved: " + why.message); };
   const auto made = parse_manifest(text->text);
@@ -301,12 +309,12 @@ result<provenance> publisher::approve(const std::string& version, const crypto::
   }
   auto signed_twice = countersign_text(approval_purpose, text->text, key);
   if (!signed_twice) return cannot(signed_twice.error());
-  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice});
+  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice, crypto::sha256_hex(made->signed_as.payload)});
   return done ? result<provenance>(made->how) : std::unexpected(done.error());
 }
 
 result<policy::bundle_source> publisher::fetch(const std::string& version) {
-  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall);
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, {}, now().wall, {}, impl_->pinned(version));
   if (!manifest) return std::unexpected(manifest.error());
   return fetch_files(impl_->redis, impl_->keys, *manifest, {});
 }

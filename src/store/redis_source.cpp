@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sentinel.hpp"
+#include "succession.hpp"
 #include "sluice/crypto/digest.hpp"
 
 namespace sluice::store {
@@ -165,11 +166,11 @@ result<bool> redis_source::wanted(const activation_record& record) {
   return !runs_it || node_.unsaved() || !node_.runs(record.with);
 }
 
-result<policy::bundle_source> redis_source::files_of(const std::string& version, const std::optional<placing>& as) {
-  const auto manifest = fetch_manifest(*commands_, keys_, version, config_.trust, now().wall, as);
+result<policy::bundle_source> redis_source::files_of(const std::string& version, const placing& as, const std::string& digest) {
+  const auto manifest = fetch_manifest(*commands_, keys_, version, config_.trust, now().wall, as, digest);
   auto stored = node_.stored(version);
-  // Back to what ran here: that was checked when it came, and a key that has ended since, or a manifest that was taken away, keeps nobody from it.
-  if (!manifest && stored && as && as->back) return std::move(*stored);
+  // What runs here, or ran, was checked when it came, and a key that has ended since, or a manifest that was taken away, keeps nobody from it.
+  if (!manifest && stored && as.back) return std::move(*stored);
   if (!manifest) return std::unexpected(manifest.error());
   node_.learn(version, manifest->how.benign);
   if (stored) return std::move(*stored);
@@ -194,6 +195,30 @@ result<redis_source::base_record> redis_source::made_live_by(const activation_re
   return base_record{.record = std::move(**before), .beyond = std::move(beyond)};
 }
 
+// Whoever may activate says what a version follows, and that it is one to go back to. Where a second key may be owed that is not believed: it is
+// held against what this node ran itself, and against the log.
+result<placing> redis_source::placing_of(const activation_record& record, const activation_record& live) {
+  const auto& state = node_.state();
+  placing as{.ring = config_.ring, .over = live.previous, .back = live.back, .first = state.highest == policy::activation{}};
+  const bool remembers = state.active != policy::activation{} && !state.version.empty();
+  const bool runs_it = remembers && state.version == record.version && node_.freshness() != policy::freshness::none;
+  as.back = runs_it || (live.back && (!config_.trust.approval || node_.was_live(record.version)));
+  if (as.back || !config_.trust.approval) return as;
+  if (live.back) {
+    const auto all = read_succession(*commands_, keys_, record, {}, config_.trust, config_.ring);
+    if (!all) return std::unexpected(all.error());
+    as.back = all->live.contains(record.version);
+  }
+  // Who remembers nothing, and whoever was there when the ring was another, has but the record's word.
+  if (as.back || !remembers || live.previous.empty() || live.previous == state.version) return as;
+  const auto since = read_succession(*commands_, keys_, record, live_since{.version = state.version, .activation = state.active}, config_.trust, config_.ring);
+  if (!since) return std::unexpected(since.error());
+  const bool stays = since->version == record.version;
+  const bool leads = stays ? since->before == live.previous && since->before_rightly : since->version == live.previous && since->rightly;
+  if (!leads) as.astray = state.version;
+  return as;
+}
+
 result<void> redis_source::take(const activation_record& record) {
   auto base = made_live_by(record);
   if (!base) return std::unexpected(base.error());
@@ -211,7 +236,9 @@ result<void> redis_source::take(const activation_record& record) {
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
   // By the word of whoever may activate: a record of the role safety says nothing of what its version followed.
   const auto& live = base->record.version == record.version ? base->record : record;
-  auto source = files_of(record.version, placing{.ring = config_.ring, .over = live.previous, .back = live.back, .first = node_.state().highest == policy::activation{}});
+  const auto as = placing_of(record, live);
+  if (!as) return std::unexpected(as.error());
+  auto source = files_of(record.version, *as, live.manifest_of(record.version));
   if (!source) {
     const auto code = source.error().code;
     if (code != errc::integrity && code != errc::not_found) return std::unexpected(source.error());
@@ -234,12 +261,14 @@ result<void> redis_source::take(const activation_record& record) {
   if (canary && !node_.concerns(*canary)) {
     node_.leave_canary(*canary);
   } else if (canary && node_.canary() != canary) {
-    auto taken = take_other(record, canary->version, "canary", [&](const policy::bundle_source& files) { return node_.take_canary(files, *canary); });
+    const bool runs_it = node_.canary() && node_.canary()->version == canary->version;
+    auto taken = take_other(record, canary->version, "canary", {.ring = config_.ring, .over = record.version, .back = runs_it}, live.manifest_of(canary->version), [&](const policy::bundle_source& files) { return node_.take_canary(files, *canary); });
     if (!taken) return std::unexpected(taken.error());
     fine = *taken;
   }
   if (const auto& shadow = record.with.shadow; fine && !shadow.empty() && node_.shadow() != shadow) {
-    auto taken = take_other(record, shadow, "shadow", [&](const policy::bundle_source& files) { return node_.take_shadow(files, shadow); });
+    // It decides nothing, so it may be weaker.
+    auto taken = take_other(record, shadow, "shadow", {.ring = config_.ring, .over = record.version, .decides = false}, live.manifest_of(shadow), [&](const policy::bundle_source& files) { return node_.take_shadow(files, shadow); });
     if (!taken) return std::unexpected(taken.error());
     fine = *taken;
   }
@@ -250,10 +279,9 @@ result<void> redis_source::take(const activation_record& record) {
 }
 
 // A version beside the one that is live. False: it is refused, and what is live goes on without it.
-result<bool> redis_source::take_other(const activation_record& record, const std::string& version, const std::string& what,
+result<bool> redis_source::take_other(const activation_record& record, const std::string& version, const std::string& what, const placing& as, const std::string& manifest,
                                       const std::function<bool(const policy::bundle_source&)>& take) {
-  // In shadow it decides nothing, so it may be weaker.
-  auto files = files_of(version, what == "canary" ? std::optional(placing{.ring = config_.ring, .over = record.version}) : std::nullopt);
+  auto files = files_of(version, as, manifest);
   if (!files && files.error().code != errc::integrity && files.error().code != errc::not_found) return std::unexpected(files.error());
   if (!files) node_.refuse(record.activation, version, "VERIFY", what + ": " + files.error().message);
   if (files && take(*files)) return true;

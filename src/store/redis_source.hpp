@@ -35,8 +35,10 @@ class redis_source final : public source {
     std::string beyond;  // why what was asked about goes beyond it; empty: it does not
   };
   [[nodiscard]] result<base_record> made_live_by(const activation_record& record);
-  [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version, const std::optional<placing>& as);
-  [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what,
+  [[nodiscard]] result<policy::bundle_source> files_of(const std::string& version, const placing& as, const std::string& manifest);
+  // What a record makes live, as this node may believe it. `live`: the record by which somebody who may activate made it live.
+  [[nodiscard]] result<placing> placing_of(const activation_record& record, const activation_record& live);
+  [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what, const placing& as, const std::string& manifest,
                                         const std::function<bool(const policy::bundle_source&)>& take);
   [[nodiscard]] result<void> read_revoked();
   // Writes what others read about this node. A Redis that forbids it is told in the log and takes nothing from the policy.

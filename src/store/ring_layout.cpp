@@ -38,6 +38,7 @@ std::string to_json(const activation_record& r) {
               {"gate", r.how.gate_report}, {"shadow", with.shadow}, {"demoted", demoted},         {"rearmed", policy::to_string(with.rearmed)}};
   for (const auto& each : with.rearmed_rules) out["rearmed_rules"].push_back({{"version", each.version}, {"rule", each.rule}, {"at", policy::to_string(each.at)}});
   if (r.back) out["back"] = true;
+  if (!r.manifests.empty()) out["manifests"] = r.manifests;
   if (!r.how.gate_report.empty()) out["made"] = {{"verdict", r.how.gate_verdict}, {"emergency", r.how.emergency}, {"weaker", r.how.weaker}, {"approved_by", r.how.approved_by}, {"against", r.how.against}};
   if (!with.shown.empty()) out["shown"] = parse_bounded<json>(to_json(with.shown));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -110,6 +111,12 @@ result<activation_record> parse_record(const std::string& text) {
     r.how.emergency = truth(*made, "emergency");
     r.how.weaker = truth(*made, "weaker");
   }
+  const auto& manifests = member(j, "manifests");
+  if (!manifests.is_null() && !manifests.is_object()) return bad();
+  for (const auto& [version, digest] : manifests.items()) {
+    if (!digest.is_string()) return bad();
+    r.manifests[version] = digest.get<std::string>();
+  }
   if (r.version.size() != 64) return bad();
   if (!read_beside(j, r.with)) return bad();
   r.text = text;
@@ -135,6 +142,11 @@ result<void> check_record(const activation_record& r, const trust& whom, const s
 
 result<void> check_activator(const activation_record& r, const trust& whom, const std::string& ring, wall_time now) {
   return check_by(r, whom, ring, now, static_cast<unsigned>(key_role::activate));
+}
+
+std::string activation_record::manifest_of(const std::string& of) const {
+  const auto at = manifests.find(of);
+  return at == manifests.end() ? std::string() : at->second;
 }
 
 std::string digest_of(const activation_record& r) { return crypto::sha256_hex(r.signed_as.payload); }
@@ -202,12 +214,12 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
     return fail(errc::integrity, what + (of.how.gate_report.empty() ? " names no gate report" : " did not pass its gate (" + of.how.gate_verdict + ")") +
                                      ", and this node requires one (policy.trust.require_gate); sluice push runs it");
   }
-  if (!whom.approval) return {};
+  if (!whom.approval || (as && (as->back || !as->decides))) return {};
   const auto otherwise = of.how.weaker || !as ? std::string() : held_otherwise(of, *as);
   if (!of.how.weaker && otherwise.empty()) return {};
   auto approved = check_approval(whom, of.signed_as, now, what);
   if (approved || otherwise.empty()) return approved;
-  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval); push it again, or whoever may: sluice approve");
+  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): sluice rollback, then push it again, so that it is held against what runs; or whoever may: sluice approve, then sluice activate");
 }
 
 std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }
@@ -217,6 +229,7 @@ std::string named(const std::string& version) { return version.empty() ? "nothin
 std::string held_otherwise(const manifest& of, const placing& as) {
   if (of.how.ring != as.ring) return "what was live in " + (of.how.ring.empty() ? "no ring" : "ring '" + of.how.ring + "'") + ", and this is ring '" + as.ring + "'";
   if (as.back) return {};
+  if (!as.astray.empty()) return named(of.how.against) + ", and nothing that counts leads there from " + named(as.astray) + ", which runs here";
   if (of.how.against != as.over) return named(of.how.against) + ", and follows " + named(as.over);
   return as.over.empty() && !as.first ? "nothing, where something was live before" : std::string();
 }
@@ -324,13 +337,16 @@ result<std::map<std::string, std::string>> fetch_blobs(redis_client& redis, cons
 
 }  // namespace
 
-result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as) {
-  auto reply = redis.command({"HGET", keys.manifest(version), "manifest"});
+result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as,
+                                const std::string& digest) {
+  auto reply = redis.command({"HGET", keys.manifest(version), digest.empty() ? "manifest" : digest});
+  if (reply && reply->kind != redis_reply::kind::text && !digest.empty()) reply = redis.command({"HGET", keys.manifest(version), "manifest"});
   if (!reply) return std::unexpected(reply.error());
   const auto what = "version " + version.substr(0, 12);
   if (reply->kind != redis_reply::kind::text) return fail(errc::not_found, what + " is not in Redis; push it again");
   auto read = parse_manifest(reply->text);
   if (!read) return std::unexpected(read.error());
+  if (!digest.empty() && crypto::sha256_hex(read->signed_as.payload) != digest) return fail(errc::integrity, "the manifest that " + what + " was activated with is not in Redis any more; activate it once more: sluice activate");
   if (read->version != version) return fail(errc::integrity, "the manifest of " + what + " in Redis is that of another version; push it again");
   if (auto passes = check_manifest(*read, whom, now, as); !passes) return std::unexpected(passes.error());
   return read;

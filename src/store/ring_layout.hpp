@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,10 @@ struct activation_record {
   std::string ring, version, kind, actor, note, time;
   std::string previous;          // the version that decided before this one did, under whatever number; "" none, or none that counts
   bool back = false;             // it came to decide by a rollback
+  // By version, of `version` and of those beside it: SHA-256 of what the manifest says that it was activated with. None of an older release: then it
+  // is the one that was staged last.
+  std::map<std::string, std::string> manifests = {};
+  [[nodiscard]] std::string manifest_of(const std::string& of) const;
   std::string replid;
   provenance how = {};           // without `benign`
   std::string text = {};         // as it stood in Redis
@@ -89,8 +94,10 @@ struct manifest {
 struct placing {
   std::string ring;
   std::string over;    // the version that it follows; "" when there was none
-  bool back = false;   // a rollback: it is compared with nothing that came after it
+  bool back = false;   // it was live here before, or is: it is compared with nothing that came since
   bool first = true;   // nothing was live here before
+  std::string astray = {};  // a version that is live here, from which nothing that counts leads to `over`; "": something does
+  bool decides = true;      // false: in shadow, where it may be weaker
 };
 // Why what its manifest says of it does not hold there; "" when it does.
 [[nodiscard]] std::string held_otherwise(const manifest& of, const placing& as);
@@ -123,8 +130,9 @@ struct ring_top {
 // can take entries away, and that must lead back to nothing older.
 [[nodiscard]] result<std::optional<activation_record>> made_live_before(redis_client& redis, const ring_keys& keys, const activation_record& record, std::optional<activation_record> known,
                                                                         const std::function<bool(const activation_record&)>& by_activator);
-// A version's manifest, signed by somebody who may build.
-[[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as = {});
+// A version's manifest, signed by somebody who may build: the one with this digest that an activation has pinned, or else the one staged last.
+[[nodiscard]] result<manifest> fetch_manifest(redis_client& redis, const ring_keys& keys, const std::string& version, const trust& whom, wall_time now, const std::optional<placing>& as = {},
+                                              const std::string& digest = {});
 // Fetches the files of a manifest and checks every digest and the version itself. Files that `have` holds are not fetched again.
 [[nodiscard]] result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& keys, const manifest& of, const policy::bundle_source& have);
 

@@ -133,10 +133,24 @@ for i = 3, #KEYS do redis.call('DEL', KEYS[i]) end
 return #ARGV - 3
 )lua";
 
-// KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature.
+// KEYS: manifest. ARGV: the manifest as it was read, the same with one more signature, the field under which an activation has pinned it. Where
+// another one was staged since, that one stays as it is.
 inline constexpr std::string_view approve_script = R"lua(
-if redis.call('HGET', KEYS[1], 'manifest') ~= ARGV[1] then return redis.error_reply('CHANGED the manifest is another') end
-return redis.call('HSET', KEYS[1], 'manifest', ARGV[2])
+local changed = 0
+for _, field in ipairs({'manifest', ARGV[3]}) do
+  if redis.call('HGET', KEYS[1], field) == ARGV[1] then
+    redis.call('HSET', KEYS[1], field, ARGV[2])
+    changed = changed + 1
+  end
+end
+if changed == 0 then return redis.error_reply('CHANGED the manifest is another; try again') end
+return changed
+)lua";
+
+// KEYS: manifest. ARGV: the manifest as it was read, its digest.
+inline constexpr std::string_view pin_script = R"lua(
+if redis.call('HGET', KEYS[1], 'manifest') ~= ARGV[1] then return redis.error_reply('CONFLICT another manifest was staged') end
+return redis.call('HSET', KEYS[1], ARGV[2], ARGV[1])
 )lua";
 
 }  // namespace sluice::store

@@ -126,6 +126,13 @@ result<node_state> state_from(const std::string& bytes) {
   if (lost != j.end() && !lost->is_boolean()) return wrong("highest_lost");
   s.highest_lost = lost != j.end() && lost->get<bool>();
   if (!read_demotions(j, s.demotions)) return wrong("a rule of demotions");
+  if (const auto live = j.find("was_live"); live != j.end()) {
+    if (!live->is_array()) return wrong("was_live");
+    for (const auto& each : *live) {
+      if (!each.is_string() || !is_version(each.get<std::string>())) return wrong("a version of was_live");
+      s.was_live.push_back(each.get<std::string>());
+    }
+  }
   if (j.contains("record") && !read(j, "record", s.record)) return wrong("record");
   if (j.contains("made_live") && !read(j, "made_live", s.made_live)) return wrong("made_live");
   if (const auto at = j.find("activated"); at != j.end() && at->is_string()) {
@@ -254,7 +261,7 @@ result<void> state_store::save(const node_state& s) {
   for (const auto& d : s.demotions) {
     demotions.push_back({{"version", d.what.version}, {"rule", d.what.rule}, {"why", d.what.why}, {"by_safety", d.what.by_safety}, {"at", to_json(d.at)}, {"time", rfc3339(d.time)}, {"here", d.here}, {"by_person", d.by_person}});
   }
-  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"healthy", healthy}};
+  json j = {{"format", format}, {"demotions", demotions}, {"gate", parse_bounded<json>(to_json(s.gate))}, {"shadow", parse_bounded<json>(to_json(s.shadow))}, {"source", s.source}, {"highest_lost", s.highest_lost}, {"highest", to_json(s.highest)}, {"active", to_json(s.active)}, {"version", s.version}, {"record", s.record}, {"made_live", s.made_live}, {"was_live", s.was_live}, {"healthy", healthy}};
   if (s.last_activation) j["activated"] = rfc3339(*s.last_activation);
   const auto temporary = directory_ + "/state.json.new";
   auto done = write_file(temporary, j.dump(1) + "\n");

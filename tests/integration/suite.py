@@ -25,6 +25,7 @@ MODULES = [
     "test_ring_faults",
     "test_failures",
     "test_trust",
+    "test_second_key",
     "test_checkpoints",
     "test_feedback",
     "test_one_address",

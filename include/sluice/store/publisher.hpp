@@ -51,6 +51,8 @@ struct head_record {
   std::string rearmed_rule = {};            // of that this rule alone; "": all
   // How many replicas have it, where the server has any; a failover to one that lacks it loses it.
   std::size_t replicas = 0, replicas_have_it = 0;
+  bool back = false;           // its version came to be live by a rollback
+  std::string manifest = {};   // SHA-256 of what its version's manifest says; "": an older release made it
   std::string signed_by = {};  // ids of the keys, with commas; "" when nobody signed
   // Why its word does not count, for a publisher that asks for signatures (trust_only, sign_with); "" when it does, or when it cannot be read.
   std::string doubt = {};
@@ -94,6 +96,7 @@ struct node_status {
 struct activate_request {
   std::string version, kind = "activate", actor, note;  // kind: activate, rollback, canary, shadow, promote, abort, demote, rearm
   std::optional<provenance> how = {};                   // none: as the version's manifest says
+  std::string manifest = {};                            // by its digest, of a version that was live before (head_record); "": as it was staged last
   std::optional<canary_version> canary = {};            // beside `version`
   std::string shadow = {};                              // beside it, changing nothing
   std::optional<std::vector<rule_demotion>> demoted = {};  // none: what is demoted already stays so, as far as its version does
@@ -119,7 +122,8 @@ class publisher {
   // The id of the key that activations are signed with; "" when none.
   [[nodiscard]] std::string signs_as() const;
   // Uploads blobs by digest (those that are missing, or are there with other bytes), then writes the manifest. Idempotent. A manifest that is there already and
-  // counts stays where the new one would say less for the version: passed no gate, may be weaker, lacks the second key. A rollback to it needs it.
+  // counts stays where the new one would say less for the version: passed no gate, may be weaker, lacks the second key. So does that of what is live:
+  // its golden files are what the next version is held against.
   [[nodiscard]] result<std::string> stage(const policy::bundle_source& source, const provenance& how = {});
   // Makes a staged version live. Takes the highest of head, log and heartbeats; raises the epoch when Redis lost its tail, came back
   // empty, or is another server than the last record says. Retries a lost race a few times. Where the reply is lost it looks into the log; errc::unavailable: nobody can tell whether it is live. What
@@ -134,8 +138,10 @@ class publisher {
   [[nodiscard]] result<shown_blocks> shown_in_shadow(const std::string& version);
   // Newest first. An entry that cannot be read, or that stands under another number than its own, is there as damaged_kind with its doubt alone.
   [[nodiscard]] result<std::vector<head_record>> history(std::size_t limit);
-  // How a staged version came to be, by its manifest; nobody's signature is asked.
+  // How a staged version came to be, by its manifest, of what is live by the one it was activated with; nobody's signature is asked.
   [[nodiscard]] result<provenance> origin(const std::string& version);
+  // The same for whoever signs it once more: errc::integrity where a publisher that asks for signatures finds none by a key that may build.
+  [[nodiscard]] result<provenance> vouched_origin(const std::string& version);
   [[nodiscard]] result<std::vector<node_status>> nodes();
   // The nodes that say they will not follow `head`, because they have seen a newer one, or another record under its number, and the highest
   // activation of them: Redis has lost something. 0-0 when there is none, or when `head` is not the head any more. A heartbeat is nobody's signed word.

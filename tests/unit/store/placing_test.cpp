@@ -29,6 +29,11 @@ class demanding : public trusting {
   std::string taken(publisher& to, const std::string& version, const std::string& kind = "activate") {
     return answer(to.activate({.version = version, .kind = kind, .actor = "me", .note = ""}).value().activation).state;
   }
+  agent_config young_node() {
+    auto c = strict("n2");
+    c.trust = c_.trust;
+    return c;
+  }
   const signing_key lead_ = signing_key::generate(), copy_key_ = signing_key::generate();
   agent_config c_;
 };
@@ -80,7 +85,7 @@ TEST_F(demanding, a_ring_that_was_emptied_proves_nothing_to_who_was_there_before
   const auto thin = staged(to, "thin", "");
   EXPECT_EQ(taken(to, thin), "NACK");
   EXPECT_TRUE(node.until_event("refused", "nothing, where something was live before"));
-  watched_agent young([&] { auto c = strict("n2"); c.trust = c_.trust; return c; }());
+  watched_agent young(young_node());
   young->start();
   EXPECT_TRUE(young.until_version(thin)) << "who was not there cannot tell";
 }
@@ -110,7 +115,125 @@ TEST_F(demanding, a_manifest_that_says_more_stays_and_the_history_keeps_what_was
   auto forged = std::string(R"({"payload":"{}","signatures":[]})");
   redis_->run({"HSET", ring_keys("test").manifest(one), "manifest", forged, "signed", "signed"});
   EXPECT_EQ(staged(to, "one", two), one);
-  EXPECT_EQ(to.origin(one)->against, two);
+  EXPECT_EQ(parse_manifest(redis_->run({"HGET", ring_keys("test").manifest(one), "manifest"}).text)->how.against, two);
+  EXPECT_EQ(to.origin(one)->against, "") << "by the one that it is live with";
+}
+
+TEST_F(demanding, what_is_staged_once_more_changes_nothing_of_what_is_live) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto two = staged(to, "two", one);
+  ASSERT_EQ(taken(to, two), "ACK");
+  // CI pushes once more, with other golden sets, held against what is live: by its own key alone, and then by one that knows them all.
+  auto ci = connect();
+  ci.sign_with(copy_of(build_), {});
+  auto other = bundle_of("two");
+  other.files.push_back(policy::make_source_file("golden/g.jsonl", "{}\n"));
+  for (auto* by : {&ci, &to}) ASSERT_EQ(by->stage(other, {.gate_report = std::string(64, 'c'), .gate_verdict = "PASS", .ring = "test", .against = two}).value(), two);
+  EXPECT_EQ(to.origin(two)->against, one);
+  EXPECT_EQ(policy::golden_digest_of(to.fetch(two).value()), policy::golden_digest_of(bundle_of("two")));
+  EXPECT_EQ(taken(to, two, "demote"), "ACK");
+  EXPECT_EQ(taken(to, two), "ACK") << "and activated once more";
+  watched_agent young(young_node());
+  young->start();
+  EXPECT_TRUE(young.until_version(two)) << "who comes now takes it";
+}
+
+TEST_F(demanding, what_goes_on_with_a_first_version_is_taken) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", ""), two = staged(to, "two", one), weak = staged(to, "weak", one, true);
+  ASSERT_EQ(taken(to, one), "ACK");
+  EXPECT_EQ(taken(to, one, "demote"), "ACK");
+  EXPECT_EQ(taken(to, one), "ACK") << "activated once more";
+  const auto beside_one = [&](activate_request what) { return answer(to.activate(what).value().activation).state; };
+  EXPECT_EQ(beside_one({.version = one, .kind = "canary", .actor = "me", .note = "", .canary = canary_version{.version = two, .basis_points = 5000, .salt = "s", .nodes = {}}}), "ACK");
+  EXPECT_EQ(beside_one({.version = one, .kind = "shadow", .actor = "me", .note = "", .shadow = weak}), "ACK") << "in shadow it decides nothing";
+  EXPECT_EQ(taken(to, weak, "promote"), "NACK") << "there it would";
+  ASSERT_TRUE(to.approve(weak, lead_));
+  EXPECT_EQ(taken(to, weak), "ACK");
+}
+
+TEST_F(demanding, back_is_to_what_was_live_whatever_the_log_says) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto late = staged(to, "late", one), two = staged(to, "two", one);
+  ASSERT_EQ(taken(to, two), "ACK");
+  ASSERT_EQ(taken(to, late, "rollback"), "NACK") << "it was never live";
+  ASSERT_EQ(taken(to, two, "rollback"), "ACK");
+  // It stands in the log by now, refused.
+  ASSERT_EQ(taken(to, late), "NACK");
+  ASSERT_EQ(taken(to, two, "rollback"), "ACK");
+  EXPECT_EQ(taken(to, late, "rollback"), "NACK");
+  EXPECT_EQ(node->status().version, two);
+  watched_agent young(young_node());
+  young->start();
+  EXPECT_TRUE(young.until_event("refused", "no second key has approved it")) << "who comes now reads the log";
+  EXPECT_EQ(taken(to, one, "rollback"), "ACK");
+  EXPECT_TRUE(young.until_version(one)) << "that one was live, as the log proves";
+}
+
+TEST_F(demanding, what_a_version_follows_is_no_matter_of_whoever_signs) {
+  watched_agent node(c_);
+  node->start();
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_EQ(taken(to, one), "ACK");
+  const auto late = staged(to, "late", one), two = staged(to, "two", one);
+  ASSERT_EQ(taken(to, two), "ACK");
+  // By the role activate alone: as if it followed the one that it was held against.
+  const ring_keys keys("test");
+  auto record = parse_record(redis_->run({"HGET", keys.head(), "record"}).text).value();
+  ++record.activation.generation;
+  record.version = late;
+  record.previous = one;
+  record.manifests.clear();
+  const auto text = sign_text(activation_purpose, to_json(record), activate_);
+  const auto id = policy::to_string(record.activation);
+  redis_->run({"XADD", keys.log(), id, "kind", "activate", "version", late, "record", text});
+  redis_->run({"HSET", keys.head(), "gen", std::to_string(record.activation.generation), "version", late, "record", text});
+  redis_->run({"PUBLISH", keys.notify(), id});
+  EXPECT_EQ(answer(record.activation).state, "NACK");
+  EXPECT_TRUE(node.until_event("refused", "nothing that counts leads there from version " + two.substr(0, 12)));
+  EXPECT_EQ(node->status().version, two);
+}
+
+TEST_F(demanding, who_was_away_is_led_on_by_the_log) {
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  {
+    watched_agent node(c_);
+    node->start();
+    ASSERT_EQ(taken(to, one), "ACK");
+  }
+  const auto two = staged(to, "two", one), three = staged(to, "three", two);
+  const auto live = [&](const std::string& version, const std::string& kind = "activate") { ASSERT_TRUE(to.activate({.version = version, .kind = kind, .actor = "me", .note = ""})); };
+  live(two);
+  live(three);
+  watched_agent node(c_);
+  node->start();
+  EXPECT_TRUE(node.until_version(three)) << "one, two, three";
+  live(two, "rollback");
+  EXPECT_TRUE(node.until_version(two)) << "it did not run here, and the log says that it was live";
+}
+
+TEST_F(demanding, an_approval_stays_also_where_nobody_says_which_keys_approve) {
+  auto to = speaking();
+  const auto one = staged(to, "one", "");
+  ASSERT_TRUE(to.activate({.version = one, .kind = "activate", .actor = "me", .note = ""}));
+  const auto weak = staged(to, "weak", one, true);
+  ASSERT_TRUE(to.approve(weak, lead_));
+  auto ci = connect();
+  ci.sign_with(copy_of(build_), {});
+  EXPECT_EQ(staged(ci, "weak", one, true), weak);
+  EXPECT_TRUE(to.approved(weak));
 }
 
 TEST_F(demanding, back_is_possible_when_the_key_that_built_it_has_ended) {

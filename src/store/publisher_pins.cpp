@@ -1,0 +1,93 @@
+// Which manifest a version is live by. The newest one of a version stands in the field "manifest" of its hash and is replaced when the version is staged
+// once more; an activation keeps its own under that one's digest, which its record names. See publisher.hpp.
+#include <algorithm>
+
+#include "publisher_impl.hpp"
+#include "ring_scripts.hpp"
+#include "sluice/crypto/digest.hpp"
+
+namespace sluice::store {
+namespace {
+
+constexpr int pin_tries = 10;  // each time another publisher staged the same version meanwhile
+
+int rank_of(const provenance& how) { return how.gate_report.empty() ? 0 : how.gate_verdict != "PASS" ? 1 : how.emergency ? 2 : 3; }
+
+// Who was not told which keys count sees only that there is one.
+bool built_by_who_may(const manifest& of, const std::optional<trust>& by, bool told) {
+  if (!by) return true;
+  return told ? check_signatures(*by, of.signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "it").has_value() : !of.signed_as.signatures.empty();
+}
+
+bool has_more_than_its_builder(const manifest& of) { return of.signed_as.signatures.size() > 1; }
+
+}  // namespace
+
+// Whether the manifest that is there says more for its version than a new one would. Only a signed one that counts does: whoever writes in Redis
+// could keep any other there.
+bool publisher::impl::says_more(const std::string& text, const std::string& version, const provenance& how) const {
+  const auto by = whom();
+  const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
+  if (!by || !old || old->version != version || old->signed_as.signatures.empty()) return false;
+  if (!check_signatures(*by, old->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "it")) return false;
+  // Who was not told which keys approve cannot tell whether one more signature does, and takes none away.
+  const bool approved = trusted ? check_approval(*by, old->signed_as, now().wall, "it").has_value() : has_more_than_its_builder(*old);
+  if (rank_of(how) > rank_of(old->how)) return false;
+  return approved || (!old->how.weaker && how.weaker) || rank_of(how) < rank_of(old->how);
+}
+
+bool publisher::impl::is_live(const std::string& text, const std::string& version, const provenance& how) {
+  const auto top = read_top(redis, keys);
+  if (!top || !top->record || top->record->version != version || !doubt_about(*top).empty()) return false;
+  const auto old = text.empty() ? fail(errc::not_found, "") : parse_manifest(text);
+  if (!old || old->version != version || !built_by_who_may(*old, whom(), trusted.has_value())) return false;
+  return rank_of(how) <= rank_of(old->how) || has_more_than_its_builder(*old);
+}
+
+std::string publisher::impl::pinned(const std::string& version) {
+  const auto top = read_top(redis, keys);
+  return top && top->record ? top->record->manifest_of(version) : std::string();
+}
+
+result<std::string> publisher::impl::pin(const std::string& version) {
+  for (int i = 0;; ++i) {
+    const auto text = redis.command({"HGET", keys.manifest(version), "manifest"});
+    if (!text) return std::unexpected(text.error());
+    const auto made = text->kind == redis_reply::kind::text ? parse_manifest(text->text) : fail(errc::not_found, "");
+    if (!made) return std::string();  // the script that activates says that it is not there; nodes say that it is damaged
+    auto digest = crypto::sha256_hex(made->signed_as.payload);
+    const auto done = redis.command({"EVAL", std::string(pin_script), "1", keys.manifest(version), text->text, digest});
+    if (done) return digest;
+    if (!done.error().message.starts_with("CONFLICT") || i + 1 == pin_tries) return std::unexpected(done.error());
+  }
+}
+
+// Whether a version is to stay with the manifest that it was activated with: it is there and counts, and the newest one says no more.
+bool publisher::impl::stays_pinned(const std::string& version, const std::string& digest) {
+  const auto is = fetch_manifest(redis, keys, version, {}, now().wall, {}, digest);
+  if (!is || !built_by_who_may(*is, whom(), trusted.has_value())) return false;
+  const auto newest = fetch_manifest(redis, keys, version, {}, now().wall);
+  if (!newest || has_more_than_its_builder(*is)) return true;
+  if (is->signed_as.signatures.empty() && !newest->signed_as.signatures.empty()) return false;
+  return rank_of(newest->how) <= rank_of(is->how);
+}
+
+result<void> publisher::impl::pin_manifests(activation_record& r, const activate_request& what, const std::optional<activation_record>& last) {
+  const bool begins = what.kind == "canary" || what.kind == "shadow";
+  const bool goes_on = what.kind != "activate" && what.kind != "rollback";
+  for (const auto& version : {r.version, what.canary ? what.canary->version : std::string(), what.shadow}) {
+    if (version.empty() || r.manifests.contains(version)) continue;
+    auto digest = version == what.version ? what.manifest : std::string();
+    const bool stays = last && (last->version == version || (goes_on && !(begins && version == subject_of(what))));
+    if (stays) digest = last->manifest_of(version);
+    if (digest.empty() || !stays_pinned(version, digest)) {
+      auto made = pin(version);
+      if (!made) return std::unexpected(made.error());
+      digest = std::move(*made);
+    }
+    if (!digest.empty()) r.manifests[version] = std::move(digest);
+  }
+  return {};
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,86 @@
+// See succession.hpp.
+#include "succession.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace sluice::store {
+namespace {
+
+constexpr std::size_t entries_max = 10'000, page = 200;
+
+struct step {
+  std::string version, previous, manifest;
+  bool back = false;
+  wall_time at;
+};
+
+// A key that has ended since counted when it signed: what it says of the past makes nothing live by itself.
+wall_time when_made(const activation_record& record) { return std::min(parse_time(record.time).value_or(now().wall), now().wall); }
+
+struct steps {
+  std::vector<step> all;  // the oldest first
+  bool whole = true;
+};
+
+result<steps> read_steps(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::optional<live_since>& from, const trust& whom, const std::string& ring) {
+  steps out;
+  const auto least = from ? "(" + policy::to_string(from->activation) : std::string("-");
+  auto most = "(" + policy::to_string(record.activation);
+  for (std::size_t seen = 0;; seen += page) {
+    const auto entries = redis.command({"XREVRANGE", keys.log(), most, least, "COUNT", std::to_string(page)});
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : entries->items) {
+      if (entry.items.size() != 2) continue;
+      most = "(" + entry.items[0].text;
+      auto each = parse_record(entry.items[1].field("record"));
+      if (!each || policy::to_string(each->activation) != entry.items[0].text) continue;
+      const auto at = when_made(*each);
+      if (!check_activator(*each, whom, ring, at)) continue;
+      out.all.push_back({.version = each->version, .previous = each->previous, .manifest = each->manifest_of(each->version), .back = each->back, .at = at});
+    }
+    if (entries->items.size() < page) break;
+    if (seen + page >= entries_max) {
+      out.whole = false;
+      break;
+    }
+  }
+  std::ranges::reverse(out.all);
+  return out;
+}
+
+}  // namespace
+
+result<succession> read_succession(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::optional<live_since>& from, const trust& whom, const std::string& ring) {
+  const auto steps = read_steps(redis, keys, record, from, whom, ring);
+  if (!steps) return std::unexpected(steps.error());
+  auto asks = whom;
+  asks.gate = false;  // what a node did not take for another reason says no less of what came after it
+  succession out;
+  bool first = !from;
+  if (from) out = {.version = from->version, .before = {}, .rightly = steps->whole, .before_rightly = steps->whole, .live = {from->version}};
+  else if (!steps->all.empty()) out.version = steps->all.front().previous;
+  for (const auto& each : steps->all) {
+    const bool goes_on = each.version == out.version;
+    if (goes_on && out.rightly) continue;
+    if (!goes_on) {
+      out.before = std::exchange(out.version, each.version);
+      out.before_rightly = std::exchange(out.rightly, false);
+    }
+    if (each.back && out.live.contains(each.version)) {
+      out.rightly = true;
+    } else {
+      const placing as{.ring = ring, .over = out.before, .first = first && out.before.empty()};
+      const auto holds = fetch_manifest(redis, keys, each.version, asks, each.at, as, each.manifest);
+      if (!holds && holds.error().code != errc::integrity && holds.error().code != errc::not_found) return std::unexpected(holds.error());
+      const bool approved = holds && check_approval(asks, holds->signed_as, each.at, "it");
+      out.rightly = holds && (out.before_rightly || approved);
+    }
+    first = false;
+    if (out.rightly) out.live.insert(each.version);
+  }
+  return out;
+}
+
+}  // namespace sluice::store

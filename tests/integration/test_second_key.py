@@ -1,0 +1,91 @@
+"""What is live stays what it was when it went live, and a second key is got around by nothing: policy.trust.require_approval."""
+import json
+
+from lab import until
+from redis_lab import Fleet, Server
+from test_gate import cases, write
+from test_trust import keys
+
+
+def ring(lab):
+    """A fleet whose nodes demand everything, its keys, and the words with which one person pushes."""
+    redis = Server(lab)
+    key = keys(lab, ci="build", one="build,activate", lead="approve", controller="safety")
+    trust = ["--trust", lab.dir / "trusted.yaml"]
+    fleet = Fleet(lab, redis.port)
+    demands = f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true, require_approval: true}}"
+    return redis, key, fleet, ["--key", key["one"], *trust], lambda n: fleet.node(n, trust=demands)
+
+
+def test_a_repeated_push_changes_nothing_of_what_is_live(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    a, b, c = (write(lab.dir / name, cases(), words=words) for name, words in (("a", ["needle"]), ("b", ["needle", "thorn"]), ("c", ["needle", "thorn", "rose"])))
+    fleet.run("push", a, *signed, "--wait", "1")
+    # A first version can be gone on with, too.
+    fleet.run("demote", "hide", *signed, "--wait", "1")
+    fleet.run("rearm", "hide", *signed, "--wait", "1")
+    fleet.run("push", a, "--again", *signed, "--wait", "1")
+    fleet.run("activate", g.state()["version"], *signed, "--wait", "1")
+    fleet.run("push", b, *signed, "--wait", "1")
+    live = g.state()["version"]
+    assert "nothing to do" in fleet.run("push", b, *signed, "--wait", "1").stdout
+    fleet.run("push", c, "--canary", "50", *signed, "--wait", "1")
+    # Staged once more by CI, which knows no other key, beside a running canary.
+    fleet.run("push", b, "--build-key", key["ci"], "--no-activate")
+    fleet.run("abort", *signed, "--wait", "1")
+    fleet.run("demote", "hide", "--key", key["controller"], *signed[2:], "--wait", "1")
+    young = node(1)
+    until("a new node takes it", lambda: young.state()["version"] == live)
+    fleet.run("push", b, "--again", *signed, "--wait", "2")
+
+
+def test_the_golden_sets_of_what_is_live_are_those_that_it_went_live_with(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    node(0)
+    thorn = {"id": "t1", "set": "must_block", "request": "a thorn", "expect": {"action_at_least": "block"}}
+    words = ["needle", "thorn"]
+    fleet.run("push", write(lab.dir / "a", cases() + [thorn], words=words), *signed, "--wait", "1")
+    narrow = write(lab.dir / "narrow", cases())
+    approved = ["--approved-by", "Ada Byron"]
+    assert fleet.run("push", narrow, *signed, *approved, check=False).returncode == 1, "the sets of what is live say that a thorn is stopped"
+    emptied = write(lab.dir / "emptied", cases(), words=words)
+    r = fleet.run("push", emptied, *signed, "--wait", "1")
+    assert "nothing to do" in r.stdout and "its golden sets are not those that it is live with" in r.stderr, r
+    fleet.run("push", emptied, "--build-key", key["ci"], "--no-activate")
+    fleet.run("push", emptied, "--again", *signed, "--wait", "1")
+    r = fleet.run("push", narrow, *signed, *approved, check=False)
+    assert r.returncode == 1 and "t1" in r.stderr, r
+
+
+def test_nobody_goes_back_to_what_no_node_took(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    g = node(0)
+    now = ["--wait", "1", "--timeout", "30s"]
+    fleet.run("push", write(lab.dir / "a", cases()), *signed, *now)
+    first = g.state()["version"]
+    late = json.loads(fleet.run("push", write(lab.dir / "late", cases(), words=["needle", "rose"]), *signed, "--no-activate", "--json").stdout)["version"]
+    fleet.run("push", write(lab.dir / "two", cases(), words=["needle", "thorn"]), *signed, *now)
+    two = g.state()["version"]
+    # Held against the first one, and weaker than the second.
+    r = fleet.run("activate", late, "--approved-by", "Ada Byron", *signed, *now, check=False)
+    assert r.returncode == 1 and "sluice rollback, then push it again" in r.stdout + r.stderr, r
+    fleet.run("rollback", *signed, *now)
+    assert g.state()["version"] == two
+    r = fleet.run("rollback", "--to", late, *signed, check=False)
+    assert r.returncode == 1 and "every node refused it" in r.stderr, r
+    # Whoever stays with the rollback has still made one: the next one would undo it.
+    fleet.run("demote", "hide", *signed, *now)
+    r = fleet.run("rollback", *signed, check=False)
+    assert r.returncode == 1 and "goes on with a rollback" in r.stderr, r
+    # What was refused or revoked is passed over.
+    fleet.run("push", write(lab.dir / "three", cases(), words=["needle", "thorn", "lily"]), *signed, *now)
+    fleet.run("activate", late, "--approved-by", "Ada Byron", *signed, *now, check=False)
+    fleet.run("approve", late, "--key", key["lead"], *signed[2:])
+    fleet.run("activate", late, *signed, *now)
+    assert g.state()["version"] == late
+    three = json.loads(fleet.run("history", "--json").stdout)[2]["version"]
+    fleet.run("revoke", three)
+    r = fleet.run("rollback", *signed, *now)
+    assert "is revoked" in r.stderr and g.state()["version"] == two, r
+    assert first != two
