@@ -75,7 +75,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   [[nodiscard]] bool keeps(std::uint32_t channel) const override { return judge_.keeps(channel); }
   void rest(std::uint32_t channel, std::string& out) override {
     const auto behind = restorers_.find(channel);
-    held_ -= held_bytes(channel, behind);
+    count_rest(channel, 0);
     if (behind == restorers_.end()) return judge_.rest(channel, out);
     left_.clear();
     judge_.rest(channel, left_);
@@ -173,7 +173,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     const auto behind = restorers_.find(channel);
     held_ -= held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left, may_keep); });
-    if (judge_.keeps(channel)) held_ += held_bytes(channel, behind);
+    if (judge_.keeps(channel)) count_rest(channel, held_bytes(channel, behind));
     if (behind == restorers_.end() || judge_.keeps(channel)) return translate(what);
     if (what == policy::stream_evaluator::status::blocked) {
       restored_ += behind->second.restored();
@@ -182,6 +182,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
       end_restoring(behind, out);
     }
     return translate(what);
+  }
+  // What a channel that is over keeps until its choice is closed. That may put another text in its place, which is not what is held.
+  void count_rest(std::uint32_t channel, std::uint64_t bytes) {
+    const auto [known, is_new] = rests_.try_emplace(channel, 0);
+    held_ += bytes;
+    held_ -= std::exchange(known->second, bytes);
+    if (bytes == 0) rests_.erase(known);
   }
   void end_restoring(restorers::iterator behind, std::string& out) {
     behind->second.finish(out);
@@ -247,6 +254,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   std::uint32_t restored_ = 0;
   std::unordered_set<std::uint32_t> put_back_;  // channels that are over and in which values were put back
   std::uint64_t held_bytes_max_, held_ = 0;  // of all channels, and kept_back_
+  std::unordered_map<std::uint32_t, std::uint64_t> rests_;  // what of that channels keep that are over
   std::uint64_t kept_back_ = 0;              // by the dialect
   std::string failure_;
   std::string left_;

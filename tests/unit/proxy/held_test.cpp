@@ -233,6 +233,72 @@ rules:
   EXPECT_EQ(h.worker.records.back().reason, "unreadable: more text is held for its rules than limits.response_body");
 }
 
+// What a stream says behind the text of its choice: the end of that, and more words.
+struct last_words {
+  std::string path, bytes;
+};
+
+std::vector<last_words> last_words_of_each() {
+  return {
+      {"/v1/chat/completions", R"(data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})" "\n\n" R"(data: {"choices":[],"note":"Some words."})" "\n\ndata: [DONE]\n\n"},
+      {"/v1/responses", R"(data: {"type":"response.completed","sequence_number":9,"response":{"id":"r","object":"response","status":"completed","output":[],"note":"Some words."}})" "\n\n"},
+      {"/v1/messages", "event: content_block_stop\n" R"(data: {"type":"content_block_stop","index":0})" "\n\nevent: message_delta\n" R"(data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}})" "\n\n"
+                       "event: message_stop\n" R"(data: {"type":"message_stop","note":"Some words."})" "\n\n"},
+      {"/v1beta/models/m:streamGenerateContent?alt=sse", R"(data: {"candidates":[{"index":0,"finishReason":"STOP"}]})" "\r\n\r\n" R"(data: {"note":"Some words."})" "\r\n\r\n"},
+      {"/v1beta/models/m:streamGenerateContent", R"(,{"candidates":[{"index":0,"finishReason":"STOP"}]},{"note":"Some words."}])"},
+      {"/api/chat", R"({"model":"m","message":{"role":"assistant","content":""},"note":"Some words.","done":true})" "\n"},
+      {"/api/generate", R"({"model":"m","response":"","note":"Some words.","done":true})" "\n"},
+  };
+}
+
+std::string rewritten_as(const std::string& instead) {
+  return R"(apiVersion: sluice/v1
+kind: Policy
+metadata: {name: p, owner: o}
+disclaimers:
+  general: {text: No advice.}
+rules:
+  - id: advice
+    direction: response
+    match: {keywords: [invest]}
+    action: {type: require_disclaimer, disclaimer: general, on_missing: rewrite, replacement: )" + instead + R"(}
+    stream: {hold: full}
+    tests: [{name: a, response: do invest, expect: {rules: [advice]}}, {name: b, response: nothing, expect: {rules: []}}]
+)";
+}
+
+// Completions is not among them: it has no place for a text instead of another.
+TEST(held, text_may_be_rewritten_to_a_longer_one_and_more_may_follow) {
+  const auto all = speeches();
+  for (const auto& last : last_words_of_each()) {
+    const auto& of = *std::ranges::find(all, last.path, &speech::path);
+    const std::string instead(200, 'w');
+    held h(of, rewritten_as(instead));
+    auto left = h.says(of.says("Do invest.")) + h.says(last.bytes);
+    if (!h.out.done) left += h.on([&] { h.x.upstream_end(h.out); });
+    EXPECT_NE(left.find(instead), std::string::npos) << of.path << left;
+    EXPECT_NE(left.find("Some words."), std::string::npos) << of.path << left;
+    EXPECT_EQ(left.find("invest"), std::string::npos) << of.path << left;
+    EXPECT_TRUE(h.out.done && !h.out.abort_upstream) << of.path << left;
+    EXPECT_EQ(h.worker.records.back().reason, "") << of.path;
+  }
+}
+
+TEST(held, text_that_was_rewritten_to_a_shorter_one_is_held_no_more) {
+  held h(speeches().front(), rewritten_as("Withdrawn."), 10'000);
+  const std::string said = "Do invest. " + std::string(4000, 'x');
+  std::string left;
+  for (int i = 0; i < 5; ++i) {
+    const auto of = R"(data: {"choices":[{"index":)" + std::to_string(i);
+    left += h.says(of + R"(,"delta":{"content":")" + said + R"("},"finish_reason":null}]})" + "\n\n" + of + R"(,"delta":{},"finish_reason":"stop"}]})" + "\n\n");
+  }
+  left += h.says("data: [DONE]\n\n") + h.on([&] { h.x.upstream_end(h.out); });
+  std::size_t withdrawn = 0;
+  for (auto at = left.find("Withdrawn."); at != std::string::npos; at = left.find("Withdrawn.", at + 1)) ++withdrawn;
+  EXPECT_EQ(withdrawn, 5u) << left;
+  EXPECT_EQ(h.worker.records.back().reason, "");
+}
+
 // In shadow the client has had it, so that nothing need be held, and the rest passes unread.
 TEST(held, text_past_its_bound_stops_nothing_in_shadow_and_is_not_followed_any_further) {
   for (const auto& of : speeches()) {
