@@ -94,6 +94,7 @@ class table_response : public response_body {
   listed_body listed_;
 
  private:
+  void list_unknown(text::json::index i, part like);
   // copies.cpp: what repeats the text in pieces, where it says otherwise.
   void list_copies(text::json::index copy, part like);
   // alternatives.cpp: in what repeats the text in pieces.
@@ -101,6 +102,7 @@ class table_response : public response_body {
   void drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const;
   const path_table* table_ = nullptr;
   std::vector<std::uint16_t> states_;
+  text::json::index numbers_of_ = text::json::none;  // the list whose numbers were told last
   std::unordered_set<std::string_view> alternatives_;  // that are listed, of the copy at hand
   text::json::index alternatives_of_ = text::json::none;
   std::vector<text::json::index> nodes_;  // of choices_

@@ -43,6 +43,7 @@ result<void> event_reader::parse(std::string_view data) {
   states_.clear();
   numbers_.clear();
   copies_at_hand_.clear();
+  numbers_of_ = none;
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
   return table_.one_spelling(body_, states_);
@@ -177,9 +178,7 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const bool unknown = states_[i] == path_table::unknown;
   if (unknown && !n.key.empty() && !keys_.contains(n.key) && !judge_key(n.key, body_.path(i), dialect.choice_of(i), sink)) return false;
-  if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
-    return admits(n.parent, "unknown part", std::nullopt, sink);  // tokens spell text that no rule can read
-  }
+  if (n.kind == kind::number) return judge_number(i, dialect, sink);
   if (n.kind != kind::string || n.text.empty()) return true;
   if (const auto url = take_data_url(i, row{.path = "", .what = text_class::name}, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   switch (dialect.take_unknown(i, sink)) {
@@ -187,6 +186,17 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
     case grower::taken::blocked: return false;
     case grower::taken::left: return judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
   }
+  return true;
+}
+
+// A number that nobody knows is judged as it is written. Those of a list may be tokens, which spell text that no rule can read: they are told
+// once, wherever among other values the first stands.
+bool event_reader::judge_number(index i, const grower& dialect, channel_sink& sink) {
+  const auto& n = body_[i];
+  if (body_[n.parent].kind == kind::array) return std::exchange(numbers_of_, n.parent) == n.parent || admits(n.parent, "unknown part", std::nullopt, sink);
+  if (judged_numbers_.contains(n.text)) return true;
+  if (!judge_value(n, role::assistant, part_kind::annotation, body_.path(i), dialect.choice_of(i), sink)) return false;
+  judged_numbers_.add(n.text);
   return true;
 }
 

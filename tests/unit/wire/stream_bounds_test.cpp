@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "event_reader.hpp"
 #include "sluice/base/cpu_time.hpp"
 #include "sluice/base/limits.hpp"
 #include "traces.hpp"
@@ -229,6 +230,19 @@ TEST(stream_bounds, an_event_costs_what_its_bytes_do) {
   expect_linear(completions, "choices of a completion with tokens", 4000, [](std::size_t n) {
     return json{{"choices", many_of(n, {{"index", 0}, {"text", "x"}, {"logprobs", {{"tokens", json::array({"x"})}}}})}};
   });
+}
+
+TEST(stream_bounds, of_a_text_that_was_edited_nothing_is_kept) {
+  unsent_text text;
+  EXPECT_TRUE(text.leaves("a sec", "a "));
+  EXPECT_FALSE(text.empty());
+  EXPECT_FALSE(text.leaves("ret", "[R]"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(text.empty());
+    EXPECT_FALSE(text.leaves("more", "more")) << "edited once is edited";
+  }
+  text.clear();
+  EXPECT_TRUE(text.leaves("more", "more"));
 }
 
 // What may become a data: URL is kept until it is known, and blanks that its readers skip make it no longer.
