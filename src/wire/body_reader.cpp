@@ -264,6 +264,7 @@ index table_response::member(index object, std::string_view key) const {
 std::string table_response::edited(std::span<const replacement> edits, std::span<const text_addition> additions) const {
   auto splices = listed_.splices(edits);
   for (const auto& each : additions) add_text(nodes_[static_cast<std::size_t>(each.choice)], each.text, splices);
+  std::ranges::sort(splices, {}, [](const text::json::splice& s) { return std::pair(s.begin, s.end); });
   std::set<std::int32_t> touched;
   for (const auto& e : edits) {
     if (const auto choice = listed_.parts()[e.part].choice; choice >= 0) touched.insert(choice);

@@ -85,7 +85,8 @@ class table_response : public response_body {
   [[nodiscard]] virtual std::string said_beside(text::json::index /*copy*/) const { return {}; }
   // Whether a text, or the key of a member, is the client's own that comes back to it: it is not judged again.
   [[nodiscard]] virtual bool echoes(std::string_view /*text*/, const row& /*r*/) const { return false; }
-  // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out.
+  // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out. As they come, `splices`
+  // have the edits and additions in order.
   virtual void follow(const part& /*of*/, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& /*splices*/,
                       std::vector<text::json::splice>& /*dropped*/) const {}
   // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out or have it follow.

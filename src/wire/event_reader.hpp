@@ -14,6 +14,7 @@
 
 #include "copies.hpp"
 #include "table.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
 
@@ -109,6 +110,7 @@ class event_reader {
   // Where a value stands, the same in every event: elements of arrays go by the value of their own `index` where they have one, and have
   // no place of their own where `dialect` says that they go on. Longer than limits::place_bytes: it is cut, and nobody can follow it.
   [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr);
+  // event_edits.cpp: how the event leaves.
   // JSON to put around a value so that it stands in `object` where `i` does.
   struct surroundings {
     std::string before, after;
@@ -123,9 +125,9 @@ class event_reader {
   // The value at `i` leaves as this JSON.
   void set(text::json::index i, std::string raw);
   // An annotation leaves as one of the text as it was edited.
-  void shift(text::json::index annotation, std::span<const text_edit> edits);
+  void shift(text::json::index annotation, const text_moves& moves);
   // The same of a segment or a citation of Gemini's; edits in bytes. False: its words are not those of the text.
-  [[nodiscard]] bool shift_bytes(text::json::index segment, std::span<const text_edit> edits);
+  [[nodiscard]] bool shift_bytes(text::json::index segment, const text_moves& moves);
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }

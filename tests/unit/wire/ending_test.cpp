@@ -223,8 +223,6 @@ TEST(ending, in_every_state_of_every_dialect_is_one_that_a_strict_client_takes) 
       for (const auto how : {way::blocked, way::unreadable, way::superseded, way::dead}) {
         for (const char* message : {"", "Not here."}) {
           if (how == way::dead && *message == 0) continue;
-          // Before a first byte that tells the framing, the exchange answers with an error of HTTP.
-          if (count == 0 && !of.opens.empty() && how != way::blocked) continue;
           const auto t = ended(of, count, how, message);
           const auto heard = of.listener()->hear(t.out);
           EXPECT_EQ(heard.complaint, "") << of.name << " behind " << count << " events, way " << static_cast<int>(how) << ":\n" << t.out;
