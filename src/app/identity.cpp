@@ -7,7 +7,7 @@
 #include <span>
 
 #include "config_reader.hpp"
-#include "sluice/base/hex_digit.hpp"
+#include "sluice/base/percent.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::app {
@@ -34,17 +34,9 @@ result<void> take(const http::request_head& head, std::string_view name, std::st
 
 // Of a part of a query, as an upstream reads it.
 std::string decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = high < 0 ? -1 : hex_value(text[i + 2]);
-    if (low < 0) {
-      out += text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    out += static_cast<char>(high << 4 | low);
-    i += 2;
-  }
+  std::string spaced(text), out;
+  std::ranges::replace(spaced, '+', ' ');
+  percent_decode(spaced, out);
   return out;
 }
 

@@ -40,21 +40,14 @@ bool line_at(std::string_view text, std::size_t at, line& out) {
   return true;
 }
 
-// A line's name, and where its value begins.
-struct field {
-  std::string_view name;
-  std::size_t value;
-};
+}  // namespace
 
-// A byte order mark before the first line is no part of it (and some clients read the line all the same).
-field field_of(std::string_view line, bool first) {
+sse_field read_field(std::string_view line, bool first) {
   const std::size_t mark = first && line.starts_with("\xef\xbb\xbf") ? 3 : 0;
   const auto colon = line.find(':', mark);
   if (colon == std::string_view::npos) return {line.substr(mark), line.size()};
   return {line.substr(mark, colon - mark), colon + (line.substr(colon + 1).starts_with(' ') ? 2 : 1)};
 }
-
-}  // namespace
 
 sse_event read_event(std::string_view raw, std::string& joined) {
   sse_event out;
@@ -63,10 +56,9 @@ sse_event read_event(std::string_view raw, std::string& joined) {
   line l{};
   for (std::size_t i = 0; i < raw.size() && line_at(raw, i, l); i = l.next) {
     const auto whole = raw.substr(i, l.end - i);
-    const auto [name, begin] = field_of(whole, i == 0);
-    const auto value = whole.substr(begin);
-    if (name == "event") out.type = value;
+    const auto [name, begin] = read_field(whole, i == 0);
     if (name != "data") continue;
+    const auto value = whole.substr(begin);
     out.has_data = true;
     if (++data_lines == 1) {
       out.data = value;
@@ -91,7 +83,7 @@ void append_with_data(const sse_event& e, std::string_view data, std::string& ou
   line l{};
   for (bool written = false; i < e.raw.size() && line_at(e.raw, i, l); i = l.next) {
     const auto whole = e.raw.substr(i, l.end - i), end = e.raw.substr(l.end, l.next - l.end);
-    const auto name = field_of(whole, i == 0).name;
+    const auto name = read_field(whole, i == 0).name;
     if (name != "data") {
       out.append(whole).append(end);
       continue;

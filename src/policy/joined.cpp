@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "role_texts.hpp"
 #include "sluice/base/code_points.hpp"
@@ -81,26 +82,30 @@ class seam_reader final : private match_sink {
 
   // All texts of one role and kind; in an answer, of each choice.
   void read(role who, part_kind kind) {
-    if (direction_ == direction::request) return read(who, kind, 0);
-    std::vector<std::int32_t> choices;
-    for (const auto& p : parts_) {
-      if (p.choice >= 0) choices.push_back(p.choice);
+    const bool answer = direction_ == direction::response;
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+      const auto& p = parts_[i];
+      if (p.role == who && p.kind == kind && !p.text.empty() && (!answer || p.choice >= 0)) all.push_back(i);
     }
-    std::ranges::sort(choices);
-    const auto again = std::ranges::unique(choices);
-    choices.erase(again.begin(), again.end());
-    for (const auto choice : choices) read(who, kind, choice);
+    if (!answer) return read(who, kind, all);
+    const auto choice_of = [&](std::uint32_t i) { return parts_[i].choice; };
+    std::ranges::sort(all, {}, [&](std::uint32_t i) { return std::pair(choice_of(i), i); });
+    for (std::span<const std::uint32_t> left = all; !left.empty();) {
+      const auto end = std::ranges::upper_bound(left, choice_of(left.front()), {}, choice_of);
+      const auto one = left.first(static_cast<std::size_t>(end - left.begin()));
+      read(who, kind, one);
+      left = left.subspan(one.size());
+    }
   }
 
  private:
-  void read(role who, part_kind kind, std::int32_t choice) {
-    which_.clear();
+  void read(role who, part_kind kind, std::span<const std::uint32_t> which) {
+    which_.assign(which.begin(), which.end());
     json_ = false;
     bool old = false, fresh = false;
-    for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+    for (const auto i : which_) {
       const auto& p = parts_[i];
-      if (p.role != who || p.kind != kind || p.text.empty() || (direction_ == direction::response && p.choice != choice)) continue;
-      which_.push_back(i);
       (p.last_turn ? fresh : old) = true;
       json_ = json_ || text::may_be_json(p.text);
     }

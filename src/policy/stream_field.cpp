@@ -2,13 +2,12 @@
 // counts once.
 #include <utility>
 
+#include "sluice/base/limits.hpp"
 #include "stream_impl.hpp"
 
 namespace sluice::policy {
 
 namespace {
-
-constexpr std::size_t tail_bytes = 4096;
 
 // A place of a text as one of what left of it. A place within an edit is where that begins.
 std::uint32_t behind_edits(std::uint32_t at, const std::vector<placed_edit>& edits) {
@@ -65,7 +64,7 @@ stream_evaluator::status stream_evaluator::add_piece(channel field, channel piec
   x.take_notes(c, piece, bytes_of(c));
   if (left.empty()) return status::released;
   c.tail += left;
-  keep_end(c.tail, tail_bytes);
+  keep_end(c.tail, limits::tail_bytes);
   std::string nothing;
   const auto what = x.run(field, left, false, nothing);
   // The piece is to leave now, so that what a rule still waits for is decided as if nothing followed.

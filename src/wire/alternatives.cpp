@@ -57,7 +57,7 @@ void table_response::list_alternatives(index i, part like) {
     alternatives_.clear();
   }
   if (key && alternatives_.insert(body[i].key).second) listed_.add_key_to_drop(i, like);
-  if (text && alternatives_.insert(body[i].text).second) listed_.add_plain(i, like, true);
+  if (text && alternatives_.insert(body[i].text).second) listed_.add_text(i, like, true);
 }
 
 void table_response::drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const {

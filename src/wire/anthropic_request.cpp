@@ -63,10 +63,13 @@ class messages_response final : public table_response {
     if (of.node == 0 || body[of.node].key != "text" || !is_of(body, block, "text") || body[block].parent != member(0, "content")) return;
     std::size_t gone = 0;
     for (const auto& e : edits) gone += e.text.empty() ? e.end - e.begin : 0;
-    auto before = none;
-    for (auto b = body.first_child(body[block].parent); b != block; b = body.sibling(b)) before = b;
-    const auto put_in = std::ranges::count_if(splices, [&](const auto& s) { return s.begin >= body[block].raw_begin && s.end <= body[block].raw_end; });
-    if (gone == of.text.size() && before != none && put_in == 1) dropped.push_back({body[before].raw_end, body[block].raw_end, ""});
+    const auto list = body[block].parent;
+    if (gone != of.text.size() || block == body.first_child(list)) return;
+    auto before = block - 1;  // the last of the block before, on the tape
+    while (body[before].parent != list) before = body[before].parent;
+    const auto first = std::ranges::lower_bound(splices, body[block].raw_begin, {}, &text::json::splice::begin);
+    const auto behind = std::find_if(first, splices.end(), [&](const auto& s) { return s.begin > body[block].raw_end || s.end > body[block].raw_end; });
+    if (behind - first == 1) dropped.push_back({body[before].raw_end, body[block].raw_end, ""});
   }
   [[nodiscard]] bool structured(text::json::index choice) const override {
     const auto& body = listed_.body();

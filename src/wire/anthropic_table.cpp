@@ -240,7 +240,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   add_coverage(out, "messages", "response", "yes", event_list().rows());
   add_coverage(out, "messages.count_tokens", "response", "no", count_rows);
   for (const char* endpoint : {"messages", "messages.count_tokens"}) {
-    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+    out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"batches, files, skills, agents, sessions, memory stores, complete", "both", "any", "-", "-", "-", "both", "denied: not read"});

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "sluice/base/base64.hpp"
-#include "sluice/base/hex_digit.hpp"
+#include "sluice/base/percent.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/media_type.hpp"
 #include "sluice/text/view.hpp"
@@ -31,17 +31,7 @@ bool is_text(string_view type) {
 std::optional<std::string> unescaped(string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1, low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
+  return percent_decode(text, out) ? std::optional(std::move(out)) : std::nullopt;
 }
 
 // What a file begins with. A container may hold sound or pictures: whoever names it says which.

@@ -220,12 +220,7 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     auto mine = like;
     if (list == none && mine.choice == 0 && !of_choice(i)) mine.choice = -1;
     if (r == nullptr) {
-      // A vendor's own field: no table knows what it is, so it is held against the rules where it stands. Tokens spell text that no
-      // rule can read.
-      mine.kind = part_kind::annotation;
-      if (states[i] == path_table::unknown && !n.key.empty()) listed_.add_key(i, mine);
-      if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, mine, as_data_url(n.text));
-      if (n.kind == kind::number && body[n.parent].kind == kind::array && i == body.first_child(n.parent)) listed_.add_unread("unknown part", n.parent);
+      list_unknown(i, mine);
       continue;
     }
     if (r->what == text_class::handle && n.kind == kind::string && looks_as(r->what, n.text) && handles_.size() < limits::handles) handles_.push_back({n.text});
@@ -249,6 +244,19 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
   return {};
 }
 
+// A vendor's own field: no table knows what it is, so it is held against the rules where it stands. The numbers of a list may be tokens, which
+// spell text that no rule can read: they are told once, wherever among other values the first stands.
+void table_response::list_unknown(index i, part like) {
+  const auto& body = listed_.body();
+  const auto& n = body[i];
+  like.kind = part_kind::annotation;
+  if (states_[i] == path_table::unknown && !n.key.empty()) listed_.add_key(i, like);
+  if (n.kind == kind::string && !n.text.empty()) listed_.add_fixed(i, row{.path = "", .what = text_class::name}, like, as_data_url(n.text));
+  if (n.kind != kind::number) return;
+  if (body[n.parent].kind != kind::array) return listed_.add_value(i, like);
+  if (std::exchange(numbers_of_, n.parent) != n.parent) listed_.add_unread("unknown part", n.parent);
+}
+
 index table_response::member(index object, std::string_view key) const {
   return object == none || listed_.body()[object].kind != kind::object ? none : table_->child(listed_.body(), states_, object, key);
 }
@@ -256,6 +264,7 @@ index table_response::member(index object, std::string_view key) const {
 std::string table_response::edited(std::span<const replacement> edits, std::span<const text_addition> additions) const {
   auto splices = listed_.splices(edits);
   for (const auto& each : additions) add_text(nodes_[static_cast<std::size_t>(each.choice)], each.text, splices);
+  std::ranges::sort(splices, {}, [](const text::json::splice& s) { return std::pair(s.begin, s.end); });
   std::set<std::int32_t> touched;
   for (const auto& e : edits) {
     if (const auto choice = listed_.parts()[e.part].choice; choice >= 0) touched.insert(choice);

@@ -85,7 +85,8 @@ class table_response : public response_body {
   [[nodiscard]] virtual std::string said_beside(text::json::index /*copy*/) const { return {}; }
   // Whether a text, or the key of a member, is the client's own that comes back to it: it is not judged again.
   [[nodiscard]] virtual bool echoes(std::string_view /*text*/, const row& /*r*/) const { return false; }
-  // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out.
+  // What stands beside an edited text and counts its characters or spells it: `splices` change it, `dropped` take it out. As they come, `splices`
+  // have the edits and additions in order.
   virtual void follow(const part& /*of*/, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& /*splices*/,
                       std::vector<text::json::splice>& /*dropped*/) const {}
   // What of an answer (a choice, or the root) repeats text that was edited elsewhere in it, as splices that take it out or have it follow.
@@ -94,6 +95,7 @@ class table_response : public response_body {
   listed_body listed_;
 
  private:
+  void list_unknown(text::json::index i, part like);
   // copies.cpp: what repeats the text in pieces, where it says otherwise.
   void list_copies(text::json::index copy, part like);
   // alternatives.cpp: in what repeats the text in pieces.
@@ -101,6 +103,7 @@ class table_response : public response_body {
   void drop_alternatives(std::span<const replacement> edits, std::vector<text::json::splice>& dropped) const;
   const path_table* table_ = nullptr;
   std::vector<std::uint16_t> states_;
+  text::json::index numbers_of_ = text::json::none;  // the list whose numbers were told last
   std::unordered_set<std::string_view> alternatives_;  // that are listed, of the copy at hand
   text::json::index alternatives_of_ = text::json::none;
   std::vector<text::json::index> nodes_;  // of choices_

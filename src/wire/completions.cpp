@@ -45,6 +45,7 @@ constexpr auto completions_response = std::to_array<row>({
     {"system_fingerprint", opaque},
     {"obfuscation", opaque},
     {"usage", parameters},
+    {"timings", parameters},
     {"prompt_filter_results", parameters},
     {"choices[].index", scalar},
     grows({"choices[].text", text, kind::text, from::assistant}),
@@ -127,7 +128,7 @@ void add_text_endpoints_coverage(std::vector<dialect::coverage_row>& out) {
     out.push_back({e.name, "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, e.name, "response", "no", e.response.rows());
     if (e.name == "completions") add_coverage(out, e.name, "response", "yes", e.response.rows());
-    out.push_back({e.name, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+    out.push_back({e.name, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
 }
 

@@ -21,8 +21,6 @@ using text::json::none;
 
 namespace {
 
-constexpr std::size_t tail_bytes = 4096;
-
 bool is_apis_word(std::string_view key) {
   static constexpr auto words = std::to_array<std::string_view>({"token", "bytes", "logprob", "content", "refusal", "tokens", "token_logprobs", "text_offset", "logprobs", "logprobsResult",
                                                                  "logprobs_result", "chosenCandidates", "chosen_candidates", "tokenId", "token_id", "logProbability", "log_probability",
@@ -97,7 +95,7 @@ bool event_reader::judge_copy(index at, const grower& dialect, channel_sink& sin
   auto& c = copies_[key];
   if (!c.apart && spelled_.is(dialect.said_beside(at))) {
     c.said += spelled_.words;
-    keep_end(c.said, tail_bytes);
+    keep_end(c.said, limits::tail_bytes);
     return true;
   }
   if (dialect.edits(at)) {  // it may be what was taken out

@@ -100,8 +100,8 @@ class gemini_dialect final : public dialect {
   [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max, const request_body*) const override {
     return gemini_read_response(to, body, depth_max);
   }
-  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body&, std::uint32_t depth_max) const override {
-    return gemini_open_stream(depth_max);
+  [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint&, const request_body& request, std::uint32_t depth_max) const override {
+    return gemini_open_stream(request, depth_max);
   }
   // Without ?alt=sse a stream is an array in plain JSON, as an error is an object.
   [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {

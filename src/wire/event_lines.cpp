@@ -11,17 +11,14 @@ namespace sluice::wire {
 bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
   for (std::size_t at = 0; at < raw.size();) {
     const auto end = std::min(http::find_line_end(raw, at), raw.size());
-    auto line = raw.substr(at, end - at);
+    const auto line = raw.substr(at, end - at);
+    const auto [name, value] = http::read_field(line, at == 0);
     at = end + 1;
-    if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
-    const auto colon = line.find(':');
-    const auto name = line.substr(0, colon);
     if (line.empty() || name == "data") continue;
-    if (colon != std::string_view::npos && (name.empty() || name == "event" || name == "id" || name == "retry")) {
-      line.remove_prefix(colon + 1);
-      if (line.starts_with(' ')) line.remove_prefix(1);
-    }
-    if (!judge_line(line, name.empty() || name == "event", sink)) return false;
+    // A client that reads over the mark would take the line for another than the gateway does.
+    if (name.starts_with("\xef\xbb\xbf")) return refuse("a byte order mark within an event of a stream");
+    const bool known = name.empty() || name == "event" || name == "id" || name == "retry";
+    if (!judge_line(known ? line.substr(value) : line, name.empty() || name == "event", sink)) return false;
   }
   return true;
 }
@@ -29,13 +26,11 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
 // The same over and over, or a number that rises. `word`: where a word of the framing may stand.
 bool event_reader::judge_line(std::string_view value, bool word, channel_sink& sink) {
   static constexpr auto words = std::to_array<std::string_view>({"", "message", "error", "ping", "done", "keep-alive", "keepalive", "heartbeat"});
-  constexpr std::size_t lines_max = 256, line_bytes_max = 256;
   if (lines_.contains(value)) return true;
   if (value.contains('\0')) return refuse("a line of a stream with a NUL in it, as UTF-16 would have");
   const bool known = word && (std::ranges::find(words, value) != words.end() || table_.knows_type(value));
   if (!known && !at_once(value, role::assistant, part_kind::annotation, false, "event", channel_sink::no_choice, sink)) return false;
-  if (lines_.size() >= lines_max) lines_.clear();
-  if (value.size() <= line_bytes_max) lines_.emplace(value);
+  lines_.add(value);
   return true;
 }
 

@@ -9,8 +9,6 @@
 #include "attachments.hpp"
 #include "parts.hpp"
 #include "sluice/base/limits.hpp"
-#include "sluice/base/strings.hpp"
-#include "text_offsets.hpp"
 
 namespace sluice::wire {
 
@@ -43,6 +41,7 @@ result<void> event_reader::parse(std::string_view data) {
   states_.clear();
   numbers_.clear();
   copies_at_hand_.clear();
+  numbers_of_ = none;
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
   return table_.one_spelling(body_, states_);
@@ -177,9 +176,7 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
   const bool unknown = states_[i] == path_table::unknown;
   if (unknown && !n.key.empty() && !keys_.contains(n.key) && !judge_key(n.key, body_.path(i), dialect.choice_of(i), sink)) return false;
-  if (unknown && n.kind == kind::number && body_[n.parent].kind == kind::array && i == body_.first_child(n.parent)) {
-    return admits(n.parent, "unknown part", std::nullopt, sink);  // tokens spell text that no rule can read
-  }
+  if (n.kind == kind::number) return judge_number(i, dialect, sink);
   if (n.kind != kind::string || n.text.empty()) return true;
   if (const auto url = take_data_url(i, row{.path = "", .what = text_class::name}, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   switch (dialect.take_unknown(i, sink)) {
@@ -187,6 +184,17 @@ bool event_reader::judge_unknown(index i, grower& dialect, channel_sink& sink) {
     case grower::taken::blocked: return false;
     case grower::taken::left: return judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
   }
+  return true;
+}
+
+// A number that nobody knows is judged as it is written. Those of a list may be tokens, which spell text that no rule can read: they are told
+// once, wherever among other values the first stands.
+bool event_reader::judge_number(index i, const grower& dialect, channel_sink& sink) {
+  const auto& n = body_[i];
+  if (body_[n.parent].kind == kind::array) return std::exchange(numbers_of_, n.parent) == n.parent || admits(n.parent, "unknown part", std::nullopt, sink);
+  if (judged_numbers_.contains(n.text)) return true;
+  if (!judge_value(n, role::assistant, part_kind::annotation, body_.path(i), dialect.choice_of(i), sink)) return false;
+  judged_numbers_.add(n.text);
   return true;
 }
 
@@ -314,75 +322,5 @@ std::string event_reader::place(index i, const grower* dialect) {
   if (dialect != nullptr && dialect->goes_on(above)) return out + "[]";
   return out + "[" + std::to_string(body_[i].place) + "]";
 }
-
-event_reader::surroundings event_reader::around(index i, index object) const {
-  surroundings out;
-  const auto above = body_[i].parent;
-  if (above != object) out = around(above, object);
-  if (body_[above].kind == kind::object) {
-    // What says which of several a thing is goes along.
-    if (above != object) {
-      for (const char* key : {"index", "type"}) {
-        const auto m = body_.member(above, key);
-        if (m != none && m != i && body_[m].kind != kind::object && body_[m].kind != kind::array) out.before += json_quoted(key) + ":" + std::string(body_.raw(m)) + ",";
-      }
-    }
-    out.before += json_quoted(body_[i].key) + ":";
-  }
-  if (body_[i].kind == kind::object) {
-    out.before += '{';
-    out.after.insert(0, 1, '}');
-  } else if (body_[i].kind == kind::array) {
-    out.before += '[';
-    out.after.insert(0, 1, ']');
-  }
-  return out;
-}
-
-void event_reader::replace(index i, std::string_view released) {
-  if (released == body_[i].text) return;
-  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, json_quoted(released)});
-}
-
-void event_reader::add_element(index i, std::string_view element) {
-  const auto end = body_[i].raw_end - 1;
-  splices_.push_back({end, end, (body_.first_child(i) == none ? "" : ",") + std::string(element)});
-}
-
-void event_reader::append(index i, std::string_view more) {
-  if (more.empty()) return;
-  auto s = std::find_if(splices_.begin(), splices_.end(), [&](const auto& each) { return each.begin == body_[i].raw_begin; });
-  if (s == splices_.end()) s = splices_.insert(splices_.end(), {body_[i].raw_begin, body_[i].raw_end, json_quoted(body_[i].text)});
-  s->replacement.pop_back();
-  append_json_escaped(s->replacement, more);
-  s->replacement += '"';
-}
-
-void event_reader::shift(index annotation, std::span<const text_edit> edits) { shift_annotation(body_, annotation, edits, splices_); }
-
-bool event_reader::shift_bytes(index segment, std::span<const text_edit> edits) {
-  std::vector<text::json::splice> moved;
-  if (!shift_segment(body_, segment, edits, moved)) return false;
-  for (auto& each : moved) {
-    std::erase_if(splices_, [&](const auto& s) { return s.begin >= each.begin && s.end <= each.end; });
-    splices_.push_back(std::move(each));
-  }
-  return true;
-}
-
-void event_reader::blank(index object, std::string_view key, std::string_view with) {
-  if (object == none || body_[object].kind != kind::object) return;
-  const auto known = child(object, key);
-  const auto i = known != none ? known : body_.member(object, key);
-  if (i == none || body_[i].kind == kind::null || body_.raw(i) == with) return;
-  set(i, std::string(with));
-}
-
-void event_reader::set(index i, std::string raw) {
-  std::erase_if(splices_, [&](const auto& s) { return s.begin >= body_[i].raw_begin && s.end <= body_[i].raw_end; });
-  splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::move(raw)});
-}
-
-std::string event_reader::apply() { return text::json::apply(body_.bytes(), std::move(splices_)); }
 
 }  // namespace sluice::wire

@@ -14,8 +14,25 @@
 
 #include "copies.hpp"
 #include "table.hpp"
+#include "text_offsets.hpp"
 
 namespace sluice::wire {
+
+// The short texts that were judged of late, so that what is said over and over is judged once.
+class recent_texts {
+ public:
+  recent_texts(std::size_t count_max, std::size_t bytes_max) : count_max_(count_max), bytes_max_(bytes_max) {}
+  [[nodiscard]] bool contains(std::string_view text) const { return texts_.contains(text); }
+  // One too long is not remembered; where there are too many, all are forgotten.
+  void add(std::string_view text) {
+    if (texts_.size() >= count_max_) texts_.clear();
+    if (text.size() <= bytes_max_) texts_.emplace(text);
+  }
+
+ private:
+  std::size_t count_max_, bytes_max_;
+  std::set<std::string, std::less<>> texts_;
+};
 
 class event_reader {
  public:
@@ -93,6 +110,7 @@ class event_reader {
   // Where a value stands, the same in every event: elements of arrays go by the value of their own `index` where they have one, and have
   // no place of their own where `dialect` says that they go on. Longer than limits::place_bytes: it is cut, and nobody can follow it.
   [[nodiscard]] std::string place(text::json::index i, const grower* dialect = nullptr);
+  // event_edits.cpp: how the event leaves.
   // JSON to put around a value so that it stands in `object` where `i` does.
   struct surroundings {
     std::string before, after;
@@ -107,9 +125,9 @@ class event_reader {
   // The value at `i` leaves as this JSON.
   void set(text::json::index i, std::string raw);
   // An annotation leaves as one of the text as it was edited.
-  void shift(text::json::index annotation, std::span<const text_edit> edits);
+  void shift(text::json::index annotation, const text_moves& moves);
   // The same of a segment or a citation of Gemini's; edits in bytes. False: its words are not those of the text.
-  [[nodiscard]] bool shift_bytes(text::json::index segment, std::span<const text_edit> edits);
+  [[nodiscard]] bool shift_bytes(text::json::index segment, const text_moves& moves);
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }
@@ -131,6 +149,7 @@ class event_reader {
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
+  [[nodiscard]] bool judge_number(text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternative(std::string_view text, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
   [[nodiscard]] bool judge_copy(text::json::index at, const grower& dialect, channel_sink& sink, bool& stays);
@@ -156,7 +175,9 @@ class event_reader {
   std::vector<std::uint16_t> states_;
   std::vector<text::json::index> numbers_;  // by node: its member `index`; empty until somebody asks
   std::vector<text::json::splice> splices_;
-  std::set<std::string, std::less<>> keys_, lines_;
+  std::set<std::string, std::less<>> keys_;
+  recent_texts lines_{256, 256}, judged_numbers_{1024, 64};
+  text::json::index numbers_of_ = text::json::none;  // the list in the event at hand whose numbers were told last
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
   std::size_t alternative_bytes_ = 0;                      // of them
@@ -190,19 +211,25 @@ template <class Entries>
 // What of a growing text was fed and is still to leave.
 class unsent_text {
  public:
-  // What leaves must be what was fed, in order: false, it was edited.
+  // What leaves must be what was fed, in order: false, it was edited, here or before. From then on nothing is kept: a text may be without end.
   [[nodiscard]] bool leaves(std::string_view fed, std::string_view released) {
+    if (edited_) return false;
     if (text_.empty() && fed == released) return true;
     text_ += fed;
-    if (!std::string_view(text_).starts_with(released)) return false;
-    text_.erase(0, released.size());
-    return true;
+    edited_ = !std::string_view(text_).starts_with(released);
+    if (edited_) {
+      text_ = std::string();
+    } else {
+      text_.erase(0, released.size());
+    }
+    return !edited_;
   }
   [[nodiscard]] bool empty() const { return text_.empty(); }
-  void clear() { text_.clear(); }
+  void clear() { *this = {}; }
 
  private:
   std::string text_;
+  bool edited_ = false;
 };
 
 // The arguments of a tool call that came in fragments: JSON, judged when whole.

@@ -251,7 +251,7 @@ void add_forms_coverage(std::vector<dialect::coverage_row>& out) {
     if (e.name.starts_with("audio.")) out.push_back({e.name, "request", "response_format: text, srt, vtt", "-", "-", "-", "no", "unreadable.unknown_part: such an answer is not read"});
     out.push_back({e.name, "request", "any other field", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, e.name, "response", "no", e.response.rows());
-    out.push_back({e.name, "response", "any other string", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+    out.push_back({e.name, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
 }
 

@@ -10,7 +10,7 @@ namespace sluice::wire {
 [[nodiscard]] endpoint gemini_classify(std::string_view method, std::string_view path);
 [[nodiscard]] result<std::unique_ptr<request_body>> gemini_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] result<std::unique_ptr<response_body>> gemini_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
-[[nodiscard]] std::unique_ptr<response_stream> gemini_open_stream(std::uint32_t depth_max);
+[[nodiscard]] std::unique_ptr<response_stream> gemini_open_stream(const request_body& request, std::uint32_t depth_max);
 [[nodiscard]] std::string gemini_error_body(const error_text& text);
 // A refusal as a model's answer: text, and the reason for which it ended.
 [[nodiscard]] std::string gemini_refusal(std::string_view message);

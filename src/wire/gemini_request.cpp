@@ -151,13 +151,16 @@ class gemini_response_body final : public table_response {
   struct said_text {
     std::int64_t part;  // all_parts: the whole
     std::string text;
-    std::vector<text_edit> edits;
+    text_moves moves;
   };
   static constexpr std::int64_t all_parts = -1;
 
+  // In the order of their parts, the whole first.
   [[nodiscard]] std::vector<said_text> texts_of(index choice, std::span<const replacement> edits) const {
     const auto& body = listed_.body();
     std::vector<said_text> out{{all_parts, "", {}}};
+    std::string whole;
+    std::vector<text_edit> of_whole;
     const auto parts = member(member(choice, "content"), "parts");
     std::int64_t number = -1;
     for (auto p = parts == none || body[parts].kind != kind::array ? none : body.first_child(parts); p != none; p = body.sibling(p)) {
@@ -166,16 +169,17 @@ class gemini_response_body final : public table_response {
       if (text == none || body[text].kind != kind::string || gemini_is_thought(body, p).value_or(false)) continue;
       // In the order of the parts, which is that of the body.
       const auto mine = std::ranges::equal_range(edits, text, {}, [&](const replacement& e) { return listed_.parts()[e.part].node; });
-      said_text one{number, std::string(body[text].text), in_bytes(edits_of(body[text].text, mine))};
-      auto& whole = out.front();
-      for (auto e : one.edits) {
-        e.begin += static_cast<std::int64_t>(whole.text.size());
-        e.end += static_cast<std::int64_t>(whole.text.size());
-        whole.edits.push_back(std::move(e));
+      said_text one{number, std::string(body[text].text), text_moves(in_bytes(edits_of(body[text].text, mine)))};
+      for (auto e : one.moves.edits()) {
+        e.begin += static_cast<std::int64_t>(whole.size());
+        e.end += static_cast<std::int64_t>(whole.size());
+        of_whole.push_back(std::move(e));
       }
-      whole.text += one.text;
+      whole += one.text;
       out.push_back(std::move(one));
     }
+    out.front().text = std::move(whole);
+    out.front().moves = text_moves(std::move(of_whole));
     return out;
   }
   // The text that a segment points into: the part that it names, or all of the answer, whichever has its words there.
@@ -186,8 +190,8 @@ class gemini_response_body final : public table_response {
       if (of->end > static_cast<std::int64_t>(t.text.size())) return false;
       return !of->says || std::string_view(t.text).substr(static_cast<std::size_t>(of->begin), of->says->size()) == *of->says;
     };
-    const auto named = std::ranges::find(said, of->part, &said_text::part);
-    if (named != said.end() && fits(*named)) return &*named;
+    const auto named = std::ranges::lower_bound(said, of->part, {}, &said_text::part);
+    if (named != said.end() && named->part == of->part && fits(*named)) return &*named;
     return of->part == 0 && fits(said.front()) ? &said.front() : nullptr;
   }
 
@@ -213,7 +217,7 @@ class gemini_response_body final : public table_response {
         const auto at = of.empty() ? each : member(each, of);
         if (at == none) continue;
         const auto* in_text = text_of(at, said);
-        follows = in_text != nullptr && shift_segment(body, at, in_text->edits, moved);
+        follows = in_text != nullptr && shift_segment(body, at, in_text->moves, moved);
       }
       follows ? void(splices.insert(splices.end(), moved.begin(), moved.end())) : blank(body, in, list, "[]", splices);
     }

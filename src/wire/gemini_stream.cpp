@@ -37,11 +37,21 @@ response_stream::status generate_stream::feed(std::string_view bytes, channel_si
   return feed_elements(sink, out);
 }
 
-// One event in either framing, as it came or with its edits.
-template <class Framed>
-response_stream::status generate_stream::event(const Framed& e, channel_sink& sink, std::string& out) {
+// One event, as it came or with its edits. What is said of the gateway's own while it is judged stands before it.
+response_stream::status generate_stream::event(const http::sse_event& e, channel_sink& sink, std::string& out) {
   if (const auto s = judge(e.data, sink, out); s != status::ok) return s;
   event_.edited() ? http::append_with_data(e, event_.apply(), out) : void(out += e.raw);
+  return status::ok;
+}
+
+response_stream::status generate_stream::element(const http::json_piece& p, channel_sink& sink, std::string& out) {
+  const auto lead = lead_ = p.raw.substr(0, p.data_offset);
+  const auto s = judge(p.data, sink, out);
+  const bool led = std::exchange(lead_, {}).empty() && !lead.empty();  // by an element of the gateway's own
+  if (s != status::ok) return s;
+  out += led ? ",\n" : lead;
+  event_.edited() ? void(out += event_.apply()) : void(out += p.data);
+  written_ = true;
   return status::ok;
 }
 
@@ -73,8 +83,7 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       case http::json_splitter::status::piece: break;
     }
     if (p.has_data) {
-      if (const auto s = event(p, sink, out); s != status::ok) return s;
-      written_ = true;
+      if (const auto s = element(p, sink, out); s != status::ok) return s;
       continue;
     }
     if (elements_.closed() && p.raw.find(']') != std::string_view::npos && !finish_stream(sink, out)) return status::blocked;
@@ -114,11 +123,15 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
 
 // An answer of the gateway's own among the upstream's.
 void generate_stream::emit(const std::string& json, std::string& out) {
-  if (framing_ != framing::array) {
+  if (!in_array()) {
     out += "data: " + json + "\n\n";
     return;
   }
-  out += written_ ? ",\n" : "[";
+  if (!lead_.empty()) {
+    out += std::exchange(lead_, {});
+  } else {
+    out += written_ ? ",\n" : "[";
+  }
   out += json;
   written_ = true;
 }
@@ -147,7 +160,7 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
 // Whether the gateway is to say why: not behind the stream's end, and not behind an error, behind which a client reads nothing.
 bool generate_stream::ends(std::string& out) {
   if (std::exchange(over_, true)) return false;
-  if (told_error_ && framing_ == framing::array) out += "]";
+  if (told_error_) close(out);
   return !told_error_;
 }
 
@@ -165,15 +178,17 @@ void generate_stream::cut(std::string_view message, std::string& out) {
     first = false;
   }
   emit("{\"candidates\":[" + list + "]}", out);
-  if (framing_ == framing::array) out += "]";
+  close(out);
 }
 
 void generate_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends(out)) return;
   emit(gemini_error_body({gateway_error::upstream, message, "", decision_id}), out);
-  if (framing_ == framing::array) out += "]";
+  close(out);
 }
 
-std::unique_ptr<response_stream> gemini_open_stream(std::uint32_t depth_max) { return std::make_unique<generate_stream>(depth_max); }
+std::unique_ptr<response_stream> gemini_open_stream(const request_body& request, std::uint32_t depth_max) {
+  return std::make_unique<generate_stream>(gemini_asks_for_events(request), depth_max);
+}
 
 }  // namespace sluice::wire

@@ -17,7 +17,8 @@ namespace sluice::wire {
 
 class generate_stream final : public response_stream, private event_reader::grower {
  public:
-  explicit generate_stream(std::uint32_t depth_max) : event_(gemini_response(), depth_max) {}
+  // `asks_for_events`: how the request wants its answer framed, for what is said before the upstream shows how it does.
+  generate_stream(bool asks_for_events, std::uint32_t depth_max) : asks_for_events_(asks_for_events), event_(gemini_response(), depth_max) {}
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
@@ -55,8 +56,8 @@ class generate_stream final : public response_stream, private event_reader::grow
 
   using entry = choice_entry;
 
-  template <class Framed>
-  [[nodiscard]] status event(const Framed& e, channel_sink& sink, std::string& out);
+  [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out);
+  [[nodiscard]] status element(const http::json_piece& p, channel_sink& sink, std::string& out);
   [[nodiscard]] status judge(std::string_view data, channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_events(channel_sink& sink, std::string& out);
   [[nodiscard]] status feed_elements(channel_sink& sink, std::string& out);
@@ -85,6 +86,11 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
 
+  [[nodiscard]] bool in_array() const { return framing_ == framing::array || (framing_ == framing::unknown && !asks_for_events_); }
+  // Closes the array, if it is one.
+  void close(std::string& out) const { out += in_array() ? "]" : ""; }
+
+  bool asks_for_events_;
   framing framing_ = framing::unknown;
   std::string head_;  // white space before the first byte that tells the framing
   http::sse_splitter events_{limits::event_bytes};
@@ -94,6 +100,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::vector<entry> at_hand_;
   std::string reason_, released_;
   mutable std::string said_;  // what said_beside() put together
+  std::string_view lead_;  // what stands before the element at hand: the array's beginning or a comma, until it is written
   bool written_ = false, over_ = false;
   bool erred_ = false;       // the upstream told an error, in the event at hand or before
   bool told_error_ = false;  // by the last event to the client, in the upstream's words

@@ -288,7 +288,7 @@ std::vector<dialect::coverage_row> make_coverage() {
     add_coverage(out, named, "request", "no", asked);
     out.push_back({named, "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, named, "response", named == "streamGenerateContent" ? "yes" : "no", response_list().rows());
-    out.push_back({named, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+    out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   };
   endpoint("generateContent", request_list().rows());
   endpoint("streamGenerateContent", request_list().rows());
@@ -298,7 +298,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   add_coverage(out, "cachedContents", "request", "no", cache_list().rows());
   out.push_back({"cachedContents", "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
   add_coverage(out, "cachedContents", "response", "no", cache_answer_rows);
-  out.push_back({"cachedContents", "response", "any other string", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+  out.push_back({"cachedContents", "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   out.push_back({"cachedContents.get, cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"other methods of a model, files, caches listed and changed, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});

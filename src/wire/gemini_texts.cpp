@@ -121,12 +121,11 @@ void generate_stream::drop_before(growing& g, std::string& released) {
 
 // The next piece; released_ is what may leave for it.
 bool generate_stream::release(growing& g, std::string_view piece, channel_sink& sink) {
-  constexpr std::size_t tail_bytes = 4096;
   released_.clear();
   if (sink.feed(g.channel, piece, released_) != channel_sink::status::released) return false;
   drop_before(g, released_);
   g.tail += piece;
-  keep_end(g.tail, tail_bytes);
+  keep_end(g.tail, limits::tail_bytes);
   return true;
 }
 
@@ -136,17 +135,18 @@ void generate_stream::follow_citations(index node, const candidate& c, const cha
   const auto said = c.texts.find({part_kind::text});
   std::optional<std::vector<text_edit>> edits(std::in_place);
   if (said != c.texts.end()) edits = said->second.open || said->second.resumed ? std::nullopt : sink.edits(said->second.channel);
-  if (edits) edits = in_bytes(std::move(*edits));
+  const bool known = edits.has_value();
+  const text_moves moves(known ? in_bytes(std::move(*edits)) : std::vector<text_edit>());
   for (const auto& [owner, list, of] : gemini_citations) {
     const auto in = event_.child(node, owner);
     const auto all = in == none || body[in].kind != kind::object ? none : event_.child(in, list);
     if (all == none || body[all].kind != kind::array) continue;
-    bool follows = edits.has_value();
+    bool follows = known;
     for (auto each = body.first_child(all); each != none && follows; each = body.sibling(each)) {
       const auto at = of.empty() ? each : body[each].kind == kind::object ? event_.child(each, of) : none;
       if (at == none) continue;
       const auto place = read_segment(body, at);
-      follows = place && place->part == 0 && event_.shift_bytes(at, *edits);
+      follows = place && place->part == 0 && event_.shift_bytes(at, moves);
     }
     if (!follows) event_.blank(in, list, "[]");
   }

@@ -126,7 +126,7 @@ std::vector<dialect::coverage_row> make_coverage() {
     add_coverage(out, endpoint, "request", "no", request_list(endpoint).rows());
     out.push_back({endpoint, "request", "any other string or object (template is one)", "-", "-", "-", "no", "unreadable.unknown_part"});
     add_coverage(out, endpoint, "response", "no", response_list().rows());
-    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+    out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
   for (const char* endpoint : {"chat", "generate"}) add_coverage(out, endpoint, "response", "yes", response_list().rows());
   out.push_back({"tags, show, version, ps", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});

@@ -69,7 +69,7 @@ class chat_response final : public table_response {
     if (of.kind != part_kind::text || body[of.node].key != "content" || body[message].key != "message") return;
     const auto annotations = body.member(message, "annotations");
     if (annotations == none || body[annotations].kind != kind::array) return;
-    const auto moves = edits_of(of.text, edits);
+    const text_moves moves(edits_of(of.text, edits));
     for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
   }
   [[nodiscard]] std::string said_beside(index copy) const override {

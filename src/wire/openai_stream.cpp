@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::string_view said_row = "choices[].delta.content";
 constexpr std::string_view parts_row = "choices[].delta.content[]";
-constexpr std::size_t tail_bytes = 4096;
 
 // What a choice says, in one piece or as parts: clients put one behind the other.
 bool is_said(const row* r) { return r != nullptr && (r->path == said_row || (r->path.starts_with(parts_row) && r->path.substr(parts_row.size()) == ".text")); }
@@ -178,7 +177,7 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
   if (sink.feed(it->id, piece, released_) != channel_sink::status::released) return taken::blocked;
   c.edited = !it->unsent.leaves(piece, released_) || c.edited;
   if (r == nullptr) it->tail += piece;
-  keep_end(it->tail, tail_bytes);
+  keep_end(it->tail, limits::tail_bytes);
   c.touched = c.touched || released_ != piece;
   event_.replace(i, released_);
   return taken::taken;
@@ -303,7 +302,8 @@ void chat_stream::follow_citations(index delta, const choice& c, const channel_s
   if (annotations == none || body[annotations].kind != kind::array || !c.said) return;
   const auto edits = sink.edits(*c.said);
   if (!edits) return event_.blank(delta, "annotations", "[]");
-  for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) event_.shift(a, *edits);
+  const text_moves moves(*edits);
+  for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) event_.shift(a, moves);
 }
 
 bool chat_stream::keeps_back() const {

@@ -291,7 +291,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   out.push_back({"chat.completions", "request", "any other number or flag, and its key", "-", "-", "-", "no", "scanned; a redaction blocks"});
   add_coverage(out, "chat.completions", "response", "no", openai_chat_response().rows());
   add_coverage(out, "chat.completions", "response", "yes", openai_chat_chunk().rows());
-  out.push_back({"chat.completions", "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+  out.push_back({"chat.completions", "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
   add_responses_coverage(out);
   add_conversations_coverage(out);

@@ -78,6 +78,7 @@ constexpr auto common_rows = std::to_array<row>({
     {"usage.is_byok", scalar},
     {"usage.cost_details", parameters},
     {"usage_breakdown", parameters},
+    {"timings", parameters},  // llama.cpp, in each event where asked for
     {"x_groq.id", opaque},
     {"x_groq.seed", scalar},
     {"x_groq.usage", parameters},

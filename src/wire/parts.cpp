@@ -30,7 +30,7 @@ bool hides_text(const text::json::document& body, index at, const row& r, bool l
 
 std::string listed_body::path(const part& p) const { return body_.path(p.node); }
 
-void listed_body::add_plain(index node, part like, bool editable) {
+void listed_body::add_text(index node, part like, bool editable) {
   like.node = node;
   like.text = body_[node].text;
   like.editable = like.editable && editable;
@@ -61,17 +61,16 @@ void listed_body::add_reading(index node, part like, std::string reading) {
   like.text = readings_.emplace_back(std::move(reading));
   like.editable = false;
   parts_.push_back(like);
-  origins_.push_back({});
+  origins_.push_back({.is = text_of::reading});
 }
 
 void listed_body::add_copy(index node, part like, std::string reading) {
   add_reading(node, like, std::move(reading));
   parts_.back().editable = true;
-  origins_.back().copied = true;
 }
 
 void listed_body::add_value(index node, part like) {
-  add_plain(node, like, false);
+  add_text(node, like, false);
   if (auto spoken = text::json::without_exponent(body_[node].text); !spoken.empty()) add_reading(node, like, std::move(spoken));
 }
 
@@ -79,8 +78,8 @@ void listed_body::add_value(index node, part like) {
 // other, so a redaction of either blocks.
 void listed_body::add_broken(index node, part like) {
   auto reading = text::json::loosely_unescaped(body_[node].text);
-  if (reading == body_[node].text) return add_plain(node, like, true);
-  add_plain(node, like, false);
+  if (reading == body_[node].text) return add_text(node, like, true);
+  add_text(node, like, false);
   add_reading(node, like, std::move(reading));
 }
 
@@ -89,7 +88,7 @@ void listed_body::add_key(index node, part like) {
   like.text = body_[node].key;
   like.editable = false;
   parts_.push_back(like);
-  origins_.push_back({.document = -1, .inner = 0, .key = true});
+  origins_.push_back({.is = text_of::key});
 }
 
 void listed_body::add_key_to_drop(index node, part like) {
@@ -121,16 +120,16 @@ void listed_body::add_attachment(index node, const row& r, part like) {
     const bool editable = like.editable && what.coding.has_value();
     add_reading(node, like, std::move(*what.text));
     parts_.back().editable = editable;
-    origins_.back().coding = what.coding;
+    origins_.back() = {.is = what.coding ? text_of::decoded : text_of::reading, .coding = what.coding};
     return;
   }
-  if (what.type == attachment_type::url) add_plain(node, like, false);
+  if (what.type == attachment_type::url) add_text(node, like, false);
   add_unread("attachment", node, what.type == attachment_type::other ? r.carries : what.type);
 }
 
 // A string of which a redaction becomes a block: what a data: URL holds where it is one, wherever it stands.
 void listed_body::add_fixed(index node, const row& r, part like, data_url is) {
-  if (is != data_url::whole) return add_plain(node, like, false);
+  if (is != data_url::whole) return add_text(node, like, false);
   like.editable = false;
   add_attachment(node, r, like);
 }
@@ -150,8 +149,8 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
     case text_class::reference: return add_unread("server state", node);
     case text_class::binary: return add_attachment(node, r, like);
     case text_class::name: return add_fixed(node, r, like, as_data_url(text));
-    case text_class::schema: return add_plain(node, like, false);
-    case text_class::text: case text_class::arguments: return add_plain(node, like, true);
+    case text_class::schema: return add_text(node, like, false);
+    case text_class::text: case text_class::arguments: return add_text(node, like, true);
     case text_class::json: break;
   }
   auto inner = std::make_unique<text::json::document>();
@@ -165,18 +164,18 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
       like.text = nodes[i].key;
       like.editable = false;
       parts_.push_back(like);
-      origins_.push_back({document, i, true});
+      origins_.push_back({document, i, text_of::key});
     }
     if (nodes[i].kind == kind::object || nodes[i].kind == kind::array) continue;
     // A number made a string would not be what the tool's schema promises, so a number is judged and not edited.
     like.text = nodes[i].text;
     like.editable = nodes[i].kind == kind::string;
     parts_.push_back(like);
-    origins_.push_back({document, i, false});
+    origins_.push_back({document, i});
     if (auto spoken = text::json::without_exponent(nodes[i].text); !like.editable && !spoken.empty()) {
       like.text = readings_.emplace_back(std::move(spoken));
       parts_.push_back(like);
-      origins_.push_back({document, i, true});
+      origins_.push_back({document, i, text_of::reading});
     }
   }
   inner_.push_back(std::move(inner));
@@ -203,13 +202,13 @@ std::vector<text::json::splice> listed_body::splices(std::span<const replacement
     const auto& e = edits[i];
     const auto& p = parts_[e.part];
     const auto& from = origins_[e.part];
-    if (from.copied || (from.key && from.document < 0)) continue;
-    if (from.coding) {
+    if (from.is == text_of::decoded) {
       const auto first = i;
       while (i + 1 < edits.size() && edits[i + 1].part == e.part) ++i;
       out.push_back(written_again(edits.subspan(first, i + 1 - first)));
       continue;
     }
+    if (from.is != text_of::value) continue;
     const auto& outer = body_[p.node];
     auto begin = e.begin, end = e.end;
     std::string escaped;

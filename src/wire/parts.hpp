@@ -33,8 +33,8 @@ class listed_body {
 
   // The text of a string node with its row's meaning. `depth_max` bounds JSON in the string.
   void add(text::json::index node, const row& r, part like, std::uint32_t depth_max);
-  // A string of which nothing is known but where it stands; a redaction of it becomes a block unless it is `editable`.
-  void add_plain(text::json::index node, part like, bool editable);
+  // The string as it stands, whatever its row; a redaction of it becomes a block unless it is `editable`.
+  void add_text(text::json::index node, part like, bool editable);
   void add_fixed(text::json::index node, const row& r, part like, data_url is);
   // A number or a literal where text may be: it cannot be edited in its place, only judged.
   void add_value(text::json::index node, part like);
@@ -55,12 +55,18 @@ class listed_body {
 
  private:
   void add_broken(text::json::index node, part like);
+  // What of its node a text is. Only a value is edited where it stands.
+  enum class text_of : std::uint8_t {
+    value,
+    key,
+    reading,  // another than the bytes
+    decoded,  // of all of the value, which is written again
+  };
   struct origin {
     std::int32_t document = -1;  // index into inner_, or -1: the body itself
     text::json::index inner = 0;
-    bool key = false;
-    std::optional<text_coding> coding = {};  // of a text that was decoded: how it is written again
-    bool copied = false;                     // add_copy()
+    text_of is = text_of::value;
+    std::optional<text_coding> coding = {};  // of a decoded text: how it is written again
   };
   [[nodiscard]] text::json::splice written_again(std::span<const replacement> edits) const;
   text::json::document body_;

@@ -1,6 +1,7 @@
 // Responses requests. Some have no body: what they ask for is in the path.
 #include "responses.hpp"
 #include "responses_table.hpp"
+#include "sluice/base/percent.hpp"
 #include "sluice/base/strings.hpp"
 #include "system_place.hpp"
 
@@ -30,21 +31,6 @@ std::optional<role> turn_of_type(std::string_view type) {
   if (type == "reasoning" || type == "program" || type.ends_with("_call") || type == "mcp_approval_request") return role::assistant;
   if (type.ends_with("_output") || type == "mcp_approval_response") return role::tool;
   return std::nullopt;
-}
-
-// "%5F" as '_': two spellings of a key are one to the upstream.
-std::string decoded(std::string_view key) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; };
-  std::string out;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    if (key[i] == '%' && i + 2 < key.size() && digit(key[i + 1]) >= 0 && digit(key[i + 2]) >= 0) {
-      out += static_cast<char>(digit(key[i + 1]) * 16 + digit(key[i + 2]));
-      i += 2;
-    } else {
-      out += key[i];
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -83,7 +69,8 @@ void responses_request_body::read_query(std::string_view query) {
   while (!query.empty()) {
     const auto one = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(one.size() + 1, query.size()));
-    const auto key = decoded(one.substr(0, one.find('=')));
+    std::string key;  // two spellings of one are one to the upstream
+    percent_decode(one.substr(0, one.find('=')), key);
     if (key == "starting_after") unread_.push_back({.reason = "server state", .path = key, .bytes = one.size()});
     if (key == "stream" && one.ends_with("=true")) stream_ = true;
   }

@@ -98,7 +98,7 @@ class responses_body final : public table_response {
     blank(body, around, "logprobs", "[]", dropped);
     const auto annotations = body.member(around, "annotations");
     if (annotations == none || body[annotations].kind != kind::array) return;
-    const auto moves = edits_of(part.text, edits);
+    const text_moves moves(edits_of(part.text, edits));
     for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
   }
 

@@ -122,6 +122,7 @@ void responses_stream::begin_anew() {
   texts_.clear();
   announced_.clear();
   kept_.clear();
+  seen_bytes_ = 0;
   calls_ = false;
   grown_bytes_ = 0;
   own_number_ = last_number_ = -1;
@@ -186,7 +187,7 @@ void responses_stream::follow_annotation(const channel_sink& sink) {
   if (t == texts_.end() || !t->second.changed || annotation == none) return;
   const auto edits = t->second.channel ? sink.edits(*t->second.channel) : std::nullopt;
   annotation_gone_ = !edits;
-  if (edits) event_.shift(annotation, *edits);
+  if (edits) event_.shift(annotation, text_moves(*edits));
 }
 
 bool responses_stream::keeps_back() const {
@@ -301,7 +302,8 @@ void responses_stream::follow_edits() {
     if (spelled != none && body[spelled].kind == kind::array) event_.set(spelled, "[]");
     if (annotations == none || body[annotations].kind != kind::array) continue;
     if (!edits) event_.set(annotations, "[]");
-    for (auto a = edits ? body.first_child(annotations) : none; a != none; a = body.sibling(a)) event_.shift(a, *edits);
+    const text_moves moves(edits.value_or(std::vector<text_edit>()));
+    for (auto a = edits ? body.first_child(annotations) : none; a != none; a = body.sibling(a)) event_.shift(a, moves);
   }
 }
 
@@ -328,11 +330,10 @@ void responses_stream::number() {
 
 // What a cut needs of what the client has seen.
 void responses_stream::remember(std::string_view as_left) {
-  constexpr std::size_t bytes_max = 32u << 20;
-  const bool room = kept_bytes_ + as_left.size() <= bytes_max;
+  const bool room = seen_bytes_ + as_left.size() <= kept_bytes_max;
   const auto keep = [&](std::string& to) {
     if (!room) return;
-    kept_bytes_ += as_left.size();
+    seen_bytes_ += as_left.size();
     to = as_left;
   };
   if (tells_response_ && created_.empty()) keep(created_);

@@ -136,7 +136,9 @@ class responses_stream final : public event_stream {
   // Texts that were judged, with what left of them when it is something else; and keys.
   std::unordered_map<std::string, std::optional<judged_text>> judged_;
   std::unordered_set<std::string> keys_;
-  std::size_t kept_bytes_ = 0;
+  static constexpr std::size_t kept_bytes_max = 32u << 20;
+  std::size_t judged_bytes_ = 0;  // of those; what is more is judged again where it is repeated
+  std::size_t seen_bytes_ = 0;    // of the events that a cut needs, of the response at hand
   std::size_t grown_bytes_ = 0;  // of all texts that came in pieces
   std::string created_;  // the first event that held the response, as it left
   std::int64_t last_number_ = -1;  // of the last event that left

@@ -348,7 +348,7 @@ void add_responses_coverage(std::vector<dialect::coverage_row>& out) {
   }
   out.push_back({"responses.retrieve", "request", "?starting_after", "R", "-", "-", "no", "unreadable.server_state: a stream from its middle begins within a text"});
   for (const char* endpoint : {"responses", "responses.input_tokens", "responses.input_items"}) {
-    out.push_back({endpoint, "response", "any other string", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+    out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
   out.push_back({"responses.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
 }

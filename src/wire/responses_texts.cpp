@@ -11,9 +11,6 @@ using text::json::none;
 
 namespace {
 
-// Bytes of judged texts that are remembered; what is more is judged again where it is repeated.
-constexpr std::size_t kept_bytes_max = 32u << 20;
-
 // How a text is judged, and the text. Where any of it differs, the outcome may.
 std::string key_of(role who, part_kind kind, text_class what, std::string_view text) {
   std::string out;
@@ -41,8 +38,8 @@ void responses_stream::growth::left(std::string_view piece) {
 bool responses_stream::knows_key(index i, const row& r) {
   const auto key = event_.body()[i].key;
   if (own_.contains(key) && repeats_request(r.path)) return true;
-  if (kept_bytes_ + key.size() > kept_bytes_max) return false;
-  kept_bytes_ += key.size();
+  if (judged_bytes_ + key.size() > kept_bytes_max) return false;
+  judged_bytes_ += key.size();
   return !keys_.insert(key_of(to_role(r.from, role::assistant), r.kind, text_class::name, key)).second;
 }
 
@@ -174,8 +171,8 @@ void responses_stream::leave(index i, std::string_view left, std::optional<std::
 
 void responses_stream::know(std::string key, std::string_view original, std::string_view left, std::optional<std::vector<text_edit>> edits) {
   const auto bytes = key.size() + (left == original ? 0 : left.size());
-  if (kept_bytes_ + bytes > kept_bytes_max) return;
-  kept_bytes_ += bytes;
+  if (judged_bytes_ + bytes > kept_bytes_max) return;
+  judged_bytes_ += bytes;
   judged_.emplace(std::move(key), left == original ? std::nullopt : std::optional(judged_text{std::string(left), std::move(edits)}));
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "sluice/base/code_points.hpp"
@@ -30,17 +32,28 @@ std::vector<text_edit> edits_of(std::string_view text, std::span<const replaceme
   return out;
 }
 
-std::int64_t shifted(std::int64_t at, std::span<const text_edit> edits, bool is_end) {
+text_moves::text_moves(std::vector<text_edit> edits) : edits_(std::move(edits)) {
+  by_.reserve(edits_.size());
   std::int64_t by = 0;
-  for (const auto& e : edits) {
-    if (at <= e.begin) break;
-    if (at < e.end) return e.begin + by + (is_end ? e.length : 0);
+  for (const auto& e : edits_) {
+    by_.push_back(by);
     by += e.length - (e.end - e.begin);
   }
-  return at + by;
 }
 
-void shift_annotation(const text::json::document& body, index annotation, std::span<const text_edit> edits, std::vector<text::json::splice>& splices) {
+std::span<const text_edit> text_moves::from(std::int64_t at) const {
+  return {std::ranges::lower_bound(edits_, at, std::ranges::less_equal(), &text_edit::end), edits_.end()};
+}
+
+std::int64_t text_moves::shifted(std::int64_t at, bool is_end) const {
+  const auto behind = std::ranges::lower_bound(edits_, at, {}, &text_edit::begin);
+  if (behind == edits_.begin()) return at;
+  const auto& e = *std::prev(behind);
+  const auto by = by_[static_cast<std::size_t>(behind - edits_.begin()) - 1];
+  return at < e.end ? e.begin + by + (is_end ? e.length : 0) : at + by + e.length - (e.end - e.begin);
+}
+
+void shift_annotation(const text::json::document& body, index annotation, const text_moves& moves, std::vector<text::json::splice>& splices) {
   if (body[annotation].kind != kind::object) return;
   const auto citation = body.member(annotation, "url_citation");
   const auto of = citation != none && body[citation].kind == kind::object ? citation : annotation;
@@ -49,7 +62,7 @@ void shift_annotation(const text::json::document& body, index annotation, std::s
     if (n == none || body[n].kind != kind::number) continue;
     std::int64_t at = 0;
     std::from_chars(body[n].text.data(), body[n].text.data() + body[n].text.size(), at);
-    const auto to = shifted(at, edits, key[0] == 'e');
+    const auto to = moves.shifted(at, key[0] == 'e');
     if (to != at) splices.push_back({body[n].raw_begin, body[n].raw_end, std::to_string(to)});
   }
 }
@@ -92,13 +105,14 @@ std::optional<segment> read_segment(const text::json::document& body, index at) 
   return static_cast<std::int64_t>(out.says->size()) == out.end - out.begin ? std::optional(out) : std::nullopt;
 }
 
-bool shift_segment(const text::json::document& body, index at, std::span<const text_edit> edits, std::vector<text::json::splice>& splices) {
+bool shift_segment(const text::json::document& body, index at, const text_moves& moves, std::vector<text::json::splice>& splices) {
   const auto of = read_segment(body, at);
   if (!of) return false;
   if (of->says) {
     std::string now;
     std::size_t done = 0;
-    for (const auto& e : edits) {
+    for (const auto& e : moves.from(of->begin)) {
+      if (e.begin >= of->end) break;
       const auto begin = std::max(e.begin, of->begin), end = std::min(e.end, of->end);
       if (begin >= end) continue;
       const auto from = static_cast<std::size_t>(begin - of->begin), size = static_cast<std::size_t>(end - begin);
@@ -112,7 +126,7 @@ bool shift_segment(const text::json::document& body, index at, std::span<const t
   }
   for (const bool is_end : {false, true}) {
     const auto n = member_of(body, at, places[is_end ? 2 : 1]);
-    const auto was = is_end ? of->end : of->begin, is = shifted(was, edits, is_end);
+    const auto was = is_end ? of->end : of->begin, is = moves.shifted(was, is_end);
     if (is != was && n != none) splices.push_back({body[n].raw_begin, body[n].raw_end, std::to_string(is)});
   }
   return true;

@@ -12,7 +12,7 @@ using sluice::http::sse_event;
 using sluice::http::sse_splitter;
 
 struct event {
-  std::string raw, type, data;
+  std::string raw, data;
   bool has_data = false;
   bool operator==(const event&) const = default;
 };
@@ -34,7 +34,7 @@ reading split(std::string_view bytes, std::size_t event_bytes_max, std::size_t f
     sse_event e;
     auto got = sse_splitter::status::more;
     while ((got = s.next(e)) == sse_splitter::status::event) {
-      out.events.push_back({std::string(e.raw), std::string(e.type), std::string(e.data), e.has_data});
+      out.events.push_back({std::string(e.raw), std::string(e.data), e.has_data});
       SLUICE_REQUIRE(e.raw.size() <= event_bytes_max);
       if (e.data_offset != 0) SLUICE_REQUIRE(e.raw.substr(e.data_offset, e.data.size()) == e.data);
     }
@@ -50,22 +50,21 @@ reading split(std::string_view bytes, std::size_t event_bytes_max, std::size_t f
 
 // Line by line, as the standard says it, with no thought of speed. A CR that ends the input may be half of a line's end.
 event read_plainly(std::string_view raw) {
-  event out{std::string(raw), {}, {}, false};
+  event out{std::string(raw), {}, false};
   const bool marked = raw.starts_with("\xef\xbb\xbf");
   if (marked) raw.remove_prefix(3);
-  while (!raw.empty()) {
+  for (bool first = true; !raw.empty(); first = false) {
     const auto end = raw.find_first_of("\r\n");
     SLUICE_REQUIRE(end != raw.npos);
     const auto line = raw.substr(0, end);
     raw.remove_prefix(raw.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
     if (line.empty()) {
       // The blank line is the last. (A line that is only a mark says nothing, and its event is the next one's beginning.)
-      SLUICE_REQUIRE(raw.empty() || (marked && !out.has_data && out.type.empty()));
+      SLUICE_REQUIRE(raw.empty() || (marked && first));
     }
     const auto colon = line.find(':');
     auto value = colon == line.npos ? std::string_view() : line.substr(colon + 1);
     if (value.starts_with(' ')) value.remove_prefix(1);
-    if (line.substr(0, colon) == "event") out.type = value;
     if (line.substr(0, colon) == "data") {
       if (out.has_data) out.data += '\n';
       out.data += value;

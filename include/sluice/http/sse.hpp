@@ -11,12 +11,19 @@ namespace sluice::http {
 // One event: `raw` is all of its bytes, the blank line that ends it included (comments and unknown fields too).
 struct sse_event {
   std::string_view raw;
-  std::string_view type;  // value of the last `event:` line
   std::string_view data;  // data lines joined by LF
   bool has_data = false;  // false: comments or fields only; clients dispatch nothing
   // When the data is one line: where its value begins in raw, so that an edit can be spliced. 0 when it is several lines.
   std::uint32_t data_offset = 0;
 };
+
+// A line of an event, without what ends it: its name, and where its value begins. A byte order mark before the first line is no part of it (and
+// some clients read the line all the same); before another line it belongs to the name, which nobody knows then.
+struct sse_field {
+  std::string_view name;
+  std::size_t value;
+};
+[[nodiscard]] sse_field read_field(std::string_view line, bool first);
 
 // The bytes of one whole event as one. `joined`: room for data over several lines.
 [[nodiscard]] sse_event read_event(std::string_view raw, std::string& joined);

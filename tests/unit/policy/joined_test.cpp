@@ -269,10 +269,28 @@ TEST(policy_joined, costs_what_the_text_is_long) {
   testing::expect_time_by_number(time_of, 2000);
 }
 
+// The rules of all kinds, for answers too.
+std::string both_ways() {
+  auto out = all_kinds;
+  for (auto at = out.find("direction: request"); at != std::string::npos; at = out.find("direction: request")) out.replace(at, 18, "direction: both\n    stream: {hold: full}");
+  return out;
+}
+
+TEST(policy_joined, of_an_answer_of_many_choices_looks_at_each_once) {
+  const auto with = snapshot_of(both_ways());
+  ASSERT_NE(with, nullptr);
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::vector<text_part> parts;
+    for (std::int32_t choice = 0; choice < static_cast<std::int32_t>(n); ++choice) parts.push_back({role::assistant, part_kind::text, true, true, "a", choice});
+    scratch working;
+    const auto begin = mono_now();
+    EXPECT_TRUE(evaluate(with->rules_for({}), parts, {.direction = direction::response}, working).findings.empty());
+    return mono_now() - begin;
+  }, 2000);
+}
+
 TEST(policy_joined, in_an_answer_texts_of_one_choice_go_on_in_each_other) {
-  auto both_ways = all_kinds;
-  for (auto at = both_ways.find("direction: request"); at != std::string::npos; at = both_ways.find("direction: request")) both_ways.replace(at, 18, "direction: both\n    stream: {hold: full}");
-  const auto with = snapshot_of(both_ways);
+  const auto with = snapshot_of(both_ways());
   ASSERT_NE(with, nullptr);
   struct { std::string first, second; part_kind kind; std::int32_t choice; std::size_t edits; } const all[] = {
       {"the halden ba", "nk", part_kind::text, 0, 2},  {"merger with", "on tuesday", part_kind::text, 0, 2},     {"the halden ba", "nk", part_kind::text, 1, 0},

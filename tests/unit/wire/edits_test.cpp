@@ -83,6 +83,46 @@ TEST(edits, of_many_parts_cost_what_they_are_long) {
   }, 2000);
 }
 
+// As many citations as edits.
+TEST(edits, of_an_answer_with_many_citations_cost_what_it_is_long) {
+  const auto number = [](std::size_t n) { return static_cast<std::int64_t>(n); };
+  testing::expect_time_by_number([&](std::size_t n) {
+    const auto text = addresses(n);
+    json cited = json::array();
+    for (std::size_t i = 0; i < n; ++i) cited.push_back({{"type", "url_citation"}, {"url_citation", {{"start_index", 7 * number(i)}, {"end_index", 7 * number(i) + 6}, {"title", "T"}, {"url", "U"}}}});
+    const auto body = json{{"choices", {{{"index", 0}, {"message", {{"role", "assistant"}, {"content", text}, {"annotations", cited}}}, {"finish_reason", "stop"}}}}}.dump();
+    return time_of_edits(**openai().read_response(openai().classify("POST", chat_path), body, 64), text);
+  }, 1000);
+  testing::expect_time_by_number([&](std::size_t n) {
+    json parts = json::array(), supports = json::array();
+    for (std::size_t i = 0; i < n; ++i) parts.push_back({{"text", "a@b.\u00e9o # "}});
+    for (std::size_t i = 0; i < n; ++i) supports.push_back({{"segment", {{"partIndex", number(i)}, {"startIndex", 0}, {"endIndex", 7}}}});
+    const auto body = json{{"candidates", {{{"content", {{"role", "model"}, {"parts", parts}}}, {"finishReason", "STOP"}, {"groundingMetadata", {{"groundingSupports", supports}}}}}}}.dump();
+    return time_of_edits(**gemini().read_response(gemini().classify("POST", "/v1beta/models/m:generateContent"), body, 64), "a@b.\u00e9o # ");
+  }, 1000);
+}
+
+// A text of which nothing is left goes with its block.
+TEST(edits, of_many_blocks_cost_what_they_are_long) {
+  for (const std::string left : {"#", ""}) {
+    testing::expect_time_by_number([&](std::size_t n) {
+      json blocks = json::array();
+      for (std::size_t i = 0; i < n; ++i) blocks.push_back({{"type", "text"}, {"text", "a@b.c"}});
+      const auto body = json{{"type", "message"}, {"role", "assistant"}, {"content", blocks}, {"stop_reason", "end_turn"}}.dump();
+      const auto r = anthropic().read_response(anthropic().classify("POST", "/v1/messages"), body, 64);
+      EXPECT_TRUE(r.has_value());
+      std::vector<replacement> edits;
+      for (std::uint32_t p = 0; p < (*r)->parts().size(); ++p) {
+        if ((*r)->parts()[p].text == "a@b.c") edits.push_back({p, 0, 5, left});
+      }
+      EXPECT_EQ(edits.size(), n);
+      const auto begin = std::chrono::steady_clock::now();
+      EXPECT_EQ(json::parse((*r)->edited(edits))["content"].size(), left.empty() ? 1 : n);
+      return std::chrono::steady_clock::now() - begin;
+    }, 2000);
+  }
+}
+
 // A text as one of the ways in which JSON writes it.
 std::string literal_of(const std::vector<std::string>& atoms, std::mt19937& random) {
   std::string out = "\"";

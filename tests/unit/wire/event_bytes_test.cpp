@@ -52,7 +52,12 @@ std::vector<std::pair<std::string, std::string>> events_in(const std::string& by
   http::sse_event e;
   while (splitter.next(e) == http::sse_splitter::status::event) {
     if (e.has_data) out.emplace_back(e.raw, e.data);
-    types += e.type;
+    for (std::size_t at = 0; at < e.raw.size();) {
+      const auto end = std::min(http::find_line_end(e.raw, at), e.raw.size());
+      const auto line = e.raw.substr(at, end - at);
+      if (const auto [name, value] = http::read_field(line, at == 0); name == "event") types += line.substr(value);
+      at = end + 1;
+    }
   }
   return out;
 }
@@ -88,6 +93,25 @@ TEST(event_bytes, of_an_edited_event_in_several_lines_are_an_event_of_the_same_l
         EXPECT_EQ(run(s, bytes, pass).out, bytes);
       }
     }
+  }
+}
+
+// The line is data to who reads over the mark, and none to who does not.
+TEST(event_bytes, a_byte_order_mark_before_a_later_line_ends_the_stream) {
+  const std::string mark = "\xef\xbb\xbf";
+  for (const auto& s : speeches()) {
+    const auto whole = "data: " + s.event.dump() + "\n";
+    for (const auto& hidden : {mark + "data: hidden\n", mark + "\n", mark + ": hidden\n"}) {
+      for (const auto& bytes : {s.before + whole + hidden + "\n", s.before + "id: 1\n" + hidden + whole + "\n", s.before + mark + hidden + whole + "\n"}) {
+        testing::pass_sink sink;
+        const auto t = run(s, bytes, sink);
+        EXPECT_EQ(t.last, response_stream::status::unreadable) << s.path << bytes;
+        EXPECT_EQ(t.out.find("hidden"), std::string::npos) << t.out;
+      }
+    }
+    testing::pass_sink sink;
+    const auto marked = s.before + mark + whole + "\n";
+    EXPECT_EQ(run(s, marked, sink).out, marked);
   }
 }
 

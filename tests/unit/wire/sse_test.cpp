@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace sluice::http {
 namespace {
 
-using seen = std::vector<std::tuple<std::string, std::string, std::string>>;  // raw, type, data
+using seen = std::vector<std::pair<std::string, std::string>>;  // raw, data
 
 seen split(std::string_view bytes, const std::vector<std::size_t>& cuts, std::string* rest = nullptr) {
   sse_splitter s(1 << 20);
@@ -20,7 +20,7 @@ seen split(std::string_view bytes, const std::vector<std::size_t>& cuts, std::st
     s.feed(bytes.substr(at, to - at));
     at = to;
     sse_event e;
-    while (s.next(e) == sse_splitter::status::event) out.emplace_back(e.raw, e.type, e.data);
+    while (s.next(e) == sse_splitter::status::event) out.emplace_back(e.raw, e.data);
   };
   for (const auto c : cuts) feed(c);
   feed(bytes.size());
@@ -33,22 +33,31 @@ const std::string sample = "data: one\n\nevent: ping\ndata: two\ndata:three\n\n:
 TEST(sse_splitter, reads_the_fields_that_clients_read) {
   const auto all = split(sample, {});
   ASSERT_EQ(all.size(), 7u);
-  EXPECT_EQ(std::get<2>(all[0]), "one");
-  EXPECT_EQ(std::get<1>(all[1]), "ping");
-  EXPECT_EQ(std::get<2>(all[1]), "two\nthree");
-  EXPECT_EQ(std::get<2>(all[3]), "crlf");
-  EXPECT_EQ(std::get<2>(all[6]), "\xC3\xA9\xE2\x80\xA8 x");
+  EXPECT_EQ(all[0].second, "one");
+  EXPECT_EQ(all[1].second, "two\nthree");
+  EXPECT_EQ(all[3].second, "crlf");
+  EXPECT_EQ(all[6].second, "\xC3\xA9\xE2\x80\xA8 x");
 }
 
 TEST(sse_splitter, any_single_cut_gives_the_same_events_and_loses_no_byte) {
   const auto whole = split(sample, {});
   std::string joined;
-  for (const auto& [raw, type, data] : whole) joined += raw;
+  for (const auto& [raw, data] : whole) joined += raw;
   EXPECT_EQ(joined, sample);
   for (std::size_t cut = 0; cut <= sample.size(); ++cut) EXPECT_EQ(split(sample, {cut}), whole) << "cut at " << cut;
   std::vector<std::size_t> each;
   for (std::size_t i = 1; i < sample.size(); ++i) each.push_back(i);
   EXPECT_EQ(split(sample, each), whole);
+}
+
+TEST(sse_splitter, a_byte_order_mark_belongs_to_the_name_of_every_line_but_the_first) {
+  const std::string mark = "\xef\xbb\xbf";
+  const auto all = split(mark + "data: a\n" + mark + "data: b\n\n" + mark + "data: c\n\n", {});
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].second, "a");
+  EXPECT_EQ(all[1].second, "c");
+  EXPECT_EQ(read_field(mark + "event:x", true).name, "event");
+  EXPECT_EQ(read_field(mark + "event:x", false).name, mark + "event");
 }
 
 TEST(sse_splitter, an_event_without_its_empty_line_stays_in_the_rest) {

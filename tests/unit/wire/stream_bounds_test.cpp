@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "event_reader.hpp"
 #include "sluice/base/cpu_time.hpp"
 #include "sluice/base/limits.hpp"
 #include "traces.hpp"
@@ -191,11 +192,20 @@ TEST(stream_bounds, white_space_before_a_stream_is_kept_up_to_a_bound) {
   EXPECT_NE(many.reason().find("white space"), std::string::npos);
 }
 
+// Ones that edit, so that what points into a text moves; and so that it stays where it is, which costs the sink no more for many words.
+struct editing_sink final : testing::replace_sink {
+  editing_sink() : replace_sink("secret", "[R]") {}
+};
+struct masking_sink final : testing::replace_sink {
+  masking_sink() : replace_sink("secret", "[mask]") {}
+};
+
 // Processor time, the least of some tries: what else runs on the machine makes none shorter.
+template <class Sink>
 std::chrono::nanoseconds time_of(const api& of, const std::string& bytes) {
   auto best = std::chrono::nanoseconds::max();
   for (int i = 0; i < 3; ++i) {
-    testing::pass_sink sink;
+    Sink sink;
     sink.passes_unread = true;
     upstream up(of, sink);
     const auto begin = thread_cpu_time();
@@ -206,8 +216,9 @@ std::chrono::nanoseconds time_of(const api& of, const std::string& bytes) {
 }
 
 // Eight times as much takes eight times as long, or little more; with the square it would be sixty-four.
+template <class Sink = testing::pass_sink>
 void expect_linear(const api& of, const char* what, std::size_t n, const std::function<json(std::size_t)>& event) {
-  const auto once = time_of(of, "data: " + event(n).dump() + "\n\n"), eightfold = time_of(of, "data: " + event(8 * n).dump() + "\n\n");
+  const auto once = time_of<Sink>(of, "data: " + event(n).dump() + "\n\n"), eightfold = time_of<Sink>(of, "data: " + event(8 * n).dump() + "\n\n");
   EXPECT_LT(eightfold, 24 * once + std::chrono::milliseconds(5)) << what << ": " << once.count() / 1000 << " us and " << eightfold.count() / 1000 << " us";
 }
 
@@ -229,6 +240,55 @@ TEST(stream_bounds, an_event_costs_what_its_bytes_do) {
   expect_linear(completions, "choices of a completion with tokens", 4000, [](std::size_t n) {
     return json{{"choices", many_of(n, {{"index", 0}, {"text", "x"}, {"logprobs", {{"tokens", json::array({"x"})}}}})}};
   });
+}
+
+TEST(stream_bounds, an_event_with_citations_of_an_edited_text_costs_what_its_bytes_do) {
+  expect_linear<editing_sink>(candidates, "segments of a candidate", 4000, [](std::size_t n) {
+    const json segment = {{"segment", {{"startIndex", 2}, {"endIndex", 10}}}};
+    return json{{"candidates", json::array({{{"index", 0}, {"finishReason", "STOP"}, {"content", {{"parts", json::array({{{"text", "a secret b"}}})}}}, {"groundingMetadata", {{"groundingSupports", many_of(n, segment)}}}}})}};
+  });
+  expect_linear<masking_sink>(chat, "annotations and edits of a choice", 1000, [](std::size_t n) {
+    std::string text;
+    for (std::size_t i = 0; i < n; ++i) text += "a secret ";
+    json cited = json::array();
+    for (std::size_t i = 0; i < n; ++i) cited.push_back({{"type", "url_citation"}, {"url_citation", {{"start_index", 9 * i + 2}, {"end_index", 9 * i + 8}}}});
+    return json{{"choices", json::array({{{"index", 0}, {"finish_reason", "stop"}, {"delta", {{"content", text}, {"annotations", cited}}}}})}};
+  });
+}
+
+// What is said of a whole value after some of it was edited holds for all of it, in whatever order they stand.
+TEST(stream_bounds, a_later_word_on_a_value_overrules_those_within_it) {
+  const path_table table({});
+  event_reader event(table, 64);
+  ASSERT_TRUE(event.parse(R"({"a":["x",{"b":"y"}],"c":"z"})").has_value());
+  const auto& body = event.body();
+  const auto list = body.member(0, "a"), object = body.sibling(body.first_child(list)), word = body.member(0, "c");
+  event.add_element(list, "1");
+  event.replace(body.first_child(list), "w");
+  event.set(object, "{}");
+  event.append(word, "!");
+  event.append(word, "!");
+  EXPECT_EQ(event.apply(), R"({"a":["w",{},1],"c":"z!!"})");
+  ASSERT_TRUE(event.parse(R"({"a":["x",{"b":"y"}],"c":"z"})").has_value());
+  event.replace(body.first_child(list), "w");
+  event.add_element(list, "1");
+  event.set(list, "[]");
+  event.set(word, "1");
+  event.set(word, "2");
+  EXPECT_EQ(event.apply(), R"({"a":[],"c":2})");
+}
+
+TEST(stream_bounds, of_a_text_that_was_edited_nothing_is_kept) {
+  unsent_text text;
+  EXPECT_TRUE(text.leaves("a sec", "a "));
+  EXPECT_FALSE(text.empty());
+  EXPECT_FALSE(text.leaves("ret", "[R]"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(text.empty());
+    EXPECT_FALSE(text.leaves("more", "more")) << "edited once is edited";
+  }
+  text.clear();
+  EXPECT_TRUE(text.leaves("more", "more"));
 }
 
 // What may become a data: URL is kept until it is known, and blanks that its readers skip make it no longer.
