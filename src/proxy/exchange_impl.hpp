@@ -86,6 +86,7 @@ struct exchange::impl {
     std::shared_ptr<const ledger_entry> before;
   };
   std::vector<grown_handle> grown;
+  bool unreached = false;  // the upstream was never told what was asked
   bool grown_marked = false, ledger_told = false, ledger_away = false;
   std::string last_bytes;  // while the ledger is told of the answer
 
@@ -171,7 +172,10 @@ struct exchange::impl {
   [[nodiscard]] bool goes_without_mark(effects& out);
   void refuse_without_ledger(effects& out);
   [[nodiscard]] std::shared_ptr<const ledger_entry> entry_of(policy::verdict v, bool whole) const;
-  void add_handles(ledger_question& to, policy::verdict v) const;
+  [[nodiscard]] std::shared_ptr<const ledger_entry> left_unread(policy::verdict v) const;
+  [[nodiscard]] bool reads_rest() const;
+  [[nodiscard]] std::vector<wire::handle> handles_of_answer() const;
+  void add_handles(std::span<const wire::handle> handles, ledger_question& to, policy::verdict v) const;
   [[nodiscard]] std::uint64_t tell_ledger();
 
   // judged_text.cpp
