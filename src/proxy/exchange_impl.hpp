@@ -196,7 +196,10 @@ struct exchange::impl {
   void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
+  // The place among `candidates` of the first that names the model, or of the one that names none.
+  [[nodiscard]] std::optional<std::size_t> serving(std::string_view model) const;
   [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
+  [[nodiscard]] bool admits_models(effects& out);
   [[nodiscard]] bool accepts_form(const http::request_head& head, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   void read_request(effects& out);
