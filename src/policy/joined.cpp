@@ -79,30 +79,30 @@ class seam_reader final : private match_sink {
   seam_reader(const ruleset& rules, std::span<const text_part> parts, direction which, role_texts& others, part_matcher& matcher, joined_sink& out)
       : rules_(rules), parts_(parts), direction_(which), reach_(rules.reach(which)), others_(others), matcher_(matcher), out_(out) {}
 
-  // All texts of one role and kind; in an answer, of each choice.
+  // All texts of one role and kind; in an answer, of each choice. An answer may have many: none looks at the texts of another.
   void read(role who, part_kind kind) {
-    if (direction_ == direction::request) return read(who, kind, 0);
-    std::vector<std::int32_t> choices;
-    for (const auto& p : parts_) {
-      if (p.choice >= 0) choices.push_back(p.choice);
+    const bool answers = direction_ == direction::response;
+    std::vector<std::pair<std::int32_t, std::uint32_t>> all;  // by choice
+    for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+      const auto& p = parts_[i];
+      if (p.role == who && p.kind == kind && !p.text.empty() && (!answers || p.choice >= 0)) all.emplace_back(answers ? p.choice : 0, i);
     }
-    std::ranges::sort(choices);
-    const auto again = std::ranges::unique(choices);
-    choices.erase(again.begin(), again.end());
-    for (const auto choice : choices) read(who, kind, choice);
+    std::ranges::sort(all);
+    for (auto first = all.begin(); first != all.end();) {
+      const auto last = std::find_if(first, all.end(), [&](const auto& each) { return each.first != first->first; });
+      which_.clear();
+      for (; first != last; ++first) which_.push_back(first->second);
+      read_choice(who, kind);
+    }
   }
 
  private:
-  void read(role who, part_kind kind, std::int32_t choice) {
-    which_.clear();
+  void read_choice(role who, part_kind kind) {
     json_ = false;
     bool old = false, fresh = false;
-    for (std::uint32_t i = 0; i < parts_.size(); ++i) {
-      const auto& p = parts_[i];
-      if (p.role != who || p.kind != kind || p.text.empty() || (direction_ == direction::response && p.choice != choice)) continue;
-      which_.push_back(i);
-      (p.last_turn ? fresh : old) = true;
-      json_ = json_ || text::may_be_json(p.text);
+    for (const auto i : which_) {
+      (parts_[i].last_turn ? fresh : old) = true;
+      json_ = json_ || text::may_be_json(parts_[i].text);
     }
     where_ = {direction_, who, kind, !old};
     read_both();

@@ -349,6 +349,22 @@ TEST(policy_additions, cost_what_a_request_is_long_however_many_of_its_parts_mat
   }, 16'000);
 }
 
+TEST(policy_additions, cost_what_an_answer_is_long_however_many_choices_it_has) {
+  const auto rewrites = built(one_policy(answering("r", "invest", "type: require_disclaimer, disclaimer: plain, on_missing: rewrite, replacement: Ask us.", "    stream: {hold: full}\n") +
+                                         answering("s", "bonds", "type: append, text: Mind."), notices));
+  ASSERT_NE(rewrites.snapshot, nullptr) << to_text(rewrites.found);
+  scratch working;
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::vector<text_part> parts;
+    for (std::size_t i = 0; i < n; ++i) parts.push_back(answer("invest in bonds", static_cast<std::int32_t>(i)));
+    const auto begin = mono_now();
+    const auto got = evaluate(rewrites.snapshot->rules_for({}), parts, {.direction = direction::response}, working);
+    EXPECT_EQ(got.edits.size(), n);
+    EXPECT_EQ(got.additions.size(), n);
+    return mono_now() - begin;
+  }, 2000);
+}
+
 TEST(policy_additions, checks_that_disclaimers_can_be_found_and_waited_for) {
   const auto with = [](const std::string& action, const std::string& more = {}, const std::string& stream = {}) {
     return checked(one_policy(answering("r", "invest", "type: require_disclaimer, disclaimer: d" + action, stream), "disclaimers: {d: {text: x" + more + "}}\n"));
