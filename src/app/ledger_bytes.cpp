@@ -1,4 +1,4 @@
-// See ledger_bytes.hpp. The format's number, the verdict's, whether it is whole, then texts, each led by its length and a colon: the version,
+// See ledger_bytes.hpp. The format's number, the verdict's, whether it is whole or left unread, then texts, each led by its length and a colon: the version,
 // the context, its tags.
 #include "ledger_bytes.hpp"
 
@@ -9,6 +9,7 @@ namespace sluice::app {
 namespace {
 
 constexpr char format = '1';
+constexpr char begun = '0', whole = '1', left = '2';  // who knows no `left` takes it for begun
 
 void append(std::string& out, std::string_view text) { ((out += std::to_string(text.size())) += ':') += text; }
 
@@ -26,7 +27,7 @@ std::optional<std::string> take(std::string_view& from) {
 }  // namespace
 
 std::string to_bytes(const proxy::ledger_entry& entry) {
-  std::string out{format, static_cast<char>('0' + static_cast<int>(entry.verdict)), entry.whole ? '1' : '0'};
+  std::string out{format, static_cast<char>('0' + static_cast<int>(entry.verdict)), entry.whole ? whole : entry.left ? left : begun};
   const auto& who = entry.who;
   for (const auto* text : {&entry.version, &who.tenant, &who.region, &who.tier, &who.user, &who.conversation, &who.route, &who.model}) append(out, *text);
   for (const auto& tag : who.tags) append(out, tag);
@@ -37,7 +38,8 @@ std::shared_ptr<const proxy::ledger_entry> entry_from(std::string_view bytes) {
   if (bytes.size() < 3 || bytes[0] != format || bytes[1] < '0' || bytes[1] > '0' + static_cast<int>(policy::verdict::block)) return nullptr;
   auto made = std::make_shared<proxy::ledger_entry>();
   made->verdict = static_cast<policy::verdict>(bytes[1] - '0');
-  made->whole = bytes[2] == '1';
+  made->whole = bytes[2] == whole;
+  made->left = bytes[2] == left;
   bytes.remove_prefix(3);
   auto& who = made->who;
   for (auto* text : {&made->version, &who.tenant, &who.region, &who.tier, &who.user, &who.conversation, &who.route, &who.model}) {

@@ -26,16 +26,9 @@ std::string joined(const std::vector<std::string_view>& texts) {
 
 }  // namespace
 
-void judge::await(std::uint32_t rule, std::uint32_t part) {
-  const auto same = [&](const waiting& w) { return w.rule == rule && w.part == part; };
-  if (std::ranges::none_of(waiting_, same)) waiting_.push_back({rule, part, choice_});
-}
-
 std::vector<std::uint32_t> judge::rules_in(std::int64_t choice) const {
   std::vector<std::uint32_t> out;
-  for (const auto& w : waiting_) {
-    if (w.choice == choice && std::ranges::find(out, w.rule) == out.end()) out.push_back(w.rule);
-  }
+  for (auto at = waiting_.lower_bound({choice, 0}); at != waiting_.end() && at->first.first == choice; ++at) out.push_back(at->first.second);
   const auto name = [&](std::uint32_t rule) {
     const auto& info = rules_.owner->infos[rule];
     return std::tie(info.policy, info.id);
@@ -46,17 +39,16 @@ std::vector<std::uint32_t> judge::rules_in(std::int64_t choice) const {
 
 std::vector<std::int64_t> judge::unsettled() const {
   std::vector<std::int64_t> out;
-  for (const auto& w : waiting_) {
-    if (std::ranges::find(out, w.choice) == out.end()) out.push_back(w.choice);
+  for (const auto& [at, findings] : waiting_) {
+    if (out.empty() || out.back() != at.first) out.push_back(at.first);
   }
   return out;
 }
 
 // The findings say what was done, not what the rule had in mind.
 void judge::conclude(std::uint32_t rule, std::int64_t choice, action done) {
-  const auto here = [&](const waiting& w, const finding& f) { return w.rule == rule && w.choice == choice && w.part == f.part; };
-  for (auto& f : out_.findings) {
-    if (f.rule == rule && std::ranges::any_of(waiting_, [&](const waiting& w) { return here(w, f); })) f.action = done;
+  if (const auto at = waiting_.find({choice, rule}); at != waiting_.end()) {
+    for (const auto each : at->second) out_.findings[each].action = done;
   }
   const bool enforced = enforces(rule);
   raise(done, enforced, true);
@@ -110,7 +102,7 @@ judge::settled judge::settle(std::int64_t choice, bool structured, const choice_
     if (what == action::append) add(texts, r.text);
     if (what == action::require_disclaimer) add(texts, r.disclaimer->text);
   }
-  std::erase_if(waiting_, [&](const waiting& w) { return w.choice == choice; });
+  waiting_.erase(waiting_.lower_bound({choice, 0}), waiting_.lower_bound({choice + 1, 0}));
   out.addition = joined(texts);
   const bool says_something = out.rewritten != nullptr ? !out.rewritten->empty() : !said.empty();
   if (!out.addition.empty() && says_something) out.addition.insert(0, blank_line);

@@ -12,6 +12,7 @@ class compiled_snapshot final : public snapshot {
   [[nodiscard]] const std::string& version() const override { return program_->version; }
   [[nodiscard]] const std::string& bundle_name() const override { return program_->bundle_name; }
   [[nodiscard]] const ruleset& rules_for(const context& who) const override { return scopes_.find(who); }
+  [[nodiscard]] bool tells_models_apart(std::string_view a, std::string_view b) const override { return scopes_.tells_apart(&context::model, a, b); }
   [[nodiscard]] bool asks_for_tags() const override { return scopes_.asks_for_tags(); }
   [[nodiscard]] bool denies_all() const override { return false; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return program_->infos; }

@@ -2,7 +2,9 @@
 #include "sluice/policy/evaluate.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -66,15 +68,7 @@ class evaluation final : private match_sink, private joined_sink, private role_r
       judge_.in_choice(0);
       return judge_.settle_request();
     }
-    for (const auto choice : judge_.unsettled()) {
-      const auto at = static_cast<std::size_t>(choice);
-      const bool structured = choice < 0 || (at < options_.structured.size() && options_.structured[at] != 0);
-      auto made = judge_.settle(choice, structured, text_of(choice, parts, out.edits), s_.state);
-      // Without a text to rewrite the other one comes by itself.
-      if (made.rewritten != nullptr && !rewrite(choice, parts, *made.rewritten, out)) made.addition.insert(0, *made.rewritten);
-      if (!made.addition.empty()) out.additions.push_back({static_cast<std::int32_t>(choice), std::move(made.addition)});
-    }
-    std::ranges::sort(out.additions, {}, &addition::choice);
+    settle_choices(parts, out);
     if (out.verdict != verdict::block) return;
     if (!options_.edits_of_blocked) out.edits.clear();
     out.additions.clear();
@@ -157,13 +151,38 @@ class evaluation final : private match_sink, private joined_sink, private role_r
     for (const auto& piece : match.pieces) add_edit(parts_[piece.part], {piece.part, piece.begin, piece.end, match.term, true});
   }
 
-  // What a client reads of a choice.
-  [[nodiscard]] choice_text text_of(std::int64_t choice, std::span<const text_part> parts, const std::vector<edit>& edits) {
+  // An answer may have many choices: none looks at the parts of another.
+  void settle_choices(std::span<const text_part> parts, outcome& out) {
+    const auto unsettled = judge_.unsettled();
+    if (unsettled.empty()) return;
+    const auto choice_of = [&](std::uint32_t part) { return std::int64_t{parts[part].choice}; };
+    std::vector<std::uint32_t> by_choice(parts.size());
+    std::iota(by_choice.begin(), by_choice.end(), 0u);
+    std::ranges::sort(by_choice, {}, [&](std::uint32_t part) { return std::pair(choice_of(part), part); });
+    std::vector<edit> rewritten;
+    for (const auto choice : unsettled) {
+      const auto at = static_cast<std::size_t>(choice);
+      const bool structured = choice < 0 || (at < options_.structured.size() && options_.structured[at] != 0);
+      const std::span<const std::uint32_t> mine = std::ranges::equal_range(by_choice, choice, {}, choice_of);
+      auto made = judge_.settle(choice, structured, text_of(mine, parts, out.edits), s_.state);
+      // Without a text to rewrite the other one comes by itself.
+      if (made.rewritten != nullptr && !rewrite(mine, parts, *made.rewritten, rewritten)) made.addition.insert(0, *made.rewritten);
+      if (!made.addition.empty()) out.additions.push_back({static_cast<std::int32_t>(choice), std::move(made.addition)});
+    }
+    std::ranges::sort(out.additions, {}, &addition::choice);
+    if (rewritten.empty()) return;
+    std::ranges::sort(rewritten, {}, &edit::part);
+    std::erase_if(out.edits, [&](const edit& e) { return std::ranges::binary_search(rewritten, e.part, {}, &edit::part); });
+    std::ranges::move(rewritten, std::back_inserter(out.edits));
+    std::ranges::sort(out.edits, [](const edit& a, const edit& b) { return std::tie(a.part, a.begin) < std::tie(b.part, b.begin); });
+  }
+
+  // What a client reads of these parts, which are a choice's.
+  [[nodiscard]] choice_text text_of(std::span<const std::uint32_t> mine, std::span<const text_part> parts, const std::vector<edit>& edits) {
     choice_text out;
-    auto e = edits.begin();
-    for (std::uint32_t i = 0; i < parts.size(); ++i) {
-      while (e != edits.end() && e->part < i) ++e;
-      if (parts[i].choice != choice || !is_read(parts[i].kind)) continue;
+    for (const auto i : mine) {
+      if (!is_read(parts[i].kind)) continue;
+      auto e = std::ranges::lower_bound(edits, i, {}, &edit::part);
       std::string left;
       std::size_t at = 0;
       for (; e != edits.end() && e->part == i; ++e) {
@@ -178,16 +197,13 @@ class evaluation final : private match_sink, private joined_sink, private role_r
   }
 
   // The first text of a choice becomes another, and the rest of them empty.
-  static bool rewrite(std::int64_t choice, std::span<const text_part> parts, const std::string& with, outcome& out) {
-    const auto in = [&](std::uint32_t part) { return parts[part].choice == choice && is_read(parts[part].kind) && parts[part].editable; };
-    std::erase_if(out.edits, [&](const edit& e) { return in(e.part); });
+  static bool rewrite(std::span<const std::uint32_t> mine, std::span<const text_part> parts, const std::string& with, std::vector<edit>& out) {
     bool first = true;
-    for (std::uint32_t i = 0; i < parts.size(); ++i) {
-      if (!in(i)) continue;
-      out.edits.push_back({i, 0, static_cast<std::uint32_t>(parts[i].text.size()), first ? with : std::string()});
+    for (const auto i : mine) {
+      if (!is_read(parts[i].kind) || !parts[i].editable) continue;
+      out.push_back({i, 0, static_cast<std::uint32_t>(parts[i].text.size()), first ? with : std::string()});
       first = false;
     }
-    std::ranges::sort(out.edits, [](const edit& a, const edit& b) { return std::tie(a.part, a.begin) < std::tie(b.part, b.begin); });
     return !first;
   }
 

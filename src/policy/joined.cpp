@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "role_texts.hpp"
 #include "sluice/base/code_points.hpp"
@@ -80,34 +79,30 @@ class seam_reader final : private match_sink {
   seam_reader(const ruleset& rules, std::span<const text_part> parts, direction which, role_texts& others, part_matcher& matcher, joined_sink& out)
       : rules_(rules), parts_(parts), direction_(which), reach_(rules.reach(which)), others_(others), matcher_(matcher), out_(out) {}
 
-  // All texts of one role and kind; in an answer, of each choice.
+  // All texts of one role and kind; in an answer, of each choice. An answer may have many: none looks at the texts of another.
   void read(role who, part_kind kind) {
-    const bool answer = direction_ == direction::response;
-    std::vector<std::uint32_t> all;
+    const bool answers = direction_ == direction::response;
+    std::vector<std::pair<std::int32_t, std::uint32_t>> all;  // by choice
     for (std::uint32_t i = 0; i < parts_.size(); ++i) {
       const auto& p = parts_[i];
-      if (p.role == who && p.kind == kind && !p.text.empty() && (!answer || p.choice >= 0)) all.push_back(i);
+      if (p.role == who && p.kind == kind && !p.text.empty() && (!answers || p.choice >= 0)) all.emplace_back(answers ? p.choice : 0, i);
     }
-    if (!answer) return read(who, kind, all);
-    const auto choice_of = [&](std::uint32_t i) { return parts_[i].choice; };
-    std::ranges::sort(all, {}, [&](std::uint32_t i) { return std::pair(choice_of(i), i); });
-    for (std::span<const std::uint32_t> left = all; !left.empty();) {
-      const auto end = std::ranges::upper_bound(left, choice_of(left.front()), {}, choice_of);
-      const auto one = left.first(static_cast<std::size_t>(end - left.begin()));
-      read(who, kind, one);
-      left = left.subspan(one.size());
+    std::ranges::sort(all);
+    for (auto first = all.begin(); first != all.end();) {
+      const auto last = std::find_if(first, all.end(), [&](const auto& each) { return each.first != first->first; });
+      which_.clear();
+      for (; first != last; ++first) which_.push_back(first->second);
+      read_choice(who, kind);
     }
   }
 
  private:
-  void read(role who, part_kind kind, std::span<const std::uint32_t> which) {
-    which_.assign(which.begin(), which.end());
+  void read_choice(role who, part_kind kind) {
     json_ = false;
     bool old = false, fresh = false;
     for (const auto i : which_) {
-      const auto& p = parts_[i];
-      (p.last_turn ? fresh : old) = true;
-      json_ = json_ || text::may_be_json(p.text);
+      (parts_[i].last_turn ? fresh : old) = true;
+      json_ = json_ || text::may_be_json(parts_[i].text);
     }
     where_ = {direction_, who, kind, !old};
     read_both();

@@ -110,14 +110,16 @@ judge::effect judge::note(std::uint32_t rule, std::uint32_t part, std::uint32_t 
   }
   const auto& r = rules_.owner->rules[rule];
   const bool enforced = enforces(rule);
-  if (out_.findings.size() < findings_max) {
+  const bool listed = out_.findings.size() < findings_max;
+  if (listed) {
     out_.findings.push_back({rule, part, begin, end, r.action, enforced, std::string(original), {more.begin(), more.end()}});
   } else {
     out_.findings_truncated = true;
   }
   consequences(rule, part, begin, enforced);
   if (adds_text(r.action)) {
-    await(rule, part);
+    auto& findings = waiting_[{choice_, rule}];
+    if (listed) findings.push_back(out_.findings.size() - 1);
     return effect::none;
   }
   raise(r.action, enforced, editable);

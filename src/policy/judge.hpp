@@ -1,8 +1,11 @@
 // From matches to a record and edits: what whole bodies and streams have in common.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "confirm.hpp"
 #include "sluice/policy/tokens.hpp"
@@ -51,12 +54,6 @@ class judge {
   }
 
  private:
-  // A rule that adds text matched in this part; what becomes of it is decided when all is known.
-  struct waiting {
-    std::uint32_t rule, part;
-    std::int64_t choice;
-  };
-  void await(std::uint32_t rule, std::uint32_t part);
   [[nodiscard]] std::vector<std::uint32_t> rules_in(std::int64_t choice) const;
   [[nodiscard]] action decide(const compiled_rule& rule, bool structured, const choice_text& said, match::match_state& state) const;
   void conclude(std::uint32_t rule, std::int64_t choice, action done);
@@ -72,7 +69,9 @@ class judge {
     bool enforced;
   };
   std::vector<scored> scored_;  // not added up yet
-  std::vector<waiting> waiting_;
+  // Rules that add text, by the choice they matched in: what becomes of it is decided when all is known. With the findings that say so, by
+  // their place, so that no look at them takes longer the more parts matched.
+  std::map<std::pair<std::int64_t, std::uint32_t>, std::vector<std::size_t>> waiting_;
   std::int64_t choice_ = 0;
 };
 

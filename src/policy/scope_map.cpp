@@ -344,11 +344,15 @@ const ruleset& scope_map::find(const context& who) const {
     for (std::size_t t = 0; t < tag_steps_.size(); ++t) state = tag_steps_[t].next[state * 2 + (there >> t & 1)];
   }
   for (std::size_t a = 0; a < scope_axes.size(); ++a) {
-    const auto it = class_of_[a].find(who.*scope_axes[a].value);
-    state = axis_steps_[a].next[state * axis_steps_[a].count + (it == class_of_[a].end() ? 0 : it->second)];
+    state = axis_steps_[a].next[state * axis_steps_[a].count + class_at(a, who.*scope_axes[a].value)];
   }
   for (std::uint32_t w = 0; w < window_steps_.size(); ++w) state = window_steps_[w].next[state * 2 + (windows_.fits(w, who.minute) ? 1 : 0)];
   return *rulesets_[last_[state]];
+}
+
+bool scope_map::tells_apart(std::string context::*axis, std::string_view a, std::string_view b) const {
+  const auto at = static_cast<std::size_t>(std::ranges::find(scope_axes, axis, &scope_axis::value) - scope_axes.begin());
+  return class_at(at, a) != class_at(at, b);
 }
 
 }  // namespace sluice::policy

@@ -29,6 +29,8 @@ class scope_map {
   [[nodiscard]] scope_map of_demoted(const std::shared_ptr<const program>& owner) const;
 
   [[nodiscard]] const ruleset& find(const context& who) const;
+  // Whether some scope treats two values of an axis differently.
+  [[nodiscard]] bool tells_apart(std::string context::*axis, std::string_view a, std::string_view b) const;
   [[nodiscard]] bool asks_for_tags() const { return !tag_of_.empty(); }
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
 
@@ -52,6 +54,10 @@ class scope_map {
   std::vector<std::unique_ptr<const ruleset>> rulesets_;  // by the last state, after `last_`
   std::vector<std::uint32_t> last_;
   std::size_t memory_bytes_ = 0;
+  [[nodiscard]] std::uint32_t class_at(std::size_t axis, std::string_view value) const {
+    const auto it = class_of_[axis].find(value);
+    return it == class_of_[axis].end() ? 0 : it->second;
+  }
 };
 
 }  // namespace sluice::policy

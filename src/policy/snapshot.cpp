@@ -40,6 +40,7 @@ class deny_all_snapshot final : public snapshot {
   [[nodiscard]] const std::string& version() const override { return version_; }
   [[nodiscard]] const std::string& bundle_name() const override { return name_; }
   [[nodiscard]] const ruleset& rules_for(const context&) const override { return rules_; }
+  [[nodiscard]] bool tells_models_apart(std::string_view, std::string_view) const override { return false; }
   [[nodiscard]] bool asks_for_tags() const override { return false; }
   [[nodiscard]] bool denies_all() const override { return true; }
   [[nodiscard]] const std::vector<rule_info>& rules() const override { return none_; }

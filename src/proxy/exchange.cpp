@@ -332,6 +332,7 @@ void exchange::upstream_failed(upstream_failure what, std::string_view detail, e
   if (x.over() || x.now == impl::state::idle) return;
   x.worker.counters().upstream_errors.add();
   const bool timeout = what == upstream_failure::connect_timeout || what == upstream_failure::first_byte_timeout || what == upstream_failure::idle_timeout;
+  x.unreached = what == upstream_failure::connect || what == upstream_failure::tls || what == upstream_failure::connect_timeout;
   const auto error = timeout ? wire::gateway_error::upstream_timeout : wire::gateway_error::upstream;
   x.reason = "upstream: " + std::string(detail);
   const auto message = timeout ? "The upstream did not answer in time." : "The upstream could not be reached or broke off its answer.";

@@ -86,6 +86,7 @@ struct exchange::impl {
     std::shared_ptr<const ledger_entry> before;
   };
   std::vector<grown_handle> grown;
+  bool unreached = false;  // the upstream was never told what was asked
   bool grown_marked = false, ledger_told = false, ledger_away = false;
   std::string last_bytes;  // while the ledger is told of the answer
 
@@ -171,7 +172,10 @@ struct exchange::impl {
   [[nodiscard]] bool goes_without_mark(effects& out);
   void refuse_without_ledger(effects& out);
   [[nodiscard]] std::shared_ptr<const ledger_entry> entry_of(policy::verdict v, bool whole) const;
-  void add_handles(ledger_question& to, policy::verdict v) const;
+  [[nodiscard]] std::shared_ptr<const ledger_entry> left_unread(policy::verdict v) const;
+  [[nodiscard]] bool reads_rest() const;
+  [[nodiscard]] std::vector<wire::handle> handles_of_answer() const;
+  void add_handles(std::span<const wire::handle> handles, ledger_question& to, policy::verdict v) const;
   [[nodiscard]] std::uint64_t tell_ledger();
 
   // judged_text.cpp
@@ -192,7 +196,10 @@ struct exchange::impl {
   void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
+  // The place among `candidates` of the first that names the model, or of the one that names none.
+  [[nodiscard]] std::optional<std::size_t> serving(std::string_view model) const;
   [[nodiscard]] bool choose_upstream(std::string_view model, effects& out);
+  [[nodiscard]] bool admits_models(effects& out);
   [[nodiscard]] bool accepts_form(const http::request_head& head, effects& out);
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   void read_request(effects& out);

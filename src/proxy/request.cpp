@@ -151,28 +151,44 @@ void exchange::impl::write_upstream_head(const http::request_head& head, const u
   http::append_upstream_request(out, head, to.host, target.empty() ? head.target : target, -1);
 }
 
-// Among the upstreams of one path: the first that names the model, or the one that names none. False: the answer was written.
+std::optional<std::size_t> exchange::impl::serving(std::string_view model) const {
+  std::optional<std::size_t> last;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const auto& models = config.upstreams[candidates[i].first].models;
+    if (models.empty()) last = i;
+    if (std::ranges::any_of(models, [&](const auto& pattern) { return fits(pattern, model); })) return i;
+  }
+  return last;
+}
+
+// Among the upstreams of one path. False: the answer was written.
 bool exchange::impl::choose_upstream(std::string_view model, effects& out) {
   if (candidates.empty() && upstream->models.empty()) return true;
-  const auto take = [&](std::size_t at, std::string& text) {
-    upstream = &config.upstreams[at];
-    upstream_index = at;
-    if (!text.empty()) upstream_head = std::move(text);
-    if (config.route_is_upstream) caller.who.route = upstream->name;
-    return true;
-  };
   if (candidates.empty()) candidates.emplace_back(upstream_index, "");
-  std::pair<std::size_t, std::string>* last = nullptr;
-  for (auto& each : candidates) {
-    const auto& models = config.upstreams[each.first].models;
-    if (models.empty()) last = &each;
-    for (const auto& pattern : models) {
-      if (fits(pattern, model)) return take(each.first, each.second);
-    }
+  const auto found = serving(model);
+  if (!found) {
+    answer_error(wire::gateway_error::not_found, "No upstream of this path serves this model.", "model", out);
+    return false;
   }
-  if (last != nullptr) return take(last->first, last->second);
-  answer_error(wire::gateway_error::not_found, "No upstream of this path serves this model.", "model", out);
-  return false;
+  auto& [at, head] = candidates[*found];
+  upstream = &config.upstreams[at];
+  upstream_index = at;
+  if (!head.empty()) upstream_head = std::move(head);
+  if (config.route_is_upstream) caller.who.route = upstream->name;
+  return true;
+}
+
+// The rules of one model judge a request, and one upstream gets it: another model that it names, which may answer or reads what is said, must be
+// one for which both would be the same. False: the answer was written.
+bool exchange::impl::admits_models(effects& out) {
+  const auto& asked_for = caller.who.model;
+  std::vector<wire::unread> others;
+  for (auto& other : request->other_models()) {
+    if (serving(other.name) == serving(asked_for) && !active->snapshot->tells_models_apart(asked_for, other.name)) continue;
+    others.push_back({.reason = "unknown part", .path = std::move(other.path), .bytes = other.name.size()});
+    others.back().instead = "other rules or another upstream are for the model it names; ask for that model alone,";
+  }
+  return admits_request(others, out);
 }
 
 bool exchange::impl::accepts_form(const http::request_head& head, effects& out) {
@@ -227,7 +243,7 @@ void exchange::impl::read_request(effects& out) {
 void exchange::impl::judge_request(effects& out) {
   if (!recall_path(out) || !choose_upstream(caller.who.model, out)) return;
   recall_tags();
-  if (!admits_request(request->unread_parts(), out)) return;
+  if (!admits_request(request->unread_parts(), out) || !admits_models(out)) return;
   for (const auto& tag : handle_tags) {
     if (std::ranges::find(caller.who.tags, tag) == caller.who.tags.end()) caller.who.tags.push_back(tag);
   }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view unknown = "The gateway has not seen what this refers to, or has forgotten it; send the text itself.";
 constexpr std::string_view unfinished = "The answer that this refers to has not been read through the gateway yet; read it first.";
+constexpr std::string_view left = "An answer in what this refers to was not read through the gateway to its end; read all of its items back first, in one page.";
 constexpr std::string_view blocked = "What this refers to holds an answer that was blocked; begin anew without it.";
 
 bool succeeded(int status) { return status >= 200 && status < 300; }
@@ -76,7 +77,7 @@ bool exchange::impl::recall_path(effects& out) {
 bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
   if (field.later) return true;  // its handle goes into the ledger as one that is not whole
   const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
-  const auto why = !entry ? unknown : !entry->whole ? unfinished : entry->verdict == policy::verdict::block ? blocked : std::string_view();
+  const auto why = !entry ? unknown : !entry->whole ? (entry->left ? left : unfinished) : entry->verdict == policy::verdict::block ? blocked : std::string_view();
   if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, wire::named_path(field.path), out);
   if (field.grows) grown.push_back({field.handle, entry});
   return true;
@@ -132,13 +133,28 @@ std::shared_ptr<const ledger_entry> exchange::impl::entry_of(policy::verdict v, 
   return made;
 }
 
+// The client went, or the upstream broke off, before the answer was at its end; or it is still being made.
+std::shared_ptr<const ledger_entry> exchange::impl::left_unread(policy::verdict v) const {
+  auto made = std::make_shared<ledger_entry>(*entry_of(v, false));
+  made->left = true;
+  return made;
+}
+
+// Whether this answer has all that an earlier one left unread. While one is still being read, nobody knows what it will add.
+bool exchange::impl::reads_rest() const {
+  const auto entry = known_handles.find(std::string(endpoint.handle));
+  return entry != known_handles.end() && entry->second->left && answer_read && content && content->lists_all();
+}
+
 // Those that the answer brings.
-void exchange::impl::add_handles(ledger_question& to, policy::verdict v) const {
-  if (v == policy::verdict::block || !answer_read || !succeeded(answer.get().status)) return;
-  std::vector<wire::handle> streamed;
-  if (stream) streamed = stream->handles();
-  const auto handles = stream ? std::span<const wire::handle>(streamed) : content ? content->handles() : std::span<const wire::handle>();
-  if (handles.empty()) return;
+std::vector<wire::handle> exchange::impl::handles_of_answer() const {
+  if (!answer_read || !succeeded(answer.get().status)) return {};
+  if (stream) return stream->handles();
+  return content ? std::vector<wire::handle>(content->handles().begin(), content->handles().end()) : std::vector<wire::handle>();
+}
+
+void exchange::impl::add_handles(std::span<const wire::handle> handles, ledger_question& to, policy::verdict v) const {
+  if (v == policy::verdict::block || handles.empty()) return;
   const auto whole = entry_of(v, true), begun = entry_of(v, false);
   for (const auto& each : handles) to.keep.emplace_back(each.id, each.whole ? whole : begun);
 }
@@ -147,17 +163,21 @@ void exchange::impl::add_handles(ledger_question& to, policy::verdict v) const {
 std::uint64_t exchange::impl::tell_ledger() {
   if (!uses_ledger() || !scanned || std::exchange(ledger_told, true)) return 0;
   ledger_question told{.tenant = caller.who.tenant, .dialect = dialect->name(), .recall = {}, .keep = {}};
-  if (asked == mono_time{}) {
+  if (asked == mono_time{} || unreached) {
     if (!grown_marked) return 0;
     for (const auto& each : grown) told.keep.emplace_back(each.id, each.before);
   } else {
-    // What the upstream was told and nobody read, or what was blocked, is part of what it grows from now on.
+    // What the upstream was told is part of what it grows from now on, and so is what it answered: of that nobody knows the end that nobody read.
     const auto v = strongest();
-    for (const auto& each : grown) told.keep.emplace_back(each.id, entry_of(v, true));
-    add_handles(told, v);
-    // What is read back and blocked by the rules of today is no longer built upon.
+    const auto handles = handles_of_answer();
+    const bool told_all = std::ranges::all_of(handles, &wire::handle::whole) && (!stream || !handles.empty());
+    const bool known = v == policy::verdict::block || (answer_read && told_all);
+    for (const auto& each : grown) told.keep.emplace_back(each.id, known ? entry_of(v, true) : left_unread(v));
+    add_handles(handles, told, v);
+    // What is read back and blocked by the rules of today is no longer built upon; what was left unread is, once all of it was read back.
     const bool read_back = !endpoint.handle.empty() && !endpoint.grows && succeeded(answer.get().status);
-    if (read_back && judged_response().verdict == policy::verdict::block) told.keep.emplace_back(std::string(endpoint.handle), entry_of(v, true));
+    const bool blocks = read_back && judged_response().verdict == policy::verdict::block;
+    if (blocks || (read_back && reads_rest())) told.keep.emplace_back(std::string(endpoint.handle), entry_of(v, true));
   }
   if (told.keep.empty()) return 0;
   ledger_answer at_once;

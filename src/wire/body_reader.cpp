@@ -77,12 +77,21 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
   }
   if (messages != none && body[messages].kind != kind::array) messages = none;
   if (messages == none && shape.needs_messages) return fail(errc::parse, std::string(shape.messages) + " is missing or is no array");
-  if (const auto m = shape.table.child(body, states_, 0, "model"); m != none && body[m].kind == kind::string) model_ = body[m].text;
+  if (const auto m = shape.table.child(body, states_, 0, "model"); m != none && body[m].kind == kind::string) model_ = model_of(body[m].text);
   const auto stream = shape.table.child(body, states_, 0, "stream");
   stream_ = stream != none && body[stream].text == "true";
   if (messages != none) find_last_turn(shape, messages);
   list(shape, messages, depth_max);
   return {};
+}
+
+std::vector<named_model> table_request::other_models() const {
+  std::vector<named_model> out;
+  for (const auto i : other_models_) {
+    const auto name = model_of(listed_.body()[i].text);
+    if (name != model()) out.push_back({name, listed_.body().path(i)});
+  }
+  return out;
 }
 
 // Whose turn a message belongs to, where that is known. What an element is outranks a role that a client writes into it.
@@ -190,6 +199,7 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
     if (r != nullptr) {
       mine.kind = r->kind;
       const bool below = states_[n.parent] == states_[i];
+      if (r->names_model && n.kind == kind::string) other_models_.push_back(i);
       if (key_is_text(body, i, *r, below)) listed_.add_key(i, mine);
       list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
     }

@@ -27,6 +27,7 @@ class table_request : public request_body {
   [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }
   [[nodiscard]] bool stream() const override { return stream_; }
   [[nodiscard]] std::string_view model() const override { return model_; }
+  [[nodiscard]] std::vector<named_model> other_models() const override;
   [[nodiscard]] std::string path(const part& p) const override { return listed_.path(p); }
   using request_body::edited;
   [[nodiscard]] std::string edited(std::span<const replacement> edits, const system_words& added) const override {
@@ -40,6 +41,8 @@ class table_request : public request_body {
   virtual void add_system(const system_words& /*added*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What a text is, where more than its place says so.
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }
+  // A model by the name that rules know, as a request writes it.
+  [[nodiscard]] virtual std::string_view model_of(std::string_view written) const { return written; }
   bool stream_ = false;
   std::string_view model_;
   listed_body listed_;
@@ -53,6 +56,7 @@ class table_request : public request_body {
   [[nodiscard]] std::optional<role> turn_of(const request_shape& shape, text::json::index message) const;
   void find_last_turn(const request_shape& shape, text::json::index messages);
   text::json::index before_turn_ = 0;  // the message before the last turn
+  std::vector<text::json::index> other_models_;
 };
 
 class table_response : public response_body {

@@ -71,6 +71,17 @@ void spelled_text::read(const text::json::document& body, index at) {
 
 bool spells_text(std::string_view key) { return key == "logprobs" || key == "logprobsResult" || key == "logprobs_result"; }
 
+bool times_words(std::string_view key) { return key == "words"; }
+
+bool belongs_to_copy(std::string_view key, const text::json::document& body, index i) {
+  static constexpr auto of_word = std::to_array<std::string_view>({"word", "start", "end", "startOffset", "endOffset", "start_offset", "end_offset"});
+  if (spells_text(key)) return true;
+  const auto& n = body[i];
+  const bool element = body[n.parent].kind == kind::array, container = n.kind == kind::object || n.kind == kind::array;
+  if (!times_words(key)) return element && (n.kind == kind::number || n.kind == kind::array);
+  return element ? n.kind == kind::object : !container && std::ranges::find(of_word, n.key) != of_word.end();
+}
+
 std::string_view nothing_of(kind k) { return k == kind::array ? "[]" : "null"; }
 
 bool event_reader::judge_copies(const grower& dialect, channel_sink& sink) {

@@ -5,6 +5,7 @@
 
 #include "event_reader.hpp"
 #include "sluice/http/sse.hpp"
+#include "sluice/text/view.hpp"
 
 namespace sluice::wire {
 
@@ -27,6 +28,7 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
 bool event_reader::judge_line(std::string_view value, bool word, channel_sink& sink) {
   static constexpr auto words = std::to_array<std::string_view>({"", "message", "error", "ping", "done", "keep-alive", "keepalive", "heartbeat"});
   if (lines_.contains(value)) return true;
+  if (!text::is_valid_utf8(value)) return refuse("a line of a stream that is not valid UTF-8");
   if (value.contains('\0')) return refuse("a line of a stream with a NUL in it, as UTF-16 would have");
   const bool known = word && (std::ranges::find(words, value) != words.end() || table_.knows_type(value));
   if (!known && !at_once(value, role::assistant, part_kind::annotation, false, "event", channel_sink::no_choice, sink)) return false;

@@ -128,14 +128,15 @@ class form_request final : public request_body {
  public:
   explicit form_request(const form_endpoint& as) : as_(as) {}
 
-  result<void> read(std::string_view bytes, std::string_view boundary) {
+  result<void> read(const endpoint& to, std::string_view bytes) {
     bytes_ = bytes;
-    auto fields = http::parse_form(bytes, boundary);
+    auto fields = http::parse_form(bytes, to.boundary);
     if (!fields) return std::unexpected(fields.error());
     fields_ = std::move(*fields);
     for (text::json::index i = 0; i < fields_.size(); ++i) {
       if (auto done = list(i); !done) return done;
     }
+    if (!to.model.empty()) model_ = to.model;  // Azure's path decides, whatever the form says
     return {};
   }
   [[nodiscard]] std::span<const part> parts() const override { return parts_; }
@@ -156,6 +157,10 @@ class form_request final : public request_body {
  private:
   result<void> list(text::json::index i) {
     const auto& f = fields_[i];
+    // Rules read names as they read texts.
+    for (const auto said : {f.name, f.filename.value_or(""), f.content_type}) {
+      if (!text::is_valid_utf8(said)) return fail(errc::parse, "the head of part " + std::to_string(i + 1) + " of the form is not valid UTF-8; write the names of fields and files in UTF-8");
+    }
     const auto at = std::ranges::find(as_.fields, f.name, &row::path);
     if (at == as_.fields.end()) {
       refuse(f);
@@ -170,7 +175,7 @@ class form_request final : public request_body {
       attach(i, r);
       return {};
     }
-    if (!text::is_valid_utf8(f.content) || !text::is_valid_utf8(f.filename.value_or(""))) return fail(errc::parse, "the form's field " + std::string(f.name) + " is not valid UTF-8");
+    if (!text::is_valid_utf8(f.content)) return fail(errc::parse, "the form's field " + std::string(f.name) + " is not valid UTF-8");
     if (f.content.find('\0') != std::string_view::npos) return fail(errc::parse, "the form's field " + std::string(f.name) + " has a NUL in it, as UTF-16 would; write it in UTF-8");
     if (f.filename || !http::is_utf8(http::parse_media_type(f.content_type))) {
       refuse(f);
@@ -215,7 +220,8 @@ class form_request final : public request_body {
   void refuse(const http::form_field& f) { unread_.push_back({"unknown part", std::string(f.name), f.content.size()}); }
 
   const form_endpoint& as_;
-  std::string_view bytes_, model_;
+  std::string_view bytes_;
+  std::string model_;
   std::vector<http::form_field> fields_;
   std::vector<part> parts_;
   std::vector<unread> unread_;
@@ -223,6 +229,19 @@ class form_request final : public request_body {
 };
 
 class form_response final : public table_response {
+ public:
+  // A transcript's words are its text again. Alone they are text that no rule can read, and what is another text than that beside them is one of its own.
+  void list_words() {
+    const auto& body = listed_.body();
+    const auto text = body.member(0, "text"), words = body.member(0, "words");
+    if (words == text::json::none || !holds_text(body, words)) return;
+    const bool alone = text == text::json::none || body[text].kind != text::json::kind::string || body[text].text.empty();
+    if (alone) return listed_.add_unread("unknown part", words);
+    part like{role::assistant, part_kind::transcript, true, false, {}, 0};
+    like.choice = 0;
+    if (auto other = said_otherwise(body, words, body[text].text); !other.empty()) listed_.add_reading(words, like, std::move(other));
+  }
+
  protected:
   void drop_copies(text::json::index answer, std::span<const replacement> /*edits*/, std::vector<text::json::splice>& splices) const override {
     for (const char* again : {"segments", "words", "logprobs"}) blank(listed_.body(), answer, again, "[]", splices);
@@ -257,13 +276,14 @@ void add_forms_coverage(std::vector<dialect::coverage_row>& out) {
 
 result<std::unique_ptr<request_body>> form_read_request(const endpoint& to, const form_endpoint& as, std::string_view body) {
   auto made = std::make_unique<form_request>(as);
-  if (auto done = made->read(body, to.boundary); !done) return std::unexpected(done.error());
+  if (auto done = made->read(to, body); !done) return std::unexpected(done.error());
   return made;
 }
 
 result<std::unique_ptr<response_body>> form_read_response(const form_endpoint& as, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<form_response>();
   if (auto done = made->read(body, as.response, "", depth_max); !done) return std::unexpected(done.error());
+  made->list_words();
   return made;
 }
 

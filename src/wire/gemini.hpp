@@ -8,6 +8,8 @@
 namespace sluice::wire {
 
 [[nodiscard]] endpoint gemini_classify(std::string_view method, std::string_view path);
+// A model by its own name: "models/x" and "projects/…/models/x" are x. Views into `written`.
+[[nodiscard]] std::string_view gemini_model(std::string_view written);
 [[nodiscard]] result<std::unique_ptr<request_body>> gemini_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] result<std::unique_ptr<response_body>> gemini_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
 [[nodiscard]] std::unique_ptr<response_stream> gemini_open_stream(const request_body& request, std::uint32_t depth_max);

@@ -30,6 +30,11 @@ bool cut_models(std::string_view& path) {
 
 }  // namespace
 
+std::string_view gemini_model(std::string_view written) {
+  auto name = written;
+  return cut_models(name) ? name : written;
+}
+
 endpoint gemini_classify(std::string_view method, std::string_view path) {
   auto rest = path;
   for (const char* version : {"/v1beta1/", "/v1beta/", "/v1alpha/", "/v1/"}) {

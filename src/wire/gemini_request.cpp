@@ -48,8 +48,10 @@ class gemini_request_body final : public table_request {
     if (generates) system_at_ = 0;
     if (to.name == "countTokens") system_at_ = table.child(listed_.body(), states_, 0, "generateContentRequest");
     if (system_at_ != none && listed_.body()[system_at_].kind != kind::object) system_at_ = none;
-    model_text_ = to.model;
-    model_ = model_text_;
+    if (!to.model.empty()) {  // what the path says decides, as it does at the API
+      model_text_ = to.model;
+      model_ = model_text_;
+    }
     for (auto q = to.query; !q.empty();) {
       const auto end = std::min(q.find('&'), q.size());
       const auto one = q.substr(0, end);
@@ -89,6 +91,7 @@ class gemini_request_body final : public table_request {
     add_to_list(body, parts, added, text_part, splices);
   }
   [[nodiscard]] part_kind kind_of(index i, const row& r) const override { return thought_or(listed_.body(), i, r); }
+  [[nodiscard]] std::string_view model_of(std::string_view written) const override { return gemini_model(written); }
 
  private:
   [[nodiscard]] index member(index object, std::string_view key) const { return table_->child(listed_.body(), states_, object, key); }

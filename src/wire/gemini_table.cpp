@@ -76,7 +76,7 @@ constexpr auto asked_word_rows = std::to_array<row>({
 constexpr auto told_word_rows = std::to_array<row>({{"audioTranscription.words", copy}});
 
 constexpr auto request_rows = std::to_array<row>({
-    {"model", opaque},
+    other_model("model"),
     {"contents[].role", opaque},
     {"systemInstruction.role", opaque},
     {"tools[].functionDeclarations[].name", name, kind::name, from::system},
@@ -113,7 +113,8 @@ constexpr auto request_rows = std::to_array<row>({
     {"generationConfig.speechConfig", parameters},
     {"generationConfig.thinkingConfig", parameters},
     {"generationConfig.imageConfig", parameters},
-    {"generationConfig.routingConfig", parameters},
+    {"generationConfig.routingConfig.autoMode", parameters},
+    other_model("generationConfig.routingConfig.manualMode.modelName"),
     {"generationConfig.modelSelectionConfig", parameters},
     {"generationConfig.translationConfig", parameters},
     {"generationConfig.responseFormat", schema, kind::tool_definition, from::system},
@@ -124,7 +125,7 @@ constexpr auto request_rows = std::to_array<row>({
 });
 
 constexpr auto embed_rows = std::to_array<row>({
-    {"model", opaque},
+    other_model("model"),
     {"taskType", opaque},
     {"title", text, kind::text, from::user},
     {"outputDimensionality", scalar},

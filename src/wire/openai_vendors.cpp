@@ -38,7 +38,7 @@ constexpr auto request_rows = std::to_array<row>({
     {"search_settings.exclude_domains[]", name, kind::tool_definition, from::system},
     {"search_settings.country", name, kind::tool_definition, from::system},
     // OpenRouter.
-    {"models[]", opaque},
+    other_model("models[]"),
     {"route", opaque},
     {"provider", parameters},
     {"transforms[]", opaque},

@@ -25,7 +25,14 @@ const path_table& table_of(std::string_view endpoint) {
 class responses_body final : public table_response {
  public:
   // `instructions`: what the client said there, as JSON, where words were added to them; "" otherwise.
-  responses_body(responses_request_body::words own, std::string instructions) : own_(std::move(own)), instructions_(std::move(instructions)) {}
+  responses_body(responses_request_body::words own, std::string instructions, bool from_beginning)
+      : own_(std::move(own)), instructions_(std::move(instructions)), from_beginning_(from_beginning) {}
+
+  [[nodiscard]] bool lists_all() const override {
+    const auto& body = listed_.body();
+    const auto data = body.member(0, "data"), more = body.member(0, "has_more");
+    return from_beginning_ && data != none && body[data].kind == kind::array && more != none && body[more].text == "false";
+  }
 
  protected:
   // In the background, or in a stream that somebody else reads.
@@ -105,7 +112,19 @@ class responses_body final : public table_response {
  private:
   responses_request_body::words own_;
   std::string instructions_;
+  bool from_beginning_;  // where it is a list
 };
+
+// Of the items of a conversation all those from an end on, and not behind one that the client names.
+bool asks_from_beginning(const endpoint& to) {
+  if (to.name != "conversations.items") return false;
+  for (auto rest = to.query; !rest.empty();) {
+    const auto one = rest.substr(0, rest.find('&')), key = one.substr(0, one.find('='));
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+    if (key != "limit" && key != "order" && key != "include" && key != "include[]") return false;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -117,7 +136,7 @@ result<std::unique_ptr<response_body>> responses_read_response(const endpoint& t
     own = request->own_words();
     if (to.words_added) instructions = request->instructions();
   }
-  auto made = std::make_unique<responses_body>(std::move(own), std::move(instructions));
+  auto made = std::make_unique<responses_body>(std::move(own), std::move(instructions), asks_from_beginning(to));
   if (auto done = made->read(body, table_of(to.name), "", depth_max); !done) return std::unexpected(done.error());
   return made;
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "copies.hpp"
+
 namespace sluice::wire {
 
 namespace {
@@ -34,6 +36,9 @@ void append_camel(std::string& out, std::string_view key) {
     up = false;
   }
 }
+
+// The key of the member that a row is about.
+std::string_view key_of(const row& r) { return r.path.substr(r.path.find_last_of(".>]") + 1); }
 
 std::string canonical(std::string_view key, key_form form) {
   std::string out;
@@ -137,10 +142,12 @@ void path_table::walk(const text::json::document& body, std::vector<std::uint16_
     const auto parent = nodes[i].parent;
     states[i] = nodes[parent].kind == text::json::kind::object ? member(states[parent], nodes[i].key) : element(states[parent]);
     states[i] = typed(states[i], body, static_cast<text::json::index>(i));
-    // A string where a number should be, or where what repeats a text in pieces should.
-    if (nodes[i].kind != text::json::kind::string || at(states[i]) == nullptr) continue;
-    const auto what = at(states[i])->what;
-    if (what == text_class::scalar || (what == text_class::copy && states[parent] != states[i])) states[i] = unknown;
+    const auto* r = at(states[i]);
+    if (r == nullptr) continue;
+    // A string where a number should be, or where what repeats a text in pieces should; and in that, what repeats nothing.
+    const bool string = nodes[i].kind == text::json::kind::string, below = states[parent] == states[i];
+    const bool foreign = r->what == text_class::copy && (below ? !belongs_to_copy(key_of(*r), body, static_cast<text::json::index>(i)) : string);
+    if (foreign || (r->what == text_class::scalar && string)) states[i] = unknown;
   }
 }
 
@@ -223,6 +230,7 @@ namespace {
 std::string_view treatment(const row& r, bool streamed) {
   if (streamed && r.comes == coming::whole && r.what == text_class::text) return "scanned, edited; whole in each event";
   if (streamed && r.comes == coming::whole && r.what == text_class::name && r.kind != part_kind::name) return "scanned; a redaction blocks; whole in each event";
+  if (r.names_model) return "passed: a model; unreadable.unknown_part where rules or upstreams tell it apart from the one asked for; other text there is scanned";
   switch (r.what) {
     case text_class::text: return "scanned, edited";
     case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";
@@ -239,7 +247,9 @@ std::string_view treatment(const row& r, bool streamed) {
         return streamed ? "dropped when the text is edited; unreadable.unknown_part where its event has no text, but for the one token with which a choice ends"
                         : "dropped when the text is edited; unreadable.unknown_part where its choice has no text";
       }
-      return r.path.find("logprobs") == std::string_view::npos ? "dropped when the text is edited" : "dropped when the text is edited; where it says otherwise than the text, and alternatives in it, are scanned, an edit of one drops it";
+      if (spells_text(key_of(r))) return "dropped when the text is edited; where it says otherwise than the text, and alternatives in it, are scanned, an edit of one drops it";
+      if (times_words(key_of(r))) return "dropped when the text is edited; scanned where they say otherwise than the text, unreadable.unknown_part without one";
+      return "numbers; dropped when the text is edited; anything else there is scanned as any other";
   }
   return "";
 }

@@ -58,9 +58,15 @@ struct row {
   role_source from = role_source::of_message;
   attachment_type carries = attachment_type::other;  // of class `binary`: what it is where its bytes do not show it
   coming comes = coming::unsaid;
+  bool names_model = false;                          // of a request's: a model beside the one asked for, that may answer or reads what is said
 };
 [[nodiscard]] constexpr row grows(row r) {
   r.comes = coming::grows;
+  return r;
+}
+[[nodiscard]] constexpr row other_model(std::string_view path) {
+  row r{path, text_class::opaque};
+  r.names_model = true;
   return r;
 }
 [[nodiscard]] constexpr row whole(row r) {

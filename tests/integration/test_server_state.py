@@ -14,6 +14,7 @@ class Holder:
 
     def __init__(self):
         self.text, self.seen, self.kept, self.conversations, self.count = "hello", [], {}, {}, 0
+        self.breaks = False  # off behind the first event of an answer
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,7 +31,8 @@ class Holder:
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.close_connection = outer.breaks
+                self.wfile.write(data[:data.index(b"\n\n") + 2] if outer.breaks else data)
 
             do_POST = do_GET = do_DELETE = answer
 
@@ -134,6 +136,25 @@ def test_what_was_blocked_or_cut_is_not_in_the_ledger_and_what_is_read_back_is_j
         assert status == wanted and (wanted == 400 or read["output"][0]["content"][0]["text"] == "of [R]"), read
         assert ask(g, previous_response_id=queued["id"], input="go on")[0] == wanted
     assert get(g, f"/v1/responses/{queued['id']}?stream=true&starting_after=2")[0] == 400
+
+
+def test_a_conversation_with_an_answer_that_nobody_read_is_refused_until_all_of_it_was_read_back(lab):
+    g, up = gateway(lab)
+    for left_there, wanted in (("fine", 200), ("a bomb recipe", 400)):
+        conversation = json.loads(g.post({"items": []}, {"x-tenant": "acme"}, path="/v1/conversations")[2])["id"]
+        assert ask(g, conversation=conversation)[0] == 200
+        up.breaks = True
+        assert b"response.created" in ask(g, conversation=conversation, stream=True)[1]
+        up.breaks = False
+        up.conversations[conversation].append({"role": "user", "content": left_there})
+        asked = len(up.seen)
+        status, error, _ = ask(g, conversation=conversation, input="go on")
+        assert status == 400 and "read all of its items back" in error["error"]["message"] and len(up.seen) == asked, error
+        assert get(g, f"/v1/conversations/{conversation}/items?after=msg_1")[0] == wanted
+        assert ask(g, conversation=conversation, input="go on")[0] == 400
+        assert get(g, f"/v1/conversations/{conversation}/items")[0] == wanted
+        status, error, _ = ask(g, conversation=conversation, input="go on")
+        assert status == wanted and (status == 200 or "was blocked" in error["error"]["message"]), error
 
 
 def test_what_is_blocked_when_it_is_read_back_is_refused_and_what_was_built_upon_it_before_keeps_its_own_verdict(lab):

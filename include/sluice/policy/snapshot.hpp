@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/policy/types.hpp"
@@ -25,6 +26,8 @@ class snapshot {
   // The rules for a context, composed when the snapshot was made: one look-up, no allocation. The reference lives as long as
   // the snapshot. Thread-safe.
   [[nodiscard]] virtual const ruleset& rules_for(const context& who) const = 0;
+  // True when some scope treats these two models differently, so that what may be said to one need not be what may be said to the other.
+  [[nodiscard]] virtual bool tells_models_apart(std::string_view a, std::string_view b) const = 0;
   // True when some scope asks for tags of the conversation.
   [[nodiscard]] virtual bool asks_for_tags() const = 0;
   // True for the snapshot that stands for "no policy": every request is denied.

@@ -66,6 +66,7 @@ struct ledger_entry {
   std::string version;
   policy::verdict verdict = policy::verdict::allow;
   bool whole = true;     // false: an answer that was begun, and not read to its end
+  bool left = false;     // of one that is not whole: nobody reads that answer any more, and what is there has to be read back
   policy::context who;   // in which it was made, with the tags that it set
 };
 

@@ -99,6 +99,12 @@ struct endpoint {
 // Whether a body says nothing but what the endpoint takes: an object of its members, each once, whose strings are names.
 [[nodiscard]] bool only_takes(const endpoint& to, std::string_view body);
 
+// A model as model() would call it, and where the request names it.
+struct named_model {
+  std::string_view name;
+  std::string path;
+};
+
 // A parsed request.
 class request_body {
  public:
@@ -107,6 +113,8 @@ class request_body {
   [[nodiscard]] virtual std::span<const unread> unread_parts() const = 0;
   [[nodiscard]] virtual bool stream() const = 0;
   [[nodiscard]] virtual std::string_view model() const = 0;
+  // Models beside model() that may answer in its place, or get what is said to it.
+  [[nodiscard]] virtual std::vector<named_model> other_models() const { return {}; }
   // Dotted path of a part, for errors (`param`).
   [[nodiscard]] virtual std::string path(const part& p) const = 0;
   // The answer is to be JSON, or of another form that text behind it would break.
@@ -130,6 +138,8 @@ class response_body {
   [[nodiscard]] virtual std::span<const answer_choice> choices() const { return {}; }
   // By which later requests call what is said here.
   [[nodiscard]] virtual std::span<const handle> handles() const { return {}; }
+  // It is a list of what the path's handle stands for, from its beginning to its end.
+  [[nodiscard]] virtual bool lists_all() const { return false; }
   // `edits`: in the order of parts(). `additions`: behind what each choice says, one a choice at most, and to none that is structured.
   [[nodiscard]] virtual std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const = 0;
   [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }

@@ -59,6 +59,11 @@ TEST(handle_ledger, an_entry_comes_back_from_its_bytes_and_damaged_ones_are_none
   EXPECT_EQ(read->verdict, policy::verdict::edit);
   EXPECT_FALSE(read->whole);
   EXPECT_EQ(read->who, made.who);
+  for (const bool left : {false, true}) {
+    made.left = left;
+    EXPECT_EQ(entry_from(to_bytes(made))->left, left);
+    EXPECT_FALSE(entry_from(to_bytes(made))->whole);
+  }
   const auto tags = bytes.find("4:seen");
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const auto part = entry_from(std::string_view(bytes).substr(0, i));

@@ -17,6 +17,7 @@ class sized final : public policy::snapshot {
   const std::string& bundle_name() const override { return name_; }
   const policy::ruleset& rules_for(const policy::context&) const override { std::abort(); }
   bool denies_all() const override { return false; }
+  bool tells_models_apart(std::string_view, std::string_view) const override { return false; }
   bool asks_for_tags() const override { return false; }
   const std::vector<rule_info>& rules() const override { return rules_; }
   std::size_t memory_bytes() const override { return bytes_; }

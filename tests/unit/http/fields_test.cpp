@@ -80,6 +80,22 @@ TEST(client_response, has_words_and_numbers_of_an_upstream_and_no_prose) {
                  "server-timing: gfet4t7; dur=12\r\nx-foo: a secret thing\r\n\r\n");
 }
 
+TEST(client_response, has_dates_and_nothing_that_is_only_as_long_as_one) {
+  const auto goes = [](const std::string& value) {
+    response_head from;
+    from.fields = {{"openai-note", value}};
+    std::string out;
+    append_client_response(out, 200, &from, {}, client_framing::none, 0, true, 1, {});
+    return out.contains("openai-note");
+  };
+  EXPECT_TRUE(goes("Sun, 06 Nov 1994 08:49:37 GMT"));
+  EXPECT_TRUE(goes("Sat, 31 Dec 2033 23:59:60 GMT"));
+  for (const char* other : {"xxx,forbidden words 12345 GMT", "Hey, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Bad 1994 08:49:37 GMT", "unM, 06 Nov 1994 08:49:37 GMT", "Sun, 06 ovD 1994 08:49:37 GMT",
+                            "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
+    EXPECT_FALSE(goes(other)) << other;
+  }
+}
+
 TEST(client_response, states_exactly_one_framing) {
   response_head from;
   from.fields = {{"Content-Type", "text/plain"}, {"Content-Length", "5"}, {"Transfer-Encoding", "chunked"}, {"Connection", "X-Hop"},

@@ -5,6 +5,7 @@
 #include "sluice/policy/diff.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/explain.hpp"
+#include "texts.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -332,6 +333,36 @@ TEST(policy_additions, inline_tests_say_what_was_done) {
   ASSERT_NE(made.snapshot, nullptr) << to_text(made.found);  // a bundle that fails its own tests has no snapshot
   const auto why = explain(made.bundle, *made.snapshot, {.who = {}, .direction = direction::response, .role = role::assistant, .text = "You should buy"});
   EXPECT_EQ(why.text, "You should buy\n\nGeneral information.");
+}
+
+TEST(policy_additions, cost_what_a_request_is_long_however_many_of_its_parts_match) {
+  const auto injects = built(one_policy(injecting("r", "bonds", "text: x")));
+  ASSERT_NE(injects.snapshot, nullptr) << to_text(injects.found);
+  scratch working;
+  testing::expect_time_by_number([&](std::size_t n) {
+    const std::vector<text_part> parts(n, {.role = role::user, .kind = part_kind::text, .text = "bonds"});
+    evaluate_options options{.direction = direction::request};
+    options.takes_system_words = true;
+    const auto begin = mono_now();
+    EXPECT_EQ(evaluate(injects.snapshot->rules_for({}), parts, options, working).system.behind, "x");
+    return mono_now() - begin;
+  }, 16'000);
+}
+
+TEST(policy_additions, cost_what_an_answer_is_long_however_many_choices_it_has) {
+  const auto rewrites = built(one_policy(answering("r", "invest", "type: require_disclaimer, disclaimer: plain, on_missing: rewrite, replacement: Ask us.", "    stream: {hold: full}\n") +
+                                         answering("s", "bonds", "type: append, text: Mind."), notices));
+  ASSERT_NE(rewrites.snapshot, nullptr) << to_text(rewrites.found);
+  scratch working;
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::vector<text_part> parts;
+    for (std::size_t i = 0; i < n; ++i) parts.push_back(answer("invest in bonds", static_cast<std::int32_t>(i)));
+    const auto begin = mono_now();
+    const auto got = evaluate(rewrites.snapshot->rules_for({}), parts, {.direction = direction::response}, working);
+    EXPECT_EQ(got.edits.size(), n);
+    EXPECT_EQ(got.additions.size(), n);
+    return mono_now() - begin;
+  }, 2000);
 }
 
 TEST(policy_additions, checks_that_disclaimers_can_be_found_and_waited_for) {

@@ -229,6 +229,64 @@ TEST_P(server_state, what_grows_is_unfinished_from_before_the_upstream_is_asked_
   EXPECT_TRUE(t.of("conv_1")->whole);
 }
 
+TEST_P(server_state, what_grew_by_an_answer_that_nobody_read_is_refused_until_all_of_it_was_read_back) {
+  const auto created = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":" + response("resp_1", "", "in_progress") + "}\n\n";
+  const std::string items = "/v1/conversations/conv_1/items";
+  const auto list = [](const std::string& said, bool more) {
+    return R"({"object":"list","data":[{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":")" + said + R"("}]}],"first_id":"msg_1","last_id":"msg_1","has_more":)" +
+           (more ? "true}" : "false}");
+  };
+  for (const bool client : {true, false}) {
+    state_trace t(GetParam());
+    EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+    exchange x(t.config, t.ring);
+    t.out = {};
+    t.request(x, asks(R"(,"stream":true,"conversation":"conv_1")"), "/v1/responses");
+    t.ledger_answers(x);
+    t.answer(x, sse_head, created);
+    // What is there now says nothing of what comes.
+    const auto so_far = std::exchange(t.out, {});
+    EXPECT_EQ(t.ask_for("", list("hello", false), items, "GET"), "200");
+    EXPECT_EQ(t.ask_for(names_it, ""), "400");
+    t.out = so_far;
+    client ? x.client_gone(0, t.out) : x.upstream_failed(upstream_failure::reset, "reset", t.out);
+    t.ledger_answers(x);
+    ASSERT_TRUE(t.out.done);
+    EXPECT_FALSE(t.of("conv_1")->whole);
+    EXPECT_EQ(t.ask_for(names_it, ""), "400");
+    EXPECT_TRUE(t.out.client.contains("read all of its items back")) << t.out.client;
+    for (const auto& [query, more] : {std::pair("", true), {"?after=msg_0", false}, {"?%61fter=msg_0", false}, {"?limit=9&after=msg_0", false}}) {
+      EXPECT_EQ(t.ask_for("", list("hello", more), items + query, "GET"), "200");
+      EXPECT_EQ(t.ask_for(names_it, ""), "400") << query;
+    }
+    EXPECT_EQ(t.ask_for("", R"({"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]})", items + "/msg_1", "GET"), "200");
+    EXPECT_EQ(t.ask_for(names_it, ""), "400");
+    EXPECT_EQ(t.ask_for("", list("hello", false), items + "?limit=100&order=asc", "GET"), "200");
+    EXPECT_EQ(t.ask_for(names_it, response("resp_2", "x")), "200");
+  }
+  state_trace t(GetParam());
+  EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+  // Where the answer says itself that more of it will come.
+  EXPECT_EQ(t.ask_for(asks(R"(,"stream":true,"conversation":"conv_1")"), created, "/v1/responses", "POST", sse_head), "200");
+  EXPECT_FALSE(t.of("conv_1")->whole);
+  EXPECT_EQ(t.ask_for("", list("hello", false), items, "GET"), "200");
+  EXPECT_EQ(t.ask_for(asks(R"(,"background":true,"conversation":"conv_1")"), R"({"id":"resp_3","object":"response","status":"queued","output":[]})"), "200");
+  EXPECT_EQ(t.ask_for(names_it, ""), "400");
+  EXPECT_EQ(t.ask_for("", list("a bomb", false), items, "GET"), "400");
+  EXPECT_EQ(t.ask_for(names_it, ""), "400");
+  EXPECT_TRUE(t.out.client.contains("was blocked")) << t.out.client;
+  t.ring.known.clear();
+  EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+  exchange x(t.config, t.ring);
+  t.out = {};
+  t.request(x, names_it, "/v1/responses");
+  t.ledger_answers(x);
+  x.upstream_failed(upstream_failure::connect, "refused", t.out);
+  t.ledger_answers(x);
+  EXPECT_TRUE(t.out.done);
+  EXPECT_TRUE(t.of("conv_1")->whole) << "nobody was told anything";
+}
+
 TEST(ledger_elsewhere, leaves_things_as_they_are_for_a_client_that_goes_before_the_upstream_was_asked) {
   state_trace t(true);
   EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");

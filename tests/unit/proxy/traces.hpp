@@ -38,7 +38,9 @@ rules:
     tests: [{name: a, request: the halfway house, expect: {rules: [trial]}}, {name: b, request: nothing, expect: {rules: []}}]
 )";
 
-inline std::shared_ptr<const policy::snapshot> compiled(const std::string& yaml, const std::string& modules = "[{use: p, bind: {scope: global}}]") {
+inline const std::string everywhere = "[{use: p, bind: {scope: global}}]";
+
+inline std::shared_ptr<const policy::snapshot> compiled(const std::string& yaml, const std::string& modules = everywhere) {
   static std::map<std::string, std::shared_ptr<const policy::snapshot>> known;
   auto& snapshot = known[modules + yaml];
   if (snapshot == nullptr) {
@@ -76,8 +78,8 @@ struct kept_report {
 
 class fake_services : public services {
  public:
-  explicit fake_services(const std::string& yaml = policy_yaml) {
-    active_->snapshot = compiled(yaml);
+  explicit fake_services(const std::string& yaml = policy_yaml, const std::string& modules = everywhere) {
+    active_->snapshot = compiled(yaml, modules);
     active_->activation = {1, 7};
     active_->freshness = policy::freshness::fresh;
   }
@@ -137,7 +139,7 @@ inline settings make_settings() {
 }
 
 struct trace {
-  explicit trace(const std::string& yaml = policy_yaml) : worker(yaml) {}
+  explicit trace(const std::string& yaml = policy_yaml, const std::string& modules = everywhere) : worker(yaml, modules) {}
 
   settings config = make_settings();
   fake_services worker;

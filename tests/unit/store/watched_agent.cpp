@@ -14,6 +14,7 @@ class named_snapshot final : public policy::snapshot {
   const std::string& version() const override { return version_; }
   const std::string& bundle_name() const override { return version_; }
   const policy::ruleset& rules_for(const policy::context&) const override { std::abort(); }
+  bool tells_models_apart(std::string_view, std::string_view) const override { return false; }
   bool asks_for_tags() const override { return false; }
   bool denies_all() const override { return false; }
   const std::vector<rule_info>& rules() const override { return rules_; }

@@ -28,7 +28,7 @@ std::string page() {
          "`content-language`, `date`, `cache-control`, `vary`, `retry-after`, `retry-after-ms`, `x-should-retry`, `request-id`, `x-request-id`, `apim-request-id`,\n"
          "`azureml-model-session`, `cf-ray`, `server-timing`, `x-accel-buffering` or `ratelimit`, or begins with `openai-`, `anthropic-`, `x-ratelimit-`,\n"
          "`ratelimit-`, `x-ms-`, `x-goog-`, `x-gemini-` or `access-control-`, and their value is\n"
-         "words and numbers of up to 1024 bytes or a date, with blanks behind `,` and `;` alone; and those that `upstreams[].response_headers` names. No rule\n"
+         "words and numbers of up to 1024 bytes or a date as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), with blanks behind `,` and `;` alone; and those that `upstreams[].response_headers` names. No rule\n"
          "reads their values.\n"
          "\nA word of up to 128 letters, digits and `_-.:/+=@~,` in a field of class O, P or H, any such run in one of class E, queries of paths and the\n"
          "headers of a request that go on are not read and counted nowhere: rules for secrets and numbers would find them in identifiers and signatures.\n";

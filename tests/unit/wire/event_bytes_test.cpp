@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/http/sse.hpp"
+#include "sluice/text/view.hpp"
 #include "traces.hpp"
 
 namespace sluice::wire {
@@ -138,6 +139,16 @@ TEST(event_bytes, behind_an_error_that_ended_nothing_the_end_is_told) {
     // Where it is the last that a client has, nothing is said behind it.
     testing::block_sink sink("secret");
     EXPECT_EQ(run(s, told + bad, sink).out, told);
+  }
+}
+
+TEST(event_bytes, has_no_line_that_is_no_utf8_and_reaches_a_judge) {
+  for (const auto& s : speeches()) {
+    for (const std::string line : {": forb\xff\x69\x64\x64\x65n", "id: \xc3", "event: a\xf0\x9f", "retry: \xff", "\xfe"}) {
+      testing::pass_sink sink;
+      EXPECT_EQ(run(s, s.before + line + "\ndata: " + s.event.dump() + "\n\n", sink).last, response_stream::status::unreadable) << s.path << " " << line;
+      for (const auto& text : sink.texts) EXPECT_TRUE(text::is_valid_utf8(text)) << s.path << " " << line;
+    }
   }
 }
 

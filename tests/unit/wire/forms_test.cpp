@@ -63,6 +63,26 @@ TEST(forms, of_text_that_calls_itself_something_else_is_read) {
   EXPECT_NE(wide.error().message.find("UTF-8"), std::string::npos) << wide.error().message;
 }
 
+TEST(forms, whose_names_are_no_utf8_are_refused_before_any_rule_reads_them) {
+  for (const std::string name : {"\xff\xfe\xf0.mp3", "forb\xffidden.mp3", "a\xe2\x80", "\xc3"}) {
+    const auto of_file = read(field("model", "whisper-1") + file("file", wav, "audio/mpeg", name) + end);
+    ASSERT_FALSE(of_file) << name;
+    EXPECT_NE(of_file.error().message.find("part 2"), std::string::npos) << of_file.error().message;
+    EXPECT_FALSE(read(field("model", "whisper-1") + file(name, wav) + end)) << name;
+    EXPECT_FALSE(read(field("model", "whisper-1") + file("file", wav, "audio/" + name) + end)) << name;
+  }
+  EXPECT_TRUE(read(file("file", wav, "audio/mpeg", "\xc3\xa4.mp3") + end));
+}
+
+TEST(forms, are_of_the_model_that_the_path_names) {
+  const char* deployment = "/openai/deployments/secure-1/audio/transcriptions";
+  for (const auto& body : {field("model", "other") + file("file", wav) + end, file("file", wav) + field("model", "") + end, file("file", wav) + end}) {
+    const auto r = read(body, deployment);
+    ASSERT_TRUE(r) << r.error().message;
+    EXPECT_EQ((*r)->model(), "secure-1");
+  }
+}
+
 TEST(forms, refuse_what_no_table_knows_and_answers_that_nobody_reads) {
   for (const auto& [body, why] : {std::pair{field("secret", "x"), "unknown part"}, {file("prompt", "x"), "unknown part"}, {field("stream", "true"), "unknown part"}, {field("response_format", "srt"), "unknown part"},
                                   {field("response_format", "text"), "unknown part"}, {field("prompt", "x", "\r\nContent-Type: text/plain; charset=utf-16"), "unknown part"},
@@ -101,6 +121,23 @@ TEST(forms, a_transcription_that_is_edited_is_told_once) {
 }
 
 // From the tables: words in any field, known or not, as a value or as a file, are listed or refused.
+TEST(forms, whose_answer_has_other_words_than_its_text_has_them_judged) {
+  const auto answered = [](std::string_view body) { return openai().read_response(openai().classify("POST", "/v1/audio/transcriptions"), body, 64); };
+  const auto other = answered(R"({"text":"hello","words":[{"word":"forbidden","start":0,"end":1.5}]})");
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_TRUE(std::ranges::any_of((*other)->parts(), [](const part& p) { return p.text == "forbidden"; }));
+  const auto same = answered(R"({"text":"Hello, you.","words":[{"word":"Hello","start":0,"end":1},{"word":"you","start":1,"end":2}],"segments":[{"text":"Hello, you.","tokens":[1,2]}]})");
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_TRUE((*same)->unread_parts().empty());
+  for (const auto& p : (*same)->parts()) EXPECT_EQ(p.text, "Hello, you.") << (*same)->path(p);
+  for (const char* alone : {R"({"words":[{"word":"forbidden"}]})", R"({"text":"","words":[{"word":"forbidden"}]})"}) {
+    const auto r = answered(alone);
+    ASSERT_TRUE(r) << r.error().message;
+    ASSERT_EQ((*r)->unread_parts().size(), 1u) << alone;
+    EXPECT_EQ((*r)->unread_parts()[0].path, "words");
+  }
+}
+
 TEST(forms, have_no_field_that_passes_unread) {
   int looked = 0;
   for (const char* p : {"/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/images/variations", "/v1/files"}) {
