@@ -108,11 +108,21 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
 
 namespace {
 
-// Eight bytes at a time: true when one of them is a control character, a quote or a backslash, or may be.
+// U+0085, U+2028 and U+2029, at which lenient readers of streams end a line within a JSON text: their bytes, 0 where none begins at `at`.
+constexpr char next_line_lead = '\xc2', separator_lead = '\xe2';
+std::size_t line_end_at(std::string_view text, std::size_t at) {
+  const auto rest = text.substr(at, 3);
+  if (rest.starts_with("\xc2\x85")) return 2;
+  return rest == "\xe2\x80\xa8" || rest == "\xe2\x80\xa9" ? 3 : 0;
+}
+
+// Eight bytes at a time: true when one of them is a control character, a quote or a backslash, or begins an end of line, or may.
 bool needs_escape(std::uint64_t word) {
   constexpr std::uint64_t ones = 0x0101010101010101ull, highs = 0x8080808080808080ull;
   const auto zero_byte = [](std::uint64_t w) { return (w - ones) & ~w & highs; };
-  return ((word - ones * 0x20) & ~word & highs) != 0 || zero_byte(word ^ (ones * '"')) != 0 || zero_byte(word ^ (ones * '\\')) != 0;
+  const auto has = [&](char c) { return zero_byte(word ^ (ones * static_cast<unsigned char>(c))) != 0; };
+  if (((word - ones * 0x20) & ~word & highs) != 0 || has('"') || has('\\')) return true;
+  return (word & highs) != 0 && (has(next_line_lead) || has(separator_lead));
 }
 
 }  // namespace
@@ -121,7 +131,7 @@ bool needs_escape(std::uint64_t word) {
 static bool is_plain(std::string_view text) {
   std::uint64_t word = 0;
   if (text.size() < sizeof word) {
-    return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; });
+    return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == next_line_lead || c == separator_lead; });
   }
   for (std::size_t i = 0; i + sizeof word <= text.size(); i += sizeof word) {
     std::memcpy(&word, text.data() + i, sizeof word);
@@ -147,11 +157,17 @@ void append_json_escaped(std::string& out, std::string_view text) {
       }
     }
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') {
+    const auto line_end = c >= 0x80 ? line_end_at(text, i) : 0;
+    if (c >= 0x20 && c != '"' && c != '\\' && line_end == 0) {
       ++i;
       continue;
     }
     out.append(text, plain, i - plain);
+    if (line_end != 0) {
+      out += line_end == 2 ? "\\u0085" : text[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
+      plain = i += line_end;
+      continue;
+    }
     plain = ++i;
     switch (c) {
       case '"': out += "\\\""; break;

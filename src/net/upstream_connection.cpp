@@ -32,7 +32,7 @@ void upstream_connection::open(upstream_user& user, std::string_view request, bo
   request_ = request;
   is_head_ = is_head;
   // One deadline for all of it: the lookup, every address, TLS.
-  pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.connect);
+  pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.connect, mono_now());
   pool_.connect(*this);
 }
 
@@ -48,7 +48,7 @@ bool upstream_connection::send(std::string_view request) {
   any_byte_ = false;
   asked_ = mono_now();
   stream_.read_on();
-  pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.first_byte);
+  pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.first_byte, asked_);
   return stream_.write(request);
 }
 

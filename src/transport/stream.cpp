@@ -163,7 +163,7 @@ void stream::core::try_next() {
       ticket_ = loop_.sockets().add(descriptor_, shared_from_this());
       if (ticket_ != readiness::none) {
         const bool last = connecting_->next == connecting_->where.size();
-        last ? loop_.wheel().disarm(connecting_->patience) : loop_.wheel().arm(connecting_->patience, connecting_->share);
+        last ? loop_.wheel().disarm(connecting_->patience) : loop_.wheel().arm(connecting_->patience, connecting_->share, mono_now());
         return;
       }
     }

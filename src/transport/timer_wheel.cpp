@@ -46,6 +46,12 @@ void timer_wheel::arm(entry& e, milliseconds from_now) {
   link(e);
 }
 
+void timer_wheel::arm(entry& e, milliseconds from_now, mono_time now) {
+  const auto present = ticks(now);
+  const auto worked = present > now_ ? tick * static_cast<std::int64_t>(present - now_) : milliseconds(0);
+  arm(e, from_now + (ticking_ ? worked : milliseconds(0)));  // a wheel that stands still catches up by itself
+}
+
 void timer_wheel::link(entry& e) {
   e.visit_ = std::min(e.due_, now_ + slots - 1);
   auto& slot = slots_[e.visit_ % slots];

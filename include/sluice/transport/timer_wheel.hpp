@@ -47,6 +47,9 @@ class timer_wheel {
   timer_wheel& operator=(const timer_wheel&) = delete;
   // Arms anew whatever the entry was doing.
   void arm(entry& e, milliseconds from_now);
+  // The same, counted from `now` and not from the last tick: this thread may have worked since then for longer than the deadline, which is
+  // somebody else's to keep.
+  void arm(entry& e, milliseconds from_now, mono_time now);
   void disarm(entry& e) { e.cancelled_ = true; }
   // What the ticker calls. Public so that a test can move time.
   void advance(mono_time to);

@@ -55,6 +55,18 @@ TEST(strings, json_escaping_leaves_no_control_character_and_no_bare_quote) {
   EXPECT_EQ(json_quoted("\xf0\x9f\x98\x80"), "\"\xf0\x9f\x98\x80\"");
 }
 
+// Python's readers of lines end one there, also within a JSON text.
+TEST(strings, json_escaping_leaves_no_end_of_a_line) {
+  EXPECT_EQ(json_quoted("a\xe2\x80\xa8" "b\xe2\x80\xa9" "c\xc2\x85" "d"), "\"a\\u2028b\\u2029c\\u0085d\"");
+  EXPECT_EQ(json_quoted("a long text before it \xe2\x80\xa8 and a long text behind it"), "\"a long text before it \\u2028 and a long text behind it\"");
+  for (std::size_t before = 0; before < 20; ++before) {
+    const auto text = std::string(before, 'x') + "\xe2\x80\xa9" + std::string(20 - before, 'y');
+    EXPECT_EQ(json_escaped(text), std::string(before, 'x') + "\\u2029" + std::string(20 - before, 'y'));
+  }
+  const std::string neighbours = "\xe2\x80\xa7\xe2\x80\xaa\xe2\x82\xac\xc2\x84\xc2\x86\xc2\xa0\xc3\xa9\xe2\x80\x9c";
+  EXPECT_EQ(json_escaped(neighbours), neighbours);
+}
+
 TEST(strings, hexadecimal_digits_have_one_spelling) {
   std::string all;
   for (int b = 0; b < 256; ++b) all += static_cast<char>(b);

@@ -36,6 +36,20 @@ TEST(timer_wheel, fires_once_and_never_early) {
   EXPECT_EQ(p.fired, 1);
 }
 
+// What was armed behind seconds of work on the same thread has all of its time.
+TEST(timer_wheel, counts_from_the_time_that_it_is_told) {
+  event_loop loop;
+  const auto start = mono_now();
+  probe other, p;
+  loop.wheel().arm(other.timer, milliseconds{100'000});
+  const auto late = start + milliseconds{7'000};
+  loop.wheel().arm(p.timer, milliseconds{5'000}, late);
+  loop.wheel().advance(late + milliseconds{4'999});
+  EXPECT_EQ(p.fired, 0);
+  loop.wheel().advance(late + milliseconds{5'000} + slack);
+  EXPECT_EQ(p.fired, 1);
+}
+
 TEST(timer_wheel, keeps_deadlines_longer_than_one_turn) {
   event_loop loop;
   const auto start = mono_now();

@@ -1,0 +1,44 @@
+// See path.hpp.
+#include "sluice/http/path.hpp"
+
+#include <algorithm>
+
+#include "sluice/base/hex_digit.hpp"
+
+namespace sluice::http {
+namespace {
+
+std::string decoded(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const int high = path[i] == '%' && i + 2 < path.size() ? hex_value(path[i + 1]) : -1, low = high < 0 ? -1 : hex_value(path[i + 2]);
+    const bool code = low >= 0 && high * 16 + low != ':';
+    out += code ? static_cast<char>(high * 16 + low) : path[i];
+    if (code) i += 2;
+  }
+  std::ranges::replace(out, '\\', '/');
+  out.resize(std::min(out.size(), out.find_first_of(std::string_view("?#\0", 3))));
+  while (!out.empty() && static_cast<unsigned char>(out.back()) <= ' ') out.pop_back();
+  return out;
+}
+
+}  // namespace
+
+std::string normal_path(std::string_view path) {
+  const auto plain = decoded(path);
+  std::string out;
+  for (std::size_t at = 0; at < plain.size();) {
+    const auto end = std::min(plain.find('/', at), plain.size());
+    auto segment = std::string_view(plain).substr(at, end - at);
+    at = end + 1;
+    segment = segment.substr(0, segment.find(';'));
+    if (const auto last = out.rfind('/'); segment == ".." && last != std::string::npos) out.resize(last);
+    if (segment.empty() || segment == "." || segment == "..") continue;
+    (out += '/') += segment;
+  }
+  if (out.empty() || plain.ends_with('/')) out += '/';
+  return out;
+}
+
+}  // namespace sluice::http
