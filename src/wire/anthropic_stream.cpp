@@ -27,7 +27,7 @@ class messages_stream final : public event_stream {
   messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   [[nodiscard]] bool keeps_back() const override {
     return waits_ || std::ranges::any_of(blocks_, [](const auto& b) { return b.second.arguments.waits(); });
   }
@@ -371,9 +371,9 @@ void messages_stream::cut(std::string_view message, std::string& out) {
   out += anthropic_refusal_end(message, output_tokens_);
 }
 
-void messages_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void messages_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
-  out += "event: error\ndata: " + anthropic_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+  out += "event: error\ndata: " + anthropic_error_body({what, message, "", decision_id}) + "\n\n";
 }
 
 }  // namespace

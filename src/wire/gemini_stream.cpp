@@ -168,9 +168,9 @@ void generate_stream::cut(std::string_view message, std::string& out) {
   if (framing_ == framing::array) out += "]";
 }
 
-void generate_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void generate_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends(out)) return;
-  emit(gemini_error_body({gateway_error::upstream, message, "", decision_id}), out);
+  emit(gemini_error_body({what, message, "", decision_id}), out);
   if (framing_ == framing::array) out += "]";
 }
 

@@ -341,9 +341,9 @@ void chat_stream::cut(std::string_view message, std::string& out) {
   openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 
-void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void chat_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
-  out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+  out += "data: " + openai_error_body({what, message, "", decision_id}) + "\n\n";
 }
 
 bool openai_tells_usage(const event_reader& chunk) {

@@ -15,7 +15,7 @@ class chat_stream final : public event_stream {
       : event_stream(openai_chat_chunk(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   [[nodiscard]] bool keeps_back() const override;
 
  private:

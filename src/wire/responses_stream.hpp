@@ -34,7 +34,7 @@ class responses_stream final : public event_stream {
   responses_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max);
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   [[nodiscard]] bool keeps_back() const override;
   [[nodiscard]] std::vector<handle> handles() const override;
 
