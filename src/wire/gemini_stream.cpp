@@ -106,8 +106,10 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
       c.finished = true;
     }
     c.touched = c.touched || event_.edited();
-    drop_copies(at.node, c, sink);
+    drop_copies(at.node, c);
   }
+  place_citations(sink, out);
+  if (!counts_waiting(sink)) return status::blocked;
   told_error_ = errs;
   return status::ok;
 }

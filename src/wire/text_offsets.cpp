@@ -54,6 +54,14 @@ void shift_annotation(const text::json::document& body, index annotation, std::s
   }
 }
 
+std::string shifted_annotations(std::string_view list, std::span<const text_edit> edits, std::uint32_t depth_max) {
+  text::json::document body;
+  std::vector<text::json::splice> splices;
+  if (auto parsed = body.parse(list, depth_max); !parsed || body[0].kind != kind::array) return "[]";
+  for (auto a = body.first_child(0); a != none; a = body.sibling(a)) shift_annotation(body, a, edits, splices);
+  return text::json::apply(list, std::move(splices));
+}
+
 std::vector<text_edit> in_bytes(std::vector<text_edit> edits) {
   for (auto& e : edits) {
     e.begin = e.first_byte;

@@ -18,6 +18,8 @@ namespace sluice::wire {
 // start_index and end_index of one annotation (or of its url_citation), as splices.
 void shift_annotation(const text::json::document& body, text::json::index annotation, std::span<const text_edit> edits,
                       std::vector<text::json::splice>& splices);
+// A list of annotations, as JSON, as one of the text as it was edited.
+[[nodiscard]] std::string shifted_annotations(std::string_view list, std::span<const text_edit> edits, std::uint32_t depth_max);
 
 // The edits with `begin`, `end` and `length` in bytes.
 [[nodiscard]] std::vector<text_edit> in_bytes(std::vector<text_edit> edits);

@@ -179,6 +179,8 @@ class channel_sink {
   [[nodiscard]] virtual std::optional<std::string> before_values() const { return std::nullopt; }
   // What was edited of a channel so far, in order, also when it is finished; none: nobody can say, so that what points into it must go.
   [[nodiscard]] virtual std::optional<std::vector<text_edit>> edits(std::uint32_t /*channel*/) const { return std::nullopt; }
+  // Whether some of the channel's text waits to be decided: what points into it, or says it aloud, waits with it.
+  [[nodiscard]] virtual bool holds(std::uint32_t /*channel*/) const { return false; }
   // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs
   // behind what it says.
   [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
