@@ -384,7 +384,7 @@ void exchange::impl::fail_stream(wire::gateway_error what, std::string_view mess
   // Raw bytes may have ended within an event, and what is put behind them would be read as part of it.
   if (shadow()) return finish(out);
   (void)stream->end(false, *sink, piece);
-  stream->fail(message, decision, piece);
+  stream->fail(what, message, decision, piece);
   write_stream(out);
   close_body(out);
   finish(out);

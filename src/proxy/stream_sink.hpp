@@ -73,6 +73,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return finished(channel, out, false); }
   [[nodiscard]] status end(std::uint32_t channel, std::string& out) override { return finished(channel, out, true); }
   [[nodiscard]] bool keeps(std::uint32_t channel) const override { return judge_.keeps(channel); }
+  [[nodiscard]] bool holds(std::uint32_t channel) const override { return held_bytes(channel, restorers_.find(channel)) > 0; }
   void rest(std::uint32_t channel, std::string& out) override {
     const auto behind = restorers_.find(channel);
     count_rest(channel, 0);

@@ -27,7 +27,7 @@ class messages_stream final : public event_stream {
   messages_stream(std::string_view model, std::uint32_t depth_max) : event_stream(anthropic_event(), depth_max), model_(json_quoted(model)) {}
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   [[nodiscard]] bool keeps_back() const override {
     return waits_ || std::ranges::any_of(blocks_, [](const auto& b) { return b.second.arguments.waits(); });
   }
@@ -62,6 +62,7 @@ class messages_stream final : public event_stream {
   [[nodiscard]] std::string which() const override { return event_.text("type").starts_with("content_block_") ? std::to_string(current_) : std::string(); }
   [[nodiscard]] bool finish(std::int64_t number, block& b, channel_sink& sink, std::string& out);
   [[nodiscard]] bool close(channel_sink& sink, std::string& out);
+  [[nodiscard]] bool ends_message() const;
   [[nodiscard]] bool begins_again() const {
     const auto b = blocks_.find(current_);
     return b != blocks_.end() && b->second.begun && b->second.message == messages_;
@@ -109,12 +110,13 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
   // What a block holds leaves before it ends, or before another takes its place.
   if (type == "content_block_stop" || type == "content_block_start") {
     if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return stopped();
-    if (type == "content_block_start" && begins_again()) {
-      (void)event_.refuse("a content block that begins twice");  // a client puts the second behind the first, or in its place
+    if (type == "content_block_start" && (closed_ || begins_again())) {
+      // Of one that begins twice a client puts the second behind the first, or in its place.
+      (void)event_.refuse(closed_ ? "a content block behind the end of its message" : "a content block that begins twice");
       return stopped();
     }
     type == "content_block_start" ? begin_block(event_.child(0, "content_block"), out) : end_block(sink);
-  } else if ((type == "message_delta" || type == "message_stop") && !finish_all(sink, out)) {
+  } else if (ends_message() && !finish_all(sink, out)) {
     return stopped();
   }
   if (!event_.judge(0, *this, sink)) return stopped();
@@ -124,10 +126,7 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
     return stopped();
   }
   if (type == "message_stop" && !event_.finish(sink)) return stopped();
-  if (type == "error") {  // nothing of what waits is worth more than the reason
-    waits_ = false;
-    waiting_.clear();
-  }
+  if (type == "error") waits_ = false, waiting_.clear();  // nothing of what waits is worth more than the reason
   write(e, type == "ping" ? out : next(type.starts_with("content_block_") ? current_ : -1, out));
   started_ = started_ || type == "message_start";
   if (type == "content_block_start") blocks_[current_].begun = true;
@@ -142,6 +141,17 @@ response_stream::status messages_stream::event(const http::sse_event& e, channel
   return over_ ? status::done : status::ok;
 }
 
+// Some upstreams tell what was used before the end, too, in a message_delta without a reason to stop. What rules make of the answer is said
+// before its end, so neither a block nor a piece of one may follow that.
+bool messages_stream::ends_message() const {
+  const auto& body = event_.body();
+  const auto type = event_.text("type");
+  if (type != "message_delta") return type == "message_stop";
+  const auto delta = event_.child(0, "delta");
+  const auto reason = delta == none || body[delta].kind != text::json::kind::object ? none : event_.child(delta, "stop_reason");
+  return reason != none && body[reason].kind != text::json::kind::null && !body[reason].text.empty();
+}
+
 // Whether a block begins with text that its deltas may go on with.
 bool messages_stream::begins_with_text(index block) const {
   if (block == none || event_.body()[block].kind != text::json::kind::object) return false;
@@ -149,10 +159,13 @@ bool messages_stream::begins_with_text(index block) const {
   return std::ranges::any_of(anthropic_texts(), [&](const anthropic_text& g) { return g.type == type && !event_.text(g.key, block).empty(); });
 }
 
-// A message may come with blocks: those to which a client puts the deltas of these numbers.
+// A message may come with blocks: those to which a client puts the deltas of these numbers. One that begins ends the one before.
 bool messages_stream::begin_message(channel_sink& sink, std::string& out) {
+  if ((messages_ > 0 || !blocks_.empty()) && !finish_all(sink, out)) return false;
   ++messages_;
-  begun_ = 0;
+  closed_ = calls_tool_ = false;
+  gone_ = begun_ = 0;
+  for (auto& [number, b] : blocks_) b.stopped = true;
   const auto& body = event_.body();
   const auto message = event_.child(0, "message");
   const auto list = message == none || body[message].kind != text::json::kind::object ? none : event_.child(message, "content");
@@ -160,7 +173,6 @@ bool messages_stream::begin_message(channel_sink& sink, std::string& out) {
     current_ = begun_++;
     calls_tool_ = calls_tool_ || event_.text("type", each) == "tool_use";
     if (!begins_with_text(each)) continue;
-    if (const auto b = blocks_.find(current_); b != blocks_.end() && !finish(current_, b->second, sink, out)) return false;
     if (!has_room_for(current_)) return false;
     begin_block(each, out);
     blocks_[current_].begun = blocks_[current_].left = true;  // no event of its own that could be taken back
@@ -269,8 +281,10 @@ bool messages_stream::close(channel_sink& sink, std::string& out) {
   gone_ = std::ssize(empty);
   let_go(out);
   if (addition.empty()) return true;
-  const auto number = blocks_.empty() ? 0 : blocks_.rbegin()->first + 1;
+  std::int64_t number = 0;
+  for (const auto& [each, of] : blocks_) number = of.message == messages_ ? each + 1 : number;
   auto& b = blocks_[number];
+  b.message = messages_;
   b.begun = b.stopped = b.shown = b.ended = true;
   out += anthropic_text_block(number - gone_, addition);
   return true;
@@ -303,8 +317,9 @@ event_reader::grower::taken messages_stream::take(index i, const row& r, channel
   }
   if (!has_room_for(current_)) return taken::blocked;
   auto& b = blocks_[current_];
+  if (!b.begun) b.message = messages_;
   // A client puts it behind what it has, and what it has was decided.
-  if (b.stopped) return event_.refuse("text of a content block after its end"), taken::blocked;
+  if (b.stopped || closed_) return event_.refuse("text of a content block after its end"), taken::blocked;
   if (r.what == text_class::json) return take_arguments(b.arguments, i, sink) ? taken::taken : taken::blocked;
   b.channels.resize(anthropic_texts().size());
   for (std::size_t t = 0; t < anthropic_texts().size(); ++t) {
@@ -371,9 +386,9 @@ void messages_stream::cut(std::string_view message, std::string& out) {
   out += anthropic_refusal_end(message, output_tokens_);
 }
 
-void messages_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void messages_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
-  out += "event: error\ndata: " + anthropic_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+  out += "event: error\ndata: " + anthropic_error_body({what, message, "", decision_id}) + "\n\n";
 }
 
 }  // namespace

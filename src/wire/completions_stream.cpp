@@ -21,7 +21,7 @@ class completions_stream final : public event_stream {
       : event_stream(find_text_endpoint("completions")->response, depth_max), usage_due_(include_usage), model_(json_quoted(model)) {}
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
 
  private:
   struct choice {
@@ -183,9 +183,9 @@ void completions_stream::cut(std::string_view message, std::string& out) {
   openai_end_stream({.object = "text_completion", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 
-void completions_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void completions_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
-  out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+  out += "data: " + openai_error_body({what, message, "", decision_id}) + "\n\n";
 }
 
 }  // namespace

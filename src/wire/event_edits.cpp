@@ -105,6 +105,17 @@ void event_reader::set(index i, std::string raw) {
   splices_.push_back({body_[i].raw_begin, body_[i].raw_end, std::move(raw)});
 }
 
+std::string event_reader::take_out(index i, std::string instead) {
+  std::vector<text::json::splice> within;
+  for (const auto& s : splices_) {
+    if (s.begin >= body_[i].raw_begin && s.end <= body_[i].raw_end) within.push_back({s.begin - body_[i].raw_begin, s.end - body_[i].raw_begin, s.replacement});
+  }
+  drop_overruled(within);
+  auto out = text::json::apply(body_.raw(i), std::move(within));
+  set(i, std::move(instead));
+  return out;
+}
+
 std::string event_reader::apply() {
   drop_overruled(splices_);
   return text::json::apply(body_.bytes(), std::move(splices_));

@@ -124,6 +124,8 @@ class event_reader {
   void append(text::json::index i, std::string_view more);
   // The value at `i` leaves as this JSON.
   void set(text::json::index i, std::string raw);
+  // The value at `i` as it would leave; as this JSON it leaves instead.
+  [[nodiscard]] std::string take_out(text::json::index i, std::string instead);
   // An annotation leaves as one of the text as it was edited.
   void shift(text::json::index annotation, const text_moves& moves);
   // The same of a segment or a citation of Gemini's; edits in bytes. False: its words are not those of the text.

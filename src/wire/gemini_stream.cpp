@@ -115,8 +115,10 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
       c.finished = true;
     }
     c.touched = c.touched || event_.edited();
-    drop_copies(at.node, c, sink);
+    drop_copies(at.node, c);
   }
+  place_citations(sink, out);
+  if (!counts_waiting(sink)) return status::blocked;
   told_error_ = errs;
   return status::ok;
 }
@@ -181,9 +183,9 @@ void generate_stream::cut(std::string_view message, std::string& out) {
   close(out);
 }
 
-void generate_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void generate_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends(out)) return;
-  emit(gemini_error_body({gateway_error::upstream, message, "", decision_id}), out);
+  emit(gemini_error_body({what, message, "", decision_id}), out);
   close(out);
 }
 

@@ -5,6 +5,7 @@
 #include <compare>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "event_reader.hpp"
@@ -18,12 +19,12 @@ namespace sluice::wire {
 class generate_stream final : public response_stream, private event_reader::grower {
  public:
   // `asks_for_events`: how the request wants its answer framed, for what is said before the upstream shows how it does.
-  generate_stream(bool asks_for_events, std::uint32_t depth_max) : asks_for_events_(asks_for_events), event_(gemini_response(), depth_max) {}
+  generate_stream(bool asks_for_events, std::uint32_t depth_max) : asks_for_events_(asks_for_events), depth_max_(depth_max), event_(gemini_response(), depth_max) {}
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   // Its Python SDK takes a comment for JSON, and every one reads over empty lines.
   void keep_alive(std::string& out) override { out += framing_ == framing::array ? "\n" : "\r\n"; }
   [[nodiscard]] const std::string& reason() const override { return reason_; }
@@ -52,6 +53,8 @@ class generate_stream final : public response_stream, private event_reader::grow
     bool finished = false, edited = false, calls = false;
     bool touched = false;      // some text of it, grown or not, left otherwise than it came
     std::string added;  // behind what it said, when it last ended
+    // Members that hold citations, with their keys, until the text is decided that these point into; raw, as they leave.
+    std::vector<std::pair<std::string, std::string>> citations;
   };
 
   using entry = choice_entry;
@@ -72,12 +75,17 @@ class generate_stream final : public response_stream, private event_reader::grow
   static void drop_before(growing& g, std::string& released);
   [[nodiscard]] bool release(growing& g, std::string_view piece, channel_sink& sink);
   [[nodiscard]] bool finish(std::int64_t number, candidate& c, channel_sink& sink, std::string& out);
-  void follow_citations(text::json::index node, const candidate& c, const channel_sink& sink);
+  void place_citations(channel_sink& sink, std::string& out);
+  [[nodiscard]] static bool waits_with_citations(const candidate& c, const channel_sink& sink);
+  void keep_citations(text::json::index node, candidate& c);
+  static void follow_citations(event_reader& of, text::json::index node, const candidate& c, const channel_sink& sink);
+  void let_citations_go(std::int64_t number, candidate& c, const channel_sink& sink, std::string& out);
+  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
   [[nodiscard]] text::json::index first_part(text::json::index candidate) const;
   [[nodiscard]] bool calls_tool(text::json::index candidate) const;
   [[nodiscard]] bool knows_words(text::json::index node, const candidate& c, channel_sink& sink);
-  void drop_copies(text::json::index node, const candidate& c, const channel_sink& sink);
+  void drop_copies(text::json::index node, const candidate& c);
   void write(std::int64_t number, const text_name& name, const growing& g, std::string& out);
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
@@ -91,6 +99,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   void close(std::string& out) const { out += in_array() ? "]" : ""; }
 
   bool asks_for_events_;
+  std::uint32_t depth_max_;
   framing framing_ = framing::unknown;
   std::string head_;  // white space before the first byte that tells the framing
   http::sse_splitter events_{limits::event_bytes};
@@ -98,6 +107,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   event_reader event_;
   std::map<std::int64_t, candidate> candidates_;
   std::vector<entry> at_hand_;
+  std::size_t waiting_bytes_ = 0, told_bytes_ = 0;  // of citations that wait; what the sink knows of that
   std::string reason_, released_;
   mutable std::string said_;  // what said_beside() put together
   std::string_view lead_;  // what stands before the element at hand: the array's beginning or a comma, until it is written

@@ -130,26 +130,77 @@ bool generate_stream::release(growing& g, std::string_view piece, channel_sink& 
 }
 
 // Segments and citations count the bytes of all that a candidate said. Where nobody can say where their words have gone, they go.
-void generate_stream::follow_citations(index node, const candidate& c, const channel_sink& sink) {
-  const auto& body = event_.body();
+void generate_stream::follow_citations(event_reader& reader, index node, const candidate& c, const channel_sink& sink) {
+  const auto& body = reader.body();
   const auto said = c.texts.find({part_kind::text});
   std::optional<std::vector<text_edit>> edits(std::in_place);
   if (said != c.texts.end()) edits = said->second.open || said->second.resumed ? std::nullopt : sink.edits(said->second.channel);
   const bool known = edits.has_value();
   const text_moves moves(known ? in_bytes(std::move(*edits)) : std::vector<text_edit>());
   for (const auto& [owner, list, of] : gemini_citations) {
-    const auto in = event_.child(node, owner);
-    const auto all = in == none || body[in].kind != kind::object ? none : event_.child(in, list);
+    const auto in = reader.child(node, owner);
+    const auto all = in == none || body[in].kind != kind::object ? none : reader.child(in, list);
     if (all == none || body[all].kind != kind::array) continue;
     bool follows = known;
     for (auto each = body.first_child(all); each != none && follows; each = body.sibling(each)) {
-      const auto at = of.empty() ? each : body[each].kind == kind::object ? event_.child(each, of) : none;
+      const auto at = of.empty() ? each : body[each].kind == kind::object ? reader.child(each, of) : none;
       if (at == none) continue;
       const auto place = read_segment(body, at);
-      follows = place && place->part == 0 && event_.shift_bytes(at, moves);
+      follows = place && place->part == 0 && reader.shift_bytes(at, moves);
     }
-    if (!follows) event_.blank(in, list, "[]");
+    if (!follows) reader.blank(in, list, "[]");
   }
+}
+
+// Those of the event at hand. While some of a text is held, an edit may still move what points into it.
+void generate_stream::place_citations(channel_sink& sink, std::string& out) {
+  for (const auto& at : at_hand_) {
+    auto& c = candidates_[at.number];
+    let_citations_go(at.number, c, sink, out);
+    if (waits_with_citations(c, sink)) {
+      keep_citations(at.node, c);
+    } else if (c.edited) {
+      follow_citations(event_, at.node, c, sink);
+    }
+  }
+}
+
+bool generate_stream::waits_with_citations(const candidate& c, const channel_sink& sink) {
+  const auto said = c.texts.find({part_kind::text});
+  return said != c.texts.end() && said->second.open && sink.holds(said->second.channel);
+}
+
+void generate_stream::keep_citations(index node, candidate& c) {
+  const auto& body = event_.body();
+  for (const auto owner : {"groundingMetadata", "citationMetadata"}) {
+    const auto in = event_.child(node, owner);
+    if (in == none || body[in].kind != kind::object) continue;
+    const auto cites = [&](const citation_list& each) {
+      const auto list = each.owner == owner ? event_.child(in, each.list) : none;
+      return list != none && body[list].kind == kind::array && body.first_child(list) != none;
+    };
+    if (std::ranges::none_of(gemini_citations, cites)) continue;
+    const auto& [key, raw] = c.citations.emplace_back(body[in].key, event_.take_out(in, "null"));
+    waiting_bytes_ += key.size() + raw.size();
+  }
+}
+
+// In answers of their own.
+void generate_stream::let_citations_go(std::int64_t number, candidate& c, const channel_sink& sink, std::string& out) {
+  if (c.citations.empty() || waits_with_citations(c, sink)) return;
+  for (const auto& [key, raw] : std::exchange(c.citations, {})) {
+    waiting_bytes_ -= key.size() + raw.size();
+    const auto json = "{\"candidates\":[{" + json_quoted(key) + ":" + raw + ",\"index\":" + std::to_string(number) + "}]}";
+    event_reader again(gemini_response(), depth_max_);
+    if (!again.parse(json)) continue;  // it was read when it came
+    if (c.edited) follow_citations(again, again.body().first_child(again.child(0, "candidates")), c, sink);
+    emit(again.edited() ? again.apply() : json, out);
+  }
+}
+
+// What waits is held for the rules as text is. False: more than may be.
+bool generate_stream::counts_waiting(channel_sink& sink) {
+  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
 }
 
 std::int64_t generate_stream::choice_of(index i) const {
@@ -185,13 +236,12 @@ bool generate_stream::knows_words(index node, const candidate& c, channel_sink& 
 }
 
 // What spells, repeats or points into a text that left otherwise than it came.
-void generate_stream::drop_copies(index node, const candidate& c, const channel_sink& sink) {
+void generate_stream::drop_copies(index node, const candidate& c) {
   const auto& body = event_.body();
   if (event_.edited() || (c.finished && c.edited)) event_.blank(node, "logprobsResult", "{}");
   for (auto p = c.touched ? first_part(node) : none; p != none; p = body.sibling(p)) {
     if (body[p].kind == kind::object) event_.blank(event_.child(p, "audioTranscription"), "words", "[]");
   }
-  if (c.edited) follow_citations(node, c, sink);
 }
 
 bool generate_stream::calls_tool(index candidate) const {
@@ -249,6 +299,7 @@ bool generate_stream::finish_all(channel_sink& sink, std::string& out) {
   for (auto& [number, c] : candidates_) {
     for (auto& [name, g] : c.texts) g.last = none;
     if (!finish(number, c, sink, out)) return false;
+    let_citations_go(number, c, sink, out);
   }
   return true;
 }

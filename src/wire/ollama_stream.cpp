@@ -28,7 +28,7 @@ class lines_stream final : public response_stream, private event_reader::grower 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   // Its framing has no comments, and its clients read each line as JSON: a piece of no text.
   void keep_alive(std::string& out) override { piece(chat_ ? "\"content\":\"\"" : "\"response\":\"\"", out); }
   [[nodiscard]] const std::string& reason() const override { return reason_; }
@@ -192,10 +192,10 @@ void lines_stream::cut(std::string_view message, std::string& out) {
   out += ollama_refusal_line(chat_, model_, created_at_, message) + "\n";
 }
 
-void lines_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void lines_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (over_) return;
   over_ = true;
-  out += ollama_error_body({gateway_error::upstream, message, "", decision_id}) + "\n";
+  out += ollama_error_body({what, message, "", decision_id}) + "\n";
 }
 
 }  // namespace

@@ -46,10 +46,12 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
       c.finished = true;
       c.touched = c.touched || c.edited != before;
     }
+    let_copies_go(at.number, c, sink, out);
     drop_copies(at, c, sink);
     touched = touched || c.touched;
   }
   for (const auto key : touched ? std::span(openai_prompt_copies) : std::span<const std::string_view>()) event_.blank(0, key, "null");
+  if (!counts_waiting(sink)) return stopped();
   write(e, out);
   usage_due_ = usage_due_ && !(at_hand_.empty() && openai_tells_usage(event_));  // with choices it tells none
   for (const auto& at : at_hand_) choices_[at.number].role_sent |= choices_[at.number].role_at_hand;
@@ -108,24 +110,6 @@ bool chat_stream::goes_on(index array) const {
   return (key == "content" || key == "thinking" || key == "reasoning_details") && entry_of(array) != nullptr;
 }
 
-std::string_view chat_stream::said_beside(index copy) const {
-  const auto* of = entry_of(copy);
-  const auto delta = of == nullptr ? none : event_.child(of->node, "delta");
-  const auto key = event_.body()[copy].key;
-  const auto said = delta == none || (key != "content" && key != "refusal") || event_.body()[delta].kind != kind::object ? none : event_.child(delta, key);
-  return said == none || event_.body()[said].kind != kind::string ? std::string_view() : event_.body()[said].text;
-}
-
-bool chat_stream::drops(index copy) const {
-  const auto* of = entry_of(copy);
-  return of != nullptr && choices_.at(of->number).touched;
-}
-
-bool chat_stream::edits(index copy) const {
-  const auto* of = entry_of(copy);
-  return of != nullptr && choices_.at(of->number).edited;
-}
-
 event_reader::grower::taken chat_stream::take(index i, const row& r, channel_sink& sink) {
   if (r.what != text_class::text && r.what != text_class::json) return taken::left;
   const auto* of = r.path.starts_with("choices[].delta.") ? entry_of(i) : nullptr;
@@ -162,6 +146,7 @@ event_reader::grower::taken chat_stream::grow(index i, const row* r, const entry
     if (!event_.keep(at.size() + in_delta.before.size() + in_delta.after.size())) return taken::blocked;
     const auto id = sink.open(role::assistant, r != nullptr ? r->kind : part_kind::annotation, r != nullptr, only ? event_.place(i) : at, of.number);
     if (said) c.said = id;
+    if (r != nullptr && r->kind == part_kind::transcript) c.spoken = id;
     it = c.channels.insert(it, {only ? r : nullptr, std::move(at), id, std::move(in_delta)});
   }
   if (only && it->of != r) {  // it goes on in the other form
@@ -232,6 +217,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
   if (erred_) {  // a choice that ends with an error ends as if the upstream had died
     c.channels.clear();
     c.tools.clear();
+    forget_copies(c);
     return true;
   }
   if (!finish_calls(number, c, sink, out)) return false;
@@ -252,6 +238,7 @@ bool chat_stream::finish_choice(std::int64_t number, choice& c, channel_sink& si
     if (!each.tail.empty() && !event_.go_on(each.at, std::move(each.tail), number)) return false;
   }
   c.channels.clear();
+  let_copies_go(number, c, sink, out);
   if (!addition.empty()) synthetic(number, "\"content\":" + json_quoted(addition), "", out);
   return true;
 }
@@ -270,40 +257,6 @@ bool chat_stream::finish_all(channel_sink& sink, std::string& out) {
     if (!finish_choice(number, c, sink, out)) return false;
   }
   return true;
-}
-
-// Tokens beside a text are that text again; alone they are text that no rule can read, whatever another event said.
-bool chat_stream::knows_tokens(const entry& of, const choice& c, channel_sink& sink) {
-  const auto tokens = event_.child(of.node, "token_ids");
-  if (tokens == none || event_.body()[tokens].kind == kind::null || event_.body().raw(tokens) == "[]" || c.speaks || c.touched || c.edited) return true;
-  const auto& n = event_.body()[tokens];
-  // The one that ended it has no text.
-  const auto first = event_.body().first_child(tokens);
-  const bool one = n.kind == kind::array && first != none && event_.body()[first].kind == kind::number && event_.body().sibling(first) == none;
-  if (one && !c.finished && !event_.text("finish_reason", of.node).empty()) return true;
-  return sink.passes({"unknown part", event_.body().path(tokens), n.raw_end - n.raw_begin}) || event_.refuse("tokens without the text that they spell");
-}
-
-// What spells a text that left otherwise than it came, and what points into one or says it aloud.
-void chat_stream::drop_copies(const entry& of, const choice& c, const channel_sink& sink) {
-  if (c.touched) event_.blank(of.node, "logprobs", "null");
-  if (c.touched || (c.edited && !c.speaks)) event_.blank(of.node, "token_ids", "null");
-  if (!c.edited) return;
-  const auto delta = event_.child(of.node, "delta");
-  if (delta == none || event_.body()[delta].kind != kind::object) return;
-  follow_citations(delta, c, sink);
-  event_.blank(event_.child(delta, "audio"), "data", "\"\"");
-}
-
-// Citations go where their words have gone.
-void chat_stream::follow_citations(index delta, const choice& c, const channel_sink& sink) {
-  const auto& body = event_.body();
-  const auto annotations = event_.child(delta, "annotations");
-  if (annotations == none || body[annotations].kind != kind::array || !c.said) return;
-  const auto edits = sink.edits(*c.said);
-  if (!edits) return event_.blank(delta, "annotations", "[]");
-  const text_moves moves(*edits);
-  for (auto a = body.first_child(annotations); a != none; a = body.sibling(a)) event_.shift(a, moves);
 }
 
 bool chat_stream::keeps_back() const {
@@ -341,9 +294,9 @@ void chat_stream::cut(std::string_view message, std::string& out) {
   openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 
-void chat_stream::fail(std::string_view message, std::string_view decision_id, std::string& out) {
+void chat_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
   if (!ends()) return;
-  out += "data: " + openai_error_body({gateway_error::upstream, message, "", decision_id}) + "\n\n";
+  out += "data: " + openai_error_body({what, message, "", decision_id}) + "\n\n";
 }
 
 bool openai_tells_usage(const event_reader& chunk) {

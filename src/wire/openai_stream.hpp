@@ -15,7 +15,7 @@ class chat_stream final : public event_stream {
       : event_stream(openai_chat_chunk(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   [[nodiscard]] bool keeps_back() const override;
 
  private:
@@ -40,7 +40,8 @@ class chat_stream final : public event_stream {
     bool edited = false;   // some text of it left otherwise than it came
     bool touched = false;  // some text of it in the event at hand did
     bool speaks = false;   // the event at hand has some
-    std::optional<std::uint32_t> said;  // the channel of its content, also when that is over
+    std::optional<std::uint32_t> said, spoken;    // the channels of its content and of its transcript, also when they are over
+    std::vector<std::string> citations, audio;    // lists of such, and pieces of what says the transcript aloud, until those are decided; raw
     std::vector<channel> channels;
     std::map<std::int64_t, tool_call> tools;  // -1: the one function_call
   };
@@ -66,14 +67,20 @@ class chat_stream final : public event_stream {
   void finish_text(std::int64_t number, const channel& of, std::string& out);
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   [[nodiscard]] bool knows_tokens(const entry& of, const choice& c, channel_sink& sink);
-  void drop_copies(const entry& of, const choice& c, const channel_sink& sink);
-  void follow_citations(text::json::index delta, const choice& c, const channel_sink& sink);
+  // openai_copies.cpp: what spells a text, points into it or says it aloud.
+  void drop_copies(const entry& of, choice& c, const channel_sink& sink);
+  void follow_citations(text::json::index delta, choice& c, const channel_sink& sink);
+  void follow_audio(text::json::index delta, choice& c, const channel_sink& sink);
+  void let_copies_go(std::int64_t number, choice& c, const channel_sink& sink, std::string& out);
+  void forget_copies(choice& c);
+  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   void synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 
   bool usage_due_;  // asked for, and not told yet
   bool hides_request_;
   std::map<std::int64_t, choice> choices_;
   std::vector<entry> at_hand_;
+  std::size_t waiting_bytes_ = 0, told_bytes_ = 0;  // of citations and audio that wait; what the sink knows of that
   std::string id_ = "\"chatcmpl-sluice\"", created_ = "0", model_ = "\"\"";  // raw tokens
 };
 

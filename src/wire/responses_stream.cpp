@@ -62,17 +62,21 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
   }
   if (!read(e)) return stopped();
   if (!begin_event() || !count() || !announce() || !knows_piece(sink) || !finish_before(sink, out) || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
-  follow_annotation(sink);
-  if (drops()) {
+  // A piece that is held whole needs no event, nor does what points to nowhere.
+  auto* const decides = waits_for(sink);
+  if (decides != nullptr || piece_gone_ || copy_goes(sink)) {
     keep_alive(out);
-    return status::ok;
+    if (decides == nullptr) return status::ok;
+    write(e, decides->waiting.emplace_back());
+    waiting_bytes_ += decides->waiting.back().size();
+    return counts_waiting(sink) ? status::ok : stopped();
   }
   told_response_ = told_response_ || tells_response_;
   follow_edits();
   restore_request();
   number();
   remember(write(e, out));
-  return status::ok;
+  return let_copies_go(sink, out) && counts_waiting(sink) ? status::ok : stopped();
 }
 
 // False: it says which of several things it is about in a way that could be read as another.
@@ -82,7 +86,7 @@ bool responses_stream::begin_event() {
   type_ = type == none ? std::string_view() : body[type].text;
   padded_ = padded_ || event_.child(0, "obfuscation") != none;
   edited_.clear();
-  piece_gone_ = annotation_gone_ = misplaced_ = false;
+  piece_gone_ = misplaced_ = false;
   tells_response_ = type_ == "response.created" || type_ == "response.queued" || type_ == "response.in_progress";
   added_.clear();
   delta_of_ = nullptr;
@@ -120,6 +124,7 @@ void responses_stream::begin_anew() {
   begun_items_ = 0;
   told_response_ = false;
   texts_.clear();
+  waiting_bytes_ = 0;
   announced_.clear();
   kept_.clear();
   seen_bytes_ = 0;
@@ -145,6 +150,7 @@ bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
   if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
     texts_.clear();  // what is held of a failure is dropped
+    waiting_bytes_ = 0;
     return true;
   }
   const bool ends_content = type_ == "response.content_part.done", ends_summary = type_ == "response.reasoning_summary_part.done";
@@ -174,20 +180,6 @@ bool responses_stream::end_unsaid() {
     texts_[at].over = texts_[at].only_end = true;
   }
   return true;
-}
-
-// A piece that is held whole needs no event, nor does an annotation that points to nowhere.
-bool responses_stream::drops() const { return annotation_gone_ || piece_gone_; }
-
-// What the annotation of an event points to has moved with the edits before it.
-void responses_stream::follow_annotation(const channel_sink& sink) {
-  if (type_ != "response.output_text.annotation.added") return;
-  const auto t = texts_.find({item_, family::output_text, part_at_hand(family::output_text, false)});
-  const auto annotation = event_.body().member(0, "annotation");
-  if (t == texts_.end() || !t->second.changed || annotation == none) return;
-  const auto edits = t->second.channel ? sink.edits(*t->second.channel) : std::nullopt;
-  annotation_gone_ = !edits;
-  if (edits) event_.shift(annotation, text_moves(*edits));
 }
 
 bool responses_stream::keeps_back() const {
@@ -267,44 +259,6 @@ std::int64_t responses_stream::part_at_hand(family of, bool begins) const {
     out = t->first.part;
   }
   return out;
-}
-
-std::string_view responses_stream::said_beside(index copy) const {
-  const auto& body = event_.body();
-  for (const char* key : {"delta", "text"}) {
-    const auto said = body.member(body[copy].parent, key);
-    if (said != none && body[said].kind == kind::string) return body[said].text;
-  }
-  return {};
-}
-
-bool responses_stream::drops(index copy) const {
-  const auto& body = event_.body();
-  return std::ranges::any_of(edited_, [&](const edited_text& each) { return body[each.node].parent == body[copy].parent; });
-}
-
-bool responses_stream::edits(index copy) const {
-  if (event_.body()[copy].parent != 0 || delta_of_ == nullptr) return false;
-  const auto t = texts_.find({item_, family::output_text, part_at_hand(family::output_text, false)});
-  return t != texts_.end() && t->second.changed;
-}
-
-// What spells a text beside it goes with what was taken out of it, and what points into it moves.
-void responses_stream::follow_edits() {
-  const auto& body = event_.body();
-  for (const auto& [node, edits] : edited_) {
-    const auto around = body[node].parent;
-    if (body[around].kind != kind::object) continue;
-    // Only beside a text of this API: in what somebody else named, the same keys are theirs.
-    const auto key = body[node].key;
-    if (event_.at(node)->what != text_class::text || (key != "text" && key != "delta")) continue;
-    const auto spelled = body.member(around, "logprobs"), annotations = body.member(around, "annotations");
-    if (spelled != none && body[spelled].kind == kind::array) event_.set(spelled, "[]");
-    if (annotations == none || body[annotations].kind != kind::array) continue;
-    if (!edits) event_.set(annotations, "[]");
-    const text_moves moves(edits.value_or(std::vector<text_edit>()));
-    for (auto a = edits ? body.first_child(annotations) : none; a != none; a = body.sibling(a)) event_.shift(a, moves);
-  }
 }
 
 // Padding hides the length of a piece; of an edited one, it hides the length that it had as well.

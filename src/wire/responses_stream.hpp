@@ -34,7 +34,7 @@ class responses_stream final : public event_stream {
   responses_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max);
 
   void cut(std::string_view message, std::string& out) override;
-  void fail(std::string_view message, std::string_view decision_id, std::string& out) override;
+  void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
   [[nodiscard]] bool keeps_back() const override;
   [[nodiscard]] std::vector<handle> handles() const override;
 
@@ -55,6 +55,7 @@ class responses_stream final : public event_stream {
     bool only_end = false;                    // no piece of it came, but its end
     std::optional<std::uint32_t> channel;
     call_arguments call;
+    std::vector<std::string> waiting = {};    // events that point into it or say it aloud, until it is decided
     void left(std::string_view piece);
     [[nodiscard]] std::string_view sent() const { return changed ? std::string_view(released) : std::string_view(original).substr(0, same); }
   };
@@ -84,7 +85,6 @@ class responses_stream final : public event_stream {
   [[nodiscard]] bool end_unsaid();
   void begin_anew();
   void restore_request();
-  [[nodiscard]] bool drops() const;
   [[nodiscard]] std::int64_t number_of(std::string_view key) const;  // of the event at hand
   [[nodiscard]] bool announce();
   [[nodiscard]] bool count();
@@ -92,19 +92,26 @@ class responses_stream final : public event_stream {
   [[nodiscard]] std::int64_t size_of(text::json::index object, std::string_view key) const;  // of a list
   [[nodiscard]] bool has_room_for(std::int64_t number) { return counted_.contains(number) || counted_.size() < limits::calls || event_.refuse("more items of a response than the gateway follows"); }
   [[nodiscard]] std::int64_t part_at_hand(family of, bool begins) const;
-  void follow_edits();
-  void follow_annotation(const channel_sink& sink);
   void repad(text::json::index delta, std::string_view left);
   void number();
   void remember(std::string_view as_left);
 
-  // responses_texts.cpp: texts, judged piece by piece or at once.
-  [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
-  [[nodiscard]] bool knows_key(text::json::index i, const row& r) override;
+  // responses_copies.cpp: what spells a text, points into it or says it aloud.
+  void follow_edits();
+  [[nodiscard]] growth* waits_for(const channel_sink& sink);
+  [[nodiscard]] bool copy_goes(const channel_sink& sink);
+  [[nodiscard]] bool let_copies_go(growth& t, const channel_sink& sink, std::string& out);
+  [[nodiscard]] bool let_copies_go(const channel_sink& sink, std::string& out);
+  void forget_copies(growth& t);
+  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
   [[nodiscard]] std::int64_t copy_of(text::json::index /*copy*/) const override { return item_ << 20 | number_of("content_index"); }
   [[nodiscard]] bool drops(text::json::index copy) const override;
   [[nodiscard]] bool edits(text::json::index copy) const override;
+
+  // responses_texts.cpp: texts, judged piece by piece or at once.
+  [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
+  [[nodiscard]] bool knows_key(text::json::index i, const row& r) override;
   [[nodiscard]] std::optional<place> grows(text::json::index i, const row& r) const;
   [[nodiscard]] std::int64_t item_of_response(text::json::index i) const;
   [[nodiscard]] taken grow(const place& at, text::json::index i, channel_sink& sink);
@@ -140,6 +147,7 @@ class responses_stream final : public event_stream {
   std::size_t judged_bytes_ = 0;  // of those; what is more is judged again where it is repeated
   std::size_t seen_bytes_ = 0;    // of the events that a cut needs, of the response at hand
   std::size_t grown_bytes_ = 0;  // of all texts that came in pieces
+  std::size_t waiting_bytes_ = 0, told_bytes_ = 0;  // of events that wait for a text; what the sink knows of that
   std::string created_;  // the first event that held the response, as it left
   std::int64_t last_number_ = -1;  // of the last event that left
   std::int64_t own_number_ = -1;   // the highest that the gateway gave; what comes with less gets a number behind it
@@ -155,7 +163,6 @@ class responses_stream final : public event_stream {
   bool misplaced_ = false;        // it begins an item or a part whose number is not its place
   bool piece_gone_ = false;       // its piece of a text is held whole
   std::string added_;             // raw: the message that the gateway put behind all others
-  bool annotation_gone_ = false;  // nobody can say where its annotation points now
   std::vector<edited_text> edited_;
 };
 

@@ -199,12 +199,15 @@ bool responses_stream::finish(const place& at, growth& t, channel_sink& sink, st
   } else if (t.channel) {
     released_.clear();
     if (sink.end(*t.channel, released_) != channel_sink::status::released) return false;
-    if (sink.keeps(*t.channel)) kept_.push_back(*t.channel);
+    if (sink.keeps(*t.channel)) {  // it leaves elsewhere, if at all
+      kept_.push_back(*t.channel);
+      forget_copies(t);
+    }
     t.left(released_);
     if (!released_.empty()) delta(at, t, released_, out);
   }
   know(key_of(g.who, g.kind, g.json ? text_class::json : text_class::text, t.original), t.original, t.sent(), t.channel && t.changed ? sink.edits(*t.channel) : std::nullopt);
-  return true;
+  return let_copies_go(t, sink, out);
 }
 
 bool responses_stream::finish_all(channel_sink& sink, std::string& out) {

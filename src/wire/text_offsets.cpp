@@ -67,6 +67,14 @@ void shift_annotation(const text::json::document& body, index annotation, const 
   }
 }
 
+std::string shifted_annotations(std::string_view list, const text_moves& moves, std::uint32_t depth_max) {
+  text::json::document body;
+  std::vector<text::json::splice> splices;
+  if (auto parsed = body.parse(list, depth_max); !parsed || body[0].kind != kind::array) return "[]";
+  for (auto a = body.first_child(0); a != none; a = body.sibling(a)) shift_annotation(body, a, moves, splices);
+  return text::json::apply(list, std::move(splices));
+}
+
 std::vector<text_edit> in_bytes(std::vector<text_edit> edits) {
   for (auto& e : edits) {
     e.begin = e.first_byte;

@@ -36,6 +36,9 @@ class text_moves {
 void shift_annotation(const text::json::document& body, text::json::index annotation, const text_moves& moves,
                       std::vector<text::json::splice>& splices);
 
+// A list of annotations, as JSON, as one of the text as it was edited.
+[[nodiscard]] std::string shifted_annotations(std::string_view list, const text_moves& moves, std::uint32_t depth_max);
+
 // What a segment or a citation of Gemini's points at: bytes of a text, and the words there where it repeats them.
 struct segment {
   std::int64_t part = 0, begin = 0, end = 0;

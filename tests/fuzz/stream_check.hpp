@@ -56,6 +56,7 @@ class judge final : public wire::channel_sink {
     held_[c].kept += redacted(std::exchange(held_[c].text, {}));
     return status::released;
   }
+  bool holds(std::uint32_t c) const override { return !held_[c].text.empty() || !held_[c].kept.empty(); }
   bool keeps(std::uint32_t c) const override { return !held_[c].kept.empty(); }
   void rest(std::uint32_t c, std::string& out) override {
     const auto kept = std::exchange(held_[c].kept, {});

@@ -189,6 +189,8 @@ class channel_sink {
   [[nodiscard]] virtual std::optional<std::string> before_values() const { return std::nullopt; }
   // What was edited of a channel so far, in order, also when it is finished; none: nobody can say, so that what points into it must go.
   [[nodiscard]] virtual std::optional<std::vector<text_edit>> edits(std::uint32_t /*channel*/) const { return std::nullopt; }
+  // Whether some of the channel's text waits to be decided: what points into it, or says it aloud, waits with it.
+  [[nodiscard]] virtual bool holds(std::uint32_t /*channel*/) const { return false; }
   // Before a choice is finished for the client, when its channels are. `structured`: as in answer_choice. `addition`: what belongs
   // behind what it says.
   [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
@@ -199,35 +201,6 @@ class channel_sink {
   [[nodiscard]] virtual bool adds() const { return false; }
   // A part that nobody can scan, as in a body that comes in one piece. False: it must not leave.
   [[nodiscard]] virtual bool passes(const wire::unread& /*what*/) { return false; }
-};
-
-// Rewrites one streamed answer. Bytes of an event whose text left unchanged are appended as they came.
-class response_stream {
- public:
-  virtual ~response_stream() = default;
-  enum class status : std::uint8_t {
-    ok,          // `out` holds what may go to the client
-    done,        // the dialect's end was written ([DONE])
-    blocked,     // a rule blocked: call cut() next
-    unreadable,  // the event could not be read: call cut() next, nothing of it was written
-  };
-  // Feeds bytes of the answer as they arrive, any cut.
-  [[nodiscard]] virtual status feed(std::string_view bytes, channel_sink& sink, std::string& out) = 0;
-  // The upstream ended its body. `clean` false: it died. Held text of a clean end is resolved; of a death it is dropped.
-  [[nodiscard]] virtual status end(bool clean, channel_sink& sink, std::string& out) = 0;
-  // Ends the stream as the dialect says a filtered answer ends, for every choice that is open, in any state. `message` empty:
-  // none is sent. Latched: a second call appends nothing.
-  virtual void cut(std::string_view message, std::string& out) = 0;
-  // Ends the stream as the dialect says an upstream failure ends.
-  virtual void fail(std::string_view message, std::string_view decision_id, std::string& out) = 0;
-  // Whether it waits with something that came, beside what its sink holds.
-  [[nodiscard]] virtual bool keeps_back() const { return false; }
-  // Bytes between two events that say nothing, so that nobody on the way takes the stream for dead: a comment, where the framing has some.
-  virtual void keep_alive(std::string& out) { out += ": held\n\n"; }
-  // As of a response_body, of what was fed so far.
-  [[nodiscard]] virtual std::vector<handle> handles() const { return {}; }
-  // Why the last status was `unreadable`.
-  [[nodiscard]] virtual const std::string& reason() const = 0;
 };
 
 // Kinds of error that the gateway itself answers with; each dialect has its own words and shape.
@@ -252,6 +225,36 @@ enum class gateway_error : std::uint8_t {
   upstream_timeout, // 504
 };
 [[nodiscard]] int http_status(gateway_error e);
+
+// Rewrites one streamed answer. Bytes of an event whose text left unchanged are appended as they came.
+class response_stream {
+ public:
+  virtual ~response_stream() = default;
+  enum class status : std::uint8_t {
+    ok,          // `out` holds what may go to the client
+    done,        // the dialect's end was written ([DONE])
+    blocked,     // a rule blocked: call cut() next
+    unreadable,  // the event could not be read: call cut() next, nothing of it was written
+  };
+  // Feeds bytes of the answer as they arrive, any cut.
+  [[nodiscard]] virtual status feed(std::string_view bytes, channel_sink& sink, std::string& out) = 0;
+  // The upstream ended its body. `clean` false: it died. Held text of a clean end is resolved; of a death it is dropped.
+  [[nodiscard]] virtual status end(bool clean, channel_sink& sink, std::string& out) = 0;
+  // Ends the stream as the dialect says a filtered answer ends, for every choice that is open, in any state. `message` empty:
+  // none is sent. Latched: a second call appends nothing.
+  virtual void cut(std::string_view message, std::string& out) = 0;
+  // Ends the stream as the dialect says an upstream failure ends: `what` is one of the two of upstreams.
+  virtual void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) = 0;
+  // Whether it waits with something that came, beside what its sink holds.
+  [[nodiscard]] virtual bool keeps_back() const { return false; }
+  // Bytes between two events that say nothing, so that nobody on the way takes the stream for dead: a comment, where the framing has some.
+  virtual void keep_alive(std::string& out) { out += ": held\n\n"; }
+  // As of a response_body, of what was fed so far.
+  [[nodiscard]] virtual std::vector<handle> handles() const { return {}; }
+  // Why the last status was `unreadable`.
+  [[nodiscard]] virtual const std::string& reason() const = 0;
+};
+
 
 struct error_text {
   gateway_error what;

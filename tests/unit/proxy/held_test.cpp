@@ -117,6 +117,28 @@ TEST(held, text_of_an_upstream_that_dies_goes_nowhere_and_the_error_is_the_diale
   }
 }
 
+// What an error is, a client reads from it in a stream as it does in an answer of its own.
+TEST(held, text_of_an_upstream_that_is_silent_ends_in_an_error_that_says_so) {
+  struct words {
+    const char *path, *lost, *late;
+  };
+  const auto all = speeches();
+  for (const auto& [path, lost, late] : std::initializer_list<words>{{"/v1/chat/completions", R"("code":"upstream_error")", R"("code":"upstream_timeout")"},
+                                                                     {"/v1/completions", R"("code":"upstream_error")", R"("code":"upstream_timeout")"},
+                                                                     {"/v1/responses", R"("code":"upstream_error")", R"("code":"upstream_timeout")"},
+                                                                     {"/v1/messages", R"("type":"api_error")", R"("type":"timeout_error")"},
+                                                                     {"/v1beta/models/m:streamGenerateContent?alt=sse", R"("code":502)", R"("code":504)"},
+                                                                     {"/v1beta/models/m:streamGenerateContent", R"("status":"UNAVAILABLE")", R"("status":"DEADLINE_EXCEEDED")"}}) {
+    const auto& of = *std::ranges::find(all, path, &speech::path);
+    for (const auto what : {std::optional(upstream_failure::reset), std::optional(upstream_failure::idle_timeout), std::optional<upstream_failure>()}) {
+      held h(of);
+      (void)h.says(of.says("at the rival"));
+      const auto last = h.on([&] { what ? h.x.upstream_failed(*what, "gone", h.out) : h.x.expired(h.out); });
+      EXPECT_NE(last.find(what == upstream_failure::reset ? lost : late), std::string::npos) << path << last;
+    }
+  }
+}
+
 std::string whole(const std::string& action) {
   return R"(apiVersion: sluice/v1
 kind: Policy

@@ -240,6 +240,53 @@ TEST(answer_additions, what_an_anthropic_answer_said_is_kept_to_its_end_where_ru
   EXPECT_NE(cut.out.find("\"refusal\""), std::string::npos);
 }
 
+const std::string interim = say({{"type", "message_delta"}, {"delta", {{"stop_reason", nullptr}}}, {"usage", {{"output_tokens", 1}}}});
+
+// A message_delta without a reason to stop ends nothing.
+TEST(answer_additions, an_anthropic_answer_that_tells_its_usage_before_its_end_has_them_at_its_end) {
+  const auto first = started + begins(0) + delta(0, "a");
+  const auto bytes = first + ends(0) + interim + begins(1) + delta(1, "b") + ends(1) + interim + over("end_turn");
+  EXPECT_EQ(at_every_cut(anthropic(), "/v1/messages", bytes), first + ends(0) + interim + begins(1) + delta(1, "b") + delta(1, " +") + ends(1) + interim + over("end_turn"));
+  EXPECT_EQ(at_every_cut(anthropic(), "/v1/messages", bytes, true),
+            started + begins(0) + delta(0, "") + delta(0, "a") + ends(0) + interim + begins(1) + delta(1, "") + delta(1, "b +") + ends(1) + interim + over("end_turn"));
+  // Within a block, too.
+  EXPECT_EQ(at_every_cut(anthropic(), "/v1/messages", first + interim + delta(0, "b") + ends(0) + over("end_turn")), first + interim + delta(0, "b") + delta(0, " +") + ends(0) + over("end_turn"));
+  adding_sink rewrites("", true);
+  rewrites.rewritten = "new";
+  EXPECT_EQ(run(anthropic(), "/v1/messages", bytes, rewrites).out, started + begins(0) + delta(0, "") + delta(0, "new") + ends(0) + interim + interim + over("end_turn"));
+  EXPECT_EQ(rewrites.closed.size(), 1u);
+}
+
+TEST(answer_additions, an_anthropic_message_says_nothing_behind_its_end) {
+  const auto end = over("end_turn");
+  const auto reason = end.substr(0, end.find("event: message_stop"));
+  for (const auto& late : {begins(1) + delta(1, "late") + ends(1), begins(1, "tool_use") + ends(1), delta(0, "late"), delta(1, "late")}) {
+    adding_sink sink(" +");
+    const auto out = run(anthropic(), "/v1/messages", started + begins(0) + delta(0, "a") + reason + late + say({{"type", "message_stop"}}), sink);
+    EXPECT_EQ(out.last, response_stream::status::unreadable) << late;
+    EXPECT_TRUE(out.out.starts_with(started + begins(0) + delta(0, "a"))) << out.out;
+    EXPECT_LT(out.out.find(" +"), out.out.find(reason)) << out.out;
+    EXPECT_EQ(out.out.find("late"), std::string::npos) << out.out;
+    EXPECT_NE(out.out.find("message_stop"), std::string::npos) << out.out;
+  }
+}
+
+TEST(answer_additions, each_of_several_anthropic_messages_has_its_own) {
+  const auto end = over("end_turn");
+  const auto reason = end.substr(0, end.find("event: message_stop"));
+  const auto first = started + begins(0) + delta(0, "a") + ends(0) + begins(1) + delta(1, "b"), second = started + begins(0) + delta(0, "c");
+  for (const auto& between : {reason, std::string()}) {
+    EXPECT_EQ(at_every_cut(anthropic(), "/v1/messages", first + ends(1) + between + second + ends(0) + end), first + delta(1, " +") + ends(1) + between + second + delta(0, " +") + ends(0) + end);
+  }
+  // In a block of its own where a message ends with none of text, whatever the one before had.
+  const auto out = at_every_cut(anthropic(), "/v1/messages", first + ends(1) + reason + started + end);
+  EXPECT_NE(out.rfind(R"("index":0,"content_block")"), std::string::npos) << out;
+  EXPECT_EQ(out.find(R"("index":2)"), std::string::npos) << out;
+  // A piece of a text of the message before goes on with nothing.
+  adding_sink sink(" +");
+  EXPECT_EQ(run(anthropic(), "/v1/messages", started + begins(0) + delta(0, "a") + started + delta(0, "b") + end, sink).last, response_stream::status::unreadable);
+}
+
 TEST(answer_additions, an_upstream_error_leaves_at_once_and_what_waits_does_not) {
   adding_sink sink(" +", true);
   const auto error = say({{"type", "error"}, {"error", {{"type", "overloaded_error"}, {"message", "busy"}}}});

@@ -205,11 +205,11 @@ told ended(const speech& of, std::size_t count, way how, std::string_view messag
     if (s == status::ok) (void)stream->end(true, sink, t.out);  // half an element shows only then
   }
   if (how == way::done) EXPECT_NE(stream->end(true, sink, t.out), status::blocked);
-  how == way::dead ? stream->fail(message, "d1", t.out) : stream->cut(message, t.out);
+  how == way::dead ? stream->fail(gateway_error::upstream, message, "d1", t.out) : stream->cut(message, t.out);
   // Latched: nothing that comes behind changes it.
   const auto once = t.out;
   stream->cut(message, t.out);
-  stream->fail(message, "d1", t.out);
+  stream->fail(gateway_error::upstream, message, "d1", t.out);
   if (count < of.events.size()) (void)stream->feed(of.events[count], sink, t.out);
   stream->cut(message, t.out);
   EXPECT_EQ(t.out, once) << of.name << " " << count;

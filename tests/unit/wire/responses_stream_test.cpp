@@ -277,7 +277,7 @@ TEST(responses_stream, a_dead_upstream_drops_what_is_held_and_ends_in_an_error) 
   std::string out;
   EXPECT_EQ(stream->feed(created() + begin_text() + piece("a sec"), sink, out), status::ok);
   (void)stream->end(false, sink, out);
-  stream->fail("The upstream broke off.", "d1", out);
+  stream->fail(gateway_error::upstream, "The upstream broke off.", "d1", out);
   EXPECT_EQ(out.find("sec\""), std::string::npos);
   const auto e = events(out).back();
   EXPECT_EQ(e["type"], "error");

@@ -50,18 +50,18 @@ class adding_sink : public pass_sink {
   status feed(std::uint32_t c, std::string_view text, std::string& out) override {
     std::string left;
     (void)pass_sink::feed(c, text, left);
-    (holds(c) ? held_[c] : out) += left;
+    (holds_whole(c) ? held_[c] : out) += left;
     return status::released;
   }
   status finish(std::uint32_t c, std::string& out) override {
     out += std::exchange(held_[c], {});
     return status::released;
   }
-  status end(std::uint32_t c, std::string& out) override { return holds(c) ? status::released : finish(c, out); }
-  bool keeps(std::uint32_t c) const override { return holds(c) && !held_[c].empty(); }
+  status end(std::uint32_t c, std::string& out) override { return holds_whole(c) ? status::released : finish(c, out); }
+  bool keeps(std::uint32_t c) const override { return holds_whole(c) && !held_[c].empty(); }
   void rest(std::uint32_t c, std::string& out) override {
-    if (holds(c)) out += rewritten.value_or(std::exchange(held_[c], {}));
-    if (holds(c) && rewritten) rewritten = "";
+    if (holds_whole(c)) out += rewritten.value_or(std::exchange(held_[c], {}));
+    if (holds_whole(c) && rewritten) rewritten = "";
   }
   status closing(std::int64_t choice, bool structured, std::string& addition) override {
     closed.emplace_back(choice, structured);
@@ -76,7 +76,7 @@ class adding_sink : public pass_sink {
   bool blocks = false;
 
  private:
-  [[nodiscard]] bool holds(std::uint32_t c) const { return keep_ && kinds[c] == part_kind::text; }
+  [[nodiscard]] bool holds_whole(std::uint32_t c) const { return keep_ && kinds[c] == part_kind::text; }
   std::string addition_;
   bool keep_;
   std::vector<std::string> held_;
@@ -97,6 +97,7 @@ class replace_sink : public pass_sink {
     held_.resize(texts.size());
     return resolve(c, true, out);
   }
+  bool holds(std::uint32_t c) const override { return c < held_.size() && !held_[c].empty(); }
   // Texts of these tests are ASCII, so that a byte is a character.
   std::optional<std::vector<text_edit>> edits(std::uint32_t c) const override {
     std::vector<text_edit> out;

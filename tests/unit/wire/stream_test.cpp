@@ -135,7 +135,7 @@ TEST(chat_stream, a_dead_upstream_drops_what_is_held) {
   std::string out;
   EXPECT_EQ(stream->feed(content("a sec"), sink, out), status::ok);
   (void)stream->end(false, sink, out);
-  stream->fail("The upstream broke off.", "d1", out);
+  stream->fail(gateway_error::upstream, "The upstream broke off.", "d1", out);
   EXPECT_EQ(out.find("sec"), std::string::npos);
   EXPECT_NE(out.find("\"error\""), std::string::npos);
   EXPECT_EQ(out.find("[DONE]"), std::string::npos);
