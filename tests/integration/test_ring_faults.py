@@ -28,6 +28,7 @@ def test_a_lying_heartbeat_makes_a_push_activate_a_few_times_and_is_named(lab):
 
     liar = threading.Thread(target=lie)
     liar.start()
+    until("the liar is there", lambda: "evil" in redis("zrange", redis.key("nodes"), 0, -1).split())
     before = int(redis("xlen", redis.key("log")))
     try:
         r = fleet.push("Ostwick Savings", wait="all", more=("--timeout", "12s"), check=False)

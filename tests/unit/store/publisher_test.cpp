@@ -241,6 +241,7 @@ TEST_F(publishing, an_answer_of_other_types_is_an_answer_without_figures) {
   redis_->run({"HSET", keys_.ack({1, 1}), "n1", R"({"state":"ACK","phase":"ACTIVE","compile_ms":"x","ts":{}})"});
   redis_->run({"HSET", keys_.ack({1, 1}), "n2", R"({"state":7,"compile_ms":1e300,"ts":-9223372036854775808})"});
   redis_->run({"HSET", keys_.ack({1, 1}), "n3", R"({"state":"ACK","compile_ms":12,"ts":18446744073709551615})"});
+  for (const auto* node : {"n1", "n2", "n3"}) redis_->run({"HSET", keys_.node(node), "answer", "1-1 ACK"});
   const auto all = to.acknowledgements({1, 1});
   ASSERT_TRUE(all);
   ASSERT_EQ(all->size(), 3U);
