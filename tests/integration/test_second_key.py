@@ -89,3 +89,15 @@ def test_nobody_goes_back_to_what_no_node_took(lab):
     r = fleet.run("rollback", *signed, *now)
     assert "is revoked" in r.stderr and g.state()["version"] == two, r
     assert first != two
+
+
+def test_who_does_not_know_the_keys_compares_all_the_same(lab):
+    redis, key, fleet, signed, node = ring(lab)
+    fleet.run("push", write(lab.dir / "a", cases(), words=["needle", "thorn"]), *signed)
+    staged = lambda name, words, *more: json.loads(fleet.run("push", write(lab.dir / name, cases(), words=words), *signed, "--no-activate", "--json", *more).stdout)["version"]
+    weak, strong = staged("weak", ["needle"], "--approved-by", "Ada Byron"), staged("strong", ["needle", "thorn", "rose"])
+    other = keys(lab, other="activate")["other"]
+    r = fleet.run("activate", weak, "--key", other, check=False)
+    assert r.returncode == 1 and "it is weaker than version" in r.stderr, r
+    r = fleet.run("activate", strong, "--key", other)
+    assert "nobody can tell" in r.stderr and redis.head() == "1-2", r

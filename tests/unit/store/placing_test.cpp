@@ -224,6 +224,24 @@ TEST_F(demanding, who_was_away_is_led_on_by_the_log) {
   EXPECT_TRUE(node.until_version(two)) << "it did not run here, and the log says that it was live";
 }
 
+TEST_F(demanding, the_log_proves_also_what_a_key_signed_that_has_ended_since) {
+  c_.trust.keys.push_back(trusted("old", copy_key_, build_role | activate_role));
+  auto old = signing(copy_key_, copy_key_), to = speaking();
+  const auto live = [](publisher& by, const std::string& version, const std::string& kind = "activate") { ASSERT_TRUE(by.activate({.version = version, .kind = kind, .actor = "me", .note = ""})); };
+  const auto one = staged(old, "one", "");
+  live(old, one);
+  c_.trust.keys.back().not_after = now().wall;
+  const auto late = staged(to, "late", one), two = staged(to, "two", one);
+  live(to, two);
+  live(to, late);
+  live(to, two, "rollback");
+  watched_agent young(young_node());
+  young->start();
+  EXPECT_TRUE(young.until_version(two)) << "held against what the old key made live";
+  live(to, late, "rollback");
+  EXPECT_TRUE(young.until_event("refused", "no second key has approved it"));
+}
+
 TEST_F(demanding, an_approval_stays_also_where_nobody_says_which_keys_approve) {
   auto to = speaking();
   const auto one = staged(to, "one", "");
