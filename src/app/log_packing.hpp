@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sluice/audit/retention.hpp"
+#include "sluice/audit/text_keys.hpp"
 
 namespace sluice::app {
 
