@@ -103,7 +103,8 @@ std::vector<as_run> versions_of(const std::vector<audit::active_version>& nodes)
 json node_json(const audit::active_version& n) {
   const auto canary = n.canary.empty() ? json(nullptr) : json{{"version", n.canary}, {"share", n.canary_share}, {"demoted", n.canary_demoted}};
   return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)},
-          {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}, {"clock_set_back_s", n.set_back.count()}, {"one_of", n.one_of}};
+          {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}, {"clock_set_back_s", n.set_back.count()}, {"one_of", n.one_of},
+          {"lost_until", n.lost_until ? json(rfc3339(*n.lost_until)) : json(nullptr)}};
 }
 
 void print_nodes(const std::vector<audit::active_version>& nodes) {
@@ -127,6 +128,14 @@ void warn_of_clocks(const std::vector<audit::active_version>& nodes, const std::
   }
 }
 
+void warn_of_lost(const std::vector<audit::active_version>& nodes) {
+  for (const auto& n : nodes) {
+    if (!n.lost_until) continue;
+    complain("node " + n.node + " lost events of that time, for its disk took none: what is told of it is what was in force before, and until " + rfc3339(*n.lost_until) + " it may have changed",
+             "audit at --time " + rfc3339(*n.lost_until + seconds(1)) + " says since when what came then was in force");
+  }
+}
+
 int at(at_options& o, bool raw) {
   std::optional<wall_time> when;
   if (!parse_instant(o.time, when) || !when) return 2;
@@ -136,6 +145,7 @@ int at(at_options& o, bool raw) {
   const auto found = audit::active_at(logs->folders(), *when);
   if (!found) return complain(found.error().message), 1;
   warn_of_clocks(*found, o.time);
+  warn_of_lost(*found);
   o.who.minute = minute_of(*when);
   explanations in_force_of;
   version_lookup lookup(o.versions);

@@ -66,7 +66,7 @@ void add_audit_erase(CLI::App& audit, invocation& call) {
   auto* tenant = e->add_option("--tenant", o->tenant, "Of this tenant only; needs --secret");
   e->add_option("--secret", o->secret_file, "The file with the gateway's master secret");
   add_json(*e, call);
-  e->footer("No line of the log changes, so the chain stays whole.\n\nExample:\n  sluice audit erase --state /var/lib/sluice --before 2026-09-01");
+  e->footer("No line of the log changes, so the chain stays whole, and the gateway adds one that says what was erased.\n\nExample:\n  sluice audit erase --state /var/lib/sluice --before 2026-09-01");
   e->callback([o, tenant, &call] {
     o->one_tenant = tenant->count() > 0;
     call.exit_code = erase(*o, call.json);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "audit_export.hpp"
 #include "audit_options.hpp"
@@ -38,6 +39,12 @@ struct position {
 };
 using positions = std::map<std::string, position>;
 
+struct cursor {
+  positions at;
+  std::string filter;  // of which records; "" of all, and older releases kept none
+};
+constexpr const char* filter_key = "";  // no node has this name
+
 bool read_position(const json& from, position& to) {
   if (from.is_number_unsigned()) to.of_all = from.get<std::uint64_t>();
   if (from.is_number_unsigned()) return true;
@@ -49,21 +56,36 @@ bool read_position(const json& from, position& to) {
   return true;
 }
 
-bool read_cursor(const std::string& file, positions& out) {
+std::string filter_text(const audit::filter& f) {
+  return f.tenant.empty() && f.verdict.empty() ? std::string() : json{{"tenant", f.tenant}, {"verdict", f.verdict}}.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// What one filter let pass another may have held back, and a cursor that is past it would never send it.
+bool same_filter(const std::string& file, const cursor& of, const std::string& filter) {
+  if (of.filter.empty() || of.filter == filter) return true;
+  complain(file + " is the cursor of an export of other records: " + of.filter + ", and not " + (filter.empty() ? "all" : filter), "give each choice of --tenant and --verdict a cursor of its own");
+  return false;
+}
+
+bool read_cursor(const std::string& file, cursor& out) {
   std::error_code ignored;
   if (file.empty() || !std::filesystem::exists(file, ignored)) return true;
   const auto bytes = read_whole(file, 16u << 20);
   if (!bytes) return false;
   const auto j = parse_bounded<json>(*bytes);
   bool fine = j.is_object();
-  for (const auto& [node, at] : (fine ? j : json::object()).items()) fine = fine && read_position(at, out[node]);
+  for (const auto& [node, at] : (fine ? j : json::object()).items()) {
+    if (node == filter_key && at.is_string()) out.filter = at.get<std::string>();
+    else fine = fine && read_position(at, out.at[node]);
+  }
   if (!fine) complain(file + " is no cursor", "give another file, or remove it to export everything again");
   return fine;
 }
 
-std::string cursor_text(positions& at) {
+std::string cursor_text(cursor& of) {
   json out = json::object();
-  for (auto& [node, reached] : at) {
+  if (!of.filter.empty()) out[filter_key] = of.filter;
+  for (auto& [node, reached] : of.at) {
     while (reached.boots.size() > boots_max) reached.boots.erase(reached.boots.begin());
     out[node] = reached.boots;
   }
@@ -78,8 +100,50 @@ bool known(const positions& before, const std::string& node, const std::string& 
   return in_boot != at->second.boots.end() ? seq <= in_boot->second : at->second.of_all && seq <= *at->second.of_all;
 }
 
+// How far a cursor may go in each boot: up to the first record that --until held back. Records stand in the order in which they were written, and
+// one behind it may be of an earlier time: it leaves again with the next run.
+class reach {
+ public:
+  explicit reach(const std::optional<wall_time>& until) : until_(until) {}
+  // False: it is not for this run.
+  bool take(const json& r, std::uint64_t& in_boot, const std::string& node, const std::string& boot) {
+    const auto seq = natural(r, "seq");
+    const bool goes = !until_ || parse_time(word(r, "time")).value_or(*until_) < *until_;
+    const auto known = held_.find({node, boot});
+    if (!goes) held_[{node, boot}] = known == held_.end() ? seq : std::min(known->second, seq);
+    if (goes) in_boot = std::max(in_boot, seq);
+    return goes;
+  }
+  void hold_back(positions& at, const positions& before) const {
+    for (const auto& [of, first] : held_) {
+      auto& boots = at[of.first].boots;
+      const auto had = before.find(of.first);
+      const auto known = had == before.end() ? std::uint64_t{0} : had->second.boots.contains(of.second) ? had->second.boots.at(of.second) : had->second.of_all.value_or(0);
+      if (const auto reached = boots.find(of.second); reached != boots.end()) reached->second = std::max(known, std::min(reached->second, first - 1));
+    }
+  }
+
+ private:
+  std::optional<wall_time> until_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> held_;  // by node and boot
+};
+
+// Sequence numbers go on from boot to boot: what lies between the newest record that left and the oldest that is here was removed before it could.
+void warn_of_gaps(const positions& before, const std::map<std::string, std::uint64_t>& oldest) {
+  for (const auto& [node, first] : oldest) {
+    const auto known = before.find(node);
+    if (known == before.end()) continue;
+    std::uint64_t left = known->second.of_all.value_or(0);
+    for (const auto& [boot, seq] : known->second.boots) left = std::max(left, seq);
+    if (first > left + 1) {
+      complain("records " + std::to_string(left + 1) + " to " + std::to_string(first - 1) + " of node " + node + " were removed before they were exported", "let audit.keep keep them for longer than it is between two exports");
+    }
+  }
+}
+
 result<std::size_t> send_all(const export_options& o, const std::vector<std::string>& folders, record_sink& sink, positions& at) {
   const auto before = at;
+  std::map<std::string, std::uint64_t> oldest;  // by node
   std::vector<std::string> batch;
   std::size_t sent = 0;
   result<void> fault;
@@ -89,14 +153,16 @@ result<std::size_t> send_all(const export_options& o, const std::vector<std::str
     batch.clear();
     return fault.has_value();
   };
-  const auto found = audit::query(folders, o.filter, [&](const std::string& line) {
+  auto asked = o.filter;
+  reach within(std::exchange(asked.to, std::nullopt));
+  const auto found = audit::query(folders, asked, [&](const std::string& line) {
     const auto r = parse_bounded<json>(line, record_bounds);
     if (!r.is_object()) return true;
     const auto node = word(r, "node"), boot = word(r, "boot");
     const auto seq = natural(r, "seq");
-    auto& reached = at[node].boots[boot];
-    reached = std::max(reached, seq);
-    if (known(before, node, boot, seq)) return true;
+    const auto known_oldest = oldest.try_emplace(node, seq).first;
+    known_oldest->second = std::min(known_oldest->second, seq);
+    if (!within.take(r, at[node].boots[boot], node, boot) || known(before, node, boot, seq)) return true;
     batch.push_back(line);
     return batch.size() < batch_lines || flush();
   });
@@ -104,22 +170,26 @@ result<std::size_t> send_all(const export_options& o, const std::vector<std::str
   if (fault) flush();
   if (!fault) return std::unexpected(fault.error());
   if (auto done = sink.finish(); !done) return std::unexpected(done.error());
+  within.hold_back(at, before);
+  if (!o.filter.from && filter_text(o.filter).empty()) warn_of_gaps(before, oldest);
   return sent;
 }
 
 int run(export_options o) {
   if (!parse_instant(o.since, o.filter.from) || !parse_instant(o.until, o.filter.to)) return 2;
-  positions at;
-  if (!read_cursor(o.cursor, at)) return 2;
+  cursor reached;
+  const auto filter = filter_text(o.filter);
+  if (!read_cursor(o.cursor, reached) || !same_filter(o.cursor, reached, filter)) return 2;
+  reached.filter = filter;
   const auto logs = log_sources::open(o.logs);
   if (!logs) return 1;
   const auto sink = open_sink(o.target);
   if (!sink) return complain(sink.error().message), 1;
-  const auto sent = send_all(o, logs->folders(), **sink, at);
+  const auto sent = send_all(o, logs->folders(), **sink, reached.at);
   if (!sent) return complain(sent.error().message, "the cursor stays as it was: the next run sends again what may be missing"), 1;
   // Only now: what was sent twice can be told by node, boot and seq, what was never sent cannot.
   if (!o.cursor.empty()) {
-    if (auto kept = replace_file(o.cursor, cursor_text(at)); !kept) return complain(kept.error().message), 1;
+    if (auto kept = replace_file(o.cursor, cursor_text(reached)); !kept) return complain(kept.error().message), 1;
   }
   std::cerr << "sluice: " << *sent << " records were exported\n";
   return 0;
@@ -137,7 +207,7 @@ void add_audit_export(CLI::App& audit, invocation& call) {
   e->add_option("--stream-max", o->target.stream_max, "Keep about so many entries in the stream; 0: all")->capture_default_str();
   e->add_option("--to-token-file", o->target.token_file, "The collector's bearer token, or Redis' password, in a file");
   e->add_option("--to-ca-file", o->target.ca_file, "For TLS: certificates to trust");
-  e->add_option("--cursor", o->cursor, "A file that remembers how far each node was exported, so that the next run goes on there");
+  e->add_option("--cursor", o->cursor, "A file that remembers how far each node was exported, so that the next run goes on there; of one choice of --tenant and --verdict");
   e->add_option("--since", o->since, "From this time on: 2026-12-01, 2026-12-01T12:00:00Z, or how long ago: 10m");
   e->add_option("--until", o->until, "Before this time, written as for --since");
   e->add_option("--tenant", o->filter.tenant, "Of this tenant only");

@@ -73,7 +73,8 @@ int serve(const std::string& file, bool json) {
   telemetry::open_log(telemetry::level_from(settings.log_level), telemetry::format_from(settings.log_format));
   auto prepared = gateway::prepare(std::move(settings), SLUICE_VERSION);
   if (!prepared) {
-    complain(prepared.error().message, "it is named in " + file);
+    // A file that the gateway made itself stands in no configuration.
+    complain(prepared.error().message, prepared.error().code == errc::integrity ? "" : "it is named in " + file);
     return prepared.error().code == errc::invalid_argument ? bad_configuration : 1;
   }
   gateway& g = **prepared;

@@ -96,7 +96,7 @@ net::control_response feedback_intake::from_operator(const net::control_request&
                                 .account = {},
                                 .time = now().wall};
   add_note(entry, read->note);
-  if (!to_.add(rollout::to_json(entry))) return reply(503, said("there is no room for feedback: is Redis gone, and the spool of the state directory full?"));
+  if (!to_.add(rollout::to_json(entry))) return reply(503, said("there is no room for feedback: is Redis gone and the spool of the state directory full, or does its disk take nothing? The gateway's log says so"));
   return reply(202, json{{"accepted", true}, {"decision_id", read->decision}}.dump());
 }
 

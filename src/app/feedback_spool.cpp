@@ -10,6 +10,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <utility>
 
 #include "gateway_setup.hpp"
 #include "sluice/base/clock.hpp"
@@ -76,7 +78,7 @@ feedback_spool::~feedback_spool() {
 bool feedback_spool::add(std::string line) {
   {
     const std::scoped_lock hold(lock_);
-    if (queue_.size() >= queue_max || size_ + line.size() > file_bytes_max) {
+    if (fails_ || queue_.size() >= queue_max || size_ + line.size() > file_bytes_max) {
       ++counts_.dropped;
       return false;
     }
@@ -107,18 +109,31 @@ void feedback_spool::tell(const std::string& why) {
   telemetry::log(telemetry::level::warn, "feedback waits in the state directory", {{"reason", why}});
 }
 
-void feedback_spool::write(const std::vector<std::string>& some) {
-  if (some.empty()) return;
+// True: all of it is on the disk. Else none is, which is told once.
+bool feedback_spool::write(const std::vector<std::string>& some) {
+  if (some.empty()) return true;
   std::string bytes;
   for (const auto& line : some) bytes += line + "\n";
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const auto why = fd >= 0 ? append_whole(fd, size_, bytes, true) : std::error_code(errno, std::generic_category());
   const bool fine = !why;
   if (fd >= 0) ::close(fd);
-  if (!fine) telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " cannot be written", {{"reason", why.message()}, {"entries", std::to_string(some.size())}});
+  const auto said = fine ? std::string() : why.message();
+  if (said != std::exchange(told_of_disk_, said)) {
+    if (fine) telemetry::log(telemetry::level::info, "feedback is taken again: " + file_ + " can be written");
+    else telemetry::log(telemetry::level::error, "feedback waits in memory, and no more is taken: " + file_ + " cannot be written", {{"reason", said}, {"entries", std::to_string(some.size())}});
+  }
   const std::scoped_lock hold(lock_);
   size_ += fine ? bytes.size() : 0;
-  counts_.dropped += fine ? 0 : some.size();
+  fails_ = !fine;
+  return fine;
+}
+
+// What was answered "accepted" is not given up while the gateway runs.
+void feedback_spool::keep(std::vector<std::string> some) {
+  const std::scoped_lock hold(lock_);
+  std::ranges::move(queue_, std::back_inserter(some));  // came meanwhile
+  queue_ = std::move(some);
 }
 
 // True: nothing is left to send.
@@ -158,6 +173,12 @@ void feedback_spool::empty_file() {
   size_ = sent_ = 0;
 }
 
+void feedback_spool::lose(std::size_t entries) {
+  telemetry::log(telemetry::level::error, "feedback was lost: " + file_ + " could not be written until the end", {{"entries", std::to_string(entries)}});
+  const std::scoped_lock hold(lock_);
+  counts_.dropped += entries;
+}
+
 void feedback_spool::run() {
   mono_time next{};
   for (;;) {
@@ -165,12 +186,15 @@ void feedback_spool::run() {
     bool last = false;
     {
       std::unique_lock hold(lock_);
-      wake_.wait_for(hold, look_every, [this] { return stopping_ || !queue_.empty(); });
+      wake_.wait_for(hold, look_every, [this] { return stopping_ || (!queue_.empty() && !fails_); });
       some.swap(queue_);
       last = stopping_;
     }
-    write(some);
+    const auto entries = some.size();
+    const bool written = write(some);
+    if (last && !written) lose(entries);
     if (last) return;
+    if (!written) keep(std::move(some));
     const auto t = mono_now();
     if (t < next) continue;
     next = forward() ? t : t + again_after;

@@ -26,14 +26,14 @@ class feedback_spool {
   feedback_spool(const feedback_spool&) = delete;
   feedback_spool& operator=(const feedback_spool&) = delete;
 
-  // False: there is no room. Any thread.
+  // False: there is no room, or the disk takes nothing at the moment. Any thread.
   [[nodiscard]] bool add(std::string line);
   // What lies in the file: all, or what Redis does not have yet.
   [[nodiscard]] std::vector<std::string> lines() const;
   struct counts {
     std::uint64_t received = 0;      // entries that were taken
     std::uint64_t forwarded = 0;     // entries that Redis has taken; some twice after a crash
-    std::uint64_t dropped = 0;       // entries that there was no room for, or that could not be written
+    std::uint64_t dropped = 0;       // entries that were refused, that a crash tore, or that the disk did not take until the end
     std::uint64_t waiting_bytes = 0; // of the file that Redis does not have; where there is none, all of it
   };
   // Any thread.
@@ -42,11 +42,13 @@ class feedback_spool {
  private:
   void open_file();
   void run();
-  void write(const std::vector<std::string>& some);
+  [[nodiscard]] bool write(const std::vector<std::string>& some);
+  void keep(std::vector<std::string> some);
+  void lose(std::size_t entries);
   [[nodiscard]] bool forward();
   void empty_file();
   void tell(const std::string& why);
-  std::string file_, sent_file_, stream_, told_;
+  std::string file_, sent_file_, stream_, told_, told_of_disk_;
   std::optional<store::redis_endpoint> redis_;
   mutable std::mutex lock_;  // of what follows
   std::condition_variable wake_;
@@ -55,6 +57,7 @@ class feedback_spool {
   std::uint64_t sent_ = 0;   // bytes of the file that Redis has; only thread_ changes it
   counts counts_;            // waiting_bytes aside
   bool stopping_ = false;
+  bool fails_ = false;       // what is queued could not be written: nothing is taken until it was
   std::thread thread_;  // last: it uses the others
 };
 

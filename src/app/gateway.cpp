@@ -124,7 +124,7 @@ result<void> gateway::open_log() {
   auto opened = audit::log::open(audit_settings(settings_, {.master_secret = master_secret_, .node = node_, .build = build_, .workers = workers_}, std::move(elsewhere)), workers_, 1);
   if (!opened) return fail(errc::invalid_argument, "audit.directory: " + opened.error().message);
   log_ = std::move(*opened);
-  tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep);
+  tidying_ = std::make_unique<log_tidying>(*log_, settings_.audit.directory, node_, settings_.audit.keep, text_key_directory(settings_.policy.state_directory));
   return {};
 }
 

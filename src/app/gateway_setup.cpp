@@ -27,10 +27,34 @@ std::string random_hex(std::size_t bytes) {
   return hex(random);
 }
 
-// What the file holds, or `fresh`, written there. Two starts at once agree on whoever came first.
-result<std::string> kept_text(const std::string& path, const std::string& fresh) {
-  const auto written = write_file(path, fresh + "\n", {.start = file_start::fresh, .named = true});
-  if (!written && written.error().code == errc::conflict) return read_secret(path, "the file");
+// Whether no start has come further than to make such files and locks.
+bool is_untouched(const std::string& folder) {
+  std::error_code why;
+  for (std::filesystem::recursive_directory_iterator it(folder, why), end; !why && it != end; it.increment(why)) {
+    const auto name = it->path().filename().string();
+    const bool of_a_first_start = name == "secret" || name == "node-suffix" || name.ends_with("lock") || name.ends_with(".new");
+    if (!it->is_directory(why) && !of_a_first_start) return false;
+  }
+  return !why;
+}
+
+// What the file holds, or `fresh`, written there. Two starts at once agree on whoever came first. An empty one of a first start that a crash
+// tore, as older releases left it, is made anew; `else_lost`: what that would cost later.
+result<std::string> kept_text(const std::string& path, const std::string& fresh, const std::string& else_lost) {
+  const file_writing how{.start = file_start::fresh, .named = true};
+  auto written = write_file(path, fresh + "\n", how);
+  if (!written && written.error().code == errc::conflict) {
+    const auto held = read_file(path, "the state directory");
+    if (!held) return held;
+    if (auto text = std::string(trim(*held)); !text.empty()) return text;
+    if (!is_untouched(folder_of(path))) {
+      return fail(errc::integrity, path + " is empty, and this gateway has run before: it was emptied, or the disk lost it. Put it back from a backup; without one remove it, "
+                                          "and the next start makes another: " + else_lost);
+    }
+    std::error_code why;
+    std::filesystem::remove(path, why);
+    written = write_file(path, fresh + "\n", how);
+  }
   if (!written) return std::unexpected(written.error());
   return fresh;
 }
@@ -111,12 +135,12 @@ result<void> read_password(const std::string& file, const std::string& of, std::
   return {};
 }
 
-result<std::string> kept_secret(const std::string& path) { return kept_text(path, random_hex(32)); }
+result<std::string> kept_secret(const std::string& path) { return kept_text(path, random_hex(32), "then kept text stays sealed, and names, ids and checkpoints of before are of another secret"); }
 
 result<std::string> kept_node_id(const std::string& state_directory) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || host[0] == '\0') std::strcpy(host.data(), "node");
-  auto suffix = kept_text(state_directory + "/node-suffix", random_hex(3));
+  auto suffix = kept_text(state_directory + "/node-suffix", random_hex(3), "then this node goes on under another name, and its log begins anew");
   if (!suffix) return suffix;
   return std::string(host.data()) + "-" + *suffix;
 }

@@ -15,7 +15,8 @@ result<std::string> record_of_decision(const std::vector<std::string>& log_folde
   audit::filter by_id;
   by_id.decision = id;
   const auto found = audit::query(log_folders, by_id, [&](const std::string& line) {
-    if (best.empty() || line.contains("\"event\":\"closed\"")) best = line;
+    // What `opened` began one of the others ends, and only that one says what came of it.
+    if (best.empty() || line.contains("\"event\":\"closed\"") || line.contains("\"event\":\"aborted\"")) best = line;
     return true;
   });
   if (!found) return std::unexpected(found.error());

@@ -46,7 +46,7 @@ result<void> pack(const std::string& from, const std::string& to) {
 result<void> unpack(const std::string& from, const std::function<bool(std::string_view)>& take) {
   std::ifstream in(from, std::ios::binary);
   if (!in) return fail(errc::io, "the audit file " + from + " cannot be read");
-  http::zstd_decoder decoder;
+  http::zstd_decoder decoder(http::zstd_frames::one);  // as pack() makes it: nothing hides behind it
   std::string piece(piece_bytes, '\0'), lines;
   while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
     auto rest = std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount()));
@@ -66,8 +66,8 @@ result<void> unpack(const std::string& from, const std::function<bool(std::strin
 
 void install_log_packing() { audit::set_packing({.pack = pack, .unpack = unpack}); }
 
-log_tidying::log_tidying(audit::log& to, std::string directory, std::string node, audit::retention rules)
-    : to_(to), directory_(std::move(directory)), node_(std::move(node)), rules_(rules), thread_(start_thread([this] { run(); })) {}
+log_tidying::log_tidying(audit::log& to, std::string directory, std::string node, audit::retention rules, std::string key_directory)
+    : to_(to), directory_(std::move(directory)), node_(std::move(node)), rules_(rules), erasures_(std::move(key_directory)), thread_(start_thread([this] { run(); })) {}
 
 log_tidying::~log_tidying() {
   {
@@ -79,6 +79,7 @@ log_tidying::~log_tidying() {
 }
 
 void log_tidying::run() {
+  tell_erasures();
   std::unique_lock hold(lock_);
   while (!wake_.wait_for(hold, look_every, [this] { return stopping_; })) {
     hold.unlock();
@@ -87,7 +88,16 @@ void log_tidying::run() {
   }
 }
 
+void log_tidying::tell_erasures() {
+  const auto news = erasures_.look();
+  if (news.empty()) return;
+  for (const auto& each : news) to_.event({.kind = "erased", .time = now().wall, .activation = {}, .version = {}, .freshness = {}, .detail = each});
+  to_.flush();
+  if (!to_.stats().failed) erasures_.told();
+}
+
 void log_tidying::look() {
+  tell_erasures();
   const auto done = audit::tidy(to_, directory_, node_, rules_, now(), memory_);
   if (!done.removed.empty()) {
     telemetry::log(telemetry::level::info, "old files of the decision log were removed", {{"files", std::to_string(done.removed.size())}, {"last", done.removed.back()}});

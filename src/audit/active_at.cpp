@@ -71,6 +71,7 @@ class stretches {
       end_stretch();
       set_back_ = std::max(set_back_, std::chrono::duration_cast<seconds>(end_ - at));
       begin_.reset();
+      lost_until_.reset();
     }
     if (!begin_) {
       begin_ = end_ = std::min(at, first_asked_);
@@ -82,6 +83,8 @@ class stretches {
   }
   void take(const json& event, const std::string& line, const std::string& boot, wall_time at) {
     const auto kind = word(event, "event");
+    const auto before = kind == "lost" ? last_event_ : std::exchange(last_event_, at);
+    if (kind == "lost" && before <= when_ && when_ <= at && word(event, "detail").ends_with(lost_events)) lost_until_ = at;
     if (kind == "start" || kind == "stop") now_ = {};  // a node that is not running enforces nothing
     if (kind != "stop") now_.take(event, line, boot, at);
   }
@@ -102,6 +105,7 @@ class stretches {
   void keep() {
     const auto& of = then_ ? *then_ : now_;
     if (of.runs()) found_.push_back(of.now_active());
+    if (of.runs()) found_.back().lost_until = lost_until_;
   }
 
   wall_time when_;
@@ -110,6 +114,8 @@ class stretches {
   wall_time end_{}, first_asked_ = wall_time::max();    // asked: of exchanges since the log's last word of its own
   running now_;
   std::optional<running> then_;                         // as it was at the time, once this stretch is past it
+  wall_time last_event_{};                              // before what was lost
+  std::optional<wall_time> lost_until_;                 // between it and this some events were lost, and the time lies there
   seconds set_back_{0};
   std::vector<active_version> found_;
 };

@@ -45,6 +45,7 @@ void background_sync::run() {
     }
     ::close(fd);
     busy_.store(false);
+    busy_.notify_all();
     hold.lock();
   }
 }

@@ -21,6 +21,7 @@ class background_sync {
   // Begins to sync what has been written to `fd`, which may be closed meanwhile. False: the one before is still under way.
   [[nodiscard]] bool begin(int fd);
   [[nodiscard]] bool busy() const { return busy_.load(); }
+  void wait() const { busy_.wait(true); }  // until it is not
   [[nodiscard]] std::uint64_t done() const { return done_.load(); }  // those that did not fail
   // The error number of one that failed since this was last asked; 0: none did.
   [[nodiscard]] int take_failure() { return failure_.exchange(0); }

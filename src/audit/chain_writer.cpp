@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +21,20 @@ namespace {
 constexpr milliseconds repair_first{1000}, repair_last{60'000};
 // How often the reserve is taken again after it was needed.
 constexpr milliseconds reserve_every{10'000};
+
+// Behind `newest` in the order of names, for a clock that is before it now: its name, counted up. As wide however often that happens.
+std::string boot_behind(const std::string& newest, const std::string& random) {
+  constexpr char mark = '~';  // behind the "z" that older releases put there, one more at each start
+  constexpr std::size_t digits = 8;
+  const auto counted = newest.find(mark);
+  auto stem = newest.substr(0, counted);
+  while (counted == std::string::npos && stem.ends_with('z')) stem.pop_back();
+  std::uint64_t number = 0;
+  if (counted != std::string::npos) std::from_chars(newest.data() + counted + 1, newest.data() + std::min(newest.size(), counted + 1 + digits), number);
+  auto next = std::to_string(number + 1);
+  next.insert(0, digits - std::min(digits, next.size()), '0');
+  return stem + mark + next + random;
+}
 
 }  // namespace
 
@@ -36,9 +51,9 @@ result<void> chain_writer::open() {
   // Sorts by time, and two boots in one moment still differ.
   auto stamp = rfc3339(now().wall);
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':' || c == '.'; });
-  const auto random = crypto::random_bytes(4);
-  counts_.boot = stamp + hex(random);
-  if (counts_.boot <= tail->newest_boot) counts_.boot = tail->newest_boot + "z";  // a clock that was set back: files are read in the order of their names
+  const auto random = hex(crypto::random_bytes(4));
+  counts_.boot = stamp + random;
+  if (counts_.boot <= tail->newest_boot) counts_.boot = boot_behind(tail->newest_boot, random);  // a clock that was set back: files are read in the order of their names
   if (config_.signing) checkpoints_.emplace(config_, boot_end{tail->boot, tail->hash, tail->sequence});
   same_ = same_in_all(config_, counts_.boot);
   reserve_.take();
@@ -55,6 +70,11 @@ void chain_writer::add(const control_event& e) {
   standing_.take(e);
   append_event(line_, e, context());
   chain();
+}
+
+void chain_writer::restate(const standing_state& now) {
+  standing_ = now;
+  restate();
 }
 
 // For whoever reads this file when those before it are gone.
@@ -131,8 +151,8 @@ void chain_writer::write_batch(bool sync_too) {
 void chain_writer::keep_up(bool waited_for, bool last) {
   look_beside();
   if (sync_fault_.empty()) {
-    if ((unsynced_ || beside_.busy()) && waited_for) sync();
-    if (unsynced_ && mono_now() - synced_ >= config_.interval) sync_beside();
+    if ((unsynced_ || beside_to_ != 0) && waited_for) sync();
+    if (sync_fault_.empty() && unsynced_ && mono_now() - synced_ >= config_.interval) sync_beside();
     if (!last && batch_.empty() && file_bytes_ > config_.file_bytes_max) go_on_in_a_new_file();
   } else if (batch_.empty() && (last || mono_now() >= repair_at_)) {
     repair();
@@ -161,7 +181,12 @@ void chain_writer::note_synced() {
   ++counts_.syncs;
 }
 
+// The kernel tells a fault to one of those who sync a file, and the next one hears that all is well: so who syncs here waits for the one beside,
+// and goes by what that one heard.
 void chain_writer::sync() {
+  beside_.wait();
+  look_beside();
+  if (!sync_fault_.empty()) return;
   if (::fdatasync(fd_) == 0) return note_synced();
   sync_failed(current_file(), errno);
 }
@@ -171,6 +196,7 @@ void chain_writer::sync_beside() {
   if (beside_to_ != 0) return;  // the one before is under way, or was not looked at
   if (!beside_.begin(fd_)) return sync();  // no descriptor was free for it
   beside_to_ = written_to_;
+  beside_file_ = current_file();
   unsynced_ = false;
   synced_ = mono_now();
 }
@@ -178,8 +204,8 @@ void chain_writer::sync_beside() {
 void chain_writer::look_beside() {
   if (beside_.busy()) return;
   const auto to = std::exchange(beside_to_, 0);
-  if (const int why = beside_.take_failure(); why != 0) return sync_failed(current_file(), why);
-  synced_to_ = std::max(synced_to_, to);
+  if (const int why = beside_.take_failure(); why != 0) return sync_failed(beside_file_, why);
+  if (sync_fault_.empty()) synced_to_ = std::max(synced_to_, to);  // else another was told of the fault, and this one that all is well
 }
 
 void chain_writer::sync_failed(const std::string& what, int why) {
@@ -195,7 +221,7 @@ result<void> chain_writer::open_file() {
   const int next = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (next < 0) return fail(errc::io, "the audit file " + path + " cannot be opened: " + std::strerror(errno));
   if (fd_ >= 0) {
-    if (sync_fault_.empty() && (unsynced_ || beside_.busy())) sync();
+    if (sync_fault_.empty() && (unsynced_ || beside_to_ != 0)) sync();
     ::close(fd_);
   }
   fd_ = next;
@@ -210,6 +236,8 @@ result<void> chain_writer::open_file() {
 
 // In a new file, because of the old one nobody knows what the disk has. The records in doubt are named in the chain.
 void chain_writer::repair() {
+  beside_.wait();  // of the old file: what it hears is no fault of the new one
+  look_beside();
   if (!open_file()) return postpone_repair();
   add({"unsynced", sluice::now().wall, "", "", "", sync_fault_});
   restate();

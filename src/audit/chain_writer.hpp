@@ -32,6 +32,8 @@ class chain_writer {
   [[nodiscard]] bool room() const { return batch_.size() < batch_bytes_max; }
   void add(const record& r);
   void add(const control_event& e);
+  // Events were lost: what runs now is this, and the chain says so.
+  void restate(const standing_state& now);
   void checkpoint_when_due(std::string_view kind, bool now);
   // On a full disk it keeps the batch, and tries again with the next one. `makes_room`: once it is written, files can go, so it may have
   // the reserve.
@@ -82,6 +84,7 @@ class chain_writer {
   // the same file makes it good; a new file does, which says what may be missing.
   std::uint64_t written_to_ = 0;                 // the last record that is whole in the file
   std::uint64_t synced_to_ = 0, beside_to_ = 0;  // of the last sync that went well, and of the one under way
+  std::string beside_file_;                      // which file that one syncs
   std::string write_fault_, sync_fault_;         // what fails at the moment; empty: nothing
   mono_time repair_at_{};
   milliseconds repair_after_{0};

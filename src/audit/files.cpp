@@ -26,14 +26,15 @@ result<std::vector<log_file>> list_files(const std::string& directory) {
     const bool packed = name.ends_with(".jsonl.zst");
     if (packed) name.resize(name.size() - 4);
     if (!name.ends_with(".jsonl")) continue;
-    // Both are there when a crash came between packing and removing: the one that was written counts.
+    // Both are there when a crash came between packing and removing: they are one file, if they hold the same.
     std::error_code ignored;
     if (packed && fs::exists(directory + "/" + name, ignored)) continue;
+    const bool packed_too = !packed && fs::exists(directory + "/" + name + ".zst", ignored);
     const auto stem = name.substr(0, name.size() - 6);
     const auto second = stem.rfind('-');
     const auto first = second == std::string::npos || second == 0 ? std::string::npos : stem.rfind('-', second - 1);
     if (first == std::string::npos) continue;
-    log_file f{it->path().string(), stem.substr(0, first), stem.substr(first + 1, second - first - 1), 0, packed};
+    log_file f{it->path().string(), stem.substr(0, first), stem.substr(first + 1, second - first - 1), 0, packed, packed_too};
     const auto* begin = stem.data() + second + 1;
     if (std::from_chars(begin, stem.data() + stem.size(), f.number).ec != std::errc{}) continue;
     all.push_back(std::move(f));
@@ -96,9 +97,11 @@ result<std::vector<stored_file>> stored_files(const std::string& directory) {
   if (!files) return std::unexpected(files.error());
   std::vector<stored_file> out;
   for (const auto& file : *files) {
-    std::error_code gone;  // retired since
-    const auto bytes = fs::file_size(file.path, gone);
-    if (!gone) out.push_back({fs::path(file.path).filename().string(), bytes});
+    for (const auto& path : {file.path, file.packed_too ? file.path + ".zst" : std::string()}) {
+      std::error_code gone;  // retired since
+      const auto bytes = fs::file_size(path, gone);
+      if (!gone) out.push_back({fs::path(path).filename().string(), bytes});
+    }
   }
   return out;
 }

@@ -15,7 +15,8 @@ namespace sluice::audit {
 struct log_file {
   std::string path, node, boot;
   std::uint32_t number = 0;
-  bool packed = false;  // <name>.zst
+  bool packed = false;      // <name>.zst
+  bool packed_too = false;  // it is not, and <name>.zst lies beside it: check_both()
 };
 
 // All log files of a folder in writing order: by node, then boot, then number.
@@ -33,13 +34,16 @@ struct tail_state {
 
 // Every whole line with the place of its first byte in the file as it was written, until `take` returns false. False: bytes stand behind
 // the last newline. A file that was packed since it was listed is read where it lies now. errc::not_found: it was retired since;
-// errc::io: it is there and cannot be read.
+// errc::io: it is there and cannot be read; errc::integrity: its packed form beside it holds something else.
 [[nodiscard]] result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take);
 // The first and the last whole line; empty where there is none. A file that is not packed is read at its ends alone.
 struct end_lines {
   std::string first, last;
 };
 [[nodiscard]] result<end_lines> read_ends(const log_file& file);
+// A crash between packing a file and removing it leaves both, which hold the same. Where they do not, one of them is somebody else's:
+// errc::integrity. Reading lines asks this itself.
+[[nodiscard]] result<void> check_both(const log_file& file);
 // Where it lies now, if it was packed since it was listed.
 [[nodiscard]] bool packed_since(log_file& file);
 [[nodiscard]] result<void> pack_file(const std::string& from, const std::string& to);

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -40,12 +41,14 @@ struct log::impl {
   log_config config;
   std::vector<std::unique_ptr<record_queue>> queues;
   chain_writer chain;
-  std::uint64_t dropped_told = 0;  // the spool thread's
+  std::uint64_t dropped_told = 0, events_told = 0;  // the spool thread's
   std::thread thread;
 
   mutable std::mutex lock;
   std::condition_variable wake, flushed;
   std::vector<control_event> events;
+  standing_state standing;  // by all events, those among them that did not fit
+  bool restates = false;    // some did not fit
   std::uint64_t flush_wanted = 0, flush_done = 0;
   std::uint64_t turns_begun = 0, turns_ended = 0;
   bool stopping = false;
@@ -79,8 +82,11 @@ struct log::impl {
     std::uint64_t now = 0;
     for (const auto& d : dropped) now += d->load(std::memory_order_relaxed);
     if (now == dropped_told) return;
-    chain.add({"lost", sluice::now().wall, "", "", "", std::to_string(now - dropped_told) + " records did not fit"});
+    const auto of_events = dropped.back()->load(std::memory_order_relaxed);
+    const auto some = of_events == events_told ? "" : ", " + std::to_string(of_events - events_told) + std::string(lost_events);
+    chain.add({"lost", sluice::now().wall, "", "", "", std::to_string(now - dropped_told) + " records did not fit" + some});
     dropped_told = now;
+    events_told = of_events;
   }
 
   // Under the lock. While the disk takes nothing only what makes room on it goes before the others.
@@ -89,6 +95,13 @@ struct log::impl {
     std::vector<control_event> out;
     std::erase_if(events, [&](const control_event& e) { return e.kind == "retired" && (out.push_back(e), true); });
     return out;
+  }
+
+  // Under the lock, once all events that waited are taken: what they and those that were lost come to.
+  std::optional<standing_state> take_standing() {
+    if (!restates || !events.empty()) return std::nullopt;
+    restates = false;
+    return standing;
   }
 
   // Until something comes, somebody waits, or it is time.
@@ -110,12 +123,14 @@ struct log::impl {
     bool behind = false, busy = false;
     for (bool over = false; !over;) {
       std::vector<control_event> todo;
+      std::optional<standing_state> after;
       std::uint64_t wanted = 0;
       bool ending = false;
       {
         std::unique_lock hold(lock);
         wait_for_work(hold, behind, busy);
         todo = take_events();
+        after = take_standing();
         wanted = flush_wanted;
         ending = stopping;
         ++turns_begun;
@@ -123,7 +138,8 @@ struct log::impl {
       bool more = true;
       while (more && chain.room()) more = drain();
       for (const auto& e : todo) chain.add(e);
-      if (chain.room()) note_drops();
+      if (chain.room() || after) note_drops();
+      if (after) chain.restate(*after);
       const bool last = ending && !more;
       if (last) chain.add({"stop", sluice::now().wall, "", "", "", ""});
       // What was retired may have been all that was signed.
@@ -204,10 +220,12 @@ bool log::reserve_text(std::size_t bytes) {
 void log::event(control_event e) {
   {
     const std::scoped_lock hold(impl_->lock);
+    impl_->standing.take(e);
     if (impl_->events.size() < events_waiting_max || e.kind == "retired") {  // retention waits for its own, one at a time
       impl_->events.push_back(std::move(e));
     } else {
       impl_->dropped.back()->fetch_add(1, std::memory_order_relaxed);
+      impl_->restates = true;
     }
   }
   impl_->wake.notify_all();

@@ -22,8 +22,8 @@ packing& how() {
 
 namespace {
 
-// The original goes once it is packed: so what the packed file gives back is held against it first, byte by byte.
-result<void> check_packed(const std::string& from, const std::string& to) {
+// True: what the packed file gives back is what the other holds, byte by byte.
+result<bool> gives_back(const std::string& from, const std::string& to) {
   if (!how().unpack) return fail(errc::unavailable, "this program cannot read packed audit files: " + to);
   std::ifstream in(from, std::ios::binary);
   bool same = in.is_open();
@@ -33,9 +33,15 @@ result<void> check_packed(const std::string& from, const std::string& to) {
     in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     return same = same && static_cast<std::size_t>(in.gcount()) == packed.size() && piece == packed;
   });
-  if (!read) return read;
-  same = same && in.peek() == std::ifstream::traits_type::eof() && !in.bad();
-  return same ? result<void>() : fail(errc::integrity, to + " does not give back what " + from + " holds; it was not put in its place");
+  if (!read) return std::unexpected(read.error());
+  return same && in.peek() == std::ifstream::traits_type::eof() && !in.bad();
+}
+
+// The original goes once it is packed, so this is asked first.
+result<void> check_packed(const std::string& from, const std::string& to) {
+  const auto same = gives_back(from, to);
+  if (!same) return std::unexpected(same.error());
+  return *same ? result<void>() : fail(errc::integrity, to + " does not give back what " + from + " holds; it was not put in its place");
 }
 
 }  // namespace
@@ -46,6 +52,17 @@ result<void> pack_file(const std::string& from, const std::string& to) {
   if (!how().pack) return fail(errc::unavailable, "this program cannot pack audit files");
   if (auto packed = how().pack(from, to); !packed) return packed;
   return check_packed(from, to);
+}
+
+result<void> check_both(const log_file& file) {
+  const auto packed = file.path + ".zst";
+  std::error_code none;
+  const auto both = [&] { return fs::exists(fs::symlink_status(file.path, none)) && fs::exists(fs::symlink_status(packed, none)); };
+  if (!file.packed_too || !both()) return {};
+  const auto same = gives_back(file.path, packed);
+  if ((same && *same) || !both()) return {};
+  return fail(errc::integrity, "the audit file " + file.path + " and its packed form " + packed + " do not hold the same" + (same ? "" : " (" + same.error().message + ")") +
+                                   ": one of them is not the node's; find out which, and move it out of the folder");
 }
 
 bool packed_since(log_file& file) {
@@ -96,6 +113,7 @@ result<void> feed_packed(const log_file& file, line_cutter& to) {
 }  // namespace
 
 result<bool> read_lines(const log_file& file, const std::function<bool(std::streamoff at, const std::string& line)>& take) {
+  if (auto same = check_both(file); !same) return std::unexpected(same.error());
   line_cutter lines{.take = take};
   auto now = file;
   std::ifstream in;

@@ -115,13 +115,17 @@ void remove_oldest(log& to, std::vector<candidate>& files, const retention& rule
   auto event = last_record(files, *which, rules);
   if (!event) return out.problems.push_back(event.error().message);
   if (event->through == 0) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (auto same = check_both(files[i].file); !same) return out.problems.push_back(same.error().message);
+  }
   event->time = now.wall;
   to.event(*event);
   to.flush();
   if (to.stats().failed) return out.problems.push_back("no file is removed while the log cannot be written");
   for (std::size_t i = 0; i < count; ++i) {
     std::error_code why;
-    fs::remove(files[i].file.path, why);
+    if (files[i].file.packed_too) fs::remove(files[i].file.path + ".zst", why);
+    if (!why) fs::remove(files[i].file.path, why);
     if (why) return out.problems.push_back("removing " + files[i].file.path + ": " + why.message());
     memory.times.erase(name_of(files[i].file));
     out.removed.push_back(fs::path(files[i].file.path).filename().string());
@@ -133,6 +137,7 @@ void remove_oldest(log& to, std::vector<candidate>& files, const retention& rule
 void pack(const candidate& one, kept_files& out) {
   const auto to = one.file.path + ".zst", temporary = to + ".new";
   std::error_code why;
+  if (auto same = check_both(one.file); !same) return out.problems.push_back(same.error().message);
   if (auto done = pack_file(one.file.path, temporary); !done) {
     out.problems.push_back(done.error().message);
     fs::remove(temporary, why);

@@ -5,10 +5,14 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "sluice/audit/record.hpp"
 
 namespace sluice::audit {
+
+// What the detail of "lost" says where events were among what did not fit.
+inline constexpr std::string_view lost_events = " events among them";
 
 class standing_state {
  public:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "sluice/audit/query.hpp"
 #include "sluice/base/durable_file.hpp"
@@ -28,6 +29,10 @@ bool is_id(std::string_view id) {
   constexpr std::size_t size = day_digits + 1 + 12 + 1 + 8;
   return id.size() == size && id.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
 }
+
+// A note has the time, and behind it, once the log has it, a line that says so.
+constexpr std::string_view in_the_log = "in the log\n";
+std::string erased_at(const std::string& note) { return std::string(trim(std::string_view(note).substr(0, note.find('\n')))); }
 
 std::vector<std::string> ids_in(const std::string& directory, std::string_view begin, std::string_view extension = ".key") {
   std::vector<std::string> out;
@@ -58,6 +63,8 @@ result<text_key> text_keys::load_or_make(const std::string& day, const std::stri
     const auto path = directory_ + "/" + id + ".key";
     if (auto key = unwrap(wrapping_, read_all(path), id, path)) return text_key{id, *key};
   }
+  // An exchange that was begun before midnight ends after it. Its text was to be gone, and under a new key it would be back.
+  if (!ids_in(directory_, begin, ".erased").empty()) return fail(errc::refused, "the text of " + day + " was erased");
   const auto bytes = crypto::random_bytes(sizeof(crypto::digest));
   text_key made{begin + hex(crypto::random_bytes(4)), {}};
   std::copy(bytes.begin(), bytes.end(), made.key.begin());
@@ -90,7 +97,7 @@ result<crypto::digest> text_keys::find(const std::string& id) const {
   const auto sealed = read_all(path);
   if (!sealed.empty()) return unwrap(wrapping_, sealed, id, path);
   const auto erased = read_all(directory_ + "/" + id + ".erased");
-  if (!erased.empty()) return fail(errc::not_found, "the text was erased at " + std::string(trim(erased)));
+  if (!erased.empty()) return fail(errc::not_found, "the text was erased at " + erased_at(erased));
   return fail(errc::not_found, path + " is not there: the text was erased, or the key lies on another node");
 }
 
@@ -120,6 +127,35 @@ result<erasure> erase_keys(const std::string& directory, const erase_request& wh
     out.erased.push_back(id);
   }
   return out;
+}
+
+std::vector<std::string> erasure_watch::look() {
+  std::error_code why;
+  const fs::directory_iterator readable(directory_, why);
+  if (why && why != std::errc::no_such_file_or_directory) return {};
+  // In this order: a note is there before its key is gone.
+  const auto keys = ids_in(directory_, ""), notes = ids_in(directory_, "", ".erased");
+  std::vector<std::string> out;
+  for (const auto& id : notes) {
+    if (!notes_.insert(id).second) continue;
+    const auto note = read_all(directory_ + "/" + id + ".erased");
+    if (note.ends_with(in_the_log)) continue;
+    untold_.push_back(id);
+    out.push_back("text key " + id + ": erased at " + erased_at(note));
+  }
+  for (const auto& id : keys_) {
+    if (!std::ranges::binary_search(keys, id) && !notes_.contains(id)) out.push_back("text key " + id + ": gone, and no note says that it was erased");
+  }
+  keys_ = {keys.begin(), keys.end()};
+  return out;
+}
+
+void erasure_watch::told() {
+  for (const auto& id : std::exchange(untold_, {})) {
+    const auto path = directory_ + "/" + id + ".erased";
+    // Where that fails the next boot tells it once more.
+    (void)replace_file(path, erased_at(read_all(path)) + "\n" + std::string(in_the_log), 0600);
+  }
 }
 
 }  // namespace sluice::audit

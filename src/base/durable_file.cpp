@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -21,6 +22,32 @@ result<void> keep_name(const std::string& path) {
   const auto folder = folder_of(path);
   const auto why = sync_folder(folder);
   return why ? failed("syncing the folder", folder, why) : result<void>();
+}
+
+// The whole file gets its name, which nothing has. Some file systems know only one of the two ways.
+std::error_code give_name(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno != EINVAL && errno != ENOSYS) return last_error();
+  if (::link(from.c_str(), to.c_str()) != 0) return last_error();
+  ::unlink(from.c_str());
+  return {};
+}
+
+// A crash leaves it whole or not at all: what came second would take an empty one for what the first has settled.
+result<void> write_fresh(const std::string& path, std::string_view bytes, file_writing how) {
+  struct stat there {};
+  auto why = ::lstat(path.c_str(), &there) == 0 ? std::make_error_code(std::errc::file_exists) : std::error_code();
+  const auto temporary = path + "." + std::to_string(::getpid()) + ".new";  // two processes may come at once
+  how.start = file_start::emptied;
+  const bool named = std::exchange(how.named, false);
+  if (!why) {
+    if (auto written = write_file(temporary, bytes, how); !written) return written;
+    why = give_name(temporary, path);
+    if (why) ::unlink(temporary.c_str());
+  }
+  if (why == std::errc::file_exists) return fail(errc::conflict, path + " is there already");
+  if (why) return failed("naming", path, why);
+  return named ? keep_name(path) : result<void>();
 }
 
 }  // namespace
@@ -63,14 +90,10 @@ std::error_code sync_folder(const std::string& folder) {
 }
 
 result<void> write_file(const std::string& path, std::string_view bytes, const file_writing& how) {
-  const int start = how.start == file_start::fresh ? O_CREAT | O_EXCL : how.start == file_start::emptied ? O_CREAT | O_TRUNC : 0;
+  if (how.start == file_start::fresh) return write_fresh(path, bytes, how);
+  const int start = how.start == file_start::emptied ? O_CREAT | O_TRUNC : 0;
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | start, how.mode);
-  if (fd < 0) {
-    const auto why = last_error();
-    auto out = failed("opening", path, why);
-    if (how.start == file_start::fresh && why == std::errc::file_exists) out.error().code = errc::conflict;
-    return out;
-  }
+  if (fd < 0) return failed("opening", path, last_error());
   result<void> out;
   if (write_all(fd, bytes) != bytes.size()) out = failed("writing", path, last_error());
   if (out && how.synced) {

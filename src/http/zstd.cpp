@@ -49,9 +49,11 @@ result<void> zstd_encoder::finish(std::string& out) { return impl_->run({}, ZSTD
 struct zstd_decoder::impl {
   std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context{ZSTD_createDCtx(), &ZSTD_freeDCtx};
   bool whole = true, pending = false;
+  bool one = false, ended = false;
 };
 
-zstd_decoder::zstd_decoder() : impl_(std::make_unique<impl>()) {
+zstd_decoder::zstd_decoder(zstd_frames frames) : impl_(std::make_unique<impl>()) {
+  impl_->one = frames == zstd_frames::one;
   if (impl_->context) ZSTD_DCtx_setParameter(impl_->context.get(), ZSTD_d_windowLogMax, window_log_max);
 }
 zstd_decoder::~zstd_decoder() = default;
@@ -61,7 +63,7 @@ result<bool> zstd_decoder::feed(std::string_view& bytes, std::string& out, std::
   const auto start = out.size();
   ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
   bool more = !bytes.empty() || impl_->pending;
-  while (more && out.size() - start < out_max) {
+  while (more && !impl_->ended && out.size() - start < out_max) {
     ZSTD_outBuffer room{nullptr, std::min(out_max, ZSTD_DStreamOutSize()), 0};
     std::size_t left = 0;
     append_written(out, room.size, [&](char* at) {
@@ -71,10 +73,12 @@ result<bool> zstd_decoder::feed(std::string_view& bytes, std::string& out, std::
     });
     if (ZSTD_isError(left) != 0) return failed(errc::parse, left);
     impl_->whole = left == 0;
+    impl_->ended = impl_->one && impl_->whole;
     impl_->pending = room.pos == room.size && left != 0;
     more = in.pos < in.size || impl_->pending;
   }
   bytes.remove_prefix(in.pos);
+  if (impl_->ended && !bytes.empty()) return fail(errc::parse, "zstd: bytes stand behind the end of the frame");
   return more;
 }
 

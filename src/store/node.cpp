@@ -79,7 +79,7 @@ void node::restore() {
   }
   tick();
   publish();
-  if (snapshot_) tell_standing_demotions();
+  if (snapshot_) tell_standing_demotions(state_.version);
   if (!opened->damage.empty()) calls_.event("state", state_.active, state_.version, std::string(to_string(freshness_)), opened->damage);
 }
 
@@ -249,6 +249,7 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
   canary_applied_ = std::move(applied);
   publish();
   tell_canary();
+  tell_standing_demotions(share.version);
   return true;
 }
 

@@ -100,7 +100,7 @@ class node {
   [[nodiscard]] bool holds(const demotion& of) const;
   void save_demotions();
   // What an activation changed of them.
-  void tell_standing_demotions() const;
+  void tell_standing_demotions(const std::string& version) const;
   void tell_demotions(const std::vector<demotion>& before) const;
   // Too often died of; as it stands, another version is to be taken.
   [[nodiscard]] bool crashes(const std::string& version) const;

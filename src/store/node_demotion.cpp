@@ -171,7 +171,8 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
       continue;
     }
     log("error", "DEMOTED to shadow in the whole ring: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + ": " + each.what.why);
-    calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
+    const bool runs_here = each.what.version == state_.version || (canary_ && each.what.version == canary_->version);  // else take_canary() tells it
+    if (runs_here) calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
   }
   for (const auto& each : before) {
     if (!holds(each) || held(state_.demotions, each) || each.what.version != state_.version) continue;
@@ -180,10 +181,11 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
   }
 }
 
-// The log of each boot says by itself what is demoted: that of the boot before may be gone.
-void node::tell_standing_demotions() const {
+// The log of each boot says by itself what is demoted: that of the boot before may be gone. Of a canary once the log knows that it is one: before
+// that it is a version that does not run.
+void node::tell_standing_demotions(const std::string& version) const {
   for (const auto& each : state_.demotions) {
-    if (!holds(each)) continue;
+    if (each.what.version != version || !holds(each)) continue;
     calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": since " + rfc3339(each.time) + ": " + each.what.why);
   }
 }

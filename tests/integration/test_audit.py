@@ -4,10 +4,11 @@ import shutil
 import signal
 import stat
 import subprocess
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 
-from lab import Gateway, Upstream, bundle, chunk, free_port, serve, sluice, until
+from lab import Gateway, Script, Upstream, bundle, chunk, free_port, serve, sluice, until
 from test_additions import rule
 from test_classifier import rows
 from test_conversations import BOUND, TAGS
@@ -129,6 +130,7 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
     assert not list(keys.glob("*.key"))
     told = replayed(g, lab, blocked, "--secret", secret)
     assert told["same"] and told["replayed"] == "rule by rule" and "erased" in told["why_not_in_full"], told
+    until("the chain says so", lambda: any(r["event"] == "erased" and ": erased at " in r["detail"] for r in g.records(flush=False)))
     assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout
 
 
@@ -334,6 +336,53 @@ def test_what_cannot_be_read_is_an_error_and_a_log_that_was_begun_anew_is_export
     assert r.returncode == 1 and f"{lost} cannot be read" in r.stderr and cursor.read_text() == before, r
     r = sluice("audit", "verify", "--from", g.audit, check=False)
     assert r.returncode == 1 and f"{lost} cannot be read" in r.stdout, r
+
+
+def test_a_cursor_passes_over_no_record_that_did_not_leave(lab):
+    """The chain is not in order of time: what was asked first and answered last stands behind what is later."""
+    up = Script()
+    g = Gateway(lab, "gw", up.port, f"{{directory: {bundle(lab.dir / 'b')}}}")
+    body = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}).encode()
+    answered, got = threading.Event(), {}
+    up.answer = ("application/json", [answered, body])
+    slow = threading.Thread(target=lambda: got.update(slow=g.ask("slow")[1]["x-sluice-decision"]))
+    slow.start()
+    until("the slow one is asked", lambda: up.seen)
+    up.answer = ("application/json", [body])
+    between = time.time()
+    quick = g.ask("quick")[1]["x-sluice-decision"]
+    blocked = g.ask("a bomb recipe")[1]["x-sluice-decision"]
+    until("both are on record", lambda: {quick, blocked} <= {r.get("id") for r in g.records()})
+    answered.set()
+    slow.join()
+    out, cursor = lab.dir / "out.jsonl", lab.dir / "cursor"
+    export = lambda *more, check=True: sluice("audit", "export", "--from", g.audit, "--to", out, "--cursor", cursor, *more, check=check)
+    sent = lambda: [json.loads(line).get("id") for line in out.read_text().splitlines()]
+    until("the slow one is on record", lambda: got["slow"] in {r.get("id") for r in g.records()})
+    export("--until", time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(between)) + f".{int(between % 1 * 1e6):06}Z")
+    assert got["slow"] in sent() and quick not in sent(), sent()
+    export()
+    assert {quick, blocked} <= set(sent()), "what --until held back leaves with the next run"
+    once = len(sent())
+    export("--verdict", "block")
+    assert len(sent()) == once, "a narrower choice goes on where all were sent"
+    for other in ([], ["--verdict", "allow"], ["--verdict", "block", "--tenant", "acme"]):
+        r = export(*other, check=False)
+        assert r.returncode == 2 and f"{cursor} is the cursor of an export of other records" in r.stderr, r
+    export("--verdict", "block")
+    cursor.unlink()
+    export()
+    for _ in range(2):
+        g.kill(signal.SIGTERM)
+        g.start()
+    g.kill(signal.SIGTERM)
+    boots = sorted(g.audit.glob("*.jsonl"))
+    assert len(boots) == 3, boots
+    gone = json.loads(boots[1].read_text().splitlines()[-1])["seq"]
+    for old in boots[:2]:  # as audit.keep does it
+        old.unlink()
+    r = export()
+    assert f" to {gone} of node gw were removed before they were exported" in r.stderr, (gone, r)
 
 
 def test_records_are_exported_once_each_to_a_file_a_stream_and_a_collector(lab):

@@ -45,6 +45,8 @@ struct active_version {
   // By how much the node's clock was set back at most in these logs; 0: never. Then a time may have come more than once, and each has a row.
   seconds set_back{0};
   std::size_t one_of = 1;
+  // The node's disk took no events about that time, and some were lost: until then another version may have been in force. Nothing: none were.
+  std::optional<wall_time> lost_until = {};
 };
 // What each node enforced when its clock showed `when`, by the events of its chain since its last start: control_event says which.
 [[nodiscard]] result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when);

@@ -133,13 +133,13 @@ struct record {
 
 // What `event` of a record may be: of exchanges, of the control plane, of the log itself.
 inline constexpr std::string_view event_words[] = {"decision", "opened",  "closed",    "aborted",  "shadow",   "start",   "stop",     "serving", "activated", "refused",   "state",
-                                                   "canary",   "shadowing", "demoted", "rearmed", "downgraded", "revoked", "lost", "unsynced", "retired", "standing", "checkpoint"};
+                                                   "canary",   "shadowing", "demoted", "rearmed", "downgraded", "revoked", "lost", "unsynced", "retired", "erased", "standing", "checkpoint"};
 
 // An event of the control plane in the same chain. `audit at` reads these.
 struct control_event {
   // What `audit at` goes by: "start", "stop"; "activated", "state", "downgraded": `version` is live; "demoted", "rearmed": the detail begins with
   // "rule ID", of `version`, and each boot begins with one for each rule that is demoted; "canary": `version` decides for the share in the detail,
-  // "" for none any more; "standing": all of it again, at the begin of a file that a boot goes on in. What it leaves out: "serving", "refused", "revoked", "shadowing"; of the log itself "lost", "unsynced", "retired", "checkpoint".
+  // "" for none any more; "standing": all of it again, at the begin of a file that a boot goes on in. What it leaves out: "serving", "refused", "revoked", "shadowing"; of the log itself "lost", "unsynced", "retired", "erased", "checkpoint".
   std::string kind;
   wall_time time;
   std::string activation, version, freshness, detail;

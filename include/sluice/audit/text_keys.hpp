@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ class text_keys {
   text_keys(std::string directory, crypto::digest wrapping, std::string value_key)
       : directory_(std::move(directory)), wrapping_(wrapping), value_key_(std::move(value_key)) {}
 
-  // The key to seal with, made and kept when there is none yet. One thread.
+  // The key to seal with, made and kept when there is none yet. One thread. errc::refused: the text of that day and tenant was erased.
   [[nodiscard]] result<text_key> for_sealing(wall_time day, const std::string& tenant);
   // False: there are keys, and this secret opens none of them.
   [[nodiscard]] bool fit() const;
@@ -54,5 +55,22 @@ struct erasure {
 };
 // Overwrites and removes the files, and leaves a note of when for each. errc::not_found: the directory is not there.
 [[nodiscard]] result<erasure> erase_keys(const std::string& directory, const erase_request& which, wall_time now);
+
+// What became of the keys, for the chain of the node whose keys they are: whoever may write into their folder can erase one, by the command or by
+// hand. One thread.
+class erasure_watch {
+ public:
+  explicit erasure_watch(std::string directory) : directory_(std::move(directory)) {}
+  // What happened since the last look, and before the first one what no log was told of: "text key ID: erased at TIME", or that it is gone without
+  // a note. A folder that cannot be read says nothing.
+  [[nodiscard]] std::vector<std::string> look();
+  // It stands in the log: the notes of what was looked at say so, and the next boot does not tell it again.
+  void told();
+
+ private:
+  std::string directory_;
+  std::set<std::string> keys_, notes_;  // as of the last look
+  std::vector<std::string> untold_;     // of the notes
+};
 
 }  // namespace sluice::audit

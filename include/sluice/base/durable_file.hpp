@@ -23,7 +23,7 @@ namespace sluice {
 
 enum class file_start : std::uint8_t {
   emptied,  // the file is made, or emptied
-  fresh,    // it is made; errc::conflict when it is there
+  fresh,    // it is made, whole or not at all, also for a reader and after a crash; errc::conflict when it is there
   kept      // it is there, and is written over from its begin
 };
 struct file_writing {

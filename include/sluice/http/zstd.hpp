@@ -1,6 +1,7 @@
 // Zstandard (RFC 8878) over libzstd, piece by piece: bytes in, bytes out, memory within bounds whatever comes.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,9 +25,13 @@ class zstd_encoder {
   std::unique_ptr<impl> impl_;
 };
 
+// RFC 8878 3.1: a sequence of frames, those that hold nothing among them, is as good as one.
+enum class zstd_frames : std::uint8_t { any, one };
+
 class zstd_decoder {
  public:
-  zstd_decoder();
+  // `one`: a byte behind the first frame is an error.
+  explicit zstd_decoder(zstd_frames frames = zstd_frames::any);
   ~zstd_decoder();
   zstd_decoder(const zstd_decoder&) = delete;
   zstd_decoder& operator=(const zstd_decoder&) = delete;

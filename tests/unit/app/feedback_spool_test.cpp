@@ -44,13 +44,24 @@ TEST(feedback_spool, counts_what_it_has_no_room_for) {
   EXPECT_EQ(spool.stats().received, 0u);
 }
 
-TEST(feedback_spool, counts_what_the_disk_does_not_take) {
+// What was taken waits for the disk; no more is taken meanwhile.
+TEST(feedback_spool, what_was_taken_is_kept_until_the_disk_takes_it_and_no_more_is_taken_before) {
   const folder in;
-  std::filesystem::create_directory(in.path + "/feedback.jsonl");
+  const auto file = in.path + "/feedback.jsonl";
+  std::filesystem::create_directory(file);
   feedback_spool spool(in.path, std::nullopt, "r");
-  EXPECT_TRUE(spool.add("{}"));
-  for (int i = 0; i < 500 && spool.stats().dropped == 0; ++i) ::usleep(10'000);
+  std::uint64_t taken = 0;
+  for (int i = 0; i < 500 && spool.stats().dropped == 0; ++i, ::usleep(10'000)) taken += spool.add("{}") ? 1 : 0;
   EXPECT_EQ(spool.stats().dropped, 1u);
+  EXPECT_FALSE(spool.add("{}"));
+  EXPECT_GT(taken, 0u);
+  EXPECT_EQ(spool.stats().received, taken);
+  std::filesystem::remove(file);
+  for (int i = 0; i < 500 && spool.lines().size() < taken; ++i) ::usleep(10'000);
+  EXPECT_EQ(spool.lines().size(), taken);
+  for (int i = 0; i < 500 && !spool.add("{}"); ++i) ::usleep(10'000);
+  for (int i = 0; i < 500 && spool.lines().size() <= taken; ++i) ::usleep(10'000);
+  EXPECT_EQ(spool.lines().size(), taken + 1);
 }
 
 using testing::file_limit;
@@ -61,20 +72,24 @@ void until_waiting(const feedback_spool& spool, std::uint64_t bytes, std::uint64
   EXPECT_EQ(spool.stats().dropped, dropped);
 }
 
-TEST(feedback_spool, an_entry_that_the_disk_took_in_part_is_counted_and_spoils_no_other) {
+TEST(feedback_spool, an_entry_that_the_disk_took_in_part_waits_and_spoils_no_other) {
   const folder in;
   feedback_spool spool(in.path, std::nullopt, "r");
-  const std::string first(99, 'a'), lost(99, 'b'), last(99, 'c');
+  const std::string first(99, 'a'), waits(99, 'b'), last(99, 'c');
+  std::vector<std::string> all{first};
   EXPECT_TRUE(spool.add(first));
   until_waiting(spool, 100, 0);
   {
     const file_limit limit(150);
-    EXPECT_TRUE(spool.add(lost));
+    while (all.size() < 500 && spool.add(waits)) all.push_back(waits), ::usleep(10'000);
+    ASSERT_GT(all.size(), 1u);
     until_waiting(spool, 100, 1);
   }
+  until_waiting(spool, 100 * all.size(), 1);
   EXPECT_TRUE(spool.add(last));
-  until_waiting(spool, 200, 1);
-  EXPECT_EQ(spool.lines(), (std::vector<std::string>{first, last}));
+  all.push_back(last);
+  until_waiting(spool, 100 * all.size(), 1);
+  EXPECT_EQ(spool.lines(), all);
 }
 
 TEST(feedback_spool, an_entry_that_a_crash_tore_is_counted_and_spoils_no_other) {

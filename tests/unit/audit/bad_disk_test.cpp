@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "failing_disk.hpp"
 #include "sluice/audit/query.hpp"
@@ -112,6 +114,68 @@ TEST(log, a_full_disk_is_told_and_what_waits_for_it_has_a_bound) {
   EXPECT_EQ(told, refused + lost_events);
   EXPECT_EQ(events, 1000 - lost_events);
   EXPECT_LT(lines_of_lost, 15u) << "one a turn";
+  EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
+}
+
+TEST(log, a_fault_that_the_sync_beside_is_told_is_no_success_of_the_one_that_somebody_waits_for) {
+  log_folder folder;
+  auto to = log::open(config_for(folder), 1).value();
+  const auto before = to->stats().sequence;
+  {
+    slow_fault fault;
+    ASSERT_TRUE(push(*to, 0, decision("in doubt")));
+    ASSERT_TRUE(within_ten_seconds([&] { return fault.under_way(); }));
+    ASSERT_TRUE(push(*to, 0, decision("in doubt too")));
+    auto failed = std::async(std::launch::async, [&] { return to->flush(), to->stats().failed; });
+    const auto end = mono_now() + milliseconds(300);  // who does not wait for the other is done by then
+    while (!fault.others() && mono_now() < end) std::this_thread::yield();
+    EXPECT_FALSE(fault.others());
+    fault.release();
+    EXPECT_TRUE(failed.get());
+  }
+  ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
+  to.reset();
+  const auto lines = folder.lines();
+  const auto told = std::ranges::find_if(lines, [](const auto& l) { return json::parse(l)["event"] == "unsynced"; });
+  ASSERT_NE(told, lines.end());
+  const auto detail = json::parse(*told)["detail"].get<std::string>();
+  EXPECT_TRUE(detail.contains("000001.jsonl") && detail.contains("records after " + std::to_string(before) + " may")) << detail;
+  EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
+}
+
+// What runs is told once the disk takes it, also where the event that said so had no place.
+TEST(log, an_activation_that_did_not_fit_is_told_by_what_stands_when_the_disk_works_again) {
+  log_folder folder;
+  auto to = log::open(config_for(folder), 1).value();
+  const auto tell = [&](const char* kind, const char* version, const char* detail) { to->event({kind, sluice::now().wall, "1-1", version, "FRESH", detail}); };
+  tell("activated", "v1", "");
+  to->flush();
+  wall_time meanwhile{};
+  {
+    const full_disk disk;
+    for (int i = 0; i < 40; ++i) {
+      auto r = large("d");
+      r.time = sluice::now().wall;
+      ASSERT_TRUE(push(*to, 0, std::move(r)));
+    }
+    ASSERT_TRUE(within_ten_seconds([&] { return disk.refused() >= 3; }));  // what it holds is as much as may wait
+    for (int i = 0; i < 300; ++i) tell("refused", "v9", "");
+    tell("activated", "v2", "");
+    tell("demoted", "v2", "rule r-1: blocks too much");
+    meanwhile = sluice::now().wall;
+    ASSERT_GE(to->stats().dropped, 46u);
+  }
+  ASSERT_TRUE(within_ten_seconds([&] { return !to->stats().failed; }));
+  to->flush();
+  const auto now = active_at({folder.path()}, sluice::now().wall).value().at(0);
+  EXPECT_EQ(now.version, "v2");
+  EXPECT_EQ(now.demoted, std::vector<std::string>{"r-1"});
+  EXPECT_LE(now.since, meanwhile);
+  EXPECT_FALSE(now.lost_until);
+  const auto then = active_at({folder.path()}, meanwhile).value().at(0);
+  EXPECT_EQ(then.version, "v1");
+  ASSERT_TRUE(then.lost_until) << "and it says that something is missing";
+  EXPECT_GT(*then.lost_until, meanwhile);
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
 }
 

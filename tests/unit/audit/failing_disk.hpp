@@ -20,6 +20,19 @@ struct failing_disk {
   }
 };
 
+// The next sync of a file stays under way until release(), and fails then; whoever syncs meanwhile, or later, hears that all is well. So does
+// the kernel: it tells a fault once to those who have the file open by one descriptor.
+class slow_fault {
+ public:
+  slow_fault();
+  ~slow_fault() { release(); }
+  slow_fault(const slow_fault&) = delete;
+  slow_fault& operator=(const slow_fault&) = delete;
+  [[nodiscard]] bool under_way() const;
+  [[nodiscard]] bool others() const;  // synced meanwhile
+  void release();
+};
+
 // While one is there no log file takes a byte. With `reserve`: until that file is gone.
 class full_disk {
  public:

@@ -244,6 +244,23 @@ TEST(log, whatever_is_queued_at_a_stop_is_written) {
   EXPECT_EQ(check(folder).problems, std::vector<std::string>{});
 }
 
+// Files are read in the order of their names, which begin with the clock's.
+TEST(log, after_a_clock_that_was_ahead_boots_stand_in_their_order_under_names_of_one_width) {
+  for (const std::string ahead : {"20990101T000000000000Z0badcafe", "20990101T000000000000Z0badcafezzz", "20990101T000000000000Z0badcafe~0000004100000000"}) {
+    log_folder folder;
+    write(folder.path() + "/n1-" + ahead + "-000001.jsonl", "");
+    std::vector<std::string> boots{ahead};
+    for (int i = 0; i < 12; ++i) {
+      const auto to = log::open(config_for(folder), 1).value();
+      boots.push_back(to->stats().boot);
+      EXPECT_GT(boots.back(), boots[boots.size() - 2]);
+      EXPECT_EQ(boots.back().size(), boots[1].size());
+    }
+    EXPECT_EQ(verify({folder.path()}).value().problems, std::vector<std::string>{});
+    EXPECT_EQ(verify({folder.path()}).value().boots, 12u);
+  }
+}
+
 TEST(log, a_folder_that_cannot_be_made_is_refused_by_name) {
   log_folder folder;
   write(folder.path() + "/file", "");

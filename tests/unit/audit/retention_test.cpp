@@ -137,6 +137,36 @@ TEST_F(tidying, a_file_that_is_packed_between_the_listing_and_the_reading_is_rea
   EXPECT_EQ(problems(), std::vector<std::string>{});
 }
 
+// Both are there where a crash came between packing and removing. An empty one beside a packed one is no such thing: it hid what that one holds.
+TEST_F(tidying, a_file_in_both_forms_is_one_only_where_they_hold_the_same) {
+  run({});
+  const auto all = found();
+  const auto packed = folder_.files()[0], plain = packed.substr(0, packed.size() - 4);
+  ASSERT_TRUE(packed.ends_with(".zst"));
+  const auto bytes = read(packed);
+  write(plain, turned(bytes));
+  EXPECT_EQ(found(), all);
+  EXPECT_EQ(problems(), std::vector<std::string>{});
+  EXPECT_EQ(stored_files(folder_.path()).value()[1].name, fs::path(packed).filename()) << "a copy has both";
+  for (const auto& other : {std::string(), turned(bytes).substr(0, 300), turned(bytes) + "{}\n"}) {
+    write(plain, other);
+    const auto done = query({folder_.path()}, {}, [](const std::string&) { return true; });
+    ASSERT_FALSE(done);
+    EXPECT_TRUE(done.error().message.contains(plain + " and its packed form")) << done.error().message;
+    EXPECT_FALSE(active_at({folder_.path()}, sluice::now().wall));
+    ASSERT_FALSE(problems().empty());
+    EXPECT_TRUE(problems()[0].contains(plain)) << problems()[0];
+    for (const auto& rules : {retention{}, retention{.bytes = 1}}) {
+      EXPECT_FALSE(run(rules).problems.empty());
+      EXPECT_EQ(read(packed), bytes) << "the records are not packed over, nor removed";
+    }
+  }
+  write(plain, turned(bytes));
+  EXPECT_TRUE(run({}).problems.empty());
+  EXPECT_FALSE(fs::exists(plain));
+  EXPECT_EQ(found(), all);
+}
+
 TEST_F(tidying, a_packed_file_that_was_changed_is_found) {
   run({});
   const auto first = folder_.files()[0];

@@ -111,6 +111,49 @@ TEST_F(keeping, what_was_erased_is_gone_and_says_when_and_the_rest_stays) {
   EXPECT_FALSE(open_kept_text(other, keys()));
 }
 
+TEST_F(keeping, what_ends_after_its_days_text_was_erased_is_not_kept_under_a_new_key) {
+  (void)line_with("mine");
+  const erase_request which{.before = {}, .day = "2026-12-01", .tenant_hash = tenant_hash("a key of the test", "acme")};
+  ASSERT_EQ(erase_keys(folder_.path() + "/keys", which, at("2026-12-02T08:00:00Z")).value().erased.size(), 1u);
+  const auto late = line_with("begun before midnight");
+  EXPECT_TRUE(late.contains("the text of 2026-12-01 was erased")) << late;
+  EXPECT_FALSE(open_kept_text(late, keys()));
+  EXPECT_TRUE(open_kept_text(line_with("of another", "globex"), keys()));
+}
+
+// By the command or by hand, while a node runs or while it is stopped.
+TEST_F(keeping, what_becomes_of_keys_is_told_once) {
+  using news = std::vector<std::string>;
+  const auto directory = folder_.path() + "/keys";
+  const auto id = [&](const std::string& tenant) { return keys().for_sealing(at("2026-12-01T12:00:00Z"), tenant).value().id; };
+  erasure_watch watch(directory);
+  EXPECT_EQ(watch.look(), news{}) << "there is no folder yet";
+  const auto acme = id("acme"), globex = id("globex"), other = id("other");
+  EXPECT_EQ(watch.look(), news{});
+  const erase_request which{.before = {}, .day = "2026-12-01", .tenant_hash = tenant_hash("a key of the test", "acme")};
+  ASSERT_EQ(erase_keys(directory, which, at("2026-12-05T08:00:00Z")).value().erased, news{acme});
+  fs::remove(directory + "/" + globex + ".key");
+  const auto told = watch.look();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_TRUE(told[0].starts_with("text key " + acme + ": erased at 2026-12-05T08:00:00")) << told[0];
+  EXPECT_EQ(told[1], "text key " + globex + ": gone, and no note says that it was erased");
+  EXPECT_EQ(watch.look(), news{});
+  erasure_watch killed(directory);
+  EXPECT_EQ(killed.look().size(), 1u) << "it is not known to be in the log yet";
+  watch.told();
+  erasure_watch next(directory);
+  EXPECT_EQ(next.look(), news{});
+  EXPECT_TRUE(keys().find(acme).error().message.ends_with("erased at 2026-12-05T08:00:00.000000Z")) << keys().find(acme).error().message;
+  fs::rename(directory, directory + "2");
+  write(directory, "no folder");
+  EXPECT_EQ(next.look(), news{}) << "what cannot be read is not gone";
+  fs::remove(directory);
+  fs::rename(directory + "2", directory);
+  EXPECT_EQ(next.look(), news{});
+  fs::remove_all(directory);
+  EXPECT_EQ(next.look(), news{"text key " + other + ": gone, and no note says that it was erased"});
+}
+
 TEST_F(keeping, erasing_nothing_says_why) {
   (void)line_with("mine");
   const auto erased = [&](const std::string& day, const std::string& tenant) {

@@ -67,6 +67,28 @@ TEST(durable_file, a_fresh_file_is_never_written_over_and_a_kept_one_never_made)
   EXPECT_EQ(read(path), "00rst");
 }
 
+TEST(durable_file, nobody_sees_a_fresh_file_before_it_is_whole) {
+  const folder in;
+  const std::string bytes(1u << 20, 'x');
+  std::atomic<int> round{0};
+  std::atomic<bool> seen_in_part{false};
+  std::thread reader([&] {
+    for (int now = 0; (now = round.load()) >= 0;) {
+      std::error_code none;
+      const auto size = std::filesystem::file_size(in.path + "/f" + std::to_string(now), none);
+      if (!none && size != bytes.size()) seen_in_part.store(true);
+    }
+  });
+  for (int i = 1; i <= 50; ++i) {
+    round.store(i);
+    EXPECT_TRUE(write_file(in.path + "/f" + std::to_string(i), bytes, {.start = file_start::fresh, .synced = false}));
+  }
+  round.store(-1);
+  reader.join();
+  EXPECT_FALSE(seen_in_part.load());
+  for (const auto& each : std::filesystem::directory_iterator(in.path)) EXPECT_FALSE(each.path().filename().string().ends_with(".new"));
+}
+
 TEST(durable_file, what_is_appended_in_part_is_cut_off_again) {
   const folder in;
   const auto path = in.path + "/records";

@@ -14,8 +14,8 @@ std::string packed(const std::string& text, std::size_t piece) {
   return out;
 }
 
-result<std::string> unpacked(const std::string& bytes, std::size_t piece, std::size_t out_max = 1000) {
-  zstd_decoder decoder;
+result<std::string> unpacked(const std::string& bytes, std::size_t piece, std::size_t out_max = 1000, zstd_frames frames = zstd_frames::any) {
+  zstd_decoder decoder(frames);
   std::string out;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     auto rest = std::string_view(bytes).substr(at, piece);
@@ -38,6 +38,16 @@ TEST(zstd, what_was_packed_in_any_pieces_comes_back) {
     EXPECT_EQ(unpacked(bytes, piece).value(), text) << piece;
   }
   EXPECT_EQ(unpacked(packed("", 1), 1).value(), "");
+}
+
+TEST(zstd, behind_one_frame_stands_nothing_where_nothing_may) {
+  const std::string text(5000, 'a'), one = packed(text, 4096), skipped("\x50\x2a\x4d\x18\x05\x00\x00\x00HELLO", 13);
+  for (const std::size_t piece : {std::size_t{1}, one.size(), std::size_t{1} << 20}) {
+    EXPECT_EQ(unpacked(one, piece, 1000, zstd_frames::one).value(), text) << piece;
+    for (const auto& more : {skipped, packed("", 1), packed("b", 1), std::string("x")}) EXPECT_FALSE(unpacked(one + more, piece, 1000, zstd_frames::one)) << piece;
+    EXPECT_FALSE(unpacked(skipped + one, piece, 1000, zstd_frames::one)) << piece;
+    EXPECT_EQ(unpacked(one + skipped + packed("b", 1), piece).value(), text + "b") << "of any number of frames";
+  }
 }
 
 TEST(zstd, a_call_gives_no_more_than_it_was_asked_for) {

@@ -136,6 +136,33 @@ TEST_F(going_live, a_canary_that_grows_lets_go_of_nobody_and_is_not_built_again)
   EXPECT_EQ(node.applied(), applied);
 }
 
+// What the log of a boot says is folded in its order: an activation ends what was said of a version that did not run by then.
+TEST_F(going_live, a_canarys_demotions_are_told_once_the_log_of_the_boot_knows_the_canary) {
+  watched_agent node(config());
+  const auto one = live_on(node, "one");
+  auto to = connect();
+  const auto two = to.stage(bundle_of("two")).value();
+  const canary_version share{.version = two, .basis_points = 2000, .salt = "s", .nodes = ""};
+  ASSERT_EQ(answer(to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "", .canary = share}).value().activation).state, "ACK");
+  const std::vector<rule_demotion> what{{.version = two, .rule = "r-1", .why = "w"}};
+  const auto head = to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .canary = share, .demoted = what}).value();
+  ASSERT_EQ(answer(head.activation).state, "ACK");
+  ASSERT_TRUE(node.until_event("demoted", "rule r-1: w"));
+  node.stop();
+  watched_agent again(config());
+  again->start();
+  ASSERT_TRUE(again.until_event("canary", "20.00 %"));
+  ASSERT_TRUE(again.until_event("demoted", "rule r-1"));
+  std::size_t canary_at = 0, demoted_at = 0, told = 0;
+  const auto events = again.events();
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (events[i].starts_with("canary")) canary_at = i;
+    if (events[i].starts_with("demoted")) demoted_at = i, ++told;
+  }
+  EXPECT_GT(demoted_at, canary_at);
+  EXPECT_EQ(told, 1u);
+}
+
 TEST_F(going_live, a_rule_is_demoted_while_another_version_is_built) {
   watched_agent node(config());
   std::promise<void> building, go_on;

@@ -117,6 +117,11 @@ bool watched_agent::until_event(const std::string& kind, const std::string& deta
   return wait([&] { return any_of_kind(events_, kind, detail_part); });
 }
 
+std::vector<std::string> watched_agent::events() const {
+  const std::scoped_lock hold(lock_);
+  return events_;
+}
+
 bool watched_agent::had_event(const std::string& kind, const std::string& detail_part) const {
   const std::scoped_lock hold(lock_);
   return any_of_kind(events_, kind, detail_part);

@@ -25,6 +25,7 @@ class watched_agent {
   [[nodiscard]] bool until_state(policy::freshness state);
   [[nodiscard]] bool until_event(const std::string& kind, const std::string& detail_part);
   [[nodiscard]] bool had_event(const std::string& kind, const std::string& detail_part) const;  // so far
+  [[nodiscard]] std::vector<std::string> events() const;  // so far, in order: "kind activation state detail"
   [[nodiscard]] bool until_log(const std::string& part);
   [[nodiscard]] policy::active_policy active() const;
   [[nodiscard]] std::vector<policy::active_policy> published() const;  // all that were, in order
