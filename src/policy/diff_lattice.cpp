@@ -254,7 +254,7 @@ lattice_result compare_cells(const placed_rule* was, const placed_rule* now) {
     const bool both = a != nullptr && b != nullptr;
     const bool as_far = !both || looks_as_far(*a, *b), farther = both && !looks_as_far(*b, *a);
     const bool less_added = added != 0 && misses_sum(*a, b, added, adding, *was->owner->anomaly, after);
-    if (after < std::max(before, 0) || less_added || (before > 0 && !as_far)) {
+    if (std::max(after, 0) < std::max(before, 0) || less_added || (before > 0 && !as_far)) {
       out.effect = effect::weaker;
       if (out.cells.size() < shown_max) out.cells.push_back(in.shown(at));
     } else if (after > std::max(before, 0) || (after > 0 && farther) || (adding & ~added) != 0 || (adding != 0 && farther)) {
