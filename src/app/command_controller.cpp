@@ -12,6 +12,7 @@
 #include "sluice/app/command.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
+#include "sluice/rollout/block_band.hpp"
 #include "sluice/rollout/fleet_watch.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -99,7 +100,7 @@ class controlling {
       bundle_ = policy::parse(*source, ignored);
       known_ = version;
     }
-    return policy::has_rule(bundle_, rule) && !policy::never_demoted(bundle_, rule);
+    return rollout::may_demote(bundle_, rule);
   }
 
   void tell_fault(const std::string& what) {

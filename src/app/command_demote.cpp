@@ -43,16 +43,16 @@ result<policy::bundle_ast> parsed(store::publisher& ring, const std::string& ver
 bool may_demote_guarded(const demote_options& options) {
   const auto keys = read_signing_keys(options.signing);
   if (keys && keys_count(options.signing, *keys, {.activate = activating})) return true;
-  complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key of the role activate has signed that", "with such a key, or push a version that has the rule in shadow");
+  complain("rule '" + options.rule + "' is under never_demote: nodes demote it only where a key of the role activate has signed that", "with such a key, or push a version that has the rule in shadow");
   return false;
 }
 
-// What was said to the nodes, for people. Whether a rule that says never_demote goes to shadow is for them to say, who know the key or do not.
+// What was said to the nodes, for people. Whether a rule that is under never_demote goes to shadow is for them to say, who know the key or do not.
 std::string told(const demote_options& options, const store::head_record& head, bool guarded) {
   const auto as = policy::to_string(head.activation);
   if (options.rule.empty()) return "version " + short_version(head.shadow) + " is in shadow as " + as;
   if (!guarded) return "rule " + options.rule + " is in shadow as " + as;
-  return "rule " + options.rule + " is to be in shadow as " + as + "; it says never_demote, so that nodes do it only where the key has the role activate: --wait and sluice status tell";
+  return "rule " + options.rule + " is to be in shadow as " + as + "; it is under never_demote, so that nodes do it only where the key has the role activate: --wait and sluice status tell";
 }
 
 int demote(const demote_options& options, bool json) {
@@ -60,7 +60,7 @@ int demote(const demote_options& options, bool json) {
   if (!ring || !sign_ring(*ring, options.signing, {.activate = taking_away})) return 1;
   const auto live = ring->vouched_head();
   if (!live) return complain_ring(live.error()), 1;
-  bool guarded = false;  // the rule says never_demote
+  bool guarded = false;  // the rule is under never_demote
   store::activate_request asked{.version = live->version, .kind = "demote", .actor = actor_name(options.actor), .note = options.note, .canary = live->canary, .shadow = live->shadow, .only_after = live->activation};
   if (options.rule.empty()) {
     if (!live->canary) {
@@ -83,7 +83,7 @@ int demote(const demote_options& options, bool json) {
       if (!policy::has_rule(*bundle, options.rule)) continue;
       if (policy::never_demoted(*bundle, options.rule)) guarded = true;
       if (guarded && ring->signs_as().empty()) {
-        complain("rule '" + options.rule + "' says never_demote: nodes demote it only where a key that they trust has signed that",
+        complain("rule '" + options.rule + "' is under never_demote: nodes demote it only where a key that they trust has signed that",
                  "give --key with a key of role activate that stands in their policy.trust.keys_file, or push a version that has the rule in shadow");
         return 1;
       }

@@ -142,7 +142,7 @@ std::string summary(const ring_state& is, const std::string& name) {
       if (keeps) keeping += (keeping.empty() ? "" : ", ") + n.id;
     }
     if (kept == 0 || kept < alive) demoted("in the ring", {d});
-    if (kept > 0) out += printable("NOT DEMOTED, enforced by " + keeping + ": rule " + d.rule + " of version " + short_version(d.version) + " says never_demote, and no key that they trust with the role activate has demoted it") + "\n";
+    if (kept > 0) out += printable("NOT DEMOTED, enforced by " + keeping + ": rule " + d.rule + " of version " + short_version(d.version) + " is under never_demote, and no key that they trust with the role activate has demoted it") + "\n";
   }
   for (const auto& n : is.nodes) demoted("by " + n.id, n.demoted);
   if (!is.unheard.empty()) out += "NODES UNKNOWN: " + is.unheard + "\n";

@@ -255,7 +255,7 @@ class node_wait {
     }
     out_.reached = options_.who.empty() || (refused_ == 0 && kept_ == 0 && accepted_ >= wanted_);
     if (kept_ > 0) {
-      complain("rule '" + options_.demoted + "' stays enforced on " + std::to_string(kept_) + " nodes: it says never_demote, and no key that they trust with the role activate has signed that it is demoted",
+      complain("rule '" + options_.demoted + "' stays enforced on " + std::to_string(kept_) + " nodes: it is under never_demote, and no key that they trust with the role activate has signed that it is demoted",
                "sluice demote " + options_.demoted + " with such a key; to take this back: sluice rearm " + options_.demoted);
     }
     if (refused_ > 0) {

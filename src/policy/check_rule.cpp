@@ -242,7 +242,7 @@ void check_variant(check_pass& pass, const policy_ast& owner, rule_variant& chec
   // Of a rule that is wrong itself it would only be guessed.
   const bool wrong = std::ranges::any_of(pass.found, [&](const diagnostic& each) { return each.severity == severity::error && each.rule == base.id; });
   if (wrong || base.relaxable) return;
-  const rule_change change = compare_content(base, checked.rule);
+  const rule_change change = compare_content(owner, base, checked.rule);
   if (change.effect < effect::may_weaken) return;
   std::string why;
   for (const std::string& detail : change.details) why += (why.empty() ? "" : "; ") + detail;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "compile_terms.hpp"
@@ -65,7 +66,7 @@ std::string escaped(std::string_view literal) {
 class compiler {
  public:
   compiler(const bundle_ast& bundle, match::compile_backend& backend, shard_cache& cache, diagnostics& found)
-      : bundle_(bundle), backend_(backend), cache_(cache), found_(found), terms_(bundle, backend, cache, *program_, found) {}
+      : bundle_(bundle), backend_(backend), cache_(cache), found_(found), kept_(never_demoted_rules(bundle)), terms_(bundle, backend, cache, *program_, found) {}
 
   std::shared_ptr<const snapshot> run() {
     program_->version = bundle_.version;
@@ -102,7 +103,7 @@ class compiler {
 
   void add_rule(const policy_ast& p, const rule& r) {
     const auto index = static_cast<std::uint32_t>(program_->rules.size());
-    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score), r.max_block_rate, r.never_demote});
+    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score), r.max_block_rate, kept_.contains(r.id)});
     compiled_rule c{};
     c.direction = r.direction;
     c.action = r.action.type;
@@ -383,6 +384,7 @@ class compiler {
   shard_cache& cache_;
   diagnostics& found_;
   std::shared_ptr<program> program_ = std::make_shared<program>();
+  const std::set<std::string> kept_;  // rules that nobody but a person demotes
   term_compiler terms_;
   std::vector<shard_word> words_of_shards_;  // of the shards being made
 };

@@ -62,6 +62,45 @@ bool never_demoted(const snapshot& of, std::string_view rule_id) {
 
 namespace {
 
+// Of each rule, as it is said and as overlays make it.
+template <class F>
+void each_rule(const policy_ast& owner, F&& f) {
+  for (const rule& each : owner.rules) f(each);
+  for (const rule_variant& each : owner.variants) f(each.rule);
+}
+
+// Rules that stay, and what they need of others: tags, and the other parts of a sum.
+struct kept_rules {
+  std::set<std::string> rules, tags, sums;  // ids; tags; names of policies
+
+  [[nodiscard]] std::size_t size() const { return rules.size() + tags.size() + sums.size(); }
+  // What asks for a tag asks for it of all its rules. Exceptions do not count: without their tag they do not hold.
+  template <class Placed>
+  void need_tags(const Placed& where) {
+    tags.insert(where.scope.conversation_tag.begin(), where.scope.conversation_tag.end());
+    for (const scope& bind : where.binds) tags.insert(bind.conversation_tag.begin(), bind.conversation_tag.end());
+  }
+  void need(const bundle_ast& bundle, const policy_ast& owner) {
+    each_rule(owner, [&](const rule& each) {
+      if (!rules.contains(each.id)) return;
+      need_tags(owner);
+      if (owner.anomaly && each.score > 0) sums.insert(owner.name);
+    });
+    for (const rule_variant& variant : owner.variants) {
+      if (!rules.contains(variant.rule.id)) continue;
+      for (const overlay_ast& overlay : bundle.overlays) {
+        if (std::ranges::find(variant.overlays, overlay.name) != variant.overlays.end()) need_tags(overlay);
+      }
+    }
+  }
+  void keep_needed(const policy_ast& owner) {
+    each_rule(owner, [&](const rule& each) {
+      const bool tags_it = std::ranges::any_of(each.action.tags, [&](const std::string& tag) { return tags.contains(tag); });
+      if (tags_it || (each.score > 0 && sums.contains(owner.name))) rules.insert(each.id);
+    });
+  }
+};
+
 template <class F>
 bool any_rule(const bundle_ast& bundle, F says) {
   return std::ranges::any_of(bundle.policies, [&](const policy_ast& owner) {
@@ -71,9 +110,22 @@ bool any_rule(const bundle_ast& bundle, F says) {
 
 }  // namespace
 
-bool never_demoted(const bundle_ast& bundle, std::string_view rule_id) {
-  return any_rule(bundle, [&](const rule& each) { return each.id == rule_id && each.never_demote; });
+std::set<std::string> never_demoted_rules(const bundle_ast& bundle) {
+  kept_rules out;
+  for (std::size_t before = 1; before != out.size();) {
+    before = out.size();
+    for (const policy_ast& owner : bundle.policies) {
+      each_rule(owner, [&](const rule& each) {
+        if (each.never_demote) out.rules.insert(each.id);
+      });
+      out.need(bundle, owner);
+    }
+    for (const policy_ast& owner : bundle.policies) out.keep_needed(owner);
+  }
+  return std::move(out.rules);
 }
+
+bool never_demoted(const bundle_ast& bundle, std::string_view rule_id) { return never_demoted_rules(bundle).contains(std::string(rule_id)); }
 
 bool has_rule(const bundle_ast& bundle, std::string_view rule_id) {
   return any_rule(bundle, [&](const rule& each) { return each.id == rule_id; });

@@ -132,17 +132,6 @@ void compare_rollout(const rule& a, const rule& b, rule_change& out) {
   if (was.basis_points < 10'000 && (was.by != now.by || was.salt != now.salt)) note(out, effect::may_weaken, "rollout: of other conversations");
 }
 
-// True when an exception or an overlay asks for one of the tags: having it may loosen a rule.
-bool loosened_by_tag(const bundle_ast& in, const std::vector<std::string>& tags) {
-  const auto asks = [&](const scope& s) { return std::ranges::any_of(s.conversation_tag, [&](const std::string& tag) { return std::ranges::find(tags, tag) != tags.end(); }); };
-  for (const overlay_ast& overlay : in.overlays) {
-    if (asks(overlay.scope) || std::ranges::any_of(overlay.binds, asks)) return true;
-  }
-  return std::ranges::any_of(in.policies, [&](const policy_ast& policy) {
-    return std::ranges::any_of(policy.rules, [&](const rule& each) { return std::ranges::any_of(each.exceptions, [&](const exception_spec& e) { return asks(e.when); }); });
-  });
-}
-
 // What the match asks of things outside of it: disclaimers of the policy, models and scores.
 void compare_surroundings(const placed_rule& a, const placed_rule& b, rule_change& out) {
   const auto said = [](const placed_rule& in) {
@@ -158,11 +147,6 @@ void compare_surroundings(const placed_rule& a, const placed_rule& b, rule_chang
   if (a.rule->score != b.rule->score && a.owner->anomaly) {
     note(out, b.rule->score < a.rule->score ? effect::may_weaken : effect::stronger, "score: " + std::to_string(a.rule->score) + " → " + std::to_string(b.rule->score));
   }
-  std::vector<std::string> added;
-  for (const std::string& tag : b.rule->action.tags) {
-    if (std::ranges::find(a.rule->action.tags, tag) == a.rule->action.tags.end()) added.push_back(tag);
-  }
-  if (b.bundle != nullptr && loosened_by_tag(*b.bundle, added)) note(out, effect::may_weaken, "action: a tag was added that an exception or an overlay asks for");
   if (a.bundle != nullptr && b.bundle != nullptr) compare_models(*a.bundle, *b.bundle, b.rule->match, out);
 }
 
@@ -229,6 +213,7 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
   out.effect = std::max(out.effect, lattice.effect);
   out.cells = lattice.cells;
   out.details.insert(out.details.end(), lattice.details.begin(), lattice.details.end());
+  if (now != nullptr) compare_consequences(was, *now, lattice, out);
   if (!lattice.exact) out.details.emplace_back("too many scopes to compare each; taken as one that may weaken");
   if (out.effect != effect::none && out.details.empty() && out.kind == rule_change::kind::changed) {
     out.details.emplace_back("its scope changed");
@@ -238,16 +223,18 @@ rule_change compare(const std::string& id, const placed_rule* was, const placed_
 
 }  // namespace
 
-rule_change compare_text(const rule& was, const rule& now) {
+rule_change compare_text(const placed_rule& was, const placed_rule& now) {
   rule_change out;
-  compare_what(was, now, out);
-  if (was.score != now.score) note(out, now.score < was.score ? effect::may_weaken : effect::stronger, "score: " + std::to_string(was.score) + " → " + std::to_string(now.score));
+  compare_what(*was.rule, *now.rule, out);
+  compare_surroundings(was, now, out);
   return out;
 }
 
-rule_change compare_content(const rule& was, const rule& now) {
+rule_change compare_content(const policy_ast& owner, const rule& was, const rule& now) {
   policy_ast everywhere;
   everywhere.binds = {scope{}};
+  everywhere.anomaly = owner.anomaly;
+  everywhere.disclaimers = owner.disclaimers;
   const placed_rule a{.owner = &everywhere, .rule = &was, .bundle = nullptr}, b{.owner = &everywhere, .rule = &now, .bundle = nullptr};
   return compare(was.id, &a, &b);
 }

@@ -16,7 +16,8 @@ bool has_word(const std::string& in, const std::string& word, boundary edges) {
   return false;
 }
 
-// True when a word or a pattern of the match is in the text. What else it asks for (words nearby, how often) would only say less often so.
+}  // namespace
+
 bool looks_for(const match_spec& match, const std::string& said) {
   const auto view = match.kind == match_spec::kind::keywords ? (match.keywords.fold ? text::view_kind::folded : text::view_kind::regex)
                                                              : (match.regex.folded ? text::view_kind::folded : text::view_kind::regex);
@@ -40,7 +41,6 @@ bool looks_for(const match_spec& match, const std::string& said) {
   return true;
 }
 
-// Texts that stand where a match stood.
 std::vector<std::string> put_in_place(const rule& of) {
   if (of.action.type == action::redact) return {of.action.mask};
   if (of.action.type == action::tokenize) return {of.action.token};
@@ -51,6 +51,8 @@ std::vector<std::string> put_in_place(const rule& of) {
   }
   return out;
 }
+
+namespace {
 
 // What puts the name that it looks for in the name's place does nothing, however strong its action is.
 void compare_put_in_place(const rule& a, const rule& b, rule_change& out) {
@@ -64,6 +66,26 @@ void compare_put_in_place(const rule& a, const rule& b, rule_change& out) {
   note(out, effect::changed, "action: what stands where a match stood: " + (said(was) == said(now) ? "items have other replacements" : said(was) + " → " + said(now)));
 }
 
+// What stays readable of a match where it was changed or stopped before, of whatever kind both actions are.
+void compare_readable(const action_spec& a, const action_spec& b, rule_change& out) {
+  if (!changes_match(a.type)) return;
+  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last) note(out, effect::weaker, "action: more of the match stays readable");
+  if (b.hashed && !a.hashed) note(out, effect::may_weaken, "action: equal values can be told");
+  if (b.restore && !a.restore) note(out, effect::may_weaken, "action: values are put back into answers now");
+}
+
+// Who asks for a tag is another rule: without it that one may be gone, however strong this one's action is.
+void compare_set_tags(const action_spec& a, const action_spec& b, rule_change& out) {
+  const auto removed = missing_words(a.tags, b.tags), added = missing_words(b.tags, a.tags);
+  const auto said = [](const std::vector<std::string>& tags) {
+    std::string all;
+    for (const std::string& tag : tags) all += (all.empty() ? " " : ", ") + tag;
+    return all;
+  };
+  if (!removed.empty()) note(out, effect::may_weaken, "action: tags removed:" + said(removed));
+  if (!added.empty()) note(out, effect::none, "action: tags added:" + said(added));
+}
+
 // What an action's own words say; nobody can prove what another text does.
 void compare_wording(const action_spec& a, const action_spec& b, rule_change& out) {
   if (a.text != b.text || a.position != b.position) note(out, effect::may_weaken, "action: what is added changed");
@@ -72,24 +94,21 @@ void compare_wording(const action_spec& a, const action_spec& b, rule_change& ou
   if (a.on_structured != b.on_structured) {
     note(out, b.on_structured == on_structured::block ? effect::stronger : effect::weaker, "action: on_structured changed");
   }
-  if (!missing_words(a.tags, b.tags).empty()) note(out, effect::may_weaken, "action: tags removed");
-  if (!missing_words(b.tags, a.tags).empty()) note(out, effect::none, "action: tags added");
   if (a.i18n != b.i18n) note(out, effect::changed, "action: the messages by language changed");
 }
 
 void compare_actions(const action_spec& a, const action_spec& b, rule_change& out) {
   if (a.type != b.type) {
-    // What always did something does nothing now where the disclaimer is there.
-    const bool passes = b.type == action::require_disclaimer && strength_of(a) > 1;
-    note(out, passes ? effect::may_weaken : effect::changed, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
+    // What always did something does nothing now where the disclaimer is there; and a text that was added is not any more, unless nothing passes.
+    const bool passes = b.type == action::require_disclaimer && strength_of(a) > 0;
+    const bool silent = adds_text(a.type) && b.type != action::block;
+    note(out, passes || silent ? effect::may_weaken : effect::changed, "action: " + std::string(to_string(a.type)) + " → " + std::string(to_string(b.type)));
     return;
   }
-  if (b.keep_first > a.keep_first || b.keep_last > a.keep_last)
-    note(out, effect::weaker, "action: more of the match stays readable");
   if (b.keep_first < a.keep_first || b.keep_last < a.keep_last)
     note(out, effect::stronger, "action: less of the match stays readable");
-  if (a.hashed != b.hashed) note(out, b.hashed ? effect::may_weaken : effect::stronger, std::string("action: equal values can ") + (b.hashed ? "" : "no longer ") + "be told");
-  if (a.restore != b.restore) note(out, b.restore ? effect::may_weaken : effect::stronger, std::string("action: values are ") + (b.restore ? "" : "not ") + "put back into answers now");
+  if (a.hashed && !b.hashed) note(out, effect::stronger, "action: equal values can no longer be told");
+  if (a.restore && !b.restore) note(out, effect::stronger, "action: values are not put back into answers now");
   if (a.vault_ttl != b.vault_ttl) note(out, b.vault_ttl > a.vault_ttl ? effect::may_weaken : effect::stronger, "action: values are kept another time");
   if (a.on_vault_unavailable != b.on_vault_unavailable) {
     note(out, b.on_vault_unavailable == on_vault_unavailable::block ? effect::stronger : effect::weaker, "action: on_vault_unavailable changed");
@@ -106,6 +125,8 @@ void compare_actions(const action_spec& a, const action_spec& b, rule_change& ou
 }  // namespace
 
 void compare_action(const rule& a, const rule& b, rule_change& out) {
+  compare_readable(a.action, b.action, out);
+  compare_set_tags(a.action, b.action, out);
   compare_actions(a.action, b.action, out);
   compare_put_in_place(a, b, out);
   const bool answers = a.action.type == action::require_disclaimer && b.action.type == action::require_disclaimer;

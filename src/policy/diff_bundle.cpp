@@ -31,13 +31,39 @@ void compare_on_error(const bundle_ast& before, const bundle_ast& after, bundle_
   }
 }
 
+// An enforced match of the rule, or of what an overlay makes of it, adds to the policy's sum.
+bool may_score(const policy_ast& owner, const rule& of) {
+  const auto scores = [](const rule& each) { return each.score > 0 && each.enforcement == enforcement::enforce; };
+  return scores(of) || std::ranges::any_of(owner.variants, [&](const rule_variant& v) { return &owner.rules[v.base] == &of && scores(v.rule); });
+}
+
+// The policies that add up now what `was` added up. A rule that adds to no sum any more says so itself.
+std::vector<const policy_ast*> successors(const policy_ast& was, const bundle_ast& after) {
+  std::vector<const policy_ast*> out;
+  for (const policy_ast& now : after.policies) {
+    const bool adds = now.anomaly && std::ranges::any_of(now.rules, [&](const rule& each) {
+      const auto before = std::ranges::find(was.rules, each.id, &rule::id);
+      return before != was.rules.end() && may_score(was, *before) && may_score(now, each);
+    });
+    if (adds) out.push_back(&now);
+  }
+  if (!out.empty()) return out;
+  const auto same = std::ranges::find(after.policies, was.name, &policy_ast::name);
+  return same == after.policies.end() ? out : std::vector{&*same};
+}
+
 // A sum at which something happens is as strong as its action, and the lower the stronger.
 void compare_thresholds(const bundle_ast& before, const bundle_ast& after, bundle_diff& out) {
   const auto effective = [](std::uint32_t sum) { return sum == 0 ? std::uint64_t{1} << 40 : std::uint64_t{sum}; };
   for (const policy_ast& was : before.policies) {
     if (!was.anomaly) continue;
-    const auto now = std::ranges::find(after.policies, was.name, &policy_ast::name);
-    if (now == after.policies.end()) continue;  // its rules are removed: that says it
+    const auto sums = successors(was, after);
+    if (sums.empty()) continue;  // its rules add to no sum any more: that says it
+    if (sums.size() > 1) {
+      note(out, effect::may_weaken, "policy " + was.name + ": what its rules added to one sum they add to several now");
+      continue;
+    }
+    const policy_ast* now = sums.front();
     const anomaly_spec a = *was.anomaly, b = now->anomaly.value_or(anomaly_spec{});
     const bool weaker = effective(b.request) > effective(a.request) || effective(b.response) > effective(a.response) || b.action < a.action;
     const bool differs = a.request != b.request || a.response != b.response || a.action != b.action;

@@ -142,11 +142,12 @@ const rule* rule_in(space& in, const placed_rule* placed, const cell& c) {
   return placed->rule;
 }
 
-// How much an enforcing rule does in a cell. Exceptions with a match of their own depend on text and are compared elsewhere.
+// How much an enforcing rule does in a cell; -1: it is not enforced there, so that its matches do not even count. Exceptions with a match of
+// their own depend on text and are compared elsewhere.
 int strength(space& in, const rule* at, const cell& c) {
-  if (at == nullptr || at->enforcement != enforcement::enforce) return 0;
+  if (at == nullptr || at->enforcement != enforcement::enforce) return -1;
   for (const exception_spec& exception : at->exceptions) {
-    if (!exception.match && in.fits(exception.when, c)) return 0;
+    if (!exception.match && in.fits(exception.when, c)) return -1;
   }
   return strength_of(at->action);
 }
@@ -158,22 +159,40 @@ bool covers(const std::vector<T>& wide, const std::vector<T>& narrow) {
   return std::ranges::all_of(narrow, [&](T value) { return std::ranges::find(wide, value) != wide.end(); });
 }
 
-// The places inside an exchange: direction, role, part, turn. True when `now` looks wherever `was` looked.
-bool looks_as_far(const rule& was, const rule& now) {
-  const auto a = static_cast<unsigned>(was.direction), b = static_cast<unsigned>(now.direction);
+constexpr unsigned both_ways = static_cast<unsigned>(direction::both);
+
+// The directions in which a match adds to the sum of its policy; 0: nowhere, or nothing comes of that sum.
+unsigned adds(const placed_rule* placed, const rule* at, int strength) {
+  if (at == nullptr || strength < 0 || at->score <= 0 || !placed->owner->anomaly) return 0;
+  const anomaly_spec& sums = *placed->owner->anomaly;
+  const unsigned counted = (sums.request > 0 ? static_cast<unsigned>(direction::request) : 0) | (sums.response > 0 ? static_cast<unsigned>(direction::response) : 0);
+  return counted & static_cast<unsigned>(at->direction);
+}
+
+// The places inside an exchange: direction (of those in `ways`), role, part, turn. True when `now` looks wherever `was` looked.
+bool looks_as_far(const rule& was, const rule& now, unsigned ways = both_ways) {
+  const auto a = static_cast<unsigned>(was.direction) & ways, b = static_cast<unsigned>(now.direction);
   return (a & b) == a && covers(now.where.roles, was.where.roles) && covers(now.where.parts, was.where.parts) &&
          (was.where.last_turn_only || !now.where.last_turn_only);
+}
+
+// A match of `was` added to the sum, in some of the directions `before`, and does not add to it any more, in `after`, or not wherever it did.
+// Where each match ends at least as strongly as the sum would, nobody misses that.
+bool misses_sum(const rule& was, const rule* now, unsigned before, unsigned after, const anomaly_spec& sum, int strength) {
+  if (now == nullptr || !looks_as_far(was, *now, before)) return true;
+  const bool ends_alike = !adds_text(now->action.type) && strength >= traits_of(sum.action).strength;
+  return (before & ~after) != 0 && !ends_alike;
 }
 
 // Texts of a pair of rules, compared once. The pair of the rules themselves is the caller's.
 class text_changes {
  public:
   text_changes(const placed_rule* was, const placed_rule* now, lattice_result& out)
-      : base_(was == nullptr ? nullptr : was->rule, now == nullptr ? nullptr : now->rule), out_(out) {}
+      : was_(was), now_(now), base_(was == nullptr ? nullptr : was->rule, now == nullptr ? nullptr : now->rule), out_(out) {}
   void look(const rule* was, const rule* now, const std::string& where) {
     const std::pair pair{was, now};
     if (pair == base_ || !seen_.insert({pair, true}).second) return;
-    const rule_change change = compare_text(*was, *now);
+    const rule_change change = compare_text({.owner = was_->owner, .rule = was, .bundle = was_->bundle}, {.owner = now_->owner, .rule = now, .bundle = now_->bundle});
     out_.effect = std::max(out_.effect, change.effect);
     for (const std::string& detail : change.details) {
       if (out_.details.size() < shown_max) out_.details.push_back("with overlays, " + where + ": " + detail);
@@ -181,10 +200,18 @@ class text_changes {
   }
 
  private:
+  const placed_rule *was_, *now_;
   std::pair<const rule*, const rule*> base_;
   std::map<std::pair<const rule*, const rule*>, bool> seen_;
   lattice_result& out_;
 };
+
+void note_tags(const rule* was, const rule& now, lattice_result& out) {
+  for (const std::string& tag : now.action.tags) {
+    const bool known = was != nullptr && std::ranges::find(was->action.tags, tag) != was->action.tags.end();
+    if (!known && std::ranges::find(out.tags, tag) == out.tags.end()) out.tags.push_back(tag);
+  }
+}
 
 // What says audit.on_full: block, policies and overlays alike.
 template <class Each>
@@ -217,21 +244,24 @@ lattice_result compare_cells(const placed_rule* was, const placed_rule* now) {
   in.add(was);
   in.add(now);
   const std::size_t count = in.count();
-  if (count == 0) return {.effect = effect::may_weaken, .cells = {}, .details = {}, .exact = false};
+  if (count == 0) return {.effect = effect::may_weaken, .cells = {}, .details = {}, .tags = {}, .exact = false};
   text_changes texts(was, now, out);
   for (std::size_t n = 0; n < count; ++n) {
     const cell at = in.nth(n);
     const rule *a = rule_in(in, was, at), *b = rule_in(in, now, at);
     const int before = strength(in, a, at), after = strength(in, b, at);
+    const unsigned added = adds(was, a, before), adding = adds(now, b, after);
     const bool both = a != nullptr && b != nullptr;
     const bool as_far = !both || looks_as_far(*a, *b), farther = both && !looks_as_far(*b, *a);
-    if (after < before || (before > 0 && !as_far)) {
+    const bool less_added = added != 0 && misses_sum(*a, b, added, adding, *was->owner->anomaly, after);
+    if (std::max(after, 0) < std::max(before, 0) || less_added || (before > 0 && !as_far)) {
       out.effect = effect::weaker;
       if (out.cells.size() < shown_max) out.cells.push_back(in.shown(at));
-    } else if (after > before || (after > 0 && farther)) {
+    } else if (after > std::max(before, 0) || (after > 0 && farther) || (adding & ~added) != 0 || (adding != 0 && farther)) {
       out.effect = std::max(out.effect, effect::stronger);
     }
-    if (both && before > 0) texts.look(a, b, in.shown(at));
+    if (after > 0) note_tags(before > 0 && !farther ? a : nullptr, *b, out);
+    if (both && (before > 0 || added != 0)) texts.look(a, b, in.shown(at));
   }
   return out;
 }
@@ -246,7 +276,7 @@ lattice_result compare_needs_record(const bundle_ast& was, const bundle_ast& now
     return any;
   };
   const std::size_t count = in.count();
-  if (count == 0) return {.effect = effect::may_weaken, .cells = {}, .details = {}, .exact = false};
+  if (count == 0) return {.effect = effect::may_weaken, .cells = {}, .details = {}, .tags = {}, .exact = false};
   for (std::size_t n = 0; n < count; ++n) {
     const cell at = in.nth(n);
     const bool before = wanted(was, at), after = wanted(now, at);

@@ -23,6 +23,13 @@ inline std::vector<std::string> missing_words(const std::vector<std::string>& fr
   return gone;
 }
 
+// True when a word or a pattern of the match is in the text. What else it asks for (words nearby, how often) would only say less often so.
+[[nodiscard]] bool looks_for(const match_spec& match, const std::string& said);
+// Texts that stand where a match of the rule stood.
+[[nodiscard]] std::vector<std::string> put_in_place(const rule& of);
+
+// diff_consequences.cpp: what a rule that does more takes away from others. `lattice`: of the pair; `was`: null, where there was none.
+void compare_consequences(const placed_rule* was, const placed_rule& now, const lattice_result& lattice, rule_change& out);
 void compare_action(const rule& a, const rule& b, rule_change& out);
 void compare_bundle(const bundle_ast& before, const bundle_ast& after, bundle_diff& out);
 

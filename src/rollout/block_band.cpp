@@ -1,9 +1,11 @@
 // See block_band.hpp.
 #include "sluice/rollout/block_band.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
+#include "sluice/policy/build.hpp"
 #include "sluice/rollout/judged_exchange.hpp"
 #include "sluice/rollout/shares.hpp"
 #include "sluice/rollout/statistics.hpp"
@@ -88,9 +90,10 @@ version_bands bands_of(const policy::snapshot& of, const store::block_evidence& 
 std::vector<over_band> over_band_in_shadow(const policy::bundle_ast& bundle, const store::block_evidence& evidence) {
   std::vector<over_band> out;
   if (!bundle.breaker.on) return out;
+  const auto kept = policy::never_demoted_rules(bundle);
   for (const auto& owner : bundle.policies) {
     for (const auto& rule : owner.rules) {
-      if (rule.enforcement != policy::enforcement::enforce || rule.never_demote) continue;
+      if (rule.enforcement != policy::enforcement::enforce || kept.contains(rule.id)) continue;
       const auto shown = evidence.shadow.of(rule.id);
       if (shown.of < bundle.breaker.users_min) continue;  // less is no evidence to the breaker either
       auto band = band_of(rule.id, rule.max_block_rate, bundle.breaker, evidence);
@@ -100,6 +103,18 @@ std::vector<over_band> over_band_in_shadow(const policy::bundle_ast& bundle, con
     }
   }
   return out;
+}
+
+bool may_demote(const policy::bundle_ast& bundle, const std::string& rule) {
+  const auto blocks = [&](const policy::policy_ast& owner, const policy::rule& as) {
+    // A score makes it watched; then it counts by its sum, or where it had to change what cannot be changed.
+    const bool by_score = as.score > 0 && ((owner.anomaly && owner.anomaly->action == policy::action::block) || policy::changes_match(as.action.type));
+    return as.id == rule && as.enforcement == policy::enforcement::enforce && (as.action.type == policy::action::block || by_score);
+  };
+  const bool any = std::ranges::any_of(bundle.policies, [&](const policy::policy_ast& owner) {
+    return std::ranges::any_of(owner.rules, [&](const auto& each) { return blocks(owner, each); }) || std::ranges::any_of(owner.variants, [&](const auto& each) { return blocks(owner, each.rule); });
+  });
+  return any && bundle.breaker.on && !policy::never_demoted(bundle, rule);
 }
 
 }  // namespace sluice::rollout

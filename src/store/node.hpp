@@ -96,7 +96,7 @@ class node {
   void keep_evidence(node_state& of, const beside& with) const;
   [[nodiscard]] std::vector<demotion> demotions_with(const std::string& version, const beside& with) const;
   [[nodiscard]] std::shared_ptr<const policy::snapshot> with_demotions(const std::shared_ptr<const policy::snapshot>& of, const std::string& version);
-  // A rule that says never_demote goes to shadow by a person's signature alone, whoever else asks for it.
+  // A rule under never_demote goes to shadow by a person's signature alone, whoever else asks for it.
   [[nodiscard]] bool holds(const demotion& of) const;
   void save_demotions();
   // What an activation changed of them.

@@ -166,7 +166,7 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
     if (held(before, each)) continue;
     if (!holds(each)) {
       if (std::ranges::any_of(before, [&](const demotion& d) { return same(d, each); })) continue;
-      log("error", "rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + " says never_demote: it stays enforced, although the ring demotes it (" + each.what.why +
+      log("error", "rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + " is under never_demote: it stays enforced, although the ring demotes it (" + each.what.why +
                        "). Only an activation that is signed by a trusted key of role activate may: sluice demote --key");
       continue;
     }

@@ -74,7 +74,7 @@ struct activation_record {
 // A key of the role safety takes harm away and brings nothing in: its record goes on with the last one that a key of the role activate signed,
 // `made_live`, with no more beside it and nothing of it armed again. Why it does not; "" when it does.
 [[nodiscard]] std::string beyond_safety(const activation_record& record, const activation_record& made_live);
-// The demotions of a record that a key of the role activate signed which hold for a rule that says never_demote, too.
+// The demotions of a record that a key of the role activate signed which hold for a rule under never_demote, too.
 [[nodiscard]] std::vector<rule_demotion> by_persons(const activation_record& made_live);
 
 // The manifest: every file of a version with its digest.

@@ -123,8 +123,25 @@ GUARD = """  - id: guard
     match: {keywords: [detonator]}
     action: {type: block, message: "No."}
     never_demote: true
-    tests: [{name: a, request: a detonator, expect: {rules: [guard]}}, {name: b, request: nothing, expect: {rules: []}}]
+    tests: [{name: a, request: a detonator, context: {tags: [weapons]}, expect: {rules: [guard]}}, {name: b, request: nothing, expect: {rules: []}}]
 """
+# What the rule needs, and a tag that nobody needs.
+MARKS = "".join(f"""  - id: {name}
+    title: About {tag}
+    severity: low
+    direction: request
+    match: {{keywords: [{word}]}}
+    action: {{type: tag, tags: [{tag}]}}
+    tests: [{{name: a, request: a {word}, expect: {{rules_any: [{name}]}}}}, {{name: b, request: nothing, expect: {{rules: []}}}}]
+""" for name, word, tag in (("marks", "detonator", "weapons"), ("notes", "match", "sports")))
+
+
+def guarded(folder):
+    """A bundle whose guard applies where a rule of another policy has set a tag."""
+    made = bundle(folder, extra=WILD + MARKS)
+    (made / "guard.yaml").write_text("apiVersion: sluice/v1\nkind: Policy\nmetadata: {name: guard, title: G, owner: it}\nrules:\n" + GUARD)
+    (made / "bundle.yaml").write_text((made / "bundle.yaml").read_text() + "  - {use: guard, bind: {conversation_tag: [weapons]}}\n")
+    return made
 
 
 def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
@@ -134,16 +151,17 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     lab.redis(port)
     g = Gateway(lab, "gw0", up.port, source, HEADERS, f"{{keys_file: {trust}, require_signature: true}}")
     keys = ("--build-key", lab.dir / "build.pem", "--key", lab.dir / "activate.pem", "--trust", trust)
-    push(port, bundle(lab.dir / "b", extra=WILD + GUARD), "--wait", "1", *keys)
+    push(port, guarded(lab.dir / "b"), "--wait", "1", *keys)
+    assert g.ask("a detonator")[0] == 400
     ring = ("--redis", f"redis://127.0.0.1:{port}", "--ring", "it")
     controller(lab, port, "c", "--key", lab.dir / "safety.pem", "--trust", trust)
     version = history(port)[0]["version"]
     for name in ("ghost1", "ghost2"):
-        word = json.dumps([{"version": version, "rule": rule, "why": "invented"} for rule in ("guard", "wild", "guard", "no-such-rule")])
+        word = json.dumps([{"version": version, "rule": rule, "why": "invented"} for rule in ("guard", "marks", "notes", "wild", "guard", "no-such-rule")])
         assert "ERR" not in says(port, "HSET", f"{{sluice:it}}:node:{name}", "activation", "1-1", "highest", "1-1", "version", version, "demoted", word)
         says(port, "ZADD", "{sluice:it}:nodes", int(time.time() * 1000), name)
     until("two of three nodes have their way", lambda: history(port)[0]["kind"] == "demote", 60)
-    assert "guard" not in history(port)[0]["note"] and "no-such-rule" not in json.dumps(history(port)[0]), history(port)[0]
+    assert history(port)[0]["note"] == "demoted by nodes themselves: wild" and "no-such-rule" not in json.dumps(history(port)[0]), history(port)[0]
     until("the node follows", lambda: demoted(g) == ["wild"])
     # And if the controller's own key were stolen: nodes do not take it from that.
     refused = sluice("demote", "guard", *ring, check=False)
@@ -151,6 +169,12 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     by_safety = ("demote", "guard", "--key", lab.dir / "safety.pem")
     refused = sluice(*by_safety, "--trust", trust, *ring, check=False)
     assert refused.returncode == 1 and "'safety' has not the role activate" in refused.stderr and "never_demote" in refused.stderr and history(port)[0]["actor"] == "sluice controller", refused
+    # Nor by way of the rule that sets the tag for which it asks.
+    marks = ("demote", "marks", "--key", lab.dir / "safety.pem", *ring)
+    assert sluice(*marks, "--trust", trust, check=False).returncode == 1
+    assert "it is under never_demote, so that nodes do it only where" in sluice(*marks).stdout
+    until("the node keeps it", lambda: "rule marks of version" in (lab.dir / "gw0.log").read_text())
+    assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
     unknown = (*by_safety, *ring)
     assert "nodes do it only where" in sluice(*unknown).stdout
     # The key alone knows nothing of its roles; the head is the controller's, whose key it is.
@@ -160,7 +184,7 @@ def test_invented_nodes_switch_off_nothing_that_says_never_demote(lab):
     assert demoted(g) == ["wild"] and g.ask("a detonator")[0] == 400
     status = lambda: sluice("status", *ring).stdout
     until("the heartbeat says so", lambda: "NOT DEMOTED, enforced by gw0: rule guard" in status())
-    assert next(n for n in json.loads(sluice("status", *ring, "--json").stdout)["nodes"] if n["id"] == "gw0")["kept"][0]["rule"] == "guard"
+    assert next(n for n in json.loads(sluice("status", *ring, "--json").stdout)["nodes"] if n["id"] == "gw0")["kept"][-1]["rule"] == "guard"
     # Nor by way of a person who goes on with what is live for another rule's sake.
     for command in ("rearm", "demote"):
         sluice(command, "wild", "--key", lab.dir / "activate.pem", "--trust", trust, "--wait", "1", *ring)

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,10 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
 [[nodiscard]] std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<std::string>& rule_ids);
 // The same of what a snapshot was made of.
 void put_in_shadow(bundle_ast& bundle, const std::string& rule_id);
-// Whether the rule, or what an overlay makes of it, says `never_demote`.
+// The ids of the rules that nobody but a person demotes: those that say `never_demote` themselves, or as an overlay makes them, and those without
+// which such a rule would not do what it does: what sets a tag for which its policy or an overlay of it asks, and what adds to the same sum as it.
+[[nodiscard]] std::set<std::string> never_demoted_rules(const bundle_ast& bundle);
+// Whether the rule is one of those.
 [[nodiscard]] bool never_demoted(const snapshot& of, std::string_view rule_id);
 [[nodiscard]] bool never_demoted(const bundle_ast& bundle, std::string_view rule_id);
 [[nodiscard]] bool has_rule(const bundle_ast& bundle, std::string_view rule_id);

@@ -50,4 +50,8 @@ struct over_band {
 };
 [[nodiscard]] std::vector<over_band> over_band_in_shadow(const policy::bundle_ast& bundle, const store::block_evidence& evidence);
 
+// Whether the breaker of a node could ever demote the rule: it is enforced, blocks by itself or by its policy's sum, and nobody but a person is to
+// demote it otherwise. Of any other a heartbeat that says so was invented.
+[[nodiscard]] bool may_demote(const policy::bundle_ast& bundle, const std::string& rule);
+
 }  // namespace sluice::rollout

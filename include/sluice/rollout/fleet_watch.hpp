@@ -24,7 +24,7 @@ class fleet_watch {
   static constexpr seconds settles{30};
   // A node that fell silent counts as one that demotes nothing for so long, also when Redis has forgotten it.
   static constexpr seconds counted_for{600};
-  // False: the version has no such rule, the rule says never_demote, or nobody can tell.
+  // False: the breaker of no node demotes such a rule (block_band.hpp), or nobody can tell.
   using may_demote = std::function<bool(const std::string& version, const std::string& rule)>;
 
   fleet_watch(canary_terms terms, may_demote may) : terms_(terms), may_(std::move(may)) {}

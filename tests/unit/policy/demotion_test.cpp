@@ -82,6 +82,30 @@ TEST(policy_demotion, it_is_known_which_rules_nobody_but_a_person_may_demote) {
   EXPECT_FALSE(never_demoted(*out.snapshot, "none") || never_demoted(out.bundle, "none"));
 }
 
+std::string small(const std::string& id, const std::string& action, const std::string& more = {}) {
+  return "  - {id: " + id + ", direction: request, match: {keywords: [" + id + "zq]}, action: " + action + more + ", tests: [{name: a, request: " + id + "zq, context: {tags: [weapons, summed]}, expect: {rules_any: [" + id + "]}}]}\n";
+}
+
+TEST(policy_demotion, what_a_rule_that_stays_needs_of_others_stays_too) {
+  const std::string block = "{type: block, message: m}", stays = ", never_demote: true";
+  const auto out = testing::built(testing::source_of(
+      {{"bundle.yaml", testing::bundle_file("  - {use: marks, bind: {scope: global}}\n  - {use: guard, bind: {conversation_tag: [weapons]}}\n  - {use: sum, bind: {scope: global}}\n"
+                                            "  - {use: alone, bind: {scope: global}}\n  - {use: strict, bind: {conversation_tag: [strict]}}\n")},
+       {"marks.yaml", testing::policy_file("marks", small("about", "{type: tag, tags: [weapons]}") + small("more", "{type: tag, tags: [summed]}") + small("other", "{type: tag, tags: [sports]}") +
+                                                        small("hard", "{type: tag, tags: [strict]}") + small("plain", block))},
+       {"guard.yaml", testing::policy_file("guard", small("bomb", block, stays) + small("beside", block))},
+       {"sum.yaml", testing::policy_file("sum", small("one", "{type: allow}", stays + ", score: 2") + small("two", "{type: allow}", ", score: 2") + small("three", block), "scope: {conversation_tag: [summed]}\nthresholds: {anomaly: {request: 4}}\n")},
+       {"alone.yaml", testing::policy_file("alone", small("must", block, stays) + small("scored", "{type: allow}", ", score: 1") + small("patched", "{type: flag}", stays), "thresholds: {anomaly: {request: 4}}\n")},
+       {"strict.yaml", "apiVersion: sluice/v1\nkind: Overlay\nmetadata: {name: strict, owner: o}\npatches:\n  - {rule: patched, override: {replace: {action: " + block + "}}}\n"}}));
+  ASSERT_NE(out.snapshot, nullptr) << to_text(out.found);
+  const std::set<std::string> kept = {"about", "bomb", "hard", "more", "must", "one", "patched", "two"};
+  EXPECT_EQ(never_demoted_rules(out.bundle), kept);
+  for (const auto& each : out.snapshot->rules()) {
+    EXPECT_EQ(each.never_demote, kept.contains(each.id)) << each.id;
+    EXPECT_EQ(never_demoted(*out.snapshot, each.id), kept.contains(each.id)) << each.id;
+  }
+}
+
 TEST(policy_demotion, what_a_bundle_was_made_of_goes_to_shadow_alike) {
   auto bundle = testing::built(testing::one_policy(two_rules)).bundle;
   put_in_shadow(bundle, "stop");

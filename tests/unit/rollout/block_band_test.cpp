@@ -94,6 +94,16 @@ TEST(block_band, a_promotion_is_over_it_where_shadow_shows_so_and_nobody_says_ot
   for (const char* word : {"    max_block_rate: 0.5\n", "    never_demote: true\n"}) EXPECT_TRUE(over_band_in_shadow(made(rule("r", "request", "tax", word)).bundle, seen).empty()) << word;
 }
 
+TEST(block_band, only_what_blocks_can_have_been_demoted_by_nodes) {
+  const auto may = [](const std::string& more) { return may_demote(made(rule("r", "request", "tax", more)).bundle, "r"); };
+  EXPECT_TRUE(may({}));
+  EXPECT_FALSE(may("    never_demote: true\n"));
+  const auto build = made("  - {id: t, direction: request, match: {keywords: [levy]}, action: {type: tag, tags: [taxes]}, score: 1, tests: [{name: a, request: levy, expect: {rules: [t]}}]}\n" + rule("r", "request", "tax"));
+  EXPECT_FALSE(may_demote(build.bundle, "t")) << "no breaker demotes what only sets a tag";
+  EXPECT_TRUE(may_demote(build.bundle, "r"));
+  EXPECT_FALSE(may_demote(build.bundle, "nothing"));
+}
+
 TEST(benign_blocks, counts_a_rule_only_where_a_case_could_meet_it) {
   const auto build = made(rule("asked", "request", "tax"), "{use: p, bind: {scope: global}}, {use: q, bind: {tenant: [acme]}}", rule("acmes", "request", "roof") + rule("answered", "response", "loan"));
   std::vector<policy::golden_case> cases;
