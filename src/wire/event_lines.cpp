@@ -8,7 +8,7 @@
 
 namespace sluice::wire {
 
-bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
+bool event_reader::judge_lines(std::string_view raw, channel_sink& sink, bool bare_json) {
   for (std::size_t at = 0; at < raw.size();) {
     const auto end = std::min(http::find_line_end(raw, at), raw.size());
     auto line = raw.substr(at, end - at);
@@ -17,6 +17,7 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
     const auto colon = line.find(':');
     const auto name = line.substr(0, colon);
     if (line.empty() || name == "data") continue;
+    if (bare_json && line.find_first_of("{}") != std::string_view::npos) return refuse("a line with JSON that is no data of an event, which some clients read as one");
     if (colon != std::string_view::npos && (name.empty() || name == "event" || name == "id" || name == "retry")) {
       line.remove_prefix(colon + 1);
       if (line.starts_with(' ')) line.remove_prefix(1);

@@ -43,6 +43,7 @@ result<void> event_reader::parse(std::string_view data) {
   states_.clear();
   numbers_.clear();
   copies_at_hand_.clear();
+  types_.forget();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
   return table_.one_spelling(body_, states_);
