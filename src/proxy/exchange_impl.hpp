@@ -3,6 +3,8 @@
 // upstream holds), unreadable.cpp (what nobody can scan), judged_text.cpp (the texts for who judges them again).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <unordered_map>
 
@@ -124,6 +126,11 @@ struct exchange::impl {
   [[nodiscard]] bool uses_ledger() const { return config.server_state == unreadable_policy::ledger; }
   [[nodiscard]] bool has_body() const { return !body.empty() || method == "POST" || method == "PUT" || method == "PATCH"; }
   [[nodiscard]] bool shadow() const { return config.global_shadow; }
+  // Whether some rule may change or stop what the model says.
+  [[nodiscard]] bool judges_answer() const {
+    constexpr std::array kinds = {policy::part_kind::text, policy::part_kind::reasoning, policy::part_kind::refusal, policy::part_kind::tool_call};
+    return std::ranges::any_of(kinds, [this](policy::part_kind each) { return policy::may_change(*rules, options(policy::direction::response), policy::role::assistant, each); });
+  }
   // What was judged is needed once more: for a log that keeps it, or for a version in shadow.
   [[nodiscard]] bool keeps_text() const { return worker.keeps_text() || (active && active->shadow != nullptr); }
   // The answer's side of the record. A stream that could not be read on was left by its evaluator with what is in response_outcome.
@@ -195,6 +202,7 @@ struct exchange::impl {
   [[nodiscard]] bool adopt(const policy::ruleset& chosen, effects& out);
   void find_upstream(std::string_view of);
   [[nodiscard]] bool route(const http::request_head& head, effects& out);
+  [[nodiscard]] bool spelled_otherwise() const;
   void write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const;
   // The place among `candidates` of the first that names the model, or of the one that names none.
   [[nodiscard]] std::optional<std::size_t> serving(std::string_view model) const;
@@ -204,6 +212,7 @@ struct exchange::impl {
   [[nodiscard]] bool accepts_body(const http::request_head& head, effects& out);
   void read_request(effects& out);
   void judge_request(effects& out);
+  void pass_unread(effects& out);
   void recall_tags();
   void pass_request(std::string_view why, std::string_view detail, effects& out);
   void ask_upstream(std::string_view asked_for, bool with_body, effects& out);
@@ -227,6 +236,8 @@ struct exchange::impl {
   [[nodiscard]] std::vector<policy::text_part> opaque_parts() const;
   [[nodiscard]] std::vector<wire::replacement> changes_of(std::span<const policy::text_part> parts);
   void judge_opaque(effects& out);
+  // hidden_words.cpp: takes out of an answer what the policy added to its request.
+  void hide_words(std::span<const policy::text_part> parts, std::vector<wire::replacement>& changes) const;
   void send_plain(std::string_view bytes, effects& out);
   void start_relay(effects& out);
   void relay(std::string_view bytes, effects& out);

@@ -6,6 +6,7 @@
 #include "sluice/http/fields.hpp"
 #include "sluice/http/media_type.hpp"
 #include "sluice/http/multipart.hpp"
+#include "sluice/http/path.hpp"
 
 namespace sluice::proxy {
 namespace {
@@ -134,6 +135,10 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
         answer_error(wire::gateway_error::not_found, "The gateway does not know this path, so it cannot read its text and does not pass it on.", "", out);
         return false;
       }
+      if (config.unknown_path != unreadable_policy::deny && spelled_otherwise() && !spares(request_spared, "another spelling of a path")) {
+        answer_error(wire::gateway_error::bad_request, "This path is spelled otherwise than it is meant, so a server may read another one; send it in small letters, without empty or dotted segments, parameters and percent codes.", "", out);
+        return false;
+      }
       break;
   }
   if (!scanned && endpoint.what != wire::endpoint_class::passes) note_unscanned("unknown path", 0);
@@ -141,6 +146,16 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
   for (auto& [at, text] : candidates) write_upstream_head(head, config.upstreams[at], text);
   write_upstream_head(head, *upstream, upstream_head);
   return true;
+}
+
+// Whether an unknown path may be a known one to the upstream.
+bool exchange::impl::spelled_otherwise() const {
+  if (http::normal_path(path) != path) return true;
+  auto folded = lower(path);
+  if (folded.size() > 1 && folded.ends_with('/')) folded.pop_back();
+  if (folded == path) return false;
+  const auto meant = dialect->classify(method, std::string_view(folded).substr(std::min(before_api, folded.size())));
+  return meant.what != wire::endpoint_class::unknown || !meant.name.empty();
 }
 
 void exchange::impl::write_upstream_head(const http::request_head& head, const upstream_route& to, std::string& out) const {
@@ -223,10 +238,7 @@ void exchange::impl::read_request(effects& out) {
   if (!scanned) {
     if (!admits_body(out)) return;
     caller.who.model = endpoint.model;
-    if (!endpoint.model.empty() && !choose_upstream(endpoint.model, out)) return;
-    recall_tags();
-    if (adopt(active->snapshot->rules_for(caller.who), out)) ask_upstream(body, has_body(), out);
-    return;
+    return look_up(out);
   }
   if (!body_coding.empty() && coded_request.empty()) return pass_request("compressed request", "a body with a Content-Encoding", out);
   auto parsed = dialect->read_request(endpoint, body, config.json_depth_max);
@@ -241,7 +253,9 @@ void exchange::impl::read_request(effects& out) {
 }
 
 void exchange::impl::judge_request(effects& out) {
-  if (!recall_path(out) || !choose_upstream(caller.who.model, out)) return;
+  if (!recall_path(out)) return;
+  if (!scanned) return pass_unread(out);
+  if (!choose_upstream(caller.who.model, out)) return;
   recall_tags();
   if (!admits_request(request->unread_parts(), out) || !admits_models(out)) return;
   for (const auto& tag : handle_tags) {
@@ -276,6 +290,13 @@ void exchange::impl::judge_request(effects& out) {
   for (const auto& e : request_outcome.edits) changes.push_back({e.part, e.begin, e.end, e.replacement});
   request_edits = static_cast<std::uint32_t>(changes.size()) + system.rules;
   ask_upstream(request->edited(changes, {system.before, system.behind}), true, out);
+}
+
+// What is no text of a conversation.
+void exchange::impl::pass_unread(effects& out) {
+  if (!endpoint.model.empty() && !choose_upstream(endpoint.model, out)) return;
+  recall_tags();
+  if (adopt(active->snapshot->rules_for(caller.who), out)) ask_upstream(body, has_body(), out);
 }
 
 // What earlier exchanges tagged the conversation with.

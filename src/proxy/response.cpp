@@ -103,8 +103,9 @@ void exchange::impl::judge_plain(effects& out) {
   edits += static_cast<std::uint32_t>(response_outcome.edits.size() + response_outcome.additions.size());
   std::vector<wire::text_addition> additions;
   for (const auto& behind : response_outcome.additions) additions.push_back({behind.choice, behind.text});
-  const auto changes = changes_of(parts);
-  const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added;
+  auto changes = changes_of(parts);
+  hide_words(parts, changes);
+  const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added && !(judges_answer() && content->withholds());
   send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes, additions), out);
 }
 
@@ -148,13 +149,17 @@ void exchange::impl::judge_opaque(effects& out) {
   // What a lenient reader would make of its escapes is text, too. An edit of the one would leave the other, so a redaction blocks.
   lenient_reading = text::json::loosely_unescaped(answer_body);
   if (lenient_reading == answer_body) lenient_reading.clear();
-  response_outcome = policy::evaluate(*rules, opaque_parts(), options(policy::direction::response), worker.scratch());
+  const auto parts = opaque_parts();
+  response_outcome = policy::evaluate(*rules, parts, options(policy::direction::response), worker.scratch());
   response_judged = true;
   if (response_outcome.verdict == policy::verdict::block) return answer_block(response_outcome, "", out);
-  if (response_outcome.edits.empty()) return send_plain(answer_body, out);
+  edits += static_cast<std::uint32_t>(response_outcome.edits.size());
+  std::vector<wire::replacement> changes;
+  for (const auto& e : response_outcome.edits) changes.push_back({0, e.begin, e.end, e.replacement});
+  hide_words(std::span(parts).first(1), changes);
+  if (changes.empty()) return send_plain(answer_body, out);
   std::vector<text::json::splice> splices;
-  for (const auto& e : response_outcome.edits) splices.push_back({e.begin, e.end, e.replacement});
-  edits += static_cast<std::uint32_t>(splices.size());
+  for (auto& c : changes) splices.push_back({c.begin, c.end, std::move(c.text)});
   send_plain(text::json::apply(answer_body, std::move(splices)), out);
 }
 

@@ -21,6 +21,7 @@ bool succeeded(int status) { return status >= 200 && status < 300; }
 std::vector<std::string> exchange::impl::named_handles() const {
   std::vector<std::string> out;
   if (!endpoint.handle.empty()) out.emplace_back(endpoint.handle);
+  if (!request) return out;
   for (const auto& u : request->unread_parts()) {
     if (u.reason == "server state" && !u.later && !u.handle.empty()) out.push_back(u.handle);
   }
@@ -76,6 +77,9 @@ bool exchange::impl::recall_path(effects& out) {
 // What a field of the request names. False: the answer was written.
 bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
   if (field.later) return true;  // its handle goes into the ledger as one that is not whole
+  if (!field.instead.empty()) {
+    return spares(request_spared, "unreadable: server state") || refuse_state("The gateway does not support what " + wire::named_path(field.path) + " asks for; " + std::string(field.instead) + ".", wire::named_path(field.path), out);
+  }
   const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
   const auto why = !entry ? unknown : !entry->whole ? (entry->left ? left : unfinished) : entry->verdict == policy::verdict::block ? blocked : std::string_view();
   if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, wire::named_path(field.path), out);

@@ -43,7 +43,7 @@ bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects
     unread = u.reason;
     reason = "unreadable: " + u.reason;
     answer_error(wire::gateway_error::bad_request,
-                 "The gateway cannot read this part (" + u.reason + ") and does not pass it on unread; " +
+                 "The gateway cannot read " + (u.path.empty() ? std::string("this body") : wire::named_path(u.path)) + " (" + u.reason + ") and does not pass it on unread; " +
                      (u.instead.empty() ? std::string("remove it") : std::string(u.instead)) + " or ask your operator.", wire::named_path(u.path), out);
     return false;
   }

@@ -88,6 +88,8 @@ struct document::impl {
 
   const std::uint32_t* tokens = nullptr;
   std::uint32_t token_count = 0, at = 0;  // at: the token at hand
+  std::uint32_t values_max = none;
+  bool too_many = false;
   std::string problem;
 
   bool bad(std::size_t offset, std::string_view what) {
@@ -174,6 +176,10 @@ struct document::impl {
   // Reads one value with its key. A container that has children becomes `open`.
   bool take_value(index& open, std::uint32_t& depth, std::uint32_t depth_max) {
     const auto self = static_cast<index>(nodes.size());
+    if (self >= values_max) {
+      too_many = true;
+      return bad(position(), "more than " + std::to_string(values_max) + " values");
+    }
     node n{};
     n.parent = open == none ? self : open;
     if (open != none) n.place = nodes[open].raw_end++;  // which counts the values until there is an end
@@ -241,8 +247,10 @@ document::~document() = default;
 document::document(document&&) noexcept = default;
 document& document::operator=(document&&) noexcept = default;
 
-result<void> document::parse(std::string_view bytes, std::uint32_t depth_max) {
+result<void> document::parse(std::string_view bytes, std::uint32_t depth_max, std::uint32_t values_max) {
   auto& d = *impl_;
+  d.values_max = values_max;
+  d.too_many = false;
   d.bytes = bytes;
   d.nodes.clear();
   d.arena.clear();
@@ -259,7 +267,8 @@ result<void> document::parse(std::string_view bytes, std::uint32_t depth_max) {
   if (parser->capacity() > kept_capacity) parser.reset();
   if (good) return {};
   d.nodes.clear();
-  return fail(errc::parse, d.problem);
+  if (d.too_many && d.nodes.capacity() > kept_capacity / sizeof(node)) std::vector<node>().swap(d.nodes);
+  return fail(d.too_many ? errc::limit : errc::parse, d.problem);
 }
 
 std::span<const node> document::nodes() const { return impl_->nodes; }

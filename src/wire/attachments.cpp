@@ -89,19 +89,34 @@ std::optional<std::string> decoded(string_view payload, bool base64, bool whole)
   return base64 ? decode_base64(payload) : unescaped(payload);
 }
 
+bool reads_as_text(string_view bytes) { return text::is_valid_utf8(bytes) && bytes.find('\0') == string_view::npos; }
+
+// Whether bytes of which these are the first may be a text: the last character may be cut.
+bool may_be_text(string_view first) {
+  for (std::size_t cut = 0; cut < 4 && cut <= first.size(); ++cut) {
+    if (reads_as_text(first.substr(0, first.size() - cut))) return true;
+  }
+  return false;
+}
+
+// What it is called and begins like; `other` where those do not agree, and of a text.
+attachment_type named_type(const http::media_type& said, std::optional<string_view> first) {
+  return first && !is_text(said.type) ? type_of(said.type, *first) : other;
+}
+
 // `first`: its first bytes; `whole`: gives all of them.
 template <class Whole>
 attachment read_bytes(http::media_type said, std::optional<string_view> first, Whole&& whole) {
   if (iequals(said.type, "application/octet-stream")) said.type = {};  // which says nothing
-  if (!is_text(said.type) && first) {
-    const auto type = type_of(said.type, *first);
-    if (type != other) return {type, {}};
-  }
-  if ((!said.type.empty() && !is_text(said.type)) || !http::is_utf8(said)) return {};
-  if (first && type_of("", *first) == pdf) return {};  // of the formats known here, the one that a text can begin like
+  attachment out{.type = named_type(said, first)};
+  if (first && !may_be_text(*first)) return out;
   std::optional<std::string> bytes = whole();
-  if (!bytes || !text::is_valid_utf8(*bytes) || bytes->find('\0') != std::string::npos) return {};
-  return {other, std::move(bytes)};
+  if (!bytes || !reads_as_text(*bytes)) return out;
+  const bool called_text = (said.type.empty() || is_text(said.type)) && http::is_utf8(said);
+  const bool begins_pdf = first && type_of("", *first) == pdf;
+  // Whatever it is called and begins like (a text can begin like many a format), its reader may read words: they are judged beside it.
+  called_text && out.type == other && !begins_pdf ? void(out.text = std::move(bytes)) : void(out.words = std::move(*bytes));
+  return out;
 }
 
 constexpr string_view scheme = "data:";
@@ -203,9 +218,12 @@ attachment read_attachment(string_view value, string_view media_type) {
   if (said.type.empty()) said.type = "text/plain";
   // Two that speak of the same bytes have to agree.
   const auto beside = http::parse_media_type(media_type);
-  attachment out;
-  if (beside.type.empty() || iequals(beside.type, said.type)) out = read_payload(said, value.substr(comma + 1), base64, comma + 1);
-  if (says_more(said.parameters)) out.words = unescaped(head).value_or(std::string(head));
+  auto out = read_payload(said, value.substr(comma + 1), base64, comma + 1);
+  if (!beside.type.empty() && !iequals(beside.type, said.type)) out = {.words = out.text ? std::move(*out.text) : std::move(out.words)};
+  if (says_more(said.parameters)) {
+    if (!out.words.empty()) out.words += '\n';
+    out.words += unescaped(head).value_or(std::string(head));
+  }
   return out;
 }
 
@@ -217,14 +235,16 @@ attachment read_file(string_view bytes, string_view media_type) {
   return read_bytes(http::parse_media_type(media_type), bytes.substr(0, beginning_bytes), [&] { return std::optional(std::string(bytes)); });
 }
 
-string_view media_type_beside(const text::json::document& body, text::json::index value) {
+string_view types_beside::of(const text::json::document& body, text::json::index value) {
   using text::json::none;
   if (value == 0) return {};
   const auto around = body[value].parent;
   if (body[around].kind != text::json::kind::object) return {};
+  const auto [known, fresh] = known_.try_emplace(around);
+  if (!fresh) return known->second;
   for (auto m = body.first_child(around); m != none; m = body.sibling(m)) {
     const auto key = body[m].key;
-    if (key == "media_type" || key == "mime_type" || key == "mimeType") return body[m].text;
+    if (key == "media_type" || key == "mime_type" || key == "mimeType") return known->second = body[m].text;
   }
   return {};
 }

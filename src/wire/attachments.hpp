@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "sluice/text/json.hpp"
 #include "sluice/wire/dialect.hpp"
@@ -23,7 +24,9 @@ struct attachment {
   std::optional<std::string> text = {};  // of a text type: what it says, valid UTF-8
   // Nothing: it calls itself no text (text/…), or has a form that an edit may break (JSON, XML): what would be edited there is blocked.
   std::optional<text_coding> coding = {};
-  std::string words = {};  // of a data: URL that says more of itself than its type, charset and coding: all that it says there
+  // Words that are judged beside it: its bytes where they are a text by another name than one, and of a data: URL that says more of itself than
+  // its type, charset and coding, all that it says there.
+  std::string words = {};
 };
 
 // `value`: a data: URL, another URL, or base64. `media_type`: what is said beside it; "" when nothing is. What calls itself one thing and
@@ -43,7 +46,16 @@ enum class data_url : std::uint8_t { none, begins, whole };
 // As read_attachment, of the bytes of a file.
 [[nodiscard]] attachment read_file(std::string_view bytes, std::string_view media_type);
 
-// What the object around a value says about its type; "" when it says nothing.
-[[nodiscard]] std::string_view media_type_beside(const text::json::document& body, text::json::index value);
+// What the objects of one document say about the type of a value in them. Each object is looked through once, however many values ask.
+class types_beside {
+ public:
+  // "" when it says nothing. A view into the document.
+  [[nodiscard]] std::string_view of(const text::json::document& body, text::json::index value);
+  // Before another document.
+  void forget() { known_.clear(); }
+
+ private:
+  std::unordered_map<text::json::index, std::string_view> known_;
+};
 
 }  // namespace sluice::wire

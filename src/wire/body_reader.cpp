@@ -64,7 +64,7 @@ void drop(std::vector<text::json::splice> dropped, std::vector<text::json::splic
 }  // namespace
 
 result<void> table_request::read(std::string_view bytes, const request_shape& shape, std::uint32_t depth_max) {
-  if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
+  if (auto parsed = listed_.parse(bytes, depth_max, limits::request_values); !parsed) return parsed;
   const auto& body = listed_.body();
   if (body[0].kind != kind::object) return fail(errc::parse, "the request body is no JSON object");
   shape.table.walk(body, states_);
@@ -82,6 +82,9 @@ result<void> table_request::read(std::string_view bytes, const request_shape& sh
   stream_ = stream != none && body[stream].text == "true";
   if (messages != none) find_last_turn(shape, messages);
   list(shape, messages, depth_max);
+  if (listed_.too_many_values()) {
+    return fail(errc::limit, "the request and the JSON in its strings have more than " + std::to_string(limits::request_values) + " values together; send less at once");
+  }
   return {};
 }
 

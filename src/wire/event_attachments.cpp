@@ -54,7 +54,7 @@ event_reader::grower::taken event_reader::take_data_url(index i, const row& r, g
 
 bool event_reader::read_url(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
-  auto what = read_attachment(n.text, media_type_beside(body_, i));
+  auto what = read_attachment(n.text, types_.of(body_, i));
   if (r.carries != attachment_type::other) what.text.reset();  // whatever a piece looks like
   if (!what.words.empty() && !at_once(what.words, to_role(r.from, role::assistant), part_kind::attachment, false, body_.path(i), dialect.choice_of(i), sink)) return false;
   if (what.text) {

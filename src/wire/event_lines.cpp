@@ -9,7 +9,7 @@
 
 namespace sluice::wire {
 
-bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
+bool event_reader::judge_lines(std::string_view raw, channel_sink& sink, bool bare_json) {
   for (std::size_t at = 0; at < raw.size();) {
     const auto end = std::min(http::find_line_end(raw, at), raw.size());
     const auto line = raw.substr(at, end - at);
@@ -18,6 +18,7 @@ bool event_reader::judge_lines(std::string_view raw, channel_sink& sink) {
     if (line.empty() || name == "data") continue;
     // A client that reads over the mark would take the line for another than the gateway does.
     if (name.starts_with("\xef\xbb\xbf")) return refuse("a byte order mark within an event of a stream");
+    if (bare_json && line.find_first_of("{}") != std::string_view::npos) return refuse("a line with JSON that is no data of an event, which some clients read as one");
     const bool known = name.empty() || name == "event" || name == "id" || name == "retry";
     if (!judge_line(known ? line.substr(value) : line, name.empty() || name == "event", sink)) return false;
   }

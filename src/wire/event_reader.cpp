@@ -42,6 +42,7 @@ result<void> event_reader::parse(std::string_view data) {
   numbers_.clear();
   copies_at_hand_.clear();
   numbers_of_ = none;
+  types_.forget();
   if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
   table_.walk(body_, states_);
   return table_.one_spelling(body_, states_);

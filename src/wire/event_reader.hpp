@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "attachments.hpp"
 #include "copies.hpp"
 #include "table.hpp"
 #include "text_offsets.hpp"
@@ -100,7 +101,8 @@ class event_reader {
   bool refuse(std::string why);
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
   // answer all the same. Names of events that this dialect has, and signs of life, pass. False: blocked.
-  [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink);
+  // `bare_json`: clients of this dialect read JSON in such a line as an event of its own, which is not judged as one: it stops the stream.
+  [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink, bool bare_json = false);
   // Whether the event is an upstream's error: it says so by its type, or has an object `error` with something in it.
   [[nodiscard]] bool tells_error() const;
   // Why the last judge() found what nobody can scan; "" when it did not.
@@ -174,6 +176,7 @@ class event_reader {
   const path_table& table_;
   std::uint32_t depth_max_;
   text::json::document body_;
+  types_beside types_;
   std::vector<std::uint16_t> states_;
   std::vector<text::json::index> numbers_;  // by node: its member `index`; empty until somebody asks
   std::vector<text::json::splice> splices_;

@@ -208,7 +208,9 @@ class form_request final : public request_body {
       return;
     }
     // Text is text, whatever its label says.
-    const bool words = what.type == attachment_type::other && text::is_valid_utf8(f.content) && f.content.find('\0') == std::string_view::npos;
+    const bool as_it_is = !what.words.empty() && what.words == f.content;
+    const bool words = as_it_is || (what.type == attachment_type::other && text::is_valid_utf8(f.content) && f.content.find('\0') == std::string_view::npos);
+    if (!what.words.empty() && !as_it_is) add(i, readings_.emplace_back(std::move(what.words)), kind::attachment, false);
     if (what.type == attachment_type::url || words) add(i, f.content, kind::attachment, false);
     unread_.push_back({"attachment", std::string(f.name), f.content.size(), what.type == attachment_type::other ? r.carries : what.type});
   }

@@ -28,6 +28,13 @@ bool hides_text(const text::json::document& body, index at, const row& r, bool l
   return n.kind == kind::number || holds_text(body, at);
 }
 
+result<void> listed_body::parse(std::string_view bytes, std::uint32_t depth_max, index values_max) {
+  types_.forget();
+  auto parsed = body_.parse(bytes, depth_max, values_max);
+  if (parsed) values_left_ = values_max - static_cast<index>(body_.nodes().size());
+  return parsed;
+}
+
 std::string listed_body::path(const part& p) const { return body_.path(p.node); }
 
 void listed_body::add_text(index node, part like, bool editable) {
@@ -112,7 +119,7 @@ void listed_body::add_unread(std::string reason, index node, std::optional<attac
 void listed_body::add_attachment(index node, const row& r, part like) {
   like.kind = part_kind::attachment;
   if (body_[node].kind != kind::string) return add_unread("attachment", node, attachment_type::other);
-  auto what = read_attachment(body_[node].text, media_type_beside(body_, node));
+  auto what = read_attachment(body_[node].text, types_.of(body_, node));
   if (r.carries != attachment_type::other) what.text.reset();  // whatever it looks like
   if (!what.words.empty()) add_reading(node, like, std::move(what.words));
   if (what.text) {
@@ -154,9 +161,14 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
     case text_class::json: break;
   }
   auto inner = std::make_unique<text::json::document>();
-  if (!inner->parse(body_[node].text, depth_max)) return add_broken(node, like);
+  if (const auto parsed = inner->parse(body_[node].text, depth_max, values_left_); !parsed) {
+    if (parsed.error().code != errc::limit) return add_broken(node, like);
+    too_many_ = true;
+    return;
+  }
   const auto document = static_cast<std::int32_t>(inner_.size());
   const auto nodes = inner->nodes();
+  values_left_ -= static_cast<index>(nodes.size());
   for (index i = 0; i < nodes.size(); ++i) {
     like.node = node;
     like.inner = static_cast<std::int32_t>(i);

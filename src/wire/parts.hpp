@@ -25,7 +25,10 @@ class listed_body {
   listed_body(const listed_body&) = delete;
   listed_body& operator=(const listed_body&) = delete;
 
-  [[nodiscard]] result<void> parse(std::string_view bytes, std::uint32_t depth_max) { return body_.parse(bytes, depth_max); }
+  // `values_max`: of the body, those of the JSON in its strings with them.
+  [[nodiscard]] result<void> parse(std::string_view bytes, std::uint32_t depth_max, text::json::index values_max = text::json::none);
+  // JSON in a string had more values than were left: what is listed is not all.
+  [[nodiscard]] bool too_many_values() const { return too_many_; }
   [[nodiscard]] const text::json::document& body() const { return body_; }
   [[nodiscard]] std::span<const part> parts() const { return parts_; }
   [[nodiscard]] std::span<const unread> unread_parts() const { return unread_; }
@@ -74,6 +77,9 @@ class listed_body {
   std::vector<origin> origins_;
   std::vector<unread> unread_;
   std::vector<std::unique_ptr<text::json::document>> inner_;
+  text::json::index values_left_ = text::json::none;
+  bool too_many_ = false;
+  types_beside types_;
   std::deque<std::string> readings_;
 };
 

@@ -29,6 +29,7 @@ class responses_request_body final : public table_request {
 
  private:
   void read_query(std::string_view query);
+  void list_held(text::json::index items);
   std::vector<unread> unread_;
   std::string model_text_;
   bool instructed_ = false;  // an endpoint that takes instructions

@@ -54,6 +54,7 @@ result<void> responses_request_body::read_for(const endpoint& to, std::string_vi
     if (background != none && body[background].text != "false" && body[background].kind != kind::null) {
       unread_.push_back({.reason = "server state", .path = "background", .bytes = body[background].raw_end - body[background].raw_begin, .later = true});
     }
+    list_held(body.member(0, of_conversation ? "items" : "input"));
     for (auto& each : unread_) each.grows = each.path == "conversation" || each.path == "conversation.id";
   }
   read_query(to.query);
@@ -64,6 +65,24 @@ result<void> responses_request_body::read_for(const endpoint& to, std::string_vi
   return {};
 }
 
+// Items that say nothing here and stand for text that the upstream has: a picture by its id alone, and a conversation in few words that only the
+// upstream reads, by its id or sealed. The ledger knows them by the id that the upstream gave them.
+void responses_request_body::list_held(index items) {
+  const auto& body = listed_.body();
+  if (items == none || body[items].kind != kind::array) return;
+  for (auto i = body.first_child(items); i != none; i = body.sibling(i)) {
+    if (body[i].kind != kind::object) continue;
+    const auto type = body.member(i, "type"), id = body.member(i, "id");
+    const auto what = type == none ? std::string_view() : body[type].text;
+    const auto says = what == "compaction" ? body.member(i, "encrypted_content") : what == "image_generation_call" ? body.member(i, "result") : none;
+    const bool said = says != none && body[says].kind == kind::string && !body[says].text.empty();
+    const bool held = what == "compaction" ? said || id != none : what == "image_generation_call" && !said && id != none;
+    if (!held) continue;
+    const auto at = said ? says : id;
+    unread_.push_back({.reason = "server state", .path = body.path(at), .bytes = body[at].raw_end - body[at].raw_begin, .handle = id == none || body[id].kind != kind::string ? std::string() : std::string(body[id].text)});
+  }
+}
+
 // A stream that begins in its middle would begin within a text, and half a secret is no match.
 void responses_request_body::read_query(std::string_view query) {
   while (!query.empty()) {
@@ -71,7 +90,7 @@ void responses_request_body::read_query(std::string_view query) {
     query.remove_prefix(std::min(one.size() + 1, query.size()));
     std::string key;  // two spellings of one are one to the upstream
     percent_decode(one.substr(0, one.find('=')), key);
-    if (key == "starting_after") unread_.push_back({.reason = "server state", .path = key, .bytes = one.size()});
+    if (key == "starting_after") unread_.push_back({.reason = "server state", .path = key, .bytes = one.size(), .instead = "read the stored answer from its beginning, without it"});
     if (key == "stream" && one.ends_with("=true")) stream_ = true;
   }
 }

@@ -1,5 +1,6 @@
 // Responses answers that come in one piece, and the refusal that takes the place of one.
 #include <algorithm>
+#include <iterator>
 
 #include "responses.hpp"
 #include "responses_events.hpp"
@@ -92,7 +93,9 @@ class responses_body final : public table_response {
     const auto message = [](std::string_view words) { return responses_message_item("\"msg_sluice\"", "completed", responses_text_part(json_quoted(words))); };
     add_to_list(body, output, {{}, text}, message, splices);
   }
+  [[nodiscard]] bool withholds() const override { return !growing().empty(); }
   void drop_request(splice_list& splices) const override {
+    std::ranges::move(growing(), std::back_inserter(splices));
     const auto at = instructions_.empty() ? none : listed_.body().member(0, "instructions");
     if (at != none) splices.push_back({listed_.body()[at].raw_begin, listed_.body()[at].raw_end, instructions_});
   }
@@ -110,6 +113,42 @@ class responses_body final : public table_response {
   }
 
  private:
+  [[nodiscard]] std::string_view status_of(index object) const {
+    const auto at = listed_.body()[object].kind == kind::object ? listed_.body().member(object, "status") : none;
+    return at == none ? std::string_view() : listed_.body()[at].text;
+  }
+  // What is still being made, as splices that take it out: a client that asks again and again would have a secret in halves, of which no rule
+  // sees more than one. Items that say that they are whole stay.
+  [[nodiscard]] splice_list growing() const {
+    splice_list out;
+    const auto& body = listed_.body();
+    if (unfinished()) {
+      take_out(body.member(0, "output"), [&](index item) { return status_of(item) != "completed"; }, out);
+      for (const char* text : {"content", "summary"}) blank(body, 0, text, "[]", out);  // of one item
+    }
+    take_out(body.member(0, "data"), [&](index item) { return status_of(item) == "in_progress"; }, out);
+    return out;
+  }
+  // Elements of a list, with their commas.
+  template <class Which>
+  void take_out(index list, Which&& which, splice_list& out) const {
+    const auto& body = listed_.body();
+    if (list == none || body[list].kind != kind::array) return;
+    auto kept = none;
+    for (auto i = body.first_child(list); i != none;) {
+      if (!which(i)) {
+        kept = i;
+        i = body.sibling(i);
+        continue;
+      }
+      const auto first = i;
+      auto last = i;
+      for (; i != none && which(i); i = body.sibling(i)) last = i;
+      const bool at_end = i == none && kept != none;
+      out.push_back({at_end ? body[kept].raw_end : body[first].raw_begin, i != none ? body[i].raw_begin : body[last].raw_end, ""});
+    }
+  }
+
   responses_request_body::words own_;
   std::string instructions_;
   bool from_beginning_;  // where it is a list

@@ -336,6 +336,8 @@ void add_responses_coverage(std::vector<dialect::coverage_row>& out) {
   for (const auto& [place, as] : repeated_places) out.push_back({"responses", "both", place, "-", "-", "-", "both", as});
   add("responses", "request", "no", request_list().rows());
   out.push_back({"responses", "request", "background", "R", "-", "-", "no", "true is unreadable.server_state: the answer is read by a later request"});
+  out.push_back({"responses", "request", "input[]<compaction>.encrypted_content, .id", "-", "-", "-", "no", "unreadable.server_state, by its id: a conversation in few words that only the upstream reads"});
+  out.push_back({"responses", "request", "input[]<image_generation_call>.id without a result", "-", "-", "-", "no", "unreadable.server_state: a picture that the upstream keeps"});
   out.push_back({"responses", "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
   add("responses", "response", "no", response_list().rows());
   add("responses", "response", "yes", event_list().rows());

@@ -50,6 +50,18 @@ def test_system_words_reach_each_dialects_own_place_and_nothing_else_changes(lab
     assert all([f["action"] for f in r["request"]["findings"]] == ["inject_system"] * r["upstream_edits"] for r in closed) and "General only" not in json.dumps(closed)
 
 
+def test_an_error_that_quotes_the_request_does_not_show_the_words(lab):
+    up = Script()
+    g = Gateway(lab, "errors", up.port, f"{{directory: {bundle(lab.dir / 'errors-bundle', extra=STEER)}}}")
+    asked = {"model": "m", "messages": [{"role": "user", "content": "bonds?"}]}
+    sent = json.dumps({"model": "m", "messages": [{"role": "system", "content": "You are the bank's."}, {"role": "user", "content": "bonds?"}, {"role": "system", "content": "General only."}]})
+    whole = {"id": "c", "object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}], "debug": {"body": json.loads(sent), "raw": sent}}
+    for status, kind, body in ((400, "application/json", json.dumps({"error": {"message": "bad: " + sent}})), (500, "text/plain", "bad: " + sent), (200, "application/json", json.dumps(whole))):
+        up.status, up.answer = status, (kind, [body.encode()])
+        got, _, data = g.post(asked)
+        assert got == status and b"General only" not in data and b"the bank's" not in data and b"bonds?" in data, data
+
+
 def chat_gateway(lab, rules):
     up = Upstream()
     return Gateway(lab, "chat", up.port, f"{{directory: {bundle(lab.dir / 'chat-bundle', extra=rules)}}}"), up

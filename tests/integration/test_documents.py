@@ -204,6 +204,8 @@ def test_policy_language_begins_with_commands_that_work(lab):
     commands = blocks("docs/policy_language.md")[0][1]
     told = shell(commands, lab.dir)
     assert "PASS" in told and "allow" in told, told
+    shell(re.search(r"sluice new policy NAME.*(?= adds to it)", commands).group(0).replace("NAME", "refunds"), lab.dir)
+    assert list((lab.dir / "policies").rglob("refunds*.yaml"))
 
 
 def test_policy_language_examples_ship_or_pass_the_checker(lab):

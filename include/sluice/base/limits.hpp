@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace sluice::limits {
 
@@ -12,6 +13,9 @@ inline constexpr std::size_t event_bytes = 16u << 20;
 inline constexpr std::size_t whole_answer_bytes = 8u << 20;
 // Arguments of all tool calls of a stream that are not whole yet.
 inline constexpr std::size_t arguments_bytes = 16u << 20;
+// Values of a request (objects, lists, strings, numbers), those of the JSON in its strings among them. Each takes some 200 bytes while it is judged,
+// which is a hundred times what "1," takes in the body.
+inline constexpr std::uint32_t request_values = 1u << 19;
 // Parts of one body that nobody can scan, each with its place. Those beyond are told together, and what they are named by is forgotten, so that
 // no ledger knows it.
 inline constexpr std::size_t unread_parts = 4096;

@@ -41,8 +41,8 @@ class document {
   document& operator=(document&&) noexcept;
 
   // Parses and keeps views into `bytes`, which must outlive the document. Errors name the reason and the byte offset.
-  // Memory is reused from call to call: keep one document per worker or per stream.
-  [[nodiscard]] result<void> parse(std::string_view bytes, std::uint32_t depth_max);
+  // Memory is reused from call to call: keep one document per worker or per stream. More values than `values_max`: errc::limit.
+  [[nodiscard]] result<void> parse(std::string_view bytes, std::uint32_t depth_max, std::uint32_t values_max = 0xffffffff);
 
   [[nodiscard]] std::span<const node> nodes() const;
   [[nodiscard]] const node& operator[](index i) const { return nodes()[i]; }

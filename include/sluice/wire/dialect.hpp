@@ -140,6 +140,8 @@ class response_body {
   [[nodiscard]] virtual std::span<const handle> handles() const { return {}; }
   // It is a list of what the path's handle stands for, from its beginning to its end.
   [[nodiscard]] virtual bool lists_all() const { return false; }
+  // True: of what the upstream is still making, some must not leave before it is whole, and edited() leaves it out.
+  [[nodiscard]] virtual bool withholds() const { return false; }
   // `edits`: in the order of parts(). `additions`: behind what each choice says, one a choice at most, and to none that is structured.
   [[nodiscard]] virtual std::string edited(std::span<const replacement> edits, std::span<const text_addition> additions) const = 0;
   [[nodiscard]] std::string edited(std::span<const replacement> edits) const { return edited(edits, {}); }

@@ -152,6 +152,24 @@ TEST(exchange, a_wrong_method_is_told_the_right_one) {
   EXPECT_NE(t.out.client.find("\r\nallow: GET, HEAD\r\n"), std::string::npos) << t.out.client;
 }
 
+// What a server makes of such a path is its own affair, so none of them passes where unknown paths do.
+TEST(exchange, an_unknown_path_that_may_be_a_known_one_does_not_pass) {
+  trace t;
+  t.config.unknown_path = unreadable_policy::pass;
+  const auto asked = [&](const std::string& path) {
+    t.out = {};
+    exchange x(t.config, t.worker);
+    t.request(x, ask("a bomb"), path);
+    return t.out.connect ? "passed" : t.out.client.substr(9, 3);
+  };
+  for (const char* path : {"/v1//chat/completions", "/v1/./chat/completions", "/v1/x/../chat/completions", "/v1/%63hat/completions", "/v1/chat%2fcompletions", "/v1/chat\\completions", "/v1/CHAT/completions",
+                           "/v1/Chat/Completions/", "/v1/new%20api"}) {
+    EXPECT_EQ(asked(path), "400") << path;
+  }
+  for (const char* path : {"/v1/chat/completions;a=b", "/v1/chat/completions%20", "/v1/chat/completions/"}) EXPECT_TRUE(asked(path) == "400" || asked(path) == "403") << path;
+  for (const char* path : {"/v1/new", "/v1/New/Api", "/v1/new/", "/v1/new.api/a%3Ab"}) EXPECT_EQ(asked(path), "passed") << path;
+}
+
 TEST(exchange, what_shadow_would_have_done_is_counted_apart) {
   trace t;
   t.config.global_shadow = true;

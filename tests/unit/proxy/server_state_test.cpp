@@ -138,6 +138,59 @@ TEST_P(server_state, an_answer_in_the_background_counts_once_it_was_read) {
   EXPECT_EQ(t.ask_for(asks(R"(,"previous_response_id":"resp_1")"), response("resp_2", "x")), "200");
   // The middle of a stream begins within a text, whoever made it.
   EXPECT_EQ(t.ask_for("", "", "/v1/responses/resp_1?stream=true&starting_after=3", "GET"), "400");
+  EXPECT_NE(t.out.client.find("does not support what starting_after asks for"), std::string::npos) << t.out.client;
+}
+
+// Half a secret is no match, and a client may ask again and again.
+TEST_P(server_state, what_is_still_being_made_is_left_out_of_an_answer_that_is_read_back) {
+  state_trace t(GetParam());
+  EXPECT_EQ(t.ask_for(asks(R"(,"background":true)"), R"({"id":"resp_1","object":"response","status":"queued","output":[]})"), "200");
+  const auto item = [](const std::string& id, const std::string& said, const std::string& status) {
+    return R"({"id":")" + id + R"(","type":"message","role":"assistant","status":")" + status + R"(","content":[{"type":"output_text","text":")" + said + R"("}]})";
+  };
+  const auto reply = [](const std::string& output, const std::string& status) { return R"({"id":"resp_1","object":"response","status":")" + status + R"(","output":[)" + output + "]}"; };
+  const auto whole = item("a", "the rival bank", "completed"), half = item("b", "the riv", "in_progress");
+  for (const auto& [came, left] : {std::pair{half, std::string()}, {whole + ", " + half, whole}, {half + ", " + whole, whole}, {half + "," + half + "," + whole + "," + half + "," + half, whole}}) {
+    EXPECT_EQ(t.ask_for("", reply(came, "in_progress"), "/v1/responses/resp_1", "GET"), "200");
+    auto expected = reply(left, "in_progress");
+    if (const auto at = expected.find("rival bank"); at != std::string::npos) expected.replace(at, 10, "[R]");
+    EXPECT_TRUE(t.out.client.ends_with("\r\n\r\n" + expected)) << t.out.client;
+  }
+  EXPECT_EQ(t.ask_for("", reply(half, "cancelled"), "/v1/responses/resp_1", "GET"), "200");
+  EXPECT_NE(t.out.client.find("the riv"), std::string::npos);
+}
+
+// What is ended or read without its text is asked about as well.
+TEST_P(server_state, a_handle_in_a_path_is_known_or_refused_whatever_is_done_with_it) {
+  state_trace t(GetParam());
+  for (const char* path : {"/v1/responses/resp_9", "/v1/conversations/conv_9", "/v1/conversations/conv_9/items/msg_1"}) {
+    EXPECT_EQ(t.ask_for("", "", path, "DELETE"), "400") << path;
+    EXPECT_FALSE(t.connected) << path;
+  }
+  EXPECT_EQ(t.ask_for(asks(), response("resp_1", "hello")), "200");
+  EXPECT_EQ(t.ring.counters().refused[static_cast<std::size_t>(refusal::server_state)].value(), 3u);
+  EXPECT_EQ(t.ask_for("", R"({"id":"resp_1","deleted":true})", "/v1/responses/resp_1", "DELETE"), "200");
+  EXPECT_TRUE(t.connected);
+}
+
+TEST_P(server_state, items_that_stand_for_text_of_the_upstreams_are_known_or_refused) {
+  state_trace t(GetParam());
+  const auto input = [](const std::string& item) { return R"({"model":"m","input":[{"role":"user","content":"hi"},)" + item + "]}"; };
+  const std::string compaction = R"({"id":"cmp_1","type":"compaction","encrypted_content":"gAAA"})", picture = R"({"id":"ig_1","type":"image_generation_call"})";
+  for (const auto& item : {compaction, picture, std::string(R"({"type":"compaction","encrypted_content":"gAAA"})"), std::string(R"({"type":"compaction","id":"cmp_1"})"),
+                           std::string(R"({"id":"ig_1","type":"image_generation_call","status":"completed","result":null})")}) {
+    EXPECT_EQ(t.ask_for(input(item), ""), "400") << item;
+    EXPECT_FALSE(t.connected) << item;
+  }
+  // What this upstream gave, by this gateway.
+  EXPECT_EQ(t.ask_for(asks(), R"({"id":"resp_1","object":"response","status":"completed","output":[)" + compaction + "," + picture + "]}"), "200");
+  EXPECT_EQ(t.ask_for(input(compaction), response("resp_2", "x")), "200");
+  EXPECT_EQ(t.ask_for(input(picture), response("resp_3", "x")), "200");
+  // Thoughts go on, as any conversation that the upstream does not store needs them.
+  EXPECT_EQ(t.ask_for(input(R"({"id":"rs_1","type":"reasoning","summary":[],"encrypted_content":"gAAA"})"), response("resp_4", "x")), "200");
+  t.config.server_state = unreadable_policy::pass;
+  EXPECT_EQ(t.ask_for(input(R"({"type":"compaction","encrypted_content":"gAAAB"})"), response("resp_5", "x")), "200");
+  EXPECT_EQ(t.ring.counters().unscanned_bytes.value(), 7u);
 }
 
 TEST_P(server_state, what_is_read_back_is_judged_in_the_context_in_which_it_was_made) {

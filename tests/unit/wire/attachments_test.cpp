@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "sluice/base/base64.hpp"
 #include "traces.hpp"
 
 namespace sluice::wire {
@@ -54,6 +55,26 @@ TEST(attachments, that_cannot_be_decoded_or_say_two_things_are_none_of_them) {
     const auto got = read_attachment(value, media_type);
     EXPECT_EQ(got.type, other) << value;
     EXPECT_FALSE(got.text.has_value()) << value << " " << media_type;
+  }
+}
+
+// Words that begin like a picture are words: whoever reads the file as a text reads them.
+TEST(attachments, that_are_text_have_their_words_whatever_they_are_called) {
+  const auto base64 = [](std::string_view text) { return encode_base64(text, false); };
+  for (const std::string_view says : {"GIF89a secret", "GIF87a secret", "12345678WEBP secret", "12345678WAVE secret", "12345678AIFF secret", "12345678AVI  secret", "1234ftyp secret \xe2\x82\xac",
+                                      "ID3 secret", "fLaC secret", "OggS secret", "%PDF-1.4 secret", "1234ftypavif \xe2\x82\xac\xe2\x82\xac"}) {
+    for (const char* media_type : {"", "application/octet-stream", "image/gif", "audio/wav", "video/mp4", "application/pdf", "application/zip"}) {
+      EXPECT_EQ(read_attachment(base64(says), media_type).words, says) << media_type;
+      EXPECT_EQ(read_file(says, media_type).words, says) << media_type;
+    }
+    EXPECT_EQ(read_attachment("data:image/gif;name=x;base64," + base64(says), "").words, std::string(says) + "\nimage/gif;name=x");
+  }
+  EXPECT_EQ(read_attachment(base64("GIF89a secret"), "image/gif").type, image);
+  EXPECT_EQ(read_attachment(base64("GIF89a secret"), "").type, image);
+  using namespace std::string_view_literals;
+  for (const auto bytes : {"GIF89a secret\0"sv, "GIF89a secret \xff"sv, "GIF89a and a hundred bytes behind that, of which one is no text \x80 at all"sv}) {
+    EXPECT_EQ(read_attachment(base64(bytes), "image/gif").words, "");
+    EXPECT_EQ(read_attachment(base64(bytes), "image/gif").type, image);
   }
 }
 

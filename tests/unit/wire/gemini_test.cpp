@@ -335,6 +335,17 @@ TEST(gemini_stream, goes_on_behind_a_finish_reason_as_the_text_that_it_is) {
   EXPECT_EQ(read(t.out).text.at({0, "text"}), "a second second");
 }
 
+// Google's SDK for Python reads such lines as events, over several lines until the braces are closed.
+TEST(gemini_stream, json_in_a_line_that_is_no_data_stops_it) {
+  const auto object = answer(json{{"text", "ond"}}, "STOP").dump();
+  for (const std::string& line : {object, ": x\xe2\x80\xa8" "data: " + object, "event: " + object, std::string("{\n \"error\": {\"message\": \"no\"}\n}")}) {
+    testing::replace_sink sink("second", "[R]");
+    const auto t = run("data: " + answer(json{{"text", "a sec"}}).dump() + "\n\n" + line + "\n\n", sink);
+    EXPECT_EQ(t.last, status::unreadable) << line;
+    EXPECT_EQ(t.out.find("ond"), std::string::npos) << line;
+  }
+}
+
 TEST(gemini_stream, that_is_one_object_is_no_stream) {
   testing::pass_sink sink;
   const auto t = run(R"({"error":{"message":"a secret"}})", sink);

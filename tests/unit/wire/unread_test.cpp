@@ -43,6 +43,19 @@ TEST(unread_parts, cost_what_they_are_long_wherever_they_stand) {
   }
 }
 
+// Each asks what the object around it says about its type.
+TEST(unread_parts, of_one_object_cost_what_they_are_long) {
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::string body = R"({"messages":[{"role":"user","content":"x"}],"metadata":{)";
+    for (; n > 0; --n) body += "\"k" + std::to_string(n) + "\":\"data:,x\",";
+    body += R"("k":"x"}})";
+    const auto begin = std::chrono::steady_clock::now();
+    const auto r = openai().read_request(openai().classify("POST", "/v1/chat/completions"), body, 64);
+    EXPECT_TRUE(r && (*r)->parts().size() > 1);
+    return std::chrono::steady_clock::now() - begin;
+  }, 4000);
+}
+
 TEST(unread_parts, of_an_answer_cost_what_they_are_long) {
   testing::expect_time_by_number([&](std::size_t n) {
     std::string body = R"({"candidates":[{"content":{"parts":[)";
@@ -53,6 +66,28 @@ TEST(unread_parts, of_an_answer_cost_what_they_are_long) {
     EXPECT_TRUE(r && !(*r)->unread_parts().empty());
     return std::chrono::steady_clock::now() - begin;
   }, 2000);
+}
+
+// Of what a few bytes each take two hundred: in the body, in JSON in its strings, and in many such strings together.
+TEST(values, of_a_request_have_a_bound) {
+  const auto ones = [](std::size_t n) {
+    std::string list = "[1";
+    for (std::size_t i = 1; i < n; ++i) list += ",1";
+    return list + "]";
+  };
+  const auto calls = [&](std::size_t times, const std::string& arguments) {
+    std::string out = R"({"messages":[{"role":"assistant","tool_calls":[)";
+    for (std::size_t i = 0; i < times; ++i) out += (i == 0 ? "" : ",") + (R"({"id":"a","type":"function","function":{"name":"f","arguments":")" + arguments + R"("}})");
+    return out + "]}]}";
+  };
+  const auto read = [](const std::string& body) { return openai().read_request(openai().classify("POST", "/v1/chat/completions"), body, 64); };
+  const auto too_many = ones(limits::request_values);
+  for (const auto& body : {R"({"messages":[{"role":"user","content":"x"}],"metadata":)" + too_many + "}", calls(1, too_many), calls(8, ones(limits::request_values / 8))}) {
+    const auto r = read(body);
+    ASSERT_FALSE(r);
+    EXPECT_NE(r.error().message.find(std::to_string(limits::request_values)), std::string::npos) << r.error().message;
+  }
+  EXPECT_TRUE(read(calls(8, ones(limits::request_values / 9))));
 }
 
 TEST(unread_parts, are_named_up_to_a_bound_and_counted_beyond_it) {
