@@ -66,7 +66,7 @@ TEST(gemini_array, is_what_ends_a_stream_that_never_began) {
         EXPECT_EQ(stream->feed(blanks, sink, out), status::ok);
         stream->keep_alive(out);
         if (!fails) stream->cut("no", out);
-        if (fails) stream->fail("it died", "d-1", out);
+        if (fails) stream->fail(gateway_error::upstream, "it died", "d-1", out);
         const auto from = out.find_first_not_of(" \r\n");
         ASSERT_NE(from, std::string::npos);
         if (events) {
