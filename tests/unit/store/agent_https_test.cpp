@@ -6,13 +6,12 @@
 
 #include "sluice/store/archive.hpp"
 #include "temporary_folder.hpp"
-#include "watched_agent.hpp"
+#include "trust_fixture.hpp"
 
 namespace sluice::store {
 namespace {
 
 using namespace testing;
-using crypto::signing_key;
 
 class web_server {
  public:
@@ -35,7 +34,6 @@ class web_server {
 
 class fetching : public ::testing::Test {
  protected:
-  static trusted_key trusted(const std::string& name, const signing_key& key, unsigned roles) { return {.name = name, .public_key = key.public_key(), .roles = roles, .not_after = {}}; }
   static std::optional<signing_key> copy_of(const signing_key& key) { return signing_key::from_pem(key.to_pem()).value(); }
   agent_config config(const std::string& node = "n1") {
     agent_config c;
@@ -45,8 +43,7 @@ class fetching : public ::testing::Test {
     c.poll = milliseconds(20);
     c.state_directory = place_.path(node);
     c.node_id = node;
-    const auto both = static_cast<unsigned>(key_role::build) | static_cast<unsigned>(key_role::activate);
-    c.trust = {.keys = {trusted("one", builder_, both), trusted("lead", lead_, static_cast<unsigned>(key_role::approve))}, .required = true, .approval = true};
+    c.trust = {.keys = {trusted("one", builder_, build_role | activate_role), trusted("lead", lead_, static_cast<unsigned>(key_role::approve))}, .required = true, .approval = true};
     return c;
   }
   // A version under a number, as if the gate had held it against `against`.
