@@ -1,44 +1,91 @@
-// sluice approve: the second key of a version that is weaker than the one before it.
+// sluice approve: the second key of a version that is weaker than the one before it, in a ring or in an archive.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
+#include "gateway_setup.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
+#include "sluice/base/durable_file.hpp"
+#include "sluice/base/printable.hpp"
+#include "sluice/store/archive.hpp"
 
 namespace sluice::app {
 namespace {
 
 struct approve_options {
-  std::string version, key_file, trust_file;
+  std::string version, archive, out, key_file, trust_file;
   ring_options ring;
 };
 
-int approve(const approve_options& options, bool json) {
+// Who approves, and whose manifests.
+struct approver {
+  crypto::signing_key key;
+  std::optional<std::vector<store::trusted_key>> trusted;
+};
+std::optional<approver> read_approver(const approve_options& options) {
+  auto key = read_signing_key(options.key_file);
+  if (!key) return std::nullopt;
+  approver out{.key = std::move(*key), .trusted = {}};
+  if (options.trust_file.empty()) return out;
+  out.trusted = read_trust_file(options.trust_file);
+  if (!out.trusted) return std::nullopt;
+  const auto why = refused_by_nodes(out.key, *out.trusted, options.trust_file, static_cast<unsigned>(store::key_role::approve));
+  if (why.empty()) return out;
+  complain("the key " + options.key_file + why + ", so nodes would not count it; nothing was written", "sluice keygen --role approve makes one that may");
+  return std::nullopt;
+}
+
+void tell(nlohmann::ordered_json facts, const std::string& version, const approver& by, const store::provenance& how, const std::string& next, bool json) {
+  const auto key = crypto::key_id(by.key.public_key());
+  if (json) {
+    facts.update({{"version", version}, {"key", key}, {"weaker", how.weaker}, {"commit", how.commit}, {"gate_report", how.gate_report}});
+    std::cout << facts.dump(2) << '\n';
+  } else {
+    std::cout << "version " << short_version(version) << " is approved with key " << key << (how.weaker ? "" : "; its manifest does not say that it is weaker") << "; next: " << next << '\n';
+  }
+}
+
+int approve_in_ring(const approve_options& options, bool json) {
   auto ring = connect_ring(options.ring);
   if (!ring) return 1;
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
-  const auto key = read_signing_key(options.key_file);
-  if (!key) return 1;
-  if (!options.trust_file.empty()) {
-    const auto trusted = read_trust_file(options.trust_file);
-    if (!trusted) return 1;
-    const auto why = refused_by_nodes(*key, *trusted, options.trust_file, static_cast<unsigned>(store::key_role::approve));
-    if (!why.empty()) return complain("the key " + options.key_file + why + ", so nodes would not count it; nothing was written", "sluice keygen --role approve makes one that may"), 1;
-    ring->trust_only(*trusted);
-  }
-  const auto how = ring->approve(*version, *key);
+  auto by = read_approver(options);
+  if (!by) return 1;
+  if (by->trusted) ring->trust_only(*by->trusted);
+  const auto how = ring->approve(*version, by->key);
   if (!how) return complain_ring(how.error()), 1;
-  if (json) {
-    std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"key", crypto::key_id(key->public_key())}, {"weaker", how->weaker}, {"commit", how->commit}, {"gate_report", how->gate_report}}.dump(2) << '\n';
-  } else {
-    std::cout << "version " << short_version(*version) << " is approved with key " << crypto::key_id(key->public_key()) << (how->weaker ? "" : "; nothing in it is weaker, so that it did not need to be")
-              << "; next: sluice activate " << short_version(*version) << '\n';
-  }
+  tell({{"ok", true}}, *version, *by, *how, "sluice activate " + short_version(*version), json);
   return 0;
+}
+
+int approve_in_archive(const approve_options& options, bool json) {
+  const auto bytes = read_file(options.archive, "--archive");
+  auto archive = bytes ? store::read_archive(*bytes, {}) : std::unexpected(bytes.error());
+  if (!archive) return complain(archive.error().message, "--archive takes one that sluice pack made"), 1;
+  const auto version = policy::version_of(archive->source);
+  if (!version.starts_with(options.version)) return complain(options.archive + " holds version " + short_version(version) + " and not " + options.version + "; nothing was written", "look at it again"), 1;
+  const auto by = read_approver(options);
+  if (!by) return 1;
+  const auto how = store::approve_archive(*archive, by->trusted ? store::publisher_trust(by->trusted, {}, {}) : std::nullopt, by->key);
+  if (!how) return complain(printable(how.error().message)), 1;
+  const auto signed_twice = store::write_archive(*archive);
+  if (!signed_twice) return complain(signed_twice.error().message), 1;
+  const auto& out = options.out.empty() ? options.archive : options.out;
+  if (const auto written = replace_file(out, *signed_twice); !written) return complain(written.error().message), 1;
+  tell({{"ok", true}, {"file", out}, {"activation", policy::to_string(store::activation_in(*archive))}}, version, *by, *how, "serve " + out, json);
+  return 0;
+}
+
+int approve(const approve_options& options, bool json) {
+  if (!options.archive.empty()) return approve_in_archive(options, json);
+  if (options.version.empty() || options.ring.url.empty()) {
+    return complain(options.version.empty() ? "no version is named" : "no ring is named", "sluice approve VERSION --redis redis://… for one in a ring; sluice approve --archive FILE for one that a web server hands out"), 2;
+  }
+  return approve_in_ring(options, json);
 }
 
 }  // namespace
@@ -46,14 +93,21 @@ int approve(const approve_options& options, bool json) {
 void add_approve(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("approve", "Put a second key's signature on a version that is weaker than the one before it");
   auto options = std::make_shared<approve_options>();
-  command->add_option("version", options->version, "The version or its first digits")->required();
+  command->add_option("version", options->version, "The version or its first digits; may be left out with --archive");
   command->add_option("--key", options->key_file, "Your private key (sluice keygen --role approve)")->required();
   add_trust_option(*command, options->trust_file, "The file of the keys that may build, as policy.trust.keys_file of the nodes: only what one of them built is approved; also from SLUICE_TRUST");
-  add_ring_options(*command, options->ring);
+  add_optional_ring(*command, options->ring, "where the version is; also from SLUICE_REDIS");
+  auto* archive = command->add_option("--archive", options->archive, "The archive (sluice pack) that holds the version, for nodes that fetch it by HTTPS");
+  archive->excludes(command->get_option("--redis"));
+  command->add_option("--out", options->out, "Where the approved archive goes; by default in place of --archive. A reader never sees half of it")->needs(archive);
   add_json(*command, call);
-  command->footer("Nodes with policy.trust.require_approval take no weaker version without it. Another key than the one that built the version is wanted.\n\nExample:\n"
-                  "  sluice diff deployed policies\n  sluice approve 3f0c1d2e4a5b --redis redis://127.0.0.1:6379 --ring prod --key mine.pem");
-  command->callback([options, &call] { call.exit_code = approve(*options, call.json); });
+  command->footer("Nodes with policy.trust.require_approval take no weaker version without it. Another key than the one that built the version is wanted.\n\nExamples:\n"
+                  "  sluice diff deployed policies\n  sluice approve 3f0c1d2e4a5b --redis redis://127.0.0.1:6379 --ring prod --key mine.pem\n"
+                  "  sluice approve --archive prod.tar.gz --key mine.pem --trust trusted_keys.yaml");
+  command->callback([options, &call] {
+    if (options->archive.empty()) take_ring_of_environment(options->ring);
+    call.exit_code = approve(*options, call.json);
+  });
 }
 
 }  // namespace sluice::app

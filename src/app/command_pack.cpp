@@ -85,8 +85,12 @@ int pack(const pack_options& o, bool json) {
   const auto bytes = store::sealed_archive(input->source, how, keys->build, keys->activate);
   if (!bytes) return complain(bytes.error().message), 1;
   if (const auto written = replace_file(o.out, *bytes); !written) return complain(written.error().message), 1;
+  if (weaker) {
+    complain(before->bundle ? "it is weaker than " + o.against + ", or may be" : "there is no --against to hold it against, so it counts as weaker",
+             "nodes with require_approval want a second key: sluice approve --archive " + o.out);
+  }
   const auto version = policy::version_of(input->source);
-  if (json) std::cout << nlohmann::ordered_json{{"file", o.out}, {"version", version}, {"activation", policy::to_string(how.activation)}, {"bytes", bytes->size()}, {"gate_report", how.how.gate_report}, {"commit", how.how.commit}}.dump(2) << '\n';
+  if (json) std::cout << nlohmann::ordered_json{{"file", o.out}, {"version", version}, {"activation", policy::to_string(how.activation)}, {"bytes", bytes->size()}, {"weaker", weaker}, {"gate_report", how.how.gate_report}, {"commit", how.how.commit}}.dump(2) << '\n';
   else std::cout << o.out << ": version " << short_version(version) << " as " << policy::to_string(how.activation) << " of ring " << o.ring << ", " << bytes->size() << " bytes" << (keys->build ? "" : ", not signed") << '\n';
   return 0;
 }
@@ -98,7 +102,7 @@ void add_pack(CLI::App& root, invocation& call) {
   const auto o = std::make_shared<pack_options>();
   command->add_option("bundle", o->bundle, "Folder with a bundle.yaml")->required();
   command->add_option("--out", o->out, "The archive (tar, gzip); a reader never sees half of it")->required();
-  command->add_option("--against", o->against, "The archive that is served now: the gate holds the new one against it, and its number is the next");
+  command->add_option("--against", o->against, "The archive that is served now: the gate holds the new one against it, and its number is the next. Nodes with require_approval hold it against what they run themselves");
   command->add_option("--ring", o->ring, "The fleet's name, as policy.source.https.ring")->capture_default_str();
   command->add_option("--activation", o->activation, "Its number, as 1-17; by default what follows --against, else 1-1");
   command->add_option("--note", o->note, "Why");

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 
+#include "approval.hpp"
 #include "ring_layout.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -169,6 +170,14 @@ result<bool> check_archive(const bundle_archive& of, const trust& whom, const st
   const auto version = policy::version_of(of.source);
   if (made->version != version || record->version != version) return fail(errc::integrity, "its manifest or its activation is of another version than its files are");
   return owes_approval(*made, whom, now);
+}
+
+result<provenance> approve_archive(bundle_archive& of, const std::optional<trust>& by, const crypto::signing_key& key) {
+  if (of.manifest.empty()) return fail(errc::integrity, "the archive holds no .sluice/manifest.json that could be approved; make it with sluice pack --key");
+  auto approved = approve_manifest(of.manifest, policy::version_of(of.source), "the archive", by, key);
+  if (!approved) return std::unexpected(approved.error());
+  of.manifest = std::move(approved->text);
+  return std::move(approved->of.how);
 }
 
 policy::activation activation_in(const bundle_archive& of) {

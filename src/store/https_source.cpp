@@ -78,6 +78,12 @@ void https_source::refuse(const std::string& what, policy::activation as, const 
   node_.refuse(as, version, "VERIFY", what);
 }
 
+// A server has no log: what a version follows here is what this node itself made live last. Who remembers nothing has but the manifest's word.
+placing https_source::placing_of(const manifest& of) const {
+  const auto last = node_.last_live();
+  return {.ring = config_.ring, .over = last.empty() ? of.how.against : last, .back = node_.was_live(of.version), .first = node_.state().highest == policy::activation{}, .archived = true};
+}
+
 result<manifest> https_source::checked_manifest(const bundle_archive& from) const {
   const auto version = policy::version_of(from.source);
   manifest out{.version = version, .files = {}, .how = {}, .signed_as = {}};
@@ -89,7 +95,7 @@ result<manifest> https_source::checked_manifest(const bundle_archive& from) cons
   } else if (config_.trust.required) {
     return fail(errc::integrity, "the archive holds no .sluice/manifest.json, and this node requires signatures (policy.trust.require_signature); make it with sluice pack --key");
   }
-  if (auto passes = check_manifest(out, config_.trust, now().wall); !passes) return std::unexpected(passes.error());
+  if (auto passes = check_manifest(out, config_.trust, now().wall, placing_of(out)); !passes) return std::unexpected(passes.error());
   return out;
 }
 
@@ -120,7 +126,7 @@ void https_source::take(const std::string& bytes) {
   auto archive = read_archive(bytes, {});
   if (!archive) return refuse(archive.error().message);
   const auto of = checked_manifest(*archive);
-  if (!of) return refuse(of.error().message, {}, policy::version_of(archive->source));
+  if (!of) return refuse(of.error().message, activation_in(*archive), policy::version_of(archive->source));
   policy::activation as = node_.version() == of->version ? node_.state().active : node_.next_number();
   if (!archive->activation.empty()) {
     const auto record = parse_record(archive->activation);

@@ -25,6 +25,7 @@ class https_source final : public source {
   [[nodiscard]] result<downloaded> download(milliseconds wait, int wake_fd);
   void refuse(const std::string& what, policy::activation as = {}, const std::string& version = {});
   void take(const std::string& bytes);
+  [[nodiscard]] placing placing_of(const manifest& of) const;
   [[nodiscard]] result<manifest> checked_manifest(const bundle_archive& from) const;
   [[nodiscard]] bool follows(const activation_record& record);
   const agent_config& config_;

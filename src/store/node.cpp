@@ -112,6 +112,11 @@ bool node::was_live(const std::string& version) const {
   return std::ranges::find(state_.was_live, version) != state_.was_live.end() || std::ranges::any_of(state_.healthy, ran);
 }
 
+std::string node::last_live() const {
+  if (!state_.was_live.empty()) return state_.was_live.front();
+  return state_.active == policy::activation{} ? std::string() : state_.version;
+}
+
 void node::adopt(const apply_result& applied, const std::string& version) {
   snapshot_ = applied.snapshot;
   applied_ = applied;

@@ -24,6 +24,8 @@ class node {
   [[nodiscard]] std::optional<policy::bundle_source> stored(const std::string& version) const;
   // Whether this source made it live here before, of the newest hundred.
   [[nodiscard]] bool was_live(const std::string& version) const;
+  // What this source made live here last, also where something older runs because that one did not; "" when this node remembers nothing.
+  [[nodiscard]] std::string last_live() const;
 
   enum class outcome : std::uint8_t { accepted, refused, unsaved };
   // Applies a candidate, stores it, and then publishes it. Unsaved: it was built but is not on disk. What runs stays where it is on

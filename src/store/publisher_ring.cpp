@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "approval.hpp"
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
 #include "sluice/base/foreign_json.hpp"
@@ -288,29 +289,17 @@ bool publisher::approved(const std::string& version) {
   return manifest && check_approval(*by, manifest->signed_as, now().wall, "it");
 }
 
-// Everything is asked of the very bytes that are signed: Redis may hand out others the next time.
+// Signed is what was asked about, and nothing is written over what Redis has by then.
 result<provenance> publisher::approve(const std::string& version, const crypto::signing_key& key) {
   const auto manifest_key = impl_->keys.manifest(version);
   const auto pinned = impl_->pinned(version);
   auto text = impl_->redis.command({"HGET", manifest_key, pinned.empty() ? "manifest" : pinned});
   if (text && text->kind != redis_reply::kind::text) text = impl_->redis.command({"HGET", manifest_key, "manifest"});
   if (!text) return std::unexpected(text.error());
-  const auto cannot = [&](const error& why) { return fail(why.code, "version " + version.substr(0, 12) + " cannot be approved: " + why.message); };
-  const auto made = parse_manifest(text->text);
-  if (!made) return cannot(made.error());
-  if (made->version != version) return cannot({errc::integrity, "what stands in Redis under its name is the manifest of version " + made->version.substr(0, 12)});
-  if (const auto by = publisher_trust(impl_->trusted, {}, {})) {
-    const auto built = check_signatures(*by, made->signed_as, build_purpose, static_cast<unsigned>(key_role::build), now().wall, "its manifest");
-    if (!built) return cannot({errc::refused, built.error().message});
-  }
-  const auto by_itself = [&](const signature& each) { return each.key_id == crypto::key_id(key.public_key()); };
-  if (!made->signed_as.signatures.empty() && std::ranges::all_of(made->signed_as.signatures, by_itself)) {
-    return cannot({errc::refused, "the key " + crypto::key_id(key.public_key()) + " built it, and a second one is wanted: another person's, of the role approve"});
-  }
-  auto signed_twice = countersign_text(approval_purpose, text->text, key);
-  if (!signed_twice) return cannot(signed_twice.error());
-  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, *signed_twice, crypto::sha256_hex(made->signed_as.payload)});
-  return done ? result<provenance>(made->how) : std::unexpected(done.error());
+  const auto approved = approve_manifest(text->text, version, "Redis", publisher_trust(impl_->trusted, {}, {}), key);
+  if (!approved) return std::unexpected(approved.error());
+  const auto done = impl_->redis.command({"EVAL", std::string(approve_script), "1", manifest_key, text->text, approved->text, crypto::sha256_hex(approved->of.signed_as.payload)});
+  return done ? result<provenance>(approved->of.how) : std::unexpected(done.error());
 }
 
 result<policy::bundle_source> publisher::fetch(const std::string& version) {

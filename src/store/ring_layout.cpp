@@ -217,9 +217,13 @@ result<void> check_provenance(const manifest& of, const trust& whom, wall_time n
   if (!whom.approval || (as && (as->back || !as->decides))) return {};
   const auto otherwise = of.how.weaker || !as ? std::string() : held_otherwise(of, *as);
   if (!of.how.weaker && otherwise.empty()) return {};
-  auto approved = check_approval(whom, of.signed_as, now, what);
-  if (approved || otherwise.empty()) return approved;
-  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): sluice rollback, then push it again, so that it is held against what runs; or whoever may: sluice approve, then sluice activate");
+  const auto approved = check_approval(whom, of.signed_as, now, what);
+  if (approved) return {};
+  const bool archived = as && as->archived;
+  const std::string approve = archived ? "whoever may: sluice approve --archive, and serve that file" : "whoever may: sluice approve";
+  if (otherwise.empty()) return fail(approved.error().code, approved.error().message + "; " + approve);
+  return fail(approved.error().code, what + " was held against " + otherwise + ", so it may be weaker, and no second key has approved it (policy.trust.require_approval): " +
+                                         (archived ? "sluice pack it --against the archive of what runs here; or " + approve : "sluice rollback, then push it again, so that it is held against what runs; or " + approve + ", then sluice activate"));
 }
 
 std::string named(const std::string& version) { return version.empty() ? "nothing" : "version " + version.substr(0, 12); }

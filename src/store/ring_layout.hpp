@@ -98,6 +98,7 @@ struct placing {
   bool first = true;   // nothing was live here before
   std::string astray = {};  // a version that is live here, from which nothing that counts leads to `over`; "": something does
   bool decides = true;      // false: in shadow, where it may be weaker
+  bool archived = false;    // it came as an archive: its second key has to be in there
 };
 // Why what its manifest says of it does not hold there; "" when it does.
 [[nodiscard]] std::string held_otherwise(const manifest& of, const placing& as);

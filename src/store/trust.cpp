@@ -57,7 +57,7 @@ std::string sign_text(std::string_view purpose, const std::string& payload, cons
 result<std::string> countersign_text(std::string_view purpose, const std::string& text, const crypto::signing_key& key) {
   const auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
-  if (opened->signatures.empty()) return fail(errc::refused, "it carries no signature that another could stand beside; push it with a key");
+  if (opened->signatures.empty()) return fail(errc::refused, "it carries no signature that another could stand beside; sign it first: --key");
   json signatures = json::array();
   const auto message = signed_bytes(purpose, opened->payload);
   for (const auto& s : opened->signatures) {
@@ -125,8 +125,7 @@ result<void> check_approval(const trust& whom, const signed_text& text, wall_tim
   for (const auto& second : signers(approval_purpose, key_role::approve)) {
     if (std::ranges::any_of(builders, [&](const auto& first) { return first != second; })) return {};
   }
-  return fail(errc::integrity, what + " is weaker than the version that was live when it was made, and no second key has approved it (policy.trust.require_approval); "
-                                      "whoever may: sluice approve");
+  return fail(errc::integrity, what + " is weaker than the version that was live when it was made, and no second key has approved it (policy.trust.require_approval)");
 }
 
 }  // namespace sluice::store

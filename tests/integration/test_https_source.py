@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lab import Gateway, Upstream, bundle, sluice, until
 from redis_lab import metric, traffic
+from test_gate import cases, write
 from test_trust import keys
 
 
@@ -207,6 +208,66 @@ def test_a_server_that_lies_can_only_withhold(lab):
         server.serve(packed(lab, "Merrow Capital", more=["--activation", "1-3", *signed])[0])
         until("the true one is taken", lambda: redacts(g, "Merrow Capital"))
     assert g.state()["state"] == "FRESH"
+
+
+def test_a_weaker_version_needs_a_second_key_in_its_archive(lab):
+    server = Server(lab)
+    key = keys(lab, one="build,activate", lead="approve", other="approve")
+    trust = ["--trust", lab.dir / "trusted.yaml"]
+    made = lambda name: lab.dir / f"{name}.tar.gz"
+
+    def pack(name, words, *more):
+        folder = write(lab.dir / f"of-{name}", cases(), words=words)
+        return json.loads(sluice("pack", folder, "--out", made(name), "--ring", "it", "--key", key["one"], *trust, "--json", *more).stdout)
+
+    def serve(name):
+        server.serve(made(name).read_bytes())
+
+    strong, weak = ["needle", "thorn"], ["needle"]
+    first = pack("first", strong)
+    serve("first")
+    g = node(lab, server, trust=f"{{keys_file: {lab.dir}/trusted.yaml, require_signature: true, require_gate: true, require_approval: true}}")
+    stops = lambda: g.ask("a thorn")[0] == 400
+    refused = lambda number, what: until(f"refused: {what}", lambda: g.state()["last_refusal"] and g.state()["last_refusal"]["activation"] == number and what in g.state()["last_refusal"]["message"])
+    assert g.state()["activation"] == "1-1" and stops(), g.state()
+
+    # One person, two packs: nothing is weaker than no archive, nor than itself.
+    one = pack("one", weak)
+    pack("two", weak, "--against", made("one"), "--activation", "1-50")
+    serve("two")
+    refused("1-50", f"was held against version {one['version'][:12]}, and follows version {first['version'][:12]}")
+    assert g.state()["version"] == first["version"] and stops(), g.state()
+
+    # The honest way: what the gate says, then the second key, at another place.
+    assert pack("next", weak, "--against", made("first"), "--approved-by", "Ada Byron")["weaker"] and not one["weaker"]
+    serve("next")
+    refused("1-2", "whoever may: sluice approve --archive")
+    assert stops()
+    before = made("next").read_bytes()
+    for words, why in ((["--key", key["one"], *trust], "not the role approve"), (["--key", key["one"]], "a second one is wanted"), ([first["version"][:12], "--key", key["lead"], *trust], "and not " + first["version"][:12])):
+        r = sluice("approve", *words, "--archive", made("next"), check=False)
+        assert r.returncode == 1 and why in r.stderr and made("next").read_bytes() == before, r
+    told = json.loads(sluice("approve", one["version"][:12], "--archive", made("next"), "--out", made("approved"), "--key", key["lead"], *trust, "--json").stdout)
+    assert told["weaker"] and told["version"] == one["version"] and told["activation"] == "1-2" and told["file"] == str(made("approved")) and made("next").read_bytes() == before, told
+    sluice("approve", "--archive", made("next"), "--key", key["lead"], *trust)
+    assert made("next").read_bytes() == made("approved").read_bytes(), "in its place"
+    serve("approved")
+    until("it is taken", lambda: g.state()["activation"] == "1-2" and not stops())
+    sluice("approve", "--archive", made("approved"), "--key", key["other"], *trust)
+    serve("approved")  # runs already
+
+    # On from there, and back to what ran here.
+    pack("third", [*weak, "rose"], "--against", made("approved"))
+    serve("third")
+    until("the next is taken", lambda: g.state()["activation"] == "1-3")
+    pack("back", weak, "--against", made("third"), "--approved-by", "Ada Byron")
+    serve("back")
+    until("it is back", lambda: g.state()["activation"] == "1-4" and g.state()["version"] == one["version"])
+
+    r = sluice("approve", "--key", key["lead"], check=False)
+    assert r.returncode == 2 and "no version is named" in r.stderr, r
+    r = sluice("approve", one["version"], "--key", key["lead"], check=False, env={})
+    assert r.returncode == 2 and "no ring is named" in r.stderr, r
 
 
 def signed_again(lab, key, record, **members):

@@ -39,6 +39,9 @@ struct sealing {
 // Whether its activation was made for this ring and its manifest built by keys that count. The value: its version counts as weaker, and no second
 // key has approved it. errc::integrity names what is wrong.
 [[nodiscard]] result<bool> check_archive(const bundle_archive& of, const trust& whom, const std::string& ring, wall_time now);
+// Its manifest with one more signature, by a key of the role approve: the version may be weaker. `by`: only a manifest that one of these built is approved;
+// nothing: any. errc::refused: its builder does not count, or is the key itself; errc::integrity: it lacks a manifest, or that is of other files.
+[[nodiscard]] result<provenance> approve_archive(bundle_archive& of, const std::optional<trust>& by, const crypto::signing_key& key);
 // The number in an archive, unchecked; 0-0 without one.
 [[nodiscard]] policy::activation activation_in(const bundle_archive& of);
 // "1-17".
