@@ -155,7 +155,7 @@ def test_a_controller_whose_key_expired_writes_no_head_and_says_it_once(lab):
     until("its key has expired", lambda: time.time() > end + 1)
 
     def reports():
-        heartbeat(redis, "x", activation="1-1", highest="1-1", version=version, demoted=json.dumps([{"version": version, "rule": "rivals", "why": "test"}]))
+        heartbeat(redis, "x", activation="1-1", highest="1-1", version=version, demoted=json.dumps([{"version": version, "rule": "bomb", "why": "test"}]))
         return "expired at" in log.read_text()
 
     until("it says that it cannot sign", reports, 60)
