@@ -122,7 +122,7 @@ class node {
   void tell_shadow() const;
   // What has ended in the versions that run, an exception: their rules apply from now on as on a node that starts now.
   void apply_what_ended();
-  void apply_again();
+  // `of`: what was applied of `version`; `what` it is beside the one that is live, for the log.
   void apply_again(apply_result& of, const std::string& version, const std::string& what);
   // For another version, beside the one that is live.
   void keep_ending(const apply_result& of, const policy::bundle_source& source, const std::string& version);

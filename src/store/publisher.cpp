@@ -140,8 +140,7 @@ result<activation_record> publisher::impl::next(const activate_request& what, ac
   // Only what somebody vouches for is gone on with.
   auto last = context.doubt.empty() ? std::move(top->record) : std::nullopt;
   if (last) {
-    if (auto told = tell_safety(*last); !told) return std::unexpected(told.error());
-    const auto far = far_above(*last);
+    const auto far = follow_safety(*last);
     if (!far) return std::unexpected(far.error());
     if (*far) return std::unexpected(nothing_follows(*top, "activation " + policy::to_string(last->activation) + " is signed with a key of the role safety, far above what it goes on with"));
   }

@@ -52,7 +52,7 @@ struct publisher::impl {
   static constexpr std::size_t nodes_max = 10'000;
   [[nodiscard]] result<std::vector<std::pair<std::string, std::int64_t>>> heartbeats();
   // Gives the entries of a stream, the newest first, in pages: one reply holds no long one. `limit` 0: all.
-  [[nodiscard]] result<void> newest(const std::string& stream, std::size_t limit, const std::function<void(const redis_reply& entry)>& take);
+  [[nodiscard]] result<void> newest(const std::string& stream, std::size_t limit, const std::function<void(const std::string& id, const redis_reply& fields)>& take);
   // Each living node's highest and active activation, its version, what its version in shadow blocked, and the digest of its record.
   // Advice: none where Redis has something else in its place, or does not let it be read.
   struct report {
@@ -71,12 +71,11 @@ struct publisher::impl {
   // Why nothing may be gone on with of what stands at the top; "" when it may.
   [[nodiscard]] std::string doubt_about(const ring_top& top) const;
   [[nodiscard]] std::string doubt_about(const activation_record& record) const;
-  // Marks the demotions of a key of the role safety in a record that such a key signed: who goes on with it makes none of them his own.
-  [[nodiscard]] result<void> tell_safety(activation_record& record);
+  // In a record that a key of the role safety signed, marks the demotions that are no person's: who goes on with it makes none of them his own.
+  // The value: such a key gave it a number that nobody comes to from what it goes on with.
+  [[nodiscard]] result<bool> follow_safety(activation_record& record);
   // Why the word of whoever signs would not count, of a record that is to be written; "" when it would.
   [[nodiscard]] std::string own_doubt(const activation_record& unwritten) const;
-  // A key of the role safety gave it a number that nobody comes to from what it goes on with.
-  [[nodiscard]] result<bool> far_above(const activation_record& record);
   // What follows the highest activation that anybody has seen.
   [[nodiscard]] result<activation_record> next(const activate_request& what, activate_context& context);
   [[nodiscard]] provenance made(const activate_request& what, const placing& as, const std::string& manifest);

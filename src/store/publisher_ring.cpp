@@ -5,6 +5,7 @@
 #include "approval.hpp"
 #include "publisher_impl.hpp"
 #include "ring_scripts.hpp"
+#include "stream_reader.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 
@@ -46,7 +47,7 @@ result<head_record> publisher::head() {
   if (!top->record && !doubt.empty()) return fail(errc::integrity, "what is live in ring " + impl_->ring + " " + doubt);
   if (!top->record) return fail(errc::not_found, "nothing was ever activated in ring " + impl_->ring + "; push a bundle first");
   if (doubt.empty()) {
-    if (auto told = impl_->tell_safety(*top->record); !told) return std::unexpected(told.error());
+    if (auto told = impl_->follow_safety(*top->record); !told) return std::unexpected(told.error());
   }
   auto out = to_head(*top->record);
   out.doubt = std::move(doubt);
@@ -79,26 +80,17 @@ std::string publisher::impl::own_doubt(const activation_record& unwritten) const
   return as_read ? doubt_about(*as_read) : as_read.error().message;
 }
 
-result<bool> publisher::impl::far_above(const activation_record& record) {
+result<bool> publisher::impl::follow_safety(activation_record& record) {
   const auto by = whom();
   const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
   if (!by || activator(record)) return false;
-  const auto before = made_live_before(redis, keys, record, {}, activator);
-  if (!before) return std::unexpected(before.error());
-  return *before && jumps(record.activation, (*before)->activation);
-}
-
-result<void> publisher::impl::tell_safety(activation_record& record) {
-  const auto by = whom();
-  const auto activator = [&](const activation_record& each) { return check_activator(each, *by, ring, now().wall).has_value(); };
-  if (!by || record.with.demoted.empty() || activator(record)) return {};
   const auto before = made_live_before(redis, keys, record, {}, activator);
   if (!before) return std::unexpected(before.error());
   const auto persons = *before ? by_persons(**before) : std::vector<rule_demotion>();
   for (auto& each : record.with.demoted) {
     each.by_safety = std::ranges::none_of(persons, [&](const rule_demotion& d) { return same_rule(d, each); });
   }
-  return {};
+  return *before && jumps(record.activation, (*before)->activation);
 }
 
 error cannot_go_on(const std::string& ring, const std::string& doubt) {
@@ -108,9 +100,9 @@ error cannot_go_on(const std::string& ring, const std::string& doubt) {
 
 result<std::vector<head_record>> publisher::history(std::size_t limit) {
   std::vector<head_record> out;
-  const auto done = impl_->newest(impl_->keys.log(), limit, [&](const redis_reply& e) {
-    const auto number = parse_activation(e.items[0].text).value_or(policy::activation{});
-    auto record = parse_record(e.items[1].field("record"));
+  const auto done = impl_->newest(impl_->keys.log(), limit, [&](const std::string& id, const redis_reply& fields) {
+    const auto number = parse_activation(id).value_or(policy::activation{});
+    auto record = parse_record(fields.field("record"));
     if (record && record->activation != number) record = fail(errc::integrity, "an entry of the log is a copy of " + policy::to_string(record->activation) + " under another number");
     if (!record) {
       out.push_back({.activation = number, .version = {}, .kind = std::string(damaged_kind), .actor = {}, .note = {}, .time = {}, .doubt = record.error().message});
@@ -133,22 +125,14 @@ result<provenance> publisher::vouched_origin(const std::string& version) {
   return made ? result<provenance>(std::move(made->how)) : std::unexpected(made.error());
 }
 
-result<void> publisher::impl::newest(const std::string& stream, std::size_t limit, const std::function<void(const redis_reply& entry)>& take) {
-  constexpr std::size_t page = 1000, all = 5'000'000;
-  std::string from = "+";
-  for (std::size_t left = limit == 0 ? all : limit; left > 0;) {
-    const auto asked = std::min(left, page);
-    const auto entries = redis.command({"XREVRANGE", stream, from, "-", "COUNT", std::to_string(asked)});
-    if (!entries) return std::unexpected(entries.error());
-    for (const auto& entry : entries->items) {
-      if (entry.items.size() != 2) continue;
-      take(entry);
-      from = "(" + entry.items[0].text;
-    }
-    if (entries->items.size() < asked) return {};
-    left -= asked;
-  }
-  return limit != 0 ? result<void>() : fail(errc::limit, "there are more than " + std::to_string(all) + " entries in " + stream + ": somebody wrote them. Put it aside; what runs stays: redis-cli RENAME '" + stream + "' '" + stream + ".aside'");
+result<void> publisher::impl::newest(const std::string& stream, std::size_t limit, const std::function<void(const std::string& id, const redis_reply& fields)>& take) {
+  constexpr std::size_t all = 5'000'000;
+  const auto whole = read_back(redis, stream, {.most = limit == 0 ? all : limit}, [&](const std::string& id, const redis_reply& fields) {
+    take(id, fields);
+    return true;
+  });
+  if (!whole) return std::unexpected(whole.error());
+  return *whole || limit != 0 ? result<void>() : fail(errc::limit, "there are more than " + std::to_string(all) + " entries in " + stream + ": somebody wrote them. Put it aside; what runs stays: redis-cli RENAME '" + stream + "' '" + stream + ".aside'");
 }
 
 // Without those whose time is no time: they would stand before all others.
@@ -276,8 +260,8 @@ result<std::vector<std::string>> publisher::staged() {
 bool publisher::owes_approval(const std::string& version) {
   const auto by = impl_->whom();
   if (!by) return false;
-  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, impl_->pinned(version));
   const auto top = read_top(impl_->redis, impl_->keys);
+  const auto manifest = fetch_manifest(impl_->redis, impl_->keys, version, *by, now().wall, {}, top && top->record ? top->record->manifest_of(version) : std::string());
   const bool live = top && top->record && top->record->version == version;
   const auto as = live ? std::optional(placing{.ring = impl_->ring, .over = top->record->previous, .back = top->record->back}) : std::nullopt;
   return !manifest || store::owes_approval(*manifest, *by, now().wall, as);

@@ -67,8 +67,8 @@ result<std::vector<std::string>> publisher::revoked() {
 
 result<std::vector<ring_stop>> publisher::stops(std::size_t limit) {
   std::vector<ring_stop> out;
-  const auto done = impl_->newest(impl_->keys.stops(), limit, [&](const redis_reply& e) {
-    const auto j = parse_bounded<json>(e.items[1].field("stop"));
+  const auto done = impl_->newest(impl_->keys.stops(), limit, [&](const std::string&, const redis_reply& fields) {
+    const auto j = parse_bounded<json>(fields.field("stop"));
     if (!j.is_object()) return;
     out.push_back({.kind = word(j, "kind"), .version = word(j, "version"), .actor = word(j, "actor"), .note = word(j, "note"), .time = word(j, "time")});
   });

@@ -9,6 +9,7 @@
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/store/directory.hpp"
+#include "stream_reader.hpp"
 
 namespace sluice::store {
 using nlohmann::json;
@@ -376,23 +377,16 @@ result<policy::bundle_source> fetch_files(redis_client& redis, const ring_keys& 
 
 result<std::optional<activation_record>> made_live_before(redis_client& redis, const ring_keys& keys, const activation_record& record, std::optional<activation_record> known,
                                                           const std::function<bool(const activation_record&)>& by_activator) {
-  constexpr const char* page = "100";
-  constexpr int pages_max = 100;
-  const auto from = known ? policy::to_string(known->activation) : "-";
-  auto to = record.activation;
-  for (int i = 0; i < pages_max; ++i) {
-    const auto entries = redis.command({"XREVRANGE", keys.log(), policy::to_string(to), from, "COUNT", page});
-    if (!entries) return std::unexpected(entries.error());
-    for (const auto& entry : entries->items) {
-      if (entry.items.size() != 2) continue;
-      to = parse_activation(entry.items[0].text).value_or(policy::activation{});
-      auto each = parse_record(entry.items[1].field("record"));
-      if (each && each->activation < record.activation && (!known || each->activation > known->activation) && by_activator(*each)) return std::move(*each);
-    }
-    if (entries->items.empty() || to.generation == 0) break;
-    --to.generation;
-  }
-  return known;
+  auto out = std::move(known);
+  const stream_range range{.newest = "(" + policy::to_string(record.activation), .oldest = out ? policy::to_string(out->activation) : "-"};
+  const auto done = read_back(redis, keys.log(), range, [&](const std::string&, const redis_reply& fields) {
+    auto each = parse_record(fields.field("record"));
+    if (!each || each->activation >= record.activation || (out && each->activation <= out->activation) || !by_activator(*each)) return true;
+    out = std::move(*each);
+    return false;
+  });
+  if (!done) return std::unexpected(done.error());
+  return out;
 }
 
 }  // namespace sluice::store

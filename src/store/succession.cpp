@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "stream_reader.hpp"
+
 namespace sluice::store {
 namespace {
 
-constexpr std::size_t entries_max = 10'000, page = 200;
+constexpr std::size_t entries_max = 10'000;
 
 struct step {
   std::string version, previous, manifest;
@@ -26,26 +28,16 @@ struct steps {
 
 result<steps> read_steps(redis_client& redis, const ring_keys& keys, const activation_record& record, const std::optional<live_since>& from, const trust& whom, const std::string& ring) {
   steps out;
-  const auto least = from ? "(" + policy::to_string(from->activation) : std::string("-");
-  auto most = "(" + policy::to_string(record.activation);
-  for (std::size_t seen = 0;; seen += page) {
-    const auto entries = redis.command({"XREVRANGE", keys.log(), most, least, "COUNT", std::to_string(page)});
-    if (!entries) return std::unexpected(entries.error());
-    for (const auto& entry : entries->items) {
-      if (entry.items.size() != 2) continue;
-      most = "(" + entry.items[0].text;
-      auto each = parse_record(entry.items[1].field("record"));
-      if (!each || policy::to_string(each->activation) != entry.items[0].text) continue;
-      const auto at = when_made(*each);
-      if (!check_activator(*each, whom, ring, at)) continue;
-      out.all.push_back({.version = each->version, .previous = each->previous, .manifest = each->manifest_of(each->version), .back = each->back, .at = at});
-    }
-    if (entries->items.size() < page) break;
-    if (seen + page >= entries_max) {
-      out.whole = false;
-      break;
-    }
-  }
+  const stream_range range{.newest = "(" + policy::to_string(record.activation), .oldest = from ? "(" + policy::to_string(from->activation) : "-", .most = entries_max};
+  const auto whole = read_back(redis, keys.log(), range, [&](const std::string& id, const redis_reply& fields) {
+    const auto each = parse_record(fields.field("record"));
+    if (!each || policy::to_string(each->activation) != id) return true;
+    const auto at = when_made(*each);
+    if (check_activator(*each, whom, ring, at)) out.all.push_back({.version = each->version, .previous = each->previous, .manifest = each->manifest_of(each->version), .back = each->back, .at = at});
+    return true;
+  });
+  if (!whole) return std::unexpected(whole.error());
+  out.whole = *whole;
   std::ranges::reverse(out.all);
   return out;
 }
