@@ -7,19 +7,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
+#include "../temporary_folder.hpp"
 
 namespace sluice::app {
 namespace {
 
 class taking_feedback : public ::testing::Test {
  protected:
-  struct folder {
-    std::string path = (std::filesystem::temp_directory_path() / "sluice-intake-XXXXXX").string();
-    folder() { EXPECT_NE(::mkdtemp(path.data()), nullptr); }
-    ~folder() { std::filesystem::remove_all(path); }
-  };
   // The status of an answer to feedback of a decision that is nobody's.
   int say(const std::string& caller, const std::string& user = {}) { return say_of("06h0mqn3047np0000cshjbwck3954r58", one(caller, user, {})); }
   int say_of(const std::string& decision, const proxy::identity& who) {
@@ -32,8 +26,8 @@ class taking_feedback : public ::testing::Test {
     who.who.tenant = tenant;
     return who;
   }
-  folder in_;
-  feedback_spool spool_{in_.path, std::nullopt, "r"};
+  sluice::testing::temporary_folder in_;
+  feedback_spool spool_{in_.path(), std::nullopt, "r"};
   feedback_intake intake_{{.master_secret = std::string(32, 's'), .node = "n1", .notes = kept_notes::masked, .per_minute = 20}, spool_};
 };
 

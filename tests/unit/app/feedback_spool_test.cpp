@@ -4,31 +4,27 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "../file_limit.hpp"
+#include "../temporary_folder.hpp"
 #include "sluice/telemetry/log.hpp"
 
 namespace sluice::app {
 namespace {
 
-struct folder {
-  std::string path = (std::filesystem::temp_directory_path() / "sluice-spool-XXXXXX").string();
-  folder() { EXPECT_NE(::mkdtemp(path.data()), nullptr); }
-  ~folder() { std::filesystem::remove_all(path); }
-};
+using folder = sluice::testing::temporary_folder;
 
 TEST(feedback_spool, counts_what_it_takes_and_what_waits_on_the_disk) {
   const folder in;
   const std::string line(99, 'x');
   {
-    feedback_spool spool(in.path, std::nullopt, "r");
+    feedback_spool spool(in.path(), std::nullopt, "r");
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(spool.add(line));
     EXPECT_EQ(spool.stats().received, 3u);
   }
-  const feedback_spool again(in.path, std::nullopt, "r");
+  const feedback_spool again(in.path(), std::nullopt, "r");
   const auto counted = again.stats();
   EXPECT_EQ(counted.waiting_bytes, 300u);
   EXPECT_EQ(counted.received, 0u);
@@ -38,7 +34,7 @@ TEST(feedback_spool, counts_what_it_takes_and_what_waits_on_the_disk) {
 
 TEST(feedback_spool, counts_what_it_has_no_room_for) {
   const folder in;
-  feedback_spool spool(in.path, std::nullopt, "r");
+  feedback_spool spool(in.path(), std::nullopt, "r");
   EXPECT_FALSE(spool.add(std::string(feedback_spool::file_bytes_max + 1, 'x')));
   EXPECT_EQ(spool.stats().dropped, 1u);
   EXPECT_EQ(spool.stats().received, 0u);
@@ -47,9 +43,9 @@ TEST(feedback_spool, counts_what_it_has_no_room_for) {
 // What was taken waits for the disk; no more is taken meanwhile.
 TEST(feedback_spool, what_was_taken_is_kept_until_the_disk_takes_it_and_no_more_is_taken_before) {
   const folder in;
-  const auto file = in.path + "/feedback.jsonl";
+  const auto file = in.path() + "/feedback.jsonl";
   std::filesystem::create_directory(file);
-  feedback_spool spool(in.path, std::nullopt, "r");
+  feedback_spool spool(in.path(), std::nullopt, "r");
   std::uint64_t taken = 0;
   for (int i = 0; i < 500 && spool.stats().dropped == 0; ++i, ::usleep(10'000)) taken += spool.add("{}") ? 1 : 0;
   EXPECT_EQ(spool.stats().dropped, 1u);
@@ -74,7 +70,7 @@ void until_waiting(const feedback_spool& spool, std::uint64_t bytes, std::uint64
 
 TEST(feedback_spool, an_entry_that_the_disk_took_in_part_waits_and_spoils_no_other) {
   const folder in;
-  feedback_spool spool(in.path, std::nullopt, "r");
+  feedback_spool spool(in.path(), std::nullopt, "r");
   const std::string first(99, 'a'), waits(99, 'b'), last(99, 'c');
   std::vector<std::string> all{first};
   EXPECT_TRUE(spool.add(first));
@@ -94,8 +90,8 @@ TEST(feedback_spool, an_entry_that_the_disk_took_in_part_waits_and_spoils_no_oth
 
 TEST(feedback_spool, an_entry_that_a_crash_tore_is_counted_and_spoils_no_other) {
   const folder in;
-  std::ofstream(in.path + "/feedback.jsonl") << "whole\nhalf of";
-  feedback_spool spool(in.path, std::nullopt, "r");
+  std::ofstream(in.path() + "/feedback.jsonl") << "whole\nhalf of";
+  feedback_spool spool(in.path(), std::nullopt, "r");
   EXPECT_EQ(spool.stats().dropped, 1u);
   EXPECT_TRUE(spool.add("next"));
   until_waiting(spool, 11, 1);

@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "sluice/audit/log.hpp"
+
+#include "../temporary_folder.hpp"
 
 namespace sluice::app {
 namespace {
@@ -16,10 +16,9 @@ using kind = decltype(audit::record::event);
 
 // The log of a stream that was opened, and then this.
 std::string told_of_a_stream_that(kind ended) {
-  auto folder = (std::filesystem::temp_directory_path() / "sluice-records-XXXXXX").string();
-  EXPECT_NE(::mkdtemp(folder.data()), nullptr);
+  const sluice::testing::temporary_folder folder;
   audit::log_config config;
-  config.directory = folder;
+  config.directory = folder.path();
   config.node = "n1";
   config.value_key = "a key of the test";
   {
@@ -31,9 +30,7 @@ std::string told_of_a_stream_that(kind ended) {
       to->publish(0);
     }
   }
-  auto line = record_of_decision({folder}, "d1").value();
-  std::filesystem::remove_all(folder);
-  return line;
+  return record_of_decision({folder.path()}, "d1").value();
 }
 
 TEST(record_of_decision, is_the_one_that_says_how_a_stream_ended) {

@@ -16,15 +16,12 @@
 #include <thread>
 
 #include "../file_limit.hpp"
+#include "../temporary_folder.hpp"
 
 namespace sluice {
 namespace {
 
-struct folder {
-  std::string path = (std::filesystem::temp_directory_path() / "sluice-durable-XXXXXX").string();
-  folder() { EXPECT_NE(::mkdtemp(path.data()), nullptr); }
-  ~folder() { std::filesystem::remove_all(path); }
-};
+using folder = sluice::testing::temporary_folder;
 
 std::string read(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -35,7 +32,7 @@ using testing::file_limit;
 
 TEST(durable_file, a_file_is_replaced_whole_or_stays_as_it_was) {
   const folder in;
-  const auto path = in.path + "/cursor";
+  const auto path = in.path() + "/cursor";
   ASSERT_TRUE(replace_file(path, "one\n", 0600));
   struct stat is {};
   ASSERT_EQ(::stat(path.c_str(), &is), 0);
@@ -51,12 +48,12 @@ TEST(durable_file, a_file_is_replaced_whole_or_stays_as_it_was) {
   EXPECT_FALSE(std::filesystem::exists(path + ".new"));
   ASSERT_TRUE(replace_file(path, ""));
   EXPECT_EQ(read(path), "");
-  EXPECT_FALSE(replace_file(in.path + "/none/cursor", "x"));
+  EXPECT_FALSE(replace_file(in.path() + "/none/cursor", "x"));
 }
 
 TEST(durable_file, a_fresh_file_is_never_written_over_and_a_kept_one_never_made) {
   const folder in;
-  const auto path = in.path + "/key";
+  const auto path = in.path() + "/key";
   EXPECT_FALSE(write_file(path, "x", {.start = file_start::kept}));
   ASSERT_TRUE(write_file(path, "first", {.start = file_start::fresh}));
   const auto second = write_file(path, "second", {.start = file_start::fresh});
@@ -75,23 +72,23 @@ TEST(durable_file, nobody_sees_a_fresh_file_before_it_is_whole) {
   std::thread reader([&] {
     for (int now = 0; (now = round.load()) >= 0;) {
       std::error_code none;
-      const auto size = std::filesystem::file_size(in.path + "/f" + std::to_string(now), none);
+      const auto size = std::filesystem::file_size(in.path() + "/f" + std::to_string(now), none);
       if (!none && size != bytes.size()) seen_in_part.store(true);
     }
   });
   for (int i = 1; i <= 50; ++i) {
     round.store(i);
-    EXPECT_TRUE(write_file(in.path + "/f" + std::to_string(i), bytes, {.start = file_start::fresh, .synced = false}));
+    EXPECT_TRUE(write_file(in.path() + "/f" + std::to_string(i), bytes, {.start = file_start::fresh, .synced = false}));
   }
   round.store(-1);
   reader.join();
   EXPECT_FALSE(seen_in_part.load());
-  for (const auto& each : std::filesystem::directory_iterator(in.path)) EXPECT_FALSE(each.path().filename().string().ends_with(".new"));
+  for (const auto& each : std::filesystem::directory_iterator(in.path())) EXPECT_FALSE(each.path().filename().string().ends_with(".new"));
 }
 
 TEST(durable_file, what_is_appended_in_part_is_cut_off_again) {
   const folder in;
-  const auto path = in.path + "/records";
+  const auto path = in.path() + "/records";
   ASSERT_TRUE(write_file(path, "whole\n"));
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   ASSERT_GE(fd, 0);
@@ -139,8 +136,8 @@ TEST(durable_file, a_folder_is_named_by_its_path) {
   EXPECT_EQ(folder_of("/cursor"), "/");
   EXPECT_EQ(folder_of("a/b/c"), "a/b");
   const folder in;
-  EXPECT_FALSE(sync_folder(in.path));
-  EXPECT_EQ(sync_folder(in.path + "/none"), std::errc::no_such_file_or_directory);
+  EXPECT_FALSE(sync_folder(in.path()));
+  EXPECT_EQ(sync_folder(in.path() + "/none"), std::errc::no_such_file_or_directory);
 }
 
 }  // namespace

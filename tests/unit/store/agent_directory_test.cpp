@@ -5,13 +5,14 @@
 #include <thread>
 
 #include "failing_disk.hpp"
-#include "temporary_folder.hpp"
+#include "../temporary_folder.hpp"
 #include "watched_agent.hpp"
 
 namespace sluice::store {
 namespace {
 
 using namespace testing;
+using sluice::testing::temporary_folder;
 using policy::freshness;
 namespace fs = std::filesystem;
 

@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "sluice/store/archive.hpp"
-#include "temporary_folder.hpp"
+#include "../temporary_folder.hpp"
 #include "trust_fixture.hpp"
 
 namespace sluice::store {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "temporary_folder.hpp"
+#include "../temporary_folder.hpp"
 
 namespace sluice::store {
 namespace {

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "redis_client.hpp"
-#include "temporary_folder.hpp"
+#include "../temporary_folder.hpp"
 
 namespace sluice::store::testing {
+
+using sluice::testing::temporary_folder;
 
 class redis_server {
  public:

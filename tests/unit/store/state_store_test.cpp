@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "failing_disk.hpp"
-#include "temporary_folder.hpp"
+#include "../temporary_folder.hpp"
 #include "watched_agent.hpp"
 
 namespace sluice::store {
 namespace {
 
 using namespace testing;
+using sluice::testing::temporary_folder;
 
 result<void> save_version(state_store& disk, const std::string& version, const policy::bundle_source& source) {
   auto written = disk.write_version(version, source);

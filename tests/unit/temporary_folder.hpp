@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-namespace sluice::store::testing {
+namespace sluice::testing {
 
 class temporary_folder {
  public:
@@ -34,4 +34,4 @@ class temporary_folder {
   std::filesystem::path path_;
 };
 
-}  // namespace sluice::store::testing
+}  // namespace sluice::testing
