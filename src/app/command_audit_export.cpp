@@ -92,12 +92,12 @@ std::string cursor_text(cursor& of) {
   return out.dump() + "\n";
 }
 
-// True: it was exported before.
-bool known(const positions& before, const std::string& node, const std::string& boot, std::uint64_t seq) {
+// The last record of a boot that was exported before; of an older cursor, of all boots. Nothing: none was.
+std::optional<std::uint64_t> exported_to(const positions& before, const std::string& node, const std::string& boot) {
   const auto at = before.find(node);
-  if (at == before.end()) return false;
+  if (at == before.end()) return std::nullopt;
   const auto in_boot = at->second.boots.find(boot);
-  return in_boot != at->second.boots.end() ? seq <= in_boot->second : at->second.of_all && seq <= *at->second.of_all;
+  return in_boot != at->second.boots.end() ? std::optional(in_boot->second) : at->second.of_all;
 }
 
 // How far a cursor may go in each boot: up to the first record that --until held back. Records stand in the order in which they were written, and
@@ -106,20 +106,16 @@ class reach {
  public:
   explicit reach(const std::optional<wall_time>& until) : until_(until) {}
   // False: it is not for this run.
-  bool take(const json& r, std::uint64_t& in_boot, const std::string& node, const std::string& boot) {
-    const auto seq = natural(r, "seq");
+  bool take(const json& r, std::uint64_t seq, std::uint64_t& in_boot, const std::string& node, const std::string& boot) {
     const bool goes = !until_ || parse_time(word(r, "time")).value_or(*until_) < *until_;
-    const auto known = held_.find({node, boot});
-    if (!goes) held_[{node, boot}] = known == held_.end() ? seq : std::min(known->second, seq);
-    if (goes) in_boot = std::max(in_boot, seq);
+    auto& mark = goes ? in_boot : held_.try_emplace({node, boot}, seq).first->second;
+    mark = goes ? std::max(mark, seq) : std::min(mark, seq);
     return goes;
   }
   void hold_back(positions& at, const positions& before) const {
     for (const auto& [of, first] : held_) {
-      auto& boots = at[of.first].boots;
-      const auto had = before.find(of.first);
-      const auto known = had == before.end() ? std::uint64_t{0} : had->second.boots.contains(of.second) ? had->second.boots.at(of.second) : had->second.of_all.value_or(0);
-      if (const auto reached = boots.find(of.second); reached != boots.end()) reached->second = std::max(known, std::min(reached->second, first - 1));
+      auto& reached = at[of.first].boots[of.second];
+      reached = std::max(exported_to(before, of.first, of.second).value_or(0), std::min(reached, first - 1));
     }
   }
 
@@ -162,7 +158,8 @@ result<std::size_t> send_all(const export_options& o, const std::vector<std::str
     const auto seq = natural(r, "seq");
     const auto known_oldest = oldest.try_emplace(node, seq).first;
     known_oldest->second = std::min(known_oldest->second, seq);
-    if (!within.take(r, at[node].boots[boot], node, boot) || known(before, node, boot, seq)) return true;
+    if (!within.take(r, seq, at[node].boots[boot], node, boot)) return true;
+    if (const auto last = exported_to(before, node, boot); last && seq <= *last) return true;
     batch.push_back(line);
     return batch.size() < batch_lines || flush();
   });

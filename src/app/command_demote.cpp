@@ -35,7 +35,7 @@ std::vector<std::string> deciding(const store::head_record& live) {
 result<policy::bundle_ast> parsed(store::publisher& ring, const std::string& version) {
   policy::diagnostics ignored;  // it was checked when it was pushed
   const auto source = ring.fetch(version);
-  if (!source) return fail(source.error().code, "whether version " + version.substr(0, 12) + " has the rule cannot be read: " + source.error().message);
+  if (!source) return fail(source.error().code, "whether version " + short_version(version) + " has the rule cannot be read: " + source.error().message);
   return policy::parse(*source, ignored);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "asked_tags.hpp"
 #include "check_pass.hpp"
 
 namespace sluice::policy {
@@ -18,14 +19,6 @@ struct tag_step {
   policy::place place;
 };
 using tag_steps = std::multimap<std::string, tag_step>;  // by the tag that is asked for
-
-void add_tags(const scope& asked, std::set<std::string>& out) { out.insert(asked.conversation_tag.begin(), asked.conversation_tag.end()); }
-
-template <class Placed>
-void add_tags_of(const Placed& where, std::set<std::string>& out) {
-  add_tags(where.scope, out);
-  for (const scope& bind : where.binds) add_tags(bind, out);
-}
 
 void add_steps(const rule& setter, const std::set<std::string>& asked, tag_steps& out) {
   if (setter.action.type != action::tag || setter.enforcement == enforcement::off) return;

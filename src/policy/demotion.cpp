@@ -2,6 +2,7 @@
 // wild is out of the way at once, on a node that has neither time nor memory to spare.
 #include <algorithm>
 
+#include "asked_tags.hpp"
 #include "compiled_snapshot.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/policy/build.hpp"
@@ -75,21 +76,16 @@ struct kept_rules {
 
   [[nodiscard]] std::size_t size() const { return rules.size() + tags.size() + sums.size(); }
   // What asks for a tag asks for it of all its rules. Exceptions do not count: without their tag they do not hold.
-  template <class Placed>
-  void need_tags(const Placed& where) {
-    tags.insert(where.scope.conversation_tag.begin(), where.scope.conversation_tag.end());
-    for (const scope& bind : where.binds) tags.insert(bind.conversation_tag.begin(), bind.conversation_tag.end());
-  }
   void need(const bundle_ast& bundle, const policy_ast& owner) {
     each_rule(owner, [&](const rule& each) {
       if (!rules.contains(each.id)) return;
-      need_tags(owner);
+      add_tags_of(owner, tags);
       if (owner.anomaly && each.score > 0) sums.insert(owner.name);
     });
     for (const rule_variant& variant : owner.variants) {
       if (!rules.contains(variant.rule.id)) continue;
       for (const overlay_ast& overlay : bundle.overlays) {
-        if (std::ranges::find(variant.overlays, overlay.name) != variant.overlays.end()) need_tags(overlay);
+        if (std::ranges::find(variant.overlays, overlay.name) != variant.overlays.end()) add_tags_of(overlay, tags);
       }
     }
   }
@@ -104,7 +100,7 @@ struct kept_rules {
 template <class F>
 bool any_rule(const bundle_ast& bundle, F says) {
   return std::ranges::any_of(bundle.policies, [&](const policy_ast& owner) {
-    return std::ranges::any_of(owner.rules, says) || std::ranges::any_of(owner.variants, [&](const rule_variant& variant) { return says(variant.rule); });
+    return std::ranges::any_of(owner.rules, says) || std::ranges::any_of(owner.variants, says, &rule_variant::rule);
   });
 }
 
@@ -112,16 +108,17 @@ bool any_rule(const bundle_ast& bundle, F says) {
 
 std::set<std::string> never_demoted_rules(const bundle_ast& bundle) {
   kept_rules out;
-  for (std::size_t before = 1; before != out.size();) {
-    before = out.size();
-    for (const policy_ast& owner : bundle.policies) {
-      each_rule(owner, [&](const rule& each) {
-        if (each.never_demote) out.rules.insert(each.id);
-      });
-      out.need(bundle, owner);
-    }
-    for (const policy_ast& owner : bundle.policies) out.keep_needed(owner);
+  for (const policy_ast& owner : bundle.policies) {
+    each_rule(owner, [&](const rule& each) {
+      if (each.never_demote) out.rules.insert(each.id);
+    });
   }
+  std::size_t before = 0;
+  do {
+    before = out.size();
+    for (const policy_ast& owner : bundle.policies) out.need(bundle, owner);
+    for (const policy_ast& owner : bundle.policies) out.keep_needed(owner);
+  } while (before != out.size());
   return std::move(out.rules);
 }
 

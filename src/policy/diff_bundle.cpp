@@ -33,8 +33,7 @@ void compare_on_error(const bundle_ast& before, const bundle_ast& after, bundle_
 
 // An enforced match of the rule, or of what an overlay makes of it, adds to the policy's sum.
 bool may_score(const policy_ast& owner, const rule& of) {
-  const auto scores = [](const rule& each) { return each.score > 0 && each.enforcement == enforcement::enforce; };
-  return scores(of) || std::ranges::any_of(owner.variants, [&](const rule_variant& v) { return &owner.rules[v.base] == &of && scores(v.rule); });
+  return is_any(owner, of, [](const rule& each) { return each.score > 0 && each.enforcement == enforcement::enforce; });
 }
 
 // The policies that add up now what `was` added up. A rule that adds to no sum any more says so itself.

@@ -1,7 +1,9 @@
 // What a rule that does more, or does it to more texts, takes away from others: a tag that it sets may loosen them, and a text that it puts
 // into an answer may be the disclaimer that they look for.
+#include <optional>
 #include <set>
 
+#include "asked_tags.hpp"
 #include "diff_parts.hpp"
 
 namespace sluice::policy {
@@ -9,27 +11,16 @@ namespace {
 
 using tag_set = std::set<std::string>;
 
-
-void add(const scope& s, tag_set& out) { out.insert(s.conversation_tag.begin(), s.conversation_tag.end()); }
-template <class Placed>
-void add_places(const Placed& each, tag_set& out) {
-  add(each.scope, out);
-  for (const scope& bind : each.binds) add(bind, out);
-}
-
-// Whether the rule, or what an overlay makes of it, is such.
-template <class Is>
-bool is_any(const policy_ast& owner, const rule& of, Is&& is) {
-  return is(of) || std::ranges::any_of(owner.variants, [&](const rule_variant& v) { return &owner.rules[v.base] == &of && is(v.rule); });
-}
+// Whether a rule of the policy, or what an overlay makes of one, is such.
+bool has_any(const policy_ast& policy, const auto& is) { return std::ranges::any_of(policy.rules, is) || std::ranges::any_of(policy.variants, is, &rule_variant::rule); }
 
 // A conversation that has one of these may fare better than one that has not: an exception or an overlay asks for it, or a policy whose
 // rules set such a tag.
 tag_set loosening_tags(const bundle_ast& in) {
   tag_set out;
-  for (const overlay_ast& overlay : in.overlays) add_places(overlay, out);
+  for (const overlay_ast& overlay : in.overlays) add_tags_of(overlay, out);
   const auto add_exceptions = [&](const rule& each) {
-    for (const exception_spec& exception : each.exceptions) add(exception.when, out);
+    for (const exception_spec& exception : each.exceptions) add_tags(exception.when, out);
   };
   for (const policy_ast& policy : in.policies) {
     for (const rule& each : policy.rules) add_exceptions(each);
@@ -39,7 +30,7 @@ tag_set loosening_tags(const bundle_ast& in) {
     known = out.size();
     for (const policy_ast& policy : in.policies) {
       const auto sets = [&](const rule& each) { return std::ranges::any_of(each.action.tags, [&](const std::string& tag) { return out.contains(tag); }); };
-      if (std::ranges::any_of(policy.rules, [&](const rule& each) { return is_any(policy, each, sets); })) add_places(policy, out);
+      if (has_any(policy, sets)) add_tags_of(policy, out);
     }
   }
   return out;
@@ -51,7 +42,7 @@ std::vector<const disclaimer_spec*> wanted_disclaimers(const bundle_ast& in) {
   for (const policy_ast& policy : in.policies) {
     for (const auto& [name, each] : policy.disclaimers) {
       const auto wants = [&](const rule& r) { return r.action.type == action::require_disclaimer && r.enforcement == enforcement::enforce && r.action.disclaimer == name; };
-      if (std::ranges::any_of(policy.rules, [&](const rule& r) { return is_any(policy, r, wants); })) out.push_back(&each);
+      if (has_any(policy, wants)) out.push_back(&each);
     }
   }
   return out;
@@ -67,12 +58,13 @@ bool is_there(const disclaimer_spec& wanted, const std::string& said) {
 
 // Of the texts that the rule puts into answers, one in which a disclaimer is that another rule looks for.
 std::string disclaiming_text(const placed_rule& of, const bundle_ast& wanting) {
-  const auto wanted = wanted_disclaimers(wanting);
+  std::optional<std::vector<const disclaimer_spec*>> wanted;  // only few rules put texts in
   std::string out;
   (void)is_any(*of.owner, *of.rule, [&](const rule& each) {
     if (each.enforcement != enforcement::enforce || each.direction == direction::request) return false;
     for (const std::string& text : put_in_place(each)) {
-      if (std::ranges::any_of(wanted, [&](const disclaimer_spec* d) { return is_there(*d, text); })) out = text;
+      if (!wanted) wanted = wanted_disclaimers(wanting);
+      if (std::ranges::any_of(*wanted, [&](const disclaimer_spec* d) { return is_there(*d, text); })) out = text;
     }
     return !out.empty();
   });
@@ -84,15 +76,14 @@ std::string disclaiming_text(const placed_rule& of, const bundle_ast& wanting) {
 void compare_consequences(const placed_rule* was, const placed_rule& now, const lattice_result& lattice, rule_change& out) {
   if (now.bundle == nullptr || out.effect == effect::weaker) return;
   const bool matches_more = out.effect == effect::stronger;
-  const tag_set loosening = loosening_tags(*now.bundle);
-  tag_set more;  // tags that more conversations get
-  for (const std::string& tag : lattice.tags) more.insert(tag);
+  tag_set more(lattice.tags.begin(), lattice.tags.end());  // tags that more conversations get
   if (matches_more || !lattice.exact) {
     (void)is_any(*now.owner, *now.rule, [&](const rule& each) {
       if (each.enforcement == enforcement::enforce) more.insert(each.action.tags.begin(), each.action.tags.end());
       return false;
     });
   }
+  const tag_set loosening = more.empty() ? tag_set() : loosening_tags(*now.bundle);
   for (const std::string& tag : more) {
     if (loosening.contains(tag)) note(out, effect::may_weaken, "action: more conversations get the tag '" + tag + "', for which an exception or an overlay asks, or a policy that leads to one");
   }

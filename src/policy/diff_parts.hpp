@@ -23,6 +23,11 @@ inline std::vector<std::string> missing_words(const std::vector<std::string>& fr
   return gone;
 }
 
+// Whether the rule, or what an overlay makes of it, is such.
+bool is_any(const policy_ast& owner, const rule& of, const auto& is) {
+  return is(of) || std::ranges::any_of(owner.variants, [&](const rule_variant& v) { return &owner.rules[v.base] == &of && is(v.rule); });
+}
+
 // True when a word or a pattern of the match is in the text. What else it asks for (words nearby, how often) would only say less often so.
 [[nodiscard]] bool looks_for(const match_spec& match, const std::string& said);
 // Texts that stand where a match of the rule stood.

@@ -169,7 +169,6 @@ class evaluation final : private match_sink, private joined_sink, private role_r
       if (made.rewritten != nullptr && !rewrite(mine, parts, *made.rewritten, rewritten)) made.addition.insert(0, *made.rewritten);
       if (!made.addition.empty()) out.additions.push_back({static_cast<std::int32_t>(choice), std::move(made.addition)});
     }
-    std::ranges::sort(out.additions, {}, &addition::choice);
     if (rewritten.empty()) return;
     std::ranges::sort(rewritten, {}, &edit::part);
     std::erase_if(out.edits, [&](const edit& e) { return std::ranges::binary_search(rewritten, e.part, {}, &edit::part); });

@@ -46,7 +46,7 @@ class judge {
     std::string addition;                    // what comes behind that
   };
   [[nodiscard]] settled settle(std::int64_t choice, bool structured, const choice_text& said, match::match_state& state);
-  // The choices in which some rule waits.
+  // The choices in which some rule waits, ascending.
   [[nodiscard]] std::vector<std::int64_t> unsettled() const;
   // True when the rule may change or stop text here, so that a stream has to hold for it.
   [[nodiscard]] bool enforces(std::uint32_t rule) const {

@@ -112,7 +112,8 @@ bool may_demote(const policy::bundle_ast& bundle, const std::string& rule) {
     return as.id == rule && as.enforcement == policy::enforcement::enforce && (as.action.type == policy::action::block || by_score);
   };
   const bool any = std::ranges::any_of(bundle.policies, [&](const policy::policy_ast& owner) {
-    return std::ranges::any_of(owner.rules, [&](const auto& each) { return blocks(owner, each); }) || std::ranges::any_of(owner.variants, [&](const auto& each) { return blocks(owner, each.rule); });
+    const auto here = [&](const policy::rule& as) { return blocks(owner, as); };
+    return std::ranges::any_of(owner.rules, here) || std::ranges::any_of(owner.variants, here, &policy::rule_variant::rule);
   });
   return any && bundle.breaker.on && !policy::never_demoted(bundle, rule);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 
@@ -24,22 +25,18 @@ void shadow_tally::see(const judged_exchange& one, const policy::ruleset& rules)
   users_.keep(followed_);
 }
 
-// The rules that may block somebody, by id: several entries of one id are one rule, and at most one of them applies in a context.
-std::set<std::string> shadow_tally::concerning(std::uint64_t context) const {
-  std::set<std::string> out;
-  for (const auto rule : contexts_.at(context)) out.insert(of_->rules()[rule].id);
-  return out;
-}
-
 // One user is one, in however many contexts: of each rule by those where it applies, in proportion to what was asked there.
 store::shown_blocks shadow_tally::shown() const {
   const auto& infos = of_->rules();
   std::vector<const entry*> entries;
   for (const auto& [key, entry] : users_) entries.push_back(&entry);
   std::ranges::sort(entries, {}, &entry::user);
-  std::map<std::uint64_t, std::set<std::string>> here;  // by context
+  // By context the rules that may block somebody there: several entries of one id are one rule, and at most one of them applies.
+  std::map<std::uint64_t, std::set<std::string>> here;
   for (const auto* each : entries) {
-    if (!here.contains(each->context)) here.emplace(each->context, concerning(each->context));
+    const auto [rules, fresh] = here.try_emplace(each->context);
+    if (!fresh) continue;
+    for (const auto rule : contexts_.at(each->context)) rules->second.insert(infos[rule].id);
   }
   store::shown_blocks out;
   std::map<std::uint64_t, std::size_t> alone;    // users who were in one context only, by it: nearly all
@@ -58,9 +55,12 @@ store::shown_blocks shadow_tally::shown() const {
         if (rule < infos.size()) times[infos[rule].id] += n;
       }
     }
-    if (to - from == 1) ++alone[(*from)->context];
-    for (const auto* each : to - from == 1 ? std::span<const entry*>() : std::span(from, to)) {
-      for (const auto& id : here.at(each->context)) asked[id] += each->seen;
+    if (to - from == 1) {
+      ++alone[(*from)->context];
+    } else {
+      for (const auto* each : std::span(from, to)) {
+        for (const auto& id : here.at(each->context)) asked[id] += each->seen;
+      }
     }
     for (const auto& [id, n] : asked) ++by_rule[id].of;
     for (const auto& [id, n] : times) by_rule[id].blocked += static_cast<double>(n) / static_cast<double>(asked.contains(id) ? asked[id] : seen);

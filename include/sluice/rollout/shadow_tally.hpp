@@ -4,8 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -32,8 +30,6 @@ class shadow_tally {
     std::uint32_t seen = 0, blocked = 0;
     std::unordered_map<std::uint32_t, std::uint32_t> by;  // times, by rule
   };
-  [[nodiscard]] std::set<std::string> concerning(std::uint64_t context) const;
-
   std::shared_ptr<const policy::snapshot> of_;
   user_sample followed_;
   user_table<entry> users_;
