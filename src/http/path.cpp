@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "sluice/base/hex_digit.hpp"
+#include "sluice/base/percent.hpp"
 
 namespace sluice::http {
 namespace {
@@ -11,12 +11,7 @@ namespace {
 std::string decoded(std::string_view path) {
   std::string out;
   out.reserve(path.size());
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const int high = path[i] == '%' && i + 2 < path.size() ? hex_value(path[i + 1]) : -1, low = high < 0 ? -1 : hex_value(path[i + 2]);
-    const bool code = low >= 0 && high * 16 + low != ':';
-    out += code ? static_cast<char>(high * 16 + low) : path[i];
-    if (code) i += 2;
-  }
+  percent_decode(path, out, ':');
   std::ranges::replace(out, '\\', '/');
   out.resize(std::min(out.size(), out.find_first_of(std::string_view("?#\0", 3))));
   while (!out.empty() && static_cast<unsigned char>(out.back()) <= ' ') out.pop_back();

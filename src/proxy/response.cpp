@@ -105,7 +105,7 @@ void exchange::impl::judge_plain(effects& out) {
   for (const auto& behind : response_outcome.additions) additions.push_back({behind.choice, behind.text});
   auto changes = changes_of(parts);
   hide_words(parts, changes);
-  const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added && !(judges_answer() && content->withholds());
+  const bool as_it_came = changes.empty() && additions.empty() && !endpoint.words_added && !(content->withholds() && judges_answer());
   send_plain(as_it_came ? std::string_view(answer_body) : content->edited(changes, additions), out);
 }
 

@@ -4,21 +4,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sluice/base/percent.hpp"
+
 namespace sluice::store {
 namespace {
 
 std::string percent_decoded(std::string_view in) {
   std::string out;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    unsigned value = 0;
-    if (in[i] == '%' && i + 2 < in.size() &&
-        std::from_chars(in.data() + i + 1, in.data() + i + 3, value, 16).ptr == in.data() + i + 3) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += in[i];
-    }
-  }
+  percent_decode(in, out);  // what is no code stays
   return out;
 }
 

@@ -92,8 +92,8 @@ class messages_stream final : public event_stream {
   std::uint32_t messages_ = 0;  // some upstreams begin one message behind the other
   bool waits_ = false, calls_tool_ = false, closed_ = false;
   std::vector<waiting> waiting_;       // events behind the first gap
-  std::size_t counted_ = 0, waiting_bytes_ = 0;  // of those: how many are counted, and what they take
-  std::size_t told_bytes_ = 0;                   // what the sink knows of that
+  std::size_t counted_ = 0;            // of those, in the next
+  waiting_bytes waiting_bytes_;
   std::vector<gap> gaps_;
   std::int64_t gone_ = 0;              // blocks that the client never had
   std::optional<std::size_t> tail_;    // the gap at the end of a text block that may be the last of all
@@ -205,8 +205,8 @@ void messages_stream::wait(std::int64_t block, std::size_t text, std::optional<s
 
 // Events that wait are held for the rules as text is. False: more than may be.
 bool messages_stream::counts_waiting(channel_sink& sink) {
-  for (; counted_ < waiting_.size(); ++counted_) waiting_bytes_ += sizeof(waiting) + waiting_[counted_].bytes.size();
-  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
+  for (; counted_ < waiting_.size(); ++counted_) waiting_bytes_.now += sizeof(waiting) + waiting_[counted_].bytes.size();
+  return waiting_bytes_.fit(sink);
 }
 
 void messages_stream::let_go(std::string& out) {
@@ -216,7 +216,7 @@ void messages_stream::let_go(std::string& out) {
   gaps_.clear();
   tail_.reset();
   waits_ = false;
-  counted_ = waiting_bytes_ = 0;
+  counted_ = waiting_bytes_.now = 0;
   for (auto& [number, b] : blocks_) {
     b.shown = b.begun;
     b.ended = b.stopped;

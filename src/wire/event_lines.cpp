@@ -9,7 +9,11 @@
 
 namespace sluice::wire {
 
-bool event_reader::judge_lines(std::string_view raw, channel_sink& sink, bool bare_json) {
+bool event_reader::judge_lines(const http::sse_event& e, channel_sink& sink, bool bare_json) {
+  const auto raw = e.raw;
+  // Nearly all events are one line of data, in which nothing else can stand.
+  constexpr std::size_t before = std::string_view("data: ").size();
+  if (e.has_data && e.data_offset == before && raw.find_first_not_of("\r\n", before + e.data.size()) == std::string_view::npos) return true;
   for (std::size_t at = 0; at < raw.size();) {
     const auto end = std::min(http::find_line_end(raw, at), raw.size());
     const auto line = raw.substr(at, end - at);

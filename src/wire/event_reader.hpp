@@ -10,10 +10,12 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attachments.hpp"
 #include "copies.hpp"
+#include "sluice/http/sse.hpp"
 #include "table.hpp"
 #include "text_offsets.hpp"
 
@@ -33,6 +35,13 @@ class recent_texts {
  private:
   std::size_t count_max_, bytes_max_;
   std::set<std::string, std::less<>> texts_;
+};
+
+// What waits of a stream's events, for a text that the rules hold, and is held for them as that is.
+struct waiting_bytes {
+  std::size_t now = 0, told = 0;  // what the sink knows of it
+  // False: more than may be.
+  [[nodiscard]] bool fit(channel_sink& sink) { return std::exchange(told, now) == now || sink.keeps_back(now) == channel_sink::status::released; }
 };
 
 class event_reader {
@@ -102,7 +111,7 @@ class event_reader {
   // What an event of the SSE framing says beside its data: comments, and lines that mean nothing to a reader of events but stand in the
   // answer all the same. Names of events that this dialect has, and signs of life, pass. False: blocked.
   // `bare_json`: clients of this dialect read JSON in such a line as an event of its own, which is not judged as one: it stops the stream.
-  [[nodiscard]] bool judge_lines(std::string_view raw, channel_sink& sink, bool bare_json = false);
+  [[nodiscard]] bool judge_lines(const http::sse_event& e, channel_sink& sink, bool bare_json = false);
   // Whether the event is an upstream's error: it says so by its type, or has an object `error` with something in it.
   [[nodiscard]] bool tells_error() const;
   // Why the last judge() found what nobody can scan; "" when it did not.

@@ -12,8 +12,7 @@ response_stream::status event_stream::feed(std::string_view bytes, channel_sink&
       case http::sse_splitter::status::too_large: reason_ = "an event is larger than " + std::to_string(limits::event_bytes >> 20) + " MiB"; return status::unreadable;
       case http::sse_splitter::status::event: break;
     }
-    const bool only_data = e.has_data && e.data_offset == std::string_view("data: ").size() && e.raw.size() == e.data_offset + e.data.size() + 2;
-    if (!only_data && !event_.judge_lines(e.raw, sink)) return stopped();
+    if (!event_.judge_lines(e, sink)) return stopped();
     if (!e.has_data) {
       out += e.raw;
     } else if (const auto s = event(e, sink, out); s != status::ok) {

@@ -63,7 +63,7 @@ response_stream::status generate_stream::feed_events(channel_sink& sink, std::st
       case http::sse_splitter::status::too_large: reason_ = "an event is larger than " + std::to_string(limits::event_bytes >> 20) + " MiB"; return status::unreadable;
       case http::sse_splitter::status::event: break;
     }
-    if (!event_.judge_lines(e.raw, sink, true)) return stopped();
+    if (!event_.judge_lines(e, sink, true)) return stopped();
     if (!e.has_data) {
       out += e.raw;
       continue;
@@ -118,7 +118,7 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
     drop_copies(at.node, c);
   }
   place_citations(sink, out);
-  if (!counts_waiting(sink)) return status::blocked;
+  if (!waiting_bytes_.fit(sink)) return status::blocked;
   told_error_ = errs;
   return status::ok;
 }

@@ -80,7 +80,6 @@ class generate_stream final : public response_stream, private event_reader::grow
   void keep_citations(text::json::index node, candidate& c);
   static void follow_citations(event_reader& of, text::json::index node, const candidate& c, const channel_sink& sink);
   void let_citations_go(std::int64_t number, candidate& c, const channel_sink& sink, std::string& out);
-  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   [[nodiscard]] std::int64_t choice_of(text::json::index i) const override;
   [[nodiscard]] text::json::index first_part(text::json::index candidate) const;
   [[nodiscard]] bool calls_tool(text::json::index candidate) const;
@@ -107,7 +106,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   event_reader event_;
   std::map<std::int64_t, candidate> candidates_;
   std::vector<entry> at_hand_;
-  std::size_t waiting_bytes_ = 0, told_bytes_ = 0;  // of citations that wait; what the sink knows of that
+  waiting_bytes waiting_bytes_;  // of citations that wait
   std::string reason_, released_;
   mutable std::string said_;  // what said_beside() put together
   std::string_view lead_;  // what stands before the element at hand: the array's beginning or a comma, until it is written

@@ -1,5 +1,6 @@
 // The texts of a streamed Gemini answer, judged piece by piece: see gemini_stream.hpp.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "gemini.hpp"
@@ -172,7 +173,9 @@ bool generate_stream::waits_with_citations(const candidate& c, const channel_sin
 
 void generate_stream::keep_citations(index node, candidate& c) {
   const auto& body = event_.body();
-  for (const auto owner : {"groundingMetadata", "citationMetadata"}) {
+  std::string_view owner;  // whose lists stand together
+  for (const auto& one : gemini_citations) {
+    if (std::exchange(owner, one.owner) == one.owner) continue;
     const auto in = event_.child(node, owner);
     if (in == none || body[in].kind != kind::object) continue;
     const auto cites = [&](const citation_list& each) {
@@ -181,26 +184,26 @@ void generate_stream::keep_citations(index node, candidate& c) {
     };
     if (std::ranges::none_of(gemini_citations, cites)) continue;
     const auto& [key, raw] = c.citations.emplace_back(body[in].key, event_.take_out(in, "null"));
-    waiting_bytes_ += key.size() + raw.size();
+    waiting_bytes_.now += key.size() + raw.size();
   }
 }
 
 // In answers of their own.
 void generate_stream::let_citations_go(std::int64_t number, candidate& c, const channel_sink& sink, std::string& out) {
   if (c.citations.empty() || waits_with_citations(c, sink)) return;
+  std::optional<event_reader> again;
   for (const auto& [key, raw] : std::exchange(c.citations, {})) {
-    waiting_bytes_ -= key.size() + raw.size();
+    waiting_bytes_.now -= key.size() + raw.size();
     const auto json = "{\"candidates\":[{" + json_quoted(key) + ":" + raw + ",\"index\":" + std::to_string(number) + "}]}";
-    event_reader again(gemini_response(), depth_max_);
-    if (!again.parse(json)) continue;  // it was read when it came
-    if (c.edited) follow_citations(again, again.body().first_child(again.child(0, "candidates")), c, sink);
-    emit(again.edited() ? again.apply() : json, out);
+    if (!c.edited) {
+      emit(json, out);
+      continue;
+    }
+    if (!again) again.emplace(gemini_response(), depth_max_);
+    if (!again->parse(json)) continue;  // it was read when it came
+    follow_citations(*again, again->body().first_child(again->child(0, "candidates")), c, sink);
+    emit(again->edited() ? again->apply() : json, out);
   }
-}
-
-// What waits is held for the rules as text is. False: more than may be.
-bool generate_stream::counts_waiting(channel_sink& sink) {
-  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
 }
 
 std::int64_t generate_stream::choice_of(index i) const {

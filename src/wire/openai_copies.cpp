@@ -59,7 +59,7 @@ void chat_stream::follow_citations(index delta, choice& c, const channel_sink& s
   const auto annotations = event_.child(delta, "annotations");
   if (annotations == none || body[annotations].kind != kind::array || body.first_child(annotations) == none) return;
   if (waits) {
-    waiting_bytes_ += c.citations.emplace_back(event_.take_out(annotations, "[]")).size();
+    waiting_bytes_.now += c.citations.emplace_back(event_.take_out(annotations, "[]")).size();
     return;
   }
   const auto edits = sink.edits(*c.said);
@@ -75,7 +75,7 @@ void chat_stream::follow_audio(index delta, choice& c, const channel_sink& sink)
   if (c.edited) return event_.blank(audio, "data", "\"\"");
   const auto data = audio == none || event_.body()[audio].kind != kind::object ? none : event_.child(audio, "data");
   if (data == none || event_.body()[data].text.empty()) return;
-  waiting_bytes_ += c.audio.emplace_back(event_.take_out(data, "\"\"")).size();
+  waiting_bytes_.now += c.audio.emplace_back(event_.take_out(data, "\"\"")).size();
 }
 
 // What waited for a text that is decided now, in chunks of its own.
@@ -84,13 +84,13 @@ void chat_stream::let_copies_go(std::int64_t number, choice& c, const channel_si
     const auto edits = c.edited ? sink.edits(*c.said) : std::optional<std::vector<text_edit>>(std::in_place);
     const text_moves moves(edits.value_or(std::vector<text_edit>()));
     for (const auto& list : std::exchange(c.citations, {})) {
-      waiting_bytes_ -= list.size();
-      if (edits) synthetic(number, "\"annotations\":" + shifted_annotations(list, moves, depth_max_), "", out);
+      waiting_bytes_.now -= list.size();
+      if (edits) synthetic(number, "\"annotations\":" + (c.edited ? shifted_annotations(list, moves, depth_max_) : list), "", out);
     }
   }
   if (!c.audio.empty() && (c.edited || !sink.holds(*c.spoken))) {
     for (const auto& data : std::exchange(c.audio, {})) {
-      waiting_bytes_ -= data.size();
+      waiting_bytes_.now -= data.size();
       if (!c.edited) synthetic(number, "\"audio\":{\"data\":" + data + "}", "", out);
     }
   }
@@ -98,13 +98,8 @@ void chat_stream::let_copies_go(std::int64_t number, choice& c, const channel_si
 
 void chat_stream::forget_copies(choice& c) {
   for (auto* waiting : {&c.citations, &c.audio}) {
-    for (const auto& each : std::exchange(*waiting, {})) waiting_bytes_ -= each.size();
+    for (const auto& each : std::exchange(*waiting, {})) waiting_bytes_.now -= each.size();
   }
-}
-
-// What waits is held for the rules as text is. False: more than may be.
-bool chat_stream::counts_waiting(channel_sink& sink) {
-  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
 }
 
 }  // namespace sluice::wire

@@ -73,14 +73,13 @@ class chat_stream final : public event_stream {
   void follow_audio(text::json::index delta, choice& c, const channel_sink& sink);
   void let_copies_go(std::int64_t number, choice& c, const channel_sink& sink, std::string& out);
   void forget_copies(choice& c);
-  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   void synthetic(std::int64_t number, std::string_view delta, std::string_view finish_reason, std::string& out) const;
 
   bool usage_due_;  // asked for, and not told yet
   bool hides_request_;
   std::map<std::int64_t, choice> choices_;
   std::vector<entry> at_hand_;
-  std::size_t waiting_bytes_ = 0, told_bytes_ = 0;  // of citations and audio that wait; what the sink knows of that
+  waiting_bytes waiting_bytes_;  // of citations and audio that wait
   std::string id_ = "\"chatcmpl-sluice\"", created_ = "0", model_ = "\"\"";  // raw tokens
 };
 

@@ -56,28 +56,33 @@ void responses_stream::follow_edits() {
   }
 }
 
-// The text that the event at hand points into or says aloud, where that waits; events of one text keep their order.
-responses_stream::growth* responses_stream::waits_for(const channel_sink& sink) {
+// The text that the event at hand points into or says aloud.
+responses_stream::growth* responses_stream::copied() {
   const bool points = type_ == annotation_added;
   if (!points && type_ != audio_piece && type_ != audio_end) return nullptr;
   const auto t = texts_.find(points ? place{item_, family::output_text, part_at_hand(family::output_text, false)} : place{item_, family::transcript, 0});
-  if (t == texts_.end() || t->second.over || !t->second.channel) return nullptr;
-  const bool waits = !t->second.waiting.empty() || (type_ != audio_end && sink.holds(*t->second.channel));
-  return waits ? &t->second : nullptr;
+  return t == texts_.end() ? nullptr : &t->second;
+}
+
+// That text, where the event waits for it; events of one text keep their order.
+responses_stream::growth* responses_stream::waits_for(const channel_sink& sink) {
+  auto* t = copied();
+  if (t == nullptr || t->over || !t->channel) return nullptr;
+  return !t->waiting.empty() || (type_ != audio_end && sink.holds(*t->channel)) ? t : nullptr;
 }
 
 // Whether the event at hand points to where nobody can follow, or says aloud what was changed. What an annotation points to moves with the edits
 // before it.
 bool responses_stream::copy_goes(const channel_sink& sink) {
+  if (type_ == audio_end) return false;
+  const auto* t = copied();
+  if (t == nullptr) return false;
+  if (t->over && !t->changed && t->same < t->original.size()) return true;  // the text leaves elsewhere, if at all
+  if (!t->changed) return false;
   const bool points = type_ == annotation_added;
-  if (!points && type_ != audio_piece) return false;
-  const auto t = texts_.find(points ? place{item_, family::output_text, part_at_hand(family::output_text, false)} : place{item_, family::transcript, 0});
-  if (t == texts_.end()) return false;
-  if (t->second.over && !t->second.changed && t->second.same < t->second.original.size()) return true;  // the text leaves elsewhere, if at all
-  if (!t->second.changed) return false;
   const auto annotation = event_.body().member(0, "annotation");
   if (!points || annotation == none) return !points;
-  const auto edits = t->second.channel ? sink.edits(*t->second.channel) : std::nullopt;
+  const auto edits = t->channel ? sink.edits(*t->channel) : std::nullopt;
   if (edits) event_.shift(annotation, text_moves(*edits));
   return !edits;
 }
@@ -91,7 +96,7 @@ bool responses_stream::let_copies_go(growth& t, const channel_sink& sink, std::s
   std::string joined;
   text::json::document body;
   for (const auto& bytes : events) {
-    waiting_bytes_ -= bytes.size();
+    waiting_bytes_.now -= bytes.size();
     const auto e = http::read_event(bytes, joined);
     if (auto parsed = body.parse(e.data, depth_max_); !parsed) return event_.refuse(parsed.error().message);
     const auto type = body.member(0, "type"), annotation = body.member(0, "annotation"), number = body.member(0, "sequence_number");
@@ -111,7 +116,7 @@ bool responses_stream::let_copies_go(growth& t, const channel_sink& sink, std::s
 
 // Of the texts of the item at hand.
 bool responses_stream::let_copies_go(const channel_sink& sink, std::string& out) {
-  if (waiting_bytes_ == 0) return true;
+  if (waiting_bytes_.now == 0) return true;
   for (auto t = texts_.lower_bound({item_, family::output_text, no_part}); t != texts_.end() && t->first.item == item_; ++t) {
     if (!t->second.waiting.empty() && !sink.holds(*t->second.channel) && !let_copies_go(t->second, sink, out)) return false;
   }
@@ -119,12 +124,7 @@ bool responses_stream::let_copies_go(const channel_sink& sink, std::string& out)
 }
 
 void responses_stream::forget_copies(growth& t) {
-  for (const auto& bytes : std::exchange(t.waiting, {})) waiting_bytes_ -= bytes.size();
-}
-
-// What waits is held for the rules as text is. False: more than may be.
-bool responses_stream::counts_waiting(channel_sink& sink) {
-  return std::exchange(told_bytes_, waiting_bytes_) == waiting_bytes_ || sink.keeps_back(waiting_bytes_) == channel_sink::status::released;
+  for (const auto& bytes : std::exchange(t.waiting, {})) waiting_bytes_.now -= bytes.size();
 }
 
 }  // namespace sluice::wire

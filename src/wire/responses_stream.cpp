@@ -68,15 +68,15 @@ response_stream::status responses_stream::event(const http::sse_event& e, channe
     keep_alive(out);
     if (decides == nullptr) return status::ok;
     write(e, decides->waiting.emplace_back());
-    waiting_bytes_ += decides->waiting.back().size();
-    return counts_waiting(sink) ? status::ok : stopped();
+    waiting_bytes_.now += decides->waiting.back().size();
+    return waiting_bytes_.fit(sink) ? status::ok : stopped();
   }
   told_response_ = told_response_ || tells_response_;
   follow_edits();
   restore_request();
   number();
   remember(write(e, out));
-  return let_copies_go(sink, out) && counts_waiting(sink) ? status::ok : stopped();
+  return let_copies_go(sink, out) && waiting_bytes_.fit(sink) ? status::ok : stopped();
 }
 
 // False: it says which of several things it is about in a way that could be read as another.
@@ -124,7 +124,7 @@ void responses_stream::begin_anew() {
   begun_items_ = 0;
   told_response_ = false;
   texts_.clear();
-  waiting_bytes_ = 0;
+  waiting_bytes_.now = 0;
   announced_.clear();
   kept_.clear();
   seen_bytes_ = 0;
@@ -150,7 +150,7 @@ bool responses_stream::finish_before(channel_sink& sink, std::string& out) {
   if (type_ == "response.completed" || type_ == "response.incomplete") return finish_all(sink, out) && event_.finish(sink) && close(sink, out);
   if (ends_response(type_)) {
     texts_.clear();  // what is held of a failure is dropped
-    waiting_bytes_ = 0;
+    waiting_bytes_.now = 0;
     return true;
   }
   const bool ends_content = type_ == "response.content_part.done", ends_summary = type_ == "response.reasoning_summary_part.done";

@@ -98,12 +98,12 @@ class responses_stream final : public event_stream {
 
   // responses_copies.cpp: what spells a text, points into it or says it aloud.
   void follow_edits();
+  [[nodiscard]] growth* copied();
   [[nodiscard]] growth* waits_for(const channel_sink& sink);
   [[nodiscard]] bool copy_goes(const channel_sink& sink);
   [[nodiscard]] bool let_copies_go(growth& t, const channel_sink& sink, std::string& out);
   [[nodiscard]] bool let_copies_go(const channel_sink& sink, std::string& out);
   void forget_copies(growth& t);
-  [[nodiscard]] bool counts_waiting(channel_sink& sink);
   [[nodiscard]] std::string_view said_beside(text::json::index copy) const override;
   [[nodiscard]] std::int64_t copy_of(text::json::index /*copy*/) const override { return item_ << 20 | number_of("content_index"); }
   [[nodiscard]] bool drops(text::json::index copy) const override;
@@ -147,7 +147,7 @@ class responses_stream final : public event_stream {
   std::size_t judged_bytes_ = 0;  // of those; what is more is judged again where it is repeated
   std::size_t seen_bytes_ = 0;    // of the events that a cut needs, of the response at hand
   std::size_t grown_bytes_ = 0;  // of all texts that came in pieces
-  std::size_t waiting_bytes_ = 0, told_bytes_ = 0;  // of events that wait for a text; what the sink knows of that
+  waiting_bytes waiting_bytes_;  // of events that wait for a text
   std::string created_;  // the first event that held the response, as it left
   std::int64_t last_number_ = -1;  // of the last event that left
   std::int64_t own_number_ = -1;   // the highest that the gateway gave; what comes with less gets a number behind it

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "copies.hpp"
 
@@ -138,6 +139,8 @@ void path_table::walk(const text::json::document& body, std::vector<std::uint16_
   states.resize(nodes.size());
   if (nodes.empty()) return;
   states[0] = typed(root, body, 0);
+  const row* copy = nullptr;  // the last one met, and its key: the values below a copy are many
+  std::string_view key;
   for (std::size_t i = 1; i < nodes.size(); ++i) {
     const auto parent = nodes[i].parent;
     states[i] = nodes[parent].kind == text::json::kind::object ? member(states[parent], nodes[i].key) : element(states[parent]);
@@ -146,7 +149,8 @@ void path_table::walk(const text::json::document& body, std::vector<std::uint16_
     if (r == nullptr) continue;
     // A string where a number should be, or where what repeats a text in pieces should; and in that, what repeats nothing.
     const bool string = nodes[i].kind == text::json::kind::string, below = states[parent] == states[i];
-    const bool foreign = r->what == text_class::copy && (below ? !belongs_to_copy(key_of(*r), body, static_cast<text::json::index>(i)) : string);
+    if (below && r->what == text_class::copy && std::exchange(copy, r) != r) key = key_of(*r);
+    const bool foreign = r->what == text_class::copy && (below ? !belongs_to_copy(key, body, static_cast<text::json::index>(i)) : string);
     if (foreign || (r->what == text_class::scalar && string)) states[i] = unknown;
   }
 }
