@@ -137,7 +137,7 @@ std::optional<store::head_record> active_everywhere(store::publisher& ring, cons
   const auto nodes = ring.nodes();
   const auto runs_it = [&](const store::node_status& n) { return !n.alive || (n.version == version && n.activation == policy::to_string(head->activation)); };
   if (!nodes || !std::ranges::all_of(*nodes, runs_it)) return std::nullopt;
-  const auto answers = ring.acknowledgements(head->activation);
+  const auto answers = ring.acknowledgements(head->activation, head->version);
   if (!answers || std::ranges::any_of(*answers, [](const auto& a) { return a.state == "NACK"; })) return std::nullopt;
   const auto ahead = ring.ahead_of(*head);
   return ahead && ahead->nodes.empty() ? std::optional(std::move(*head)) : std::nullopt;

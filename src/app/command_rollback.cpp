@@ -24,7 +24,7 @@ struct rollback_options {
 
 // Whether some node took it, as far as anybody knows: answers are kept for 30 days, and one that could not keep it on disk runs it.
 result<bool> was_taken(store::publisher& ring, const store::head_record& entry) {
-  const auto answers = ring.acknowledgements(entry.activation);
+  const auto answers = ring.acknowledgements(entry.activation, entry.version);
   if (!answers) return std::unexpected(answers.error());
   return answers->empty() || std::ranges::any_of(*answers, [](const store::acknowledgement& a) { return a.state != "NACK" || a.phase == "STORE"; });
 }

@@ -65,7 +65,7 @@ result<ring_state> look(store::publisher& ring, bool verified) {
   if (!frozen) return std::unexpected(frozen.error());
   out.frozen = std::move(*frozen);
   if (!out.head) return out;
-  const auto answers = ring.acknowledgements(out.head->activation);
+  const auto answers = ring.acknowledgements(out.head->activation, out.head->version);
   if (!answers) return std::unexpected(answers.error());
   for (const auto& a : *answers) out.phases[a.node] = phase_of(a);
   return out;

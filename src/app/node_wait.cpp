@@ -222,7 +222,7 @@ class node_wait {
   }
 
   void read_answers() {
-    const auto answers = ring_.acknowledgements(out_.head.activation);
+    const auto answers = ring_.acknowledgements(out_.head.activation, out_.head.version);
     if (!answers) return;
     out_.answers.clear();
     accepted_ = refused_ = answered_ = kept_ = 0;

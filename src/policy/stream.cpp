@@ -230,7 +230,7 @@ stream_evaluator::status stream_evaluator::finish(channel c, std::string& out, b
   if (impl_->over(c)) return impl_->blocked ? status::blocked : status::released;
   const auto what = impl_->run(c, {}, true, out, may_keep);
   impl_->keep_notes(c);
-  if (!keeps(c)) impl_->channels[c].reset();  // a long stream has many, and none is asked again
+  if (!keeps_rest(c)) impl_->channels[c].reset();  // a long stream has many, and none is asked again
   return what;
 }
 stream_evaluator::status stream_evaluator::close(std::int64_t choice, bool structured, std::string& addition) {
@@ -244,9 +244,9 @@ stream_evaluator::status stream_evaluator::close_all() {
   for (const auto choice : impl_->judge.unsettled()) (void)close(choice, true, no_place);
   return impl_->blocked ? status::blocked : status::released;
 }
-bool stream_evaluator::keeps(channel c) const { return impl_->channels[c] != nullptr && impl_->channels[c]->kept; }
+bool stream_evaluator::keeps_rest(channel c) const { return impl_->channels[c] != nullptr && impl_->channels[c]->kept; }
 void stream_evaluator::rest(channel c, std::string& out) {
-  if (!keeps(c)) return;
+  if (!keeps_rest(c)) return;
   if (!impl_->blocked) out += impl_->channels[c]->rest;
   impl_->channels[c].reset();
 }

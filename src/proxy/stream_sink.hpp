@@ -72,7 +72,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   [[nodiscard]] std::string of(std::uint32_t channel) const override { return channel < names_.size() ? wire::shown_path(names_[channel]) : "?"; }
   [[nodiscard]] status finish(std::uint32_t channel, std::string& out) override { return finished(channel, out, false); }
   [[nodiscard]] status end(std::uint32_t channel, std::string& out) override { return finished(channel, out, true); }
-  [[nodiscard]] bool keeps(std::uint32_t channel) const override { return judge_.keeps(channel); }
+  [[nodiscard]] bool keeps_rest(std::uint32_t channel) const override { return judge_.keeps_rest(channel); }
   [[nodiscard]] bool holds(std::uint32_t channel) const override { return held_bytes(channel, restorers_.find(channel)) > 0; }
   void rest(std::uint32_t channel, std::string& out) override {
     const auto behind = restorers_.find(channel);
@@ -101,7 +101,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     ended_ = true;
     (void)judge_.close_all();
   }
-  [[nodiscard]] status keeps_back(std::uint64_t bytes) override {
+  [[nodiscard]] status count_kept(std::uint64_t bytes) override {
     held_ += bytes;
     held_ -= std::exchange(kept_back_, bytes);
     return failure_.empty() && may_hold() ? status::released : status::failed;
@@ -174,8 +174,8 @@ class stream_sink final : public wire::channel_sink, public text_names {
     const auto behind = restorers_.find(channel);
     held_ -= held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left, may_keep); });
-    if (judge_.keeps(channel)) count_rest(channel, held_bytes(channel, behind));
-    if (behind == restorers_.end() || judge_.keeps(channel)) return translate(what);
+    if (judge_.keeps_rest(channel)) count_rest(channel, held_bytes(channel, behind));
+    if (behind == restorers_.end() || judge_.keeps_rest(channel)) return translate(what);
     if (what == policy::stream_evaluator::status::blocked) {
       restored_ += behind->second.restored();
       restorers_.erase(behind);

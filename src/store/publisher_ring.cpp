@@ -204,7 +204,7 @@ result<publisher::nodes_ahead> publisher::ahead_of(const head_record& head) {
   return top->record && top->record->activation == head.activation ? out : nodes_ahead{};
 }
 
-result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of) {
+result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activation of, const std::string& version) {
   auto all = impl_->through_failover([&] { return impl_->redis.command({"HGETALL", impl_->keys.ack(of)}); });
   if (!all) return std::unexpected(all.error());
   std::vector<acknowledgement> out;
@@ -212,6 +212,8 @@ result<std::vector<acknowledgement>> publisher::acknowledgements(policy::activat
     const auto j = parse_bounded<json>(all->items[i + 1].text);
     if (!j.is_object()) continue;
     acknowledgement a{all->items[i].text, word(j, "state"), word(j, "phase"), word(j, "message"), word(j, "rule"), word(j, "version")};
+    // A ring that was emptied may count the same number again before its nodes are heard: what answered the record before says nothing of this one.
+    if (!version.empty() && !a.version.empty() && a.version != version) continue;
     a.compile = milliseconds(std::min<std::uint64_t>(natural(j, "compile_ms"), number_max));
     a.kept = demotions_from(member(j, "kept"));
     out.push_back(std::move(a));

@@ -360,7 +360,7 @@ bool messages_stream::finish(std::int64_t number, block& b, channel_sink& sink, 
     if (sink.end(channel, released_) != channel_sink::status::released) return false;
     b.left = b.left || !released_.empty();
     if (!released_.empty()) delta(number, anthropic_texts()[t], released_, next(number, out));
-    if (sink.keeps(channel)) wait(number, t, channel);
+    if (sink.keeps_rest(channel)) wait(number, t, channel);
   }
   return true;
 }
@@ -373,7 +373,7 @@ bool messages_stream::finish_all(channel_sink& sink, std::string& out) {
 }
 
 void messages_stream::cut(std::string_view message, std::string& out) {
-  if (!ends()) return;
+  if (!end_now()) return;
   if (!started_) out += anthropic_message_start(id_, model_);
   std::int64_t behind = 0;
   for (const auto& [number, b] : blocks_) {
@@ -387,7 +387,7 @@ void messages_stream::cut(std::string_view message, std::string& out) {
 }
 
 void messages_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
-  if (!ends()) return;
+  if (!end_now()) return;
   out += "event: error\ndata: " + anthropic_error_body({what, message, "", decision_id}) + "\n\n";
 }
 

@@ -37,7 +37,7 @@ class table_request : public request_body {
   }
 
  protected:
-  // Adds to the system's words, in requests that take some (system_place.hpp).
+  // Adds to the system's words, in requests that take some (additions.hpp).
   virtual void add_system(const system_words& /*added*/, std::vector<text::json::splice>& /*splices*/) const {}
   // What a text is, where more than its place says so.
   [[nodiscard]] virtual part_kind kind_of(text::json::index /*i*/, const row& r) const { return r.kind; }

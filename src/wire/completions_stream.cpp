@@ -3,10 +3,10 @@
 #include <map>
 #include <optional>
 
-#include "completions.hpp"
 #include "event_stream.hpp"
 #include "openai.hpp"
 #include "sluice/base/strings.hpp"
+#include "text_endpoints.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -171,7 +171,7 @@ void completions_stream::synthetic(std::int64_t number, std::string_view text, s
 }
 
 void completions_stream::cut(std::string_view message, std::string& out) {
-  if (!ends()) return;
+  if (!end_now()) return;
   if (choices_.empty()) choices_[0];
   // Where all have finished, all finish anew: a client must not take for whole what broke off behind its text.
   const bool none_open = std::ranges::all_of(choices_, [](const auto& each) { return each.second.finished; });
@@ -184,7 +184,7 @@ void completions_stream::cut(std::string_view message, std::string& out) {
 }
 
 void completions_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
-  if (!ends()) return;
+  if (!end_now()) return;
   out += "data: " + openai_error_body({what, message, "", decision_id}) + "\n\n";
 }
 

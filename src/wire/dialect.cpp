@@ -6,16 +6,16 @@
 
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
-#include "completions.hpp"
+#include "chat_table.hpp"
 #include "forms.hpp"
 #include "gemini.hpp"
 #include "gemini_table.hpp"
 #include "ollama.hpp"
 #include "ollama_table.hpp"
 #include "openai.hpp"
-#include "openai_table.hpp"
 #include "responses.hpp"
 #include "sluice/base/strings.hpp"
+#include "text_endpoints.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -30,19 +30,19 @@ class openai_dialect final : public dialect {
     if (is_responses(to)) return responses_read_request(to, body, depth_max);
     if (const auto* as = find_form_endpoint(to.name)) return form_read_request(to, *as, body);
     if (const auto* as = find_text_endpoint(to.name)) return text_read_request(to, *as, body, depth_max);
-    return openai_read_request(to, body, depth_max);
+    return chat_read_request(to, body, depth_max);
   }
   [[nodiscard]] result<std::unique_ptr<response_body>> read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max,
                                                                      const request_body* asked) const override {
     if (is_responses(to)) return responses_read_response(to, body, asked, depth_max);
     if (const auto* as = find_form_endpoint(to.name)) return form_read_response(*as, body, depth_max);
     if (const auto* as = find_text_endpoint(to.name)) return text_read_response(*as, body, depth_max);
-    return openai_read_response(to, body, depth_max);
+    return chat_read_response(to, body, depth_max);
   }
   [[nodiscard]] std::unique_ptr<response_stream> open_stream(const endpoint& to, const request_body& request, std::uint32_t depth_max) const override {
     if (is_responses(to)) return responses_open_stream(to, request, depth_max);
     if (find_text_endpoint(to.name) != nullptr) return completions_open_stream(request, depth_max);
-    return openai_open_stream(to, openai_includes_usage(request), depth_max);
+    return chat_open_stream(to, openai_includes_usage(request), depth_max);
   }
   // What takes a form never asked for a stream.
   [[nodiscard]] bool streams(const endpoint& to, const request_body& request, std::string_view content_type, bool error) const override {

@@ -41,7 +41,7 @@ class recent_texts {
 struct waiting_bytes {
   std::size_t now = 0, told = 0;  // what the sink knows of it
   // False: more than may be.
-  [[nodiscard]] bool fit(channel_sink& sink) { return std::exchange(told, now) == now || sink.keeps_back(now) == channel_sink::status::released; }
+  [[nodiscard]] bool fit(channel_sink& sink) { return std::exchange(told, now) == now || sink.count_kept(now) == channel_sink::status::released; }
 };
 
 class event_reader {

@@ -40,7 +40,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] bool take_arguments(call_arguments& call, text::json::index i, channel_sink& sink);
   // The gateway ends the stream now. False: it has an end already, or the last that the upstream said is an error, behind which a client
   // reads nothing.
-  [[nodiscard]] bool ends() { return !std::exchange(over_, true) && !told_error_; }
+  [[nodiscard]] bool end_now() { return !std::exchange(over_, true) && !told_error_; }
   // Judges them when they are whole, and frees them; `out` is what of them was held and may leave.
   [[nodiscard]] bool finish_arguments(call_arguments& call, const std::string& name, std::int64_t choice, channel_sink& sink, std::string& out);
 

@@ -274,7 +274,7 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
     g.ends = std::exchange(g.open, false);
     if (!g.ends) continue;
     if (sink.end(g.channel, g.left) != channel_sink::status::released) return false;
-    if (!sink.keeps(g.channel)) drop_before(g, g.left);
+    if (!sink.keeps_rest(g.channel)) drop_before(g, g.left);
   }
   // Some answers say in each event that it is the last.
   if (c.finished && std::ranges::none_of(c.texts, [](const auto& each) { return each.second.ends; })) return true;
@@ -286,7 +286,7 @@ bool generate_stream::finish(std::int64_t number, candidate& c, channel_sink& si
   if (!said.left.empty()) c.added = said.left;
   for (auto& [name, g] : c.texts) {
     if (!g.ends) continue;
-    if (sink.keeps(g.channel)) {
+    if (sink.keeps_rest(g.channel)) {
       sink.rest(g.channel, g.left);
       drop_before(g, g.left);
     }

@@ -1,5 +1,5 @@
 // The OpenAI dialect's pieces, put together in dialect.cpp: its paths, its errors, and the bodies of Chat Completions. Responses and the endpoints
-// of plain text have headers of their own (responses.hpp, completions.hpp).
+// of plain text have headers of their own (responses.hpp, text_endpoints.hpp).
 #pragma once
 
 #include "sluice/wire/dialect.hpp"
@@ -7,9 +7,9 @@
 namespace sluice::wire {
 
 [[nodiscard]] endpoint openai_classify(std::string_view method, std::string_view path);
-[[nodiscard]] result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
-[[nodiscard]] result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
-[[nodiscard]] std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max);
+[[nodiscard]] result<std::unique_ptr<request_body>> chat_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max);
+[[nodiscard]] result<std::unique_ptr<response_body>> chat_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max);
+[[nodiscard]] std::unique_ptr<response_stream> chat_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max);
 // `id`, `created`, `model`: as they stand in JSON.
 struct openai_chunk_head {
   std::string_view object, id, created, model;
@@ -24,5 +24,6 @@ void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::s
 // Where vLLM repeats a request that asks for it, at the top of an answer or chunk.
 inline constexpr std::string_view openai_prompt_copies[] = {"prompt_text", "prompt_logprobs", "prompt_token_ids"};
 [[nodiscard]] bool openai_includes_usage(const request_body& request);
+[[nodiscard]] std::span<const dialect::coverage_row> openai_coverage();
 
 }  // namespace sluice::wire

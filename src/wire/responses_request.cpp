@@ -1,9 +1,9 @@
 // Responses requests. Some have no body: what they ask for is in the path.
+#include "additions.hpp"
 #include "responses.hpp"
 #include "responses_table.hpp"
 #include "sluice/base/percent.hpp"
 #include "sluice/base/strings.hpp"
-#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {

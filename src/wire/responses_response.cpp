@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "additions.hpp"
 #include "responses.hpp"
 #include "responses_events.hpp"
 #include "responses_table.hpp"
 #include "sluice/base/strings.hpp"
-#include "system_place.hpp"
 #include "text_offsets.hpp"
 
 namespace sluice::wire {

@@ -199,7 +199,7 @@ bool responses_stream::finish(const place& at, growth& t, channel_sink& sink, st
   } else if (t.channel) {
     released_.clear();
     if (sink.end(*t.channel, released_) != channel_sink::status::released) return false;
-    if (sink.keeps(*t.channel)) {  // it leaves elsewhere, if at all
+    if (sink.keeps_rest(*t.channel)) {  // it leaves elsewhere, if at all
       kept_.push_back(*t.channel);
       forget_copies(t);
     }

@@ -57,7 +57,7 @@ class judge final : public wire::channel_sink {
     return status::released;
   }
   bool holds(std::uint32_t c) const override { return !held_[c].text.empty() || !held_[c].kept.empty(); }
-  bool keeps(std::uint32_t c) const override { return !held_[c].kept.empty(); }
+  bool keeps_rest(std::uint32_t c) const override { return !held_[c].kept.empty(); }
   void rest(std::uint32_t c, std::string& out) override {
     const auto kept = std::exchange(held_[c].kept, {});
     if (kept.find('x') != std::string::npos) return;

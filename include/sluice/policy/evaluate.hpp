@@ -236,7 +236,7 @@ class stream_evaluator {
   // Closes every choice that was left open, as one that has no place for text.
   [[nodiscard]] status close_all();
   // True when finish() kept the channel's text; and that text, once its choice was closed.
-  [[nodiscard]] bool keeps(channel c) const;
+  [[nodiscard]] bool keeps_rest(channel c) const;
   void rest(channel c, std::string& out);
   // Original bytes of the channel that are neither released nor replaced yet.
   [[nodiscard]] std::size_t held_bytes(channel c) const;

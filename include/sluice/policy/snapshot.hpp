@@ -1,4 +1,4 @@
-// A version compiled: immutable, shared by every worker, freed with its last exchange. The data plane sees this and
+// A version compiled: immutable, shared by every worker, freed with the last that holds it. The data plane sees this and
 // evaluate.hpp, nothing else of policy.
 #pragma once
 

@@ -151,7 +151,8 @@ class publisher {
   };
   [[nodiscard]] result<nodes_ahead> ahead_of(const head_record& head);
   // Also PENDING ones. An ACK or NACK of a node whose own heartbeat does not bear it out is PENDING in phase UNCONFIRMED.
-  [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of);
+  // `version`: what that activation made live; answers to another version under the same number are left out. "": all of them.
+  [[nodiscard]] result<std::vector<acknowledgement>> acknowledgements(policy::activation of, const std::string& version = {});
   // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.

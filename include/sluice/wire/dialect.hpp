@@ -174,7 +174,7 @@ class channel_sink {
   // As finish(), for a text of a choice whose end is told with closing(): what a rule may still change then is kept until after it,
   // and rest() gives it out.
   [[nodiscard]] virtual status end(std::uint32_t channel, std::string& out) { return finish(channel, out); }
-  [[nodiscard]] virtual bool keeps(std::uint32_t /*channel*/) const { return false; }
+  [[nodiscard]] virtual bool keeps_rest(std::uint32_t /*channel*/) const { return false; }
   virtual void rest(std::uint32_t /*channel*/, std::string& /*out*/) {}
   // A text that may be a piece of a longer one is judged like any other; and the longer one, the text of a field over all events, as what the
   // rules left of its pieces: nothing of that leaves, and what was found in a piece is not found again. A piece is fed and finished before
@@ -198,7 +198,7 @@ class channel_sink {
   [[nodiscard]] virtual status closing(std::int64_t /*choice*/, bool /*structured*/, std::string& /*addition*/) { return status::released; }
   // Bytes of events that the dialect itself keeps now, because text before them is not decided: they count as held text does. `failed`: more
   // than may be held.
-  [[nodiscard]] virtual status keeps_back(std::uint64_t /*bytes*/) { return status::released; }
+  [[nodiscard]] virtual status count_kept(std::uint64_t /*bytes*/) { return status::released; }
   // False: closing() never adds anything, so that no event has to wait for it.
   [[nodiscard]] virtual bool adds() const { return false; }
   // A part that nobody can scan, as in a body that comes in one piece. False: it must not leave.

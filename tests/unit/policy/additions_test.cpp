@@ -260,7 +260,7 @@ TEST(policy_additions, what_may_still_be_rewritten_does_not_leave_before_its_cho
   (void)stream.feed(first, "All is well.", left);
   (void)stream.finish(first, left, true);
   EXPECT_TRUE(left.empty());
-  EXPECT_TRUE(stream.keeps(first));
+  EXPECT_TRUE(stream.keeps_rest(first));
   EXPECT_EQ(stream.held_bytes(first), 12u);
   const auto second = stream.open(role::assistant, part_kind::text, true, 0);
   (void)stream.feed(second, "Invest!", left);

@@ -79,9 +79,10 @@ TEST_F(demanding, a_ring_that_was_emptied_proves_nothing_to_who_was_there_before
   watched_agent node(c_);
   node->start();
   auto to = speaking();
-  ASSERT_EQ(taken(to, staged(to, "one", "")), "ACK");
+  const auto one = to.activate({.version = staged(to, "one", ""), .kind = "activate", .actor = "me", .note = ""}).value();
+  ASSERT_EQ(answer(one.activation).state, "ACK");
+  until_a_node_reports(policy::to_string(one.activation));
   redis_->run({"DEL", ring_keys("test").head(), ring_keys("test").log()});
-  until_a_node_reports();
   const auto thin = staged(to, "thin", "");
   EXPECT_EQ(taken(to, thin), "NACK");
   EXPECT_TRUE(node.until_event("refused", "nothing, where something was live before"));

@@ -250,6 +250,15 @@ TEST_F(publishing, an_answer_of_other_types_is_an_answer_without_figures) {
   EXPECT_EQ((*all)[2].compile.count(), 12);
 }
 
+TEST_F(publishing, an_answer_to_another_version_under_the_same_number_is_none) {
+  auto to = connect();
+  redis_->run({"HSET", keys_.ack({1, 1}), "n1", R"({"state":"ACK","phase":"ACTIVE","version":"before"})"});
+  redis_->run({"HSET", keys_.node("n1"), "answer", "1-1 ACK"});
+  EXPECT_EQ(to.acknowledgements({1, 1}).value().size(), 1U);
+  EXPECT_EQ(to.acknowledgements({1, 1}, "before").value().size(), 1U);
+  EXPECT_TRUE(to.acknowledgements({1, 1}, "now").value().empty());
+}
+
 TEST_F(publishing, heartbeats_that_cannot_be_read_stop_nothing) {
   auto to = connect();
   const auto one = to.stage(bundle_of("one")).value();

@@ -58,7 +58,7 @@ class adding_sink : public pass_sink {
     return status::released;
   }
   status end(std::uint32_t c, std::string& out) override { return holds_whole(c) ? status::released : finish(c, out); }
-  bool keeps(std::uint32_t c) const override { return holds_whole(c) && !held_[c].empty(); }
+  bool keeps_rest(std::uint32_t c) const override { return holds_whole(c) && !held_[c].empty(); }
   void rest(std::uint32_t c, std::string& out) override {
     if (holds_whole(c)) out += rewritten.value_or(std::exchange(held_[c], {}));
     if (holds_whole(c) && rewritten) rewritten = "";

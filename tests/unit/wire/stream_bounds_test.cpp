@@ -61,7 +61,7 @@ int passed(upstream& up, int events, const std::function<json(int)>& event) {
 class waiting_sink final : public testing::adding_sink {
  public:
   explicit waiting_sink(std::uint64_t bytes_max) : adding_sink(" end", true), bytes_max_(bytes_max) {}
-  status keeps_back(std::uint64_t bytes) override {
+  status count_kept(std::uint64_t bytes) override {
     kept_back = bytes;
     return bytes <= bytes_max_ ? status::released : status::failed;
   }

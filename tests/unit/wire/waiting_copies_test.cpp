@@ -177,7 +177,7 @@ TEST(waiting_copies, are_told_to_the_sink_and_go_with_a_cut) {
   class counting final : public testing::replace_sink {
    public:
     using replace_sink::replace_sink;
-    status keeps_back(std::uint64_t bytes) override {
+    status count_kept(std::uint64_t bytes) override {
       told.push_back(bytes);
       return bytes > 1000 ? status::failed : status::released;
     }

@@ -1,5 +1,5 @@
-// See system_place.hpp.
-#include "system_place.hpp"
+// See additions.hpp.
+#include "additions.hpp"
 
 #include "sluice/base/strings.hpp"
 

@@ -1,5 +1,5 @@
-// Where requests have the system's words, as splices that add to them: a message among the others, a text, or a list of blocks. What is
-// added depends on nothing but the words and the place, so equal requests stay equal.
+// Splices that add to a body: the system's words where a request has them (a message among the others, a text, a list of blocks), and members
+// of any object, also of an answer. What is added depends on nothing but the words and the place, so equal requests stay equal.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// See openai_stream.hpp.
-#include "openai_stream.hpp"
+// See chat_stream.hpp.
+#include "chat_stream.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -273,7 +273,7 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
 }
 
 void chat_stream::cut(std::string_view message, std::string& out) {
-  if (!ends()) return;
+  if (!end_now()) return;
   if (choices_.empty()) choices_[0];
   // Where all have finished, all finish anew: a client must not take for whole what broke off behind its text.
   const bool none_open = std::ranges::all_of(choices_, [](const auto& each) { return each.second.finished; });
@@ -295,7 +295,7 @@ void chat_stream::cut(std::string_view message, std::string& out) {
 }
 
 void chat_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
-  if (!ends()) return;
+  if (!end_now()) return;
   out += "data: " + openai_error_body({what, message, "", decision_id}) + "\n\n";
 }
 
@@ -314,7 +314,7 @@ void openai_end_stream(const openai_chunk_head& head, bool include_usage, std::s
   out += "data: [DONE]\n\n";
 }
 
-std::unique_ptr<response_stream> openai_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max) {
+std::unique_ptr<response_stream> chat_open_stream(const endpoint& to, bool include_usage, std::uint32_t depth_max) {
   return std::make_unique<chat_stream>(include_usage, to.words_added, depth_max);
 }
 

@@ -1,10 +1,10 @@
 // Chat Completions answers that come in one piece.
 
+#include "additions.hpp"
 #include "body_reader.hpp"
+#include "chat_table.hpp"
 #include "openai.hpp"
-#include "openai_table.hpp"
 #include "sluice/base/strings.hpp"
-#include "system_place.hpp"
 #include "text_offsets.hpp"
 
 namespace sluice::wire {
@@ -18,7 +18,7 @@ class chat_response final : public table_response {
  public:
   explicit chat_response(bool hides_request) : hides_request_(hides_request) {}
   result<void> read_chat(std::string_view bytes, std::uint32_t depth_max) {
-    if (auto done = read(bytes, openai_chat_response(), "choices", depth_max); !done) return done;
+    if (auto done = read(bytes, chat_response(), "choices", depth_max); !done) return done;
     const auto& body = listed_.body();
     const auto choices = body.member(0, "choices");
     if (choices == none || body[choices].kind != kind::array) return {};
@@ -95,7 +95,7 @@ class chat_response final : public table_response {
 
 }  // namespace
 
-result<std::unique_ptr<response_body>> openai_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
+result<std::unique_ptr<response_body>> chat_read_response(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<chat_response>(to.words_added);
   if (auto done = made->read_chat(body, depth_max); !done) return std::unexpected(done.error());
   return made;

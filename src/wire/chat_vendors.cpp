@@ -1,6 +1,6 @@
-// See openai_vendors.hpp. Not named here, and so unreadable: what makes a text that the gateway does not see (templates, prompts as
+// See chat_vendors.hpp. Not named here, and so unreadable: what makes a text that the gateway does not see (templates, prompts as
 // tensors, searches of stores that the upstream holds).
-#include "openai_vendors.hpp"
+#include "chat_vendors.hpp"
 
 #include <array>
 

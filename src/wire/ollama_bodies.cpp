@@ -1,9 +1,9 @@
 // Ollama requests and answers that come in one piece.
+#include "additions.hpp"
 #include "body_reader.hpp"
 #include "ollama.hpp"
 #include "ollama_table.hpp"
 #include "sluice/base/strings.hpp"
-#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {

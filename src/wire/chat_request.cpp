@@ -1,8 +1,8 @@
 // Chat Completions requests.
+#include "additions.hpp"
 #include "body_reader.hpp"
+#include "chat_table.hpp"
 #include "openai.hpp"
-#include "openai_table.hpp"
-#include "system_place.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -28,7 +28,7 @@ bool role_of(std::string_view word, role& out) {
 class chat_request final : public table_request {
  public:
   result<void> read_for(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
-    if (auto done = read(bytes, {openai_chat_request(), "messages", true, role_of, false}, depth_max); !done) return done;
+    if (auto done = read(bytes, {chat_request(), "messages", true, role_of, false}, depth_max); !done) return done;
     if (!to.model.empty()) {  // Azure's path decides, whatever the body says
       model_text_ = to.model;
       model_ = model_text_;
@@ -65,7 +65,7 @@ class chat_request final : public table_request {
 
 }  // namespace
 
-result<std::unique_ptr<request_body>> openai_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
+result<std::unique_ptr<request_body>> chat_read_request(const endpoint& to, std::string_view body, std::uint32_t depth_max) {
   auto made = std::make_unique<chat_request>();
   if (auto done = made->read_for(to, body, depth_max); !done) return std::unexpected(done.error());
   return made;

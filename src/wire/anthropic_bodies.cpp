@@ -1,11 +1,11 @@
 // Messages requests and answers that come in one piece; the counting of a request's tokens takes the same request.
 #include <algorithm>
 
+#include "additions.hpp"
 #include "anthropic.hpp"
 #include "anthropic_table.hpp"
 #include "body_reader.hpp"
 #include "sluice/base/strings.hpp"
-#include "system_place.hpp"
 
 namespace sluice::wire {
 

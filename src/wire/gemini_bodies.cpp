@@ -1,11 +1,11 @@
 // Gemini requests and answers that come in one piece.
 #include <algorithm>
 
+#include "additions.hpp"
 #include "body_reader.hpp"
 #include "gemini.hpp"
-#include "sluice/base/strings.hpp"
-#include "system_place.hpp"
 #include "gemini_table.hpp"
+#include "sluice/base/strings.hpp"
 #include "text_offsets.hpp"
 
 namespace sluice::wire {

@@ -1,12 +1,9 @@
 // Chat Completions, field by field.
-#include "openai_table.hpp"
+#include "chat_table.hpp"
 
 #include <array>
 
-#include "completions.hpp"
-#include "forms.hpp"
-#include "openai_vendors.hpp"
-#include "responses_table.hpp"
+#include "chat_vendors.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -284,45 +281,32 @@ std::vector<row> joined(std::initializer_list<std::span<const row>> pieces) {
   return out;
 }
 
-std::vector<dialect::coverage_row> make_coverage() {
-  std::vector<dialect::coverage_row> out;
-  add_coverage(out, "chat.completions", "request", "no", openai_chat_request().rows());
-  out.push_back({"chat.completions", "request", "any other string, object or list", "-", "-", "-", "no", "unreadable.unknown_part"});
-  out.push_back({"chat.completions", "request", "any other number or flag, and its key", "-", "-", "-", "no", "scanned; a redaction blocks"});
-  add_coverage(out, "chat.completions", "response", "no", openai_chat_response().rows());
-  add_coverage(out, "chat.completions", "response", "yes", openai_chat_chunk().rows());
-  out.push_back({"chat.completions", "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
-  out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
-  add_responses_coverage(out);
-  add_conversations_coverage(out);
-  add_text_endpoints_coverage(out);
-  add_forms_coverage(out);
-  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
-  out.push_back({"images made, speech, files read, uploads, batches, assistants, threads, realtime, vector stores, stored completions", "both", "any", "-", "-", "-", "both", "denied: not read"});
-  out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
-  return out;
-}
-
 }  // namespace
 
-const path_table& openai_chat_request() {
+const path_table& chat_request() {
   static const auto rows = joined({request_rows, vendor_request_rows()});
   static const path_table table(rows);
   return table;
 }
-const path_table& openai_chat_response() {
+const path_table& chat_response() {
   static const auto rows = joined({response_rows, error_rows, vendor_response_rows()});
   static const path_table table(rows);
   return table;
 }
-const path_table& openai_chat_chunk() {
+const path_table& chat_chunk() {
   static const auto rows = joined({chunk_rows, error_rows, vendor_chunk_rows()});
   static const path_table table(rows);
   return table;
 }
-std::span<const dialect::coverage_row> openai_coverage() {
-  static const auto rows = make_coverage();
-  return rows;
+
+void add_chat_coverage(std::vector<dialect::coverage_row>& out) {
+  add_coverage(out, "chat.completions", "request", "no", chat_request().rows());
+  out.push_back({"chat.completions", "request", "any other string, object or list", "-", "-", "-", "no", "unreadable.unknown_part"});
+  out.push_back({"chat.completions", "request", "any other number or flag, and its key", "-", "-", "-", "no", "scanned; a redaction blocks"});
+  add_coverage(out, "chat.completions", "response", "no", chat_response().rows());
+  add_coverage(out, "chat.completions", "response", "yes", chat_chunk().rows());
+  out.push_back({"chat.completions", "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+  out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
 }
 
 }  // namespace sluice::wire

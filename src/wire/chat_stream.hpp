@@ -4,15 +4,15 @@
 #include <map>
 #include <optional>
 
+#include "chat_table.hpp"
 #include "event_stream.hpp"
-#include "openai_table.hpp"
 
 namespace sluice::wire {
 
 class chat_stream final : public event_stream {
  public:
   chat_stream(bool include_usage, bool hides_request, std::uint32_t depth_max)
-      : event_stream(openai_chat_chunk(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
+      : event_stream(chat_chunk(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
 
   void cut(std::string_view message, std::string& out) override;
   void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
@@ -67,7 +67,7 @@ class chat_stream final : public event_stream {
   void finish_text(std::int64_t number, const channel& of, std::string& out);
   [[nodiscard]] bool finish_calls(std::int64_t number, choice& c, channel_sink& sink, std::string& out);
   [[nodiscard]] bool knows_tokens(const entry& of, const choice& c, channel_sink& sink);
-  // openai_copies.cpp: what spells a text, points into it or says it aloud.
+  // chat_copies.cpp: what spells a text, points into it or says it aloud.
   void drop_copies(const entry& of, choice& c, const channel_sink& sink);
   void follow_citations(text::json::index delta, choice& c, const channel_sink& sink);
   void follow_audio(text::json::index delta, choice& c, const channel_sink& sink);

@@ -1,8 +1,8 @@
-// What of a streamed chat answer spells a text, points into it or says it aloud: see openai_stream.hpp. What an edit may still move, or take
+// What of a streamed chat answer spells a text, points into it or says it aloud: see chat_stream.hpp. What an edit may still move, or take
 // back, waits until the text is decided.
 #include <utility>
 
-#include "openai_stream.hpp"
+#include "chat_stream.hpp"
 #include "text_offsets.hpp"
 
 namespace sluice::wire {

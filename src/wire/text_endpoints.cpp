@@ -1,5 +1,5 @@
-// See completions.hpp: tables, and what comes in one piece.
-#include "completions.hpp"
+// See text_endpoints.hpp: tables, and what comes in one piece.
+#include "text_endpoints.hpp"
 
 #include <array>
 
