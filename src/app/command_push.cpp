@@ -111,7 +111,7 @@ std::optional<store::activate_request> request_of(const push_options& options, s
     return std::nullopt;
   }
   if (live->version == staged) {
-    complain("version " + short_version(staged) + " is live for everybody already", "there is nothing to try out");
+    complain("version " + short_version(staged) + " is live for everybody already, so there is nothing to try out; but something runs beside it, or a node does not run it", "see: sluice status");
     return std::nullopt;
   }
   out.version = live->version;
@@ -217,8 +217,8 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   out.upload_ms = ms_since(mark);
   if (options.stage_only) return out;
   mark = mono_now();
-  const bool may_be_there = !options.again && options.canary.empty() && !options.shadow;
-  out.head = may_be_there ? active_everywhere(ring, out.version) : std::nullopt;
+  // A commit of golden sets alone comes through the same pipeline, canary or not.
+  out.head = options.again ? std::nullopt : active_everywhere(ring, out.version);
   out.unchanged = out.head.has_value();
   if (out.unchanged) return out;
   auto request = request_of(options, ring, out.version, with->head);
@@ -258,7 +258,7 @@ int push(const push_options& options, bool json) {
   const auto& head = *done->head;
   const auto mark = mono_now();
   if (!json && !done->unchanged) tell(options, done->version, head);
-  if (!json && done->unchanged) std::cout << "version " << short_version(done->version) << " is already active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; nothing to do (--again activates it once more)\n" << std::flush;
+  if (!json && done->unchanged) std::cout << "version " << short_version(done->version) << " is already active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; " << (options.canary.empty() && !options.shadow ? "nothing to do (--again activates it once more)" : "nothing to try out") << '\n' << std::flush;
   const auto warnings = canary_warnings(*ring, options.ring.ring, head, "nobody gets the canary");
   const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json, done->unchanged);
   const auto wait_ms = ms_since(mark);

@@ -99,6 +99,19 @@ result<manifest> https_source::checked_manifest(const bundle_archive& from) cons
   return out;
 }
 
+// Whether it is the very record that this node has taken: what it runs was checked then, and a key that has ended since takes neither that away nor
+// the contact with the server.
+bool https_source::runs_record(const activation_record& record, const std::string& version) const {
+  const auto& state = node_.state();
+  return !node_.unsaved() && version == record.version && node_.version() == version && state.active == record.activation && state.record == digest_of(record) && node_.freshness() != policy::freshness::none;
+}
+
+void https_source::settle() {
+  settled_ = true;
+  node_.contact();
+  node_.agrees();
+}
+
 // A number below what this node has seen is withheld news; one that it has, with another content, is a fork.
 bool https_source::follows(const activation_record& record) {
   const auto& state = node_.state();
@@ -125,12 +138,17 @@ void https_source::take(const std::string& bytes) {
   refused_.clear();
   auto archive = read_archive(bytes, {});
   if (!archive) return refuse(archive.error().message);
-  const auto of = checked_manifest(*archive);
-  if (!of) return refuse(of.error().message, activation_in(*archive), policy::version_of(archive->source));
-  policy::activation as = node_.version() == of->version ? node_.state().active : node_.next_number();
+  std::optional<activation_record> record;
   if (!archive->activation.empty()) {
-    const auto record = parse_record(archive->activation);
-    if (!record) return refuse(record.error().message, {}, of->version);
+    auto read = parse_record(archive->activation);
+    if (!read) return refuse(read.error().message, {}, policy::version_of(archive->source));
+    record = std::move(*read);
+    if (runs_record(*record, policy::version_of(archive->source))) return settle();
+  }
+  const auto of = checked_manifest(*archive);
+  if (!of) return refuse(of.error().message, record ? record->activation : policy::activation{}, policy::version_of(archive->source));
+  policy::activation as = node_.version() == of->version ? node_.state().active : node_.next_number();
+  if (record) {
     if (record->version != of->version) return refuse("the archive's activation is of another version than its files are", record->activation, of->version);
     // A server has no log in which one could look up what a key of the role safety goes on with: it has to be the role activate.
     if (auto passes = check_activator(*record, config_.trust, config_.ring, now().wall); !passes) return refuse(passes.error().message, record->activation, record->version);
@@ -139,12 +157,16 @@ void https_source::take(const std::string& bytes) {
   } else if (config_.trust.required) {
     return refuse("the archive holds no .sluice/activation.json, so that an old one could be served again, and this node requires signatures", {}, of->version);
   }
+  const node::said said{.record = record ? digest_of(*record) : "", .made_live = {}};
+  const bool runs_it = node_.version() == of->version && node_.state().active == as && node_.freshness() != policy::freshness::none;
+  if (runs_it && !node_.unsaved()) {
+    if (node_.state().record != said.record) node_.note(said);
+    return settle();
+  }
   settled_ = true;
   node_.contact();
-  const bool runs_it = node_.version() == of->version && node_.state().active == as && node_.freshness() != policy::freshness::none;
-  if (runs_it && !node_.unsaved()) return node_.agrees();
   node_.learn(of->version, of->how.benign);
-  const auto done = node_.take(archive->source, of->version, as);
+  const auto done = node_.take(archive->source, of->version, as, {}, said);
   if (done == node::outcome::refused) refused_ = digest_;
   if (done == node::outcome::refused && archive->activation.empty()) node_.spend(as);
   if (done == node::outcome::unsaved) etag_.clear();  // tried again at the next look

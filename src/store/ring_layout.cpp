@@ -88,7 +88,7 @@ result<activation_record> parse_record(const std::string& text) {
   auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   const auto j = parse_bounded<json>(opened->payload);
-  const auto bad = [] { return fail(errc::integrity, "an activation record in Redis is damaged"); };
+  const auto bad = [] { return fail(errc::integrity, "an activation record is damaged"); };
   if (!j.is_object()) return bad();
   const auto string = [&](const char* name) { return word(j, name); };
   activation_record r;
@@ -253,7 +253,7 @@ result<manifest> parse_manifest(const std::string& text) {
   auto opened = read_signed(text);
   if (!opened) return std::unexpected(opened.error());
   const auto j = parse_bounded<json>(opened->payload);
-  const auto bad = [] { return fail(errc::integrity, "a manifest in Redis is damaged"); };
+  const auto bad = [] { return fail(errc::integrity, "a manifest is damaged"); };
   if (!j.is_object() || !j.contains("files") || !j["files"].is_array() || j["files"].size() > load_limits{}.files_max) return bad();
   if (!j.contains("version") || !j["version"].is_string()) return bad();
   manifest out{.version = j["version"].get<std::string>(), .files = {}, .how = read_provenance(j), .signed_as = std::move(*opened)};

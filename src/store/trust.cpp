@@ -69,7 +69,7 @@ result<std::string> countersign_text(std::string_view purpose, const std::string
 }
 
 result<signed_text> read_signed(const std::string& text) {
-  const auto damaged = [] { return fail(errc::integrity, "a signed record in Redis is damaged"); };
+  const auto damaged = [] { return fail(errc::integrity, "a signed record is damaged"); };
   const auto j = parse_bounded<json>(text);
   if (!j.is_object()) return damaged();
   const auto payload = j.find("payload");

@@ -18,7 +18,7 @@ class chat_response final : public table_response {
  public:
   explicit chat_response(bool hides_request) : hides_request_(hides_request) {}
   result<void> read_chat(std::string_view bytes, std::uint32_t depth_max) {
-    if (auto done = read(bytes, chat_response(), "choices", depth_max); !done) return done;
+    if (auto done = read(bytes, chat_response_table(), "choices", depth_max); !done) return done;
     const auto& body = listed_.body();
     const auto choices = body.member(0, "choices");
     if (choices == none || body[choices].kind != kind::array) return {};

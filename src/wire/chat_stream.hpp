@@ -12,7 +12,7 @@ namespace sluice::wire {
 class chat_stream final : public event_stream {
  public:
   chat_stream(bool include_usage, bool hides_request, std::uint32_t depth_max)
-      : event_stream(chat_chunk(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
+      : event_stream(chat_chunk_table(), depth_max), usage_due_(include_usage), hides_request_(hides_request) {}
 
   void cut(std::string_view message, std::string& out) override;
   void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;

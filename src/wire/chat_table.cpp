@@ -283,28 +283,28 @@ std::vector<row> joined(std::initializer_list<std::span<const row>> pieces) {
 
 }  // namespace
 
-const path_table& chat_request() {
+const path_table& chat_request_table() {
   static const auto rows = joined({request_rows, vendor_request_rows()});
   static const path_table table(rows);
   return table;
 }
-const path_table& chat_response() {
+const path_table& chat_response_table() {
   static const auto rows = joined({response_rows, error_rows, vendor_response_rows()});
   static const path_table table(rows);
   return table;
 }
-const path_table& chat_chunk() {
+const path_table& chat_chunk_table() {
   static const auto rows = joined({chunk_rows, error_rows, vendor_chunk_rows()});
   static const path_table table(rows);
   return table;
 }
 
 void add_chat_coverage(std::vector<dialect::coverage_row>& out) {
-  add_coverage(out, "chat.completions", "request", "no", chat_request().rows());
+  add_coverage(out, "chat.completions", "request", "no", chat_request_table().rows());
   out.push_back({"chat.completions", "request", "any other string, object or list", "-", "-", "-", "no", "unreadable.unknown_part"});
   out.push_back({"chat.completions", "request", "any other number or flag, and its key", "-", "-", "-", "no", "scanned; a redaction blocks"});
-  add_coverage(out, "chat.completions", "response", "no", chat_response().rows());
-  add_coverage(out, "chat.completions", "response", "yes", chat_chunk().rows());
+  add_coverage(out, "chat.completions", "response", "no", chat_response_table().rows());
+  add_coverage(out, "chat.completions", "response", "yes", chat_chunk_table().rows());
   out.push_back({"chat.completions", "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   out.push_back({"chat.completions", "response", "any other list of numbers", "-", "-", "-", "both", "unreadable.unknown_part"});
 }

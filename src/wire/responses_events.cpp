@@ -45,7 +45,7 @@ std::string responses_message_item(std::string_view id_raw, std::string_view sta
   return out;
 }
 
-std::string with_members(std::string_view object_raw, std::initializer_list<set_member> members) {
+std::string with_members(std::string_view object_raw, std::initializer_list<member_value> members) {
   text::json::document body;
   if (!body.parse(object_raw, any_depth) || body[0].kind != kind::object) return std::string(object_raw);
   std::vector<text::json::splice> splices;

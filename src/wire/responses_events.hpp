@@ -14,12 +14,12 @@ void responses_event(std::string_view type, std::int64_t number, std::string_vie
 [[nodiscard]] std::string responses_message_item(std::string_view id_raw, std::string_view status, std::string_view parts_raw);
 
 // A JSON object with some members set anew or added.
-struct set_member {
+struct member_value {
   std::string_view key;
   std::string raw;
   bool only_if_there = false;
 };
-[[nodiscard]] std::string with_members(std::string_view object_raw, std::initializer_list<set_member> members);
+[[nodiscard]] std::string with_members(std::string_view object_raw, std::initializer_list<member_value> members);
 // The raw member of a JSON object; "" when it is not there.
 [[nodiscard]] std::string raw_member(std::string_view object_raw, std::string_view key);
 

@@ -255,6 +255,9 @@ def test_a_push_of_what_runs_everywhere_says_so_and_changes_nothing(lab):
     again = sluice("push", folder, "--wait", "1", *ring)
     assert "is already active as 1-1 in ring it; nothing to do" in again.stdout, again.stdout
     assert json.loads(sluice("push", folder, "--json", *ring).stdout)["unchanged"]
+    # A commit of golden sets alone comes through the pipeline that tries versions out.
+    for trying in (("--canary", "5"), ("--shadow",)):
+        assert "is already active as 1-1 in ring it; nothing to try out" in sluice("push", folder, *trying, *ring).stdout
     assert len(json.loads(sluice("history", "--json", *ring).stdout)) == 1
     assert "is active as 1-2" in sluice("push", folder, "--again", *ring).stdout
     sluice("push", bundle(lab.dir / "c", extra=WILD), "--shadow", "--wait", "1", *ring)

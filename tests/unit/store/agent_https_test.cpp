@@ -105,6 +105,25 @@ TEST_F(fetching, back_is_to_what_ran_here_and_what_runs_is_asked_nothing_anew) {
   EXPECT_TRUE(young.until_version(version("one")));
 }
 
+TEST_F(fetching, a_key_that_ended_takes_nothing_from_what_runs_also_after_a_restart) {
+  server_.serve(packed("one", {1, 1}, ""));
+  {
+    watched_agent node(config());
+    node->start();
+    ASSERT_TRUE(node.until_version(version("one")));
+  }
+  auto later = config();
+  later.trust.keys[0].not_after = now().wall - seconds(60);
+  watched_agent node(later);
+  node->start();
+  EXPECT_TRUE(node.until_state(policy::freshness::fresh));
+  EXPECT_EQ(node->status().version, version("one"));
+  EXPECT_FALSE(node.had_event("refused", ""));
+  server_.serve(packed("two", {1, 2}, version("one")));
+  EXPECT_TRUE(node.until_event("refused", "expired"));
+  EXPECT_EQ(node->status().version, version("one"));
+}
+
 TEST_F(fetching, who_missed_an_archive_asks_for_the_second_key) {
   server_.serve(packed("one", {1, 1}, ""));
   {

@@ -65,7 +65,7 @@ struct stream_of {
 std::vector<stream_of> streams() {
   const json candidate = {{"candidates", json::array({{{"index", 0}, {"content", {{"role", "model"}}}}})}};
   const json line = {{"model", "m"}, {"created_at", "2026-01-01T00:00:00Z"}, {"done", false}};
-  return {{openai(), "/v1/chat/completions", R"({"messages":[],"stream":true})", chat_chunk(), {{"choices", json::array({{{"index", 0}, {"delta", json::object()}}})}}},
+  return {{openai(), "/v1/chat/completions", R"({"messages":[],"stream":true})", chat_chunk_table(), {{"choices", json::array({{{"index", 0}, {"delta", json::object()}}})}}},
           {openai(), "/v1/completions", R"({"model":"m","prompt":"x","stream":true})", find_text_endpoint("completions")->response, {{"choices", json::array({{{"index", 0}}})}}},
           {openai(), "/v1/responses", R"({"model":"m","input":"x","stream":true})", responses_events(), {{"type", "response.in_progress"}, {"output_index", 0}, {"content_index", 0}}},
           {anthropic(), "/v1/messages", R"({"model":"m","max_tokens":9,"messages":[],"stream":true})", anthropic_event(), {{"index", 0}}},
