@@ -37,6 +37,13 @@ struct speaker {
 
 using nlohmann::json;
 
+// Where a text is cut in two: JSON has whole characters.
+inline std::size_t middle_of(const std::string& text) {
+  auto at = text.size() / 2;
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  return at;
+}
+
 inline json chat_messages(const conversation_text& says) {
   return json::array({{{"role", "system"}, {"content", says.system}}, {{"role", "user"}, {"content", says.first}}, {{"role", "assistant"}, {"content", says.answered}},
                       {{"role", "user"}, {"content", json::array({{{"type", "text"}, {"text", says.last}}})}}});
@@ -64,9 +71,9 @@ inline std::vector<std::string> events(const answer_text& says) {
   if (!says.argument.empty()) {
     auto whole = call(says.argument);
     const auto arguments = whole["function"]["arguments"].get<std::string>();
-    whole["function"]["arguments"] = arguments.substr(0, arguments.size() / 2);
+    whole["function"]["arguments"] = arguments.substr(0, middle_of(arguments));
     out.push_back(chunk({{"tool_calls", json::array({whole})}}));
-    out.push_back(chunk({{"tool_calls", json::array({{{"index", 0}, {"function", {{"arguments", arguments.substr(arguments.size() / 2)}}}}})}}));
+    out.push_back(chunk({{"tool_calls", json::array({{{"index", 0}, {"function", {{"arguments", arguments.substr(middle_of(arguments))}}}}})}}));
   }
   out.push_back(chunk(json::object(), "stop"));
   out.emplace_back("data: [DONE]\n\n");
@@ -145,7 +152,7 @@ inline std::vector<std::string> events(const answer_text& says) {
   if (!says.argument.empty()) {
     const auto arguments = json{{"q", says.argument}}.dump();
     out.push_back(begin(1, {{"type", "tool_use"}, {"id", "t1"}, {"name", "look_up"}, {"input", json::object()}}));
-    for (const auto& half : {arguments.substr(0, arguments.size() / 2), arguments.substr(arguments.size() / 2)}) out.push_back(grow(1, {{"type", "input_json_delta"}, {"partial_json", half}}));
+    for (const auto& half : {arguments.substr(0, middle_of(arguments)), arguments.substr(middle_of(arguments))}) out.push_back(grow(1, {{"type", "input_json_delta"}, {"partial_json", half}}));
     out.push_back(stop(1));
   }
   out.push_back(named_event({{"type", "message_delta"}, {"delta", {{"stop_reason", "end_turn"}, {"stop_sequence", nullptr}}}, {"usage", {{"output_tokens", 5}}}}));
