@@ -5,6 +5,7 @@ place is the path of keys, with what tells one item, block or choice from anothe
 import base64
 import binascii
 import functools
+import itertools
 import json
 import os
 import re
@@ -149,7 +150,7 @@ def places(all_events):
 
 
 # What repeats text in pieces or counts in it, pads events or counts them: gone or other where a text left otherwise than it came.
-REPEATS = re.compile(r"logprobs|annotation|obfuscation|sequence_number|start_index|end_index|startIndex|endIndex|\.context\b|logprobsResult|avgLogprobs")
+REPEATS = re.compile(r"logprobs|obfuscation|sequence_number|start_index|end_index|startIndex|endIndex|logprobsResult|avgLogprobs")
 
 
 def spells(leaf, word):
@@ -166,18 +167,23 @@ def spells(leaf, word):
         return False
 
 
-def differences(before, after, redact):
-    """Places where what a client got is not what was recorded, with the word redacted."""
+def differences(before, after, redact, streamed=True):
+    """Places where what a client got is not what was recorded, with the word redacted. An answer in one piece has each leaf, as often and in the
+    same order; of a stream, events may go whose text is all in another."""
     out = []
     for place in sorted(set(before) | set(after)):
         was, is_now = before.get(place, []), after.get(place, [])
+        if not streamed and not REPEATS.search(place):
+            if [redact(l) if isinstance(l, str) else l for l in was] != is_now:
+                out.append((place, was[:3], is_now[:3]))
+            continue
         grown = lambda leaves: "".join(l for l in leaves if isinstance(l, str))
         if redact(grown(was)) == grown(is_now) and {repr(l) for l in was if not isinstance(l, str)} >= {repr(l) for l in is_now if not isinstance(l, str)}:
             continue
-        told = lambda leaves, of=lambda s: s: {of(l) if isinstance(l, str) else repr(l) for l in leaves if l not in (None, "")}
+        told = lambda leaves, of=lambda s: s: [l for l, _ in itertools.groupby(of(l) if isinstance(l, str) else repr(l) for l in leaves if l not in (None, ""))]
         if told(was, redact) == told(is_now) or REPEATS.search(place):
             continue
-        if place.endswith(")item_id") and told(is_now) <= told(was):  # of an event whose whole text left with another; some APIs change the id each time
+        if place.endswith(")item_id") and set(told(is_now)) <= set(told(was)):  # of an event whose whole text left with another; some APIs change the id each time
             continue
         out.append((place, grown(was)[:200] or was[:3], grown(is_now)[:200] or is_now[:3]))
     return out
