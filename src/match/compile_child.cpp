@@ -29,7 +29,7 @@ void put(std::string& out, std::uint32_t v) { out.append(reinterpret_cast<const 
 
 std::string pack(const pattern_set& set) {
   std::string out;
-  put(out, kind_patterns);
+  put(out, set.plainest ? kind_plainest : kind_patterns);
   put(out, static_cast<std::uint32_t>(set.patterns.size()));
   for (const auto& p : set.patterns) {
     put(out, p.flags);

@@ -37,6 +37,7 @@ bool unpack(std::string_view in, pattern_set& set) {
   };
   std::uint32_t kind = 0, count = 0;
   if (!take(kind) || !take(count)) return false;
+  set.plainest = kind == kind_plainest;
   for (std::uint32_t i = 0; i < count; ++i) {
     std::uint32_t flags = 0, length = 0;
     if (!take(flags) || !take(length) || in.size() < length) return false;

@@ -22,8 +22,9 @@ class in_process final : public compile_backend {
     }
     hs_database_t* db = nullptr;
     hs_compile_error_t* why = nullptr;
+    const hs_platform_info_t plainest{.tune = HS_TUNE_FAMILY_GENERIC, .cpu_features = 0, .reserved1 = 0, .reserved2 = 0};
     const auto rc = hs_compile_multi(expressions.data(), flags.data(), ids.data(), static_cast<unsigned>(ids.size()),
-                                     HS_MODE_BLOCK, nullptr, &db, &why);
+                                     HS_MODE_BLOCK, set.plainest ? &plainest : nullptr, &db, &why);
     // Hyperscan blames the first pattern for it: without its help nothing would be gained.
     if (rc != HS_SUCCESS && why != nullptr && std::string_view(why->message).starts_with("Unable to allocate memory")) {
       hs_free_compile_error(why);

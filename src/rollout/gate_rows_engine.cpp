@@ -60,7 +60,7 @@ check_row judge_cost(const gate_evidence& evidence, const gate_terms& terms) {
 check_row judge_determinism(const gate_evidence& evidence) {
   check_row row{.check = "determinism", .summary = {}, .findings = {}};
   const repeat_evidence& again = evidence.repeat;
-  row.summary = counted(again.compared, "case", "cases") + " decided again by a version compiled from nothing, " + std::to_string(again.differing.size()) + " differently";
+  row.summary = counted(again.compared, "case", "cases") + " decided again by a version compiled from nothing for the plainest processor, " + std::to_string(again.differing.size()) + " differently";
   if (!again.problem.empty()) add(row, {.of = {}, .status = status::fail, .what = again.problem, .examples = {}});
   for (const std::string& id : again.differing) {
     if (row.findings.size() == examples_max) break;

@@ -84,7 +84,7 @@ placing https_source::placing_of(const manifest& of) const {
   return {.ring = config_.ring, .over = last.empty() ? of.how.against : last, .back = node_.was_live(of.version), .first = node_.state().highest == policy::activation{}, .archived = true};
 }
 
-result<manifest> https_source::checked_manifest(const bundle_archive& from) const {
+result<manifest> https_source::checked_manifest(const bundle_archive& from, wall_time t) const {
   const auto version = policy::version_of(from.source);
   manifest out{.version = version, .files = {}, .how = {}, .signed_as = {}};
   if (!from.manifest.empty()) {
@@ -95,15 +95,14 @@ result<manifest> https_source::checked_manifest(const bundle_archive& from) cons
   } else if (config_.trust.required) {
     return fail(errc::integrity, "the archive holds no .sluice/manifest.json, and this node requires signatures (policy.trust.require_signature); make it with sluice pack --key");
   }
-  if (auto passes = check_manifest(out, config_.trust, now().wall, placing_of(out)); !passes) return std::unexpected(passes.error());
+  if (auto passes = check_manifest(out, config_.trust, t, placing_of(out)); !passes) return std::unexpected(passes.error());
   return out;
 }
 
-// Whether it is the very record that this node has taken: what it runs was checked then, and a key that has ended since takes neither that away nor
-// the contact with the server.
-bool https_source::runs_record(const activation_record& record, const std::string& version) const {
+// Whether it is the very record that this node has taken.
+bool https_source::runs_record(const activation_record& record) const {
   const auto& state = node_.state();
-  return !node_.unsaved() && version == record.version && node_.version() == version && state.active == record.activation && state.record == digest_of(record) && node_.freshness() != policy::freshness::none;
+  return node_.version() == record.version && state.active == record.activation && state.record == digest_of(record) && node_.freshness() != policy::freshness::none;
 }
 
 void https_source::settle() {
@@ -143,15 +142,16 @@ void https_source::take(const std::string& bytes) {
     auto read = parse_record(archive->activation);
     if (!read) return refuse(read.error().message, {}, policy::version_of(archive->source));
     record = std::move(*read);
-    if (runs_record(*record, policy::version_of(archive->source))) return settle();
   }
-  const auto of = checked_manifest(*archive);
+  // What runs was checked when it was taken: a key that has ended since takes neither that away nor the contact with the server.
+  const auto t = record && runs_record(*record) ? std::min(node_.state().last_activation.value_or(now().wall), now().wall) : now().wall;
+  const auto of = checked_manifest(*archive, t);
   if (!of) return refuse(of.error().message, record ? record->activation : policy::activation{}, policy::version_of(archive->source));
   policy::activation as = node_.version() == of->version ? node_.state().active : node_.next_number();
   if (record) {
     if (record->version != of->version) return refuse("the archive's activation is of another version than its files are", record->activation, of->version);
     // A server has no log in which one could look up what a key of the role safety goes on with: it has to be the role activate.
-    if (auto passes = check_activator(*record, config_.trust, config_.ring, now().wall); !passes) return refuse(passes.error().message, record->activation, record->version);
+    if (auto passes = check_activator(*record, config_.trust, config_.ring, t); !passes) return refuse(passes.error().message, record->activation, record->version);
     if (!follows(*record)) return;
     as = record->activation;
   } else if (config_.trust.required) {

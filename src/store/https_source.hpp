@@ -26,8 +26,8 @@ class https_source final : public source {
   void refuse(const std::string& what, policy::activation as = {}, const std::string& version = {});
   void take(const std::string& bytes);
   [[nodiscard]] placing placing_of(const manifest& of) const;
-  [[nodiscard]] result<manifest> checked_manifest(const bundle_archive& from) const;
-  [[nodiscard]] bool runs_record(const activation_record& record, const std::string& version) const;
+  [[nodiscard]] result<manifest> checked_manifest(const bundle_archive& from, wall_time t) const;
+  [[nodiscard]] bool runs_record(const activation_record& record) const;
   void settle();
   [[nodiscard]] bool follows(const activation_record& record);
   const agent_config& config_;

@@ -21,6 +21,7 @@ struct pattern {
 };
 struct pattern_set {
   std::vector<pattern> patterns;
+  bool plainest = false;  // for a processor with nothing that Hyperscan could make use of, instead of this one: it runs here as well, by other code
 };
 
 struct compile_limits {

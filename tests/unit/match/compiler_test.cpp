@@ -6,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 
 #include "sluice/match/database.hpp"
 
@@ -88,6 +90,36 @@ TEST(compiler, a_program_that_is_not_there_is_named) {
   const auto made = child_backend("/nonexistent/sluice", {})->compile(one("x"));
   ASSERT_FALSE(made.has_value());
   EXPECT_NE(made.error().message.find("/nonexistent/sluice"), std::string::npos);
+}
+
+// A version decides the same on every node, whatever its processor can do.
+TEST(compiler, a_database_for_the_plainest_processor_runs_here_and_finds_the_same) {
+  auto set = one("need[lm]e{1,3}");
+  for (const char* more : {"\\bword\\b", "[0-9]{4}-?[0-9]{4}", "(?i)caf\xC3\xA9", "long literal that vector code looks for"}) set.patterns.push_back({more, single_match_flags()});
+  const auto here = in_process_backend()->compile(set);
+  set.plainest = true;
+  const auto there = in_process_backend()->compile(set);
+  ASSERT_TRUE(here && there);
+  if (std::filesystem::exists(SLUICE_BINARY)) EXPECT_EQ(*child_backend(SLUICE_BINARY, {})->compile(set), *there);
+  const auto hits = [](const std::string& serialised, std::string_view text) {
+    const auto db = database::load(serialised);
+    std::set<std::uint32_t> out;
+    scan_scratch scratch;
+    EXPECT_TRUE(db && scratch.prepare(**db));
+    EXPECT_TRUE(db && scan(**db, text, scratch, &out, [](void* to, std::uint32_t id) { static_cast<std::set<std::uint32_t>*>(to)->insert(id); }));
+    return out;
+  };
+  std::mt19937 rng(5);
+  constexpr const char* words[] = {"needle", "neem", "word", "sword", "1234", "5678", "-", " ", "caf\xC3\xA9", "CAF", "long literal that vector code looks for", "x"};
+  std::set<std::uint32_t> seen;
+  for (int i = 0; i < 2000; ++i) {
+    std::string text;
+    for (auto n = rng() % 60; n > 0; --n) text += words[rng() % std::size(words)];
+    const auto found = hits(*here, text);
+    ASSERT_EQ(found, hits(*there, text)) << text;
+    seen.insert(found.begin(), found.end());
+  }
+  EXPECT_EQ(seen.size(), set.patterns.size());
 }
 
 TEST(database, bytes_that_are_no_database_are_refused) {
