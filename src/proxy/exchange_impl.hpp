@@ -86,6 +86,7 @@ struct exchange::impl {
   struct grown_handle {
     std::string id;
     std::shared_ptr<const ledger_entry> before;
+    std::shared_ptr<const ledger_entry> mark = nullptr;  // that this exchange put in its place; null: none
   };
   std::vector<grown_handle> grown;
   bool unreached = false;  // the upstream was never told what was asked
@@ -176,7 +177,7 @@ struct exchange::impl {
   [[nodiscard]] bool recall_field(const wire::unread& field, effects& out);
   [[nodiscard]] bool refuse_state(std::string_view why, std::string_view param, effects& out);
   [[nodiscard]] bool marks_grown(effects& out);
-  [[nodiscard]] bool goes_without_mark(effects& out);
+  [[nodiscard]] bool marked(const ledger_answer& what, effects& out);
   void refuse_without_ledger(effects& out);
   [[nodiscard]] std::shared_ptr<const ledger_entry> entry_of(policy::verdict v, bool whole) const;
   [[nodiscard]] std::shared_ptr<const ledger_entry> left_unread(policy::verdict v) const;

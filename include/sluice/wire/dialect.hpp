@@ -92,6 +92,7 @@ struct endpoint {
   bool form = false;               // it takes a multipart form
   std::string_view boundary = {};  // of the form; whoever classifies fills it in
   bool grows = false;              // what is sent is added to what the handle stands for
+  bool describes = false;          // what is answered tells about that, and holds none of its text
   std::span<const std::string_view> takes = {};  // of one that passes: the members that its request's body may have, each a name or a flag
   bool words_added = false;        // to the request, by the proxy: what of an answer repeats the request must not leave
 };
