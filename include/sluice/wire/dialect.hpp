@@ -250,6 +250,9 @@ class response_stream {
   virtual void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) = 0;
   // Whether it waits with something that came, beside what its sink holds.
   [[nodiscard]] virtual bool keeps_back() const { return false; }
+  // Of one that was fed nothing: the client is to get nothing of what `other` wrote, and cut() or fail() of this one says it all, framed as that
+  // was.
+  virtual void stand_in_for(const response_stream& /*other*/) {}
   // Bytes between two events that say nothing, so that nobody on the way takes the stream for dead: a comment, where the framing has some.
   virtual void keep_alive(std::string& out) { out += ": held\n\n"; }
   // As of a response_body, of what was fed so far.
