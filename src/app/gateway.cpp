@@ -145,8 +145,8 @@ void gateway::open_ledger() {
   if (!l.redis) return;
   store::ledger::callbacks calls;
   calls.answered = [this](unsigned worker, std::uint64_t ticket, store::ledger_answer answer) {
-    proxy::ledger_answer told{.available = answer.available, .found = {}};
-    for (const auto& bytes : answer.found) told.found.push_back(entry_from(bytes));
+    proxy::ledger_answer told{.available = answer.available, .found = {}, .missed = answer.missed, .as_stored = {}};
+    for (std::size_t i = 0; i < answer.found.size(); ++i) told.found.push_back(entry_from(answer.found[i], std::move(answer.as_stored[i])));
     server_->ledger_answered(worker, ticket, std::move(told));
   };
   calls.log = say;

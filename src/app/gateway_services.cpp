@@ -150,19 +150,25 @@ std::uint64_t gateway_services::ask_ledger(proxy::ledger_question question, prox
   if (memories_.shared == nullptr) {
     const auto time = mono_now();
     for (const auto& handle : question.recall) at_once.found.push_back(memories_.handles.recall({question.tenant, question.dialect, handle}, time));
-    for (auto& [handle, entry] : question.keep) memories_.handles.keep({question.tenant, question.dialect, handle}, time, std::move(entry));
+    for (auto& each : question.keep) {
+      const auto id = std::move(each.id);
+      if (!memories_.handles.keep({question.tenant, question.dialect, id}, time, std::move(each))) at_once.missed = true;
+    }
     at_once.available = true;
     return 0;
   }
   store::ledger_question asked{.tenant = std::move(question.tenant), .dialect = std::string(question.dialect), .recall = std::move(question.recall), .keep = {}};
   const proxy::ledger_entry* last = nullptr;
-  for (auto& [handle, entry] : question.keep) {  // most share one
-    auto bytes = entry.get() == last ? asked.keep.back().entry : to_bytes(*entry);
-    asked.keep.push_back({.handle = std::move(handle), .entry = std::move(bytes), .last_word = entry->verdict == policy::verdict::block});
-    last = entry.get();
+  for (auto& each : question.keep) {  // most share one
+    auto bytes = each.as.get() == last ? asked.keep.back().entry : to_bytes(*each.as);
+    asked.keep.push_back({.handle = std::move(each.id), .entry = std::move(bytes), .last_word = each.as->verdict == policy::verdict::block,
+                          .instead_of = each.instead_of ? each.instead_of->stored : std::string()});
+    last = each.as.get();
   }
+  // To seal takes time, which what is kept for good has on the ledger's thread.
+  const bool for_now = std::ranges::none_of(asked.keep, [](const auto& each) { return each.instead_of.empty(); });
   const auto ticket = ++tickets_;
-  return memories_.shared->ask(worker_, ticket, std::move(asked)) ? ticket : 0;
+  return memories_.shared->ask(worker_, ticket, std::move(asked), for_now ? &at_once.as_stored : nullptr) ? ticket : 0;
 }
 
 void gateway_services::count_unscanned(const proxy::exchange_report& report) {

@@ -19,10 +19,14 @@ std::shared_ptr<const proxy::ledger_entry> handle_ledger::recall(const ledger_ke
   return out;
 }
 
-void handle_ledger::keep(const ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as) {
-  known_.change(key_of(of), now, [&as](kept& known) {
-    if (!known.entry || known.entry->verdict != policy::verdict::block) known.entry = std::move(as);
+bool handle_ledger::keep(const ledger_key& of, mono_time now, proxy::kept_handle what) {
+  if (what.instead_of && recall(of, now) == nullptr) return false;  // forgotten, and no room is made for it
+  bool stands = true;
+  known_.change(key_of(of), now, [&](kept& known) {
+    stands = !what.instead_of || known.entry == what.instead_of;
+    if (stands && (!known.entry || known.entry->verdict != policy::verdict::block)) known.entry = std::move(what.as);
   });
+  return stands;
 }
 
 }  // namespace sluice::app

@@ -23,8 +23,8 @@ class handle_ledger {
 
   // Null: not known.
   [[nodiscard]] std::shared_ptr<const proxy::ledger_entry> recall(const ledger_key& of, mono_time now);
-  // Where it is known as blocked, it stays so.
-  void keep(const ledger_key& of, mono_time now, std::shared_ptr<const proxy::ledger_entry> as);
+  // Where it is known as blocked, it stays so. False: it was not kept, because something else is there than what it was to be kept instead of.
+  bool keep(const ledger_key& of, mono_time now, proxy::kept_handle what);
   [[nodiscard]] std::size_t size() const { return known_.size(); }
 
  private:

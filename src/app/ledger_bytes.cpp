@@ -34,10 +34,11 @@ std::string to_bytes(const proxy::ledger_entry& entry) {
   return out;
 }
 
-std::shared_ptr<const proxy::ledger_entry> entry_from(std::string_view bytes) {
+std::shared_ptr<const proxy::ledger_entry> entry_from(std::string_view bytes, std::string stored) {
   if (bytes.size() < 3 || bytes[0] != format || bytes[1] < '0' || bytes[1] > '0' + static_cast<int>(policy::verdict::block)) return nullptr;
   auto made = std::make_shared<proxy::ledger_entry>();
   made->verdict = static_cast<policy::verdict>(bytes[1] - '0');
+  made->stored = std::move(stored);
   made->whole = bytes[2] == whole;
   made->left = bytes[2] == left;
   bytes.remove_prefix(3);

@@ -11,6 +11,6 @@ namespace sluice::app {
 
 [[nodiscard]] std::string to_bytes(const proxy::ledger_entry& entry);
 // Null: of another release, which is as good as not known.
-[[nodiscard]] std::shared_ptr<const proxy::ledger_entry> entry_from(std::string_view bytes);
+[[nodiscard]] std::shared_ptr<const proxy::ledger_entry> entry_from(std::string_view bytes, std::string stored = {});
 
 }  // namespace sluice::app

@@ -18,6 +18,7 @@ void stream_evaluator::impl::note_found(channel_state& c, std::uint32_t index, s
   // In this text alone: what a match took of the one before has left.
   const auto begin = from - std::min(from, c.base()), end = to - c.base();
   if (c.how == reading::field && c.found_before.tell(rule, begin, end)) return;
+  if (keeps_whole(c)) noted.insert({rule, index, begin, end});
   const bool editable = c.editable && from >= c.base() && (!c.json || json_editable(from, to, direction::response, c.json->outline, c.json->escapes()));
   const auto what = judge.note(rule, index, begin, end, visible, matched_view, editable, s.state);
   if (c.how != reading::once && what != judge::effect::edit) c.found_before.add({rule, begin, end, what == judge::effect::suppressed});
@@ -170,6 +171,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
   }
   if (c.series != nowhere && !text.empty()) hear(c, index, text);
   if (blocked) return status::blocked;
+  keep_whole(c, index, text);
   c.original += text;
   if (c.hold_full && !last) return status::released;
   limit = block_at = nowhere;
@@ -259,6 +261,7 @@ const std::vector<placed_edit>* stream_evaluator::placed(channel c) const {
   if (at == impl_->placed.end()) return &none;
   return at->second.size() > impl::placed_max ? nullptr : &at->second;
 }
+std::size_t stream_evaluator::kept_bytes() const { return impl_->whole_bytes; }
 const outcome& stream_evaluator::result() const { return impl_->out; }
 bool stream_evaluator::blocked() const { return impl_->blocked; }
 std::size_t stream_evaluator::edits() const { return impl_->edit_count; }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "evaluation.hpp"
 #include "stream_choices.hpp"
 
 namespace sluice::policy {
@@ -29,6 +30,17 @@ struct stream_evaluator::impl {
     notes found_before;
   };
   std::unordered_map<std::uint32_t, ended_field> ended;  // by channel: fields that may go on
+  // stream_together.cpp. Of an answer that is held to its end: texts that clients put together, by channel, and where rules matched in them.
+  struct whole_text {
+    role who;
+    part_kind kind;
+    std::int64_t choice;
+    std::string text;
+  };
+  bool holds_answer;
+  std::map<std::uint32_t, whole_text> whole_texts;
+  std::size_t whole_bytes = 0;
+  noted_places noted;
   std::vector<match_span> spans;
   std::vector<keyword_match_span> words;
   bool blocked = false;
@@ -51,7 +63,7 @@ struct stream_evaluator::impl {
   std::size_t limit = nowhere;     // of the channel at hand: first original byte that some rule waits for
 
   impl(std::shared_ptr<const snapshot> p, const ruleset& r, const evaluate_options& o, scratch::impl& working)
-      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out), choices(r) {}
+      : pinned(std::move(p)), rules(r), prog(*r.owner), options(o), s(working), judge(r, options, out), choices(r), holds_answer(holds_answers(r, o)) {}
 
   // A place in a window as an offset from the first original byte ever fed.
   static std::uint32_t original_begin(const window& w, std::size_t at, const channel_state& c) {
@@ -86,6 +98,8 @@ struct stream_evaluator::impl {
   // stream_series.cpp. What is fed of a channel in a series; and whether a match [from, to) there says something new.
   void hear(channel_state& c, std::uint32_t index, std::string_view text);
   [[nodiscard]] bool is_new(channel_state& c, std::uint32_t rule, std::uint32_t from, std::uint32_t to);
+  [[nodiscard]] bool keeps_whole(const channel_state& c) const { return holds_answer && c.how == reading::once && c.choice >= 0 && joins(c.kind, direction::response); }
+  void keep_whole(const channel_state& c, std::uint32_t index, std::string_view text);
   token_map& tokens();
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::uint32_t index, std::string& into);

@@ -1,5 +1,5 @@
 // The inside of an exchange, shared by its sources: exchange.cpp (order of calls, record), request.cpp (until the upstream
-// is asked), response.cpp (its answer), own.cpp (answers of the gateway's own), codings.cpp (compressed bodies of both), server_state.cpp (what the
+// is asked), response.cpp (its answer), streamed_answer.cpp (a stream), own.cpp (answers of the gateway's own), codings.cpp (compressed bodies of both), server_state.cpp (what the
 // upstream holds), unreadable.cpp (what nobody can scan), judged_text.cpp (the texts for who judges them again).
 #pragma once
 
@@ -86,6 +86,7 @@ struct exchange::impl {
   struct grown_handle {
     std::string id;
     std::shared_ptr<const ledger_entry> before;
+    std::shared_ptr<const ledger_entry> mark = nullptr;  // that this exchange put in its place; null: none
   };
   std::vector<grown_handle> grown;
   bool unreached = false;  // the upstream was never told what was asked
@@ -176,7 +177,7 @@ struct exchange::impl {
   [[nodiscard]] bool recall_field(const wire::unread& field, effects& out);
   [[nodiscard]] bool refuse_state(std::string_view why, std::string_view param, effects& out);
   [[nodiscard]] bool marks_grown(effects& out);
-  [[nodiscard]] bool goes_without_mark(effects& out);
+  [[nodiscard]] bool marked(const ledger_answer& what, effects& out);
   void refuse_without_ledger(effects& out);
   [[nodiscard]] std::shared_ptr<const ledger_entry> entry_of(policy::verdict v, bool whole) const;
   [[nodiscard]] std::shared_ptr<const ledger_entry> left_unread(policy::verdict v) const;
@@ -242,12 +243,17 @@ struct exchange::impl {
   void start_relay(effects& out);
   void relay(std::string_view bytes, effects& out);
   void pass_answer(std::string_view why, std::string_view detail, policy::outcome judged);
+  void close_body(effects& out);
+
+  // streamed_answer.cpp
   void feed_stream(std::string_view bytes, effects& out);
   void watch_stream(std::string_view bytes);
   void leave_stream();
   [[nodiscard]] std::string why_unread() const;
   void write_stream(effects& out);
   void write_piece(std::string_view bytes, effects& out);
+  [[nodiscard]] bool may_leave();
+  void drop_held();
   [[nodiscard]] bool nothing_left();
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);
@@ -256,7 +262,6 @@ struct exchange::impl {
   void end_superseded(effects& out);
   void keep_alive(effects& out);
   void fail_stream(wire::gateway_error what, std::string_view message, effects& out);
-  void close_body(effects& out);
 };
 
 }  // namespace sluice::proxy

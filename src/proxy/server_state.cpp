@@ -15,6 +15,13 @@ constexpr std::string_view blocked = "What this refers to holds an answer that w
 
 bool succeeded(int status) { return status >= 200 && status < 300; }
 
+// Why nothing may be built upon what this is of; "" where it may.
+std::string_view why_not(const ledger_entry* known) {
+  if (known == nullptr) return unknown;
+  if (!known->whole) return known->left ? left : unfinished;
+  return known->verdict == policy::verdict::block ? blocked : std::string_view();
+}
+
 }  // namespace
 
 // Those that the request refers to, in its path and in its fields.
@@ -66,6 +73,8 @@ bool exchange::impl::recall_path(effects& out) {
   const auto entry = recall(handle, "path");
   if (!entry) return spares(request_spared, "unreadable: server state") || refuse_state(unknown, "", out);
   if (endpoint.grows) {
+    const auto why = why_not(entry.get());
+    if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, "", out);
     grown.push_back({handle, entry});
     return true;
   }
@@ -81,13 +90,14 @@ bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
     return spares(request_spared, "unreadable: server state") || refuse_state("The gateway does not support what " + wire::named_path(field.path) + " asks for; " + std::string(field.instead) + ".", wire::named_path(field.path), out);
   }
   const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
-  const auto why = !entry ? unknown : !entry->whole ? (entry->left ? left : unfinished) : entry->verdict == policy::verdict::block ? blocked : std::string_view();
+  const auto why = why_not(entry.get());
   if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, wire::named_path(field.path), out);
   if (field.grows) grown.push_back({field.handle, entry});
   return true;
 }
 
 bool exchange::impl::refuse_state(std::string_view why, std::string_view param, effects& out) {
+  out.upstream_request.clear();
   unread = "server state";
   reason = "unreadable: server state";
   answer_error(wire::gateway_error::bad_request, why, param, out);
@@ -103,24 +113,40 @@ void exchange::impl::refuse_without_ledger(effects& out) {
 }
 
 // What grows is unfinished from before the upstream is asked until the answer was judged: should this node die meanwhile, or not reach the
-// ledger again, nobody builds upon text that nobody read. False: the upstream is asked later, or not at all.
+// ledger again, nobody builds upon text that nobody read. Only one exchange at a time has its mark there: what it says in the end is then the last that
+// was added. False: the upstream is asked later, or not at all.
 bool exchange::impl::marks_grown(effects& out) {
   if (grown.empty() || std::exchange(grown_marked, true)) return true;
   ledger_question told{.tenant = caller.who.tenant, .dialect = dialect->name(), .recall = {}, .keep = {}};
-  for (const auto& each : grown) told.keep.emplace_back(each.id, entry_of(strongest(), false));
+  for (auto& each : grown) {
+    each.mark = entry_of(strongest(), false);
+    told.keep.push_back({each.id, each.mark, each.before});
+  }
   ledger_answer at_once;
   const auto ticket = worker.ask_ledger(std::move(told), at_once);
-  if (ticket == 0) return at_once.available || goes_without_mark(out);
+  for (std::size_t i = 0; i < at_once.as_stored.size() && i < grown.size(); ++i) {
+    auto known = std::make_shared<ledger_entry>(*grown[i].mark);
+    known->stored = std::move(at_once.as_stored[i]);
+    grown[i].mark = std::move(known);
+  }
+  if (ticket == 0) return marked(at_once, out);
   upstream_request = std::exchange(out.upstream_request, {});
   out.awaits = ticket;
   now = state::marking;
   return false;
 }
 
-bool exchange::impl::goes_without_mark(effects& out) {
-  if (spares(request_spared, "ledger unavailable")) return true;
-  refuse_without_ledger(out);
-  return false;
+// False: the answer was written.
+bool exchange::impl::marked(const ledger_answer& what, effects& out) {
+  if (what.available && !what.missed) return true;
+  // Another exchange adds to it, or has since this one looked.
+  if (what.missed) return spares(request_spared, "unreadable: server state") || refuse_state(unfinished, "", out);
+  if (!spares(request_spared, "ledger unavailable")) {
+    refuse_without_ledger(out);
+    return false;
+  }
+  for (auto& each : grown) each.mark = nullptr;
+  return true;
 }
 
 std::shared_ptr<const ledger_entry> exchange::impl::entry_of(policy::verdict v, bool whole) const {
@@ -160,7 +186,10 @@ std::vector<wire::handle> exchange::impl::handles_of_answer() const {
 void exchange::impl::add_handles(std::span<const wire::handle> handles, ledger_question& to, policy::verdict v) const {
   if (v == policy::verdict::block || handles.empty()) return;
   const auto whole = entry_of(v, true), begun = entry_of(v, false);
-  for (const auto& each : handles) to.keep.emplace_back(each.id, each.whole ? whole : begun);
+  for (const auto& each : handles) {
+    // What the path names was known before, and is no other for what was told about it.
+    if (!endpoint.describes || each.id != endpoint.handle) to.keep.push_back({std::string(each.id), each.whole ? whole : begun});
+  }
 }
 
 // Before the last byte leaves: the client may go on at once, by another gateway. 0: nothing has to be waited for.
@@ -169,19 +198,22 @@ std::uint64_t exchange::impl::tell_ledger() {
   ledger_question told{.tenant = caller.who.tenant, .dialect = dialect->name(), .recall = {}, .keep = {}};
   if (asked == mono_time{} || unreached) {
     if (!grown_marked) return 0;
-    for (const auto& each : grown) told.keep.emplace_back(each.id, each.before);
+    for (const auto& each : grown) {
+      if (each.mark) told.keep.push_back({each.id, each.before, each.mark});
+    }
   } else {
     // What the upstream was told is part of what it grows from now on, and so is what it answered: of that nobody knows the end that nobody read.
     const auto v = strongest();
     const auto handles = handles_of_answer();
     const bool told_all = std::ranges::all_of(handles, &wire::handle::whole) && (!stream || !handles.empty());
     const bool known = v == policy::verdict::block || (answer_read && told_all);
-    for (const auto& each : grown) told.keep.emplace_back(each.id, known ? entry_of(v, true) : left_unread(v));
+    for (const auto& each : grown) told.keep.push_back({each.id, known ? entry_of(v, true) : left_unread(v), v == policy::verdict::block ? nullptr : each.mark});
     add_handles(handles, told, v);
     // What is read back and blocked by the rules of today is no longer built upon; what was left unread is, once all of it was read back.
     const bool read_back = !endpoint.handle.empty() && !endpoint.grows && succeeded(answer.get().status);
     const bool blocks = read_back && judged_response().verdict == policy::verdict::block;
-    if (blocks || (read_back && reads_rest())) told.keep.emplace_back(std::string(endpoint.handle), entry_of(v, true));
+    if (blocks) told.keep.push_back({std::string(endpoint.handle), entry_of(v, true)});
+    if (!blocks && read_back && reads_rest()) told.keep.push_back({std::string(endpoint.handle), entry_of(v, true), known_handles.at(std::string(endpoint.handle))});
   }
   if (told.keep.empty()) return 0;
   ledger_answer at_once;
@@ -193,7 +225,7 @@ void exchange::ledger_answered(const ledger_answer& what, effects& out) {
   switch (x.now) {
     case impl::state::looking_up: return x.looked_up(what, x.named_handles(), out);
     case impl::state::marking:
-      if (!what.available && !x.goes_without_mark(out)) return;
+      if (!x.marked(what, out)) return;
       out.upstream_request = std::move(x.upstream_request);
       return x.start_upstream(out);
     case impl::state::keeping: return x.end(out);  // what it does not know it denies

@@ -96,10 +96,11 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& e : *made) out.push_back({e.begin, e.end, e.length, e.first_byte, e.was, e.text});
     return out;
   }
-  // The answer is over: no choice is open any more.
-  void end_all() {
+  // The answer is over: no choice is open any more. Of one that is held to its end: whether it may leave.
+  status end_all() {
     ended_ = true;
     (void)judge_.close_all();
+    return translate(judge_.judge_together());
   }
   [[nodiscard]] status count_kept(std::uint64_t bytes) override {
     held_ += bytes;
@@ -165,7 +166,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   }
 
   [[nodiscard]] bool may_hold() {
-    if (held_ > held_bytes_max_) failure_ = "more text is held for its rules than limits.response_body";
+    if (std::max<std::uint64_t>(held_, judge_.kept_bytes()) > held_bytes_max_) failure_ = "more text is held for its rules than limits.response_body";
     return failure_.empty();
   }
 

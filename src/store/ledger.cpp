@@ -12,17 +12,20 @@
 namespace sluice::store {
 namespace {
 
-// KEYS: the index, then the names. ARGV: the time, ms that entries live, how many there may be, an entry for each name. One that begins
-// with the mark of a last word stays. A call removes more than it writes, so that the bound holds.
+// KEYS: the index, then the names. ARGV: the time, ms that entries live, how many there may be, and for each name an entry and what it is kept
+// instead of. One that begins with the mark of a last word stays; of a call that comes twice, what the first kept is as good. A call removes more
+// than it writes, so that the bound holds. The answer: how many something else stood in the way of.
 constexpr std::string_view keep_script =
-    "local index, ends = KEYS[1], tonumber(ARGV[1]) + tonumber(ARGV[2]) "
+    "local index, ends, missed = KEYS[1], tonumber(ARGV[1]) + tonumber(ARGV[2]), 0 "
     "redis.call('ZREMRANGEBYSCORE', index, '-inf', ARGV[1]) "
-    "for i = 2, #KEYS do if string.sub(redis.call('GET', KEYS[i]) or '', 1, 1) ~= '1' then "
-    "redis.call('SET', KEYS[i], ARGV[i + 2], 'PX', ARGV[2]) redis.call('ZADD', index, ends, KEYS[i]) end end "
+    "for i = 2, #KEYS do local was, new, old = redis.call('GET', KEYS[i]) or '', ARGV[2 * i], ARGV[2 * i + 1] "
+    "if was ~= new and old ~= '' and was ~= old then missed = missed + 1 "
+    "elseif string.sub(was, 1, 1) ~= '1' then "
+    "redis.call('SET', KEYS[i], new, 'PX', ARGV[2]) redis.call('ZADD', index, ends, KEYS[i]) end end "
     "redis.call('PEXPIRE', index, ARGV[2]) "
     "local over = math.min(redis.call('ZCARD', index) - tonumber(ARGV[3]), 2 * #KEYS) "
     "if over > 0 then local gone = redis.call('ZPOPMIN', index, over) for i = 1, #gone, 2 do redis.call('DEL', gone[i]) end end "
-    "return 1";
+    "return missed";
 
 constexpr char last_word = '1', replaceable = '0';
 
@@ -30,6 +33,7 @@ struct asked {
   unsigned worker = 0;
   std::uint64_t ticket = 0;
   ledger_question question;
+  std::vector<std::string> names, stored;  // of question.keep: their keys and what is to stand there
   ledger_answer answer = {};
   bool refused = false;  // by Redis
 };
@@ -37,7 +41,7 @@ struct asked {
 std::size_t size_of(const ledger_question& q) {
   std::size_t out = q.tenant.size() + q.dialect.size();
   for (const auto& handle : q.recall) out += handle.size();
-  for (const auto& each : q.keep) out += each.handle.size() + each.entry.size();
+  for (const auto& each : q.keep) out += each.handle.size() + each.entry.size() + each.instead_of.size();
   return out;
 }
 
@@ -67,6 +71,7 @@ struct ledger::impl {
   void tell(asked& each, bool served) {
     each.answer.available = served && !each.refused;
     each.answer.found.resize(each.answer.available ? each.question.recall.size() : 0);
+    each.answer.as_stored.resize(each.answer.found.size());
     const auto known = static_cast<std::uint64_t>(std::ranges::count_if(each.answer.found, [](const auto& entry) { return !entry.empty(); }));
     lane.count([&](shared_figures& all) {
       all.unavailable += each.answer.available ? 0 : 1;
@@ -87,7 +92,7 @@ struct ledger::impl {
         commands.push_back({"MGET"});
         commands.back().insert(commands.back().end(), names[i].begin(), names[i].end());
       }
-      if (!q.keep.empty()) commands.push_back(write_of(q, time));
+      if (!q.keep.empty()) commands.push_back(write_of(batch[i], time));
     }
     if (commands.empty()) return {};
     const auto replies = redis.pipeline(commands, until);
@@ -96,13 +101,16 @@ struct ledger::impl {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       batch[i].refused = false;
       if (!names[i].empty()) read(batch[i], names[i], *reply++, time);
-      if (!batch[i].question.keep.empty()) accepted(batch[i], *reply++);
+      if (batch[i].question.keep.empty()) continue;
+      batch[i].answer.missed = accepted(batch[i], *reply) && reply->integer > 0;
+      ++reply;
     }
     return {};
   }
 
   void read(asked& into, const std::vector<std::string>& names, const redis_reply& reply, wall_time time) {
     into.answer.found.assign(names.size(), {});
+    into.answer.as_stored.assign(names.size(), {});
     if (!accepted(into, reply)) return;
     for (std::size_t i = 0; i < names.size() && i < reply.items.size(); ++i) {
       if (reply.items[i].text.empty()) continue;
@@ -113,6 +121,7 @@ struct ledger::impl {
         lane.count([](shared_figures& all) { ++all.unreadable; });
       } else if (entry->left.count() > 0) {
         into.answer.found[i] = std::move(entry->plain);
+        into.answer.as_stored[i] = reply.items[i].text;
       }
     }
   }
@@ -124,15 +133,23 @@ struct ledger::impl {
     return false;
   }
 
-  [[nodiscard]] redis_command write_of(const ledger_question& q, wall_time time) const {
-    redis_command out = {"EVAL", std::string(keep_script), std::to_string(1 + q.keep.size()), index};
-    for (const auto& each : q.keep) out.push_back(name_of(q, each.handle));
+  // Once, so that what is sent again after a connection was lost is the same.
+  void seal(asked& what, wall_time time) const {
+    if (!what.stored.empty()) return;
+    for (const auto& each : what.question.keep) {
+      const auto& name = what.names.emplace_back(name_of(what.question, each.handle));
+      const std::string mark(1, each.last_word ? last_word : replaceable);
+      what.stored.push_back(mark + seal_for(entry_key, each.entry, led_by_length(name, mark), time, config.ttl));
+    }
+  }
+
+  [[nodiscard]] redis_command write_of(asked& what, wall_time time) const {
+    seal(what, time);
+    redis_command out = {"EVAL", std::string(keep_script), std::to_string(1 + what.names.size()), index};
+    out.insert(out.end(), what.names.begin(), what.names.end());
     const auto ms = std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
     out.insert(out.end(), {std::to_string(ms), std::to_string(config.ttl.count()), std::to_string(config.handles_max)});
-    for (std::size_t i = 0; i < q.keep.size(); ++i) {
-      const std::string mark(1, q.keep[i].last_word ? last_word : replaceable);
-      out.push_back(mark + seal_for(entry_key, q.keep[i].entry, led_by_length(out[4 + i], mark), time, config.ttl));
-    }
+    for (std::size_t i = 0; i < what.stored.size(); ++i) out.insert(out.end(), {what.stored[i], what.question.keep[i].instead_of});
     return out;
   }
 };
@@ -141,11 +158,17 @@ ledger::ledger(ledger_config config, callbacks calls) : impl_(std::make_unique<i
 
 ledger::~ledger() { stop(); }
 
-bool ledger::ask(unsigned worker, std::uint64_t ticket, ledger_question question) {
+bool ledger::ask(unsigned worker, std::uint64_t ticket, ledger_question question, std::vector<std::string>* as_stored) {
   const auto bytes = size_of(question);
   const bool fits = question.recall.size() + question.keep.size() <= handles_max &&
                     std::ranges::all_of(question.keep, [](const auto& each) { return each.entry.size() <= entry_bytes_max; });
-  return fits ? impl_->lane.ask({.worker = worker, .ticket = ticket, .question = std::move(question)}, bytes) : impl_->lane.decline();
+  if (!fits) return impl_->lane.decline();
+  asked what{.worker = worker, .ticket = ticket, .question = std::move(question), .names = {}, .stored = {}};
+  if (as_stored != nullptr) {
+    impl_->seal(what, now().wall);
+    *as_stored = what.stored;
+  }
+  return impl_->lane.ask(std::move(what), bytes);
 }
 
 void ledger::stop() { impl_->lane.stop(); }

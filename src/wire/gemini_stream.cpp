@@ -189,6 +189,9 @@ void generate_stream::fail(gateway_error what, std::string_view message, std::st
   close(out);
 }
 
+// An upstream frames as it likes, whatever the request asked for.
+void generate_stream::stand_in_for(const response_stream& other) { framing_ = static_cast<const generate_stream&>(other).framing_; }
+
 std::unique_ptr<response_stream> gemini_open_stream(const request_body& request, std::uint32_t depth_max) {
   return std::make_unique<generate_stream>(gemini_asks_for_events(request), depth_max);
 }

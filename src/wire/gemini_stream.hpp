@@ -25,6 +25,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;
   void cut(std::string_view message, std::string& out) override;
   void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) override;
+  void stand_in_for(const response_stream& other) override;
   // Its Python SDK takes a comment for JSON, and every one reads over empty lines.
   void keep_alive(std::string& out) override { out += framing_ == framing::array ? "\n" : "\r\n"; }
   [[nodiscard]] const std::string& reason() const override { return reason_; }

@@ -81,9 +81,10 @@ std::optional<endpoint> classify_conversation(std::string_view method, std::stri
   using enum endpoint_class;
   const auto as = [id](endpoint_class what, std::string_view name, std::string_view takes) { return of_handle(id, true, what, name, takes); };
   if (below.empty()) {
-    if (method == "POST") return as(scanned, "conversations.update", "POST");
     if (method == "DELETE") return as(passes, "conversations.delete", "DELETE");
-    return reads ? as(scanned, "conversations.retrieve", "GET") : as(unknown, "conversations.retrieve", "GET");
+    auto itself = method == "POST" ? as(scanned, "conversations.update", "POST") : as(reads ? scanned : unknown, "conversations.retrieve", "GET");
+    itself.describes = true;
+    return itself;
   }
   if (below == items) {
     auto adds = as(scanned, "conversations.items.create", "POST");

@@ -235,6 +235,11 @@ class stream_evaluator {
   [[nodiscard]] status close(std::int64_t choice, bool structured, std::string& addition);
   // Closes every choice that was left open, as one that has no place for text.
   [[nodiscard]] status close_all();
+  // Of an answer that is held to its end (holds_answers), then: judges what its texts say together, as evaluate() does of one that came in one piece.
+  // What would be edited there stops the answer, because each text was edited by itself.
+  [[nodiscard]] status judge_together();
+  // Bytes of texts that are kept for that.
+  [[nodiscard]] std::size_t kept_bytes() const;
   // True when finish() kept the channel's text; and that text, once its choice was closed.
   [[nodiscard]] bool keeps_rest(channel c) const;
   void rest(channel c, std::string& out);

@@ -68,6 +68,12 @@ struct ledger_entry {
   bool whole = true;     // false: an answer that was begun, and not read to its end
   bool left = false;     // of one that is not whole: nobody reads that answer any more, and what is there has to be read back
   policy::context who;   // in which it was made, with the tags that it set
+  std::string stored = {};  // as a ledger has it that is shared; in memory an entry is told from others by being the same object
+};
+struct kept_handle {
+  std::string id;
+  std::shared_ptr<const ledger_entry> as;
+  std::shared_ptr<const ledger_entry> instead_of = nullptr;  // what has to stand there, or it is not kept; null: anything
 };
 
 // Handles of one tenant and dialect: those whose entries are wanted, then those that get one.
@@ -75,11 +81,13 @@ struct ledger_question {
   std::string tenant;
   std::string_view dialect;  // outlives the question
   std::vector<std::string> recall;
-  std::vector<std::pair<std::string, std::shared_ptr<const ledger_entry>>> keep;
+  std::vector<kept_handle> keep;
 };
 struct ledger_answer {
   bool available = false;  // false: the ledger is away; nothing is known, and what was to be kept may not be
   std::vector<std::shared_ptr<const ledger_entry>> found;  // in the order of `recall`; null: not known
+  bool missed = false;     // some was not kept: another entry stood there than the one that it was to be kept instead of
+  std::vector<std::string> as_stored = {};  // of a question whose answer comes later, at once: what is kept, as ledger_entry::stored
 };
 
 struct peer_info {

@@ -32,6 +32,7 @@ struct ledger_config {
 struct kept_handle {
   std::string handle, entry;
   bool last_word = false;
+  std::string instead_of = {};  // what has to stand there, as Redis has it, or this is not kept; "": anything
 };
 // Handles of one tenant and dialect: those whose entries are wanted, then those that get one.
 struct ledger_question {
@@ -42,6 +43,8 @@ struct ledger_question {
 struct ledger_answer {
   bool available = false;          // false: Redis went away, was slow or refused; then nothing is known, and what was to be kept may not be
   std::vector<std::string> found;  // in the order of `recall`; empty: not known
+  std::vector<std::string> as_stored = {};  // those as Redis has them
+  bool missed = false;             // some was not kept, because something else stood there than what it was to be kept instead of
 };
 
 class ledger {
@@ -58,8 +61,9 @@ class ledger {
   ledger(ledger_config config, callbacks calls);
   ~ledger();
 
-  // False: Redis is away, too much waits already, or the question is too large; no answer follows.
-  [[nodiscard]] bool ask(unsigned worker, std::uint64_t ticket, ledger_question question);
+  // False: Redis is away, too much waits already, or the question is too large; no answer follows. `as_stored`: what is kept as Redis will have
+  // it, in the order of `keep`, for who wants to keep something instead of it before there is an answer.
+  [[nodiscard]] bool ask(unsigned worker, std::uint64_t ticket, ledger_question question, std::vector<std::string>* as_stored = nullptr);
   void stop();
 
   // Any thread.

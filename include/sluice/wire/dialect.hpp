@@ -92,6 +92,7 @@ struct endpoint {
   bool form = false;               // it takes a multipart form
   std::string_view boundary = {};  // of the form; whoever classifies fills it in
   bool grows = false;              // what is sent is added to what the handle stands for
+  bool describes = false;          // what is answered tells about that, and holds none of its text
   std::span<const std::string_view> takes = {};  // of one that passes: the members that its request's body may have, each a name or a flag
   bool words_added = false;        // to the request, by the proxy: what of an answer repeats the request must not leave
 };
@@ -249,6 +250,9 @@ class response_stream {
   virtual void fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) = 0;
   // Whether it waits with something that came, beside what its sink holds.
   [[nodiscard]] virtual bool keeps_back() const { return false; }
+  // Of one that was fed nothing: the client is to get nothing of what `other` wrote, and cut() or fail() of this one says it all, framed as that
+  // was.
+  virtual void stand_in_for(const response_stream& /*other*/) {}
   // Bytes between two events that say nothing, so that nobody on the way takes the stream for dead: a comment, where the framing has some.
   virtual void keep_alive(std::string& out) { out += ": held\n\n"; }
   // As of a response_body, of what was fed so far.

@@ -16,7 +16,12 @@ class ledger_services final : public fake_services {
     ledger_answer& to = elsewhere ? waits : at_once;
     to = {.available = true, .found = {}};
     for (const auto& handle : q.recall) to.found.push_back(recall(q.tenant, q.dialect, handle));
-    for (auto& [handle, entry] : q.keep) known[name(q.tenant, q.dialect, handle)] = std::move(entry);
+    for (auto& each : q.keep) {
+      auto& there = known[name(q.tenant, q.dialect, each.id)];
+      const bool stands = each.instead_of == nullptr || there == each.instead_of;
+      to.missed = to.missed || !stands;
+      if (stands) there = std::move(each.as);
+    }
     return elsewhere ? ++tickets : 0;
   }
   [[nodiscard]] std::shared_ptr<const ledger_entry> recall(std::string_view tenant, std::string_view dialect, std::string_view handle) const {
@@ -282,6 +287,33 @@ TEST_P(server_state, what_grows_is_unfinished_from_before_the_upstream_is_asked_
   EXPECT_TRUE(t.of("conv_1")->whole);
 }
 
+TEST_P(server_state, what_grows_takes_nothing_else_until_it_was_judged_and_what_is_told_about_it_changes_nothing) {
+  state_trace t(GetParam());
+  const std::string items = "/v1/conversations/conv_1/items", adds = R"({"items":[{"role":"user","content":"more"}]})";
+  EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+  exchange x(t.config, t.ring);
+  t.out = {};
+  t.request(x, names_it, "/v1/responses");
+  t.ledger_answers(x);
+  ASSERT_TRUE(t.out.connect);
+  const auto so_far = std::exchange(t.out, {});
+  const auto is_refused = [&](const std::string& why) {
+    for (const auto& [body, target] : {std::pair(adds, items), {names_it, std::string("/v1/responses")}}) {
+      EXPECT_EQ(t.ask_for(body, "", target), "400") << target;
+      EXPECT_TRUE(!t.connected && t.out.client.contains(why)) << t.out.client;
+    }
+    for (const auto& [body, method] : {std::pair("", "GET"), {R"({"metadata":{"a":"b"}})", "POST"}}) {
+      EXPECT_EQ(t.ask_for(body, conversation, "/v1/conversations/conv_1", method), "200") << method;
+      EXPECT_FALSE(t.of("conv_1")->whole) << method;
+    }
+  };
+  is_refused("read it first");
+  t.out = so_far;
+  x.upstream_failed(upstream_failure::reset, "reset", t.out);
+  t.ledger_answers(x);
+  is_refused("read all of its items back");
+}
+
 TEST_P(server_state, what_grew_by_an_answer_that_nobody_read_is_refused_until_all_of_it_was_read_back) {
   const auto created = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":" + response("resp_1", "", "in_progress") + "}\n\n";
   const std::string items = "/v1/conversations/conv_1/items";
@@ -358,6 +390,70 @@ TEST(ledger_elsewhere, leaves_things_as_they_are_for_a_client_that_goes_before_t
     x.ledger_answered(t.ring.waits, t.out);  // too late
     EXPECT_FALSE(t.out.connect);
   }
+}
+
+// Both look before either has told the ledger: the second is refused, whatever becomes of it leaves the mark of the first, and so does one that read
+// the conversation back before.
+TEST(ledger_elsewhere, lets_one_exchange_at_a_time_add_to_a_conversation) {
+  for (const bool gone : {false, true}) {
+    state_trace t(true);
+    EXPECT_EQ(t.ask_for(R"({"items":[]})", conversation, "/v1/conversations"), "200");
+    exchange a(t.config, t.ring), b(t.config, t.ring);
+    const auto looks = [&](exchange& x) {
+      t.out = {};
+      t.request(x, names_it, "/v1/responses");
+      return t.ring.waits;
+    };
+    const auto a_knows = looks(a), b_knows = looks(b);
+    const auto goes_on = [&](exchange& x, const ledger_answer& knows) {
+      t.out = {};
+      x.ledger_answered(knows, t.out);
+    };
+    goes_on(a, a_knows);
+    t.ledger_answers(a);
+    ASSERT_TRUE(t.out.connect) << t.out.client;
+    const auto of_a = t.out;
+    goes_on(b, b_knows);
+    ASSERT_NE(std::exchange(t.out.awaits, 0), 0u);
+    const auto missed = t.ring.waits;
+    EXPECT_TRUE(missed.missed);
+    gone ? b.client_gone(0, t.out) : b.ledger_answered(missed, t.out);
+    t.ledger_answers(b);
+    EXPECT_TRUE(t.out.done && !t.out.connect && t.out.upstream_request.empty());
+    if (!gone) EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 400 ") && t.out.client.contains("read it first")) << t.out.client;
+    EXPECT_FALSE(t.of("conv_1")->whole) << "the answer to the first is not judged yet";
+    t.out = of_a;
+    t.answer(a, json_head, response("resp_1", "hello"));
+    a.upstream_end(t.out);
+    t.ledger_answers(a);
+    EXPECT_TRUE(t.out.done && t.of("conv_1")->whole);
+    EXPECT_EQ(t.ask_for(names_it, response("resp_2", "x")), "200");
+  }
+}
+
+TEST(ledger_elsewhere, takes_what_was_read_back_for_no_more_than_what_was_there_then) {
+  state_trace t(true);
+  auto left = std::make_shared<ledger_entry>();
+  left->whole = false;
+  left->left = true;
+  t.ring.known["/openai/conv_1"] = left;
+  exchange x(t.config, t.ring);
+  t.out = {};
+  t.request(x, "", "/v1/conversations/conv_1/items", "GET");
+  t.ledger_answers(x);
+  ASSERT_TRUE(t.out.connect);
+  auto begun = std::make_shared<ledger_entry>(*left);
+  begun->left = false;
+  t.ring.known["/openai/conv_1"] = begun;  // by one that read it back as well, and another that adds to it since
+  const std::string all = R"({"object":"list","data":[{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]}],"first_id":"msg_1","last_id":"msg_1","has_more":false})";
+  t.answer(x, json_head, all);
+  x.upstream_end(t.out);
+  t.ledger_answers(x);
+  EXPECT_TRUE(t.out.done);
+  EXPECT_EQ(t.of("conv_1"), begun);
+  t.ring.known["/openai/conv_1"] = left;
+  EXPECT_EQ(t.ask_for("", all, "/v1/conversations/conv_1/items", "GET"), "200");
+  EXPECT_TRUE(t.of("conv_1")->whole);
 }
 
 TEST(ledger_elsewhere, the_last_bytes_wait_until_it_was_told) {

@@ -28,9 +28,9 @@ class node {
   ~node() { ledger.stop(); }
 
   // Nothing: the ledger said at once that it is away.
-  std::optional<ledger_answer> ask(ledger_question question) {
+  std::optional<ledger_answer> ask(ledger_question question, std::vector<std::string>* as_stored = nullptr) {
     const auto ticket = ++last_;
-    if (!ledger.ask(3, ticket, std::move(question))) return std::nullopt;
+    if (!ledger.ask(3, ticket, std::move(question), as_stored)) return std::nullopt;
     std::unique_lock lock(mutex_);
     EXPECT_TRUE(changed_.wait_for(lock, seconds(20), [&] { return answers_.contains(ticket); }));
     return answers_[ticket];
@@ -102,6 +102,34 @@ TEST_F(ledger_in_redis, a_last_word_stays_whatever_others_keep) {
   EXPECT_TRUE(a.keep("conv_1", "allowed"));
   EXPECT_TRUE(b.keep("conv_1", "blocked", true));
   EXPECT_TRUE(a.keep("conv_1", "allowed"));
+  EXPECT_EQ(a.known("conv_1"), "blocked");
+}
+
+// Of two that saw the same, one has its mark there; and what stands instead of that mark is the word of who set it.
+TEST_F(ledger_in_redis, an_entry_is_kept_instead_of_what_was_seen_and_of_nothing_else) {
+  node a(redis_->endpoint()), b(redis_->endpoint());
+  EXPECT_TRUE(a.keep("conv_1", "whole"));
+  const auto seen = [&](node& by) { return by.ask({.tenant = "acme", .dialect = "openai", .recall = {"conv_1"}, .keep = {}})->as_stored.at(0); };
+  const auto of_a = seen(a), of_b = seen(b);
+  EXPECT_EQ(of_a, of_b);
+  const auto keeps = [](node& by, const std::string& entry, const std::string& instead_of, std::vector<std::string>& as_stored, bool last_word = false) {
+    const auto done = by.ask({.tenant = "acme", .dialect = "openai", .recall = {}, .keep = {{"conv_1", entry, last_word, instead_of}, {"resp_" + entry, "x"}}}, &as_stored);
+    EXPECT_TRUE(done && done->available);
+    EXPECT_EQ(by.known("resp_" + entry), "x") << "each by itself";
+    return !done->missed;
+  };
+  std::vector<std::string> mark_of_a, mark_of_b, none;
+  EXPECT_TRUE(keeps(a, "marked by a", of_a, mark_of_a));
+  EXPECT_FALSE(keeps(b, "marked by b", of_b, mark_of_b));
+  EXPECT_EQ(b.known("conv_1"), "marked by a");
+  EXPECT_EQ(seen(b), mark_of_a.at(0)) << "known before there was an answer";
+  EXPECT_FALSE(keeps(b, "as it was", mark_of_b.at(0), none));
+  EXPECT_EQ(a.known("conv_1"), "marked by a");
+  EXPECT_TRUE(keeps(a, "whole again", mark_of_a.at(0), none));
+  EXPECT_EQ(b.known("conv_1"), "whole again");
+  EXPECT_FALSE(keeps(b, "nothing there", "gone", none));
+  EXPECT_TRUE(b.keep("conv_1", "blocked", true));
+  EXPECT_FALSE(keeps(a, "late", mark_of_a.at(0), none));
   EXPECT_EQ(a.known("conv_1"), "blocked");
 }
 
