@@ -223,6 +223,10 @@ stream_evaluator::channel stream_evaluator::open(role who, part_kind kind, bool 
   return static_cast<channel>(impl_->channels.size() - 1);
 }
 
+void stream_evaluator::open_again(channel c, role who, part_kind kind, bool editable, std::int64_t choice, reading how) {
+  impl_->channels[c] = opened(impl_->rules, impl_->options, who, kind, editable, choice, how);
+}
+
 stream_evaluator::status stream_evaluator::feed(channel c, std::string_view original, std::string& out) {
   // Nothing follows the end of a channel, and what would is dropped.
   if (impl_->over(c)) return impl_->blocked ? status::blocked : status::released;

@@ -1,7 +1,11 @@
 // Bodies that come compressed. A request's coding is taken off as it arrives, and the upstream gets the body without one; of answers the
-// upstream is asked for none, and one that has a coding all the same is read through it. What cannot be read is refused, never passed.
+// upstream is asked for none, and one that has a coding all the same is read through it. What cannot be read is refused, never passed;
+// nor is an answer that its reader would decode to other words.
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
+#include "sluice/http/fields.hpp"
+#include "sluice/http/media_type.hpp"
+#include "sluice/text/view.hpp"
 
 namespace sluice::proxy {
 namespace {
@@ -136,6 +140,36 @@ void exchange::impl::stop_coded_stream(std::string_view why, std::size_t left, e
   pass_answer("compressed answer", reason, evaluator->result());
   stream_left = true;
   note_unscanned(unread_answer, left);
+}
+
+// SDKs decode errors as the answer says. False: nothing of it is read any more.
+bool exchange::impl::reads_charset(const http::response_head& head, effects& out) {
+  const auto wrong = [](const http::field& f) { return iequals(f.name, "content-type") && !http::spells_ascii(http::parse_media_type(f.value)); };
+  if (std::ranges::none_of(head.fields, wrong)) return true;
+  reason = "unreadable: the answer's charset";
+  if (shadow()) {
+    pass_answer("charset", reason, {});
+    start_relay(out);
+    return false;
+  }
+  out.abort_upstream = true;
+  withhold_answer("The upstream's answer names a charset that the gateway does not read; only UTF-8 is judged.", "", out);
+  return false;
+}
+
+// JSON is UTF-8 whatever is said beside it (RFC 8259 8.1), and so clients read it. Anything else they read as its charset says, of which only ASCII
+// is what was judged here. False: the answer was written.
+bool exchange::impl::fits_charset(effects& out) {
+  const auto other = [](const http::field& f) { return iequals(f.name, "content-type") && !icontains(f.value, "json") && !http::is_utf8(http::parse_media_type(f.value)); };
+  if (std::ranges::none_of(answer.get().fields, other) || text::is_ascii(answer_body)) return true;
+  if (reason.empty()) reason = "unreadable: the answer's charset";
+  if (spares(answer_spared, reason)) {
+    note_unscanned("charset", answer_body.size());
+    send_plain(answer_body, out);
+    return false;
+  }
+  withhold_answer("The upstream's answer names another charset than UTF-8 and has letters beyond ASCII, so nobody can say which; only UTF-8 is judged.", "", out);
+  return false;
 }
 
 }  // namespace sluice::proxy

@@ -110,6 +110,7 @@ struct exchange::impl {
   std::uint64_t sent_bytes = 0;
   std::uint64_t sent_when_quiet = 0;  // at the last call of quiet()
   std::uint64_t stream_bytes = 0;     // of a stream that shadow watches: what came and was not read yet
+  std::string_view unread_path;       // why nothing of the exchange is read, which passes all the same; "" while it is, or has no text
   std::string_view unread_answer;     // why the rest of the answer passes unscanned; "" while it is read
   std::uint32_t request_edits = 0, edits = 0;
   std::string reason;
@@ -166,6 +167,8 @@ struct exchange::impl {
   void take_coded_answer(std::string_view bytes, effects& out);
   [[nodiscard]] bool ends_coded_answer(effects& out);
   void feed_coded_stream(std::string_view bytes, effects& out);
+  [[nodiscard]] bool reads_charset(const http::response_head& head, effects& out);
+  [[nodiscard]] bool fits_charset(effects& out);
   void stop_coded_stream(std::string_view why, std::size_t left, effects& out);
 
   // server_state.cpp
@@ -230,7 +233,6 @@ struct exchange::impl {
 
   // response.cpp
   void take_head(const http::response_head& head, effects& out);
-  [[nodiscard]] bool reads_charset(const http::response_head& head, effects& out);
   [[nodiscard]] bool is_stream(const http::response_head& head) const;
   void judge_plain(effects& out);
   [[nodiscard]] std::vector<std::uint8_t> structured_choices() const;

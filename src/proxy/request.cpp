@@ -141,7 +141,12 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
       }
       break;
   }
-  if (!scanned && endpoint.what != wire::endpoint_class::passes) note_unscanned("unknown path", 0);
+  if (!scanned && endpoint.what != wire::endpoint_class::passes) {
+    using enum wire::endpoint_class;
+    unread_path = endpoint.what == unknown ? "unknown path" : endpoint.what == denied ? "denied path" : "form";
+    unread_answer = unread_path;
+    note_unscanned(unread_path, query.size());
+  }
   if (candidates.size() == 1) candidates.clear();
   for (auto& [at, text] : candidates) write_upstream_head(head, config.upstreams[at], text);
   write_upstream_head(head, *upstream, upstream_head);
@@ -235,6 +240,7 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
 
 void exchange::impl::read_request(effects& out) {
   caller.who.minute = minute_of(started.wall);
+  if (unread_path.empty() && !admits_request(dialect->unread_query(endpoint), out)) return;
   if (!scanned) {
     if (!admits_body(out)) return;
     caller.who.model = endpoint.model;

@@ -6,7 +6,6 @@
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/fields.hpp"
-#include "sluice/http/media_type.hpp"
 #include "sluice/policy/restore.hpp"
 #include "sluice/text/json.hpp"
 #include "sluice/text/view.hpp"
@@ -48,27 +47,13 @@ void exchange::impl::take_head(const http::response_head& head, effects& out) {
   if (!read) start_relay(out);
 }
 
-// SDKs decode errors as the answer says. False: nothing of it is read any more.
-bool exchange::impl::reads_charset(const http::response_head& head, effects& out) {
-  const auto wrong = [](const http::field& f) { return iequals(f.name, "content-type") && !http::spells_ascii(http::parse_media_type(f.value)); };
-  if (std::ranges::none_of(head.fields, wrong)) return true;
-  reason = "unreadable: the answer's charset";
-  if (shadow()) {
-    pass_answer("charset", reason, {});
-    start_relay(out);
-    return false;
-  }
-  out.abort_upstream = true;
-  withhold_answer("The upstream's answer names a charset that the gateway does not read; only UTF-8 is judged.", "", out);
-  return false;
-}
-
 bool exchange::impl::is_stream(const http::response_head& head) const {
   return dialect->streams(endpoint, *request, head.get("content-type"), !succeeded(head.status));
 }
 
 void exchange::impl::judge_plain(effects& out) {
   if (answer_coding && !ends_coded_answer(out)) return;
+  if (!fits_charset(out)) return;
   const bool success = succeeded(answer.get().status);
   // Clients read an error as JSON whatever it calls itself.
   if (!icontains(answer.get().get("content-type"), "json") && (success || !begins_json(answer_body))) {

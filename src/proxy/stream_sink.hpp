@@ -60,6 +60,13 @@ class stream_sink final : public wire::channel_sink, public text_names {
   [[nodiscard]] std::uint32_t open_field(wire::role who, wire::part_kind kind, std::string name, std::int64_t choice) override {
     return open(who, kind, false, std::move(name), choice, reading::field);
   }
+  void forget(std::uint32_t channel) override {
+    const auto* edits = judge_.placed(channel);
+    const bool changed = edits == nullptr || !edits->empty() || put_back_.contains(channel);
+    const bool settled = channel == opened_ && found() == found_before_ && !changed && !judge_.keeps_rest(channel);
+    // A record has each text apart.
+    if (settled && (!keep_text_ || !keeps_all())) free_.push_back(channel);
+  }
   void goes_on(std::uint32_t channel) override { judge_.goes_on(channel); }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
     const auto behind = restorers_.find(channel);
@@ -140,14 +147,25 @@ class stream_sink final : public wire::channel_sink, public text_names {
   using restorers = std::unordered_map<std::uint32_t, policy::restorer>;
 
   std::uint32_t open(wire::role who, wire::part_kind kind, bool editable, std::string name, std::int64_t choice, reading how) {
-    if (names_.size() >= limits::stream_texts && failure_.empty()) failure_ = "more texts than the gateway follows";
+    if (names_.size() >= limits::stream_texts && free_.empty() && failure_.empty()) failure_ = "more texts than the gateway follows";
     if (name.size() > name_bytes_max) name = name.substr(0, previous_code_point(name, name_bytes_max + 1));
-    names_.push_back(std::move(name));
-    const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
-    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), {}});
-    if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
-    return channel;
+    found_before_ = found();
+    if (free_.empty()) {
+      names_.push_back(std::move(name));
+      opened_ = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
+      if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), {}});
+    } else {
+      opened_ = free_.back();
+      free_.pop_back();
+      names_[opened_] = std::move(name);
+      judge_.open_again(opened_, to_policy(who), to_policy(kind), editable, choice, how);
+    }
+    if (keep_text_) count_kept_text(kept_channel_bytes);
+    if (restores(kind, editable)) restorers_.emplace(opened_, *tokens_);
+    return opened_;
   }
+  // What of the record speaks of channels.
+  [[nodiscard]] std::size_t found() const { return judge_.result().findings.size() + judge_.result().suppressed.size(); }
   // More text of a channel: `judge` says what the rules make of it.
   template <class Judge>
   status fed(std::uint32_t channel, std::string_view text, Judge&& judge) {
@@ -230,14 +248,17 @@ class stream_sink final : public wire::channel_sink, public text_names {
   bool keep_text_;
   // A stream has no end to its size; a record has.
   void keep(std::uint32_t channel, std::string_view text) {
-    kept_bytes_ += text.size();
-    if (kept_bytes_ > judged_text::bytes_max) {
-      for (auto& c : kept_) c.text.clear();
-    } else {
-      kept_[channel].text += text;
-    }
+    count_kept_text(text.size());
+    if (keeps_all()) kept_[channel].text += text;
+  }
+  void count_kept_text(std::size_t bytes) {
+    const bool kept_all = keeps_all();
+    kept_bytes_ += bytes;
+    if (!kept_all || keeps_all()) return;
+    for (auto& c : kept_) c.text = std::string();
   }
 
+  static constexpr std::size_t kept_channel_bytes = 16;  // of each text in a record, beside what it says
   struct kept_channel {
     policy::role who;
     policy::part_kind kind;
@@ -252,6 +273,9 @@ class stream_sink final : public wire::channel_sink, public text_names {
   bool ended_ = false;
   static constexpr std::size_t name_bytes_max = 512;  // of the names of an upstream's keys, however long
   std::vector<std::string> names_;  // by channel
+  std::vector<std::uint32_t> free_;  // channels that nobody asks about
+  std::uint32_t opened_ = UINT32_MAX;  // the last
+  std::size_t found_before_ = 0;       // it was
   restorers restorers_;             // of channels that are open and may hold tokens
   std::uint32_t restored_ = 0;
   std::unordered_set<std::uint32_t> put_back_;  // channels that are over and in which values were put back

@@ -53,13 +53,13 @@ bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects
 // The body of a request that is not read. Where the path is none of the conversation, nothing that could be part of one is expected, and what
 // comes all the same is as unknown as a part that no table knows. False: the answer was written.
 bool exchange::impl::admits_body(effects& out) {
+  if (!unread_path.empty()) {
+    note_unscanned(unread_path, coded_request.empty() ? body.size() : coded_request.size());
+    return true;
+  }
   const auto first = body.find_first_not_of(" \t\r\n");
   const bool nothing = first == std::string::npos || std::string_view(body).substr(first, body.find_last_not_of(" \t\r\n") + 1 - first) == "{}";
   if (nothing || wire::only_takes(endpoint, body)) return true;
-  if (endpoint.what != wire::endpoint_class::passes) {
-    note_unscanned("passed endpoint", body.size());
-    return true;
-  }
   wire::unread all{.reason = "unknown part", .path = "", .bytes = body.size()};
   all.instead = endpoint.takes.empty() ? "send no body here" : "send the model's name alone";
   return admits_request({&all, 1}, out);

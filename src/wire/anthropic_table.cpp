@@ -3,6 +3,9 @@
 
 #include <array>
 
+#include "error_rows.hpp"
+#include "queries.hpp"
+
 namespace sluice::wire {
 namespace {
 
@@ -176,9 +179,6 @@ constexpr auto event_rows = std::to_array<row>({
     {"<message_delta>.context_management", parameters},
     {"<message_stop>.type", opaque},
     {"<ping>.type", opaque},
-    {"<error>.request_id", opaque},
-    {"<error>.error.type", opaque},
-    {"<error>.error.message", text, kind::error, from::assistant},
 });
 
 // Answers hold what the upstream made: nothing of it is an attachment that somebody sent.
@@ -236,12 +236,13 @@ std::vector<dialect::coverage_row> make_coverage() {
     add_coverage(out, endpoint, "request", "no", request_list().rows());
     out.push_back({endpoint, "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
   }
-  add_coverage(out, "messages", "response", "no", response_list().rows());
-  add_coverage(out, "messages", "response", "yes", event_list().rows());
-  add_coverage(out, "messages.count_tokens", "response", "no", count_rows);
+  add_coverage(out, "messages", "response", "no", anthropic_response().rows());
+  add_coverage(out, "messages", "response", "yes", anthropic_event().rows());
+  add_coverage(out, "messages.count_tokens", "response", "no", anthropic_count().rows());
   for (const char* endpoint : {"messages", "messages.count_tokens"}) {
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
+  add_query_coverage(out, anthropic_queries());
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"batches, files, skills, agents, sessions, memory stores, complete", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
@@ -254,16 +255,16 @@ const path_table& anthropic_request() {
   static const path_table table(request_list().rows());
   return table;
 }
-const path_table& anthropic_response() {
-  static const path_table table(response_list().rows());
+const answer_table& anthropic_response() {
+  static const answer_table table(response_list().rows(), anthropic_error_rows());
   return table;
 }
-const path_table& anthropic_count() {
-  static const path_table table(count_rows);
+const answer_table& anthropic_count() {
+  static const answer_table table(count_rows, anthropic_error_rows());
   return table;
 }
-const path_table& anthropic_event() {
-  static const path_table table(event_list().rows());
+const answer_table& anthropic_event() {
+  static const answer_table table(event_list().rows(), anthropic_error_rows());
   return table;
 }
 std::span<const dialect::coverage_row> anthropic_coverage() {

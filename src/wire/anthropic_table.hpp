@@ -10,9 +10,9 @@ void add_anthropic_texts(row_list& out, const std::string& at, role_source who);
 void add_anthropic_blocks(row_list& out, const std::string& at, role_source who);
 
 [[nodiscard]] const path_table& anthropic_request();
-[[nodiscard]] const path_table& anthropic_response();
-[[nodiscard]] const path_table& anthropic_count();
-[[nodiscard]] const path_table& anthropic_event();
+[[nodiscard]] const answer_table& anthropic_response();
+[[nodiscard]] const answer_table& anthropic_count();
+[[nodiscard]] const answer_table& anthropic_event();
 [[nodiscard]] std::span<const dialect::coverage_row> anthropic_coverage();
 
 // The texts that grow within a block, in its first event (or that of its message) and in the deltas that carry the rest: as the table says it.

@@ -210,10 +210,11 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
   }
 }
 
-result<void> table_response::read(std::string_view bytes, const path_table& table, std::string_view choices, std::uint32_t depth_max) {
+result<void> table_response::read(std::string_view bytes, const answer_table& table, std::string_view choices, std::uint32_t depth_max) {
   if (auto parsed = listed_.parse(bytes, depth_max); !parsed) return parsed;
   const auto& body = listed_.body();
-  if (body[0].kind != kind::object) return fail(errc::parse, "the answer is no JSON object");
+  const bool of_list = body[0].kind == kind::array && table.element(path_table::root) != path_table::unknown;
+  if (body[0].kind != kind::object && !of_list) return fail(errc::parse, "the answer is no JSON object");
   table_ = &table;
   auto& states = states_;
   table.walk(body, states);
@@ -249,7 +250,8 @@ result<void> table_response::read(std::string_view bytes, const path_table& tabl
     }
     if (key_is_text(body, i, *r, below) && !echoes(n.key, *r)) listed_.add_key(i, mine);
     if (echoes(n.text, *r)) continue;
-    const bool holds_url = r->what == text_class::schema && n.kind == kind::string && as_data_url(n.text) == data_url::whole;
+    const bool details = r->what == text_class::schema || (r->what == text_class::arguments && r->kind == part_kind::error);
+    const bool holds_url = details && n.kind == kind::string && as_data_url(n.text) == data_url::whole;
     holds_url ? listed_.add_fixed(i, *r, mine, data_url::whole) : list_value(listed_, i, *r, mine, below, kind_of(i, *r), depth_max);
   }
   for (const auto node : nodes_) choices_.push_back({structured(node)});

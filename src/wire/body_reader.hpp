@@ -62,7 +62,7 @@ class table_request : public request_body {
 class table_response : public response_body {
  public:
   // `choices`: the key of the array of answers; "" when the whole body is one.
-  [[nodiscard]] result<void> read(std::string_view bytes, const path_table& table, std::string_view choices, std::uint32_t depth_max);
+  [[nodiscard]] result<void> read(std::string_view bytes, const answer_table& table, std::string_view choices, std::uint32_t depth_max);
 
   [[nodiscard]] std::span<const part> parts() const override { return listed_.parts(); }
   [[nodiscard]] std::span<const unread> unread_parts() const override { return listed_.unread_parts(); }

@@ -16,7 +16,9 @@ std::string_view call_arguments::take(std::string_view fragment, channel_sink& s
 // A text that is whole, as a channel of its own. False: it was stopped.
 bool call_arguments::judge_one(std::string_view of, bool editable, std::string& out, const std::string& name, std::int64_t choice, channel_sink& sink) {
   const auto id = sink.open(role::assistant, part_kind::tool_call, editable, name, choice);
-  return sink.feed(id, of, out) == channel_sink::status::released && sink.finish(id, out) == channel_sink::status::released;
+  if (sink.feed(id, of, out) != channel_sink::status::released || sink.finish(id, out) != channel_sink::status::released) return false;
+  sink.forget(id);
+  return true;
 }
 
 bool call_arguments::judge(const std::string& name, std::int64_t choice, std::uint32_t depth_max, channel_sink& sink) {

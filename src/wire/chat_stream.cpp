@@ -269,7 +269,7 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
   out += delta;
   out += "},\"finish_reason\":";
   out += finish_reason.empty() ? "null" : json_quoted(finish_reason);
-  out += "}]}\n\n";
+  out += "}]" + padding(delta.size()) + "}\n\n";
 }
 
 void chat_stream::cut(std::string_view message, std::string& out) {

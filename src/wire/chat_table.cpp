@@ -4,6 +4,7 @@
 #include <array>
 
 #include "chat_vendors.hpp"
+#include "error_rows.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -35,7 +36,7 @@ constexpr auto request_rows = std::to_array<row>({
     {"messages[].refusal", text, kind::refusal},
     {"messages[].reasoning_content", text, kind::reasoning},
     {"messages[].reasoning", text, kind::reasoning},
-    {"messages[].tool_call_id", opaque},
+    {"messages[].tool_call_id", name, kind::name},
     {"messages[].audio.id", reference, kind::attachment},
     {"messages[].reasoning_details[].text", text, kind::reasoning},
     {"messages[].reasoning_details[].summary", text, kind::reasoning},
@@ -195,23 +196,8 @@ constexpr auto response_rows = std::to_array<row>({
     {"metadata.{*}", name, kind::annotation, from::assistant},
 });
 
-// What an error is made of, on its own and within an answer or a chunk, and what Azure puts beside either.
-constexpr auto error_rows = std::to_array<row>({
-    {"error", text, kind::error, from::assistant},
-    {"error.message", text, kind::error, from::assistant},
-    {"error.type", opaque},
-    {"error.code", opaque},
-    {"error.param", name, kind::error, from::assistant},
-    {"error.metadata", schema, kind::error, from::assistant},
-    {"message", text, kind::error, from::assistant},
-    {"type", opaque},
-    {"code", opaque},
-    {"param", name, kind::error, from::assistant},
-    {"detail", text, kind::error, from::assistant},
-    {"detail[].msg", text, kind::error, from::assistant},
-    {"detail[].type", opaque},
-    {"detail[].loc[]", name, kind::error, from::assistant},
-    {"detail[].input", schema, kind::error, from::assistant},
+// What Azure puts beside an answer, a chunk and an error.
+constexpr auto filter_rows = std::to_array<row>({
     {"prompt_filter_results", parameters},
     {"choices[].content_filter_results", parameters},
     {"moderation", parameters},
@@ -288,14 +274,14 @@ const path_table& chat_request_table() {
   static const path_table table(rows);
   return table;
 }
-const path_table& chat_response_table() {
-  static const auto rows = joined({response_rows, error_rows, vendor_response_rows()});
-  static const path_table table(rows);
+const answer_table& chat_response_table() {
+  static const auto rows = joined({response_rows, filter_rows, vendor_response_rows()});
+  static const answer_table table(rows, openai_error_rows());
   return table;
 }
-const path_table& chat_chunk_table() {
-  static const auto rows = joined({chunk_rows, error_rows, vendor_chunk_rows()});
-  static const path_table table(rows);
+const answer_table& chat_chunk_table() {
+  static const auto rows = joined({chunk_rows, filter_rows, vendor_chunk_rows()});
+  static const answer_table table(rows, openai_error_rows());
   return table;
 }
 

@@ -85,7 +85,7 @@ constexpr auto common_rows = std::to_array<row>({
     {"provider", opaque},
     {"choices[].native_finish_reason", opaque},
     {"choices[].error.code", opaque},
-    {"choices[].error.message", name, kind::error, from::assistant},
+    {"choices[].error.message", text, kind::error, from::assistant},
 });
 
 // Below "choices[].message" and "choices[].delta".

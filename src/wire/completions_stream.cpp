@@ -167,7 +167,7 @@ bool completions_stream::finish_all(channel_sink& sink, std::string& out) {
 void completions_stream::synthetic(std::int64_t number, std::string_view text, std::string_view finish_reason, std::string& out) const {
   out += "data: {\"id\":" + id_ + ",\"object\":\"text_completion\",\"created\":" + created_ + ",\"model\":" + model_ +
          ",\"choices\":[{\"text\":" + json_quoted(text) + ",\"index\":" + std::to_string(number) +
-         ",\"logprobs\":null,\"finish_reason\":" + (finish_reason.empty() ? std::string("null") : json_quoted(finish_reason)) + "}]}\n\n";
+         ",\"logprobs\":null,\"finish_reason\":" + (finish_reason.empty() ? std::string("null") : json_quoted(finish_reason)) + "}]" + padding(text.size()) + "}\n\n";
 }
 
 void completions_stream::cut(std::string_view message, std::string& out) {

@@ -1,6 +1,7 @@
 // OpenAI's Conversations, field by field. Their items are those of Responses.
 #include <array>
 
+#include "error_rows.hpp"
 #include "responses_table.hpp"
 
 namespace sluice::wire {
@@ -21,10 +22,6 @@ constexpr auto conversation_rows = std::to_array<row>({
     {"created_at", scalar},
     {"deleted", scalar},
     {"metadata.{*}", text, kind::annotation, from::user},
-    {"error.type", opaque},
-    {"error.code", opaque},
-    {"error.param", name, kind::error, from::assistant},
-    {"error.message", text, kind::error, from::assistant},
 });
 
 const row_list& conversation_request_list() {
@@ -54,7 +51,7 @@ void add_conversations_coverage(std::vector<dialect::coverage_row>& out) {
     out.push_back({endpoint, "request", "items[]", "-", "-", "-", "no", "as input[] of responses"});
     out.push_back({endpoint, "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
   }
-  for (const char* endpoint : {"conversations", "conversations.retrieve", "conversations.update"}) add_coverage(out, endpoint, "response", "no", conversation_rows);
+  for (const char* endpoint : {"conversations", "conversations.retrieve", "conversations.update"}) add_coverage(out, endpoint, "response", "no", conversation_object().rows());
   std::vector<row> list;
   for (const auto& r : responses_items().rows()) {
     if (!r.path.starts_with("data[]")) list.push_back(r);
@@ -63,7 +60,8 @@ void add_conversations_coverage(std::vector<dialect::coverage_row>& out) {
     add_coverage(out, endpoint, "response", "no", list);
     out.push_back({endpoint, "response", "data[]", "-", "-", "-", "no", "as data[] of responses.input_items"});
   }
-  out.push_back({"conversations.item", "response", "any", "-", "-", "-", "no", "as an element of data[] of responses.input_items"});
+  add_coverage(out, "conversations.item", "response", "no", openai_error_rows());
+  out.push_back({"conversations.item", "response", "any other", "-", "-", "-", "no", "as an element of data[] of responses.input_items"});
   for (const char* endpoint : {"conversations", "conversations.retrieve", "conversations.update", "conversations.items", "conversations.items.create", "conversations.item"}) {
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
@@ -74,12 +72,12 @@ const path_table& conversation_request() {
   static const path_table table(conversation_request_list().rows());
   return table;
 }
-const path_table& conversation_object() {
-  static const path_table table(conversation_rows);
+const answer_table& conversation_object() {
+  static const answer_table table(conversation_rows, openai_error_rows());
   return table;
 }
-const path_table& conversation_item() {
-  static const path_table table(item_list().rows());
+const answer_table& conversation_item() {
+  static const answer_table table(item_list().rows(), openai_error_rows());
   return table;
 }
 

@@ -13,6 +13,7 @@
 #include "ollama.hpp"
 #include "ollama_table.hpp"
 #include "openai.hpp"
+#include "queries.hpp"
 #include "responses.hpp"
 #include "sluice/base/strings.hpp"
 #include "text_endpoints.hpp"
@@ -63,6 +64,9 @@ class openai_dialect final : public dialect {
     return openai_refusal_body(request, message, decision_id);
   }
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return openai_coverage(); }
+
+ protected:
+  [[nodiscard]] std::span<const query_row> queries() const override { return openai_queries(); }
 };
 
 class anthropic_dialect final : public dialect {
@@ -88,6 +92,9 @@ class anthropic_dialect final : public dialect {
     return anthropic_refusal_body(request, message, decision_id);
   }
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return anthropic_coverage(); }
+
+ protected:
+  [[nodiscard]] std::span<const query_row> queries() const override { return anthropic_queries(); }
 };
 
 class gemini_dialect final : public dialect {
@@ -123,6 +130,9 @@ class gemini_dialect final : public dialect {
     return gemini_asks_for_events(request) ? "data: " + answer + "\n\n" : "[" + answer + "]";
   }
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return gemini_coverage(); }
+
+ protected:
+  [[nodiscard]] std::span<const query_row> queries() const override { return gemini_queries(); }
 };
 
 class ollama_dialect final : public dialect {
@@ -152,6 +162,9 @@ class ollama_dialect final : public dialect {
     return ollama_refusal_body(request, message);
   }
   [[nodiscard]] std::span<const coverage_row> coverage() const override { return ollama_coverage(); }
+
+ protected:
+  [[nodiscard]] std::span<const query_row> queries() const override { return ollama_queries(); }
 };
 
 // All of them.

@@ -116,8 +116,22 @@ std::string event_reader::take_out(index i, std::string instead) {
   return out;
 }
 
+// Padding hides the length of a text; of an edited one, it hides the length that it had as well: the event stays as long as it came, where that is
+// long enough.
+void event_reader::repad() {
+  const auto at = body_[0].kind == kind::object ? body_.member(0, "obfuscation") : none;
+  if (at == none || body_[at].kind != kind::string) return;
+  auto size = static_cast<std::int64_t>(body_[at].text.size());
+  for (const auto& s : splices_) {
+    if (s.begin < body_[at].raw_end && s.end > body_[at].raw_begin) return;
+    size += static_cast<std::int64_t>(s.end - s.begin) - static_cast<std::int64_t>(s.replacement.size());
+  }
+  if (size != static_cast<std::int64_t>(body_[at].text.size())) replace(at, std::string(static_cast<std::size_t>(std::max<std::int64_t>(size, 0)), 'x'));
+}
+
 std::string event_reader::apply() {
   drop_overruled(splices_);
+  if (edited()) repad();
   return text::json::apply(body_.bytes(), std::move(splices_));
 }
 

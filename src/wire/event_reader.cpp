@@ -91,7 +91,9 @@ bool event_reader::index_at(std::string_view key, std::int64_t& out, index objec
 bool event_reader::at_once(std::string_view text, role who, part_kind what, bool editable, std::string name, std::int64_t choice, channel_sink& sink) {
   const auto id = sink.open(who, what, editable, std::move(name), choice);
   released_.clear();
-  return sink.feed(id, text, released_) == channel_sink::status::released && sink.finish(id, released_) == channel_sink::status::released;
+  if (sink.feed(id, text, released_) != channel_sink::status::released || sink.finish(id, released_) != channel_sink::status::released) return false;
+  sink.forget(id);
+  return true;
 }
 
 bool event_reader::refuse(std::string why) {
@@ -154,7 +156,7 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
     case grower::taken::blocked: return false;
     case grower::taken::left: break;
   }
-  if (r.what == text_class::name || r.what == text_class::schema) {
+  if (r.what == text_class::name || r.what == text_class::schema || (r.what == text_class::arguments && r.kind == part_kind::error)) {
     if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
   }
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
@@ -261,7 +263,9 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
     of.text.clear();
     of.left.reset();
   }
-  return join(of, piece, by_rules ? *by_rules : released_, sink);
+  if (!join(of, piece, by_rules ? *by_rules : released_, sink)) return false;
+  sink.forget(piece);
+  return true;
 }
 
 bool event_reader::go_on(const std::string& place, std::string said, std::int64_t choice) {

@@ -46,7 +46,7 @@ struct waiting_bytes {
 
 class event_reader {
  public:
-  event_reader(const path_table& table, std::uint32_t depth_max) : table_(table), depth_max_(depth_max) {}
+  event_reader(const answer_table& table, std::uint32_t depth_max) : table_(table), depth_max_(depth_max) {}
 
   // Views into `data` until the next call.
   [[nodiscard]] result<void> parse(std::string_view data);
@@ -144,10 +144,11 @@ class event_reader {
   // A member leaves as `with`, if it is there and not null.
   void blank(text::json::index object, std::string_view key, std::string_view with);
   [[nodiscard]] bool edited() const { return !splices_.empty(); }
-  // The event's JSON as it leaves.
+  // The event's JSON as it leaves, once.
   [[nodiscard]] std::string apply();
 
  private:
+  void repad();
   [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
@@ -182,7 +183,7 @@ class event_reader {
     bool open = false;  // the channel
   };
   [[nodiscard]] bool join(field& of, std::uint32_t piece, std::string_view left, channel_sink& sink);
-  const path_table& table_;
+  const answer_table& table_;
   std::uint32_t depth_max_;
   text::json::document body_;
   types_beside types_;

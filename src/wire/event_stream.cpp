@@ -46,6 +46,7 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
 bool event_stream::read(const http::sse_event& e) {
   if (auto parsed = event_.parse(e.data); !parsed) return event_.refuse(parsed.error().message);
   if (event_.body()[0].kind != text::json::kind::object) return event_.refuse("an event is no JSON object");
+  padded_ = padded_ || event_.body().member(0, "obfuscation") != text::json::none;
   errs_ = event_.tells_error();
   erred_ = erred_ || errs_;
   return true;
@@ -65,6 +66,11 @@ std::string_view event_stream::write(const http::sse_event& e, std::string& out)
   written_ = event_.apply();
   http::append_with_data(e, written_, out);
   return written_;
+}
+
+std::string event_stream::padding(std::size_t bytes) const {
+  constexpr std::size_t step = 16;
+  return padded_ ? ",\"obfuscation\":\"" + std::string(step - bytes % step, 'x') + "\"" : std::string();
 }
 
 bool event_stream::has_room(std::size_t bytes) {

@@ -18,7 +18,7 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] const std::string& reason() const final { return reason_; }
 
  protected:
-  event_stream(const path_table& table, std::uint32_t depth_max) : depth_max_(depth_max), event_(table, depth_max), splitter_(limits::event_bytes) {}
+  event_stream(const answer_table& table, std::uint32_t depth_max) : depth_max_(depth_max), event_(table, depth_max), splitter_(limits::event_bytes) {}
 
   // One event with data. `done` ends the stream.
   [[nodiscard]] virtual status event(const http::sse_event& e, channel_sink& sink, std::string& out) = 0;
@@ -33,6 +33,8 @@ class event_stream : public response_stream, protected event_reader::grower {
   [[nodiscard]] status stopped();
   // The event as it came, or with its edits. Its data as they left, until the next call.
   std::string_view write(const http::sse_event& e, std::string& out);
+  // Of an event of the gateway's own with a text of so many bytes, as a member: "" where the upstream's have none.
+  [[nodiscard]] std::string padding(std::size_t bytes) const;
   // Room for more bytes of arguments that are not whole yet. False: more than may be kept.
   [[nodiscard]] bool has_room(std::size_t bytes);
   void free_room(std::size_t bytes) { arguments_bytes_ -= std::min(arguments_bytes_, bytes); }
@@ -52,6 +54,7 @@ class event_stream : public response_stream, protected event_reader::grower {
 
  private:
   http::sse_splitter splitter_;
+  bool padded_ = false;  // events of this stream say something to hide their length by
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
   std::string reason_, written_;
   std::size_t arguments_bytes_ = 0;  // of calls that are not whole yet

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "attachments.hpp"
+#include "error_rows.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/media_type.hpp"
 #include "sluice/http/multipart.hpp"
@@ -29,6 +30,10 @@ constexpr auto audio_fields = std::to_array<row>({
     {"timestamp_granularities[]", opaque},
     {"include[]", opaque},
     {"chunking_strategy", opaque},
+    {"chunking_strategy[type]", opaque},
+    {"chunking_strategy[prefix_padding_ms]", scalar},
+    {"chunking_strategy[silence_duration_ms]", scalar},
+    {"chunking_strategy[threshold]", scalar},
     {"known_speaker_names[]", name, kind::name, from::user},
     {"known_speaker_references[]", binary, kind::attachment, from::user},
 });
@@ -58,12 +63,6 @@ constexpr auto file_fields = std::to_array<row>({
     {"expires_after[seconds]", scalar},
 });
 
-constexpr auto error_rows = std::to_array<row>({
-    {"error.type", opaque},
-    {"error.code", opaque},
-    {"error.param", name, kind::error, from::assistant},
-    {"error.message", text, kind::error, from::assistant},
-});
 // A transcription is told up to three times: whole, in segments, word by word. What was edited in one is dropped from the others.
 constexpr auto audio_answer = std::to_array<row>({
     {"text", text, kind::transcript, from::assistant},
@@ -109,16 +108,8 @@ constexpr auto file_answer = std::to_array<row>({
     {"status_details", text, kind::error, from::assistant},
 });
 
-const row_list& with_errors(std::span<const row> rows) {
-  static std::deque<row_list> all;
-  auto& made = all.emplace_back();
-  made.add("", rows);
-  made.add("", error_rows);
-  return made;
-}
-
 const std::array<form_endpoint, 5>& endpoints() {
-  static const path_table audio(with_errors(audio_answer).rows()), image(with_errors(image_answer).rows()), file(with_errors(file_answer).rows());
+  static const answer_table audio(audio_answer, openai_error_rows()), image(image_answer, openai_error_rows()), file(file_answer, openai_error_rows());
   static const std::array<form_endpoint, 5> all = {{{"audio.transcriptions", audio_fields, audio}, {"audio.translations", audio_fields, audio}, {"images.edits", image_fields, image},
                                                     {"images.variations", image_fields, image}, {"files", file_fields, file}}};
   return all;

@@ -9,7 +9,7 @@ namespace sluice::wire {
 struct form_endpoint {
   std::string_view name;
   std::span<const row> fields;  // a path is a field's name
-  const path_table& response;
+  const answer_table& response;
 };
 // Null: the endpoint takes no form.
 [[nodiscard]] const form_endpoint* find_form_endpoint(std::string_view name);

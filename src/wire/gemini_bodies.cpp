@@ -34,13 +34,16 @@ part_kind thought_or(const text::json::document& body, index i, const row& r) {
   return is_text && gemini_is_thought(body, body[i].parent).value_or(false) ? part_kind::reasoning : r.kind;
 }
 
+bool of_cache(const endpoint& to) { return to.name.starts_with("cachedContents"); }
+
 std::string text_part(std::string_view text) { return "{\"text\":" + json_quoted(text) + "}"; }
 
 class gemini_request_body final : public table_request {
  public:
   result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
+    if (bytes.empty() && to.allowed_method == "GET") return {};  // what it asks for is in the path
     const bool generates = to.name == "generateContent" || to.name == "streamGenerateContent";
-    const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : to.name == "cachedContents" ? gemini_cache() : gemini_embed();
+    const auto& table = generates ? gemini_request() : to.name == "countTokens" ? gemini_count() : of_cache(to) ? gemini_cache() : gemini_embed();
     if (auto done = read(bytes, {table, "contents", generates, role_of, true, "generateContentRequest"}, depth_max); !done) return done;
     stream_ = to.name == "streamGenerateContent";
     table_ = &table;
@@ -63,6 +66,7 @@ class gemini_request_body final : public table_request {
   bool events = false;
 
   [[nodiscard]] bool json_answer() const override {
+    if (table_ == nullptr) return false;
     const auto config = member(0, "generationConfig");
     if (config == none || listed_.body()[config].kind != kind::object) return false;
     const auto type = member(config, "responseMimeType");
@@ -105,8 +109,8 @@ class gemini_request_body final : public table_request {
 class gemini_response_body final : public table_response {
  public:
   result<void> read_as(const endpoint& to, std::string_view bytes, std::uint32_t depth_max) {
-    const bool of_cache = to.name == "cachedContents";
-    if (auto done = read(bytes, of_cache ? gemini_cache_answer() : gemini_response(), of_cache ? "" : "candidates", depth_max); !done) return done;
+    const bool cache = of_cache(to);
+    if (auto done = read(bytes, cache ? gemini_cache_answer() : gemini_response(), cache ? "" : "candidates", depth_max); !done) return done;
     // Alone they are text that no rule can read, and what is another text than that beside them is one of its own.
     part like{role::assistant, part_kind::transcript, true, false, {}, 0};
     like.choice = -1;

@@ -43,7 +43,8 @@ endpoint gemini_classify(std::string_view method, std::string_view path) {
     if (rest == "models") return only_get("models", method);
     if (rest == caches && method == "POST") return {endpoint_class::scanned, caches, "POST", ""};
     if (rest.starts_with(caches) && rest.substr(caches.size()).starts_with('/') && plain_segment(rest.substr(caches.size() + 1)) && (method == "GET" || method == "DELETE")) {
-      endpoint one{endpoint_class::passes, method == "GET" ? "cachedContents.get" : "cachedContents.delete", method == "GET" ? "GET" : "DELETE", ""};
+      const bool reads = method == "GET";  // what its client called it; what is in it stays there
+      endpoint one{reads ? endpoint_class::scanned : endpoint_class::passes, reads ? "cachedContents.get" : "cachedContents.delete", reads ? "GET" : "DELETE", ""};
       one.handle = rest;  // as requests name it
       return one;
     }

@@ -19,7 +19,7 @@ namespace sluice::wire {
 class generate_stream final : public response_stream, private event_reader::grower {
  public:
   // `asks_for_events`: how the request wants its answer framed, for what is said before the upstream shows how it does.
-  generate_stream(bool asks_for_events, std::uint32_t depth_max) : asks_for_events_(asks_for_events), depth_max_(depth_max), event_(gemini_response(), depth_max) {}
+  generate_stream(bool asks_for_events, std::uint32_t depth_max) : asks_for_events_(asks_for_events), depth_max_(depth_max), event_(gemini_event(), depth_max) {}
 
   [[nodiscard]] status feed(std::string_view bytes, channel_sink& sink, std::string& out) override;
   [[nodiscard]] status end(bool clean, channel_sink& sink, std::string& out) override;

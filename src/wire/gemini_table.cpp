@@ -3,6 +3,9 @@
 
 #include <array>
 
+#include "error_rows.hpp"
+#include "queries.hpp"
+
 namespace sluice::wire {
 namespace {
 
@@ -192,10 +195,6 @@ constexpr auto response_rows = std::to_array<row>({
     {"modelStatus", parameters},
     {"responseId", opaque},
     {"createTime", opaque},
-    {"error.code", scalar},
-    {"error.status", opaque},
-    {"error.message", text, kind::error, from::assistant},
-    {"error.details", schema, kind::error, from::assistant},
     {"totalTokens", scalar},
     {"cachedContentTokenCount", scalar},
     {"promptTokensDetails", parameters},
@@ -219,10 +218,6 @@ constexpr auto cache_answer_rows = std::to_array<row>({
     {"updateTime", opaque},
     {"expireTime", opaque},
     {"usageMetadata", parameters},
-    {"error.code", scalar},
-    {"error.status", opaque},
-    {"error.message", text, kind::error, from::assistant},
-    {"error.details", schema, kind::error, from::assistant},
 });
 
 void add_request(row_list& out, const std::string& at) {
@@ -265,8 +260,10 @@ const row_list& embed_list() {
     row_list out;
     out.add("", embed_rows);
     out.add("content.parts[]", part_rows, from::user);
+    out.add("content.parts[]", asked_word_rows, from::user);
     out.add("requests[]", embed_rows);
     out.add("requests[].content.parts[]", part_rows, from::user);
+    out.add("requests[].content.parts[]", asked_word_rows, from::user);
     return out;
   }();
   return list;
@@ -288,7 +285,8 @@ std::vector<dialect::coverage_row> make_coverage() {
   const auto endpoint = [&](std::string_view named, std::span<const row> asked) {
     add_coverage(out, named, "request", "no", asked);
     out.push_back({named, "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
-    add_coverage(out, named, "response", named == "streamGenerateContent" ? "yes" : "no", response_list().rows());
+    const bool streams = named == "streamGenerateContent";
+    add_coverage(out, named, "response", streams ? "yes" : "no", (streams ? gemini_event() : gemini_response()).rows());
     out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   };
   endpoint("generateContent", request_list().rows());
@@ -298,9 +296,12 @@ std::vector<dialect::coverage_row> make_coverage() {
   endpoint("batchEmbedContents", embed_list().rows());
   add_coverage(out, "cachedContents", "request", "no", cache_list().rows());
   out.push_back({"cachedContents", "request", "any other string or object", "-", "-", "-", "no", "unreadable.unknown_part"});
-  add_coverage(out, "cachedContents", "response", "no", cache_answer_rows);
-  out.push_back({"cachedContents", "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
-  out.push_back({"cachedContents.get, cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  for (const char* named : {"cachedContents", "cachedContents.get"}) {
+    add_coverage(out, named, "response", "no", gemini_cache_answer().rows());
+    out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
+  }
+  out.push_back({"cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  add_query_coverage(out, gemini_queries());
   out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"other methods of a model, files, caches listed and changed, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
@@ -321,16 +322,20 @@ const path_table& gemini_cache() {
   static const path_table table(cache_list().rows(), key_form::camel_or_snake);
   return table;
 }
-const path_table& gemini_cache_answer() {
-  static const path_table table(cache_answer_rows, key_form::camel_or_snake);
+const answer_table& gemini_cache_answer() {
+  static const answer_table table(cache_answer_rows, gemini_error_rows(true), key_form::camel_or_snake);
   return table;
 }
 const path_table& gemini_embed() {
   static const path_table table(embed_list().rows(), key_form::camel_or_snake);
   return table;
 }
-const path_table& gemini_response() {
-  static const path_table table(response_list().rows(), key_form::camel_or_snake);
+const answer_table& gemini_response() {
+  static const answer_table table(response_list().rows(), gemini_error_rows(true), key_form::camel_or_snake);
+  return table;
+}
+const answer_table& gemini_event() {
+  static const answer_table table(response_list().rows(), gemini_error_rows(false), key_form::camel_or_snake);
   return table;
 }
 std::span<const dialect::coverage_row> gemini_coverage() {

@@ -9,9 +9,10 @@ namespace sluice::wire {
 [[nodiscard]] const path_table& gemini_request();
 [[nodiscard]] const path_table& gemini_count();
 [[nodiscard]] const path_table& gemini_cache();
-[[nodiscard]] const path_table& gemini_cache_answer();
+[[nodiscard]] const answer_table& gemini_cache_answer();
 [[nodiscard]] const path_table& gemini_embed();
-[[nodiscard]] const path_table& gemini_response();
+[[nodiscard]] const answer_table& gemini_response();
+[[nodiscard]] const answer_table& gemini_event();
 [[nodiscard]] std::span<const dialect::coverage_row> gemini_coverage();
 
 // What of a candidate points into its text: in which member stands the list, and in which of its elements' members each place.

@@ -199,7 +199,7 @@ void generate_stream::let_citations_go(std::int64_t number, candidate& c, const 
       emit(json, out);
       continue;
     }
-    if (!again) again.emplace(gemini_response(), depth_max_);
+    if (!again) again.emplace(gemini_event(), depth_max_);
     if (!again->parse(json)) continue;  // it was read when it came
     follow_citations(*again, again->body().first_child(again->child(0, "candidates")), c, sink);
     emit(again->edited() ? again->apply() : json, out);

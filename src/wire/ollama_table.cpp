@@ -3,6 +3,9 @@
 
 #include <array>
 
+#include "error_rows.hpp"
+#include "queries.hpp"
+
 namespace sluice::wire {
 namespace {
 
@@ -38,7 +41,7 @@ constexpr auto chat_rows = std::to_array<row>({
     {"messages[].thinking", text, kind::reasoning},
     {"messages[].images[]", binary, kind::attachment},
     {"messages[].tool_name", name, kind::name},
-    {"messages[].tool_call_id", opaque},
+    {"messages[].tool_call_id", name, kind::name},
     {"tools[].type", opaque},
     {"tools[].function.type", opaque},
     {"tools[].function.name", name, kind::name, from::system},
@@ -84,7 +87,6 @@ constexpr auto response_rows = std::to_array<row>({
     {"eval_duration", scalar},
     {"embeddings[][]", scalar},
     {"embedding[]", scalar},
-    {"error", text, kind::error, from::assistant},
 });
 
 const row_list& request_list(std::string_view endpoint) {
@@ -125,10 +127,11 @@ std::vector<dialect::coverage_row> make_coverage() {
   for (const char* endpoint : {"chat", "generate", "embed", "embeddings"}) {
     add_coverage(out, endpoint, "request", "no", request_list(endpoint).rows());
     out.push_back({endpoint, "request", "any other string or object (template is one)", "-", "-", "-", "no", "unreadable.unknown_part"});
-    add_coverage(out, endpoint, "response", "no", response_list().rows());
+    add_coverage(out, endpoint, "response", "no", ollama_response().rows());
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
-  for (const char* endpoint : {"chat", "generate"}) add_coverage(out, endpoint, "response", "yes", response_list().rows());
+  for (const char* endpoint : {"chat", "generate"}) add_coverage(out, endpoint, "response", "yes", ollama_response().rows());
+  add_query_coverage(out, ollama_queries());
   out.push_back({"tags, show, version, ps", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
   out.push_back({"pull, push, create, copy, delete, blobs", "both", "any", "-", "-", "-", "both", "denied: they change the server"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
@@ -142,8 +145,8 @@ const path_table& ollama_request(std::string_view endpoint) {
       embed(request_list("embed").rows(), key_form::folded);
   return endpoint == "chat" ? chat : endpoint == "generate" ? generate : embed;
 }
-const path_table& ollama_response() {
-  static const path_table table(response_list().rows(), key_form::folded);
+const answer_table& ollama_response() {
+  static const answer_table table(response_list().rows(), ollama_error_rows(), key_form::folded);
   return table;
 }
 std::span<const dialect::coverage_row> ollama_coverage() {

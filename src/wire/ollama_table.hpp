@@ -7,7 +7,7 @@
 namespace sluice::wire {
 
 [[nodiscard]] const path_table& ollama_request(std::string_view endpoint);
-[[nodiscard]] const path_table& ollama_response();
+[[nodiscard]] const answer_table& ollama_response();
 [[nodiscard]] std::span<const dialect::coverage_row> ollama_coverage();
 
 }  // namespace sluice::wire

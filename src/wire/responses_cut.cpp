@@ -63,7 +63,7 @@ std::string responses_stream::say(std::int64_t number, std::string_view message,
   const auto whole = responses_message_item(id, how, part(text));
   write_event("response.output_item.added", index + ",\"item\":" + responses_message_item(id, "in_progress", ""), out);
   write_event("response.content_part.added", at + ",\"part\":" + part("\"\""), out);
-  write_event("response.output_text.delta", at + ",\"delta\":" + text + ",\"logprobs\":[]", out);
+  write_event("response.output_text.delta", at + ",\"delta\":" + text + ",\"logprobs\":[]" + padding(text.size()), out);
   write_event("response.output_text.done", at + ",\"text\":" + text + ",\"logprobs\":[]", out);
   write_event("response.content_part.done", at + ",\"part\":" + part(text), out);
   write_event("response.output_item.done", index + ",\"item\":" + whole, out);

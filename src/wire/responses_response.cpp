@@ -16,7 +16,7 @@ using text::json::index;
 using text::json::kind;
 using text::json::none;
 
-const path_table& table_of(std::string_view endpoint) {
+const answer_table& table_of(std::string_view endpoint) {
   if (endpoint == "responses.input_items" || endpoint == "conversations.items" || endpoint == "conversations.items.create") return responses_items();
   if (endpoint == "responses.input_tokens") return responses_count();
   if (endpoint == "conversations.item") return conversation_item();

@@ -84,7 +84,6 @@ bool responses_stream::begin_event() {
   const auto& body = event_.body();
   const auto type = body.member(0, "type");
   type_ = type == none ? std::string_view() : body[type].text;
-  padded_ = padded_ || event_.child(0, "obfuscation") != none;
   edited_.clear();
   piece_gone_ = misplaced_ = false;
   tells_response_ = type_ == "response.created" || type_ == "response.queued" || type_ == "response.in_progress";
@@ -259,14 +258,6 @@ std::int64_t responses_stream::part_at_hand(family of, bool begins) const {
     out = t->first.part;
   }
   return out;
-}
-
-// Padding hides the length of a piece; of an edited one, it hides the length that it had as well.
-void responses_stream::repad(index delta, std::string_view left) {
-  const auto at = event_.child(0, "obfuscation");
-  if (at == none || event_.body()[at].kind != kind::string) return;
-  const auto size = event_.body()[at].text.size() + event_.body().raw(delta).size(), now = json_quoted(left).size();
-  event_.replace(at, std::string(size > now ? size - now : 0, 'x'));
 }
 
 // Numbers go on rising behind the events that the gateway put in; the gaps of those that it left out let them fall in step again.

@@ -92,7 +92,6 @@ class responses_stream final : public event_stream {
   [[nodiscard]] std::int64_t size_of(text::json::index object, std::string_view key) const;  // of a list
   [[nodiscard]] bool has_room_for(std::int64_t number) { return counted_.contains(number) || counted_.size() < limits::calls || event_.refuse("more items of a response than the gateway follows"); }
   [[nodiscard]] std::int64_t part_at_hand(family of, bool begins) const;
-  void repad(text::json::index delta, std::string_view left);
   void number();
   void remember(std::string_view as_left);
 
@@ -151,7 +150,7 @@ class responses_stream final : public event_stream {
   std::string created_;  // the first event that held the response, as it left
   std::int64_t last_number_ = -1;  // of the last event that left
   std::int64_t own_number_ = -1;   // the highest that the gateway gave; what comes with less gets a number behind it
-  bool numbered_ = false, padded_ = false, closed_ = false;
+  bool numbered_ = false, closed_ = false;
   bool calls_ = false;                // it asks the client to do something
   std::vector<std::uint32_t> kept_;   // channels whose rest waits for the end of the response
 

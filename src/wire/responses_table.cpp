@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "error_rows.hpp"
+
 namespace sluice::wire {
 namespace {
 
@@ -92,7 +94,7 @@ constexpr auto response_rows = std::to_array<row>({
     {"error", text, kind::error, from::assistant},
     {"error.type", opaque},
     {"error.code", opaque},
-    {"error.param", name, kind::error, from::assistant},
+    {"error.param", text, kind::error, from::assistant},
     {"error.message", text, kind::error, from::assistant},
     {"incomplete_details.reason", opaque},
     {"output_text", text, kind::text, from::assistant},
@@ -147,7 +149,6 @@ constexpr auto list_rows = std::to_array<row>({
 constexpr auto count_rows = std::to_array<row>({
     {"object", opaque},
     {"input_tokens", scalar},
-    {"error.message", text, kind::error, from::assistant},
 });
 
 // Events. What several of them have stands without a type.
@@ -229,11 +230,11 @@ constexpr auto event_rows = std::to_array<row>({
     {"<response.image_generation_call.partial_image>.quality", opaque},
     {"<response.image_generation_call.partial_image>.size", opaque},
     {"<error>.code", opaque},
-    whole({"<error>.param", name, kind::error, from::assistant}),
+    whole({"<error>.param", text, kind::error, from::assistant}),
     whole({"<error>.message", text, kind::error, from::assistant}),
     {"<error>.error.type", opaque},
     {"<error>.error.code", opaque},
-    whole({"<error>.error.param", name, kind::error, from::assistant}),
+    whole({"<error>.error.param", text, kind::error, from::assistant}),
     whole({"<error>.error.message", text, kind::error, from::assistant}),
 });
 
@@ -339,16 +340,15 @@ void add_responses_coverage(std::vector<dialect::coverage_row>& out) {
   out.push_back({"responses", "request", "input[]<compaction>.encrypted_content, .id", "-", "-", "-", "no", "unreadable.server_state, by its id: a conversation in few words that only the upstream reads"});
   out.push_back({"responses", "request", "input[]<image_generation_call>.id without a result", "-", "-", "-", "no", "unreadable.server_state: a picture that the upstream keeps"});
   out.push_back({"responses", "request", "any other string", "-", "-", "-", "no", "unreadable.unknown_part"});
-  add("responses", "response", "no", response_list().rows());
-  add("responses", "response", "yes", event_list().rows());
+  add("responses", "response", "no", responses_response().rows());
+  add("responses", "response", "yes", responses_events().rows());
   out.push_back({"responses", "response", "a delta of an unknown type", "-", "-", "-", "yes", "unreadable.unknown_part"});
-  add("responses.input_items", "response", "no", items_list().rows());
-  add_coverage(out, "responses.input_tokens", "response", "no", count_rows);
+  add("responses.input_items", "response", "no", responses_items().rows());
+  add_coverage(out, "responses.input_tokens", "response", "no", responses_count().rows());
   for (const char* endpoint : {"responses.input_tokens", "responses.compact"}) out.push_back({endpoint, "request", "as of responses", "-", "-", "-", "no", "scanned, edited"});
   for (const char* endpoint : {"responses.retrieve", "responses.cancel", "responses.compact"}) {
     out.push_back({endpoint, "response", "as of responses", "-", "-", "-", "both", "scanned, edited"});
   }
-  out.push_back({"responses.retrieve", "request", "?starting_after", "R", "-", "-", "no", "unreadable.server_state: a stream from its middle begins within a text"});
   for (const char* endpoint : {"responses", "responses.input_tokens", "responses.input_items"}) {
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
@@ -359,20 +359,26 @@ const path_table& responses_request() {
   static const path_table table(request_list().rows());
   return table;
 }
-const path_table& responses_response() {
-  static const path_table table(response_list().rows());
+const answer_table& responses_response() {
+  static const answer_table table(response_list().rows(), openai_error_rows());
   return table;
 }
-const path_table& responses_items() {
-  static const path_table table(items_list().rows());
+const answer_table& responses_items() {
+  static const answer_table table(items_list().rows(), openai_error_rows());
   return table;
 }
-const path_table& responses_count() {
-  static const path_table table(count_rows);
+const answer_table& responses_count() {
+  static const answer_table table(count_rows, openai_error_rows());
   return table;
 }
-const path_table& responses_events() {
-  static const path_table table(event_list().rows());
+const answer_table& responses_events() {
+  static const auto errors = [] {
+    row_list out;
+    out.add("", openai_error_rows());
+    out.comes("", coming::whole);
+    return out;
+  }();
+  static const answer_table table(event_list().rows(), errors.rows());
   return table;
 }
 

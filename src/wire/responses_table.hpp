@@ -13,13 +13,13 @@ void add_response_tools(row_list& out, const std::string& at, bool echoed);
 void add_tool_choice(row_list& out, const std::string& at, bool echoed);
 
 [[nodiscard]] const path_table& responses_request();
-[[nodiscard]] const path_table& responses_response();
-[[nodiscard]] const path_table& responses_items();  // a list of items
+[[nodiscard]] const answer_table& responses_response();
+[[nodiscard]] const answer_table& responses_items();  // a list of items
 [[nodiscard]] const path_table& conversation_request();
-[[nodiscard]] const path_table& conversation_object();
-[[nodiscard]] const path_table& conversation_item();
-[[nodiscard]] const path_table& responses_count();  // of input tokens
-[[nodiscard]] const path_table& responses_events();
+[[nodiscard]] const answer_table& conversation_object();
+[[nodiscard]] const answer_table& conversation_item();
+[[nodiscard]] const answer_table& responses_count();  // of input tokens
+[[nodiscard]] const answer_table& responses_events();
 void add_responses_coverage(std::vector<dialect::coverage_row>& out);
 void add_conversations_coverage(std::vector<dialect::coverage_row>& out);
 

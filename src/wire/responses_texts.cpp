@@ -128,7 +128,6 @@ event_reader::grower::taken responses_stream::grow(const place& at, index i, cha
   t.left(released_);
   if (delta_of_ != nullptr && released_ != piece) {
     piece_gone_ = released_.empty() && g.delta.ends_with(".delta");
-    repad(i, released_);
   }
   leave(i, released_);
   return taken::taken;
@@ -157,6 +156,7 @@ event_reader::grower::taken responses_stream::settle(index i, const row& r, chan
     if (sink.feed(channel, text, released_) != channel_sink::status::released) return taken::blocked;
     if (sink.finish(channel, released_) != channel_sink::status::released) return taken::blocked;
     if (released_ != text) edits = sink.edits(channel);
+    sink.forget(channel);
   }
   leave(i, released_, edits);
   know(std::move(key), text, released_, std::move(edits));
@@ -228,7 +228,7 @@ void responses_stream::delta(const place& at, const growth& t, std::string_view 
   const auto inner = g.delta.substr(g.delta.rfind('.') + 1);
   rest += ",\"delta\":" + (inner == "delta" ? text : "{" + json_quoted(inner) + ":" + text + "}");
   if (at.of == family::output_text) rest += ",\"logprobs\":[]";
-  if (padded_) rest += ",\"obfuscation\":\"" + std::string(16 - text.size() % 16, 'x') + "\"";
+  rest += padding(text.size());
   write_event(std::string(g.stem) + ".delta", rest, out);
 }
 

@@ -52,7 +52,7 @@ std::string masked(std::string_view path, Shown&& shown) {
   std::string out;
   out.reserve(path.size());
   for (std::size_t at = 0; at < path.size();) {
-    if (path[at] == '.') {
+    if (path[at] == '.' || path[at] == '?') {  // '?': of a parameter of the query
       out += path[at++];
       continue;
     }

@@ -51,10 +51,18 @@ std::string canonical(std::string_view key, key_form form) {
   return out;
 }
 
+std::vector<row> with_errors(std::span<const row> rows, std::span<const row> errors) {
+  std::vector<row> out(rows.begin(), rows.end());
+  for (const auto& e : errors) {
+    if (std::ranges::find(rows, e.path, &row::path) == rows.end()) out.push_back(e);
+  }
+  return out;
+}
+
 }  // namespace
 
-path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows), form_(form), nodes_(1) {
-  for (const auto& r : rows) {
+path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows.begin(), rows.end()), form_(form), nodes_(1) {
+  for (const auto& r : rows_) {
     std::uint16_t state = root;
     auto path = r.path;
     while (!path.empty()) {
@@ -76,6 +84,17 @@ path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows), 
       if (path.starts_with('.')) path.remove_prefix(1);
     }
     nodes_[state].row = &r;
+  }
+}
+
+void path_table::know_type(std::string_view step) {
+  nodes_[add(root, step)].base = root;
+}
+
+answer_table::answer_table(std::span<const row> rows, std::span<const row> errors, key_form form) : path_table(with_errors(rows, errors), form) {
+  // An error says that it is one, or has no type.
+  for (const char* type : {"<error>", "<>"}) {
+    if (types_at_root()) know_type(type);
   }
 }
 

@@ -78,6 +78,8 @@ struct row {
 class path_table {
  public:
   explicit path_table(std::span<const row> rows, key_form form = key_form::exact);
+  path_table(const path_table&) = delete;
+  path_table& operator=(const path_table&) = delete;
   static constexpr std::uint16_t unknown = 0xffff;
   static constexpr std::uint16_t root = 0;
   // The state of a member or element under a container's state.
@@ -100,6 +102,11 @@ class path_table {
   [[nodiscard]] text::json::index child(const text::json::document& body, const std::vector<std::uint16_t>& states, text::json::index object,
                                         std::string_view key) const;
 
+ protected:
+  // Where the type at the root says what it is: what is so for every type is known of this one.
+  void know_type(std::string_view step);
+  [[nodiscard]] bool types_at_root() const { return nodes_[root].by_type; }
+
  private:
   struct step {
     std::string_view key;  // "[]" and "{*}" are keys here
@@ -118,9 +125,16 @@ class path_table {
   [[nodiscard]] bool names_keys(std::uint16_t state) const;
   [[nodiscard]] bool covers_below(std::uint16_t state) const;
   std::uint16_t add(std::uint16_t state, std::string_view key);
-  std::span<const row> rows_;
+  const std::vector<row> rows_;
   key_form form_;
   std::vector<tree_node> nodes_;
+};
+
+// The table of answers, in one piece or event by event: what is asked for, and what the dialect's upstreams say when they fail (error_rows.hpp), where
+// the answer has no such row of its own. Bodies and streams take no other, so that no table goes without.
+class answer_table final : public path_table {
+ public:
+  answer_table(std::span<const row> rows, std::span<const row> errors, key_form form = key_form::exact);
 };
 
 // Rows put together from parts that stand in several places: content blocks within content blocks.

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "error_rows.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -52,10 +53,6 @@ constexpr auto completions_response = std::to_array<row>({
     {"choices[].finish_reason", opaque},
     {"choices[].logprobs", copy},
     {"choices[].content_filter_results", parameters},
-    {"error.type", opaque},
-    {"error.code", opaque},
-    {"error.param", name, kind::error, from::assistant},
-    {"error.message", text, kind::error, from::assistant},
 });
 constexpr auto embeddings_request = std::to_array<row>({
     {"model", opaque},
@@ -92,8 +89,8 @@ constexpr auto moderations_response = std::to_array<row>({
 });
 
 const std::array<text_endpoint, 3>& endpoints() {
-  static const path_table cq(completions_request), cr(completions_response), eq(embeddings_request), er(embeddings_response), mq(moderations_request),
-      mr(moderations_response);
+  static const path_table cq(completions_request), eq(embeddings_request), mq(moderations_request);
+  static const answer_table cr(completions_response, openai_error_rows()), er(embeddings_response, openai_error_rows()), mr(moderations_response, openai_error_rows());
   static const std::array<text_endpoint, 3> all = {{{"completions", cq, cr, "choices"}, {"embeddings", eq, er, ""}, {"moderations", mq, mr, ""}}};
   return all;
 }

@@ -10,7 +10,7 @@ namespace sluice::wire {
 struct text_endpoint {
   std::string_view name;
   const path_table& request;
-  const path_table& response;
+  const answer_table& response;
   std::string_view choices;  // the key of the array of answers; "" when there is one
 };
 [[nodiscard]] const text_endpoint* find_text_endpoint(std::string_view name);

@@ -1,14 +1,18 @@
 """Bodies made from the table of fields that the binary prints: for every place of every API, in both directions, a marker in that place.
 
 What has to become of it is what the row's class says, and nothing else: T, J and A are edited; S, N and text in the place of an identifier, a
-setting, a seal or a number block; R and B are refused; C goes when the text that it repeats is edited."""
+setting, a seal or a number block; R and B are refused; C goes when the text that it repeats is edited. Rows of no class say in words what becomes of
+what they stand for: beyond() has what that is."""
+import base64
 import copy
 import json
 import re
 
 MARKER = "Halden Bank"  # two words: no identifier looks so
 WORDS = MARKER.split()  # where each stands for itself, no rule finds it
-EDITED, STOPPED, GONE = "edited", "stopped", "gone"
+SAID = f"at {MARKER} now"
+NUMBERS = [4711, 4712]
+EDITED, STOPPED, GONE, PASSED, DENIED, UNKNOWN = "edited", "stopped", "gone", "passed", "denied", "unknown"
 
 ASKED = {"messages": [{"role": "user", "content": "x"}]}
 PART = {"parts": [{"text": "x"}]}
@@ -47,13 +51,41 @@ WHERE = {
     ("gemini", "embedContent"): ("/v1beta/models/m:embedContent", {"content": PART}, {"embedding": {"values": [0.1]}}),
     ("gemini", "batchEmbedContents"): ("/v1beta/models/m:batchEmbedContents", {"requests": [{"content": PART}]}, {"embeddings": [{"values": [0.1]}]}),
     ("gemini", "cachedContents"): ("/v1beta/cachedContents", {"model": "m"} | CONTENTS, {"name": "cachedContents/c1"}),
+    ("gemini", "cachedContents.get"): ("GET /v1beta/cachedContents/c1", None, {"name": "cachedContents/c1"}),
     ("ollama", "chat"): ("/api/chat", {"model": "m", "stream": False} | ASKED, LINE),
     ("ollama", "generate"): ("/api/generate", {"model": "m", "stream": False, "prompt": "x"}, {"model": "m", "response": "x", "done": True}),
     ("ollama", "embed"): ("/api/embed", {"model": "m", "input": "x"}, {"model": "m", "embeddings": [[0.1]]}),
     ("ollama", "embeddings"): ("/api/embeddings", {"model": "m", "prompt": "x"}, {"embedding": [0.1]}),
 }
-# Forms: their fields are no places of a body of JSON, and tests/unit/wire/forms_test.cpp puts markers into them.
-FORMS = {("openai", name) for name in ("audio.transcriptions", "audio.translations", "images.edits", "images.variations", "files")}
+# Forms: path, the least fields, and an answer. A file is (content, name, type).
+WAV = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\0\0\0"
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+SPEECH = {"model": "m", "file": (WAV, "a.wav", "audio/wav")}
+PICTURE = {"model": "m", "image": (PNG, "a.png", "image/png")}
+FORMS = {
+    ("openai", "audio.transcriptions"): ("/v1/audio/transcriptions", SPEECH, {"text": "x"}),
+    ("openai", "audio.translations"): ("/v1/audio/translations", SPEECH, {"text": "x"}),
+    ("openai", "images.edits"): ("/v1/images/edits", PICTURE | {"prompt": "x"}, {"created": 1, "data": []}),
+    ("openai", "images.variations"): ("/v1/images/variations", PICTURE, {"created": 1, "data": []}),
+    ("openai", "files"): ("/v1/files", {"purpose": "user_data", "file": (b"x", "a.txt", "text/plain")}, {"id": "f1", "object": "file", "bytes": 1, "created_at": 1, "filename": "a.txt", "purpose": "user_data"}),
+}
+# Endpoints without text of a conversation, and of each dialect some that are denied and one that is not known.
+PASSING = {
+    ("openai", "models"): ("GET /v1/models", "GET /v1/models/m"),
+    ("openai", "responses.delete"): ("DELETE /v1/responses/r1",),
+    ("openai", "conversations.delete, conversations.item.delete"): ("DELETE /v1/conversations/c1", "DELETE /v1/conversations/c1/items/i1"),
+    ("anthropic", "models"): ("GET /anthropic/v1/models", "GET /anthropic/v1/models/m"),
+    ("gemini", "models"): ("GET /v1beta/models", "GET /v1beta/models/m"),
+    ("gemini", "cachedContents.delete"): ("DELETE /v1beta/cachedContents/c1",),
+    ("ollama", "tags, show, version, ps"): ("GET /api/tags", "POST /api/show", "GET /api/version", "GET /api/ps"),
+}
+DENYING = {
+    "openai": ("/v1/images/generations", "/v1/audio/speech", "GET /v1/files/f1/content", "/v1/uploads", "/v1/batches", "/v1/assistants", "/v1/threads/t/messages", "/v1/realtime", "/v1/vector_stores", "GET /v1/chat/completions/c1"),
+    "anthropic": ("/v1/messages/batches", "/anthropic/v1/files", "/anthropic/v1/skills", "/anthropic/v1/agents", "/anthropic/v1/sessions", "/anthropic/v1/memory_stores", "/anthropic/v1/complete"),
+    "gemini": ("/v1beta/models/m:batchGenerateContent", "/v1beta/files", "GET /v1beta/cachedContents", "PATCH /v1beta/cachedContents/c1", "/v1beta/interactions"),
+    "ollama": ("/api/pull", "/api/push", "/api/create", "/api/copy", "DELETE /api/delete", "/api/blobs/x"),
+}
+STRANGE = {"openai": "/v1/unheard_of", "anthropic": "/anthropic/v1/unheard_of", "gemini": "/v1beta2/unheard_of", "ollama": "/api/unheard_of"}
 # An event that a stream's row may stand in, and what ends the stream.
 STREAMS = {
     ("openai", "chat.completions"): (CHUNK, "data: [DONE]\n\n"),
@@ -90,8 +122,9 @@ def put(at, path, leaf):
     return at | {key: put(at.get(key), rest, leaf)}
 
 
-def leaves(what):
-    """(leaf, what has to become of it) of a class of the table."""
+def leaves(row):
+    """(leaf, what has to become of it) of a row of the table."""
+    what = row["class"]
     if what == "T":
         return [(f"at {MARKER} now", EDITED)]
     if what == "J":
@@ -103,6 +136,10 @@ def leaves(what):
     if what == "P":
         return [({"k": [MARKER]}, STOPPED), ({MARKER: 1}, STOPPED)]
     if what == "C":
+        if row["policy"].startswith("numbers") or row["path"].endswith("token_ids"):
+            return [(NUMBERS, GONE), ([{"token": MARKER}], STOPPED)]
+        if "unreadable.unknown_part" in row["policy"]:  # the words of a transcript, with their times
+            return [([{"word": word} for word in SAID.split()], GONE), ([{"word": MARKER}], STOPPED)]
         return [([{"token": MARKER}], GONE)]
     if what in "BR":
         return [(MARKER, STOPPED), ([{"word": word} for word in WORDS], STOPPED)]
@@ -118,9 +155,9 @@ def typed(event, path):
 
 def with_text(made, path):
     """A copy repeats a text: the marker stands there, too."""
-    said = json.loads(json.dumps(made).replace('"x"', json.dumps(f"at {MARKER} now")))
-    text, above = f"at {MARKER} now", steps(path)[:-1]
-    if above and above[-1] == "<output_text>":
+    said = json.loads(json.dumps(made).replace('"x"', json.dumps(SAID)))
+    text, above = SAID, steps(path)[:-1]
+    if above and above[-1] in ("<output_text>", "audioTranscription"):
         return put(said, [*above, "text"], text)
     if text in json.dumps(said):
         return said
@@ -140,6 +177,11 @@ def again(rows):
     out += moved(asked, "tools[]", "input[]<tool_search_output>.tools[]") + moved(asked, "tools[]", "output[]<tool_search_output>.tools[]", direction="response")
     for endpoint in ("responses.retrieve", "responses.cancel", "responses.compact"):
         out += [r | {"endpoint": endpoint} for r in plain]
+    for endpoint in ("conversations", "conversations.update", "conversations.items.create"):
+        out += moved(asked, "input[]", "items[]", endpoint=endpoint)
+    for endpoint in ("conversations.items", "conversations.items.create"):
+        out += moved(asked, "input[]", "data[]", endpoint=endpoint, direction="response")
+    out += [r for r in moved(asked, "input[]", "", endpoint="conversations.item", direction="response") if r["path"].startswith("<") and not r["path"].startswith("<>")]
     return out + [r | {"endpoint": e} for r in asked for e in ("responses.input_tokens", "responses.compact")]
 
 
@@ -147,21 +189,23 @@ def trials(coverage):
     """(row, body or bytes, what has to become of the marker), the table's own rows and those that it tells once for several places."""
     for row in [r for r in coverage if r["class"] != "-" and not r["path"].startswith("?")] + again(coverage):
         key = (row["dialect"], row["endpoint"])
-        if key in FORMS:
+        if key in FORMS and row["direction"] == "request":
+            yield from fields_of(row)
             continue
-        path, base, answer = WHERE[key]
+        path, base, answer = (WHERE | FORMS)[key]
         if row["direction"] == "request":
             body = {} if row["path"].startswith("generateContentRequest") else base
         else:
             body = STREAMS[key][0] if row["streaming"] == "yes" else answer
-        for leaf, fate in leaves(row["class"]):
+        for leaf, fate in leaves(row):
             made = put(copy.deepcopy(body), steps(row["path"]), leaf)
             for turn in made.get("messages", []) if row["direction"] == "request" and isinstance(made.get("messages"), list) else []:
                 if isinstance(turn, dict):
                     turn.setdefault("role", "user")
             if key == ("openai", "responses") and row["streaming"] == "yes":
                 made = typed(made, row["path"])
-            yield row, with_text(made, row["path"]) if fate == GONE else made, fate
+            again_in_text = fate == GONE or row["path"] == "segments[].text"  # which goes with an edit of it, and the whole stays
+            yield row, with_text(made, row["path"]) if again_in_text else made, fate
 
 
 def stream_of(row, event):
@@ -172,3 +216,89 @@ def stream_of(row, event):
         return kind, written(event) + end
     named = f"event: {event['type']}\n" if isinstance(event.get("type"), str) and row["dialect"] != "gemini" and MARKER not in event["type"] else ""
     return "text/event-stream", f"{named}data: {json.dumps(event)}\n\n" + end
+
+
+def fields_of(row):
+    """The trials of one field of a form."""
+    _, base, _ = FORMS[row["dialect"], row["endpoint"]]
+    if row["path"] == "a file's name":
+        file = next(name for name, value in base.items() if isinstance(value, tuple))
+        yield row, base | {file: (base[file][0], MARKER, base[file][2])}, STOPPED
+        return
+    values = {"T": [(f"at {MARKER} now", EDITED)], "B": [((MARKER.encode(), "a.txt", "text/plain"), STOPPED), (MARKER, STOPPED)]}
+    for value, fate in values.get(row["class"], [(MARKER, STOPPED)]):
+        yield row, base | {row["path"]: value}, fate
+
+
+def form(fields):
+    """Bytes of a form, and its content type."""
+    out = b""
+    for name, value in fields.items():
+        content, file, kind = value if isinstance(value, tuple) else (value.encode(), None, None)
+        head = f'content-disposition: form-data; name="{name}"' + (f'; filename="{file}"\r\ncontent-type: {kind}' if file else "")
+        out += b"--bound\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n"
+    return out + b"--bound--\r\n", {"content-type": "multipart/form-data; boundary=bound"}
+
+
+def split(path):
+    """(method, path)."""
+    return path.split(" ") if " " in path else ("POST", path)
+
+
+def beyond(coverage):
+    """What the rows of no class say, and those of a query: (row, method, path, what is sent, what is answered, what has to become of it). A row
+    that says something else than these did is an error here."""
+    for row in coverage:
+        key, told, how = (row["dialect"], row["endpoint"]), row["path"], row["policy"]
+        if told.startswith("?") or told == "any other parameter of the query":
+            end = PASSING[key][0] if key in PASSING else WHERE[key][0] if key in WHERE else next(where[0] for of, where in WHERE.items() if of[0] == key[0])
+            sent = next((base for where, base, _ in WHERE.values() if where == end), None)
+            method, path = split(end)
+            yield row, method, path + ("&" if "?" in path else "?") + (told[1:] if told.startswith("?") else "words") + "=Halden%20Bank", sent, {}, STOPPED
+        elif row["class"] != "-" or how.startswith(("as ", "what stands here ")) or told.startswith("as of "):
+            continue  # trials() has them
+        elif how.startswith("passed: no text of a conversation"):
+            for end in PASSING[key]:
+                yield row, *split(end), None, {"words": MARKER}, PASSED
+                yield row, *split(end), {"words": MARKER}, {}, STOPPED  # where no body belongs
+        elif how.startswith("denied"):
+            for end in DENYING[key[0]]:
+                yield row, *split(end), {"words": MARKER}, {}, DENIED
+        elif how == "unreadable.unknown_path":
+            yield row, "POST", STRANGE[key[0]], {"words": MARKER}, {}, UNKNOWN
+        elif row["direction"] == "request":
+            path, base, _ = (FORMS | WHERE)[key]
+            for sent in unread_requests(told, base):
+                yield row, *split(path), sent, {}, STOPPED
+        else:
+            path, base, answer = WHERE[key]
+            for streaming in ("no", "yes") if row["streaming"] == "both" else (row["streaming"],):
+                yield row | {"streaming": streaming}, *split(path), base, unread_answer(told, STREAMS[key][0] if streaming == "yes" else answer), STOPPED
+
+
+def unread_requests(told, base):
+    """Requests with what a row of no class calls so."""
+    strings = [base | {"words": MARKER}]
+    objects = [base | {"words": {"words": [MARKER]}}]
+    text = "prompt" if "prompt" in base else "input"
+    return {
+        "any other string": strings,
+        "any other string or object": strings + objects,
+        "any other string, object or list": strings + objects + [base | {"words": [MARKER]}],
+        "any other string or object (template is one)": strings + objects + [base | {"template": "x"}],
+        "any other number or flag, and its key": [base | {MARKER: 1}, base | {MARKER: True}],
+        "tokens as numbers": [base | {text: [1, 2, 3]}, base | {text: [[1, 2], [3]]}],
+        "input[]<compaction>.encrypted_content, .id": [base | {"input": [{"type": "compaction", "encrypted_content": "QUJD"}]}, base | {"input": [{"type": "compaction", "id": "c1"}]}],
+        "input[]<image_generation_call>.id without a result": [base | {"input": [{"type": "image_generation_call", "id": "i1"}]}],
+        "stream: an answer in pieces": [base | {"stream": "true"}],
+        "response_format: text, srt, vtt": [base | {"response_format": kind} for kind in ("text", "srt", "vtt")],
+        "any other field": [base | {"words": MARKER}],
+    }[told]
+
+
+def unread_answer(told, base):
+    """An answer, or an event, with what a row of no class calls so."""
+    return {
+        "a delta of an unknown type": {"type": "response.unheard_of.delta", "output_index": 0, "delta": MARKER},
+        "any other list of numbers": base | {"words": [1, 2, 3]},
+    }[told]

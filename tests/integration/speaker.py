@@ -29,7 +29,8 @@ class Speaker:
 
             def answer(self):
                 raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-                body = json.loads(raw) if raw else {}
+                form = self.headers.get("content-type", "").startswith("multipart/")
+                body = raw.decode("latin-1") if form else json.loads(raw) if raw else {}
                 outer.seen.append((self.path, body))
                 outer.heads.append(self.headers)
                 outer.methods.append(self.command)

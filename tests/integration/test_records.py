@@ -8,6 +8,7 @@ import threading
 import time
 
 from lab import Gateway, Upstream, bundle, sluice, until
+from speaker import Speaker
 from test_exchanges import gateway
 
 
@@ -137,6 +138,21 @@ def test_refusals_have_their_reason_in_the_metrics(lab):
     text = g.get("/metrics")[1]
     for reason in ("unknown_path", "method", "unreadable_request"):
         assert f'sluice_exchanges_refused_total{{reason="{reason}"}} 1' in text, reason
+
+
+def test_what_passes_on_a_path_that_is_not_read_is_counted_in_both_directions(lab):
+    answer = json.dumps({"text": "an answer of Halden Bank"}).encode()
+    for name, extra, path, reason in (("passes", "unreadable: {unknown_path: pass}\n", "/v1/nothing", "unknown path"), ("shadow", "mode: shadow\n", "/v1/batches", "denied path"),
+                                      ("forms", "mode: shadow\n", "/v1/files", "form")):
+        up = Speaker()
+        up.recorded = ("application/json", [answer])
+        g = Gateway(lab, name, up.port, "{directory: %s}" % bundle(lab.dir / "bundle"), extra)
+        asked = json.dumps({"input": "words of Halden Bank"}).encode()
+        status, head, got = g.post(asked, path=path)
+        assert status == 200 and got == answer, (name, got)
+        record = next(r for r in g.records() if r.get("id") == head["x-sluice-decision"])
+        assert record["unscanned"] == {reason: len(asked) + len(answer)}, (name, record["unscanned"])
+        assert f'sluice_unscanned_bytes_total{{dialect="openai",reason="{reason}"}} {len(asked) + len(answer)}\n' in g.get("/metrics")[1], name
 
 
 def test_what_the_gateway_stops_itself_is_a_block_in_header_and_record_in_both_modes(lab):

@@ -17,13 +17,14 @@ AGAIN = [
     (r"^<[a-z_.]+>\.response\.tools\[\]", ("responses", "response", "no"), "tools[]"),
     (r"^instructions\[\]", None, "output[]"),
     (r"^data\[\]", ("responses", "request", "no"), "input[]"),
+    (r"^items\[\]", ("responses", "request", "no"), "input[]"),
     (r"<[a-z_]*_output>\.tools\[\]|<additional_tools>\.tools\[\]", None, "tools[]"),
 ]
 
 
 def steps(path):
-    """"a[]<t>.b" as ["a", "[]", "<t>", "b"]."""
-    return re.findall(r"\[\]|<[^>]*>|[^.\[<]+", path)
+    """"a[]<t>.b" as ["a", "[]", "<t>", "b"]; what a form writes "a[b]" is "a.b"."""
+    return re.findall(r"\[\]|<[^>]*>|[^.\[<]+", re.sub(r"\[(\w+)\]", r".\1", path))
 
 
 class Table:
@@ -51,8 +52,10 @@ class Table:
 
 def again(where, path):
     """The place that the table tells this one by: a table's key and a path."""
+    if where[:2] == ("openai", "conversations.item") and path.startswith("<"):
+        return ("openai", "responses", "request", "no"), "input[]" + path
     for pattern, table, instead in AGAIN:
-        if where[1].startswith("responses") and where[0] == "openai":
+        if where[1].startswith(("responses", "conversations")) and where[0] == "openai":
             m = re.search(pattern, path)
             if m:
                 key = (where[0], *table) if table else where

@@ -219,6 +219,9 @@ class stream_evaluator {
   enum class reading : std::uint8_t { once, piece, field };
   [[nodiscard]] channel open(policy::role who, part_kind kind, bool editable, std::int64_t choice = 0, reading how = reading::once);
 
+  // The same with the number of a channel that was finished and in which nothing was found.
+  void open_again(channel c, policy::role who, part_kind kind, bool editable, std::int64_t choice = 0, reading how = reading::once);
+
   // Before the first text of a channel: it goes on where the text of the channel ended of which this was said before, of the same choice, role and
   // kind. A match over that seam stops the answer where it would be edited, because its begin has left. Such channels come one after the other: text of
   // an earlier one stops the answer, too.

@@ -168,6 +168,9 @@ class channel_sink {
   // `name`: where the text stands, for the record: "choices[0].delta.content". `choice`: whose it is; no_choice: nobody's.
   static constexpr std::int64_t no_choice = -1;
   [[nodiscard]] virtual std::uint32_t open(role who, part_kind kind, bool editable, std::string name, std::int64_t choice = no_choice) = 0;
+  // A channel that is finished, and about which nobody asks any more: where nothing was found in it, the next one may have its number. An answer
+  // without end has such texts without end.
+  virtual void forget(std::uint32_t /*channel*/) {}
   // Before the first text of a channel: clients put it behind the text of the channel of its choice, role and kind of which this was said before.
   virtual void goes_on(std::uint32_t /*channel*/) {}
   [[nodiscard]] virtual status feed(std::uint32_t channel, std::string_view text, std::string& out) = 0;
@@ -269,12 +272,16 @@ struct error_text {
   std::string_view decision_id;  // in the body, so that a user can report it
 };
 
+struct query_row;
+
 class dialect {
  public:
   virtual ~dialect() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
   // By method and path as sent (no decoding: an encoded path is unknown). `path` begins at the API's version, e.g. "/v1/…".
   [[nodiscard]] virtual endpoint classify(std::string_view method, std::string_view path) const = 0;
+  // What of a request's query no table names, or says more there than a word does: nobody scans it.
+  [[nodiscard]] std::vector<unread> unread_query(const endpoint& to) const;
   // Strict JSON; errors are for the client and name the place. Views into `body`, which must outlive the result.
   [[nodiscard]] virtual result<std::unique_ptr<request_body>> read_request(const endpoint& to, std::string_view body,
                                                                            std::uint32_t depth_max) const = 0;
@@ -305,6 +312,9 @@ class dialect {
     std::string_view endpoint, direction, path, text_class, role, kind, streaming, policy;
   };
   [[nodiscard]] virtual std::span<const coverage_row> coverage() const = 0;
+
+ protected:
+  [[nodiscard]] virtual std::span<const query_row> queries() const = 0;
 };
 
 // The OpenAI dialect: Chat Completions and Responses whole, Completions, Embeddings, Moderations; Azure's paths to them; every other

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 const roots = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+// What a client gives the SDK and no API sees.
+const without = (keys, type) => (keys ? `Omit<${type}, ${keys.map((k) => `'${k}'`).join(' | ')}>` : type);
 const here = new URL('..', import.meta.url).pathname; // beside node_modules, so that the packages are found
 const folder = mkdtempSync(join(here, 'types-'));
 const entry = join(folder, 'roots.ts');
-writeFileSync(entry, roots.map((r, i) => `export type Root${i} = import('${r.from}').${r.type};`).join('\n'));
+writeFileSync(entry, roots.map((r, i) => `export type Root${i} = ${without(r.omit, `import('${r.from}').${r.type}`)};`).join('\n'));
 const program = ts.createProgram([entry], {
   target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext, strict: true, skipLibCheck: true, noEmit: true, types: [],
 });

@@ -62,10 +62,10 @@ TEST(exchange, a_refusal_of_an_api_that_has_none_is_an_error) {
 }
 
 TEST(exchange, what_stands_before_the_path_of_an_api_chooses_the_upstream_and_goes) {
-  for (const auto& [paths, base, target, asked] : {std::tuple("/vllm/v1", "", "/vllm/v1/chat/completions?x=1", "POST /v1/chat/completions?x=1 HTTP"),
+  for (const auto& [paths, base, target, asked] : {std::tuple("/vllm/v1", "", "/vllm/v1/chat/completions?api-version=1", "POST /v1/chat/completions?api-version=1 HTTP"),
                                                    {"/vllm", "", "/vllm/v1/chat/completions", "POST /v1/chat/completions HTTP"},
                                                    {"/vllm/v1", "/far", "/vllm/v1/chat/completions", "POST /far/v1/chat/completions HTTP"},
-                                                   {"/v1", "/far", "/v1/chat/completions?x=1", "POST /far/v1/chat/completions?x=1 HTTP"}}) {
+                                                   {"/v1", "/far", "/v1/chat/completions?api-version=1", "POST /far/v1/chat/completions?api-version=1 HTTP"}}) {
     trace t;
     t.config.upstreams.push_back({"second", &wire::openai(), {paths}, "second.example", base});
     if (std::string_view(paths) == "/v1") t.config.upstreams.erase(t.config.upstreams.begin());

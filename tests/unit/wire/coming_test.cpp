@@ -69,7 +69,7 @@ std::vector<stream_of> streams() {
           {openai(), "/v1/completions", R"({"model":"m","prompt":"x","stream":true})", find_text_endpoint("completions")->response, {{"choices", json::array({{{"index", 0}}})}}},
           {openai(), "/v1/responses", R"({"model":"m","input":"x","stream":true})", responses_events(), {{"type", "response.in_progress"}, {"output_index", 0}, {"content_index", 0}}},
           {anthropic(), "/v1/messages", R"({"model":"m","max_tokens":9,"messages":[],"stream":true})", anthropic_event(), {{"index", 0}}},
-          {gemini(), "/v1beta/models/m:streamGenerateContent?alt=sse", R"({"contents":[]})", gemini_response(), candidate},
+          {gemini(), "/v1beta/models/m:streamGenerateContent?alt=sse", R"({"contents":[]})", gemini_event(), candidate},
           {ollama(), "/api/chat", R"({"model":"m","messages":[]})", ollama_response(), line, true}};
 }
 

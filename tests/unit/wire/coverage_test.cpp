@@ -30,7 +30,7 @@ std::string page() {
          "`ratelimit-`, `x-ms-`, `x-goog-`, `x-gemini-` or `access-control-`, and their value is\n"
          "words and numbers of up to 1024 bytes or a date as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), with blanks behind `,` and `;` alone; and those that `upstreams[].response_headers` names. No rule\n"
          "reads their values.\n"
-         "\nA word of up to 128 letters, digits and `_-.:/+=@~,` in a field of class O, P or H, any such run in one of class E, queries of paths and the\n"
+         "\nA word of up to 128 letters, digits and `_-.:/+=@~,` in a field of class O, P or H, any such run in one of class E, and the\n"
          "headers of a request that go on are not read and counted nowhere: rules for secrets and numbers would find them in identifiers and signatures.\n";
   for (const auto name : dialect_names()) {
     out << "\n## " << name << "\n\n| endpoint | direction | streamed | field | class | role | kind | treatment |\n|---|---|---|---|---|---|---|---|\n";

@@ -49,9 +49,16 @@ TEST(responses_stream, what_is_held_leaves_before_the_text_ends_and_numbers_rise
 TEST(responses_stream, padding_hides_the_length_that_an_edited_piece_had) {
   testing::replace_sink sink("secret", "[R]");
   const auto o = run(one_text({"a secret", " b"}), sink);
+  const auto came = events(piece("a secret")).front().dump().size();
+  int edited = 0;
   for (const auto& e : events(o.out)) {
-    if (e["type"] == "response.output_text.delta" && e["delta"] == "a [R]") EXPECT_EQ(e["obfuscation"].get<std::string>().size(), 3u + 3u);
+    if (e["type"] != "response.output_text.delta" || e["delta"] != "a [R]") continue;
+    ++edited;
+    EXPECT_GT(e["obfuscation"].get<std::string>().size(), 3u);
+    // Its tokens are gone, too.
+    EXPECT_EQ(e.dump().size() - (e["sequence_number"].dump().size() + std::string_view(R"("sequence_number":,)").size()), came) << e;
   }
+  EXPECT_EQ(edited, 1);
 }
 
 // Older vLLM counts a part with each piece.
@@ -313,7 +320,8 @@ TEST(responses_stream, every_text_of_every_event_is_judged) {
     if (r.endpoint != "responses" || r.streaming != "yes" || std::string_view("-OVPECH").find(r.text_class) != std::string_view::npos) continue;
     const std::string path(r.path);
     const char* type = path.starts_with("response.") ? "response.completed" : path.starts_with("item") ? "response.output_item.done"
-                       : path.starts_with("part")    ? "response.content_part.done" : path.starts_with("annotation") ? "response.output_text.annotation.added" : nullptr;
+                       : path.starts_with("part")    ? "response.content_part.done" : path.starts_with("annotation") ? "response.output_text.annotation.added"
+                       : r.kind == "error" && !path.starts_with('<') ? "error" : nullptr;
     json e = json::object();
     put(put, e, path, r.text_class == "J" ? json(json({{"k", marker}}).dump()) : r.text_class == "A" || r.text_class == "S" ? json{{"k", marker}} : json(marker));
     if (type != nullptr) e["type"] = type;

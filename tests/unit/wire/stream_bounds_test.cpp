@@ -258,7 +258,7 @@ TEST(stream_bounds, an_event_with_citations_of_an_edited_text_costs_what_its_byt
 
 // What is said of a whole value after some of it was edited holds for all of it, in whatever order they stand.
 TEST(stream_bounds, a_later_word_on_a_value_overrules_those_within_it) {
-  const path_table table({});
+  const answer_table table({}, {});
   event_reader event(table, 64);
   ASSERT_TRUE(event.parse(R"({"a":["x",{"b":"y"}],"c":"z"})").has_value());
   const auto& body = event.body();
