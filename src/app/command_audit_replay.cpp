@@ -34,7 +34,7 @@ struct replay_options {
 // What a record says of itself, as far as a replay asks for it.
 struct record_head {
   std::string id, event, version;
-  wall_time time;
+  wall_time began;                   // its version is built as it was then
   std::vector<std::string> demoted;  // rules that were in shadow, whatever the version says
 };
 
@@ -45,7 +45,8 @@ record_head head_of(const std::string& line) {
   for (const auto& rule : member(j, "demoted")) {
     if (rule.is_string()) demoted.push_back(rule.get<std::string>());
   }
-  return {.id = word(j, "id"), .event = word(j, "event"), .version = word(j, "version"), .time = parse_time(word(j, "time")).value_or(wall_time{}),
+  const auto time = parse_time(word(j, "time")).value_or(wall_time{});
+  return {.id = word(j, "id"), .event = word(j, "event"), .version = word(j, "version"), .began = audit::began(word(j, "event"), time, static_cast<std::int64_t>(natural(j, "latency_us"))),
           .demoted = std::move(demoted)};
 }
 
@@ -66,7 +67,7 @@ class replayer {
     auto unasked = audit::replay_unasked(line);
     if (!unasked) return std::unexpected(unasked.error());
     if (*unasked) return of_unasked(std::move(out), std::move(**unasked));
-    const auto built = versions_.find(out.of.version, out.of.time);
+    const auto built = versions_.find(out.of.version, out.of.began);
     if (!built) return std::unexpected(built.error());
     // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
     auto opened = texts_.open(line);
@@ -87,7 +88,7 @@ class replayer {
       out.report.checked.push_back("no version was in force");
       return out;
     }
-    const auto built = versions_.find(out.of.version, out.of.time);
+    const auto built = versions_.find(out.of.version, out.of.began);
     if (!built) return std::unexpected(built.error());
     out.report.checked.push_back("version " + short_version(out.of.version) + " was in force: its files are at hand and make this version");
     return out;

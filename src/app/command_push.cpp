@@ -163,7 +163,7 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   const bool has_block = input.report.bundle.gate.has_value() || with.active;
   gate_request asked = options.gate;
   asked.actor = actor_name(options.actor);
-  asked.from_nothing = has_block && !asked.emergency;
+  asked.from_nothing = has_block || asked.emergency;
   auto run = run_gate(input, with.active ? &*with.active : nullptr, asked, now().wall, compiler);
   if (!run) return std::nullopt;
   const auto verdict = run->report.verdict;

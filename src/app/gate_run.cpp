@@ -110,6 +110,9 @@ std::optional<gate_run> run_gate(const bundle_input& input, const bundle_input* 
     auto cases = golden_cases(input, asked.golden);
     if (!cases) return std::nullopt;
     what.cases = std::move(*cases);
+  } else {
+    policy::diagnostics unasked;  // whether they hold is not asked; what rules cost is, and their texts show it
+    what.cases = policy::golden_of(input.source, unasked);
   }
   if (active != nullptr && how.golden) {
     auto cases = golden_cases(*active, {});

@@ -102,7 +102,9 @@ void log_tidying::look() {
   if (!done.removed.empty()) {
     telemetry::log(telemetry::level::info, "old files of the decision log were removed", {{"files", std::to_string(done.removed.size())}, {"last", done.removed.back()}});
   }
-  const auto fault = done.problems.empty() ? std::string() : done.problems.front();
+  const auto retired = done.begins ? erasures_.retire(rfc3339(*done.begins - audit::asked_before).substr(0, std::string_view("2026-12-01").size())) : 0;
+  if (retired && *retired > 0) telemetry::log(telemetry::level::info, "keys of kept text were removed: their records are gone", {{"keys", std::to_string(*retired)}});
+  const auto fault = !done.problems.empty() ? done.problems.front() : retired ? std::string() : retired.error().message;
   if (!fault.empty() && fault != told_) telemetry::log(telemetry::level::warn, "the files of the decision log are not tidied", {{"reason", fault}});
   told_ = fault;
 }

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <utility>
 
 #include "sluice/store/directory.hpp"
 #include "sluice/store/stored_versions.hpp"
@@ -19,6 +20,22 @@ built_version in_shadow(const built_version& of, const std::vector<std::string>&
   built_version out{.bundle = of.bundle, .snapshot = policy::in_shadow(*of.snapshot, rules)};
   for (const auto& rule : rules) policy::put_in_shadow(out.bundle, rule);
   return out;
+}
+
+std::shared_ptr<const built_version> kept_versions::find(const std::string& version, wall_time when) {
+  const auto at = std::ranges::find_if(entries_, [&](const entry& e) { return e.version == version && e.same.from <= when && when < e.same.until; });
+  if (at == entries_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, at);
+  return at->built;
+}
+
+void kept_versions::keep(const std::string& version, span same, std::shared_ptr<const built_version> built, std::uint64_t bytes) {
+  entries_.push_front({.version = version, .same = same, .built = std::move(built), .bytes = bytes});
+  bytes_ += bytes;
+  while (bytes_ > bytes_max_ && entries_.size() > fewest) {
+    bytes_ -= entries_.back().bytes;
+    entries_.pop_back();
+  }
 }
 
 result<policy::bundle_source> version_lookup::source_of(const std::string& version) {
@@ -47,9 +64,7 @@ result<policy::bundle_source> version_lookup::source_of(const std::string& versi
 }
 
 result<std::shared_ptr<const built_version>> version_lookup::find(const std::string& version, wall_time when) {
-  const auto day = version + rfc3339(when).substr(0, 10);
-  const auto known = std::ranges::find(built_, day, [](const auto& each) { return each.first; });
-  if (known != built_.end()) return known->second;
+  if (auto known = built_.find(version, when)) return known;
   const auto source = source_of(version);
   if (!source) return std::unexpected(source.error());
   if (!compiler_) compiler_ = make_bundle_compiler();
@@ -58,9 +73,11 @@ result<std::shared_ptr<const built_version>> version_lookup::find(const std::str
     return fail(errc::conflict, "version " + short_version(version) + " is not built by this release: phase " + std::string(policy::to_string(report.reached)) + "\n" +
                                     policy::to_text(report.found));
   }
-  auto made = std::make_shared<built_version>(built_version{.bundle = std::move(report.bundle), .snapshot = std::move(report.snapshot)});
-  built_.emplace_back(day, made);
-  return std::shared_ptr<const built_version>(made);
+  const kept_versions::span same{.from = report.last_expiry.value_or(wall_time::min()), .until = report.next_expiry.value_or(wall_time::max())};
+  const auto bytes = report.snapshot->memory_bytes();
+  auto made = std::make_shared<const built_version>(built_version{.bundle = std::move(report.bundle), .snapshot = std::move(report.snapshot)});
+  built_.keep(version, same, made, bytes);
+  return made;
 }
 
 }  // namespace sluice::app

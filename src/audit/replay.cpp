@@ -46,13 +46,10 @@ struct side {
   }
 };
 
-// When it was asked: `time` of a record of an end is that end.
-std::optional<wall_time> began(const json& record) {
+std::optional<wall_time> begin_of(const json& record) {
   const auto time = parse_time(word(record, "time"));
-  const auto event = word(record, "event");
   if (!time) return std::nullopt;
-  if (event != "closed" && event != "aborted") return *time;
-  return *time - microseconds(record.value("latency_us", std::int64_t{0}));
+  return began(word(record, "event"), *time, record.value("latency_us", std::int64_t{0}));
 }
 
 // The context of a decision: what its record shows, and what was kept with its text.
@@ -61,7 +58,7 @@ policy::context context_of(const json& record, const kept_exchange* text) {
   policy::context who{.tenant = word(context, "tenant"), .region = word(context, "region"), .tier = word(context, "tier"), .user = {}, .conversation = {},
                       .route = word(context, "route"), .model = word(context, "model")};
   for (const auto& tag : record.value("tags", json::array())) who.tags.push_back(tag.get<std::string>());
-  if (const auto when = began(record)) who.minute = minute_of(*when);
+  if (const auto when = begin_of(record)) who.minute = minute_of(*when);
   if (text == nullptr) return who;
   who.user = text->user;
   who.conversation = text->conversation;
@@ -259,7 +256,23 @@ class replaying {
                     : out_.differences.push_back(what + ": " + wrong);
       if (word(f, "enforcement") == "enforce") strongest = std::max(strongest, policy::traits_of(done(f).value_or(at->action)).verdict);
     }
+    for (const auto& s : section.value("score", json::array())) strongest = std::max(strongest, by_sum(name, s));
     check_verdict(name, word(section, "verdict"), strongest, section.value("truncated", false));
+  }
+
+  // What a policy's threshold adds to what its rules do: the record says what the sum was, and the version which sum is too much.
+  policy::verdict by_sum(const std::string& name, const json& sum) {
+    const auto what = name + ": score of " + score_words(word(sum, "policy"), sum.at("score"), sum.at("shadow_score"), sum.at("threshold"), word(sum, "action"), sum.at("crossed"));
+    const auto owner = std::ranges::find(in_.bundle.policies, word(sum, "policy"), &policy::policy_ast::name);
+    const auto* terms = owner != in_.bundle.policies.end() && owner->anomaly ? &*owner->anomaly : nullptr;
+    const auto limit = terms == nullptr ? 0 : name == "request" ? terms->request : terms->response;
+    const bool crossed = sum.at("crossed").get<bool>();
+    if (limit == 0 || sum.at("threshold") != limit || word(sum, "action") != policy::to_string(terms->action) || crossed != (sum.at("score").get<std::uint64_t>() >= limit)) {
+      out_.differences.push_back(what + ": the version has no such threshold");
+      return policy::verdict::allow;
+    }
+    out_.checked.push_back(what);
+    return crossed ? policy::traits_of(terms->action).verdict : policy::verdict::allow;
   }
 
   static std::optional<policy::action> done(const json& finding) {
@@ -294,13 +307,13 @@ class replaying {
     return false;
   }
 
-  // More than its findings say may come of a threshold over many, of text that cannot be edited, or of the gateway itself.
+  // More than its findings and sums say may come of text that cannot be edited, or of the gateway itself.
   void check_verdict(const std::string& name, const std::string& recorded, policy::verdict strongest, bool truncated) {
     const auto derived = std::string(policy::to_string(strongest));
     if (recorded == derived || truncated) return out_.checked.push_back(name + ": verdict " + recorded + " follows from its findings");
     const auto reason = word(record_, "reason");
     const bool weaker = recorded == "allow" || (recorded == "flag" && strongest > policy::verdict::flag) || (recorded == "edit" && strongest > policy::verdict::edit);
-    if (!weaker && (!reason.empty() || !in_.bundle.suites.empty() || strongest == policy::verdict::edit)) {
+    if (!weaker && (!reason.empty() || strongest == policy::verdict::edit)) {
       return out_.checked.push_back(name + ": verdict " + recorded + " is more than its findings alone" + (reason.empty() ? "" : ": " + reason));
     }
     out_.differences.push_back(name + ": the record says verdict " + recorded + ", its findings make " + derived);
@@ -315,6 +328,10 @@ class replaying {
 };
 
 }  // namespace
+
+wall_time began(std::string_view event, wall_time time, std::int64_t latency_us) {
+  return event == "closed" || event == "aborted" ? time - microseconds(latency_us) : time;
+}
 
 result<replay_report> replay(const replay_input& in) {
   auto record = parse_bounded<json>(in.line, record_bounds);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "files.hpp"
@@ -151,6 +152,28 @@ void pack(const candidate& one, kept_files& out) {
   out.packed.push_back(fs::path(one.file.path).filename().string());
 }
 
+// Of any node, because the keys of kept text are of whichever wrote there; nothing where one cannot be told.
+std::optional<wall_time> begin_of(const std::vector<log_file>& all, const kept_files& gone, retention_memory& memory) {
+  std::map<std::string, wall_time> begins;
+  std::set<std::string> nodes;
+  for (const auto& file : all) {
+    if (std::ranges::find(gone.removed, fs::path(file.path).filename().string()) != gone.removed.end() || !nodes.insert(file.node).second) continue;
+    const auto name = name_of(file);
+    if (const auto known = memory.begins.find(name); known != memory.begins.end()) {
+      begins.insert(*known);
+      continue;
+    }
+    const auto ends = read_ends(file);
+    if (!ends) return std::nullopt;
+    const auto time = parse_time(first_text(ends->first, "time"));
+    if (!time) return std::nullopt;
+    begins[name] = *time;
+  }
+  memory.begins = std::move(begins);
+  const auto first = std::ranges::min_element(memory.begins, {}, [](const auto& each) { return each.second; });
+  return first == memory.begins.end() ? std::nullopt : std::optional(first->second);
+}
+
 }  // namespace
 
 kept_files tidy(log& to, const std::string& directory, const std::string& node, const retention& rules, instant now, retention_memory& memory) {
@@ -165,7 +188,10 @@ kept_files tidy(log& to, const std::string& directory, const std::string& node, 
     std::error_code why;
     if (f.node == node) files.push_back({f, fs::file_size(f.path, why)});
   }
-  if (rules.age.count() != 0 || rules.bytes != 0) remove_oldest(to, files, rules, now, memory, out);
+  if (rules.age.count() != 0 || rules.bytes != 0) {
+    remove_oldest(to, files, rules, now, memory, out);
+    out.begins = begin_of(*all, out, memory);
+  }
   for (std::size_t i = 0; rules.pack && i + newest_kept < files.size(); ++i) {
     if (!files[i].file.packed) pack(files[i], out);
   }

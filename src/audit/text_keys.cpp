@@ -34,14 +34,24 @@ bool is_id(std::string_view id) {
 constexpr std::string_view in_the_log = "in the log\n";
 std::string erased_at(const std::string& note) { return std::string(trim(std::string_view(note).substr(0, note.find('\n')))); }
 
-std::vector<std::string> ids_in(const std::string& directory, std::string_view begin, std::string_view extension = ".key") {
-  std::vector<std::string> out;
+struct listed {
+  std::vector<std::string> keys, notes;  // ids, sorted
+};
+
+// Those of days from `from` on. Nothing where the folder cannot be read.
+listed ids_in(const std::string& directory, std::string_view from = {}) {
+  listed out;
   std::error_code why;
   for (fs::directory_iterator it(directory, why), end; !why && it != end; it.increment(why)) {
-    const auto stem = it->path().stem().string();
-    if (it->path().extension() == extension && is_id(stem) && stem.starts_with(begin)) out.push_back(stem);
+    const auto name = it->path().filename().string();
+    const auto dot = std::min(name.find('.'), name.size());
+    const auto id = std::string_view(name).substr(0, dot), extension = std::string_view(name).substr(dot);
+    if (!is_id(id) || id.substr(0, day_digits) < from) continue;
+    if (extension == ".key") out.keys.emplace_back(id);
+    if (extension == ".erased") out.notes.emplace_back(id);
   }
-  std::ranges::sort(out);
+  std::ranges::sort(out.keys);
+  std::ranges::sort(out.notes);
   return out;
 }
 
@@ -53,41 +63,75 @@ result<crypto::digest> unwrap(const crypto::digest& wrapping, const std::string&
   return key;
 }
 
+// Overwritten before it is removed.
+result<void> remove_key(const std::string& path) {
+  std::error_code why;
+  const auto size = fs::file_size(path, why);
+  if (auto done = write_file(path, std::string(why ? 0 : size, '\0'), {.start = file_start::kept}); !done) return done;
+  fs::remove(path, why);
+  return why ? fail(errc::io, "cannot remove " + path + ": " + why.message()) : result<void>();
+}
+
 }  // namespace
 
 std::string tenant_hash(std::string_view value_key, const std::string& tenant) { return keyed_hash(value_key, "tenant " + tenant).substr(0, 12); }
 
-result<text_key> text_keys::load_or_make(const std::string& day, const std::string& tenant) const {
+text_keys::known& text_keys::known_of(const std::string& day, const std::string& begin) {
+  if (listed_from_.empty() || day < listed_from_) {
+    const auto all = ids_in(directory_, day);
+    known_.clear();
+    for (const auto& id : all.keys) known_[id.substr(0, begin.size())].keys.push_back(id);
+    for (const auto& id : all.notes) known_[id.substr(0, begin.size())].erased = true;
+    listed_from_ = day;
+  }
+  return known_[begin];
+}
+
+result<text_key> text_keys::load_or_make(const std::string& day, const std::string& tenant) {
   const auto begin = day + "-" + tenant_hash(value_key_, tenant) + "-";
-  for (const auto& id : ids_in(directory_, begin)) {
-    const auto path = directory_ + "/" + id + ".key";
-    if (auto key = unwrap(wrapping_, read_all(path), id, path)) return text_key{id, *key};
+  auto& there = known_of(day, begin);
+  for (const auto& id : there.keys) {
+    const auto sealed = read_all(path_of(id));
+    if (auto key = unwrap(wrapping_, sealed, id, path_of(id))) return text_key{id, *key};
+    std::error_code why;
+    there.erased = there.erased || (sealed.empty() && fs::exists(path_of(id, ".erased"), why));
   }
   // An exchange that was begun before midnight ends after it. Its text was to be gone, and under a new key it would be back.
-  if (!ids_in(directory_, begin, ".erased").empty()) return fail(errc::refused, "the text of " + day + " was erased");
+  if (there.erased) return fail(errc::refused, "the text of " + day + " was erased");
   const auto bytes = crypto::random_bytes(sizeof(crypto::digest));
   text_key made{begin + hex(crypto::random_bytes(4)), {}};
   std::copy(bytes.begin(), bytes.end(), made.key.begin());
   std::error_code why;
   fs::create_directories(directory_, why);
   // The file's name, too, has to be there after a crash: what is sealed with its key stays in the log.
-  const auto kept = write_file(directory_ + "/" + made.id + ".key", crypto::seal(wrapping_, bytes, "audit text key " + made.id), {.start = file_start::fresh, .named = true});
+  const auto kept = write_file(path_of(made.id), crypto::seal(wrapping_, bytes, "audit text key " + made.id), {.start = file_start::fresh, .named = true});
   if (!kept) return std::unexpected(kept.error());
+  there.keys.push_back(made.id);
   return made;
 }
 
 result<text_key> text_keys::for_sealing(wall_time when, const std::string& tenant) {
   const auto day = day_of(when);
-  if (day != cached_day_ || cached_.size() > tenants_cached_max) cached_.clear();
-  cached_day_ = day;
-  if (const auto known = cached_.find(tenant); known != cached_.end()) return known->second;
+  if (day > newest_day_) {
+    // What is older than the day before is asked for no more, or seldom.
+    const auto before = std::exchange(newest_day_, day);
+    std::erase_if(cached_, [&](const auto& each) { return each.first.first < before; });
+    known_.erase(known_.begin(), known_.lower_bound(before));
+    if (!listed_from_.empty()) listed_from_ = std::max(listed_from_, before);
+  }
+  if (cached_.size() > tenants_cached_max) cached_.clear();
+  const auto at = cached_.find({day, tenant});
+  // Of a day that is over it may have been erased meanwhile.
+  std::error_code why;
+  if (at != cached_.end() && (day == newest_day_ || fs::exists(path_of(at->second.id), why))) return at->second;
   auto made = load_or_make(day, tenant);
-  if (made) cached_[tenant] = *made;
+  if (made) cached_[{day, tenant}] = *made;
+  else if (at != cached_.end()) cached_.erase(at);
   return made;
 }
 
 bool text_keys::fit() const {
-  const auto ids = ids_in(directory_, "");
+  const auto ids = ids_in(directory_).keys;
   return ids.empty() || std::ranges::any_of(ids, [&](const auto& id) { return find(id).has_value(); });
 }
 
@@ -110,8 +154,9 @@ result<erasure> erase_keys(const std::string& directory, const erase_request& wh
   };
   const auto fits = [&](const std::string& id) { return which.tenant_hash.empty() || id.substr(day_digits + 1, which.tenant_hash.size()) == which.tenant_hash; };
   erasure out;
-  for (const auto& id : ids_in(directory, "", ".erased")) out.before += in_time(id) && fits(id) ? 1 : 0;
-  for (const auto& id : ids_in(directory, "")) {
+  const auto all = ids_in(directory);
+  for (const auto& id : all.notes) out.before += in_time(id) && fits(id) ? 1 : 0;
+  for (const auto& id : all.keys) {
     if (!in_time(id)) continue;
     if (!fits(id)) {
       ++out.others;
@@ -120,33 +165,61 @@ result<erasure> erase_keys(const std::string& directory, const erase_request& wh
     const auto path = directory + "/" + id + ".key";
     // The note first: a key that is gone without one would look lost.
     if (auto done = write_file(directory + "/" + id + ".erased", rfc3339(now) + "\n", {.named = true}); !done) return std::unexpected(done.error());
-    const auto size = fs::file_size(path, why);
-    if (auto done = write_file(path, std::string(why ? 0 : size, '\0'), {.start = file_start::kept}); !done) return std::unexpected(done.error());
-    fs::remove(path, why);
-    if (why) return fail(errc::io, "cannot remove " + path + ": " + why.message());
+    if (auto done = remove_key(path); !done) return std::unexpected(done.error());
     out.erased.push_back(id);
   }
   return out;
 }
 
+// A folder's time goes in steps: what changed in the same one as the last listing is seen by another, a while behind it.
+bool erasure_watch::unchanged() {
+  constexpr milliseconds step{1000};
+  std::error_code why;
+  const auto now = mono_now();
+  const auto changed = fs::last_write_time(directory_, why);
+  const auto stamp = why ? std::nullopt : std::optional(changed);
+  if (stamp && stamp == changed_) return listed_ - changed_seen_ >= step;
+  changed_ = stamp;
+  changed_seen_ = now;
+  return false;
+}
+
+void erasure_watch::tell_note(const std::string& id, std::vector<std::string>& out) {
+  if (!notes_.insert(id).second) return;
+  const auto note = read_all(directory_ + "/" + id + ".erased");
+  if (note.ends_with(in_the_log)) return;
+  untold_.push_back(id);
+  out.push_back("text key " + id + ": erased at " + erased_at(note));
+}
+
 std::vector<std::string> erasure_watch::look() {
   std::error_code why;
   const fs::directory_iterator readable(directory_, why);
-  if (why && why != std::errc::no_such_file_or_directory) return {};
-  // In this order: a note is there before its key is gone.
-  const auto keys = ids_in(directory_, ""), notes = ids_in(directory_, "", ".erased");
+  if ((why && why != std::errc::no_such_file_or_directory) || unchanged()) return {};
+  listed_ = mono_now();
+  const auto all = ids_in(directory_);
   std::vector<std::string> out;
-  for (const auto& id : notes) {
-    if (!notes_.insert(id).second) continue;
-    const auto note = read_all(directory_ + "/" + id + ".erased");
-    if (note.ends_with(in_the_log)) continue;
-    untold_.push_back(id);
-    out.push_back("text key " + id + ": erased at " + erased_at(note));
-  }
+  for (const auto& id : all.notes) tell_note(id, out);
   for (const auto& id : keys_) {
-    if (!std::ranges::binary_search(keys, id) && !notes_.contains(id)) out.push_back("text key " + id + ": gone, and no note says that it was erased");
+    if (std::ranges::binary_search(all.keys, id) || notes_.contains(id)) continue;
+    // Its note was there before it was gone, but perhaps not yet when the folder was listed.
+    if (fs::exists(directory_ + "/" + id + ".erased", why)) tell_note(id, out);
+    else out.push_back("text key " + id + ": gone, and no note says that it was erased");
   }
-  keys_ = {keys.begin(), keys.end()};
+  keys_ = {all.keys.begin(), all.keys.end()};
+  return out;
+}
+
+result<std::size_t> erasure_watch::retire(const std::string& day) {
+  std::size_t out = 0;
+  std::error_code why;
+  for (auto id = keys_.begin(); id != keys_.end() && *id < day; id = keys_.erase(id)) {
+    const auto path = directory_ + "/" + *id + ".key";
+    if (!fs::exists(path, why)) continue;  // erased since; the next look tells by its note
+    if (auto done = remove_key(path); !done) return std::unexpected(done.error());
+    ++out;
+  }
+  for (auto id = notes_.begin(); id != notes_.end() && *id < day; id = notes_.erase(id)) fs::remove(directory_ + "/" + *id + ".erased", why);
   return out;
 }
 

@@ -62,6 +62,7 @@ class child final : public compile_backend {
   result<std::string> compile(const pattern_set& set) override { return run(pack(set), {"pattern compiler", "the patterns", "simplify them"}); }
 
   std::uint64_t peak_bytes() const override { return peak_.load(); }
+  void forget_peak() override { peak_.store(0); }
 
   result<void> try_classifier(std::string_view bytes) override {
     std::string request;

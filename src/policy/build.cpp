@@ -54,6 +54,7 @@ std::optional<bundle_ast> leave_out_expired(wall_time today, build_report& repor
     for (const rule& each : policy.rules) {
       for (const exception_spec& exception : each.exceptions) {
         if (has_expired(exception, today)) {
+          report.last_expiry = std::max(end_of_day(exception.expires), report.last_expiry.value_or(wall_time::min()));
           report.left_out.push_back("exception '" + exception.id + "' of rule '" + each.id + "' expired on " +
                                     exception.expires + "; the rule applies without it");
         } else if (!exception.expires.empty()) {

@@ -282,7 +282,7 @@ std::vector<decision_change> diff_decisions(std::span<const golden_result> befor
     const auto at = old.find(now.id);
     if (at == old.end()) continue;
     const golden_result& was = *at->second;
-    if (was.action == now.action && was.rules == now.rules && was.text == now.text) continue;
+    if (was.action == now.action && was.rules == now.rules && was.texts == now.texts) continue;
     out.push_back({.id = now.id,
                    .set = now.set,
                    .place = now.place,
@@ -290,7 +290,7 @@ std::vector<decision_change> diff_decisions(std::span<const golden_result> befor
                    .after = now.action,
                    .rules_before = was.rules,
                    .rules_after = now.rules,
-                   .text_differs = was.text != now.text});
+                   .text_differs = was.texts != now.texts});
   }
   return out;
 }

@@ -58,14 +58,24 @@ std::string stream_difference(const golden_case& each, const trial_input& answer
   return {};
 }
 
-golden_result run_one(const golden_case& each, const std::shared_ptr<const snapshot>& with, scratch& working, golden_streams streams) {
-  golden_result out{.id = each.id, .set = each.set, .place = each.place};
+// A case that ran, and of its texts those that left the gateway: what is blocked goes nowhere, and of a request that is blocked no answer comes.
+struct ran {
+  golden_result result;
+  std::vector<std::string> left;
+};
+
+ran run_one(const golden_case& each, const std::shared_ptr<const snapshot>& with, scratch& working, golden_streams streams) {
+  ran done{.result = {.id = each.id, .set = each.set, .place = each.place}, .left = {}};
+  auto& out = done.result;
+  bool stopped = false;
   const auto* given = each.given.empty() ? nullptr : &each.given;
   const auto take = [&](const trial_outcome& got) {
     out.action = std::max(out.action, got.action);
     merge(out.rules, got.rules);
     merge(out.shadow, got.shadow);
-    out.text = got.text;
+    out.texts.insert(out.texts.end(), got.texts.begin(), got.texts.end());
+    stopped = stopped || got.verdict == verdict::block;
+    if (!stopped) done.left.insert(done.left.end(), got.texts.begin(), got.texts.end());
     if (!got.reason.empty()) out.what = got.reason;
   };
   context who = each.who;
@@ -74,7 +84,7 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
     who.tags = std::move(asked.tags);  // its answer is under the rules that the request brought into force
     take(asked);
   }
-  if (!each.response) return out;
+  if (!each.response) return done;
   const trial_input answer{.who = who,
                            .direction = direction::response,
                            .messages = {{.who = role::assistant, .content = *each.response, .part = part_kind::text}},
@@ -82,15 +92,17 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
   const trial_outcome whole = try_whole(*with, answer, working);
   take(whole);
   if (streams.on) out.stream = stream_difference(each, answer, whole, with, working, streams.single_one_in);
-  return out;
+  return done;
 }
 
-void judge(const golden_case& each, golden_result& out) {
+golden_result judge(const golden_case& each, ran done) {
+  auto& out = done.result;
   const auto& expect = each.expect;
   std::optional<action> least = expect.action_at_least, most = expect.action_at_most;
   const bool says = least || most || !expect.rules_any.empty() || !expect.rules_none.empty() ||
                     !expect.text_absent.empty() || !expect.text_present.empty();
-  if (each.set == "must_block" && !says) least = action::rewrite;
+  // A word that is absent, or a rule that does not match, says nothing of whether anything was done.
+  if (each.set == "must_block" && !least && !most && expect.rules_any.empty()) least = action::rewrite;
   if (each.set == "must_pass" && !most) most = action::flag;
   out.judged = says || each.set == "must_block" || each.set == "must_pass" || !out.what.empty() || !out.stream.empty();
   const auto differ = [&](const std::string& text) { out.what += (out.what.empty() ? "" : "; ") + text; };
@@ -109,16 +121,15 @@ void judge(const golden_case& each, golden_result& out) {
   for (const std::string& id : expect.rules_none) {
     if (contains(out.rules, id)) differ("rule " + id + " must not match");
   }
-  // A blocked text goes nowhere: what must be absent is.
-  for (std::size_t i = 0; i < expect.text_absent.size() && out.action != action::block; ++i) {
-    if (out.text.contains(expect.text_absent[i])) differ("text_absent[" + std::to_string(i) + "] is in the text");
+  const auto left = [&](const std::string& words) { return std::ranges::any_of(done.left, [&](const std::string& text) { return text.contains(words); }); };
+  for (std::size_t i = 0; i < expect.text_absent.size(); ++i) {
+    if (left(expect.text_absent[i])) differ("text_absent[" + std::to_string(i) + "] is in the text");
   }
   for (std::size_t i = 0; i < expect.text_present.size(); ++i) {
-    if (out.action == action::block || !out.text.contains(expect.text_present[i])) {
-      differ("text_present[" + std::to_string(i) + "] is not in the text");
-    }
+    if (out.action == action::block || !left(expect.text_present[i])) differ("text_present[" + std::to_string(i) + "] is not in the text");
   }
   out.passed = out.what.empty() && out.stream.empty();
+  return std::move(out);
 }
 
 }  // namespace
@@ -136,8 +147,7 @@ std::vector<golden_result> run_golden(std::span<const golden_case> cases, const 
   out.reserve(cases.size());
   scratch working;
   for (const golden_case& each : cases) {
-    out.push_back(run_one(each, with, working, streams));
-    judge(each, out.back());
+    out.push_back(judge(each, run_one(each, with, working, streams)));
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include "compiled_snapshot.hpp"
 #include "sluice/policy/build.hpp"
+#include "sluice/policy/golden.hpp"
 #include "time_windows.hpp"
 #include "trial.hpp"
 
@@ -186,6 +187,20 @@ bool fit(context& who, const scope& own, const scope& bind) {
   return fit_tags_and_time(who, own, bind) && std::ranges::all_of(scope_axes, [&](const scope_axis& axis) { return fit_axis(who.*axis.value, own.*axis.allowed, bind.*axis.allowed); });
 }
 
+golden_case case_of(const test_spec& test, context who) {
+  golden_case out;
+  out.id = test.name;
+  out.who = std::move(who);
+  out.given = test.given;
+  out.place = test.place;
+  if (test.response) {
+    out.response = test.response;
+  } else {
+    out.request = input_of(test).messages;
+  }
+  return out;
+}
+
 bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of, const test_spec& test,
               scratch& working) {
   for (const scope& bind : owner.binds) {
@@ -223,6 +238,24 @@ std::vector<test_result> run_tests(const bundle_ast& bundle, match::compile_back
                                    diagnostics& found) {
   const auto compiled = compile(bundle, backend, cache, found);
   return compiled == nullptr ? std::vector<test_result>{} : run_tests(bundle, compiled, found);
+}
+
+std::map<std::string, std::vector<golden_case>> cases_of_tests(const bundle_ast& bundle) {
+  std::map<std::string, std::vector<golden_case>> out;
+  for (const policy_ast& owner : bundle.policies) {
+    for (const rule& each : owner.rules) {
+      if (each.enforcement == enforcement::off) continue;
+      for (const test_spec& test : each.tests) {
+        for (const scope& bind : owner.binds) {
+          context who = test.who;
+          if (!fit(who, owner.scope, bind)) continue;
+          out[each.id].push_back(case_of(test, std::move(who)));
+          break;
+        }
+      }
+    }
+  }
+  return out;
 }
 
 void self_test(const bundle_ast& bundle, const snapshot& compiled, diagnostics& found) {

@@ -107,7 +107,10 @@ trial_outcome try_whole(const snapshot& with, const trial_input& input, scratch&
   out.edited = apply_edits(parts.back().text, static_cast<std::uint32_t>(parts.size() - 1), result.edits);
   out.unblocked = unblocked_bytes(with, result, parts);
   for (const addition& behind : result.additions) out.edited += behind.text;
-  out.text = result.verdict == verdict::block ? std::string(parts.back().text) : out.edited;
+  const bool blocked = result.verdict == verdict::block;
+  for (std::uint32_t i = 0; i + 1 < parts.size(); ++i) out.texts.push_back(blocked ? std::string(parts[i].text) : apply_edits(parts[i].text, i, result.edits));
+  out.texts.push_back(blocked ? std::string(parts.back().text) : out.edited);
+  out.text = out.texts.back();
   return out;
 }
 

@@ -24,6 +24,7 @@ struct trial_outcome {
   policy::action action = action::allow;               // the strongest that is enforced
   policy::verdict verdict = verdict::allow;
   std::string text;    // the last message after edits; as it was when blocked
+  std::vector<std::string> texts;  // of a whole one: each message, the same way
   std::string edited;  // the same as if nothing had been blocked
   std::size_t unblocked = std::string::npos;  // of a whole text: bytes of `edited` before the first match that blocks
   std::string reason;  // a verdict without a rule

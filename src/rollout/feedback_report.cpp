@@ -115,20 +115,19 @@ std::vector<rule_feedback> by_rule(std::span<const reviewed_decision> reviewed, 
 std::vector<text_cluster> clusters(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged, double alike_min) {
   const decisions_by_id known(logged);
   std::vector<text_cluster> out;
-  std::vector<const std::string*> first;
+  likeness_index alike(alike_min);
+  std::vector<std::size_t> cluster;  // of each text
   std::size_t n = 0;
   for (const auto& each : reviewed) {
     const auto* decision = known.find(each.decision);
     if (decision == nullptr || each.reports.empty() || ++n > clustered_max) continue;
     const auto& text = decision->request.empty() ? decision->response : decision->request;
     if (text.empty()) continue;
-    std::size_t i = 0;
-    while (i < first.size() && likeness(*first[i], text) < alike_min) ++i;
-    if (i == first.size()) {
-      first.push_back(&text);
-      out.emplace_back();
-    }
-    out[i].decisions.push_back(each.decision);
+    const auto like = alike.add(text);
+    const bool fresh = like == cluster.size();
+    cluster.push_back(fresh ? out.size() : cluster[like]);
+    if (fresh) out.emplace_back();
+    out[cluster.back()].decisions.push_back(each.decision);
   }
   std::ranges::sort(out, [](const auto& a, const auto& b) { return a.decisions.size() != b.decisions.size() ? a.decisions.size() > b.decisions.size() : a.decisions.front() < b.decisions.front(); });
   return out;

@@ -27,10 +27,6 @@ std::map<std::string, counted_rule> counted_rules(const policy::bundle_ast& bund
   return out;
 }
 
-bool has_text(const policy::golden_case& each, policy::direction of) {
-  return (of != policy::direction::response && !each.request.empty()) || (of != policy::direction::request && each.response);
-}
-
 }  // namespace
 
 store::shown_blocks benign_blocks(std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results, const policy::bundle_ast& bundle, const policy::snapshot& with) {

@@ -1,61 +1,80 @@
 // Gathering: the candidate's cases by several threads, the same once more by a version compiled from nothing, the active version's cases
-// both ways, and what texts cost. The slow part of the gate; judging is quick.
+// both ways, and what it costs. The slow part of the gate; judging is quick.
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <limits>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include "gate_rows.hpp"
-#include "sluice/policy/explain.hpp"
 
 namespace sluice::rollout {
 namespace {
 
 constexpr std::size_t block = 64;           // cases that a thread takes at once
 constexpr std::size_t repeat_max = 2'000;   // cases decided twice: evenly picked when there are more
-constexpr std::size_t measured_max = 40;    // cases whose time is taken
-constexpr std::size_t rule_cases_max = 10;  // of these, the longest: each costs every rule of the bundle several times
 constexpr std::size_t single_max = 1'000;   // answers without a finding that are streamed code point by code point: evenly picked when there are more
 
-// The candidate with the active bundle's tests in place of its own. Expectations about rules that are gone cannot be met and are left out:
-// the comparison of the bundles names the rules.
-policy::bundle_ast with_tests_of(const policy::bundle_ast& active, policy::bundle_ast candidate) {
+using rule_ids = std::set<std::string>;
+
+rule_ids ids_of(const policy::policy_ast& of) {
+  rule_ids out;
+  for (const auto& rule : of.rules) out.insert(rule.id);
+  return out;
+}
+
+// The tests as far as they can be met where only these rules are left: what they expect of others is left out, and so is a test that expects
+// something of others alone, as are the inline tests of rules that are gone: the comparison of the bundles names those. `gone` counts them.
+std::vector<policy::test_spec> tests_for(const rule_ids& left, std::vector<policy::test_spec> tests, std::size_t& gone) {
+  const auto is_gone = [&](const std::string& id) { return !left.contains(id); };
+  std::vector<policy::test_spec> out;
+  for (auto& test : tests) {
+    auto& expect = test.expect;
+    std::size_t named = 0, lost = 0;
+    const auto trim = [&](std::vector<std::string>& ids) {
+      named += ids.size();
+      lost += std::erase_if(ids, is_gone);
+    };
+    if (expect.rules) trim(*expect.rules);
+    trim(expect.rules_any);
+    trim(expect.shadow);
+    if (lost > 0 && lost == named) ++gone;
+    else out.push_back(std::move(test));
+  }
+  return out;
+}
+
+// The candidate with the active bundle's tests in place of its own: those of rules, wherever the rule stands now, and those of suites.
+struct promised_tests {
+  policy::bundle_ast bundle;
+  std::size_t gone = 0;  // tests of rules and policies that the candidate has no more
+};
+
+promised_tests with_tests_of(const policy::bundle_ast& active, const policy::bundle_ast& candidate) {
+  promised_tests out{.bundle = candidate};
   std::map<std::string, const policy::rule*> old;
   for (const auto& owner : active.policies) {
     for (const auto& rule : owner.rules) old.emplace(rule.id, &rule);
   }
-  for (auto& owner : candidate.policies) {
-    std::set<std::string> ids;
-    for (const auto& rule : owner.rules) ids.insert(rule.id);
+  std::map<std::string, rule_ids> left;
+  rule_ids& all = left[""];  // of the bundle, as a suite without a policy names it
+  for (auto& owner : out.bundle.policies) {
+    const auto& ids = left[owner.name] = ids_of(owner);
+    all.insert(ids.begin(), ids.end());
     for (auto& rule : owner.rules) {
-      rule.tests.clear();
       const auto at = old.find(rule.id);
-      if (at == old.end()) continue;
-      rule.tests = at->second->tests;
-      for (auto& test : rule.tests) {
-        const auto gone = [&](const std::string& id) { return !ids.contains(id); };
-        if (test.expect.rules) std::erase_if(*test.expect.rules, gone);
-        std::erase_if(test.expect.rules_any, gone);
-        std::erase_if(test.expect.shadow, gone);
-      }
+      rule.tests = at == old.end() ? std::vector<policy::test_spec>{} : tests_for(ids, at->second->tests, out.gone);
     }
   }
-  return candidate;
-}
-
-// Tests of rules that the candidate has no more.
-std::size_t tests_without_rule(const policy::bundle_ast& active, const policy::bundle_ast& candidate) {
-  std::set<std::string> kept;
-  for (const auto& owner : candidate.policies) {
-    for (const auto& rule : owner.rules) kept.insert(rule.id);
-  }
-  std::size_t out = 0;
-  for (const auto& owner : active.policies) {
-    for (const auto& rule : owner.rules) out += kept.contains(rule.id) ? 0 : rule.tests.size();
+  for (const auto& [id, rule] : old) out.gone += all.contains(id) ? 0 : rule->tests.size();
+  out.bundle.suites.clear();
+  for (const auto& suite : active.suites) {
+    const auto at = left.find(suite.policy);
+    auto made = suite;
+    if (at == left.end()) out.gone += suite.tests.size();
+    else made.tests = tests_for(at->second, suite.tests, out.gone);
+    if (at != left.end()) out.bundle.suites.push_back(std::move(made));
   }
   return out;
 }
@@ -69,7 +88,7 @@ std::vector<rule_facts> facts_of(const policy::bundle_ast& bundle) {
 }
 
 bool same_decision(const policy::golden_result& a, const policy::golden_result& b) {
-  return a.action == b.action && a.rules == b.rules && a.shadow == b.shadow && a.text == b.text && a.what == b.what;
+  return a.action == b.action && a.rules == b.rules && a.shadow == b.shadow && a.texts == b.texts && a.what == b.what;
 }
 
 policy::golden_streams streams_for(std::span<const policy::golden_case> cases) {
@@ -93,85 +112,13 @@ repeat_evidence repeat(std::span<const policy::golden_case> cases, std::span<con
   return out;
 }
 
-double quantile99(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[static_cast<std::size_t>(std::ceil(0.99 * static_cast<double>(values.size()))) - 1];
-}
-
-std::size_t bytes_of(const policy::golden_case& each) {
-  std::size_t out = each.response ? each.response->size() : 0;
-  for (const auto& message : each.request) out += message.content.size();
-  return out;
-}
-
-// The cases that times are taken of: set perf, or the longest of the others.
-std::vector<const policy::golden_case*> measured_cases(std::span<const policy::golden_case> cases, std::size_t& perf) {
-  std::vector<const policy::golden_case*> out;
-  for (const auto& each : cases) {
-    if (each.set == "perf") out.push_back(&each);
-  }
-  perf = out.size();
-  constexpr std::size_t stand_ins = 10;
-  if (out.empty()) {
-    for (const auto& each : cases) out.push_back(&each);
-  }
-  std::ranges::sort(out, [](const auto* a, const auto* b) { return std::pair(bytes_of(*b), a->id) < std::pair(bytes_of(*a), b->id); });
-  out.resize(std::min(out.size(), perf > 0 ? measured_max : stand_ins));
-  return out;
-}
-
-constexpr double ns_per_us = 1000;
-
-// Calls f(rules, parts, options) for each side that the case has.
-template <class F>
-void each_side(const policy::snapshot& with, const policy::golden_case& of, F&& f) {
-  for (const auto which : {policy::direction::request, policy::direction::response}) {
-    if (const auto parts = policy::parts_of(of, which); !parts.empty()) f(with.rules_for(of.who), parts, policy::evaluate_options{.direction = which});
-  }
-}
-
-double case_time(const policy::snapshot& with, const policy::golden_case& of, policy::scratch& working) {
-  double ns = 0;
-  each_side(with, of, [&](const auto& rules, const auto& parts, const auto& options) { ns += static_cast<double>(policy::cost_of_all(rules, parts, options, working)); });
-  return ns / ns_per_us;
-}
-
-// Both versions in turn, and each case several times with all the others between: what else the machine does for a moment meets one
-// measurement, and not all of one case or one version.
-void measure_cases(const policy::snapshot& candidate, const policy::snapshot* active, const std::vector<const policy::golden_case*>& cases, cost_evidence& out) {
-  constexpr int rounds = 3;
-  policy::scratch mine, theirs;
-  out.case_us.assign(cases.size(), std::numeric_limits<double>::infinity());
-  if (active != nullptr) out.active_us = out.case_us;
-  for (int round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      out.case_us[i] = std::min(out.case_us[i], case_time(candidate, *cases[i], mine));
-      if (active != nullptr) out.active_us[i] = std::min(out.active_us[i], case_time(*active, *cases[i], theirs));
-    }
-  }
-  std::ranges::sort(out.case_us);
-  std::ranges::sort(out.active_us);
-}
-
-std::map<std::string, double> measure_rules(const policy::snapshot& with, const std::vector<const policy::golden_case*>& cases) {
-  policy::scratch working;
-  std::map<std::string, std::vector<double>> by_rule;
-  for (const auto* each : std::span(cases).first(std::min(cases.size(), rule_cases_max))) {
-    each_side(with, *each, [&](const auto& rules, const auto& parts, const auto& options) {
-      for (const auto& [rule, ns] : policy::costs_alone(rules, parts, options, working)) by_rule[with.rules()[rule].id].push_back(static_cast<double>(ns) / ns_per_us);
-    });
-  }
-  std::map<std::string, double> out;
-  for (auto& [rule, times] : by_rule) out[rule] = quantile99(std::move(times));
-  return out;
-}
-
 void add_active(gate_evidence& out, const candidate& what, const gather_options& how, const std::function<void(std::size_t)>& done) {
   const auto& active = *how.active;
   active_evidence made{.version = active.bundle.version, .change = policy::diff(active.bundle, what.build.bundle), .before = {}, .tests = {}, .golden = {}};
-  made.tests_without_rule = tests_without_rule(active.bundle, what.build.bundle);
+  const auto promised = with_tests_of(active.bundle, what.build.bundle);
+  made.tests_without_rule = promised.gone;
   policy::diagnostics found;
-  made.tests = policy::run_tests(with_tests_of(active.bundle, what.build.bundle), how.backend, how.cache, found);
+  made.tests = policy::run_tests(promised.bundle, how.backend, how.cache, found);
   made.before = run_cases(out.cases, active.snapshot, how.threads, {.on = false}, done);
   made.golden = run_cases(how.active_cases, what.build.snapshot, how.threads, streams_for(how.active_cases), done);
   made.gate = active.bundle.gate;
@@ -212,11 +159,14 @@ struct second_version {
   std::shared_ptr<const policy::snapshot> snapshot;
   policy::diagnostics found;
   milliseconds took{0};
+  std::uint64_t bytes = 0;  // that its compiler held at most
   void compile(const policy::bundle_ast& bundle, match::compile_backend& backend) {
     const mono_time begin = mono_now();
     policy::shard_cache nothing{""};
     for_any_processor other(backend);
+    backend.forget_peak();
     snapshot = policy::compile(bundle, other, nothing, found);
+    bytes = backend.peak_bytes();
     took = std::chrono::duration_cast<milliseconds>(mono_now() - begin);
   }
 };
@@ -259,7 +209,6 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
   policy::diagnostics found;
   out.tests = policy::run_tests(what.build.bundle, what.build.snapshot, found);
   if (how.golden) out.cases = what.cases;
-  const auto measured = measured_cases(out.cases, out.cost.perf_cases);
   std::size_t finished = 0;
   const std::size_t all = out.cases.size() * (how.active != nullptr ? 2 : 1) + how.active_cases.size();
   const auto done = [&](std::size_t n) {
@@ -273,15 +222,14 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
     out.results = run_cases(out.cases, what.build.snapshot, how.threads, streams_for(out.cases), done);
   }
   if (how.from_nothing) out.cost.compile = second.took;
-  if (how.from_nothing) out.cost.compile_bytes = how.backend.peak_bytes();
+  if (how.from_nothing) out.cost.compile_bytes = second.bytes;
   out.benign = benign_blocks(out.cases, out.results, what.build.bundle, *what.build.snapshot);
   if (second.snapshot != nullptr) out.repeat = repeat(out.cases, out.results, second.snapshot, how.threads);
   if (how.from_nothing && second.snapshot == nullptr) out.repeat.problem = "compiling it from nothing failed: " + policy::to_text(second.found);
   if (how.active != nullptr && how.golden) add_active(out, what, how, done);
   if (how.decisions != nullptr) out.replayed = decide_again(*how.decisions, what.build.snapshot);
   if (how.golden) out.probes = run_probes(out, what.build, how);
-  measure_cases(*what.build.snapshot, how.active != nullptr && out.cost.perf_cases > 0 ? how.active->snapshot.get() : nullptr, measured, out.cost);
-  out.cost.rule_us = measure_rules(*what.build.snapshot, measured);
+  measure_times(what, how.active != nullptr ? how.active->snapshot.get() : nullptr, out.cost);
   return out;
 }
 

@@ -35,11 +35,18 @@ constexpr std::size_t examples_max = 5;
 [[nodiscard]] inline bool touched(const policy::golden_result& result) { return policy::changes_match(result.action); }
 // An attack is caught when it ends as its case expects, or is changed or blocked where the case expects nothing.
 [[nodiscard]] inline bool caught(const policy::golden_result& result) { return result.judged ? result.what.empty() : touched(result); }
+// Whether it holds text that a rule of this direction looks at.
+[[nodiscard]] inline bool has_text(const policy::golden_case& of, policy::direction seen) {
+  return (seen != policy::direction::response && !of.request.empty()) || (seen != policy::direction::request && of.response);
+}
 [[nodiscard]] std::string counted(std::size_t n, const char* one, const char* many);
 [[nodiscard]] std::string example_of(const policy::golden_result& result);
 void add(check_row& row, finding made);  // and lifts the row's status
 // Nothing to judge by: insufficient where it was demanded, a warning otherwise.
 void lack(check_row& row, bool demanded, finding made);
+
+// gate_costs.cpp: times of the candidate, and of set perf those of the active version beside it. Null: there is none.
+void measure_times(const candidate& what, const policy::snapshot* active, cost_evidence& out);
 
 // gate_probes.cpp: the faults of the self-check. Pure but for compiling.
 [[nodiscard]] std::vector<probe> run_probes(const gate_evidence& evidence, const policy::build_report& build, const gather_options& how);

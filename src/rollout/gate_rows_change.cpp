@@ -27,7 +27,8 @@ struct pairs {
 };
 using family = std::map<std::string, pairs>;  // by what is tested
 
-// Whether a family of tests shows that something got worse, no more often falsely than a single test would.
+// Whether a family of tests shows that something got worse: falsely, of a change that changed nothing, as seldom as a single test would. The totals
+// are one family, slices and rules another, so that a hundred slices hide no loss in total: one of the two is wrong at most twice as often.
 void judge_family(const family& all, check_row& row) {
   std::vector<double> p;
   std::vector<const family::value_type*> tests;
@@ -49,7 +50,7 @@ void judge_family(const family& all, check_row& row) {
   }
 }
 
-bool decision_differs(const policy::golden_result& was, const policy::golden_result& now) { return was.action != now.action || was.text != now.text; }
+bool decision_differs(const policy::golden_result& was, const policy::golden_result& now) { return was.action != now.action || was.texts != now.texts; }
 
 bool has_rule(const policy::golden_result& in, const std::string& rule) { return std::ranges::find(in.rules, rule) != in.rules.end(); }
 
@@ -238,9 +239,9 @@ check_row judge_promises(const gate_evidence& evidence) {
   for (const auto& each : evidence.active->golden) {
     if (each.judged && !each.what.empty()) add(row, {.of = each.id, .status = status::fail, .what = "a golden case of the active version: " + each.what, .examples = {example_of(each)}});
   }
-  row.summary = counted(evidence.active->tests.size(), "inline test", "inline tests") + " and " + counted(evidence.active->golden.size(), "golden case", "golden cases") + " of the active version, " +
+  row.summary = counted(evidence.active->tests.size(), "test", "tests") + " and " + counted(evidence.active->golden.size(), "golden case", "golden cases") + " of the active version, " +
                 std::to_string(row.findings.size()) + " broken";
-  if (const auto gone = evidence.active->tests_without_rule; gone > 0) row.summary += "; " + counted(gone, "inline test", "inline tests") + " of rules that are gone not counted: weakening names those";
+  if (const auto gone = evidence.active->tests_without_rule; gone > 0) row.summary += "; " + counted(gone, "test", "tests") + " of rules that are gone not counted: weakening names those";
   return row;
 }
 

@@ -1,20 +1,14 @@
 // Checks of what a version costs, that it decides the same twice and in pieces, and that this gate would notice a bad one.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "gate_rows.hpp"
+#include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {
 namespace {
 
 constexpr double noise_us = 50;  // below it, a difference of two times says nothing
-
-double quantile(const std::vector<double>& sorted, double part) {
-  if (sorted.empty()) return 0;
-  const auto at = static_cast<std::size_t>(std::ceil(part * static_cast<double>(sorted.size())));
-  return sorted[std::clamp<std::size_t>(at, 1, sorted.size()) - 1];
-}
 
 std::string micros(double us) {
   char text[32];
@@ -40,6 +34,10 @@ check_row judge_cost(const gate_evidence& evidence, const gate_terms& terms) {
   if (const auto limit = terms.limits.rule_us_max ? terms.limits.rule_us_max : cost.rule_us_max) {
     for (const auto& [rule, us] : cost.rule_us) {
       if (us > *limit) add(row, at_most(rule, "takes " + micros(us) + " on 99 of 100 cases; at most " + std::to_string(*limit), false));
+    }
+    for (const rule_facts& each : evidence.rules) {
+      if (each.enforcement == policy::enforcement::off || cost.rule_us.contains(each.id)) continue;
+      add(row, {.of = each.id, .status = status::warning, .what = "its time is not known: it is in force for no case, nor for a test of its own", .examples = {}});
     }
   }
   const double p99 = quantile(cost.case_us, 0.99), active_p99 = quantile(cost.active_us, 0.99);

@@ -1,8 +1,11 @@
 // Texts that are nearly the same: sets of short runs of characters, found by MinHash and compared exactly.
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <cstdint>
-#include <unordered_map>
+#include <initializer_list>
+#include <limits>
+#include <set>
+#include <utility>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/rollout/golden_import.hpp"
@@ -11,9 +14,21 @@ namespace sluice::rollout {
 namespace {
 
 constexpr std::size_t run = 5;
-// Of texts that are 0.8 alike, all but one in 5,000 share a band: 1 - (1 - 0.8^4)^16.
-constexpr std::size_t bands = 16, rows = 4;
+// The least hashes of a text's runs: with a mebibyte of text, what is compared stays small. Their index differs from that of all runs by 0.004.
+constexpr std::size_t runs_max = 1u << 14;
+// A signature has so many least hashes; bands of `rows` of them each. Of texts that are x alike 1 - (1 - x^rows)^(hashes / rows) share a band.
+constexpr std::size_t hashes = 64;
 constexpr std::size_t bucket_max = 200;  // texts of one band that are compared; more of them are alike in the same way
+
+// The most rows with which all but few of those that are alike share a band: the more rows, the fewer others do.
+std::size_t rows_for(double alike_min) {
+  constexpr double missed_max = 1.0 / 800;
+  for (const std::size_t rows : {4, 2}) {
+    const double missed = std::pow(1 - std::pow(alike_min, static_cast<double>(rows)), static_cast<double>(hashes / rows));
+    if (missed <= missed_max) return rows;
+  }
+  return 1;
+}
 
 std::uint64_t mix(std::uint64_t x) {
   // The finaliser of SplitMix64.
@@ -42,25 +57,42 @@ std::vector<std::uint64_t> runs_of(std::string_view text) {
   std::ranges::sort(out);
   const auto rest = std::ranges::unique(out);
   out.erase(rest.begin(), rest.end());
+  if (out.size() > runs_max) out.resize(runs_max);
+  out.shrink_to_fit();
   return out;
 }
 
+// Where one of the two is a sample, only hashes up to its last say what the other has of it.
 double likeness_of(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b) {
-  std::vector<std::uint64_t> both;
-  std::ranges::set_intersection(a, b, std::back_inserter(both));
-  return static_cast<double>(both.size()) / static_cast<double>(a.size() + b.size() - both.size());
+  auto last = std::numeric_limits<std::uint64_t>::max();
+  for (const auto* each : {&a, &b}) {
+    if (each->size() == runs_max) last = std::min(last, each->back());
+  }
+  std::size_t both = 0, either = 0;
+  for (auto i = a.begin(), j = b.begin(); i != a.end() || j != b.end(); ++either) {
+    const auto next = std::min(i != a.end() ? *i : last, j != b.end() ? *j : last);
+    if (next > last) break;
+    const bool in_a = i != a.end() && *i == next, in_b = j != b.end() && *j == next;
+    if (!in_a && !in_b) break;  // what is left lies behind the last
+    both += in_a && in_b ? 1 : 0;
+    i += in_a ? 1 : 0;
+    j += in_b ? 1 : 0;
+  }
+  return static_cast<double>(both) / static_cast<double>(either);
 }
 
-std::array<std::uint64_t, bands> signature(const std::vector<std::uint64_t>& runs) {
-  std::array<std::uint64_t, bands> out{};
-  for (std::size_t band = 0; band < bands; ++band) {
+// One for each band.
+std::vector<std::uint64_t> signature(const std::vector<std::uint64_t>& runs, std::size_t rows) {
+  std::vector<std::uint64_t> out;
+  for (std::size_t band = 0; band < hashes / rows; ++band) {
     std::uint64_t together = band;
     for (std::size_t row = 0; row < rows; ++row) {
       std::uint64_t least = UINT64_MAX;
-      for (const std::uint64_t each : runs) least = std::min(least, mix(each ^ mix(band * rows + row)));
+      const auto seed = mix(band * rows + row);
+      for (const std::uint64_t each : runs) least = std::min(least, mix(each ^ seed));
       together = mix(together ^ least);
     }
-    out[band] = together;
+    out.push_back(together);
   }
   return out;
 }
@@ -69,26 +101,31 @@ std::array<std::uint64_t, bands> signature(const std::vector<std::uint64_t>& run
 
 double likeness(std::string_view a, std::string_view b) { return likeness_of(runs_of(a), runs_of(b)); }
 
-std::vector<bool> near_duplicates(std::span<const std::string> texts, double alike_min) {
-  std::vector<bool> out(texts.size(), false);
-  std::vector<std::vector<std::uint64_t>> kept(texts.size());
-  std::unordered_map<std::uint64_t, std::vector<std::size_t>> by_band;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    auto runs = runs_of(texts[i]);
-    const auto bands_of = signature(runs);
-    for (const std::uint64_t band : bands_of) {
-      const auto at = by_band.find(band);
-      if (at == by_band.end()) continue;
-      out[i] = std::ranges::any_of(at->second, [&](std::size_t earlier) { return likeness_of(kept[earlier], runs) >= alike_min; });
-      if (out[i]) break;
-    }
-    if (out[i]) continue;
-    kept[i] = std::move(runs);
-    for (const std::uint64_t band : bands_of) {
-      auto& bucket = by_band[band];
-      if (bucket.size() < bucket_max) bucket.push_back(i);
-    }
+likeness_index::likeness_index(double alike_min) : alike_min_(alike_min), rows_(rows_for(alike_min)) {}
+
+std::size_t likeness_index::add(std::string_view text) {
+  const auto number = added_++;
+  auto runs = runs_of(text);
+  const auto bands = signature(runs, rows_);
+  std::set<std::size_t> candidates;
+  for (const std::uint64_t band : bands) {
+    if (const auto at = by_band_.find(band); at != by_band_.end()) candidates.insert(at->second.begin(), at->second.end());
   }
+  for (const std::size_t earlier : candidates) {
+    if (likeness_of(kept_.at(earlier), runs) >= alike_min_) return earlier;
+  }
+  for (const std::uint64_t band : bands) {
+    auto& bucket = by_band_[band];
+    if (bucket.size() < bucket_max) bucket.push_back(number);
+  }
+  kept_.emplace(number, std::move(runs));
+  return number;
+}
+
+std::vector<bool> near_duplicates(std::span<const std::string> texts, double alike_min) {
+  likeness_index index(alike_min);
+  std::vector<bool> out;
+  for (std::size_t i = 0; i < texts.size(); ++i) out.push_back(index.add(texts[i]) != i);
   return out;
 }
 

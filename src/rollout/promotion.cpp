@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "gate_rows.hpp"
 #include "sluice/rollout/shares.hpp"
 #include "sluice/rollout/statistics.hpp"
 
@@ -11,8 +12,7 @@ namespace {
 
 // A case that the rule could not see says nothing about it.
 bool could_see(const policy::policy_ast& owner, const policy::rule& of, const policy::golden_case& each) {
-  const bool there = (of.direction != policy::direction::response && !each.request.empty()) || (of.direction != policy::direction::request && each.response);
-  return there && policy::fits(owner.scope, each.who) && std::ranges::any_of(owner.binds, [&](const policy::scope& bind) { return policy::fits(bind, each.who); });
+  return has_text(each, of.direction) && policy::fits(owner.scope, each.who) && std::ranges::any_of(owner.binds, [&](const policy::scope& bind) { return policy::fits(bind, each.who); });
 }
 
 promotion judged(const policy::policy_ast& owner, const policy::rule& of, std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results) {

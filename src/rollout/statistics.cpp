@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/math/special_functions/beta.hpp>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -38,6 +39,12 @@ std::size_t cases_needed(double rate_max, std::size_t hits, double sure) {
     (rate_upper(hits, middle, sure) > rate_max ? low : high) = middle;
   }
   return high;
+}
+
+double quantile(std::span<const double> sorted, double part) {
+  if (sorted.empty()) return 0;
+  const auto at = static_cast<std::size_t>(std::ceil(part * real(sorted.size())));
+  return sorted[std::clamp<std::size_t>(at, 1, sorted.size()) - 1];
 }
 
 double binomial_tail(std::size_t hits, std::size_t n, double rate) {

@@ -17,6 +17,14 @@ GATE = """gate:
 """
 
 
+STRAW = """  - id: straw
+    direction: request
+    match: {keywords: [straw]}
+    action: {type: flag}
+    tests: [{name: hit, request: straw, expect: {rules: [straw]}}, {name: miss, request: x, expect: {rules: []}}]
+"""
+
+
 def cases():
     """Golden cases with which the bundle below is green: as many as its limits ask for."""
     return ([{"id": "mb", "set": "must_block", "request": "a needle", "expect": {"action_at_least": "block"}},
@@ -169,6 +177,31 @@ def test_gate_keeps_what_the_active_version_promised(lab):
     assert code == 1 and off == {"promises": "FAIL"} and "thorn: a golden case of the active version" in what(report, "promises"), report["reasons"]
 
 
+SUITE = """apiVersion: sluice/v1
+kind: TestSuite
+metadata: {name: sharp, owner: o}
+tests:
+  - {name: thorn, request: a thorn, expect: {action: block}}
+"""
+
+
+def test_gate_keeps_a_test_suite_that_was_deleted(lab):
+    active = write(lab.dir / "active", cases(), words=("needle", "thorn"))
+    (active / "sharp.yaml").write_text(SUITE)
+    code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
+    assert code == 1 and off == {"promises": "FAIL"} and "sharp/thorn: a test of the active version" in what(report, "promises"), report["reasons"]
+
+
+def test_gate_sees_every_message_of_a_case_and_both_of_its_sides(lab):
+    golden = cases() + [{"id": "first", "set": "must_block", "messages": [{"role": "user", "content": "a thorn"}, {"role": "assistant", "content": "ok"}, {"role": "user", "content": "thanks"}],
+                         "expect": {"text_absent": ["thorn"]}},
+                        {"id": "asked", "set": "perf", "request": "a thorn", "response": "thanks", "expect": {"text_absent": ["thorn"]}}]
+    code, report, off = held(lab, golden)
+    assert code == 1 and off == {"must_block": "FAIL", "expectations": "FAIL"}, report["reasons"]
+    assert "first: " in what(report, "must_block") and "text_absent[0] is in the text" in what(report, "must_block") and "asked: text_absent[0]" in what(report, "expectations"), report["reasons"]
+    assert held(lab, golden, words=("needle", "thorn"))[2] == {}
+
+
 def test_gate_decides_logged_decisions_again(lab):
     g = Gateway(lab, "gw", Upstream().port, f"{{directory: {write(lab.dir / 'live', cases())}}}")
     g.kill(signal.SIGTERM)
@@ -199,6 +232,13 @@ def test_gate_cost_fails(lab):
     assert code == 1 and off == {"cost": "FAIL"} and "the compiler held" in what(report, "cost"), report["reasons"]
     code, report, off = held(lab, cases(), gate=GATE.replace("slower: 100", "slower: 100, compile: 1ms"))
     assert code == 1 and off == {"cost": "FAIL"} and "compile" in what(report, "cost"), report["reasons"]
+    # A rule that finds something at every word, where the others find nothing.
+    straw = changed(cases(), perf={"request": "straw " * 20000})
+    code, report, off = held(lab, straw, gate=GATE.replace("slower: 100", "slower: 100, rule_us: 20"), extra=STRAW)
+    assert code == 1 and off == {"cost": "FAIL"} and "straw: takes" in what(report, "cost"), report["reasons"]
+    active = write(lab.dir / "active", straw)
+    code, report, off = held(lab, straw, against=active, gate=GATE.replace("slower: 100", "slower: 1.2"), extra=STRAW)
+    assert code == 1 and off == {"cost": "FAIL"} and "evaluation: p99" in what(report, "cost"), report["reasons"]
 
 
 def test_gate_self_check_fails_when_no_case_would_notice_a_bad_rule(lab):
@@ -410,6 +450,10 @@ def test_gate_decides_what_a_push_uploads(lab):
     before += 2
     r = push(write(lab.dir / "b", cases(), words=("needle", "lily"), gate=GATE.replace("slower: 100", "database_bytes: 10")), "--emergency", "--note", "why")
     assert r.returncode == 1 and "at most 10" in r.stderr, r.stderr
+    for limit, told in (("compile: 1ms", "compiled from nothing in"), ("compile_bytes: 4096", "the compiler held"), ("rule_us: 20", "straw: takes")):
+        straw = changed(cases(), perf={"request": "straw " * 20000})
+        r = push(write(lab.dir / "b", straw, words=("needle", "lily"), gate=GATE.replace("slower: 100", limit), extra=STRAW), "--emergency", "--note", "why")
+        assert r.returncode == 1 and told in r.stderr, (limit, r.stderr)
     bad = "  - id: more\n    direction: request\n    match: {keywords: [thorn]}\n    action: {type: flag}\n    tests: [{name: hit, request: rose, expect: {rules: [more]}}, {name: miss, request: x, expect: {rules: []}}]\n"
     assert push(write(lab.dir / "b", cases(), extra=bad), "--emergency", "--note", "why").returncode == 1
     assert len(history()) == before + 1

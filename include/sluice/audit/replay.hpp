@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/audit/record.hpp"
@@ -26,6 +27,9 @@ struct kept_exchange {
 };
 // errc::not_found: none was kept, or it was erased; the message says which.
 [[nodiscard]] result<kept_exchange> open_kept_text(const std::string& line, const text_keys& keys);
+
+// When an exchange was asked, and pinned the snapshot that decided it: `time` of a record of an end is that end.
+[[nodiscard]] wall_time began(std::string_view event, wall_time time, std::int64_t latency_us);
 
 struct replay_input {
   std::string line;                        // of a "decision", "closed" or "opened" record

@@ -23,10 +23,12 @@ struct retention {
 struct kept_files {
   std::vector<std::string> packed, removed;  // names
   std::vector<std::string> problems;         // what could not be done, and why; it is tried again next time
+  std::optional<wall_time> begins = {};      // when the first record was made that is still there, of any node; nothing where files stay for ever
 };
 // What is remembered from one look to the next; empty at the first.
 struct retention_memory {
   std::map<std::string, std::pair<wall_time, wall_time>> times;  // of closed files: of their first and last record
+  std::map<std::string, wall_time> begins = {};                  // of the first file of each node: of its first record
   std::optional<instant> seen;                                   // when it was looked last
   mono_time steady_since{};                                      // since then the clock was not set
   bool clock_was_set = false;                                    // not long ago
@@ -34,6 +36,10 @@ struct retention_memory {
 // How far the two clocks may part between two looks before the wall clock counts as set, and how long files do not go by their age after
 // that, or after the first look, at most: with a clock that is ahead every file is old.
 inline constexpr milliseconds clock_step{60'000}, clock_settles_max{3'600'000};
+
+// An exchange may have been asked this long before a record that stands before its own, at most: keys of kept text stay so long when the records
+// of their day are gone.
+inline constexpr std::chrono::hours asked_before{48};
 
 // Once over the files of this node. The two newest stay as they are: one is being written, one may be followed still. Files go by what their
 // records say, not by what the disk says of them, and only where the first file that stays goes on behind the last record that goes: who may

@@ -37,8 +37,9 @@ class compile_backend {
   [[nodiscard]] virtual result<std::string> compile(const pattern_set& set) = 0;
   // Whether a classifier's file (classifier.hpp) can be loaded. To be asked before this process loads it for the first time.
   [[nodiscard]] virtual result<void> try_classifier(std::string_view bytes) = 0;
-  // The most memory that a child has held so far; 0 where there are no children.
+  // The most memory that a child has held since it was forgotten last; 0 where there are no children.
   [[nodiscard]] virtual std::uint64_t peak_bytes() const { return 0; }
+  virtual void forget_peak() {}
 };
 
 // In this process: for tests and for the child itself.

@@ -80,6 +80,7 @@ struct build_report {
   std::array<std::chrono::microseconds, 4> spent{};  // of that: in parse, check, compile, selftest
   std::vector<std::string> left_out;       // for each exception that has expired and is not in force: which, and since when
   std::optional<wall_time> next_expiry;    // when the first of those in force ends
+  std::optional<wall_time> last_expiry = {};  // when the last of those that have expired did: between the two every day gives the same
 };
 
 // All passes, as every node and every command does it. Never throws; hostile input ends as a diagnostic.

@@ -39,6 +39,10 @@ struct golden_case {
 // All golden files of a bundle. Two cases with one id are an error.
 [[nodiscard]] std::vector<golden_case> golden_of(const bundle_source& source, diagnostics& found);
 
+// Inline tests as cases, by rule, each in a context in which its rule is in force: what there is to measure a rule by where no golden case has it.
+// Tests of rules that are off, or that no context has, are left out.
+[[nodiscard]] std::map<std::string, std::vector<golden_case>> cases_of_tests(const bundle_ast& bundle);
+
 // What a case holds in one direction, as evaluate() takes it; views into `each`. Empty: nothing.
 [[nodiscard]] std::vector<text_part> parts_of(const golden_case& each, direction which);
 
@@ -51,7 +55,7 @@ struct golden_result {
   std::string stream = {};                        // how the answer ends otherwise when it comes in pieces
   policy::action action = policy::action::allow;  // the strongest enforced, of request and response
   std::vector<std::string> rules = {}, shadow = {};
-  std::string text = {};  // of the response, else of the request's last message, after edits; not for printing
+  std::vector<std::string> texts = {};  // of each message of the request, then of the response, after edits, as they were where blocked; not for printing
 };
 // How an answer is also run as a stream: in tokens and cut in two; and code point by code point, which costs as much as a hundred whole runs:
 // each in which a rule finds something, and of the others one in so many, which its id picks.

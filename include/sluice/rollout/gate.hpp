@@ -75,7 +75,7 @@ struct active_evidence {
   std::vector<policy::golden_result> before;   // the candidate's cases by the active version, in their order
   std::vector<policy::test_result> tests;      // the active version's, by the candidate
   std::vector<policy::golden_result> golden;   // the active version's, by the candidate
-  std::size_t tests_without_rule = 0;          // its tests of rules that the candidate has no more: nobody can run them
+  std::size_t tests_without_rule = 0;          // its tests of rules and policies that the candidate has no more: nobody can run them
   bool has_must_block = false;
   std::optional<policy::gate_spec> gate = {};  // what the active version demanded of itself
 };
@@ -164,7 +164,7 @@ struct gate_report {
 struct candidate {
   const policy::build_report& build;   // with a snapshot
   std::string golden_digest;
-  std::vector<policy::golden_case> cases;
+  std::vector<policy::golden_case> cases;  // in an emergency only their texts count, to take times by
 };
 // A line of a decision log, with its text where that was kept and could be opened.
 struct logged_exchange {

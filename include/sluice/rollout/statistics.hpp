@@ -19,6 +19,9 @@ inline constexpr double confidence = 0.95;
 inline constexpr std::size_t never = static_cast<std::size_t>(-1);
 [[nodiscard]] std::size_t cases_needed(double rate_max, std::size_t hits, double sure = confidence);
 
+// The value that `part` of them do not pass. 0: there are none.
+[[nodiscard]] double quantile(std::span<const double> sorted, double part);
+
 // P(at least `hits` in `n`) where each has the chance `rate`: what a rate above it must stand up to.
 [[nodiscard]] double binomial_tail(std::size_t hits, std::size_t n, double rate);
 

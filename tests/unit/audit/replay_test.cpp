@@ -43,6 +43,7 @@ const policy::build_report& built() {
     sums.insert(sums.find("    action:"), "    score: 3\n    exceptions: [{id: club, when: {tenant: [club]}, reason: it runs one, owner: o, ticket: T-1, expires: 2027-03-31}]\n");
     add("sums.yaml", sums);
     add("hours.yaml", policy_file("hours", "lunch", "{type: flag}", ""));
+    add("suite.yaml", "apiVersion: sluice/v1\nkind: TestSuite\nmetadata: {name: all, owner: o}\ntests: [{name: nothing, request: hello, expect: {rules: []}}]\n");
     auto backend = match::in_process_backend();
     policy::shard_cache cache{""};
     return policy::build(source, at("2026-12-01T00:00:00Z"), *backend, cache);
@@ -124,6 +125,33 @@ TEST(replay, what_became_of_a_text_behind_an_answer_does_not_contradict_its_rule
     r.response.findings.push_back({.rule = "notice-rule", .policy = "notice", .action = done, .enforcement = policy::enforcement::enforce, .channel = "c", .begin = 0, .end = 4, .value = "gold"});
     EXPECT_EQ(differences(r).empty(), done != action::redact) << policy::to_string(done);
   }
+}
+
+// The bundle has a threshold and a suite of tests: neither makes a block of a request in which nothing was found.
+TEST(replay, a_verdict_beyond_its_findings_needs_a_sum_that_the_version_calls_too_much) {
+  auto r = decided("2026-12-01T12:00:00Z", {});
+  r.request.judged = true;
+  EXPECT_EQ(differences(r), std::vector<std::string>{});
+  r.request.verdict = r.request.shadow_verdict = policy::verdict::block;
+  EXPECT_EQ(differences(r), std::vector<std::string>{"request: the record says verdict block, its findings make allow"});
+  for (int i = 0; i < 2; ++i) {
+    r.request.findings.push_back({.rule = "sums-rule", .policy = "sums", .action = policy::action::flag, .enforcement = policy::enforcement::enforce, .channel = "c", .begin = 0, .end = 7, .value = "lottery"});
+  }
+  EXPECT_EQ(differences(r).size(), 1u);
+  r.request.scores.push_back({.policy = "sums", .score = 6, .shadow_score = 6, .threshold = 5, .action = policy::action::block, .crossed = true});
+  EXPECT_EQ(differences(r), std::vector<std::string>{});
+  for (const auto& change : std::vector<std::function<void(score_record&)>>{[](score_record& s) { s.score = 4; }, [](score_record& s) { s.threshold = 6; },
+                                                                            [](score_record& s) { s.policy = "hours"; }, [](score_record& s) { s.crossed = false; }}) {
+    auto other = r;
+    change(other.request.scores.front());
+    EXPECT_FALSE(differences(other).empty());
+  }
+}
+
+TEST(replay, what_pinned_its_version_is_when_it_was_asked) {
+  const auto midnight = at("2026-12-02T00:00:00Z");
+  for (const char* end : {"closed", "aborted"}) EXPECT_EQ(began(end, midnight + seconds(20), 30'000'000), midnight - seconds(10)) << end;
+  for (const char* begin : {"decision", "opened", "shadow"}) EXPECT_EQ(began(begin, midnight, 30'000'000), midnight) << begin;
 }
 
 // A path that is not known, a body that is none: the gateway's own refusals have nothing to run again, and do not differ for that.

@@ -194,6 +194,27 @@ TEST_F(tidying, files_over_the_bytes_go_oldest_first_and_the_chain_says_so) {
   EXPECT_EQ(problems(), std::vector<std::string>{});
 }
 
+// What kept texts are read by goes with them, and not before.
+TEST_F(tidying, the_first_record_that_stays_is_told_of_whichever_node_has_it) {
+  const auto first_of = [](const std::string& bytes) { return at(nlohmann::json::parse(bytes.substr(0, bytes.find('\n')))["time"].get<std::string>()); };
+  const auto first = folder_.files()[0];
+  const auto bytes = read(first);
+  const retention all{.age = {}, .bytes = 1u << 30, .pack = false}, few{.age = {}, .bytes = 1, .pack = false};
+  EXPECT_EQ(run({.age = {}, .bytes = 0, .pack = false}).begins, std::nullopt) << "where nothing is removed";
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(run(all).begins, first_of(bytes));
+  const auto done = run(few);
+  ASSERT_FALSE(done.removed.empty());
+  EXPECT_EQ(done.begins, first_of(read(folder_.files()[0])));
+  EXPECT_GT(done.begins, first_of(bytes));
+  auto other = fs::path(first).filename().string();
+  other.replace(0, 2, "n0");
+  write(folder_.path() + "/" + other, bytes);
+  EXPECT_EQ(run(few).begins, first_of(bytes));
+  write(folder_.path() + "/" + other, "no record\n");
+  memory_.begins.clear();
+  EXPECT_EQ(run(few).begins, std::nullopt) << "what cannot be told is not taken for young";
+}
+
 TEST_F(tidying, a_checkpoint_that_a_ring_has_may_have_been_retired_since) {
   const auto lines = folder_.lines();
   const auto first = std::ranges::find_if(lines, [](const std::string& l) { return l.contains("\"event\":\"checkpoint\""); });

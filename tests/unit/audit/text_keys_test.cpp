@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "../time_by_number.hpp"
 #include "sealed_text.hpp"
 #include "sluice/audit/query.hpp"
 #include "sluice/audit/replay.hpp"
@@ -152,6 +155,78 @@ TEST_F(keeping, what_becomes_of_keys_is_told_once) {
   EXPECT_EQ(next.look(), news{});
   fs::remove_all(directory);
   EXPECT_EQ(next.look(), news{"text key " + other + ": gone, and no note says that it was erased"});
+}
+
+TEST_F(keeping, a_key_that_is_in_use_across_midnight_can_be_erased) {
+  auto running = keys();
+  const auto day = at("2026-12-01T23:59:00Z"), next = at("2026-12-02T00:01:00Z");
+  const auto old = running.for_sealing(day, "acme").value();
+  ASSERT_TRUE(running.for_sealing(next, "acme"));
+  EXPECT_EQ(running.for_sealing(day, "acme").value().id, old.id);
+  const erase_request which{.before = {}, .day = "2026-12-01", .tenant_hash = {}};
+  ASSERT_EQ(erase_keys(folder_.path() + "/keys", which, next).value().erased.size(), 1u);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(running.for_sealing(day, "acme").error().code, errc::refused);
+  EXPECT_TRUE(running.for_sealing(day, "globex")) << "of whom nothing was erased";
+  auto after = keys();
+  ASSERT_TRUE(after.for_sealing(next, "acme"));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(after.for_sealing(day, "acme").error().code, errc::refused) << "as the folder said when it was listed";
+}
+
+// After midnight every tenant needs a key of the new day, in a folder with those of a year.
+TEST_F(keeping, many_tenants_take_time_by_their_number) {
+  const auto day = at("2026-12-01T01:00:00Z");
+  const auto folder_of = [&](std::size_t n) {
+    const auto directory = folder_.path() + "/" + std::to_string(n);
+    crypto::digest wrapping;
+    wrapping.fill('m');
+    text_keys some(directory, wrapping, "a key of the test");
+    if (fs::exists(directory)) return some;
+    for (std::size_t i = 0; i < n; ++i) EXPECT_TRUE(some.for_sealing(day, std::to_string(i)));
+    return text_keys(directory, wrapping, "a key of the test");
+  };
+  sluice::testing::expect_time_by_number(
+      [&](std::size_t n) {
+        auto some = folder_of(n);
+        const auto begin = std::chrono::steady_clock::now();
+        for (std::size_t i = 0; i < n; ++i) EXPECT_TRUE(some.for_sealing(day, std::to_string(i)));
+        return std::chrono::steady_clock::now() - begin;
+      },
+      100);
+}
+
+TEST_F(keeping, a_folder_in_which_nothing_changed_is_not_listed_again) {
+  using news = std::vector<std::string>;
+  const auto directory = folder_.path() + "/keys";
+  const auto id = keys().for_sealing(at("2026-12-01T12:00:00Z"), "acme").value().id;
+  erasure_watch watch(directory);
+  EXPECT_EQ(watch.look(), news{});
+  std::this_thread::sleep_for(milliseconds(1100));
+  EXPECT_EQ(watch.look(), news{});
+  const auto changed = fs::last_write_time(directory);
+  fs::remove(directory + "/" + id + ".key");
+  const auto removed = fs::last_write_time(directory);
+  fs::last_write_time(directory, changed);
+  EXPECT_EQ(watch.look(), news{}) << "the folder says that nothing changed";
+  fs::last_write_time(directory, removed);
+  EXPECT_EQ(watch.look(), news{"text key " + id + ": gone, and no note says that it was erased"});
+}
+
+TEST_F(keeping, keys_go_with_the_last_record_of_their_day_and_no_record_tells_of_each) {
+  using news = std::vector<std::string>;
+  const auto directory = folder_.path() + "/keys";
+  const auto id = [&](const std::string& day, const std::string& tenant) { return keys().for_sealing(at(day + "T12:00:00Z"), tenant).value().id; };
+  const auto old = id("2026-12-01", "acme"), erased = id("2026-12-01", "globex"), young = id("2026-12-02", "acme");
+  ASSERT_EQ(erase_keys(directory, {.before = {}, .day = "2026-12-01", .tenant_hash = tenant_hash("a key of the test", "globex")}, at("2026-12-05T08:00:00Z")).value().erased, news{erased});
+  erasure_watch watch(directory);
+  EXPECT_EQ(watch.look().size(), 1u);
+  watch.told();
+  EXPECT_EQ(watch.retire("2026-12-01").value(), 0u);
+  EXPECT_EQ(watch.retire("2026-12-02").value(), 1u);
+  news left;
+  for (const auto& each : fs::directory_iterator(directory)) left.push_back(each.path().filename());
+  EXPECT_EQ(left, news{young + ".key"});
+  EXPECT_EQ(watch.look(), news{});
+  EXPECT_FALSE(keys().find(old));
 }
 
 TEST_F(keeping, erasing_nothing_says_why) {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "built.hpp"
+#include "sluice/policy/diff.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -85,6 +86,47 @@ TEST(golden, judges_by_set_and_by_expectation) {
   EXPECT_EQ(results[4].action, action::block);
   EXPECT_TRUE(results[5].passed) << results[5].what;
   EXPECT_FALSE(results[6].passed);
+}
+
+// What must be absent is in none of the texts, and what is done to any of them is told from what was done before.
+TEST(golden, every_message_of_a_request_and_its_answer_count) {
+  const auto redacting = [](const std::string& direction, const std::string& mask) {
+    return built(one_policy("  - id: hide\n    direction: " + direction + "\n    match: {keywords: [DE89]}\n    action: {type: redact, mask: \"" + mask + "\"}\n    tests: [{name: hit, " +
+                            (direction == "response" ? "response" : "request") + ": DE89, expect: {rules: [hide]}}, {name: miss, request: x, expect: {rules: []}}]\n"));
+  };
+  diagnostics found;
+  const auto cases = read(R"({"id":"1","set":"must_block","messages":[{"role":"user","content":"IBAN DE89 it is"},{"role":"assistant","content":"ok"},{"role":"user","content":"thanks"}],"expect":{"text_absent":["DE89"]}}
+{"id":"2","set":"attack","request":"IBAN DE89 it is","response":"thanks","expect":{"text_absent":["DE89"]}}
+{"id":"3","set":"attack","messages":[{"role":"user","content":"IBAN DE89 it is"},{"role":"user","content":"thanks"}],"expect":{"text_present":["IBAN # it"]}}
+{"id":"4","set":"must_block","request":"hay","expect":{"text_absent":["needle"]}})",
+                          found);
+  ASSERT_EQ(cases.size(), 4u) << to_text(found);
+  const auto in_answers = redacting("response", "#"), everywhere = redacting("both", "#"), otherwise = redacting("both", "%");
+  ASSERT_TRUE(clean(everywhere.found));
+  for (const auto& each : run_golden(cases, in_answers.snapshot)) EXPECT_FALSE(each.passed) << each.id;
+  const auto done = run_golden(cases, everywhere.snapshot);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(done[i].passed) << done[i].id << ": " << done[i].what;
+  EXPECT_FALSE(done[3].passed) << "nothing was done to it";
+  const auto changes = diff_decisions(done, run_golden(cases, otherwise.snapshot));
+  ASSERT_EQ(changes.size(), 3u);
+  for (const auto& each : changes) EXPECT_TRUE(each.text_differs) << each.id;
+}
+
+TEST(golden, what_is_blocked_goes_nowhere) {
+  const auto report = built(one_policy(
+      "  - id: stop\n    direction: response\n    match: {keywords: [secret]}\n    action: {type: block, message: m}\n"
+      "    tests: [{name: hit, response: secret, expect: {rules: [stop]}}, {name: miss, request: x, expect: {rules: []}}]\n"));
+  ASSERT_TRUE(clean(report.found));
+  diagnostics found;
+  const auto cases = read(R"({"id":"1","set":"must_block","request":"say it","response":"the secret","expect":{"text_absent":["secret"]}}
+{"id":"2","set":"must_block","request":"say it","response":"the secret","expect":{"text_absent":["say"]}}
+{"id":"3","set":"must_block","request":"say it","response":"the secret","expect":{"text_present":["say"]}})",
+                          found);
+  ASSERT_EQ(cases.size(), 3u) << to_text(found);
+  const auto results = run_golden(cases, report.snapshot);
+  EXPECT_TRUE(results[0].passed) << results[0].what;
+  EXPECT_FALSE(results[1].passed) << "the request went to the upstream before its answer was blocked";
+  EXPECT_FALSE(results[2].passed);
 }
 
 bundle_source starter() {

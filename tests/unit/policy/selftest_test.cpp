@@ -119,6 +119,7 @@ TEST(policy_build, leaves_out_at_a_node_what_has_expired_since_it_was_published)
   EXPECT_FALSE(acts(before, "pay"));
   EXPECT_TRUE(before.left_out.empty());
   EXPECT_EQ(before.next_expiry, parse_time("2027-01-01").value()) << "a date counts to its end";
+  EXPECT_EQ(before.last_expiry, std::nullopt);
   const auto after = on("2027-01-01", expired_exceptions::leave_out);
   ASSERT_TRUE(clean(after.found));
   ASSERT_NE(after.snapshot, nullptr);
@@ -127,6 +128,7 @@ TEST(policy_build, leaves_out_at_a_node_what_has_expired_since_it_was_published)
   ASSERT_EQ(after.left_out.size(), 1u);
   EXPECT_NE(after.left_out[0].find("exception 'e' of rule 'r' expired on 2026-12-31"), std::string::npos);
   EXPECT_EQ(after.next_expiry, parse_time("2027-02-01").value());
+  EXPECT_EQ(after.last_expiry, parse_time("2027-01-01").value());
   EXPECT_EQ(after.snapshot->version(), before.snapshot->version());
   EXPECT_EQ(on("2027-02-01", expired_exceptions::leave_out).next_expiry, std::nullopt);
   // A person is told to decide.

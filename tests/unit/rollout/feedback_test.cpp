@@ -111,6 +111,31 @@ TEST(feedback, texts_that_are_alike_stand_together) {
   EXPECT_EQ(found[0].decisions.size(), 2u);
 }
 
+// Words of a text that is like no other.
+std::string own_words(std::uint32_t seed, std::size_t bytes) {
+  std::string out;
+  for (std::uint32_t random = seed * 2654435761u + 1; out.size() < bytes; random = random * 1664525u + 1013904223u) out += static_cast<char>((random >> 24) % 7 == 0 ? ' ' : 'a' + (random >> 16) % 26);
+  return out;
+}
+
+TEST(feedback, texts_of_which_none_is_like_another_take_time_by_their_number) {
+  testing::expect_time_by_number(
+      [](std::size_t n) {
+        std::vector<feedback_entry> all;
+        std::vector<logged_decision> logs;
+        for (std::size_t i = 0; i < n; ++i) {
+          logs.push_back(logged('a', own_words(static_cast<std::uint32_t>(i), 2'000)));
+          all.push_back(said(kind::report, 'a', judgement::false_positive, "u"));
+          logs.back().id = all.back().decision = "d" + std::to_string(i);
+        }
+        const auto reviewed = review(all);
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_EQ(clusters(reviewed, logs).size(), n);
+        return std::chrono::steady_clock::now() - begin;
+      },
+      60);
+}
+
 TEST(feedback, what_is_settled_becomes_a_case_and_an_exception_that_ends) {
   using enum judgement;
   const std::vector<feedback_entry> all = {said(kind::label, 'a', false_positive, "Ada"), said(kind::label, 'a', false_positive, "Grace"), said(kind::label, 'b', false_negative, "Ada"),

@@ -69,6 +69,40 @@ TEST(golden_import, finds_every_pair_that_a_plain_comparison_finds) {
   EXPECT_LE(missed, 1u);
 }
 
+TEST(golden_import, finds_what_is_less_alike_where_that_is_asked_for) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < 100; ++i) {
+    std::string first, second;
+    for (std::size_t word = 0; word < 30; ++word) {
+      first += "word" + std::to_string(i * 1000 + word * 37) + " ";
+      second += word % 4 == 3 ? "other" + std::to_string(i * 7919 + word) + " " : "word" + std::to_string(i * 1000 + word * 37) + " ";
+    }
+    texts.push_back(first);
+    texts.push_back(second);
+  }
+  const auto found = near_duplicates(texts, 0.5);
+  for (std::size_t i = 0; i < texts.size(); i += 2) {
+    const auto alike = likeness(texts[i], texts[i + 1]);
+    ASSERT_GT(alike, 0.5);
+    ASSERT_LT(alike, 0.75);
+    EXPECT_TRUE(found[i + 1]) << alike;
+  }
+}
+
+// What is compared of them is a sample, and says the same.
+TEST(golden_import, long_texts_are_as_alike_as_their_words) {
+  std::string first, second;
+  for (std::size_t i = 0; i < 40'000; ++i) {
+    const auto word = std::to_string(i * 2654435761u % 1'000'003) + " ";
+    first += word;
+    second += i % 20 == 0 ? std::to_string(i * 40503u % 999'983) + "x " : word;
+  }
+  EXPECT_NEAR(likeness(first, second), 0.9, 0.06);
+  EXPECT_EQ(likeness(first, first), 1);
+  EXPECT_LT(likeness(first, "send the figures"), 0.01);
+  EXPECT_EQ(near_duplicates(std::vector{first, second}, 0.8), (std::vector<bool>{false, true}));
+}
+
 TEST(golden_import, sees_through_case_and_white_space_only) {
   EXPECT_EQ(likeness("Send  the\nFigures", "send the figures"), 1);
   EXPECT_LT(likeness("send the figures", "burn all the letters"), 0.2);
