@@ -82,11 +82,8 @@ void shadow_lane::offer(std::size_t worker, const proxy::exchange_report& report
   copy(to.response, report.text->response, report.response_names);
   to.streamed = report.streamed;
   to.takes_system_words = report.text->takes_system_words;
-  for (const auto& each : report.text->choices) {
-    if (each.choice < 0 || !each.structured) continue;
-    to.structured.resize(std::max(to.structured.size(), static_cast<std::size_t>(each.choice) + 1));
-    to.structured[static_cast<std::size_t>(each.choice)] = 1;
-  }
+  for (const auto& each : report.text->choices) to.choices.push_back({each.choice, each.structured});
+  to.answer_ended = report.text->answer_ended;
   to.response_judged = report.response_judged;
   to.broken_off = !report.reason.empty() && report.response.verdict != policy::verdict::block && report.request.verdict != policy::verdict::block;
   to.request_verdict = report.request.verdict;
