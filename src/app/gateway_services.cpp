@@ -28,7 +28,8 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .end = f.end,
                             .score = known ? rules[f.rule].score : 0,
                             .more = {},
-                            .value = f.value});
+                            .value = f.value,
+                            .last_turn = f.last_turn});
     for (const auto& rest : f.more) out.findings.back().more.push_back({names.of(rest.part), rest.begin, rest.end});
   }
   out.classifier_scores.clear();
