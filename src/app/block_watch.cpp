@@ -44,7 +44,9 @@ void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapsho
     if (known != nullptr) {
       // Armed again: what was seen before does not count against it.
       for (const auto& rule : known->demoted) {
-        if (!std::ranges::binary_search(snapshot->demoted(), rule)) known->rates->rearm(rule);
+        if (std::ranges::binary_search(snapshot->demoted(), rule)) continue;
+        known->rates->rearm(rule);
+        known->counted.forget();
       }
       known->demoted = snapshot->demoted();
       continue;
@@ -70,13 +72,14 @@ void block_watch::follow(const std::vector<std::shared_ptr<const policy::snapsho
   }
 }
 
-void block_watch::take(const seen& one, mono_time t) {
+void block_watch::take(seen& one, mono_time t) {
   auto* of = rates_of(one.by->version());
   if (of == nullptr) return;  // it is out of force
   auto [context, fresh] = of->contexts.try_emplace(one.what.context);
   if (fresh) {
     for (std::uint32_t i = 0; i < one.by->rules().size(); ++i) context->second.push_back(policy::applies(*one.rules, i));
   }
+  of->counted.keep_new(one.what);
   of->rates->see(one.what, t);
   if (one.as == activation_) of->arm.see(one.what.user, one.what.blocked, one.failed, one.added_us);
 }
@@ -84,7 +87,10 @@ void block_watch::take(const seen& one, mono_time t) {
 block_watch::news block_watch::look(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, policy::activation as, const evidence_source& evidence, mono_time t) {
   follow(in_force, evidence);
   if (std::exchange(activation_, as) != as) {
-    for (auto& each : versions_) each->arm = {};
+    for (auto& each : versions_) {
+      each->arm = {};
+      each->counted.forget();
+    }
   }
   for (auto& queue : queues_) {
     for (std::size_t n = queue->size(); n > 0; --n) {

@@ -15,6 +15,7 @@
 #include "sluice/rollout/arm_tally.hpp"
 #include "sluice/rollout/block_band.hpp"
 #include "sluice/rollout/block_rates.hpp"
+#include "sluice/rollout/counted_spans.hpp"
 #include "sluice/store/agent.hpp"
 
 namespace sluice::app {
@@ -58,11 +59,12 @@ class block_watch {
     std::unordered_map<std::uint64_t, std::vector<bool>> contexts;  // which rules apply
     std::unique_ptr<rollout::block_rates> rates;
     rollout::version_bands bands;
+    rollout::counted_spans counted;  // of activation_: both arms of a comparison begin with the same histories
     rollout::arm_tally arm;  // of activation_
   };
   [[nodiscard]] version_rates* rates_of(const std::string& version);
   void follow(const std::vector<std::shared_ptr<const policy::snapshot>>& in_force, const evidence_source& evidence);
-  void take(const seen& one, mono_time t);
+  void take(seen& one, mono_time t);
 
   std::vector<std::unique_ptr<handoff<seen>>> queues_;  // by worker
   std::vector<counter> unseen_;

@@ -43,6 +43,7 @@ judged weaker_than_live(store::publisher& ring, const store::head_record& live, 
 // What its manifest says holds for what it was held against when it was pushed. False: it was complained about.
 bool may_follow(store::publisher& ring, const activate_options& options, const std::string& version, store::activate_request& asked) {
   const auto live = ring.head();
+  asked.only_after = live ? live->activation : policy::activation{};  // what is compared below, and nothing that came after it
   if (!live && live.error().code != errc::not_found) return true;  // what stands there cannot be read, and is passed over
   const auto origin = ring.origin(version);
   if (!origin) return complain_ring(origin.error()), false;

@@ -41,7 +41,7 @@ void announce(const gateway& g, bool json) {
   } else {
     std::cout << "sluice listens on " << data << ", admin on " << admin << '\n' << std::flush;
   }
-  telemetry::log(level::info, "serving", {{"listen", data}, {"admin", admin}, {"mode", c.shadow ? "shadow" : "enforce"},
+  telemetry::log(level::info, "serving", {{"listen", data}, {"admin", admin}, {"mode", c.global_shadow ? "shadow" : "enforce"},
                                           {"policy", status.state}, {"activation", policy::to_string(status.activation)},
                                           {"version", status.version.substr(0, 12)}, {"source", status.source}});
   if (status.state != "NONE") return;

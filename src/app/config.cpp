@@ -288,7 +288,7 @@ void read_top_level(section& root, config& out) {
   static constexpr string_view modes[] = {"enforce", "shadow"};
   std::size_t mode = 0;
   root.choice("mode", modes, mode);
-  out.shadow = mode == 1;
+  out.global_shadow = mode == 1;
   section log = root.sub("log");
   static constexpr std::array<string_view, 5> levels = {"debug", "info", "warn", "error", "off"};
   static constexpr std::array<string_view, 3> formats = {"auto", "json", "text"};

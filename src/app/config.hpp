@@ -153,7 +153,7 @@ struct config {
     std::vector<std::pair<std::string, std::string>> labels;
   } node;
   unsigned workers = 0;  // 0: auto
-  bool shadow = false;
+  bool global_shadow = false;
   std::string log_level = "info", log_format = "auto";
   std::vector<upstream_config> upstreams;
   policy_config policy;

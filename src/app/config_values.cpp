@@ -83,7 +83,7 @@ std::string show_front(const config& c) {
   if (!c.node.labels.empty()) out += "  labels:\n";
   for (const auto& [key, value] : c.node.labels) out += "    " + json_quoted(key) + ": " + json_quoted(value) + "\n";
   out += "workers: " + (c.workers == 0 ? std::string("auto") : std::to_string(c.workers)) + "\n";
-  out += std::string("mode: ") + (c.shadow ? "shadow" : "enforce") + "\n";
+  out += std::string("mode: ") + (c.global_shadow ? "shadow" : "enforce") + "\n";
   out += "log:\n  level: " + c.log_level + "\n  format: " + c.log_format + "\n";
   out += "upstreams:\n";
   for (const auto& u : c.upstreams) {

@@ -78,7 +78,8 @@ void add_rules(rollout::logged_decision& out, const json& record, const std::opt
     const auto section = record.find(direction);
     if (section == record.end() || !section->is_object()) continue;
     for (const auto& f : member(*section, "findings")) {
-      rollout::acted_rule rule{.rule = word(f, "rule"), .policy = word(f, "policy"), .direction = direction, .enforced = word(f, "enforcement") == "enforce", .value = {}};
+      rollout::acted_rule rule{.rule = word(f, "rule"), .policy = word(f, "policy"), .direction = direction, .enforced = word(f, "enforcement") == "enforce", .value = {}, .span = word(f, "hmac"),
+                               .last_turn = !f.contains("last_turn") || truth(f, "last_turn")};
       const auto& span = member(f, "span");
       if (text && span.is_array() && span.size() == 2 && span[0].is_number_unsigned() && span[1].is_number_unsigned()) {
         rule.value = value_of(std::string_view(direction) == "request" ? text->request : text->response, span[0], span[1], word(f, "hmac"), value_key);
@@ -171,7 +172,9 @@ std::optional<std::vector<rollout::logged_decision>> read_decisions(const decisi
   const auto read = audit::query(logs->folders(), which, [&](const std::string& line) {
     const auto record = parse_bounded<json>(line, record_bounds);
     if (!record.is_object() || !record.contains("id") || word(record, "event") == "opened") return true;
-    rollout::logged_decision out{.id = word(record, "id"), .tenant = word(member(record, "context"), "tenant"), .verdict = word(record, "verdict"),
+    const auto& context = member(record, "context");
+    const auto conversation = word(context, "conversation");
+    rollout::logged_decision out{.id = word(record, "id"), .tenant = word(context, "tenant"), .verdict = word(record, "verdict"), .conversation = conversation.empty() ? word(context, "user") : conversation,
                                  .time = parse_time(word(record, "time")).value_or(wall_time{}), .rules = {}, .request = {}, .response = {}};
     std::optional<audit::kept_exchange> text;
     if (wanted.contains(out.id)) {

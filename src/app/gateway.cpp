@@ -221,7 +221,7 @@ std::shared_ptr<const proxy::settings> gateway::proxy_settings() const {
   out->server_state = settings_.unreadable.server_state;
   out->attachments = settings_.unreadable.attachments;
   out->reads_forms = settings_.unreadable.scan_forms;
-  out->global_shadow = settings_.shadow;
+  out->global_shadow = settings_.global_shadow;
   const auto key = crypto::derive_key(master_secret_, "redaction-hash");
   out->hash_key.assign(key.begin(), key.end());
   const auto token_key = crypto::derive_key(master_secret_, "tokens");
@@ -252,7 +252,7 @@ result<void> gateway::open_server() {
     each->set_policy(active_, tables);
     each->set_keys(keys_);
   }
-  lane_->expect(active_->shadow != nullptr);
+  lane_->expect(active_->shadow ? active_->shadow->version() : std::string());
   serving_ = true;
   return {};
 }
@@ -262,7 +262,7 @@ result<void> gateway::open_admin() {
   from.token = admin_token_;
   from.build = build_;
   from.node = node_;
-  from.mode = settings_.shadow ? "shadow" : "enforce";
+  from.mode = settings_.global_shadow ? "shadow" : "enforce";
   from.config_digest = settings_.digest;
   from.started = started_;
   from.audit_directory = settings_.audit.directory;
@@ -328,7 +328,7 @@ void gateway::publish(std::shared_ptr<const policy::active_policy> active) {
   guard_->blame(suspect->denies_all() ? "" : suspect->version(), mono_now());
   pins_.activate(in_force, mono_now());
   if (!serving_) return;
-  lane_->expect(active_->shadow != nullptr);
+  lane_->expect(active_->shadow ? active_->shadow->version() : std::string());
   server_->post_each([this, given = active_, tables = tables_in_force()](unsigned worker) {
     services_[worker]->set_policy(given, tables);
   });

@@ -53,7 +53,7 @@ audit::log_config audit_settings(const config& settings, const log_identity& who
   to.queue_records = std::max<std::size_t>(to.queue_records, std::size_t{proxy::records_max} * settings.limits.in_flight / who.workers * 5 / 4);
   to.store_masked = settings.audit.masked;
   to.file_bytes_max = settings.audit.file_bytes;
-  to.shadow = settings.shadow;
+  to.shadow = settings.global_shadow;
   if (settings.audit.encrypted) {
     to.text = std::make_shared<audit::text_keys>(text_keys_of(text_key_directory(settings.policy.state_directory), who.master_secret));
   }

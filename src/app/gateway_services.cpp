@@ -28,7 +28,8 @@ void fill(audit::section& out, const policy::outcome& from, bool judged, bool re
                             .end = f.end,
                             .score = known ? rules[f.rule].score : 0,
                             .more = {},
-                            .value = f.value});
+                            .value = f.value,
+                            .last_turn = f.last_turn});
     for (const auto& rest : f.more) out.findings.back().more.push_back({names.of(rest.part), rest.begin, rest.end});
   }
   out.classifier_scores.clear();
@@ -183,7 +184,7 @@ void gateway_services::count_unscanned(const proxy::exchange_report& report) {
 void gateway_services::record(const proxy::exchange_report& report) {
   // `opened` names what the request found; `closed` has it again, and the answer's.
   if (report.kind == proxy::report_kind::whole || report.kind == proxy::report_kind::closed) {
-    blocks_.note(worker_, report);
+    if (!settings_.global_shadow) blocks_.note(worker_, report);  // nothing is blocked, and nobody looks
     if (report.policy.shadow != nullptr) lane_.offer(worker_, report);
     for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
       if (!(*table)->is_for(report.policy.snapshot.get())) continue;

@@ -56,7 +56,7 @@ store::block_evidence gateway::evidence_of(const std::string& version) const {
 
 // The breaker: what is over its limit goes to shadow, on this node's own evidence.
 void gateway::watch_blocks() {
-  if (settings_.shadow || !serving_) return;  // nothing is blocked
+  if (settings_.global_shadow || !serving_) return;  // nothing is blocked, and nothing was noted
   std::vector<std::shared_ptr<const policy::snapshot>> in_force;
   policy::activation as;
   {

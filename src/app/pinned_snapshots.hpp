@@ -16,7 +16,7 @@ class pinned_snapshots {
   using pointer = std::shared_ptr<const policy::snapshot>;
   pinned_snapshots(std::uint64_t bytes_max, milliseconds pin_max) : bytes_max_(bytes_max), pin_max_(pin_max) {}
 
-  // These are in force from `t` on: one, or one and its canary.
+  // These are in force from `t` on: one, and what runs beside it, a canary and a version in shadow.
   void activate(const std::vector<pointer>& snapshots, mono_time t);
   void activate(const pointer& snapshot, mono_time t) { activate(std::vector{snapshot}, t); }
   // Those whose streams have to end now. Each is named once.

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t places = 1024;                    // of a worker
 constexpr std::size_t waiting_bytes_max = 32u << 20;    // of text, of all workers
-constexpr milliseconds burst{1000}, idle{5};
+constexpr milliseconds burst{1000}, idle{5}, asleep{1000};
 constexpr std::uint64_t compare_every = 16;             // exchanges of which also the live version's cost is taken
 constexpr int lowest_priority = 19;
 
@@ -53,14 +53,20 @@ shadow_lane::shadow_lane(std::size_t workers, unsigned cpu_percent, rollout::sha
 }
 
 shadow_lane::~shadow_lane() {
-  stopping_.store(true);
-  expect(true);
+  {
+    const std::lock_guard lock(expect_lock_);
+    stopping_ = true;
+  }
+  expected_changed_.notify_one();
   thread_.join();
 }
 
-void shadow_lane::expect(bool work) {
-  awake_.store(work);
-  awake_.notify_one();
+void shadow_lane::expect(std::string version) {
+  {
+    const std::lock_guard lock(expect_lock_);
+    expected_ = std::move(version);
+  }
+  expected_changed_.notify_one();
 }
 
 void shadow_lane::offer(std::size_t worker, const proxy::exchange_report& report) {
@@ -82,11 +88,8 @@ void shadow_lane::offer(std::size_t worker, const proxy::exchange_report& report
   copy(to.response, report.text->response, report.response_names);
   to.streamed = report.streamed;
   to.takes_system_words = report.text->takes_system_words;
-  for (const auto& each : report.text->choices) {
-    if (each.choice < 0 || !each.structured) continue;
-    to.structured.resize(std::max(to.structured.size(), static_cast<std::size_t>(each.choice) + 1));
-    to.structured[static_cast<std::size_t>(each.choice)] = 1;
-  }
+  for (const auto& each : report.text->choices) to.choices.push_back({each.choice, each.structured});
+  to.answer_ended = report.text->answer_ended;
   to.response_judged = report.response_judged;
   to.broken_off = !report.reason.empty() && report.response.verdict != policy::verdict::block && report.request.verdict != policy::verdict::block;
   to.request_verdict = report.request.verdict;
@@ -108,22 +111,43 @@ void shadow_lane::offer(std::size_t worker, const proxy::exchange_report& report
   side.queue.publish();
 }
 
+// Waits while no version is in shadow, but not for ever: an exchange that was pinned while one was may end later. False: it is over.
+bool shadow_lane::next_look() {
+  std::unique_lock lock(expect_lock_);
+  if (judging_.empty()) expected_changed_.wait_for(lock, asleep, [this] { return stopping_ || !expected_.empty(); });
+  judging_ = expected_;
+  return !stopping_;
+}
+
 void shadow_lane::run() {
   // On Linux a thread has a priority of its own. Where it may not be lowered, the share of the processor still bounds it.
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), lowest_priority);
-  while (!stopping_.load(std::memory_order_relaxed)) {
-    awake_.wait(false);
-    if (!run_once()) std::this_thread::sleep_for(idle);
+  while (next_look()) {
+    if (!run_once() && !judging_.empty()) std::this_thread::sleep_for(idle);
   }
+}
+
+// True: some were for a version that is not in shadow any more.
+bool shadow_lane::shed_ended(worker_side& side) {
+  bool any = false;
+  for (auto* waiting = side.queue.front(); waiting != nullptr && (*waiting)->of.candidate->version() != judging_; waiting = side.queue.front()) {
+    waiting_bytes_.fetch_sub((*waiting)->bytes, std::memory_order_relaxed);
+    waiting->reset();
+    side.queue.release();
+    shed_ended_.add();
+    any = true;
+  }
+  return any;
 }
 
 // One exchange of each worker. False: there was nothing to do, or no time left to do it.
 bool shadow_lane::run_once() {
   bool any = false;
   for (auto& side : workers_) {
+    any = shed_ended(*side) || any;
     budget_.refill(mono_now());
     auto* waiting = budget_.open() ? side->queue.front() : nullptr;
-    if (waiting == nullptr) continue;
+    if (waiting == nullptr || (*waiting)->of.candidate->version() != judging_) continue;
     const auto begin = thread_cpu_time();
     const auto mine = std::move(*waiting);
     side->queue.release();
@@ -140,14 +164,18 @@ bool shadow_lane::run_once() {
 void shadow_lane::count_blocks(const rollout::shadow_exchange& of, const rollout::shadow_judgement& done) {
   rollout::describe(counted_, of.who, of.counted_as, done.effective, done.request, done.response, of.candidate->rules());
   const std::lock_guard lock(tally_lock_);
-  if (!tally_ || tally_->of().version() != of.candidate->version()) tally_.emplace(of.candidate);
-  tally_->see(counted_, tally_->of().rules_for(of.who));
+  if (!tally_ || tally_->version() != of.candidate->version()) {
+    tally_.emplace(*of.candidate);
+    spans_.forget();
+  }
+  spans_.keep_new(counted_);
+  tally_->see(counted_, of.candidate->rules_for(of.who));
 }
 
 store::shown_by_version shadow_lane::shown() const {
   const std::lock_guard lock(tally_lock_);
   if (!tally_) return {};
-  return {{tally_->of().version(), tally_->shown()}};
+  return {{tally_->version(), tally_->shown()}};
 }
 
 void shadow_lane::judge(const job& of) {
@@ -200,7 +228,7 @@ void shadow_lane::judge(const job& of) {
 }
 
 shadow_lane::statistics shadow_lane::stats() const {
-  statistics out{.judged = judged_.value(), .inexact = inexact_.value(), .shed_log = shed_log_.value(), .cpu_us = cpu_us_.value()};
+  statistics out{.judged = judged_.value(), .inexact = inexact_.value(), .shed_queue = shed_ended_.value(), .shed_log = shed_log_.value(), .cpu_us = cpu_us_.value()};
   for (const auto& side : workers_) {
     out.shed_budget += side->shed_budget.value();
     out.shed_queue += side->shed_queue.value();

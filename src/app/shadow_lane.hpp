@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "sluice/base/counters.hpp"
 #include "sluice/base/handoff.hpp"
 #include "sluice/proxy/report.hpp"
+#include "sluice/rollout/counted_spans.hpp"
 #include "sluice/rollout/cpu_budget.hpp"
 #include "sluice/rollout/shadow_judge.hpp"
 #include "sluice/rollout/shadow_tally.hpp"
@@ -29,8 +31,9 @@ class shadow_lane {
   shadow_lane(const shadow_lane&) = delete;
   shadow_lane& operator=(const shadow_lane&) = delete;
 
-  // Whether some version is in shadow: without one the thread sleeps.
-  void expect(bool work);
+  // The version that is in shadow; "": none, and the thread sleeps. What waits to be judged by another one is shed: nothing of it is kept for longer
+  // than a look takes.
+  void expect(std::string version);
   // A worker's own thread; only where the report's policy has a version in shadow.
   void offer(std::size_t worker, const proxy::exchange_report& report);
 
@@ -54,8 +57,10 @@ class shadow_lane {
     handoff<std::unique_ptr<job>> queue;
     counter shed_budget, shed_queue, shed_size;
   };
+  [[nodiscard]] bool next_look();
   void run();
   bool run_once();
+  bool shed_ended(worker_side& side);
   void judge(const job& of);
 
   rollout::shadow_keys keys_;
@@ -63,13 +68,18 @@ class shadow_lane {
   std::vector<std::unique_ptr<worker_side>> workers_;
   rollout::cpu_budget budget_;
   std::atomic<std::size_t> waiting_bytes_{0};
-  counter judged_, inexact_, shed_log_, cpu_us_;
+  counter judged_, inexact_, shed_log_, shed_ended_, cpu_us_;
   policy::scratch scratch_, live_scratch_;
   void count_blocks(const rollout::shadow_exchange& of, const rollout::shadow_judgement& done);
   mutable std::mutex tally_lock_;  // of the lane's thread and whoever asks; no worker's
   std::optional<rollout::shadow_tally> tally_;
+  rollout::counted_spans spans_;       // of its version; the lane's thread alone
   rollout::judged_exchange counted_;  // used again and again by the lane's thread
-  std::atomic<bool> stopping_{false}, awake_{false};
+  std::mutex expect_lock_;
+  std::condition_variable expected_changed_;
+  std::string expected_;               // both are of expect_lock_
+  bool stopping_ = false;
+  std::string judging_;                // expected_, as the lane's thread saw it last
   std::thread thread_;
 };
 

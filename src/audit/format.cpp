@@ -120,6 +120,7 @@ void finding(writer& w, const finding_record& f, const line_context& in) {
     }
     w.close(']');
   }
+  if (!f.last_turn) w.flag("last_turn", false);
   if (f.score > 0) w.number("score", f.score);
   w.text("hmac", keyed(in, f.value));
   if (in.config.store_masked) w.text("masked", mask_value(f.value));

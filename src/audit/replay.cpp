@@ -10,6 +10,7 @@
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/explain.hpp"
+#include "sluice/policy/kept_stream.hpp"
 
 namespace sluice::audit {
 namespace {
@@ -91,17 +92,11 @@ struct kept_judge {
   }
 
   policy::outcome judge_stream(const policy::ruleset& rules, const policy::evaluate_options& options, policy::scratch& scratch) const {
-    const auto& kept = text.response;
-    policy::stream_evaluator stream(with, rules, options, scratch);
-    std::string left;
-    for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable, p.choice);
-    for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
-    for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
-    for (const auto& c : text.choices) {
-      if (!stream.blocked()) (void)stream.close(c.choice, c.structured, left);
-    }
-    if (text.answer_ended && !stream.blocked()) (void)stream.close_all();
-    return stream.result();
+    std::vector<policy::text_part> texts;
+    for (const auto& p : text.response) texts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text, p.choice});
+    std::vector<policy::ended_choice> choices;
+    for (const auto& c : text.choices) choices.push_back({c.choice, c.structured});
+    return policy::evaluate_kept_stream(with, rules, {.texts = texts, .choices = choices, .ended = text.answer_ended}, options, scratch);
   }
 };
 

@@ -46,6 +46,10 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
   // What comes behind an answer depends on what its edits leave.
   if (options.direction == direction::response) make_edits(rules, parts, options, std::exchange(pending, {}), out);
   run.settle(parts, out);
+  const auto in_last_turn = [&](std::uint32_t part) { return part >= parts.size() || parts[part].last_turn; };
+  for (auto& f : out.findings) {
+    f.last_turn = in_last_turn(f.part) || std::ranges::any_of(f.more, [&](const text_span& rest) { return in_last_turn(rest.part); });
+  }
   return out;
 }
 

@@ -35,13 +35,31 @@ struct block_rates::rates {
   }
 };
 
+// What was seen since a time, gathered in one pass: a rule that is looked at costs what it blocked and the kinds of users, not another pass. Whoever trips
+// hundreds of rules at once makes no work of it.
+struct block_rates::gathered {
+  struct part {
+    std::uint64_t context = 0;
+    std::uint32_t seen = 0, blocked = 0;
+  };
+  struct user {
+    std::uint64_t tenant = 0;
+    std::vector<part> in;
+  };
+  std::unordered_map<std::uint64_t, user> users;
+  std::map<std::pair<std::uint64_t, std::vector<std::uint64_t>>, std::size_t> kinds;           // users of one tenant who were in the same contexts
+  std::unordered_map<std::uint32_t, std::unordered_map<std::uint64_t, std::uint32_t>> blocked;  // by the first entry of a rule's id: users, and how often
+};
+
 std::string told(const trip& of) {
   return of.what + " blocked " + percent(of.rate) + " of " + std::to_string(of.users) + " users" + (of.tenants > 1 ? " of " + std::to_string(of.tenants) + " tenants" : "") +
          " within " + std::to_string(of.window.count()) + " s (at least " + percent(of.at_least) + "), its limit is " + told(of.band);
 }
 
 block_rates::block_rates(std::vector<watched_rule> rules, policy::breaker_terms terms, block_band version, std::function<bool(std::uint64_t, std::uint32_t)> applies)
-    : rules_(std::move(rules)), terms_(terms), version_(version), applies_(std::move(applies)) {}
+    : rules_(std::move(rules)), terms_(terms), version_(version), applies_(std::move(applies)) {
+  for (std::uint32_t i = 0; i < rules_.size(); ++i) numbers_[rules_[i].id].push_back(i);
+}
 
 void block_rates::see(const judged_exchange& one, mono_time t) {
   if (!terms_.on) return;
@@ -77,52 +95,79 @@ void block_rates::forget() {
   followed_.follow_all();
 }
 
-block_rates::rates block_rates::rates_of(const std::string* id, mono_time since) const {
-  struct user_sum {
-    std::uint64_t tenant = 0;
-    std::uint32_t seen = 0, blocked = 0;
-  };
-  std::vector<std::uint32_t> entries_of;  // the rule's numbers
-  for (std::uint32_t i = 0; id != nullptr && i < rules_.size(); ++i) {
-    if (rules_[i].id == *id) entries_of.push_back(i);
-  }
-  std::map<std::uint64_t, bool> in_force;  // by context
-  const auto concerns = [&](std::uint64_t context) {
-    if (id == nullptr) return true;
-    const auto [at, fresh] = in_force.try_emplace(context, false);
-    if (fresh) at->second = std::ranges::any_of(entries_of, [&](std::uint32_t rule) { return applies_(context, rule); });
-    return at->second;
-  };
-  std::unordered_map<std::uint64_t, user_sum> users;
+block_rates::gathered block_rates::gather(mono_time since) const {
+  gathered out;
   for (const auto& slice : slices_) {
     if (slice.begin + slice_length <= since) continue;
     for (const auto& [key, entry] : slice.entries) {
-      if (!concerns(entry.context)) continue;
-      auto& user = users[entry.user];
+      auto& user = out.users[entry.user];
       user.tenant = entry.tenant;
-      user.seen += entry.seen;
-      if (id == nullptr) user.blocked += entry.blocked;
-      std::uint32_t times = 0;  // a rule and its variants are never in force together
-      for (const auto rule : entries_of) {
-        const auto by = std::ranges::find(entry.by, rule, &share::rule);
-        if (by != entry.by.end()) times += by->times;
-      }
-      user.blocked += std::min(times, entry.seen);
+      auto part = std::ranges::find(user.in, entry.context, &gathered::part::context);
+      if (part == user.in.end()) part = user.in.insert(part, {.context = entry.context});
+      part->seen += entry.seen;
+      part->blocked += entry.blocked;
+      for (const auto& by : entry.by) out.blocked[numbers_.at(rules_[by.rule].id).front()][entry.user] += std::min(by.times, entry.seen);
     }
   }
+  std::vector<std::uint64_t> contexts;
+  for (const auto& [id, user] : out.users) {
+    contexts.clear();
+    for (const auto& part : user.in) contexts.push_back(part.context);
+    std::ranges::sort(contexts);
+    ++out.kinds[{user.tenant, contexts}];
+  }
+  return out;
+}
+
+block_rates::rates block_rates::rates_of_all(const gathered& seen) {
   rates out;
-  for (const auto& [user, sum] : users) {
-    for (auto* to : {&out.all, &out.tenants[sum.tenant]}) {
+  for (const auto& [id, user] : seen.users) {
+    std::uint32_t asked = 0, blocked = 0;
+    for (const auto& part : user.in) {
+      asked += part.seen;
+      blocked += part.blocked;
+    }
+    for (auto* to : {&out.all, &out.tenants[user.tenant]}) {
       ++to->users;
-      to->users_blocked += sum.blocked > 0 ? 1 : 0;
-      to->blocked += static_cast<double>(sum.blocked) / sum.seen;
+      to->users_blocked += blocked > 0 ? 1 : 0;
+      to->blocked += static_cast<double>(blocked) / asked;
     }
   }
   return out;
 }
 
-std::optional<trip> block_rates::judged(const std::string* id, const block_band& band, seconds window, mono_time t) const {
-  const auto seen = rates_of(id, t - window);
+// Of whom the rule concerns, in proportion to what he asked where it does. A rule and its variants are never in force together.
+block_rates::rates block_rates::rates_of(const std::string& rule, const gathered& seen) const {
+  rates out;
+  const auto& numbers = numbers_.at(rule);
+  const auto blocked = seen.blocked.find(numbers.front());
+  if (blocked == seen.blocked.end() || blocked->second.size() < blocked_users_min) return out;  // too few, whoever else there was
+  std::unordered_map<std::uint64_t, bool> known;
+  const auto concerns = [&](std::uint64_t context) {
+    const auto [at, fresh] = known.try_emplace(context, false);
+    if (fresh) at->second = std::ranges::any_of(numbers, [&](std::uint32_t number) { return applies_(context, number); });
+    return at->second;
+  };
+  for (const auto& [kind, users] : seen.kinds) {
+    if (std::ranges::none_of(kind.second, concerns)) continue;
+    out.all.users += users;
+    out.tenants[kind.first].users += users;
+  }
+  for (const auto& [id, times] : blocked->second) {
+    const auto& user = seen.users.at(id);
+    std::uint32_t asked = 0;
+    for (const auto& part : user.in) asked += concerns(part.context) ? part.seen : 0;
+    if (asked == 0) continue;
+    for (auto* to : {&out.all, &out.tenants[user.tenant]}) {
+      ++to->users_blocked;
+      to->blocked += static_cast<double>(std::min(times, asked)) / asked;
+    }
+  }
+  return out;
+}
+
+std::optional<trip> block_rates::judged(const std::string* id, const block_band& band, seconds window, const gathered& all_seen) const {
+  const auto seen = id == nullptr ? rates_of_all(all_seen) : rates_of(*id, all_seen);
   const auto& all = seen.all;
   const double limit = band.limit;
   // Whole users blocked are the least certain of all shares with this mean, so that the bound holds for shares as well.
@@ -138,21 +183,23 @@ std::optional<trip> block_rates::judged(const std::string* id, const block_band&
 }
 
 void block_rates::look_at(seconds window, mono_time t, std::vector<trip>& out) {
-  std::set<std::uint32_t> blocking;
+  std::vector<bool> blocking(rules_.size());
   for (const auto& slice : slices_) {
     for (const auto& [key, entry] : slice.entries) {
-      for (const auto& by : entry.by) blocking.insert(by.rule);
+      for (const auto& by : entry.by) blocking[by.rule] = true;
     }
   }
+  if (std::ranges::find(blocking, true) == blocking.end()) return;
+  const auto seen = gather(t - window);
   std::set<std::string> looked;
   std::vector<std::string> rules;  // that the version's rate consists of
-  for (const auto number : blocking) {
+  for (std::uint32_t number = 0; number < rules_.size(); ++number) {
     const auto& rule = rules_[number];
-    if (!rule.enforced || !looked.insert(rule.id).second) continue;
+    if (!blocking[number] || !rule.enforced || !looked.insert(rule.id).second) continue;
     if (!rule.never_demote) rules.push_back(rule.id);
     const auto before = tripped_.find(rule.id);
     if (before != tripped_.end() && (!rule.never_demote || t - before->second < long_window)) continue;
-    auto found = judged(&rule.id, rule.band, window, t);
+    auto found = judged(&rule.id, rule.band, window, seen);
     if (!found) continue;
     if (!rule.never_demote) found->rules = {rule.id};
     tripped_[rule.id] = t;
@@ -163,7 +210,7 @@ void block_rates::look_at(seconds window, mono_time t, std::vector<trip>& out) {
   if (!out.empty() || rules.empty()) return;
   const auto before = tripped_.find(version_key);
   if (before != tripped_.end() && t - before->second < window) return;
-  auto found = judged(nullptr, version_, window, t);
+  auto found = judged(nullptr, version_, window, seen);
   if (!found) return;
   tripped_[version_key] = t;
   for (const auto& id : rules) tripped_[id] = t;
@@ -177,7 +224,7 @@ std::vector<trip> block_rates::look(mono_time t) {
   look_at(short_window, t, out);
   if (out.empty() && t >= next_long_look_) {
     next_long_look_ = t + slice_length;
-    users_ = rates_of(nullptr, t - short_window).all.users;
+    users_ = gather(t - short_window).users.size();
     look_at(long_window, t, out);
   }
   // What follows a demotion is judged by itself: what went before would be held against the rules that stay.

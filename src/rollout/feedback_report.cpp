@@ -76,34 +76,71 @@ std::string golden_case_line(const reviewed_decision& of, const logged_decision&
   return made.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+using rule_name = std::pair<std::string, std::string>;  // and its policy's
+
+// A decision on which a rule acted, with those that have the same from their history.
+struct hit {
+  bool reported = false, right = false, wrong = false;
+};
+
+// Which hit of each rule a decision is: a new one where something stands in its last turn or its answer, or stands nowhere before.
+class first_hits {
+ public:
+  std::map<rule_name, std::size_t> of(const logged_decision& decision) {
+    std::map<rule_name, std::size_t> out;
+    std::map<rule_name, std::vector<std::string>> spans;
+    std::set<rule_name> fresh;
+    for (const auto& each : decision.rules) {
+      const rule_name name{each.rule, each.policy};
+      auto span = decision.tenant + '\n' + decision.conversation + '\n' + each.span;
+      if (each.last_turn || decision.conversation.empty() || !known_[name].contains(span)) fresh.insert(name);
+      spans[name].push_back(std::move(span));
+    }
+    for (const auto& [name, all] : spans) {
+      const auto which = fresh.contains(name) ? hits_[name]++ : known_[name].at(all.front());
+      for (const auto& span : all) known_[name].insert_or_assign(span, which);
+      out.emplace(name, which);
+    }
+    return out;
+  }
+
+ private:
+  std::map<rule_name, std::unordered_map<std::string, std::size_t>> known_;  // which hit a span of a conversation was last
+  std::map<rule_name, std::size_t> hits_;
+};
+
 }  // namespace
 
 std::vector<rule_feedback> by_rule(std::span<const reviewed_decision> reviewed, std::span<const logged_decision> logged) {
-  std::map<std::pair<std::string, std::string>, rule_feedback> rules;
-  std::map<std::pair<std::string, std::string>, std::set<std::string>> reporters;
+  std::map<rule_name, std::vector<hit>> hits;
+  std::map<rule_name, std::set<std::string>> reporters;
   std::map<std::string, const reviewed_decision*> said;
   for (const auto& each : reviewed) said.emplace(each.decision, &each);
-  for (const auto& decision : logged) {
-    std::set<std::pair<std::string, std::string>> acted;
-    for (const auto& each : decision.rules) acted.emplace(each.rule, each.policy);
-    const auto at = said.find(decision.id);
-    for (const auto& key : acted) {
-      auto& out = rules[key];
-      out.rule = key.first;
-      out.policy = key.second;
-      ++out.hits;
+  std::vector<const logged_decision*> by_time;
+  for (const auto& each : logged) by_time.push_back(&each);
+  std::ranges::sort(by_time, {}, [](const logged_decision* each) { return std::pair(each->time, std::string_view(each->id)); });
+  first_hits known;
+  for (const auto* decision : by_time) {
+    const auto at = said.find(decision->id);
+    for (const auto& [key, which] : known.of(*decision)) {
+      auto& all = hits[key];
+      all.resize(std::max(all.size(), which + 1));
       if (at == said.end()) continue;
-      out.reported += at->second->false_positives > 0 ? 1 : 0;
+      auto& of = all[which];
+      of.reported = of.reported || at->second->false_positives > 0;
+      of.wrong = of.wrong || at->second->settled == judgement::false_positive;
+      of.right = of.right || at->second->settled == judgement::correct;
       for (const auto& r : at->second->reports) {
         if (r.verdict == judgement::false_positive) reporters[key].insert(r.by);
       }
-      if (at->second->settled == judgement::false_positive) ++out.wrong;
-      if (at->second->settled == judgement::correct) ++out.right;
     }
   }
   std::vector<rule_feedback> out;
-  for (auto& [key, each] : rules) {
-    each.reporters = reporters[key].size();
+  for (const auto& [key, all] : hits) {
+    const auto count = [&](auto what) { return static_cast<std::size_t>(std::ranges::count_if(all, what)); };
+    // Where one of its decisions was wrong and another right, nothing is settled.
+    rule_feedback each{.rule = key.first, .policy = key.second, .hits = all.size(), .reported = count([](const hit& h) { return h.reported; }), .reporters = reporters[key].size(),
+                       .right = count([](const hit& h) { return h.right && !h.wrong; }), .wrong = count([](const hit& h) { return h.wrong && !h.right; })};
     each.precision_low = rate_lower(each.right, each.right + each.wrong);
     each.precision_high = rate_upper(each.right, each.right + each.wrong);
     if (each.reported + each.right + each.wrong > 0) out.push_back(std::move(each));

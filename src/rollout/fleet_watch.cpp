@@ -94,7 +94,8 @@ std::string arms_json(const arms_report& of) {
 }
 
 // What at least half of the nodes found independently: of two nodes one, of three two. A heartbeat is the word of whoever may write one: a node
-// has one voice for each rule, and none for what a person keeps enforced.
+// has one voice for each rule, and none for what a person keeps enforced. Nor has one that has not followed the head yet: what it says may be what
+// the head took back.
 std::optional<store::activate_request> fleet_watch::demote(const store::head_record& head, const std::vector<store::node_status>& nodes, mono_time t) {
   if (!begun_) begun_ = t;
   for (const auto& node : nodes) {
@@ -104,7 +105,7 @@ std::optional<store::activate_request> fleet_watch::demote(const store::head_rec
   if (t - *begun_ < settles) return std::nullopt;
   std::map<std::pair<std::string, std::string>, std::pair<store::rule_demotion, std::set<std::string>>> found;  // by version and rule: which nodes
   for (const auto& node : nodes) {
-    if (!node.alive) continue;
+    if (!node.alive || node.activation != policy::to_string(head.activation)) continue;
     for (const auto& each : node.demoted) {
       const auto same = [&](const store::rule_demotion& d) { return store::same_rule(d, each); };
       const bool decides = each.version == head.version || (head.canary && each.version == head.canary->version);

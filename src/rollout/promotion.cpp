@@ -12,7 +12,7 @@ namespace {
 
 // A case that the rule could not see says nothing about it.
 bool could_see(const policy::policy_ast& owner, const policy::rule& of, const policy::golden_case& each) {
-  return has_text(each, of.direction) && policy::fits(owner.scope, each.who) && std::ranges::any_of(owner.binds, [&](const policy::scope& bind) { return policy::fits(bind, each.who); });
+  return has_text(each, of.direction) && in_force(owner, each.who);
 }
 
 promotion judged(const policy::policy_ast& owner, const policy::rule& of, std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results) {
@@ -37,6 +37,10 @@ promotion judged(const policy::policy_ast& owner, const policy::rule& of, std::s
 }
 
 }  // namespace
+
+bool in_force(const policy::policy_ast& owner, const policy::context& who) {
+  return policy::fits(owner.scope, who) && std::ranges::any_of(owner.binds, [&](const policy::scope& bind) { return policy::fits(bind, who); });
+}
 
 std::string_view to_string(evidence shown) {
   switch (shown) {

@@ -23,7 +23,7 @@ std::vector<policy::text_part> views_of(const std::vector<shadow_part>& parts) {
 struct made {
   policy::outcome request, response;
   std::string effective;
-  std::string said;  // of a stream: what the client would have read, with marks between the texts
+  std::vector<std::string> said;  // of a stream: what the client would have read
 };
 
 class judging {
@@ -52,32 +52,19 @@ class judging {
 
   void judge_plain(made& out) {
     auto asked = options(policy::direction::response);
-    asked.structured = of_.structured;
+    std::vector<std::uint8_t> structured;
+    for (const auto& each : of_.choices) {
+      if (each.choice < 0 || !each.structured) continue;
+      structured.resize(std::max(structured.size(), static_cast<std::size_t>(each.choice) + 1));
+      structured[static_cast<std::size_t>(each.choice)] = 1;
+    }
+    asked.structured = structured;
     out.response = policy::evaluate(*rules_, views_of(of_.response), asked, working_);
   }
 
-  // Texts one after the other, each in one piece: how a stream is cut into pieces changes nothing of what is found in it.
   void judge_stream(made& out) {
-    const auto asked = options(policy::direction::response);
-    policy::stream_evaluator evaluator(pinned_, *rules_, asked, working_);
-    for (const auto& p : of_.response) (void)evaluator.open(p.role, p.kind, p.editable, p.choice);
-    const auto blocked = policy::stream_evaluator::status::blocked;
-    std::set<std::int32_t> choices;
-    bool over = false;
-    for (std::uint32_t i = 0; i < of_.response.size() && !over; ++i) {
-      over = evaluator.feed(i, of_.response[i].text, out.said) == blocked || evaluator.finish(i, out.said) == blocked;
-      out.said += '\0';
-      choices.insert(of_.response[i].choice);
-    }
-    for (const auto choice : choices) {
-      if (over || choice < 0) continue;
-      const auto at = static_cast<std::size_t>(choice);
-      std::string addition;
-      over = evaluator.close(choice, at < of_.structured.size() && of_.structured[at] != 0, addition) == blocked;
-      out.said += addition + '\0';
-    }
-    if (!over) (void)evaluator.close_all();
-    out.response = evaluator.result();
+    const auto texts = views_of(of_.response);
+    out.response = policy::evaluate_kept_stream(pinned_, *rules_, {.texts = texts, .choices = of_.choices, .ended = of_.answer_ended}, options(policy::direction::response), working_, &out.said);
   }
 
   const shadow_exchange& of_;
@@ -102,11 +89,20 @@ bool same_request(const shadow_exchange& of, const policy::outcome& now) {
   return same_edits(of.request_edits, now.edits) && of.system.before == now.system.before && of.system.behind == now.system.behind;
 }
 
+bool speaks_in_several_choices(const shadow_exchange& of) {
+  std::set<std::int32_t> spoke;
+  for (const auto& p : of.response) {
+    if (!p.text.empty() && p.choice >= 0) spoke.insert(p.choice);
+  }
+  return spoke.size() > 1;
+}
+
 std::string why_inexact(const shadow_exchange& of, const policy::outcome& request, const policy::outcome& response) {
   if (of.candidate->asks_for_tags()) return "its rules ask for tags that earlier exchanges would have set";
   if (request.verdict == verdict::block) return {};  // there would have been no answer
   if (of.request_verdict == verdict::block) return "the request was blocked, so there is no answer to judge";
   if (!same_request(of, request)) return "the upstream would have been sent another request";
+  if (response.verdict == verdict::block && of.streamed && speaks_in_several_choices(of)) return "its choices came side by side, and which of them would have been cut first is not known";
   if (response.verdict == verdict::block) return {};  // up to here the text was the same
   if (of.streamed && of.response_verdict == verdict::block) return "the answer was cut off, and what would have followed is not known";
   if (of.broken_off) return "the answer broke off";

@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/rollout/promotion.hpp"
 #include "sluice/rollout/statistics.hpp"
 
 namespace sluice::rollout {
@@ -40,6 +42,92 @@ void add(shadow_counts& to, change what) {
 }
 
 constexpr const char* directions[] = {"request", "response"};
+
+// Whose the history is: a conversation's, or, where none is known, a user's; records have both by keyed hashes. Of nobody that is known what stands in
+// the same place is the same.
+std::string whose(const json& record) {
+  const auto& context = member(record, "context");
+  const auto conversation = word(context, "conversation");
+  return word(context, "tenant") + '\n' + (conversation.empty() ? word(context, "user") : conversation) + '\n';
+}
+
+// Which findings are counted: those that stand in the last turn or in an answer, and those that were never counted with their conversation. (The first
+// request that is seen of one may have a long history.) `counted`: by span, whether a history was counted with it and not yet the turn itself: records
+// of two turns stand in any order.
+std::vector<bool> new_ones(const json& side, const std::string& whose, std::unordered_map<std::string, bool>& counted) {
+  const auto& findings = items(side, "findings");
+  std::vector<bool> out(findings.size());
+  std::unordered_set<std::string> sent_again;  // with this very request: what its last turn says as well it says once more
+  for (const bool last_turn : {false, true}) {
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+      const auto& f = findings[i];
+      if ((!f.contains("last_turn") || truth(f, "last_turn")) != last_turn) continue;
+      auto span = whose + word(f, "rule") + '\n' + word(f, "hmac");
+      if (whose.ends_with("\n\n")) span += '\n' + word(f, "channel") + member(f, "span").dump();
+      if (!last_turn) sent_again.insert(span);
+      const auto [at, fresh] = counted.try_emplace(span, !last_turn);
+      out[i] = fresh || (last_turn && (sent_again.contains(span) || !std::exchange(at->second, false)));
+    }
+  }
+  return out;
+}
+
+// Whether the finding can be why a side has this verdict: by its action, or by what it adds to a sum.
+bool makes(const json& finding, policy::verdict what) {
+  const auto row = std::ranges::find(policy::actions, word(finding, "action"), &policy::action_traits::name);
+  const bool does = row != policy::actions.end() && row->verdict == what;
+  return word(finding, "enforcement") == "enforce" && (does || (what == policy::verdict::block && natural(finding, "score") > 0));
+}
+
+// All that makes this verdict was counted with its conversation before.
+bool is_resent(const json& side, const std::vector<bool>& fresh, policy::verdict what) {
+  bool any = false;
+  for (std::size_t i = 0; const auto& f : items(side, "findings")) {
+    if (fresh[i++] && makes(f, what)) return false;
+    any = any || makes(f, what);
+  }
+  return any;
+}
+
+// A side of an exchange, without what was counted before. (Where a block of the live version would be newly passed it is an answer's: of a request that was
+// blocked nothing is exact.)
+struct counted_side {
+  const char* direction;
+  const json& side;
+  std::vector<bool> fresh;  // of its findings
+  change what = change::none;
+  bool resent = false;      // there was a change, and it was counted before
+};
+
+std::vector<counted_side> counted_sides(const json& record, const std::string& whose, std::unordered_map<std::string, bool>& counted) {
+  std::vector<counted_side> out;
+  for (const auto* direction : directions) {
+    const auto& side = member(record, direction);
+    if (side.empty()) continue;
+    auto& now = out.emplace_back(direction, side, new_ones(side, whose, counted), change_of(side, truth(record, "text_differs")), false);
+    now.resent = (now.what == change::newly_blocked && is_resent(side, now.fresh, policy::verdict::block)) || (now.what == change::other_text && is_resent(side, now.fresh, policy::verdict::edit));
+    if (now.resent) now.what = change::none;
+  }
+  return out;
+}
+
+policy::context context_of(const json& record) {
+  const auto& context = member(record, "context");
+  policy::context out;
+  for (const auto& axis : policy::scope_axes) out.*axis.value = word(context, std::string(axis.name).c_str());
+  for (const auto& tag : items(record, "tags")) {
+    if (tag.is_string()) out.tags.push_back(tag.get<std::string>());
+  }
+  if (const auto time = parse_time(word(record, "time"))) out.minute = minute_of(*time);
+  return out;
+}
+
+std::string key_of(const policy::context& who) {
+  auto out = std::to_string(who.minute);
+  for (const auto& axis : policy::scope_axes) out += '\n' + who.*axis.value;
+  for (const auto& tag : who.tags) out += '\n' + tag;
+  return out;
+}
 
 }  // namespace
 
@@ -80,19 +168,23 @@ void shadow_reading::judged(const std::string& line) {
     return;
   }
   const bool differs = truth(j, "text_differs");
+  const auto sides = counted_sides(j, whose(j), of.spans);
   const auto whole = change_of(j, differs);
-  const auto exchange = whole == change::none && differs && word(j, "shadow_verdict") != "block" && word(j, "verdict") != "block" ? change::other_text : whole;
+  auto exchange = whole == change::none && differs && word(j, "shadow_verdict") != "block" && word(j, "verdict") != "block" ? change::other_text : whole;
+  const bool changed = std::ranges::any_of(sides, [](const counted_side& each) { return each.what != change::none; });
+  if (!changed && std::ranges::any_of(sides, &counted_side::resent)) exchange = change::none;
   add(report.total, exchange);
   add(report.by_tenant[tenant], exchange);
+  auto& context = of.contexts[key_of(context_of(j))];
+  context.who = context_of(j);
   std::set<std::string> hit;
-  for (const auto* direction : directions) {
-    const auto& side = member(j, direction);
-    if (side.empty()) continue;
-    const auto what = change_of(side, differs);
+  for (const auto& [direction, side, fresh, what, again] : sides) {
     add(report.by_direction[direction], what);
+    ++(std::string_view(direction) == "request" ? context.requests : context.responses);
     if (what == change::newly_passed) of.passed.emplace(id, open_decision{.tenant = tenant, .direction = direction});
     std::set<std::string> matched;  // a rule counts once an exchange
-    for (const auto& f : items(side, "findings")) {
+    for (std::size_t i = 0; const auto& f : items(side, "findings")) {
+      if (!fresh[i++]) continue;
       const auto rule = word(f, "rule");
       hit.insert(rule);
       auto& row = of.rules[{rule, word(f, "policy"), direction}];
@@ -139,10 +231,17 @@ void shadow_reading::promote(const policy::bundle_ast& bundle, per_candidate& fr
   auto& report = from.report;
   const double days = report.from ? std::chrono::duration<double>(*report.to - *report.from).count() / 86'400 : 0;
   for (const auto& owner : bundle.policies) {
+    if (std::ranges::none_of(owner.rules, [](const policy::rule& rule) { return rule.promote_when.has_value(); })) continue;
+    std::uint64_t requests = 0, responses = 0;  // for whom it is bound
+    for (const auto& [key, each] : from.contexts) {
+      if (!in_force(owner, each.who)) continue;
+      requests += each.requests;
+      responses += each.responses;
+    }
     for (const auto& rule : owner.rules) {
       if (!rule.promote_when) continue;
-      shadow_promotion out{.rule = rule.id, .policy = owner.name, .wanted = *rule.promote_when, .samples = report.total.n, .days = days};
-      if (const auto hits = from.hits.find(rule.id); hits != from.hits.end()) out.hits = hits->second;
+      shadow_promotion out{.rule = rule.id, .policy = owner.name, .wanted = *rule.promote_when, .samples = rule.direction == policy::direction::response ? responses : requests, .days = days};
+      if (const auto hits = from.hits.find(rule.id); hits != from.hits.end()) out.hits = std::min(hits->second, out.samples);
       out.upper95 = rate_upper(out.hits, out.samples);
       const bool enough = out.samples >= out.wanted.min_samples && days >= out.wanted.min_days;
       if (enough) out.shown = out.upper95 <= out.wanted.fpr_upper95 ? shadow_promotion::verdict::met : shadow_promotion::verdict::needs_labels;

@@ -9,12 +9,18 @@
 
 namespace sluice::rollout {
 
+shadow_tally::shadow_tally(const policy::snapshot& of) : version_(of.version()) {
+  for (const auto& rule : of.rules()) {
+    ids_.push_back(rule.id);
+    may_block_.push_back(rule.enforcement == policy::enforcement::enforce && may_block(rule));
+  }
+}
+
 void shadow_tally::see(const judged_exchange& one, const policy::ruleset& rules) {
   if (!followed_.follows(one.user)) return;
   const auto [context, fresh] = contexts_.try_emplace(one.context);
-  const auto& infos = of_->rules();
-  for (std::uint32_t i = 0; fresh && i < infos.size(); ++i) {
-    if (infos[i].enforcement == policy::enforcement::enforce && may_block(infos[i]) && policy::applies(rules, i)) context->second.push_back(i);
+  for (std::uint32_t i = 0; fresh && i < ids_.size(); ++i) {
+    if (may_block_[i] && policy::applies(rules, i)) context->second.push_back(i);
   }
   auto& entry = users_.at(one.user, one.context);
   ++entry.seen;
@@ -27,7 +33,6 @@ void shadow_tally::see(const judged_exchange& one, const policy::ruleset& rules)
 
 // One user is one, in however many contexts: of each rule by those where it applies, in proportion to what was asked there.
 store::shown_blocks shadow_tally::shown() const {
-  const auto& infos = of_->rules();
   std::vector<const entry*> entries;
   for (const auto& [key, entry] : users_) entries.push_back(&entry);
   std::ranges::sort(entries, {}, &entry::user);
@@ -36,13 +41,13 @@ store::shown_blocks shadow_tally::shown() const {
   for (const auto* each : entries) {
     const auto [rules, fresh] = here.try_emplace(each->context);
     if (!fresh) continue;
-    for (const auto rule : contexts_.at(each->context)) rules->second.insert(infos[rule].id);
+    for (const auto rule : contexts_.at(each->context)) rules->second.insert(ids_[rule]);
   }
   store::shown_blocks out;
   std::map<std::uint64_t, std::size_t> alone;    // users who were in one context only, by it: nearly all
   std::map<std::string, store::block_share> by_rule;
-  for (const auto& rule : infos) {
-    if (rule.enforcement == policy::enforcement::enforce && may_block(rule)) by_rule[rule.id] = {};
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    if (may_block_[i]) by_rule[ids_[i]] = {};
   }
   for (auto from = entries.begin(); from != entries.end();) {
     const auto to = std::find_if(from, entries.end(), [&](const entry* e) { return e->user != (*from)->user; });
@@ -52,7 +57,7 @@ store::shown_blocks shadow_tally::shown() const {
       seen += each->seen;
       blocked += each->blocked;
       for (const auto& [rule, n] : each->by) {
-        if (rule < infos.size()) times[infos[rule].id] += n;
+        if (rule < ids_.size()) times[ids_[rule]] += n;
       }
     }
     if (to - from == 1) {

@@ -161,6 +161,8 @@ void node::save_demotions() {
 
 void node::tell_demotions(const std::vector<demotion>& before) const {
   const auto same = [](const demotion& a, const demotion& b) { return same_rule(a.what, b.what); };
+  // Of a canary that comes take_canary() tells; of one that went there is nothing to tell.
+  const auto runs_here = [&](const demotion& one) { return one.what.version == state_.version || (canary_ && one.what.version == canary_->version); };
   const auto held = [&](const std::vector<demotion>& all, const demotion& one) { return std::ranges::any_of(all, [&](const demotion& d) { return same(d, one) && holds(d); }); };
   for (const auto& each : state_.demotions) {
     if (held(before, each)) continue;
@@ -171,11 +173,10 @@ void node::tell_demotions(const std::vector<demotion>& before) const {
       continue;
     }
     log("error", "DEMOTED to shadow in the whole ring: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12) + ": " + each.what.why);
-    const bool runs_here = each.what.version == state_.version || (canary_ && each.what.version == canary_->version);  // else take_canary() tells it
-    if (runs_here) calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
+    if (runs_here(each)) calls_.event("demoted", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule + ": " + each.what.why);
   }
   for (const auto& each : before) {
-    if (!holds(each) || held(state_.demotions, each) || each.what.version != state_.version) continue;
+    if (!holds(each) || held(state_.demotions, each) || !runs_here(each)) continue;
     log("warn", "armed again: rule " + each.what.rule + " of version " + each.what.version.substr(0, 12));
     calls_.event("rearmed", state_.active, each.what.version, std::string(to_string(freshness_)), "rule " + each.what.rule);
   }

@@ -129,6 +129,20 @@ def test_streams_on_old_versions_end_after_pin_max_and_swaps_do_not_wait_for_the
     until("nothing old is held", lambda: metric(g, "sluice_policy_pinned_snapshots") == 0)
 
 
+def test_a_gateway_that_enforces_nothing_keeps_no_old_version(lab):
+    current = lab.dir / "current"
+    current.symlink_to(bundle(lab.dir / "v"))
+    g = Gateway(lab, "gw", Upstream().port, f"{{directory: {current}}}", "mode: shadow")
+    for n in range(5):
+        assert g.ask("pay Halden Bank")[0] == 200
+        before = g.state()["version"]
+        (lab.dir / "next").symlink_to(bundle(lab.dir / f"v{n}", ("Halden Bank", f"Other {n}")))
+        os.replace(lab.dir / "next", current)
+        until(f"swap {n} is taken", lambda: g.state()["version"] != before)
+    until("nothing old is held", lambda: metric(g, "sluice_policy_pinned_snapshots") <= 1)  # a worker keeps one until it judges again
+    assert metric(g, "sluice_breaker_unseen_total") == 0
+
+
 def test_streams_on_the_oldest_versions_end_at_the_bound_of_memory(lab):
     g, up = gateway(lab)
     g.kill(signal.SIGTERM)

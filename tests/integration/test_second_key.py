@@ -2,7 +2,7 @@
 import json
 
 from lab import until
-from redis_lab import Fleet, Server
+from redis_lab import Fleet, Proxy, Server
 from test_gate import cases, write
 from test_trust import keys
 
@@ -101,3 +101,23 @@ def test_who_does_not_know_the_keys_compares_all_the_same(lab):
     assert r.returncode == 1 and "it is weaker than version" in r.stderr, r
     r = fleet.run("activate", strong, "--key", other)
     assert "nobody can tell" in r.stderr and redis.head() == "1-2", r
+
+
+def test_what_came_meanwhile_is_compared_with_nothing_and_so_nothing_follows_it(lab):
+    """Between the comparison of `sluice activate` and its script somebody else makes another version live."""
+    redis, key, fleet, signed, node = ring(lab)
+    fleet.run("push", write(lab.dir / "a", cases()), *signed)
+    staged = lambda name, words: json.loads(fleet.run("push", write(lab.dir / name, cases(), words=words), *signed, "--no-activate", "--json").stdout)["version"]
+    mine, stronger = staged("mine", ["needle", "thorn"]), staged("stronger", ["needle", "thorn", "rose"])
+    path, met = Proxy(redis.port), []
+
+    def meanwhile(data):
+        if b"EVAL" in data and not met:  # all that it compares it has read
+            met.append(fleet.run("activate", stronger, *signed))
+
+    path.on_request = meanwhile
+    r = fleet.run("activate", mine, *signed, port=path.port, check=False)
+    assert met and r.returncode == 1 and "meanwhile" in r.stderr, r
+    assert json.loads(fleet.run("history", "--json").stdout)[0]["version"] == stronger
+    r = fleet.run("activate", mine, *signed, check=False)
+    assert r.returncode == 1 and "it is weaker than version" in r.stderr, r

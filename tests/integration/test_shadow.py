@@ -155,6 +155,27 @@ def test_a_shadow_is_promoted_or_ends_and_changes_no_byte(lab):
     assert g.state()["shadow"] is None and g.ask("about my tax return")[0] == 400
 
 
+def test_a_conversation_that_is_sent_again_is_one_hit_of_each_rule(lab):
+    """A chat of eight turns: what stands in it counts once in the report of a shadow."""
+    port, up, source, make = fleet(lab, HEADERS)
+    lab.redis(port)
+    g = make(0)
+    push(port, bundle(lab.dir / "live", extra=LIVE), "--wait", "1")
+    push(port, bundle(lab.dir / "next", extra=NEXT), "--shadow", "--wait", "1")
+    for chat in range(3):
+        messages = [{"role": "user", "content": "about my tax return"}]
+        for turn in range(8):
+            assert g.post({"model": "m", "messages": messages}, {"x-tenant": "acme", "x-user": f"u{chat}", "x-conversation": f"c{chat}"})[0] == 200
+            messages += [{"role": "assistant", "content": "Yes."}, {"role": "user", "content": f"and then {turn}?"}]
+    g.post({"model": "m", "messages": messages}, {"x-tenant": "acme", "x-user": "late", "x-conversation": "late"})
+    until("all was judged", lambda: "sluice_shadow_judged_total 25\n" in g.get("/metrics")[1], 30)
+    found = [f for r in g.records() if r["event"] == "shadow" for f in r["request"]["findings"] if f["rule"] == "tax"]
+    assert len(found) == 25 and sum(f.get("last_turn", True) for f in found) == 3, found[:2]
+    report = json.loads(sluice("shadow", "report", "--from", g.audit, "--json").stdout)
+    assert report["total"]["n"] == 25 and report["total"]["newly_blocked"]["count"] == 4, report["total"]
+    assert next(r for r in report["rules"] if r["rule"] == "tax")["matched"] == 4, report["rules"]
+
+
 def test_a_shadow_that_costs_too_much_is_shed_and_not_the_traffic(lab):
     port, up, source, make = fleet(lab, HEADERS)
     lab.redis(port)

@@ -25,6 +25,7 @@ struct finding_record {
   };
   std::vector<place> more = {};  // of a match that is split over several texts: the rest of it
   std::string value;           // in the clear while in memory only: written as hmac and masked form
+  bool last_turn = true;       // as in policy::finding
   bool operator==(const finding_record&) const = default;
 };
 

@@ -43,6 +43,7 @@ struct finding {
   std::string value;        // the matched original text; audit masks it, nothing else may print it
   // Where a request's match is split over several parts: the rest of it, in the order of the parts. `value` is all of it.
   std::vector<text_span> more = {};
+  bool last_turn = true;    // of a request: some of it stands in the last turn; else it was sent before
 };
 
 // Findings of one rule that one exception took away. Place and value are the first one's.

@@ -72,13 +72,17 @@ class block_rates {
     user_table<entry> entries;
   };
   struct rates;
+  struct gathered;
   void begin_slice(mono_time t);
   void forget();
-  [[nodiscard]] rates rates_of(const std::string* id, mono_time since) const;
-  [[nodiscard]] std::optional<trip> judged(const std::string* id, const block_band& band, seconds window, mono_time t) const;
+  [[nodiscard]] gathered gather(mono_time since) const;
+  [[nodiscard]] static rates rates_of_all(const gathered& seen);
+  [[nodiscard]] rates rates_of(const std::string& rule, const gathered& seen) const;
+  [[nodiscard]] std::optional<trip> judged(const std::string* id, const block_band& band, seconds window, const gathered& all_seen) const;
   void look_at(seconds window, mono_time t, std::vector<trip>& out);
 
   std::vector<watched_rule> rules_;
+  std::unordered_map<std::string, std::vector<std::uint32_t>> numbers_;  // entries of an id
   policy::breaker_terms terms_;
   block_band version_;
   std::function<bool(std::uint64_t, std::uint32_t)> applies_;

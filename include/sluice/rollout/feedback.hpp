@@ -67,9 +67,12 @@ struct acted_rule {
   std::string rule, policy, direction;  // request or response
   bool enforced = true;
   std::string value;                    // what it matched; "" unless the text was kept
+  std::string span = {};                // what it matched, by its hash
+  bool last_turn = true;                // as in policy::finding
 };
 struct logged_decision {
   std::string id, tenant, verdict;
+  std::string conversation = {};        // or, where none is known, the user; by its hash
   wall_time time{};
   std::vector<acted_rule> rules;
   std::string request, response;        // the last message of the user, and the answer; "" unless the text was kept
@@ -77,7 +80,7 @@ struct logged_decision {
 
 struct rule_feedback {
   std::string rule, policy;
-  std::size_t hits = 0;        // decisions of the logs on which it acted
+  std::size_t hits = 0;        // decisions of the logs on which it acted; those that have it from their history count as the one that had it first
   std::size_t reported = 0;    // of those: reported as false positives
   std::size_t reporters = 0;   // different ones, in all
   std::size_t right = 0, wrong = 0;  // settled by labels

@@ -29,6 +29,9 @@ struct promotion {
 [[nodiscard]] std::vector<promotion> promotions(const policy::bundle_ast& bundle, std::span<const policy::golden_case> cases,
                                                 std::span<const policy::golden_result> results);
 
+// Whether the policy is bound for whoever asks so: what others ask says nothing about its rules.
+[[nodiscard]] bool in_force(const policy::policy_ast& owner, const policy::context& who);
+
 // In a sentence, for people.
 [[nodiscard]] std::string told(const promotion& of);
 

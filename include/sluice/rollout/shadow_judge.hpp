@@ -10,6 +10,7 @@
 
 #include "sluice/base/clock.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/kept_stream.hpp"
 #include "sluice/policy/snapshot.hpp"
 
 namespace sluice::rollout {
@@ -30,7 +31,8 @@ struct shadow_exchange {
   std::string caller, counted_as;  // as of proxy::exchange_report
   std::vector<shadow_part> request, response;
   bool streamed = false, takes_system_words = true;
-  std::vector<std::uint8_t> structured;  // see policy::evaluate_options
+  std::vector<policy::ended_choice> choices;  // of the answer: see policy::kept_stream
+  bool answer_ended = false;
   bool response_judged = false;
   bool broken_off = false;               // the client went, or a limit ended the answer: its text is not whole
   policy::verdict request_verdict = policy::verdict::allow, response_verdict = policy::verdict::allow;

@@ -15,7 +15,8 @@
 
 namespace sluice::rollout {
 
-// Of `n` exchanges, each counted once. `other_text`: both pass and somebody would have read another text.
+// Of `n` exchanges, each counted once. What stands in an exchange because the client sent its history again, and was counted with its conversation, is no
+// change of this one. `other_text`: both pass and somebody would have read another text.
 struct shadow_counts {
   std::uint64_t n = 0, newly_blocked = 0, newly_passed = 0, other_text = 0;
   [[nodiscard]] std::uint64_t changed() const { return newly_blocked + newly_passed + other_text; }
@@ -27,7 +28,7 @@ struct shadow_example {
 
 struct shadow_rule {
   std::string rule, policy, direction;  // a row for each direction in which it matched
-  std::uint64_t matched = 0;            // exchanges with a finding of it
+  std::uint64_t matched = 0;            // exchanges with a finding of it that was not counted before
   shadow_counts counts;                 // n: of `exact`; newly passed: what it blocked in the live version
   std::vector<shadow_example> examples; // of what would be newly blocked, or passed
 };
@@ -37,7 +38,7 @@ struct shadow_promotion {
   enum class verdict : std::uint8_t { met, insufficient, needs_labels };
   std::string rule, policy;
   policy::promote_spec wanted;
-  std::uint64_t samples = 0, hits = 0;
+  std::uint64_t samples = 0, hits = 0;  // exchanges that it could see: of its direction, for whom it is bound
   double days = 0, upper95 = 1;
   shadow_promotion::verdict shown = verdict::insufficient;
 };
@@ -80,6 +81,10 @@ class shadow_reading {
   struct open_decision {  // what was let through newly, until its decision says which rules had blocked it
     std::string tenant, direction;
   };
+  struct seen_context {  // exchanges of one context, so that it is known what a rule could see
+    policy::context who;
+    std::uint64_t requests = 0, responses = 0;
+  };
   struct per_candidate {
     shadow_report report;
     std::map<rule_key, shadow_rule> rules;
@@ -88,7 +93,9 @@ class shadow_reading {
     std::vector<std::uint64_t> us;
     std::uint64_t compared_us = 0, live_us = 0;
     std::unordered_set<std::string> nodes, live;
-    std::map<std::string, std::uint64_t> hits;  // exchanges with a finding, by rule
+    std::map<std::string, std::uint64_t> hits;  // exchanges with a finding that is new, by rule
+    std::unordered_map<std::string, bool> spans;  // of conversations, that were counted
+    std::map<std::string, seen_context> contexts;
   };
   void promote(const policy::bundle_ast& bundle, per_candidate& from);
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -17,10 +17,11 @@ namespace sluice::rollout {
 
 class shadow_tally {
  public:
-  explicit shadow_tally(std::shared_ptr<const policy::snapshot> of) : of_(std::move(of)) {}
-  [[nodiscard]] const policy::snapshot& of() const { return *of_; }
+  // Keeps nothing of the snapshot: what it saw is asked for when the version has long ended.
+  explicit shadow_tally(const policy::snapshot& of);
+  [[nodiscard]] const std::string& version() const { return version_; }
 
-  // `rules`: of `of()`, those in force for this exchange. Of more than user_sample::users_max users a fair sample is followed.
+  // `rules`: of a snapshot of that version, those in force for this exchange. Of more than user_sample::users_max users a fair sample is followed.
   void see(const judged_exchange& one, const policy::ruleset& rules);
   [[nodiscard]] store::shown_blocks shown() const;
 
@@ -30,7 +31,9 @@ class shadow_tally {
     std::uint32_t seen = 0, blocked = 0;
     std::unordered_map<std::uint32_t, std::uint32_t> by;  // times, by rule
   };
-  std::shared_ptr<const policy::snapshot> of_;
+  std::string version_;
+  std::vector<std::string> ids_;  // of its rules, by number
+  std::vector<bool> may_block_;   // those that it enforces
   user_sample followed_;
   user_table<entry> users_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> contexts_;  // rules that may block there

@@ -28,7 +28,7 @@ TEST(config, needs_little_and_fills_in_the_rest) {
   EXPECT_EQ(policy::to_text(found), "");
   EXPECT_EQ(c.listen.port, 8080);
   EXPECT_EQ(c.admin.port, 9090);
-  EXPECT_FALSE(c.shadow);
+  EXPECT_FALSE(c.global_shadow);
   EXPECT_EQ(c.policy.source.directory, "/etc/sluice/policies");
   EXPECT_EQ(c.audit.directory, "/var/lib/sluice/audit");
   EXPECT_TRUE(c.audit.block_when_full);
@@ -63,7 +63,7 @@ ledger: {redis: {url: "rediss://l@redis.internal", ring: fleet}, handles_max: 50
   ASSERT_EQ(policy::to_text(found), "") << shown;
   EXPECT_EQ(show_config(second), shown);
   EXPECT_EQ(second.workers, 3u);
-  EXPECT_TRUE(second.shadow);
+  EXPECT_TRUE(second.global_shadow);
   EXPECT_EQ(second.context.headers.trusted_proxies.size(), 2u);
   EXPECT_EQ(second.deadlines.connect, milliseconds(250));
   ASSERT_TRUE(second.vault.redis);

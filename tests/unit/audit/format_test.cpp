@@ -83,6 +83,13 @@ TEST_F(format, says_what_scores_came_to_what_was_tagged_split_and_excused) {
   for (const char* key : {"score", "more"}) EXPECT_FALSE(plain["request"]["findings"][0].contains(key));
 }
 
+TEST_F(format, says_of_a_finding_that_it_was_sent_before) {
+  auto r = with_finding("4111111111111111");
+  EXPECT_FALSE(line_of(r, config_)["request"]["findings"][0].contains("last_turn"));
+  r.request.findings[0].last_turn = false;
+  EXPECT_EQ(line_of(r, config_)["request"]["findings"][0]["last_turn"], false);
+}
+
 TEST_F(format, a_side_that_was_not_judged_is_null) {
   EXPECT_TRUE(line_of(decision("d1"), config_)["response"].is_null());
 }

@@ -113,6 +113,21 @@ TEST(policy_joined, maps_a_finding_to_the_places_in_each_part_and_keeps_nothing_
   EXPECT_EQ(got.texts, (std::vector<std::string>{"card [C]", "[C] ok"})) << "keep_last of a half would show what the rule hides";
 }
 
+TEST(policy_joined, a_finding_says_whether_some_of_it_stands_in_the_last_turn) {
+  const auto with = snapshot_of(all_kinds);
+  const std::string card = "card 4111 1111 1111 1111";
+  const auto is = [&](const std::vector<said>& texts) {
+    const auto got = ask(*with, texts);
+    EXPECT_EQ(got.what.findings.size(), 1u);
+    return !got.what.findings.empty() && got.what.findings[0].last_turn;
+  };
+  const said answer{.who = role::assistant, .text = "Yes?", .last_turn = false};
+  EXPECT_TRUE(is({{.text = card}}));
+  EXPECT_FALSE(is({{.text = card, .last_turn = false}, answer, {.text = "hello"}}));
+  EXPECT_TRUE(is({{.text = "hello", .last_turn = false}, answer, {.text = card}}));
+  EXPECT_TRUE(is({{.text = "card 4111 1111", .last_turn = false}, answer, {.text = " 1111 1111 ok"}})) << "it is split over both";
+}
+
 TEST(policy_joined, reads_over_many_small_parts_and_across_missing_spaces) {
   const auto with = snapshot_of(all_kinds);
   std::vector<said> letters;

@@ -136,7 +136,7 @@ TEST(benign_blocks, counts_a_rule_only_where_a_case_could_meet_it) {
 
 TEST(shadow_tally, weighs_each_user_once_and_only_whom_a_rule_concerns) {
   const auto build = made(rule("wide", "request", "tax"), "{use: p, bind: {scope: global}}, {use: q, bind: {tenant: [acme]}}", rule("acmes", "request", "roof"));
-  shadow_tally tally(build.snapshot);
+  shadow_tally tally(*build.snapshot);
   std::uint32_t wide = 0, acmes = 0;
   for (std::uint32_t i = 0; i < build.snapshot->rules().size(); ++i) (build.snapshot->rules()[i].id == "wide" ? wide : acmes) = i;
   const auto ask = [&](std::uint64_t user, const std::string& tenant, std::vector<std::uint32_t> by) {
@@ -159,7 +159,7 @@ TEST(shadow_tally, weighs_each_user_once_and_only_whom_a_rule_concerns) {
 
 TEST(shadow_tally, counts_a_user_of_two_contexts_once) {
   const auto build = made(rule("wide", "request", "tax"), "{use: p, bind: {scope: global}}, {use: q, bind: {tier: [gold]}}", rule("golds", "request", "roof"));
-  shadow_tally tally(build.snapshot);
+  shadow_tally tally(*build.snapshot);
   std::uint32_t wide = 0, golds = 0;
   for (std::uint32_t i = 0; i < build.snapshot->rules().size(); ++i) (build.snapshot->rules()[i].id == "wide" ? wide : golds) = i;
   const auto ask = [&](std::uint64_t user, const std::string& tier, std::vector<std::uint32_t> by) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace sluice::rollout {
 namespace {
 
@@ -194,6 +196,27 @@ TEST(block_rates, of_more_users_than_are_followed_a_sample_tells_the_same) {
   ASSERT_EQ(trips.size(), 1u);
   EXPECT_LE(trips[0].users, user_sample::users_max);
   EXPECT_NEAR(trips[0].rate, 0.2, 0.05);
+}
+
+// Each rule that is looked at costs a pass over all that was seen, so that whoever trips hundreds of rules at once must not make it hundreds of passes.
+TEST(block_rates, a_few_users_who_trip_many_rules_cost_no_more_than_those_who_trip_one) {
+  constexpr std::uint32_t many = 200;
+  const auto look = [](std::uint32_t tripped) {
+    std::vector<watched_rule> rules;
+    for (std::uint32_t i = 0; i < many; ++i) rules.push_back({.id = "r" + std::to_string(i), .band = {.limit = 0.1}});
+    block_rates rates(rules, {}, {.limit = 0.3}, [](std::uint64_t, std::uint32_t) { return true; });
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t i = 0; i < tripped; ++i) all.push_back(i);
+    mono_time at{seconds(5)};
+    for (int slice = 0; slice < 60; ++slice, at += seconds(5)) {
+      for (std::uint64_t user = 0; user < 3000; ++user) rates.see({.user = traffic::hashed(user), .tenant = 1, .context = user % 50, .blocked_by = user < 20 ? all : std::vector<std::uint32_t>{}, .blocked = user < 20}, at);
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(rates.look(at).empty());
+    return std::chrono::steady_clock::now() - begin;
+  };
+  const auto one = std::min(look(1), look(1)), all = look(many);
+  EXPECT_LT(all, 20 * one) << std::chrono::duration<double>(all).count() << " s, and " << std::chrono::duration<double>(one).count() << " s of one rule";
 }
 
 // A crowd must not blind the breaker for those who stay when it has gone.

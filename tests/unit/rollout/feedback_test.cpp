@@ -90,6 +90,33 @@ TEST(feedback, a_thousand_complaints_of_one_are_one) {
   EXPECT_EQ(rules[0].precision_high, 1) << "nothing is settled, so nothing is known";
 }
 
+TEST(feedback, what_a_conversation_sends_again_is_one_hit_of_its_rule) {
+  std::vector<logged_decision> logs;
+  for (int turn = 0; turn < 4; ++turn) {
+    auto one = logged(static_cast<char>('a' + turn));
+    one.conversation = "c1";
+    one.time = wall_time(seconds(turn));
+    one.rules[0].span = "hash";
+    one.rules[0].last_turn = turn == 0;
+    logs.push_back(std::move(one));
+  }
+  std::ranges::reverse(logs);  // files of several nodes have no order
+  std::vector<feedback_entry> all;
+  for (const char d : {'b', 'c', 'd'}) all.push_back(said(kind::report, d, judgement::false_positive, "u"));
+  for (const char d : {'b', 'c'}) {
+    for (const char* who : {"Ada", "Grace"}) all.push_back(said(kind::label, d, judgement::false_positive, who));
+  }
+  const auto rules = by_rule(review(all), logs);
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_EQ(rules[0].hits, 1u);
+  EXPECT_EQ(rules[0].reported, 1u);
+  EXPECT_EQ(rules[0].wrong, 1u);
+  for (auto& each : logs) each.rules[0].last_turn = true;
+  EXPECT_EQ(by_rule(review(all), logs)[0].hits, 4u) << "what is said anew is another";
+  for (auto& each : logs) each.rules[0].last_turn = false, each.conversation += each.id;
+  EXPECT_EQ(by_rule(review(all), logs)[0].wrong, 2u) << "so is another conversation's";
+}
+
 TEST(feedback, many_labels_of_one_decision_take_time_by_their_number) {
   testing::expect_time_by_number(
       [](std::size_t n) {

@@ -26,6 +26,7 @@ arm_counts counts(const std::string& version, std::uint64_t users, std::uint64_t
 store::node_status node(const std::string& id, const arms_report& report = {}, std::vector<store::rule_demotion> demoted = {}) {
   store::node_status out;
   out.id = id;
+  out.activation = "1-3";
   out.alive = true;
   out.arms = arms_json(report);
   out.demoted = std::move(demoted);
@@ -126,6 +127,21 @@ TEST(fleet_watch, what_half_of_the_nodes_demoted_is_demoted_everywhere) {
   EXPECT_EQ(demote->demoted->front().rule, "wild");
   head.demoted = *demote->demoted;
   EXPECT_FALSE(watching().look(head, {node("a", {}, demotes({"wild"})), node("b", {}, demotes({"wild"}))})) << "it is known";
+}
+
+// Heartbeats of before the rearming say what it took back.
+TEST(fleet_watch, what_a_person_has_armed_again_is_not_demoted_by_nodes_that_do_not_know_of_it_yet) {
+  auto head = head_alone();
+  auto a = node("a", {}, demotes({"wild"})), b = node("b", {}, demotes({"wild"}));
+  ASSERT_TRUE(watching().look(head, {a, b}));
+  ++head.activation.generation;
+  EXPECT_FALSE(watching().look(head, {a, b}));
+  a.activation = policy::to_string(head.activation);
+  b.demoted.clear();
+  EXPECT_TRUE(watching().look(head, {a, b})) << "a finds it wild again, and half of the ring is enough";
+  a.demoted.clear();
+  b = node("b", {}, demotes({"wild"}));
+  EXPECT_FALSE(watching().look(head, {a, b}));
 }
 
 TEST(fleet_watch, a_rule_that_says_never_demote_stays_whatever_heartbeats_say) {

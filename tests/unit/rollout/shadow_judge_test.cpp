@@ -70,6 +70,31 @@ TEST(shadow_judge, an_answer_is_exact_up_to_the_candidates_first_cut) {
   EXPECT_EQ(judged(gone).inexact, "") << "a whole answer is known";
 }
 
+// Its texts came side by side: what one choice says behind the first cut of another would be held against the candidate.
+TEST(shadow_judge, which_of_several_choices_a_stream_would_be_cut_in_first_is_not_known) {
+  auto of = exchange(stop, hide_x, "hello", "so much of weather and then a bomb", true);
+  of.response.push_back({.role = policy::role::assistant, .choice = 1, .name = "choices[1]", .text = "a bomb"});
+  EXPECT_EQ(judged(of).response.verdict, policy::verdict::block);
+  EXPECT_EQ(judged(of).inexact, "its choices came side by side, and which of them would have been cut first is not known");
+  of.candidate = made(hide_x);
+  EXPECT_EQ(judged(of).inexact, "") << "what lets all of them pass does so in any order";
+  of.candidate = made(stop);
+  of.streamed = false;
+  EXPECT_EQ(judged(of).inexact, "") << "a whole answer has no order";
+  of.streamed = true;
+  of.response[1].choice = 0;
+  EXPECT_EQ(judged(of).inexact, "") << "two texts of one choice come one after the other";
+}
+
+TEST(shadow_judge, a_choice_that_did_not_end_is_closed_by_no_rule) {
+  auto of = exchange(rule("note", "response", "loan", "{type: append, text: No advice.}"), hide_x, "hello", "a loan", true);
+  EXPECT_TRUE(judged(of).response.additions.empty()) << "the client went before its end";
+  EXPECT_FALSE(judged(of).text_differs);
+  of.choices = {{.choice = 0, .structured = false}};
+  of.answer_ended = true;
+  EXPECT_TRUE(judged(of).text_differs);
+}
+
 TEST(shadow_judge, an_answer_to_another_request_is_inexact) {
   const auto of = exchange(ask, stop, "go to ostwick", "an answer", false);
   EXPECT_EQ(judged(of).inexact, "the upstream would have been sent another request");

@@ -11,21 +11,24 @@ const std::string candidate(64, 'c'), live(64, 'a');
 std::string side(const std::string& verdict, const std::string& would, const std::string& findings) {
   return R"({"findings":[)" + findings + R"(],"suppressed":[],"nd":{},"verdict":")" + verdict + R"(","shadow_verdict":")" + would + "\"}";
 }
-std::string finding(const std::string& rule, const std::string& action, const std::string& enforcement = "enforce") {
-  return R"({"rule":")" + rule + R"(","policy":"p","action":")" + action + R"(","enforcement":")" + enforcement + R"(","channel":"messages[0].content","span":[0,3],"hmac":"x","masked":"**x"})";
+std::string finding(const std::string& rule, const std::string& action, const std::string& enforcement = "enforce", const std::string& more = "") {
+  return R"({"rule":")" + rule + R"(","policy":"p","action":")" + action + R"(","enforcement":")" + enforcement + R"(","channel":"messages[0].content","span":[0,3],)" + more + R"("hmac":"x","masked":"**x"})";
 }
+// In the history that is sent again with each request.
+std::string again(const std::string& rule, const std::string& action) { return finding(rule, action, "enforce", R"("last_turn":false,)"); }
 std::string strongest(const std::string& a, const std::string& b) { return a == "block" || b == "block" ? "block" : a == "edit" || b == "edit" ? "edit" : "allow"; }
 
 struct exchange {
   std::string id, tenant = "t", was = "allow", would = "allow", findings = "", response_was = "allow", response_would = "allow", response_findings = "";
   bool exact = true, text_differs = false;
+  std::string conversation = "";
 };
 
 std::string in_shadow(const exchange& e, int second = 0) {
   const bool answered = e.would != "block";
   return R"({"v":1,"seq":1,"boot":"b","node":"n1","event":"shadow","time":"2026-12-01T12:00:)" + std::string(second < 10 ? "0" : "") + std::to_string(second) + R"(.000000Z","id":")" + e.id +
          R"(","arm":"shadow","version":")" + candidate + R"(","live":")" + live + R"(","text_differs":)" + (e.text_differs ? "true" : "false") + R"(,"shadow_exact":)" + (e.exact ? "true" : R"(false,"inexact":"why")") +
-         R"(,"shadow_us":100,"context":{"tenant":")" + e.tenant + R"("},"request":)" + side(e.was, e.would, e.findings) + R"(,"response":)" +
+         R"(,"shadow_us":100,"context":{"tenant":")" + e.tenant + (e.conversation.empty() ? "" : R"(","conversation":")" + e.conversation) + R"("},"request":)" + side(e.was, e.would, e.findings) + R"(,"response":)" +
          (answered ? side(e.response_was, e.response_would, e.response_findings) : "null") + R"(,"verdict":")" + strongest(e.was, e.response_was) + R"(","shadow_verdict":")" +
          strongest(e.would, answered ? e.response_would : "allow") + "\"}";
 }
@@ -70,10 +73,74 @@ TEST(shadow_report, counts_each_exchange_once_and_names_the_rules_of_either_vers
   EXPECT_NE(html.find("Newly blocked, by rule"), std::string::npos);
 }
 
+TEST(shadow_report, what_a_conversation_sends_again_counts_once) {
+  shadow_reading reading("");
+  const auto blocked = [&](const std::string& id, const std::string& conversation, const std::string& findings) {
+    reading.judged(in_shadow({.id = id, .would = "block", .findings = findings, .conversation = conversation}));
+  };
+  blocked("a1", "a", finding("tax", "block"));
+  for (int turn = 2; turn < 10; ++turn) blocked("a" + std::to_string(turn), "a", again("tax", "block"));
+  blocked("b1", "b", again("tax", "block"));  // the first that is seen of this one
+  blocked("b2", "b", again("tax", "block"));
+  blocked("b3", "b", again("tax", "block") + "," + finding("tax", "block"));
+  for (int turn = 0; turn < 3; ++turn) {
+    reading.judged(in_shadow({.id = "c" + std::to_string(turn), .would = "edit", .findings = turn == 0 ? finding("mask", "redact") : again("mask", "redact"), .text_differs = true, .conversation = "c"}));
+  }
+  blocked("e2", "e", again("tax", "block"));
+  blocked("e1", "e", finding("tax", "block"));  // judged by another node, and later
+  const auto made = reading.finish(nullptr).value();
+  EXPECT_EQ(made.total.n, 17u);
+  EXPECT_EQ(made.total.newly_blocked, 4u);
+  EXPECT_EQ(made.total.other_text, 1u);
+  EXPECT_EQ(made.by_tenant.at("t").newly_blocked, 4u);
+  EXPECT_EQ(made.by_direction.at("request").newly_blocked, 4u);
+  ASSERT_EQ(made.rules.size(), 2u);
+  EXPECT_EQ(made.rules[0].rule, "tax");
+  EXPECT_EQ(made.rules[0].matched, 4u);
+  EXPECT_EQ(made.rules[0].counts.newly_blocked, 4u);
+  EXPECT_EQ(made.rules[1].matched, 1u);
+}
+
+// Whoever asks without a name: the same words in another place, or in the last turn, are no history of each other.
+TEST(shadow_report, one_shot_requests_of_nobody_known_all_count) {
+  shadow_reading reading("");
+  for (int i = 0; i < 5; ++i) reading.judged(in_shadow({.id = "d" + std::to_string(i), .would = "block", .findings = finding("tax", "block")}));
+  EXPECT_EQ(reading.finish(nullptr).value().total.newly_blocked, 5u);
+}
+
+TEST(shadow_report, a_rule_has_no_samples_of_what_it_could_not_see) {
+  policy::bundle_ast bundle;
+  policy::policy_ast owner;
+  owner.name = "p";
+  owner.binds.resize(1);
+  owner.binds[0].tenant = {"small"};
+  for (const auto& [id, direction] : {std::pair("asked", policy::direction::request), {"answered", policy::direction::response}}) {
+    policy::rule r;
+    r.id = id;
+    r.direction = direction;
+    r.promote_when = policy::promote_spec{.min_samples = 50, .fpr_upper95 = 0.01, .min_days = 0};
+    owner.rules.push_back(std::move(r));
+  }
+  bundle.policies.push_back(std::move(owner));
+  shadow_reading reading("");
+  for (int i = 0; i < 2000; ++i) reading.judged(in_shadow({.id = "d" + std::to_string(i)}));
+  for (int i = 0; i < 50; ++i) {
+    reading.judged(in_shadow({.id = "s" + std::to_string(i), .tenant = "small", .would = i < 10 ? "block" : "allow", .findings = i < 5 ? finding("asked", "block", "shadow") : ""}));
+  }
+  const auto made = reading.finish(&bundle).value();
+  ASSERT_EQ(made.promotions.size(), 2u);
+  EXPECT_EQ(made.promotions[0].samples, 50u);
+  EXPECT_EQ(made.promotions[0].hits, 5u);
+  EXPECT_EQ(made.promotions[0].shown, shadow_promotion::verdict::needs_labels) << "5 of 50, however many others there are";
+  EXPECT_EQ(made.promotions[1].samples, 40u) << "ten have no answer";
+  EXPECT_EQ(made.promotions[1].shown, shadow_promotion::verdict::insufficient);
+}
+
 TEST(shadow_report, holds_promote_when_against_unlabelled_traffic) {
   policy::bundle_ast bundle;
   policy::policy_ast p;
   p.name = "p";
+  p.binds = {{}};
   for (const auto& [id, wanted] : {std::pair("calm", policy::promote_spec{.min_samples = 100, .fpr_upper95 = 0.05, .min_days = 0}), {"noisy", {.min_samples = 100, .fpr_upper95 = 0.05, .min_days = 0}},
                                    {"late", {.min_samples = 100, .fpr_upper95 = 0.05, .min_days = 7}}}) {
     policy::rule r;

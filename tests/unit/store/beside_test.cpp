@@ -148,6 +148,9 @@ TEST_F(going_live, a_canarys_demotions_are_told_once_the_log_of_the_boot_knows_t
   const auto head = to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .canary = share, .demoted = what}).value();
   ASSERT_EQ(answer(head.activation).state, "ACK");
   ASSERT_TRUE(node.until_event("demoted", "rule r-1: w"));
+  ASSERT_EQ(answer(to.activate({.version = one.version, .kind = "rearm", .actor = "", .note = "", .canary = share, .demoted = std::vector<rule_demotion>{}, .rearm = true}).value().activation).state, "ACK");
+  ASSERT_TRUE(node.until_event("rearmed", "rule r-1")) << "or the log says for ever that it is in shadow";
+  ASSERT_EQ(answer(to.activate({.version = one.version, .kind = "demote", .actor = "", .note = "", .canary = share, .demoted = what}).value().activation).state, "ACK");
   node.stop();
   watched_agent again(config());
   again->start();
