@@ -65,6 +65,7 @@ golden_result run_one(const golden_case& each, const std::shared_ptr<const snaps
     out.action = std::max(out.action, got.action);
     merge(out.rules, got.rules);
     merge(out.shadow, got.shadow);
+    merge(out.blocked_by, got.blocked_by);
     out.text = got.text;
     if (!got.reason.empty()) out.what = got.reason;
   };

@@ -51,6 +51,7 @@ struct golden_result {
   std::string stream = {};                        // how the answer ends otherwise when it comes in pieces
   policy::action action = policy::action::allow;  // the strongest enforced, of request and response
   std::vector<std::string> rules = {}, shadow = {};
+  std::vector<std::string> blocked_by = {};  // of the rules
   std::string text = {};  // of the response, else of the request's last message, after edits; not for printing
 };
 // How an answer is also run as a stream: in tokens and cut in two; and code point by code point, which costs as much as a hundred whole runs:
