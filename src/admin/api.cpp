@@ -83,8 +83,10 @@ net::control_response readiness(const sources& from) {
 
 net::control_response rearm(const sources& from, const std::string& body) {
   const auto j = parse_bounded<json>(body.empty() ? "{}" : body);
-  if (!j.is_object() || (j.contains("rule") && !j["rule"].is_string())) return problem(400, "the body is no {\"rule\": \"…\"}", "without a rule all that this node demoted is armed again");
   const auto rule = word(j, "rule");
+  // What is misspelt, or a name that was lost on the way, must not mean all of them.
+  const bool named = j.is_object() && j.size() == 1 && !rule.empty();
+  if (!named && (!j.is_object() || !j.empty())) return problem(400, "the body is no {\"rule\": \"…\"}", "the key is 'rule', and it holds a rule's id; with {} all that this node demoted is armed again");
   const auto known = from.policy().demotions;
   const auto mine = std::ranges::count_if(known, [&](const store::demotion& d) { return d.here && (rule.empty() || d.what.rule == rule); });
   if (mine == 0 || !from.rearm) return problem(404, "this node has demoted no such rule itself", "see demotions in /v1/status; what the ring demoted is armed again by: sluice rearm --redis …");

@@ -103,7 +103,10 @@ block_watch::news block_watch::look(const std::vector<std::shared_ptr<const poli
   news out;
   for (auto& each : versions_) {
     for (const auto& trip : each->rates->look(t)) {
-      for (const auto& rule : trip.rules) out.demote.push_back({.version = each->version, .rule = rule, .why = rollout::told(trip)});
+      for (const auto& rule : trip.rules) {
+        out.demote.push_back({.version = each->version, .rule = rule, .why = rollout::told(trip)});
+        each->demoted.push_back(rule);  // so that the next look notices when it is armed again by then
+      }
       if (trip.rules.empty()) out.told.push_back(rollout::told(trip) + "; never_demote keeps it enforced");
     }
   }

@@ -149,6 +149,9 @@ int rearm(const demote_options& options, bool json) {
   return wait_and_tell(*ring, options.ring.ring, head->version, *head, options.wait, json);
 }
 
+// A name that a script lost must not mean everything.
+const CLI::Validator some_rule([](const std::string& text) { return text.empty() ? std::string("names no rule") : std::string(); }, "");
+
 void add_common(CLI::App& command, demote_options& options, invocation& call) {
   add_signing_options(command, options.signing, false);
   command.add_option("--actor", options.actor, "Who, for the history; by default user@host");
@@ -162,7 +165,7 @@ void add_common(CLI::App& command, demote_options& options, invocation& call) {
 void add_demote(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("demote", "Put a rule of what is live, or the canary, into shadow");
   auto options = std::make_shared<demote_options>();
-  command->add_option("RULE", options->rule, "The rule's id; without it the canary goes to shadow");
+  command->add_option("RULE", options->rule, "The rule's id; without it the canary goes to shadow")->check(some_rule);
   add_ring_options(*command, options->ring);
   add_common(*command, *options, call);
   command->footer("Passes a freeze. sluice rearm takes it back.\n\nExample:\n  sluice demote fin-003 --redis redis://127.0.0.1:6379 --ring prod --note 'blocks tax questions' --wait all");
@@ -170,7 +173,7 @@ void add_demote(CLI::App& root, invocation& call) {
 
   auto* back = root.add_subcommand("rearm", "Enforce again what a breaker or a person put into shadow");
   auto again = std::make_shared<demote_options>();
-  back->add_option("RULE", again->rule, "The rule's id; without it all of them");
+  back->add_option("RULE", again->rule, "The rule's id; without it all of them")->check(some_rule);
   add_optional_ring(*back, again->ring, "whose nodes are all meant; also from SLUICE_REDIS");
   auto* admin = back->add_option("--admin", again->admin, "The URL of a node's admin port: what this node demoted itself, without Redis");
   admin->excludes(back->get_option("--redis"));

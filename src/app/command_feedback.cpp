@@ -15,6 +15,7 @@
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
+#include "sluice/policy/golden.hpp"
 #include "sluice/rollout/shares.hpp"
 
 namespace sluice::app {
@@ -161,12 +162,24 @@ std::string check_days(const std::string& text) {
   return fine ? std::string() : "takes 1 to " + std::to_string(days_max) + " days, not '" + text + "'";
 }
 
-// A proposal that does not even build helps nobody.
-bool builds(const bundle_input& bundle, const bundle_patch& patch, bundle_compiler& compiler) {
+// A proposal that does not even build helps nobody: null.
+std::shared_ptr<const policy::snapshot> built_with(const bundle_input& bundle, const bundle_patch& patch, bundle_compiler& compiler) {
   const auto built = policy::build(patch.patched, now().wall, *compiler.backend, *compiler.cache);
-  if (built.snapshot != nullptr) return true;
-  complain("with the proposed lines " + bundle.path + " is refused:\n" + policy::to_text(built.found), "the patch was not written; add what it says by hand");
-  return false;
+  if (built.snapshot == nullptr) complain("with the proposed lines " + bundle.path + " is refused:\n" + policy::to_text(built.found), "the patch was not written; add what it says by hand");
+  return built.snapshot;
+}
+
+// Cases that stay red with the patch: an exception that does not fit, as of words that a rule found behind an encoding, is none.
+std::vector<std::string> still_red(const std::vector<std::string>& lines, const std::shared_ptr<const policy::snapshot>& with) {
+  std::string bytes;
+  for (const auto& line : lines) bytes += line + '\n';
+  policy::diagnostics found;
+  const auto cases = policy::parse_golden("the patch", bytes, found);
+  std::vector<std::string> out;
+  for (const auto& each : policy::run_golden(cases, with, {.on = false})) {
+    if (!each.passed) out.push_back("golden case " + each.id + " is in the patch and stays red with it (" + each.what + "): no exception for what was found makes it hold, so the rule is to be made narrower by hand");
+  }
+  return out;
 }
 
 int export_patch(const options& o, bool raw) {
@@ -177,19 +190,22 @@ int export_patch(const options& o, bool raw) {
   if (!bundle) return 1;
   const auto proposal = rollout::propose(all->reviewed, all->logged, {.today = now().wall, .days = o.days});
   auto patch = patch_of(*bundle, proposal);
-  if (!patch.text.empty() && !builds(*bundle, patch, compiler)) return 1;
+  const auto patched = patch.text.empty() ? nullptr : built_with(*bundle, patch, compiler);
+  if (!patch.text.empty() && patched == nullptr) return 1;
   std::ofstream file(o.out, std::ios::binary);
   file << patch.text;
   file.close();
   if (!file) return complain(o.out + " cannot be written", "may this user write there?"), 1;
   patch.left_out.insert(patch.left_out.end(), proposal.left_out.begin(), proposal.left_out.end());
+  const auto red = patched == nullptr ? std::vector<std::string>{} : still_red(proposal.cases, patched);
   if (raw) {
-    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", patch.exceptions}, {"left_out", patch.left_out}}.dump(2) << '\n';
+    std::cout << json{{"patch", o.out}, {"cases", proposal.cases.size()}, {"exceptions", patch.exceptions}, {"left_out", patch.left_out}, {"red", red}}.dump(2) << '\n';
     return 0;
   }
   std::cout << o.out << ": " << proposal.cases.size() << " golden cases and " << patch.exceptions << " exceptions that two people agree on";
   std::cout << (patch.text.empty() ? "; nothing is new\n" : "; next: git apply --directory " + o.bundle + " " + o.out + ", and sluice test\n");
   for (const auto& each : patch.left_out) std::cout << "left out: " << printable(each) << '\n';
+  for (const auto& each : red) std::cout << printable(each) << '\n';
   return 0;
 }
 

@@ -11,14 +11,27 @@
 namespace sluice::app {
 namespace {
 
-int freeze(const ring_options& options, const std::string& why, bool lift, bool json) {
+// A ring that nobody publishes to and no node follows is a mistyped name: to say that it is frozen would be believed.
+bool is_there(store::publisher& ring, const std::string& name) {
+  const auto head = ring.head();
+  if (head || head.error().code == errc::integrity) return true;
+  if (head.error().code != errc::not_found) return complain_ring(head.error()), false;
+  const auto nodes = ring.nodes();
+  if (!nodes || !nodes->empty()) return true;
+  complain("there is no ring '" + name + "' here: nothing was ever activated in it, and no node follows it, so nothing was frozen", "is --ring (or SLUICE_RING) the fleet's name? Nodes that lost Redis are back within seconds");
+  return false;
+}
+
+int freeze(const ring_options& options, const std::string& why, const std::string& who, bool lift, bool json) {
   auto ring = connect_ring(options);
   if (!ring) return 1;
   if (!lift && why.empty()) {
     complain("a freeze needs its reason: whoever is stopped by it reads it", "--note 'audit until Friday'");
     return 2;
   }
-  const auto done = lift ? ring->thaw(actor_name()) : ring->freeze(why, actor_name());
+  if (!lift && !is_there(*ring, options.ring)) return 1;
+  const auto actor = actor_name(who);
+  const auto done = lift ? ring->thaw(actor) : ring->freeze(why, actor);
   if (!done) return complain_ring(done.error()), 1;
   if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"ring", options.ring}, {"frozen", !lift}}.dump(2) << '\n';
   else if (lift) std::cout << "ring " << options.ring << " takes activations again\n";
@@ -26,12 +39,18 @@ int freeze(const ring_options& options, const std::string& why, bool lift, bool 
   return 0;
 }
 
-int revoke(const ring_options& options, const std::string& which, bool back, bool json) {
-  auto ring = connect_ring(options);
+struct revoke_options {
+  ring_options ring;
+  std::string version, note, actor;
+};
+
+int revoke(const revoke_options& options, bool back, bool json) {
+  auto ring = connect_ring(options.ring);
   if (!ring) return 1;
-  const auto version = staged_version(*ring, which);
+  const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
-  const auto done = back ? ring->unrevoke(*version, actor_name()) : ring->revoke(*version, actor_name());
+  const auto actor = actor_name(options.actor);
+  const auto done = back ? ring->unrevoke(*version, actor, options.note) : ring->revoke(*version, actor, options.note);
   if (!done) return complain_ring(done.error()), 1;
   if (json) std::cout << nlohmann::ordered_json{{"ok", true}, {"version", *version}, {"revoked", !back}}.dump(2) << '\n';
   else std::cout << "version " << short_version(*version) << (back ? " may be activated again\n" : " will not be activated again\n");
@@ -40,17 +59,15 @@ int revoke(const ring_options& options, const std::string& which, bool back, boo
 
 void add_revoking(CLI::App& root, invocation& call, bool back) {
   auto* command = root.add_subcommand(back ? "unrevoke" : "revoke", back ? "Let a revoked version be activated again" : "Forbid that a version is ever activated again");
-  struct given {
-    ring_options ring;
-    std::string version;
-  };
-  auto options = std::make_shared<given>();
+  auto options = std::make_shared<revoke_options>();
   command->add_option("version", options->version, "The version or its first digits")->required();
   add_ring_options(*command, options->ring);
+  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
+  command->add_option("--note", options->note, "Why, for the history");
   add_json(*command, call);
   command->footer(std::string(back ? "" : "A version that is live is not revoked: sluice rollback --revoke goes back first. Nodes also delete it from their disks.\n\n") + "Example:\n  sluice " +
-                  (back ? "unrevoke" : "revoke") + " 3f0c1d2e4a5b --redis redis://127.0.0.1:6379 --ring prod");
-  command->callback([options, &call, back] { call.exit_code = revoke(options->ring, options->version, back, call.json); });
+                  (back ? "unrevoke" : "revoke") + " 3f0c1d2e4a5b --redis redis://127.0.0.1:6379 --ring prod --note '" + (back ? "the leak was elsewhere'" : "leaks card numbers'"));
+  command->callback([options, &call, back] { call.exit_code = revoke(*options, back, call.json); });
 }
 
 }  // namespace
@@ -59,17 +76,18 @@ void add_freeze(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("freeze", "Stop activations in a ring, but for what takes harm away");
   struct given {
     ring_options ring;
-    std::string note;
+    std::string note, actor;
     bool lift = false;
   };
   auto options = std::make_shared<given>();
   add_ring_options(*command, options->ring);
   auto* note = command->add_option("--note", options->note, "Why: shown to whoever is stopped by it");
+  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
   command->add_flag("--lift", options->lift, "End it")->excludes(note);
   add_json(*command, call);
   command->footer("Example:\n  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --note 'audit until Friday'\n"
                   "  sluice freeze --redis redis://127.0.0.1:6379 --ring prod --lift");
-  command->callback([options, &call] { call.exit_code = freeze(options->ring, options->note, options->lift, call.json); });
+  command->callback([options, &call] { call.exit_code = freeze(options->ring, options->note, options->actor, options->lift, call.json); });
 }
 
 void add_revoke(CLI::App& root, invocation& call) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "activation_subject.hpp"
 #include "bundle_input.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -23,9 +24,9 @@ std::string key_of(const store::head_record& e, bool verified) {
   return e.signed_by + (!verified ? " (unverified)" : e.doubt.empty() ? "" : " (does not count)");
 }
 
-nlohmann::ordered_json tree_of(const store::head_record& e, bool verified) {
+nlohmann::ordered_json tree_of(const store::head_record& e, const activation_subject& about, bool verified) {
   const auto& how = e.how;
-  nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"actor", e.actor},
+  nlohmann::ordered_json out = {{"activation", policy::to_string(e.activation)}, {"version", e.version}, {"canary", nullptr}, {"shadow", e.shadow}, {"kind", e.kind}, {"about", about.version}, {"rules", about.rules}, {"all_rules", about.all_rules}, {"actor", e.actor},
                                 {"note", e.note}, {"time", e.time}, {"signed_by", e.signed_by}, {"verified", verified && !e.signed_by.empty() && e.doubt.empty()}, {"doubt", e.doubt}, {"commit", how.commit}, {"gate_report", how.gate_report},
                                 {"gate_verdict", how.gate_verdict}, {"emergency", how.emergency}, {"weaker", how.weaker}, {"approved_by", how.approved_by}};
   if (e.canary) out["canary"] = {{"version", e.canary->version}, {"percent", e.canary->basis_points / 100.0}};
@@ -52,13 +53,13 @@ std::vector<std::string> row_of(const store::ring_stop& s) {
   return {"-", s.version.empty() ? "-" : short_version(s.version), s.kind, s.time, s.actor, "-", "-", "-", s.note};
 }
 
-std::vector<std::string> row_of(const store::head_record& e, bool verified) {
-  const auto& subject = store::subject_of(e);
-  return {policy::to_string(e.activation), short_version(e.version), subject == e.version ? e.kind : e.kind + " " + short_version(subject), e.time, e.actor, key_of(e, verified),
+std::vector<std::string> row_of(const store::head_record& e, const activation_subject& about, bool verified) {
+  return {policy::to_string(e.activation), short_version(e.version), told(e, about), e.time, e.actor, key_of(e, verified),
           or_dash(short_commit(e.how.commit)), or_dash(short_version(e.how.gate_report)), reason_of(e)};
 }
 
 // Activations stay in the order of their numbers. What was frozen or revoked stands among them by its time: before the first that is older.
+// `entries`: one more than `limit`, so that the oldest is told by what it followed.
 template <class Activation, class Stop>
 void in_order(const std::vector<store::head_record>& entries, const std::vector<store::ring_stop>& stops, std::size_t limit, Activation&& activation, Stop&& stop) {
   std::size_t next = 0, told = 0;
@@ -66,7 +67,8 @@ void in_order(const std::vector<store::head_record>& entries, const std::vector<
   for (const auto& e : entries) {
     for (; next < stops.size() && !e.time.empty() && stops[next].time >= e.time && !full(); ++next, ++told) stop(stops[next]);
     if (full()) return;
-    activation(e);
+    const bool known = &e != &entries.back() && (&e + 1)->kind != store::damaged_kind;
+    activation(e, subject_of(e, known ? &e + 1 : nullptr));
     ++told;
   }
   for (; next < stops.size() && !full(); ++next, ++told) stop(stops[next]);
@@ -76,18 +78,18 @@ int history(const ring_options& options, const std::string& trust_file, std::siz
   auto ring = connect_ring(options);
   if (!ring || !trust_ring(*ring, trust_file)) return 1;
   const bool verified = !trust_file.empty();
-  const auto entries = ring->history(limit);
+  const auto entries = ring->history(limit == 0 ? 0 : limit + 1);
   if (!entries) return complain_ring(entries.error()), 1;
   const auto stops = ring->stops(limit);
   if (!stops) return complain_ring(stops.error()), 1;
   if (json) {
     auto out = nlohmann::ordered_json::array();
-    in_order(*entries, *stops, limit, [&](const auto& e) { out.push_back(tree_of(e, verified)); }, [&](const auto& s) { out.push_back(tree_of(s)); });
+    in_order(*entries, *stops, limit, [&](const auto& e, const auto& about) { out.push_back(tree_of(e, about, verified)); }, [&](const auto& s) { out.push_back(tree_of(s)); });
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   std::vector<std::vector<std::string>> rows = {{"activation", "version", "kind", "time", "who", "key", "commit", "gate report", "why"}};
-  in_order(*entries, *stops, limit, [&](const auto& e) { rows.push_back(row_of(e, verified)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
+  in_order(*entries, *stops, limit, [&](const auto& e, const auto& about) { rows.push_back(row_of(e, about, verified)); }, [&](const auto& s) { rows.push_back(row_of(s)); });
   std::cout << table(rows);
   return 0;
 }

@@ -84,7 +84,8 @@ void add_ending(CLI::App& root, invocation& call, bool promote) {
   const std::string name = promote ? "promote" : "abort";
   auto* command = root.add_subcommand(name, promote ? "Make a ring's canary, or its version in shadow, live for everybody" : "End a ring's canary, or its version in shadow: what is live goes on for everybody");
   auto options = std::make_shared<trial_options>();
-  command->add_option("VERSION", options->meant, std::string("The version that is meant, or its first digits (8 at least): where another is on trial, nothing is ") + (promote ? "promoted" : "ended"));
+  command->add_option("VERSION", options->meant, std::string("The version that is meant, or its first digits (8 at least): where another is on trial, nothing is ") + (promote ? "promoted" : "ended"))
+      ->check(CLI::Validator([](const std::string& text) { return text.empty() ? std::string("names no version") : std::string(); }, ""));
   add_ring_options(*command, options->ring);
   add_signing_options(*command, options->signing, false);
   command->add_flag("--shadow", options->shadow, "The version in shadow, where there is a canary as well");

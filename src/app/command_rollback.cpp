@@ -100,7 +100,7 @@ int rollback(const rollback_options& options, bool json) {
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_about(*head);
   if (const auto& left = history->front().version; options.revoke && left != *version) {
-    if (const auto done = ring->revoke(left, actor_name(options.actor)); !done) return complain_ring(done.error()), 1;
+    if (const auto done = ring->revoke(left, actor_name(options.actor), options.note); !done) return complain_ring(done.error()), 1;
     if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
   }
   return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json);

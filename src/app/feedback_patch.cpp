@@ -70,7 +70,18 @@ std::string diff_of(const std::string& path, bool is_new, const std::vector<std:
   return out;
 }
 
-// Where an exception of this rule goes, and how its line begins; nothing when the rule is written in one line.
+// Whether the rule whose first line this is says `exceptions` itself, and has none: a second one would be given twice.
+bool says_none(const std::vector<std::string>& lines, std::size_t first, std::size_t key) {
+  for (auto i = first + 1; i < lines.size(); ++i) {
+    const auto begin = lines[i].find_first_not_of(' ');
+    if (begin == std::string::npos || lines[i][begin] == '#') continue;
+    if (begin < key) return false;
+    if (begin == key && lines[i].compare(begin, std::string_view("exceptions:").size(), "exceptions:") == 0) return true;
+  }
+  return false;
+}
+
+// Where an exception of this rule goes, and how its line begins; nothing when the rule is written in one line, or says `exceptions: []`.
 struct spot {
   std::size_t before = 0;
   std::vector<std::string> lead;  // lines that come first
@@ -93,7 +104,7 @@ std::optional<spot> spot_in(const std::vector<std::string>& lines, const policy:
   const auto dash = lines[*at].find_first_not_of(' ');
   if (dash == std::string::npos || lines[*at][dash] != '-') return std::nullopt;
   const auto key = lines[*at].find_first_not_of(' ', dash + 1);
-  if (key == std::string::npos || lines[*at][key] == '{') return std::nullopt;
+  if (key == std::string::npos || lines[*at][key] == '{' || says_none(lines, *at, key)) return std::nullopt;
   return spot{.before = *at + 1, .lead = {std::string(key, ' ') + "exceptions:"}, .indent = std::string(key + 2, ' ')};
 }
 

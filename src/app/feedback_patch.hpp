@@ -15,7 +15,7 @@ struct bundle_patch {
   std::vector<std::string> left_out;  // exceptions that have no place here, and why
   std::size_t exceptions = 0;         // those that are in it
 };
-// New cases go to golden/feedback.jsonl; exceptions to their rules, where those are written one field a line.
+// New cases go to golden/feedback.jsonl; exceptions to their rules, where those are written one field a line and have none, or a list of them.
 [[nodiscard]] bundle_patch patch_of(const bundle_input& bundle, const rollout::proposal& what);
 
 }  // namespace sluice::app

@@ -103,7 +103,8 @@ class compiler {
 
   void add_rule(const policy_ast& p, const rule& r) {
     const auto index = static_cast<std::uint32_t>(program_->rules.size());
-    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score), r.max_block_rate, kept_.contains(r.id)});
+    program_->infos.push_back({r.id, p.name, r.title, r.severity, r.category, to_string(r.place), r.action.type, r.enforcement, static_cast<std::uint32_t>(r.score), r.max_block_rate, kept_.contains(r.id),
+                               may_block(r.action) || r.score > 0});
     compiled_rule c{};
     c.direction = r.direction;
     c.action = r.action.type;

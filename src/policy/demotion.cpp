@@ -57,6 +57,11 @@ std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<
   return compiled == nullptr ? nullptr : compiled->with_demoted(rule_ids);
 }
 
+bool may_block(const action_spec& what) {
+  const bool adds = adds_text(what.type) && what.on_structured == on_structured::block;
+  return changes_match(what.type) || adds || (what.type == action::require_disclaimer && what.on_missing == on_missing::block);
+}
+
 bool never_demoted(const snapshot& of, std::string_view rule_id) {
   return std::ranges::any_of(of.rules(), [&](const snapshot::rule_info& each) { return each.id == rule_id && each.never_demote; });
 }

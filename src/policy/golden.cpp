@@ -73,6 +73,7 @@ ran run_one(const golden_case& each, const std::shared_ptr<const snapshot>& with
     out.action = std::max(out.action, got.action);
     merge(out.rules, got.rules);
     merge(out.shadow, got.shadow);
+    merge(out.blocked_by, got.blocked_by);
     out.texts.insert(out.texts.end(), got.texts.begin(), got.texts.end());
     stopped = stopped || got.verdict == verdict::block;
     if (!stopped) done.left.insert(done.left.end(), got.texts.begin(), got.texts.end());

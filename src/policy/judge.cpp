@@ -67,6 +67,19 @@ std::uint32_t conversation_bucket(std::string_view salt, const context& who, std
   return bucket_of(salt, who.tenant, first_of({who.conversation, who.user, caller}));
 }
 
+void add_blocking_rules(const outcome& of, const std::vector<snapshot::rule_info>& infos, std::vector<std::uint32_t>& out) {
+  if (of.verdict != verdict::block) return;
+  const auto add = [&](std::uint32_t rule) {
+    if (rule < infos.size() && std::ranges::find(out, rule) == out.end()) out.push_back(rule);
+  };
+  add(of.block.rule);
+  for (const auto rule : of.blocked_by) add(rule);
+  for (const auto& f : of.findings) {
+    if (!f.enforced || f.rule >= infos.size() || infos[f.rule].score == 0) continue;
+    if (std::ranges::any_of(of.scores, [&](const score_sum& s) { return s.policy == infos[f.rule].policy && s.crossed && s.action == action::block; })) add(f.rule);
+  }
+}
+
 bool enforced_here(const compiled_rule& rule, const evaluate_options& options) {
   if (rule.enforcement != enforcement::enforce || options.global_shadow) return false;
   if (!rule.rollout || options.who == nullptr) return true;
@@ -80,6 +93,11 @@ void judge::raise(action a, bool enforced, bool editable) {
 }
 
 void judge::block_by(std::uint32_t rule) {
+  if (std::ranges::find(out_.blocked_by, rule) == out_.blocked_by.end()) out_.blocked_by.push_back(rule);
+  speak_for(rule);
+}
+
+void judge::speak_for(std::uint32_t rule) {
   // Of several blocking rules the first by policy name and place speaks, whichever was found first.
   if (rule >= out_.block.rule) return;
   const auto& r = rules_.owner->rules[rule];
@@ -171,7 +189,7 @@ judge::effect judge::unavailable(std::uint32_t rule) {
   if (!r.changes() && !adds_text(r.action)) return effect::none;
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;
-  block_by(rule);
+  speak_for(rule);
   return effect::block;
 }
 

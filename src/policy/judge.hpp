@@ -59,6 +59,7 @@ class judge {
   void conclude(std::uint32_t rule, std::int64_t choice, action done);
   void raise(action a, bool enforced, bool editable);
   void block_by(std::uint32_t rule);
+  void speak_for(std::uint32_t rule);  // its message, where it is the first
   void consequences(std::uint32_t rule, std::uint32_t part, std::uint32_t begin, bool enforced);
   bool add_score(std::uint32_t rule, bool enforced);
   const ruleset& rules_;

@@ -165,6 +165,13 @@ void read_case(line_reader& in, golden_case& out) {
   if (in.member(root, "response") != json::none) out.response = in.string(root, "response");
   if (out.request.empty() && !out.response) in.error("a case needs 'messages', 'request' or 'response'");
   if (const json::index i = in.member(root, "expect"); i != json::none) read_expect(in, i, out);
+  const auto least = out.expect.action_at_least, most = out.expect.action_at_most;
+  if (least && most && *least > *most) {
+    in.error("the case can never hold: 'action_at_least' is " + std::string(to_string(*least)) + ", 'action_at_most' " + std::string(to_string(*most)), "say one of them, or the weaker as action_at_least");
+  }
+  if (least && !most && out.set == "must_pass" && *least > action::flag) {
+    in.error("the case can never hold: set must_pass allows flag at most, and 'action_at_least' is " + std::string(to_string(*least)), "it belongs to another set, as must_block");
+  }
 }
 
 }  // namespace

@@ -89,6 +89,9 @@ trial_outcome summarise(const snapshot& with, const outcome& result) {
   }
   // A block that no rule asked for ("matcher unavailable") is an action all the same.
   if (result.verdict == verdict::block) out.action = action::block;
+  std::vector<std::uint32_t> blocking;
+  add_blocking_rules(result, with.rules(), blocking);
+  for (const auto rule : blocking) out.blocked_by.push_back(with.rules()[rule].id);
   sort_unique(out.rules);
   sort_unique(out.shadow);
   sort_unique(out.suppressed);

@@ -21,6 +21,7 @@ struct trial_input {
 
 struct trial_outcome {
   std::vector<std::string> rules, shadow, suppressed;  // ids, sorted, each once; suppressed: of exceptions
+  std::vector<std::string> blocked_by;                 // of `rules`, those that made it a block
   policy::action action = action::allow;               // the strongest that is enforced
   policy::verdict verdict = verdict::allow;
   std::string text;    // the last message after edits; as it was when blocked

@@ -1,6 +1,7 @@
 // What a client says to the gateway itself: paths below /sluice/. Nothing of it is judged, recorded or passed on; what it means is the
 // worker's services' to say.
 #include "exchange_impl.hpp"
+#include "sluice/base/strings.hpp"
 
 namespace sluice::proxy {
 namespace {
@@ -22,6 +23,11 @@ void exchange::impl::begin_own(const http::request_head& head, const peer_info& 
     return answer_own({.status = 401, .body = problem("the gateway does not know this caller")}, out);
   }
   caller = std::move(*who);
+  const auto coding = head.get("content-encoding");
+  if (!coding.empty() && !iequals(coding, "identity")) {
+    out.close_client = head.framing != http::framing::none;
+    return answer_own({.status = 415, .body = problem("the gateway's own paths read bodies without a Content-Encoding")}, out);
+  }
   out.send_continue = head.expect_continue;
 }
 

@@ -107,9 +107,8 @@ std::vector<over_band> over_band_in_shadow(const policy::bundle_ast& bundle, con
 
 bool may_demote(const policy::bundle_ast& bundle, const std::string& rule) {
   const auto blocks = [&](const policy::policy_ast& owner, const policy::rule& as) {
-    // A score makes it watched; then it counts by its sum, or where it had to change what cannot be changed.
-    const bool by_score = as.score > 0 && ((owner.anomaly && owner.anomaly->action == policy::action::block) || policy::changes_match(as.action.type));
-    return as.id == rule && as.enforcement == policy::enforcement::enforce && (as.action.type == policy::action::block || by_score);
+    const bool by_score = as.score > 0 && owner.anomaly && owner.anomaly->action == policy::action::block;
+    return as.id == rule && as.enforcement == policy::enforcement::enforce && (policy::may_block(as.action) || by_score);
   };
   const bool any = std::ranges::any_of(bundle.policies, [&](const policy::policy_ast& owner) {
     const auto here = [&](const policy::rule& as) { return blocks(owner, as); };

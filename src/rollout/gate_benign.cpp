@@ -42,14 +42,13 @@ store::shown_blocks benign_blocks(std::span<const policy::golden_case> cases, st
     for (auto at = rules.begin(); fresh && at != rules.end(); ++at) {
       if (std::ranges::any_of(at->second.entries, [&](std::uint32_t n) { return policy::applies(ruleset, n); })) here->second.insert(at->first);
     }
-    const bool blocked = results[i].action == policy::action::block;
     ++out.all.of;
-    out.all.blocked += blocked ? 1 : 0;
+    out.all.blocked += results[i].action == policy::action::block ? 1 : 0;
     for (const auto& id : here->second) {
       if (!has_text(cases[i], rules.at(id).direction)) continue;
       auto& share = shares[id];
       ++share.of;
-      share.blocked += blocked && std::ranges::find(results[i].rules, id) != results[i].rules.end() ? 1 : 0;
+      share.blocked += std::ranges::find(results[i].blocked_by, id) != results[i].blocked_by.end() ? 1 : 0;
     }
   }
   for (const auto& [id, share] : shares) {

@@ -16,22 +16,6 @@ std::uint64_t mixed(std::uint64_t n) {
 }
 std::uint64_t hashed(std::string_view text) { return mixed(std::hash<std::string_view>{}(text)); }
 
-void add(std::vector<std::uint32_t>& to, std::uint32_t rule) {
-  if (std::ranges::find(to, rule) == to.end()) to.push_back(rule);
-}
-
-// The rules that made this side a block: those that block, or whose scores crossed a threshold.
-void blocking_rules(const policy::outcome& side, const std::vector<policy::snapshot::rule_info>& infos, std::vector<std::uint32_t>& out) {
-  if (side.verdict != policy::verdict::block) return;
-  if (side.block.rule < infos.size()) add(out, side.block.rule);
-  for (const auto& f : side.findings) {
-    if (!f.enforced || f.rule >= infos.size()) continue;
-    const auto& rule = infos[f.rule];
-    const bool scores = rule.score > 0 && std::ranges::any_of(side.scores, [&](const policy::score_sum& s) { return s.policy == rule.policy && s.crossed && s.action == policy::action::block; });
-    if (f.action == policy::action::block || scores) add(out, f.rule);
-  }
-}
-
 void add_spans(const policy::outcome& side, std::uint64_t conversation, const std::vector<policy::snapshot::rule_info>& infos, judged_exchange& to) {
   for (const auto& f : side.findings) {
     if (!f.enforced || std::ranges::find(to.blocked_by, f.rule) == to.blocked_by.end()) continue;
@@ -48,8 +32,8 @@ void describe(judged_exchange& out, const policy::context& who, std::string_view
   out.user = mixed(out.tenant ^ user);
   out.context = hashed(effective);
   out.blocked_by.clear();
-  blocking_rules(request, infos, out.blocked_by);
-  blocking_rules(response, infos, out.blocked_by);
+  policy::add_blocking_rules(request, infos, out.blocked_by);
+  policy::add_blocking_rules(response, infos, out.blocked_by);
   out.blocked = request.verdict == policy::verdict::block || response.verdict == policy::verdict::block;
   out.spans.clear();
   if (out.blocked_by.empty()) return;

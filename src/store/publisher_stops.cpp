@@ -39,10 +39,10 @@ result<std::optional<std::string>> publisher::frozen() {
   return why->kind == redis_reply::kind::text ? std::optional(why->text) : std::nullopt;
 }
 
-result<void> publisher::revoke(const std::string& version, const std::string& actor) {
+result<void> publisher::revoke(const std::string& version, const std::string& actor, const std::string& note) {
   const auto& keys = impl_->keys;
   const auto done =
-      impl_->redis.command({"EVAL", std::string(revoke_script), "4", keys.head(), keys.versions(), keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor)});
+      impl_->redis.command({"EVAL", std::string(revoke_script), "4", keys.head(), keys.versions(), keys.revoked(), keys.stops(), version, entry_of("revoke", version, actor, note)});
   if (done) return {};
   const auto& why = done.error().message;
   if (why.starts_with("LIVE")) return fail(errc::conflict, "version " + version.substr(0, 12) + " is live; leave it first: sluice rollback --revoke, or sluice abort where it is a canary or in shadow");
@@ -50,9 +50,9 @@ result<void> publisher::revoke(const std::string& version, const std::string& ac
   return std::unexpected(done.error());
 }
 
-result<void> publisher::unrevoke(const std::string& version, const std::string& actor) {
+result<void> publisher::unrevoke(const std::string& version, const std::string& actor, const std::string& note) {
   const auto& keys = impl_->keys;
-  const auto gone = impl_->redis.command({"EVAL", std::string(unrevoke_script), "2", keys.revoked(), keys.stops(), version, entry_of("unrevoke", version, actor)});
+  const auto gone = impl_->redis.command({"EVAL", std::string(unrevoke_script), "2", keys.revoked(), keys.stops(), version, entry_of("unrevoke", version, actor, note)});
   if (!gone) return std::unexpected(gone.error());
   return gone->integer == 1 ? result<void>() : fail(errc::not_found, "version " + version.substr(0, 12) + " is not revoked");
 }

@@ -44,6 +44,9 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
 [[nodiscard]] std::shared_ptr<const snapshot> in_shadow(const snapshot& of, const std::vector<std::string>& rule_ids);
 // The same of what a snapshot was made of.
 void put_in_shadow(bundle_ast& bundle, const std::string& rule_id);
+// Whether the action comes out as a block of some text: what changes a match blocks where it cannot be changed, and what adds text may say that it does
+// where that has no place.
+[[nodiscard]] bool may_block(const action_spec& what);
 // The ids of the rules that nobody but a person demotes: those that say `never_demote` themselves, or as an overlay makes them, and those without
 // which such a rule would not do what it does: what sets a tag for which its policy or an overlay of it asks, and what adds to the same sum as it.
 [[nodiscard]] std::set<std::string> never_demoted_rules(const bundle_ast& bundle);

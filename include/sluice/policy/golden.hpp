@@ -55,6 +55,7 @@ struct golden_result {
   std::string stream = {};                        // how the answer ends otherwise when it comes in pieces
   policy::action action = policy::action::allow;  // the strongest enforced, of request and response
   std::vector<std::string> rules = {}, shadow = {};
+  std::vector<std::string> blocked_by = {};  // of the rules
   std::vector<std::string> texts = {};  // of each message of the request, then of the response, after edits, as they were where blocked; not for printing
 };
 // How an answer is also run as a stream: in tokens and cut in two; and code point by code point, which costs as much as a hundred whole runs:

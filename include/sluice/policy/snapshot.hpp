@@ -40,6 +40,7 @@ class snapshot {
     std::uint32_t score = 0;  // what a match adds to its policy's threshold
     std::optional<double> max_block_rate = {};
     bool never_demote = false;
+    bool may_block = false;   // by its action, or by what it adds to a threshold
   };
   [[nodiscard]] virtual const std::vector<rule_info>& rules() const = 0;
   [[nodiscard]] virtual breaker_terms breaker() const { return {}; }

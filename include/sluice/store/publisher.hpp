@@ -40,7 +40,7 @@ struct head_record {
   std::string record = {};  // SHA-256 of what it says
   policy::activation activation;
   std::string version, kind, actor, note, time;
-  // How its version had come to be when it was made live; of the canary where there is one. Without `benign`. `weaker` also where it was held
+  // How the version that it is about (subject_of) had come to be then. Without `benign`. `weaker` also where it was held
   // against something else than what it follows.
   provenance how = {};
   std::optional<canary_version> canary = {};
@@ -68,9 +68,9 @@ struct ring_stop {
   std::string actor, note, time;
 };
 
-// The version that an activation is about: what it puts beside the one that is live, or that one.
+// The version that an activation is about: what it puts beside the one that is live, or that one. What goes on beside it is none of its matter.
 template <class Activation>
-[[nodiscard]] const std::string& subject_of(const Activation& of) { return of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
+[[nodiscard]] const std::string& subject_of(const Activation& of) { return of.kind == "canary" && of.canary ? of.canary->version : of.kind == "shadow" ? of.shadow : of.version; }
 
 // The longest that a node which lost Redis may need to come back and report: longer than its longest back-off.
 inline constexpr milliseconds return_max{7000};
@@ -156,13 +156,13 @@ class publisher {
   // Makes `who` the one controller of the ring for so long, or lets it stay so. False: another one is.
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
-  // Each of these four writes who did it into the ring's record of stops.
+  // Each of these four writes who did it, and why, into the ring's record of stops.
   [[nodiscard]] result<void> freeze(const std::string& note, const std::string& actor);
   [[nodiscard]] result<void> thaw(const std::string& actor);
   [[nodiscard]] result<std::optional<std::string>> frozen();
   // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
-  [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor);
-  [[nodiscard]] result<void> unrevoke(const std::string& version, const std::string& actor);
+  [[nodiscard]] result<void> revoke(const std::string& version, const std::string& actor, const std::string& note = {});
+  [[nodiscard]] result<void> unrevoke(const std::string& version, const std::string& actor, const std::string& note = {});
   [[nodiscard]] result<std::vector<std::string>> revoked();
   // What was frozen and revoked, and taken back, newest first; 0: all of it. Nobody signs it, and nodes do not read it.
   [[nodiscard]] result<std::vector<ring_stop>> stops(std::size_t limit);

@@ -161,6 +161,23 @@ TEST(admin_api, a_body_of_endless_depth_is_none) {
   EXPECT_EQ(ask(from, "POST", "/v1/rearm", {}, R"({"rule":7})").status, 400);
 }
 
+TEST(admin_api, arms_all_rules_only_where_nobody_meant_one) {
+  auto from = healthy();
+  std::vector<std::string> armed;
+  from.policy = [] {
+    store::agent_status s;
+    for (const char* rule : {"a", "b"}) s.demotions.push_back({.what = {.version = "v", .rule = rule, .why = "w"}, .at = {1, 1}, .time = {}, .here = true});
+    return s;
+  };
+  from.rearm = [&](const std::string& rule) { armed.push_back(rule); };
+  for (const char* body : {R"({"rules":["a"]})", R"({"rule_id":"a"})", R"({"rule":""})", R"({"rule":null})", R"({"rule":"a","all":true})", "[]", "7", "a"}) {
+    EXPECT_EQ(ask(from, "POST", "/v1/rearm", {}, body).status, 400) << body;
+  }
+  EXPECT_TRUE(armed.empty());
+  for (const char* body : {"", "{}", R"({"rule":"a"})"}) EXPECT_EQ(ask(from, "POST", "/v1/rearm", {}, body).status, 202) << body;
+  EXPECT_EQ(armed, (std::vector<std::string>{"", "", "a"}));
+}
+
 TEST(admin_api, names_the_right_method_and_the_paths_there_are) {
   EXPECT_EQ(ask(healthy(), "GET", "/v1/explain").status, 405);
   EXPECT_EQ(ask(healthy(), "DELETE", "/v1/status").status, 405);

@@ -30,6 +30,13 @@ rules:
     exceptions:
       - {id: e, when: {tenant: [a]}, reason: r, owner: o, ticket: t, expires: 2027-01-01}
     tests: [{name: a, request: a thorn, expect: {rules: [known]}}, {name: b, request: hay, expect: {rules: []}}]
+  - id: none
+    direction: request
+    match: {keywords: [briar]}
+    action: {type: flag}
+
+    exceptions: []
+    tests: [{name: a, request: a briar, expect: {rules: [none]}}, {name: b, request: hay, expect: {rules: []}}]
   - {id: flow, direction: request, match: {keywords: [rose]}, action: {type: flag}, tests: [{name: a, request: a rose, expect: {rules: [flow]}}, {name: b, request: hay, expect: {rules: []}}]})";
 
 bundle_input input() {
@@ -52,7 +59,7 @@ const std::string& bytes_of(const policy::bundle_source& source, const std::stri
 
 TEST(feedback_patch, puts_exceptions_into_their_rules_and_says_what_has_no_place) {
   const auto made = patch_of(input(), {.cases = {R"({"id":"new","set":"must_pass","request":"y"})", R"({"id":"old","set":"must_pass","request":"x"})"},
-                                       .exceptions = {{"plain", "p", "a", exception("f1")}, {"plain", "p", "a", exception("f2")}, {"known", "p", "a", exception("f3")}, {"flow", "p", "a", exception("f4")}, {"gone", "p", "a", exception("f5")}},
+                                       .exceptions = {{"plain", "p", "a", exception("f1")}, {"plain", "p", "a", exception("f2")}, {"known", "p", "a", exception("f3")}, {"flow", "p", "a", exception("f4")}, {"gone", "p", "a", exception("f5")}, {"none", "p", "a", exception("f6")}},
                                        .left_out = {}});
   policy::diagnostics found;
   const auto bundle = policy::parse(made.patched, found);
@@ -65,9 +72,11 @@ TEST(feedback_patch, puts_exceptions_into_their_rules_and_says_what_has_no_place
   EXPECT_EQ(ids(0), (std::vector<std::string>{"f1", "f2"}));
   EXPECT_EQ(ids(1), (std::vector<std::string>{"f3", "e"}));
   EXPECT_TRUE(ids(2).empty());
-  ASSERT_EQ(made.left_out.size(), 2u);
+  EXPECT_TRUE(ids(3).empty());
+  ASSERT_EQ(made.left_out.size(), 3u);
   EXPECT_NE(made.left_out[0].find("add by hand"), std::string::npos);
   EXPECT_NE(made.left_out[1].find("this bundle has none"), std::string::npos);
+  EXPECT_NE(made.left_out[2].find("add by hand"), std::string::npos) << "exceptions: [] is there, and cannot be given twice";
   EXPECT_EQ(bytes_of(made.patched, "golden/feedback.jsonl"), std::string(R"({"id":"old","set":"must_pass","request":"x"})") + "\n" + R"({"id":"new","set":"must_pass","request":"y"})" + "\n") << "a case that is there is not added again";
 }
 

@@ -41,6 +41,24 @@ TEST(own_path, takes_no_body_without_end) {
   EXPECT_TRUE(t.out.close_client);
 }
 
+TEST(own_path, says_that_it_reads_no_coding) {
+  for (const std::string coding : {"gzip", "identity"}) {
+    trace t;
+    exchange x(t.config, t.worker);
+    http::request_head head;
+    std::size_t used = 0;
+    http::refusal why;
+    const std::string text = "POST /sluice/v1/feedback HTTP/1.1\r\nHost: g\r\nContent-Encoding: " + coding + "\r\nContent-Length: 5\r\n\r\n";
+    ASSERT_EQ(http::parse_request_head(text, {}, head, used, why), http::parse_status::complete);
+    x.begin(head, {"127.0.0.1"}, t.out);
+    EXPECT_EQ(t.out.done, coding == "gzip");
+    if (!t.out.done) continue;
+    EXPECT_TRUE(t.out.client.starts_with("HTTP/1.1 415 ")) << t.out.client;
+    EXPECT_NE(t.out.client.find("Content-Encoding"), std::string::npos);
+    EXPECT_TRUE(t.out.close_client);
+  }
+}
+
 TEST(own_path, a_slow_or_broken_one_ends) {
   for (const bool slow : {true, false}) {
     trace t;
