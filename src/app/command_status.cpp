@@ -98,7 +98,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   if (is.frozen) out["frozen"] = *is.frozen;
   for (const auto& n : is.nodes) {
     out["nodes"].push_back({{"id", n.id}, {"alive", n.alive}, {"activation", n.activation}, {"version", n.version}, {"state", n.state}, {"phase", is.phase(n)},
-                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}, {"kept", demotions(n.kept)}, {"labels", labels_of(n)}});
+                            {"build", n.build}, {"heartbeat_age_ms", n.heartbeat_age.count()}, {"name_given_twice", n.name_given_twice}, {"shadow_users", is.shadow_users(n)}, {"demoted", demotions(n.demoted)}, {"kept", demotions(n.kept)}, {"labels", labels_of(n)}});
   }
   return out;
 }
@@ -145,6 +145,9 @@ std::string summary(const ring_state& is, const std::string& name) {
     if (kept > 0) out += printable("NOT DEMOTED, enforced by " + keeping + ": rule " + d.rule + " of version " + short_version(d.version) + " is under never_demote, and no key that they trust with the role activate has demoted it") + "\n";
   }
   for (const auto& n : is.nodes) demoted("by " + n.id, n.demoted);
+  for (const auto& n : is.nodes) {
+    if (n.name_given_twice) out += printable("NAME GIVEN TWICE: several gateways report as " + n.id + ", so that nobody can tell what either of them runs; each needs a node.id of its own") + "\n";
+  }
   if (!is.unheard.empty()) out += "NODES UNKNOWN: " + is.unheard + "\n";
   return out + frozen;
 }

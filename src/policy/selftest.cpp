@@ -217,6 +217,13 @@ bool found_in(const snapshot& compiled, const policy_ast& owner, const rule& of,
 
 }  // namespace
 
+std::optional<context> context_of(const policy_ast& of) {
+  for (const scope& bind : of.binds) {
+    if (context who; fit(who, of.scope, bind)) return who;
+  }
+  return std::nullopt;
+}
+
 std::vector<test_result> run_tests(const bundle_ast& bundle, const std::shared_ptr<const snapshot>& compiled, diagnostics& found) {
   std::vector<test_result> out;
   scratch working;

@@ -224,6 +224,7 @@ gate_evidence gather(const candidate& what, const gather_options& how) {
   if (how.from_nothing) out.cost.compile = second.took;
   if (how.from_nothing) out.cost.compile_bytes = second.bytes;
   out.benign = benign_blocks(out.cases, out.results, what.build.bundle, *what.build.snapshot);
+  out.benign_seen = benign_by_rule(out.cases, out.results, what.build, how.threads);
   if (second.snapshot != nullptr) out.repeat = repeat(out.cases, out.results, second.snapshot, how.threads);
   if (how.from_nothing && second.snapshot == nullptr) out.repeat.problem = "compiling it from nothing failed: " + policy::to_text(second.found);
   if (how.active != nullptr && how.golden) add_active(out, what, how, done);

@@ -2,6 +2,7 @@
 // passes when its exact 95 % bound does; where it was demanded, a rate that is over its limit fails and a bound that is over it is
 // insufficient evidence. Where nobody demanded it, only what is proved fails: a rate whose other bound is over the limit too.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "gate_rows.hpp"
@@ -95,8 +96,14 @@ std::vector<rate> recall_rates(const gate_evidence& evidence, const gate_terms& 
 }
 
 rate false_positives_of(const gate_evidence& evidence, const gate_terms& terms, const std::string& rule) {
-  rate out = counted_rate(evidence, "benign", {}, [&](const policy::golden_result& each) { return std::ranges::find(each.rules, rule) != each.rules.end(); });
-  out.name = rule;
+  rate out{.name = rule};
+  if (const auto seen = evidence.benign_seen.find(rule); seen != evidence.benign_seen.end()) {
+    out.hits = seen->second.hits;
+    out.n = seen->second.n;
+  } else {
+    out = counted_rate(evidence, "benign", {}, [&](const policy::golden_result& each) { return std::ranges::find(each.rules, rule) != each.rules.end(); });
+    out.name = rule;
+  }
   out.bound = rate_upper(out.hits, out.n);
   out.limit = terms.limits.false_positives_rule;
   return out;
@@ -126,21 +133,66 @@ check_row judge_false_positives(const gate_evidence& evidence, const gate_terms&
   return row;
 }
 
+namespace {
+
+using rules_by_cases = std::map<std::size_t, std::vector<std::string>>;  // by how many cases they see
+
+std::string named(const std::vector<std::string>& rules) {
+  constexpr std::size_t most = 5;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(most, rules.size()); ++i) out += (i == 0 ? "" : ", ") + rules[i];
+  return out + (rules.size() > most ? ", …" : "");
+}
+
+// Those without a match that see as many cases all say the same: one line for them.
+void add_quiet(check_row& row, const rules_by_cases& quiet, std::size_t benign, double limit, bool demanded) {
+  for (const auto& [n, rules] : quiet) {
+    finding made = judge_rate({.name = {}, .hits = 0, .n = n, .bound = rate_upper(0, n)}, limit, demanded, "benign cases matched");
+    made.of = counted(rules.size(), "rule", "rules") + " without a match" + (n == benign ? "" : ": " + named(rules));
+    if (n != benign) made.what += "; the other cases name contexts in which they are not in force";
+    add(row, std::move(made));
+  }
+}
+
+// A case without text of a rule's direction shows little of it: said, and no reason to refuse a version.
+void add_without_text(check_row& row, const gate_evidence& evidence, double limit) {
+  rules_by_cases few;
+  for (const rule_facts& each : evidence.rules) {
+    const auto seen = evidence.benign_seen.find(each.id);
+    if (may_be_false_positive(each) && seen != evidence.benign_seen.end() && seen->second.hits == 0 && seen->second.with_text < seen->second.n) few[seen->second.with_text].push_back(each.id);
+  }
+  for (const auto& [n, rules] : few) {
+    finding made = judge_rate({.name = {}, .hits = 0, .n = n, .bound = rate_upper(0, n)}, limit, false, "benign cases that have text of their direction matched");
+    if (made.status == status::pass) continue;
+    made.of = counted(rules.size(), "rule", "rules") + " of one direction: " + named(rules);
+    made.status = status::warning;
+    add(row, std::move(made));
+  }
+}
+
+}  // namespace
+
 check_row judge_rule_false_positives(const gate_evidence& evidence, const gate_terms& terms) {
   check_row row{.check = "rule_false_positives", .summary = {}, .findings = {}};
   const bool demanded = terms.requires_set("benign");
   const auto benign = counted_rate(evidence, "benign", {}, [](const auto&) { return false; });
   std::size_t rules = 0, quiet = 0;
+  rules_by_cases without;
   for (const rule_facts& each : evidence.rules) {
     if (!may_be_false_positive(each)) continue;
     ++rules;
     const rate one = false_positives_of(evidence, terms, each.id);
     if (one.hits == 0) {
       ++quiet;
+      without[one.n].push_back(each.id);
       continue;
     }
     finding made = judge_rate(one, *one.limit, demanded, "benign cases matched");
-    add_examples(made, evidence, "benign", {}, [&](const policy::golden_result& r) { return std::ranges::find(r.rules, each.id) != r.rules.end(); });
+    if (const auto seen = evidence.benign_seen.find(each.id); seen != evidence.benign_seen.end()) {
+      made.examples = seen->second.examples;
+    } else {
+      add_examples(made, evidence, "benign", {}, [&](const policy::golden_result& r) { return std::ranges::find(r.rules, each.id) != r.rules.end(); });
+    }
     add(row, std::move(made));
   }
   const double limit = terms.limits.false_positives_rule;
@@ -149,12 +201,8 @@ check_row judge_rule_false_positives(const gate_evidence& evidence, const gate_t
     row.status = std::max(row.status, status::skipped);
     return row;
   }
-  if (quiet > 0) {
-    // Those without a match all say the same: one line for them.
-    finding made = judge_rate({.name = {}, .hits = 0, .n = benign.n, .bound = rate_upper(0, benign.n)}, limit, demanded, "benign cases matched");
-    made.of = counted(quiet, "rule", "rules") + " without a match";
-    add(row, std::move(made));
-  }
+  add_quiet(row, without, benign.n, limit, demanded);
+  add_without_text(row, evidence, limit);
   return row;
 }
 

@@ -155,6 +155,7 @@ void shadow_reading::judged(const std::string& line) {
   if (time && (!report.to || *time > *report.to)) report.to = *time;
   of.nodes.insert(word(j, "node"));
   of.live.insert(word(j, "live"));
+  of.activations.insert(word(j, "activation"));
   ++report.judged;
   of.us.push_back(natural(j, "shadow_us"));
   if (const auto live = natural(j, "live_us"); live > 0) {
@@ -208,11 +209,13 @@ void shadow_reading::decided(const std::string& line) {
   auto& report = of.report;
   const auto j = parse_bounded<json>(line, record_bounds);
   const auto event = j.is_object() ? word(j, "event") : std::string();
+  if (event == "shadowing" && word(j, "version") == newest_) of.activations.insert(word(j, "activation"));
   if ((event != "decision" && event != "closed") || word(j, "arm") != "stable" || !member(j, "request").is_object() || !j["request"].is_object()) return;
   const auto id = word(j, "id");
   const auto time = parse_time(word(j, "time"));
   if (!of.ids.contains(id)) {
-    report.not_judged += time && report.from && *time >= *report.from && *time <= *report.to && of.live.contains(word(j, "version")) ? 1 : 0;
+    const bool meant = time && report.from && *time >= *report.from && *time <= *report.to && of.live.contains(word(j, "version")) && of.activations.contains(word(j, "activation"));
+    report.not_judged += meant ? 1 : 0;
     return;
   }
   const auto passed = of.passed.find(id);

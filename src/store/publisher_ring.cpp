@@ -165,6 +165,7 @@ result<std::vector<node_status>> publisher::nodes() {
     n.version = f.field("version");
     n.state = f.field("state");
     n.build = f.field("build");
+    n.name_given_twice = f.field("namesake") == "1";
     n.arms = f.field("arms");
     n.shown = shown_by_version_from(f.field("shown"));
     n.demoted = demotions_from(parse_bounded<json>(f.field("demoted")));

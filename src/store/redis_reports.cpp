@@ -1,5 +1,7 @@
 // What a node writes of itself, and reads of its neighbours. See redis_source.hpp.
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "redis_source.hpp"
 
@@ -71,7 +73,24 @@ result<void> redis_source::acknowledge(const activation_record& record, const st
                {"HSET", own, "answer", policy::to_string(record.activation) + " " + state}, {"EXPIRE", own, node_seconds}});
 }
 
+// Two processes of one name are one to everybody else, and the answers of one pass for those of both. One that has ended writes over nothing any more: once
+// is no evidence, for the last heartbeat before a restart may come late.
+result<void> redis_source::look_for_namesake() {
+  constexpr unsigned sure = 2, most = 4;
+  const auto said = commands_->command({"HGET", keys_.node(config_.node_id), "boot"});
+  if (!said) return said.error().code == errc::refused ? result<void>() : std::unexpected(said.error());
+  const bool other = std::exchange(beat_, true) && !said->text.empty() && said->text != boot_;
+  overwritten_ = other ? std::min(overwritten_ + 1, most) : overwritten_ - std::min(overwritten_, 1u);
+  if (overwritten_ >= sure && !namesake_told_) {
+    node_.log("error", "NAME GIVEN TWICE: another gateway reports as " + config_.node_id + " in ring " + config_.ring + ", so that nobody can tell what either of them runs. Give each its own node.id");
+    namesake_told_ = true;
+  }
+  if (overwritten_ == 0) namesake_told_ = false;
+  return {};
+}
+
 result<void> redis_source::heartbeat() {
+  if (auto done = look_for_namesake(); !done) return done;
   json labels = json::object();
   for (const auto& [name, value] : config_.labels) labels[name] = value;
   const auto key = keys_.node(config_.node_id);
@@ -83,7 +102,7 @@ result<void> redis_source::heartbeat() {
   next_heartbeat_ = mono_now() + jittered(heartbeat_every);
   const auto report = node_.report();
   const auto t = redis_now();
-  std::vector<redis_command> words = {{"HSET", key, "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
+  std::vector<redis_command> words = {{"HSET", key, "boot", boot_, "namesake", namesake_told_ ? "1" : "", "activation", policy::to_string(s.active), "highest", policy::to_string(s.highest), "version", s.version, "record", s.record, "canary", node_.canary() ? node_.canary()->version : "", "shadow", node_.shadow(), "arms", report.arms, "shown", to_json(report.shown), "demoted", json_of(demoted).dump(-1, ' ', false, json::error_handler_t::replace),
                 "kept", json_of(node_.kept()).dump(-1, ' ', false, json::error_handler_t::replace), "state",
                 std::string(to_string(node_.freshness())), "build", config_.build, "labels",
                 labels.dump(-1, ' ', false, json::error_handler_t::replace)},

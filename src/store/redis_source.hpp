@@ -7,6 +7,8 @@
 
 #include "node.hpp"
 #include "ring_layout.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/crypto/digest.hpp"
 #include "source.hpp"
 
 namespace sluice::store {
@@ -41,6 +43,7 @@ class redis_source final : public source {
   [[nodiscard]] result<bool> take_other(const activation_record& record, const std::string& version, const std::string& what, const placing& as, const std::string& manifest,
                                         const std::function<bool(const policy::bundle_source&)>& take);
   [[nodiscard]] result<void> read_revoked();
+  [[nodiscard]] result<void> look_for_namesake();
   // Writes what others read about this node. A Redis that forbids it is told in the log and takes nothing from the policy.
   [[nodiscard]] result<void> tell(const std::vector<redis_command>& commands);
   [[nodiscard]] result<void> acknowledge(const activation_record& record, const std::string& state, const std::string& phase,
@@ -58,6 +61,9 @@ class redis_source final : public source {
   std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
   std::string end_told_;  // of which record it was told that its key ends, and when
   bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
+  const std::string boot_ = hex(crypto::random_bytes(8));  // this process, in its heartbeats
+  bool beat_ = false, namesake_told_ = false;
+  unsigned overwritten_ = 0;           // how often of late another process had written over them
   bool unvouched_ = false;  // what stands at the head now is nobody's word
   mono_time rests_until_{}, next_poll_{}, next_heartbeat_{}, next_nodes_{}, next_connect_{}, pong_{};
   milliseconds back_off_{0};

@@ -55,7 +55,9 @@ void put_in_shadow(bundle_ast& bundle, const std::string& rule_id);
 [[nodiscard]] bool never_demoted(const bundle_ast& bundle, std::string_view rule_id);
 [[nodiscard]] bool has_rule(const bundle_ast& bundle, std::string_view rule_id);
 
-// selftest.cpp: inline tests. `self_test` runs each rule's own positive examples in the full snapshot (they must be found);
+// selftest.cpp: a context in which the policy is in force, by its own scope and one of its binds. None: there is no such context.
+[[nodiscard]] std::optional<context> context_of(const policy_ast& of);
+// Inline tests. `self_test` runs each rule's own positive examples in the full snapshot (they must be found);
 // `run_tests` runs all inline tests as design says: the rule's own policy alone, as if bound.
 struct test_result {
   std::string policy, rule, test;

@@ -91,6 +91,13 @@ struct replayed_evidence {
   std::vector<change> changes;
 };
 
+// What a rule sees of set benign: where it is in force, for who the case says is asking, and anywhere where the case does not say.
+struct rule_benign {
+  std::size_t n = 0, hits = 0;
+  std::size_t with_text = 0;  // of `n`: cases that have text of the rule's direction
+  std::vector<std::string> examples = {};  // of the hits
+};
+
 struct gate_evidence {
   std::string bundle, version, golden_digest, engine;
   std::vector<std::string> refusals;  // why the bundle was refused; then nothing else is known
@@ -105,6 +112,7 @@ struct gate_evidence {
   std::optional<active_evidence> active;
   std::optional<replayed_evidence> replayed = {};  // where a log was given
   store::shown_blocks benign = {};                 // blocked of set benign, for the breakers
+  std::map<std::string, rule_benign> benign_seen = {};  // by rule, of those that change or block; of others: each case as it is
 };
 
 struct finding {
@@ -186,6 +194,9 @@ struct gather_options {
 
 // Of the cases of set `benign` how many are blocked, by rule, as far as a rule could see them.
 [[nodiscard]] store::shown_blocks benign_blocks(std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results, const policy::bundle_ast& bundle, const policy::snapshot& with);
+
+// The same of the rules that change or block: what each matches of what it sees.
+[[nodiscard]] std::map<std::string, rule_benign> benign_by_rule(std::span<const policy::golden_case> cases, std::span<const policy::golden_result> results, const policy::build_report& build, unsigned threads);
 
 // A golden set held against a snapshot by several threads.
 [[nodiscard]] std::vector<policy::golden_result> run_cases(std::span<const policy::golden_case> cases, const std::shared_ptr<const policy::snapshot>& with,

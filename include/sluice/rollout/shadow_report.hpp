@@ -49,7 +49,7 @@ struct shadow_report {
   std::vector<std::string> live;            // versions that decided meanwhile
   std::optional<wall_time> from, to;
   std::uint64_t judged = 0, inexact = 0;    // inexact ones are in no rate
-  std::uint64_t not_judged = 0;             // shed: decisions of that time that have no record in shadow
+  std::uint64_t not_judged = 0;             // shed: decisions under those activations that have no record in shadow
   std::map<std::string, std::uint64_t> why_inexact;
   shadow_counts total;
   std::map<std::string, shadow_counts> by_direction, by_tenant;
@@ -93,6 +93,7 @@ class shadow_reading {
     std::vector<std::uint64_t> us;
     std::uint64_t compared_us = 0, live_us = 0;
     std::unordered_set<std::string> nodes, live;
+    std::unordered_set<std::string> activations;  // under which it was in shadow: between them nothing was to judge
     std::map<std::string, std::uint64_t> hits;  // exchanges with a finding that is new, by rule
     std::unordered_map<std::string, bool> spans;  // of conversations, that were counted
     std::map<std::string, seen_context> contexts;

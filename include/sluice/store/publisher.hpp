@@ -86,6 +86,7 @@ struct node_status {
   std::string id, activation, version, state, build;
   milliseconds heartbeat_age{0};
   bool alive = false;
+  bool name_given_twice = false;            // another process reports under the same name
   std::vector<rule_demotion> demoted = {};  // by itself
   std::vector<rule_demotion> kept = {};     // what the ring demotes and it enforces all the same: rules that say never_demote
   std::string arms = {};                    // what its versions did, as agent::callbacks::report told it

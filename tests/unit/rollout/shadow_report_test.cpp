@@ -136,6 +136,22 @@ TEST(shadow_report, a_rule_has_no_samples_of_what_it_could_not_see) {
   EXPECT_EQ(made.promotions[1].shown, shadow_promotion::verdict::insufficient);
 }
 
+TEST(shadow_report, calls_nothing_shed_that_came_while_nothing_was_in_shadow) {
+  const auto under = [](std::string line, const std::string& activation) { return "{\"activation\":\"" + activation + "\"," + line.substr(1); };
+  shadow_reading reading("");
+  reading.judged(under(in_shadow({.id = "d1"}, 1), "1-2"));
+  reading.judged(under(in_shadow({.id = "d2"}, 9), "1-4"));
+  const auto decide = [&](const std::string& id, const std::string& activation) { reading.decided(under(decided(id, "null", "2026-12-01T12:00:05.000000Z"), activation)); };
+  reading.decided(R"({"event":"shadowing","time":"2026-12-01T12:00:04.000000Z","activation":"1-6","version":")" + candidate + "\"}");
+  reading.decided(R"({"event":"shadowing","time":"2026-12-01T12:00:04.000000Z","activation":"1-7","version":")" + live + "\"}");
+  decide("d3", "1-2");
+  decide("d4", "1-3");  // between an abort and the next push
+  decide("d5", "1-4");
+  decide("d6", "1-6");  // all of it was shed
+  decide("d7", "1-7");  // another version was in shadow
+  EXPECT_EQ(reading.finish(nullptr).value().not_judged, 3u);
+}
+
 TEST(shadow_report, holds_promote_when_against_unlabelled_traffic) {
   policy::bundle_ast bundle;
   policy::policy_ast p;
