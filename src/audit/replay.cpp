@@ -99,7 +99,9 @@ struct kept_judge {
     std::string left;
     for (const auto& p : kept) (void)stream.open(p.role, p.kind, p.editable, p.choice);
     for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.feed(c, kept[c].text, left);
-    for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) (void)stream.finish(c, left);
+    for (std::uint32_t c = 0; c < kept.size() && !stream.blocked(); ++c) {
+      if (kept[c].ended) (void)stream.finish(c, left);
+    }
     for (const auto& c : text.choices) {
       if (!stream.blocked()) (void)stream.close(c.choice, c.structured, left);
     }

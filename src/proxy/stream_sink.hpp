@@ -121,7 +121,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& c : kept_) {
       const auto found = [&](const policy::finding& f) { return f.part == out.size(); };
       const bool told = c.how == reading::field && std::ranges::none_of(judge_.result().findings, found);
-      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice});
+      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice, c.ended});
     }
     return out;
   }
@@ -143,7 +143,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (name.size() > name_bytes_max) name = name.substr(0, previous_code_point(name, name_bytes_max + 1));
     names_.push_back(std::move(name));
     const auto channel = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
-    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), {}});
+    if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), false, {}});
     if (restores(kind, editable)) restorers_.emplace(channel, *tokens_);
     return channel;
   }
@@ -171,6 +171,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
 
   status finished(std::uint32_t channel, std::string& out, bool may_keep) {
     if (!failure_.empty()) return status::failed;
+    if (keep_text_) kept_[channel].ended = true;
     const auto behind = restorers_.find(channel);
     held_ -= held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left, may_keep); });
@@ -243,6 +244,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     bool editable;
     reading how;
     std::int32_t choice;
+    bool ended;
     std::string text;
   };
   std::size_t kept_bytes_ = 0;

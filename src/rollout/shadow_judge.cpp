@@ -65,9 +65,10 @@ class judging {
     std::set<std::int32_t> choices;
     bool over = false;
     for (std::uint32_t i = 0; i < of_.response.size() && !over; ++i) {
-      over = evaluator.feed(i, of_.response[i].text, out.said) == blocked || evaluator.finish(i, out.said) == blocked;
+      const auto& part = of_.response[i];
+      over = evaluator.feed(i, part.text, out.said) == blocked || (part.ended && evaluator.finish(i, out.said) == blocked);
       out.said += '\0';
-      choices.insert(of_.response[i].choice);
+      choices.insert(part.choice);
     }
     for (const auto choice : choices) {
       if (over || choice < 0) continue;
