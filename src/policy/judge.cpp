@@ -171,7 +171,7 @@ judge::effect judge::unavailable(std::uint32_t rule) {
   if (!r.changes() && !adds_text(r.action)) return effect::none;
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;
-  block_by(rule);
+  out_.gave_up = std::min(out_.gave_up, rule);  // what it would say of a match is not true of this text
   return effect::block;
 }
 

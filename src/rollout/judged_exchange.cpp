@@ -20,10 +20,11 @@ void add(std::vector<std::uint32_t>& to, std::uint32_t rule) {
   if (std::ranges::find(to, rule) == to.end()) to.push_back(rule);
 }
 
-// The rules that made this side a block: those that block, or whose scores crossed a threshold.
+// The rules that made this side a block: those that block, whose matcher failed, or whose scores crossed a threshold.
 void blocking_rules(const policy::outcome& side, const std::vector<policy::snapshot::rule_info>& infos, std::vector<std::uint32_t>& out) {
   if (side.verdict != policy::verdict::block) return;
   if (side.block.rule < infos.size()) add(out, side.block.rule);
+  if (side.gave_up < infos.size()) add(out, side.gave_up);
   for (const auto& f : side.findings) {
     if (!f.enforced || f.rule >= infos.size()) continue;
     const auto& rule = infos[f.rule];
