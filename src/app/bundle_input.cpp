@@ -91,18 +91,6 @@ void check_rule_ids(const bundle_input& input, const std::vector<policy::golden_
   }
 }
 
-// Too wide a rule is refused here and not on a node: what runs there has been published, and its golden sets stay at home.
-void hold_against_harmless_texts(bundle_input& input, bundle_compiler& with) {
-  policy::build_report& report = input.report;
-  // What could not be read was not checked either.
-  if (report.snapshot == nullptr && report.reached != policy::phase::check) return;
-  const auto cases = policy::golden_of(input.source, report.found);
-  input.breadth = policy::judge_breadth(report.bundle, cases, *with.backend, *with.cache, report.found);
-  if (report.snapshot == nullptr || !policy::has_errors(report.found)) return;
-  report.snapshot = nullptr;
-  report.reached = policy::phase::selftest;
-}
-
 void keep_error(const policy::diagnostic& of) {
   if (of.severity == policy::severity::error) keep_complaint(of.place.file.empty() ? of.message : to_string(of.place) + ": " + of.message, of.advice);
 }
@@ -137,7 +125,7 @@ std::optional<bundle_input> build_bundle(const std::string& path, const std::str
   }
   bundle_input out{.path = path, .source = std::move(*source), .report = {}};
   out.report = policy::build(out.source, today, *with.backend, *with.cache, how);
-  if (what == held_against::harmless_texts) hold_against_harmless_texts(out, with);
+  if (what == held_against::harmless_texts) out.breadth = policy::hold_against_harmless_texts(out.report, out.source, *with.backend, *with.cache);
   return out;
 }
 

@@ -189,7 +189,7 @@ result<void> gateway::open_agent() {
   if (!trust) return std::unexpected(trust.error());
   to.trust = std::move(*trust);
   store::agent::callbacks calls;
-  calls.apply = [this](const policy::bundle_source& source, const std::string& version) { return loader_->apply(source, version); };
+  calls.apply = [this](const policy::bundle_source& source, const std::string&, store::was_checked checked) { return loader_->apply(source, checked); };
   calls.in_shadow = [this](const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules) { return loader_->in_shadow(of, rules); };
   calls.report = [this] {
     const std::lock_guard lock(publish_mutex_);

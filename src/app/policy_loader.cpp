@@ -1,12 +1,13 @@
 // See policy_loader.hpp.
 #include "policy_loader.hpp"
 
+#include "sluice/policy/breadth.hpp"
 #include "sluice/policy/build.hpp"
 
 namespace sluice::app {
 namespace {
 
-constexpr std::size_t shown_max = 5; // diagnostics in a refusal; `sluice check` shows all
+constexpr std::size_t shown_max = 20; // diagnostics in a refusal; `sluice check` shows all
 
 void describe_refusal(const policy::diagnostics& found, store::apply_result& out) {
   std::size_t shown = 0, errors = 0;
@@ -48,8 +49,10 @@ void note_missing_vault(const policy::bundle_ast& bundle, std::vector<std::strin
 policy_loader::policy_loader(const std::string& state_directory, match::compile_limits limits, bool has_vault)
     : backend_(match::child_backend("/proc/self/exe", limits)), cache_(state_directory + "/cache"), has_vault_(has_vault) {}
 
-store::apply_result policy_loader::apply(const policy::bundle_source& source, const std::string&) {
-  auto built = policy::build(source, now().wall, *backend_, cache_, policy::expired_exceptions::leave_out);
+store::apply_result policy_loader::apply(const policy::bundle_source& source, store::was_checked checked) {
+  const bool is_new = checked == store::was_checked::no;
+  auto built = policy::build(source, now().wall, *backend_, cache_, is_new ? policy::expired_exceptions::leave_out_unpublished : policy::expired_exceptions::leave_out);
+  if (is_new) (void)policy::hold_against_harmless_texts(built, source, *backend_, cache_);
   store::apply_result out;
   out.phase = policy::to_string(built.reached);
   out.took = built.took;

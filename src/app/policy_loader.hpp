@@ -1,5 +1,5 @@
-// What a node does with a candidate: all passes of policy::build in this process, Hyperscan in a child, unchanged databases
-// from the cache. Keeps what living snapshots were made of, for explain, and keeps none of them alive. Thread-safe.
+// What a node does with a candidate: all passes of policy::build in this process, Hyperscan in a child, unchanged databases from the cache;
+// where nobody has checked it, all that `sluice check` asks. Keeps what living snapshots were made of, for explain, and keeps none of them alive. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace sluice::app {
 class policy_loader {
  public:
   policy_loader(const std::string& state_directory, match::compile_limits limits, bool has_vault);
-  [[nodiscard]] store::apply_result apply(const policy::bundle_source& source, const std::string& version);
+  [[nodiscard]] store::apply_result apply(const policy::bundle_source& source, store::was_checked checked);
   // The same snapshot with these rules in shadow; null where that cannot be.
   [[nodiscard]] std::shared_ptr<const policy::snapshot> in_shadow(const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules);
   // The snapshot with what it was made of; null when it was not made here.

@@ -1,6 +1,8 @@
 // See upstream_connection.hpp.
 #include "upstream_connection.hpp"
 
+#include <algorithm>
+
 #include "upstream_pool.hpp"
 
 namespace sluice::net {
@@ -9,9 +11,14 @@ using proxy::upstream_failure;
 
 namespace {
 
-// A kept connection that ends this soon was gone before it was asked. Later the upstream may have begun to work on the request, and
-// asking again would pay for two answers.
+// A kept connection that ends this soon was most likely gone before it was asked. That is enough to ask again only where asking twice does no
+// harm (RFC 9110 9.2.2): a POST may have been worked on, and would be paid for twice, or make two of what it makes.
 constexpr milliseconds found_dead_within{1000};
+
+bool is_idempotent(std::string_view request) {
+  constexpr std::string_view methods[] = {"GET ", "HEAD ", "OPTIONS ", "PUT ", "DELETE "};
+  return std::ranges::any_of(methods, [&](std::string_view method) { return request.starts_with(method); });
+}
 
 std::uint64_t next_serial() {
   static std::atomic<std::uint64_t> serial{0};
@@ -47,6 +54,10 @@ bool upstream_connection::send(std::string_view request) {
   phase_ = phase::head;
   any_byte_ = false;
   asked_ = mono_now();
+  if (reused_) {
+    may_repeat_ = is_idempotent(request);
+    acknowledged_ = may_repeat_ ? std::nullopt : stream_.acknowledged_bytes();
+  }
   stream_.read_on();
   pool_.owner.loop.wheel().arm(deadline_, pool_.owner.config.deadlines.first_byte, asked_);
   return stream_.write(request);
@@ -167,8 +178,12 @@ void upstream_connection::fail_with(upstream_failure what, std::string_view deta
   if (user != nullptr) user->on_answer_failed(what, detail, stale);
 }
 
-bool upstream_connection::was_dead() const {
-  return reused_ && !any_byte_ && phase_ == phase::head && mono_now() - asked_ <= found_dead_within;
+// `ended`: in order, so that all that had come there by then is acknowledged; of a reset that is not so.
+bool upstream_connection::was_dead(bool ended) const {
+  if (!reused_ || any_byte_ || phase_ != phase::head) return false;
+  if (may_repeat_) return mono_now() - asked_ <= found_dead_within;
+  // Nothing of the request was there when the upstream ended the connection: it was never read.
+  return ended && acknowledged_.value_or(0) > 0 && stream_.acknowledged_bytes() == acknowledged_;
 }
 
 void upstream_connection::on_eof() {
@@ -176,7 +191,7 @@ void upstream_connection::on_eof() {
   if (phase_ == phase::body && body_.on_eof() == http::body_reader::status::done) return end_answer(false);
   fail_with(upstream_failure::reset,
             phase_ == phase::body ? "closed in the middle of its answer" : "closed before it answered",
-            was_dead());
+            was_dead(true));
 }
 
 void upstream_connection::on_failed(const error& why) {
@@ -185,7 +200,7 @@ void upstream_connection::on_failed(const error& why) {
     return fail_with(why.code == errc::integrity ? upstream_failure::tls : upstream_failure::connect,
                      lookup_error_.empty() ? why.message : lookup_error_);
   }
-  fail_with(upstream_failure::reset, why.message, was_dead());
+  fail_with(upstream_failure::reset, why.message, was_dead(false));
 }
 
 void upstream_connection::expired() {

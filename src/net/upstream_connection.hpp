@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,8 @@ class upstream_user {
   // All that one read brought has been handed on: the time to write.
   virtual void on_answer_pause() = 0;
   virtual void on_answer_end() = 0;
-  // `stale`: a reused connection closed before any byte of an answer; the same request may be sent again on a new one.
+  // `stale`: a reused connection closed before any byte of an answer, and the same request may be sent again on a new one: twice does no harm, or
+  // the upstream has not had it.
   virtual void on_answer_failed(proxy::upstream_failure what, std::string_view detail, bool stale) = 0;
 
  protected:
@@ -61,7 +63,7 @@ class upstream_connection final : public mortal, private transport::stream_liste
 
   [[nodiscard]] bool send(std::string_view request);
   void parse(std::string_view input);
-  [[nodiscard]] bool was_dead() const;
+  [[nodiscard]] bool was_dead(bool ended) const;
   // False: the input is used up, or the user let go, or the connection is gone.
   [[nodiscard]] bool parse_head(std::string_view& input);
   [[nodiscard]] bool parse_body(std::string_view& input);
@@ -78,6 +80,8 @@ class upstream_connection final : public mortal, private transport::stream_liste
   http::body_reader body_;
   phase phase_ = phase::connecting;
   bool is_head_ = false, reused_ = false, any_byte_ = false, keep_alive_ = false;
+  bool may_repeat_ = false;                    // the request at hand, whether or not it was worked on
+  std::optional<std::uint64_t> acknowledged_;  // bytes, before any other
   mono_time asked_{};
 };
 

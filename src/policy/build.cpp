@@ -115,12 +115,12 @@ bool run_passes(const bundle_source& source, wall_time today, match::compile_bac
   clock.enter(phase::compile);
   // The tests are of the rules as they were published: some show an exception at work.
   std::optional<bundle_ast> published;
-  if (how == expired_exceptions::leave_out) published = leave_out_expired(today, report);
+  if (how != expired_exceptions::refuse) published = leave_out_expired(today, report);
   report.snapshot = compile(report.bundle, backend, cache, report.found);
   if (report.snapshot == nullptr || has_errors(report.found)) return false;
   clock.enter(phase::selftest);
   // What was published before this was asked is not refused by the nodes that have it.
-  if (how == expired_exceptions::refuse) check_given(report.bundle, report.found);
+  if (how != expired_exceptions::leave_out) check_given(report.bundle, report.found);
   add_failures(published ? run_tests(*published, backend, cache, report.found) : run_tests(report.bundle, report.snapshot, report.found),
                report.found);
   // A test that fails alone says why; that the rule is not found in the whole bundle either would only repeat it.

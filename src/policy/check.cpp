@@ -176,7 +176,7 @@ void check(bundle_ast& bundle, wall_time today, diagnostics& found, expired_exce
   for (const auto& [name, list] : bundle.lists) {
     if (list.used) continue;
     // Whoever publishes means it to act; a node goes on with what was published before.
-    const auto say = pass.how == expired_exceptions::refuse ? &check_pass::error : &check_pass::warn;
+    const auto say = pass.how != expired_exceptions::leave_out ? &check_pass::error : &check_pass::warn;
     (pass.*say)(list.place, "list '" + name + "' is used by no rule", "use it or remove it");
   }
   check_models(pass);

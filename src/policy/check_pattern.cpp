@@ -205,7 +205,7 @@ void check_decided_at_end(check_pass& pass, const match_spec& match, const rule&
   // Held it is in any case (compile.cpp). Of a list's readings the rule's author is told, because a list serves rules of requests as well; and a
   // node goes on with what was published before this was refused.
   if (of_list) return pass.warn(match.place, what + ": it holds every streamed answer to its end", "write stream: {hold: full} to say so, or have the list ask for less");
-  const auto say = pass.how == expired_exceptions::refuse ? &check_pass::error : &check_pass::warn;
+  const auto say = pass.how != expired_exceptions::leave_out ? &check_pass::error : &check_pass::warn;
   (pass.*say)(match.place, what, "write stream: {hold: full}, which holds every streamed answer to its end");
 }
 

@@ -99,7 +99,7 @@ void check_exception(check_pass& pass, const rule& of, exception_spec& exception
   }
   if (!exception.expires.empty()) {
     const wall_time end = end_of_day(exception.expires);
-    if (end <= pass.today && pass.how == expired_exceptions::leave_out) {
+    if (end <= pass.today && pass.how != expired_exceptions::refuse) {
       pass.warn(exception.place, "exception '" + exception.id + "' expired on " + exception.expires + "; the rule applies without it",
                 "remove it, or have it approved again with a new date");
     } else if (end <= pass.today) {

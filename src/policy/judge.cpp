@@ -52,14 +52,38 @@ std::string short_hash(std::string_view value, const evaluate_options& options) 
   return '#' + hex(std::span(mac).first(4));
 }
 
-std::string in_form(pending_edit::form written, std::string replacement) {
+// `strings`: of JSON, one in the other, in which it is written.
+std::string in_form(pending_edit::form written, std::size_t strings, std::string replacement) {
   switch (written) {
     case pending_edit::form::plain: return replacement;
     case pending_edit::form::json_scalar: return json_quoted(replacement);
     case pending_edit::form::json_string: break;
   }
-  return json_escaped(replacement);
+  return text::json_escaped(std::move(replacement), strings);
 }
+
+// In how many strings of JSON edits stand, asked in their order.
+class edit_depths {
+ public:
+  edit_depths(const std::vector<std::string_view>& part_text, const text::json_depth& before) : part_text_(part_text), before_(before) {}
+  std::size_t of(const pending_edit& e) {
+    if (e.written != pending_edit::form::json_string) return 0;
+    if (part_ != e.part) {
+      part_ = e.part;
+      fed_ = 0;
+      depth_ = before_;
+    }
+    depth_.feed(part_text_[part_].substr(fed_, e.begin - fed_));
+    fed_ = e.begin;
+    return std::max<std::size_t>(depth_.strings(), 1);
+  }
+
+ private:
+  const std::vector<std::string_view>& part_text_;
+  const text::json_depth& before_;
+  text::json_depth depth_;
+  std::uint32_t part_ = 0xffffffff, fed_ = 0;
+};
 
 }  // namespace
 
@@ -73,6 +97,7 @@ void add_blocking_rules(const outcome& of, const std::vector<snapshot::rule_info
     if (rule < infos.size() && std::ranges::find(out, rule) == out.end()) out.push_back(rule);
   };
   add(of.block.rule);
+  add(of.gave_up);
   for (const auto rule : of.blocked_by) add(rule);
   for (const auto& f : of.findings) {
     if (!f.enforced || f.rule >= infos.size() || infos[f.rule].score == 0) continue;
@@ -189,7 +214,7 @@ judge::effect judge::unavailable(std::uint32_t rule) {
   if (!r.changes() && !adds_text(r.action)) return effect::none;
   raise(action::block, enforced, false);
   if (!enforced) return effect::none;
-  speak_for(rule);
+  out_.gave_up = std::min(out_.gave_up, rule);  // what it would say of a match is not true of this text
   return effect::block;
 }
 
@@ -217,7 +242,7 @@ bool editable_at(const text_part& of, std::uint32_t begin, std::uint32_t end, di
 }
 
 std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text,
-                              const evaluate_options& options, token_map& tokens) {
+                              const evaluate_options& options, token_map& tokens, const text::json_depth& before) {
   std::sort(all.begin(), all.end(), [](const pending_edit& a, const pending_edit& b) {
     return std::tie(a.part, a.begin, b.end, a.term) < std::tie(b.part, b.begin, a.end, b.term);
   });
@@ -227,6 +252,7 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     const auto strength_a = traits_of(rule_of(a).action).strength, strength_b = traits_of(rule_of(b).action).strength;
     return strength_a != strength_b ? strength_a > strength_b : a.end - a.begin > b.end - b.begin;
   };
+  edit_depths depths(part_text, before);
   std::vector<edit> out;
   for (std::size_t i = 0; i < all.size();) {
     auto span = all[i];
@@ -242,19 +268,20 @@ std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> al
     const auto& rule = rule_of(winner);
     const auto written = part_text[span.part].substr(span.begin, span.end - span.begin);
     // What is written as JSON says something else, which is what a token stands for.
-    const auto said = span.written == pending_edit::form::json_string ? text::json::loosely_unescaped(written) : std::string();
-    const auto original = span.written == pending_edit::form::json_string ? std::string_view(said) : written;
+    const auto strings = depths.of(span);
+    const auto said = strings > 0 ? text::loosely_unescaped(written, strings) : std::string();
+    const auto original = strings > 0 ? std::string_view(said) : written;
     // Where rules overlap nothing of the text is kept: what one rule may show another may have to hide.
     const bool alone = j == i + 1 && !winner.half;
     if (rule.action == action::tokenize) {
       // Only the client has a value back: what an answer brought up itself stays a token.
       const bool back = restores && options.direction == direction::request;
-      out.push_back({span.part, span.begin, span.end, in_form(span.written, tokens.token_of(rule.mask, original, back, rule.vault_ttl))});
+      out.push_back({span.part, span.begin, span.end, in_form(span.written, strings, tokens.token_of(rule.mask, original, back, rule.vault_ttl))});
       i = j;
       continue;
     }
     const auto hash = rule.hashed && alone ? short_hash(original, options) : std::string();
-    out.push_back({span.part, span.begin, span.end, in_form(span.written, replacement_of(rule, terms[winner.term], original, alone, hash))});
+    out.push_back({span.part, span.begin, span.end, in_form(span.written, strings, replacement_of(rule, terms[winner.term], original, alone, hash))});
     i = j;
   }
   return out;

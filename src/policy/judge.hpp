@@ -89,7 +89,8 @@ void add_json_edits(pending_edit match, const text::json_outline& outline, const
 [[nodiscard]] bool editable_at(const text_part& of, std::uint32_t begin, std::uint32_t end, direction which);
 [[nodiscard]] bool json_editable(std::uint32_t begin, std::uint32_t end, direction which, const text::json_outline& outline, const text::escape_map& escapes);
 
-[[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all,
-                                            const std::vector<std::string_view>& part_text, const evaluate_options& options, token_map& tokens);
+// `before`: of a stream, what came before the text.
+[[nodiscard]] std::vector<edit> merge_edits(const ruleset& rules, std::vector<pending_edit> all, const std::vector<std::string_view>& part_text,
+                                            const evaluate_options& options, token_map& tokens, const text::json_depth& before = {});
 
 }  // namespace sluice::policy

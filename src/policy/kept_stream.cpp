@@ -11,7 +11,9 @@ outcome evaluate_kept_stream(std::shared_ptr<const snapshot> with, const ruleset
   std::vector<std::string> left(of.texts.size());
   for (const auto& p : of.texts) (void)stream.open(p.role, p.kind, p.editable, p.choice);
   for (std::uint32_t c = 0; c < of.texts.size() && !stream.blocked(); ++c) (void)stream.feed(c, of.texts[c].text, left[c]);
-  for (std::uint32_t c = 0; c < of.texts.size() && !stream.blocked(); ++c) (void)stream.finish(c, left[c]);
+  for (std::uint32_t c = 0; c < of.texts.size() && !stream.blocked(); ++c) {
+    if (of.texts[c].ended) (void)stream.finish(c, left[c]);
+  }
   for (const auto& each : of.choices) {
     if (stream.blocked()) break;
     (void)stream.close(each.choice, each.structured, left.emplace_back());

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "sluice/base/strings.hpp"
 #include "sluice/text/json_text.hpp"
 #include "url_scan.hpp"
 
@@ -36,8 +35,24 @@ std::size_t walk(const token_map& known, url_scan& where, std::string_view text,
   return text.size();
 }
 
-// As it stands in a text: in a string, where that is JSON.
-std::string as_written(const std::string& value, bool json) { return json ? json_escaped(value) : value; }
+// How a value is written where a token stands: in a string of JSON, or in one of JSON in a string, escaped for each.
+class writing {
+ public:
+  // Of the token at `at`; the places of a text are asked for in their order.
+  std::string of(std::string_view text, std::size_t at, const std::string& value) {
+    pass(text, at);
+    return text::json_escaped(value, depth_.strings());
+  }
+  void pass(std::string_view text, std::size_t to) {
+    depth_.feed(text.substr(fed_, to - fed_));
+    fed_ = to;
+  }
+  void next_text() { fed_ = 0; }
+
+ private:
+  text::json_depth depth_;
+  std::size_t fed_ = 0;
+};
 
 }  // namespace
 
@@ -46,13 +61,9 @@ struct restorer::impl {
   url_scan where;
   std::string held;  // begins where a token may begin
   std::uint32_t restored = 0;
-  bool begun = false, json = false;  // something but white space came, which begins as JSON
+  writing as;
 
   void run(std::string_view text, bool more, std::string& out) {
-    if (!begun && text::begin_of_json(text) != std::string_view::npos) {
-      begun = true;
-      json = text::begins_as_json(text);
-    }
     std::string all;
     if (!held.empty()) {
       all = std::move(held);
@@ -62,10 +73,12 @@ struct restorer::impl {
     }
     const auto rest = walk(
         known, where, text, more, [&](std::size_t begin, std::size_t end) { out += text.substr(begin, end - begin); },
-        [&](std::size_t, std::size_t, const std::string& value) {
-          out += as_written(value, json);
+        [&](std::size_t begin, std::size_t, const std::string& value) {
+          out += as.of(text, begin, value);
           ++restored;
         });
+    as.pass(text, rest);
+    as.next_text();
     held = text.substr(rest);
   }
 };
@@ -103,12 +116,12 @@ std::vector<edit> with_originals(std::uint32_t part, std::string_view text, std:
   std::uint32_t values = 0;
   std::string whole;
   url_scan where;
-  const bool json = text::begins_as_json(left);
+  writing as;
   (void)walk(
       known, where, left, false, [&](std::size_t begin, std::size_t end) { whole.append(left, begin, end - begin); },
       [&](std::size_t begin, std::size_t end, const std::string& value) {
         ++values;
-        const auto written = as_written(value, json);
+        const auto written = as.of(left, begin, value);
         whole += written;
         const auto in = std::ranges::find_if(stretches, [&](const kept& k) { return k.begin <= begin && end <= k.end; });
         apart = apart && in != stretches.end();

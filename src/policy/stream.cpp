@@ -139,7 +139,7 @@ void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std:
   for (auto& e : ready) e.part = 0, e.begin -= c.released, e.end -= c.released;
   const auto take = until - c.released;
   std::size_t at = 0;
-  const auto edits = ready.empty() ? std::vector<edit>() : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options, tokens());
+  const auto edits = ready.empty() ? std::vector<edit>() : merge_edits(rules, std::move(ready), {std::string_view(c.original)}, options, tokens(), c.json ? c.json->left : text::json_depth());
   for (const auto& e : edits) {
     into.append(c.original, at, e.begin - at);
     into += e.replacement;
@@ -148,6 +148,7 @@ void stream_evaluator::impl::release(channel_state& c, std::uint32_t index, std:
     ++edit_count;
   }
   into.append(c.original, at, take - at);
+  if (c.json && c.editable && c.holding.any()) c.json->left.feed(std::string_view(c.original).substr(0, take));
   c.characters += code_points(std::string_view(c.original).substr(0, take));
   c.original.erase(0, take);
   c.released = static_cast<std::uint32_t>(until);

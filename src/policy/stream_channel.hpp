@@ -183,6 +183,7 @@ struct json_channel {
   std::vector<std::unique_ptr<decoded_level>> levels;
   std::array<std::uint32_t, text::json_levels> fed{};  // bytes of the channel's text, and of each that it is decoded to but the last
   text::json_outline outline;
+  text::json_depth left;  // of what was released
   static inline const text::escape_map no_escapes{};
   [[nodiscard]] const text::escape_map& escapes() const { return levels.empty() ? no_escapes : levels.front()->reader.map(); }
 

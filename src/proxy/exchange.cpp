@@ -101,6 +101,7 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
     return;
   }
   reason = of.why();
+  if (of.block.rule == 0xffffffff && of.gave_up != 0xffffffff) return answer_unchecked(out);
   auto message = of.block.message_for(accept_language);
   if (message.empty()) message = "The request or its answer was blocked by policy.";
   answer_error(wire::gateway_error::blocked, message, param, out);

@@ -199,6 +199,7 @@ struct exchange::impl {
   [[nodiscard]] bool admits_request(std::span<const wire::unread> parts, effects& out);
   [[nodiscard]] bool admits_body(effects& out);
   [[nodiscard]] bool admits_answer(std::span<const wire::unread> parts, effects& out);
+  void answer_unchecked(effects& out);
 
   // request.cpp
   [[nodiscard]] bool admit(const http::request_head& head, const peer_info& peer, effects& out);

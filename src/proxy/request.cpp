@@ -36,6 +36,8 @@ bool fits(std::string_view pattern, std::string_view model) {
   return p == pattern.size();
 }
 
+bool is_urlencoded(const http::media_type& type) { return iequals(type.type, "application/x-www-form-urlencoded"); }
+
 }  // namespace
 
 bool exchange::impl::admit(const http::request_head& head, const peer_info& peer, effects& out) {
@@ -168,7 +170,13 @@ void exchange::impl::write_upstream_head(const http::request_head& head, const u
   if (!to.base_path.empty() || before_api > 0) target = to.base_path + std::string(head.path.substr(before_api)) + (head.query.empty() ? "" : "?" + std::string(head.query));
   if (before_api > 0 && !target.starts_with('/')) target.insert(0, 1, '/');
   // Content-Length follows when the body is known; the blank line is taken off again then.
-  http::append_upstream_request(out, head, to.host, target.empty() ? head.target : target, -1);
+  const auto write = [&](const http::request_head& as) { http::append_upstream_request(out, as, to.host, target.empty() ? head.target : target, -1); };
+  if (!scanned || shadow() || !is_urlencoded(http::parse_media_type(head.get("content-type")))) return write(head);
+  auto named = head;  // it was read as JSON, and nobody behind is to read it otherwise
+  for (auto& field : named.fields) {
+    if (iequals(field.name, "content-type")) field.value = "application/json";
+  }
+  write(named);
 }
 
 std::optional<std::size_t> exchange::impl::serving(std::string_view model) const {
@@ -232,7 +240,7 @@ bool exchange::impl::accepts_body(const http::request_head& head, effects& out) 
   // Whatever else a body calls itself, it is read as JSON here, and so must be by the upstream.
   const auto type = http::parse_media_type(head.get("content-type"));
   if (endpoint.form) return accepts_form(head, out);
-  const bool form = istarts_with(type.type, "multipart/") || iequals(type.type, "application/x-www-form-urlencoded");
+  const bool form = istarts_with(type.type, "multipart/") || (is_urlencoded(type) && !dialect->takes_any_type());
   if (!scanned || shadow() || (!form && http::is_utf8(type) && head.count("content-type") < 2)) return true;
   answer_error(wire::gateway_error::media_type, form ? "This path takes a JSON body (Content-Type: application/json)." : "This path takes JSON in UTF-8 (Content-Type: application/json, once).", "", out);
   return false;

@@ -129,7 +129,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& c : kept_) {
       const auto found = [&](const policy::finding& f) { return f.part == out.size(); };
       const bool told = c.how == reading::field && std::ranges::none_of(judge_.result().findings, found);
-      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice});
+      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice, c.ended});
     }
     return out;
   }
@@ -153,7 +153,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (free_.empty()) {
       names_.push_back(std::move(name));
       opened_ = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
-      if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), {}});
+      if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), false, {}});
     } else {
       opened_ = free_.back();
       free_.pop_back();
@@ -190,6 +190,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
 
   status finished(std::uint32_t channel, std::string& out, bool may_keep) {
     if (!failure_.empty()) return status::failed;
+    if (keep_text_) kept_[channel].ended = true;
     const auto behind = restorers_.find(channel);
     held_ -= held_bytes(channel, behind);
     const auto what = judged(behind, out, [&](std::string& left) { return judge_.finish(channel, left, may_keep); });
@@ -265,6 +266,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     bool editable;
     reading how;
     std::int32_t choice;
+    bool ended;
     std::string text;
   };
   std::size_t kept_bytes_ = 0;

@@ -92,4 +92,19 @@ refusal exchange::impl::refusal_of(wire::gateway_error what) const {
   }
 }
 
+// A matcher gave up, which length brings about: nobody knows what the text says, so no rule's words are true of it.
+void exchange::impl::answer_unchecked(effects& out) {
+  if (response_judged || sink) {
+    return answer_error(wire::gateway_error::blocked, "The answer is too long to be checked: the policy's rules gave up on its text. Ask for a shorter one.", "", out);
+  }
+  std::size_t bytes = 0;
+  const wire::part* longest = nullptr;
+  for (const auto& p : request->parts()) {
+    bytes += p.text.size();
+    if (longest == nullptr || p.text.size() > longest->text.size()) longest = &p;
+  }
+  const auto message = "The request is too long to be checked: the policy's rules gave up on its " + std::to_string(bytes) + " bytes of text. Send less, or send it in several requests.";
+  answer_error(wire::gateway_error::blocked, message, longest == nullptr ? std::string() : wire::shown_path(request->path(*longest)), out);
+}
+
 }  // namespace sluice::proxy

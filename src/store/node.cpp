@@ -89,7 +89,7 @@ bool node::try_stored(const std::string& version, policy::activation as) {
     log("warn", source.error().message);
     return false;
   }
-  auto applied = calls_.apply(*source, version);
+  auto applied = calls_.apply(*source, version, was_checked::yes);
   if (!applied.snapshot) {
     log("warn", "version " + version.substr(0, 12) + " on disk does not build any more: " + applied.message);
     return false;
@@ -232,11 +232,12 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
 
 // A build takes up to a minute and more, and a rule that runs wild is not left in force for so long.
 apply_result node::apply(const policy::bundle_source& source, const std::string& version) const {
-  if (!meanwhile_ || !snapshot_) return calls_.apply(source, version);
+  const auto checked = config_.directory.empty() || was_live(version) ? was_checked::yes : was_checked::no;
+  if (!meanwhile_ || !snapshot_) return calls_.apply(source, version, checked);
   // Deferred where no thread is to be had: then it is built on this one.
   auto building = std::async(std::launch::async | std::launch::deferred, [&] {
     const fault_stack here;
-    return calls_.apply(source, version);
+    return calls_.apply(source, version, checked);
   });
   while (building.wait_for(meanwhile_every) == std::future_status::timeout) meanwhile_();
   return building.get();

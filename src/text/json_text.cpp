@@ -6,6 +6,8 @@
 
 #include "json_string.hpp"
 #include "sluice/base/hex_digit.hpp"
+#include "sluice/base/strings.hpp"
+#include "sluice/text/json.hpp"
 
 namespace sluice::text {
 namespace {
@@ -223,6 +225,52 @@ void json_outline::end_scalar() {
 void json_outline::forget(std::uint32_t before) {
   const auto needed = std::ranges::find_if(stretches_, [&](const stretch& s) { return s.end >= before; });
   if (needed - stretches_.begin() > 64) stretches_.erase(stretches_.begin(), needed);
+}
+
+void json_depth::feed(std::string_view piece) { feed(0, piece); }
+
+void json_depth::feed(std::size_t at, std::string_view piece) {
+  auto& here = *levels_[at];
+  const bool goes_deeper = at + 1 < json_levels;
+  constexpr std::uint32_t all = 0xfffffffe;  // nobody asks where anything was
+  while (!piece.empty()) {
+    const bool within = here.outline.within_string();
+    std::size_t end = 0;
+    do {
+      const auto quote = std::min(piece.find('"', end), piece.size() - 1);
+      here.outline.feed(piece.substr(end, quote + 1 - end));
+      end = quote + 1;
+    } while (end < piece.size() && within && here.outline.within_string());
+    const bool closed = within && !here.outline.within_string();
+    if (within && goes_deeper) {
+      std::string says;
+      here.inside.feed(piece.substr(0, closed ? end - 1 : end), says);
+      here.inside.map().forget(all, all);
+      feed(at + 1, says);
+    }
+    if (within != here.outline.within_string() && goes_deeper) {
+      levels_[at + 1] = within ? std::nullopt : std::optional(level{});
+      here.inside = unescaper();
+    }
+    here.outline.forget(all);
+    piece.remove_prefix(end);
+  }
+}
+
+std::size_t json_depth::strings() const {
+  const auto out = std::ranges::find_if_not(levels_, [](const auto& each) { return each && each->outline.within_string(); });
+  return static_cast<std::size_t>(out - levels_.begin());
+}
+
+std::string json_escaped(std::string text, std::size_t times) {
+  for (; times > 0; --times) text = sluice::json_escaped(text);
+  return text;
+}
+
+std::string loosely_unescaped(std::string_view text, std::size_t times) {
+  std::string out(text);
+  for (; times > 0; --times) out = json::loosely_unescaped(out);
+  return out;
 }
 
 outlined_json::outlined_json(std::string_view text) {

@@ -2,6 +2,7 @@
 // kernel took. The loop holds the core while it calls it, so that a listener may destroy its stream.
 #include "sluice/transport/stream.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -32,6 +33,7 @@ class stream::core final : public std::enable_shared_from_this<stream::core>, pu
   void shutdown_send();
   void close();
   [[nodiscard]] std::string peer_address() const;
+  [[nodiscard]] std::optional<std::uint64_t> acknowledged_bytes() const;
   void on_ready(std::uint32_t events) override;
 
   event_loop& loop_;
@@ -360,6 +362,17 @@ std::string stream::core::peer_address() const {
   return address.to_string();
 }
 
+std::optional<std::uint64_t> stream::core::acknowledged_bytes() const {
+  // tcpi_bytes_acked of linux/tcp.h; the C library's own tcp_info may end before it.
+  constexpr std::size_t offset = 120;
+  std::array<char, offset + sizeof(std::uint64_t)> info{};
+  auto size = static_cast<socklen_t>(info.size());
+  if (::getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, info.data(), &size) != 0 || size < info.size()) return std::nullopt;
+  std::uint64_t out = 0;
+  std::memcpy(&out, info.data() + offset, sizeof out);
+  return out;
+}
+
 stream::stream(event_loop& loop, stream_listener& listener) : core_(std::make_shared<core>(loop, listener)) {}
 stream::~stream() { core_->close(); }
 bool stream::adopt(int descriptor, std::shared_ptr<const tls_context> tls) {
@@ -374,6 +387,7 @@ void stream::watch_reset() { core_->watch_reset(); }
 bool stream::write(std::string_view bytes) { return core_->write(bytes); }
 std::size_t stream::queued_bytes() const { return core_->out_.size() - core_->out_begin_; }
 std::uint64_t stream::sent_bytes() const { return core_->sent_; }
+std::optional<std::uint64_t> stream::acknowledged_bytes() const { return core_->acknowledged_bytes(); }
 void stream::shutdown_send() { core_->shutdown_send(); }
 void stream::close() { core_->close(); }
 bool stream::is_open() const { return core_->listener_ != nullptr && core_->descriptor_ >= 0 && !core_->broken_; }

@@ -25,16 +25,7 @@ std::string_view type_of(gateway_error e) {
 
 std::string anthropic_error_body(const error_text& text) {
   std::string out = "{\"type\":\"error\",\"error\":{\"type\":" + json_quoted(type_of(text.what)) + ",\"message\":\"";
-  if (!text.param.empty()) {
-    append_json_escaped(out, text.param);
-    out += ": ";
-  }
-  append_json_escaped(out, text.message);
-  if (!text.decision_id.empty()) {
-    out += " (decision ";
-    append_json_escaped(out, text.decision_id);
-    out += ')';
-  }
+  append_whole_message(out, text);
   out += "\"},\"request_id\":" + json_quoted(text.decision_id) + "}";
   return out;
 }

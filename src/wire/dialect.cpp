@@ -152,6 +152,7 @@ class ollama_dialect final : public dialect {
     return istarts_with(content_type, "application/x-ndjson");
   }
   [[nodiscard]] std::string_view stream_type(const request_body&) const override { return "application/x-ndjson"; }
+  [[nodiscard]] bool takes_any_type() const override { return true; }
   [[nodiscard]] std::span<const std::string_view> roots() const override {
     static constexpr std::array<std::string_view, 1> all = {"/api"};
     return all;
@@ -185,6 +186,31 @@ std::size_t dialect::before_root(std::string_view path) const {
     }
   }
   return path.ends_with('/') ? path.size() - 1 : path.size();
+}
+
+namespace {
+
+bool names(std::string_view message, std::string_view place) {
+  constexpr std::string_view around = " ,;()";
+  for (auto at = message.find(place); at != std::string_view::npos; at = message.find(place, at + 1)) {
+    const auto end = at + place.size();
+    if ((at == 0 || around.contains(message[at - 1])) && (end == message.size() || around.contains(message[end]))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void append_whole_message(std::string& out, const error_text& text) {
+  if (!text.param.empty() && !names(text.message, text.param)) {
+    append_json_escaped(out, text.param);
+    out += ": ";
+  }
+  append_json_escaped(out, text.message);
+  if (text.decision_id.empty()) return;
+  out += " (decision ";
+  append_json_escaped(out, text.decision_id);
+  out += ')';
 }
 
 int http_status(gateway_error e) {

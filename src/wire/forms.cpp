@@ -162,6 +162,7 @@ class form_request final : public request_body {
       return fail(errc::parse, "the form's field " + std::string(f.name) + " stands twice");
     }
     if (f.filename && !f.filename->empty()) add(i, *f.filename, kind::name, false);
+    add(i, f.parameters, kind::name, false);
     if (r.what == binary) {
       attach(i, r);
       return {};
@@ -259,6 +260,7 @@ void add_forms_coverage(std::vector<dialect::coverage_row>& out) {
   for (const auto& e : endpoints()) {
     add_coverage(out, e.name, "request", "no", e.fields);
     out.push_back({e.name, "request", "a file's name", "N", "user", "name", "no", "scanned; a redaction blocks"});
+    out.push_back({e.name, "request", "a part's Content-Type: parameters but charset", "N", "user", "name", "no", "scanned; a redaction blocks"});
     if (std::ranges::find(e.fields, "stream", &row::path) != e.fields.end()) out.push_back({e.name, "request", "stream: an answer in pieces", "-", "-", "-", "no", "unreadable.unknown_part: such an answer is not read"});
     if (e.name.starts_with("audio.")) out.push_back({e.name, "request", "response_format: text, srt, vtt", "-", "-", "-", "no", "unreadable.unknown_part: such an answer is not read"});
     out.push_back({e.name, "request", "any other field", "-", "-", "-", "no", "unreadable.unknown_part"});

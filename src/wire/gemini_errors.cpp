@@ -24,16 +24,7 @@ std::string_view status_of(gateway_error e) {
 
 std::string gemini_error_body(const error_text& text) {
   std::string out = "{\"error\":{\"code\":" + std::to_string(http_status(text.what)) + ",\"message\":\"";
-  if (!text.param.empty()) {
-    append_json_escaped(out, text.param);
-    out += ": ";
-  }
-  append_json_escaped(out, text.message);
-  if (!text.decision_id.empty()) {
-    out += " (decision ";
-    append_json_escaped(out, text.decision_id);
-    out += ')';
-  }
+  append_whole_message(out, text);
   out += "\",\"status\":" + json_quoted(status_of(text.what)) + "}}";
   return out;
 }

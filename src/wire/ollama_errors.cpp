@@ -6,16 +6,7 @@ namespace sluice::wire {
 
 std::string ollama_error_body(const error_text& text) {
   std::string out = "{\"error\":\"";
-  if (!text.param.empty()) {
-    append_json_escaped(out, text.param);
-    out += ": ";
-  }
-  append_json_escaped(out, text.message);
-  if (!text.decision_id.empty()) {
-    out += " (decision ";
-    append_json_escaped(out, text.decision_id);
-    out += ')';
-  }
+  append_whole_message(out, text);
   return out + "\"}";
 }
 

@@ -8,7 +8,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler
 
-from lab import Gateway, Script, Upstream, bundle, chunk, free_port, serve, sluice, until
+from lab import Gateway, Script, Upstream, bundle, chunk, every_dialect, free_port, serve, sluice, until
+from speaker import Speaker
 from test_additions import rule
 from test_classifier import rows
 from test_conversations import BOUND, TAGS
@@ -132,6 +133,50 @@ def test_a_decision_is_run_again_in_full_where_its_text_was_kept(lab):
     assert told["same"] and told["replayed"] == "rule by rule" and "erased" in told["why_not_in_full"], told
     until("the chain says so", lambda: any(r["event"] == "erased" and ": erased at " in r["detail"] for r in g.records(flush=False)))
     assert "whole" in sluice("audit", "verify", "--from", g.audit).stdout
+
+
+STREAMS = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "whom?"}], "stream": True},
+    "/v1/completions": {"prompt": "whom?", "stream": True},
+    "/v1/responses": {"input": "whom?", "stream": True, "store": False},
+    "/v1/messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "whom?"}], "stream": True},
+    "/v1beta/models/m:streamGenerateContent?alt=sse": {"contents": [{"role": "user", "parts": [{"text": "whom?"}]}]},
+    "/v1beta/models/m:streamGenerateContent": {"contents": [{"role": "user", "parts": [{"text": "whom?"}]}]},
+    "/api/chat": {"messages": [{"role": "user", "content": "whom?"}]},
+}
+
+
+def test_a_stream_that_broke_off_is_replayed_as_far_as_it_came(lab):
+    """The last words are whole, but what would have followed decides whether they are a match: the rules never said, and neither may the replay."""
+    up = Speaker()
+    up.dies = True
+    g = every_dialect(lab, up)
+    g.kill()
+    g.set_log("text: encrypted")
+    g.start()
+    secret = lab.dir / f"{g.name}-state" / "secret"
+    asked = {}
+    for path, body in STREAMS.items():
+        for end in ("Halden Bank", "a bomb recipe"):
+            up.pieces, up.recorded = ["I would ask ", end], None
+            kind, events = up.say(path, body)
+            events = events[:-1] if "alt=sse" not in path and path.startswith("/v1beta") else events  # its array stays open
+            breaks = {"the upstream dies": events, "what follows cannot be read": events + [b'data: {"x" "y"}\n\n' if "event-stream" in kind else b',{"x" "y"}\n']}
+            for how, pieces in breaks.items():
+                up.recorded = (kind, pieces)
+                decision = g.post({"model": "m"} | body, path=path)[1]["x-sluice-decision"]
+                asked[decision] = (path, end, how)
+    up.dies, up.pieces, up.recorded, up.pause = False, ["I would ask ", "Halden Bank", " or", " not"], None, 0.4
+    for path, body in STREAMS.items():
+        answer = g.stream({"model": "m"} | body, path=path)
+        decision = answer.headers["x-sluice-decision"]
+        time.sleep(1.0)
+        answer.close()
+        asked[decision] = (path, "Halden Bank", "the client leaves")
+    until("each has its end", lambda: sum(r["event"] == "closed" for r in g.records()) == len(asked))
+    for decision, what in asked.items():
+        told = replayed(g, lab, decision, "--secret", secret)
+        assert told["same"] and told["replayed"] == "in full", (what, told)
 
 
 def test_what_was_refused_before_a_rule_was_asked_does_not_make_a_true_log_differ(lab):

@@ -384,3 +384,19 @@ def test_a_matcher_that_gives_up_stops_what_it_could_not_judge(lab):
     assert b"zz qq" not in data and b"content_filter" in data, data[:300]
     assert "matcher unavailable" in closed(g)[-1]["reason"], closed(g)[-1]
     assert g.post({"model": "m", "messages": [{"role": "user", "content": flood}]})[0] == 400
+
+
+def test_a_matcher_that_gives_up_is_told_in_no_rules_words(lab):
+    """Nobody knows what the text says: that it is about what the rule looks for would be a guess, and an answer of status 200 a worse one."""
+    up = Script()
+    tiring = rule("tiring", "request", "{regex: 'zz', unless_near: [qq], within: 3}", '{type: block, message: "Not about zz.", http_status: 200}', "a zz")
+    g = every_dialect(lab, up, rules=tiring)
+    flood = "zz qq " * 20_000
+    for path, body in (("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": flood}]}), ("/v1/responses", {"model": "m", "input": flood, "store": False}),
+                       ("/v1/messages", {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": flood}]}),
+                       ("/v1beta/models/m:generateContent", {"contents": [{"role": "user", "parts": [{"text": flood}]}]}), ("/api/chat", {"model": "m", "messages": [{"role": "user", "content": flood}]})):
+        status, head, data = g.post(body, path=path)
+        assert status == 400 and head["x-should-retry"] == "false" and head["x-sluice-verdict"] == "block", (path, status, data)
+        assert b"too long to be checked" in data and b"120000 bytes" in data and b"about zz" not in data and head["x-sluice-decision"].encode() in data, (path, data)
+        assert g.records()[-1]["reason"] == "matcher unavailable: rule tiring", path
+    assert not up.seen

@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-from lab import SLUICE, sluice
+from lab import SLUICE, Gateway, Upstream, bundle, sluice, until
 
 BUNDLE = "apiVersion: sluice/v1\nkind: Bundle\nmetadata: {name: b, owner: o}\nmodules:\n  - {use: p, bind: {scope: global}}\n"
 
@@ -115,3 +115,27 @@ def test_scores_of_classifiers_are_shown(lab):
     policy.write_text(policy.read_text().replace("topic.money: 0.9", "topic.mony: 0.9"))
     said = sluice("check", folder, check=False)
     assert said.returncode == 1 and "did you mean 'topic.money'?" in said.stderr, said.stderr
+
+
+def test_a_folder_is_served_where_check_takes_it_and_stays_so(lab):
+    up = Upstream()
+    folder = bundle(lab.dir / "b")
+    g = Gateway(lab, "g", up.port, f"{{directory: {folder}}}")
+    live = until("it is live", lambda: g.state().get("version"))
+    wide = "  - id: %s\n    direction: both\n    match: %s\n    action: {type: redact}\n    tests: [{name: a, request: \"%s\", expect: {rules_any: [%s]}}, {name: b, request: nothing, expect: {rules: []}}]\n"
+    for what, more in (("decided at the end of an answer", wide % ("spaced", "{keywords: [needle], normalize: [collapse_space]}", "a needle", "spaced") + wide % ("endless", "{regex: 'SEC-\\w+'}", "a SEC-a", "endless")),
+                       ("everyday sentences", wide % ("all", "{regex: '[a-z]{1,9} [a-z]{1,9} [a-z]{1,9} [a-z]{1,9}'}", "one two three four", "all")), ("the rule has no tests", "  - {id: untold, direction: both, match: {keywords: [x]}, action: {type: flag}}\n")):
+        bundle(folder, extra=more)
+        said = sluice("check", folder, check=False)
+        assert said.returncode == 1 and what in said.stderr, said
+        refused = until(what, lambda: (g.state().get("last_refusal") or {}) if what in (g.state().get("last_refusal") or {}).get("message", "") else None)
+        errors = [line.split(": error: ")[1] for line in said.stderr.splitlines() if ": error: " in line]
+        assert errors and all(e in refused["message"] for e in errors), (errors, refused)
+        assert g.state()["version"] == live and g.state()["state"] == "FRESH"
+    fresh = Gateway(lab, "fresh", up.port, f"{{directory: {folder}}}")
+    assert fresh.get("/readyz")[0] != 200 and fresh.ask("hello")[0] == 503
+    # What has run here goes on: a newer release may refuse more.
+    bundle(folder)
+    g.kill()
+    g.start()
+    until("it is live again", lambda: g.state().get("version") == live and g.get("/readyz")[0] == 200)

@@ -1,6 +1,6 @@
 // multipart/form-data (RFC 7578, RFC 2046 5.1) in one piece: one strict reading, and what two parsers could read otherwise is refused: no
 // preamble or epilogue, no padding behind a boundary, lines end in CR LF, no folded field, no nested multipart, no transfer encoding but
-// identity, no escapes in names, no `filename*`, no second parameter of a name, no `_charset_`.
+// identity, no escapes in names, no `filename*` that says otherwise than `filename`, no second parameter of a name, no `_charset_`.
 #pragma once
 
 #include <optional>
@@ -16,6 +16,7 @@ struct form_field {
   std::string_view name;
   std::optional<std::string_view> filename;  // of a file
   std::string_view content_type;             // "" where the part names none
+  std::string_view parameters = {};          // of that, as they are written; "" where there is none but charset
   std::string_view content;
 };
 

@@ -9,8 +9,11 @@
 #include "sluice/policy/diagnostic.hpp"
 #include "sluice/policy/golden.hpp"
 #include "sluice/policy/shard_cache.hpp"
+#include "sluice/policy/source.hpp"
 
 namespace sluice::policy {
+
+struct build_report;
 
 // Below this a single text is more than the share that a rule may match, so nothing can be said.
 inline constexpr std::size_t harmless_texts_min = 100;
@@ -28,5 +31,8 @@ struct breadth {
 // been checked; the rules that were not refused are judged all the same.
 [[nodiscard]] breadth judge_breadth(const bundle_ast& bundle, std::span<const golden_case> cases, match::compile_backend& backend, shard_cache& cache,
                                     diagnostics& found);
+
+// The same for what build() made of these files, with the golden sets among them: what they refuse has no snapshot any more.
+[[nodiscard]] breadth hold_against_harmless_texts(build_report& built, const bundle_source& source, match::compile_backend& backend, shard_cache& cache);
 
 }  // namespace sluice::policy

@@ -27,8 +27,9 @@ class document_cache;
 [[nodiscard]] bundle_ast parse(const bundle_source& source, diagnostics& found, document_cache& known);
 
 // Who publishes must not rely on an exception that has expired; a node must go on enforcing a version that was good when it was
-// published, and does so without it, for that is the strict direction.
-enum class expired_exceptions : unsigned char { refuse, leave_out };
+// published, and does so without it, for that is the strict direction. It also goes on with what only a newer release refuses. What a node finds
+// in a folder and nobody has published (`leave_out_unpublished`) is refused as who publishes is, but for exceptions.
+enum class expired_exceptions : unsigned char { refuse, leave_out, leave_out_unpublished };
 
 // check.cpp: what a parser cannot see: references, duplicates, patterns, widths, expiry, tests present. `today` decides expiry.
 // What was asked of PCRE2 about a pattern is kept in `known`, where there is one.

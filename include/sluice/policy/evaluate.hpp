@@ -23,6 +23,7 @@ struct text_part {
   bool editable = true;   // false: a name or signed text; a redaction becomes a block
   std::string_view text;
   std::int32_t choice = 0;  // of an answer: which of its choices; -1: none of them
+  bool ended = true;        // false: of a stream that broke off within it, so that nobody was told what its end would decide
 };
 
 // Says which parts of a request, each a message of its own, are of the last turn: what stands behind the last message of the model's that
@@ -103,6 +104,7 @@ struct outcome {
   system_addition system;    // of a request; empty when blocked
   std::vector<addition> additions;  // of an answer, one a choice at most; empty when blocked
   block_terms block;         // meaningful when verdict == block
+  std::uint32_t gave_up = 0xffffffff;  // a rule that blocks because its matcher failed, not because it matched: it has no say in `block`
   std::string reason;        // "" or why a verdict came without a rule: "matcher unavailable", "no policy", …
   bool findings_truncated = false;
   std::vector<score_sum> scores;  // of policies with a threshold here, of which some rule with a score matched

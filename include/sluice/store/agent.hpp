@@ -115,6 +115,10 @@ struct apply_result {
   std::optional<wall_time> apply_again;    // when the same files will make another snapshot: something in them ends
 };
 
+// Whether a version has met all that is asked of who publishes: it was published, or has run here. Such a version goes on although a newer
+// release would refuse it; what somebody wrote into a folder does not.
+enum class was_checked : std::uint8_t { yes, no };
+
 struct agent_status {
   policy::activation activation;
   std::string version, state;               // FRESH STALE EXPIRED NONE
@@ -144,7 +148,7 @@ class agent {
  public:
   struct callbacks {
     // Builds a snapshot from source bytes (parse, check, compile, self-test). On the agent's thread, or on one of its own beside it; one at a time.
-    std::function<apply_result(const policy::bundle_source&, const std::string& version)> apply;
+    std::function<apply_result(const policy::bundle_source&, const std::string& version, was_checked)> apply;
     // On the agent's thread: the same snapshot with these rules in shadow (policy::in_shadow).
     std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};
     // On the agent's thread: this is what is in force from now on. Called for a new activation and for each change of freshness.

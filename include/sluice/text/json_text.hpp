@@ -4,7 +4,9 @@
 // Sources: RFC 8259. Readers are more lenient than that, so escapes are read wherever they stand, also in what breaks off.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +85,8 @@ class json_outline {
     std::vector<piece> pieces;
   };
   [[nodiscard]] place of(std::uint32_t begin, std::uint32_t end, const escape_map& escapes) const;
+  // Whether what was fed ends within a string.
+  [[nodiscard]] bool within_string() const { return broken_ == never && in_string_; }
 
  private:
   enum class expects : std::uint8_t { root, value, value_or_end, key, key_or_end, colon, comma_or_end, next_root };
@@ -109,6 +113,24 @@ class json_outline {
   std::uint32_t at_;
   std::uint32_t broken_ = never;
 };
+
+// In how many strings of JSON, one in the other, the end of what was fed stands: none in plain text, one in a value of JSON, two in one of JSON
+// in a string of it. So often what is written there is escaped.
+class json_depth {
+ public:
+  void feed(std::string_view piece);  // whole code points
+  [[nodiscard]] std::size_t strings() const;
+
+ private:
+  struct level {
+    json_outline outline{};
+    unescaper inside{};  // of the string at hand
+  };
+  void feed(std::size_t at, std::string_view piece);
+  std::array<std::optional<level>, json_levels> levels_ = {level{}};  // each but the first while there is a string at hand in the one before
+};
+[[nodiscard]] std::string json_escaped(std::string text, std::size_t times);
+[[nodiscard]] std::string loosely_unescaped(std::string_view text, std::size_t times);
 
 // Both of a whole text.
 struct outlined_json {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,9 @@ class stream {
   [[nodiscard]] std::size_t queued_bytes() const;
   // Bytes of the caller that the kernel has taken since the stream began.
   [[nodiscard]] std::uint64_t sent_bytes() const;
+  // Bytes, those of TLS among them, of which the peer's machine has said that it has them; none: the system does not tell. Also once the peer
+  // has ended its direction: what was not with it then, nobody there had read.
+  [[nodiscard]] std::optional<std::uint64_t> acknowledged_bytes() const;
 
   // Ends our direction (TLS close_notify, then FIN); the peer may still send. What is queued is lost: wait for
   // on_drained.

@@ -271,6 +271,8 @@ struct error_text {
   std::string_view param;        // dotted path or ""
   std::string_view decision_id;  // in the body, so that a user can report it
 };
+// For a dialect whose errors are a message alone: the place, unless the message names it, the message and the decision. Escaped as in JSON.
+void append_whole_message(std::string& out, const error_text& text);
 
 struct query_row;
 
@@ -295,6 +297,8 @@ class dialect {
   [[nodiscard]] virtual std::span<const std::string_view> roots() const = 0;
   // How much of a path's beginning is none of the API's own: 5 of "/vllm/v1", all of "/vllm", 0 of "/v1/chat".
   [[nodiscard]] std::size_t before_root(std::string_view path) const;
+  // Its servers read a body as JSON whatever it calls itself, also names and values of a form, which is what curl calls what it is given.
+  [[nodiscard]] virtual bool takes_any_type() const { return false; }
   // JSON body of an error; the status is http_status(text.what).
   [[nodiscard]] virtual std::string error_body(const error_text& text) const = 0;
   // Whether an answer of this content type is a stream of this dialect. `error`: its status is one, so that what other errors are called

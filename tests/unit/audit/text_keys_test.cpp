@@ -33,6 +33,7 @@ class keeping : public ::testing::Test {
     r.with_text = true;
     r.request_text.push_back({.role = policy::role::system, .kind = policy::part_kind::text, .last_turn = false, .editable = true, .text = text});
     r.response_text.push_back({.role = policy::role::assistant, .kind = policy::part_kind::text, .last_turn = true, .editable = true, .text = "yes", .choice = 3});
+    r.response_text.push_back({.role = policy::role::assistant, .kind = policy::part_kind::text, .text = "and then", .choice = 3, .ended = false});
     r.choices = {{.choice = 3, .structured = true}, {.choice = -1, .structured = false}};
     r.answer_ended = true;
     r.takes_system_words = false;
@@ -56,8 +57,10 @@ TEST_F(keeping, text_is_sealed_in_its_line_and_opens_with_the_key_of_its_day_and
   EXPECT_EQ(text.request[0].text, "the wording of a merger");
   EXPECT_EQ(text.request[0].role, policy::role::system);
   EXPECT_FALSE(text.request[0].last_turn);
-  ASSERT_EQ(text.response.size(), 1u);
+  ASSERT_EQ(text.response.size(), 2u);
   EXPECT_EQ(text.response[0].choice, 3);
+  EXPECT_TRUE(text.response[0].ended);
+  EXPECT_FALSE(text.response[1].ended);
   ASSERT_EQ(text.choices.size(), 2u);
   EXPECT_EQ(text.choices[0].choice, 3);
   EXPECT_TRUE(text.choices[0].structured);

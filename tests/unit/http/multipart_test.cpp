@@ -26,6 +26,46 @@ TEST(multipart, gives_each_field_with_what_it_says_of_itself) {
   EXPECT_TRUE(parse_form("--B--", "B"));
 }
 
+// As .NET writes them.
+TEST(multipart, takes_a_file_name_that_is_said_twice_in_two_ways_of_writing) {
+  for (const std::string both : {"; filename=a.txt; filename*=utf-8''a.txt", "; filename*=UTF-8'en'%61.txt; filename=\"a.txt\"", "; filename=\"\xc3\xa9\"; filename*=utf-8''%C3%a9"}) {
+    const auto form = parse_form(part(named("a") + both, "x") + "--B--", "B");
+    ASSERT_TRUE(form) << form.error().message;
+    EXPECT_TRUE((*form)[0].filename == "a.txt" || (*form)[0].filename == "\xc3\xa9");
+  }
+}
+
+TEST(multipart, says_which_field_it_does_not_read) {
+  const std::pair<std::string, std::string> wrong[] = {{named("a") + "\r\nX-Note: y", "the field 'X-Note'"},
+                                                       {named("a") + "; size=3", "'size'"},
+                                                       {named("a") + "; name=b", "'name' twice"},
+                                                       {named("a") + "; filename=b; filename*=utf-8''c", "'filename*'"},
+                                                       {named("a") + "; filename*=utf-8''b", "'filename*'"},
+                                                       {named("a") + "; filename=b; filename*=utf-16''b", "'filename*'"},
+                                                       {named("a") + "; filename=b; filename*=utf-8''%6", "'filename*'"},
+                                                       {named("a") + "\r\nContent-Type: a/b\r\nContent-Type: a/b", "Content-Type twice"},
+                                                       {named("a") + "\r\nContent-Type: a/b; note*=utf-8''x", "Content-Type has parameters"},
+                                                       {named("a") + "\r\nContent-Type: a/b; note=\"x\\y\"", "Content-Type has parameters"},
+                                                       {named("a") + "\r\nContent-Transfer-Encoding: base64", "Content-Transfer-Encoding"},
+                                                       {named("a") + "\r\nX\xff: y", "a name that is none"}};
+  for (const auto& [head, told] : wrong) {
+    const auto form = parse_form(part(head, "x") + "--B--", "B");
+    ASSERT_FALSE(form) << head;
+    EXPECT_TRUE(form.error().message.contains(told)) << form.error().message;
+  }
+}
+
+TEST(multipart, gives_what_a_type_says_beside_its_charset) {
+  const auto parameters = [](const std::string& type) {
+    const auto form = parse_form(part(named("a") + "\r\nContent-Type: " + type, "x") + "--B--", "B");
+    EXPECT_TRUE(form) << type;
+    return form ? std::string((*form)[0].parameters) : std::string();
+  };
+  for (const char* none : {"text/plain", "text/plain; charset=utf-8", "text/plain;charset=\"UTF-8\"", "text/plain;"}) EXPECT_EQ(parameters(none), "") << none;
+  EXPECT_EQ(parameters("audio/webm;codecs=opus"), ";codecs=opus");
+  EXPECT_EQ(parameters("text/plain; charset=utf-8; note=\"some words\""), "; charset=utf-8; note=\"some words\"");
+}
+
 TEST(multipart, that_may_be_read_in_two_ways_is_refused) {
   const auto one = part(named("a"), "x"), end = std::string("--B--");
   for (const auto& body : {std::string(), std::string("hello"), "\r\n" + one + end, "preamble\r\n" + one + end, one, one + "--B", one + end + "epilogue", one + end + "\r\n\r\n", one + "--B-- ",

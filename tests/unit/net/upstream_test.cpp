@@ -108,6 +108,25 @@ TEST(upstream, that_went_stale_in_the_pool_is_replaced_once) {
   EXPECT_FALSE(r.upstream.pending(50));
 }
 
+// However soon it goes: what a POST makes would be made twice.
+TEST(upstream, that_read_a_post_is_not_sent_it_again) {
+  const std::string post = "POST /x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 2\r\n\r\nhi";
+  for (const bool hard : {false, true}) {
+    running r;
+    auto c = r.client();
+    c.send(post);
+    auto u = r.upstream.accept();
+    (void)u.until("\r\n\r\nhi");
+    u.send(ok_hi);
+    (void)c.exactly(relayed_hi.size());
+    c.send(post);
+    (void)u.until("\r\n\r\nhi");
+    hard ? u.reset() : u.close();
+    EXPECT_TRUE(c.until("\r\n\r\n").starts_with("HTTP/1.1 502"));
+    EXPECT_FALSE(r.upstream.pending(50));
+  }
+}
+
 TEST(upstream, that_had_time_to_work_on_a_request_is_not_asked_again) {
   running r;
   auto c = r.client();

@@ -159,6 +159,8 @@ TEST(policy_check, tells_of_other_readings_in_what_changes_answers_whoever_asks_
   // A node that holds such answers goes on with what it has.
   const auto at_a_node = found_with("{keywords: [needle], normalize: [strip_marks]}", "action: {type: redact}", {}, expired_exceptions::leave_out);
   EXPECT_TRUE(says(at_a_node, "is decided at the end of an answer") && !has_errors(at_a_node)) << to_text(at_a_node);
+  // What nobody has published is no such thing.
+  EXPECT_TRUE(has_errors(found_with("{keywords: [needle], normalize: [strip_marks]}", "action: {type: redact}", {}, expired_exceptions::leave_out_unpublished)));
 }
 
 TEST(policy_check, tells_of_an_overlay_what_it_tells_of_a_rule) {

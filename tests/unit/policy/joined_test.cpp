@@ -244,6 +244,8 @@ TEST(policy_joined, a_rule_whose_readings_do_not_all_fit_is_unavailable) {
   const auto got = ask(*with, {{.text = text + "c2VjcmV0IHBsYW4gb2Ygb3Vycw=="}});
   EXPECT_EQ(got.what.verdict, verdict::block);
   EXPECT_EQ(got.what.reason, "matcher unavailable: rule hidden");
+  EXPECT_EQ(got.what.gave_up, 0u);
+  EXPECT_EQ(got.what.block.rule, 0xffffffffu) << "it did not match, so its words are not true of the text";
 }
 
 // Wherever in a long row of small texts it stands.

@@ -2,6 +2,9 @@
 // every byte, each have their own value back, and no upstream sees one.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <nlohmann/json.hpp>
+
 #include "sluice/match/compiler.hpp"
 #include "sluice/policy/build.hpp"
 #include "sluice/proxy/exchange.hpp"
@@ -220,6 +223,40 @@ TEST_F(restoring, tool_calls_have_values_back_as_json_in_json) {
     EXPECT_EQ(c.streamed("arguments"), R"({\"to\":\"x\",\"note\":\"NOTE<say \\\"hi\\\" \\\\ now>\",\"url\":\"https://x.example/)" + token + R"(\"})") << c.received();
     EXPECT_EQ(worker.edits, 1u);
   }
+}
+
+// JSON in a string of JSON, up to three deep, is still JSON when the value is back; in a text it is as the client wrote it.
+TEST_F(restoring, a_value_in_json_in_a_string_is_escaped_for_each_string) {
+  using nlohmann::json;
+  const std::string value = R"(NOTE<say "hi" \ now>)";
+  const auto in_json = [](const std::string& text) { return json(text).dump(); };
+  const auto without_quotes = [](const std::string& text) { return text.substr(1, text.size() - 2); };
+  const auto nested = [](const std::string& z) { return json{{"in", json{{"z", z}, {"deep", json{{"z", z}}.dump()}}.dump()}, {"z", z}}.dump(); };
+  for (const std::size_t step : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+    const auto answered = [&](const std::function<std::string(const std::string&)>& said) {
+      conversation c(config, worker, "1");
+      const auto token = token_in(c.ask(without_quotes(in_json(value)), step > 0), "<TOKEN_");
+      EXPECT_FALSE(token.empty());
+      const auto text = said(token);
+      c.begin_answer(step > 0);
+      for (std::size_t at = 0; step > 0 && at < text.size(); at += step) c.event("\"content\":" + in_json(text.substr(at, step)));
+      if (step > 0) c.event("", "\"stop\"");
+      if (step == 0) c.bytes(R"({"choices":[{"index":0,"message":{"role":"assistant","content":)" + in_json(text) + "}}]}");
+      c.end();
+      return json::parse("\"" + c.streamed() + "\"").get<std::string>();
+    };
+    EXPECT_EQ(answered(nested), nested(value)) << step;
+    EXPECT_EQ(answered([&](const std::string& token) { return nested("to " + token + ", and " + token); }), nested("to " + value + ", and " + value)) << step;
+    for (const std::string before : {"it is ", "[1] says ", "{\"a\": 1} and ", "{\"in\": \"{\"} "}) {
+      EXPECT_EQ(answered([&](const std::string& token) { return before + token + "."; }), before + value + ".") << step;
+    }
+    EXPECT_EQ(answered([&](const std::string& token) { return json{{"in", "not json: {\"z\": \"" + token + "\"}"}}.dump(); }), (json{{"in", "not json: {\"z\": \"" + value + "\"}"}}.dump())) << step;
+  }
+  // The same value has the same token wherever the client writes it.
+  conversation plain(config, worker, "1"), deep(config, worker, "1");
+  const auto token = token_in(plain.ask(without_quotes(in_json(value)), false), "<TOKEN_");
+  const auto sent = deep.ask(without_quotes(in_json(nested(value))), false);
+  EXPECT_NE(sent.find(without_quotes(in_json(nested(token)))), std::string::npos) << sent;
 }
 
 TEST_F(restoring, a_value_that_the_model_writes_out_reads_as_the_client_wrote_it) {

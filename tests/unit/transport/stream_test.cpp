@@ -55,6 +55,30 @@ struct pair {
   }
 };
 
+TEST(stream, knows_what_the_peers_machine_had_when_the_peer_ended) {
+  for (const bool read : {false, true}) {
+    pair p;
+    p.s.read_on();
+    ASSERT_TRUE(p.s.write("first"));
+    char got[8];
+    ASSERT_EQ(boost::asio::read(p.peer, boost::asio::buffer(got, 5)), 5u);
+    (void)boost::asio::write(p.peer, boost::asio::buffer("an answer", 9));
+    p.until([&] { return p.events.data == "an answer"; });
+    const auto before = p.s.acknowledged_bytes();
+    ASSERT_TRUE(before);
+    EXPECT_GE(*before, 5u);
+    // The loop does not run meanwhile: the stream knows of no end yet.
+    if (!read) p.peer.close();
+    ASSERT_TRUE(p.s.write("second"));
+    if (read) {
+      ASSERT_EQ(boost::asio::read(p.peer, boost::asio::buffer(got, 6)), 6u);
+      p.peer.close();
+    }
+    p.until([&] { return p.events.ended; });
+    EXPECT_EQ(p.s.acknowledged_bytes() == before, !read);
+  }
+}
+
 TEST(stream, hands_on_bytes_and_the_orderly_end) {
   pair p;
   p.s.read_on();

@@ -20,6 +20,15 @@ TEST(openai, a_block_is_the_error_that_its_sdks_know) {
   EXPECT_EQ(j["error"]["decision_id"], "d1");
 }
 
+TEST(dialects, whose_errors_are_a_message_alone_name_the_place_once) {
+  for (const auto* of : {&anthropic(), &gemini(), &ollama()}) {
+    const auto said = [&](std::string_view message, std::string_view place) { return of->error_body({gateway_error::bad_request, message, place, "d1"}); };
+    EXPECT_NE(said("Not here.", "images[0]").find("\"images[0]: Not here. (decision d1)\""), std::string::npos) << of->name();
+    EXPECT_NE(said("The gateway cannot read images[0] (attachment).", "images[0]").find("\"The gateway cannot read images[0] (attachment). (decision d1)\""), std::string::npos) << of->name();
+    EXPECT_NE(said("Not in images[01].", "images[0]").find("\"images[0]: Not"), std::string::npos) << of->name();
+  }
+}
+
 TEST(openai, a_slash_at_the_end_of_a_known_path_is_what_is_told) {
   for (const char* path : {"/v1/chat/completions/", "/v1/models/", "/v1/responses/"}) {
     const auto found = openai().classify("POST", path);

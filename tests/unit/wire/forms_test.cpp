@@ -46,6 +46,13 @@ TEST(forms, list_text_and_the_names_of_files_and_take_files_for_attachments) {
   EXPECT_EQ(edited, wanted);
 }
 
+TEST(forms, list_what_a_parts_type_says_beside_its_charset) {
+  const auto r = read(file("file", wav, "audio/wav; note=\"of Halden\"") + field("prompt", "x", "\r\nContent-Type: text/plain; charset=utf-8") + end);
+  ASSERT_TRUE(r) << r.error().message;
+  EXPECT_TRUE(lists(**r, "; note=\"of Halden\"", part_kind::name));
+  EXPECT_EQ(std::ranges::count((*r)->parts(), part_kind::name, &part::kind), 2) << "that, and the file's name";
+}
+
 TEST(forms, of_text_files_are_read) {
   const auto r = read(file("file", "{\"text\":\"of Halden\"}", "application/jsonl", "a.jsonl") + field("purpose", "user_data") + end, "/v1/files");
   ASSERT_TRUE(r) << r.error().message;
