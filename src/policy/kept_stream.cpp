@@ -18,7 +18,10 @@ outcome evaluate_kept_stream(std::shared_ptr<const snapshot> with, const ruleset
     if (stream.blocked()) break;
     (void)stream.close(each.choice, each.structured, left.emplace_back());
   }
-  if (of.ended && !stream.blocked()) (void)stream.close_all();
+  if (of.ended && !stream.blocked()) {
+    (void)stream.close_all();
+    (void)stream.judge_together();
+  }
   if (said != nullptr) *said = std::move(left);
   return stream.result();
 }
