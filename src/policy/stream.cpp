@@ -244,6 +244,7 @@ stream_evaluator::status stream_evaluator::close(std::int64_t choice, bool struc
   auto& x = *impl_;
   const auto rewritten = [&](std::size_t channel) { x.placed[static_cast<std::uint32_t>(channel)].resize(impl::placed_max + 1); };
   x.blocked = x.blocked || !x.choices.close(choice, structured, x.judge, x.channels, x.s.state, addition, x.edit_count, rewritten);
+  x.drop_single(choice);
   return x.blocked ? status::blocked : status::released;
 }
 stream_evaluator::status stream_evaluator::close_all() {

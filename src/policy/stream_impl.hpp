@@ -100,6 +100,7 @@ struct stream_evaluator::impl {
   [[nodiscard]] bool is_new(channel_state& c, std::uint32_t rule, std::uint32_t from, std::uint32_t to);
   [[nodiscard]] bool keeps_whole(const channel_state& c) const { return holds_answer && c.how == reading::once && c.choice >= 0 && joins(c.kind, direction::response); }
   void keep_whole(const channel_state& c, std::uint32_t index, std::string_view text);
+  void drop_single(std::int64_t choice);
   token_map& tokens();
   // Sends out what lies before the limit, with its edits.
   void release(channel_state& c, std::uint32_t index, std::string& into);

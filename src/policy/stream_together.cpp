@@ -10,6 +10,21 @@ void stream_evaluator::impl::keep_whole(const channel_state& c, std::uint32_t in
   whole_bytes += text.size();
 }
 
+bool stream_evaluator::keeps_whole(channel c) const { return impl_->whole_texts.contains(c); }
+
+// What a choice said in one text has no other to be read with.
+void stream_evaluator::impl::drop_single(std::int64_t choice) {
+  auto only = whole_texts.end();
+  for (auto it = whole_texts.begin(); it != whole_texts.end(); ++it) {
+    if (it->second.choice != choice) continue;
+    if (only != whole_texts.end()) return;
+    only = it;
+  }
+  if (only == whole_texts.end()) return;
+  whole_bytes -= only->second.text.size();
+  whole_texts.erase(only);
+}
+
 stream_evaluator::status stream_evaluator::judge_together() {
   auto& x = *impl_;
   const auto texts = std::exchange(x.whole_texts, {});

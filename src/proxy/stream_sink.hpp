@@ -63,7 +63,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
   void forget(std::uint32_t channel) override {
     const auto* edits = judge_.placed(channel);
     const bool changed = edits == nullptr || !edits->empty() || put_back_.contains(channel);
-    const bool settled = channel == opened_ && found() == found_before_ && !changed && !judge_.keeps_rest(channel);
+    const bool settled = channel == opened_ && found() == found_before_ && !changed && !judge_.keeps_rest(channel) && !judge_.keeps_whole(channel);
     // A record has each text apart.
     if (settled && (!keep_text_ || !keeps_all())) free_.push_back(channel);
   }

@@ -248,8 +248,9 @@ class stream_evaluator {
   // Of an answer that is held to its end (holds_answers), then: judges what its texts say together, as evaluate() does of one that came in one piece.
   // What would be edited there stops the answer, because each text was edited by itself.
   [[nodiscard]] status judge_together();
-  // Bytes of texts that are kept for that.
+  // Bytes of texts that are kept for that, and whether one of this channel is.
   [[nodiscard]] std::size_t kept_bytes() const;
+  [[nodiscard]] bool keeps_whole(channel c) const;
   // True when finish() kept the channel's text; and that text, once its choice was closed.
   [[nodiscard]] bool keeps_rest(channel c) const;
   void rest(channel c, std::string& out);

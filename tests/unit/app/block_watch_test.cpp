@@ -13,7 +13,7 @@ class no_names final : public proxy::text_names {
   [[nodiscard]] std::string of(std::uint32_t) const override { return "body"; }
 };
 
-const std::string rule = policy::testing::rule_found_in("blocky", "blk", "request", "{keywords: [blocky]}", "    action: {type: block, message: no}\n");
+const std::string rule = policy::testing::rule_found_in("blocky", "blk", "request", "{keywords: [blocky]}", "    action: {type: block, message: No way.}\n");
 
 // A node of one worker with one rule, which blocks what its users ask.
 struct breaker_node {

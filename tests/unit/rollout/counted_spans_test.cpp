@@ -26,7 +26,7 @@ struct conversation {
   // Which rules are counted of a request in which this one blocks these texts.
   std::vector<std::uint32_t> ask(const std::vector<std::pair<std::string, bool>>& texts, std::uint32_t rule = wild) {
     policy::outcome request;
-    if (!texts.empty()) request.verdict = policy::verdict::block;
+    if (!texts.empty()) request.verdict = policy::verdict::block, request.blocked_by = {rule};
     for (const auto& [text, last_turn] : texts) {
       request.findings.push_back({.rule = rule, .part = 0, .begin = 0, .end = 1, .action = policy::action::block, .enforced = true, .value = text, .last_turn = last_turn});
     }
