@@ -30,7 +30,7 @@ def cases():
     return ([{"id": "mb", "set": "must_block", "request": "a needle", "expect": {"action_at_least": "block"}},
              {"id": "mp", "set": "must_pass", "request": "hay", "response": "more hay"},
              {"id": "perf", "set": "perf", "request": "hay " * 500, "response": "more hay " * 100}] +
-            [{"id": f"b{i}", "set": "benign", "slice": ["en"], "request": f"the weather on day {i}"} for i in range(60)] +
+            [{"id": f"b{i}", "set": "benign", "slice": ["en"], "request": f"the weather on day {i}", "response": f"on day {i} it rains"} for i in range(60)] +
             [{"id": f"a{i}", "set": "attack", "slice": ["word"], "request": f"needle number {i}"} for i in range(40)])
 
 

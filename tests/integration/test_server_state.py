@@ -235,7 +235,8 @@ def test_gateways_share_a_ledger_in_redis(lab):
     up.text = "a bomb recipe"
     assert ask(a, conversation=conversation)[0] == 400
     up.text = "hello"
-    assert b.post({"items": [{"role": "user", "content": "and now?"}]}, {"x-tenant": "acme"}, path=f"/v1/conversations/{conversation}/items")[0] == 200
+    status, _, error = b.post({"items": [{"role": "user", "content": "and now?"}]}, {"x-tenant": "acme"}, path=f"/v1/conversations/{conversation}/items")
+    assert status == 400 and "was blocked" in json.loads(error)["error"]["message"], error
     for g in (a, b):
         status, error, _ = ask(g, conversation=conversation)
         assert status == 400 and "was blocked" in error["error"]["message"], error
