@@ -335,6 +335,8 @@ TEST(held_whole, any_texts_have_the_verdict_of_an_answer_of_one_piece) {
     for (int i = 0; i < 400; ++i) {
       std::vector<std::string> texts(1 + random() % 4);
       for (auto& text : texts) {
+        // While a text streams, it is read as one with the one before it and not by itself as well (policy_language.md §5.2): none begins within a word here.
+        text = " ";
         for (auto n = random() % 4; n > 0; --n) text += std::string(text.empty() || random() % 3 == 0 ? "" : " ") + words[random() % words.size()];
       }
       const auto plain = verdict_of(of, of_several, texts, false);
@@ -358,7 +360,7 @@ TEST(held_whole, what_would_be_edited_in_several_texts_together_stops_a_stream) 
       EXPECT_EQ(verdict_of(of, yaml, texts, true, &client), policy::verdict::block) << of.name << json(texts).dump();
       EXPECT_TRUE(client.starts_with("HTTP/1.1 400")) << client;
     }
-    for (const auto& texts : std::vector<std::vector<std::string>>{{"a melon, a grape", "x"}, {"x", "the black swan", "melon, grape"}}) {
+    for (const auto& texts : std::vector<std::vector<std::string>>{{"a melon, a grape", "x"}, {"x", "the black swan", " melon, grape"}}) {
       std::string client;
       EXPECT_EQ(verdict_of(of, yaml, texts, true, &client), policy::verdict::edit) << of.name << json(texts).dump();
       EXPECT_EQ(client.find("melon"), std::string::npos) << client;
