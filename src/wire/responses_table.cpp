@@ -232,10 +232,6 @@ constexpr auto event_rows = std::to_array<row>({
     {"<error>.code", opaque},
     whole({"<error>.param", text, kind::error, from::assistant}),
     whole({"<error>.message", text, kind::error, from::assistant}),
-    {"<error>.error.type", opaque},
-    {"<error>.error.code", opaque},
-    whole({"<error>.error.param", text, kind::error, from::assistant}),
-    whole({"<error>.error.message", text, kind::error, from::assistant}),
 });
 
 // Events that say nothing but that something begins, goes on or ends, or hold a response, an item or a part.

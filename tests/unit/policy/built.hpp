@@ -24,7 +24,7 @@ inline std::shared_ptr<const snapshot> snapshot_of(const std::string& rules, con
 
 // A rule with a test that it is found in `hit`, and one that it is not in "~". `body`: its other lines.
 inline std::string rule_found_in(const std::string& hit, const std::string& id, const std::string& direction, const std::string& match, const std::string& body) {
-  return "  - id: " + id + "\n    direction: " + direction + "\n    match: " + match + "\n" + body + "    tests:\n      - {name: hit, request: \"" + hit +
+  return "  - id: " + id + "\n    direction: " + direction + "\n    match: " + match + "\n" + body + "    tests:\n      - {name: hit, " + (direction == "response" ? "response" : "request") + ": \"" + hit +
          "\", expect: {rules_any: [" + id + "]}}\n      - {name: miss, request: \"~\", expect: {rules: []}}\n";
 }
 
