@@ -79,7 +79,7 @@ version_bands bands_of(const policy::snapshot& of, const store::block_evidence& 
   double highest = 0;
   for (const auto& rule : of.rules()) {
     const bool demoted = std::ranges::binary_search(of.demoted(), rule.id);
-    if (!may_block(rule) || (rule.enforcement != policy::enforcement::enforce && !demoted) || !known.insert(rule.id).second) continue;
+    if (!rule.may_block || (rule.enforcement != policy::enforcement::enforce && !demoted) || !known.insert(rule.id).second) continue;
     out.rules.emplace_back(rule.id, band_of(rule.id, rule.max_block_rate, terms, evidence));
     highest = std::max(highest, out.rules.back().second.limit);
   }

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "gate_rows.hpp"
-#include "sluice/rollout/judged_exchange.hpp"
 
 namespace sluice::rollout {
 namespace {
@@ -17,7 +16,7 @@ std::map<std::string, counted_rule> counted_rules(const policy::bundle_ast& bund
   std::map<std::string, counted_rule> out;
   const auto& infos = with.rules();
   for (std::uint32_t i = 0; i < infos.size(); ++i) {
-    if (infos[i].enforcement == policy::enforcement::enforce && may_block(infos[i])) out[infos[i].id].entries.push_back(i);
+    if (infos[i].enforcement == policy::enforcement::enforce && infos[i].may_block) out[infos[i].id].entries.push_back(i);
   }
   for (const auto& owner : bundle.policies) {
     for (const auto& rule : owner.rules) {

@@ -10,10 +10,6 @@
 namespace sluice::rollout {
 namespace {
 
-bool says_so(const policy::golden_case& each, policy::direction of) {
-  return (of != policy::direction::response && !each.request.empty()) || (of != policy::direction::request && each.response);
-}
-
 // Whether a rule of this id is enforced for whoever asks so.
 bool in_force(const policy::snapshot& with, const std::string& rule, const policy::context& who) {
   const auto& ruleset = with.rules_for(who);
@@ -47,7 +43,7 @@ std::vector<elsewhere> bound_contexts(const policy::bundle_ast& bundle, const po
 
 void count(rule_benign& to, const policy::golden_case& of, const policy::golden_result& result, const policy::rule& rule) {
   ++to.n;
-  to.with_text += says_so(of, rule.direction) ? 1 : 0;
+  to.with_text += has_text(of, rule.direction) ? 1 : 0;
   if (std::ranges::find(result.rules, rule.id) == result.rules.end()) return;
   ++to.hits;
   if (to.examples.size() < examples_max) to.examples.push_back(example_of(result));

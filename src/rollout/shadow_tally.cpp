@@ -12,7 +12,7 @@ namespace sluice::rollout {
 shadow_tally::shadow_tally(const policy::snapshot& of) : version_(of.version()) {
   for (const auto& rule : of.rules()) {
     ids_.push_back(rule.id);
-    may_block_.push_back(rule.enforcement == policy::enforcement::enforce && may_block(rule));
+    may_block_.push_back(rule.enforcement == policy::enforcement::enforce && rule.may_block);
   }
 }
 

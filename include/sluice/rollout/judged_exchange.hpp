@@ -29,7 +29,4 @@ struct judged_exchange {
 void describe(judged_exchange& out, const policy::context& who, std::string_view counted_as, std::string_view effective, const policy::outcome& request, const policy::outcome& response,
               const std::vector<policy::snapshot::rule_info>& infos);
 
-// Whether what it finds can be blocked where it is enforced: by its action, also where that finds no other way, or by what it adds to a threshold.
-[[nodiscard]] inline bool may_block(const policy::snapshot::rule_info& rule) { return rule.may_block; }
-
 }  // namespace sluice::rollout
