@@ -415,7 +415,7 @@ TEST(exchange, the_global_shadow_passes_everything_unchanged_and_says_what_would
 using counts = std::vector<std::pair<std::string, std::uint64_t>>;
 
 // What the client got behind the head, chunks joined.
-std::string body_of(const std::string& client) {
+std::string whole_body_of(const std::string& client) {
   auto rest = std::string_view(client).substr(client.find("\r\n\r\n") + 4);
   http::body_reader reader(http::framing::chunked, 0);
   std::string out;
@@ -444,7 +444,7 @@ TEST(exchange, the_global_shadow_lets_a_stream_on_that_cannot_be_read_and_record
       t.answer(x, sse_head, "");
       for (std::size_t at = 0; at < all.size(); at += step) x.upstream_body(std::string_view(all).substr(at, step), t.out);
       x.upstream_end(t.out);
-      EXPECT_TRUE(body_of(t.out.client) == all) << step;
+      EXPECT_TRUE(whole_body_of(t.out.client) == all) << step;
       EXPECT_FALSE(t.out.abort_upstream);
       ASSERT_EQ(t.worker.records.size(), 2u);
       const auto& closed = t.worker.records.back();
@@ -466,7 +466,7 @@ TEST(exchange, the_global_shadow_passes_compressed_answers_that_cannot_be_read_a
     t.request(x, ask("x", true));
     t.answer(x, "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) + "\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", "\x1f\x8b raw");
     x.upstream_end(t.out);
-    EXPECT_EQ(body_of(t.out.client), "\x1f\x8b raw");
+    EXPECT_EQ(whole_body_of(t.out.client), "\x1f\x8b raw");
     EXPECT_NE(t.out.client.find("Content-Encoding: gzip\r\n"), std::string::npos);
     ASSERT_FALSE(t.worker.records.empty());
     EXPECT_EQ(t.worker.records.back().unscanned, (counts{{"compressed answer", 6}}));
@@ -489,7 +489,7 @@ TEST(exchange, the_global_shadow_passes_requests_that_cannot_be_read_and_their_a
     EXPECT_NE(t.out.upstream_request.find(each.fields), std::string::npos);
     t.answer(x, sse_head, event("a bomb"));
     x.upstream_end(t.out);
-    EXPECT_EQ(body_of(t.out.client), event("a bomb"));
+    EXPECT_EQ(whole_body_of(t.out.client), event("a bomb"));
     ASSERT_EQ(t.worker.records.size(), 1u);
     const auto& record = t.worker.records[0];
     EXPECT_EQ(record.unscanned, (counts{{each.why, each.body.size() + event("a bomb").size()}}));

@@ -128,18 +128,6 @@ std::vector<std::string> ollama_stream(const std::vector<std::string>& texts) {
   return out;
 }
 
-// What of a chunked body came, without its head.
-std::string body_of(const std::string& client) {
-  std::string out;
-  auto at = client.find("\r\n\r\n") + 4;
-  while (at < client.size()) {
-    const auto size = std::stoul(client.substr(at), nullptr, 16);
-    at = client.find("\r\n", at) + 2;
-    out += client.substr(at, size);
-    at += size + 2;
-  }
-  return out;
-}
 std::vector<json> events_of(const std::string& client) {
   std::vector<json> out;
   const auto body = body_of(client);

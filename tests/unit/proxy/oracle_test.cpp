@@ -118,20 +118,6 @@ std::vector<std::string> in_pieces(std::mt19937& rng, const std::string& text) {
   return out;
 }
 
-std::string body_of(const std::string& message) {
-  const auto end = message.find("\r\n\r\n");
-  auto body = end == std::string::npos ? std::string() : message.substr(end + 4);
-  if (message.substr(0, end).find("ransfer-") == std::string::npos && message.substr(0, end).find("chunked") == std::string::npos) return body;
-  std::string out;
-  for (std::size_t at = 0; at < body.size();) {
-    const auto line = body.find("\r\n", at);
-    const auto size = std::stoul(body.substr(at, line - at), nullptr, 16);
-    out.append(body, line + 2, size);
-    at = line + 2 + size + 2;
-  }
-  return out;
-}
-
 std::vector<json> events_of(const speaker& who, const std::string& body) {
   std::vector<json> out;
   if (std::string_view(who.stream_type) == "application/json") {

@@ -167,18 +167,7 @@ TEST(shadow, rules_of_every_action_beside_any_that_enforce_change_no_byte_in_any
 }
 
 // An answer without the framing of its transfer.
-std::string unframed(const std::string& answer) {
-  const auto body = answer.find("\r\n\r\n") + 4;
-  std::string out = answer.substr(0, body);
-  if (out.find("chunked") == std::string::npos) return answer;
-  for (auto at = body; at < answer.size();) {
-    const auto line = answer.find("\r\n", at);
-    const auto size = std::stoul(answer.substr(at, line - at), nullptr, 16);
-    out += answer.substr(line + 2, size);
-    at = line + 2 + size + 2;
-  }
-  return out;
-}
+std::string unframed(const std::string& answer) { return answer.substr(0, answer.find("\r\n\r\n") + 4) + body_of(answer); }
 
 TEST(shadow, the_global_switch_makes_rules_of_every_action_change_no_byte) {
   std::set<action> tried;

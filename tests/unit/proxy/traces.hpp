@@ -170,6 +170,22 @@ struct trace {
   std::string head_, response_;
 };
 
+// The body of a message, without the framing of its transfer.
+inline std::string body_of(const std::string& message) {
+  const auto end = message.find("\r\n\r\n");
+  if (end == std::string::npos) return {};
+  const auto body = message.substr(end + 4);
+  if (message.substr(0, end).find("chunked") == std::string::npos) return body;
+  std::string out;
+  for (std::size_t at = 0; at < body.size();) {
+    const auto line = body.find("\r\n", at);
+    const auto size = std::stoul(body.substr(at, line - at), nullptr, 16);
+    out.append(body, line + 2, size);
+    at = line + 2 + size + 2;
+  }
+  return out;
+}
+
 inline std::string ask(const std::string& text, bool stream = false) {
   return R"({"model":"m",)" + std::string(stream ? R"("stream":true,)" : "") + R"("messages":[{"role":"user","content":")" + text + R"("}]})";
 }
