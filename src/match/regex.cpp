@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
+#include "regex_edges.hpp"
 #include "sluice/match/regex_syntax.hpp"
 
 namespace sluice::match {
@@ -29,6 +31,13 @@ std::uint32_t info_u32(const pcre2_code* code, std::uint32_t what) {
   return value;
 }
 
+// The size of the escape of a dash that stands there, which no mark makes another character of; 0: none.
+std::size_t dash_escape(std::string_view at) {
+  static constexpr std::string_view dashes[] = {"\\x{2010}", "\\x{2011}", "\\x{2012}", "\\x{2013}", "\\x{2014}", "\\x{2015}", "\\x{2212}"};
+  const auto* found = std::ranges::find_if(dashes, [&](std::string_view dash) { return at.starts_with(dash); });
+  return found == std::end(dashes) ? 0 : found->size();
+}
+
 // See regex_info::marks. ASCII literals, and classes that name what they take, never take a letter with a mark; \w, \d, \s and \b take
 // or refuse a letter whatever its marks. What says "not this" takes any letter with a mark; what names letters beyond ASCII, some.
 enum regex_info::marks marks_of(std::string_view pattern) {
@@ -42,6 +51,10 @@ enum regex_info::marks marks_of(std::string_view pattern) {
     const auto c = static_cast<unsigned char>(pattern[i]);
     if (c >= 0x80) return regex_info::marks::distinct;
     if (c != '\\') continue;
+    if (const auto dash = dash_escape(pattern.substr(i)); dash > 0) {
+      i += dash - 1;
+      continue;
+    }
     if (++i == pattern.size()) return regex_info::marks::distinct;
     const auto escaped = static_cast<unsigned char>(pattern[i]);
     const bool letter_or_digit = (escaped >= '0' && escaped <= '9') || ((escaped | 0x20u) >= 'a' && (escaped | 0x20u) <= 'z');
@@ -72,13 +85,27 @@ struct match_state::impl {
   std::array<std::size_t, ends_max> listed{};
   std::array<int, 1024> workspace{};
   std::uint32_t steps_max = place_steps_max;
+  const text::edged_text* in = nullptr;  // while PCRE2 runs
+  bool more = false;
+  std::optional<std::size_t> waits_from;  // where a match begins that an edge decides which is open
 
   impl() {
+    pcre2_set_callout(context, [](pcre2_callout_block* at, void* self) { return static_cast<impl*>(self)->ask(*at); }, this);
     pcre2_set_heap_limit(context, 8 * 1024);  // KiB
     pcre2_jit_stack_assign(context, nullptr, stack);
   }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
+  // 0: the pattern goes on.
+  int ask(const pcre2_callout_block& what) {
+    if (what.callout_number == lost_edge) return in->lost_edge(what.current_position) ? 0 : 1;
+    if (what.callout_number != any_edge) return 0;  // the pattern's own ask nothing
+    const auto answer = in->edge(what.current_position, more);
+    if (answer == text::edged_text::answer::yes) return 0;
+    if (answer == text::edged_text::answer::no) return 1;
+    waits_from = what.start_match;
+    return PCRE2_ERROR_CALLOUT;
+  }
   ~impl() {
     pcre2_match_data_free(data);
     pcre2_match_data_free(ends);
@@ -121,11 +148,15 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
   auto made = std::make_unique<impl>();
   // \C could split a code point, and callouts run nothing here: neither has a use in a rule.
   constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
-  made->code = pcre2_compile(bytes(pattern), pattern.size(), options, &code_error, &offset, nullptr);
+  const auto compiled = [&](std::string_view from) { return pcre2_compile(bytes(from), from.size(), options, &code_error, &offset, nullptr); };
+  made->code = compiled(pattern);
   if (made->code == nullptr) {
     std::array<PCRE2_UCHAR, 256> text{};
     pcre2_get_error_message(code_error, text.data(), text.size());
     return std::unexpected(regex_error{offset, reinterpret_cast<const char*>(text.data())});
+  }
+  if (const auto edged = with_edges(pattern); edged != pattern) {
+    if (auto* const code = compiled(edged); code != nullptr) pcre2_code_free(std::exchange(made->code, code));
   }
   made->jit = pcre2_jit_compile(made->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
   const auto shape = read_shape(pattern);
@@ -145,8 +176,30 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
   return regex(std::move(made));
 }
 
-regex::hit regex::find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const {
+namespace {
+
+// What callouts ask, as long as PCRE2 runs.
+class asked_of {
+ public:
+  asked_of(match_state::impl& state, const text::edged_text& in, bool more) : state_(state) {
+    state.in = &in;
+    state.more = more;
+    state.waits_from.reset();
+  }
+  asked_of(const asked_of&) = delete;
+  asked_of& operator=(const asked_of&) = delete;
+  ~asked_of() { state_.in = nullptr; }
+
+ private:
+  match_state::impl& state_;
+};
+
+}  // namespace
+
+regex::hit regex::find(const text::edged_text& in, std::size_t from, bool more_may_come, match_state& state) const {
   auto& s = state.get();
+  const auto text = in.text();
+  const asked_of asked(s, in, more_may_come);
   const std::uint32_t partial = more_may_come ? PCRE2_PARTIAL_HARD : 0;
   pcre2_set_match_limit(s.context, steps_for(text.size(), s.steps_max));
   const int rc = impl_->jit ? pcre2_jit_match(impl_->code, bytes(text), text.size(), from, partial, s.data, s.context)
@@ -154,12 +207,15 @@ regex::hit regex::find(std::string_view text, std::size_t from, bool more_may_co
   const auto* where = pcre2_get_ovector_pointer(s.data);
   if (rc >= 0) return {status::match, where[0], where[1]};
   if (rc == PCRE2_ERROR_PARTIAL) return {status::partial, where[0], text.size()};
+  if (rc == PCRE2_ERROR_CALLOUT && s.waits_from) return {status::partial, *s.waits_from, text.size()};
   if (rc == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
   return {status::unavailable, 0, 0};
 }
 
-std::optional<std::span<const std::size_t>> regex::ends_at(std::string_view text, std::size_t from, match_state& state) const {
+std::optional<std::span<const std::size_t>> regex::ends_at(const text::edged_text& in, std::size_t from, match_state& state) const {
   auto& s = state.get();
+  const auto text = in.text();
+  const asked_of asked(s, in, false);
   // The DFA matcher reports every end at this start, longest first, each in its real surroundings.
   const int rc = pcre2_dfa_match(impl_->code, bytes(text), text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.ends, s.context,
                                  s.workspace.data(), s.workspace.size());
@@ -170,16 +226,17 @@ std::optional<std::span<const std::size_t>> regex::ends_at(std::string_view text
   return std::span<const std::size_t>(s.listed).first(count);
 }
 
-regex::hit regex::find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const {
+regex::hit regex::find_within(const text::edged_text& in, std::size_t from, std::size_t end_max, match_state& state) const {
   auto& s = state.get();
-  if (const auto ends = ends_at(text, from, state)) {
+  if (const auto ends = ends_at(in, from, state)) {
     for (const auto end : *ends) {
       if (end <= end_max) return {status::match, from, end};
     }
     return {status::none, 0, 0};
   }
   // Patterns that the DFA matcher does not take (back references, \K): match a text that ends sooner.
-  const int cut = pcre2_match(impl_->code, bytes(text), end_max, from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.data, s.context);
+  const asked_of asked(s, in, false);
+  const int cut = pcre2_match(impl_->code, bytes(in.text()), end_max, from, PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, s.data, s.context);
   if (cut == PCRE2_ERROR_NOMATCH) return {status::none, 0, 0};
   if (cut < 0) return {status::unavailable, 0, 0};
   const auto* where = pcre2_get_ovector_pointer(s.data);

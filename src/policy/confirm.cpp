@@ -53,20 +53,47 @@ double entropy(std::string_view text) {
 
 bool has_entropy(const term& of, std::string_view matched) { return of.entropy_min <= 0 || entropy(matched) >= of.entropy_min; }
 
+// What a validator reads of a match: one kind of dash, and no stars, which are markup. Most matches are that already.
+struct validated_text {
+  std::string text;
+  std::vector<std::size_t> ends;  // of each byte in the match
+
+  explicit validated_text(std::string_view matched) {
+    for (std::size_t at = 0; at < matched.size();) {
+      const auto next = next_code_point(matched, at);
+      const auto c = text::code_point_at(matched, at);
+      const bool dash = (c >= 0x2010 && c <= 0x2015) || c == 0x2212;
+      const auto shown = dash ? std::string_view("-") : c == '*' ? std::string_view() : matched.substr(at, next - at);
+      text += shown;
+      ends.insert(ends.end(), shown.size(), next);
+      at = next;
+    }
+  }
+  static bool differs(std::string_view matched) { return matched.find_first_of("*\xe2") != std::string_view::npos; }
+};
+
+// How much of it the validator accepts; less than all: none that is longer.
+std::size_t size_accepted(const match::validator_entry& by, std::string_view matched) {
+  if (by.longest != nullptr) return by.longest(matched);
+  return by.accepts(matched) ? matched.size() : matched.size() - 1;
+}
+
 // The longest end of the match at `hit.begin` that the validator accepts; 0: none. Where the validator itself finds the longest that it
 // could accept, PCRE2 is only asked whether the pattern has an end there.
-std::size_t accepted_end(const term& of, std::string_view text, const match::regex::hit& hit, match::match_state& state,
-                         bool& failed) {
+std::size_t accepted_end(const term& of, const text::edged_text& in, const match::regex::hit& hit, match::match_state& state, bool& failed) {
+  const auto text = in.text();
   const auto& validator = match::entry_of(of.validator);
   const auto size_accepted = [&](std::size_t end) {
     const auto matched = text.substr(hit.begin, end - hit.begin);
-    if (validator.longest != nullptr) return validator.longest(matched);
-    return validator.accepts(matched) ? matched.size() : matched.size() - 1;
+    if (!validated_text::differs(matched)) return policy::size_accepted(validator, matched);
+    const validated_text read(matched);
+    const auto size = read.text.empty() ? 0 : policy::size_accepted(validator, read.text);
+    return size == read.text.size() ? matched.size() : size == 0 ? 0 : read.ends[size - 1];
   };
   auto next = hit.begin + size_accepted(hit.end);
   if (next == hit.end) return next;
   if (next <= hit.begin) return 0;
-  if (const auto ends = of.regex->regex.ends_at(text, hit.begin, state)) {
+  if (const auto ends = of.regex->regex.ends_at(in, hit.begin, state)) {
     for (const auto end : *ends) {
       if (end > next) continue;
       if (end <= hit.begin) return 0;
@@ -76,7 +103,7 @@ std::size_t accepted_end(const term& of, std::string_view text, const match::reg
     return 0;
   }
   for (auto end = hit.end;;) {
-    const auto shorter = of.regex->regex.find_within(text, hit.begin, next, state);
+    const auto shorter = of.regex->regex.find_within(in, hit.begin, next, state);
     failed = failed || shorter.status == match::regex::status::unavailable;
     if (shorter.status != match::regex::status::match || shorter.end <= hit.begin || shorter.end >= end) return 0;
     end = shorter.end;
@@ -88,11 +115,12 @@ std::size_t accepted_end(const term& of, std::string_view text, const match::reg
 
 }  // namespace
 
-advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable, prefilter_state& words,
+advance_result advance_regex(const term& of, const text::edged_text& in, std::size_t from, bool more, std::size_t stable, prefilter_state& words,
                              match::match_state& state, std::vector<match_span>& out, const text_position* where) {
+  const auto text = in.text();
   rejections turned_down(of, text);
   while (from < text.size()) {
-    const auto hit = of.regex->regex.find(text, from, more, state);
+    const auto hit = of.regex->regex.find(in, from, more, state);
     switch (hit.status) {
       case match::regex::status::unavailable: return {from, nowhere, true};
       case match::regex::status::none: return {text.size(), nowhere, false};
@@ -110,7 +138,7 @@ advance_result advance_regex(const term& of, std::string_view text, std::size_t 
     if (more && hit.end > stable) return {hit.begin, hit.begin, false};
     if (words.excludes_all(of, text)) return {text.size(), nowhere, false};
     bool failed = false;
-    const auto end = accepted_end(of, text, hit, state, failed);
+    const auto end = accepted_end(of, in, hit, state, failed);
     if (failed || turned_down.too_many()) return {from, nowhere, true};
     auto around = surroundings::differ;
     if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable, where);
@@ -148,16 +176,17 @@ namespace {
 // One pass over the places where a word may begin.
 class keyword_pass {
  public:
-  keyword_pass(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding, std::string_view text,
+  keyword_pass(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding, const text::edged_text& in,
                bool more, std::size_t stable, const text_position* where)
-      : all_(all), table_(all.in[view].words), wanted_(wanted), holding_(holding), any_holds_(holding.any()), text_(text), more_(more), stable_(stable), where_(where) {}
+      : all_(all), table_(all.in[view].words), wanted_(wanted), holding_(holding), any_holds_(holding.any()), in_(in), text_(in.text()), more_(more), stable_(stable), where_(where) {}
 
   advance_result run(keyword_cursor& cursor, std::vector<match::keyword_table::found>& found, std::vector<keyword_match_span>& out) {
     std::size_t undecided = nowhere;
     for (std::size_t at = cursor.from; at < text_.size(); at = next_code_point(text_, at)) {
       const auto first = static_cast<unsigned char>(text_[at]);
       if (!(at + 1 < text_.size() ? table_.may_begin(first, static_cast<unsigned char>(text_[at + 1])) : table_.may_begin(first))) continue;
-      begins_bounded_ = !(text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at)));
+      const bool inside = text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at));
+      begins_bounded_ = !inside || in_.edge(at, false) == text::edged_text::answer::yes;
       if (!begins_bounded_ && !table_.has_unbounded()) continue;
       found.clear();
       const bool grows = table_.look_up(text_, at, reading_, found);
@@ -242,7 +271,9 @@ class keyword_pass {
     const auto end = at + length;
     if (who.bounded && text::is_word(text::code_point_before(text_, end))) {
       if (end < text_.size()) {
-        if (text::is_word(text::code_point_at(text_, end))) return false;
+        const auto edge = text::is_word(text::code_point_at(text_, end)) ? in_.edge(end, more_) : text::edged_text::answer::yes;
+        if (edge == text::edged_text::answer::no) return false;
+        if (edge == text::edged_text::answer::open) return wait(who.owner, at);
       } else if (more_) {
         return wait(who.owner, at);
       }
@@ -276,6 +307,7 @@ class keyword_pass {
   const index_set& wanted_;
   const index_set& holding_;
   bool any_holds_;
+  const text::edged_text& in_;
   std::string_view text_;
   bool more_;
   std::size_t stable_;
@@ -290,9 +322,9 @@ class keyword_pass {
 }  // namespace
 
 advance_result advance_keywords(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding,
-                                std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable, std::vector<match::keyword_table::found>& working,
+                                const text::edged_text& in, keyword_cursor& cursor, bool more, std::size_t stable, std::vector<match::keyword_table::found>& working,
                                 std::vector<keyword_match_span>& out, const text_position* where) {
-  return keyword_pass(all, view, wanted, holding, text, more, stable, where).run(cursor, working, out);
+  return keyword_pass(all, view, wanted, holding, in, more, stable, where).run(cursor, working, out);
 }
 
 namespace {

@@ -23,9 +23,9 @@ struct advance_result {
   bool failed = false;        // PCRE2 gave up: the matcher is unavailable
 };
 
-// Finds a regex term's matches in text[from..) and appends them. `more`: the text may go on, and nothing that ends after
+// Finds a regex term's matches in the text from `from` on and appends them. `more`: the text may go on, and nothing that ends after
 // `stable` is decided. `words`: of this term and this text. `where`: see look_around.
-[[nodiscard]] advance_result advance_regex(const term& of, std::string_view text, std::size_t from, bool more, std::size_t stable,
+[[nodiscard]] advance_result advance_regex(const term& of, const text::edged_text& in, std::size_t from, bool more, std::size_t stable,
                                            prefilter_state& words, match::match_state& state, std::vector<match_span>& out,
                                            const text_position* where = nullptr);
 
@@ -46,7 +46,7 @@ struct keyword_cursor {
 // The same for all words of one view at once. `wanted` are the terms that count here, `holding` those of them for which
 // text must be held; `live` in the result is the first place that one of `holding` still waits for.
 [[nodiscard]] advance_result advance_keywords(const program& all, text::view_kind view, const index_set& wanted, const index_set& holding,
-                                              std::string_view text, keyword_cursor& cursor, bool more, std::size_t stable,
+                                              const text::edged_text& in, keyword_cursor& cursor, bool more, std::size_t stable,
                                               std::vector<match::keyword_table::found>& working, std::vector<keyword_match_span>& out,
                                               const text_position* where = nullptr);
 

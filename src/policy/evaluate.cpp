@@ -50,6 +50,7 @@ outcome judge_parts(const ruleset& rules, std::span<const text_part> parts, cons
   for (auto& f : out.findings) {
     f.last_turn = in_last_turn(f.part) || std::ranges::any_of(f.more, [&](const text_span& rest) { return in_last_turn(rest.part); });
   }
+  s.give_back();
   return out;
 }
 

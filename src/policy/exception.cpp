@@ -32,13 +32,13 @@ class finding_reader {
 
  private:
   [[nodiscard]] bool look(const exception_term& of, std::uint32_t index, std::string_view original, const text::derived_text* derived) {
-    text::make_view(original, of.what.view, view_);
+    (void)text::make_view(original, of.what.view, view_);
     spans_.clear();
     if (of.what.kind == term::kind::words) {
       find_words(of, view_.text());
     } else {
       prefilter_state prefilter{.anywhere = true, .first_end = {}};
-      if (advance_regex(of.what, view_.text(), 0, false, view_.text().size(), prefilter, state_, spans_).failed) return false;
+      if (advance_regex(of.what, text::edged_text(view_), 0, false, view_.text().size(), prefilter, state_, spans_).failed) return false;
     }
     for (const auto& span : spans_) {
       auto at = view_.to_original(static_cast<std::uint32_t>(span.begin), static_cast<std::uint32_t>(span.end));

@@ -70,7 +70,7 @@ std::string near_miss(const match_spec& match, const std::string& original) {
   text::view view;
   text::make_view(original, match.regex.folded ? text::view_kind::folded : text::view_kind::regex, view);
   match::match_state state;
-  const auto hit = compiled->find(view.text(), 0, false, state);
+  const auto hit = compiled->find(text::edged_text(view), 0, false, state);
   if (hit.status == match::regex::status::unavailable) return "the pattern passed the engine's limits on this text";
   if (hit.status != match::regex::status::match) return {};
   const auto span = view.to_original(static_cast<std::uint32_t>(hit.begin), static_cast<std::uint32_t>(hit.end));

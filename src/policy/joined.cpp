@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 #include "role_texts.hpp"
 #include "sluice/base/code_points.hpp"
@@ -33,7 +35,7 @@ std::size_t shown_back(std::string_view text, std::size_t n) {
   return at;
 }
 
-// Parts put together, without what no view shows.
+// Parts put together, without what no view shows but where it ends a word.
 struct joined_text {
   struct piece {
     std::size_t at;  // in the text
@@ -43,18 +45,25 @@ struct joined_text {
   std::vector<piece> pieces;
   bool cut_front = false, cut_back = false;  // more of the first or last part is there
   bool has_space = false;                    // between two of the parts
+  bool unseen = false;                       // something that no view shows comes before what is added next
 
   void add(std::uint32_t part, std::string_view whole, std::size_t begin, std::size_t end, bool spaced) {
     bool first = true;
-    for (auto at = end_of_run(whole, begin, end, false); at < end; first = false) {
+    for (auto at = begin; at < end; first = false) {
+      const auto from = std::exchange(at, end_of_run(whole, at, end, false));
+      unseen = unseen || at > from;
+      if (at == end) return;
       const auto stop = end_of_run(whole, at, end, true);
       if (first && spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[at])) {
         text += ' ';
         has_space = true;
+      } else if (unseen && text::is_word(text::code_point_before(text, text.size())) && text::is_word(text::code_point_at(whole, at))) {
+        text += "\u200b";  // a word has an edge there (text/edged_text.hpp)
       }
+      unseen = false;
       pieces.push_back({text.size(), {part, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(stop)}});
       text += whole.substr(at, stop - at);
-      at = end_of_run(whole, stop, end, false);
+      at = stop;
     }
   }
 
@@ -159,7 +168,10 @@ class seam_reader final : private match_sink {
     }
     joined_text out;
     out.cut_front = true;
-    for (auto each = kept.rbegin(); each != kept.rend(); ++each) out.add(each->part, parts_[each->part].text, each->begin, each->end, spaced);
+    for (auto each = kept.rbegin(); each != kept.rend(); ++each) {
+      out.unseen = each != kept.rbegin() && std::prev(each)->part == each->part;  // what lay between two pieces of one text
+      out.add(each->part, parts_[each->part].text, each->begin, each->end, spaced);
+    }
     return out;
   }
 

@@ -99,13 +99,14 @@ void part_matcher::run_scores(std::string_view text, const text_place& where, ma
   leans_ = false;
   constexpr std::uint32_t none = 0xffffffff;
   std::uint32_t scored = none;  // the model that s_.scores belong to
-  bool viewed = false;
+  bool viewed = false, shown = true;
   words_read_ = false;
   digest_.reset();
   rules_.scoring.each([&](std::uint32_t term) {
     if (!looks(term) || !out.wants(term)) return;
-    if (!viewed && given_ == nullptr) text::make_view(text, text::view_kind::folded, s_.view[text::view_kind::folded]);
+    if (!viewed && given_ == nullptr) shown = see(text, text::view_kind::folded);
     viewed = true;
+    if (!shown) return out.failed(term);
     const auto folded = given_ == nullptr ? s_.view[text::view_kind::folded].text() : text;
     if (!scores(program_.terms[term], folded, scored)) return;
     const auto [from, to] = back({0, static_cast<std::uint32_t>(text.size())});
@@ -149,11 +150,25 @@ void part_matcher::score_with(std::uint32_t model, std::string_view folded) {
   if (lasts) s_.known_scores.keep(*digest_, model, s_.scores);
 }
 
+bool part_matcher::see(std::string_view text, text::view_kind view) {
+  const bool made = text::make_view(text, view, s_.view[view], growth_left_);
+  const auto size = s_.view[view].text().size();
+  if (!made || size > text.size()) growth_left_ -= made ? size - text.size() : growth_left_;
+  return made;
+}
+
 void part_matcher::look(std::string_view text) {
   for (const auto view : both_views) {
     if (!concerns(searched(view).sides)) continue;
     if (derived_ != nullptr ? !derives_in_[view] : !rules_.regexes[view].any() && !rules_.words[view].any()) continue;
-    text::make_view(text, view, s_.view[view]);
+    if (!see(text, view)) {
+      for (const auto* all : {&rules_.regexes[view], &rules_.words[view]}) {
+        all->each([&](std::uint32_t term) {
+          if (looks(term)) out_->failed(term);
+        });
+      }
+      continue;
+    }
     scan(view);
     regexes(view);
     words(view);
@@ -183,9 +198,11 @@ void part_matcher::scan(text::view_kind view) {
     text::single_blanks(text, s_.blanks);
     read = s_.blanks;
   }
-  if (in.filter) in.filter->candidates(read, s_.words);
+  // The filter takes words to begin where the text alone shows it.
+  const bool filtered = in.filter && !text::edged_text(s_.view[view]).loses_edges();
+  if (filtered) in.filter->candidates(read, s_.words);
   for (std::size_t i = 0; i < in.words.size(); ++i) {
-    if (concerns(in.words[i].sides) && (!in.filter || (s_.words[i / 64] >> i % 64 & 1) != 0)) scan(in.words[i], read);
+    if (concerns(in.words[i].sides) && (!filtered || (s_.words[i / 64] >> i % 64 & 1) != 0)) scan(in.words[i], read);
   }
 }
 
@@ -198,7 +215,8 @@ void part_matcher::scan(const shard& one, std::string_view text) {
 
 void part_matcher::regexes(text::view_kind view) {
   if (!rules_.regexes[view].any()) return;
-  const auto text = s_.view[view].text();
+  const auto in = text::edged_text(s_.view[view]);
+  const auto size = in.text().size();
   const auto where = position(view);
   const auto* at = where ? &*where : nullptr;
   s_.candidates.each_in(rules_.regexes[view], [&](std::uint32_t term) {
@@ -206,11 +224,11 @@ void part_matcher::regexes(text::view_kind view) {
     spans_.clear();
     const auto& t = program_.terms[term];
     prefilter_state prefilter{.anywhere = where_->direction == direction::request, .first_end = {}};
-    auto state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_, at);
+    auto state = advance_regex(t, in, 0, false, size, prefilter, s_.state, spans_, at);
     const bool without_word = prefilter.first_end == nowhere;
     if (without_word && others_say(t)) {
       prefilter.first_end = 0;
-      state = advance_regex(t, text, 0, false, text.size(), prefilter, s_.state, spans_, at);
+      state = advance_regex(t, in, 0, false, size, prefilter, s_.state, spans_, at);
     }
     for (const auto& m : spans_) note(term, m.begin, m.end, m.leans || without_word);
     if (state.failed) out_->failed(term);
@@ -229,7 +247,7 @@ std::optional<text_position> part_matcher::position(text::view_kind view) const 
 
 void part_matcher::words(text::view_kind view) {
   if (!rules_.words[view].any()) return;
-  const auto text = s_.view[view].text();
+  const auto in = text::edged_text(s_.view[view]);
   wanted_.clear();
   s_.candidates.each_in(rules_.words[view], [&](std::uint32_t term) {
     if (looks(term)) wanted_.push_back(term);
@@ -240,7 +258,7 @@ void part_matcher::words(text::view_kind view) {
   keyword_cursor cursor;
   words_.clear();
   const auto where = position(view);
-  (void)advance_keywords(program_, view, here, here, text, cursor, false, text.size(), s_.found, words_, where ? &*where : nullptr);
+  (void)advance_keywords(program_, view, here, here, in, cursor, false, in.text().size(), s_.found, words_, where ? &*where : nullptr);
   for (const auto& m : words_) note(m.term, m.begin, m.end, m.leans);
 }
 

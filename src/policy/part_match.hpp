@@ -65,10 +65,14 @@ class part_matcher final : private text::derived_sink {
   [[nodiscard]] std::uint32_t reading() const { return derived_ == nullptr ? 0 : derived_->readings; }
 
  private:
+  // Of the views of all texts that one matcher looks at, beyond what those hold.
+  static constexpr std::size_t growth_max = 4u << 20;
   [[nodiscard]] bool looks(std::uint32_t term) const;
   // Whether terms that look at such texts look at the one at hand.
   [[nodiscard]] bool concerns(text_sides sides) const { return (sides & side_of(where_->direction, where_->kind)) != 0; }
   void look(std::string_view text);
+  // False: it would grow too much, and all that look there are unavailable.
+  [[nodiscard]] bool see(std::string_view text, text::view_kind view);
   void read(const text::derived_text& one) override;
   void scan(text::view_kind view);
   void scan(const shard& one, std::string_view text);
@@ -86,6 +90,7 @@ class part_matcher final : private text::derived_sink {
   scratch::impl& s_;
   const std::map<std::string, double>* given_;
   match::scoring_budget budget_;
+  std::size_t growth_left_ = growth_max;
   bool complete_ = true;     // the scores at hand are of all of the text
   bool words_read_ = false;  // the text at hand was cut into words
   std::optional<crypto::digest> digest_;  // of the text at hand, folded, once it was asked for

@@ -342,6 +342,13 @@ struct scratch::impl {
   score_cache known_scores;
   std::vector<std::uint64_t> words;
   std::string blanks;  // a view with single blanks
+
+  // Frees what a long text took: each worker has a scratch, and most texts are short.
+  void give_back() {
+    constexpr std::size_t kept_bytes = 8u << 20;
+    for (const auto v : both_views) view[v].give_back(kept_bytes);
+    if (blanks.capacity() > kept_bytes) blanks = {};
+  }
 };
 
 // Makes the scratch fit the program's databases; false: out of memory.

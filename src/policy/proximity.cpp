@@ -5,10 +5,13 @@
 
 #include "sluice/base/code_points.hpp"
 #include "sluice/text/blanks.hpp"
+#include "sluice/text/edged_text.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
 namespace {
+
+bool has_edge(std::string_view text, std::size_t at) { return text::edged_text(text).edge(at, false) == text::edged_text::answer::yes; }
 
 // True when one of the words stands whole in text[begin, end).
 bool holds_word(const std::vector<std::string>& words, std::string_view text, std::size_t begin, std::size_t end) {
@@ -21,8 +24,8 @@ bool holds_word(const std::vector<std::string>& words, std::string_view text, st
       const auto [at, stop] = *place;
       const bool before = at == 0 ? joined_before : text::is_word(text::code_point_before(side, at));
       const bool after = stop == side.size() ? joined_after : text::is_word(text::code_point_at(side, stop));
-      const bool begins = !(before && text::is_word(text::code_point_at(side, at)));
-      const bool ends = !(after && text::is_word(text::code_point_before(side, stop)));
+      const bool begins = !(before && text::is_word(text::code_point_at(side, at))) || has_edge(side, at);
+      const bool ends = !(after && text::is_word(text::code_point_before(side, stop))) || has_edge(side, stop);
       if (begins && ends) return true;
     }
     return false;

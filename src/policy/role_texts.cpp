@@ -8,6 +8,14 @@
 
 namespace sluice::policy {
 
+// A text that would grow too much says nothing: what looks at it is unavailable already (part_matcher).
+std::string role_texts::shown(std::string_view text, text::view_kind view) {
+  text::view as;
+  if (!text::make_view(text, view, as, growth_left_)) return {};
+  growth_left_ -= std::max(as.text().size(), text.size()) - text.size();
+  return std::string(as.text());
+}
+
 const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind view, bool last_turn) {
   const auto& p = parts_[part];
   const auto same = [&](const joined& j) { return j.who == p.role && j.kind == p.kind && j.choice == p.choice && j.view == view && j.last_turn == last_turn; };
@@ -16,7 +24,7 @@ const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind vie
   for (std::uint32_t i = 0; i < parts_.size(); ++i) {
     const auto& each = parts_[i];
     if (each.role != p.role || each.kind != p.kind || each.choice != p.choice || each.text.empty() || (last_turn && !each.last_turn)) continue;
-    const auto text = lower(text::normalise(each.text, view));
+    const auto text = lower(shown(each.text, view));
     auto& place = out.places.emplace_back(joined::place{.part = i, .begin = {}, .end = {}});
     for (std::size_t way = 0; way < ways; ++way) {
       auto& all = out.text[way];

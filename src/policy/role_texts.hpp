@@ -57,9 +57,11 @@ class role_texts {
     std::vector<place> places;  // by part
   };
   const joined& of(std::uint32_t part, text::view_kind view, bool last_turn);
+  [[nodiscard]] std::string shown(std::string_view text, text::view_kind view);
 
   std::span<const text_part> parts_;
   std::list<joined> known_;
+  std::size_t growth_left_ = 4u << 20;  // of all views, beyond what the texts hold
   std::map<std::pair<const joined*, const std::vector<std::string>*>, bool> said_;  // asked once, however many parts ask
 };
 

@@ -49,14 +49,16 @@ void stream_evaluator::impl::stop_at(std::size_t original) {
 void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index) {
   class sink final : public match_sink {
    public:
-    // `at`: where the text begins, counted from the first byte fed.
-    sink(impl& x, channel_state& c, std::uint32_t index, std::string_view text, std::uint32_t at) : x_(x), c_(c), index_(index), text_(text), at_(at) {}
+    // `at`: where the text begins, counted from the first byte fed; `spaces`: in the text, those that were not fed.
+    sink(impl& x, channel_state& c, std::uint32_t index, std::string_view text, std::uint32_t at, std::span<const std::uint32_t> spaces = {})
+        : x_(x), c_(c), index_(index), text_(text), at_(at), spaces_(spaces) {}
     void found(std::uint32_t term, std::uint32_t begin, std::uint32_t end, std::string_view view) override {
       const auto& t = x_.prog.terms[term];
       const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
-      begin += at_;
-      end += at_;
-      if (!c_.see(term, begin, end) || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
+      begin = fed(begin);
+      end = fed(end);
+      if (at_ < c_.base() && begin >= c_.base()) return;  // not over the seam: by itself the text says this too
+      if (!c_.see(term, std::max(begin, c_.base()), end) || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
       if (t.immediate) return x_.note_found(c_, index_, term, begin, end, original, view);
       c_.found.push_back({term, begin, end, std::string(original)});
     }
@@ -72,17 +74,27 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
     std::uint32_t index_;
     std::string_view text_;
     std::uint32_t at_;
+    std::span<const std::uint32_t> spaces_;
+    [[nodiscard]] std::uint32_t fed(std::uint32_t at) const { return at_ + at - static_cast<std::uint32_t>(std::ranges::lower_bound(spaces_, at) - spaces_.begin()); }
   };
   const std::string_view text = c.hold_full ? c.original : c.whole;
   if (c.whole.size() > channel_state::whole_max) return;  // said when it passed the bound
-  const std::string with_before = c.before.empty() ? std::string() : c.before + std::string(text);
-  const auto over_seam = c.before.empty() ? text : std::string_view(with_before);
-  sink of_series(*this, c, index, over_seam, 0), into(*this, c, index, text, c.base());
+  sink into(*this, c, index, text, c.base());
   const text_place where{direction::response, c.who, c.kind, true};
   // First, because other exchanges use the same working memory: it may hold what another version's classifiers said.
   if (!prepare(s, rules.owner)) return look_failed(c);
   part_matcher matcher(rules, s, options.given);
-  matcher.run_derived(over_seam, where, of_series);
+  matcher.run_derived(text, where, into);
+  const auto over_seams = [&](const std::string& all, std::span<const std::uint32_t> spaces) {
+    sink of_series(*this, c, index, all, 0, spaces);
+    matcher.run_derived(all, where, of_series);
+  };
+  if (!c.before.empty()) {
+    over_seams(c.before + std::string(text), {});
+    auto spaced = spaced_before(c);
+    if (is_seam(c.before, text)) spaced.at.push_back(static_cast<std::uint32_t>(spaced.text.size())), spaced.text += ' ';
+    if (!spaced.at.empty()) over_seams(spaced.text + std::string(text), spaced.at);
+  }
   matcher.run_scores(text, where, into);
   if (c.json) matcher.run_decoded(text, where, into, true);
 }
@@ -107,6 +119,11 @@ void stream_evaluator::impl::failed(std::uint32_t term, channel_state& c) {
   for (std::size_t level = 0; level <= c.deepest(); ++level) {
     auto& in = c.level(level)[static_cast<std::size_t>(t.view)];
     (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
+  }
+  for (auto* each : {c.by_itself.get(), c.spaced.get()}) {
+    if (each == nullptr) continue;
+    auto& in = (*each)[static_cast<std::size_t>(t.view)];
+    (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);
   }
   if (judge.unavailable(t.rule) == judge::effect::block) stop_at(c.released);
 }
@@ -182,6 +199,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
   if (!fresh.empty()) {
     begin(c, fresh);
     if (c.json && c.editable) c.json->outline.feed(fresh);
+    follow_others(c, index, fresh, true);
     advance(c, index, 0, fresh);
   }
   if (last) {
@@ -190,6 +208,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
       if (in.any()) in.text.finish();
     }
     if (c.json) end_levels(c);
+    follow_others(c, index, {}, false);
     for (std::size_t level = 0; level <= c.deepest(); ++level) follow(c, c.level(level), index, false);
     if (c.wants_whole) look_at_whole(c, index);
     compose(c, index);
@@ -204,6 +223,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
   if (!(blocked && c.hold_full)) release(c, index, to);
   choices.hear(c, std::string_view(to).substr(before), s.state);
   if (blocked) return status::blocked;
+  drop_others(c);
   c.trim(prog.lookbehind_max);
   return status::released;
 }

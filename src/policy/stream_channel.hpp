@@ -31,17 +31,22 @@ struct window {
   std::vector<std::string> others;
   std::string changed;
   std::vector<const text::escape_map*> ways_back;  // to the channel's text, where this is one that it is decoded to
+  std::uint32_t begins_at = 0;                     // in the channel's text
+  std::vector<std::uint32_t> spaces;               // in what was fed: those that the channel's text does not have
 
   // Where the text behind [begin, end) of the window begins and ends in the channel's.
   [[nodiscard]] std::uint32_t original_begin(std::size_t begin, std::size_t end) const {
-    auto at = text::first_original(map, begin, end);
+    auto at = in_channel(text::first_original(map, begin, end));
     for (const auto* way : ways_back) at = way->begin_of(at);
     return at;
   }
   [[nodiscard]] std::uint32_t original_end(std::size_t end) const {
-    auto at = map[end - 1].original_end;
+    auto at = in_channel(map[end - 1].original_end);
     for (const auto* way : ways_back) at = way->end_of(at);
     return at;
+  }
+  [[nodiscard]] std::uint32_t in_channel(std::uint32_t fed) const {
+    return begins_at + fed - static_cast<std::uint32_t>(std::ranges::lower_bound(spaces, fed) - spaces.begin());
   }
 
   void feed(std::string_view original) {
@@ -55,6 +60,8 @@ struct window {
   }
   [[nodiscard]] std::size_t stable() const { return text.size() - std::min(text.size(), stream.unstable()); }
   [[nodiscard]] std::string_view stable_text() const { return std::string_view(text).substr(0, stable()); }
+  [[nodiscard]] text::edged_text edged() const { return {text, map, stream.signs()}; }
+  [[nodiscard]] text::edged_text stable_edged() const { return {stable_text(), std::span(map).first(stable()), stream.signs()}; }
   // Collects what the unstable end may become; false: it stays what it is.
   bool imagine(bool compose) {
     others.clear();
@@ -62,15 +69,20 @@ struct window {
     return !others.empty();
   }
   // The text with one of them at its end.
-  std::string_view imagined(const std::string& other) {
+  text::edged_text imagined(const std::string& other) {
     changed.assign(stable_text());
-    return changed += other;
+    changed += other;
+    const auto all = edged();
+    bool loses = false;
+    for (auto at = stable() + 1; at < text.size() && !loses; ++at) loses = all.lost_edge(at);
+    return {changed, std::span(map).first(std::min(map.size(), stable() + 1)), stream.signs(), loses};
   }
   // A place in an imagined text as one in the real text: what the end is made of moves as one.
   [[nodiscard]] std::size_t before_open_end(std::size_t at) const { return at == nowhere ? nowhere : std::min(at, stable()); }
   void drop_front(std::size_t n) {
     text.erase(0, n);
     map.erase(map.begin(), map.begin() + static_cast<std::ptrdiff_t>(n));
+    if (!map.empty()) stream.forget_signs(map.front().original_begin);
     changed_from -= std::min(changed_from, n);
   }
 };
@@ -111,11 +123,19 @@ struct searched_channel {
     return {.anywhere = false, .first_end = nowhere};
   }
 
+  // The first place that some term may still look at.
+  [[nodiscard]] std::size_t asked_from() const {
+    auto at = std::min(text.stable(), words.any() ? cursor.from : nowhere);
+    for (const auto& l : live) at = std::min(at, l.from);
+    return at;
+  }
+  // So much of a text may a term look at before where it begins.
+  [[nodiscard]] static std::size_t context_bytes(std::uint32_t lookbehind) { return lookbehind * 4 + 4; }
+
   // Drops what no term can look at any more from the front, but for so many code points before it.
   void trim(std::uint32_t lookbehind) {
-    auto keep = std::min(text.stable(), words.any() ? cursor.from : nowhere);
-    for (const auto& l : live) keep = std::min(keep, l.from);
-    const std::size_t context = lookbehind * 4 + 4;
+    const auto keep = asked_from();
+    const auto context = context_bytes(lookbehind);
     if (keep <= context * 2 + 64) return;
     auto n = keep - context;
     while (n > 0 && continues_code_point(text.text[n])) --n;
@@ -239,6 +259,10 @@ struct channel_state {
   std::string before;
   bool cut_front = false;                 // more of that text is there
   std::size_t series = nowhere;           // of the evaluator's; `nowhere`: stands alone
+  std::vector<std::uint32_t> seams;       // of `before`: where a text ended and the next began without a space
+  // The text read otherwise than as going on with `before`: by itself, and with a space at each seam. Until all readings find the same in what comes.
+  std::unique_ptr<searched_views> by_itself, spaced;
+  bool begun_shown = false;  // something that views show came
   std::uint64_t begins_at = 0;            // of `before` in the series' text
   [[nodiscard]] std::uint32_t base() const { return static_cast<std::uint32_t>(before.size()); }
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
@@ -272,6 +296,10 @@ struct channel_state {
 
   void trim(std::uint32_t lookbehind) {
     for (auto& in : searched) in.trim(lookbehind);
+    for (auto* each : {by_itself.get(), spaced.get()}) {
+      if (each == nullptr) continue;
+      for (auto& in : *each) in.trim(lookbehind);
+    }
     if (!json) return;
     for (auto& each : json->levels) {
       for (auto& in : each->searched) in.trim(lookbehind);
@@ -279,6 +307,15 @@ struct channel_state {
     json->forget(released);
   }
 };
+
+// stream_series.cpp. A channel's `before` with a space at each seam; `at`: where they stand in it.
+struct spaced_text {
+  std::string text;
+  std::vector<std::uint32_t> at;
+};
+[[nodiscard]] spaced_text spaced_before(const channel_state& c);
+// Whether a space between two texts makes another text of them.
+[[nodiscard]] bool is_seam(std::string_view before, std::string_view behind);
 
 // stream_plan.cpp. A channel with what of the rules concerns it: which terms look at it, and which of them hold its text.
 [[nodiscard]] std::unique_ptr<channel_state> opened(const ruleset& rules, const evaluate_options& options, role who, part_kind kind, bool editable, std::int64_t choice,

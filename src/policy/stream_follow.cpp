@@ -11,13 +11,16 @@ void stream_evaluator::impl::note(channel_state& c, std::uint32_t index, std::ui
   // Marks that moved past a mark which was sent may make a match begin with that one: what is out stays out.
   const auto changes = c.holding.has(term);
   const auto found = w.original_begin(begin, end);
+  // Read by itself the text says what it says; the other readings are for what lies over the seam, as in joined.cpp.
+  const bool by_itself = w.begins_at > 0 || !w.ways_back.empty();
+  if (c.by_itself && !by_itself && found >= c.base()) return;
   if (c.series != nowhere && !is_new(c, prog.terms[term].rule, found, to)) return;
   const auto from = changes && found >= c.base() ? std::max(found, c.released) : found;
   const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
                                                        : std::string_view(w.text).substr(begin, end - begin);
   const auto& t = prog.terms[term];
-  const bool decoded = c.json && !c.json->levels.empty();  // then each of the texts may show the same place
-  if ((t.readings != 0 || decoded) && !c.see(term, from, to) && decoded) return;
+  const bool read_twice = c.by_itself || (c.json && !c.json->levels.empty());  // then each reading may show the same place
+  if ((t.readings != 0 || read_twice) && !c.see(term, std::max(from, c.base()), to) && read_twice) return;
   if (t.immediate) return note_found(c, index, term, from, to, visible, std::string_view(w.text).substr(begin, end - begin));
   if (c.found.size() < findings_max) return c.found.push_back({term, from, to, std::string(visible)});
   failed(term, c);
@@ -50,7 +53,7 @@ void stream_evaluator::impl::follow_regexes(channel_state& c, searched_channel& 
     if (open && c.composing.has(term)) return;
     spans.clear();
     auto prefilter = in.prefilter_of(term);
-    const auto state = advance_regex(prog.terms[term], w.text, from_of(term), more, w.stable(), prefilter, s.state, spans);
+    const auto state = advance_regex(prog.terms[term], w.edged(), from_of(term), more, w.stable(), prefilter, s.state, spans);
     for (const auto& m : spans) note(c, index, term, w, m.begin, m.end);
     if (state.failed) return failed(term, c);
     if (state.live == nowhere) return;
@@ -76,18 +79,18 @@ std::size_t stream_evaluator::impl::follow_composing(channel_state& c, searched_
   if (asked) {
     spans.clear();
     auto prefilter = in.prefilter_of(term);
-    const auto state = advance_regex(r, w.stable_text(), from, true, w.stable(), prefilter, s.state, spans);
+    const auto state = advance_regex(r, w.stable_edged(), from, true, w.stable(), prefilter, s.state, spans);
     for (const auto& m : spans) note(c, index, term, w, m.begin, m.end);
     if (state.failed) return failed(term, c), nowhere;
     live = state.live;
   }
   if (!c.holding.has(term)) return live;
   const auto first = std::min(live, w.stable());
-  const auto waits_at = [&](std::string_view text) {
-    const auto hit = r.regex->regex.find(text, first, true, s.state);
-    return hit.status == match::regex::status::none || hit.begin >= text.size() ? nowhere : std::max(hit.begin, first);
+  const auto waits_at = [&](const text::edged_text& in) {
+    const auto hit = r.regex->regex.find(in, first, true, s.state);
+    return hit.status == match::regex::status::none || hit.begin >= in.text().size() ? nowhere : std::max(hit.begin, first);
   };
-  std::size_t held = waits_at(w.text);
+  std::size_t held = waits_at(w.edged());
   if (live != nowhere || begins) {
     if (w.others.empty()) w.imagine(true);
     const bool one_for_all = letter < 0x80 && r.regex->regex.info().marks == match::regex_info::marks::alike;
@@ -104,25 +107,25 @@ void stream_evaluator::impl::follow_words(channel_state& c, searched_channel& in
   in.cursor.from = std::min(in.cursor.from, w.changed_from);
   words.clear();
   if (more && w.imagine(prog.in[in.view].compose)) return follow_words_to_open_end(c, in, index);
-  const auto state = advance_keywords(prog, in.view, in.words, c.holding, w.text, in.cursor, more, w.stable(), s.found, words);
+  const auto state = advance_keywords(prog, in.view, in.words, c.holding, w.edged(), in.cursor, more, w.stable(), s.found, words);
   for (const auto& m : words) note(c, index, m.term, w, m.begin, m.end);
   if (state.live != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, state.live, c));
 }
 
 void stream_evaluator::impl::follow_words_to_open_end(channel_state& c, searched_channel& in, std::uint32_t index) {
   auto& w = in.text;
-  (void)advance_keywords(prog, in.view, in.words, c.holding, w.stable_text(), in.cursor, true, w.stable(), s.found, words);
+  (void)advance_keywords(prog, in.view, in.words, c.holding, w.stable_edged(), in.cursor, true, w.stable(), s.found, words);
   for (const auto& m : words) note(c, index, m.term, w, m.begin, m.end);
-  const auto held = [&](std::string_view text) {
+  const auto held = [&](const text::edged_text& end) {
     auto here = in.cursor;
     words.clear();
-    auto live = advance_keywords(prog, in.view, in.words, c.holding, text, here, true, w.stable(), s.found, words).live;
+    auto live = advance_keywords(prog, in.view, in.words, c.holding, end, here, true, w.stable(), s.found, words).live;
     for (const auto& m : words) {
       if (c.holding.has(m.term)) live = std::min(live, m.begin);
     }
     return live;
   };
-  auto first = held(w.text);
+  auto first = held(w.edged());
   for (const auto& other : w.others) first = std::min(first, w.before_open_end(held(w.imagined(other))));
   if (first != nowhere) limit = std::min<std::size_t>(limit, original_begin(w, first, c));
 }

@@ -52,6 +52,7 @@ struct stream_evaluator::impl {
     part_kind kind;
     std::string end;                                    // of what they say, as far as a match may reach back
     std::uint64_t said = 0;                             // bytes that views show
+    std::vector<std::uint64_t> seams;                   // of them: where no space stands between two texts
     std::uint32_t last = 0;                             // the channel that is fed
     std::vector<std::pair<std::uint32_t, std::uint64_t>> found;  // by rule: where its last match ends
     bool cut = false;
@@ -98,6 +99,9 @@ struct stream_evaluator::impl {
   // stream_series.cpp. What is fed of a channel in a series; and whether a match [from, to) there says something new.
   void hear(channel_state& c, std::uint32_t index, std::string_view text);
   [[nodiscard]] bool is_new(channel_state& c, std::uint32_t rule, std::uint32_t from, std::uint32_t to);
+  // The other readings of a channel in a series: its next text, or its end. And forgets them when they find nothing more of their own.
+  void follow_others(channel_state& c, std::uint32_t index, std::string_view text, bool more);
+  void drop_others(channel_state& c);
   [[nodiscard]] bool keeps_whole(const channel_state& c) const { return holds_answer && c.how == reading::once && c.choice >= 0 && joins(c.kind, direction::response); }
   void keep_whole(const channel_state& c, std::uint32_t index, std::string_view text);
   void drop_single(std::int64_t choice);

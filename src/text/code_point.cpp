@@ -127,6 +127,8 @@ char look_alike(char32_t c) {
   return c < table->to.size() ? table->to[c] : '\0';
 }
 
+bool is_symbol(char32_t c) { return (U_GET_GC_MASK(static_cast<UChar32>(c)) & (U_GC_L_MASK | U_GC_M_MASK | U_GC_ND_MASK)) == 0; }
+
 void normalise_segment(const char32_t* points, std::size_t count, view_kind kind, std::string& out) {
   const auto* n = kind == view_kind::regex ? instances().regex : instances().folded;
   // A segment is at most 64 code points (normaliser.hpp); the longest NFKC expansion is 18 UTF-16 units for each.

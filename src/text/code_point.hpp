@@ -26,6 +26,9 @@ enum class alphabet : std::uint8_t { none, latin, cyrillic, greek, armenian, che
 // The ASCII letter or digit (lower case) that `c` looks like, 0 when it is not in our table.
 [[nodiscard]] char look_alike(char32_t c);
 
+// No letter, mark or digit by itself, whatever NFKC makes of it: "™", "①", "²".
+[[nodiscard]] bool is_symbol(char32_t c);
+
 // Normalises the code points of one segment; `out` gets UTF-8.
 void normalise_segment(const char32_t* points, std::size_t count, view_kind kind, std::string& out);
 

@@ -9,7 +9,7 @@
 
 namespace sluice::text {
 
-// Appends a reading for each run that decodes to readable UTF-8; all its bytes map to the whole run. False: more than `count_max`.
+// Appends a reading for each run that decodes to readable UTF-8, or else for each longer part of it that does; all its bytes map to the whole of it. False: more than `count_max`.
 [[nodiscard]] bool find_runs(std::string_view s, std::uint32_t asked, std::size_t count_max, std::vector<derived_text>& out);
 
 }  // namespace sluice::text

@@ -7,7 +7,9 @@
 
 #include "rewriting.hpp"
 #include "sluice/base/byte_block.hpp"
+#include "sluice/base/code_points.hpp"
 #include "sluice/text/blanks.hpp"
+#include "sluice/text/edged_text.hpp"
 
 namespace sluice::text {
 namespace {
@@ -23,11 +25,24 @@ constexpr auto is_sign = [] {
   return out;
 }();
 
+// A digit that is the first of an emoji (UTS #51, ED-14c).
+bool is_keycap(std::string_view s, std::size_t at) {
+  const auto behind = s.substr(at + 1);
+  return behind.starts_with("\ufe0f\u20e3") || behind.starts_with("\u20e3");
+}
+
 std::size_t letter_size(std::string_view s, std::size_t at) {
   if (at >= s.size()) return 0;
-  if (static_cast<unsigned char>(s[at]) < 0x80) return is_letter(s[at]) || is_digit(s[at]) ? 1 : 0;
+  if (static_cast<unsigned char>(s[at]) < 0x80) return is_letter(s[at]) || (is_digit(s[at]) && !is_keycap(s, at)) ? 1 : 0;
   const auto [c, size] = decode(s, at);
-  return is_word(c) ? size : 0;
+  const bool of_sign = is_ignorable(c) || (c >= 0x20dd && c <= 0x20e4);  // a selector, or what encloses: the end of an emoji
+  return is_word(c) && !of_sign ? size : 0;
+}
+
+// A letter at a place where the word before it goes on.
+bool continues_word(std::string_view s, std::size_t at) {
+  if (at == 0 || letter_size(s, at) == 0 || letter_size(s, previous_code_point(s, at)) == 0) return false;
+  return edged_text(s).edge(at, false) != edged_text::answer::yes;
 }
 
 std::size_t visible_size(std::string_view s, std::size_t at) {
@@ -58,7 +73,7 @@ std::size_t lone_size(std::string_view s, std::size_t at) {
   const auto letter = letter_size(s, at);
   const auto size = letter > 0 ? letter : visible_size(s, at);
   const auto next = at + size;
-  const bool joined = letter > 0 ? letter_size(s, next) > 0 : next < s.size() && white_space_size(s, next) == 0;
+  const bool joined = letter > 0 ? continues_word(s, next) : next < s.size() && white_space_size(s, next) == 0;
   return joined ? 0 : size;
 }
 
@@ -273,14 +288,16 @@ std::optional<derived_text> spaced(std::string_view s, const vocabulary* words) 
       i = end;
       continue;
     }
-    const bool begins = i == 0 || letter_size(s, i - 1) == 0;
-    if (!begins || (letter_size(s, i) == 0 && visible_size(s, i) == 0)) {
-      ++i;
+    const auto next = next_code_point(s, i);
+    const bool letter = letter_size(s, i) > 0;
+    const bool goes_on = letter ? continues_word(s, i) : i > 0 && letter_size(s, previous_code_point(s, i)) > 0;
+    if (goes_on || (!letter && visible_size(s, i) == 0)) {
+      i = next;
       continue;
     }
     const auto run = run_apart(s, i);
     if (run.longest < word_min && run.letters < run_min) {
-      i += run.words == 0 ? 1 : run.end - i;
+      i = run.words == 0 ? next : run.end;
       continue;
     }
     out.copy(copied, i - copied);

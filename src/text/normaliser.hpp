@@ -25,6 +25,13 @@ class normaliser {
   normaliser(view_kind kind, std::string& text, Map map, open_word word)
       : folded_(kind == view_kind::folded), kind_(kind), text_(text), map_(map), word_(word) {}
 
+  // Where signs begin in the whole text that are written as something else, letters perhaps (view::signs).
+  void note_signs(std::vector<std::uint32_t>& to) { signs_ = &to; }
+
+  // How much longer than what it is made from the text may become; past that run() ends.
+  void limit_growth(std::size_t bytes) { growth_max_ = bytes; }
+  [[nodiscard]] bool outgrown() const { return outgrown_; }
+
   // Call once. `base` is where `original` lies in the whole text.
   void run(std::string_view original, std::uint32_t base, bool last) {
     original_ = original;
@@ -33,6 +40,8 @@ class normaliser {
     for (std::size_t i = 0; i < original.size();) {
       i = static_cast<unsigned char>(original[i]) < 0x80 ? take_ascii(i, last) : take_point(i);
       mark_clean(i);
+      outgrown_ = text_.size() > i && text_.size() - i > growth_max_;
+      if (outgrown_) return;
     }
     open_segment_ = count_ == 0 ? original.size() : begin_;
     close_segment();  // not last: shown as it would be, behind the clean place, and made again next time
@@ -105,6 +114,7 @@ class normaliser {
     sources_[count_] = static_cast<std::uint32_t>(at);
     points_[count_++] = c;
     end_ = at + size;
+    if (c >= 0x80 && signs_ != nullptr && (traits(c) & stable_regex) == 0 && is_symbol(c)) signs_->push_back(base_ + static_cast<std::uint32_t>(at));
   }
 
   void close_segment() {
@@ -277,6 +287,9 @@ class normaliser {
   std::string& text_;
   Map map_;
   open_word word_;
+  std::vector<std::uint32_t>* signs_ = nullptr;
+  std::size_t growth_max_ = static_cast<std::size_t>(-1);
+  bool outgrown_ = false;
   std::string_view original_;
   std::uint32_t base_ = 0;
   std::array<char32_t, segment_points_max> points_;

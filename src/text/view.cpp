@@ -51,12 +51,18 @@ view::span view::to_original(std::uint32_t begin, std::uint32_t end) const {
   return {at, at};
 }
 
-void make_view(std::string_view original, view_kind kind, view& out) {
+void view::give_back(std::size_t kept_bytes) {
+  if (text_.capacity() + units_.capacity() * sizeof(text_unit) <= kept_bytes) return;
+  *this = {};
+}
+
+bool make_view(std::string_view original, view_kind kind, view& out, std::size_t growth_max) {
   out.original_ = original;
   out.text_.clear();
   out.units_.clear();
+  out.signs_.clear();
   out.identity_ = kind == view_kind::regex && is_plain(original);
-  if (out.identity_) return;
+  if (out.identity_) return true;
   if (kind == view_kind::folded && is_ascii(original)) {
     out.text_.resize(original.size());
     char* const to = out.text_.data();
@@ -64,12 +70,15 @@ void make_view(std::string_view original, view_kind kind, view& out) {
       const auto c = static_cast<unsigned char>(original[i]);
       to[i] = static_cast<char>(c + (static_cast<unsigned char>(c - 'A') < 26 ? 32 : 0));
     }
-    return;
+    return true;
   }
   out.text_.reserve(original.size());
   out.units_.reserve(original.size());
   normaliser<unit_map> n(kind, out.text_, unit_map{out.units_}, {});
+  n.note_signs(out.signs_);
+  n.limit_growth(growth_max);
   n.run(original, 0, true);
+  return !n.outgrown();
 }
 
 std::size_t view_stream::feed(std::string_view original, std::string& text, std::vector<unit>& map) {
@@ -79,6 +88,8 @@ std::size_t view_stream::feed(std::string_view original, std::string& text, std:
   open_ += original;
   const std::string_view whole = std::string_view(open_).substr(0, open_.size() - incomplete_utf8_tail(open_));
   normaliser<unit_map> n(kind_, text, unit_map{map}, word_);
+  read_signs_from_open();
+  n.note_signs(signs_);
   n.run(whole, open_begin_, false);
   word_ = n.clean_word();
   // clean_text counts from the text's beginning, and what was there before this call was clean.
@@ -88,6 +99,9 @@ std::size_t view_stream::feed(std::string_view original, std::string& text, std:
   open_segment_ = n.open_segment() - n.clean_source();
   return replaced;
 }
+
+// What is open is read anew.
+void view_stream::read_signs_from_open() { signs_.erase(std::ranges::lower_bound(signs_, open_begin_), signs_.end()); }
 
 std::string view_stream::form_of(std::string_view open, bool mixed) const {
   std::string text, whole(open);
@@ -152,6 +166,8 @@ void view_stream::finish(std::string& text, std::vector<unit>& map) {
   map.resize(map.size() - unstable_);
   const std::string_view whole = std::string_view(open_).substr(0, open_.size() - incomplete_utf8_tail(open_));
   normaliser<unit_map> n(kind_, text, unit_map{map}, word_);
+  read_signs_from_open();
+  n.note_signs(signs_);
   n.run(whole, open_begin_, true);
   word_ = {};
   unstable_ = 0;
@@ -162,7 +178,7 @@ void view_stream::finish(std::string& text, std::vector<unit>& map) {
 
 std::string normalise(std::string_view original, view_kind kind) {
   view v;
-  make_view(original, kind, v);
+  (void)make_view(original, kind, v);
   return std::string(v.text());
 }
 

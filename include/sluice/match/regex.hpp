@@ -12,6 +12,7 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/match/rare_bytes.hpp"
+#include "sluice/text/edged_text.hpp"
 
 namespace sluice::match {
 
@@ -50,6 +51,7 @@ class match_state {
   std::unique_ptr<impl> impl_;
 };
 
+// `\b`, and a look-around that refuses one character by its class, also know the edges that a text has (text/edged_text.hpp).
 class regex {
  public:
   [[nodiscard]] static std::expected<regex, regex_error> compile(std::string_view pattern);
@@ -63,13 +65,14 @@ class regex {
     std::size_t begin = 0, end = 0;  // bytes of text; partial: end is text.size()
   };
   // Leftmost match at or after `from`. `more_may_come`: PCRE2_PARTIAL_HARD, the text may go on. `unavailable`: a limit of the
-  // engine was passed; never read it as "none". `text` must be valid UTF-8.
-  [[nodiscard]] hit find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const;
+  // engine was passed; never read it as "none". The text must be valid UTF-8.
+  [[nodiscard]] hit find(const text::edged_text& in, std::size_t from, bool more_may_come, match_state& state) const;
+  [[nodiscard]] hit find(std::string_view text, std::size_t from, bool more_may_come, match_state& state) const { return find(text::edged_text(text), from, more_may_come, state); }
   // Every end of a match at `from`, longest first; of very many the longest 128. They live until the state's next use. Nothing: the engine
   // cannot list this pattern's.
-  [[nodiscard]] std::optional<std::span<const std::size_t>> ends_at(std::string_view text, std::size_t from, match_state& state) const;
+  [[nodiscard]] std::optional<std::span<const std::size_t>> ends_at(const text::edged_text& in, std::size_t from, match_state& state) const;
   // The leftmost match, anchored at `from`, and not longer than `end_max`: how a validator tries a shorter end.
-  [[nodiscard]] hit find_within(std::string_view text, std::size_t from, std::size_t end_max, match_state& state) const;
+  [[nodiscard]] hit find_within(const text::edged_text& in, std::size_t from, std::size_t end_max, match_state& state) const;
   [[nodiscard]] const regex_info& info() const;
   // The byte pattern for Hyperscan that matches wherever this does (regex_syntax.hpp); empty: always look closer.
   [[nodiscard]] const std::string& superset() const;

@@ -4,6 +4,7 @@
 // a fast path: no map, no copy for `regex`.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,19 +42,28 @@ class view {
   struct span { std::uint32_t begin, end; };
   [[nodiscard]] span to_original(std::uint32_t begin, std::uint32_t end) const;
   [[nodiscard]] std::string_view original() const { return original_; }
+  // Frees its memory where that is more than so much. It then shows no text.
+  void give_back(std::size_t kept_bytes);
+  // For each byte of the text; empty when the offsets are equal.
+  [[nodiscard]] const std::vector<text_unit>& units() const { return units_; }
+  // Where signs begin in the original that are shown as something else, letters perhaps: in order.
+  [[nodiscard]] const std::vector<std::uint32_t>& signs() const { return signs_; }
 
  private:
-  friend void make_view(std::string_view, view_kind, view&);
+  friend bool make_view(std::string_view, view_kind, view&, std::size_t);
   std::string_view original_;
   std::string text_;
   // For byte i of text_: the original code points that produced it. Empty when the offsets are equal (ASCII, whatever case
   // folding did).
   std::vector<text_unit> units_;
+  std::vector<std::uint32_t> signs_;
   bool identity_ = true;
 };
 
-// Builds `out` from valid UTF-8. Reuses out's memory. `original` must outlive `out` when the result is an identity.
-void make_view(std::string_view original, view_kind kind, view& out);
+// Builds `out` from valid UTF-8. Reuses out's memory. `original` must outlive `out` when the result is an identity. False: its text would be longer
+// than the original by more than `growth_max` bytes (NFKC makes 33 of the three of U+FDFA), and `out` is of no use.
+inline constexpr std::size_t any_growth = static_cast<std::size_t>(-1);
+bool make_view(std::string_view original, view_kind kind, view& out, std::size_t growth_max = any_growth);
 
 // What is known of the word at the end of a text that may go on. Normalisation decides on look-alikes word by word.
 struct open_word {
@@ -80,17 +90,22 @@ class view_stream {
   // What those bytes may become when more comes, besides staying as they are: each of `out` may stand in their place, with
   // anything behind it. A word may turn out to be mixed-script; with `compose`, marks may join the last letter as well.
   void alternatives(bool compose, std::vector<std::string>& out) const;
+  // As view::signs, of the text behind what was forgotten.
+  [[nodiscard]] const std::vector<std::uint32_t>& signs() const { return signs_; }
+  void forget_signs(std::uint32_t before) { signs_.erase(signs_.begin(), std::ranges::lower_bound(signs_, before)); }
   // The last letter, when marks may still join it: ASCII, or 0x80 for any other; 0 when there is none.
   [[nodiscard]] unsigned char open_letter() const;
 
  private:
   [[nodiscard]] std::string form_of(std::string_view open, bool mixed) const;
+  void read_signs_from_open();
   view_kind kind_;
   std::string open_;             // original bytes behind the unstable end
   std::uint32_t open_begin_ = 0; // where they begin in the original
   open_word word_;               // the word that `open_` goes on with
   std::size_t open_segment_ = 0; // where in `open_` its last letter and the marks on it begin; its size when marks can join nothing
   std::size_t unstable_ = 0;
+  std::vector<std::uint32_t> signs_;
 };
 
 // Case folding, NFKC, ignorables and confusables for a pattern word, so that lists and text meet in one form.

@@ -53,7 +53,7 @@ TEST(regex, partial_matching_tells_from_where_a_text_could_still_match) {
 TEST(regex, shorter_ends_are_found_in_their_surroundings) {
   match_state state;
   const auto r = compiled(R"(\b[0-9](?:[ -]?[0-9]){3,18}\b)");
-  const auto hit = r.find_within("1234 5678 9", 0, 10, state);
+  const auto hit = r.find_within(text::edged_text("1234 5678 9"), 0, 10, state);
   ASSERT_EQ(hit.status, regex::status::match);
   EXPECT_EQ(hit.end, 9u);
 }
@@ -264,7 +264,7 @@ TEST(start_filter, lets_every_match_and_every_partial_match_through) {
 
 TEST(regex, says_when_marks_on_letters_may_matter) {
   using enum regex_info::marks;
-  for (const char* pattern : {R"(\bsk_[a-z0-9]{4,6}\b)", R"([\w.+-]{1,8}@\d)", R"((?i)ab?c{1,3} x)", R"(a.b\.c)"}) {
+  for (const char* pattern : {R"(\bsk_[a-z0-9]{4,6}\b)", R"([\w.+-]{1,8}@\d)", R"((?i)ab?c{1,3} x)", R"(a.b\.c)", R"(1[ \x{2010}-\x{2015}\x{2212}-]?1)"}) {
     EXPECT_EQ(regex::compile(pattern)->info().marks, ignored) << pattern;
   }
   for (const char* pattern : {"[^a]b", R"(\Wa)", "a(?!e)", R"((?<![a-z])[a-z]{3}1)"}) {
@@ -273,6 +273,46 @@ TEST(regex, says_when_marks_on_letters_may_matter) {
   for (const char* pattern : {"caf\u00e9", R"(caf\x{e9})", R"(\p{M}a)", R"((a)\1)", R"(\Qa\E)", R"([^\x{e9}])"}) {
     EXPECT_EQ(regex::compile(pattern)->info().marks, distinct) << pattern;
   }
+}
+
+// `\b` and what refuses one character by its class also hold at the edges that a text has; everything else means what PCRE2 says.
+TEST(regex, knows_the_edges_of_words) {
+  match_state state;
+  const auto hits = [&](const std::string& pattern, const std::string& text) { return compiled(pattern).find(text, 0, false, state).status == regex::status::match; };
+  for (const std::string pattern : {R"(\bab\b)", R"((?<!\w)ab(?!\w))", R"((?<![\w-])ab(?![\w-]))", R"((?x) \b ab # [ ( \b
+ \b)", R"((?i:\bAB)\b)", R"((?=\bab\b)a\w)", R"((?(?=a)\bab\b|z))", R"((a)?\bab(?(1)x|\b))"}) {
+    EXPECT_TRUE(hits(pattern, "x ab x")) << pattern;
+    EXPECT_TRUE(hits(pattern, "的ab的")) << pattern;
+    EXPECT_TRUE(hits(pattern, "_ab_")) << pattern;
+    EXPECT_FALSE(hits(pattern, "xab x")) << pattern;
+    EXPECT_FALSE(hits(pattern, "x_ab_x")) << pattern;
+  }
+  // A class that names characters is taken at its word.
+  EXPECT_FALSE(hits(R"((?<![a-z_])ab)", "_ab"));
+  EXPECT_TRUE(hits(R"((?<![a-z])ab)", "的ab"));
+  // Not a `\b`: a backslash and a letter, a backspace in a class, what is quoted.
+  EXPECT_FALSE(hits(R"(x\\bab)", "x 的bab"));
+  EXPECT_TRUE(hits(R"(x\\bab)", R"(x\bab)"));
+  EXPECT_FALSE(hits(R"(x[\b]ab)", "x的ab"));
+  EXPECT_TRUE(hits(R"(x[^]\b]ab)", "x的ab"));
+  EXPECT_TRUE(hits(R"(\Qx\bab\E)", R"(x\bab)"));
+  EXPECT_TRUE(hits(R"([\Q]\b\E]ab)", "bab"));
+  // A pattern's own callouts ask nothing.
+  EXPECT_TRUE(hits(R"(a(?C7)b)", "ab"));
+}
+
+TEST(regex, waits_where_an_edge_is_open) {
+  match_state state;
+  const auto r = compiled(R"(\bab\b)");
+  for (const std::string text : {"x ab_", "x ab__", "x ab"}) {
+    const auto hit = r.find(text, 0, true, state);
+    EXPECT_EQ(hit.status, regex::status::partial) << text;
+    EXPECT_EQ(hit.begin, 2u) << text;
+  }
+  EXPECT_EQ(r.find("x ab_ ", 0, true, state).status, regex::status::match);
+  const auto past = r.find("x ab_c", 0, true, state);
+  EXPECT_TRUE(past.status == regex::status::none || past.begin == 6u) << past.begin;  // only the boundary after the end is open
+  EXPECT_EQ(r.find("x ab_", 0, false, state).status, regex::status::match);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 // wherever it is cut, plain and streamed; answers beside each other are two.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "traces.hpp"
 
@@ -164,6 +166,62 @@ TEST(joined_answer, a_stream_stops_before_its_texts_say_it_together) {
     const auto got = answered(each, each.stream({{"the rival bank"}, {"er and", " more"}, {"mb"}}), true);
     EXPECT_EQ(got.said, "the [R]er and moremb");
     EXPECT_EQ(got.verdict, policy::verdict::edit);
+  }
+}
+
+// Each text by itself, as going on with the one before, and behind a space: as texts are read that are all there.
+TEST(joined_answer, any_texts_cut_anywhere_have_the_verdict_of_an_answer_of_one_piece) {
+  constexpr std::array words = {"bomb", "bo", "mb", "rival", "bank", "rival bank", "ri", "val", "ba", "nk", "the", "x", "1", "_", ".", " ", "  ", "\n", "é", "\u0301", "\u200b", "爆", "Bo", "ᴍb", "a long word that says nothing and goes on for quite a while until all is as if nothing had been before it, and on"};
+  std::mt19937 random(11);
+  for (const auto& each : apis()) {
+    if (each.stream == nullptr) continue;
+    SCOPED_TRACE(each.name);
+    std::array<int, 4> count{};
+    for (int i = 0; i < 1200; ++i) {
+      std::vector<std::string> texts(2 + random() % 3);
+      std::vector<std::vector<std::string>> pieces;
+      for (auto& text : texts) {
+        for (auto n = 1 + random() % 4; n > 0; --n) text += std::string(random() % 2 == 0 ? "" : " ") + words[random() % words.size()];
+        auto& cut = pieces.emplace_back();
+        for (std::size_t at = 0; at < text.size();) {
+          auto end = std::min(text.size(), at + 1 + random() % 9);
+          while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
+          cut.push_back(text.substr(at, end - at));
+          at = end;
+        }
+      }
+      const auto plain = answered(each, each.plain(texts).dump(), false);
+      const auto got = answered(each, each.stream(pieces), true);
+      // A text is judged when it ended, before the next may take the edge from its last word; and an edit over a seam stops a stream, because
+      // its first half has left.
+      auto strictest = plain.verdict;
+      for (auto n = texts.size(); got.verdict != plain.verdict && --n > 0;) {
+        strictest = std::max(strictest, answered(each, each.plain({texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(n)}).dump(), false).verdict);
+      }
+      if (strictest == policy::verdict::edit) strictest = policy::verdict::block;
+      EXPECT_TRUE(got.verdict == plain.verdict || (got.verdict > plain.verdict && got.verdict <= strictest)) << json(texts).dump() << json(pieces).dump() << got.client;
+      ++count[static_cast<std::size_t>(got.verdict)];
+    }
+    EXPECT_GT(count[static_cast<std::size_t>(policy::verdict::block)], 200);
+    EXPECT_GT(count[static_cast<std::size_t>(policy::verdict::edit)], 50);
+    EXPECT_GT(count[static_cast<std::size_t>(policy::verdict::allow)], 200);
+  }
+}
+
+TEST(joined_answer, a_word_at_the_begin_of_a_text_is_found_whatever_stands_before) {
+  for (const auto& each : apis()) {
+    if (each.stream == nullptr) continue;
+    EXPECT_EQ(answered(each, each.stream({{"a ba"}, {"rival"}, {" bank 1"}}), true).verdict, policy::verdict::block) << each.name;
+    for (const auto& before : {"x", "the 1", "é", "_"}) {
+      const auto blocked = answered(each, each.stream({{before}, {"bo", "mb now"}}), true);
+      EXPECT_EQ(blocked.verdict, policy::verdict::block) << each.name << before;
+      EXPECT_EQ(blocked.said.find("bo"), std::string::npos) << blocked.said;
+      const auto edited = answered(each, each.stream({{before}, {"rival ", "bank is"}, {"rival bank"}}), true);
+      EXPECT_EQ(edited.verdict, policy::verdict::edit) << each.name << before;
+      EXPECT_EQ(edited.said, std::string(before) + "[R] is[R]");
+    }
+    EXPECT_EQ(answered(each, each.stream({{"the rival"}, {"bank is"}}), true).verdict, policy::verdict::block) << each.name;
+    EXPECT_EQ(answered(each, each.stream({{"the rival"}, {"banker"}}), true).verdict, policy::verdict::allow) << each.name;
   }
 }
 

@@ -174,5 +174,21 @@ TEST(words, boundaries_are_between_word_and_other_characters) {
   EXPECT_EQ(code_point_at(text, text.size()), char32_t{0});
 }
 
+TEST(view, ends_where_it_would_grow_too_much_and_gives_its_memory_back) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "\ufdfa";
+  view v;
+  EXPECT_TRUE(make_view(text, view_kind::regex, v));
+  EXPECT_EQ(v.text().size(), 33'000u);
+  EXPECT_TRUE(make_view(text, view_kind::regex, v, 30'000));
+  EXPECT_FALSE(make_view(text, view_kind::regex, v, 29'000));
+  v.give_back(1u << 20);
+  EXPECT_FALSE(v.text().empty());
+  v.give_back(1'000);
+  EXPECT_TRUE(v.text().empty());
+  EXPECT_TRUE(make_view("caf\u0065\u0301", view_kind::regex, v, 0));
+  EXPECT_EQ(v.text(), "caf\u00e9");
+}
+
 }  // namespace
 }  // namespace sluice::text
