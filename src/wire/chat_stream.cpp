@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "openai.hpp"
+#include "stream_end.hpp"
 #include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 
@@ -274,23 +275,17 @@ void chat_stream::synthetic(std::int64_t number, std::string_view delta, std::st
 
 void chat_stream::cut(std::string_view message, std::string& out) {
   if (!end_now()) return;
-  if (choices_.empty()) choices_[0];
-  // Where all have finished, all finish anew: a client must not take for whole what broke off behind its text.
-  const bool none_open = std::ranges::all_of(choices_, [](const auto& each) { return each.second.finished; });
-  bool first = true;
-  for (auto& [number, c] : choices_) {
-    if (c.finished && !none_open) continue;
+  each_to_cut(choices_, [&](auto number, auto& c) {
     std::string delta;
     if (!c.role_sent) delta = "\"role\":\"assistant\"";
-    if (first && !message.empty()) delta += (delta.empty() ? "" : ",") + std::string("\"content\":") + json_quoted(message);
-    first = false;
+    if (!message.empty()) delta += (delta.empty() ? "" : ",") + std::string("\"content\":") + json_quoted(std::exchange(message, {}));
     if (!delta.empty() && !c.finished) {
       synthetic(number, delta, "", out);
       delta.clear();
     }
     synthetic(number, delta, "content_filter", out);
     c.finished = true;
-  }
+  });
   openai_end_stream({.object = "chat.completion.chunk", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 

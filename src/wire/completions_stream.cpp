@@ -5,6 +5,7 @@
 
 #include "event_stream.hpp"
 #include "openai.hpp"
+#include "stream_end.hpp"
 #include "sluice/base/strings.hpp"
 #include "text_endpoints.hpp"
 
@@ -172,14 +173,7 @@ void completions_stream::synthetic(std::int64_t number, std::string_view text, s
 
 void completions_stream::cut(std::string_view message, std::string& out) {
   if (!end_now()) return;
-  if (choices_.empty()) choices_[0];
-  // Where all have finished, all finish anew: a client must not take for whole what broke off behind its text.
-  const bool none_open = std::ranges::all_of(choices_, [](const auto& each) { return each.second.finished; });
-  for (const auto& [number, c] : choices_) {
-    if (c.finished && !none_open) continue;
-    synthetic(number, message, "content_filter", out);
-    message = {};
-  }
+  each_to_cut(choices_, [&](auto number, const auto&) { synthetic(number, std::exchange(message, {}), "content_filter", out); });
   openai_end_stream({.object = "text_completion", .id = id_, .created = created_, .model = model_}, usage_due_, out);
 }
 

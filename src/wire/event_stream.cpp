@@ -1,6 +1,8 @@
 // See event_stream.hpp. An event is written as it came unless some text of it left otherwise than it came.
 #include "event_stream.hpp"
 
+#include "stream_end.hpp"
+
 namespace sluice::wire {
 
 response_stream::status event_stream::feed(std::string_view bytes, channel_sink& sink, std::string& out) {
@@ -25,21 +27,15 @@ response_stream::status event_stream::feed(std::string_view bytes, channel_sink&
 response_stream::status event_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
-  // Some clients read a last event that no empty line ends, so it is judged like any other. What is added to end it is taken off again,
-  // unless something follows.
-  std::string_view ending;
-  auto s = status::ok;
-  if (splitter_.buffered_bytes() > 0) {
-    ending = splitter_.rest().ends_with('\n') ? "\n" : "\n\n";
-    s = feed(ending, sink, out);
-    if (s != status::ok && s != status::done) return s;
-  }
+  const auto ending = missing_end::of_event(splitter_.rest());
+  const auto s = ending.text().empty() ? status::ok : feed(ending.text(), sink, out);
+  if (s != status::ok && s != status::done) return s;
   const auto before = out.size();
   if (s == status::ok) {
     if (!finish_stream(sink, out)) return stopped();
     over_ = true;
   }
-  if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
+  ending.take_back(out, before);
   return s;
 }
 

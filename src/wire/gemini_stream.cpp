@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gemini.hpp"
+#include "stream_end.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -142,11 +143,9 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
   if (framing_ == framing::unknown) out += head_;  // white space and nothing else
-  // Some clients read a last event that no empty line ends, so it is judged like any other; what is added to end it is taken off again.
-  std::string_view ending;
-  if (framing_ == framing::events && events_.buffered_bytes() > 0) {
-    ending = events_.rest().ends_with('\n') ? "\n" : "\n\n";
-    if (const auto s = feed(ending, sink, out); s != status::ok) return s;
+  const auto ending = missing_end::of_event(framing_ == framing::events ? events_.rest() : std::string_view());
+  if (!ending.text().empty()) {
+    if (const auto s = feed(ending.text(), sink, out); s != status::ok) return s;
   }
   if (framing_ == framing::array && elements_.buffered_bytes() > 0) {
     reason_ = "the array broke off within an element";
@@ -154,7 +153,7 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   }
   const auto before = out.size();
   if (!finish_stream(sink, out)) return status::blocked;
-  if (!ending.empty() && out.size() == before && out.ends_with(ending)) out.resize(out.size() - ending.size());
+  ending.take_back(out, before);
   over_ = true;
   return status::ok;
 }
@@ -168,17 +167,12 @@ bool generate_stream::ends(std::string& out) {
 
 void generate_stream::cut(std::string_view message, std::string& out) {
   if (!ends(out)) return;
-  if (candidates_.empty()) candidates_[0];
   std::string list;
-  bool first = true;
-  const bool none_open = std::ranges::all_of(candidates_, [](const auto& each) { return each.second.finished; });
-  for (const auto& [number, c] : candidates_) {
-    if (c.finished && !none_open) continue;
+  each_to_cut(candidates_, [&](auto number, const auto&) {
     list += list.empty() ? "{" : ",{";
-    if (first && !message.empty()) list += "\"content\":{\"parts\":[{\"text\":" + json_quoted(message) + "}],\"role\":\"model\"},";
+    if (!message.empty()) list += "\"content\":{\"parts\":[{\"text\":" + json_quoted(std::exchange(message, {})) + "}],\"role\":\"model\"},";
     list += "\"finishReason\":\"SAFETY\",\"index\":" + std::to_string(number) + "}";
-    first = false;
-  }
+  });
   emit("{\"candidates\":[" + list + "]}", out);
   close(out);
 }

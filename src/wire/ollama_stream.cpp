@@ -5,6 +5,7 @@
 #include "event_reader.hpp"
 #include "ollama.hpp"
 #include "ollama_table.hpp"
+#include "stream_end.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/json_stream.hpp"
@@ -170,17 +171,14 @@ bool lines_stream::finish(channel_sink& sink, std::string& out) {
 response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::string& out) {
   if (over_) return status::done;
   if (!clean) return status::ok;  // what is held goes with the upstream
-  // Clients read a last line that nothing ends, so it is judged like any other; what is added to end it is taken off again.
-  bool ended = false;
-  if (lines_.buffered_bytes() > 0) {
-    const auto s = feed("\n", sink, out);
-    if (s != status::ok && s != status::done) return s;
-    ended = true;
+  const auto ending = missing_end::of_line(lines_.buffered_bytes());
+  if (!ending.text().empty()) {
+    if (const auto s = feed(ending.text(), sink, out); s != status::ok && s != status::done) return s;
   }
   for (auto& g : texts_) g.last = none;
   const auto before = out.size();
   if (!over_ && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
-  if (ended && out.size() == before && out.ends_with('\n')) out.pop_back();
+  ending.take_back(out, before);
   if (over_) return status::done;
   over_ = true;
   return status::ok;
