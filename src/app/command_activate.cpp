@@ -89,8 +89,7 @@ void add_activate(CLI::App& root, invocation& call) {
   command->add_option("version", options->version, "The version or its first digits")->required();
   add_ring_options(*command, options->ring);
   add_signing_options(*command, options->signing, false);
-  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
-  command->add_option("--note", options->note, "Why, for the history");
+  add_history_options(*command, options->actor, options->note);
   command->add_option("--approved-by", options->approved_by, "The second person, who agrees that rules may be weaker than those that are live now");
   add_wait_options(*command, options->wait);
   add_json(*command, call);

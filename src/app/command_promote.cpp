@@ -84,14 +84,13 @@ void add_ending(CLI::App& root, invocation& call, bool promote) {
   const std::string name = promote ? "promote" : "abort";
   auto* command = root.add_subcommand(name, promote ? "Make a ring's canary, or its version in shadow, live for everybody" : "End a ring's canary, or its version in shadow: what is live goes on for everybody");
   auto options = std::make_shared<trial_options>();
-  command->add_option("VERSION", options->meant, std::string("The version that is meant, or its first digits (8 at least): where another is on trial, nothing is ") + (promote ? "promoted" : "ended"))
-      ->check(CLI::Validator([](const std::string& text) { return text.empty() ? std::string("names no version") : std::string(); }, ""));
+  must_name(*command->add_option("VERSION", options->meant, std::string("The version that is meant, or its first digits (8 at least): where another is on trial, nothing is ") + (promote ? "promoted" : "ended")),
+            "version");
   add_ring_options(*command, options->ring);
   add_signing_options(*command, options->signing, false);
   command->add_flag("--shadow", options->shadow, "The version in shadow, where there is a canary as well");
   if (promote) command->add_flag("--over-limit", options->over_limit, "Also where rules blocked more in shadow than their breaker's limit: each node will soon demote them");
-  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
-  command->add_option("--note", options->note, "Why, for the history");
+  add_history_options(*command, options->actor, options->note);
   add_wait_options(*command, options->wait);
   add_json(*command, call);
   command->footer(std::string(promote ? "Nothing is built: nodes have the version already.\n\n" : "Passes a freeze.\n\n") + "Example:\n  sluice " + name +

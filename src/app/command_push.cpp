@@ -281,8 +281,7 @@ void add_push(CLI::App& root, invocation& call) {
   auto options = std::make_shared<push_options>();
   command->add_option("bundle", options->bundle, "Folder with a bundle.yaml")->required();
   add_ring_options(*command, options->ring);
-  command->add_option("--note", options->note, "Why, for the history");
-  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
+  add_history_options(*command, options->actor, options->note);
   command->add_option("--commit", options->commit, "From which commit, for the history; by default what git says of the folder");
   add_signing_options(*command, options->signing, true);
   auto* stage_only = command->add_flag("--no-activate", options->stage_only, "Upload only: sluice activate makes it live");

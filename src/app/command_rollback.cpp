@@ -112,10 +112,8 @@ void add_rollback(CLI::App& root, invocation& call) {
   auto* command = root.add_subcommand("rollback", "Make an older version live again");
   auto options = std::make_shared<rollback_options>();
   add_ring_options(*command, options->ring);
-  command->add_option("--to", options->to, "The version or its first digits, or its activation (1-17); by default the one before")
-      ->check([](const std::string& text) { return text.empty() ? std::string("names no version") : std::string(); });
-  command->add_option("--actor", options->actor, "Who, for the history; by default user@host");
-  command->add_option("--note", options->note, "Why, for the history");
+  must_name(*command->add_option("--to", options->to, "The version or its first digits, or its activation (1-17); by default the one before"), "version");
+  add_history_options(*command, options->actor, options->note);
   command->add_flag("--revoke", options->revoke, "Forbid that the version that was left is ever activated again");
   add_signing_options(*command, options->signing, false);
   add_wait_options(*command, options->wait);

@@ -82,7 +82,7 @@ const std::vector<job>& jobs() {
       {"Write", {app::add_init, app::add_new, app::add_check, app::add_explain, app::add_rules, app::add_diff, app::add_schema, app::add_classifier}},
       {"Prove", {app::add_test, app::add_golden, app::add_shadow}},
       {"Publish", {app::add_push, app::add_pack, app::add_activate, app::add_approve, app::add_promote, app::add_rollback, app::add_freeze, app::add_revoke, app::add_prune, app::add_keygen}},
-      {"Watch", {app::add_status, app::add_history, app::add_controller, app::add_demote}},
+      {"Watch", {app::add_status, app::add_history, app::add_controller, app::add_demote, app::add_rearm}},
       {"Account for", {app::add_audit, app::add_feedback}},
       {"About this program", {add_completion, add_version}},
   };

@@ -245,6 +245,15 @@ std::vector<std::string> canary_warnings(store::publisher& ring, const std::stri
               (known.empty() ? "no living node has a label (node.labels)" : "living nodes have " + known) + "; see: sluice status --json");
 }
 
+void add_history_options(CLI::App& command, std::string& actor, std::string& note) {
+  command.add_option("--actor", actor, "Who, for the history; by default user@host");
+  command.add_option("--note", note, "Why, for the history");
+}
+
+void must_name(CLI::Option& option, const std::string& what) {
+  option.check(CLI::Validator([what](const std::string& text) { return text.empty() ? "names no " + what : std::string(); }, ""));
+}
+
 std::string actor_name(const std::string& given) {
   if (!given.empty()) return given;
   std::array<char, 256> host{};

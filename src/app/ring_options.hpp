@@ -9,6 +9,7 @@
 
 namespace CLI {
 class App;
+class Option;
 }
 
 namespace sluice::app {
@@ -73,6 +74,10 @@ void warn_about(const store::head_record& head);
 // Of a canary for nodes with a label that no living node has: the warning, which people have read on stderr then; `so`: what follows. Also where the
 // nodes cannot be asked.
 [[nodiscard]] std::vector<std::string> canary_warnings(store::publisher& ring, const std::string& name, const store::head_record& head, const std::string& so);
+// Who did it and why, as `sluice history` tells it.
+void add_history_options(CLI::App& command, std::string& actor, std::string& note);
+// A name that a script lost must not mean everything. `what`: what the option names.
+void must_name(CLI::Option& option, const std::string& what);
 // Who is at the keyboard: user@host, unless a command line names somebody.
 [[nodiscard]] std::string actor_name(const std::string& given = {});
 

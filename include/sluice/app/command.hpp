@@ -35,7 +35,8 @@ void add_history(CLI::App& root, invocation& call);
 void add_activate(CLI::App& root, invocation& call);
 void add_approve(CLI::App& root, invocation& call);
 void add_promote(CLI::App& root, invocation& call);  // and abort
-void add_demote(CLI::App& root, invocation& call);  // and rearm
+void add_demote(CLI::App& root, invocation& call);
+void add_rearm(CLI::App& root, invocation& call);
 void add_rollback(CLI::App& root, invocation& call);
 void add_freeze(CLI::App& root, invocation& call);
 void add_revoke(CLI::App& root, invocation& call);  // and unrevoke
