@@ -66,7 +66,7 @@ json policy_json(const store::agent_status& s) {
           {"last_activation", time_json(s.last_activation)}, {"last_contact", time_json(s.last_contact)},
           {"contact_age_seconds", age_json(s.last_contact)}, {"last_attempt", time_json(s.last_attempt)},
           {"last_refusal", refusal}, {"stored_versions", s.stored_versions},
-          {"highest_lost", s.highest_lost}, {"nodes", nodes}};
+          {"highest_lost", s.highest_lost}, {"name_given_twice", s.name_given_twice}, {"nodes", nodes}};
 }
 
 net::control_response readiness(const sources& from) {

@@ -105,6 +105,7 @@ telemetry::metrics_input gateway::metrics() {
   out.policy.activation = policy::to_string(status.activation);
   out.policy.state = status.state;
   out.policy.connected = status.connected;
+  out.policy.name_given_twice = status.name_given_twice;
   out.policy.age_seconds = age(status.last_activation);
   out.policy.contact_age_seconds = age(status.last_contact);
   out.policy.activations = activations_.load();

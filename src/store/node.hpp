@@ -82,6 +82,7 @@ class node {
   [[nodiscard]] policy::freshness freshness() const { return freshness_; }
   [[nodiscard]] agent_status status() const;  // any thread
   void set_nodes(std::vector<agent_status::neighbour> nodes);
+  void set_name_given_twice(bool twice);
   [[nodiscard]] agent::callbacks::told_to_ring report() const { return calls_.report ? calls_.report() : agent::callbacks::told_to_ring{}; }
   void log(const char* level, const std::string& message) const { calls_.log(level, message); }
 

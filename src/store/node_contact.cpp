@@ -111,6 +111,11 @@ void node::set_nodes(std::vector<agent_status::neighbour> nodes) {
   published_.nodes = std::move(nodes);
 }
 
+void node::set_name_given_twice(bool twice) {
+  const std::scoped_lock hold(lock_);
+  published_.name_given_twice = twice;
+}
+
 agent_status node::status() const {
   const std::scoped_lock hold(lock_);
   return published_;

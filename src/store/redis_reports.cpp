@@ -86,6 +86,7 @@ result<void> redis_source::look_for_namesake() {
     namesake_told_ = true;
   }
   if (overwritten_ == 0) namesake_told_ = false;
+  node_.set_name_given_twice(namesake_told_);
   return {};
 }
 

@@ -116,6 +116,8 @@ void policy_state(exposition& out, const metrics_input& in) {
   out.sample("sluice_policy_contact_age_seconds", {}, p.contact_age_seconds < 0 ? NAN : p.contact_age_seconds);
   out.family("sluice_policy_source_connected", "gauge", "1 while the policy source answers.");
   out.sample("sluice_policy_source_connected", {}, std::uint64_t{p.connected});
+  out.family("sluice_node_name_given_twice", "gauge", "1 while another process reports to the ring under this node's name.");
+  out.sample("sluice_node_name_given_twice", {}, std::uint64_t{p.name_given_twice});
   out.family("sluice_policy_rules", "gauge", "Rules in force.");
   out.sample("sluice_policy_rules", {}, p.rules);
   out.family("sluice_policy_memory_bytes", "gauge", "Compiled databases and tables of the version in force.");

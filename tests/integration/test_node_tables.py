@@ -12,7 +12,7 @@ import termios
 import threading
 
 from lab import SLUICE, until
-from redis_lab import RING, Fleet, Proxy, Server
+from redis_lab import RING, Fleet, Proxy, Server, metric
 from test_trust import keys
 
 
@@ -148,3 +148,22 @@ def test_status_watches_in_place_and_elsewhere_tells_what_changes(lab):
     # It ends with an error when Redis does.
     redis.kill()
     assert machine.wait(20) == 1 and plain.wait(20) == 1
+
+
+def test_two_gateways_of_one_name_say_so(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    nodes = [fleet.node(0), fleet.node(1)]
+    fleet.push(wait=2)
+    assert all(metric(g, "sluice_node_name_given_twice") == 0 for g in nodes)
+    other = nodes[1]
+    other.kill(signal.SIGTERM)
+    other.config.write_text(other.config.read_text().replace("node: {id: gw1}", "node: {id: gw0}"))
+    other.start()
+    until("both have noticed", lambda: all(metric(g, "sluice_node_name_given_twice") == 1 for g in nodes), 90)
+    assert all(g.state()["name_given_twice"] for g in nodes)
+    status = fleet.run("status").stdout
+    assert "NAME GIVEN TWICE: several gateways report as gw0" in status, status
+    assert all("NAME GIVEN TWICE" in (lab.dir / f"{g.name}.log").read_text() for g in nodes)
+    other.kill(signal.SIGTERM)
+    until("one is left, and says so", lambda: metric(nodes[0], "sluice_node_name_given_twice") == 0, 90)

@@ -142,6 +142,7 @@ struct agent_status {
   bool highest_lost = false;                // the memory on disk was damaged, and the source has given no activation since
   struct neighbour { std::string id, activation, version, state; milliseconds age; };
   std::vector<neighbour> nodes;             // of the ring, from heartbeats
+  bool name_given_twice = false;            // another process reports to the ring as this node
 };
 
 class agent {

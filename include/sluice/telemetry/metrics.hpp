@@ -47,7 +47,7 @@ struct metrics_input {
     double age_seconds = -1;          // since the last activation; negative: none yet
     double contact_age_seconds = -1;  // since the source was last seen; negative: never
     std::uint64_t rules = 0, memory_bytes = 0, pinned_snapshots = 0, held_bytes = 0, activations = 0, refusals = 0, demotions = 0, breaker_unseen = 0, breaker_users = 0;
-    bool connected = false;
+    bool connected = false, name_given_twice = false;
     struct demoted_rule {
       std::string version, rule, by;  // by: node or ring
     };
