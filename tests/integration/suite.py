@@ -73,6 +73,7 @@ def run(modules, wanted=()):
     """How many passed, failed and were skipped. wanted: parts of the names of tests or of modules; none: all."""
     passed, failed, skipped = 0, 0, 0
     for module in modules:
+        began, before = time.monotonic(), passed + failed + skipped
         for name, function in list(vars(importlib.import_module(module)).items()):
             if not name.startswith("test_") or function.__module__ != module or (wanted and not any(w in name or w in module for w in wanted)):
                 continue
@@ -91,6 +92,8 @@ def run(modules, wanted=()):
                     print(f"  {log.name}: " + log.read_text()[-1500:])
             finally:
                 lab.close()
+        if passed + failed + skipped > before:
+            print(f"  {module} took {time.monotonic() - began:.0f} s", flush=True)
     return passed, failed, skipped
 
 
