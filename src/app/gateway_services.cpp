@@ -67,7 +67,7 @@ void keep_text(audit::record& out, const proxy::exchange_report& report, audit::
     out.text_omitted = "too much text waited for the disk";
   } else {
     const auto copy = [](std::vector<audit::kept_part>& to, const std::vector<policy::text_part>& from, const proxy::text_names& names) {
-      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text), p.choice, names.of(static_cast<std::uint32_t>(to.size())), p.ended});
+      for (const auto& p : from) to.push_back({p.role, p.kind, p.last_turn, p.editable, std::string(p.text), p.choice, names.of(static_cast<std::uint32_t>(to.size())), p.ended, p.in_series});
     };
     copy(out.request_text, text.request, report.request_names);
     copy(out.response_text, text.response, report.response_names);

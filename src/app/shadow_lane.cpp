@@ -32,7 +32,7 @@ void copy(std::vector<rollout::shadow_part>& to, const std::vector<policy::text_
   to.reserve(from.size());
   for (std::uint32_t i = 0; i < from.size(); ++i) {
     const auto& p = from[i];
-    to.push_back({p.role, p.kind, p.last_turn, p.editable, p.choice, names.of(i), std::string(p.text), p.ended});
+    to.push_back({p.role, p.kind, p.last_turn, p.editable, p.choice, names.of(i), std::string(p.text), p.ended, p.in_series});
   }
 }
 

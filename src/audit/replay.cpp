@@ -93,7 +93,7 @@ struct kept_judge {
 
   policy::outcome judge_stream(const policy::ruleset& rules, const policy::evaluate_options& options, policy::scratch& scratch) const {
     std::vector<policy::text_part> texts;
-    for (const auto& p : text.response) texts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text, p.choice, p.ended});
+    for (const auto& p : text.response) texts.push_back({p.role, p.kind, p.last_turn, p.editable, p.text, p.choice, p.ended, p.in_series});
     std::vector<policy::ended_choice> choices;
     for (const auto& c : text.choices) choices.push_back({c.choice, c.structured});
     return policy::evaluate_kept_stream(with, rules, {.texts = texts, .choices = choices, .ended = text.answer_ended}, options, scratch);

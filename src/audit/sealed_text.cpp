@@ -17,7 +17,7 @@ using nlohmann::json;
 json parts_json(const std::vector<kept_part>& parts) {
   json out = json::array();
   for (const auto& p : parts) {
-    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"choice", p.choice}, {"channel", p.channel}, {"ended", p.ended}, {"text", p.text}});
+    out.push_back({{"role", static_cast<int>(p.role)}, {"kind", static_cast<int>(p.kind)}, {"last", p.last_turn}, {"editable", p.editable}, {"choice", p.choice}, {"channel", p.channel}, {"ended", p.ended}, {"series", p.in_series}, {"text", p.text}});
   }
   return out;
 }
@@ -31,7 +31,7 @@ json choices_json(const std::vector<kept_choice>& choices) {
 std::vector<kept_part> parts_from(const json& in) {
   std::vector<kept_part> out;
   for (const auto& p : in) {
-    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text"), p.value("choice", 0), p.value("channel", ""), p.value("ended", true)});
+    out.push_back({static_cast<policy::role>(p.at("role").get<int>()), static_cast<policy::part_kind>(p.at("kind").get<int>()), p.at("last"), p.at("editable"), p.at("text"), p.value("choice", 0), p.value("channel", ""), p.value("ended", true), p.value("series", false)});
   }
   return out;
 }

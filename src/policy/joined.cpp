@@ -20,20 +20,17 @@ std::size_t end_of_run(std::string_view text, std::size_t at, std::size_t end, b
   return at;
 }
 
-// So many code points on from the begin, or back from the end, that matching counts: what it does not see is as good as not there.
+// So many code points on from the begin that matching counts.
 std::size_t shown_on(std::string_view text, std::size_t n) {
   std::size_t at = 0;
   for (; n > 0 && (at = end_of_run(text, at, text.size(), false)) < text.size(); --n) at = next_code_point(text, at);
   return at;
 }
-std::size_t shown_back(std::string_view text, std::size_t n) {
-  auto at = text.size();
-  while (n > 0 && at > 0) {
-    at = previous_code_point(text, at);
-    if (end_of_run(text, at, at + 1, true) > at) --n;
-  }
-  return at;
+// Whether a word has an edge between two texts because of what no view shows, and what stands for that (text/edged_text.hpp).
+bool is_edge_unseen(std::string_view before, std::string_view behind) {
+  return text::is_word(text::code_point_before(before, before.size())) && text::is_word(text::code_point_at(behind, 0));
 }
+constexpr std::string_view unseen_edge = "\u200b";
 
 // Parts put together, without what no view shows but where it ends a word.
 struct joined_text {
@@ -57,8 +54,8 @@ struct joined_text {
       if (first && spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[at])) {
         text += ' ';
         has_space = true;
-      } else if (unseen && text::is_word(text::code_point_before(text, text.size())) && text::is_word(text::code_point_at(whole, at))) {
-        text += "\u200b";  // a word has an edge there (text/edged_text.hpp)
+      } else if (unseen && is_edge_unseen(text, whole.substr(at))) {
+        text += unseen_edge;
       }
       unseen = false;
       pieces.push_back({text.size(), {part, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(stop)}});
@@ -229,8 +226,21 @@ bool each_joined(const ruleset& rules, std::span<const text_part> parts, directi
 
 }  // namespace
 
-void append_shown(std::string& to, std::string_view text) {
-  for (auto at = end_of_run(text, 0, text.size(), false); at < text.size(); at = end_of_run(text, at, text.size(), false)) {
+std::size_t shown_back(std::string_view text, std::size_t n) {
+  auto at = text.size();
+  while (n > 0 && at > 0) {
+    at = previous_code_point(text, at);
+    if (end_of_run(text, at, at + 1, true) > at) --n;
+  }
+  return at;
+}
+
+void append_shown(std::string& to, std::string_view text, bool& unseen) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto from = std::exchange(at, end_of_run(text, at, text.size(), false));
+    unseen = unseen || at > from;
+    if (at == text.size()) return;
+    if (std::exchange(unseen, false) && is_edge_unseen(to, text.substr(at))) to += unseen_edge;
     const auto stop = end_of_run(text, at, text.size(), true);
     to += text.substr(at, stop - at);
     at = stop;

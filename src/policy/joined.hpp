@@ -21,8 +21,11 @@ struct joined_match {
 // False: no two texts of one role and kind follow each other, so that there is no seam to look at. Allocates nothing.
 [[nodiscard]] bool has_seams(const ruleset& rules, std::span<const text_part> parts, direction which);
 
-// Appends what of a text some view shows.
-void append_shown(std::string& to, std::string_view text);
+// Appends what of a text some view shows. Where something that no view shows stands between two letters a U+200B stands for it: a word has an edge
+// there. `unseen`: such a thing came last; for the next piece of the text.
+void append_shown(std::string& to, std::string_view text, bool& unseen);
+// Where so many characters back from the end begin that matching counts: what it does not see is as good as not there.
+[[nodiscard]] std::size_t shown_back(std::string_view text, std::size_t n);
 
 class joined_sink {
  public:

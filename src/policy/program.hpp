@@ -141,6 +141,8 @@ struct term {
   std::string score_name = {};         // "topic.financial_advice"
   // Code points on either side that decide about a match: it is not decided before they are there.
   [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
+  // It wants a word beside its match, which may stand in a text before.
+  [[nodiscard]] bool asks_beside() const { return !near.words.empty() || !prefilter.empty(); }
   // How far on either side of a seam between two texts a match over it may lie. What is encoded or spaced takes more room.
   static constexpr std::uint32_t reach_max = 1024;
   [[nodiscard]] std::uint32_t reach() const { return width == 0 ? 0 : std::min(reach_max, width * (readings == 0 ? 1 : 4) + context() + 1); }

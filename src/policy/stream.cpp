@@ -57,7 +57,7 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
       const auto original = t.kind == term::kind::classifier ? std::string_view() : text_.substr(begin, end - begin);
       begin = fed(begin);
       end = fed(end);
-      if (at_ < c_.base() && begin >= c_.base()) return;  // not over the seam: by itself the text says this too
+      if (at_ < c_.base() && begin >= c_.base() && !t.asks_beside()) return;  // not over the seam: by itself the text says this too
       if (!c_.see(term, std::max(begin, c_.base()), end) || (c_.series != nowhere && !x_.is_new(c_, t.rule, begin, end))) return;
       if (t.immediate) return x_.note_found(c_, index_, term, begin, end, original, view);
       c_.found.push_back({term, begin, end, std::string(original)});
@@ -196,11 +196,16 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
   if (c.wants_whole && !c.hold_full) keep(c, text);
   // A channel that is held in full meets its rules only once, at its end.
   const auto fresh = c.hold_full ? std::string_view(c.original) : text;
-  if (!fresh.empty()) {
-    begin(c, fresh);
-    if (c.json && c.editable) c.json->outline.feed(fresh);
-    follow_others(c, index, fresh, true);
-    advance(c, index, 0, fresh);
+  // What it was held for is looked for a piece at a time: windows are some times as long as what they show.
+  constexpr std::size_t at_once = 64u << 10;
+  for (std::size_t at = 0; at < fresh.size(); at += at_once) {
+    const auto piece = fresh.substr(at, at_once);
+    if (at > 0) c.trim(prog.lookbehind_max);
+    limit = nowhere;
+    begin(c, piece, c.released + static_cast<std::uint32_t>(c.original.size() - fresh.size() + at));
+    if (c.json && c.editable) c.json->outline.feed(piece);
+    follow_others(c, index, piece, true);
+    advance(c, index, 0, piece);
   }
   if (last) {
     limit = nowhere;

@@ -264,6 +264,8 @@ struct channel_state {
   std::unique_ptr<searched_views> by_itself, spaced;
   bool begun_shown = false;  // something that views show came
   std::uint64_t begins_at = 0;            // of `before` in the series' text
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> found_in_before;  // by rule: where its last match before this text ends in the series' text
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> first_found;      // by rule: where its first match here begins
   [[nodiscard]] std::uint32_t base() const { return static_cast<std::uint32_t>(before.size()); }
   std::vector<pending_edit> edits;  // offsets from the first byte ever fed
   std::string original;             // what is not released, and nothing before it

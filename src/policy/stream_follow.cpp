@@ -13,7 +13,7 @@ void stream_evaluator::impl::note(channel_state& c, std::uint32_t index, std::ui
   const auto found = w.original_begin(begin, end);
   // Read by itself the text says what it says; the other readings are for what lies over the seam, as in joined.cpp.
   const bool by_itself = w.begins_at > 0 || !w.ways_back.empty();
-  if (c.by_itself && !by_itself && found >= c.base()) return;
+  if (c.by_itself && !by_itself && found >= c.base() && !prog.terms[term].asks_beside()) return;
   if (c.series != nowhere && !is_new(c, prog.terms[term].rule, found, to)) return;
   const auto from = changes && found >= c.base() ? std::max(found, c.released) : found;
   const auto visible = from >= c.released && from < to ? std::string_view(c.original).substr(from - c.released, to - from)
@@ -137,11 +137,10 @@ void stream_evaluator::impl::follow(channel_state& c, searched_views& views, std
   }
 }
 
-void stream_evaluator::impl::begin(channel_state& c, std::string_view text) {
+void stream_evaluator::impl::begin(channel_state& c, std::string_view text, std::uint32_t at) {
   if (c.begun || text::begin_of_json(text) == std::string_view::npos) return;
   c.begun = true;
   if (!text::may_be_json(text)) return;
-  const auto at = c.released + static_cast<std::uint32_t>(c.original.size() - text.size());
   c.json = std::make_unique<json_channel>(at);
 }
 

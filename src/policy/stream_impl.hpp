@@ -55,7 +55,7 @@ struct stream_evaluator::impl {
     std::vector<std::uint64_t> seams;                   // of them: where no space stands between two texts
     std::uint32_t last = 0;                             // the channel that is fed
     std::vector<std::pair<std::uint32_t, std::uint64_t>> found;  // by rule: where its last match ends
-    bool cut = false;
+    bool cut = false, unseen = false;  // unseen: what no view shows came last
   };
   std::vector<series> in_series;
   std::unordered_map<std::uint32_t, std::vector<placed_edit>> placed;  // by channel; of those with an edit
@@ -94,7 +94,8 @@ struct stream_evaluator::impl {
   void follow(channel_state& c, searched_views& in, std::uint32_t index, bool more);
   // The next piece of the channel's text, or of one that it is decoded to, and of those that this is decoded to.
   void advance(channel_state& c, std::uint32_t index, std::size_t level, std::string_view text);
-  void begin(channel_state& c, std::string_view text);
+  // `at`: where that text begins, from the first byte ever fed.
+  void begin(channel_state& c, std::string_view text, std::uint32_t at);
   void end_levels(channel_state& c);
   // stream_series.cpp. What is fed of a channel in a series; and whether a match [from, to) there says something new.
   void hear(channel_state& c, std::uint32_t index, std::string_view text);

@@ -67,7 +67,10 @@ class stream_sink final : public wire::channel_sink, public text_names {
     // A record has each text apart.
     if (settled && (!keep_text_ || !keeps_all())) free_.push_back(channel);
   }
-  void goes_on(std::uint32_t channel) override { judge_.goes_on(channel); }
+  void goes_on(std::uint32_t channel) override {
+    if (keep_text_) kept_[channel].in_series = true;
+    judge_.goes_on(channel);
+  }
   [[nodiscard]] status feed(std::uint32_t channel, std::string_view text, std::string& out) override {
     const auto behind = restorers_.find(channel);
     return fed(channel, text, [&] { return judged(behind, out, [&](std::string& left) { return judge_.feed(channel, text, left); }); });
@@ -129,7 +132,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     for (const auto& c : kept_) {
       const auto found = [&](const policy::finding& f) { return f.part == out.size(); };
       const bool told = c.how == reading::field && std::ranges::none_of(judge_.result().findings, found);
-      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice, c.ended});
+      out.push_back({c.who, c.kind, true, c.editable, told ? std::string_view() : std::string_view(c.text), c.choice, c.ended, c.in_series});
     }
     return out;
   }
@@ -153,7 +156,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     if (free_.empty()) {
       names_.push_back(std::move(name));
       opened_ = judge_.open(to_policy(who), to_policy(kind), editable, choice, how);
-      if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), false, {}});
+      if (keep_text_) kept_.push_back({to_policy(who), to_policy(kind), editable, how, of_record(choice), false, false, {}});
     } else {
       opened_ = free_.back();
       free_.pop_back();
@@ -266,7 +269,7 @@ class stream_sink final : public wire::channel_sink, public text_names {
     bool editable;
     reading how;
     std::int32_t choice;
-    bool ended;
+    bool ended, in_series;
     std::string text;
   };
   std::size_t kept_bytes_ = 0;

@@ -15,7 +15,7 @@ using policy::verdict;
 std::vector<policy::text_part> views_of(const std::vector<shadow_part>& parts) {
   std::vector<policy::text_part> out;
   out.reserve(parts.size());
-  for (const auto& p : parts) out.push_back({p.role, p.kind, p.last_turn, p.editable, p.text, p.choice, p.ended});
+  for (const auto& p : parts) out.push_back({p.role, p.kind, p.last_turn, p.editable, p.text, p.choice, p.ended, p.in_series});
   return out;
 }
 

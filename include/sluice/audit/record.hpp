@@ -37,7 +37,7 @@ struct kept_part {
   std::string text;
   std::int32_t choice = 0;  // of an answer, as in policy::text_part
   std::string channel = {};  // as in a finding_record; "" in text that an older release kept
-  bool ended = true;         // as in policy::text_part
+  bool ended = true, in_series = false;  // as in policy::text_part
   bool operator==(const kept_part&) const = default;
 };
 // A choice of an answer that came to its end, and whether text could be put behind it.

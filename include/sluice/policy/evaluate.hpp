@@ -24,6 +24,7 @@ struct text_part {
   std::string_view text;
   std::int32_t choice = 0;  // of an answer: which of its choices; -1: none of them
   bool ended = true;        // false: of a stream that broke off within it, so that nobody was told what its end would decide
+  bool in_series = false;   // of a stream: its clients put it together with the texts of its choice before (stream_evaluator::goes_on)
 };
 
 // Says which parts of a request, each a message of its own, are of the last turn: what stands behind the last message of the model's that

@@ -22,7 +22,7 @@ struct shadow_part {
   std::int32_t choice = 0;
   std::string name;  // where the text stands, for the record
   std::string text;
-  bool ended = true;  // as in policy::text_part
+  bool ended = true, in_series = false;  // as in policy::text_part
 };
 
 // An exchange as `live` decided it.

@@ -9,6 +9,7 @@
 #include "built.hpp"
 #include "sluice/match/regex.hpp"
 #include "sluice/policy/evaluate.hpp"
+#include "sluice/policy/kept_stream.hpp"
 #include "texts.hpp"
 
 namespace sluice::policy {
@@ -324,6 +325,21 @@ TEST(stream, matches_without_end_in_a_text_that_is_also_decoded_take_bounded_mem
   EXPECT_EQ(e.result().findings.size(), 1000u) << "as many as are told";
   EXPECT_LT(after, before + (2u << 20));
 #endif
+}
+
+// As they were judged live: texts that clients put together over their seams, others each by itself.
+TEST(kept_stream, is_read_over_the_seams_of_texts_in_series) {
+  const auto with = snapshot_of(rule("word", "{keywords: [bomb]}", "{type: block, message: No.}", "a bomb"));
+  scratch working;
+  const auto judged = [&](std::vector<std::string> said, bool in_series) {
+    std::vector<text_part> texts;
+    for (const auto& each : said) texts.push_back({.role = role::assistant, .kind = part_kind::text, .text = each, .in_series = in_series});
+    return evaluate_kept_stream(with, with->rules_for({}), {.texts = texts, .choices = {}, .ended = true}, {direction::response, false}, working).verdict;
+  };
+  EXPECT_EQ(judged({"a bo", "mb"}, true), verdict::block);
+  EXPECT_EQ(judged({"a bo", "mb"}, false), verdict::allow);
+  EXPECT_EQ(judged({"x", "bomb"}, true), verdict::block);
+  EXPECT_EQ(judged({"x", "bo", "mbs"}, true), verdict::allow);
 }
 
 }  // namespace

@@ -104,8 +104,8 @@ struct got {
 };
 
 // What the client has; `said`: all that texts say in it, one behind the other.
-got answered(const api& of, const std::string& body, bool stream) {
-  trace t;
+got answered(const api& of, const std::string& body, bool stream, const std::string& yaml = policy_yaml) {
+  trace t(yaml);
   t.config.upstreams = {{"up", &of.dialect, {"/v1"}, "up.example", ""}};
   exchange x(t.config, t.worker);
   auto asked = json::parse(of.request);
@@ -184,7 +184,7 @@ TEST(joined_answer, any_texts_cut_anywhere_have_the_verdict_of_an_answer_of_one_
         for (auto n = 1 + random() % 4; n > 0; --n) text += std::string(random() % 2 == 0 ? "" : " ") + words[random() % words.size()];
         auto& cut = pieces.emplace_back();
         for (std::size_t at = 0; at < text.size();) {
-          auto end = std::min(text.size(), at + 1 + random() % 9);
+          auto end = std::min(text.size(), at + 1 + random() % (i % 3 == 0 ? 60 : 9));
           while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
           cut.push_back(text.substr(at, end - at));
           at = end;
@@ -222,6 +222,64 @@ TEST(joined_answer, a_word_at_the_begin_of_a_text_is_found_whatever_stands_befor
     }
     EXPECT_EQ(answered(each, each.stream({{"the rival"}, {"bank is"}}), true).verdict, policy::verdict::block) << each.name;
     EXPECT_EQ(answered(each, each.stream({{"the rival"}, {"banker"}}), true).verdict, policy::verdict::allow) << each.name;
+  }
+}
+
+// Whatever else one event brings: a match over the seam stops the stream although the rule finds another behind it.
+TEST(joined_answer, what_a_rule_finds_behind_a_seam_hides_nothing_that_lies_over_it) {
+  for (const auto& each : apis()) {
+    if (each.stream == nullptr) continue;
+    for (const auto& pieces : std::vector<std::vector<std::string>>{{" bank y rival bank z"}, {" bank", " y rival bank z"}, {" ba", "nk y rival ba", "nk z"}}) {
+      const auto got = answered(each, each.stream({{"x rival"}, pieces}), true);
+      EXPECT_EQ(got.verdict, policy::verdict::block) << each.name;
+      EXPECT_EQ(got.said, "x rival");
+    }
+    // What it only goes on from was found: "rival bank" alone is edited, and so it stays.
+    EXPECT_EQ(answered(each, each.stream({{"x"}, {"rival bank"}, {"rival bank"}}), true).said, "x[R][R]");
+  }
+}
+
+// A word ends where something stood that nobody sees, also where that is in the text before.
+TEST(joined_answer, what_no_view_shows_ends_a_word_before_the_seam) {
+  for (const auto& each : apis()) {
+    for (const auto& first : {"x\u200bbo", "1\u00adbo", "\ufe0fbo"}) {
+      EXPECT_EQ(answered(each, each.plain({first, "mb now"}).dump(), false).verdict, policy::verdict::block) << each.name << first;
+      if (each.stream == nullptr) continue;
+      EXPECT_EQ(answered(each, each.stream({{first}, {"mb now"}}), true).verdict, policy::verdict::block) << each.name << first;
+      EXPECT_EQ(answered(each, each.stream({{"x\u200b", "bo"}, {"mb now"}}), true).verdict, policy::verdict::block) << each.name;
+    }
+    std::string far = "a rival";  // what takes no part in how far a rule reaches
+    for (int i = 0; i < 4000; ++i) far += "\u200b";
+    if (each.stream != nullptr) EXPECT_EQ(answered(each, each.stream({{far}, {" bank"}}), true).verdict, policy::verdict::block) << each.name;
+  }
+}
+
+TEST(joined_answer, a_word_beside_a_match_may_stand_in_the_text_before) {
+  const auto yaml = [](const std::string& beside) {
+    return R"(apiVersion: sluice/v1
+kind: Policy
+metadata: {name: p, owner: o}
+rules:
+  - id: pin
+    title: T
+    severity: high
+    direction: response
+    match: {regex: '\b[0-9]{4}\b', )" + beside + R"(}
+    action: {type: block, message: Not here.}
+    tests: [{name: a, response: pin 1234, expect: {rules: [pin]}}, {name: b, response: nothing, expect: {rules: []}}]
+)";
+  };
+  for (const auto& each : apis()) {
+    for (const auto& beside : {"near: [pin], within: 20", "prefilter: [pin]"}) {
+      EXPECT_EQ(answered(each, each.plain({"Your PIN is ", "1234 ok"}).dump(), false, yaml(beside)).verdict, policy::verdict::block) << each.name << beside;
+      if (each.stream == nullptr) continue;
+      for (const auto& pieces : std::vector<std::vector<std::string>>{{"1234 ok"}, {"12", "34", " ok"}}) {
+        const auto got = answered(each, each.stream({{"Your PIN is "}, pieces}), true, yaml(beside));
+        EXPECT_EQ(got.verdict, policy::verdict::block) << each.name << beside;
+        EXPECT_EQ(got.said.find("1234"), std::string::npos) << got.said;
+      }
+      EXPECT_EQ(answered(each, each.stream({{"Your number is "}, {"1234 ok"}}), true, yaml(beside)).verdict, policy::verdict::allow) << each.name << beside;
+    }
   }
 }
 
