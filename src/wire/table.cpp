@@ -59,6 +59,12 @@ std::vector<row> with_errors(std::span<const row> rows, std::span<const row> err
   return out;
 }
 
+// Equal for equal keys.
+std::uint32_t mark_of(std::string_view key) {
+  const auto at = [key](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(key[i])); };
+  return key.empty() ? 0 : static_cast<std::uint32_t>(key.size() & 0xff) | at(0) << 8 | at(key.size() / 2) << 16 | at(key.size() - 1) << 24;
+}
+
 }  // namespace
 
 path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows.begin(), rows.end()), form_(form), nodes_(1) {
@@ -99,8 +105,10 @@ answer_table::answer_table(std::span<const row> rows, std::span<const row> error
 }
 
 std::uint16_t path_table::find(std::uint16_t state, std::string_view key) const {
-  for (const auto& s : nodes_[state].steps) {
-    if (s.key == key) return s.to;
+  const auto& n = nodes_[state];
+  const auto mark = mark_of(key);
+  for (std::size_t i = 0; i < n.marks.size(); ++i) {
+    if (n.marks[i] == mark && n.steps[i].key == key) return n.steps[i].to;
   }
   return unknown;
 }
@@ -110,6 +118,7 @@ std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
   const auto made = static_cast<std::uint16_t>(nodes_.size());
   nodes_.emplace_back();
   nodes_[state].steps.push_back({key, made});
+  nodes_[state].marks.push_back(mark_of(key));
   return made;
 }
 

@@ -114,6 +114,7 @@ class path_table {
   };
   struct tree_node {
     std::vector<step> steps;
+    std::vector<std::uint32_t> marks;  // of the steps' keys, in their order: most keys are told apart by these, which lie side by side
     const wire::row* row = nullptr;
     std::uint16_t base = unknown;  // of a "<t>": what is so for every type
     bool by_type = false;          // has steps "<t>"
