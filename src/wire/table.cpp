@@ -65,6 +65,13 @@ std::uint32_t mark_of(std::string_view key) {
   return key.empty() ? 0 : static_cast<std::uint32_t>(key.size() & 0xff) | at(0) << 8 | at(key.size() / 2) << 16 | at(key.size() - 1) << 24;
 }
 
+// Of "<type>".
+std::uint32_t mark_of_type(std::string_view type) {
+  const auto middle = (type.size() + 2) / 2;
+  const auto at_middle = static_cast<std::uint32_t>(static_cast<unsigned char>(middle > type.size() ? '>' : type[middle - 1]));
+  return static_cast<std::uint32_t>((type.size() + 2) & 0xff) | std::uint32_t{'<'} << 8 | at_middle << 16 | std::uint32_t{'>'} << 24;
+}
+
 }  // namespace
 
 path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows.begin(), rows.end()), form_(form), nodes_(1) {
@@ -122,9 +129,7 @@ std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
   return made;
 }
 
-bool path_table::knows_type(std::string_view type) const {
-  return std::ranges::any_of(nodes_[root].steps, [type](const step& s) { return s.key.size() == type.size() + 2 && s.key.starts_with('<') && s.key.substr(1, type.size()) == type; });
-}
+bool path_table::knows_type(std::string_view type) const { return find_type(root, type) != unknown; }
 
 // A schema is scanned whole, as are arguments; parameters are known down to their leaves, and so are copies.
 bool path_table::covers_below(std::uint16_t state) const {
@@ -156,8 +161,14 @@ std::uint16_t path_table::typed(std::uint16_t state, const text::json::document&
   if (state == unknown || !nodes_[state].by_type || body[object].kind != text::json::kind::object) return state;
   const auto type = body.member(object, "type");
   const auto word = type == text::json::none ? std::string_view() : body[type].text;
-  for (const auto& s : nodes_[state].steps) {
-    if (s.key.starts_with('<') && s.key.substr(1, s.key.size() - 2) == word) return s.to;
+  return find_type(state, word);
+}
+
+std::uint16_t path_table::find_type(std::uint16_t state, std::string_view type) const {
+  const auto& n = nodes_[state];
+  const auto mark = mark_of_type(type);
+  for (std::size_t i = 0; i < n.marks.size(); ++i) {
+    if (n.marks[i] == mark && n.steps[i].key.size() == type.size() + 2 && n.steps[i].key.substr(1, type.size()) == type) return n.steps[i].to;
   }
   return unknown;
 }

@@ -122,6 +122,7 @@ class path_table {
   [[nodiscard]] bool odd_spelling(std::string_view key) const;
   [[nodiscard]] text::json::index ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const;
   [[nodiscard]] std::uint16_t find(std::uint16_t state, std::string_view key) const;
+  [[nodiscard]] std::uint16_t find_type(std::uint16_t state, std::string_view type) const;  // its step "<type>"
   [[nodiscard]] std::uint16_t typed(std::uint16_t state, const text::json::document& body, text::json::index object) const;
   [[nodiscard]] bool names_keys(std::uint16_t state) const;
   [[nodiscard]] bool covers_below(std::uint16_t state) const;
