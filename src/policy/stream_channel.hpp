@@ -1,5 +1,6 @@
-// What a stream keeps of one channel: two normalised windows on its end, how far each term has come in them, and the text that is
-// not released yet.
+// What a stream keeps of one channel: normalised windows on its end, one for each view, how far each term has come in them, and the text that is
+// not released yet. As many again for each text that JSON in it decodes to, and, at the beginning of a text that goes on with another, for the
+// other two ways in which it is read.
 #pragma once
 
 #include <algorithm>
