@@ -204,7 +204,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
     limit = nowhere;
     begin(c, piece, c.released + static_cast<std::uint32_t>(c.original.size() - fresh.size() + at));
     if (c.json && c.editable) c.json->outline.feed(piece);
-    follow_others(c, index, piece, true);
+    if (c.by_itself) follow_others(c, index, piece, true);
     advance(c, index, 0, piece);
   }
   if (last) {
@@ -213,7 +213,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
       if (in.any()) in.text.finish();
     }
     if (c.json) end_levels(c);
-    follow_others(c, index, {}, false);
+    if (c.by_itself) follow_others(c, index, {}, false);
     for (std::size_t level = 0; level <= c.deepest(); ++level) follow(c, c.level(level), index, false);
     if (c.wants_whole) look_at_whole(c, index);
     compose(c, index);
@@ -228,7 +228,7 @@ stream_evaluator::status stream_evaluator::impl::run(std::uint32_t index, std::s
   if (!(blocked && c.hold_full)) release(c, index, to);
   choices.hear(c, std::string_view(to).substr(before), s.state);
   if (blocked) return status::blocked;
-  drop_others(c);
+  if (c.by_itself) drop_others(c);
   c.trim(prog.lookbehind_max);
   return status::released;
 }

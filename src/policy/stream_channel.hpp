@@ -299,7 +299,7 @@ struct channel_state {
 
   void trim(std::uint32_t lookbehind) {
     for (auto& in : searched) in.trim(lookbehind);
-    for (auto* each : {by_itself.get(), spaced.get()}) {
+    for (auto* each : by_itself ? std::array{by_itself.get(), spaced.get()} : std::array<searched_views*, 2>{}) {
       if (each == nullptr) continue;
       for (auto& in : *each) in.trim(lookbehind);
     }

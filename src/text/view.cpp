@@ -101,7 +101,9 @@ std::size_t view_stream::feed(std::string_view original, std::string& text, std:
 }
 
 // What is open is read anew.
-void view_stream::read_signs_from_open() { signs_.erase(std::ranges::lower_bound(signs_, open_begin_), signs_.end()); }
+void view_stream::read_signs_from_open() {
+  if (!signs_.empty()) signs_.erase(std::ranges::lower_bound(signs_, open_begin_), signs_.end());
+}
 
 std::string view_stream::form_of(std::string_view open, bool mixed) const {
   std::string text, whole(open);

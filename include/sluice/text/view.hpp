@@ -92,7 +92,9 @@ class view_stream {
   void alternatives(bool compose, std::vector<std::string>& out) const;
   // As view::signs, of the text behind what was forgotten.
   [[nodiscard]] const std::vector<std::uint32_t>& signs() const { return signs_; }
-  void forget_signs(std::uint32_t before) { signs_.erase(signs_.begin(), std::ranges::lower_bound(signs_, before)); }
+  void forget_signs(std::uint32_t before) {
+    if (!signs_.empty()) signs_.erase(signs_.begin(), std::ranges::lower_bound(signs_, before));
+  }
   // The last letter, when marks may still join it: ASCII, or 0x80 for any other; 0 when there is none.
   [[nodiscard]] unsigned char open_letter() const;
 
