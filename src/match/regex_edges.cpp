@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "regex_class.hpp"
+
 namespace sluice::match {
 namespace {
 
@@ -16,7 +18,7 @@ class writer {
     while (at_ < in_.size()) {
       switch (in_[at_]) {
         case '\\': escape(); break;
-        case '[': copy(class_size(at_)); break;
+        case '[': copy(class_size(in_, at_)); break;
         case '(': group(); break;
         case ')':
           if (extended_.size() > 1) extended_.pop_back();
@@ -52,25 +54,6 @@ class writer {
     copy(here("\\c") ? 3 : 2);
   }
 
-  // Of the class that begins there.
-  [[nodiscard]] std::size_t class_size(std::size_t begin) const {
-    auto i = begin + 1;
-    if (in_.substr(i).starts_with("^")) ++i;
-    if (in_.substr(i).starts_with("]")) ++i;
-    while (i < in_.size() && in_[i] != ']') {
-      if (in_.substr(i).starts_with("\\Q")) {
-        const auto end = in_.find("\\E", i + 2);
-        i = end == std::string_view::npos ? in_.size() : end + 2;
-      } else if (in_[i] == '\\') {
-        i += 2;
-      } else if (in_.substr(i).starts_with("[:") && in_.find(":]", i) != std::string_view::npos) {
-        i = in_.find(":]", i) + 2;
-      } else {
-        ++i;
-      }
-    }
-    return std::min(i + 1, in_.size()) - begin;
-  }
   [[nodiscard]] bool class_has_word(std::size_t begin, std::size_t size) const {
     for (auto i = begin; i + 1 < begin + size; ++i) {
       if (in_[i] != '\\') continue;
@@ -89,7 +72,7 @@ class writer {
     bool word = rest.starts_with("\\w");
     if (word || rest.starts_with("\\d") || rest.starts_with("\\S")) size = 2;
     if (rest.starts_with("[")) {
-      size = class_size(inside);
+      size = class_size(in_, inside);
       word = class_has_word(inside, size) && !rest.starts_with("[^");
     }
     if (size == 0 || !in_.substr(inside + size).starts_with(")")) return false;
