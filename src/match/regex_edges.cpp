@@ -13,8 +13,7 @@ class writer {
  public:
   explicit writer(std::string_view pattern) : in_(pattern) {}
 
-  std::string write() {
-    if (in_.contains("(*")) return std::string(in_);  // verbs and names of any form
+  edged_pattern write() {
     while (at_ < in_.size()) {
       switch (in_[at_]) {
         case '\\': escape(); break;
@@ -28,7 +27,8 @@ class writer {
         default: copy(1);
       }
     }
-    return std::move(out_);
+    if (has_verb_ || stays_) out_ = in_;
+    return {.text = std::move(out_), .has_verb = has_verb_, .callout = callout_};
   }
 
  private:
@@ -82,6 +82,8 @@ class writer {
 
   void group() {
     if (here("(?#")) return copy(size_to(at_, ")"));
+    if (here("(*")) has_verb_ = true;  // or an assertion by its name
+    if (!callout_ && (here("(?C") || here("(?(?C"))) callout_ = at_;
     if (refusal()) return;
     extended_.push_back(extended_.back());
     if (here("(?(")) {  // a condition stays what it is
@@ -96,6 +98,7 @@ class writer {
   void flags() {
     bool on = true, extended = extended_.back();
     auto i = at_ + 2;
+    if (in_.substr(i, in_.find_first_of(":)", i) - i).contains("xx")) stays_ = true;  // blanks in a class count for nothing
     for (; i < in_.size() && std::string_view("imsxnJU^-").contains(in_[i]); ++i) {
       if (in_[i] == '-') on = false;
       if (in_[i] == '^') extended = false;
@@ -111,11 +114,13 @@ class writer {
   std::string_view in_;
   std::size_t at_ = 0;
   std::string out_;
+  bool has_verb_ = false, stays_ = false;
+  std::optional<std::size_t> callout_;
   std::vector<bool> extended_ = {false};  // of each open group
 };
 
 }  // namespace
 
-std::string with_edges(std::string_view pattern) { return writer(pattern).write(); }
+edged_pattern with_edges(std::string_view pattern) { return writer(pattern).write(); }
 
 }  // namespace sluice::match

@@ -325,8 +325,48 @@ TEST(regex, knows_the_edges_of_words) {
   EXPECT_TRUE(hits(R"(x[^]\b]ab)", "x的ab"));
   EXPECT_TRUE(hits(R"(\Qx\bab\E)", R"(x\bab)"));
   EXPECT_TRUE(hits(R"([\Q]\b\E]ab)", "bab"));
-  // A pattern's own callouts ask nothing.
-  EXPECT_TRUE(hits(R"(a(?C7)b)", "ab"));
+}
+
+// What only looks like a verb is none; a pattern with a verb stays as it is.
+TEST(regex, knows_a_verb_by_where_it_stands) {
+  match_state state;
+  const auto hits = [&](const std::string& pattern, const std::string& text) { return compiled(pattern).find(text, 0, false, state).status == regex::status::match; };
+  for (const std::string pattern : {R"(\(*\bab\b)", R"([(*]?\bab\b)", R"(\b\Qab\E\b|\Q(*\E)", R"(\bab\b(?#(*)|z\(*y)", R"((?x)\bab\b # (*
+)"}) {
+    EXPECT_TRUE(hits(pattern, "的ab的")) << pattern;
+    EXPECT_FALSE(hits(pattern, "xabx")) << pattern;
+  }
+  EXPECT_FALSE(compiled(R"(\(*ab)").info().picky_start);
+  EXPECT_EQ(compiled(R"([(*]ab)").info().marks, regex_info::marks::ignored);
+  for (const std::string pattern : {R"((*UCP)\bab\b)", R"(\bab(*positive_lookahead:\b))", R"((?xx)\bab\b)"}) {
+    EXPECT_FALSE(hits(pattern, "的ab的")) << pattern;
+    EXPECT_TRUE(hits(pattern, "-ab-")) << pattern;
+  }
+  EXPECT_TRUE(compiled("(*UCP)ab").info().picky_start);
+}
+
+TEST(regex, refuses_a_callout_and_says_where_it_stands) {
+  for (const auto& [pattern, at] : std::vector<std::pair<std::string, std::size_t>>{{"a(?C)b", 1}, {"ab(?C255)", 2}, {"a(?C'text')b", 1}, {"(?(?C9)(?=a)ab|c)", 0}}) {
+    const auto r = regex::compile(pattern);
+    ASSERT_FALSE(r.has_value()) << pattern;
+    EXPECT_EQ(r.error().offset, at) << pattern;
+    EXPECT_TRUE(r.error().reason.contains("callout")) << r.error().reason;
+    EXPECT_FALSE(r.error().fix.empty());
+  }
+  for (const std::string pattern : {R"(\(?C)", "[(?C]", R"(\Q(?C\E)", "a(?#(?C)b"}) EXPECT_TRUE(regex::compile(pattern).has_value()) << pattern;
+}
+
+TEST(regex, says_where_the_edges_of_words_do_not_fit_into_a_pattern) {
+  match_state state;
+  const auto nested = [](std::size_t deep) { return std::string(deep, '(') + R"(\bab\b)" + std::string(deep, ')'); };
+  EXPECT_EQ(compiled(nested(250)).find("的ab的", 0, false, state).status, regex::status::match);
+  EXPECT_TRUE(regex::compile(nested(251)).error().fix.empty()) << "no regular expression for PCRE2 itself";
+  std::string many = "a";
+  for (int i = 0; i < 10'000; ++i) many += R"(\b)";
+  const auto r = regex::compile(many);
+  ASSERT_FALSE(r.has_value());
+  EXPECT_TRUE(r.error().reason.contains("edges")) << r.error().reason;
+  EXPECT_FALSE(r.error().fix.empty());
 }
 
 TEST(regex, waits_where_an_edge_is_open) {
