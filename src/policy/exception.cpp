@@ -52,7 +52,7 @@ class finding_reader {
     for (const auto& word : of.words) {
       for (auto at = text::find_word(text, word, 0); at; at = text::find_word(text, word, at->begin + 1)) {
         if (of.bounded && !(ends_word(text, at->begin) && ends_word(text, at->end))) continue;
-        if (look_around(of.what, text, at->begin, at->end, false, text.size()) == surroundings::fit) spans_.push_back({at->begin, at->end});
+        if (look_around(of.what, text::edged_text(view_), at->begin, at->end, false, text.size()) == surroundings::fit) spans_.push_back({at->begin, at->end});
       }
     }
   }
