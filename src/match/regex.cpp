@@ -40,13 +40,13 @@ std::size_t dash_escape(std::string_view at) {
 
 // See regex_info::marks. ASCII literals, and classes that name what they take, never take a letter with a mark; \w, \d, \s and \b take
 // or refuse a letter whatever its marks. What says "not this" takes any letter with a mark; what names letters beyond ASCII, some.
-enum regex_info::marks marks_of(std::string_view pattern) {
+enum regex_info::marks marks_of(std::string_view pattern, bool has_verb) {
   static constexpr std::string_view certain = "bBdwsAZzntr", negated = "DWS";
   auto marks = regex_info::marks::ignored;
   for (const std::string_view risky : {"[^", "[:^", "(?=", "(?!", "(?<=", "(?<!"}) {
     if (pattern.contains(risky)) marks = regex_info::marks::alike;
   }
-  if (pattern.contains("(*") || pattern.contains("(?(")) return regex_info::marks::distinct;
+  if (has_verb || pattern.contains("(?(")) return regex_info::marks::distinct;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const auto c = static_cast<unsigned char>(pattern[i]);
     if (c >= 0x80) return regex_info::marks::distinct;
@@ -65,9 +65,25 @@ enum regex_info::marks marks_of(std::string_view pattern) {
 }
 
 // See regex_info::picky_start. Nothing before a match satisfies every "(?<!"; "\b" and "^" alone are told by a few samples.
-bool picky_start(std::string_view pattern) {
-  if (pattern.contains("(?<=") || pattern.contains("(*")) return true;
+bool picky_start(std::string_view pattern, bool has_verb) {
+  if (pattern.contains("(?<=") || has_verb) return true;
   return pattern.contains("(?<!") && (pattern.contains("\\b") || pattern.contains("\\B"));
+}
+
+// Null: it does not compile, and the error says why.
+pcre2_code* compile_code(std::string_view pattern, std::uint32_t nesting, regex_error& error) {
+  // \C could split a code point: it has no use in a rule.
+  constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+  const std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> context(pcre2_compile_context_create(nullptr), pcre2_compile_context_free);
+  pcre2_set_parens_nest_limit(context.get(), nesting);
+  int number = 0;
+  PCRE2_SIZE offset = 0;
+  auto* const code = pcre2_compile(bytes(pattern), pattern.size(), options, &number, &offset, context.get());
+  if (code != nullptr) return code;
+  std::array<PCRE2_UCHAR, 256> text{};
+  pcre2_get_error_message(number, text.data(), text.size());
+  error = {.offset = offset, .reason = reinterpret_cast<const char*>(text.data())};
+  return nullptr;
 }
 
 std::uint32_t steps_for(std::size_t bytes, std::uint32_t most) {
@@ -96,10 +112,9 @@ struct match_state::impl {
   }
   impl(const impl&) = delete;
   impl& operator=(const impl&) = delete;
-  // 0: the pattern goes on.
+  // 0: the pattern goes on. Patterns have no callouts of their own.
   int ask(const pcre2_callout_block& what) {
     if (what.callout_number == lost_edge) return in->lost_edge(what.current_position) ? 0 : 1;
-    if (what.callout_number != any_edge) return 0;  // the pattern's own ask nothing
     const auto answer = in->edge(what.current_position, more);
     if (answer == text::edged_text::answer::yes) return 0;
     if (answer == text::edged_text::answer::no) return 1;
@@ -143,20 +158,16 @@ std::size_t regex::memory_bytes() const { return impl_->bytes; }
 const std::string& regex::superset() const { return impl_->superset; }
 
 std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
-  int code_error = 0;
-  PCRE2_SIZE offset = 0;
   auto made = std::make_unique<impl>();
-  // \C could split a code point, and callouts run nothing here: neither has a use in a rule.
-  constexpr std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
-  const auto compiled = [&](std::string_view from) { return pcre2_compile(bytes(from), from.size(), options, &code_error, &offset, nullptr); };
-  made->code = compiled(pattern);
-  if (made->code == nullptr) {
-    std::array<PCRE2_UCHAR, 256> text{};
-    pcre2_get_error_message(code_error, text.data(), text.size());
-    return std::unexpected(regex_error{offset, reinterpret_cast<const char*>(text.data())});
-  }
-  if (const auto edged = with_edges(pattern); edged != pattern) {
-    if (auto* const code = compiled(edged); code != nullptr) pcre2_code_free(std::exchange(made->code, code));
+  regex_error error;
+  made->code = compile_code(pattern, nesting_max - 1, error);
+  if (made->code == nullptr) return std::unexpected(std::move(error));
+  const auto edged = with_edges(pattern);
+  if (edged.callout) return std::unexpected(regex_error{*edged.callout, "a callout, (?C…), asks nothing here", "leave it out"});
+  if (edged.text != pattern) {
+    auto* const code = compile_code(edged.text, nesting_max, error);
+    if (code == nullptr) return std::unexpected(regex_error{0, "the edges of words do not fit into it: " + error.reason, "make it shorter, or write several rules"});
+    pcre2_code_free(std::exchange(made->code, code));
   }
   made->jit = pcre2_jit_compile(made->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
   const auto shape = read_shape(pattern);
@@ -166,8 +177,8 @@ std::expected<regex, regex_error> regex::compile(std::string_view pattern) {
   made->info.needs = shape.needs;
   made->info.lookbehind_max = info_u32(made->code, PCRE2_INFO_MAXLOOKBEHIND);
   made->info.matches_empty = info_u32(made->code, PCRE2_INFO_MATCHEMPTY) != 0;
-  made->info.marks = marks_of(pattern);
-  made->info.picky_start = made->info.lookbehind_max > 1 || picky_start(pattern);
+  made->info.marks = marks_of(pattern, edged.has_verb);
+  made->info.picky_start = made->info.lookbehind_max > 1 || picky_start(pattern, edged.has_verb);
   PCRE2_SIZE size = 0;
   pcre2_pattern_info(made->code, PCRE2_INFO_SIZE, &size);
   made->bytes = size;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "regex_class.hpp"
+
 namespace sluice::match {
 namespace {
 
@@ -11,12 +13,11 @@ class writer {
  public:
   explicit writer(std::string_view pattern) : in_(pattern) {}
 
-  std::string write() {
-    if (in_.contains("(*")) return std::string(in_);  // verbs and names of any form
+  edged_pattern write() {
     while (at_ < in_.size()) {
       switch (in_[at_]) {
         case '\\': escape(); break;
-        case '[': copy(class_size(at_)); break;
+        case '[': copy(class_size(in_, at_)); break;
         case '(': group(); break;
         case ')':
           if (extended_.size() > 1) extended_.pop_back();
@@ -26,7 +27,8 @@ class writer {
         default: copy(1);
       }
     }
-    return std::move(out_);
+    if (has_verb_ || stays_) out_ = in_;
+    return {.text = std::move(out_), .has_verb = has_verb_, .callout = callout_};
   }
 
  private:
@@ -52,25 +54,6 @@ class writer {
     copy(here("\\c") ? 3 : 2);
   }
 
-  // Of the class that begins there.
-  [[nodiscard]] std::size_t class_size(std::size_t begin) const {
-    auto i = begin + 1;
-    if (in_.substr(i).starts_with("^")) ++i;
-    if (in_.substr(i).starts_with("]")) ++i;
-    while (i < in_.size() && in_[i] != ']') {
-      if (in_.substr(i).starts_with("\\Q")) {
-        const auto end = in_.find("\\E", i + 2);
-        i = end == std::string_view::npos ? in_.size() : end + 2;
-      } else if (in_[i] == '\\') {
-        i += 2;
-      } else if (in_.substr(i).starts_with("[:") && in_.find(":]", i) != std::string_view::npos) {
-        i = in_.find(":]", i) + 2;
-      } else {
-        ++i;
-      }
-    }
-    return std::min(i + 1, in_.size()) - begin;
-  }
   [[nodiscard]] bool class_has_word(std::size_t begin, std::size_t size) const {
     for (auto i = begin; i + 1 < begin + size; ++i) {
       if (in_[i] != '\\') continue;
@@ -89,7 +72,7 @@ class writer {
     bool word = rest.starts_with("\\w");
     if (word || rest.starts_with("\\d") || rest.starts_with("\\S")) size = 2;
     if (rest.starts_with("[")) {
-      size = class_size(inside);
+      size = class_size(in_, inside);
       word = class_has_word(inside, size) && !rest.starts_with("[^");
     }
     if (size == 0 || !in_.substr(inside + size).starts_with(")")) return false;
@@ -99,6 +82,8 @@ class writer {
 
   void group() {
     if (here("(?#")) return copy(size_to(at_, ")"));
+    if (here("(*")) has_verb_ = true;  // or an assertion by its name
+    if (!callout_ && (here("(?C") || here("(?(?C"))) callout_ = at_;
     if (refusal()) return;
     extended_.push_back(extended_.back());
     if (here("(?(")) {  // a condition stays what it is
@@ -113,6 +98,7 @@ class writer {
   void flags() {
     bool on = true, extended = extended_.back();
     auto i = at_ + 2;
+    if (in_.substr(i, in_.find_first_of(":)", i) - i).contains("xx")) stays_ = true;  // blanks in a class count for nothing
     for (; i < in_.size() && std::string_view("imsxnJU^-").contains(in_[i]); ++i) {
       if (in_[i] == '-') on = false;
       if (in_[i] == '^') extended = false;
@@ -128,11 +114,13 @@ class writer {
   std::string_view in_;
   std::size_t at_ = 0;
   std::string out_;
+  bool has_verb_ = false, stays_ = false;
+  std::optional<std::size_t> callout_;
   std::vector<bool> extended_ = {false};  // of each open group
 };
 
 }  // namespace
 
-std::string with_edges(std::string_view pattern) { return writer(pattern).write(); }
+edged_pattern with_edges(std::string_view pattern) { return writer(pattern).write(); }
 
 }  // namespace sluice::match

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "regex_class.hpp"
 #include "regex_pieces.hpp"
 #include "sluice/base/hex_digit.hpp"
 
@@ -52,9 +53,9 @@ class reader {
   piece sequence() {
     piece all;
     needs_in_a_row needs;
-    while (more() && peek() != '|' && peek() != ')' && !failed_) {
-      if (extended_ && skip_extended()) continue;
-      piece one = atom();
+    while (more() && (quoted_ || (peek() != '|' && peek() != ')')) && !failed_) {
+      if (skip_nothing()) continue;
+      piece one = quoted_ ? literal(code_point(), caseless_) : atom();
       one = repeated(std::move(one));
       all.width = plus(all.width, one.width);
       all.superset += one.superset;
@@ -63,6 +64,22 @@ class reader {
     }
     all.needs = needs.all();
     return all;
+  }
+
+  // What matches nothing and may stand between an item and its quantifier: a quantifier behind it is still that item's.
+  bool skip_nothing() {
+    if (take("\\E")) {
+      quoted_ = false;
+      return true;
+    }
+    if (quoted_) return false;
+    if (take("\\Q")) return quoted_ = true;
+    if (take("(?#")) {
+      while (more() && peek() != ')') ++at_;
+      take(")");
+      return true;
+    }
+    return extended_ && skip_extended();
   }
 
   bool skip_extended() {
@@ -78,7 +95,10 @@ class reader {
   piece repeated(piece one) {
     std::uint32_t least = 1, most = 1;
     bool repeats = false;
-    while (more() && quantifier(least, most)) {
+    for (;;) {
+      while (more() && skip_nothing()) {
+      }
+      if (quoted_ || !more() || !quantifier(least, most)) break;
       if (peek() == '?' || peek() == '+') ++at_;  // lazy or possessive: the same language or less
       one = repeat(std::move(one), least, most);
       repeats = true;
@@ -127,6 +147,7 @@ class reader {
   piece atom() {
     const char c = peek();
     if (c == '(') return group();
+    if (take("[[:<:]]") || take("[[:>:]]")) return nothing();  // where a word begins and ends, in an old spelling
     if (c == '[') return bracket();
     if (c == '\\') return escape();
     if (c == '^' || c == '$') return ++at_, nothing();
@@ -141,11 +162,6 @@ class reader {
       return nothing();
     }
     if (!take("?")) return grouped();
-    if (take("#")) {
-      while (more() && peek() != ')') ++at_;
-      take(")");
-      return nothing();
-    }
     if (take("=") || take("!") || take("<=") || take("<!")) {
       (void)grouped();
       return nothing();  // an assertion only narrows
@@ -170,9 +186,10 @@ class reader {
     return p;
   }
 
-  // (?i) and (?i:…): flags i, s, m, x and their negation; anything else (recursion, conditions) has no filter and no bound.
+  // (?i) and (?i:…): flags i, s, m, x and their negation; anything else (recursion, conditions, (?xx)) has no filter and no bound.
   piece option_group() {
     bool on = true, caseless = caseless_, extended = extended_, dotall = dotall_;
+    if (in_.substr(at_, in_.find_first_of(":)", at_) - at_).contains("xx")) failed_ = true;
     for (; more() && peek() != ')' && peek() != ':'; ++at_) {
       switch (peek()) {
         case '-': on = false; break;
@@ -224,21 +241,6 @@ class reader {
       }
       return anything();
     }
-    if (c == 'Q') {
-      ++at_;
-      piece all;
-      needs_in_a_row needs;
-      while (more() && !take("\\E")) {
-        const piece one = literal(code_point(), caseless_);
-        all.width = plus(all.width, 1);
-        all.superset += one.wide_chars ? one_code_point(one) : one.superset;
-        all.bytes += one.bytes;
-        needs.add(one.needs);
-      }
-      all.needs = needs.all();
-      return all;
-    }
-    if (take("E")) return nothing();
     const auto code = escaped_code_point();
     if (!code) {
       failed_ = true;  // back references, recursion, \K and friends
@@ -282,22 +284,26 @@ class reader {
     return code_point();
   }
   piece bracket() {
+    const auto size = class_size(in_, at_), end = at_ + size - 1;
+    const auto all = in_.substr(at_, size);
+    if (!all.ends_with(']')) failed_ = true;
+    if (all.contains("\\Q") || all.contains("\\E")) {  // what is quoted in a class may be anything
+      at_ = end + 1;
+      return anything();
+    }
     ++at_;
     const bool negated = take("^");
     std::string inside;
     bool high = negated;
     bool everything = negated;
-    bool first = true;
-    while (more() && (peek() != ']' || first)) {
-      first = false;
-      if (peek() == '[' && (peek(1) == ':')) {
-        while (more() && !take(":]")) ++at_;
+    while (at_ < end) {
+      if (const auto posix = posix_class_size(in_, at_); posix > 0) {
+        at_ += posix;
         everything = true;  // POSIX classes are Unicode ones here
         continue;
       }
-      if (take("\\Q") || take("\\E")) continue;
       const auto low = class_member(inside, high, everything);
-      if (!low || peek() != '-' || peek(1) == ']' || !more()) {
+      if (!low || peek() != '-' || at_ + 1 >= end) {
         if (low) add_range(inside, high, *low, *low);
         continue;
       }
@@ -310,7 +316,7 @@ class reader {
         add_range(inside, high, *low, *top);
       }
     }
-    if (!take("]")) failed_ = true;
+    at_ = end + 1;
     if (everything) return anything();
     return class_piece(inside, high, caseless_);
   }
@@ -343,7 +349,7 @@ class reader {
 
   std::string_view in_;
   std::size_t at_ = 0;
-  bool caseless_ = false, extended_ = false, dotall_ = false, failed_ = false;
+  bool caseless_ = false, extended_ = false, dotall_ = false, quoted_ = false, failed_ = false;
 };
 
 }  // namespace

@@ -50,10 +50,9 @@ void check_prefilter(check_pass& pass, const regex_match& regex) {
   }
 }
 
-// \K, back references and callouts: what they match, PCRE2 does not say beforehand.
+// \K and back references: what they match, PCRE2 does not say beforehand.
 bool hides_length(std::string_view pattern) {
   for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
-    if (pattern.substr(i).starts_with("(?C")) return true;
     if (pattern[i] != '\\') continue;
     const char what = pattern[++i];
     if (what == 'K' || what == 'k' || what == 'g' || (what >= '1' && what <= '9')) return true;
@@ -68,7 +67,7 @@ void check_width(check_pass& pass, const match::regex_info& info, const regex_ma
                           std::string(to_string(of.action.type)) + " and its pattern may match ";
   if (info.width_max <= held_bytes_max) return;
   const std::string what = why + (info.width_max != match::unbounded      ? std::to_string(info.width_max) + " bytes"
-                                  : hides_length(regex.pattern) ? R"(text whose length cannot be told: it uses \K, a back reference or a callout)"
+                                  : hides_length(regex.pattern) ? R"(text whose length cannot be told: it uses \K or a back reference)"
                                                                 : "text of any length");
   // In shadow it holds nothing; the day it is enforced it would.
   if (of.enforcement == enforcement::shadow) {
@@ -96,8 +95,9 @@ void check_regex(check_pass& pass, const match_spec& match, const rule& of, bool
   const auto made = pass.cache.regex(regex.pattern);
   if (!made) {
     pass.error(inside(regex, made.error().offset),
-               "the pattern is no regular expression: " + made.error().reason + " (at character " +
-                   std::to_string(made.error().offset + 1) + " of the pattern)");
+               (made.error().fix.empty() ? "the pattern is no regular expression: " : "the pattern cannot be used: ") + made.error().reason + " (at character " +
+                   std::to_string(made.error().offset + 1) + " of the pattern)",
+               made.error().fix);
     return;
   }
   const match::regex& compiled = (*made)->regex;

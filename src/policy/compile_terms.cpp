@@ -86,7 +86,7 @@ term& term_compiler::add_term(const match_spec& m, std::uint32_t rule, bool imme
                              .depth = m.decode_depth});
   term_words_.emplace_back();
   auto& made = program_.terms.back();
-  program_.lookbehind_max = std::max(program_.lookbehind_max, made.context() + 1);
+  program_.lookbehind_max = std::max(program_.lookbehind_max, made.context());
   return made;
 }
 
@@ -169,7 +169,7 @@ expression term_compiler::add_words(const match_spec& m, std::uint32_t rule, boo
     if (options != nullptr && options->near) t.near = compiled(options->near);
     if (options != nullptr) t.replacement = options->replacement;
     if (options != nullptr && options->unless_near) t.unless_near = compiled(options->unless_near);
-    program_.lookbehind_max = std::max(program_.lookbehind_max, t.context() + 1);
+    program_.lookbehind_max = std::max(program_.lookbehind_max, t.context());
     add_entries(all, words, view, index);
     term_words_.back() = {&all, std::move(words)};
     out.children.push_back({.kind = expression::kind::term, .term = index, .min_count = 1, .children = {}});

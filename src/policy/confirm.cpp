@@ -141,7 +141,7 @@ advance_result advance_regex(const term& of, const text::edged_text& in, std::si
     const auto end = accepted_end(of, in, hit, state, failed);
     if (failed || turned_down.too_many()) return {from, nowhere, true};
     auto around = surroundings::differ;
-    if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, text, hit.begin, end, more, stable, where);
+    if (end != 0 && words.admits(of, text, end) && has_entropy(of, text.substr(hit.begin, end - hit.begin))) around = look_around(of, in, hit.begin, end, more, stable, where);
     if (around == surroundings::open) return {hit.begin, hit.begin, false};
     if (around == surroundings::differ) {
       turned_down.add(hit.end - hit.begin);
@@ -185,8 +185,7 @@ class keyword_pass {
     for (std::size_t at = cursor.from; at < text_.size(); at = next_code_point(text_, at)) {
       const auto first = static_cast<unsigned char>(text_[at]);
       if (!(at + 1 < text_.size() ? table_.may_begin(first, static_cast<unsigned char>(text_[at + 1])) : table_.may_begin(first))) continue;
-      const bool inside = text::is_word(text::code_point_at(text_, at)) && text::is_word(text::code_point_before(text_, at));
-      begins_bounded_ = !inside || in_.edge(at, false) == text::edged_text::answer::yes;
+      begins_bounded_ = in_.boundary(at, false) == text::edged_text::answer::yes;
       if (!begins_bounded_ && !table_.has_unbounded()) continue;
       found.clear();
       const bool grows = table_.look_up(text_, at, reading_, found);
@@ -269,19 +268,15 @@ class keyword_pass {
                std::vector<keyword_match_span>& out) {
     if (!counts(who, at, cursor) || std::find(decided_.begin(), decided_.end(), who.owner) != decided_.end()) return false;
     const auto end = at + length;
-    if (who.bounded && text::is_word(text::code_point_before(text_, end))) {
-      if (end < text_.size()) {
-        const auto edge = text::is_word(text::code_point_at(text_, end)) ? in_.edge(end, more_) : text::edged_text::answer::yes;
-        if (edge == text::edged_text::answer::no) return false;
-        if (edge == text::edged_text::answer::open) return wait(who.owner, at);
-      } else if (more_) {
-        return wait(who.owner, at);
-      }
+    if (who.bounded) {
+      const auto ends = in_.boundary(end, more_);
+      if (ends == text::edged_text::answer::no) return false;
+      if (ends == text::edged_text::answer::open) return wait(who.owner, at);
     }
     if (more_ && end > stable_) return wait(who.owner, at);
     auto where = where_ != nullptr ? std::optional(*where_) : std::nullopt;
     if (where) where->whole_words = who.bounded;
-    const auto around = look_around(all_.terms[who.owner], text_, at, end, more_, stable_, where ? &*where : nullptr);
+    const auto around = look_around(all_.terms[who.owner], in_, at, end, more_, stable_, where ? &*where : nullptr);
     if (around == surroundings::open) return wait(who.owner, at);
     if (around == surroundings::differ) return false;
     out.push_back({who.owner, at, end, around == surroundings::leans});

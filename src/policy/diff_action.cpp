@@ -3,15 +3,17 @@
 
 #include "diff_parts.hpp"
 #include "sluice/match/regex.hpp"
+#include "sluice/text/blanks.hpp"
+#include "sluice/text/edged_text.hpp"
 #include "sluice/text/view.hpp"
 
 namespace sluice::policy {
 namespace {
 
-bool has_word(const std::string& in, const std::string& word, boundary edges) {
+bool has_word(const text::edged_text& in, const std::string& word, boundary edges) {
   if (word.empty()) return false;
-  for (auto at = in.find(word); at != std::string::npos; at = in.find(word, at + 1)) {
-    if (edges == boundary::none || (text::word_boundary(in, at) && text::word_boundary(in, at + word.size()))) return true;
+  for (auto at = text::find_word(in.text(), word, 0); at; at = text::find_word(in.text(), word, at->begin + 1)) {
+    if (edges == boundary::none || in.stands_alone(at->begin, at->end)) return true;
   }
   return false;
 }
@@ -21,15 +23,15 @@ bool has_word(const std::string& in, const std::string& word, boundary edges) {
 bool looks_for(const match_spec& match, const std::string& said) {
   const auto view = match.kind == match_spec::kind::keywords ? (match.keywords.fold ? text::view_kind::folded : text::view_kind::regex)
                                                              : (match.regex.folded ? text::view_kind::folded : text::view_kind::regex);
+  text::view in;
+  (void)text::make_view(said, view, in);
   switch (match.kind) {
-    case match_spec::kind::keywords: {
-      const auto in = text::normalise(said, view);
-      return std::ranges::any_of(match.keywords.words, [&](const std::string& word) { return has_word(in, text::normalise(word, view), match.keywords.boundary); });
-    }
+    case match_spec::kind::keywords:
+      return std::ranges::any_of(match.keywords.words, [&](const std::string& word) { return has_word(text::edged_text(in), text::word_form(word, view), match.keywords.boundary); });
     case match_spec::kind::regex: {
       const auto pattern = match::regex::compile(match.regex.pattern);
       match::match_state state;
-      return !pattern || pattern->find(text::normalise(said, view), 0, false, state).status != match::regex::status::none;
+      return !pattern || pattern->find(text::edged_text(in), 0, false, state).status != match::regex::status::none;
     }
     case match_spec::kind::any:
     case match_spec::kind::all:

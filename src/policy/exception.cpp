@@ -13,8 +13,6 @@
 namespace sluice::policy {
 namespace {
 
-bool ends_word(std::string_view text, std::size_t at) { return !(text::is_word(text::code_point_before(text, at)) && text::is_word(text::code_point_at(text, at))); }
-
 // What is said inside of a finding, in its own text and in the other readings that a term asks for.
 class finding_reader {
  public:
@@ -35,7 +33,7 @@ class finding_reader {
     (void)text::make_view(original, of.what.view, view_);
     spans_.clear();
     if (of.what.kind == term::kind::words) {
-      find_words(of, view_.text());
+      find_words(of, text::edged_text(view_));
     } else {
       prefilter_state prefilter{.anywhere = true, .first_end = {}};
       if (advance_regex(of.what, text::edged_text(view_), 0, false, view_.text().size(), prefilter, state_, spans_).failed) return false;
@@ -48,11 +46,12 @@ class finding_reader {
     return true;
   }
 
-  void find_words(const exception_term& of, std::string_view text) {
+  void find_words(const exception_term& of, const text::edged_text& in) {
+    const auto text = in.text();
     for (const auto& word : of.words) {
       for (auto at = text::find_word(text, word, 0); at; at = text::find_word(text, word, at->begin + 1)) {
-        if (of.bounded && !(ends_word(text, at->begin) && ends_word(text, at->end))) continue;
-        if (look_around(of.what, text, at->begin, at->end, false, text.size()) == surroundings::fit) spans_.push_back({at->begin, at->end});
+        if (of.bounded && !in.stands_alone(at->begin, at->end)) continue;
+        if (look_around(of.what, in, at->begin, at->end, false, text.size()) == surroundings::fit) spans_.push_back({at->begin, at->end});
       }
     }
   }

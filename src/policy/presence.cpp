@@ -2,9 +2,11 @@
 #include "presence.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "sluice/base/code_points.hpp"
 #include "sluice/text/blanks.hpp"
+#include "sluice/text/edged_text.hpp"
 
 namespace sluice::policy {
 namespace {
@@ -29,17 +31,10 @@ void add_signs(const match_spec& m, shard_cache& cache, std::vector<compiled_dis
   out.push_back(std::move(words));
 }
 
-bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
-  const auto inside = [&](std::size_t at) {
-    return at > 0 && at < text.size() && text::is_word(text::code_point_before(text, at)) && text::is_word(text::code_point_at(text, at));
-  };
-  return !inside(begin) && !inside(end);
-}
-
-bool holds_word(std::string_view text, std::string_view word, bool bounded) {
+bool holds_word(const text::edged_text& in, std::string_view word, bool bounded) {
   if (word.empty()) return false;
-  for (auto at = text::find_word(text, word, 0); at; at = text::find_word(text, word, at->begin + 1)) {
-    if (!bounded || stands_alone(text, at->begin, at->end)) return true;
+  for (auto at = text::find_word(in.text(), word, 0); at; at = text::find_word(in.text(), word, at->begin + 1)) {
+    if (!bounded || in.stands_alone(at->begin, at->end)) return true;
   }
   return false;
 }
@@ -64,14 +59,14 @@ std::shared_ptr<const compiled_disclaimer> compile_disclaimer(const disclaimer_s
 }
 
 bool is_present(const compiled_disclaimer& what, std::string_view text, match::match_state& state) {
-  std::string views[2];
-  const auto view = [&](text::view_kind kind) -> const std::string& {
+  std::optional<text::view> views[2];
+  const auto view = [&](text::view_kind kind) {
     auto& made = views[static_cast<std::size_t>(kind)];
-    if (made.empty()) made = text::normalise(text, kind);
-    return made;
+    if (!made) (void)text::make_view(text, kind, made.emplace());
+    return text::edged_text(*made);
   };
   return std::ranges::any_of(what.signs, [&](const compiled_disclaimer::sign& sign) {
-    const auto& in = view(sign.view);
+    const auto in = view(sign.view);
     if (sign.regex && sign.regex->regex.find(in, 0, false, state).status == match::regex::status::match) return true;
     return std::ranges::any_of(sign.words, [&](const std::string& word) { return holds_word(in, word, sign.bounded); });
   });

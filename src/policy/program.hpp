@@ -22,6 +22,7 @@
 #include "sluice/policy/ast.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/policy/snapshot.hpp"
+#include "sluice/text/edged_text.hpp"
 #include "sluice/text/view.hpp"
 #include "sluice/text/vocabulary.hpp"
 
@@ -139,13 +140,13 @@ struct term {
   float threshold = 1;
   bool timeout_matches = false;
   std::string score_name = {};         // "topic.financial_advice"
-  // Code points on either side that decide about a match: it is not decided before they are there.
-  [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within); }
+  // Code points on either side that decide about a match: it is not decided before they are there. Behind the last word it shows where that ends.
+  [[nodiscard]] std::uint32_t context() const { return std::max(near.within, unless_near.within) + text::edge_reach; }
   // It wants a word beside its match, which may stand in a text before.
   [[nodiscard]] bool asks_beside() const { return !near.words.empty() || !prefilter.empty(); }
   // How far on either side of a seam between two texts a match over it may lie. What is encoded or spaced takes more room.
   static constexpr std::uint32_t reach_max = 1024;
-  [[nodiscard]] std::uint32_t reach() const { return width == 0 ? 0 : std::min(reach_max, width * (readings == 0 ? 1 : 4) + context() + 1); }
+  [[nodiscard]] std::uint32_t reach() const { return width == 0 ? 0 : std::min(reach_max, width * (readings == 0 ? 1 : 4) + context()); }
 };
 
 // What a rule makes of the matches of its terms in one part of text.
@@ -292,7 +293,7 @@ struct program {
       }
     }
   }
-  std::uint32_t lookbehind_max = 1;  // code points
+  std::uint32_t lookbehind_max = text::edge_reach;  // code points
   std::size_t memory_bytes = 0;
   breaker_terms breaker;
   std::vector<std::string> demoted;  // rules that are in shadow here and that the version enforces; sorted

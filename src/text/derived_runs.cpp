@@ -1,9 +1,12 @@
 // See derived_runs.hpp. What does not decode to text that a person could read is not an encoding. Of a run that does not, a part of it may: what
-// stands against an encoding and has its characters ("code-", "/") changes what the first bytes are, and where each begins.
+// stands against an encoding and has its characters ("code-", "/") changes what the first bytes are, and where each begins. A line's end is a fold of
+// an encoding or the end of a word before it, a blank stands between two pairs of digits or behind a number.
 #include "derived_runs.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "sluice/base/base64.hpp"
 #include "sluice/base/byte_block.hpp"
@@ -25,17 +28,30 @@ std::uint64_t may_be_base64(const byte_block& of) {
 // The same of hex with what may stand between two pairs: all of ASCII but the letters that it has not.
 std::uint64_t may_be_hex(const byte_block& of) { return ~(of.letters('g', 'w') | of.letters('y', 'z') | of.beyond_ascii()); }
 
-// Mostly printable; a few control characters are what line ends and tabs are.
-bool readable(std::string_view bytes) {
-  if (bytes.empty() || !is_valid_utf8(bytes)) return false;
-  std::size_t odd = 0, all = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++all) {
-    const auto [c, size] = decode(bytes, i);
-    const bool blank = c == '\t' || c == '\n' || c == '\r';
-    if ((c < 0x20 && !blank) || (c >= 0x7f && c < 0xa0) || c == 0xfffd) ++odd;
-    i += size;
+// How far bytes have been read as text, which more may follow. Text is mostly printable; a few control characters are what line ends and tabs are.
+class legible {
+ public:
+  // Reads on to where the bytes end, or to a code point that is not whole yet. False: they are no text.
+  bool read_on(std::string_view bytes) {
+    const auto size = bytes.size() - incomplete_utf8_tail(bytes);
+    if (size < at_ || !is_valid_utf8(bytes.substr(at_, size - at_))) return false;
+    for (; at_ < size; ++all_) {
+      const auto [c, length] = decode(bytes, at_);
+      const bool blank = c == '\t' || c == '\n' || c == '\r';
+      if ((c < 0x20 && !blank) || (c >= 0x7f && c < 0xa0) || c == 0xfffd) ++odd_;
+      at_ += length;
+    }
+    return true;
   }
-  return odd * 20 <= all;
+  [[nodiscard]] bool all_of(std::string_view bytes) const { return all_ > 0 && at_ == bytes.size() && odd_ * 20 <= all_; }
+
+ private:
+  std::size_t at_ = 0, odd_ = 0, all_ = 0;
+};
+
+bool readable(std::string_view bytes) {
+  legible text;
+  return text.read_on(bytes) && text.all_of(bytes);
 }
 
 // How many of the bytes from `at` on a person could read.
@@ -51,6 +67,25 @@ std::size_t readable_size(std::string_view bytes, std::size_t at) {
   }
   return at - begin;
 }
+
+// What stands in a run between two folds or separators. It may be an encoding of its own, and what is before it a word or a number.
+struct run_piece {
+  std::size_t begin, end;
+  bool may_begin = true;  // the first of some pieces that are read alone
+};
+
+// The bytes that symbols of so many bits each make in a row.
+struct symbol_bytes {
+  int width;
+  std::string bytes = {};
+  std::uint32_t bits = 0;
+  int have = 0;
+  void add(int value) {
+    bits = bits << width | static_cast<std::uint32_t>(value);
+    have += width;
+    if (have >= 8) bytes += static_cast<char>(bits >> (have -= 8) & 0xff);
+  }
+};
 
 class runs {
  public:
@@ -116,22 +151,72 @@ class runs {
     if (symbols < run_min || same) return std::max(end, begin + 1);
     const auto how = url ? reading::base64url : reading::base64;
     if (add(decoded_base64(begin, end, url), begin, end, how)) return end;
+    add_pieces(base64_pieces(begin, end), how);
     for (std::size_t n = 0; n < 4; ++n) add_base64_parts(begin + n, end, url);
     return end;
   }
 
-  [[nodiscard]] std::string decoded_base64(std::size_t begin, std::size_t end, bool url) const {
-    std::string out;
-    std::uint32_t bits = 0;
-    int have = 0;
-    for (auto at = begin; at < end; ++at) {
-      const int v = base64_value(s_[at], url);
-      if (v < 0) continue;  // a fold, or what fills the end up
-      bits = bits << 6 | static_cast<std::uint32_t>(v);
-      have += 6;
-      if (have >= 8) out += static_cast<char>(bits >> (have -= 8) & 0xff);
+  // The lines of a run.
+  [[nodiscard]] std::vector<run_piece> base64_pieces(std::size_t begin, std::size_t end) const {
+    std::vector<run_piece> out;
+    for (auto at = begin; at < end;) {
+      const auto stop = std::min(end, s_.find_first_of("\r\n", at));
+      out.push_back({at, stop});
+      at = stop < end ? stop + line_end(stop) : end;
     }
     return out;
+  }
+
+  [[nodiscard]] std::string decoded_base64(std::size_t begin, std::size_t end, bool url) const {
+    symbol_bytes out{.width = 6};
+    for (auto at = begin; at < end; ++at) {
+      const int v = base64_value(s_[at], url);
+      if (v >= 0) out.add(v);  // else a fold, or what fills the end up
+    }
+    return std::move(out.bytes);
+  }
+
+  // Reads the pieces of a run that is no text as a whole: from each that may begin, as many as are one.
+  void add_pieces(const std::vector<run_piece>& pieces, reading how) {
+    read_.clear();
+    if (pieces.size() < 2) return;
+    // What is read in vain is read again from the next piece on. Past so many walks over the run each piece is read alone.
+    constexpr std::size_t walks_max = 8;
+    auto left = (pieces.back().end - pieces.front().begin) * walks_max;
+    for (std::size_t i = 0; i < pieces.size();) i = pieces[i].may_begin ? add_pieces_from(pieces, i, how, left) : i + 1;
+  }
+
+  // Returns the piece to go on with.
+  std::size_t add_pieces_from(const std::vector<run_piece>& pieces, std::size_t first, reading how, std::size_t& left) {
+    symbol_bytes all{.width = how == reading::hex ? 4 : 6};
+    legible text;
+    std::size_t symbols = 0, end = first, bytes = 0;  // of the most pieces that are one text
+    for (auto i = first; i < pieces.size() && (i == first || left > 0); ++i) {
+      const auto [from, to, begins] = pieces[i];
+      for (auto at = from; at < to; ++at) {
+        const int v = how == reading::hex ? hex_value(s_[at]) : base64_value(s_[at], how == reading::base64url);
+        if (v < 0) continue;  // it fills the end up
+        all.add(v);
+        ++symbols;
+      }
+      left -= std::min(left, to - from);
+      if (!text.read_on(all.bytes)) break;
+      if (symbols < run_min || !text.all_of(all.bytes)) continue;
+      end = i + 1;
+      bytes = all.bytes.size();
+    }
+    if (end == first) return first + 1;
+    const run_piece read{pieces[first].begin, pieces[end - 1].end};
+    // Without the signs of its alphabet it was read before.
+    if (how == reading::base64url && s_.substr(read.begin, read.end - read.begin).find_first_of("-_") == std::string_view::npos) return end;
+    add(all.bytes.substr(0, bytes), read.begin, read.end, how);
+    read_.push_back(read);
+    return end;
+  }
+
+  [[nodiscard]] bool lies_in_read_piece(std::size_t begin, std::size_t end) const {
+    const auto behind = std::ranges::upper_bound(read_, begin, {}, &run_piece::begin);
+    return behind != read_.begin() && end <= std::prev(behind)->end;
   }
 
   // What can be read of a run when its bytes begin there.
@@ -148,7 +233,7 @@ class runs {
     };
     each_part(bytes, [&](std::size_t first, std::size_t size) {
       const auto from = place_of(first * 8 / 6), to = place_of(((first + size) * 8 - 1) / 6) + 1;
-      add(bytes.substr(first, size), from, to, url ? reading::base64url : reading::base64);
+      if (!lies_in_read_piece(from, to)) add(bytes.substr(first, size), from, to, url ? reading::base64url : reading::base64);
     });
   }
 
@@ -158,11 +243,26 @@ class runs {
     const auto end = decode_hex(begin, bytes, places);
     if (bytes.size() * 2 < run_min) return begin + 1;
     if (add(bytes, begin, end, reading::hex)) return end;
+    add_pieces(hex_pieces(places), reading::hex);
     add_hex_parts(bytes, places);
     // A digit that stands against the run moves all of its pairs.
     const auto moved_end = decode_hex(begin + 1, bytes, places);
     add_hex_parts(bytes, places);
     return std::max(end, moved_end);
+  }
+
+  // Digits without a separator between them. Of single pairs in a row any few look like text by chance: of those an encoding begins with a line, or
+  // behind the one number that stands before it.
+  [[nodiscard]] std::vector<run_piece> hex_pieces(const std::vector<std::uint32_t>& places) const {
+    std::vector<run_piece> out;
+    for (std::size_t i = 0; i < places.size();) {
+      const std::size_t begin = places[i];
+      std::size_t end = begin + 2;
+      for (++i; i < places.size() && places[i] == end; ++i) end += 2;
+      const auto between = out.empty() ? std::string_view() : s_.substr(out.back().end, begin - out.back().end);
+      out.push_back({begin, end, out.size() < 2 || end - begin > 2 || between.contains('\n')});
+    }
+    return out;
   }
 
   // Returns where the run ends.
@@ -183,7 +283,10 @@ class runs {
   }
 
   void add_hex_parts(const std::string& bytes, const std::vector<std::uint32_t>& places) {
-    each_part(bytes, [&](std::size_t first, std::size_t size) { add(bytes.substr(first, size), places[first], places[first + size - 1] + 2, reading::hex); });
+    each_part(bytes, [&](std::size_t first, std::size_t size) {
+      const std::size_t from = places[first], to = places[first + size - 1] + 2;
+      if (!lies_in_read_piece(from, to)) add(bytes.substr(first, size), from, to, reading::hex);
+    });
   }
 
   // Calls f(first, size) for the parts that a person could read.
@@ -253,6 +356,7 @@ class runs {
   std::string_view s_;
   std::size_t left_;
   std::vector<derived_text>& out_;
+  std::vector<run_piece> read_;  // pieces of the last run
   bool fit_ = true;
 };
 

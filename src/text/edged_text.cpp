@@ -11,7 +11,7 @@
 namespace sluice::text {
 namespace {
 
-constexpr std::size_t set_off_max = 3;  // '_' beside a word: ___bold and italic___
+constexpr std::size_t set_off_max = edge_reach - 1;  // '_' beside a word: ___bold and italic___
 
 bool is_unspaced(char32_t c) {
   if (c < 0x0e00) return false;  // Thai is the first of them
@@ -83,6 +83,13 @@ edged_text::answer edged_text::edge(std::size_t at, bool more) const {
   }
   if (ascii || is_mark(behind)) return answer::no;
   return is_unspaced(before) != is_unspaced(behind) ? answer::yes : answer::no;
+}
+
+edged_text::answer edged_text::boundary(std::size_t at, bool more) const {
+  if (at == 0) return answer::yes;
+  if (at >= text_.size()) return more && is_word(code_point_before(text_, at)) ? answer::open : answer::yes;
+  if (!is_word(code_point_at(text_, at)) || !is_word(code_point_before(text_, at))) return answer::yes;
+  return edge(at, more);
 }
 
 }  // namespace sluice::text

@@ -200,10 +200,4 @@ char32_t code_point_before(std::string_view text, std::size_t at) {
 
 bool is_ignorable(char32_t c) { return c >= 0x80 && (traits(c) & ignorable) != 0; }
 
-bool word_boundary(std::string_view text, std::size_t at) {
-  const bool before = at > 0 && is_word(code_point_before(text, at));
-  const bool after = at < text.size() && is_word(code_point_at(text, at));
-  return before != after;  // beyond an edge of the text stands no word character
-}
-
 }  // namespace sluice::text

@@ -34,6 +34,7 @@ inline constexpr std::uint32_t unbounded = 0xffffffff;
 struct regex_error {
   std::size_t offset = 0;  // byte of the pattern
   std::string reason;
+  std::string fix = {};    // what to do about it; empty: it is no regular expression, and PCRE2 says why
 };
 
 class match_state {

@@ -13,6 +13,9 @@
 
 namespace sluice::text {
 
+// Code points on one side of a place that decide whether a word has an edge there.
+inline constexpr std::uint32_t edge_reach = 4;
+
 class edged_text {
  public:
   // Of a text that is no view, or one that lost nothing.
@@ -30,6 +33,10 @@ class edged_text {
   // Whether a word has an edge between two word characters; elsewhere: no. `open`: the text may go on (`more`), and what comes decides.
   enum class answer : std::uint8_t { no, yes, open };
   [[nodiscard]] answer edge(std::size_t at, bool more) const;
+  // Whether a word may begin or end at a place: where none goes on over it, or it has an edge. A text's own ends are ones.
+  [[nodiscard]] answer boundary(std::size_t at, bool more) const;
+  // Whether text[begin, end) is a word by itself, and no part of a longer one; no more text comes.
+  [[nodiscard]] bool stands_alone(std::size_t begin, std::size_t end) const { return boundary(begin, false) == answer::yes && boundary(end, false) == answer::yes; }
   // The first of the three above alone.
   [[nodiscard]] bool lost_edge(std::size_t at) const;
   [[nodiscard]] bool loses_edges() const;  // anywhere

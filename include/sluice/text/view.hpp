@@ -120,8 +120,6 @@ class view_stream {
 
 // A code point is a word character when it is alphanumeric, a combining mark, or '_' (UAX #18 \w, as PCRE2's UCP \w).
 [[nodiscard]] bool is_word(char32_t c);
-// True when the boundary between [0,at) and [at,size) lies between a word and a non-word character (text edges count).
-[[nodiscard]] bool word_boundary(std::string_view text, std::size_t at);
 // No view shows it (Default_Ignorable_Code_Point).
 [[nodiscard]] bool is_ignorable(char32_t c);
 // The code point that starts at / ends before `at`; `at` must be on a boundary. 0 at the edges.

@@ -33,10 +33,38 @@ TEST(regex, widths_are_those_of_the_pattern) {
     std::uint32_t code_points;
   };
   for (const auto& e : {expectation{"abc", 3}, {"a{2,5}b?", 6}, {"(?:ab|cde){2}", 6}, {R"(\b[\w.+-]{1,64}@[\w-]{1,63}\b)", 128},
-                        {R"([0-9](?:[ -]?[0-9]){12,18})", 37}, {"(?=abc)d", 1}, {"[[:alpha:]]{3}", 3}, {R"(\x{1F600}\Qa.b\E)", 4}}) {
+                        {R"([0-9](?:[ -]?[0-9]){12,18})", 37}, {"(?=abc)d", 1}, {"[[:alpha:]]{3}", 3}, {R"(\x{1F600}\Qa.b\E)", 4}, {R"(\Qa+\E{3})", 4}, {"[[:<:]]ab[[:>:]]", 2},
+                        {"key[=[:][.]]", 6}, {"[[.][[=][[:alpha][[:^alpha:]x]", 4}, {R"([\Q]\E][^\E]a][\E^]a][\c]])", 4}, {R"((?x)a {2} # {4})", 2}}) {
     EXPECT_EQ(read_shape(e.pattern).width_max, e.code_points) << e.pattern;
   }
-  for (const char* p : {"a+", "a*b", "(ab)+", R"((a)\1)", "a{3,}"}) EXPECT_EQ(read_shape(p).width_max, 0xffffffffu) << p;
+  for (const char* p : {"a+", "a*b", "(ab)+", R"((a)\1)", "a{3,}", "key[=[:].{0,}[a-z]", "key[[:^alpha].{0,}[:]]", R"(k[\Q]\E].{0,}[\Q[\E]])", R"(a\Q\E*b)", R"(a\E*b)", "a(?#more)*b", "(?x)a *b", R"((?xx)[ ].{0,}])"}) EXPECT_EQ(read_shape(p).width_max, 0xffffffffu) << p;
+}
+
+// Whoever reads a class to be longer or shorter than PCRE2 does takes what stands behind it for something else.
+TEST(regex, classes_end_where_they_end_for_pcre2) {
+  static const char* members[] = {"[", "]", "^", ":", ".", "=", "[:", ":]", "[=", "[.", "[:alpha:]", "[:^digit:]", R"(\Q)", R"(\E)", R"(\])", R"(\c])", R"(\\)", "a", "-", "(", "#"};
+  static const char* behind[] = {"", "x", "x*", "[a:]", "(?:]|a){2}", "{0,}]", R"(\Q]\E)"};
+  static const char* letters[] = {"k", "a", "x", "]", ":", "[", "^", "-", ".", "=", "\\", "E", "Q", "(", "#", "1"};
+  std::mt19937 rng(3);
+  match_state state;
+  int compared = 0;
+  for (int round = 0; round < 40'000; ++round) {
+    std::string pattern = "k[";
+    for (auto n = 1 + rng() % 5; n > 0; --n) pattern += members[rng() % std::size(members)];
+    pattern += std::string("]") + behind[rng() % std::size(behind)];
+    const auto r = regex::compile(pattern);
+    if (!r) continue;
+    const auto width = read_shape(pattern).width_max;
+    for (int t = 0; t < 20; ++t) {
+      std::string text = "k";
+      for (auto n = rng() % 6; n > 0; --n) text += letters[rng() % std::size(letters)];
+      const auto hit = r->find(text, 0, false, state);
+      if (hit.status != regex::status::match) continue;
+      ++compared;
+      ASSERT_LE(hit.end - hit.begin, width) << pattern << " on " << text;
+    }
+  }
+  EXPECT_GT(compared, 10'000);
 }
 
 TEST(regex, partial_matching_tells_from_where_a_text_could_still_match) {
@@ -75,7 +103,7 @@ TEST(regex, a_runaway_is_unavailable_and_never_no_match) {
 
 // A random pattern over a small alphabet, with what rules use.
 std::string random_pattern(std::mt19937& rng, int depth) {
-  static const char* atoms[] = {"a", "b", "c", "1", " ", "[ab]", "[^a]", R"(\w)", R"(\d)", R"(\s)", ".", "[a-c1]", R"(\W)", "é", "[é1]", R"(\x{e9})", "-", R"(\.)"};
+  static const char* atoms[] = {"a", "b", "c", "1", " ", "[ab]", "[^a]", R"(\w)", R"(\d)", R"(\s)", ".", "[a-c1]", R"(\W)", "é", "[é1]", R"(\x{e9})", "-", R"(\.)", "[b[:]", "[c[:alpha]", R"([\Qa-\E])", R"(\Qab\E)", "(?#b)"};
   static const char* repeats[] = {"", "", "", "?", "+", "*", "{2}", "{1,3}", "{2,20}", "*?", "++"};
   std::string out;
   const auto n = 1 + rng() % 4;
@@ -279,7 +307,7 @@ TEST(regex, says_when_marks_on_letters_may_matter) {
 TEST(regex, knows_the_edges_of_words) {
   match_state state;
   const auto hits = [&](const std::string& pattern, const std::string& text) { return compiled(pattern).find(text, 0, false, state).status == regex::status::match; };
-  for (const std::string pattern : {R"(\bab\b)", R"((?<!\w)ab(?!\w))", R"((?<![\w-])ab(?![\w-]))", R"((?x) \b ab # [ ( \b
+  for (const std::string pattern : {R"(\bab\b)", R"([ [:]?\bab\b(?:[[:]|)|[:]])", R"((?<!\w)ab(?!\w))", R"((?<![\w-])ab(?![\w-]))", R"((?x) \b ab # [ ( \b
  \b)", R"((?i:\bAB)\b)", R"((?=\bab\b)a\w)", R"((?(?=a)\bab\b|z))", R"((a)?\bab(?(1)x|\b))"}) {
     EXPECT_TRUE(hits(pattern, "x ab x")) << pattern;
     EXPECT_TRUE(hits(pattern, "的ab的")) << pattern;
@@ -297,8 +325,48 @@ TEST(regex, knows_the_edges_of_words) {
   EXPECT_TRUE(hits(R"(x[^]\b]ab)", "x的ab"));
   EXPECT_TRUE(hits(R"(\Qx\bab\E)", R"(x\bab)"));
   EXPECT_TRUE(hits(R"([\Q]\b\E]ab)", "bab"));
-  // A pattern's own callouts ask nothing.
-  EXPECT_TRUE(hits(R"(a(?C7)b)", "ab"));
+}
+
+// What only looks like a verb is none; a pattern with a verb stays as it is.
+TEST(regex, knows_a_verb_by_where_it_stands) {
+  match_state state;
+  const auto hits = [&](const std::string& pattern, const std::string& text) { return compiled(pattern).find(text, 0, false, state).status == regex::status::match; };
+  for (const std::string pattern : {R"(\(*\bab\b)", R"([(*]?\bab\b)", R"(\b\Qab\E\b|\Q(*\E)", R"(\bab\b(?#(*)|z\(*y)", R"((?x)\bab\b # (*
+)"}) {
+    EXPECT_TRUE(hits(pattern, "的ab的")) << pattern;
+    EXPECT_FALSE(hits(pattern, "xabx")) << pattern;
+  }
+  EXPECT_FALSE(compiled(R"(\(*ab)").info().picky_start);
+  EXPECT_EQ(compiled(R"([(*]ab)").info().marks, regex_info::marks::ignored);
+  for (const std::string pattern : {R"((*UCP)\bab\b)", R"(\bab(*positive_lookahead:\b))", R"((?xx)\bab\b)"}) {
+    EXPECT_FALSE(hits(pattern, "的ab的")) << pattern;
+    EXPECT_TRUE(hits(pattern, "-ab-")) << pattern;
+  }
+  EXPECT_TRUE(compiled("(*UCP)ab").info().picky_start);
+}
+
+TEST(regex, refuses_a_callout_and_says_where_it_stands) {
+  for (const auto& [pattern, at] : std::vector<std::pair<std::string, std::size_t>>{{"a(?C)b", 1}, {"ab(?C255)", 2}, {"a(?C'text')b", 1}, {"(?(?C9)(?=a)ab|c)", 0}}) {
+    const auto r = regex::compile(pattern);
+    ASSERT_FALSE(r.has_value()) << pattern;
+    EXPECT_EQ(r.error().offset, at) << pattern;
+    EXPECT_TRUE(r.error().reason.contains("callout")) << r.error().reason;
+    EXPECT_FALSE(r.error().fix.empty());
+  }
+  for (const std::string pattern : {R"(\(?C)", "[(?C]", R"(\Q(?C\E)", "a(?#(?C)b"}) EXPECT_TRUE(regex::compile(pattern).has_value()) << pattern;
+}
+
+TEST(regex, says_where_the_edges_of_words_do_not_fit_into_a_pattern) {
+  match_state state;
+  const auto nested = [](std::size_t deep) { return std::string(deep, '(') + R"(\bab\b)" + std::string(deep, ')'); };
+  EXPECT_EQ(compiled(nested(250)).find("的ab的", 0, false, state).status, regex::status::match);
+  EXPECT_TRUE(regex::compile(nested(251)).error().fix.empty()) << "no regular expression for PCRE2 itself";
+  std::string many = "a";
+  for (int i = 0; i < 10'000; ++i) many += R"(\b)";
+  const auto r = regex::compile(many);
+  ASSERT_FALSE(r.has_value());
+  EXPECT_TRUE(r.error().reason.contains("edges")) << r.error().reason;
+  EXPECT_FALSE(r.error().fix.empty());
 }
 
 TEST(regex, waits_where_an_edge_is_open) {

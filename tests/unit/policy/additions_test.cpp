@@ -231,6 +231,17 @@ TEST(policy_additions, a_disclaimer_passes_where_it_is_and_is_added_where_it_is_
   EXPECT_EQ(both(plain, {answer("Invest. NOT ADVICE.")}).verdict, verdict::allow) << "by default the text itself, in any case";
 }
 
+TEST(policy_additions, a_disclaimer_is_there_where_a_rule_would_find_its_words) {
+  const std::string signs = "disclaimers:\n  words: {text: General information., present_if: {keywords: [this is not financial advice]}}\n"
+                            "  pattern: {text: General information., present_if: {regex: '(?i)\\bnot financial advice\\b'}}\n";
+  const auto made = built(one_policy(answering("r", "invest", "type: require_disclaimer, disclaimer: words") + answering("s", "bonds", "type: require_disclaimer, disclaimer: pattern"), signs));
+  for (const std::string text : {"_This is not financial advice._", "__This is not financial advice__.", "This is not financial advice™", "x\u200bThis is not financial advice", "注意This is not financial advice吧"}) {
+    EXPECT_EQ(both(made, {answer("Invest. " + text)}).verdict, verdict::allow) << text;
+  }
+  for (const std::string text : {"_not financial advice_", "的not financial advice™"}) EXPECT_EQ(both(made, {answer("Bonds. " + text)}).verdict, verdict::allow) << text;
+  for (const std::string text : {"This is not financial advices", "my_This is not financial advice"}) EXPECT_EQ(both(made, {answer("Invest. " + text)}).verdict, verdict::edit) << text;
+}
+
 TEST(policy_additions, a_disclaimer_that_another_rule_takes_out_is_missing) {
   const std::string redact = answering("hide", "not advice", "type: redact, mask: \"[x]\"");
   const auto made = built(one_policy(answering("r", "invest", "type: require_disclaimer, disclaimer: plain") + redact, notices));

@@ -103,6 +103,12 @@ TEST(policy_check, points_into_the_pattern) {
   EXPECT_EQ(at->rule, "r");
 }
 
+TEST(policy_check, refuses_a_callout) {
+  const auto found = check_regex("abc(?C255)");
+  EXPECT_TRUE(says(found, "the pattern cannot be used: a callout, (?C…), asks nothing here (at character 4 of the pattern)")) << to_text(found);
+  EXPECT_TRUE(says(found, "leave it out")) << to_text(found);
+}
+
 TEST(policy_check, refuses_patterns_that_explode) {
   for (const char* pattern : {"(x+x+)+[yz]", "(a|aa)+$", "(?:[0-9]+,?){1,99}#", "(?:ab|abab)*c", "(\\w+\\s?)*$:"}) {
     EXPECT_TRUE(says(check_regex(pattern), "the pattern explodes")) << pattern;

@@ -171,6 +171,7 @@ const std::vector<key_case>& cases() {
        asked("type: tokenize, token: \"<A_{n}>\", restore: true, vault_ttl: 1h"), weaker},
       {"action", "replacement", action("{type: rewrite, replacement: x}"), action("{type: rewrite, replacement: y}"), changed},
       {"action", "replacement", action("{type: rewrite, replacement: x}"), action("{type: rewrite, replacement: \"the ALPHA\"}"), may_weaken},
+      {"action", "replacement", action("{type: rewrite, replacement: x}"), action("{type: rewrite, replacement: \"_ALPHA_\"}"), may_weaken},
       {"action", "text", answer("type: append, text: one"), answer("type: append, text: two"), may_weaken},
       {"action", "position", asked("type: inject_system, text: one"), asked("type: inject_system, text: one, position: prepend"), may_weaken},
       {"action", "disclaimer", disclaimer("text: one"), disclaimer("text: one", "e"), may_weaken},

@@ -100,6 +100,51 @@ TEST(edges, a_word_beside_a_match_is_one_between_scripts_too) {
   expect_everywhere(with, "我的spin是1234谢谢", "我的spin是1234谢谢");
 }
 
+TEST(edges, a_word_beside_a_match_ends_where_the_text_has_an_edge) {
+  const auto with = snapshot_of(rule("pin", "{regex: '\\b[0-9]{4}\\b', near: {of: [pin], within: 8}}", "pin 1234") +
+                                rule("code", "{regex: '\\b[A-Z]{4}\\b', unless_near: {of: [test], within: 8}}", "ABCD") +
+                                rule("word", "{keywords: [halden], near: [stra\u00dfe, bank], within: 24}", "halden bank"));
+  ASSERT_NE(with, nullptr);
+  for (const std::string word : {"PIN™", "x\u200bpin", "pin\u200bx", "①pin", "__pin__", "x \u200b\u200bPin²", "\u0130x\u00adpin"}) {
+    expect_everywhere(with, word + " 1234 x", word + " # x");
+    expect_everywhere(with, "x 1234 " + word, "x # " + word);
+  }
+  for (const std::string word : {"pins", "a_pin", "pin_a", "pin____", "spin", "pi\u0144"}) {
+    expect_everywhere(with, word + " 1234 x", word + " 1234 x");
+    expect_everywhere(with, "x 1234 " + word, "x 1234 " + word);
+  }
+  for (const std::string word : {"test™", "x\u200bTest", "_test_"}) {
+    expect_everywhere(with, word + " ABCD x", word + " ABCD x");
+    expect_everywhere(with, "x ABCD " + word + " x", "x ABCD " + word + " x");
+  }
+  expect_everywhere(with, "x ABCD test_x", "x # test_x");
+  expect_everywhere(with, "STRASSE™ halden", "STRASSE™ #");
+  expect_everywhere(with, "halden x\u200bbank", "# x\u200bbank");
+  expect_everywhere(with, "halden banks", "halden banks");
+}
+
+TEST(edges, any_cut_of_a_stream_shows_the_same_words_beside_a_match) {
+  const auto with = snapshot_of(rule("pin", "{regex: '\\b[0-9]{4}\\b', near: {of: [pin], within: 6}}", "pin 1234") +
+                                rule("code", "{keywords: [abcd], unless_near: [test], within: 6}", "abcd"));
+  ASSERT_NE(with, nullptr);
+  static const char* pieces[] = {"pin", "PIN", "test", "1234", "ABCD", "abcd", " ", " ", "\u200b", "_", "__", "的", "입", "™", "①", "e\u0301", "\u0430", "x", "\u00df", "1"};
+  std::mt19937 rng(19);
+  std::size_t changed = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string text;
+    for (auto n = 2 + rng() % 9; n > 0; --n) text += pieces[rng() % std::size(pieces)];
+    const auto expected = whole(with, text, direction::response);
+    changed += expected != text ? 1 : 0;
+    std::vector<std::string> cut(1);
+    for (const auto& c : code_points(text)) {
+      if (rng() % 3 == 0) cut.emplace_back();
+      cut.back() += c;
+    }
+    ASSERT_EQ(streamed(with, cut), expected) << text;
+  }
+  EXPECT_GT(changed, 300u);
+}
+
 // Three bytes of the text are 33 of its view: what would cost so much is not looked at, and the policy says what that means.
 TEST(edges, a_text_whose_view_grows_beyond_its_bound_is_one_that_cannot_be_judged) {
   const auto with = snapshot_of(rules);

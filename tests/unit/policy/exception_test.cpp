@@ -96,6 +96,16 @@ TEST(policy_exceptions, look_beside_and_behind_disguises_inside_of_the_finding) 
   }
 }
 
+// What a rule would find as a word excuses as one, and nothing else does.
+TEST(policy_exceptions, know_the_edges_of_words_that_rules_know) {
+  for (const std::string match : {"{keywords: [halden]}", "{regex: '(?i)\\bhalden\\b'}", "{regex: '[0-9]{4}', near: {of: [halden], within: 12}}"}) {
+    const auto report = testing::built(line_with_exception(match));
+    ASSERT_NE(report.snapshot, nullptr) << match << "\n" << to_text(report.found);
+    for (const std::string word : {"Halden", "我halden的", "_halden_", "x\u200bhalden", "halden™"}) EXPECT_EQ(ask(*report.snapshot, "LINE " + word + " 1234").verdict, verdict::allow) << match << ": " << word;
+    for (const std::string word : {"haldens", "xhalden", "my_halden", "halden_x", "halden\u0301"}) EXPECT_EQ(ask(*report.snapshot, "LINE " + word + " 1234").verdict, verdict::block) << match << ": " << word;
+  }
+}
+
 TEST(policy_exceptions, whose_readings_cannot_all_be_made_excuse_nothing) {
   const auto report = testing::built(testing::one_policy("  - id: r\n    direction: request\n    match: {regex: '(?s)LINE.{1,60000}'}\n    action: {type: block, message: m}\n    exceptions:\n      - {id: x, match: {keywords: [halden], decode: [rot13], normalize: [leet]}"
                                                           ", reason: test, owner: o, ticket: T-1, expires: 2026-12-31}\n    tests:\n      - {name: hit, request: \"LINE a\", expect: {rules: [r]}}\n      - {name: miss, request: nothing, expect: {rules: []}}\n"));

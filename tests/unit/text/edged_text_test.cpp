@@ -55,6 +55,24 @@ TEST(edged_text, has_an_edge_where_underscores_set_a_word_off) {
   for (const auto* text : {"snake_case_name", "a__b", "sk_live_x1", "____x", "x____"}) EXPECT_FALSE(edges(text).contains('|')) << text;
 }
 
+TEST(edged_text, says_where_a_word_stands_alone) {
+  view v;
+  make_view("x\u200bpin™ spin _pin_ pin", view_kind::regex, v);
+  const edged_text in(v);
+  ASSERT_EQ(in.text(), "xpinTM spin _pin_ pin");
+  EXPECT_TRUE(in.stands_alone(1, 4));
+  EXPECT_FALSE(in.stands_alone(8, 11));
+  EXPECT_TRUE(in.stands_alone(13, 16));
+  EXPECT_TRUE(in.stands_alone(18, 21));
+  EXPECT_TRUE(in.stands_alone(0, 21));
+  EXPECT_TRUE(in.stands_alone(6, 7)) << "no word goes on over a blank's ends";
+  EXPECT_EQ(edged_text("pin").boundary(3, true), edged_text::answer::open);
+  EXPECT_EQ(edged_text("pin ").boundary(4, true), edged_text::answer::yes);
+  EXPECT_EQ(edged_text("pin_").boundary(3, true), edged_text::answer::open);
+  EXPECT_EQ(edged_text("pins").boundary(3, true), edged_text::answer::no);
+  EXPECT_EQ(edged_text("").boundary(0, true), edged_text::answer::yes);
+}
+
 TEST(edged_text, waits_for_what_comes_behind_underscores) {
   EXPECT_EQ(edged_text("a_").edge(1, true), edged_text::answer::open);
   EXPECT_EQ(edged_text("a___").edge(1, true), edged_text::answer::open);
