@@ -115,8 +115,8 @@ class node {
   [[nodiscard]] bool only_takes_away(const std::string& version, const beside& with) const;
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
-  [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;
-  [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version) const;
+  [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version, policy::activation as) const;
+  [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version, policy::activation as) const;
   void adopt(const apply_result& applied, const std::string& version);
   void go_on_beside(const beside& with);
   void tell_canary() const;

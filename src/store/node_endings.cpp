@@ -20,7 +20,7 @@ void node::apply_again(apply_result& of, const std::string& version, const std::
   if (live && unsaved_) last_result_.snapshot.reset();  // is built anew when it is tried again
   const auto kept = ending_.find(version);
   const auto source = live ? stored(version) : kept != ending_.end() ? std::optional(kept->second) : std::nullopt;
-  auto applied = source ? apply(*source, version) : apply_result{};
+  auto applied = source ? apply(*source, version, state_.active) : apply_result{};
   if (!applied.snapshot) {
     log("error", what + "version " + version.substr(0, 12) + (live ? "" : ",") + " has an exception that expired; it stays in force, because " +
                      (source ? "the version does not build any more: " + applied.message : "its files are not in policy.state_directory"));

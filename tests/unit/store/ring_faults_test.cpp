@@ -202,6 +202,28 @@ TEST_F(ring_faults, a_node_that_has_only_what_it_died_of_says_so_until_it_goes_w
   EXPECT_EQ(node->status().downgrade, "");
 }
 
+// It was never in force, so that no memory of the node has its number.
+TEST_F(ring_faults, what_the_process_died_of_building_is_left_alone_until_it_is_activated_once_more) {
+  auto c = config();
+  std::string good;
+  {
+    watched_agent node(c);
+    good = live_on(node, "good").version;
+  }
+  const auto deadly = push("deadly");
+  c.crashes = {{deadly.version, 2}};
+  c.crashed_as = {{deadly.version, deadly.activation}};
+  watched_agent node(c);
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), good);
+  EXPECT_NE(node->status().downgrade.find("died 2 times of version " + deadly.version.substr(0, 12)), std::string::npos) << node->status().downgrade;
+  EXPECT_EQ(answer(deadly.activation).state, "NACK");
+  EXPECT_EQ(node->status().last_refusal->phase, "CRASH_LOOP");
+  const auto again = push("deadly");
+  EXPECT_TRUE(node.until_version(again.version));
+  EXPECT_EQ(node->status().downgrade, "");
+}
+
 TEST_F(ring_faults, a_lease_without_an_end_is_nobodys) {
   auto one = connect(), two = connect();
   redis_->run({"SET", keys_.controller(), "nobody"});

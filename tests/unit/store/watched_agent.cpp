@@ -47,7 +47,7 @@ policy::bundle_source bundle_of(const std::string& text) {
 
 watched_agent::watched_agent(agent_config config) {
   agent::callbacks calls;
-  calls.apply = [this](const policy::bundle_source& source, const std::string& version, was_checked) {
+  calls.apply = [this](const policy::bundle_source& source, const std::string& version, policy::activation, was_checked) {
     if (while_applying) while_applying(version);
     apply_result out;
     const auto refused = std::ranges::any_of(source.files, [](const auto& f) { return f.bytes.contains("REFUSE"); });
