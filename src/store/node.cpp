@@ -151,7 +151,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     if (writing.valid()) writing.wait();
     disk_.discard_version(version);
     unsaved_.reset();
-    refuse(as, version, last_result_.phase, last_result_.message);
+    refuse_build(as, version, "");
     return outcome::refused;
   }
   const auto demotions = demotions_with(version, with);
@@ -166,6 +166,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   } else {
     unsaved_.reset();
   }
+  if (told_for_now_.starts_with(version)) told_for_now_.clear();
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
@@ -247,7 +248,7 @@ bool node::take_canary(const policy::bundle_source& source, const canary_version
   auto applied = crashes(share.version) ? crash_loop("the process died of it") : built(source, share.version, state_.active);
   if (!applied.snapshot) {
     last_result_ = applied;
-    refuse(state_.active, share.version, applied.phase, "as a canary: " + applied.message);
+    refuse_build(state_.active, share.version, "as a canary: ");
     return false;
   }
   canary_ = share;
@@ -342,6 +343,18 @@ bool node::refuse(policy::activation as, const std::string& version, const std::
   log("error", "refused " + (version.empty() ? std::string("what the source has") : "version " + version.substr(0, 12) + " as " + policy::to_string(as)) + " (" + phase + ")" + told.substr(phase.size()));
   calls_.event("refused", as, version, std::string(to_string(freshness_)), told);
   return true;
+}
+
+// Each trial that fails for a reason of the moment is counted; the logs are told once.
+void node::refuse_build(policy::activation as, const std::string& version, const std::string& what) {
+  auto& of = last_result_;
+  if (of.transient) of.message += "; that may pass, and this node tries again until it does";
+  const auto message = what + of.message;
+  const auto told = std::exchange(told_for_now_, of.transient ? version + message : std::string());
+  if (!of.transient || told != told_for_now_) return void(refuse(as, version, of.phase, message));
+  const std::scoped_lock hold(lock_);
+  published_.last_refusal = agent_status::refusal{now().wall, policy::to_string(as), version, of.phase, message};
+  ++published_.refusals;
 }
 
 void node::forget(const std::vector<std::string>& versions) {

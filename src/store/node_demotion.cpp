@@ -17,7 +17,7 @@ bool node::take_shadow(const policy::bundle_source& source, const std::string& v
   auto applied = crashes(version) ? crash_loop("the process died of it") : built(source, version, state_.active);
   if (!applied.snapshot) {
     last_result_ = applied;
-    refuse(state_.active, version, applied.phase, "in shadow: " + applied.message);
+    refuse_build(state_.active, version, "in shadow: ");
     return false;
   }
   shadow_ = version;

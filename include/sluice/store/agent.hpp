@@ -100,6 +100,7 @@ struct agent_config {
   // As what it was last being built when the process died of building it: no memory of the node has that number.
   std::map<std::string, policy::activation> crashed_as = {};
   milliseconds goes_well_after = store::goes_well_after;
+  milliseconds again_after{2000};           // what did not build for a reason of the moment; longer each time
 };
 
 // What applying a candidate came to. `phase`: parse, check, compile, selftest, done.
@@ -107,6 +108,7 @@ struct apply_result {
   std::shared_ptr<const policy::snapshot> snapshot;  // null: refused
   std::string phase, message;                        // message: first diagnostics with their places
   std::string rule;
+  bool transient = false;                            // refused for what was so at that moment: the same files may build later
   milliseconds took{0};
   std::string spent;                                 // for people: how long each pass took
   std::size_t database_bytes = 0;

@@ -224,6 +224,42 @@ TEST_F(ring_faults, what_the_process_died_of_building_is_left_alone_until_it_is_
   EXPECT_EQ(node->status().downgrade, "");
 }
 
+TEST_F(ring_faults, what_did_not_build_for_a_reason_of_the_moment_is_refused_and_taken_later) {
+  auto c = config();
+  c.again_after = milliseconds(20);
+  watched_agent node(c);
+  live_on(node, "one");
+  node.fails_for_now = 1'000'000;
+  const auto two = push("two");
+  const auto said = answer(two.activation);
+  EXPECT_EQ(said.state, "NACK") << "whoever pushes learns of it";
+  EXPECT_NE(said.message.find("this node tries again"), std::string::npos) << said.message;
+  const auto status = node->status();
+  ASSERT_TRUE(status.last_refusal);
+  EXPECT_TRUE(status.last_refusal->stands && status.last_refusal->version == two.version);
+  node.fails_for_now = 0;
+  ASSERT_TRUE(node.until_version(two.version));
+  const auto end = mono_now() + seconds(10);
+  while (said_by("n1", two.activation).state != "ACK" && mono_now() < end) {
+  }
+  EXPECT_EQ(said_by("n1", two.activation).state, "ACK");
+  EXPECT_FALSE(node->status().last_refusal->stands);
+}
+
+TEST_F(ring_faults, something_newer_is_taken_at_once_where_the_one_before_waits) {
+  auto c = config();
+  c.again_after = milliseconds(20);
+  watched_agent node(c);
+  live_on(node, "one");
+  node.fails_for_now = 1'000'000;
+  const auto two = push("two");
+  EXPECT_EQ(answer(two.activation).state, "NACK");
+  node.fails_for_now = 0;
+  const auto three = push("three");
+  ASSERT_TRUE(node.until_version(three.version));
+  EXPECT_EQ(answer(three.activation).state, "ACK");
+}
+
 TEST_F(ring_faults, a_lease_without_an_end_is_nobodys) {
   auto one = connect(), two = connect();
   redis_->run({"SET", keys_.controller(), "nobody"});

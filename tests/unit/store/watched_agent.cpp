@@ -51,7 +51,12 @@ watched_agent::watched_agent(agent_config config) {
     if (while_applying) while_applying(version);
     apply_result out;
     const auto refused = std::ranges::any_of(source.files, [](const auto& f) { return f.bytes.contains("REFUSE"); });
-    if (refused) {
+    if (fails_for_now > 0) {
+      --fails_for_now;
+      out.phase = "compile";
+      out.message = "the compiler did not start";
+      out.transient = true;
+    } else if (refused) {
       out.phase = "check";
       out.message = "policy.yaml:1:1: refused";
       out.rule = "r-1";
