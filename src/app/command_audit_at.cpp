@@ -102,7 +102,7 @@ std::vector<as_run> versions_of(const std::vector<audit::active_version>& nodes)
 
 json node_json(const audit::active_version& n) {
   const auto canary = n.canary.empty() ? json(nullptr) : json{{"version", n.canary}, {"share", n.canary_share}, {"demoted", n.canary_demoted}};
-  return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)},
+  return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)}, {"state_since", rfc3339(n.state_since)},
           {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}, {"clock_set_back_s", n.set_back.count()}, {"one_of", n.one_of},
           {"lost_until", n.lost_until ? json(rfc3339(*n.lost_until)) : json(nullptr)}};
 }

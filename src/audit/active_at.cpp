@@ -31,7 +31,7 @@ class running {
   }
   [[nodiscard]] active_version now_active() const {
     const auto& is = state_.is();
-    return {.node = node_, .boot = boot_, .activation = is.activation, .version = is.version, .freshness = is.freshness, .since = is.since, .shadow = shadow_,
+    return {.node = node_, .boot = boot_, .activation = is.activation, .version = is.version, .freshness = is.freshness, .since = is.since, .state_since = is.state_since, .shadow = shadow_,
             .demoted = state_.demoted(is.version), .canary = is.canary, .canary_share = is.canary_share,
             .canary_demoted = is.canary.empty() ? std::vector<std::string>() : state_.demoted(is.canary)};
   }

@@ -36,7 +36,8 @@ struct filter {
 
 struct active_version {
   std::string node, boot, activation, version, freshness;
-  wall_time since;
+  wall_time since;                    // the version, under this activation
+  wall_time state_since;              // its freshness
   bool shadow = false;                // the gateway's `mode: shadow`: it enforced nothing
   std::vector<std::string> demoted;   // rules that the version enforces and that were in shadow; sorted
   // What decided for a share of conversations beside it, where something did; the share in words.

@@ -257,6 +257,28 @@ TEST(active_at, goes_by_the_order_of_the_chain_where_a_clock_was_set_back) {
   EXPECT_EQ(active_at({folder.path(), folder.path()}, now + std::chrono::minutes(9)).value().size(), 1u);
 }
 
+TEST(active_at, a_state_that_changes_leaves_the_time_since_when_a_version_is_in_force) {
+  log_folder folder;
+  auto to = log::open(config_for(folder), 1).value();
+  const auto now = sluice::now().wall;
+  int minute = 0;
+  const auto event = [&](const char* kind, const char* activation, const char* state) { to->event({kind, now + std::chrono::minutes(++minute), activation, "v1", state, ""}); };
+  event("activated", "1-1", "FRESH");
+  event("state", "1-1", "STALE");
+  event("state", "1-1", "STALE");  // a note on the way
+  event("activated", "1-2", "FRESH");
+  to->flush();
+  const auto told = [&](int m) {
+    const auto is = active_at({folder.path()}, now + std::chrono::minutes(m) + std::chrono::seconds(1)).value().at(0);
+    const auto minutes = [&](wall_time t) { return std::chrono::round<std::chrono::minutes>(t - now).count(); };
+    return std::pair(minutes(is.since), minutes(is.state_since));
+  };
+  EXPECT_EQ(told(1), std::pair(1L, 1L));
+  EXPECT_EQ(told(2), std::pair(1L, 2L));
+  EXPECT_EQ(told(3), std::pair(1L, 2L));
+  EXPECT_EQ(told(4), std::pair(4L, 4L)) << "the same version under another number";
+}
+
 TEST(active_at, a_node_that_was_stopped_enforced_nothing) {
   log_folder folder;
   {
