@@ -74,6 +74,11 @@ TEST_F(querying, a_span_of_time_holds_its_begin_and_not_its_end) {
 TEST_F(querying, a_limit_gives_the_newest_of_what_fits) {
   EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d2"});
   EXPECT_EQ(find(with([](filter& f) { f.limit = 2; })), (ids{"d2", "d3"}));
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2, f.skip = 1; })), (ids{"d1", "d2"})) << "the page before";
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2, f.skip = 2; })), ids{"d1"});
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2, f.skip = 7; })), ids{});
+  const auto fit = query({folder_.path()}, with([](filter& f) { f.event = "decision", f.limit = 1, f.skip = 1; }), [](const std::string&) { return true; });
+  EXPECT_EQ(fit.value(), 3u) << "all that fit are counted";
 }
 
 TEST_F(querying, what_was_written_late_stands_where_its_time_is) {
