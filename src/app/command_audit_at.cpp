@@ -94,22 +94,36 @@ result<policy::explanation> explained(const as_run& of, const policy::context& w
 std::vector<as_run> versions_of(const std::vector<audit::active_version>& nodes) {
   std::vector<as_run> out;
   for (const auto& n : nodes) {
+    if (!n.known()) continue;
     out.push_back({n.version, n.demoted, n.shadow});
     if (!n.canary.empty()) out.push_back({n.canary, n.canary_demoted, n.shadow});
   }
   return out;
 }
 
+json moment(const std::optional<wall_time>& t) { return t ? json(rfc3339(*t)) : json(nullptr); }
+
+json unknown_json(const audit::active_version& n) {
+  const auto last = n.version.empty() ? json(nullptr) : json{{"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)}};
+  return {{"node", n.node}, {"activation", nullptr}, {"version", nullptr}, {"state", "UNKNOWN"}, {"last_seen", moment(n.last_seen)}, {"last", last},
+          {"goes_on", moment(n.goes_on)}, {"log_begins", moment(n.log_begins)}, {"clock_set_back_s", n.set_back.count()}, {"one_of", n.one_of}};
+}
+
 json node_json(const audit::active_version& n) {
+  if (!n.known()) return unknown_json(n);
   const auto canary = n.canary.empty() ? json(nullptr) : json{{"version", n.canary}, {"share", n.canary_share}, {"demoted", n.canary_demoted}};
-  return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)},
+  return {{"node", n.node}, {"activation", n.activation}, {"version", n.version}, {"state", n.freshness}, {"since", rfc3339(n.since)}, {"state_since", rfc3339(n.state_since)},
           {"mode", n.shadow ? "shadow" : "enforce"}, {"demoted", n.demoted}, {"canary", canary}, {"clock_set_back_s", n.set_back.count()}, {"one_of", n.one_of},
-          {"lost_until", n.lost_until ? json(rfc3339(*n.lost_until)) : json(nullptr)}};
+          {"lost_until", moment(n.lost_until)}, {"last_seen", nullptr}, {"log_begins", nullptr}};
 }
 
 void print_nodes(const std::vector<audit::active_version>& nodes) {
   std::vector<std::vector<std::string>> rows = {{"node", "activation", "version", "state", "mode", "since", "demoted", "canary"}};
   for (const auto& n : nodes) {
+    if (!n.known()) {
+      rows.push_back({n.node, "", "", "UNKNOWN", "", "", "", ""});
+      continue;
+    }
     const auto canary = n.canary.empty() ? "" : short_version(n.canary) + ": " + n.canary_share + (n.canary_demoted.empty() ? "" : ", demoted: " + joined(n.canary_demoted));
     rows.push_back({n.node, n.activation, n.version, n.freshness, n.shadow ? "shadow" : "enforce", rfc3339(n.since), joined(n.demoted), canary});
   }
@@ -136,6 +150,20 @@ void warn_of_lost(const std::vector<audit::active_version>& nodes) {
   }
 }
 
+// Whether each node's log says what it enforced; complains of those whose log does not.
+bool all_known(const std::vector<audit::active_version>& nodes, const std::string& time) {
+  for (const auto& n : nodes) {
+    if (n.log_begins) {
+      complain("the log of node " + n.node + " begins at " + rfc3339(*n.log_begins) + ": what the node enforced at " + time + " is not in it", "give --from a copy of its older files, if one was kept; audit.keep says how long a node keeps them");
+    }
+    if (!n.last_seen) continue;
+    complain("nobody knows what node " + n.node + " enforced at " + time + ": its log was written last at " + rfc3339(*n.last_seen) + ", with version " + short_version(n.version) + " in force, and does not say that it was stopped" +
+                 (n.goes_on ? "; it started again at " + rfc3339(*n.goes_on) : ""),
+             n.goes_on ? "it was killed, or its machine was lost, at some time between the two" : "read its log anew if the node runs (--from, its admin port), or a newer copy of it; if there is none it was killed at some time since");
+  }
+  return std::ranges::all_of(nodes, &audit::active_version::known);
+}
+
 int at(at_options& o, bool raw) {
   std::optional<wall_time> when;
   if (!parse_instant(o.time, when) || !when) return 2;
@@ -146,6 +174,7 @@ int at(at_options& o, bool raw) {
   if (!found) return complain(found.error().message), 1;
   warn_of_clocks(*found, o.time);
   warn_of_lost(*found);
+  const int whole = all_known(*found, o.time) ? 0 : 1;
   o.who.minute = minute_of(*when);
   explanations in_force_of;
   version_lookup lookup(o.versions);
@@ -162,12 +191,12 @@ int at(at_options& o, bool raw) {
     for (const auto& n : *found) nodes.push_back(node_json(n));
     for (const auto& [of, why] : in_force_of) versions.push_back(rules_json(of, why));
     std::cout << (rules ? json{{"nodes", nodes}, {"in_force", versions}} : nodes).dump(2) << '\n';
-    return 0;
+    return whole;
   }
   print_nodes(*found);
   if (found->empty()) complain("no node of these logs enforced anything at " + o.time);
   for (const auto& [of, why] : in_force_of) print_rules(of, why);
-  return 0;
+  return whole;
 }
 
 }  // namespace

@@ -7,6 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "audit_options.hpp"
 #include "gateway_audit.hpp"
@@ -54,6 +57,7 @@ struct replayed {
   record_head of;
   audit::replay_report report;
   std::string why_not_in_full;
+  bool sealed = false;  // there is a text, and it did not open
 };
 
 // Replays records one by one; versions that were built once stay.
@@ -63,7 +67,7 @@ class replayer {
       : value_key_(master.empty() ? std::string() : audit_value_key(master)), texts_(std::move(master), options.keys, options.versions.states), versions_(options.versions) {}
 
   result<replayed> run(const std::string& line, record_head head) {
-    replayed out{.of = std::move(head), .report = {}, .why_not_in_full = {}};
+    replayed out{.of = std::move(head), .report = {}, .why_not_in_full = {}, .sealed = false};
     auto unasked = audit::replay_unasked(line);
     if (!unasked) return std::unexpected(unasked.error());
     if (*unasked) return of_unasked(std::move(out), std::move(**unasked));
@@ -72,6 +76,7 @@ class replayer {
     // Why the text is not at hand is part of the answer: without it the replay goes rule by rule.
     auto opened = texts_.open(line);
     if (!opened) out.why_not_in_full = opened.error().message;
+    out.sealed = !opened && opened.error().code != errc::not_found;
     const auto text = opened ? std::optional(std::move(*opened)) : std::nullopt;
     auto done = out.of.demoted.empty() ? judged(line, (*built)->bundle, (*built)->snapshot, text) : demoted(line, **built, out.of.demoted, text);
     if (!done) return std::unexpected(done.error());
@@ -134,13 +139,17 @@ int replay_one(const replay_options& o, const std::vector<std::string>& folders,
 }
 
 constexpr std::size_t examples_max = 3;  // decisions named of a reason
+constexpr std::size_t reasons_max = 5;   // of what was not replayed in full
 
 // What came of many: figures, and by name only what was not as recorded.
 struct replay_sum {
   std::size_t in_full = 0, rule_by_rule = 0, unasked = 0;
   std::set<std::string> versions;
   std::map<std::string, std::vector<std::string>> differing, failed;  // by decision
+  std::map<std::string, std::size_t> not_in_full;                     // by reason
+  std::size_t sealed = 0;                                             // of those, texts that are kept and did not open
   [[nodiscard]] std::size_t decisions() const { return in_full + rule_by_rule + unasked + failed.size(); }
+  [[nodiscard]] bool same() const { return decisions() > 0 && differing.empty() && failed.empty(); }
 };
 
 // A version that is nowhere fails all of its decisions alike, which may be thousands: a reason stands once, with some of them.
@@ -157,10 +166,18 @@ void tell_failed(const std::map<std::string, std::vector<std::string>>& failed) 
   }
 }
 
+// Of keys that are missing each day and tenant has a reason of its own: those of most decisions first.
+void tell_not_in_full(const std::map<std::string, std::size_t>& reasons) {
+  std::vector<std::pair<std::string, std::size_t>> most(reasons.begin(), reasons.end());
+  std::ranges::sort(most, [](const auto& a, const auto& b) { return std::tie(b.second, a.first) < std::tie(a.second, b.first); });
+  for (std::size_t i = 0; i < std::min(most.size(), reasons_max); ++i) std::cout << "  rule by rule   " << most[i].second << (most[i].second == 1 ? " decision: " : " decisions: ") << printable(most[i].first) << '\n';
+  if (most.size() > reasons_max) std::cout << "  rule by rule   for " << most.size() - reasons_max << " more reasons; --json names them all\n";
+}
+
 void tell(const replay_sum& sum, bool raw) {
   if (raw) {
     std::cout << json{{"decisions", sum.decisions()}, {"versions", sum.versions.size()}, {"in_full", sum.in_full}, {"rule_by_rule", sum.rule_by_rule}, {"unasked", sum.unasked},
-                      {"differing", sum.differing}, {"not_replayed", sum.failed}, {"same", sum.differing.empty() && sum.failed.empty()}}
+                      {"differing", sum.differing}, {"not_replayed", sum.failed}, {"why_not_in_full", sum.not_in_full}, {"same", sum.same()}}
                      .dump(2)
               << '\n';
     return;
@@ -171,11 +188,24 @@ void tell(const replay_sum& sum, bool raw) {
   for (const auto& [decision, why] : sum.differing) {
     for (const auto& each : why) std::cout << "  DIFFERENT     " << printable(decision) << "  " << printable(each) << '\n';
   }
+  tell_not_in_full(sum.not_in_full);
   tell_failed(sum.failed);
 }
 
+// Whether there was anything that could have come out otherwise; complains where there was not.
+bool proves(const replay_sum& sum, bool with_secret) {
+  if (sum.decisions() == 0) {
+    complain("these logs hold no decision of that time: nothing was replayed, and nothing is known to be as recorded", "give --from the folders of the gateways' logs, and a --since and --until between which they decided; sluice audit query shows what a log holds");
+    return false;
+  }
+  if (!with_secret || sum.sealed == 0 || sum.in_full > 0) return true;
+  complain("--secret opens none of the " + std::to_string(sum.sealed) + " sealed texts of these decisions: none was replayed in full",
+           "name the master secret of the gateway that wrote the log, and its keys with --state or --keys; without --secret decisions are replayed rule by rule");
+  return false;
+}
+
 // Of a stream what closed it; one that was only opened, on a node that was killed, has no decision yet.
-int replay_all(const audit::filter& wanted, const std::vector<std::string>& folders, replayer& with, bool raw) {
+int replay_all(const audit::filter& wanted, const std::vector<std::string>& folders, replayer& with, bool with_secret, bool raw) {
   replay_sum sum;
   const auto found = audit::query(folders, wanted, [&](const std::string& line) {
     const auto head = head_of(line);
@@ -186,13 +216,15 @@ int replay_all(const audit::filter& wanted, const std::vector<std::string>& fold
       sum.failed[head.id].push_back(done.error().message);
       return true;
     }
+    if (!done->report.unasked && !done->report.full) ++sum.not_in_full[done->why_not_in_full];
+    if (done->sealed) ++sum.sealed;
     ++(done->report.unasked ? sum.unasked : done->report.full ? sum.in_full : sum.rule_by_rule);
     if (!done->report.differences.empty()) sum.differing[head.id] = done->report.differences;
     return true;
   });
   if (!found) return complain(found.error().message), 1;
   tell(sum, raw);
-  return sum.differing.empty() && sum.failed.empty() ? 0 : 1;
+  return proves(sum, with_secret) && sum.same() ? 0 : 1;
 }
 
 int replay(const replay_options& o, bool raw) {
@@ -207,7 +239,7 @@ int replay(const replay_options& o, bool raw) {
   const auto logs = log_sources::open(o.logs);
   if (!logs) return 1;
   replayer with(o, std::move(*master));
-  return o.all ? replay_all(wanted, logs->folders(), with, raw) : replay_one(o, logs->folders(), with, raw);
+  return o.all ? replay_all(wanted, logs->folders(), with, !o.secret_file.empty(), raw) : replay_one(o, logs->folders(), with, raw);
 }
 
 }  // namespace
@@ -225,7 +257,8 @@ void add_audit_replay(CLI::App& audit, invocation& call) {
   r->add_option("--keys", o->keys, "A folder of text keys; those of --state are looked into anyway");
   add_json(*r, call);
   r->footer(
-      "In full where the log kept the text (audit.text: encrypted), otherwise rule by rule; it says which, and why. Exit code 1 when the record is not what comes out.\n\n"
+      "In full where the log kept the text (audit.text: encrypted), otherwise rule by rule; it says which, and why. Exit code 1 when the record is not what comes out, when --all found no decision, and when\n"
+      "--secret opens none of the texts.\n\n"
       "Examples:\n  sluice audit replay 06h0mqn3047np0000cshjbwck3954r58 --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret\n"
       "  sluice audit replay --all --since 24h --from /var/lib/sluice/audit --state /var/lib/sluice --secret /var/lib/sluice/secret");
   r->callback([o, &call] { call.exit_code = replay(*o, call.json); });

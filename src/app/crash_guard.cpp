@@ -5,12 +5,14 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <sstream>
 
 #include "sluice/base/threads.hpp"
 #include "sluice/store/agent.hpp"
@@ -23,12 +25,15 @@ constexpr std::array fatal = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
 std::atomic<int> file{-1};
 std::atomic<const std::string*> line{nullptr};
+// Of the candidate that this thread builds. A handler runs on the thread that raised its signal.
+constinit thread_local const std::string* line_here = nullptr;
+std::atomic<int> builds{0};
 std::array<struct sigaction, 65> before{};
 
 void on_fatal(int signal, siginfo_t* info, void*) {
   const int kept = errno;
   const bool raised_inside = info->si_code > 0 || info->si_pid == ::getpid();
-  const auto* text = line.load(std::memory_order_acquire);
+  const auto* text = line_here != nullptr ? line_here : line.load(std::memory_order_acquire);
   if (raised_inside && text != nullptr && file.load() >= 0) (void)!::write(file.load(), text->data(), text->size());
   // As if nobody had looked: the fault comes again, or the signal is sent again, and meets what was there before.
   ::sigaction(signal, &before[static_cast<std::size_t>(signal)], nullptr);
@@ -42,8 +47,13 @@ result<crash_guard> crash_guard::open(const std::string& state_directory) {
   crash_guard out;
   out.path_ = state_directory + "/crashes";
   std::ifstream in(out.path_);
-  for (std::string version; std::getline(in, version);) {
-    if (!version.empty()) ++out.crashes_[version];
+  for (std::string text; std::getline(in, text);) {
+    std::istringstream words(text);
+    std::string version;
+    if (!(words >> version)) continue;
+    ++out.crashes_[version];
+    policy::activation as;
+    if (words >> as.epoch >> as.generation) out.crashed_as_[version] = std::max(out.crashed_as_[version], as);
   }
   out.any_ = !out.crashes_.empty();
   static const fault_stack of_main;  // the others have theirs of start_thread
@@ -68,8 +78,21 @@ void crash_guard::blame(const std::string& version, mono_time t) {
   line.store(version.empty() ? nullptr : &lines.back(), std::memory_order_release);
 }
 
+crash_guard::building::building(const std::string& version, policy::activation as)
+    : line_(version + " " + std::to_string(as.epoch) + " " + std::to_string(as.generation) + "\n"), around_(line_here) {
+  line_here = &line_;
+  std::atomic_signal_fence(std::memory_order_release);
+  builds.fetch_add(1);
+}
+
+crash_guard::building::~building() {
+  builds.fetch_sub(1);
+  line_here = around_;
+  std::atomic_signal_fence(std::memory_order_release);  // before the line goes
+}
+
 void crash_guard::look(mono_time t, bool downgraded) {
-  if (!any_ || downgraded || blamed_.empty() || t - since_ < goes_well_after) return;
+  if (!any_ || downgraded || builds.load() > 0 || blamed_.empty() || t - since_ < goes_well_after) return;
   any_ = ::ftruncate(file.load(), 0) != 0;
 }
 

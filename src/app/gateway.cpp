@@ -185,11 +185,15 @@ result<void> gateway::open_agent() {
   to.build = build_;
   to.labels = settings_.node.labels;
   to.crashes = guard_->crashes();
+  to.crashed_as = guard_->crashed_as();
   auto trust = read_trust(p);
   if (!trust) return std::unexpected(trust.error());
   to.trust = std::move(*trust);
   store::agent::callbacks calls;
-  calls.apply = [this](const policy::bundle_source& source, const std::string&, store::was_checked checked) { return loader_->apply(source, checked); };
+  calls.apply = [this](const policy::bundle_source& source, const std::string& version, policy::activation as, store::was_checked checked) {
+    const crash_guard::building to_blame(version, as);
+    return loader_->apply(source, checked);
+  };
   calls.in_shadow = [this](const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules) { return loader_->in_shadow(of, rules); };
   calls.report = [this] {
     const std::lock_guard lock(publish_mutex_);

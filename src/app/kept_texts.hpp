@@ -20,7 +20,7 @@ class kept_texts {
  public:
   // `states`: state directories, each of which holds such a folder.
   kept_texts(std::string master, std::vector<std::string> key_folders, const std::vector<std::string>& states);
-  // errc::not_found: not kept, erased, or no secret; the message says which.
+  // errc::not_found: not kept, erased, or no secret; any other: it is kept, and does not open with what was given. The message says why.
   [[nodiscard]] result<audit::kept_exchange> open(const std::string& line) const;
 
  private:

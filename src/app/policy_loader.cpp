@@ -1,6 +1,9 @@
 // See policy_loader.hpp.
 #include "policy_loader.hpp"
 
+#include <atomic>
+#include <utility>
+
 #include "sluice/policy/breadth.hpp"
 #include "sluice/policy/build.hpp"
 
@@ -46,10 +49,35 @@ void note_missing_vault(const policy::bundle_ast& bundle, std::vector<std::strin
 
 }  // namespace
 
+// Notes whether the compiler could not be had, or was kept waiting: that is no fault of the patterns.
+class policy_loader::noting_backend final : public match::compile_backend {
+ public:
+  explicit noting_backend(std::unique_ptr<match::compile_backend> of) : of_(std::move(of)) {}
+  result<std::string> compile(const match::pattern_set& set) override { return noted(of_->compile(set)); }
+  result<void> try_classifier(std::string_view bytes) override { return noted(of_->try_classifier(bytes)); }
+  std::uint64_t peak_bytes() const override { return of_->peak_bytes(); }
+  void forget_peak() override { of_->forget_peak(); }
+
+  void begin() { missed_.store(false); }
+  [[nodiscard]] bool missed() const { return missed_.load(); }
+
+ private:
+  template <class Answer>
+  Answer noted(Answer answer) {
+    if (!answer && (answer.error().code == errc::unavailable || answer.error().code == errc::timeout)) missed_.store(true);
+    return answer;
+  }
+  std::unique_ptr<match::compile_backend> of_;
+  std::atomic<bool> missed_{false};
+};
+
+policy_loader::~policy_loader() = default;
+
 policy_loader::policy_loader(const std::string& state_directory, match::compile_limits limits, bool has_vault)
-    : backend_(match::child_backend("/proc/self/exe", limits)), cache_(state_directory + "/cache"), has_vault_(has_vault) {}
+    : backend_(std::make_unique<noting_backend>(match::child_backend("/proc/self/exe", limits))), cache_(state_directory + "/cache"), has_vault_(has_vault) {}
 
 store::apply_result policy_loader::apply(const policy::bundle_source& source, store::was_checked checked) {
+  backend_->begin();
   const bool is_new = checked == store::was_checked::no;
   auto built = policy::build(source, now().wall, *backend_, cache_, is_new ? policy::expired_exceptions::leave_out_unpublished : policy::expired_exceptions::leave_out);
   if (is_new) (void)policy::hold_against_harmless_texts(built, source, *backend_, cache_);
@@ -59,6 +87,7 @@ store::apply_result policy_loader::apply(const policy::bundle_source& source, st
   out.spent = spent_in(built);
   if (built.snapshot == nullptr) {
     describe_refusal(built.found, out);
+    out.transient = backend_->missed();
     return out;
   }
   out.snapshot = built.snapshot;

@@ -17,6 +17,8 @@ namespace sluice::app {
 class policy_loader {
  public:
   policy_loader(const std::string& state_directory, match::compile_limits limits, bool has_vault);
+  ~policy_loader();
+  // One at a time.
   [[nodiscard]] store::apply_result apply(const policy::bundle_source& source, store::was_checked checked);
   // The same snapshot with these rules in shadow; null where that cannot be.
   [[nodiscard]] std::shared_ptr<const policy::snapshot> in_shadow(const std::shared_ptr<const policy::snapshot>& of, const std::vector<std::string>& rules);
@@ -24,7 +26,8 @@ class policy_loader {
   [[nodiscard]] std::shared_ptr<const admin::loaded_bundle> made_of(const std::shared_ptr<const policy::snapshot>& snapshot) const;
 
  private:
-  std::unique_ptr<match::compile_backend> backend_;
+  class noting_backend;
+  std::unique_ptr<noting_backend> backend_;
   policy::shard_cache cache_;
   bool has_vault_;
   mutable std::mutex mutex_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -48,6 +49,13 @@ bool fits(const json& r, const filter& f) {
          (f.rule.empty() || has_finding(r, "rule", f.rule)) && (f.policy.empty() || has_finding(r, "policy", f.policy)) && (f.value.empty() || has_finding(r, "hmac", f.value));
 }
 
+// The same without a parse of the line. Whole files are not passed over by the times at their ends: a clock that was set back makes no order of them.
+bool of_the_time(const std::string& line, const filter& f) {
+  if (!f.from && !f.to) return true;
+  const auto when = parse_time(first_text(line, "time"));
+  return when && (!f.from || *when >= *f.from) && (!f.to || *when < *f.to);
+}
+
 // Only where each line stands is kept: a log may be larger than memory.
 struct found_line {
   wall_time time;
@@ -56,7 +64,34 @@ struct found_line {
   auto operator<=>(const found_line&) const = default;
 };
 
-// Lines again by their places, of several files in any order. A packed file is read from its begin once, for all the lines wanted of it.
+// What fits, in the order of time; only the newest so many, where so many are asked for: a log may have more lines than memory has room for their places.
+class newest_lines {
+ public:
+  explicit newest_lines(const filter& f) : most_(f.limit == 0 ? 0 : f.skip + f.limit), skip_(f.skip) {}
+
+  void add(const found_line& line) {
+    ++fitting_;
+    kept_.push_back(line);
+    if (most_ == 0) return;
+    std::ranges::push_heap(kept_, std::greater());
+    if (kept_.size() <= most_) return;
+    std::ranges::pop_heap(kept_, std::greater());  // the oldest
+    kept_.pop_back();
+  }
+  [[nodiscard]] std::size_t fitting() const { return fitting_; }
+  [[nodiscard]] std::vector<found_line> take() {
+    std::ranges::sort(kept_);
+    kept_.resize(kept_.size() - std::min(kept_.size(), skip_));
+    return std::move(kept_);
+  }
+
+ private:
+  std::size_t most_, skip_, fitting_ = 0;
+  std::vector<found_line> kept_;
+};
+
+// Lines again by their places, of several files in any order. A packed file is read from its begin once, for all the lines wanted of it, which go
+// with the last of them.
 class line_store {
  public:
   std::uint32_t add(const log_file& file) {
@@ -66,16 +101,23 @@ class line_store {
 
   // Calls `line` for each until it returns false. A file that was there a moment ago and is not any more is an error.
   result<void> read(const std::vector<found_line>& found, const std::function<bool(const std::string& line)>& line) {
+    wanted_.assign(files_.size(), {});
+    for (const auto& each : found) wanted_[each.file].left.push_back(each.at);
     std::string l;
     for (const auto& each : found) {
-      if (auto got = get(each, found, l); !got) return got;
+      if (auto got = get(each, l); !got) return got;
       if (!line(l)) break;
     }
     return {};
   }
 
  private:
-  result<void> get(const found_line& which, const std::vector<found_line>& found, std::string& out) {
+  struct wanted_of_file {
+    std::vector<std::streamoff> left;               // before it is unpacked: which lines
+    std::map<std::streamoff, std::string> unpacked; // then: those that were not given yet
+  };
+
+  result<void> get(const found_line& which, std::string& out) {
     auto& file = files_[which.file];
     if (!file.packed && open_ != which.file) {
       in_ = std::ifstream(file.path, std::ios::binary);
@@ -83,11 +125,10 @@ class line_store {
       if (!in_ && !packed_since(file)) return fail(errc::io, "the audit file " + file.path + " was removed while the log was read; ask again");
     }
     if (file.packed) {
-      auto& lines = unpacked_[which.file];
-      if (lines.empty()) {
-        if (auto done = unpack(which.file, found, lines); !done) return done;
-      }
-      out = std::move(lines[which.at]);
+      auto& wanted = wanted_[which.file];
+      if (auto done = unpack(file, wanted); !done) return done;
+      auto line = wanted.unpacked.extract(which.at);
+      out = line.empty() ? std::string() : std::move(line.mapped());
     } else {
       in_.clear();
       in_.seekg(which.at);
@@ -97,11 +138,12 @@ class line_store {
     return {};
   }
 
-  result<void> unpack(std::uint32_t which, const std::vector<found_line>& found, std::map<std::streamoff, std::string>& lines) const {
-    for (const auto& each : found) {
-      if (each.file == which) lines.emplace(each.at, std::string());
-    }
-    const auto read = read_lines(files_[which], [&](std::streamoff at, const std::string& l) {
+  // Once.
+  static result<void> unpack(const log_file& file, wanted_of_file& wanted) {
+    auto& lines = wanted.unpacked;
+    for (const auto at : std::exchange(wanted.left, {})) lines.emplace(at, std::string());
+    if (lines.empty() || !lines.rbegin()->second.empty()) return {};
+    const auto read = read_lines(file, [&](std::streamoff at, const std::string& l) {
       if (const auto wanted = lines.find(at); wanted != lines.end()) wanted->second = l;
       return at <= lines.rbegin()->first;
     });
@@ -110,7 +152,7 @@ class line_store {
   }
 
   std::vector<log_file> files_;
-  std::map<std::uint32_t, std::map<std::streamoff, std::string>> unpacked_;  // by file: the lines wanted of it
+  std::vector<wanted_of_file> wanted_;  // by file
   std::ifstream in_;
   std::uint32_t open_ = 0xffffffff;
 };
@@ -118,23 +160,20 @@ class line_store {
 }  // namespace
 
 result<std::size_t> query(const std::vector<std::string>& directories, const filter& f, const std::function<bool(const std::string&)>& line) {
-  std::vector<found_line> found;
+  newest_lines found(f);
   line_store lines;
   auto done = each_line(directories, [&](const log_file& file, std::streamoff at, const std::string& l) {
     // The id is unique enough to spare a parse of every other line.
     if (!f.decision.empty() && l.find(f.decision) == std::string::npos) return true;
+    if (!of_the_time(l, f)) return true;
     const auto r = parse_bounded<json>(l, record_bounds);
     if (r.is_discarded() || !fits(r, f)) return true;
-    found.push_back({parse_time(word(r, "time")).value_or(wall_time{}), lines.add(file), at});
+    found.add({parse_time(word(r, "time")).value_or(wall_time{}), lines.add(file), at});
     return true;
   });
   if (!done) return std::unexpected(done.error());
-  const auto fitting = found.size();
-  std::ranges::sort(found);
-  found.resize(found.size() - std::min(found.size(), f.skip));
-  if (f.limit != 0 && found.size() > f.limit) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(f.limit));
-  if (auto given = lines.read(found, line); !given) return std::unexpected(given.error());
-  return fitting;
+  if (auto given = lines.read(found.take(), line); !given) return std::unexpected(given.error());
+  return found.fitting();
 }
 
 namespace {

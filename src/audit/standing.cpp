@@ -33,7 +33,11 @@ void standing_state::take(const control_event& event) {
 void standing_state::activate(const control_event& event) {
   auto canary = std::exchange(is_.canary, {});
   auto share = std::exchange(is_.canary_share, {});
-  is_ = {.activation = event.activation, .version = event.version, .freshness = event.freshness, .since = event.time, .canary = {}, .canary_share = {}};
+  // The same version under the same number was in force all the time, however current the node was.
+  const bool goes_on = runs() && is_.activation == event.activation && is_.version == event.version;
+  const auto since = goes_on ? is_.since : event.time;
+  const auto state_since = goes_on && is_.freshness == event.freshness ? is_.state_since : event.time;
+  is_ = {.activation = event.activation, .version = event.version, .freshness = event.freshness, .since = since, .state_since = state_since, .canary = {}, .canary_share = {}};
   if (canary != is_.version) is_.canary = std::move(canary), is_.canary_share = std::move(share);
   keep_demotions();
 }
@@ -53,7 +57,7 @@ control_event standing_state::event(wall_time now) const {
 }
 
 void standing_state::append(std::string& out) const {
-  out += ",\"standing\":{\"since\":\"" + rfc3339(is_.since) + "\",\"canary\":" + json_quoted(is_.canary) + ",\"share\":" + json_quoted(is_.canary_share) + ",\"demoted\":[";
+  out += ",\"standing\":{\"since\":\"" + rfc3339(is_.since) + "\",\"state_since\":\"" + rfc3339(is_.state_since) + "\",\"canary\":" + json_quoted(is_.canary) + ",\"share\":" + json_quoted(is_.canary_share) + ",\"demoted\":[";
   bool first = true;
   for (const auto& [version, rules] : demoted_) {
     for (const auto& rule : rules) {
@@ -67,7 +71,9 @@ void standing_state::restate(const std::string& line) {
   const auto j = parse_bounded<json>(line, record_bounds);
   const auto said = j.is_object() ? j.find("standing") : j.end();
   if (said == j.end() || !said->is_object()) return;
-  is_ = {.activation = word(j, "activation"), .version = word(j, "version"), .freshness = word(j, "state"), .since = parse_time(word(*said, "since")).value_or(wall_time{}),
+  const auto since = parse_time(word(*said, "since")).value_or(wall_time{});
+  // Older releases had one time for both.
+  is_ = {.activation = word(j, "activation"), .version = word(j, "version"), .freshness = word(j, "state"), .since = since, .state_since = parse_time(word(*said, "state_since")).value_or(since),
          .canary = word(*said, "canary"), .canary_share = word(*said, "share")};
   demoted_.clear();
   const auto demoted = said->find("demoted");

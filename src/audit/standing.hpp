@@ -29,7 +29,7 @@ class standing_state {
 
   struct running {
     std::string activation, version, freshness;
-    wall_time since{};
+    wall_time since{}, state_since{};  // of the activation; of its freshness
     std::string canary, canary_share;
   };
   [[nodiscard]] const running& is() const { return is_; }

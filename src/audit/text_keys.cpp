@@ -142,7 +142,7 @@ result<crypto::digest> text_keys::find(const std::string& id) const {
   if (!sealed.empty()) return unwrap(wrapping_, sealed, id, path);
   const auto erased = read_all(directory_ + "/" + id + ".erased");
   if (!erased.empty()) return fail(errc::not_found, "the text was erased at " + erased_at(erased));
-  return fail(errc::not_found, path + " is not there: the text was erased, or the key lies on another node");
+  return fail(errc::unavailable, path + " is not there: the text was erased, or the key lies on another node");
 }
 
 result<erasure> erase_keys(const std::string& directory, const erase_request& which, wall_time now) {

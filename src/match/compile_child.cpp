@@ -198,7 +198,8 @@ class child final : public compile_backend {
   [[nodiscard]] result<std::string> judge(bool in_time, int status, std::string answer, const task& of) const {
     const std::string what = of.what, advice = std::string("; ") + of.advice;
     if (!in_time) {
-      return fail(errc::limit, what + " took longer than " + std::to_string(limits_.wall_seconds) + " s" + advice);
+      // By the clock: on a machine that is busy with other things that says little of the set. Its own time is bounded, too.
+      return fail(errc::timeout, what + " took longer than " + std::to_string(limits_.wall_seconds) + " s" + advice);
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !answer.empty()) {
       const bool good = answer[0] == 0;
@@ -206,7 +207,10 @@ class child final : public compile_backend {
       if (good) return answer;
       return fail(errc::invalid_argument, std::move(answer));
     }
-    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)) {
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+      return fail(errc::unavailable, std::string("the ") + of.program + " was killed, most likely because the machine has no memory left; give it more, or see what else takes it");
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
       return fail(errc::limit, what + " took more than " + std::to_string(limits_.cpu_seconds) + " s of CPU" + advice);
     }
     return fail(errc::limit, std::string("the ") + of.program + " died, most likely at its limit of " +

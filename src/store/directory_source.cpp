@@ -32,6 +32,8 @@ void directory_source::take(bool may_wait) {
   if (!source) {
     if (source.error().message != last_problem_) node_.refuse({}, "", "load", source.error().message);
     last_problem_ = source.error().message;
+    if (again_.waits()) refused_version_.clear();  // is tried again as soon as it can be read
+    again_.forget();
     node_.lost(source.error().message);
     return;
   }
@@ -43,9 +45,10 @@ void directory_source::take(bool may_wait) {
   const bool numbered = node_.state().active != policy::activation{};
   if (version == node_.version() && node_.freshness() != policy::freshness::none && numbered && !(unsaved && unsaved->version == version)) {
     refused_version_.clear();
+    again_.forget();
     return node_.agrees();
   }
-  if (version == refused_version_) return;
+  if (version == refused_version_ && !again_.due(version)) return;
   // Read again: a file that was being written would differ, and only a whole state may be taken.
   auto again = load_directory(config_.directory, {});
   if (!again || policy::version_of(*again) != version) return;
@@ -53,9 +56,10 @@ void directory_source::take(bool may_wait) {
   const auto number = unsaved && unsaved->version == version ? unsaved->activation : node_.next_number();
   switch (node_.take(*source, version, number)) {
     case node::outcome::accepted:
-    case node::outcome::unsaved: return;
+    case node::outcome::unsaved: return again_.forget();
     case node::outcome::refused:
       refused_version_ = version;
+      node_.last_result().transient ? again_.put_off(version) : again_.forget();
       node_.spend(number);
   }
 }
@@ -74,7 +78,7 @@ bool directory_source::settle(int wake_fd) {
 
 void directory_source::wait(int wake_fd) {
   using event = directory_watch::event;
-  const auto what = std::exchange(edited_, false) ? event::edited : watch_.wait(config_.poll, wake_fd);
+  const auto what = std::exchange(edited_, false) ? event::edited : watch_.wait(again_.left(config_.poll), wake_fd);
   const auto begin = mono_now();
   if (what == event::edited && !settle(wake_fd)) {
     edited_ = true;

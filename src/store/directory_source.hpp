@@ -3,13 +3,14 @@
 
 #include "sluice/store/directory_watch.hpp"
 #include "node.hpp"
+#include "retry.hpp"
 #include "source.hpp"
 
 namespace sluice::store {
 
 class directory_source final : public source {
  public:
-  directory_source(const agent_config& config, store::node& node) : config_(config), node_(node), watch_(config.directory) {}
+  directory_source(const agent_config& config, store::node& node) : config_(config), node_(node), watch_(config.directory), again_(config.again_after) {}
   void look() override;
   void wait(int wake_fd) override;
 
@@ -22,6 +23,7 @@ class directory_source final : public source {
   directory_watch watch_;
   bool edited_ = false;  // an edit is going on, or has not been quiet for long enough
   std::string refused_version_;
+  retry again_;
   std::string last_problem_;
 };
 

@@ -44,8 +44,10 @@ void https_source::wait(int wake_fd) {
     ::poll(&fd, 1, static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 1000)));
     return;
   }
+  // The node kept nothing of an archive that it refused: the server is asked for it as if it were not known.
+  if (again_.due(refused_)) etag_.clear();
   // A server that holds its answer back says nothing for so long: shorter than what counts as gone.
-  ask(etag_.empty() || back_off_ != milliseconds(0) ? milliseconds(0) : std::min(config_.download_wait, node_.max_stale() / 3), wake_fd);
+  ask(etag_.empty() || back_off_ != milliseconds(0) ? milliseconds(0) : again_.left(std::min(config_.download_wait, node_.max_stale() / 3)), wake_fd);
 }
 
 void https_source::ask(milliseconds wait, int wake_fd) {
@@ -73,6 +75,7 @@ void https_source::ask(milliseconds wait, int wake_fd) {
 // What runs stays; the same bytes are not looked at again.
 void https_source::refuse(const std::string& what, policy::activation as, const std::string& version) {
   refused_ = digest_;
+  again_.forget();
   settled_ = false;
   node_.reached();
   node_.refuse(as, version, "VERIFY", what);
@@ -133,7 +136,8 @@ bool https_source::follows(const activation_record& record) {
 
 void https_source::take(const std::string& bytes) {
   digest_ = crypto::sha256_hex(bytes);
-  if (digest_ == refused_) return settled_ ? node_.contact() : node_.reached();
+  if (digest_ == refused_ && !again_.due(digest_)) return settled_ ? node_.contact() : node_.reached();
+  if (digest_ != refused_) again_.forget();
   refused_.clear();
   auto archive = read_archive(bytes, {});
   if (!archive) return refuse(archive.error().message);
@@ -167,6 +171,8 @@ void https_source::take(const std::string& bytes) {
   node_.contact();
   node_.learn(of->version, of->how.benign);
   const auto done = node_.take(archive->source, of->version, as, {}, said);
+  const bool may_pass = done == node::outcome::refused && node_.last_result().transient;
+  may_pass ? again_.put_off(digest_) : again_.forget();
   if (done == node::outcome::refused) refused_ = digest_;
   if (done == node::outcome::refused && archive->activation.empty()) node_.spend(as);
   if (done == node::outcome::unsaved) etag_.clear();  // tried again at the next look

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node.hpp"
+#include "retry.hpp"
 #include "ring_layout.hpp"
 #include "sluice/store/archive.hpp"
 #include "source.hpp"
@@ -11,7 +12,7 @@ namespace sluice::store {
 
 class https_source final : public source {
  public:
-  https_source(const agent_config& config, store::node& node) : config_(config), node_(node) {}
+  https_source(const agent_config& config, store::node& node) : config_(config), node_(node), again_(config.again_after) {}
   // For a few seconds: a gateway that starts serves what its disk has, and goes on asking beside.
   void look() override;
   void wait(int wake_fd) override;
@@ -36,6 +37,7 @@ class https_source final : public source {
   std::string digest_;   // SHA-256 of the archive that is looked at
   std::string refused_;  // SHA-256 of the archive that was refused last: a server without ETags hands it out again and again
   bool behind_told_ = false, settled_ = false;
+  retry again_;  // what is tried again: the archive
   mono_time next_{};
   milliseconds back_off_{0};
 };

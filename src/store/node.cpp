@@ -89,7 +89,7 @@ bool node::try_stored(const std::string& version, policy::activation as) {
     log("warn", source.error().message);
     return false;
   }
-  auto applied = calls_.apply(*source, version, was_checked::yes);
+  auto applied = calls_.apply(*source, version, as, was_checked::yes);
   if (!applied.snapshot) {
     log("warn", "version " + version.substr(0, 12) + " on disk does not build any more: " + applied.message);
     return false;
@@ -145,13 +145,13 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
     last_result_ = crash_loop(downgrade_);
   } else {
     writing = write_ahead(source, version);
-    last_result_ = built(source, version);
+    last_result_ = built(source, version, as);
   }
   if (!last_result_.snapshot) {
     if (writing.valid()) writing.wait();
     disk_.discard_version(version);
     unsaved_.reset();
-    refuse(as, version, last_result_.phase, last_result_.message);
+    refuse_build(as, version, "");
     return outcome::refused;
   }
   const auto demotions = demotions_with(version, with);
@@ -166,6 +166,7 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   } else {
     unsaved_.reset();
   }
+  if (told_for_now_.starts_with(version)) told_for_now_.clear();
   state_.highest = std::max(state_.highest, as);
   state_.active = as;
   state_.version = version;
@@ -218,7 +219,7 @@ void node::go_on_beside(const beside& with) {
 }
 
 // What is in force already, for everybody or for some, is not built again.
-apply_result node::built(const policy::bundle_source& source, const std::string& version) const {
+apply_result node::built(const policy::bundle_source& source, const std::string& version, policy::activation as) const {
   if (unsaved_ && unsaved_->version == version && last_result_.snapshot) return last_result_;
   for (const auto& [known, of] : {std::pair(&applied_, state_.version), {&canary_applied_, canary_ ? canary_->version : ""}, {&shadow_applied_, shadow_}}) {
     if (!known->snapshot || of != version || (known->apply_again && now().wall >= *known->apply_again)) continue;
@@ -227,27 +228,27 @@ apply_result node::built(const policy::bundle_source& source, const std::string&
     again.spent.clear();
     return again;
   }
-  return apply(source, version);
+  return apply(source, version, as);
 }
 
 // A build takes up to a minute and more, and a rule that runs wild is not left in force for so long.
-apply_result node::apply(const policy::bundle_source& source, const std::string& version) const {
+apply_result node::apply(const policy::bundle_source& source, const std::string& version, policy::activation as) const {
   const auto checked = config_.directory.empty() || was_live(version) ? was_checked::yes : was_checked::no;
-  if (!meanwhile_ || !snapshot_) return calls_.apply(source, version, checked);
+  if (!meanwhile_ || !snapshot_) return calls_.apply(source, version, as, checked);
   // Deferred where no thread is to be had: then it is built on this one.
   auto building = std::async(std::launch::async | std::launch::deferred, [&] {
     const fault_stack here;
-    return calls_.apply(source, version, checked);
+    return calls_.apply(source, version, as, checked);
   });
   while (building.wait_for(meanwhile_every) == std::future_status::timeout) meanwhile_();
   return building.get();
 }
 
 bool node::take_canary(const policy::bundle_source& source, const canary_version& share) {
-  auto applied = crashes(share.version) ? crash_loop("the process died of it") : built(source, share.version);
+  auto applied = crashes(share.version) ? crash_loop("the process died of it") : built(source, share.version, state_.active);
   if (!applied.snapshot) {
     last_result_ = applied;
-    refuse(state_.active, share.version, applied.phase, "as a canary: " + applied.message);
+    refuse_build(state_.active, share.version, "as a canary: ");
     return false;
   }
   canary_ = share;
@@ -342,6 +343,18 @@ bool node::refuse(policy::activation as, const std::string& version, const std::
   log("error", "refused " + (version.empty() ? std::string("what the source has") : "version " + version.substr(0, 12) + " as " + policy::to_string(as)) + " (" + phase + ")" + told.substr(phase.size()));
   calls_.event("refused", as, version, std::string(to_string(freshness_)), told);
   return true;
+}
+
+// Each trial that fails for a reason of the moment is counted; the logs are told once.
+void node::refuse_build(policy::activation as, const std::string& version, const std::string& what) {
+  auto& of = last_result_;
+  if (of.transient) of.message += "; that may pass, and this node tries again until it does";
+  const auto message = what + of.message;
+  const auto told = std::exchange(told_for_now_, of.transient ? version + message : std::string());
+  if (!of.transient || told != told_for_now_) return void(refuse(as, version, of.phase, message));
+  const std::scoped_lock hold(lock_);
+  published_.last_refusal = agent_status::refusal{now().wall, policy::to_string(as), version, of.phase, message};
+  ++published_.refusals;
 }
 
 void node::forget(const std::vector<std::string>& versions) {

@@ -110,13 +110,14 @@ class node {
   [[nodiscard]] static apply_result crash_loop(const std::string& why);
   [[nodiscard]] bool still_avoids(const std::string& version, policy::activation as) const;
   void downgraded_from(const std::string& version);
+  void refuse_build(policy::activation as, const std::string& version, const std::string& what);
   void could_not_save(const healthy_version& what, const std::string& why);
   [[nodiscard]] bool runs_what_is_stored() const;
   [[nodiscard]] bool only_takes_away(const std::string& version, const beside& with) const;
   [[nodiscard]] policy::freshness compute() const;
   [[nodiscard]] bool refuses_all() const;
-  [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version) const;
-  [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version) const;
+  [[nodiscard]] apply_result built(const policy::bundle_source& source, const std::string& version, policy::activation as) const;
+  [[nodiscard]] apply_result apply(const policy::bundle_source& source, const std::string& version, policy::activation as) const;
   void adopt(const apply_result& applied, const std::string& version);
   void go_on_beside(const beside& with);
   void tell_canary() const;
@@ -153,6 +154,7 @@ class node {
   std::string disk_fault_;
   std::optional<healthy_version> unsaved_;
   std::string unsaved_why_;
+  std::string told_for_now_;  // the version that did not build for a reason of the moment, and that reason, as the logs were told
   mono_time refusals_paid_until_{};
   std::uint64_t refusals_untold_ = 0;
   std::optional<mono_time> contact_, contact_saved_;

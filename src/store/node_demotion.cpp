@@ -14,10 +14,10 @@ bool concerns(const canary_version& share, const node_labels& labels) {
 bool node::concerns(const canary_version& share) const { return store::concerns(share, config_.labels); }
 
 bool node::take_shadow(const policy::bundle_source& source, const std::string& version) {
-  auto applied = crashes(version) ? crash_loop("the process died of it") : built(source, version);
+  auto applied = crashes(version) ? crash_loop("the process died of it") : built(source, version, state_.active);
   if (!applied.snapshot) {
     last_result_ = applied;
-    refuse(state_.active, version, applied.phase, "in shadow: " + applied.message);
+    refuse_build(state_.active, version, "in shadow: ");
     return false;
   }
   shadow_ = version;
@@ -55,7 +55,9 @@ bool node::crashes(const std::string& version) const {
 
 // A newer activation is somebody's word that it should be tried again; a folder knows no such word.
 bool node::still_avoids(const std::string& version, policy::activation as) const {
-  return snapshot_ && crashes(version) && version != state_.version && (!config_.redis || as <= crashed_before_);
+  if (!snapshot_ || !crashes(version) || version == state_.version) return false;
+  const auto built_as = config_.crashed_as.find(version);
+  return !config_.redis || as <= (built_as == config_.crashed_as.end() ? crashed_before_ : std::max(crashed_before_, built_as->second));
 }
 
 void node::downgraded_from(const std::string& version) {

@@ -6,6 +6,12 @@
 
 namespace sluice::store {
 
+namespace {
+
+constexpr std::chrono::minutes again_after_ended{1};  // where it did not build for a reason of the moment
+
+}  // namespace
+
 void node::apply_what_ended() {
   const auto t = now().wall;
   const auto over = [&](const apply_result& of) { return of.snapshot && of.apply_again && t >= *of.apply_again; };
@@ -20,10 +26,11 @@ void node::apply_again(apply_result& of, const std::string& version, const std::
   if (live && unsaved_) last_result_.snapshot.reset();  // is built anew when it is tried again
   const auto kept = ending_.find(version);
   const auto source = live ? stored(version) : kept != ending_.end() ? std::optional(kept->second) : std::nullopt;
-  auto applied = source ? apply(*source, version) : apply_result{};
+  auto applied = source ? apply(*source, version, state_.active) : apply_result{};
   if (!applied.snapshot) {
+    if (source && applied.transient) of.apply_again = now().wall + again_after_ended;
     log("error", what + "version " + version.substr(0, 12) + (live ? "" : ",") + " has an exception that expired; it stays in force, because " +
-                     (source ? "the version does not build any more: " + applied.message : "its files are not in policy.state_directory"));
+                     (source ? "the version does not build " + std::string(applied.transient ? "now, which is tried again: " : "any more: ") + applied.message : "its files are not in policy.state_directory"));
     return;
   }
   const auto notes = applied.notes;

@@ -60,6 +60,7 @@ void redis_source::look() {
   if (!done) return drop(done.error().message);
   back_off_ = milliseconds(0);  // only what answered in full counts: a server that accepts and hangs up is backed off from
   next_poll_ = mono_now() + jittered(config_.poll);
+  if (again_.waits()) next_poll_ = std::min(next_poll_, mono_now() + std::max(again_.left(config_.poll), rest_after_refusal));
   rests_until_ = mono_now() + (unvouched_ ? rest_after_refusal : rest);
 }
 
@@ -77,6 +78,10 @@ result<void> redis_source::follow_master() {
 result<void> redis_source::check() {
   auto head = read_head(*commands_, keys_);
   unvouched_ = !head;
+  if (again_.waits() && (!head || !*head || (*head)->text != refused_)) {
+    refused_.clear();
+    again_.forget();
+  }
   if (!head) {
     if (head.error().code != errc::integrity) return std::unexpected(head.error());
     // Redis answers, but with what no publisher wrote: what runs stays.
@@ -129,6 +134,7 @@ result<bool> redis_source::trusted(const activation_record& record) {
   if (passes) return true;
   node_.reached();
   unvouched_ = true;
+  again_.forget();
   if (refused_ == record.text) return false;
   refused_ = record.text;
   if (!node_.refuse(record.activation, record.version, "VERIFY", passes.error().message)) return false;
@@ -153,7 +159,7 @@ result<bool> redis_source::wanted(const activation_record& record) {
   }
   behind_told_ = false;
   node_.contact();
-  if (refused_ == record.text) return false;
+  if (refused_ == record.text && !again_.due(record.text)) return false;
   const bool runs_it = state.active == record.activation && node_.freshness() != policy::freshness::none;
   if (runs_it && (state.version != record.version || (!state.record.empty() && state.record != digest_of(record)))) {
     // One number with two meanings: two servers were written to. Neither may win by chance.
@@ -224,6 +230,7 @@ result<void> redis_source::take(const activation_record& record) {
   if (!base) return std::unexpected(base.error());
   if (!base->beyond.empty()) {
     refused_ = record.text;
+    again_.forget();
     node_.refuse(record.activation, record.version, "VERIFY", "activation " + policy::to_string(record.activation) + " " + base->beyond);
     return acknowledge(record, "NACK", "VERIFY", base->beyond);
   }
@@ -232,7 +239,7 @@ result<void> redis_source::take(const activation_record& record) {
   with.shown = base->record.with.shown;  // a breaker's limit follows from it: that, too, is for whoever may activate
   if (!config_.trust.keys.empty() && !base->record.signed_as.signatures.empty()) with.by_person = by_persons(base->record);
   const auto& unsaved = node_.unsaved();
-  const bool again = unsaved && unsaved->activation == record.activation;  // its answer stands until it changes
+  const bool again = refused_ == record.text || (unsaved && unsaved->activation == record.activation);  // its answer stands until it changes
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "RECEIVED", ""); !told) return told;
   // By the word of whoever may activate: a record of the role safety says nothing of what its version followed.
   const auto& live = base->record.version == record.version ? base->record : record;
@@ -243,6 +250,7 @@ result<void> redis_source::take(const activation_record& record) {
     const auto code = source.error().code;
     if (code != errc::integrity && code != errc::not_found) return std::unexpected(source.error());
     refused_ = record.text;
+    again_.forget();
     node_.refuse(record.activation, record.version, "VERIFY", source.error().message);
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
@@ -250,9 +258,12 @@ result<void> redis_source::take(const activation_record& record) {
   const auto done = node_.take(*source, record.version, record.activation, with, said);
   if (done == node::outcome::refused) {
     refused_ = record.text;
+    node_.last_result().transient ? again_.put_off(record.text) : again_.forget();
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
   }
   if (done == node::outcome::unsaved) {
+    refused_.clear();
+    again_.forget();
     const bool runs_it = node_.state().active == record.activation;
     return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
   }
@@ -274,6 +285,7 @@ result<void> redis_source::take(const activation_record& record) {
   }
   if (!fine) return {};
   refused_.clear();
+  again_.forget();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
   return heartbeat();
 }
@@ -286,6 +298,7 @@ result<bool> redis_source::take_other(const activation_record& record, const std
   if (!files) node_.refuse(record.activation, version, "VERIFY", what + ": " + files.error().message);
   if (files && take(*files)) return true;
   refused_ = record.text;
+  files && node_.last_result().transient ? again_.put_off(record.text) : again_.forget();
   auto told = acknowledge(record, "NACK", files ? node_.last_result().phase : "VERIFY", what + ": " + (files ? node_.last_result().message : files.error().message));
   if (!told) return std::unexpected(told.error());
   return false;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "node.hpp"
+#include "retry.hpp"
 #include "ring_layout.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/crypto/digest.hpp"
@@ -15,7 +16,7 @@ namespace sluice::store {
 
 class redis_source final : public source {
  public:
-  redis_source(const agent_config& config, store::node& node) : config_(config), node_(node), keys_(config.ring) {}
+  redis_source(const agent_config& config, store::node& node) : config_(config), node_(node), keys_(config.ring), again_(config.again_after) {}
   void look() override;
   void wait(int wake_fd) override;
   void trust_changed() override { refused_.clear(); }
@@ -59,6 +60,7 @@ class redis_source final : public source {
   ring_keys keys_;
   std::optional<redis_client> commands_, subscription_;
   std::string refused_;  // the record that was refused, as it stood in Redis: another under the same number is news
+  retry again_;          // what of it is tried again: the record
   std::string end_told_;  // of which record it was told that its key ends, and when
   bool behind_told_ = false, damage_told_ = false, silence_told_ = false;
   const std::string boot_ = hex(crypto::random_bytes(8));  // this process, in its heartbeats

@@ -20,6 +20,33 @@ def moment(seconds=0):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
 
 
+def test_of_a_node_that_was_killed_nobody_knows_until_it_starts_again(lab):
+    g, up = gateway(lab)
+    g.kill(signal.SIGTERM)
+    g.set_log("checkpoint: 1s")
+    g.start()
+    until("it serves", lambda: g.get("/readyz")[0] == 200)
+    version = g.state()["version"]
+
+    def told(*more, time):
+        r = sluice("audit", "at", "--from", g.audit, "--time", time, *more, check=False)
+        return r, json.loads(r.stdout) if "--json" in more else r.stdout
+
+    until("it is on record", lambda: [n["version"] for n in told("--json", time=moment())[1]] == [version])
+    g.kill()
+    until("nobody knows", lambda: told("--json", time=moment())[0].returncode == 1)
+    between = moment()
+    r, nodes = told("--json", time=between)
+    node = nodes[0]
+    assert len(nodes) == 1 and node["state"] == "UNKNOWN" and node["version"] is None and node["last"]["version"] == version and node["last_seen"] < between and not node["goes_on"], nodes
+    assert "nobody knows what node gw enforced" in r.stderr and "was killed" in r.stderr, r
+    until("a second later", lambda: moment() > between)
+    g.start()
+    until("it serves again", lambda: [n["version"] for n in told("--json", time=moment(1))[1]] == [version])
+    r, text = told("--rules", "--state", lab.dir / "gw-state", time=between)
+    assert r.returncode == 1 and "UNKNOWN" in text and "rules in force" not in text and "it started again at" in r.stderr, r
+
+
 def test_at_says_which_rules_were_in_force_for_whom_on_every_node(lab):
     token = lab.dir / "token"
     token.write_text("a-long-token\n")

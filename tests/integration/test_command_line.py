@@ -2,6 +2,7 @@
 import json
 import re
 import resource
+import signal
 import subprocess
 
 from lab import SLUICE, Gateway, Upstream, bundle, free_port, sluice
@@ -112,6 +113,29 @@ def test_what_a_replay_cannot_do_is_told_by_reason(lab):
     assert sum(each in named for each in ids) == 3 and "and 2 more; --json names them all" in named, r.stdout
     told = json.loads(sluice("audit", "replay", "--all", "--from", g.audit, "--json", check=False).stdout)
     assert set(told["not_replayed"]) == set(ids), told
+
+
+def test_a_replay_of_nothing_is_no_proof(lab):
+    folder, secret = bundle(lab.dir / "b"), lab.dir / "master"
+    secret.write_text("ab" * 32)
+    g = Gateway(lab, "gw", Upstream().port, f"{{directory: {folder}}}", f"secrets: {{key_file: {secret}}}\n")
+    g.kill(signal.SIGTERM)
+    g.set_log("text: encrypted")
+    g.start()
+    g.ask("hello")
+    g.records()
+    of = ("audit", "replay", "--all", "--from", g.audit, "--state", lab.dir / "gw-state", "--json")
+    r = sluice(*of, "--until", "2020-01-01", check=False)
+    told = json.loads(r.stdout)
+    assert r.returncode == 1 and told["decisions"] == 0 and not told["same"] and "nothing was replayed" in r.stderr and "audit query" in r.stderr, r
+    told = json.loads(sluice(*of, "--secret", secret).stdout)
+    assert told["same"] and told["in_full"] == 1 and told["why_not_in_full"] == {}, told
+    told = json.loads(sluice(*of).stdout)
+    assert told["same"] and told["rule_by_rule"] == 1 and list(told["why_not_in_full"].values()) == [1] and "--secret" in list(told["why_not_in_full"])[0], told
+    other = lab.dir / "other"
+    other.write_text("cd" * 32)
+    r = sluice(*of, "--secret", other, check=False)
+    assert r.returncode == 1 and "opens none of the 1 sealed texts" in r.stderr and "another master secret" in r.stdout, r
 
 
 def test_an_import_writes_both_files_or_none(lab):

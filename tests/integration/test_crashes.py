@@ -1,11 +1,12 @@
 """A version that the process dies of is left alone by the next start but one; what kills from outside says nothing about a version."""
+import json
 import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
-from lab import Gateway, Skip, Upstream, bundle, until
+from lab import Gateway, Skip, Upstream, bundle, sluice, until
 from test_policy_swaps import fleet, push, redacts
 
 
@@ -51,6 +52,23 @@ int epoll_wait(int fd, struct epoll_event* events, int max, int timeout) {
     return deeper(&depth);
   }
   return real(fd, events, max, timeout);
+}
+"""
+
+
+# And one that aborts where it hands patterns to its compiler: on the thread that builds a version.
+WHILE_BUILDING = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+ssize_t sendmsg(int socket, const struct msghdr* what, int flags) {
+  static ssize_t (*real)(int, const struct msghdr*, int);
+  const char* file = getenv("FAULT_FILE");
+  if (real == NULL) real = (ssize_t (*)(int, const struct msghdr*, int))dlsym(RTLD_NEXT, "sendmsg");
+  if (file != NULL && access(file, F_OK) == 0) abort();
+  return real(socket, what, flags);
 }
 """
 
@@ -103,6 +121,58 @@ def die_inside(g, trigger):
     g.process.wait(20)
     trigger.unlink()
     assert g.process.returncode == -signal.SIGABRT
+
+
+def with_fault(library, trigger, begin):
+    """What `begin` starts has the library in it."""
+    os.environ["LD_PRELOAD"], os.environ["FAULT_FILE"] = str(library), str(trigger)
+    try:
+        return begin()
+    finally:
+        del os.environ["LD_PRELOAD"], os.environ["FAULT_FILE"]
+
+
+def dies_building_it_twice(lab, g, up, library, trigger, good, candidate):
+    """The process has died of it once, and does so again as soon as it starts; then it leaves the candidate alone."""
+    g.process.wait(20)
+    with_fault(library, trigger, lambda: g.start(wait=False))
+    g.process.wait(20)
+    assert g.process.returncode == -signal.SIGABRT
+    died_of = [line.split()[0] for line in next(lab.dir.rglob("crashes")).read_text().splitlines()]
+    assert died_of == [candidate] * 2, (died_of, good)
+    with_fault(library, trigger, g.start)
+    assert g.state()["version"] == good and redacts(g, up, "Halden Bank")
+    assert g.state()["last_refusal"]["phase"] == "CRASH_LOOP" and g.state()["last_refusal"]["version"] == candidate
+    status, why = g.get("/readyz")
+    assert status == 503 and "the process died 2 times of version " + candidate[:12] in why, why
+    assert any(r["event"] == "downgraded" for r in g.records())
+
+
+def test_a_version_that_the_process_dies_of_building_is_the_one_to_blame(lab):
+    library, trigger, up = faulty_library(lab, WHILE_BUILDING), lab.dir / "now", Upstream()
+    folder = bundle(lab.dir / "b")
+    g = with_fault(library, trigger, lambda: Gateway(lab, "n0", up.port, f"{{directory: {folder}}}"))
+    good = g.state()["version"]
+    trigger.write_text("")
+    bundle(folder, rivals="{regex: 'Halden B[a-z]{1,8}'}")
+    dies_building_it_twice(lab, g, up, library, trigger, good, json.loads(sluice("check", folder, "--json").stdout)["version"])
+
+
+def test_a_ring_s_version_that_the_process_dies_of_building_waits_for_a_newer_activation(lab):
+    library, trigger = faulty_library(lab, WHILE_BUILDING), lab.dir / "now"
+    port, up, _, make = fleet(lab)
+    lab.redis(port)
+    g = with_fault(library, trigger, lambda: make(0))
+    folder = bundle(lab.dir / "b")
+    push(port, folder, "--wait", "1")
+    good = g.state()["version"]
+    trigger.write_text("")
+    bundle(folder, rivals="{regex: 'Halden B[a-z]{1,8}'}")
+    pushed = push(port, folder, "--wait", "0", "--json")
+    dies_building_it_twice(lab, g, up, library, trigger, good, json.loads(pushed.stdout)["version"])
+    trigger.unlink()
+    push(port, folder, "--wait", "1")
+    assert g.state()["version"] != good and g.get("/readyz")[0] == 200
 
 
 def run_through(lab, trigger, g, up):

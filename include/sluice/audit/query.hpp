@@ -36,7 +36,8 @@ struct filter {
 
 struct active_version {
   std::string node, boot, activation, version, freshness;
-  wall_time since;
+  wall_time since;                    // the version, under this activation
+  wall_time state_since;              // its freshness
   bool shadow = false;                // the gateway's `mode: shadow`: it enforced nothing
   std::vector<std::string> demoted;   // rules that the version enforces and that were in shadow; sorted
   // What decided for a share of conversations beside it, where something did; the share in words.
@@ -47,8 +48,15 @@ struct active_version {
   std::size_t one_of = 1;
   // The node's disk took no events about that time, and some were lost: until then another version may have been in force. Nothing: none were.
   std::optional<wall_time> lost_until = {};
+  // Nobody knows what was in force: the node's log was written last before the time, by more than it is ever silent, and does not say that the
+  // node was stopped. The rest is what was in force then. `goes_on`: when the node started again.
+  std::optional<wall_time> last_seen = {}, goes_on = {};
+  // Nor here: what there is of the node's log begins so late, and is not its begin. The rest is empty.
+  std::optional<wall_time> log_begins = {};
+  [[nodiscard]] bool known() const { return !last_seen && !log_begins; }
 };
-// What each node enforced when its clock showed `when`, by the events of its chain since its last start: control_event says which.
+// What each node enforced when its clock showed `when`, by the events of its chain since its last start: control_event says which. A node that
+// was not running, or was not there yet, has no row.
 [[nodiscard]] result<std::vector<active_version>> active_at(const std::vector<std::string>& directories, wall_time when);
 
 struct verify_options {

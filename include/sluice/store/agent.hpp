@@ -97,7 +97,10 @@ struct agent_config {
   node_labels labels;
   // How often the process died of a version lately. One with two and more is not what a start takes, where there is another.
   std::map<std::string, unsigned> crashes = {};
+  // As what it was last being built when the process died of building it: no memory of the node has that number.
+  std::map<std::string, policy::activation> crashed_as = {};
   milliseconds goes_well_after = store::goes_well_after;
+  milliseconds again_after{2000};           // what did not build for a reason of the moment; longer each time
 };
 
 // What applying a candidate came to. `phase`: parse, check, compile, selftest, done.
@@ -105,6 +108,7 @@ struct apply_result {
   std::shared_ptr<const policy::snapshot> snapshot;  // null: refused
   std::string phase, message;                        // message: first diagnostics with their places
   std::string rule;
+  bool transient = false;                            // refused for what was so at that moment: the same files may build later
   milliseconds took{0};
   std::string spent;                                 // for people: how long each pass took
   std::size_t database_bytes = 0;
@@ -148,8 +152,9 @@ struct agent_status {
 class agent {
  public:
   struct callbacks {
-    // Builds a snapshot from source bytes (parse, check, compile, self-test). On the agent's thread, or on one of its own beside it; one at a time.
-    std::function<apply_result(const policy::bundle_source&, const std::string& version, was_checked)> apply;
+    // Builds a snapshot from source bytes (parse, check, compile, self-test), for this activation. On the agent's thread, or on one of its own
+    // beside it; one at a time.
+    std::function<apply_result(const policy::bundle_source&, const std::string& version, policy::activation as, was_checked)> apply;
     // On the agent's thread: the same snapshot with these rules in shadow (policy::in_shadow).
     std::function<std::shared_ptr<const policy::snapshot>(const std::shared_ptr<const policy::snapshot>&, const std::vector<std::string>& rules)> in_shadow = {};
     // On the agent's thread: this is what is in force from now on. Called for a new activation and for each change of freshness.

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "written_log.hpp"
@@ -72,6 +74,11 @@ TEST_F(querying, a_span_of_time_holds_its_begin_and_not_its_end) {
 TEST_F(querying, a_limit_gives_the_newest_of_what_fits) {
   EXPECT_EQ(find(with([](filter& f) { f.tenant = "acme", f.limit = 1; })), ids{"d2"});
   EXPECT_EQ(find(with([](filter& f) { f.limit = 2; })), (ids{"d2", "d3"}));
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2, f.skip = 1; })), (ids{"d1", "d2"})) << "the page before";
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2, f.skip = 2; })), ids{"d1"});
+  EXPECT_EQ(find(with([](filter& f) { f.limit = 2, f.skip = 7; })), ids{});
+  const auto fit = query({folder_.path()}, with([](filter& f) { f.event = "decision", f.limit = 1, f.skip = 1; }), [](const std::string&) { return true; });
+  EXPECT_EQ(fit.value(), 3u) << "all that fit are counted";
 }
 
 TEST_F(querying, what_was_written_late_stands_where_its_time_is) {
@@ -255,6 +262,86 @@ TEST(active_at, goes_by_the_order_of_the_chain_where_a_clock_was_set_back) {
   EXPECT_EQ(at(now + std::chrono::minutes(9)), rows{"v2, set back"});
   // The same log twice is one.
   EXPECT_EQ(active_at({folder.path(), folder.path()}, now + std::chrono::minutes(9)).value().size(), 1u);
+}
+
+TEST(active_at, a_state_that_changes_leaves_the_time_since_when_a_version_is_in_force) {
+  log_folder folder;
+  auto to = log::open(config_for(folder), 1).value();
+  const auto now = sluice::now().wall;
+  int minute = 0;
+  const auto event = [&](const char* kind, const char* activation, const char* state) { to->event({kind, now + std::chrono::minutes(++minute), activation, "v1", state, ""}); };
+  event("activated", "1-1", "FRESH");
+  event("state", "1-1", "STALE");
+  event("state", "1-1", "STALE");  // a note on the way
+  event("activated", "1-2", "FRESH");
+  to->flush();
+  const auto told = [&](int m) {
+    const auto is = active_at({folder.path()}, now + std::chrono::minutes(m) + std::chrono::seconds(1)).value().at(0);
+    const auto minutes = [&](wall_time t) { return std::chrono::round<std::chrono::minutes>(t - now).count(); };
+    return std::pair(minutes(is.since), minutes(is.state_since));
+  };
+  EXPECT_EQ(told(1), std::pair(1L, 1L));
+  EXPECT_EQ(told(2), std::pair(1L, 2L));
+  EXPECT_EQ(told(3), std::pair(1L, 2L));
+  EXPECT_EQ(told(4), std::pair(4L, 4L)) << "the same version under another number";
+}
+
+TEST(active_at, of_a_node_that_died_nobody_knows_until_it_starts_again) {
+  const log_folder alive, folder;
+  auto config = config_for(alive);
+  config.signing = std::make_shared<const crypto::signing_key>(crypto::signing_key::from_seed(std::string(32, 's')));
+  config.checkpoint_interval = std::chrono::minutes(1);
+  const auto begin = sluice::now().wall;
+  auto to = log::open(config, 1).value();
+  to->event({"activated", begin, "1-1", "v", "FRESH", ""});
+  to->flush();
+  // As a kill leaves it: without the stop and the checkpoint behind it.
+  for (const auto& file : alive.files()) std::filesystem::copy(file, folder.path());
+  const auto told = [&](std::chrono::minutes after) { return active_at({folder.path()}, begin + after).value().at(0); };
+  EXPECT_TRUE(told(std::chrono::minutes(1)).known()) << "a log that writes a checkpoint a minute is silent for so long";
+  const auto later = told(std::chrono::minutes(2));
+  ASSERT_TRUE(later.last_seen && !later.goes_on);
+  EXPECT_LT(*later.last_seen, begin + seconds(30));
+  EXPECT_EQ(later.version, "v") << "what was in force when it was seen last";
+}
+
+TEST(active_at, the_time_between_a_death_and_the_next_start_is_nobodys) {
+  const log_folder folder;
+  const auto line = [](const std::string& boot, int seq, const std::string& time, const std::string& event, const std::string& more = "") {
+    return R"({"v":1,"event":")" + event + R"(","time":"2026-12-01T)" + time + R"(:00.000000Z","node":"n1","boot":")" + boot + "\",\"seq\":" + std::to_string(seq) +
+           R"(,"activation":"1-1","version":"v","state":"FRESH","detail":"")" + more + ",\"hash\":\"" + std::string(64, '0') + "\"}\n";
+  };
+  const std::string every = R"(,"checkpoint":{"number":1,"every_ms":60000})";
+  write(folder.path() + "/n1-20261201T090000000000Zaaaaaaaa-000001.jsonl", line("20261201T090000000000Zaaaaaaaa", 1, "09:00", "start") + line("20261201T090000000000Zaaaaaaaa", 2, "09:00", "activated") +
+                                                                              line("20261201T090000000000Zaaaaaaaa", 3, "10:00", "checkpoint", every));
+  write(folder.path() + "/n1-20261201T110000000000Zbbbbbbbb-000001.jsonl", line("20261201T110000000000Zbbbbbbbb", 4, "11:00", "checkpoint", every) + line("20261201T110000000000Zbbbbbbbb", 5, "11:00", "start") +
+                                                                              line("20261201T110000000000Zbbbbbbbb", 6, "11:00", "state") + line("20261201T110000000000Zbbbbbbbb", 7, "12:00", "stop"));
+  const auto told = [&](const std::string& time) { return active_at({folder.path()}, at("2026-12-01T" + time + ":00Z")).value(); };
+  EXPECT_TRUE(told("08:59").empty()) << "its log begins there: it had not been started yet";
+  EXPECT_TRUE(told("09:30").at(0).known());
+  EXPECT_TRUE(told("10:01").at(0).known());
+  const auto dead = told("10:30").at(0);
+  EXPECT_EQ(dead.last_seen, at("2026-12-01T10:00:00Z"));
+  EXPECT_EQ(dead.goes_on, at("2026-12-01T11:00:00Z"));
+  EXPECT_TRUE(told("11:30").at(0).known());
+  EXPECT_TRUE(told("12:30").empty()) << "it was stopped";
+}
+
+TEST(active_at, a_node_whose_log_begins_later_is_named) {
+  const log_folder folder;
+  auto to = log::open(config_for(folder), 1).value();
+  const auto now = sluice::now().wall;
+  to->event({"activated", now, "1-1", "v", "FRESH", ""});
+  to->flush();
+  EXPECT_TRUE(active_at({folder.path()}, now - std::chrono::hours(1)).value().empty()) << "it was not there yet";
+  // As retention leaves it: without its begin.
+  const auto file = folder.files().at(0);
+  const auto bytes = read(file);
+  write(file, bytes.substr(bytes.find('\n') + 1));
+  const auto told = active_at({folder.path()}, now - std::chrono::hours(1)).value();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].node, "n1");
+  EXPECT_TRUE(told[0].log_begins && told[0].version.empty() && !told[0].known());
 }
 
 TEST(active_at, a_node_that_was_stopped_enforced_nothing) {

@@ -371,6 +371,7 @@ TEST_F(tidying, what_was_in_force_is_told_after_retention_took_the_event) {
     log_->flush();
   };
   tell("activated", "v1", "");
+  log_->event({.kind = "state", .time = written_.wall + seconds(1), .activation = "1-7", .version = "v1", .freshness = "STALE", .detail = ""});
   tell("demoted", "v1", "rule fin-1: blocked too much");
   tell("demoted", "v1", "rule fin-2: by a person");
   tell("rearmed", "v1", "rule fin-2: by a person");
@@ -386,6 +387,7 @@ TEST_F(tidying, what_was_in_force_is_told_after_retention_took_the_event) {
   EXPECT_EQ(after[0].activation, "1-7");
   EXPECT_EQ(after[0].version, "v1");
   EXPECT_EQ(after[0].since, before[0].since);
+  EXPECT_EQ(after[0].state_since, before[0].state_since);
   EXPECT_EQ(after[0].demoted, ids{"fin-1"});
   EXPECT_EQ(after[0].canary, "v2");
   EXPECT_EQ(after[0].canary_share, "5.00 %");

@@ -91,6 +91,7 @@ TEST(compiler, a_child_that_takes_too_long_is_ended_and_the_next_set_is_taken) {
   const auto late = child->compile(slow);
   ASSERT_FALSE(late.has_value());
   EXPECT_TRUE(late.error().message.contains("longer than 1 s")) << late.error().message;
+  EXPECT_EQ(late.error().code, errc::timeout) << "on another day it may be done in time";
   EXPECT_TRUE(child->compile(one("needle")).has_value());
 }
 
@@ -98,6 +99,7 @@ TEST(compiler, a_program_that_is_not_there_is_named) {
   const auto made = child_backend("/nonexistent/sluice", {})->compile(one("x"));
   ASSERT_FALSE(made.has_value());
   EXPECT_NE(made.error().message.find("/nonexistent/sluice"), std::string::npos);
+  EXPECT_EQ(made.error().code, errc::unavailable);
 }
 
 // A version decides the same on every node, whatever its processor can do.

@@ -1,6 +1,7 @@
 // A node whose policies lie in a folder: swaps are atomic, edits are taken whole.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <thread>
 
@@ -55,6 +56,34 @@ TEST_F(folder_agent, a_folder_is_in_force_when_start_returns) {
   EXPECT_EQ(node.active().snapshot->version(), version("one"));
   EXPECT_EQ(policy::to_string(node.active().activation), "1-1");
   EXPECT_EQ(node.active().freshness, freshness::fresh);
+}
+
+TEST_F(folder_agent, what_did_not_build_for_a_reason_of_the_moment_is_tried_again) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  c.again_after = milliseconds(20);
+  watched_agent node(c);
+  node->start();
+  node.fails_for_now = 3;
+  bundle("p", "two");
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(node->status().refusals, 3u);
+  EXPECT_EQ(std::ranges::count_if(node.events(), [](const std::string& e) { return e.starts_with("refused "); }), 1) << "the logs are told once";
+  EXPECT_TRUE(node.had_event("refused", "the compiler did not start; that may pass, and this node tries again"));
+}
+
+TEST_F(folder_agent, what_did_not_build_for_good_is_not_tried_again) {
+  bundle("p", "one");
+  auto c = config(place_.path("p"));
+  c.again_after = milliseconds(1);
+  c.poll = milliseconds(5);
+  watched_agent node(c);
+  node->start();
+  bundle("p", "REFUSE");
+  ASSERT_TRUE(node.until_event("refused", "policy.yaml:1:1: refused"));
+  bundle("p", "two");
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(node->status().refusals, 1u);
 }
 
 TEST_F(folder_agent, an_edit_in_place_is_taken_when_it_is_quiet) {

@@ -160,6 +160,19 @@ TEST_F(fetching, what_it_died_of_was_live_here_all_the_same) {
   EXPECT_TRUE(node.until_version(version("repaired")));
 }
 
+TEST_F(fetching, what_did_not_build_for_a_reason_of_the_moment_is_asked_for_again) {
+  server_.serve(packed("one", {1, 1}, ""));
+  auto c = config();
+  c.again_after = milliseconds(20);
+  watched_agent node(c);
+  node->start();
+  ASSERT_TRUE(node.until_version(version("one")));
+  node.fails_for_now = 3;
+  server_.serve(packed("two", {1, 2}, version("one")));
+  ASSERT_TRUE(node.until_version(version("two")));
+  EXPECT_EQ(node->status().refusals, 3u);
+}
+
 TEST_F(fetching, an_archive_without_a_manifest_owes_the_second_key) {
   auto c = config();
   c.trust.required = false;

@@ -202,6 +202,64 @@ TEST_F(ring_faults, a_node_that_has_only_what_it_died_of_says_so_until_it_goes_w
   EXPECT_EQ(node->status().downgrade, "");
 }
 
+// It was never in force, so that no memory of the node has its number.
+TEST_F(ring_faults, what_the_process_died_of_building_is_left_alone_until_it_is_activated_once_more) {
+  auto c = config();
+  std::string good;
+  {
+    watched_agent node(c);
+    good = live_on(node, "good").version;
+  }
+  const auto deadly = push("deadly");
+  c.crashes = {{deadly.version, 2}};
+  c.crashed_as = {{deadly.version, deadly.activation}};
+  watched_agent node(c);
+  node->start();
+  EXPECT_EQ(node.active().snapshot->version(), good);
+  EXPECT_NE(node->status().downgrade.find("died 2 times of version " + deadly.version.substr(0, 12)), std::string::npos) << node->status().downgrade;
+  EXPECT_EQ(answer(deadly.activation).state, "NACK");
+  EXPECT_EQ(node->status().last_refusal->phase, "CRASH_LOOP");
+  const auto again = push("deadly");
+  EXPECT_TRUE(node.until_version(again.version));
+  EXPECT_EQ(node->status().downgrade, "");
+}
+
+TEST_F(ring_faults, what_did_not_build_for_a_reason_of_the_moment_is_refused_and_taken_later) {
+  auto c = config();
+  c.again_after = milliseconds(20);
+  watched_agent node(c);
+  live_on(node, "one");
+  node.fails_for_now = 1'000'000;
+  const auto two = push("two");
+  const auto said = answer(two.activation);
+  EXPECT_EQ(said.state, "NACK") << "whoever pushes learns of it";
+  EXPECT_NE(said.message.find("this node tries again"), std::string::npos) << said.message;
+  const auto status = node->status();
+  ASSERT_TRUE(status.last_refusal);
+  EXPECT_TRUE(status.last_refusal->stands && status.last_refusal->version == two.version);
+  node.fails_for_now = 0;
+  ASSERT_TRUE(node.until_version(two.version));
+  const auto end = mono_now() + seconds(10);
+  while (said_by("n1", two.activation).state != "ACK" && mono_now() < end) {
+  }
+  EXPECT_EQ(said_by("n1", two.activation).state, "ACK");
+  EXPECT_FALSE(node->status().last_refusal->stands);
+}
+
+TEST_F(ring_faults, something_newer_is_taken_at_once_where_the_one_before_waits) {
+  auto c = config();
+  c.again_after = milliseconds(20);
+  watched_agent node(c);
+  live_on(node, "one");
+  node.fails_for_now = 1'000'000;
+  const auto two = push("two");
+  EXPECT_EQ(answer(two.activation).state, "NACK");
+  node.fails_for_now = 0;
+  const auto three = push("three");
+  ASSERT_TRUE(node.until_version(three.version));
+  EXPECT_EQ(answer(three.activation).state, "ACK");
+}
+
 TEST_F(ring_faults, a_lease_without_an_end_is_nobodys) {
   auto one = connect(), two = connect();
   redis_->run({"SET", keys_.controller(), "nobody"});

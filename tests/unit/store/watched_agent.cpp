@@ -47,11 +47,16 @@ policy::bundle_source bundle_of(const std::string& text) {
 
 watched_agent::watched_agent(agent_config config) {
   agent::callbacks calls;
-  calls.apply = [this](const policy::bundle_source& source, const std::string& version, was_checked) {
+  calls.apply = [this](const policy::bundle_source& source, const std::string& version, policy::activation, was_checked) {
     if (while_applying) while_applying(version);
     apply_result out;
     const auto refused = std::ranges::any_of(source.files, [](const auto& f) { return f.bytes.contains("REFUSE"); });
-    if (refused) {
+    if (fails_for_now > 0) {
+      --fails_for_now;
+      out.phase = "compile";
+      out.message = "the compiler did not start";
+      out.transient = true;
+    } else if (refused) {
       out.phase = "check";
       out.message = "policy.yaml:1:1: refused";
       out.rule = "r-1";

@@ -1,6 +1,7 @@
 // An agent whose callbacks are recorded and can be waited for. "Compiling" succeeds unless a file holds the word REFUSE.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -41,6 +42,7 @@ class watched_agent {
   std::optional<wall_time> apply_again;
   shown_by_version shown;  // what it tells the ring that a version in shadow blocked
   std::function<void(const std::string& version)> while_applying;
+  std::atomic<int> fails_for_now{0};  // so many builds fail for a reason of the moment
 
  private:
   [[nodiscard]] bool wait(const std::function<bool()>& fits);
