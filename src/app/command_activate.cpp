@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "bundle_input.hpp"
+#include "ended_trials.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -41,8 +42,7 @@ judged weaker_than_live(store::publisher& ring, const store::head_record& live, 
 }
 
 // What its manifest says holds for what it was held against when it was pushed. False: it was complained about.
-bool may_follow(store::publisher& ring, const activate_options& options, const std::string& version, store::activate_request& asked) {
-  const auto live = ring.head();
+bool may_follow(store::publisher& ring, const activate_options& options, const std::string& version, const result<store::head_record>& live, store::activate_request& asked) {
   asked.only_after = live ? live->activation : policy::activation{};  // what is compared below, and nothing that came after it
   if (!live && live.error().code != errc::not_found) return true;  // what stands there cannot be read, and is passed over
   const auto origin = ring.origin(version);
@@ -73,12 +73,14 @@ int activate(const activate_options& options, bool json) {
   const auto version = staged_version(*ring, options.version);
   if (!version) return 1;
   store::activate_request asked{.version = *version, .kind = "activate", .actor = actor_name(options.actor), .note = options.note};
-  if (!may_follow(*ring, options, *version, asked)) return 1;
+  const auto live = ring->head();
+  if (!may_follow(*ring, options, *version, live, asked)) return 1;
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
   if (!json) std::cout << "version " << short_version(*version) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
-  return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json);
+  const auto ended = live ? ended_trials(*ring, *live, *head) : std::vector<std::string>{};
+  return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json, ended);
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 // sluice promote and sluice abort: how a canary, or a version in shadow, ends.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <memory>
 
 #include "bundle_input.hpp"
+#include "ended_trials.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/policy/build.hpp"
@@ -64,8 +67,6 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   const auto version = promote ? tried : live->version;
   if (promote && !options.over_limit && !within_limits(*ring, version)) return 1;
   auto warnings = promote && canary ? canary_warnings(*ring, options.ring.ring, *live, "nobody has the canary that becomes live for everybody") : std::vector<std::string>{};
-  if (promote && !canary && live->canary) warnings.push_back("the canary, version " + short_version(live->canary->version) + ", ends with it");
-  if (promote && !canary && live->canary) complain(warnings.back(), "push it once more as a canary where it is to go on");
   store::activate_request asked{.version = version, .kind = promote ? "promote" : "abort", .actor = actor_name(options.actor), .note = options.note, .only_after = live->activation};
   // What the command is not about goes on.
   if (canary && live->shadow != version) asked.shadow = live->shadow;
@@ -73,6 +74,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
+  if (promote) std::ranges::move(ended_trials(*ring, *live, *head), std::back_inserter(warnings));
   if (!json) {
     std::cout << (promote ? "the " + what + " " : "the " + what + " is over; version ") << short_version(version) << (promote ? " is live for everybody as " : " goes on as ")
               << policy::to_string(head->activation) << '\n' << std::flush;

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "bundle_input.hpp"
 #include "commit.hpp"
+#include "ended_trials.hpp"
 #include "gate_run.hpp"
 #include "node_wait.hpp"
 #include "provenance.hpp"
@@ -35,7 +37,7 @@ std::int64_t ms_since(mono_time from) { return std::chrono::duration_cast<millis
 
 // What the candidate is held against.
 struct comparison {
-  policy::activation head;             // of what is live; 0-0: nothing is
+  store::head_record head;             // what is live; 0-0: nothing is
   std::string version;                 // that; "": nothing is, or nobody vouches for it
   std::optional<bundle_input> active;  // what is live, built here, where one of the two has a `gate` block
   bool weaker = false;                 // the candidate is, or may be, or nobody can tell
@@ -64,7 +66,7 @@ std::optional<comparison> compare(const bundle_input& candidate, store::publishe
   out.weaker = true;
   out.unknown = head ? head->doubt : head.error().message;
   if (!head) return out;
-  out.head = head->activation;
+  out.head = *head;
   if (head->doubt.empty()) out.version = head->version;
   const bool must = out.unknown.empty() && !emergency;  // what nobody vouches for stops no repair
   auto source = live_files(*head, candidate, ring, emergency, out.unknown);
@@ -184,6 +186,7 @@ struct pushed {
   std::string version = {};
   std::optional<store::head_record> head = {};  // none: it was uploaded only
   bool unchanged = false;                  // it was live everywhere already
+  std::vector<std::string> ended = {};     // trials, in words
   std::int64_t golden_ms = 0, upload_ms = 0, activate_ms = 0;
 };
 
@@ -221,7 +224,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   out.head = options.again ? std::nullopt : active_everywhere(ring, out.version);
   out.unchanged = out.head.has_value();
   if (out.unchanged) return out;
-  auto request = request_of(options, ring, out.version, with->head);
+  auto request = request_of(options, ring, out.version, with->head.activation);
   if (!request) return said();
   request->how = how;
   auto head = ring.activate(*request);
@@ -229,6 +232,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());
   if (!head) return complain_ring(head.error()), said();
   warn_about(*head);
+  out.ended = ended_trials(ring, with->head, *head);
   out.head = std::move(*head);
   out.activate_ms = ms_since(mark);
   return out;
@@ -259,7 +263,8 @@ int push(const push_options& options, bool json) {
   const auto mark = mono_now();
   if (!json && !done->unchanged) tell(options, done->version, head);
   if (!json && done->unchanged) std::cout << "version " << short_version(done->version) << " is already active as " << policy::to_string(head.activation) << " in ring " << options.ring.ring << "; " << (options.canary.empty() && !options.shadow ? "nothing to do (--again activates it once more)" : "nothing to try out") << '\n' << std::flush;
-  const auto warnings = canary_warnings(*ring, options.ring.ring, head, "nobody gets the canary");
+  auto warnings = std::move(done->ended);
+  std::ranges::move(canary_warnings(*ring, options.ring.ring, head, "nobody gets the canary"), std::back_inserter(warnings));
   const auto waited = wait_for_nodes(*ring, options.ring.ring, head, options.wait, json, done->unchanged);
   const auto wait_ms = ms_since(mark);
   if (json) {

@@ -53,9 +53,9 @@ std::string redis_users(const std::string& gateway_password, const std::string& 
   };
   return "user default off\nuser gateway on >" + gateway_password + none +
          " +auth +select +ping +role +get +hget +hgetall +hset +expire +zadd +zrange +zremrangebyscore +xrevrange +xadd +smembers +time +subscribe +unsubscribe" +
-         writes({"node:*", "ack:*", "nodes", "feedback"}) + notify + " (+xadd ~" + key + "checkpoints)\nuser publisher on >" + publisher_password + none +
+         writes({"node:*", "ack:*", "nodes", "feedback", "labels"}) + notify + " (+xadd ~" + key + "checkpoints)\nuser publisher on >" + publisher_password + none +
          " +auth +select +ping +role +info +get +set +del +exists +hget +hmget +hgetall +hset +sadd +srem +sismember +smembers +wait +zadd +zcard +zrem +zscore +zrange +zrevrange +xadd +xrevrange +xinfo|stream +pttl +publish +eval" +
-         writes({"blob:*", "manifest:*", "versions", "head", "log", "revoked", "freeze", "stops", "controller", "feedback"}) + notify + "\n";
+         writes({"blob:*", "manifest:*", "versions", "head", "log", "revoked", "freeze", "stops", "controller", "feedback", "labels"}) + notify + "\n";
 }
 
 std::string redis_conf(const layout& of, const std::string& users) {

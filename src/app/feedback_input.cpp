@@ -115,11 +115,14 @@ std::optional<std::vector<rollout::feedback_entry>> read_feedback_entries(const 
   if (!options.ring.url.empty()) {
     const auto where = redis_of(options.ring);
     if (!where) return std::nullopt;
-    const auto entries = store::read_stream(*where, store::feedback_stream(options.ring.ring), entries_max, patience);
-    if (!entries) return complain_ring(entries.error()), std::nullopt;
-    for (const auto& each : *entries) {
-      for (const auto& [field, value] : each) {
-        if (field == "entry") add_entry(out, known, value);
+    // An older release wrote labels among the reports.
+    for (const auto& stream : {store::feedback_stream(options.ring.ring), store::label_stream(options.ring.ring)}) {
+      const auto entries = store::read_stream(*where, stream, entries_max, patience);
+      if (!entries) return complain_ring(entries.error()), std::nullopt;
+      for (const auto& each : *entries) {
+        for (const auto& [field, value] : each) {
+          if (field == "entry") add_entry(out, known, value);
+        }
       }
     }
   }
@@ -135,7 +138,7 @@ bool write_label(const feedback_options& options, const rollout::feedback_entry&
   if (!options.ring.url.empty()) {
     const auto where = redis_of(options.ring);
     if (!where) return false;
-    auto writer = store::stream_writer::connect(*where, store::feedback_stream(options.ring.ring), entries_max, patience);
+    auto writer = store::stream_writer::connect(*where, store::label_stream(options.ring.ring), entries_max, patience);
     if (!writer) return complain_ring(writer.error()), false;
     const store::stream_entry entry = {{"entry", rollout::to_json(label)}};
     if (const auto done = writer->append(std::span(&entry, 1)); !done) return complain_ring(done.error()), false;

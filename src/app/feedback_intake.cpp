@@ -47,6 +47,19 @@ bool feedback_intake::within_rate(const std::string& caller) {
   return true;
 }
 
+// Also true of what was said before: it is there. False: there is no room.
+bool feedback_intake::take(const rollout::feedback_entry& entry) {
+  const bool label = entry.what == rollout::feedback_entry::kind::label;
+  const auto key = decltype(said_)::key_of({label ? "label" : "report", entry.decision, entry.by});
+  const auto t = mono_now();
+  bool said = false;
+  said_.find(key, t, [&](const last_word& last) { said = last.verdict == entry.verdict; });
+  if (said) return true;
+  if (!to_.add(rollout::to_json(entry))) return false;
+  said_.change(key, t, [&](last_word& last) { last.verdict = entry.verdict; });
+  return true;
+}
+
 void feedback_intake::add_note(rollout::feedback_entry& entry, const std::string& note) const {
   if (note.empty() || how_.notes == kept_notes::none) return;
   if (how_.notes == kept_notes::masked) entry.note = rollout::masked_note(note);
@@ -70,7 +83,7 @@ proxy::services::own_answer feedback_intake::from_client(const proxy::services::
                                 .account = {},
                                 .time = now().wall};
   add_note(entry, read->note);
-  if (!to_.add(rollout::to_json(entry))) return {.status = 503, .body = said("the gateway has no room for feedback at the moment; send it later")};
+  if (!take(entry)) return {.status = 503, .body = said("the gateway has no room for feedback at the moment; send it later")};
   return {.status = 202, .body = json{{"accepted", true}, {"decision_id", read->decision}}.dump()};
 }
 
@@ -96,7 +109,7 @@ net::control_response feedback_intake::from_operator(const net::control_request&
                                 .account = {},
                                 .time = now().wall};
   add_note(entry, read->note);
-  if (!to_.add(rollout::to_json(entry))) return reply(503, said("there is no room for feedback: is Redis gone and the spool of the state directory full, or does its disk take nothing? The gateway's log says so"));
+  if (!take(entry)) return reply(503, said("there is no room for feedback: is Redis gone and the spool of the state directory full, or does its disk take nothing? The gateway's log says so"));
   return reply(202, json{{"accepted", true}, {"decision_id", read->decision}}.dump());
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "feedback_spool.hpp"
+#include "keyed_memory.hpp"
 #include "sluice/base/clock.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/net/control_server.hpp"
@@ -31,12 +32,21 @@ class feedback_intake {
   [[nodiscard]] net::control_response from_operator(const net::control_request& asked);
 
  private:
+  static constexpr std::size_t said_bytes_max = 8u << 20;
+  static constexpr std::chrono::hours said_idle_max{24};
   [[nodiscard]] bool within_rate(const std::string& caller);
+  [[nodiscard]] bool take(const rollout::feedback_entry& entry);
   void add_note(rollout::feedback_entry& entry, const std::string& note) const;
   feedback_settings how_;
   feedback_spool& to_;
   std::string id_key_, value_key_;
   crypto::digest note_key_;
+  // What somebody said last of a decision: who says it again adds nothing, and pushes nothing out.
+  struct last_word {
+    rollout::judgement verdict = rollout::judgement::false_positive;
+    [[nodiscard]] static std::size_t bytes() { return 0; }
+  };
+  keyed_memory<last_word> said_{said_bytes_max, said_idle_max};
   std::mutex lock_;  // of what follows
   mono_time minute_{};
   std::unordered_map<std::string, std::uint32_t> asked_;  // by who says it, in this minute

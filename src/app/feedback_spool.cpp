@@ -17,6 +17,7 @@
 #include "sluice/base/clock.hpp"
 #include "sluice/base/threads.hpp"
 #include "sluice/base/durable_file.hpp"
+#include "sluice/rollout/feedback.hpp"
 #include "sluice/store/stream_writer.hpp"
 #include "sluice/telemetry/log.hpp"
 
@@ -42,10 +43,34 @@ std::vector<std::string> lines_of(const std::string& file, std::uint64_t from, s
   return out;
 }
 
+bool is_label(const std::string& line) {
+  const auto entry = rollout::parse_entry(line);
+  return entry && entry->what == rollout::feedback_entry::kind::label;
+}
+
+// Of whole lines the newest that have room, those of people who looked before those of clients; in their order.
+std::vector<std::string> newest(std::vector<std::string> all, std::uint64_t bytes_max) {
+  std::vector<bool> label, stays(all.size());
+  for (const auto& line : all) label.push_back(is_label(line));
+  for (const bool labels : {true, false}) {
+    for (std::size_t i = all.size(); i-- > 0;) {
+      if (label[i] != labels) continue;
+      if (all[i].size() + 1 > bytes_max) break;
+      bytes_max -= all[i].size() + 1;
+      stays[i] = true;
+    }
+  }
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (stays[i]) out.push_back(std::move(all[i]));
+  }
+  return out;
+}
+
 }  // namespace
 
 feedback_spool::feedback_spool(const std::string& directory, std::optional<store::redis_endpoint> redis, const std::string& ring)
-    : file_(directory + "/feedback.jsonl"), sent_file_(directory + "/feedback.sent"), stream_(store::feedback_stream(ring)), redis_(std::move(redis)) {
+    : file_(directory + "/feedback.jsonl"), sent_file_(directory + "/feedback.sent"), reports_(store::feedback_stream(ring)), labels_(store::label_stream(ring)), redis_(std::move(redis)) {
   open_file();
   if (const auto text = read_file(sent_file_, "the feedback spool")) std::from_chars(text->data(), text->data() + text->size(), sent_);
   if (sent_ > size_) sent_ = 0;  // sent twice is better than not at all
@@ -78,7 +103,8 @@ feedback_spool::~feedback_spool() {
 bool feedback_spool::add(std::string line) {
   {
     const std::scoped_lock hold(lock_);
-    if (fails_ || queue_.size() >= queue_max || size_ + line.size() > file_bytes_max) {
+    const bool has_room = line.size() + (redis_ ? size_ : 0) <= file_bytes_max;  // without Redis what is older makes room
+    if (fails_ || queue_.size() >= queue_max || !has_room) {
       ++counts_.dropped;
       return false;
     }
@@ -109,11 +135,43 @@ void feedback_spool::tell(const std::string& why) {
   telemetry::log(telemetry::level::warn, "feedback waits in the state directory", {{"reason", why}});
 }
 
+// Somebody took the file away or emptied it: what was in it is gone, and neither its size nor what of it was sent says anything any more.
+void feedback_spool::look_at_file() {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(file_, none);
+  if (none && none != std::errc::no_such_file_or_directory) return;  // writing tells
+  const std::uint64_t there = none ? 0 : size;
+  if (there >= size_) return;
+  telemetry::log(telemetry::level::warn, "the feedback spool was taken away or cut by somebody else: it begins anew", {{"file", file_}, {"bytes", std::to_string(size_ - there)}});
+  if (const auto kept = replace_file(sent_file_, "0\n"); !kept) tell(kept.error().message);
+  const std::scoped_lock hold(lock_);
+  open_file();
+  sent_ = 0;
+}
+
+// The older half of a full file goes, at once, so that not every entry costs that.
+void feedback_spool::make_room(std::size_t bytes) {
+  if (redis_ || size_ + bytes <= file_bytes_max) return;
+  auto all = lines();
+  const auto before = all.size();
+  std::string kept;
+  const auto some = newest(std::move(all), file_bytes_max / 2);
+  for (const auto& line : some) kept += line + "\n";
+  const auto dropped = before - some.size();
+  if (!replace_file(file_, kept, 0600)) return;  // the disk takes nothing: the next write says why
+  telemetry::log(telemetry::level::warn, "the feedback spool was full: the oldest entries are gone", {{"file", file_}, {"entries", std::to_string(dropped)}});
+  const std::scoped_lock hold(lock_);
+  counts_.dropped += dropped;
+  size_ = kept.size();
+}
+
 // True: all of it is on the disk. Else none is, which is told once.
 bool feedback_spool::write(const std::vector<std::string>& some) {
+  look_at_file();
   if (some.empty()) return true;
   std::string bytes;
   for (const auto& line : some) bytes += line + "\n";
+  make_room(bytes.size());
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const auto why = fd >= 0 ? append_whole(fd, size_, bytes, true) : std::error_code(errno, std::generic_category());
   const bool fine = !why;
@@ -136,6 +194,21 @@ void feedback_spool::keep(std::vector<std::string> some) {
   queue_ = std::move(some);
 }
 
+// Labels first: a user of Redis that may not write them yet would have reports sent again and again.
+result<void> feedback_spool::send(const std::vector<std::string>& some) {
+  for (const bool labels : {true, false}) {
+    std::vector<store::stream_entry> entries;
+    for (const auto& line : some) {
+      if (is_label(line) == labels) entries.push_back({{"entry", line}});
+    }
+    if (entries.empty()) continue;
+    auto writer = store::stream_writer::connect(*redis_, labels ? labels_ : reports_, stream_entries_max, redis_timeout);
+    if (!writer) return std::unexpected(writer.error());
+    if (const auto done = writer->append(entries); !done) return done;
+  }
+  return {};
+}
+
 // True: nothing is left to send.
 bool feedback_spool::forward() {
   if (!redis_) return true;
@@ -143,11 +216,7 @@ bool feedback_spool::forward() {
     std::uint64_t end = 0;
     const auto some = lines_of(file_, sent_, at_once_max, end);
     if (some.empty()) break;
-    auto writer = store::stream_writer::connect(*redis_, stream_, stream_entries_max, redis_timeout);
-    if (!writer) return tell(writer.error().message), false;
-    std::vector<store::stream_entry> entries;
-    for (const auto& line : some) entries.push_back({{"entry", line}});
-    if (const auto done = writer->append(entries); !done) return tell(done.error().message), false;
+    if (const auto done = send(some); !done) return tell(done.error().message), false;
     {
       const std::scoped_lock hold(lock_);
       sent_ = end;

@@ -1,5 +1,6 @@
 // Feedback on its way to Redis: written to a file of the state directory first, so that neither a restart nor a Redis that is gone loses any. One
-// thread of its own does both; nobody else waits for a disk or a server. Where policies come from a folder, the file is where it stays.
+// thread of its own does both; nobody else waits for a disk or a server. Where policies come from a folder, the file is where it stays, and what is
+// oldest in it makes room for what comes.
 #pragma once
 
 #include <condition_variable>
@@ -33,7 +34,7 @@ class feedback_spool {
   struct counts {
     std::uint64_t received = 0;      // entries that were taken
     std::uint64_t forwarded = 0;     // entries that Redis has taken; some twice after a crash
-    std::uint64_t dropped = 0;       // entries that were refused, that a crash tore, or that the disk did not take until the end
+    std::uint64_t dropped = 0;       // entries that were refused, that a crash tore, that the disk did not take until the end, or that newer ones pushed out
     std::uint64_t waiting_bytes = 0; // of the file that Redis does not have; where there is none, all of it
   };
   // Any thread.
@@ -42,13 +43,16 @@ class feedback_spool {
  private:
   void open_file();
   void run();
+  void look_at_file();
+  void make_room(std::size_t bytes);
   [[nodiscard]] bool write(const std::vector<std::string>& some);
   void keep(std::vector<std::string> some);
   void lose(std::size_t entries);
   [[nodiscard]] bool forward();
   void empty_file();
   void tell(const std::string& why);
-  std::string file_, sent_file_, stream_, told_, told_of_disk_;
+  [[nodiscard]] result<void> send(const std::vector<std::string>& some);
+  std::string file_, sent_file_, reports_, labels_, told_, told_of_disk_;
   std::optional<store::redis_endpoint> redis_;
   mutable std::mutex lock_;  // of what follows
   std::condition_variable wake_;

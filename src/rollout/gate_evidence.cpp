@@ -112,6 +112,17 @@ repeat_evidence repeat(std::span<const policy::golden_case> cases, std::span<con
   return out;
 }
 
+// The candidate's word on them is there already; the active version decides them whole and once, so that a set that was swapped costs little more.
+deleted_evidence decide_deleted(const gate_evidence& candidate, std::span<const policy::golden_result> now, const gather_options& how) {
+  deleted_evidence out;
+  for (const std::size_t i : deleted_cases(how.active_cases, candidate.cases)) {
+    out.cases.push_back(how.active_cases[i]);
+    out.now.push_back(now[i]);
+  }
+  out.before = run_cases(out.cases, how.active->snapshot, how.threads, {.on = false});
+  return out;
+}
+
 void add_active(gate_evidence& out, const candidate& what, const gather_options& how, const std::function<void(std::size_t)>& done) {
   const auto& active = *how.active;
   active_evidence made{.version = active.bundle.version, .change = policy::diff(active.bundle, what.build.bundle), .before = {}, .tests = {}, .golden = {}};
@@ -121,6 +132,7 @@ void add_active(gate_evidence& out, const candidate& what, const gather_options&
   made.tests = policy::run_tests(promised.bundle, how.backend, how.cache, found);
   made.before = run_cases(out.cases, active.snapshot, how.threads, {.on = false}, done);
   made.golden = run_cases(how.active_cases, what.build.snapshot, how.threads, streams_for(how.active_cases), done);
+  made.deleted = decide_deleted(out, made.golden, how);
   made.gate = active.bundle.gate;
   made.has_must_block = std::ranges::any_of(how.active_cases, [](const auto& each) { return each.set == "must_block"; });
   out.active = std::move(made);

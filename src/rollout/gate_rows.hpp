@@ -45,6 +45,24 @@ void add(check_row& row, finding made);  // and lifts the row's status
 // Nothing to judge by: insufficient where it was demanded, a warning otherwise.
 void lack(check_row& row, bool demanded, finding made);
 
+// gate_deleted.cpp
+// Of `before` those of sets benign and attack of which `now` has none that says the same: its id and its slices aside.
+[[nodiscard]] std::vector<std::size_t> deleted_cases(std::span<const policy::golden_case> before, std::span<const policy::golden_case> now);
+// A case that both versions decided.
+struct compared_case {
+  const policy::golden_case& of;
+  const policy::golden_result &before, &now;
+  bool deleted;  // the candidate does not have it
+};
+// The candidate's, and those that it deleted. Only where there is an active version; views into the evidence.
+[[nodiscard]] std::vector<compared_case> compared_cases(const gate_evidence& evidence);
+// Those of a set that the candidate deleted and decides worse than the active version: they count as if they were still there.
+[[nodiscard]] std::vector<compared_case> lost_cases(const gate_evidence& evidence, std::string_view set);
+// As example_of, and that nobody finds it in the candidate.
+[[nodiscard]] std::string example_of(const compared_case& of);
+// "; of them N that were deleted: ID, …", or nothing.
+[[nodiscard]] std::string told_of_lost(std::span<const compared_case> lost);
+
 // gate_costs.cpp: times of the candidate, and of set perf those of the active version beside it. Null: there is none.
 void measure_times(const candidate& what, const policy::snapshot* active, cost_evidence& out);
 

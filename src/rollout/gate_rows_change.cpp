@@ -17,12 +17,14 @@ constexpr double unexplained_max = 0.002;  // of benign decisions that change wi
 
 // Cases that two versions decide differently, one way and the other.
 struct pairs {
-  std::size_t worse = 0, better = 0;
+  std::size_t worse = 0, better = 0, deleted = 0;  // deleted: of the worse
   std::vector<std::string> examples;  // of the worse
-  void count(bool was_good, bool is_good, const policy::golden_result& now) {
+  void count(bool was_good, bool is_good, const compared_case& of) {
     if (was_good == is_good) return;
     ++(is_good ? better : worse);
-    if (!is_good && examples.size() < examples_max) examples.push_back(example_of(now));
+    if (is_good) return;
+    deleted += of.deleted ? 1 : 0;
+    if (examples.size() < examples_max) examples.push_back(example_of(of));
   }
 };
 using family = std::map<std::string, pairs>;  // by what is tested
@@ -43,7 +45,8 @@ void judge_family(const family& all, check_row& row) {
     char chance[32];
     std::snprintf(chance, sizeof chance, "%.3g", adjusted[i]);
     finding made{.of = of, .what = std::to_string(counts.worse) + " cases got worse and " + std::to_string(counts.better) + " better (p = " + chance + ", exact paired test" +
-                                   (tests.size() > 1 ? ", Holm over " + std::to_string(tests.size()) + " tests)" : ")"),
+                                   (tests.size() > 1 ? ", Holm over " + std::to_string(tests.size()) + " tests)" : ")") +
+                                   (counts.deleted > 0 ? "; " + counted(counts.deleted, "of them is a case", "of them are cases") + " of the active version that the change deletes" : ""),
                  .examples = counts.examples};
     if (adjusted[i] < level) made.status = status::fail;
     add(row, std::move(made));
@@ -54,29 +57,10 @@ bool decision_differs(const policy::golden_result& was, const policy::golden_res
 
 bool has_rule(const policy::golden_result& in, const std::string& rule) { return std::ranges::find(in.rules, rule) != in.rules.end(); }
 
-void compare_benign(const gate_evidence& evidence, const gate_terms& terms, family& total, family& parts, check_row& row) {
-  std::set<std::string> changing;
-  for (const rule_facts& rule : evidence.rules) {
-    if (policy::changes_match(rule.action)) changing.insert(rule.id);
-  }
-  std::size_t n = 0;
-  pairs changed;
-  for (std::size_t i = 0; i < evidence.results.size(); ++i) {
-    const auto& now = evidence.results[i];
-    const auto& was = evidence.active->before[i];
-    if (evidence.cases[i].set != "benign") continue;
-    ++n;
-    changed.count(true, !decision_differs(was, now), now);
-    total["benign"].count(!touched(was), !touched(now), now);
-    for (const auto& slice : evidence.cases[i].slice) parts["benign/" + slice].count(!touched(was), !touched(now), now);
-    for (const auto* ids : {&was.rules, &now.rules}) {
-      for (const auto& id : *ids) {
-        if (has_rule(was, id) != has_rule(now, id) && changing.contains(id)) parts["rule " + id].count(!has_rule(was, id), !has_rule(now, id), now);
-      }
-    }
-  }
+// How many benign decisions are others, whether for the worse or not.
+void judge_unexplained(const pairs& changed, std::size_t n, const gate_terms& terms, const std::string& of, check_row& row) {
   if (changed.worse == 0) return;
-  finding made{.of = "benign decisions", .what = std::to_string(changed.worse) + " of " + std::to_string(n) + " change", .examples = changed.examples};
+  finding made{.of = of, .what = std::to_string(changed.worse) + " of " + std::to_string(n) + " change", .examples = changed.examples};
   if (share(changed.worse, n) > unexplained_max && terms.expected_change.empty()) {
     made.status = status::fail;
     made.what += ", more than " + percent(unexplained_max) + ": say why with --expected-change";
@@ -86,13 +70,37 @@ void compare_benign(const gate_evidence& evidence, const gate_terms& terms, fami
   add(row, std::move(made));
 }
 
+void compare_benign(const gate_evidence& evidence, const gate_terms& terms, family& total, family& parts, check_row& row) {
+  std::set<std::string> changing;
+  for (const rule_facts& rule : evidence.rules) {
+    if (policy::changes_match(rule.action)) changing.insert(rule.id);
+  }
+  std::size_t n = 0, n_deleted = 0;
+  pairs changed, changed_deleted;
+  for (const auto& each : compared_cases(evidence)) {
+    const auto& [of, was, now, deleted] = each;
+    if (of.set != "benign") continue;
+    ++(deleted ? n_deleted : n);
+    (deleted ? changed_deleted : changed).count(true, !decision_differs(was, now), each);
+    total["benign"].count(!touched(was), !touched(now), each);
+    for (const auto& slice : of.slice) parts["benign/" + slice].count(!touched(was), !touched(now), each);
+    for (const auto* ids : {&was.rules, &now.rules}) {
+      for (const auto& id : *ids) {
+        if (has_rule(was, id) != has_rule(now, id) && changing.contains(id)) parts["rule " + id].count(!has_rule(was, id), !has_rule(now, id), each);
+      }
+    }
+  }
+  judge_unexplained(changed, n, terms, "benign decisions", row);
+  // By themselves: among thousands that nobody touched, the three that were swapped would not show.
+  judge_unexplained(changed_deleted, n_deleted, terms, "benign decisions of deleted cases", row);
+}
+
 void compare_attacks(const gate_evidence& evidence, family& total, family& parts) {
-  for (std::size_t i = 0; i < evidence.results.size(); ++i) {
-    if (evidence.cases[i].set != "attack") continue;
-    const auto& now = evidence.results[i];
-    const bool was_caught = caught(evidence.active->before[i]), is_caught = caught(now);
-    total["attack"].count(was_caught, is_caught, now);
-    for (const auto& slice : evidence.cases[i].slice) parts["attack/" + slice].count(was_caught, is_caught, now);
+  for (const auto& each : compared_cases(evidence)) {
+    if (each.of.set != "attack") continue;
+    const bool was_caught = caught(each.before), is_caught = caught(each.now);
+    total["attack"].count(was_caught, is_caught, each);
+    for (const auto& slice : each.of.slice) parts["attack/" + slice].count(was_caught, is_caught, each);
   }
 }
 
@@ -116,6 +124,7 @@ check_row judge_changes(const gate_evidence& evidence, const gate_terms& terms) 
   }
   row.summary = "of " + counted(evidence.results.size(), "case", "cases") + " " + std::to_string(blocked) + " newly changed or blocked, " + std::to_string(passed) + " newly passed, " + std::to_string(text) +
                 " with another text or action, " + std::to_string(rules) + " by other rules";
+  if (const auto n = evidence.active->deleted.cases.size(); n > 0) row.summary += "; and " + counted(n, "case", "cases") + " of the active version that the change deletes";
   family totals, parts;
   compare_benign(evidence, terms, totals, parts, row);
   compare_attacks(evidence, totals, parts);

@@ -18,18 +18,26 @@ std::set<std::string> slices_of(const gate_evidence& evidence, std::string_view 
   for (const auto& each : evidence.cases) {
     if (each.set == set) out.insert(each.slice.begin(), each.slice.end());
   }
+  for (const auto& each : lost_cases(evidence, set)) out.insert(each.of.slice.begin(), each.of.slice.end());
   return out;
 }
 
-// Cases of a set (and of a slice, unless it is empty), and those for which `counts` holds.
+bool in_slice(const policy::golden_case& of, const std::string& slice) { return slice.empty() || std::ranges::find(of.slice, slice) != of.slice.end(); }
+
+// Cases of a set (and of a slice, unless it is empty), with those that were deleted because they would have told, and those for which `counts` holds.
 template <class Counts>
 rate counted_rate(const gate_evidence& evidence, std::string_view set, const std::string& slice, const Counts& counts) {
   rate out{.name = slice.empty() ? "total" : slice};
   for (std::size_t i = 0; i < evidence.results.size(); ++i) {
     const auto& each = evidence.cases[i];
-    if (each.set != set || (!slice.empty() && std::ranges::find(each.slice, slice) == each.slice.end())) continue;
+    if (each.set != set || !in_slice(each, slice)) continue;
     ++out.n;
     out.hits += counts(evidence.results[i]) ? 1 : 0;
+  }
+  for (const auto& each : lost_cases(evidence, set)) {
+    if (!in_slice(each.of, slice)) continue;
+    ++out.n;
+    out.hits += counts(each.now) ? 1 : 0;
   }
   return out;
 }
@@ -59,7 +67,10 @@ void add_examples(finding& to, const gate_evidence& evidence, std::string_view s
   for (std::size_t i = 0; i < evidence.results.size() && to.examples.size() < examples_max; ++i) {
     const auto& each = evidence.cases[i];
     if (each.set != set || !counts(evidence.results[i])) continue;
-    if (slice.empty() || std::ranges::find(each.slice, slice) != each.slice.end()) to.examples.push_back(example_of(evidence.results[i]));
+    if (in_slice(each, slice)) to.examples.push_back(example_of(evidence.results[i]));
+  }
+  for (const auto& each : lost_cases(evidence, set)) {
+    if (to.examples.size() < examples_max && in_slice(each.of, slice) && counts(each.now)) to.examples.push_back(example_of(each));
   }
 }
 
@@ -100,6 +111,11 @@ rate false_positives_of(const gate_evidence& evidence, const gate_terms& terms, 
   if (const auto seen = evidence.benign_seen.find(rule); seen != evidence.benign_seen.end()) {
     out.hits = seen->second.hits;
     out.n = seen->second.n;
+    for (const auto& each : lost_cases(evidence, "benign")) {
+      if (std::ranges::find(each.now.rules, rule) == each.now.rules.end()) continue;
+      ++out.n;
+      ++out.hits;
+    }
   } else {
     out = counted_rate(evidence, "benign", {}, [&](const policy::golden_result& each) { return std::ranges::find(each.rules, rule) != each.rules.end(); });
     out.name = rule;
@@ -114,7 +130,7 @@ check_row judge_false_positives(const gate_evidence& evidence, const gate_terms&
   const bool demanded = terms.requires_set("benign");
   const auto rates = false_positive_rates(evidence, terms);
   const rate& total = rates.front();
-  row.summary = std::to_string(total.hits) + " of " + std::to_string(total.n) + " benign cases changed or blocked; at most " + percent(total.bound) + " with 95 % confidence";
+  row.summary = std::to_string(total.hits) + " of " + std::to_string(total.n) + " benign cases changed or blocked; at most " + percent(total.bound) + " with 95 % confidence" + told_of_lost(lost_cases(evidence, "benign"));
   if (total.n == 0) {
     lack(row, demanded, {.of = {}, .what = "no golden case of set benign: " + std::to_string(cases_needed(*total.limit, 0)) + " would show a rate of " + percent(*total.limit) + ", if none is changed",
                          .examples = {}, .missing = cases_needed(*total.limit, 0)});
@@ -190,6 +206,9 @@ check_row judge_rule_false_positives(const gate_evidence& evidence, const gate_t
     finding made = judge_rate(one, *one.limit, demanded, "benign cases matched");
     if (const auto seen = evidence.benign_seen.find(each.id); seen != evidence.benign_seen.end()) {
       made.examples = seen->second.examples;
+      for (const auto& lost : lost_cases(evidence, "benign")) {
+        if (made.examples.size() < examples_max && std::ranges::find(lost.now.rules, each.id) != lost.now.rules.end()) made.examples.push_back(example_of(lost));
+      }
     } else {
       add_examples(made, evidence, "benign", {}, [&](const policy::golden_result& r) { return std::ranges::find(r.rules, each.id) != r.rules.end(); });
     }
@@ -210,7 +229,7 @@ check_row judge_recall(const gate_evidence& evidence, const gate_terms& terms) {
   check_row row{.check = "recall", .summary = {}, .findings = {}};
   const auto rates = recall_rates(evidence, terms);
   const rate& total = rates.front();
-  row.summary = std::to_string(total.hits) + " of " + std::to_string(total.n) + " attack cases caught; at least " + percent(total.bound) + " with 95 % confidence";
+  row.summary = std::to_string(total.hits) + " of " + std::to_string(total.n) + " attack cases caught; at least " + percent(total.bound) + " with 95 % confidence" + told_of_lost(lost_cases(evidence, "attack"));
   if (total.n == 0 && terms.limits.floors.empty()) {
     lack(row, terms.requires_set("attack"), {.of = {}, .what = "no golden case of set attack", .examples = {}, .missing = 1});
     return row;

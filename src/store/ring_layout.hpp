@@ -32,6 +32,7 @@ class ring_keys {
   [[nodiscard]] std::string vault() const { return base_ + "vault:"; }  // a conversation's name follows
   [[nodiscard]] std::string ledger() const { return base_ + "ledger"; }   // the index; ":" and a handle's name follow
   [[nodiscard]] std::string feedback() const { return base_ + "feedback"; }
+  [[nodiscard]] std::string labels() const { return base_ + "labels"; }
   [[nodiscard]] std::string checkpoints() const { return base_ + "checkpoints"; }
   [[nodiscard]] std::string controller() const { return base_ + "controller"; }
   [[nodiscard]] std::string freeze() const { return base_ + "freeze"; }

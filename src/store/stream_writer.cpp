@@ -59,5 +59,6 @@ result<std::vector<stream_entry>> read_stream(const redis_endpoint& from, const 
 }
 
 std::string feedback_stream(const std::string& ring) { return ring_keys(ring).feedback(); }
+std::string label_stream(const std::string& ring) { return ring_keys(ring).labels(); }
 
 }  // namespace sluice::store

@@ -147,6 +147,29 @@ def labelled(lab, g, decision, verdict, *people):
         sluice("feedback", "triage", decision, "--verdict", verdict, "--by", person, "--spool", admin)
 
 
+def test_reports_push_out_no_label_and_none_is_taken_twice(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    g = Gateway(lab, "gw", fleet.up.port, f'{{redis: {{url: "redis://127.0.0.1:{redis.port}", ring: {RING}, poll: 500ms}}}}', secret(lab))
+    fleet.push(wait=1)
+    _, mine = ask(g, "pay Halden Bank")
+    for n in range(5):
+        assert say(g, {"decision_id": mine, "verdict": "false_positive", "note": f"again {n}"})[0] == 202
+    labelled(lab, g, mine, "false_positive", "Ada Byron", "Ada Byron")
+    where = ["--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING]
+    sluice("feedback", "triage", mine, "--verdict", "false_positive", "--by", "Grace Murray", *where)
+    lengths = lambda: [int(redis("xlen", redis.key(stream))) for stream in ("feedback", "labels")]
+    until("both are in their streams", lambda: lengths() == [1, 2])
+    assert metric(g, "sluice_feedback_received_total") == 2, "who says the same again adds nothing"
+    # Of an older release, which wrote labels among the reports; and then those are cut.
+    old = {"kind": "label", "decision": "0" * 32, "verdict": "correct", "by": "Ada Byron", "time": "2026-11-29T12:00:00Z"}
+    redis("xadd", redis.key("feedback"), "*", "entry", json.dumps(old))
+    listed = lambda: {e["decision"]: e["state"] for e in json.loads(sluice("feedback", "list", *where, "--json").stdout)}
+    assert "0" * 32 in listed() and listed()[mine] == "false_positive", listed()
+    redis("xtrim", redis.key("feedback"), "MAXLEN", 0)
+    assert listed() == {mine: "false_positive"}, listed()
+
+
 def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
     g, up = alone(lab, "context: {default: {tenant: retail}}\n", rivals="{regex: 'Halden B[a-z]{1,8}'}")
     state, audit = lab.dir / "gw-state", g.audit
@@ -163,14 +186,14 @@ def test_two_labels_make_a_patch_and_nothing_changes_by_itself(lab):
     patch = lab.dir / "feedback.patch"
     export = lambda: json.loads(sluice("feedback", "export", "--bundle", lab.dir / "b", "--out", patch, *spool, *logs, "--json").stdout)
     labelled(lab, g, wrong[0], "false_positive", "Ada Byron", "Ada Byron")
-    until("the labels are written", lambda: len(entries(g)) == 6)
+    until("the label is written", lambda: len(entries(g)) == 5)
     assert export()["cases"] == 0 and patch.read_text() == "", "one person twice is one person"
     labelled(lab, g, wrong[0], "false_positive", "Grace Murray")
     labelled(lab, g, missed, "false_negative", "Ada Byron", "Grace Murray")
     labelled(lab, g, right, "correct", "Ada Byron", "Grace Murray")
     labelled(lab, g, wrong[1], "false_positive", "Ada Byron")
     labelled(lab, g, wrong[1], "correct", "Grace Murray")
-    until("all labels are written", lambda: len(entries(g)) == 13)
+    until("all labels are written", lambda: len(entries(g)) == 12)
     listed = {e["decision"]: e for e in json.loads(sluice("feedback", "list", *spool, "--json").stdout)}
     assert [listed[d]["state"] for d in (*wrong, missed)] == ["false_positive", "disputed", "open", "false_negative"], listed
     assert listed[wrong[0]]["notes"].startswith("my bank 0"), "sealed notes open with the secret"
@@ -206,7 +229,7 @@ def test_the_ring_of_the_command_line_goes_before_that_of_the_environment(lab):
     label = ["feedback", "triage", "0" * 32, "--verdict", "correct", "--by", "Ada Byron", *where]
     sluice(*label, "--ring", "it", env=other)
     sluice(*label, env=other | {"SLUICE_RING": "it"})
-    rings = lambda: {ring: int(redis("xlen", "{sluice:%s}:feedback" % ring)) for ring in ("it", "prod")}
+    rings = lambda: {ring: int(redis("xlen", "{sluice:%s}:labels" % ring)) for ring in ("it", "prod")}
     assert rings() == {"it": 2, "prod": 0}, rings()
     listed = lambda *words: json.loads(sluice("feedback", "list", *where, *words, "--json", env=other).stdout)
     assert listed("--ring", "it") and not listed() and not listed("--ring", "nosuch"), "each command reads the ring that it is told"

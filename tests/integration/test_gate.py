@@ -177,6 +177,27 @@ def test_gate_keeps_what_the_active_version_promised(lab):
     assert code == 1 and off == {"promises": "FAIL"} and "thorn: a golden case of the active version" in what(report, "promises"), report["reasons"]
 
 
+def test_gate_holds_deleted_cases_against_the_change_that_deletes_them(lab):
+    """A keyword more, and in the same change the harmless cases that have it are swapped; and a keyword less, with its attacks."""
+    umbrellas = {f"b{i}": {"request": f"an umbrella for day {i}"} for i in range(6)}
+    active = write(lab.dir / "active", changed(cases(), **umbrellas))
+    loose = GATE.replace("total: 0.05, slice: 0.05, rule: 0.05", "total: 0.5, slice: 0.5, rule: 0.5")
+    code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active, words=("needle", "umbrella"), gate=loose)
+    assert code == 1 and off == {"changes": "FAIL"}, report["reasons"]
+    assert "benign decisions of deleted cases: 6 of 6 change" in what(report, "changes") and "6 of them are cases of the active version that the change deletes" in what(report, "changes"), what(report, "changes")
+    assert "g.jsonl:4 b0 (of the active version; deleted)" in json.dumps(report["checks"]), report["checks"]
+    code, report, off = held(lab, cases(), "--expected-change", "umbrellas are a rival's", against=active, words=("needle", "umbrella"))
+    assert code == 1 and off == {"false_positives": "FAIL", "rule_false_positives": "FAIL", "changes": "FAIL"}, report["reasons"]
+    assert "6 of 66 benign cases" in next(c["summary"] for c in report["checks"] if c["check"] == "false_positives"), report["checks"]
+    code, report, off = held(lab, cases(), against=active)
+    assert code == 0 and off == {}, "cases may go that nothing speaks by"
+
+    active = write(lab.dir / "active", changed(cases(), **{f"a{i}": {"request": f"thorn {i}"} for i in range(6)}), words=("needle", "thorn"))
+    code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
+    assert code == 1 and off == {"recall": "FAIL", "changes": "FAIL"}, report["reasons"]
+    assert "40 of 46 attack cases caught" in json.dumps(report["checks"]) and "attack: 6 cases got worse" in what(report, "changes"), report["checks"]
+
+
 SUITE = """apiVersion: sluice/v1
 kind: TestSuite
 metadata: {name: sharp, owner: o}

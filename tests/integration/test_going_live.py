@@ -3,7 +3,7 @@ import json
 import re
 import threading
 
-from lab import bundle, sluice, until
+from lab import bundle, free_port, sluice, until
 from test_policy_swaps import fleet, push, redacts
 
 HEADERS = "context: {headers: {trusted_proxies: [127.0.0.1/32]}}"
@@ -56,6 +56,38 @@ def test_a_canary_keeps_to_its_conversations_on_every_node_and_grows_and_ends(la
     assert arms(nodes[0], up, some) == set(some) == arms(nodes[1], up, some)
     kinds = [e["kind"] for e in json.loads(ring(port, "history", "--json").stdout)]
     assert kinds == ["promote", "canary", "abort", "canary", "canary", "activate"], kinds
+
+
+def test_whoever_ends_the_trial_of_another_is_told_whose_it_was(lab):
+    port = free_port()
+    lab.redis(port)
+    words = (f"{name} Bank" for name in ("Mere", "Tarn", "Fell", "Dale", "Beck", "Crag", "Holm", "Wick"))
+    next_one = lambda: bundle(lab.dir / "b", ("Halden Bank", next(words)))
+    told = lambda command, *more: (lambda r: (r.stderr, json.loads(r.stdout)))(ring(port, command, *more, "--json"))
+    pushed = lambda *more: told("push", next_one(), *more)
+    ended = lambda answer, *expected: [w in answer[0] for w in answer[1]["warnings"]] == [True] * len(expected) and all(e in w for e, w in zip(expected, answer[1]["warnings"]))
+    first = pushed()
+    assert ended(first), first
+    canary = pushed("--canary", "5", "--actor", "ada")[1]["version"][:12]
+    answer = pushed("--canary", "50", "--actor", "ben")
+    assert ended(answer, f"the canary, version {canary}, which ada began, ends with it"), answer
+    canary = answer[1]["version"][:12]
+    ring(port, "push", lab.dir / "b", "--canary", "70", "--actor", "cleo")  # which grows: nothing ends
+    beside = pushed("--shadow", "--actor", "dora")
+    assert ended(beside), "both go on"
+    answer = pushed()
+    assert ended(answer, f"the canary, version {canary}, which ben began", f"the version in shadow, {beside[1]['version'][:12]}, which dora began"), answer
+
+    shadow = pushed("--shadow", "--actor", "dora")[1]["version"][:12]
+    answer = told("rollback", "--to", first[1]["activation"])
+    assert ended(answer, f"the version in shadow, {shadow}, which dora began"), answer
+    staged = pushed("--no-activate")[1]["version"]
+    ring(port, "push", next_one(), "--canary", "5", "--actor", "ada")
+    answer = told("activate", staged, "--approved-by", "Eve")
+    assert ended(answer, ", which ada began, ends with it"), answer
+    ring(port, "push", lab.dir / "b", "--canary", "5")
+    answer = told("promote")
+    assert ended(answer), "what becomes live does not end"
 
 
 def test_whom_a_canary_decides_for_stays_with_it_while_it_grows(lab):

@@ -69,6 +69,13 @@ struct probe {
   std::string what;
 };
 
+// Cases of the active version's sets benign and attack that the candidate does not have: who deletes a case in the change that it speaks against
+// gains nothing by it.
+struct deleted_evidence {
+  std::vector<policy::golden_case> cases;
+  std::vector<policy::golden_result> before, now;  // of each case, by the active version and by the candidate
+};
+
 struct active_evidence {
   std::string version;
   policy::bundle_diff change;
@@ -78,6 +85,7 @@ struct active_evidence {
   std::size_t tests_without_rule = 0;          // its tests of rules and policies that the candidate has no more: nobody can run them
   bool has_must_block = false;
   std::optional<policy::gate_spec> gate = {};  // what the active version demanded of itself
+  deleted_evidence deleted = {};
 };
 
 // Decisions of a log, decided again by the candidate.

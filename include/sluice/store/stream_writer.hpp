@@ -34,7 +34,8 @@ class stream_writer {
 // The newest entries of a stream, at most `entries_max`, oldest first. A stream that is not there has none.
 [[nodiscard]] result<std::vector<stream_entry>> read_stream(const redis_endpoint& from, const std::string& stream, std::size_t entries_max, milliseconds timeout);
 
-// The stream of a ring's feedback.
+// The stream of what a ring's clients report, and that of what people who looked say of it: who reports much pushes out no label.
 [[nodiscard]] std::string feedback_stream(const std::string& ring);
+[[nodiscard]] std::string label_stream(const std::string& ring);
 
 }  // namespace sluice::store

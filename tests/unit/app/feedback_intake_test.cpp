@@ -60,5 +60,24 @@ TEST_F(taking_feedback, is_of_the_credential_the_user_and_the_tenant_that_the_de
   }
 }
 
+TEST_F(taking_feedback, who_says_the_same_again_adds_nothing_and_who_says_otherwise_does) {
+  const auto key = crypto::derive_key(std::string(32, 's'), "decision-id");
+  decision_ids ids(std::string(key.begin(), key.end()), 1);
+  const auto ann = one("key:a", "ann", "");
+  const auto decision = ids.next(now().wall, owner_of(ann));
+  const auto label = [&](const std::string& by, const std::string& verdict) {
+    net::control_request asked;
+    asked.method = "POST";
+    asked.body = R"({"decision_id":")" + decision + R"(","verdict":")" + verdict + R"(","by":")" + by + R"("})";
+    return intake_.from_operator(asked).status;
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(say_of(decision, ann), 202);
+  EXPECT_EQ(spool_.stats().received, 1u);
+  for (const char* verdict : {"correct", "correct", "false_positive", "correct"}) EXPECT_EQ(label("Ada", verdict), 202);
+  EXPECT_EQ(spool_.stats().received, 4u) << "her last word is another than the one before";
+  EXPECT_EQ(label("Grace", "correct"), 202);
+  EXPECT_EQ(spool_.stats().received, 5u);
+}
+
 }  // namespace
 }  // namespace sluice::app

@@ -88,6 +88,51 @@ TEST(feedback_spool, an_entry_that_the_disk_took_in_part_waits_and_spoils_no_oth
   EXPECT_EQ(spool.lines(), all);
 }
 
+std::string said(const char* kind, int n, std::size_t note) {
+  const auto number = std::to_string(n);
+  return std::string(R"({"kind":")") + kind + R"(","decision":")" + std::string(32 - number.size(), '0') + number + R"(","verdict":"correct","by":"Ada","time":"2026-11-23T00:00:00Z","note":")" + std::string(note, 'x') + "\"}";
+}
+
+TEST(feedback_spool, where_no_redis_takes_it_the_oldest_reports_make_room) {
+  const folder in;
+  constexpr int reports = 16'000;
+  const auto label = said("label", 0, 0);
+  {
+    std::ofstream file(in.path() + "/feedback.jsonl");
+    file << label << '\n';
+    for (int i = 1; i <= reports; ++i) file << said("report", i, 900) << '\n';
+  }
+  feedback_spool spool(in.path(), std::nullopt, "r");
+  ASSERT_LT(spool.stats().waiting_bytes, feedback_spool::file_bytes_max);
+  constexpr std::uint64_t taken = 300;  // no more than wait at once, and more than have room
+  for (std::uint64_t i = 0; i < taken; ++i) ASSERT_TRUE(spool.add(said("report", 100'000, 900)));
+  for (int i = 0; i < 3000 && spool.stats().dropped == 0; ++i) ::usleep(10'000);
+  const auto dropped = spool.stats().dropped;
+  ASSERT_GT(dropped, 0u);
+  const auto last = said("report", 999'999, 0);
+  ASSERT_TRUE(spool.add(last));
+  for (int i = 0; i < 1000 && spool.lines().back() != last; ++i) ::usleep(10'000);
+  const auto left = spool.lines();
+  EXPECT_EQ(left.front(), label) << "what a person said stays";
+  EXPECT_EQ(left.back(), last);
+  EXPECT_EQ(spool.stats().dropped, dropped) << "none was refused";
+  EXPECT_EQ(left.size() + dropped, 1 + reports + taken + 1);
+  EXPECT_LT(spool.stats().waiting_bytes, feedback_spool::file_bytes_max * 2 / 3);
+}
+
+TEST(feedback_spool, a_file_that_somebody_takes_away_begins_anew) {
+  const folder in;
+  const auto file = in.path() + "/feedback.jsonl";
+  feedback_spool spool(in.path(), std::nullopt, "r");
+  EXPECT_TRUE(spool.add(std::string(999, 'x')));
+  until_waiting(spool, 1000, 0);
+  std::filesystem::remove(file);
+  until_waiting(spool, 0, 0);
+  EXPECT_TRUE(spool.add("next"));
+  until_waiting(spool, 5, 0);
+  EXPECT_EQ(spool.lines(), std::vector<std::string>{"next"});
+}
+
 TEST(feedback_spool, an_entry_that_a_crash_tore_is_counted_and_spoils_no_other) {
   const folder in;
   std::ofstream(in.path() + "/feedback.jsonl") << "whole\nhalf of";

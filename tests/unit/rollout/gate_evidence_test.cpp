@@ -97,6 +97,34 @@ TEST(gate_evidence, what_a_suite_says_of_rules_that_are_gone_is_for_the_comparis
   EXPECT_EQ(seen.active->tests_without_rule, 3u) << "two inline tests, and the one of the suite that is of that rule alone";
 }
 
+policy::golden_case asked(const std::string& id, const std::string& set, const std::string& text, const std::string& slice = "s") {
+  policy::golden_case out;
+  out.id = id;
+  out.set = set;
+  out.slice = {slice};
+  out.request = {{.who = policy::role::user, .content = text, .part = policy::part_kind::text}};
+  out.who.tenant = "acme";
+  return out;
+}
+
+TEST(gate_evidence, cases_that_were_deleted_or_rewritten_are_decided_by_both_versions_and_renamed_ones_are_not) {
+  bench of;
+  const auto active = bundle(blocking("stop", "needle")), candidate = bundle(blocking("stop", "(needle|thorn)"));
+  auto other_tenant = asked("d", "attack", "a needle");
+  other_tenant.who.tenant = "globex";
+  const std::vector<policy::golden_case> before = {asked("a", "benign", "a thorn"), asked("b", "benign", "hay"), asked("c", "attack", "needle"), asked("d", "attack", "a needle"), asked("p", "perf", "gone")};
+  const std::vector<policy::golden_case> now = {asked("a", "benign", "hay and hay"), asked("renamed", "benign", "hay", "t"), other_tenant};
+  const auto seen = gather({.build = candidate, .golden_digest = {}, .cases = now}, {.backend = of.backend, .cache = of.cache, .active = &active, .active_cases = before, .threads = 1});
+  const auto& deleted = seen.active->deleted;
+  list ids;
+  for (const auto& each : deleted.now) ids.push_back(each.id);
+  EXPECT_EQ(ids, (list{"a", "c", "d"}));
+  ASSERT_EQ(deleted.before.size(), 3u);
+  EXPECT_EQ(deleted.before[0].action, policy::action::allow);
+  EXPECT_EQ(deleted.now[0].action, policy::action::block);
+  EXPECT_EQ(deleted.cases[2].who.tenant, "acme");
+}
+
 // Another version that was compiled before, by the same compiler, is none of the candidate's.
 TEST(gate_evidence, what_the_compiler_held_for_another_version_is_not_the_candidates) {
   bench of;

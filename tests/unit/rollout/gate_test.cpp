@@ -163,6 +163,60 @@ TEST(gate, benign_decisions_may_change_in_two_of_a_thousand_without_a_word) {
   }
 }
 
+// Cases of the active version that the candidate left out.
+void leave_out(gate_evidence& evidence, int n, const std::string& set, policy::action was, policy::action is) {
+  auto& out = evidence.active->deleted;
+  for (int i = 0; i < n; ++i) {
+    policy::golden_case one;
+    one.id = "gone" + std::to_string(i);
+    one.set = set;
+    one.slice = {"s"};
+    policy::golden_result decided{.id = one.id, .set = set, .place = {}};
+    decided.action = was;
+    out.before.push_back(decided);
+    decided.action = is;
+    if (is == policy::action::block) decided.rules = {"stop"};
+    out.now.push_back(std::move(decided));
+    out.cases.push_back(std::move(one));
+  }
+}
+
+TEST(gate, benign_cases_that_were_deleted_speak_against_what_blocks_them) {
+  auto evidence = good();
+  evidence.active = same_as(evidence);
+  leave_out(evidence, 1, "benign", policy::action::allow, policy::action::block);
+  leave_out(evidence, 400, "benign", policy::action::allow, policy::action::allow);
+  auto terms = strict();
+  terms.limits.false_positives_rule = 0.01;
+  EXPECT_EQ(off(judge(evidence, terms)), list{"changes FAIL"}) << "one of 401, where one of 3401 would not show";
+  const auto report = judge(evidence, terms);
+  ASSERT_EQ(report.reasons.size(), 1u);
+  EXPECT_TRUE(report.reasons[0].starts_with("changes: benign decisions of deleted cases: 1 of 401 change")) << report.reasons[0];
+  const auto row = std::ranges::find(report.rows, "changes", &check_row::check);
+  const auto named = std::ranges::find(row->findings, "benign decisions of deleted cases", &finding::of);
+  ASSERT_EQ(named->examples.size(), 1u);
+  EXPECT_TRUE(named->examples[0].ends_with(" gone0 (of the active version; deleted)")) << named->examples[0];
+  // A word is enough for decisions that change; it is none for rates, nor for what chance does not explain.
+  terms.expected_change = "a rival's name";
+  EXPECT_EQ(off(judge(evidence, terms)), list{});
+  leave_out(evidence, 20, "benign", policy::action::allow, policy::action::block);
+  EXPECT_EQ(off(judge(evidence, terms)), (list{"false_positives FAIL", "changes FAIL"}));
+}
+
+TEST(gate, attacks_that_were_deleted_count_as_missed_where_they_are_missed_now) {
+  auto evidence = good();
+  evidence.active = same_as(evidence);
+  leave_out(evidence, 40, "attack", policy::action::block, policy::action::block);
+  leave_out(evidence, 40, "attack", policy::action::allow, policy::action::allow);
+  EXPECT_EQ(off(judge(evidence, strict())), list{}) << "what was missed before may go";
+  leave_out(evidence, 3, "attack", policy::action::block, policy::action::allow);
+  EXPECT_EQ(off(judge(evidence, strict())), list{"recall INSUFFICIENT"});
+  leave_out(evidence, 4, "attack", policy::action::block, policy::action::allow);
+  const auto report = judge(evidence, strict());
+  EXPECT_EQ(off(report), (list{"recall FAIL", "changes FAIL"}));
+  EXPECT_TRUE(std::ranges::find(report.rows, "recall", &check_row::check)->summary.ends_with("; of them 7 cases of the active version that the change deletes: gone0, gone1, gone2, gone0, gone1, …"));
+}
+
 TEST(gate, without_demands_fails_only_what_is_proved) {
   auto evidence = good();
   for (std::size_t i = 0; i < 20; ++i) evidence.results[3 + i].action = policy::action::block;  // 0.67 %, proved above 0.44 %
