@@ -44,6 +44,11 @@ bool ends_word(char32_t c) { return !is_word(c) || is_unspaced(c); }
 
 bool edged_text::is_sign(std::size_t at) const { return std::ranges::binary_search(signs_, units_[at].original_begin); }
 
+bool edged_text::may_lose_here(std::size_t at) const {
+  if (units_.empty()) return false;
+  return at >= units_.size() ? may_lose_ : !signs_.empty() || units_[at - 1].original_end < units_[at].original_begin;
+}
+
 bool edged_text::lost_edge(std::size_t at) const {
   if (at == 0 || at >= text_.size() || units_.empty()) return false;
   if (at >= units_.size()) return may_lose_;
@@ -65,7 +70,7 @@ edged_text::answer edged_text::edge(std::size_t at, bool more) const {
   if (at == 0 || at >= text_.size()) return answer::no;
   const char last = text_[at - 1], next = text_[at];
   const bool ascii = static_cast<unsigned char>(last | next) < 0x80;
-  if (ascii && units_.empty() && last != '_' && next != '_') return answer::no;
+  if (ascii && last != '_' && next != '_' && !may_lose_here(at)) return answer::no;  // most places
   const auto before = code_point_before(text_, at), behind = code_point_at(text_, at);
   if (!is_word(before) || !is_word(behind)) return answer::no;
   if (lost_edge(at)) return answer::yes;

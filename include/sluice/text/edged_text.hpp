@@ -43,6 +43,8 @@ class edged_text {
 
  private:
   [[nodiscard]] bool is_sign(std::size_t at) const;
+  // Whether anything but the two characters has to be looked at.
+  [[nodiscard]] bool may_lose_here(std::size_t at) const;
   std::string_view text_;
   std::span<const text_unit> units_;
   std::span<const std::uint32_t> signs_;
