@@ -101,8 +101,9 @@ TEST(policy_exceptions, know_the_edges_of_words_that_rules_know) {
   for (const std::string match : {"{keywords: [halden]}", "{regex: '(?i)\\bhalden\\b'}", "{regex: '[0-9]{4}', near: {of: [halden], within: 12}}"}) {
     const auto report = testing::built(line_with_exception(match));
     ASSERT_NE(report.snapshot, nullptr) << match << "\n" << to_text(report.found);
-    for (const std::string word : {"Halden", "我halden的", "_halden_", "x\u200bhalden", "halden™"}) EXPECT_EQ(ask(*report.snapshot, "LINE " + word + " 1234").verdict, verdict::allow) << match << ": " << word;
-    for (const std::string word : {"haldens", "xhalden", "my_halden", "halden_x", "halden\u0301"}) EXPECT_EQ(ask(*report.snapshot, "LINE " + word + " 1234").verdict, verdict::block) << match << ": " << word;
+    for (const std::string word : {"Halden", "我halden的", "_halden_"}) EXPECT_EQ(ask(*report.snapshot, "LINE " + word + " 1234").verdict, verdict::allow) << match << ": " << word;
+    // It reads what the rule matched, as that was matched: an edge that only the text itself shows excuses nothing.
+    for (const std::string word : {"haldens", "xhalden", "my_halden", "halden_x", "halden\u0301", "x\u200bhalden", "halden™"}) EXPECT_EQ(ask(*report.snapshot, "LINE " + word + " 1234").verdict, verdict::block) << match << ": " << word;
   }
 }
 
