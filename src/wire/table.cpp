@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <utility>
 
 #include "copies.hpp"
@@ -72,6 +73,13 @@ std::uint32_t mark_of_type(std::string_view type) {
   return static_cast<std::uint32_t>((type.size() + 2) & 0xff) | std::uint32_t{'<'} << 8 | at_middle << 16 | std::uint32_t{'>'} << 24;
 }
 
+std::size_t slot_of(std::uint32_t mark, std::size_t slots) { return (mark * 0x9e3779b1u >> 16) & (slots - 1); }
+
+// A schema is scanned whole, as are arguments; parameters are known down to their leaves, and so are copies.
+bool is_scanned_below(text_class what) {
+  return what == text_class::schema || what == text_class::arguments || what == text_class::parameters || what == text_class::copy;
+}
+
 }  // namespace
 
 path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows.begin(), rows.end()), form_(form), nodes_(1) {
@@ -98,6 +106,7 @@ path_table::path_table(std::span<const row> rows, key_form form) : rows_(rows.be
     }
     nodes_[state].row = &r;
   }
+  for (auto& n : nodes_) n.covers = n.row != nullptr && n.steps.empty() && is_scanned_below(n.row->what);
 }
 
 void path_table::know_type(std::string_view step) {
@@ -111,49 +120,67 @@ answer_table::answer_table(std::span<const row> rows, std::span<const row> error
   }
 }
 
-std::uint16_t path_table::find(std::uint16_t state, std::string_view key) const {
+template <class Is>
+std::uint16_t path_table::find_by(std::uint16_t state, std::uint32_t mark, Is&& is) const {
   const auto& n = nodes_[state];
-  const auto mark = mark_of(key);
-  for (std::size_t i = 0; i < n.marks.size(); ++i) {
-    if (n.marks[i] == mark && n.steps[i].key == key) return n.steps[i].to;
+  if (n.slots.empty()) return unknown;
+  for (auto at = slot_of(mark, n.slots.size()); n.slots[at] != 0; at = (at + 1) & (n.slots.size() - 1)) {
+    const auto& s = n.steps[n.slots[at] - 1u];
+    if (s.mark == mark && is(s.key)) return s.to;
   }
   return unknown;
+}
+
+std::uint16_t path_table::find(std::uint16_t state, std::string_view key) const {
+  return find_by(state, mark_of(key), [key](std::string_view step) { return step == key; });
+}
+
+std::uint16_t path_table::find_type(std::uint16_t state, std::string_view type) const {
+  return find_by(state, mark_of_type(type), [type](std::string_view step) { return step.size() == type.size() + 2 && step.substr(1, type.size()) == type; });
+}
+
+// At most half of them are taken, so that a key that is not there is known by the first or second.
+void path_table::put_into_slots(tree_node& of) {
+  const auto place = [&](std::size_t step) {
+    auto at = slot_of(of.steps[step].mark, of.slots.size());
+    while (of.slots[at] != 0) at = (at + 1) & (of.slots.size() - 1);
+    of.slots[at] = static_cast<std::uint16_t>(step + 1);
+  };
+  if (of.slots.size() >= 2 * of.steps.size()) return place(of.steps.size() - 1);
+  of.slots.assign(std::bit_ceil(4 * of.steps.size()), 0);
+  for (std::size_t i = 0; i < of.steps.size(); ++i) place(i);
 }
 
 std::uint16_t path_table::add(std::uint16_t state, std::string_view key) {
   if (const auto known = find(state, key); known != unknown) return known;
   const auto made = static_cast<std::uint16_t>(nodes_.size());
   nodes_.emplace_back();
-  nodes_[state].steps.push_back({key, made});
-  nodes_[state].marks.push_back(mark_of(key));
+  auto& n = nodes_[state];
+  n.steps.push_back({key, mark_of(key), made});
+  put_into_slots(n);
+  if (key == "{*}") n.any_key = made;
+  if (key == "[]") n.each = made;
   return made;
 }
 
 bool path_table::knows_type(std::string_view type) const { return find_type(root, type) != unknown; }
 
-// A schema is scanned whole, as are arguments; parameters are known down to their leaves, and so are copies.
-bool path_table::covers_below(std::uint16_t state) const {
-  const auto& n = nodes_[state];
-  return n.row != nullptr && n.steps.empty() &&
-         (n.row->what == text_class::schema || n.row->what == text_class::arguments || n.row->what == text_class::parameters || n.row->what == text_class::copy);
-}
-
 std::uint16_t path_table::member(std::uint16_t state, std::string_view key) const {
   if (state == unknown) return unknown;
   if (covers_below(state)) return state;
-  if (key.starts_with('<') || key.starts_with('[')) return find(state, "{*}");  // the table's own words are no keys
+  if (key.starts_with('<') || key.starts_with('[')) return nodes_[state].any_key;  // the table's own words are no keys
   auto found = find(state, key);
   if (found == unknown && form_ == key_form::camel_or_snake && key.find('_') != std::string_view::npos) {
     found = find(state, canonical(key, form_));
   }
   if (found == unknown && nodes_[state].base != unknown) return member(nodes_[state].base, key);
-  return found != unknown ? found : find(state, "{*}");
+  return found != unknown ? found : nodes_[state].any_key;
 }
 
 std::uint16_t path_table::element(std::uint16_t state) const {
   if (state == unknown) return unknown;
   if (covers_below(state)) return state;
-  return find(state, "[]");
+  return nodes_[state].each;
 }
 
 // An object of a place where the type says what it is; of a type that no row names, nothing is known.
@@ -162,15 +189,6 @@ std::uint16_t path_table::typed(std::uint16_t state, const text::json::document&
   const auto type = body.member(object, "type");
   const auto word = type == text::json::none ? std::string_view() : body[type].text;
   return find_type(state, word);
-}
-
-std::uint16_t path_table::find_type(std::uint16_t state, std::string_view type) const {
-  const auto& n = nodes_[state];
-  const auto mark = mark_of_type(type);
-  for (std::size_t i = 0; i < n.marks.size(); ++i) {
-    if (n.marks[i] == mark && n.steps[i].key.size() == type.size() + 2 && n.steps[i].key.substr(1, type.size()) == type) return n.steps[i].to;
-  }
-  return unknown;
 }
 
 void path_table::walk(const text::json::document& body, std::vector<std::uint16_t>& states) const {

@@ -110,14 +110,18 @@ class path_table {
  private:
   struct step {
     std::string_view key;  // "[]" and "{*}" are keys here
+    std::uint32_t mark;    // of the key
     std::uint16_t to;
   };
+  // What is asked of every value of every event comes first.
   struct tree_node {
-    std::vector<step> steps;
-    std::vector<std::uint32_t> marks;  // of the steps' keys, in their order: most keys are told apart by these, which lie side by side
     const wire::row* row = nullptr;
     std::uint16_t base = unknown;  // of a "<t>": what is so for every type
+    std::uint16_t any_key = unknown, each = unknown;  // its steps "{*}" and "[]"
     bool by_type = false;          // has steps "<t>"
+    bool covers = false;           // all that lies below it, as covers_below() says
+    std::vector<std::uint16_t> slots;  // of the steps, by their marks: one more than the place of each; 0: none
+    std::vector<step> steps;
   };
   [[nodiscard]] bool odd_spelling(std::string_view key) const;
   [[nodiscard]] text::json::index ambiguous_key(const text::json::document& body, const std::vector<std::uint16_t>& states) const;
@@ -125,7 +129,11 @@ class path_table {
   [[nodiscard]] std::uint16_t find_type(std::uint16_t state, std::string_view type) const;  // its step "<type>"
   [[nodiscard]] std::uint16_t typed(std::uint16_t state, const text::json::document& body, text::json::index object) const;
   [[nodiscard]] bool names_keys(std::uint16_t state) const;
-  [[nodiscard]] bool covers_below(std::uint16_t state) const;
+  [[nodiscard]] bool covers_below(std::uint16_t state) const { return nodes_[state].covers; }
+  // The step with that mark of which it is true.
+  template <class Is>
+  [[nodiscard]] std::uint16_t find_by(std::uint16_t state, std::uint32_t mark, Is&& is) const;
+  static void put_into_slots(tree_node& of);
   std::uint16_t add(std::uint16_t state, std::string_view key);
   const std::vector<row> rows_;
   key_form form_;
