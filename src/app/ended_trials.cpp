@@ -1,6 +1,8 @@
 // See ended_trials.hpp.
 #include "ended_trials.hpp"
 
+#include <algorithm>
+
 #include "bundle_input.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/printable.hpp"
@@ -37,6 +39,12 @@ std::vector<std::string> ended_trials(store::publisher& ring, const store::head_
     const auto who = history ? begun_by(*history, before, canary) : std::string();
     out.push_back(std::string("the ") + (canary ? "canary" : "version in shadow") + ", " + (canary ? "version " : "") + short_version(version) + (who.empty() ? "" : ", which " + printable(who) + " began") + ", ends with it");
     complain(out.back(), std::string("push it once more ") + (canary ? "as a canary" : "with --shadow") + " where it is to go on");
+  }
+  for (const auto& each : before.demoted) {
+    const bool stays = std::ranges::any_of(after.demoted, [&](const store::rule_demotion& d) { return d.rule == each.rule && d.version == after.version; });
+    if (stays || (each.version != before.version && each.version != after.version)) continue;
+    out.push_back("rule " + printable(each.rule) + ", which was demoted, is enforced again where version " + short_version(after.version) + " has it");
+    complain(out.back(), "sluice demote " + printable(each.rule) + " puts it into shadow in what is live now");
   }
   return out;
 }

@@ -176,10 +176,10 @@ node::outcome node::take(const policy::bundle_source& source, const std::string&
   state_.made_live = by.made_live;
   keep_evidence(state_, with);
   const auto demoted_before = std::exchange(state_.demotions, demotions);
-  const bool canary_ended = canary_applied_.snapshot && (!with.canary || with.canary->version != canary_->version);
-  const auto canary_before = canary_;
+  const auto canary_before = canary_applied_.snapshot ? canary_ : std::nullopt;
   const auto shadow_before = shadow_;
   go_on_beside(with);
+  const bool canary_ended = canary_before && (!canary_ || canary_->version != canary_before->version);  // also where it is for other nodes now
   downgrade_.clear();
   adopt(last_result_, version);
   contact();

@@ -101,6 +101,25 @@ TEST_F(going_live, a_node_that_a_canary_leaves_alone_does_not_say_that_it_runs_i
   EXPECT_EQ(node.applied(), 1u);
 }
 
+// The log of a node whose canary goes to other nodes says so: an auditor reads from it what was in force.
+TEST_F(going_live, a_canary_that_goes_to_other_nodes_has_ended_here) {
+  watched_agent node(config());
+  const auto one = live_on(node, "one");
+  auto to = connect();
+  const auto two = to.stage(bundle_of("two")).value();
+  const auto for_nodes = [&](const std::string& label) {
+    const auto head = to.activate({.version = one.version, .kind = "canary", .actor = "", .note = "",
+                                   .canary = canary_version{.version = two, .basis_points = 10'000, .salt = "s", .nodes = label}}).value();
+    EXPECT_EQ(answer(head.activation).state, "ACK");
+  };
+  for_nodes("");
+  ASSERT_TRUE(node->status().canary);
+  EXPECT_FALSE(node.had_event("canary", "ended"));
+  for_nodes("zone=b");
+  EXPECT_TRUE(node.until_event("canary", "ended"));
+  EXPECT_FALSE(node->status().canary);
+}
+
 TEST_F(going_live, a_canary_that_grows_lets_go_of_nobody_and_is_not_built_again) {
   watched_agent node(config());
   const auto one = live_on(node, "one");
