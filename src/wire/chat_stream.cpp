@@ -61,6 +61,7 @@ response_stream::status chat_stream::event(const http::sse_event& e, channel_sin
 
 void chat_stream::remember() {
   const auto keep = [&](const char* key, bool quoted, std::string& to) {
+    if (event_.raw(key) == to) return;  // in most events
     const auto raw = event_.word(key);
     if (!raw.empty() && (raw.front() == '"') == quoted) to = raw;
   };

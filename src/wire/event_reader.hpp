@@ -2,6 +2,7 @@
 // dialect adds is how its events follow each other.
 #pragma once
 
+#include <array>
 #include <algorithm>
 #include <functional>
 #include <iterator>
@@ -205,6 +206,13 @@ class event_reader {
   std::vector<text::json::index> copies_at_hand_;
   spelled_text spelled_;
   std::vector<std::string> handles_;
+  // By place of the table: the last identifiers and the like that were what they should be. Most events say the same again.
+  struct mark {
+    std::uint16_t state = path_table::unknown;
+    std::string text = {};
+  };
+  static constexpr std::size_t mark_bytes_max = 128;
+  std::array<mark, 8> marks_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
 };
