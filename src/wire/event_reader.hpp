@@ -2,8 +2,8 @@
 // dialect adds is how its events follow each other.
 #pragma once
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <iterator>
 #include <map>
