@@ -44,6 +44,10 @@ class Asker(threading.Thread):
 def versions_of(folder, said):
     """What the decision log says of versions: activations taken, exchanges, and those that show more than one version."""
     taken, seen, mixed = {}, {}, set()
+    records = lambda: "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.jsonl"))
+    until = time.time() + 10  # what was said last is written a moment later; what never is counts below
+    while time.time() < until and not said.keys() <= {r.get("id") for r in map(json.loads, (line for line in records().splitlines(True) if line.endswith("\n")))}:
+        time.sleep(0.1)
     for file in sorted(folder.glob("*.jsonl")):
         with open(file, encoding="utf-8") as lines:
             for r in map(json.loads, lines):
@@ -124,7 +128,6 @@ def bench_swaps(lab, args, report):
     asker.stop.set()
     loader.join()
     asker.join()
-    time.sleep(0.5)
     taken, exchanges, mixed = versions_of(audit, asker.said)
     failed = result["errors"] + len(asker.failed)
     table("Swaps under load, one keyword changed in each", ["taken", "exchanges", "failed", "with two versions", "p99 us quiet", "swapping", f"RSS MB at {early}", f"at {swaps}"],
@@ -248,7 +251,6 @@ def bench_rollbacks(lab, args, report):
         each.stop.set()
     for each in (loader, *askers):
         each.join()
-    time.sleep(0.5)
     mixed, taken = 0, []
     for n, asker in enumerate(askers):
         activations, _, wrong = versions_of(lab.dir / f"r-{n}-audit", asker.said)
