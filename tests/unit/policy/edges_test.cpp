@@ -13,6 +13,8 @@ namespace {
 
 using testing::code_points;
 using testing::snapshot_of;
+using testing::edited;
+using testing::random_cut;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& hit) {
   return testing::rule_found_in(hit, id, "both", match, "    action: {type: redact, mask: \"#\"}\n");
@@ -27,13 +29,7 @@ std::string whole(const std::shared_ptr<const snapshot>& with, const std::string
   scratch working;
   const text_part part{which == direction::request ? role::user : role::assistant, part_kind::text, true, true, text};
   const auto out = evaluate(with->rules_for({}), {&part, 1}, {which, false}, working);
-  std::string edited;
-  std::size_t at = 0;
-  for (const auto& e : out.edits) {
-    edited += text.substr(at, e.begin - at) + e.replacement;
-    at = e.end;
-  }
-  return edited + text.substr(at);
+  return edited(text, out.edits);
 }
 
 std::string streamed(const std::shared_ptr<const snapshot>& with, const std::vector<std::string>& pieces) {
@@ -51,6 +47,20 @@ void expect_everywhere(const std::shared_ptr<const snapshot>& with, const std::s
   EXPECT_EQ(whole(with, text, direction::response), expected);
   EXPECT_EQ(streamed(with, code_points(text)), expected);
   EXPECT_EQ(streamed(with, {text}), expected);
+}
+
+// Texts of such pieces, `least` and up to eight more, cut anywhere leave as the whole does. `changed_least`: so many of them are changed.
+void expect_at_any_cut(const std::shared_ptr<const snapshot>& with, unsigned seed, unsigned least, std::size_t changed_least, const std::vector<const char*>& pieces) {
+  std::mt19937 rng(seed);
+  std::size_t changed = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string text;
+    for (auto n = least + rng() % 9; n > 0; --n) text += pieces[rng() % pieces.size()];
+    const auto expected = whole(with, text, direction::response);
+    changed += expected != text ? 1 : 0;
+    ASSERT_EQ(streamed(with, random_cut(rng, text)), expected) << text;
+  }
+  EXPECT_GT(changed, changed_least);
 }
 
 TEST(edges, what_is_looked_for_is_found_against_characters_that_end_no_word_in_the_view) {
@@ -75,22 +85,8 @@ TEST(edges, what_stands_in_a_longer_word_is_not_found) {
 TEST(edges, any_cut_of_a_stream_gives_what_the_whole_text_gives) {
   const auto with = snapshot_of(rules);
   ASSERT_NE(with, nullptr);
-  static const char* pieces[] = {"halden", " bank", "Halden Bank", "4111111111111111", "536-32-3065", "AKIA", "ABCDEFGHIJKLMNOP", "ignore all", " rules", "\u200b", "_", "__", "的", "カ", "입", "™", "²", "①", "ℹ\ufe0f", "e\u0301", "\u0430", "x", " ", "1"};
-  std::mt19937 rng(17);
-  std::size_t changed = 0;
-  for (int round = 0; round < 4000; ++round) {
-    std::string text;
-    for (auto n = 1 + rng() % 9; n > 0; --n) text += pieces[rng() % std::size(pieces)];
-    const auto expected = whole(with, text, direction::response);
-    changed += expected != text ? 1 : 0;
-    std::vector<std::string> cut(1);
-    for (const auto& c : code_points(text)) {
-      if (rng() % 3 == 0) cut.emplace_back();
-      cut.back() += c;
-    }
-    ASSERT_EQ(streamed(with, cut), expected) << text;
-  }
-  EXPECT_GT(changed, 500u);
+  expect_at_any_cut(with, 17, 1, 500,
+                    {"halden", " bank", "Halden Bank", "4111111111111111", "536-32-3065", "AKIA", "ABCDEFGHIJKLMNOP", "ignore all", " rules", "\u200b", "_", "__", "的", "カ", "입", "™", "²", "①", "ℹ\ufe0f", "e\u0301", "\u0430", "x", " ", "1"});
 }
 
 TEST(edges, a_word_beside_a_match_is_one_between_scripts_too) {
@@ -127,22 +123,7 @@ TEST(edges, any_cut_of_a_stream_shows_the_same_words_beside_a_match) {
   const auto with = snapshot_of(rule("pin", "{regex: '\\b[0-9]{4}\\b', near: {of: [pin], within: 6}}", "pin 1234") +
                                 rule("code", "{keywords: [abcd], unless_near: [test], within: 6}", "abcd"));
   ASSERT_NE(with, nullptr);
-  static const char* pieces[] = {"pin", "PIN", "test", "1234", "ABCD", "abcd", " ", " ", "\u200b", "_", "__", "的", "입", "™", "①", "e\u0301", "\u0430", "x", "\u00df", "1"};
-  std::mt19937 rng(19);
-  std::size_t changed = 0;
-  for (int round = 0; round < 4000; ++round) {
-    std::string text;
-    for (auto n = 2 + rng() % 9; n > 0; --n) text += pieces[rng() % std::size(pieces)];
-    const auto expected = whole(with, text, direction::response);
-    changed += expected != text ? 1 : 0;
-    std::vector<std::string> cut(1);
-    for (const auto& c : code_points(text)) {
-      if (rng() % 3 == 0) cut.emplace_back();
-      cut.back() += c;
-    }
-    ASSERT_EQ(streamed(with, cut), expected) << text;
-  }
-  EXPECT_GT(changed, 300u);
+  expect_at_any_cut(with, 19, 2, 300, {"pin", "PIN", "test", "1234", "ABCD", "abcd", " ", " ", "\u200b", "_", "__", "的", "입", "™", "①", "e\u0301", "\u0430", "x", "\u00df", "1"});
 }
 
 // Three bytes of the text are 33 of its view: what would cost so much is not looked at, and the policy says what that means.

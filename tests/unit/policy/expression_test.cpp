@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "built.hpp"
+#include "texts.hpp"
 #include "sluice/policy/evaluate.hpp"
 #include "sluice/text/derived.hpp"
 
 namespace sluice::policy {
 namespace {
+
+using testing::edited;
 
 match_spec words(std::vector<std::string> list) {
   match_spec out;
@@ -45,16 +48,6 @@ std::shared_ptr<const snapshot> compiled(const match_spec& match, action type, b
   check(ast, testing::today, found);
   EXPECT_FALSE(has_errors(found)) << to_text(found);
   return has_errors(found) ? nullptr : compile(ast, *backend, cache, found);
-}
-
-std::string edited(std::string_view text, const std::vector<edit>& edits) {
-  std::string out;
-  std::size_t at = 0;
-  for (const auto& e : edits) {
-    out.append(text.substr(at, e.begin - at)).append(e.replacement);
-    at = e.end;
-  }
-  return out.append(text.substr(at));
 }
 
 struct result {

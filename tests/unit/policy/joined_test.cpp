@@ -13,6 +13,7 @@ namespace sluice::policy {
 namespace {
 
 using testing::snapshot_of;
+using testing::edited;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit, const std::string& more = {}) {
   return testing::rule_found_in(hit, id, "request", match, "    action: " + action + "\n" + more);
@@ -44,16 +45,7 @@ judged ask(const snapshot& with, const std::vector<said>& all, token_map* tokens
   scratch working;
   judged out;
   out.what = evaluate(with.rules_for({}), parts, {.direction = direction::request, .tokens = tokens}, working);
-  for (std::uint32_t i = 0; i < all.size(); ++i) {
-    std::string text;
-    std::size_t at = 0;
-    for (const auto& e : out.what.edits) {
-      if (e.part != i) continue;
-      text += all[i].text.substr(at, e.begin - at) + e.replacement;
-      at = e.end;
-    }
-    out.texts.push_back(text + all[i].text.substr(at));
-  }
+  for (std::uint32_t i = 0; i < all.size(); ++i) out.texts.push_back(edited(all[i].text, out.what.edits, i));
   return out;
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 using testing::code_points;
 using testing::snapshot_of;
+using testing::edited;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit) {
   return testing::rule_found_in(hit, id, "both", match, "    action: " + action + "\n");
@@ -37,14 +38,7 @@ judged whole(const snapshot& with, const std::string& text, direction which = di
   scratch working;
   const text_part part{which == direction::response ? role::assistant : role::tool, part_kind::text, true, true, text};
   const auto o = evaluate(with.rules_for({}), {&part, 1}, {which, false}, working);
-  judged out{{}, o.verdict, o.findings.size()};
-  std::size_t at = 0;
-  for (const auto& e : o.edits) {
-    out.text += text.substr(at, e.begin - at) + e.replacement;
-    at = e.end;
-  }
-  out.text += text.substr(at);
-  return out;
+  return {edited(text, o.edits), o.verdict, o.findings.size()};
 }
 
 judged streamed(const std::shared_ptr<const snapshot>& with, const std::vector<std::string>& pieces) {

@@ -5,26 +5,17 @@
 #include <random>
 
 #include "built.hpp"
+#include "texts.hpp"
 #include "sluice/policy/evaluate.hpp"
 
 namespace sluice::policy {
 namespace {
 
 using testing::snapshot_of;
+using testing::edited;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit) {
   return testing::rule_found_in(hit, id, "both", match, "    action: " + action + "\n");
-}
-
-std::string edited(const std::string& text, const std::vector<edit>& edits, std::uint32_t part = 0) {
-  std::string out;
-  std::size_t at = 0;
-  for (const auto& e : edits) {
-    if (e.part != part) continue;
-    out += text.substr(at, e.begin - at) + e.replacement;
-    at = e.end;
-  }
-  return out + text.substr(at);
 }
 
 outcome judge(const snapshot& with, direction d, std::string_view text) {

@@ -12,6 +12,7 @@ namespace sluice::policy {
 namespace {
 
 using testing::snapshot_of;
+using testing::edited;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& hit, const std::string& action = "{type: flag}", const std::string& more = {}) {
   return testing::rule_found_in(hit, id, "request", match, "    action: " + action + "\n" + more);
@@ -130,15 +131,7 @@ TEST(policy_role_rules, every_piece_of_what_was_found_is_edited) {
   scratch working;
   const auto out = evaluate(with->rules_for({}), parts, {.direction = direction::request}, working);
   std::string left;
-  std::size_t at = 0;
-  for (std::uint32_t i = 0; i < texts.size(); ++i, at = 0) {
-    for (const auto& e : out.edits) {
-      if (e.part != i) continue;
-      left += texts[i].substr(at, e.begin - at) + e.replacement;
-      at = e.end;
-    }
-    left += texts[i].substr(at) + "|";
-  }
+  for (std::uint32_t i = 0; i < texts.size(); ++i) left += edited(texts[i], out.edits, i) + "|";
   EXPECT_EQ(left, "a #, #|# and|#|cherries|");
 }
 

@@ -17,6 +17,8 @@ namespace {
 
 using testing::code_points;
 using testing::snapshot_of;
+using testing::edited;
+using testing::random_cut;
 
 std::string rule(const std::string& id, const std::string& match, const std::string& action, const std::string& hit,
                  const std::string& more = {}) {
@@ -45,24 +47,9 @@ streamed stream(const std::shared_ptr<const snapshot>& with, const std::vector<s
 std::string whole(const std::shared_ptr<const snapshot>& with, const std::string& text, scratch& working, outcome* out = nullptr) {
   const text_part part{role::assistant, part_kind::text, true, true, text};
   auto o = evaluate(with->rules_for({}), {&part, 1}, {direction::response, false}, working);
-  std::string edited;
-  std::size_t at = 0;
-  for (const auto& e : o.edits) {
-    edited += text.substr(at, e.begin - at) + e.replacement;
-    at = e.end;
-  }
-  edited += text.substr(at);
+  auto left = edited(text, o.edits);
   if (out != nullptr) *out = std::move(o);
-  return edited;
-}
-
-std::vector<std::string> random_cut(std::mt19937& rng, const std::string& text) {
-  std::vector<std::string> out(1);
-  for (const auto& c : code_points(text)) {
-    if (rng() % 3 == 0) out.emplace_back();
-    out.back() += c;
-  }
-  return out;
+  return left;
 }
 
 std::string random_text(std::mt19937& rng) {

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "built.hpp"
+#include "texts.hpp"
 #include "sluice/policy/restore.hpp"
 
 namespace sluice::policy {
@@ -17,6 +18,7 @@ namespace {
 
 using testing::built;
 using testing::one_policy;
+using testing::edited;
 
 context conversation(const std::string& id, const std::string& tenant = "acme") {
   context who;
@@ -38,13 +40,7 @@ std::string in_pieces(const token_map& known, const std::vector<std::string>& pi
 
 std::string in_one(const token_map& known, const std::string& text) {
   std::uint32_t restored = 0;
-  std::string out;
-  std::size_t at = 0;
-  for (const auto& e : with_originals(0, text, {}, known, restored)) {
-    out += text.substr(at, e.begin - at) + e.replacement;
-    at = e.end;
-  }
-  return out + text.substr(at);
+  return edited(text, with_originals(0, text, {}, known, restored));
 }
 
 std::vector<std::string> bytes(const std::string& text) {
