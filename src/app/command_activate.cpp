@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "bundle_input.hpp"
-#include "ended_trials.hpp"
+#include "ended_by.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -79,7 +79,7 @@ int activate(const activate_options& options, bool json) {
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
   if (!json) std::cout << "version " << short_version(*version) << " is active as " << policy::to_string(head->activation) << " in ring " << options.ring.ring << '\n' << std::flush;
-  const auto ended = live ? ended_trials(*ring, *live, *head) : std::vector<std::string>{};
+  const auto ended = live ? ended_by(*ring, *live, *head) : std::vector<std::string>{};
   return wait_and_tell(*ring, options.ring.ring, *version, *head, options.wait, json, ended);
 }
 

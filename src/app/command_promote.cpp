@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "bundle_input.hpp"
-#include "ended_trials.hpp"
+#include "ended_by.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/policy/build.hpp"
@@ -74,7 +74,7 @@ int end_trial(const trial_options& options, bool promote, bool json) {
   const auto head = ring->activate(asked);
   if (!head) return complain_ring(head.error()), 1;
   warn_about(*head);
-  if (promote) std::ranges::move(ended_trials(*ring, *live, *head), std::back_inserter(warnings));
+  if (promote) std::ranges::move(ended_by(*ring, *live, *head), std::back_inserter(warnings));
   if (!json) {
     std::cout << (promote ? "the " + what + " " : "the " + what + " is over; version ") << short_version(version) << (promote ? " is live for everybody as " : " goes on as ")
               << policy::to_string(head->activation) << '\n' << std::flush;

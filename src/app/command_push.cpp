@@ -9,7 +9,7 @@
 
 #include "bundle_input.hpp"
 #include "commit.hpp"
-#include "ended_trials.hpp"
+#include "ended_by.hpp"
 #include "gate_run.hpp"
 #include "node_wait.hpp"
 #include "provenance.hpp"
@@ -232,7 +232,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());
   if (!head) return complain_ring(head.error()), said();
   warn_about(*head);
-  out.ended = ended_trials(ring, with->head, *head);
+  out.ended = ended_by(ring, with->head, *head);
   out.head = std::move(*head);
   out.activate_ms = ms_since(mark);
   return out;

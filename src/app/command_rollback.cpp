@@ -6,7 +6,7 @@
 #include <set>
 
 #include "bundle_input.hpp"
-#include "ended_trials.hpp"
+#include "ended_by.hpp"
 #include "node_wait.hpp"
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
@@ -100,7 +100,7 @@ int rollback(const rollback_options& options, bool json) {
   if (!head) return complain_ring(head.error()), 1;
   if (!json) std::cout << "from " << short_version(history->front().version) << " back to version " << short_version(*version) << ", active as " << policy::to_string(head->activation) << '\n' << std::flush;
   warn_about(*head);
-  const auto ended = live ? ended_trials(*ring, *live, *head) : std::vector<std::string>{};
+  const auto ended = live ? ended_by(*ring, *live, *head) : std::vector<std::string>{};
   if (const auto& left = history->front().version; options.revoke && left != *version) {
     if (const auto done = ring->revoke(left, actor_name(options.actor), options.note); !done) return complain_ring(done.error()), 1;
     if (!json) std::cout << "version " << short_version(left) << " will not be activated again\n" << std::flush;
