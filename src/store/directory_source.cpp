@@ -59,7 +59,7 @@ void directory_source::take(bool may_wait) {
     case node::outcome::unsaved: return again_.forget();
     case node::outcome::refused:
       refused_version_ = version;
-      node_.last_result().transient ? again_.put_off(version) : again_.forget();
+      again_.refused(version, node_.last_result().transient);
       node_.spend(number);
   }
 }

@@ -171,8 +171,7 @@ void https_source::take(const std::string& bytes) {
   node_.contact();
   node_.learn(of->version, of->how.benign);
   const auto done = node_.take(archive->source, of->version, as, {}, said);
-  const bool may_pass = done == node::outcome::refused && node_.last_result().transient;
-  may_pass ? again_.put_off(digest_) : again_.forget();
+  again_.refused(digest_, done == node::outcome::refused && node_.last_result().transient);
   if (done == node::outcome::refused) refused_ = digest_;
   if (done == node::outcome::refused && archive->activation.empty()) node_.spend(as);
   if (done == node::outcome::unsaved) etag_.clear();  // tried again at the next look

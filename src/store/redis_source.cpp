@@ -79,8 +79,7 @@ result<void> redis_source::check() {
   auto head = read_head(*commands_, keys_);
   unvouched_ = !head;
   if (again_.waits() && (!head || !*head || (*head)->text != refused_)) {
-    refused_.clear();
-    again_.forget();
+    refuse_nothing();
   }
   if (!head) {
     if (head.error().code != errc::integrity) return std::unexpected(head.error());
@@ -229,8 +228,7 @@ result<void> redis_source::take(const activation_record& record) {
   auto base = made_live_by(record);
   if (!base) return std::unexpected(base.error());
   if (!base->beyond.empty()) {
-    refused_ = record.text;
-    again_.forget();
+    keep_off(record);
     node_.refuse(record.activation, record.version, "VERIFY", "activation " + policy::to_string(record.activation) + " " + base->beyond);
     return acknowledge(record, "NACK", "VERIFY", base->beyond);
   }
@@ -249,21 +247,18 @@ result<void> redis_source::take(const activation_record& record) {
   if (!source) {
     const auto code = source.error().code;
     if (code != errc::integrity && code != errc::not_found) return std::unexpected(source.error());
-    refused_ = record.text;
-    again_.forget();
+    keep_off(record);
     node_.refuse(record.activation, record.version, "VERIFY", source.error().message);
     return acknowledge(record, "NACK", "VERIFY", source.error().message);
   }
   if (auto told = again ? result<void>() : acknowledge(record, "PENDING", "VERIFIED", ""); !told) return told;
   const auto done = node_.take(*source, record.version, record.activation, with, said);
   if (done == node::outcome::refused) {
-    refused_ = record.text;
-    node_.last_result().transient ? again_.put_off(record.text) : again_.forget();
+    keep_off(record, node_.last_result().transient);
     return acknowledge(record, "NACK", node_.last_result().phase, node_.last_result().message);
   }
   if (done == node::outcome::unsaved) {
-    refused_.clear();
-    again_.forget();
+    refuse_nothing();
     const bool runs_it = node_.state().active == record.activation;
     return acknowledge(record, "NACK", "STORE", (runs_it ? "in force, but not on disk: " : "not in force: ") + node_.unsaved_why());
   }
@@ -284,8 +279,7 @@ result<void> redis_source::take(const activation_record& record) {
     fine = *taken;
   }
   if (!fine) return {};
-  refused_.clear();
-  again_.forget();
+  refuse_nothing();
   if (auto told = acknowledge(record, "ACK", "ACTIVE", ""); !told) return told;
   return heartbeat();
 }
@@ -297,8 +291,7 @@ result<bool> redis_source::take_other(const activation_record& record, const std
   if (!files && files.error().code != errc::integrity && files.error().code != errc::not_found) return std::unexpected(files.error());
   if (!files) node_.refuse(record.activation, version, "VERIFY", what + ": " + files.error().message);
   if (files && take(*files)) return true;
-  refused_ = record.text;
-  files && node_.last_result().transient ? again_.put_off(record.text) : again_.forget();
+  keep_off(record, files && node_.last_result().transient);
   auto told = acknowledge(record, "NACK", files ? node_.last_result().phase : "VERIFY", what + ": " + (files ? node_.last_result().message : files.error().message));
   if (!told) return std::unexpected(told.error());
   return false;

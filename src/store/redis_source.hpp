@@ -29,6 +29,9 @@ class redis_source final : public source {
   [[nodiscard]] result<bool> wanted(const activation_record& record);
   void drop(const std::string& why);
   [[nodiscard]] result<void> take(const activation_record& record);
+  // This record is not looked at again; `transient`: not before some time has passed.
+  void keep_off(const activation_record& record, bool transient = false) { refused_ = record.text, again_.refused(record.text, transient); }
+  void refuse_nothing() { refused_.clear(), again_.forget(); }
   [[nodiscard]] result<bool> trusted(const activation_record& record);
   [[nodiscard]] bool runs_record(const activation_record& record) const;
   void warn_of_end(const activation_record& record);

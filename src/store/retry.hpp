@@ -13,14 +13,10 @@ namespace sluice::store {
 class retry {
  public:
   explicit retry(milliseconds first) : first_(first) {}
-  // It failed; the same once more waits longer than the time before.
-  void put_off(const std::string& what) {
-    const bool again = std::exchange(what_, what) == what;
-    wait_ = again ? std::min(wait_ * 2, std::max(first_, longest)) : first_;
-    at_ = mono_now() + jittered(wait_);
-  }
   // It is not what the source has any more, or has come to an end.
   void forget() { what_.clear(); }
+  // It was refused; `transient`: for a reason of the moment.
+  void refused(const std::string& what, bool transient) { transient ? put_off(what) : forget(); }
   // Whether it waits, and has waited for long enough.
   [[nodiscard]] bool due(const std::string& what) const { return waits() && what == what_ && mono_now() >= at_; }
   [[nodiscard]] bool waits() const { return !what_.empty(); }
@@ -31,6 +27,12 @@ class retry {
   }
 
  private:
+  // It failed; the same once more waits longer than the time before.
+  void put_off(const std::string& what) {
+    const bool again = std::exchange(what_, what) == what;
+    wait_ = again ? std::min(wait_ * 2, std::max(first_, longest)) : first_;
+    at_ = mono_now() + jittered(wait_);
+  }
   static constexpr milliseconds longest{300'000};
   milliseconds first_, wait_{0};
   std::string what_;
