@@ -28,6 +28,12 @@ std::uint64_t may_be_base64(const byte_block& of) {
 // The same of hex with what may stand between two pairs: all of ASCII but the letters that it has not.
 std::uint64_t may_be_hex(const byte_block& of) { return ~(of.letters('g', 'w') | of.letters('y', 'z') | of.beyond_ascii()); }
 
+// No text has it, but for a few in what is text all the same.
+bool is_odd(char32_t c) {
+  const bool blank = c == '\t' || c == '\n' || c == '\r';
+  return (c < 0x20 && !blank) || (c >= 0x7f && c < 0xa0) || c == 0xfffd;
+}
+
 // How far bytes have been read as text, which more may follow. Text is mostly printable; a few control characters are what line ends and tabs are.
 class legible {
  public:
@@ -37,8 +43,7 @@ class legible {
     if (size < at_ || !is_valid_utf8(bytes.substr(at_, size - at_))) return false;
     for (; at_ < size; ++all_) {
       const auto [c, length] = decode(bytes, at_);
-      const bool blank = c == '\t' || c == '\n' || c == '\r';
-      if ((c < 0x20 && !blank) || (c >= 0x7f && c < 0xa0) || c == 0xfffd) ++odd_;
+      if (is_odd(c)) ++odd_;
       at_ += length;
     }
     return true;
@@ -61,8 +66,7 @@ std::size_t readable_size(std::string_view bytes, std::size_t at) {
     const auto first = static_cast<unsigned char>(bytes[at]);
     std::size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     if (size > bytes.size() - at || (size > 1 && !is_valid_utf8(bytes.substr(at, size)))) break;
-    const auto c = decode(bytes, at).c;
-    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0) || c == 0xfffd) break;
+    if (is_odd(decode(bytes, at).c)) break;
     at += size;
   }
   return at - begin;

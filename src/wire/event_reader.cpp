@@ -139,24 +139,9 @@ bool event_reader::judge_value(const text::json::node& n, role who, part_kind wh
 
 bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_sink& sink) {
   const auto& n = body_[i];
-  auto& mark = marks_[states_[i] % marks_.size()];
   switch (r.what) {
     case text_class::scalar: case text_class::copy: return true;
-    case text_class::handle: case text_class::opaque: case text_class::parameters: case text_class::sealed:
-      if (mark.state == states_[i] && mark.text == n.text) return true;
-      break;
-    default: break;
-  }
-  switch (r.what) {
-    case text_class::handle:
-      if (looks_as(r.what, n.text)) remember_handle(n.text);
-      [[fallthrough]];
-    case text_class::opaque: case text_class::parameters: case text_class::sealed:
-      if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
-      if (!looks_as(r.what, n.text)) return judge_again(i, n.text, role::assistant, part_kind::annotation, false, dialect, sink);
-      if (n.text.size() <= mark_bytes_max) mark.state = states_[i], mark.text = n.text;
-      return true;
-    case text_class::scalar: case text_class::copy: return true;
+    case text_class::handle: case text_class::opaque: case text_class::parameters: case text_class::sealed: return judge_mark(i, r, dialect, sink);
     case text_class::binary: return judge_attachment(i, r, dialect, sink);
     case text_class::reference: return admits(i, "server state", std::nullopt, sink);
     case text_class::text: case text_class::json: case text_class::schema: case text_class::name: case text_class::arguments: break;
@@ -172,6 +157,19 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
   const bool editable = r.what == text_class::text || r.what == text_class::arguments;
   if (!judge_row(i, n.text, r, r.kind, editable, dialect, sink)) return false;
   replace(i, released_);
+  return true;
+}
+
+// What nobody reads as long as it looks like what it is: identifiers, parameters, signatures.
+bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_sink& sink) {
+  const auto said = body_[i].text;
+  auto& last = marks_[states_[i] % marks_.size()];
+  if (last.state == states_[i] && last.text == said) return true;
+  const bool looks = looks_as(r.what, said);
+  if (looks && r.what == text_class::handle) remember_handle(said);
+  if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
+  if (!looks) return judge_again(i, said, role::assistant, part_kind::annotation, false, dialect, sink);
+  if (said.size() <= mark_bytes_max) last.state = states_[i], last.text = said;
   return true;
 }
 

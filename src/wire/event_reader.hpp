@@ -153,6 +153,7 @@ class event_reader {
   [[nodiscard]] bool at_once(std::string_view text, role who, part_kind kind, bool editable, std::string name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_known(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_string(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
+  [[nodiscard]] bool judge_mark(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_row(text::json::index i, std::string_view text, const row& r, part_kind what, bool editable, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_attachment(text::json::index i, const row& r, grower& dialect, channel_sink& sink);
   // event_attachments.cpp: of strings that no row calls an attachment; `taken`: this one was a data: URL, or went on with one.

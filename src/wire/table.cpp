@@ -60,17 +60,18 @@ std::vector<row> with_errors(std::span<const row> rows, std::span<const row> err
   return out;
 }
 
-// Equal for equal keys.
-std::uint32_t mark_of(std::string_view key) {
-  const auto at = [key](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(key[i])); };
-  return key.empty() ? 0 : static_cast<std::uint32_t>(key.size() & 0xff) | at(0) << 8 | at(key.size() / 2) << 16 | at(key.size() - 1) << 24;
+// Equal for equal keys. `at(i)`: the key's byte at a place.
+template <class At>
+std::uint32_t mark_of(std::size_t size, At&& at) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(at(i))); };
+  return size == 0 ? 0 : static_cast<std::uint32_t>(size & 0xff) | byte(0) << 8 | byte(size / 2) << 16 | byte(size - 1) << 24;
 }
-
+std::uint32_t mark_of(std::string_view key) {
+  return mark_of(key.size(), [key](std::size_t i) { return key[i]; });
+}
 // Of "<type>".
 std::uint32_t mark_of_type(std::string_view type) {
-  const auto middle = (type.size() + 2) / 2;
-  const auto at_middle = static_cast<std::uint32_t>(static_cast<unsigned char>(middle > type.size() ? '>' : type[middle - 1]));
-  return static_cast<std::uint32_t>((type.size() + 2) & 0xff) | std::uint32_t{'<'} << 8 | at_middle << 16 | std::uint32_t{'>'} << 24;
+  return mark_of(type.size() + 2, [type](std::size_t i) { return i == 0 ? '<' : i > type.size() ? '>' : type[i - 1]; });
 }
 
 std::size_t slot_of(std::uint32_t mark, std::size_t slots) { return (mark * 0x9e3779b1u >> 16) & (slots - 1); }
