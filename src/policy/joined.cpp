@@ -51,7 +51,7 @@ struct joined_text {
       unseen = unseen || at > from;
       if (at == end) return;
       const auto stop = end_of_run(whole, at, end, true);
-      if (first && spaced && !text.empty() && !is_space(text.back()) && !is_space(whole[at])) {
+      if (first && spaced && is_seam(text, whole.substr(at))) {
         text += ' ';
         has_space = true;
       } else if (unseen && is_edge_unseen(text, whole.substr(at))) {

@@ -65,8 +65,6 @@ class part_matcher final : private text::derived_sink {
   [[nodiscard]] std::uint32_t reading() const { return derived_ == nullptr ? 0 : derived_->readings; }
 
  private:
-  // Of the views of all texts that one matcher looks at, beyond what those hold.
-  static constexpr std::size_t growth_max = 4u << 20;
   [[nodiscard]] bool looks(std::uint32_t term) const;
   // Whether terms that look at such texts look at the one at hand.
   [[nodiscard]] bool concerns(text_sides sides) const { return (sides & side_of(where_->direction, where_->kind)) != 0; }
@@ -90,7 +88,7 @@ class part_matcher final : private text::derived_sink {
   scratch::impl& s_;
   const std::map<std::string, double>* given_;
   match::scoring_budget budget_;
-  std::size_t growth_left_ = growth_max;
+  std::size_t growth_left_ = views_growth_max;  // of the views of all texts that it looks at
   bool complete_ = true;     // the scores at hand are of all of the text
   bool words_read_ = false;  // the text at hand was cut into words
   std::optional<crypto::digest> digest_;  // of the text at hand, folded, once it was asked for

@@ -28,7 +28,7 @@ const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind vie
     auto& place = out.places.emplace_back(joined::place{.part = i, .begin = {}, .end = {}});
     for (std::size_t way = 0; way < ways; ++way) {
       auto& all = out.text[way];
-      if (way == 1 && !all.empty() && !text.empty() && !is_space(all.back()) && !is_space(text.front())) all += ' ';
+      if (way == 1 && is_seam(all, text)) all += ' ';
       place.begin[way] = all.size();
       all += text;
       place.end[way] = all.size();

@@ -25,6 +25,12 @@ namespace sluice::policy {
 }
 // The white space at which two texts that are put together need no space between them.
 [[nodiscard]] constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+// Whether a space between two texts makes another text of them.
+[[nodiscard]] constexpr bool is_seam(std::string_view before, std::string_view behind) {
+  return !before.empty() && !behind.empty() && !is_space(before.back()) && !is_space(behind.front());
+}
+// How much longer than what they show all views of a request's or an answer's texts may be.
+inline constexpr std::size_t views_growth_max = 4u << 20;
 
 class role_texts {
  public:
@@ -61,7 +67,7 @@ class role_texts {
 
   std::span<const text_part> parts_;
   std::list<joined> known_;
-  std::size_t growth_left_ = 4u << 20;  // of all views, beyond what the texts hold
+  std::size_t growth_left_ = views_growth_max;
   std::map<std::pair<const joined*, const std::vector<std::string>*>, bool> said_;  // asked once, however many parts ask
 };
 

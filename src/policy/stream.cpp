@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "role_texts.hpp"
 #include "sluice/base/code_points.hpp"
 #include "stream_impl.hpp"
 
@@ -75,7 +76,7 @@ void stream_evaluator::impl::look_at_whole(channel_state& c, std::uint32_t index
     std::string_view text_;
     std::uint32_t at_;
     std::span<const std::uint32_t> spaces_;
-    [[nodiscard]] std::uint32_t fed(std::uint32_t at) const { return at_ + at - static_cast<std::uint32_t>(std::ranges::lower_bound(spaces_, at) - spaces_.begin()); }
+    [[nodiscard]] std::uint32_t fed(std::uint32_t at) const { return at_ + without_spaces(at, spaces_); }
   };
   const std::string_view text = c.hold_full ? c.original : c.whole;
   if (c.whole.size() > channel_state::whole_max) return;  // said when it passed the bound
@@ -116,15 +117,12 @@ void stream_evaluator::impl::keep(channel_state& c, std::string_view text) {
 
 void stream_evaluator::impl::failed(std::uint32_t term, channel_state& c) {
   const auto& t = prog.terms[term];
-  for (std::size_t level = 0; level <= c.deepest(); ++level) {
-    auto& in = c.level(level)[static_cast<std::size_t>(t.view)];
-    (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);  // its state is lost; the policy has decided what that means
-  }
-  for (auto* each : {c.by_itself.get(), c.spaced.get()}) {
-    if (each == nullptr) continue;
-    auto& in = (*each)[static_cast<std::size_t>(t.view)];
+  const auto forget = [&](searched_views& views) {  // its state is lost; the policy has decided what that means
+    auto& in = views[static_cast<std::size_t>(t.view)];
     (t.kind == term::kind::regex ? in.regexes : in.words).remove(term);
-  }
+  };
+  for (std::size_t level = 0; level <= c.deepest(); ++level) forget(c.level(level));
+  c.each_other(forget);
   if (judge.unavailable(t.rule) == judge::effect::block) stop_at(c.released);
 }
 

@@ -22,6 +22,11 @@
 
 namespace sluice::policy {
 
+// A place of a text as one of what is left without some of its spaces.
+[[nodiscard]] inline std::uint32_t without_spaces(std::uint32_t at, std::span<const std::uint32_t> spaces) {
+  return at - static_cast<std::uint32_t>(std::ranges::lower_bound(spaces, at) - spaces.begin());
+}
+
 // A normalised view of the end of a channel's text.
 struct window {
   explicit window(text::view_kind kind) : stream(kind) {}
@@ -46,9 +51,7 @@ struct window {
     for (const auto* way : ways_back) at = way->end_of(at);
     return at;
   }
-  [[nodiscard]] std::uint32_t in_channel(std::uint32_t fed) const {
-    return begins_at + fed - static_cast<std::uint32_t>(std::ranges::lower_bound(spaces, fed) - spaces.begin());
-  }
+  [[nodiscard]] std::uint32_t in_channel(std::uint32_t fed) const { return begins_at + without_spaces(fed, spaces); }
 
   void feed(std::string_view original) {
     const auto size = text.size();
@@ -264,6 +267,13 @@ struct channel_state {
   // The text read otherwise than as going on with `before`: by itself, and with a space at each seam. Until all readings find the same in what comes.
   std::unique_ptr<searched_views> by_itself, spaced;
   bool begun_shown = false;  // something that views show came
+  // The views of those that are there. Both go at once, by_itself last.
+  template <class F>
+  void each_other(F&& f) {
+    if (!by_itself) return;  // nearly always
+    f(*by_itself);
+    if (spaced) f(*spaced);
+  }
   std::uint64_t begins_at = 0;            // of `before` in the series' text
   std::vector<std::pair<std::uint32_t, std::uint64_t>> found_in_before;  // by rule: where its last match before this text ends in the series' text
   std::vector<std::pair<std::uint32_t, std::uint32_t>> first_found;      // by rule: where its first match here begins
@@ -299,10 +309,9 @@ struct channel_state {
 
   void trim(std::uint32_t lookbehind) {
     for (auto& in : searched) in.trim(lookbehind);
-    for (auto* each : by_itself ? std::array{by_itself.get(), spaced.get()} : std::array<searched_views*, 2>{}) {
-      if (each == nullptr) continue;
-      for (auto& in : *each) in.trim(lookbehind);
-    }
+    each_other([lookbehind](searched_views& views) {
+      for (auto& in : views) in.trim(lookbehind);
+    });
     if (!json) return;
     for (auto& each : json->levels) {
       for (auto& in : each->searched) in.trim(lookbehind);
@@ -317,8 +326,6 @@ struct spaced_text {
   std::vector<std::uint32_t> at;
 };
 [[nodiscard]] spaced_text spaced_before(const channel_state& c);
-// Whether a space between two texts makes another text of them.
-[[nodiscard]] bool is_seam(std::string_view before, std::string_view behind);
 
 // stream_plan.cpp. A channel with what of the rules concerns it: which terms look at it, and which of them hold its text.
 [[nodiscard]] std::unique_ptr<channel_state> opened(const ruleset& rules, const evaluate_options& options, role who, part_kind kind, bool editable, std::int64_t choice,

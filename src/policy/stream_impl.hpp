@@ -1,6 +1,6 @@
 // The inside of the stream evaluator. stream.cpp: what a channel's text means and what of it leaves; stream_follow.cpp: how far each rule
 // has come in it; stream_plan.cpp: which rules concern a channel; stream_series.cpp: texts that clients put together, while they leave;
-// stream_together.cpp: the same, when the answer is held to its end; stream_field.cpp: a text in pieces; choices.cpp: the end of a choice.
+// stream_together.cpp: the same, when the answer is held to its end; stream_field.cpp: a text in pieces; stream_choices.hpp: the end of a choice.
 #pragma once
 
 #include <optional>

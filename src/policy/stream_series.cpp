@@ -53,8 +53,6 @@ bool come_together(const searched_channel& a, const searched_channel& b, std::ui
 
 }  // namespace
 
-bool is_seam(std::string_view before, std::string_view behind) { return !before.empty() && !behind.empty() && !is_space(before.back()) && !is_space(behind.front()); }
-
 spaced_text spaced_before(const channel_state& c) {
   spaced_text out;
   std::size_t at = 0;
@@ -72,11 +70,11 @@ void stream_evaluator::goes_on(channel index) {
   auto& x = *impl_;
   auto& c = *x.channels[index];
   if (!c.judged || !joins(c.kind, direction::response) || x.rules.reach(direction::response) == 0) return;
-  if (x.holds_answer) return;  // judge_together() reads over seams
   auto all = std::ranges::find_if(x.in_series, [&](const auto& r) { return r.choice == c.choice && r.who == c.who && r.kind == c.kind; });
   if (all == x.in_series.end()) all = x.in_series.insert(all, {.choice = c.choice, .who = c.who, .kind = c.kind, .end = {}, .seams = {}, .found = {}});
   all->last = index;
   c.series = static_cast<std::size_t>(all - x.in_series.begin());
+  if (x.holds_answer) return;  // judge_together() reads over seams
   c.before = all->end;
   c.begins_at = all->said - c.before.size();
   c.cut_front = all->cut;
@@ -108,14 +106,13 @@ void stream_evaluator::impl::follow_others(channel_state& c, std::uint32_t index
       c.spaced.reset();  // it is what the channel's first reading is
     }
   }
-  for (auto* each : {c.by_itself.get(), c.spaced.get()}) {
-    if (each == nullptr) continue;
-    push(*each, text);
-    for (auto& in : *each) {
+  c.each_other([&](searched_views& views) {
+    push(views, text);
+    for (auto& in : views) {
       if (!more && in.any()) in.text.finish();
     }
-    follow(c, *each, index, more);
-  }
+    follow(c, views, index, more);
+  });
 }
 
 // Both or none: as long as the text is read by itself, the channel's first reading is asked for what lies over the seam alone.
