@@ -260,6 +260,7 @@ struct exchange::impl {
   [[nodiscard]] bool nothing_left();
   void write_stream_head(effects& out);
   void end_stream(effects& out, bool clean);
+  void break_off(effects& out);
   void stop_stream(wire::response_stream::status why, effects& out);
   void cut_stream(const policy::outcome& of, effects& out);
   void end_superseded(effects& out);

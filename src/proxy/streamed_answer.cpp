@@ -36,6 +36,7 @@ void exchange::impl::feed_stream(std::string_view bytes, effects& out) {
   if (stream_over) return;  // past the dialect's end: nothing after it is text that a client would read
   using status = wire::response_stream::status;
   const auto what = stream->feed(bytes, *sink, piece);
+  if (what == status::broken_off) return break_off(out);
   if (what == status::blocked || what == status::unreadable) return stop_stream(what, out);
   stream_over = what == status::done;
   if (stream_over && holds_answer && !may_leave()) return cut_stream(evaluator->result(), out);
@@ -114,6 +115,8 @@ void exchange::impl::end_stream(effects& out, bool clean) {
     const auto what = stream->end(clean, *sink, piece);
     if (shadow() && (what == status::unreadable || !sink->failure().empty())) {
       leave_stream();
+    } else if (what == status::broken_off && !shadow()) {
+      return break_off(out);
     } else if (what == status::blocked || what == status::unreadable) {
       return stop_stream(what, out);
     }
@@ -173,6 +176,13 @@ void exchange::impl::keep_alive(effects& out) {
   stream->keep_alive(sign);
   write_piece(sign, out);
   sent_when_quiet = sent_bytes;
+}
+
+// The body ended as HTTP has it, but what it said is half an answer.
+void exchange::impl::break_off(effects& out) {
+  worker.counters().upstream_errors.add();
+  reason = "upstream: its answer ended without the end that this API's answers have";
+  fail_stream(wire::gateway_error::upstream, "The upstream broke off its answer.", out);
 }
 
 // The upstream died within a stream: what is held is dropped, and the dialect's error ends it.

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "openai.hpp"
-#include "stream_end.hpp"
 #include "sluice/base/code_points.hpp"
 #include "sluice/base/strings.hpp"
 

@@ -6,6 +6,7 @@
 
 #include "chat_table.hpp"
 #include "event_stream.hpp"
+#include "stream_end.hpp"
 
 namespace sluice::wire {
 
@@ -48,6 +49,8 @@ class chat_stream final : public event_stream {
   using entry = choice_entry;
 
   [[nodiscard]] status event(const http::sse_event& e, channel_sink& sink, std::string& out) override;
+  // Some servers leave out the [DONE] behind it.
+  [[nodiscard]] bool told_all() const override { return all_finished(choices_); }
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   [[nodiscard]] taken take(text::json::index i, const row& r, channel_sink& sink) override;
   [[nodiscard]] taken take_unknown(text::json::index i, channel_sink& sink) override;

@@ -49,6 +49,8 @@ class completions_stream final : public event_stream {
   [[nodiscard]] bool drops(index copy) const override { const auto* of = entry_of(copy); return of != nullptr && of->touched; }
   [[nodiscard]] bool edits(index copy) const override { const auto* of = entry_of(copy); return of != nullptr && of->mine->edited; }
   [[nodiscard]] bool finish(std::int64_t number, choice& c, index text, channel_sink& sink, std::string& out);
+  // Some servers leave out the [DONE] behind it.
+  [[nodiscard]] bool told_all() const override { return all_finished(choices_); }
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   void remember();
   void synthetic(std::int64_t number, std::string_view text, std::string_view finish_reason, std::string& out) const;

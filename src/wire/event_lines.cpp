@@ -24,19 +24,27 @@ bool event_reader::judge_lines(const http::sse_event& e, channel_sink& sink, boo
     if (name.starts_with("\xef\xbb\xbf")) return refuse("a byte order mark within an event of a stream");
     if (bare_json && line.find_first_of("{}") != std::string_view::npos) return refuse("a line with JSON that is no data of an event, which some clients read as one");
     const bool known = name.empty() || name == "event" || name == "id" || name == "retry";
-    if (!judge_line(known ? line.substr(value) : line, name.empty() || name == "event", sink)) return false;
+    if (!judge_line(known ? name : std::string_view("line"), known ? line.substr(value) : line, name.empty() || name == "event", sink)) return false;
   }
   return true;
 }
 
 // The same over and over, or a number that rises. `word`: where a word of the framing may stand.
-bool event_reader::judge_line(std::string_view value, bool word, channel_sink& sink) {
+bool event_reader::judge_line(std::string_view name, std::string_view value, bool word, channel_sink& sink) {
   static constexpr auto words = std::to_array<std::string_view>({"", "message", "error", "ping", "done", "keep-alive", "keepalive", "heartbeat"});
-  if (lines_.contains(value)) return true;
+  if (word && known_lines_.contains(value)) return true;
   if (!text::is_valid_utf8(value)) return refuse("a line of a stream that is not valid UTF-8");
   if (value.contains('\0')) return refuse("a line of a stream with a NUL in it, as UTF-16 would have");
-  const bool known = word && (std::ranges::find(words, value) != words.end() || table_.knows_type(value));
-  if (!known && !at_once(value, role::assistant, part_kind::annotation, false, "event", channel_sink::no_choice, sink)) return false;
+  if (word && (std::ranges::find(words, value) != words.end() || table_.knows_type(value))) return known_lines_.add(value), true;
+  // What the lines of one name say, one behind the other: as what stands in a field of identifiers.
+  const auto place = "event " + std::string(name);
+  const auto what = known_as(role::assistant, part_kind::annotation, false, "", place);
+  if (!looks_as(text_class::opaque, value) || keep_word(what, value) == nullptr) {
+    if (!speak(what, channel_sink::no_choice)) return false;
+    return judge_field({what, place, role::assistant, part_kind::annotation, false, channel_sink::no_choice}, value, sink);
+  }
+  if (lines_.contains(value)) return true;
+  if (!at_once(value, role::assistant, part_kind::annotation, false, "event", channel_sink::no_choice, sink)) return false;
   lines_.add(value);
   return true;
 }

@@ -28,13 +28,12 @@ std::string by_value(std::string_view number) {
   return {out, std::to_chars(out, out + sizeof out, value == 0 ? 0.0 : value).ptr};  // -0 is 0
 }
 
-// What stands in one place may be another thing in another event, for which other rules apply.
-std::string as(role who, part_kind what, bool editable, const std::string& which, const std::string& place) {
+}  // namespace
+
+std::string event_reader::known_as(role who, part_kind what, bool editable, std::string_view which, std::string_view place) {
   std::string out{static_cast<char>('a' + static_cast<int>(who)), static_cast<char>('a' + static_cast<int>(what)), editable ? 'e' : 'n'};
   return out.append(which).append(" ").append(place);
 }
-
-}  // namespace
 
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
@@ -160,19 +159,6 @@ bool event_reader::judge_string(index i, const row& r, grower& dialect, channel_
   return true;
 }
 
-// What nobody reads as long as it looks like what it is: identifiers, parameters, signatures.
-bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_sink& sink) {
-  const auto said = body_[i].text;
-  auto& last = marks_[states_[i] % marks_.size()];
-  if (last.state == states_[i] && last.text == said) return true;
-  const bool looks = looks_as(r.what, said);
-  if (looks && r.what == text_class::handle) remember_handle(said);
-  if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
-  if (!looks) return judge_again(i, said, role::assistant, part_kind::annotation, false, dialect, sink);
-  if (said.size() <= mark_bytes_max) last.state = states_[i], last.text = said;
-  return true;
-}
-
 // The text of a row that no dialect took, as the row says that it comes.
 bool event_reader::judge_row(index i, std::string_view text, const row& r, part_kind what, bool editable, grower& dialect, channel_sink& sink) {
   const auto who = to_role(r.from, role::assistant);
@@ -225,6 +211,8 @@ bool event_reader::remember(std::size_t bytes) {
   return refuse("more fields than the gateway follows over the events of a stream");
 }
 
+bool event_reader::refuse_place() { return refuse("a field that stands under longer names than the gateway follows"); }
+
 bool event_reader::keep(std::size_t bytes) {
   remembered_ += bytes;
   return remembered_ <= limits::unknown_bytes || refuse("fields with more text than the gateway follows over the events of a stream");
@@ -235,8 +223,13 @@ bool event_reader::keep(std::size_t bytes) {
 // may as well be a state that changes, which a client must not see cut: a match that only all of it makes blocks. released_ is what leaves.
 bool event_reader::judge_again(index i, std::string_view text, role who, part_kind what, bool editable, const grower& dialect, channel_sink& sink) {
   auto name = place(i, what == part_kind::name ? nullptr : &dialect);  // two names beside each other are two
-  if (name.size() > limits::place_bytes) return refuse("a field that stands under longer names than the gateway follows");
-  const auto [at, fresh] = again_.try_emplace(as(who, what, editable, dialect.which(), name));
+  if (name.size() > limits::place_bytes) return refuse_place();
+  auto known = known_as(who, what, editable, dialect.which(), name);
+  return judge_field({std::move(known), std::move(name), who, what, editable, dialect.choice_of(i)}, text, sink);
+}
+
+bool event_reader::judge_field(field_name by, std::string_view text, channel_sink& sink) {
+  const auto [at, fresh] = again_.try_emplace(std::move(by.known_as));
   auto& of = at->second;
   if (!fresh && !of.channel && of.text == text) {
     ++of.times;
@@ -244,8 +237,7 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
     return true;
   }
   if (fresh && !remember(at->first.size() + text.size())) return false;
-  const auto choice = dialect.choice_of(i);
-  const auto piece = sink.open_piece(who, what, editable, name, choice);
+  const auto piece = sink.open_piece(by.who, by.what, by.editable, by.place, by.choice);
   released_.clear();
   if (sink.feed(piece, text, released_) != channel_sink::status::released || sink.finish(piece, released_) != channel_sink::status::released) return false;
   auto by_rules = sink.before_values();
@@ -255,11 +247,11 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
     of.text = text;
     of.times = 1;
     of.piece = piece;
-    of.choice = choice;
+    of.choice = by.choice;
     return true;
   }
   if (!of.channel) {
-    of.channel = sink.open_field(who, what, std::move(name), choice);
+    of.channel = sink.open_field(by.who, by.what, std::move(by.place), by.choice);
     const auto said = std::exchange(of.by_rules, {}).value_or(of.text);
     // The same over and over is a state, however small its pieces would be.
     constexpr std::size_t repeated_bytes = 4096;
@@ -277,7 +269,11 @@ bool event_reader::judge_again(index i, std::string_view text, role who, part_ki
 }
 
 bool event_reader::go_on(const std::string& place, std::string said, std::int64_t choice) {
-  const auto [at, fresh] = again_.try_emplace(as(role::assistant, part_kind::annotation, false, "", place));
+  return begin_field(known_as(role::assistant, part_kind::annotation, false, "", place), std::move(said), choice);
+}
+
+bool event_reader::begin_field(const std::string& known_as, std::string said, std::int64_t choice) {
+  const auto [at, fresh] = again_.try_emplace(known_as);
   if (!fresh) return true;
   if (!remember(at->first.size() + said.size())) return false;
   at->second.text = std::move(said);

@@ -164,7 +164,7 @@ class event_reader {
   [[nodiscard]] bool judge_value(const text::json::node& n, role who, part_kind what, const std::string& name, std::int64_t choice, channel_sink& sink);
   [[nodiscard]] bool judge_unknown(text::json::index i, grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_key(std::string_view key, std::string name, std::int64_t choice, channel_sink& sink);
-  [[nodiscard]] bool judge_line(std::string_view value, bool word, channel_sink& sink);
+  [[nodiscard]] bool judge_line(std::string_view name, std::string_view value, bool word, channel_sink& sink);
   [[nodiscard]] bool judge_number(text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternatives(text::json::index i, const grower& dialect, channel_sink& sink);
   [[nodiscard]] bool judge_alternative(std::string_view text, text::json::index i, const grower& dialect, channel_sink& sink, bool& stays);
@@ -185,6 +185,32 @@ class event_reader {
     bool open = false;  // the channel
   };
   [[nodiscard]] bool join(field& of, std::uint32_t piece, std::string_view left, channel_sink& sink);
+  // What stands in one place may be another thing in another event, for which other rules apply.
+  [[nodiscard]] static std::string known_as(role who, part_kind what, bool editable, std::string_view which, std::string_view place);
+  struct field_name {
+    std::string known_as, place;
+    role who;
+    part_kind what;
+    bool editable;
+    std::int64_t choice;
+  };
+  [[nodiscard]] bool judge_field(field_name by, std::string_view text, channel_sink& sink);
+  // A field that said this, before anything of it is judged as a part of more. False: more than the gateway follows.
+  [[nodiscard]] bool begin_field(const std::string& known_as, std::string said, std::int64_t choice);
+  bool refuse_place();
+  // event_marks.cpp: what a field of identifiers and the like said, as long as it looked like such: the end of it.
+  struct words {
+    std::string before, last;
+    std::size_t times = 0;  // of the last
+    void add(std::string_view said);
+    void append_last(std::string& to) const;
+    [[nodiscard]] std::string all() const;
+    [[nodiscard]] std::size_t bytes() const { return before.size() + last.size(); }
+  };
+  words* keep_word(std::string_view what, std::string_view said);
+  void keep_word(words& of, std::string_view said);
+  void forget_words();
+  [[nodiscard]] bool speak(const std::string& what, std::int64_t choice);
   const answer_table& table_;
   std::uint32_t depth_max_;
   text::json::document body_;
@@ -193,7 +219,7 @@ class event_reader {
   std::vector<text::json::index> numbers_;  // by node: its member `index`; empty until somebody asks
   std::vector<text::json::splice> splices_;
   std::set<std::string, std::less<>> keys_;
-  recent_texts lines_{256, 256}, judged_numbers_{1024, 64};
+  recent_texts known_lines_{256, 256}, lines_{256, 256}, judged_numbers_{1024, 64};
   text::json::index numbers_of_ = text::json::none;  // the list in the event at hand whose numbers were told last
   std::map<std::string, field, std::less<>> again_;
   std::map<std::string, bool, std::less<>> alternatives_;  // with whether they may leave
@@ -207,13 +233,15 @@ class event_reader {
   std::vector<text::json::index> copies_at_hand_;
   spelled_text spelled_;
   std::vector<std::string> handles_;
-  // By place of the table: the last identifiers and the like that were what they should be. Most events say the same again.
+  std::map<std::string, words, std::less<>> words_;  // by known_as()
+  std::size_t words_bytes_ = 0;
+  // By state of the table: the words of the places that were looked at last. Most events say the same again.
   struct mark {
     std::uint16_t state = path_table::unknown;
-    std::string text = {};
+    words* of = nullptr;
+    std::string which = {};
   };
-  static constexpr std::size_t mark_bytes_max = 128;
-  std::array<mark, 8> marks_;
+  std::array<mark, 8> last_marks_;
   std::size_t remembered_ = 0;
   std::string released_, unread_;
 };

@@ -29,9 +29,11 @@ response_stream::status event_stream::end(bool clean, channel_sink& sink, std::s
   if (!clean) return status::ok;  // what is held goes with the upstream
   const auto ending = missing_end::of_event(splitter_.rest());
   const auto s = ending.text().empty() ? status::ok : feed(ending.text(), sink, out);
+  if (s == status::unreadable) return status::broken_off;  // half an event
   if (s != status::ok && s != status::done) return s;
   const auto before = out.size();
   if (s == status::ok) {
+    if (!erred_ && !told_all()) return status::broken_off;
     if (!finish_stream(sink, out)) return stopped();
     over_ = true;
   }

@@ -22,6 +22,8 @@ class event_stream : public response_stream, protected event_reader::grower {
 
   // One event with data. `done` ends the stream.
   [[nodiscard]] virtual status event(const http::sse_event& e, channel_sink& sink, std::string& out) = 0;
+  // Whether an answer may be whole that ends without the event that ends its dialect's streams.
+  [[nodiscard]] virtual bool told_all() const { return false; }
   // Resolves what is held of every text that is open. False: stopped.
   [[nodiscard]] virtual bool finish_all(channel_sink& sink, std::string& out) = 0;
 

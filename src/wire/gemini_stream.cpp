@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "gemini.hpp"
-#include "stream_end.hpp"
 #include "sluice/base/strings.hpp"
 
 namespace sluice::wire {
@@ -87,7 +86,10 @@ response_stream::status generate_stream::feed_elements(channel_sink& sink, std::
       if (const auto s = element(p, sink, out); s != status::ok) return s;
       continue;
     }
-    if (elements_.closed() && p.raw.find(']') != std::string_view::npos && !finish_stream(sink, out)) return status::blocked;
+    if (elements_.closed() && p.raw.find(']') != std::string_view::npos) {
+      if (!told_all()) return status::broken_off;
+      if (!finish_stream(sink, out)) return status::blocked;
+    }
     out += p.raw;
     over_ = over_ || elements_.closed();  // white space may still come
   }
@@ -106,6 +108,9 @@ response_stream::status generate_stream::judge(std::string_view data, channel_si
   }
   const bool errs = event_.tells_error();
   erred_ = erred_ || errs;
+  if (const auto feedback = event_.child(0, "promptFeedback"); feedback != none && body[feedback].kind == kind::object) {
+    refused_ = refused_ || !event_.text("blockReason", feedback).empty();
+  }
   if (!begin_candidates() || !event_.judge(0, *this, sink) || !event_.judge_copies(*this, sink)) return stopped();
   for (const auto& at : at_hand_) {
     auto& c = candidates_[at.number];
@@ -145,12 +150,11 @@ response_stream::status generate_stream::end(bool clean, channel_sink& sink, std
   if (framing_ == framing::unknown) out += head_;  // white space and nothing else
   const auto ending = missing_end::of_event(framing_ == framing::events ? events_.rest() : std::string_view());
   if (!ending.text().empty()) {
-    if (const auto s = feed(ending.text(), sink, out); s != status::ok) return s;
+    const auto s = feed(ending.text(), sink, out);
+    if (s == status::unreadable) return status::broken_off;  // half an event
+    if (s != status::ok) return s;
   }
-  if (framing_ == framing::array && elements_.buffered_bytes() > 0) {
-    reason_ = "the array broke off within an element";
-    return status::unreadable;
-  }
+  if (framing_ == framing::array || !told_all()) return status::broken_off;
   const auto before = out.size();
   if (!finish_stream(sink, out)) return status::blocked;
   ending.take_back(out, before);

@@ -10,6 +10,7 @@
 
 #include "event_reader.hpp"
 #include "gemini_table.hpp"
+#include "stream_end.hpp"
 #include "sluice/base/limits.hpp"
 #include "sluice/http/json_stream.hpp"
 #include "sluice/http/sse.hpp"
@@ -90,6 +91,8 @@ class generate_stream final : public response_stream, private event_reader::grow
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out);
   // The stream's end: what is held leaves; behind an upstream's error it is dropped, as when the upstream dies. False: stopped.
   [[nodiscard]] bool finish_stream(channel_sink& sink, std::string& out) { return (erred_ || finish_all(sink, out)) && event_.finish(sink); }
+  // No event of this dialect says that it is the last.
+  [[nodiscard]] bool told_all() const { return erred_ || refused_ || all_finished(candidates_); }
   void emit(const std::string& json, std::string& out);
   [[nodiscard]] bool ends(std::string& out);
   [[nodiscard]] status stopped() { return (reason_ = event_.unread()).empty() ? status::blocked : status::unreadable; }
@@ -113,6 +116,7 @@ class generate_stream final : public response_stream, private event_reader::grow
   std::string_view lead_;  // what stands before the element at hand: the array's beginning or a comma, until it is written
   bool written_ = false, over_ = false;
   bool erred_ = false;       // the upstream told an error, in the event at hand or before
+  bool refused_ = false;     // it answers no such prompt
   bool told_error_ = false;  // by the last event to the client, in the upstream's words
 };
 

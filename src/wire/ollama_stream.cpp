@@ -173,15 +173,13 @@ response_stream::status lines_stream::end(bool clean, channel_sink& sink, std::s
   if (!clean) return status::ok;  // what is held goes with the upstream
   const auto ending = missing_end::of_line(lines_.buffered_bytes());
   if (!ending.text().empty()) {
-    if (const auto s = feed(ending.text(), sink, out); s != status::ok && s != status::done) return s;
+    const auto s = feed(ending.text(), sink, out);
+    if (s == status::unreadable) return status::broken_off;  // half a line
+    if (s == status::blocked) return s;
   }
-  for (auto& g : texts_) g.last = none;
-  const auto before = out.size();
-  if (!over_ && (!finish(sink, out) || !event_.finish(sink))) return status::blocked;
-  ending.take_back(out, before);
-  if (over_) return status::done;
-  over_ = true;
-  return status::ok;
+  if (!over_) return status::broken_off;  // no line said that it is done
+  ending.take_back(out, out.size());
+  return status::done;
 }
 
 void lines_stream::cut(std::string_view message, std::string& out) {

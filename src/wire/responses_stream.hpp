@@ -118,6 +118,7 @@ class responses_stream final : public event_stream {
   [[nodiscard]] taken settle(text::json::index i, const row& r, channel_sink& sink);
   void leave(text::json::index i, std::string_view left, std::optional<std::vector<text_edit>> edits = {});
   [[nodiscard]] bool finish(const place& at, growth& t, channel_sink& sink, std::string& out);
+  [[nodiscard]] bool told_all() const override { return closed_; }
   [[nodiscard]] bool finish_all(channel_sink& sink, std::string& out) override;
   void know(std::string key, std::string_view original, std::string_view left, std::optional<std::vector<text_edit>> edits);
   [[nodiscard]] static std::string name_of(const place& at);

@@ -27,12 +27,17 @@ class missing_end {
   std::string_view text_;
 };
 
+// Whether every choice said why it ends; of an answer that has not begun none did.
+[[nodiscard]] inline bool all_finished(const auto& choices) {
+  return !choices.empty() && std::ranges::all_of(choices, [](const auto& each) { return each.second.finished; });
+}
+
 // Calls f(number, choice) for each choice that a cut ends. Where all have finished, all finish anew: a client must not take for whole what broke
 // off behind its text. An answer that has not begun has one.
 template <class Choices, class F>
 void each_to_cut(Choices& choices, F&& f) {
   if (choices.empty()) choices[0];
-  const bool none_open = std::ranges::all_of(choices, [](const auto& each) { return each.second.finished; });
+  const bool none_open = all_finished(choices);
   for (auto& [number, choice] : choices) {
     if (!choice.finished || none_open) f(number, choice);
   }

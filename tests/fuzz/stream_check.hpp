@@ -131,6 +131,10 @@ inline outcome run(const asked& a, std::string_view bytes, std::size_t step, jud
     const bool told_error = o.out.find("\"error\"") != std::string::npos;  // of the upstream: the client has its end
     SLUICE_REQUIRE(!o.cut.empty() || told_error);
   }
+  if (o.last == stream_status::broken_off) {
+    stream->fail(wire::gateway_error::upstream, "broken off", "d1", o.cut);
+    SLUICE_REQUIRE(!o.cut.empty() || o.out.find("\"error\"") != std::string::npos);
+  }
   std::string twice;  // an end is latched
   stream->cut("more", twice);
   SLUICE_REQUIRE(o.last == stream_status::ok || twice.empty());
@@ -197,7 +201,8 @@ inline void rewritten_answer(const asked& a, const answer& given, reading (*read
 }
 
 inline void whole_answer(const asked& a, const answer& given, reading (*read)(std::string_view), std::size_t step, std::string_view cut_end) {
-  SLUICE_REQUIRE(run(a, given.bytes, step, judge::what::passes).out == given.bytes);
+  const auto passed = run(a, given.bytes, step, judge::what::passes);
+  SLUICE_REQUIRE(passed.out == given.bytes && passed.last != stream_status::broken_off);
   rewritten_answer(a, given, read, step, cut_end);
   const bool hit = says_word(given);
   for (const auto does : {judge::what::edits, judge::what::blocks}) {

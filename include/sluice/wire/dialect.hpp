@@ -241,10 +241,12 @@ class response_stream {
     done,        // the dialect's end was written ([DONE])
     blocked,     // a rule blocked: call cut() next
     unreadable,  // the event could not be read: call cut() next, nothing of it was written
+    broken_off,  // the body ended where the dialect's answers do not: call fail() next, nothing of what was held was written
   };
   // Feeds bytes of the answer as they arrive, any cut.
   [[nodiscard]] virtual status feed(std::string_view bytes, channel_sink& sink, std::string& out) = 0;
-  // The upstream ended its body. `clean` false: it died. Held text of a clean end is resolved; of a death it is dropped.
+  // The upstream ended its body. `clean` false: it died. Held text of an answer that is whole is resolved; of a death, and of an answer that broke
+  // off, it is dropped.
   [[nodiscard]] virtual status end(bool clean, channel_sink& sink, std::string& out) = 0;
   // Ends the stream as the dialect says a filtered answer ends, for every choice that is open, in any state. `message` empty:
   // none is sent. Latched: a second call appends nothing.

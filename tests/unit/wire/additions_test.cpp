@@ -300,19 +300,20 @@ TEST(answer_additions, a_streamed_gemini_answer_has_them_in_each_candidates_last
   };
   const char* stop = R"("finishReason":"STOP",)";
   EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, event(text(0, "a")) + event(text(0, "b", stop))), event(text(0, "a")) + event(text(0, "b +", stop)));
-  const auto end = event(R"({"finishReason":"MAX_TOKENS","index":0})");
+  const std::string stopped = R"({"finishReason":"MAX_TOKENS","index":0})";
+  const auto end = event(stopped);
   EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, event(text(0, "a")) + end), event(text(0, "a")) + event(text(0, " +")) + end);
-  EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, "[" + std::string("{\"candidates\":[") + text(0, "a") + "," + text(1, "b", stop) + "]}\n]"),
-            "[{\"candidates\":[" + text(0, "a") + "," + text(1, "b +", stop) + "]},\n{\"candidates\":[" + text(0, " +") + "]}\n]");
+  EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, "[" + std::string("{\"candidates\":[") + text(0, "a") + "," + text(1, "b", stop) + "]},\n{\"candidates\":[" + stopped + "]}\n]"),
+            "[{\"candidates\":[" + text(0, "a") + "," + text(1, "b +", stop) + "]},\n{\"candidates\":[" + text(0, " +") + "]},\n{\"candidates\":[" + stopped + "]}\n]");
   const auto call = event(R"({"content":{"parts":[{"functionCall":{"name":"f","args":{}}}],"role":"model"},"finishReason":"STOP","index":0})");
   EXPECT_EQ(at_every_cut(gemini(), gemini_stream_path, call), call);
 }
 
 TEST(answer_additions, a_gemini_answer_that_nothing_ends_gets_a_text_once) {
-  const std::string said = R"(data: {"candidates":[{"content":{"parts":[{"text":"a"}],"role":"model"},"index":0}]})";
+  const auto saying = [](const std::string& words) { return R"(data: {"candidates":[{"content":{"parts":[{"text":")" + words + R"("}],"role":"model"},"finishReason":"STOP","index":0}]})"; };
   for (const char* end : {"", "\n", "\n\n"}) {
     adding_sink sink(" +");
-    EXPECT_EQ(run(gemini(), gemini_stream_path, said + end, sink).out, said + "\n\n" R"(data: {"candidates":[{"content":{"parts":[{"text":" +"}],"role":"model"},"index":0}]})" "\n\n");
+    EXPECT_EQ(run(gemini(), gemini_stream_path, saying("a") + end, sink).out, saying("a +") + end);
     EXPECT_EQ(sink.closed.size(), 1u);
   }
 }

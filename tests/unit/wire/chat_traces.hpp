@@ -16,7 +16,8 @@ inline const endpoint chat = openai().classify("POST", "/v1/chat/completions");
 
 struct outcome {
   std::string out;
-  response_stream::status last = response_stream::status::ok;
+  response_stream::status last = response_stream::status::ok;  // of what came
+  bool whole = true;  // false: its end is missing, and what was held then did not leave
 };
 
 inline outcome run(std::string_view bytes, const std::vector<std::size_t>& cuts, channel_sink& sink, bool usage = false) {
@@ -32,6 +33,7 @@ inline outcome run(std::string_view bytes, const std::vector<std::size_t>& cuts,
   for (const auto c : cuts) feed(c);
   feed(bytes.size());
   if (o.last == response_stream::status::ok) o.last = stream->end(true, sink, o.out);
+  if (o.last == response_stream::status::broken_off) o.whole = false, o.last = response_stream::status::ok;
   if (o.last == response_stream::status::blocked || o.last == response_stream::status::unreadable) stream->cut("", o.out);
   return o;
 }

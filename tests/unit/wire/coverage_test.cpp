@@ -31,7 +31,8 @@ std::string page() {
          "words and numbers of up to 1024 bytes or a date as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), with blanks behind `,` and `;` alone; and those that `upstreams[].response_headers` names. No rule\n"
          "reads their values.\n"
          "\nA word of up to 128 letters, digits and `_-.:/+=@~,` in a field of class O, P or H, any such run in one of class E, and the\n"
-         "headers of a request that go on are not read and counted nowhere: rules for secrets and numbers would find them in identifiers and signatures.\n";
+         "headers of a request that go on are not read and counted nowhere: rules for secrets and numbers would find them in identifiers and signatures. What a stream says\n"
+         "at such a place piece by piece is kept, its last 4 KiB and of all places 1 MiB, and scanned as one text with the first piece that is no such word.\n";
   for (const auto name : dialect_names()) {
     out << "\n## " << name << "\n\n| endpoint | direction | streamed | field | class | role | kind | treatment |\n|---|---|---|---|---|---|---|---|\n";
     for (const auto& r : find_dialect(name)->coverage()) {

@@ -242,6 +242,56 @@ TEST(ending, in_every_state_of_every_dialect_is_one_that_a_strict_client_takes) 
   EXPECT_GT(endings, 500);
 }
 
+// A body can end as HTTP has it and be half an answer all the same: then nothing of what was held leaves, and the client is told.
+TEST(ending, of_an_answer_without_its_end_is_a_failure_of_the_upstream) {
+  // Of the last events of a whole answer, how many say no more than that it ends.
+  const std::map<std::string_view, std::size_t> may_be_missing = {{"chat", 2}, {"completions", 1}};
+  int broken = 0;
+  for (const auto& of : speeches()) {
+    const auto to = endpoint_of(of);
+    const auto request = of.speaks.read_request(to, of.request, 64);
+    const auto spare = may_be_missing.contains(of.name) ? may_be_missing.at(of.name) : 0;
+    for (std::size_t count = 0; count <= of.events.size(); ++count) {
+      // Also within the event that comes next.
+      for (const bool half : {false, true}) {
+        if (half && count == of.events.size()) continue;
+        const auto stream = of.speaks.open_stream(to, **request, 64);
+        judge sink;
+        std::string out;
+        auto s = status::ok;
+        for (std::size_t i = 0; i < count && s == status::ok; ++i) s = stream->feed(of.events[i], sink, out);
+        if (half && s == status::ok) s = stream->feed(std::string_view(of.events[count]).substr(0, of.events[count].size() / 2), sink, out);
+        const auto before = out;
+        if (s == status::ok) s = stream->end(true, sink, out);
+        if (!half && count + spare >= of.events.size()) {
+          EXPECT_TRUE(s == status::ok || s == status::done) << of.name << " " << count;
+          continue;
+        }
+        if (half && of.events[count] == "]") continue;  // it has no half
+        ASSERT_EQ(s, status::broken_off) << of.name << " behind " << count << (half ? " and a half" : "");
+        EXPECT_EQ(out, before) << of.name << " " << count << ": what was held left";
+        stream->fail(gateway_error::upstream, "Broken off.", "d1", out);
+        const auto heard = of.listener()->hear(out);
+        EXPECT_TRUE(heard.failed && heard.complaint.empty()) << of.name << " behind " << count << ": " << heard.complaint << "\n" << out;
+        ++broken;
+      }
+    }
+  }
+  EXPECT_GT(broken, 100);
+}
+
+// Gemini says nothing behind a prompt that it does not answer.
+TEST(ending, of_a_prompt_that_was_refused_is_one) {
+  const auto of = gemini_stream(false);
+  const auto to = endpoint_of(of);
+  const auto request = of.speaks.read_request(to, of.request, 64);
+  const auto stream = of.speaks.open_stream(to, **request, 64);
+  judge sink;
+  std::string out;
+  EXPECT_EQ(stream->feed(sse({{"promptFeedback", {{"blockReason", "SAFETY"}}}}, "\r\n\r\n"), sink, out), status::ok);
+  EXPECT_EQ(stream->end(true, sink, out), status::ok);
+}
+
 // The client has the upstream's own error: what follows it ends no better, and no second error is raised.
 TEST(ending, behind_an_error_of_the_upstream_adds_no_other) {
   for (const auto& of : speeches()) {

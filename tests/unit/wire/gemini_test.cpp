@@ -147,16 +147,26 @@ TEST(gemini_stream, a_word_over_two_events_is_edited_in_both_framings) {
 }
 
 TEST(gemini_stream, the_end_is_the_same_whatever_the_cuts) {
-  for (const std::string bytes : {"\n \n", "[]", " [ ] \n", "[{}]\n\n"}) {
+  const std::string refused = R"({"promptFeedback":{"blockReason":"OTHER"}})";
+  for (const auto& bytes : {"[" + refused + "]", " [ " + refused + " ] \n", "[" + refused + "]\n\n"}) {
     for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
       testing::pass_sink pass;
       EXPECT_EQ(run(bytes, pass, {cut}).out, bytes) << cut;
     }
   }
-  const std::string behind = "[{}] [{}]";
+  const auto behind = "[" + refused + "] [" + refused + "]";
   for (std::size_t cut = 0; cut <= behind.size(); ++cut) {
     testing::pass_sink pass;
-    EXPECT_EQ(run(behind, pass, {cut}).out, "[{}] ") << cut;
+    EXPECT_EQ(run(behind, pass, {cut}).out, "[" + refused + "] ") << cut;
+  }
+  // What says nothing is no answer, and is not closed as one.
+  for (const std::string bytes : {"\n \n", "[]", " [ ] \n", "[{}]\n\n"}) {
+    for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+      testing::pass_sink pass;
+      const auto t = run(bytes, pass, {cut});
+      EXPECT_FALSE(t.whole) << bytes << cut;
+      EXPECT_EQ(t.out, bytes.starts_with('\n') ? bytes : bytes.substr(0, bytes.find('}') + 1)) << cut;
+    }
   }
 }
 

@@ -129,7 +129,7 @@ TEST(ollama_paths, show_takes_the_name_of_a_model_and_nothing_else) {
 
 TEST(ollama_stream, what_follows_a_last_line_that_nothing_ends_stands_on_its_own) {
   testing::replace_sink sink("secret", "[R]");
-  auto open = chat("a secret sec");
+  auto open = chat("a secret sec", true);
   open.pop_back();
   EXPECT_EQ(said(run("/api/chat", chat("x ") + open, sink).out), "x a [R] sec");
 }

@@ -68,7 +68,7 @@ TEST(padding, of_what_the_gateway_puts_in) {
       testing::replace_sink sink("secret", "[R]");
       const auto e = of.piece("a sec");
       const auto first = pads ? padded(e) : (e.contains("type") ? "event: " + e["type"].get<std::string>() + "\n" : "") + "data: " + e.dump() + "\n\n";
-      const auto t = testing::run(openai(), of.path, of.request, first, {}, sink);  // which ends here: what is held leaves in an event of its own
+      const auto t = testing::run(openai(), of.path, of.request, first + "data: [DONE]\n\n", {}, sink);  // what is held leaves in an event of its own
       const auto own = t.out.rfind("data: {");
       ASSERT_TRUE(own != std::string::npos && own > 0) << of.path << t.out;
       EXPECT_EQ(t.out.find(R"("obfuscation")", own) != std::string::npos, pads) << of.path << t.out;

@@ -82,10 +82,11 @@ bool judges_event(const trial& t, const json& event) {
   std::string out;
   auto bytes = t.sse ? "data: " + event.dump() + "\n\n" : event.dump() + "\n";
   if (t.sse && event.contains("type") && event["type"].is_string()) bytes = "event: " + event["type"].get<std::string>() + "\n" + bytes;
-  auto s = stream->feed(bytes, sink, out);
-  if (s == response_stream::status::ok) s = stream->end(true, sink, out);
-  return s == response_stream::status::unreadable ||
-         std::ranges::any_of(sink.texts, [](const std::string& text) { return text.find(marker) != std::string::npos; });
+  const bool named = &t.speaks == &anthropic(), numbered = &t.speaks == &gemini();
+  bytes += named ? "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n" : numbered ? "data: {\"candidates\":[{\"index\":0,\"finishReason\":\"STOP\"}]}\n\n"
+           : t.sse ? "data: [DONE]\n\n" : "{\"done\":true}\n";
+  const auto s = stream->feed(bytes, sink, out);
+  return s == response_stream::status::unreadable || std::ranges::any_of(sink.texts, [](const std::string& text) { return text.find(marker) != std::string::npos; });
 }
 
 const std::vector<trial>& trials() {

@@ -94,14 +94,15 @@ std::string piece(const std::string& t) { return r::event(r::with(r::at("respons
 std::string added(int n, const json& item) { return r::event({{"type", "response.output_item.added"}, {"output_index", n}, {"item", item}}); }
 
 TEST(put_together, pieces_go_on_in_the_texts_that_a_response_begins_with) {
-  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + piece(b); });
-  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + told(json::array({said(a)}), "response.in_progress") + piece(b); });
-  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) {
-    return told(json::array({call("{\"q\":\"" + a)})) + r::event({{"type", "response.function_call_arguments.delta"}, {"item_id", "f"}, {"output_index", 0}, {"delta", b + "\"}"}});
+  const std::string done = "data: [DONE]\n\n";
+  expect_one_text(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + piece(b) + done; });
+  expect_one_text(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) { return told(json::array({said(a)})) + told(json::array({said(a)}), "response.in_progress") + piece(b) + done; });
+  expect_one_text(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) {
+    return told(json::array({call("{\"q\":\"" + a)})) + r::event({{"type", "response.function_call_arguments.delta"}, {"item_id", "f"}, {"output_index", 0}, {"delta", b + "\"}"}}) + done;
   });
-  expect_one_text(openai(), "/v1/responses", r::asked, [](const std::string& a, const std::string& b) {
+  expect_one_text(openai(), "/v1/responses", r::asked, [&](const std::string& a, const std::string& b) {
     const auto thought = json{{"id", "x"}, {"type", "reasoning"}, {"summary", json::array({{{"type", "summary_text"}, {"text", a}}})}};
-    return told(json::array({said("x"), thought})) + r::event({{"type", "response.reasoning_summary_text.delta"}, {"item_id", "x"}, {"output_index", 1}, {"summary_index", 0}, {"delta", b}});
+    return told(json::array({said("x"), thought})) + r::event({{"type", "response.reasoning_summary_text.delta"}, {"item_id", "x"}, {"output_index", 1}, {"summary_index", 0}, {"delta", b}}) + done;
   });
 }
 

@@ -1,0 +1,101 @@
+// What stands in the events of a stream where identifiers, parameters and signatures stand. Nobody reads what looks like one, but what an
+// upstream sends there in pieces is text for whoever puts the pieces together: one word alone says nothing of that. So words are kept by place,
+// and are judged with what shows them to be text.
+#include <algorithm>
+#include <utility>
+
+#include "event_reader.hpp"
+#include "sluice/base/limits.hpp"
+
+namespace sluice::wire {
+
+using text::json::index;
+
+void event_reader::words::add(std::string_view said) {
+  if (said == last) {
+    ++times;
+    return;
+  }
+  append_last(before);
+  // Not at every word: what is cut off the front moves all the others.
+  if (before.size() > 2 * limits::tail_bytes) before.erase(0, before.size() - limits::tail_bytes);
+  last = said.substr(said.size() - std::min(said.size(), limits::tail_bytes));
+  times = 1;
+}
+
+std::string event_reader::words::all() const {
+  auto out = before;
+  append_last(out);
+  return out.size() > limits::tail_bytes ? out.substr(out.size() - limits::tail_bytes) : out;
+}
+
+void event_reader::words::append_last(std::string& to) const {
+  if (last.empty()) return;
+  for (auto n = std::min(times, limits::tail_bytes / last.size()); n > 0; --n) to += last;
+}
+
+// Keeps one more word of what judge_field() would know by `what`; null where that has said text before, with which the word is judged.
+event_reader::words* event_reader::keep_word(std::string_view what, std::string_view said) {
+  if (again_.contains(what)) return nullptr;
+  auto at = words_.find(what);
+  if (at == words_.end()) {
+    if (words_bytes_ > limits::unknown_bytes) forget_words();
+    at = words_.emplace(what, words()).first;
+    words_bytes_ += what.size();
+  }
+  keep_word(at->second, said);
+  return &at->second;
+}
+
+void event_reader::keep_word(words& of, std::string_view said) {
+  const auto before = of.bytes();
+  of.add(said);
+  words_bytes_ += of.bytes() - before;
+}
+
+void event_reader::forget_words() {
+  last_marks_ = {};
+  words_.clear();
+  words_bytes_ = 0;
+}
+
+// The words that were kept of a field are text with what comes now. False: more than the gateway follows.
+bool event_reader::speak(const std::string& what, std::int64_t choice) {
+  const auto at = words_.find(what);
+  if (at == words_.end()) return true;
+  const auto said = at->second.all();
+  last_marks_ = {};
+  words_bytes_ -= what.size() + at->second.bytes();
+  words_.erase(at);
+  return begin_field(what, said, choice);
+}
+
+bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_sink& sink) {
+  const auto& n = body_[i];
+  const auto state = states_[i];
+  // In most events the same stands at the same place, and that is known by the table where no list or name of anybody's leads to it.
+  auto& near = last_marks_[state % last_marks_.size()];
+  const bool alone = states_[n.parent] != state && r.path.find_first_of("[{") == std::string_view::npos;
+  auto* of = alone && near.of != nullptr && near.state == state && near.which == dialect.which() ? near.of : nullptr;
+  if (of != nullptr && of->last == n.text) {
+    ++of->times;
+    return true;
+  }
+  const bool looks = looks_as(r.what, n.text);
+  if (looks && r.what == text_class::handle) remember_handle(n.text);
+  if (const auto url = take_data_url(i, r, dialect, sink); url != grower::taken::left) return url == grower::taken::taken;
+  if (looks && of != nullptr) return keep_word(*of, n.text), true;
+  auto name = place(i, &dialect);
+  if (name.size() > limits::place_bytes) return refuse_place();
+  auto which = dialect.which();
+  const auto what = known_as(role::assistant, part_kind::annotation, false, which, name);
+  if (looks) {
+    of = keep_word(what, n.text);
+    if (of != nullptr && alone) near = {state, of, std::move(which)};
+    if (of != nullptr) return true;
+  }
+  const auto choice = dialect.choice_of(i);
+  return speak(what, choice) && judge_field({what, std::move(name), role::assistant, part_kind::annotation, false, choice}, n.text, sink);
+}
+
+}  // namespace sluice::wire
