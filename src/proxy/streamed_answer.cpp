@@ -182,6 +182,7 @@ void exchange::impl::keep_alive(effects& out) {
 void exchange::impl::break_off(effects& out) {
   worker.counters().upstream_errors.add();
   reason = "upstream: its answer ended without the end that this API's answers have";
+  answer_read = true;  // what there is of it
   fail_stream(wire::gateway_error::upstream, "The upstream broke off its answer.", out);
 }
 

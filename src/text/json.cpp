@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "json_repeat.hpp"
 #include "json_string.hpp"
 #include <simdjson.h>
 
@@ -85,6 +86,9 @@ struct document::impl {
   std::vector<node> nodes;
   std::string arena;  // unescaped strings; reserved so that it never moves within a parse
   std::vector<std::pair<std::string_view, index>> keys;
+  std::string last;  // what `nodes` were read from, for parse_next(); "" where it cannot be gone on from
+  std::vector<index> changed;
+  bool repeats = false;
 
   const std::uint32_t* tokens = nullptr;
   std::uint32_t token_count = 0, at = 0;  // at: the token at hand
@@ -270,6 +274,25 @@ result<void> document::parse(std::string_view bytes, std::uint32_t depth_max, st
   if (d.too_many && d.nodes.capacity() > kept_capacity / sizeof(node)) std::vector<node>().swap(d.nodes);
   return fail(d.too_many ? errc::limit : errc::parse, d.problem);
 }
+
+result<void> document::parse_next(std::string_view bytes, std::uint32_t depth_max) {
+  constexpr std::size_t remembered_max = 4096;
+  auto& d = *impl_;
+  d.arena.clear();
+  d.repeats = !d.last.empty() && repeat(d.nodes, d.last, bytes, d.arena, d.changed);
+  if (d.repeats) {
+    d.bytes = bytes;
+  } else {
+    d.last.clear();
+    if (auto parsed = parse(bytes, depth_max); !parsed) return parsed;
+    const bool plain = std::ranges::all_of(d.nodes, [](const node& n) { return n.key_end == n.key_begin || n.key.size() + 2 == n.key_end - n.key_begin; });
+    if (!plain) return {};
+  }
+  d.last.assign(bytes.size() <= remembered_max ? bytes : std::string_view());
+  return {};
+}
+bool document::repeats() const { return impl_->repeats; }
+std::span<const index> document::changed() const { return impl_->changed; }
 
 std::span<const node> document::nodes() const { return impl_->nodes; }
 std::string_view document::bytes() const { return impl_->bytes; }

@@ -37,12 +37,13 @@ std::string event_reader::known_as(role who, part_kind what, bool editable, std:
 
 result<void> event_reader::parse(std::string_view data) {
   splices_.clear();
-  states_.clear();
   numbers_.clear();
   copies_at_hand_.clear();
   numbers_of_ = none;
   types_.forget();
-  if (auto parsed = body_.parse(data, depth_max_); !parsed) return parsed;
+  if (auto parsed = body_.parse_next(data, depth_max_); !parsed) return parsed;
+  // What stands where is the same as in the event before, unless a word that says what an object is has changed.
+  if (body_.repeats() && std::ranges::none_of(body_.changed(), [&](index i) { return body_[i].key == "type"; })) return {};
   table_.walk(body_, states_);
   return table_.one_spelling(body_, states_);
 }

@@ -44,6 +44,14 @@ class document {
   // Memory is reused from call to call: keep one document per worker or per stream. More values than `values_max`: errc::limit.
   [[nodiscard]] result<void> parse(std::string_view bytes, std::uint32_t depth_max, std::uint32_t values_max = 0xffffffff);
 
+  // As parse(), for texts that follow each other and mostly say other words in the same form: such a one costs a fraction. Remembers each that is
+  // not long.
+  [[nodiscard]] result<void> parse_next(std::string_view bytes, std::uint32_t depth_max);
+  // Whether the last parse_next() found what the parse before it had found, with other words in it: the values in changed(), strings and numbers.
+  // Their keys, and what holds what, are the same.
+  [[nodiscard]] bool repeats() const;
+  [[nodiscard]] std::span<const index> changed() const;
+
   [[nodiscard]] std::span<const node> nodes() const;
   [[nodiscard]] const node& operator[](index i) const { return nodes()[i]; }
   [[nodiscard]] index root() const { return 0; }

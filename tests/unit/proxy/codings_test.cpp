@@ -138,7 +138,7 @@ TEST(codings, the_global_shadow_reads_compressed_bodies_and_changes_no_byte_of_t
     ASSERT_TRUE(t.out.connect.has_value()) << t.out.client;
     EXPECT_TRUE(t.out.upstream_request.ends_with("\r\n\r\n" + asked));
     EXPECT_TRUE(has(t.out.upstream_request, "Content-Encoding: zstd\r\n"));
-    const auto said = packed(streamed ? event("a bomb") : answer_of("a bomb"));
+    const auto said = packed(streamed ? event("a bomb") + "data: [DONE]\n\n" : answer_of("a bomb"));
     t.answer(x, coded_head(streamed ? "text/event-stream" : "application/json"), said);
     x.upstream_end(t.out);
     EXPECT_TRUE(has(t.out.client, said)) << streamed;
