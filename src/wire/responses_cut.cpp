@@ -85,7 +85,7 @@ bool responses_stream::close(channel_sink& sink, std::string& out) {
 }
 
 void responses_stream::cut(std::string_view message, std::string& out) {
-  if (!end_now() || std::exchange(closed_, true)) return;
+  if (!end_now() || closed_) return;
   auto response = raw_member(created_, "response");
   if (response.empty()) {
     response = responses_object("\"resp_sluice\"", model_, "in_progress", "");
@@ -108,7 +108,7 @@ void responses_stream::cut(std::string_view message, std::string& out) {
 
 // Flat, as the API writes an error, and within it as its SDKs raise one.
 void responses_stream::fail(gateway_error what, std::string_view message, std::string_view decision_id, std::string& out) {
-  if (!end_now() || std::exchange(closed_, true)) return;
+  if (!end_now() || closed_) return;
   const auto error = raw_member(openai_error_body({what, message, "", decision_id}), "error");
   write_event("error", ",\"code\":" + raw_member(error, "code") + ",\"message\":" + raw_member(error, "message") + ",\"param\":null,\"error\":" + error, out);
 }
