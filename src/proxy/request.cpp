@@ -280,7 +280,7 @@ void exchange::impl::judge_request(effects& out) {
   if (policy::tokenizes(*rules) || policy::tags_requests(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;
   parts.reserve(request->parts().size());
-  for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
+  for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text, p.choice});
   auto asked_of_rules = options(policy::direction::request);
   asked_of_rules.takes_system_words = request->takes_system_words();
   auto judged = policy::evaluate_request(*active->snapshot, *rules, caller.who, parts, asked_of_rules, worker.scratch());

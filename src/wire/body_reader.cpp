@@ -184,9 +184,17 @@ void table_request::begin_message(const request_shape& shape, index message, par
   like.last_turn = message > before_turn_;
 }
 
+// Whether it is an element of a list at the top.
+bool table_request::is_listed(index i) const {
+  const auto& body = listed_.body();
+  const auto list = body[i].parent;
+  return list != 0 && body[list].parent == 0 && body[list].kind == kind::array;
+}
+
 void table_request::list(const request_shape& shape, index messages, std::uint32_t depth_max) {
   const auto& body = listed_.body();
   part like{role::user, part_kind::text, true, true, {}, 0};
+  std::int32_t element = -1;  // of the lists at the top, counted through all of them
   for (index i = states_.empty() || states_[0] == path_table::unknown ? 0 : 1; i < states_.size();) {
     const auto& n = body[i];
     if (messages != none && n.parent == messages && i != messages) begin_message(shape, i, like);
@@ -194,6 +202,8 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
     part mine = like;
     if (!in_messages) mine.last_turn = true;
     const auto* r = shape.table.at(states_[i]);
+    if (is_listed(i)) ++element;
+    if (r != nullptr && r->apart) mine.choice = element;
     mine.role = to_role(r == nullptr ? role_source::of_message : r->from, in_messages ? like.role : role::user);
     if (skips(shape.table, i, mine)) {
       i = n.next;

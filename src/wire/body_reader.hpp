@@ -49,6 +49,7 @@ class table_request : public request_body {
   std::vector<std::uint16_t> states_;
 
  private:
+  [[nodiscard]] bool is_listed(text::json::index i) const;
   void begin_message(const request_shape& shape, text::json::index message, part& like);
   void list(const request_shape& shape, text::json::index messages, std::uint32_t depth_max);
   [[nodiscard]] bool skips(const path_table& table, text::json::index i, const part& like);

@@ -264,6 +264,7 @@ const row_list& embed_list() {
     out.add("requests[]", embed_rows);
     out.add("requests[].content.parts[]", part_rows, from::user);
     out.add("requests[].content.parts[]", asked_word_rows, from::user);
+    out.apart("requests[]");
     return out;
   }();
   return list;

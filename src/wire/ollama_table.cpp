@@ -58,7 +58,7 @@ constexpr auto generate_rows = std::to_array<row>({
 });
 constexpr auto embed_rows = std::to_array<row>({
     {"input", text, kind::text, from::user},
-    {"input[]", text, kind::text, from::user},
+    apart({"input[]", text, kind::text, from::user}),
     {"prompt", text, kind::text, from::user},
     {"dimensions", scalar},
 });

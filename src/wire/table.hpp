@@ -59,6 +59,7 @@ struct row {
   attachment_type carries = attachment_type::other;  // of class `binary`: what it is where its bytes do not show it
   coming comes = coming::unsaid;
   bool names_model = false;                          // of a request's: a model beside the one asked for, that may answer or reads what is said
+  bool apart = false;                                // of a request's: it is in a list at the top of which the API takes each element by itself
 };
 [[nodiscard]] constexpr row grows(row r) {
   r.comes = coming::grows;
@@ -67,6 +68,10 @@ struct row {
 [[nodiscard]] constexpr row other_model(std::string_view path) {
   row r{path, text_class::opaque};
   r.names_model = true;
+  return r;
+}
+[[nodiscard]] constexpr row apart(row r) {
+  r.apart = true;
   return r;
 }
 [[nodiscard]] constexpr row whole(row r) {
@@ -156,6 +161,8 @@ class row_list {
   void change(std::string_view path, text_class what);
   // Every row whose path begins so comes so, if it does not say itself how it comes.
   void comes(std::string_view prefix, coming how);
+  // Every row whose path begins so stands in a list whose elements are taken each by itself.
+  void apart(std::string_view prefix);
   [[nodiscard]] std::span<const row> rows() const { return rows_; }
 
  private:
