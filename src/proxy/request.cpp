@@ -149,6 +149,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     unread_answer = unread_path;
     note_unscanned(unread_path, query.size());
   }
+  if (endpoint.what == wire::endpoint_class::passes) unread_answer = "listing";  // models, what a server is, what was deleted: told of no conversation
   if (candidates.size() == 1) candidates.clear();
   for (auto& [at, text] : candidates) write_upstream_head(head, config.upstreams[at], text);
   write_upstream_head(head, *upstream, upstream_head);

@@ -301,9 +301,9 @@ std::vector<dialect::coverage_row> make_coverage() {
     add_coverage(out, named, "response", "no", gemini_cache_answer().rows());
     out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
-  out.push_back({"cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
   add_query_coverage(out, gemini_queries());
-  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
   out.push_back({"other methods of a model, files, caches listed and changed, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;
