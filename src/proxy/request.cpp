@@ -121,7 +121,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     case wire::endpoint_class::scanned:
       scanned = !endpoint.form || config.reads_forms;
       if (scanned || spares(request_spared, "a form")) break;
-      answer_error(wire::gateway_error::forbidden, "This gateway reads no forms, as " + path + " takes, unless its operator says so (unreadable.forms: scan).", "", out);
+      answer_error(wire::gateway_error::forbidden, "This gateway refuses forms, as " + path + " takes, by default. Its operator can have them read (unreadable.forms: scan); the files in them are attachments (unreadable.attachments).", "", out);
       return false;
     case wire::endpoint_class::passes: break;
     case wire::endpoint_class::denied:

@@ -54,7 +54,7 @@ constexpr auto generate_rows = std::to_array<row>({
     {"system", text, kind::text, from::system},
     {"raw", scalar},
     {"images[]", binary, kind::attachment},
-    {"context", reference, kind::attachment},
+    elsewhere({"context", reference, kind::attachment}, held::tokens),
 });
 constexpr auto embed_rows = std::to_array<row>({
     {"input", text, kind::text, from::user},

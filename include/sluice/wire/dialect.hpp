@@ -50,6 +50,7 @@ struct unread {
   std::string handle = {};  // the handle that it is named by; "" when it is named otherwise
   bool grows = false;       // what this exchange says is added to it
   bool later = false;       // the answer itself: it is stored, and read by a later request
+  std::string_view stands_for = {};  // what it names, where no text could be sent in its place: "an MCP server"
   std::string_view instead = {};  // what to ask for in its place; "" when there is nothing
 };
 
