@@ -256,6 +256,10 @@ def test_metrics_are_in_the_format_and_say_what_happened(lab):
         assert g.get(path)[0] == 200, path
     rows = json.loads(g.get("/v1/coverage")[1])
     assert "messages[].content" in json.dumps(rows)
+    one = json.loads(g.get("/v1/coverage?dialect=gemini")[1])["coverage"]
+    assert one == [row for row in rows["coverage"] if row["dialect"] == "gemini"] and one
+    status, told = g.get("/v1/coverage?dialect=gemin")
+    assert status == 400 and "openai, anthropic, gemini, ollama" in told, told
 
 
 def test_sigterm_lets_a_stream_end(lab):
