@@ -6,6 +6,7 @@
 
 #include "audit_files.hpp"
 #include "explain.hpp"
+#include "query_parameter.hpp"
 #include "sluice/base/foreign_json.hpp"
 #include "sluice/crypto/digest.hpp"
 #include "sluice/wire/dialect.hpp"
@@ -104,11 +105,19 @@ net::control_response status(const sources& from) {
                        {"failure", m.audit.failure}, {"failed_syncs", m.audit.sync_failures}}}});
 }
 
-net::control_response coverage() {
+// ?dialect=…: of that one alone.
+net::control_response coverage(std::string_view query) {
+  const auto wanted = parameter(query, "dialect");
+  const bool all = query.empty();
+  if (!all && wire::find_dialect(wanted) == nullptr) {
+    std::string names;
+    for (const auto name : wire::dialect_names()) names += (names.empty() ? "" : ", ") + std::string(name);
+    return problem(400, "the query names no dialect that there is", "send GET /v1/coverage, or with ?dialect= and one of " + names);
+  }
   json out = json::array();
   for (const auto name : wire::dialect_names()) {
     const auto* dialect = wire::find_dialect(name);
-    if (dialect == nullptr) continue;
+    if (dialect == nullptr || (!all && name != wanted)) continue;
     for (const auto& row : dialect->coverage()) {
       out.push_back({{"dialect", name}, {"endpoint", row.endpoint}, {"direction", row.direction}, {"path", row.path},
                      {"class", row.text_class}, {"role", row.role}, {"kind", row.kind}, {"streaming", row.streaming},
@@ -144,7 +153,7 @@ constexpr place_to_go places[] = {
     {"GET", "/v1/audit/files", [](const sources& from, const net::control_request&) { return list_audit_files(from.audit_directory); }},
     {"GET", "/v1/audit/file", [](const sources& from, const net::control_request& request) { return answer_audit_file(from.audit_directory, request.query); }},
     {"GET", "/v1/breaker", [](const sources& from, const net::control_request&) { return breaker(from); }},
-    {"GET", "/v1/coverage", [](const sources&, const net::control_request&) { return coverage(); }},
+    {"GET", "/v1/coverage", [](const sources&, const net::control_request& request) { return coverage(request.query); }},
     {"POST", "/v1/rearm", [](const sources& from, const net::control_request& request) { return rearm(from, request.body); }},
     {"POST", "/v1/explain",
      [](const sources& from, const net::control_request& request) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "explain.hpp"
+#include "query_parameter.hpp"
 #include "sluice/audit/query.hpp"
 
 namespace sluice::admin {
@@ -14,17 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t piece_bytes_max = 4u << 20;
-
-// Names of log files and numbers need no percent encoding.
-std::string_view parameter(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const auto end = query.find('&');
-    const auto one = query.substr(0, end);
-    if (one.starts_with(name) && one.size() > name.size() && one[name.size()] == '=') return one.substr(name.size() + 1);
-    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-  }
-  return {};
-}
 
 net::control_response failed(const error& why) {
   return why.code == errc::not_found ? problem(404, why.message, "GET /v1/audit/files lists them") : problem(500, why.message, "see the gateway's own log");

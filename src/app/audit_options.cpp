@@ -62,14 +62,21 @@ std::string reason_of(const json& j) {
   return printable(out);
 }
 
-std::string finding_line(const json& f) {
-  std::string span;
-  if (const auto& s = items(f, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
-    span = " " + std::to_string(s[0].get<std::int64_t>()) + ".." + std::to_string(s[1].get<std::int64_t>());
+// "messages[0].content 2..13"
+std::string place_of(const json& at) {
+  auto out = said(at, "channel");
+  if (const auto& s = items(at, "span"); s.size() == 2 && s[0].is_number() && s[1].is_number()) {
+    out += " " + std::to_string(s[0].get<std::int64_t>()) + ".." + std::to_string(s[1].get<std::int64_t>());
   }
+  return out;
+}
+
+std::string finding_line(const json& f) {
+  auto places = place_of(f);
+  for (const auto& rest : items(f, "more")) places += " and " + place_of(rest);  // of a match that is split over several texts
   const auto masked = said(f, "masked");
   return "            rule " + said(f, "rule") + " of policy " + said(f, "policy") + ": " + said(f, "action") +
-         (said(f, "enforcement") == "shadow" ? " (shadow: recorded only)" : "") + ", in " + said(f, "channel") + span + (masked.empty() ? "" : " \"" + masked + "\"") + "\n";
+         (said(f, "enforcement") == "shadow" ? " (shadow: recorded only)" : "") + ", in " + places + (masked.empty() ? "" : " \"" + masked + "\"") + "\n";
 }
 
 // One section of a record; nothing where a side was not judged.

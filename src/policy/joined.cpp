@@ -85,13 +85,14 @@ class seam_reader final : private match_sink {
   seam_reader(const ruleset& rules, std::span<const text_part> parts, direction which, role_texts& others, part_matcher& matcher, joined_sink& out)
       : rules_(rules), parts_(parts), direction_(which), reach_(rules.reach(which)), others_(others), matcher_(matcher), out_(out) {}
 
-  // All texts of one role and kind; in an answer, of each choice. An answer may have many: none looks at the texts of another.
+  // All texts of one role and kind; of each choice of an answer, and of each text that an API takes by itself. There may be many: none looks at
+  // the texts of another.
   void read(role who, part_kind kind) {
     const bool answers = direction_ == direction::response;
     std::vector<std::pair<std::int32_t, std::uint32_t>> all;  // by choice
     for (std::uint32_t i = 0; i < parts_.size(); ++i) {
       const auto& p = parts_[i];
-      if (p.role == who && p.kind == kind && !p.text.empty() && (!answers || p.choice >= 0)) all.emplace_back(answers ? p.choice : 0, i);
+      if (p.role == who && p.kind == kind && !p.text.empty() && (!answers || p.choice >= 0)) all.emplace_back(p.choice, i);
     }
     std::ranges::sort(all);
     for (auto first = all.begin(); first != all.end();) {

@@ -6,7 +6,7 @@
 
 namespace sluice::policy {
 
-role_rules::role_rules(const ruleset& rules, std::span<const text_part> parts) : rules_(rules), parts_(parts) {
+role_rules::role_rules(const ruleset& rules, std::span<const text_part> parts) : rules_(rules), parts_(parts), together_(parts) {
   std::uint32_t at = 0;
   for (const auto& p : parts) {
     begins_.push_back(at);
@@ -15,8 +15,8 @@ role_rules::role_rules(const ruleset& rules, std::span<const text_part> parts) :
 }
 
 role_rules::group& role_rules::of(const text_part& part) {
-  const auto known = std::ranges::find_if(groups_, [&](const group& g) { return g.who == part.role && g.kind == part.kind && g.choice == part.choice; });
-  return known != groups_.end() ? *known : groups_.emplace_back(group{.who = part.role, .kind = part.kind, .choice = part.choice, .entries = {}});
+  const auto [known, fresh] = places_.try_emplace({part.role, part.kind, part.choice}, groups_.size());
+  return fresh ? groups_.emplace_back(group{.who = part.role, .kind = part.kind, .choice = part.choice, .entries = {}}) : groups_[known->second];
 }
 
 void role_rules::keep(std::uint32_t part, std::span<const gathered> found) {
@@ -54,7 +54,7 @@ std::vector<gathered> role_rules::counted(std::span<const entry> all) const {
 }
 
 // A classifier that the other members of its rule made pointless in one text may matter for all of them.
-void role_rules::ask(group& in, sink& out) {
+void role_rules::ask(group& in, std::span<const std::pair<std::uint32_t, std::uint32_t>> asked_before, sink& out) {
   const auto& program = *rules_.owner;
   std::vector<std::uint32_t> wanted, here;
   rules_.scoring.each([&](std::uint32_t term) {
@@ -64,10 +64,7 @@ void role_rules::ask(group& in, sink& out) {
     if (!mine.empty() && may_hold(program, *rule.expression, counted(mine))) wanted.push_back(term);
   });
   if (wanted.empty()) return;
-  std::ranges::sort(asked_);
-  const auto asked_before = asked_;
-  for (std::uint32_t i = 0; i < parts_.size(); ++i) {
-    if (parts_[i].role != in.who || parts_[i].kind != in.kind || parts_[i].choice != in.choice || parts_[i].text.empty()) continue;
+  for (const auto i : together_.of(in.who, in.kind, in.choice)) {
     here.clear();
     for (const auto term : wanted) {
       if (!std::ranges::binary_search(asked_before, std::pair(term, i))) here.push_back(term);
@@ -102,10 +99,12 @@ void role_rules::decide(const group& in, sink& out) {
 }
 
 void role_rules::decide(sink& out) {
+  std::ranges::sort(asked_);
+  const auto asked_before = asked_;  // what is asked for from here on is of the group at hand
   // What is asked for is kept, and may make a group.
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     sort(groups_[i]);
-    if (rules_.scoring.any()) ask(groups_[i], out);
+    if (rules_.scoring.any()) ask(groups_[i], asked_before, out);
     sort(groups_[i]);
     decide(groups_[i], out);
   }

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "expression.hpp"
 #include "joined.hpp"
+#include "role_texts.hpp"
 
 namespace sluice::policy {
 
@@ -53,14 +56,16 @@ class role_rules {
   group& of(const text_part& part);
   [[nodiscard]] static std::span<const entry> of_rule(const group& in, const compiled_rule& rule);
   static void sort(group& in);
-  void ask(group& in, sink& out);
+  void ask(group& in, std::span<const std::pair<std::uint32_t, std::uint32_t>> asked_before, sink& out);
   void decide(const group& in, sink& out);
   [[nodiscard]] std::vector<gathered> counted(std::span<const entry> all) const;
 
   const ruleset& rules_;
   std::span<const text_part> parts_;
   std::vector<std::uint32_t> begins_;  // of each part in all of them together
+  part_groups together_;
   std::vector<group> groups_;
+  std::map<std::tuple<role, part_kind, std::int32_t>, std::size_t> places_;  // of the groups
   std::vector<joined_match> over_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> asked_;
 };

@@ -2,11 +2,23 @@
 #include "role_texts.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "sluice/base/strings.hpp"
 #include "sluice/text/blanks.hpp"
 
 namespace sluice::policy {
+
+std::span<const std::uint32_t> part_groups::of(role who, part_kind kind, std::int32_t choice) {
+  const auto group_of = [this](std::uint32_t i) { return std::tuple(parts_[i].role, parts_[i].kind, parts_[i].choice); };
+  if (!sorted_) {
+    auto& all = sorted_.emplace(parts_.size());
+    std::iota(all.begin(), all.end(), 0U);
+    std::erase_if(all, [this](std::uint32_t i) { return parts_[i].text.empty(); });
+    std::ranges::sort(all, {}, [&](std::uint32_t i) { return std::pair(group_of(i), i); });
+  }
+  return std::ranges::equal_range(*sorted_, std::tuple(who, kind, choice), {}, group_of);
+}
 
 // A text that would grow too much says nothing: what looks at it is unavailable already (part_matcher).
 std::string role_texts::shown(std::string_view text, text::view_kind view) {
@@ -18,12 +30,12 @@ std::string role_texts::shown(std::string_view text, text::view_kind view) {
 
 const role_texts::joined& role_texts::of(std::uint32_t part, text::view_kind view, bool last_turn) {
   const auto& p = parts_[part];
-  const auto same = [&](const joined& j) { return j.who == p.role && j.kind == p.kind && j.choice == p.choice && j.view == view && j.last_turn == last_turn; };
-  if (const auto known = std::ranges::find_if(known_, same); known != known_.end()) return *known;
-  auto& out = known_.emplace_back(joined{.who = p.role, .kind = p.kind, .choice = p.choice, .view = view, .last_turn = last_turn, .text = {}, .places = {}});
-  for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+  const auto [known, fresh] = known_.try_emplace(group{p.role, p.kind, p.choice, view, last_turn});
+  auto& out = known->second;
+  if (!fresh) return out;
+  for (const auto i : groups_.of(p.role, p.kind, p.choice)) {
     const auto& each = parts_[i];
-    if (each.role != p.role || each.kind != p.kind || each.choice != p.choice || each.text.empty() || (last_turn && !each.last_turn)) continue;
+    if (last_turn && !each.last_turn) continue;
     const auto text = lower(shown(each.text, view));
     auto& place = out.places.emplace_back(joined::place{.part = i, .begin = {}, .end = {}});
     for (std::size_t way = 0; way < ways; ++way) {

@@ -4,12 +4,12 @@
 
 #include <array>
 #include <cstdint>
-#include <list>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "sluice/policy/evaluate.hpp"
@@ -32,13 +32,26 @@ namespace sluice::policy {
 // How much longer than what they show all views of a request's or an answer's texts may be.
 inline constexpr std::size_t views_growth_max = 4u << 20;
 
+// The parts of one role and kind, and of one choice: those that are read as one. There may be as many choices as there are parts, so none is searched for.
+class part_groups {
+ public:
+  // Keeps the parts; they outlive it.
+  explicit part_groups(std::span<const text_part> parts) : parts_(parts) {}
+  // Those of the same group that have a text, in their order.
+  [[nodiscard]] std::span<const std::uint32_t> of(role who, part_kind kind, std::int32_t choice);
+
+ private:
+  std::span<const text_part> parts_;
+  std::optional<std::vector<std::uint32_t>> sorted_;  // once it was asked for
+};
+
 class role_texts {
  public:
   // With nothing between the texts, and with a space.
   static constexpr std::size_t ways = 2;
 
   // Keeps the parts; they outlive it.
-  explicit role_texts(std::span<const text_part> parts) : parts_(parts) {}
+  explicit role_texts(std::span<const text_part> parts) : parts_(parts), groups_(parts) {}
 
   // True when one of the words (in lower case) stands in what `part` is a piece of. `last_turn`: of its last turn alone.
   [[nodiscard]] bool say(std::uint32_t part, text::view_kind view, bool last_turn, const std::vector<std::string>& words);
@@ -49,12 +62,8 @@ class role_texts {
   [[nodiscard]] surrounding around(std::uint32_t part, text::view_kind view, bool last_turn, std::size_t way);
 
  private:
+  using group = std::tuple<role, part_kind, std::int32_t, text::view_kind, bool>;  // the last: of the last turn alone
   struct joined {
-    role who;
-    part_kind kind;
-    std::int32_t choice;
-    text::view_kind view;
-    bool last_turn;
     std::array<std::string, ways> text;
     struct place {
       std::uint32_t part;
@@ -66,7 +75,8 @@ class role_texts {
   [[nodiscard]] std::string shown(std::string_view text, text::view_kind view);
 
   std::span<const text_part> parts_;
-  std::list<joined> known_;
+  part_groups groups_;
+  std::map<group, joined> known_;
   std::size_t growth_left_ = views_growth_max;
   std::map<std::pair<const joined*, const std::vector<std::string>*>, bool> said_;  // asked once, however many parts ask
 };

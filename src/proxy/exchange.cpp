@@ -102,9 +102,8 @@ void exchange::impl::answer_block(const policy::outcome& of, std::string_view pa
   }
   reason = of.why();
   if (of.block.rule == 0xffffffff && of.gave_up != 0xffffffff) return answer_unchecked(out);
-  auto message = of.block.message_for(accept_language);
-  if (message.empty()) message = "The request or its answer was blocked by policy.";
-  answer_error(wire::gateway_error::blocked, message, param, out);
+  const auto message = of.block.message_for(accept_language);
+  answer_error(wire::gateway_error::blocked, message.empty() ? blocked_message(of) : std::string(message), param, out);
 }
 
 void exchange::impl::note_unscanned(std::string_view why, std::uint64_t bytes) {

@@ -149,6 +149,8 @@ struct exchange::impl {
   void answer_error(wire::gateway_error what, std::string_view message, std::string_view param, effects& out);
   void withhold_answer(std::string_view message, std::string_view param, effects& out);
   void answer_block(const policy::outcome& of, std::string_view param, effects& out);
+  [[nodiscard]] bool stays_here(const http::response_head& head, effects& out);
+  [[nodiscard]] std::string blocked_message(const policy::outcome& of) const;
   void note_unscanned(std::string_view why, std::uint64_t bytes);
   void finish(effects& out);
   void end(effects& out);

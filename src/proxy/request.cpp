@@ -121,7 +121,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     case wire::endpoint_class::scanned:
       scanned = !endpoint.form || config.reads_forms;
       if (scanned || spares(request_spared, "a form")) break;
-      answer_error(wire::gateway_error::forbidden, "This gateway reads no forms, as " + path + " takes, unless its operator says so (unreadable.forms: scan).", "", out);
+      answer_error(wire::gateway_error::forbidden, "This gateway refuses forms, as " + path + " takes, by default. Its operator can have them read (unreadable.forms: scan); the files in them are attachments (unreadable.attachments).", "", out);
       return false;
     case wire::endpoint_class::passes: break;
     case wire::endpoint_class::denied:
@@ -149,6 +149,7 @@ bool exchange::impl::route(const http::request_head& head, effects& out) {
     unread_answer = unread_path;
     note_unscanned(unread_path, query.size());
   }
+  if (endpoint.what == wire::endpoint_class::passes) unread_answer = "listing";  // models, what a server is, what was deleted: told of no conversation
   if (candidates.size() == 1) candidates.clear();
   for (auto& [at, text] : candidates) write_upstream_head(head, config.upstreams[at], text);
   write_upstream_head(head, *upstream, upstream_head);
@@ -280,7 +281,7 @@ void exchange::impl::judge_request(effects& out) {
   if (policy::tokenizes(*rules) || policy::tags_requests(*rules)) tokens = std::make_unique<policy::token_map>(config.token_key, caller.who, caller.caller);
   std::vector<policy::text_part> parts;
   parts.reserve(request->parts().size());
-  for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text});
+  for (const auto& p : request->parts()) parts.push_back({to_policy(p.role), to_policy(p.kind), p.last_turn, p.editable, p.text, p.choice});
   auto asked_of_rules = options(policy::direction::request);
   asked_of_rules.takes_system_words = request->takes_system_words();
   auto judged = policy::evaluate_request(*active->snapshot, *rules, caller.who, parts, asked_of_rules, worker.scratch());

@@ -6,6 +6,7 @@
 #include "exchange_impl.hpp"
 #include "sluice/base/strings.hpp"
 #include "sluice/http/fields.hpp"
+#include "sluice/http/media_type.hpp"
 #include "sluice/policy/restore.hpp"
 #include "sluice/text/json.hpp"
 #include "sluice/text/view.hpp"
@@ -17,13 +18,34 @@ bool begins_json(std::string_view body) {
   const auto first = body.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && (body[first] == '{' || body[first] == '[');
 }
+// How an answer calls itself, for an error.
+std::string called(const http::response_head& head) {
+  constexpr std::size_t shown_max = 80;
+  const auto field = head.get("content-type");
+  if (field.empty()) return "without a Content-Type";
+  const auto type = http::parse_media_type(field).type;
+  const bool plain = type.size() <= shown_max && type.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.+-") == std::string_view::npos;
+  return plain && !type.empty() ? "with Content-Type: " + std::string(type) : "with a Content-Type that is no media type";
+}
 bool succeeded(int status) { return status >= 200 && status < 300; }
 bool may_have_body(int status, bool head_request) { return !head_request && status != 204 && status != 304 && status >= 200; }
 
 }  // namespace
 
+// A client that follows where an answer points asks somebody whom no rule watches. False: the answer was written.
+bool exchange::impl::stays_here(const http::response_head& head, effects& out) {
+  constexpr int not_modified = 304;
+  if (head.status < 300 || head.status >= 400 || head.status == not_modified || spares(answer_spared, "unreadable: a redirect")) return true;
+  out.abort_upstream = true;
+  reason = "unreadable: a redirect";
+  withhold_answer("The upstream answered with a redirect (" + std::to_string(head.status) + "), which the gateway neither follows nor passes on: its target is past the gateway. "
+                  "Ask your operator whether the upstream's address (upstreams[].base_url) is that of the API.", "", out);
+  return false;
+}
+
 void exchange::impl::take_head(const http::response_head& head, effects& out) {
   answer.keep(head);
+  if (!stays_here(head, out)) return;
   if (!unread_answer.empty()) {
     now = state::relay;
     return start_relay(out);
@@ -55,11 +77,12 @@ void exchange::impl::judge_plain(effects& out) {
   if (answer_coding && !ends_coded_answer(out)) return;
   if (!fits_charset(out)) return;
   const bool success = succeeded(answer.get().status);
-  // Clients read an error as JSON whatever it calls itself.
-  if (!icontains(answer.get().get("content-type"), "json") && (success || !begins_json(answer_body))) {
+  // Clients read these paths' answers as JSON, whatever they call themselves.
+  if (!icontains(answer.get().get("content-type"), "json") && !begins_json(answer_body)) {
     if (success && !answer_body.empty() && !spares(answer_spared, "unreadable: the answer is not JSON")) {
       reason = "unreadable: the answer is not JSON";
-      return withhold_answer("The upstream's answer is not JSON, so the gateway cannot read it.", "", out);
+      return withhold_answer("The upstream's answer is not JSON, as the answers of this path are, so the gateway cannot read it; it came " + called(answer.get()) +
+                                 ". Ask your operator whether the upstream's address (upstreams[].base_url) is that of the API.", "", out);
     }
     return judge_opaque(out);
   }
@@ -72,7 +95,7 @@ void exchange::impl::judge_plain(effects& out) {
       note_unscanned(unread_answer, answer_body.size());
       return send_plain(answer_body, out);
     }
-    return withhold_answer("The upstream's answer could not be read: " + parsed.error().message, "", out);
+    return withhold_answer("The upstream's answer, which came " + called(answer.get()) + ", could not be read: " + parsed.error().message, "", out);
   }
   content = std::move(*parsed);
   if (!admits_answer(content->unread_parts(), out)) return;

@@ -9,6 +9,7 @@ namespace sluice::proxy {
 namespace {
 
 constexpr std::string_view unknown = "The gateway has not seen what this refers to, or has forgotten it; send the text itself.";
+constexpr std::string_view unknown_in_path = "The gateway has not seen what this path names, or has forgotten it; only what was made through this gateway can be read, continued or ended through it.";
 constexpr std::string_view unfinished = "The answer that this refers to has not been read through the gateway yet; read it first.";
 constexpr std::string_view left = "An answer in what this refers to was not read through the gateway to its end; read all of its items back first, in one page.";
 constexpr std::string_view blocked = "What this refers to holds an answer that was blocked; begin anew without it.";
@@ -24,13 +25,13 @@ std::string_view why_not(const ledger_entry* known) {
 
 }  // namespace
 
-// Those that the request refers to, in its path and in its fields.
+// Those that the request refers to, in its path and in its fields, and that an answer can have brought.
 std::vector<std::string> exchange::impl::named_handles() const {
   std::vector<std::string> out;
   if (!endpoint.handle.empty()) out.emplace_back(endpoint.handle);
   if (!request) return out;
   for (const auto& u : request->unread_parts()) {
-    if (u.reason == "server state" && !u.later && !u.handle.empty()) out.push_back(u.handle);
+    if (u.reason == "server state" && !u.later && !u.handle.empty() && u.stands_for.empty()) out.push_back(u.handle);
   }
   return out;
 }
@@ -71,7 +72,7 @@ bool exchange::impl::recall_path(effects& out) {
   if (!uses_ledger() || endpoint.handle.empty()) return true;
   const std::string handle(endpoint.handle);
   const auto entry = recall(handle, "path");
-  if (!entry) return spares(request_spared, "unreadable: server state") || refuse_state(unknown, "", out);
+  if (!entry) return spares(request_spared, "unreadable: server state") || refuse_state(unknown_in_path, "", out);
   if (endpoint.grows) {
     const auto why = why_not(entry.get());
     if (!why.empty()) return spares(request_spared, "unreadable: server state") || refuse_state(why, "", out);
@@ -88,6 +89,11 @@ bool exchange::impl::recall_field(const wire::unread& field, effects& out) {
   if (field.later) return true;  // its handle goes into the ledger as one that is not whole
   if (!field.instead.empty()) {
     return spares(request_spared, "unreadable: server state") || refuse_state("The gateway does not support what " + wire::named_path(field.path) + " asks for; " + std::string(field.instead) + ".", wire::named_path(field.path), out);
+  }
+  if (!field.stands_for.empty()) {
+    const auto place = wire::named_path(field.path);
+    const auto what = "What " + place + " names is " + std::string(field.stands_for) + ", so the gateway does not see its texts; leave it out, or ask your operator (unreadable.server_state: pass).";
+    return spares(request_spared, "unreadable: server state") || refuse_state(what, place, out);
   }
   const auto entry = field.handle.empty() ? nullptr : recall(field.handle, field.path);
   const auto why = why_not(entry.get());

@@ -5,6 +5,23 @@
 #include "exchange_impl.hpp"
 
 namespace sluice::proxy {
+namespace {
+
+// What it is: "unknown part", "attachment: an image", "server state: an MCP server, …".
+std::string description(const wire::unread& part) {
+  if (!part.stands_for.empty()) return part.reason + ": " + std::string(part.stands_for);
+  if (!part.attachment) return part.reason;
+  static constexpr std::array<std::string_view, wire::attachment_names.size()> types = {"a file of another type", "an image", "audio", "a video", "a PDF", "an address, which the upstream fetches"};
+  return part.reason + ": " + std::string(types[static_cast<std::size_t>(*part.attachment)]);
+}
+
+// The key of the configuration that decides about it.
+std::string setting_of(const wire::unread& part) {
+  if (part.attachment) return "unreadable.attachments." + std::string(wire::attachment_names[static_cast<std::size_t>(*part.attachment)]);
+  return part.reason == "server state" ? "unreadable.server_state" : "unreadable.unknown_part";
+}
+
+}  // namespace
 
 std::string_view to_string(unreadable_policy p) {
   static constexpr std::array<std::string_view, 4> names = {"deny", "pass", "ledger", "flag"};
@@ -43,8 +60,9 @@ bool exchange::impl::admits_request(std::span<const wire::unread> parts, effects
     unread = u.reason;
     reason = "unreadable: " + u.reason;
     answer_error(wire::gateway_error::bad_request,
-                 "The gateway cannot read " + (u.path.empty() ? std::string("this body") : wire::named_path(u.path)) + " (" + u.reason + ") and does not pass it on unread; " +
-                     (u.instead.empty() ? std::string("remove it") : std::string(u.instead)) + " or ask your operator.", wire::named_path(u.path), out);
+                 "The gateway cannot read " + (u.path.empty() ? std::string("this body") : wire::named_path(u.path)) + " (" + description(u) + ") and does not pass it on unread; " +
+                     (u.instead.empty() ? std::string("remove it") : std::string(u.instead)) + " or ask your operator (" + setting_of(u) + " is " + std::string(to_string(rule_for(u))) + ").",
+                 wire::named_path(u.path), out);
     return false;
   }
   return true;

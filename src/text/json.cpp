@@ -246,6 +246,15 @@ struct document::impl {
   }
 };
 
+namespace {
+
+// UTF-16 or UTF-32, by its mark or by how an ASCII sign, with which all JSON begins, is written in it.
+bool is_wide(std::string_view bytes) {
+  return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff") || bytes.substr(0, 4).contains('\0');
+}
+
+}  // namespace
+
 document::document() : impl_(std::make_unique<impl>()) {}
 document::~document() = default;
 document::document(document&&) noexcept = default;
@@ -259,7 +268,8 @@ result<void> document::parse(std::string_view bytes, std::uint32_t depth_max, st
   d.nodes.clear();
   d.arena.clear();
   d.problem.clear();
-  if (bytes.starts_with("\xef\xbb\xbf")) return fail(errc::parse, "a byte order mark stands before the JSON at byte 0");
+  if (bytes.starts_with("\xef\xbb\xbf")) return fail(errc::parse, "a byte order mark stands before the JSON at byte 0; leave it out");
+  if (is_wide(bytes)) return fail(errc::parse, "the JSON is in UTF-16 or UTF-32; only UTF-8 is read, so encode it in UTF-8");
   if (bytes.size() >= none) return fail(errc::limit, "the JSON is larger than 4 GiB");
   auto& parser = working_parser();
   if (auto tokens = find_tokens(parser, bytes); !tokens) return tokens;

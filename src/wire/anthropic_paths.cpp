@@ -7,7 +7,7 @@
 namespace sluice::wire {
 namespace {
 
-constexpr std::string_view not_read = "This gateway does not read this API's text, so it does not pass it on; use /v1/messages.";
+constexpr std::string_view not_read = "This gateway does not read this API's text, so it refuses this path, and no setting passes it; use /v1/messages.";
 constexpr auto paths = std::to_array<known_path>({
     {"/v1/messages", "POST", "messages", endpoint_class::scanned, ""},
     {"/v1/messages/count_tokens", "POST", "messages.count_tokens", endpoint_class::scanned, ""},

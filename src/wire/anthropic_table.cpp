@@ -53,10 +53,10 @@ constexpr auto request_rows = std::to_array<row>({
     {"betas[]", opaque},
     {"anthropic_version", opaque},
     {"anthropic_beta[]", opaque},
-    {"container", reference, kind::attachment},
+    elsewhere({"container", reference, kind::attachment}, held::container),
     {"mcp_servers[].type", opaque},
     {"mcp_servers[].name", name, kind::name, from::system},
-    {"mcp_servers[].url", reference, kind::attachment},
+    elsewhere({"mcp_servers[].url", reference, kind::attachment}, held::mcp_server),
     {"mcp_servers[].authorization_token", sealed},
     {"mcp_servers[].tool_configuration.allowed_tools[]", name, kind::name, from::system},
     {"context_management.edits[].type", opaque},
@@ -243,7 +243,7 @@ std::vector<dialect::coverage_row> make_coverage() {
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
   add_query_coverage(out, anthropic_queries());
-  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
   out.push_back({"batches, files, skills, agents, sessions, memory stores, complete", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;

@@ -142,11 +142,25 @@ bool table_request::skips_unknown(index i, part like) {
   return container;
 }
 
+// "true" for true: text where the API takes a number or a flag.
+bool table_request::is_quoted_scalar(const path_table& table, index i) const {
+  const auto& body = listed_.body();
+  const auto& n = body[i];
+  if (i == 0 || n.kind != kind::string || n.text.empty()) return false;
+  const auto above = states_[n.parent];
+  const auto* r = table.at(body[n.parent].kind == kind::object ? table.member(above, n.key) : table.element(above));
+  return r != nullptr && r->what == text_class::scalar;
+}
+
 // Parts of types that nobody here knows, and content that is elsewhere or no text.
 bool table_request::skips(const path_table& table, index i, const part& like) {
   const auto& body = listed_.body();
   const auto& n = body[i];
   if (begins_unknown(states_, body, i)) {
+    if (is_quoted_scalar(table, i)) {
+      listed_.add_unread({.reason = "unknown part", .path = {}, .instead = "write it without quotes, as the number or the flag (true, false) that the API takes there,"}, i);
+      return true;
+    }
     // Below a place that wants a text, each key is a word of the client's.
     const bool words = i != 0 && body[n.parent].kind == kind::object && table.at(states_[n.parent]) != nullptr;
     if (!words || holds_text(body, i)) return skips_unknown(i, like);
@@ -171,7 +185,7 @@ bool table_request::skips(const path_table& table, index i, const part& like) {
   if (r->what == text_class::binary) {
     listed_.add_attachment(i, *r, like);
   } else {
-    listed_.add_unread("server state", i);
+    listed_.add_reference(i, *r);
   }
   return true;
 }
@@ -184,9 +198,17 @@ void table_request::begin_message(const request_shape& shape, index message, par
   like.last_turn = message > before_turn_;
 }
 
+// Whether it is an element of a list at the top.
+bool table_request::is_listed(index i) const {
+  const auto& body = listed_.body();
+  const auto list = body[i].parent;
+  return list != 0 && body[list].parent == 0 && body[list].kind == kind::array;
+}
+
 void table_request::list(const request_shape& shape, index messages, std::uint32_t depth_max) {
   const auto& body = listed_.body();
   part like{role::user, part_kind::text, true, true, {}, 0};
+  std::int32_t element = -1;  // of the lists at the top, counted through all of them
   for (index i = states_.empty() || states_[0] == path_table::unknown ? 0 : 1; i < states_.size();) {
     const auto& n = body[i];
     if (messages != none && n.parent == messages && i != messages) begin_message(shape, i, like);
@@ -194,6 +216,8 @@ void table_request::list(const request_shape& shape, index messages, std::uint32
     part mine = like;
     if (!in_messages) mine.last_turn = true;
     const auto* r = shape.table.at(states_[i]);
+    if (is_listed(i)) ++element;
+    if (r != nullptr && r->apart) mine.choice = element;
     mine.role = to_role(r == nullptr ? role_source::of_message : r->from, in_messages ? like.role : role::user);
     if (skips(shape.table, i, mine)) {
       i = n.next;
@@ -246,7 +270,7 @@ result<void> table_response::read(std::string_view bytes, const answer_table& ta
     mine.kind = r->kind;
     const bool below = states[n.parent] == states[i];
     if (hides_text(body, i, *r, table.leads_on(states[i]))) {  // what is in it is judged as well, as what no table knows
-      r->what == text_class::binary ? listed_.add_attachment(i, *r, mine) : listed_.add_unread("server state", i);
+      r->what == text_class::binary ? listed_.add_attachment(i, *r, mine) : listed_.add_reference(i, *r);
     }
     if (key_is_text(body, i, *r, below) && !echoes(n.key, *r)) listed_.add_key(i, mine);
     if (echoes(n.text, *r)) continue;

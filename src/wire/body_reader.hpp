@@ -49,9 +49,11 @@ class table_request : public request_body {
   std::vector<std::uint16_t> states_;
 
  private:
+  [[nodiscard]] bool is_listed(text::json::index i) const;
   void begin_message(const request_shape& shape, text::json::index message, part& like);
   void list(const request_shape& shape, text::json::index messages, std::uint32_t depth_max);
   [[nodiscard]] bool skips(const path_table& table, text::json::index i, const part& like);
+  [[nodiscard]] bool is_quoted_scalar(const path_table& table, text::json::index i) const;
   [[nodiscard]] bool skips_unknown(text::json::index i, part like);
   [[nodiscard]] std::optional<role> turn_of(const request_shape& shape, text::json::index message) const;
   void find_last_turn(const request_shape& shape, text::json::index messages);

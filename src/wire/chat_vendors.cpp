@@ -12,6 +12,9 @@ using kind = part_kind;
 using from = role_source;
 
 constexpr auto request_rows = std::to_array<row>({
+    // Clients of several kinds: a message as they keep it, and a picture's address without an object around it.
+    {"messages[].id", opaque},
+    {"messages[].content[]<image_url>.image_url", binary, kind::attachment},
     // vLLM.
     {"documents[].title", text, kind::text, from::user},
     {"documents[].text", text, kind::text, from::user},
@@ -43,6 +46,7 @@ constexpr auto request_rows = std::to_array<row>({
     {"provider", parameters},
     {"transforms[]", opaque},
     {"reasoning.effort", opaque},
+    {"usage.include", scalar},
     {"plugins", schema, kind::tool_definition, from::system},
     // xAI.
     {"search_parameters.mode", opaque},

@@ -65,7 +65,7 @@ void add_conversations_coverage(std::vector<dialect::coverage_row>& out) {
   for (const char* endpoint : {"conversations", "conversations.retrieve", "conversations.update", "conversations.items", "conversations.items.create", "conversations.item"}) {
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
-  out.push_back({"conversations.delete, conversations.item.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"conversations.delete, conversations.item.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
 }
 
 const path_table& conversation_request() {

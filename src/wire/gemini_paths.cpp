@@ -7,7 +7,7 @@
 namespace sluice::wire {
 namespace {
 
-constexpr std::string_view not_read = "This gateway does not read this API's text, so it does not pass it on; use generateContent or streamGenerateContent.";
+constexpr std::string_view not_read = "This gateway does not read this API's text, so it refuses this path, and no setting passes it; use generateContent or streamGenerateContent.";
 constexpr auto scanned = std::to_array<std::string_view>({"generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents"});
 
 constexpr std::string_view caches = "cachedContents";

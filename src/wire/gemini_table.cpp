@@ -33,7 +33,7 @@ constexpr auto part_rows = std::to_array<row>({
     {"inlineData.data", binary, kind::attachment},
     {"fileData.mimeType", opaque},
     {"fileData.displayName", name, kind::name},
-    {"fileData.fileUri", reference, kind::attachment},
+    elsewhere({"fileData.fileUri", reference, kind::attachment}, held::file_address),
     {"functionCall.id", opaque},
     {"functionCall.name", name, kind::name, from::assistant},
     // Whoever reads a stream takes what is in one part for all of a call or of a result; a call in pieces comes as partialArgs.
@@ -55,7 +55,7 @@ constexpr auto part_rows = std::to_array<row>({
     {"functionResponse.parts[].inlineData.data", binary, kind::attachment, from::tool},
     {"functionResponse.parts[].fileData.mimeType", opaque},
     {"functionResponse.parts[].fileData.displayName", name, kind::name, from::tool},
-    {"functionResponse.parts[].fileData.fileUri", reference, kind::attachment, from::tool},
+    elsewhere({"functionResponse.parts[].fileData.fileUri", reference, kind::attachment, from::tool}, held::file_address),
     {"executableCode.id", opaque},
     {"executableCode.language", opaque},
     whole({"executableCode.code", text, kind::tool_call, from::assistant}),
@@ -98,11 +98,11 @@ constexpr auto request_rows = std::to_array<row>({
     {"tools[].computerUse.environment", opaque},
     {"tools[].computerUse.excludedPredefinedFunctions[]", name, kind::name, from::system},
     {"tools[].computerUse.disabledSafetyPolicies[]", opaque},
-    {"tools[].exaAiSearch", reference, kind::attachment},
-    {"tools[].parallelAiSearch", reference, kind::attachment},
-    {"tools[].fileSearch", reference, kind::attachment},
-    {"tools[].retrieval", reference, kind::attachment},
-    {"tools[].mcpServers", reference, kind::attachment},
+    elsewhere({"tools[].exaAiSearch", reference, kind::attachment}, held::search_store),
+    elsewhere({"tools[].parallelAiSearch", reference, kind::attachment}, held::search_store),
+    elsewhere({"tools[].fileSearch", reference, kind::attachment}, held::search_store),
+    elsewhere({"tools[].retrieval", reference, kind::attachment}, held::search_store),
+    elsewhere({"tools[].mcpServers", reference, kind::attachment}, held::mcp_server),
     {"toolConfig.functionCallingConfig.mode", opaque},
     {"toolConfig.functionCallingConfig.allowedFunctionNames[]", name, kind::name, from::system},
     {"toolConfig.retrievalConfig", parameters},
@@ -264,6 +264,7 @@ const row_list& embed_list() {
     out.add("requests[]", embed_rows);
     out.add("requests[].content.parts[]", part_rows, from::user);
     out.add("requests[].content.parts[]", asked_word_rows, from::user);
+    out.apart("requests[]");
     return out;
   }();
   return list;
@@ -300,9 +301,9 @@ std::vector<dialect::coverage_row> make_coverage() {
     add_coverage(out, named, "response", "no", gemini_cache_answer().rows());
     out.push_back({named, "response", "any other string or number", "N", "assistant", "annotation", "no", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
-  out.push_back({"cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"cachedContents.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
   add_query_coverage(out, gemini_queries());
-  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"models", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
   out.push_back({"other methods of a model, files, caches listed and changed, interactions, live", "both", "any", "-", "-", "-", "both", "denied: not read"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;

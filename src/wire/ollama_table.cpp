@@ -54,11 +54,11 @@ constexpr auto generate_rows = std::to_array<row>({
     {"system", text, kind::text, from::system},
     {"raw", scalar},
     {"images[]", binary, kind::attachment},
-    {"context", reference, kind::attachment},
+    elsewhere({"context", reference, kind::attachment}, held::tokens),
 });
 constexpr auto embed_rows = std::to_array<row>({
     {"input", text, kind::text, from::user},
-    {"input[]", text, kind::text, from::user},
+    apart({"input[]", text, kind::text, from::user}),
     {"prompt", text, kind::text, from::user},
     {"dimensions", scalar},
 });
@@ -132,7 +132,7 @@ std::vector<dialect::coverage_row> make_coverage() {
   }
   for (const char* endpoint : {"chat", "generate"}) add_coverage(out, endpoint, "response", "yes", ollama_response().rows());
   add_query_coverage(out, ollama_queries());
-  out.push_back({"tags, show, version, ps", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"tags, show, version, ps", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
   out.push_back({"pull, push, create, copy, delete, blobs", "both", "any", "-", "-", "-", "both", "denied: they change the server"});
   out.push_back({"any other path", "both", "any", "-", "-", "-", "both", "unreadable.unknown_path"});
   return out;

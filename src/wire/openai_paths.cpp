@@ -50,8 +50,13 @@ const denial* denied(std::string_view path) {
                                    ", so it passes nothing on there; an identifier in a path is letters, digits and any of -_.: as they are, without a % before them."};
         continue;
       }
+      std::string forms;  // of what is below it, what an operator can have read
+      for (const auto& p : paths) {
+        if (p.path.starts_with(not_read[i]) && find_form_endpoint(p.name) != nullptr) forms += (forms.empty() ? "" : ", ") + std::string(p.method) + " " + std::string(p.path);
+      }
       out[i] = {not_read[i], "This gateway does not read the text of " + std::string(stored ? "stored completions (/v1/chat/completions/…)" : not_read[i]) +
-                                 ", so it passes nothing on there; use /v1/chat/completions or /v1/responses, or ask your operator."};
+                                 ", so it refuses this path, and no setting passes it" + (forms.empty() ? std::string() : "; of its forms, unreadable.forms: scan has these read: " + forms) +
+                                 ". Use /v1/chat/completions or /v1/responses, or ask your operator."};
     }
     return out;
   }();

@@ -104,15 +104,16 @@ void listed_body::add_key_to_drop(index node, part like) {
   parts_.back().editable = editable;
 }
 
-void listed_body::add_unread(std::string reason, index node, std::optional<attachment_type> attachment) {
-  const std::uint64_t bytes = body_[node].raw_end - body_[node].raw_begin;
+void listed_body::add_unread(unread what, index node) {
+  what.bytes = body_[node].raw_end - body_[node].raw_begin;
   const bool alone = unread_.size() < limits::unread_parts;
   if (!alone) {
-    const auto same = std::find_if(unread_.begin() + limits::unread_parts, unread_.end(), [&](const unread& u) { return u.reason == reason && u.attachment == attachment; });
-    if (same != unread_.end()) return void(same->bytes += bytes);
+    const auto same = std::find_if(unread_.begin() + limits::unread_parts, unread_.end(), [&](const unread& u) { return u.reason == what.reason && u.attachment == what.attachment; });
+    if (same != unread_.end()) return void(same->bytes += what.bytes);
   }
-  const bool named = alone && reason == "server state" && body_[node].kind == kind::string;
-  unread_.push_back({std::move(reason), body_.path(node), bytes, attachment, named ? std::string(body_[node].text) : std::string()});
+  if (alone && what.reason == "server state" && body_[node].kind == kind::string) what.handle = body_[node].text;
+  what.path = body_.path(node);
+  unread_.push_back(std::move(what));
 }
 
 // What it says, where it is text; otherwise what it is. An address is text, too, whatever is found there.
@@ -153,7 +154,7 @@ void listed_body::add(index node, const row& r, part like, std::uint32_t depth_m
       like.kind = part_kind::annotation;
       return add_fixed(node, r, like, url);
     }
-    case text_class::reference: return add_unread("server state", node);
+    case text_class::reference: return add_reference(node, r);
     case text_class::binary: return add_attachment(node, r, like);
     case text_class::name: return add_fixed(node, r, like, as_data_url(text));
     case text_class::schema: return add_text(node, like, false);

@@ -51,7 +51,12 @@ class listed_body {
   // The same of a copy: an edit of it changes nothing here, because the dialect drops all of the copy.
   void add_copy(text::json::index node, part like, std::string reading);
   // Beyond limits::unread_parts, one with all others of its reason and type.
-  void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt);
+  void add_unread(std::string reason, text::json::index node, std::optional<attachment_type> attachment = std::nullopt) {
+    add_unread({.reason = std::move(reason), .path = {}, .attachment = attachment}, node);
+  }
+  // With what else there is to say of it.
+  void add_unread(unread what, text::json::index node);
+  void add_reference(text::json::index node, const row& r) { add_unread({.reason = "server state", .path = {}, .stands_for = r.stands_for}, node); }
 
   // Replacements as splices of the body's bytes.
   [[nodiscard]] std::vector<text::json::splice> splices(std::span<const replacement> edits) const;

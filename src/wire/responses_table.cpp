@@ -348,7 +348,7 @@ void add_responses_coverage(std::vector<dialect::coverage_row>& out) {
   for (const char* endpoint : {"responses", "responses.input_tokens", "responses.input_items"}) {
     out.push_back({endpoint, "response", "any other string or number", "N", "assistant", "annotation", "both", "scanned; a redaction blocks; what a data: URL holds, too, or unreadable.attachments"});
   }
-  out.push_back({"responses.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation"});
+  out.push_back({"responses.delete", "both", "any", "-", "-", "-", "no", "passed: no text of a conversation; the answer is counted as a listing"});
 }
 
 const path_table& responses_request() {

@@ -36,9 +36,19 @@ std::vector<std::string_view> words_of_apis() {
   return out;
 }
 
+// As the tables write what an API takes in two spellings: "inlineData" for "inline_data".
+std::string in_camel_case(std::string_view key) {
+  std::string out;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const bool joins = key[i] == '_' && i > 0 && i + 1 < key.size() && key[i + 1] >= 'a' && key[i + 1] <= 'z';
+    out += joins ? static_cast<char>(key[++i] & ~0x20) : key[i];
+  }
+  return out;
+}
+
 bool word_of_an_api(std::string_view key) {
   static const auto words = words_of_apis();
-  return std::ranges::binary_search(words, key);
+  return std::ranges::binary_search(words, key) || (key.contains('_') && std::ranges::binary_search(words, in_camel_case(key)));
 }
 
 bool looks_like_a_name(std::string_view key) {

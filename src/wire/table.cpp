@@ -287,6 +287,10 @@ void row_list::comes(std::string_view prefix, coming how) {
   }
 }
 
+void row_list::apart(std::string_view prefix) {
+  for (auto& r : rows_) r.apart = r.apart || r.path.starts_with(prefix);
+}
+
 namespace {
 
 std::string_view treatment(const row& r, bool streamed) {
@@ -294,7 +298,7 @@ std::string_view treatment(const row& r, bool streamed) {
   if (streamed && r.comes == coming::whole && r.what == text_class::name && r.kind != part_kind::name) return "scanned; a redaction blocks; whole in each event";
   if (r.names_model) return "passed: a model; unreadable.unknown_part where rules or upstreams tell it apart from the one asked for; other text there is scanned";
   switch (r.what) {
-    case text_class::text: return "scanned, edited";
+    case text_class::text: return r.apart ? "scanned, edited; each element of the list by itself" : "scanned, edited";
     case text_class::json: case text_class::arguments: return "leaves scanned, edited; keys scanned";
     case text_class::schema: case text_class::name: return "scanned; a redaction blocks";
     case text_class::reference: return "unreadable.server_state";

@@ -59,6 +59,8 @@ struct row {
   attachment_type carries = attachment_type::other;  // of class `binary`: what it is where its bytes do not show it
   coming comes = coming::unsaid;
   bool names_model = false;                          // of a request's: a model beside the one asked for, that may answer or reads what is said
+  std::string_view stands_for = {};                  // of class `reference`: what it names that nobody could say in its place
+  bool apart = false;                                // of a request's: it is in a list at the top of which the API takes each element by itself
 };
 [[nodiscard]] constexpr row grows(row r) {
   r.comes = coming::grows;
@@ -67,6 +69,23 @@ struct row {
 [[nodiscard]] constexpr row other_model(std::string_view path) {
   row r{path, text_class::opaque};
   r.names_model = true;
+  return r;
+}
+// A reference to what no text of a client's can stand for: "an MCP server". Errors say what it is.
+[[nodiscard]] constexpr row elsewhere(row r, std::string_view stands_for) {
+  r.stands_for = stands_for;
+  return r;
+}
+namespace held {
+inline constexpr std::string_view mcp_server = "an MCP server, which the upstream asks itself";
+inline constexpr std::string_view container = "a container, which only the upstream looks into";
+inline constexpr std::string_view search_store = "a store or a search of its own, whose texts the upstream reads itself";
+inline constexpr std::string_view file_address = "a file at an address, which the upstream reads itself";
+inline constexpr std::string_view tokens = "a conversation in its server's own tokens, which /api/chat takes as messages instead";
+inline constexpr std::string_view skill = "a skill, which the upstream reads itself";
+}  // namespace held
+[[nodiscard]] constexpr row apart(row r) {
+  r.apart = true;
   return r;
 }
 [[nodiscard]] constexpr row whole(row r) {
@@ -156,6 +175,8 @@ class row_list {
   void change(std::string_view path, text_class what);
   // Every row whose path begins so comes so, if it does not say itself how it comes.
   void comes(std::string_view prefix, coming how);
+  // Every row whose path begins so stands in a list whose elements are taken each by itself.
+  void apart(std::string_view prefix);
   [[nodiscard]] std::span<const row> rows() const { return rows_; }
 
  private:

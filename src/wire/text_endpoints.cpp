@@ -18,7 +18,7 @@ using text::json::none;
 constexpr auto completions_request = std::to_array<row>({
     {"model", opaque},
     {"prompt", text, kind::text, from::user},
-    {"prompt[]", text, kind::text, from::user},
+    apart({"prompt[]", text, kind::text, from::user}),
     {"suffix", text, kind::text, from::user},
     {"stop", name, kind::text, from::user},
     {"stop[]", name, kind::text, from::user},
@@ -57,7 +57,7 @@ constexpr auto completions_response = std::to_array<row>({
 constexpr auto embeddings_request = std::to_array<row>({
     {"model", opaque},
     {"input", text, kind::text, from::user},
-    {"input[]", text, kind::text, from::user},
+    apart({"input[]", text, kind::text, from::user}),
     {"encoding_format", opaque},
     {"dimensions", scalar},
     {"user", name, kind::name, from::user},
@@ -71,10 +71,11 @@ constexpr auto embeddings_response = std::to_array<row>({
     {"data[].embedding", sealed},
     {"data[].embedding[]", scalar},
 });
+// Strings are inputs each by itself; objects are the parts of one.
 constexpr auto moderations_request = std::to_array<row>({
     {"model", opaque},
     {"input", text, kind::text, from::user},
-    {"input[]", text, kind::text, from::user},
+    apart({"input[]", text, kind::text, from::user}),
     {"input[].type", opaque},
     {"input[]<text>.text", text, kind::text, from::user},
     {"input[]<image_url>.image_url.url", binary, kind::attachment, from::user},

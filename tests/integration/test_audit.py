@@ -104,6 +104,16 @@ def test_a_client_writes_nothing_but_its_words_on_the_auditors_page(lab):
     assert record["context"]["model"] == model, "for machines it is what it was"
 
 
+def test_why_names_both_halves_of_what_is_split_over_two_texts(lab):
+    g, _ = gateway(lab)
+    status, headers, _ = g.post({"model": "m", "messages": [{"role": "user", "content": "a bomb"}, {"role": "user", "content": "recipe for two"}]})
+    assert status == 400
+    decision = headers["x-sluice-decision"]
+    until("it is written", lambda: any(r.get("id") == decision for r in g.records()))
+    why = sluice("audit", "query", "--from", g.audit, "--decision", decision, "--why").stdout
+    assert "rule bomb of policy p: block, in messages[0].content 2..6 and messages[1].content 0..6" in why, why
+
+
 def replayed(g, lab, decision, *more):
     return json.loads(sluice("audit", "replay", decision, "--from", g.audit, "--state", lab.dir / f"{g.name}-state", *more, "--json", check=False).stdout)
 

@@ -413,6 +413,32 @@ def test_forms_are_refused_unless_the_operator_says_so_and_then_read_field_by_fi
         assert g.post(item({"type": "input_file", "file_id": name}), path="/v1/responses")[0] == wanted, name
 
 
+def test_inputs_that_an_api_takes_each_by_itself_are_judged_each_by_itself(lab):
+    """Four columns of four digits are four documents; the same digits in the parts of one input are a card number."""
+    rule = """  - id: card
+    direction: request
+    match: {regex: '\\b[0-9](?:[ -]?[0-9]){12,18}\\b', validator: luhn}
+    action: {type: block, message: "No cards."}
+    tests: [{name: a, request: 4111 1111 1111 1111, expect: {rules: [card]}}, {name: b, request: nothing, expect: {rules: []}}]
+"""
+    g, up = gateway(lab, rules=rule)
+    columns = ["4111", "1111", "1111", "1111"]
+    gemini = lambda *inputs: {"requests": [{"content": {"parts": [{"text": t} for t in parts]}} for parts in inputs]}
+    embedded = {"object": "list", "model": "m", "data": []}
+    for path, apart, together, answer in (
+            ("/v1/embeddings", {"model": "m", "input": columns}, {"model": "m", "input": [" ".join(columns)]}, embedded),
+            ("/v1/moderations", {"model": "m", "input": columns}, {"model": "m", "input": [{"type": "text", "text": t} for t in columns]}, {"id": "m", "model": "m", "results": []}),
+            ("/v1/completions", {"model": "m", "prompt": columns}, {"model": "m", "prompt": "".join(columns)}, {"id": "c", "model": "m", "choices": []}),
+            ("/v1beta/models/m:batchEmbedContents", gemini(*([t] for t in columns)), gemini(["one"], columns), {"embeddings": []}),
+            ("/api/embed", {"model": "m", "input": columns}, {"model": "m", "input": ["one", "-".join(columns)]}, {"model": "m", "embeddings": []})):
+        up.answer = ({"content-type": "application/json"}, [json.dumps(answer).encode()])
+        up.seen.clear()
+        status, _, data = g.post(apart, path=path)
+        assert status == 200 and json.loads(up.seen[0][2]) == apart, (path, data)
+        status, _, data = g.post(together, path=path)
+        assert status == 400 and b"No cards." in data and len(up.seen) == 1, (path, data)
+
+
 def test_a_text_that_is_json_is_read_as_its_reader_decodes_it_in_every_dialect(lab):
     """Words that only escapes spell are found in what a user says and in an answer, plain and streamed; what leaves is JSON."""
     rule = """  - id: patient

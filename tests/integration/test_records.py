@@ -155,6 +155,18 @@ def test_what_passes_on_a_path_that_is_not_read_is_counted_in_both_directions(la
         assert f'sluice_unscanned_bytes_total{{dialect="openai",reason="{reason}"}} {len(asked) + len(answer)}\n' in g.get("/metrics")[1], name
 
 
+def test_a_list_of_models_passes_counted_and_named(lab):
+    up = Speaker()
+    answer = json.dumps({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "Halden Bank"}]}).encode()
+    up.recorded = ("application/json", [answer])
+    g = Gateway(lab, "g", up.port, "{directory: %s}" % bundle(lab.dir / "bundle"))
+    status, head, got = g.post(None, path="/v1/models", method="GET")
+    assert status == 200 and got == answer, got
+    record = next(r for r in g.records() if r.get("id") == head["x-sluice-decision"])
+    assert record["unscanned"] == {"listing": len(answer)}, record
+    assert f'sluice_unscanned_bytes_total{{dialect="openai",reason="listing"}} {len(answer)}\n' in g.get("/metrics")[1]
+
+
 def test_what_the_gateway_stops_itself_is_a_block_in_header_and_record_in_both_modes(lab):
     image = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/"}}]}]}
     for mode in ("enforce", "shadow"):
@@ -244,6 +256,10 @@ def test_metrics_are_in_the_format_and_say_what_happened(lab):
         assert g.get(path)[0] == 200, path
     rows = json.loads(g.get("/v1/coverage")[1])
     assert "messages[].content" in json.dumps(rows)
+    one = json.loads(g.get("/v1/coverage?dialect=gemini")[1])["coverage"]
+    assert one == [row for row in rows["coverage"] if row["dialect"] == "gemini"] and one
+    status, told = g.get("/v1/coverage?dialect=gemin")
+    assert status == 400 and "openai, anthropic, gemini, ollama" in told, told
 
 
 def test_sigterm_lets_a_stream_end(lab):

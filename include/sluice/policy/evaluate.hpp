@@ -22,7 +22,7 @@ struct text_part {
   bool last_turn = true;  // of the last turn (requests); always true for responses
   bool editable = true;   // false: a name or signed text; a redaction becomes a block
   std::string_view text;
-  std::int32_t choice = 0;  // of an answer: which of its choices; -1: none of them
+  std::int32_t choice = 0;  // of an answer: which of its choices; of a request: which of the texts that the API takes each by itself; -1: none of them
   bool ended = true;        // false: of a stream that broke off within it, so that nobody was told what its end would decide
   bool in_series = false;   // of a stream: its clients put it together with the texts of its choice before (stream_evaluator::goes_on)
 };

@@ -33,7 +33,7 @@ struct part {
   std::string_view text;
   text::json::index node;         // the string literal in the body
   std::int32_t inner = -1;        // JSON in a string: which leaf or key of the inner document
-  std::int32_t choice = -1;       // answers: place in response_body::choices(), -1 elsewhere
+  std::int32_t choice = -1;       // answers: place in response_body::choices(); requests: which of the texts that the API takes each by itself; -1 elsewhere
 };
 
 // What an attachment is, by what it says of itself and what it begins with; `url`: the upstream fetches it from an address.
@@ -50,6 +50,7 @@ struct unread {
   std::string handle = {};  // the handle that it is named by; "" when it is named otherwise
   bool grows = false;       // what this exchange says is added to it
   bool later = false;       // the answer itself: it is stored, and read by a later request
+  std::string_view stands_for = {};  // what it names, where no text could be sent in its place: "an MCP server"
   std::string_view instead = {};  // what to ask for in its place; "" when there is nothing
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace sluice::admin {
 namespace {
@@ -188,6 +189,22 @@ TEST(admin_api, names_the_right_method_and_the_paths_there_are) {
   EXPECT_EQ(ask(healthy(), "GET", "/").status, 404);
   EXPECT_EQ(ask(healthy(), "GET", "/metrics").content_type.substr(0, 10), "text/plain");
   EXPECT_TRUE(json::parse(ask(healthy(), "GET", "/v1/coverage").body)["coverage"].is_array());
+}
+
+TEST(admin_api, coverage_of_one_dialect) {
+  const auto asked = [](const std::string& query) { return api(healthy()).handle({.method = "GET", .path = "/v1/coverage", .query = query, .body = {}, .authorization = {}, .from_page = false}); };
+  const auto dialects_in = [](const net::control_response& answer) {
+    std::set<std::string> out;
+    const auto said = json::parse(answer.body);
+    for (const auto& row : said["coverage"]) out.insert(row["dialect"].get<std::string>());
+    return out;
+  };
+  EXPECT_EQ(dialects_in(asked("")), (std::set<std::string>{"anthropic", "gemini", "ollama", "openai"}));
+  EXPECT_EQ(dialects_in(asked("dialect=gemini")), (std::set<std::string>{"gemini"}));
+  for (const char* query : {"dialect=geminy", "dialect=", "of=gemini"}) {
+    EXPECT_EQ(asked(query).status, 400) << query;
+    EXPECT_TRUE(asked(query).body.contains("openai, anthropic, gemini, ollama")) << asked(query).body;
+  }
 }
 
 }  // namespace

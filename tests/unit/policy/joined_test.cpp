@@ -298,6 +298,35 @@ TEST(policy_joined, of_an_answer_of_many_choices_looks_at_each_once) {
   }, 2000);
 }
 
+// Inputs of an embedding, say: what one of them begins another does not end, whatever a rule asks for.
+TEST(policy_joined, of_a_request_texts_that_are_taken_each_by_itself_are_read_by_themselves) {
+  const auto with = snapshot_of(all_kinds + rule("near", "{regex: '\\b[0-9]{6}\\b', near: {of: [account], within: 40}}", "{type: redact, mask: \"[N]\"}", "account 123456"));
+  ASSERT_NE(with, nullptr);
+  struct { std::string first, second; std::int32_t choice; std::size_t edits; } const all[] = {
+      {"4111 1111", "1111 1111", 0, 2},     {"4111 1111", "1111 1111", 1, 0},     {"the halden ba", "nk", 0, 2},     {"the halden ba", "nk", 1, 0},
+      {"merger with", "on tuesday", 0, 2}, {"merger with", "on tuesday", 1, 0}, {"my account", "123456", 0, 1}, {"my account", "123456", 1, 0},
+      {"a halden bank", "er", 1, 1},         {"my account", "123456", -1, 0},       {"4111 1111", "1111 1111", -1, 0},
+  };
+  for (const auto& each : all) {
+    const std::vector<text_part> parts = {{role::user, part_kind::text, true, true, each.first, 0}, {role::user, part_kind::text, true, true, each.second, each.choice}};
+    scratch working;
+    EXPECT_EQ(evaluate(with->rules_for({}), parts, {.direction = direction::request}, working).edits.size(), each.edits) << each.first << "|" << each.second << each.choice;
+  }
+}
+
+TEST(policy_joined, of_many_texts_that_are_taken_each_by_itself_looks_at_each_once) {
+  const auto with = snapshot_of(all_kinds + rule("near", "{regex: '\\b[0-9]{6}\\b', near: {of: [account], within: 40}}", "{type: redact, mask: \"[N]\"}", "account 123456"));
+  ASSERT_NE(with, nullptr);
+  testing::expect_time_by_number([&](std::size_t n) {
+    std::vector<text_part> parts;
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(n); ++i) parts.push_back({role::user, part_kind::text, true, true, i % 2 == 0 ? "a merger" : "123456", i});
+    scratch working;
+    const auto begin = mono_now();
+    EXPECT_TRUE(evaluate(with->rules_for({}), parts, {.direction = direction::request}, working).findings.empty());
+    return mono_now() - begin;
+  }, 2000);
+}
+
 TEST(policy_joined, in_an_answer_texts_of_one_choice_go_on_in_each_other) {
   const auto with = snapshot_of(both_ways());
   ASSERT_NE(with, nullptr);

@@ -69,6 +69,40 @@ TEST(answer, that_succeeds_and_is_no_json_is_withheld) {
   }
 }
 
+const std::string untyped_head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+TEST(answer, that_is_json_is_read_as_json_whatever_it_calls_itself) {
+  trace t;
+  for (const auto& as : {untyped_head, head(200, "text/plain"), head(200, "text/html; charset=utf-8"), head(200, "application/octet-stream")}) {
+    const auto said = [&](const std::string& text) { return answered(t, as, " \n" R"({"choices":[{"index":0,"message":{"role":"assistant","content":")" + text + R"("}}]})"); };
+    EXPECT_TRUE(said("of the rival \\u0062ank").contains(R"("content":"of the [R]")")) << as;
+    EXPECT_TRUE(said("a bo\\u006db").starts_with("HTTP/1.1 400")) << as;
+    EXPECT_TRUE(said("hello").starts_with("HTTP/1.1 200")) << as;
+    EXPECT_EQ(t.worker.records.back().response.verdict, policy::verdict::allow);
+  }
+}
+
+TEST(answer, that_is_no_json_is_told_by_what_it_called_itself) {
+  trace t;
+  EXPECT_TRUE(answered(t, head(200, "text/html; charset=utf-8"), "<html>").contains("it came with Content-Type: text/html."));
+  EXPECT_TRUE(answered(t, untyped_head, "hello").contains("it came without a Content-Type."));
+  EXPECT_TRUE(answered(t, head(200, "text/html"), "{broken").contains("which came with Content-Type: text/html, could not be read"));
+  EXPECT_TRUE(answered(t, head(200, "a bomb"), "hello").contains("a Content-Type that is no media type"));
+}
+
+TEST(answer, that_points_elsewhere_is_withheld) {
+  trace t;
+  for (const int status : {301, 302, 303, 307, 308}) {
+    const auto out = answered(t, "HTTP/1.1 " + std::to_string(status) + " Found\r\nLocation: https://elsewhere.example/v1\r\nContent-Length: 0\r\n\r\n", "");
+    EXPECT_TRUE(out.starts_with("HTTP/1.1 502") && out.contains("a redirect (" + std::to_string(status) + ")") && out.contains("upstreams[].base_url")) << out;
+    EXPECT_FALSE(out.contains("elsewhere")) << out;
+    EXPECT_EQ(t.worker.records.back().reason, "unreadable: a redirect");
+  }
+  EXPECT_TRUE(answered(t, "HTTP/1.1 304 Not Modified\r\n\r\n", "").starts_with("HTTP/1.1 304"));
+  t.config.global_shadow = true;
+  EXPECT_TRUE(answered(t, "HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/v1\r\nContent-Length: 0\r\n\r\n", "").starts_with("HTTP/1.1 302"));
+}
+
 TEST(answer, that_is_larger_than_may_be_held_is_withheld) {
   trace t;
   t.config.response_body_max = 1000;

@@ -63,6 +63,26 @@ TEST(passed, an_unknown_path_is_counted_in_both_directions) {
   EXPECT_EQ(t.worker.counters().unscanned_bytes.value(), all);
 }
 
+// Models, what a server is, and what was deleted are told as they came: no rule reads a licence or a template, so that is on record, too.
+TEST(passed, a_listing_is_counted_and_named) {
+  struct { const wire::dialect& of; std::string root, method, target, asked; } const all[] = {
+      {wire::openai(), "/v1", "GET", "/v1/models", ""},         {wire::openai(), "/v1", "GET", "/v1/models/m", ""},     {wire::openai(), "/v1", "DELETE", "/v1/responses/resp_1", ""},
+      {wire::anthropic(), "/v1", "GET", "/v1/models", ""},      {wire::gemini(), "/v1beta", "GET", "/v1beta/models", ""}, {wire::ollama(), "/api", "GET", "/api/tags", ""},
+      {wire::ollama(), "/api", "POST", "/api/show", R"({"model":"m"})"}, {wire::ollama(), "/api", "GET", "/api/ps", ""},
+  };
+  for (const auto& each : all) {
+    trace t;
+    t.config.server_state = unreadable_policy::pass;
+    t.config.upstreams.clear();
+    t.config.upstreams.push_back({"up", &each.of, {each.root}, "up.example", ""});
+    const auto body = R"({"models":[],"license":")" + words + "\"}";
+    const auto got = exchanged(t, each.target, each.asked, head_of(body.size()), {body.substr(0, 9), body.substr(9)}, each.method);
+    EXPECT_TRUE(got.client.ends_with(body)) << each.target << got.client;
+    EXPECT_EQ(got.unscanned, (counts{{"listing", body.size()}})) << each.target;
+    EXPECT_EQ(t.worker.counters().unscanned_bytes.value(), body.size()) << each.target;
+  }
+}
+
 TEST(passed, the_global_shadow_counts_what_it_would_have_denied_by_its_name) {
   trace t;
   t.config.global_shadow = true;

@@ -287,6 +287,18 @@ TEST_P(server_state, what_grows_is_unfinished_from_before_the_upstream_is_asked_
   EXPECT_TRUE(t.of("conv_1")->whole);
 }
 
+// An MCP server or a container is nothing that an answer brought, and no text can be sent in its place: it is refused without a question, as what it is.
+TEST_P(server_state, what_the_upstream_looks_into_itself_is_in_no_ledger) {
+  state_trace t(GetParam());
+  EXPECT_EQ(t.ask_for(R"({"model":"m","input":"hi","tools":[{"type":"code_interpreter","container":"cntr_1"}]})", ""), "400");
+  EXPECT_TRUE(t.out.client.contains("What tools[0].container names is a container") && t.out.client.contains("unreadable.server_state: pass")) << t.out.client;
+  EXPECT_EQ(t.ring.asked, 0u);
+  EXPECT_EQ(t.ask_for(R"({"model":"m","input":"hi","previous_response_id":"resp_9"})", ""), "400");
+  EXPECT_TRUE(t.out.client.contains("send the text itself")) << t.out.client;
+  EXPECT_EQ(t.ask_for("", "", "/v1/responses/resp_9", "GET"), "400");
+  EXPECT_TRUE(t.out.client.contains("what this path names") && !t.out.client.contains("send the text itself")) << t.out.client;
+}
+
 TEST_P(server_state, what_grows_takes_nothing_else_until_it_was_judged_and_what_is_told_about_it_changes_nothing) {
   state_trace t(GetParam());
   const std::string items = "/v1/conversations/conv_1/items", adds = R"({"items":[{"role":"user","content":"more"}]})";

@@ -18,6 +18,9 @@ TEST(shown_path, keys_that_no_table_names_are_stars) {
   EXPECT_EQ(shown_path("metadata[unended"), "metadata[*]");
   EXPECT_EQ(shown_path("a b.c\xff"), "*.*");
   EXPECT_EQ(shown_path("path"), "path");
+  EXPECT_EQ(shown_path("contents[0].parts[2].inline_data.mime_type"), "contents[0].parts[2].inline_data.mime_type") << "as Gemini's clients may spell it";
+  EXPECT_EQ(shown_path("generation_config.stop_sequences[1]"), "generation_config.stop_sequences[1]");
+  EXPECT_EQ(shown_path("zorb_latt.inline_.data_9"), "*.*.*");
   EXPECT_EQ(shown_path(""), "");
 }
 
