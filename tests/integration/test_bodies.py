@@ -54,7 +54,8 @@ DIALECTS = {
                lambda e: e["error"]["type"]),
     "responses": ("/v1/responses", lambda text, **more: {"model": "m", "input": text} | more,
                   lambda t: {"id": "resp_1", "object": "response", "status": "completed", "output": [{"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": t, "annotations": []}]}]},
-                  lambda t: f'event: response.output_text.delta\ndata: {json.dumps({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": t, "sequence_number": 0})}\n\n'.encode(),
+                  lambda t: f'event: response.output_text.delta\ndata: {json.dumps({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": t, "sequence_number": 0})}\n\n'.encode() +
+               f'event: response.completed\ndata: {json.dumps({"type": "response.completed", "sequence_number": 1, "response": {"id": "resp_1", "object": "response", "status": "completed", "output": []}})}\n\n'.encode(),
                   lambda e: e["error"]["type"]),
     "anthropic": ("/v1/messages", lambda text, **more: chat(text, max_tokens=9) | more,
                   lambda t: {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": t}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}},
@@ -65,7 +66,7 @@ DIALECTS = {
                   lambda e: e["error"]["type"]),
     "gemini": ("/v1beta/models/m:generateContent", lambda text, **more: {"contents": [{"role": "user", "parts": [{"text": text}]}]},
                lambda t: {"candidates": [{"content": {"role": "model", "parts": [{"text": t}]}, "finishReason": "STOP"}]},
-               lambda t: f'data: {json.dumps({"candidates": [{"content": {"role": "model", "parts": [{"text": t}]}, "index": 0}]})}\r\n\r\n'.encode(),
+               lambda t: f'data: {json.dumps({"candidates": [{"content": {"role": "model", "parts": [{"text": t}]}, "finishReason": "STOP", "index": 0}]})}\r\n\r\n'.encode(),
                lambda e: e["error"]["status"]),
     "ollama": ("/api/chat", lambda text, **more: chat(text, stream=False) | more, lambda t: {"model": "m", "message": {"role": "assistant", "content": t}, "done": True},
                lambda t: json.dumps({"model": "m", "message": {"role": "assistant", "content": t}, "done": True}).encode() + b"\n", lambda e: e["error"]),
