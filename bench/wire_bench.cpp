@@ -1,4 +1,4 @@
-// JSON read and spliced; server-sent events split.
+// JSON read and spliced; server-sent events split; the events of streams read.
 #include <benchmark/benchmark.h>
 
 #include "bundles.hpp"
@@ -44,6 +44,55 @@ void sse_split(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(events));
 }
 BENCHMARK(sse_split)->Arg(16)->Arg(130)->Arg(16 * 1024);
+
+// Lets every text through as it came.
+class pass_all final : public wire::channel_sink {
+ public:
+  bool judges(wire::role, wire::part_kind) override { return false; }
+  std::uint32_t open(wire::role, wire::part_kind, bool, std::string, std::int64_t) override { return channels_++; }
+  status feed(std::uint32_t, std::string_view text, std::string& out) override { return out += text, status::released; }
+  status finish(std::uint32_t, std::string&) override { return status::released; }
+  bool passes(const wire::unread&) override { return false; }
+
+ private:
+  std::uint32_t channels_ = 0;
+};
+
+void read_stream(benchmark::State& state, const wire::dialect& speaks, const std::string& path, const std::string& request, const std::string& begin, const auto& event) {
+  const auto to = speaks.classify("POST", path);
+  const auto asked = speaks.read_request(to, request, 64);
+  constexpr int words = 200;
+  std::vector<std::string> events;
+  for (int i = 0; i < words; ++i) events.push_back("data: " + event(i % 7 == 0 ? " longer words" : i % 3 == 0 ? " the" : " of") + "\n\n");
+  std::string out;
+  for (auto _ : state) {
+    pass_all sink;
+    const auto stream = speaks.open_stream(to, **asked, 64);
+    out.clear();
+    if (stream->feed(begin, sink, out) != wire::response_stream::status::ok) return state.SkipWithError("the beginning was not read");
+    for (const auto& e : events) {
+      out.clear();
+      if (stream->feed(e, sink, out) != wire::response_stream::status::ok || out != e) return state.SkipWithError("an event did not leave as it came");
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * words);
+}
+
+void read_chat_stream(benchmark::State& state) {
+  read_stream(state, wire::openai(), "/v1/chat/completions", R"({"messages":[],"stream":true})", ": begins\n\n", [](const char* word) {
+    return R"({"id":"chatcmpl-CTZkQ0bV6y2A","object":"chat.completion.chunk","created":1760000000,"model":"gpt-5-mini","service_tier":"default","system_fingerprint":"fp_560af6e559","choices":[{"index":0,"delta":{"content":")" +
+           std::string(word) + R"("},"logprobs":null,"finish_reason":null}],"usage":null})";
+  });
+}
+BENCHMARK(read_chat_stream);
+
+void read_messages_stream(benchmark::State& state) {
+  read_stream(state, wire::anthropic(), "/v1/messages", R"({"model":"m","max_tokens":9,"messages":[],"stream":true})",
+              "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[],\"model\":\"m\"}}\n\n"
+              "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+              [](const char* word) { return R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":")" + std::string(word) + "\"}}"; });
+}
+BENCHMARK(read_messages_stream);
 
 }  // namespace
 }  // namespace sluice::bench

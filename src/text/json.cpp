@@ -294,6 +294,7 @@ result<void> document::parse_next(std::string_view bytes, std::uint32_t depth_ma
     d.bytes = bytes;
   } else {
     d.last.clear();
+    d.changed.clear();
     if (auto parsed = parse(bytes, depth_max); !parsed) return parsed;
     const bool plain = std::ranges::all_of(d.nodes, [](const node& n) { return n.key_end == n.key_begin || n.key.size() + 2 == n.key_end - n.key_begin; });
     if (!plain) return {};

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
+#include <span>
 
 #include "json_string.hpp"
 #include <simdjson.h>
@@ -54,22 +54,34 @@ struct other_literal {
   std::uint32_t end;
 };
 
-bool find_others(const std::vector<node>& nodes, compared& c, std::vector<other_literal>& out) {
+// The string or number `n` and what stands before it.
+bool compare(const node& n, index i, compared& c, std::vector<other_literal>& out) {
+  if (!c.same(n.raw_begin - c.from) || c.at == c.bytes.size()) return false;
+  const std::size_t size = n.raw_end - n.raw_begin;
+  const bool string = n.kind == kind::string;
+  if (string && c.same(size)) return true;
+  if (string && c.bytes[c.at] != '"') return false;
+  const auto end = string ? string_end(c.bytes, c.at) : number_end(c.bytes, c.at);
+  if (end == c.at) return false;
+  if (string || end - c.at != size || std::memcmp(c.before.data() + c.from, c.bytes.data() + c.at, size) != 0) out.push_back({i, static_cast<std::uint32_t>(end)});
+  c.from = n.raw_end;
+  c.at = end;
+  return true;
+}
+
+bool compare_rest(compared& c) { return c.same(c.before.size() - c.from) && c.at == c.bytes.size(); }
+
+bool find_others(const std::vector<node>& nodes, std::string_view before, std::string_view bytes, std::span<const index> others_last, std::vector<other_literal>& out) {
+  // Mostly those differ that did the last time, and nothing between them.
+  compared c{before, bytes};
+  out.clear();
+  if (std::ranges::all_of(others_last, [&](index i) { return compare(nodes[i], i, c, out); }) && compare_rest(c)) return true;
+  c = {before, bytes};
+  out.clear();
   for (index i = 0; i < nodes.size(); ++i) {
-    const auto& n = nodes[i];
-    if (n.kind != kind::string && n.kind != kind::number) continue;
-    if (!c.same(n.raw_begin - c.from) || c.at == c.bytes.size()) return false;
-    const std::size_t size = n.raw_end - n.raw_begin;
-    const bool string = n.kind == kind::string;
-    if (string && c.same(size)) continue;
-    if (string && c.bytes[c.at] != '"') return false;
-    const auto end = string ? string_end(c.bytes, c.at) : number_end(c.bytes, c.at);
-    if (end == c.at) return false;
-    if (string || end - c.at != size || std::memcmp(c.before.data() + c.from, c.bytes.data() + c.at, size) != 0) out.push_back({i, static_cast<std::uint32_t>(end)});
-    c.from = n.raw_end;
-    c.at = end;
+    if ((nodes[i].kind == kind::string || nodes[i].kind == kind::number) && !compare(nodes[i], i, c, out)) return false;
   }
-  return c.same(c.before.size() - c.from) && c.at == c.bytes.size();
+  return compare_rest(c);
 }
 
 // The text of a literal, its escapes read into the arena.
@@ -97,10 +109,8 @@ void move_ends(std::vector<node>& nodes, index i, std::uint32_t shift, std::stri
 
 bool repeat(std::vector<node>& nodes, std::string_view before, std::string_view bytes, std::string& arena, std::vector<index>& changed) {
   thread_local std::vector<other_literal> others;
-  others.clear();
+  if (!find_others(nodes, before, bytes, changed, others)) return false;
   changed.clear();
-  compared all{before, bytes};
-  if (!find_others(nodes, all, others)) return false;
   std::uint32_t shift = 0;  // modulo 2^32: what follows may have moved to the front
   auto other = others.begin();
   for (index i = 0; i < nodes.size(); ++i) {

@@ -75,8 +75,7 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
   const auto state = states_[i];
   // In most events the same stands at the same place, and that is known by the table where no list or name of anybody's leads to it.
   auto& near = last_marks_[state % last_marks_.size()];
-  const bool alone = states_[n.parent] != state && r.path.find_first_of("[{") == std::string_view::npos;
-  auto* of = alone && near.of != nullptr && near.state == state && near.which == dialect.which() ? near.of : nullptr;
+  auto* of = near.of != nullptr && near.state == state && states_[n.parent] != state && near.which == dialect.which() ? near.of : nullptr;
   if (of != nullptr && of->last == n.text) {
     ++of->times;
     return true;
@@ -91,6 +90,7 @@ bool event_reader::judge_mark(index i, const row& r, grower& dialect, channel_si
   const auto what = known_as(role::assistant, part_kind::annotation, false, which, name);
   if (looks) {
     of = keep_word(what, n.text);
+    const bool alone = states_[n.parent] != state && r.path.find_first_of("[{") == std::string_view::npos;
     if (of != nullptr && alone) near = {state, of, std::move(which)};
     if (of != nullptr) return true;
   }

@@ -255,8 +255,12 @@ text::json::index path_table::ambiguous_key(const text::json::document& body, co
 
 text::json::index path_table::child(const text::json::document& body, const std::vector<std::uint16_t>& states, text::json::index object,
                                     std::string_view key) const {
+  if (body[object].kind != text::json::kind::object) return text::json::none;
+  // Nearly always it is spelled as it is asked for, or not there.
+  const auto as_asked = body.member(object, key);
+  if (as_asked == text::json::none && form_ == key_form::exact) return text::json::none;
   const auto wanted = member(states[object], key);
-  if (wanted == unknown || body[object].kind != text::json::kind::object) return text::json::none;
+  if (wanted == unknown || as_asked != text::json::none) return wanted == unknown ? text::json::none : as_asked;
   for (auto m = body.first_child(object); m != text::json::none; m = body.sibling(m)) {
     if (member(states[object], body[m].key) == wanted) return m;
   }
