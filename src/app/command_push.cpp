@@ -250,6 +250,7 @@ int push(const push_options& options, bool json) {
   const auto build_ms = ms_since(begin);
   auto ring = connect_ring(options.ring);
   if (!ring || !sign_ring(*ring, options.signing, {.build = static_cast<unsigned>(store::key_role::build), .activate = options.stage_only ? 0 : activating})) return 1;
+  if (refused_as_revoked(*ring, policy::version_of(input->source), "nothing was uploaded")) return 1;
   auto done = push_once(options, *ring, *input, compiler);
   for (int i = 1; i < push_tries && !done && done.error().code == errc::conflict; ++i) done = push_once(options, *ring, *input, compiler);
   if (!done && done.error().code == errc::conflict) complain_ring(done.error());

@@ -283,7 +283,7 @@ bool goes_on(const std::string& kind) { return kind != "activate" && kind != "ro
 error explained(const error& why) {
   const auto& said = why.message;
   if (said.starts_with("FROZEN")) return {errc::refused, "the ring is frozen (" + said.substr(7) + "); only what takes harm away passes: a rollback to a version that was made live before the one that is, an abort, a demotion"};
-  if (said.starts_with("REVOKED")) return {errc::refused, "the version is revoked and may not be activated"};
+  if (said.starts_with("REVOKED version ")) return {errc::refused, "version " + said.substr(16, 12) + " is revoked and may not be activated, so nothing was changed; to take the revocation back: sluice unrevoke " + said.substr(16, 12)};
   if (said.starts_with("NOTSTAGED")) return {errc::not_found, "the version is not in Redis; push it again"};
   if (said.starts_with("NOREPLICAS")) return {errc::refused, "Redis has too few replicas to keep it (min-replicas-to-write), so it was not activated: " + said};
   if (said.starts_with("OOM")) return {errc::refused, "Redis has no memory left (maxmemory), so nothing was changed; what is live stays: " + said};
