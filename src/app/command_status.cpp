@@ -90,7 +90,7 @@ nlohmann::ordered_json to_json(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
   if (head) {
     out["head"] = {{"activation", policy::to_string(head->activation)}, {"version", head->version}, {"kind", head->kind},
-                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}};
+                   {"actor", head->actor}, {"note", head->note}, {"time", head->time}, {"signed_by", head->signed_by}, {"verified", is.verified && head->doubt.empty()}, {"commit", head->how.commit}, {"gate_report", head->how.gate_report}, {"gate_verdict", head->how.gate_verdict}, {"skipped", head->how.skipped}};
   }
   if (head && head->canary) out["canary"] = {{"version", head->canary->version}, {"percent", head->canary->basis_points / 100.0}};
   out["shadow"] = head && !head->shadow.empty() ? nlohmann::ordered_json(head->shadow) : nullptr;
@@ -134,6 +134,14 @@ std::string told_of_revoked(const ring_state& is) {
   return out + (others.empty() ? "" : others + "\n");
 }
 
+// Golden sets did not speak for it.
+std::string told_of_emergency(const store::head_record& head) {
+  if (!head.how.emergency) return {};
+  std::string skipped;
+  for (const auto& each : head.how.skipped) skipped += (skipped.empty() ? "" : ", ") + each;
+  return printable("EMERGENCY: the gate of version " + short_version(store::subject_of(head)) + " was not asked for " + (skipped.empty() ? "golden sets" : skipped)) + "\n";
+}
+
 // Whoever may write to Redis wrote what stands in it: each piece is made printable, so that it stays within its line.
 std::string summary(const ring_state& is, const std::string& name) {
   const auto& head = is.head;
@@ -143,7 +151,7 @@ std::string summary(const ring_state& is, const std::string& name) {
   const auto damaged = damage.empty() ? unverified(is) : (lost ? "DAMAGED: " : "DOES NOT COUNT: ") + damage + "; nodes keep what they have, and the next push or rollback mends it\n";
   if (!head) return (damage.empty() ? "ring " + name + ": nothing was ever activated\n" : "ring " + name + "\n" + damaged) + frozen + told_of_revoked(is);
   std::string out = "ring " + name + ": " + policy::to_string(head->activation) + " version " + short_version(head->version) + " (" + printable(head->kind + " by " + head->actor + ", " + head->time) + ")" +
-                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_revoked(is);
+                    (head->note.empty() ? "" : ": " + printable(head->note)) + "\n" + damaged + told_of_emergency(*head) + told_of_revoked(is);
   if (head->canary) {
     std::ostringstream percent;
     percent << head->canary->basis_points / 100.0;

@@ -28,6 +28,7 @@ struct options {
 int exit_code(rollout::verdict v) {
   switch (v) {
     case rollout::verdict::pass: return 0;
+    case rollout::verdict::emergency:  // what was not asked is not shown
     case rollout::verdict::insufficient: return exit_insufficient;
     case rollout::verdict::fail: return exit_failed;
   }

@@ -459,6 +459,10 @@ def test_gate_decides_what_a_push_uploads(lab):
     before = len(history())
     r = push(failing, "--emergency", "--note", "the rose incident")
     assert r.returncode == 0 and history()[0]["note"] == "EMERGENCY, golden sets not asked: the rose incident" and len(history()) == before + 1, r.stderr
+    assert "the gate says EMERGENCY: not asked were must_block, must_pass, " in r.stderr and history()[0]["gate_verdict"] == "EMERGENCY", r.stderr
+    assert "; not asked: must_block, must_pass, " in sluice("history", *ring).stdout and "EMERGENCY: the gate of version" in sluice("status", *ring).stdout
+    told = json.loads(sluice("status", *ring, "--json").stdout)["head"]
+    assert told["gate_verdict"] == "EMERGENCY" and {"must_block", "weakening"} < set(told["skipped"]) and "cost" not in told["skipped"], told
     # It stays one whichever way it goes live, and a version in shadow is the one that its row is about.
     urgent = json.loads(push(write(lab.dir / "c", cases(), words=("needle", "rose", "lily")), "--no-activate", "--emergency", "--note", "the lily incident", "--json").stdout)["version"]
     live = history()[0]["version"]

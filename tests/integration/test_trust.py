@@ -407,6 +407,12 @@ def test_nodes_may_demand_a_gate_and_a_second_key_for_what_is_weaker(lab):
     assert g.state()["version"] == weaker
     # One person with every role is still one person.
     run("push", two, "--wait", "1", *signed)
+    # An emergency is a word of its own, and counts as a gate that was passed.
+    run("push", write(lab.dir / "urgent", cases(), words=("needle", "thorn", "rose", "lily")), *signed, "--emergency", "--note", "leak", "--wait", "1")
+    urgent = json.loads(run("history", "--json").stdout)[0]
+    assert g.state()["version"] == urgent["version"] and urgent["gate_verdict"] == "EMERGENCY" and "must_block" in urgent["skipped"], urgent
+    made = json.loads(json.loads(redis("hget", redis.key(f"manifest:{urgent['version']}"), "manifest"))["payload"])["gate"]
+    assert made["verdict"] == "EMERGENCY" and made["skipped"] == urgent["skipped"], made
     thin = write(lab.dir / "thin", cases(), words=("needle", "rose"))
     run("push", thin, "--key", key["all_in_one"], "--approved-by", "Ada Byron")
     version = json.loads(run("history", "--json").stdout)[0]["version"]
