@@ -16,6 +16,7 @@
 #include "ring_options.hpp"
 #include "sluice/app/command.hpp"
 #include "sluice/base/foreign_json.hpp"
+#include "sluice/base/printable.hpp"
 
 namespace sluice::app {
 namespace {
@@ -207,6 +208,14 @@ void held_as_before(store::publisher& ring, store::provenance& how) {
   if (how.approved_by.empty()) how.approved_by = came->approved_by;
 }
 
+// Where a version is in the ring already, its manifest may stay as it is; the history goes by that one.
+void say_which_commit(store::publisher& ring, const std::string& version, const std::string& commit) {
+  const auto is = ring.origin(version);
+  if (!is || is->commit == commit) return;
+  complain("version " + short_version(version) + " was published before from " + (is->commit.empty() ? "no commit that is known" : "commit " + printable(is->commit)) + ", and its manifest stays: so does what the history says of it",
+           "nothing that decides is another; golden sets and the commit come with the next version");
+}
+
 // Once. errc::conflict: another publisher was faster, and what passed its gate was held against what is live no more. Other failures are
 // complained about and give an error without words.
 result<pushed> push_once(const push_options& options, store::publisher& ring, const bundle_input& input, bundle_compiler& compiler) {
@@ -225,6 +234,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (!staged) return complain_ring(staged.error()), said();
   out.version = std::move(*staged);
   out.upload_ms = ms_since(mark);
+  say_which_commit(ring, out.version, how.commit);
   if (options.stage_only) return out;
   mark = mono_now();
   // A commit of golden sets alone comes through the same pipeline, canary or not.
@@ -233,7 +243,7 @@ result<pushed> push_once(const push_options& options, store::publisher& ring, co
   if (out.unchanged) return out;
   auto request = request_of(options, ring, out.version, with->head.activation);
   if (!request) return said();
-  request->how = how;
+  request->approved_by = options.gate.approved_by;
   auto head = ring.activate(*request);
   if (!head && head.error().code == errc::not_found && ring.stage(input.source, how)) head = ring.activate(*request);  // a failover lost what was uploaded
   if (!head && head.error().code == errc::conflict) return std::unexpected(head.error());

@@ -443,6 +443,11 @@ def test_the_history_says_from_which_commit(lab):
     assert [e["commit"] for e in history] == [git("rev-parse", "HEAD") + "-dirty", git("rev-parse", "HEAD")], history
     fleet.run("rollback")
     assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD"), "a rollback is of that commit again"
+    # What is live keeps its manifest, and the history goes by that.
+    fleet.run("push", folder)
+    again = fleet.run("push", folder, "--again", "--commit", "f" * 40)
+    assert f"was published before from commit {git('rev-parse', 'HEAD')}" in again.stderr, again
+    assert json.loads(fleet.run("history", "--json").stdout)[0]["commit"] == git("rev-parse", "HEAD") + "-dirty", "that of its manifest"
 
 
 def raw(redis, *words):
