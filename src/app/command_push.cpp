@@ -10,7 +10,7 @@
 #include "bundle_input.hpp"
 #include "commit.hpp"
 #include "ended_by.hpp"
-#include "gate_run.hpp"
+#include "gate_report.hpp"
 #include "node_wait.hpp"
 #include "provenance.hpp"
 #include "ring_options.hpp"
@@ -30,6 +30,7 @@ struct push_options {
   std::string canary;  // a percentage, or nodes=LABEL=VALUE
   bool shadow = false, again = false;
   gate_request gate;
+  report_files reports;
 };
 
 constexpr int push_tries = 25;  // each time it is held against what another publisher activated meanwhile
@@ -174,7 +175,7 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
   asked.actor = actor_name(options.actor);
   asked.from_nothing = has_block || asked.emergency;
   auto run = run_gate(input, with.active ? &*with.active : nullptr, asked, now().wall, compiler);
-  if (!run) return std::nullopt;
+  if (!run || !write_reports(options.reports, input, *run)) return std::nullopt;
   const auto verdict = run->report.verdict;
   if (verdict == rollout::verdict::pass || verdict == rollout::verdict::emergency || (verdict == rollout::verdict::insufficient && !has_block)) {
     if (verdict == rollout::verdict::emergency) complain("the gate says EMERGENCY: not asked were " + joined(run->report, run->terms), "push it once more without --emergency when its golden sets hold: that counts as passed, and the history keeps both");
@@ -184,7 +185,7 @@ std::optional<gate_run> pass_gate(const bundle_input& input, const push_options&
     return run;
   }
   print_checks(*run, std::cerr);
-  complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", "see the whole report: sluice test " + input.path + "; in an emergency: --emergency --note WHY");
+  complain("the gate says " + std::string(rollout::to_string(verdict)) + ", so nothing was uploaded", keep_refused(input, with.active ? &*with.active : nullptr, asked, *run) + (asked.emergency ? "" : "; in an emergency: --emergency --note WHY"));
   return std::nullopt;
 }
 
@@ -316,6 +317,9 @@ void add_push(CLI::App& root, invocation& call) {
   command->add_option("--approved-by", options->gate.approved_by, "The second person, who agrees that rules may be weaker than those in force");
   command->add_option("--expected-change", options->gate.expected_change, "Why benign golden cases are decided otherwise than by what is in force");
   add_replay_options(*command, options->gate.replay);
+  command->add_option("--report", options->reports.json, "Write the gate's report to this file, as `sluice test --json` prints it; of a gate that fails it is kept in any case");
+  command->add_option("--html", options->reports.html, "Also as one page with charts");
+  command->add_option("--junit", options->reports.junit, "Also as JUnit XML");
   command->add_flag("--again", options->again, "Activate also a version that is live already and runs on every node")->excludes(stage_only)->excludes(canary);
   command->add_flag("--emergency", options->gate.emergency, "Without golden sets; never without schema, inline tests, self-test and cost bounds. Say why with --note");
   add_json(*command, call);

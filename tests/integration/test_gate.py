@@ -3,9 +3,11 @@ import html.parser
 import json
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 from lab import ROOT, SLUICE, Gateway, Skip, Upstream, free_port, sluice
 
@@ -442,8 +444,16 @@ def test_gate_decides_what_a_push_uploads(lab):
     assert r.returncode == 0 and told["gate"]["verdict"] == "PASS" and len(told["gate"]["report"]) == 64, r.stderr
     # Weaker than what is live: the ring's own version is what it is held against.
     folder = write(lab.dir / "b", cases())
-    r = push(folder)
+    files = {name: lab.dir / f"gate.{name}" for name in ("json", "html", "xml")}
+    r = push(folder, "--report", files["json"], "--html", files["html"], "--junit", files["xml"])
     assert r.returncode == 1 and "1 word removed: thorn" in r.stderr and "--approved-by" in r.stderr, r.stderr
+    assert json.loads(files["json"].read_text())["verdict"] == "FAIL" and "weakening" in files["html"].read_text() and "weakening" in files["xml"].read_text()
+    # What it saw is kept, and comes to the same again.
+    kept, command = re.search(r"its report: (\S+); the same again: (sluice test .*?); in an emergency", r.stderr).groups()
+    again = subprocess.run(shlex.split(command.replace("sluice", SLUICE, 1)) + ["--json"], capture_output=True, text=True)
+    assert again.returncode == 1 and json.loads(again.stdout)["digest"] == json.load(open(kept))["digest"], again
+    assert sluice("test", folder, check=False).returncode == 0, "alone it shows nothing of it"
+    shutil.rmtree(Path(kept).parent)
     r = push(folder, "--approved-by", "Ada")
     assert r.returncode == 0, r.stderr
     assert re.search(r"gate report [0-9a-f]{12}$", r.stdout, re.MULTILINE), r.stdout
