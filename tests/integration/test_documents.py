@@ -267,7 +267,6 @@ def test_gate_commands(lab):
     shutil.copytree(ROOT / "policies", lab.dir / "deployed")
     assert "PASS" in shell(tests, lab.dir)
     assert json.loads((lab.dir / "report.json").read_text())["verdict"] == "PASS" and "<svg" in (lab.dir / "report.html").read_text()
-    (lab.dir / "kept").mkdir()
     (lab.dir / "traffic.csv").write_text("id,prompt\n" + "".join(f"{i},what is the weather like on day {i} of {i * i * 7919} in the valley of {i * 104729} springs?\n" for i in range(50)))
     told = shell(grow, lab.dir)
     assert "50 rows" in told and "held out to kept/benign.jsonl" in told and "of must_block added" in told and "PASS" in told, told

@@ -165,6 +165,7 @@ def test_gate_weakening_needs_a_second_person(lab):
     active = write(lab.dir / "active", cases(), words=("needle", "thorn"))
     code, report, off = held(lab, cases(), against=active)
     assert code == 1 and off == {"weakening": "FAIL"} and "1 word removed: thorn" in what(report, "weakening"), report["reasons"]
+    assert re.match("may be weaker than version [0-9a-f]{12}$", next(c["summary"] for c in report["checks"] if c["check"] == "weakening")), report["checks"]
     code, report, off = held(lab, cases(), "--approved-by", "Ada", against=active)
     assert code == 0 and off == {} and "approved by Ada" in what(report, "weakening"), report["reasons"]
     me = sluice("test", "--help").returncode == 0 and __import__("pwd").getpwuid(__import__("os").geteuid()).pw_name
@@ -348,9 +349,8 @@ def test_gate_holds_ten_thousand_cases_in_ten_seconds_of_two_cores(lab):
 
 
 def test_golden_import_takes_each_text_once_and_holds_some_out(lab):
-    table, out, kept = lab.dir / "t.csv", lab.dir / "b" / "golden" / "benign.jsonl", lab.dir / "kept" / "benign.jsonl"
+    table, out, kept = lab.dir / "t.csv", lab.dir / "b" / "golden" / "benign.jsonl", lab.dir / "kept" / "deep" / "benign.jsonl"  # a folder that nobody has made
     write(lab.dir / "b", cases())
-    kept.parent.mkdir()
     with open(table, "w") as f:
         f.write("id,prompt\n" + "".join(f'{i},"question {i * i}, about ""{i * 7919}"" and {i * i * i}"\n' for i in range(200)) + '900,"Question 0,  about ""0"" and 0"\n')
     into = ["golden", "import", table, "--column", "prompt", "--set", "benign", "--slice", "en", "--alike", "0.95", "--out", out, "--holdout", kept, "--holdout-percent", "20"]

@@ -166,6 +166,17 @@ def test_what_is_live_and_revoked_all_the_same_does_not_look_well(lab):
     assert r.returncode == 1 and f"version {version[:12]} is revoked" in r.stderr and "nothing to do" not in r.stdout, r
 
 
+def test_a_freeze_over_a_freeze_says_what_it_takes_the_place_of(lab):
+    redis = Server(lab)
+    fleet = Fleet(lab, redis.port)
+    fleet.push()
+    first = fleet.run("freeze", "--note", "audit until Friday", "--actor", "ada")
+    assert "frozen already" not in first.stderr, first
+    second = fleet.run("freeze", "--note", "year end", "--json")
+    assert "the ring was frozen already: audit until Friday (ada)" in second.stderr and json.loads(second.stdout)["replaced"] == "audit until Friday (ada)", second
+    assert "year end" in fleet.run("status").stdout
+
+
 def test_a_note_stays_in_its_row(lab):
     """Who may write to Redis writes notes and names: none of them looks like another row, or moves the cursor over one."""
     port, up, source, make = fleet(lab)

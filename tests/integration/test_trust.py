@@ -195,6 +195,9 @@ def test_what_nodes_would_refuse_is_not_written(lab):
     sluice("keygen", lab.dir / "other.pem", "--name", "other")
     fleet = Fleet(lab, redis.port)
     trust = ["--trust", trusted]
+    # The very first push, by somebody who forgot his key.
+    r = sluice("push", fleet.bundle("b"), "--redis", f"redis://127.0.0.1:{redis.port}", "--ring", RING, env=os.environ | {"SLUICE_TRUST": str(trusted)}, check=False)
+    assert r.returncode == 1 and "there is no key" in r.stderr and redis("keys", "*") == "", r
     version = json.loads(fleet.push(more=["--key", key["both"], *trust, "--json"]).stdout)["version"]
     fleet.push("Ostwick Savings", more=["--key", key["both"], *trust])
     new = fleet.bundle("c", "Merrow Capital")

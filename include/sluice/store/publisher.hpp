@@ -163,7 +163,8 @@ class publisher {
   [[nodiscard]] result<bool> lead(const std::string& who, milliseconds how_long);
   // While a ring is frozen only what takes harm away passes: rollback, abort, demote. errc::not_found from thaw: it was not frozen.
   // Each of these four writes who did it, and why, into the ring's record of stops.
-  [[nodiscard]] result<void> freeze(const std::string& note, const std::string& actor);
+  // What freeze gives is the reason that it has put another one in the place of; "": the ring was not frozen.
+  [[nodiscard]] result<std::string> freeze(const std::string& note, const std::string& actor);
   [[nodiscard]] result<void> thaw(const std::string& actor);
   [[nodiscard]] result<std::optional<std::string>> frozen();
   // A revoked version is never activated again. errc::conflict: it is live; errc::not_found: it was never staged, or is not revoked.
