@@ -55,7 +55,7 @@ standing standing_of(store::publisher& ring, const store::head_record& head) {
   const auto n = counted(*answers, head, *there);
   if (n.refused_by_all()) return {.words = "is live nowhere: " + nodes(n.refused) + " refused it" + phases_of(n) + " and went on with what was live before" + (n.open > 0 ? ", and of " + nodes(n.open) + " there is no answer" : ""), .refused = true};
   if (n.refused > 0) return {.words = "is live, but not on " + nodes(n.refused) + ", which refused it" + phases_of(n), .refused = true};
-  if (n.taken == 0 && n.open > 0) return {.words = "is the head, and no node has taken it yet"};
+  if (n.taken == 0) return {.words = n.open > 0 ? "is the head, and no node has taken it yet" : "is the head, and no node is there that could run it"};
   if (n.open > 0) return {.words = "is live, but of " + nodes(n.open) + " there is no answer yet"};
   return {.words = "is live for everybody"};
 }

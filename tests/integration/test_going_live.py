@@ -170,6 +170,7 @@ def test_a_freeze_over_a_freeze_says_what_it_takes_the_place_of(lab):
     redis = Server(lab)
     fleet = Fleet(lab, redis.port)
     fleet.push()
+    assert "1-1 is the head, and no node is there that could run it" in fleet.run("abort", check=False).stderr
     first = fleet.run("freeze", "--note", "audit until Friday", "--actor", "ada")
     assert "frozen already" not in first.stderr, first
     second = fleet.run("freeze", "--note", "year end", "--json")
